@@ -1,0 +1,65 @@
+//! The parts every use case works with, put together once per process.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use halogard_domain::Policy;
+
+use crate::ports::{
+    AlertIndex, AlertSource, Clock, Inspectors, Journal, Links, Marks, Notifications, RunStates,
+    TicketDesk, WorkQueue,
+};
+
+/// Everything that is kept between two looks.
+pub trait Store:
+    Links + AlertIndex + Marks + RunStates + WorkQueue + Journal + Notifications
+{
+}
+
+impl<S: Links + AlertIndex + Marks + RunStates + WorkQueue + Journal + Notifications> Store for S {}
+
+/// Liongard, as the use cases need it.
+pub trait Liongard: AlertSource + Inspectors {}
+
+impl<L: AlertSource + Inspectors> Liongard for L {}
+
+/// The service desk, Liongard, the stores, the clock and the policy. The use cases are its methods,
+/// one file each.
+pub struct Bundle<D, L, S, C> {
+    /// The service desk.
+    pub desk: D,
+    /// Liongard.
+    pub liongard: L,
+    /// What is kept.
+    pub store: S,
+    /// The time.
+    pub clock: C,
+    /// Least time between two starts of the same inspector.
+    pub inspector_min_interval: Duration,
+    /// What the operator decided; replaced as a whole.
+    policy: RwLock<Arc<Policy>>,
+}
+
+impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Puts the parts together.
+    pub fn new(desk: D, liongard: L, store: S, clock: C, policy: Policy) -> Self {
+        Self {
+            desk,
+            liongard,
+            store,
+            clock,
+            inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
+            policy: RwLock::new(Arc::new(policy)),
+        }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another policy in force; looks under way finish under the old one.
+    pub fn set_policy(&self, policy: Policy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+}

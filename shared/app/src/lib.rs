@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod bundle;
+pub mod inspect;
+pub mod intake;
+pub mod poll;
+pub mod ports;
+pub mod preflight;
+pub mod reconcile;
+pub mod recover;
+pub mod sweep;
+pub mod work;
+
+pub use bundle::{Bundle, Liongard, Store};

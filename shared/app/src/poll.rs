@@ -1,0 +1,230 @@
+//! Polling Liongard's alerts: what differs from what was last queued goes on the queue.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use halogard_domain::ids::AlertId;
+use halogard_domain::link::REFUSAL_HOLDS;
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::{Alert, FailureClass};
+use tracing::{info, warn};
+
+use crate::bundle::{Bundle, Liongard, Store};
+use crate::ports::{Clock, Indexed, Lane, LinkFilter, Outgoing, PortError, TicketDesk};
+
+/// How closely a poll compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// With what was last queued.
+    Changes,
+    /// Also with what every pair last heard: repairs whatever got lost on the way.
+    Everything,
+}
+
+/// What a poll saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PollReport {
+    /// Alerts listed.
+    pub listed: usize,
+    /// Alerts put on the queue.
+    pub queued: usize,
+    /// Records of the list that could not be read.
+    pub unreadable: usize,
+    /// Alerts with a status word we do not know.
+    pub unknown_words: usize,
+    /// Alerts known before and no longer listed. Not listed is not closed.
+    pub missing: usize,
+}
+
+/// Changes in one poll above which they count as a storm and leave the urgent lane to people.
+const STORM: usize = 50;
+
+/// Messages sent in one call, and index entries saved with them.
+const CHUNK: usize = 200;
+
+/// A list shorter than this share of the last one is an error, not news.
+const SHRUNK_BELOW_PERCENT: usize = 50;
+
+/// Lists this short may shrink as they like.
+const SHRINK_MATTERS_FROM: usize = 10;
+
+/// Polls in a row that must show a much shorter list before it is believed.
+const SHRINK_BELIEVED_AFTER: i64 = 3;
+
+/// An alert queued this long ago, and not heard of by its pair, is queued again.
+const LOST_AFTER: Duration = Duration::from_secs(900);
+
+/// The mark that holds the length of the last believed list.
+const MARK_LISTED: &str = "alerts_listed";
+
+/// The mark that counts much shorter lists in a row.
+const MARK_SHRUNK: &str = "alerts_shrunk";
+
+impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Polls once. Safe to repeat; whatever was queued twice does no harm.
+    ///
+    /// # Errors
+    ///
+    /// Liongard or a store failed, or the list is suddenly much shorter (`alerts.shrunk`): nothing
+    /// was taken from it, and the next poll looks again.
+    pub async fn poll_alerts(&self, thoroughness: Thoroughness) -> Result<PollReport, PortError> {
+        let list = self.liongard.list().await?;
+        for place in &list.unreadable {
+            warn!(
+                place,
+                "a record of Liongard's alert list is not readable; the others go on"
+            );
+        }
+        let alerts: BTreeMap<AlertId, Alert> = list
+            .alerts
+            .into_iter()
+            .map(|alert| (alert.id, alert))
+            .collect();
+        self.guard_against_shrinking(alerts.len()).await?;
+        let index = self.store.load_index().await?;
+        let is_new = |alert: &&Alert| {
+            index
+                .get(&alert.id)
+                .is_none_or(|known| known.face != alert.face_digest())
+        };
+        let mut wanted: BTreeSet<AlertId> = alerts.values().filter(is_new).map(|a| a.id).collect();
+        if thoroughness == Thoroughness::Everything {
+            wanted.extend(self.lost(&alerts, &index).await?);
+            wanted.extend(self.refused_long_ago().await?);
+        }
+        self.queue_news(&alerts, &wanted).await?;
+        let unknown = |alert: &&Alert| alert.state() == halogard_domain::AlertState::Unknown;
+        let report = PollReport {
+            listed: alerts.len(),
+            queued: wanted.len(),
+            unreadable: list.unreadable.len(),
+            unknown_words: alerts.values().filter(unknown).count(),
+            missing: index.keys().filter(|id| !alerts.contains_key(id)).count(),
+        };
+        let PollReport {
+            listed,
+            queued,
+            unreadable,
+            unknown_words,
+            missing,
+        } = report;
+        info!(
+            listed,
+            queued,
+            unreadable,
+            unknown_words,
+            missing,
+            outcome = "polled",
+            "polled Liongard's alerts"
+        );
+        Ok(report)
+    }
+
+    /// Refuses a list that is suddenly much shorter, until it has been so a few times in a row.
+    async fn guard_against_shrinking(&self, listed: usize) -> Result<(), PortError> {
+        let before = self.store.mark(MARK_LISTED).await?.unwrap_or(0);
+        let before = usize::try_from(before).unwrap_or(0);
+        let shrunk = before >= SHRINK_MATTERS_FROM
+            && listed.saturating_mul(100) < before.saturating_mul(SHRUNK_BELOW_PERCENT);
+        let in_a_row = self.store.mark(MARK_SHRUNK).await?.unwrap_or(0);
+        if shrunk && in_a_row + 1 < SHRINK_BELIEVED_AFTER {
+            self.store.set_mark(MARK_SHRUNK, in_a_row + 1).await?;
+            let said = format!("{listed} alerts listed where there were {before}");
+            return Err(PortError::new(FailureClass::Transient, "alerts.shrunk").saying(said));
+        }
+        if in_a_row != 0 {
+            self.store.set_mark(MARK_SHRUNK, 0).await?;
+        }
+        if listed != before {
+            let listed = i64::try_from(listed).unwrap_or(i64::MAX);
+            self.store.set_mark(MARK_LISTED, listed).await?;
+        }
+        Ok(())
+    }
+
+    /// Alerts that were queued a while ago and whose pair has not heard of it.
+    async fn lost(
+        &self,
+        alerts: &BTreeMap<AlertId, Alert>,
+        index: &BTreeMap<AlertId, Indexed>,
+    ) -> Result<Vec<AlertId>, PortError> {
+        let mut unheard: BTreeMap<AlertId, u64> = alerts
+            .values()
+            .map(|alert| (alert.id, alert.face_digest()))
+            .collect();
+        let mut after = None;
+        loop {
+            let links = self.store.list(LinkFilter::All, after, CHUNK).await?;
+            let Some(last) = links.last() else { break };
+            after = Some(last.alert);
+            for link in links {
+                let heard = link.alert_seen.as_ref().map(Alert::face_digest);
+                if heard.is_some() && heard == unheard.get(&link.alert).copied() {
+                    unheard.remove(&link.alert);
+                }
+            }
+        }
+        let now = self.clock.now();
+        let long_ago = |id: &AlertId| {
+            index
+                .get(id)
+                .is_none_or(|known| now.since(known.queued_at) >= LOST_AFTER)
+        };
+        Ok(unheard.into_keys().filter(long_ago).collect())
+    }
+
+    /// Alerts whose write was refused so long ago that it is tried once more: what was wrong may
+    /// have been mended in HaloPSA.
+    async fn refused_long_ago(&self) -> Result<Vec<AlertId>, PortError> {
+        let now = self.clock.now();
+        let mut due = Vec::new();
+        let mut after = None;
+        loop {
+            let links = self.store.list(LinkFilter::Refused, after, CHUNK).await?;
+            let Some(last) = links.last() else {
+                return Ok(due);
+            };
+            after = Some(last.alert);
+            due.extend(links.iter().filter_map(|link| {
+                let refused = link.refused.as_ref()?;
+                (now.since(refused.at) >= REFUSAL_HOLDS).then_some(link.alert)
+            }));
+        }
+    }
+
+    /// Queues the alerts `wanted`, then remembers that it did.
+    async fn queue_news(
+        &self,
+        alerts: &BTreeMap<AlertId, Alert>,
+        wanted: &BTreeSet<AlertId>,
+    ) -> Result<(), PortError> {
+        let lane = if wanted.len() > STORM {
+            Lane::Bulk
+        } else {
+            Lane::Urgent
+        };
+        let news: Vec<&Alert> = wanted.iter().filter_map(|id| alerts.get(id)).collect();
+        for chunk in news.chunks(CHUNK) {
+            let messages: Vec<Outgoing> = chunk
+                .iter()
+                .map(|alert| Message::alert_news((*alert).clone(), Cause::Poll).into())
+                .collect();
+            self.store.send(lane, &messages).await?;
+            let queued_at = self.clock.now();
+            let entries = chunk
+                .iter()
+                .map(|alert| {
+                    (
+                        alert.id,
+                        Indexed {
+                            face: alert.face_digest(),
+                            queued_at,
+                        },
+                    )
+                })
+                .collect();
+            self.store.save_index(&entries).await?;
+        }
+        Ok(())
+    }
+}

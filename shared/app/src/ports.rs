@@ -1,0 +1,26 @@
+//! What the use cases need from the world, one role per trait.
+//!
+//! Every failure is a [`PortError`]: one class that says what may follow, and what a person must
+//! see. Adapters prove themselves against one conformance suite.
+
+mod alerts;
+mod budget;
+mod clock;
+mod desk;
+mod error;
+mod inspectors;
+mod journal;
+mod links;
+mod queue;
+mod vault;
+
+pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
+pub use budget::{BudgetError, Permit, RequestBudget};
+pub use clock::Clock;
+pub use desk::{DeskCatalogue, MandatoryField, Named, SearchWithin, TicketDesk, TicketTypeInfo};
+pub use error::{PortError, Refusal};
+pub use inspectors::{Inspectors, RunProgress, RunStates};
+pub use journal::{Entry, Journal, Notifications};
+pub use links::{AlertIndex, Indexed, LinkFilter, Links, Marks, Revision, SaveError, Stored};
+pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue};
+pub use vault::{SecretVersion, Stage, Vault, VaultError};

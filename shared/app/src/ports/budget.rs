@@ -1,0 +1,55 @@
+//! The right to send one request to HaloPSA.
+
+use std::future::Future;
+
+use halogard_domain::Timestamp;
+
+/// Hands out the requests that HaloPSA allows in a rolling window, to everybody who asks.
+pub trait RequestBudget: Send + Sync {
+    /// Takes the right to send one request now.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Spent`] says when to come back; nothing was taken.
+    fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send;
+
+    /// Reports that the answer to the permitted request was seen (or given up on) just now.
+    ///
+    /// The permit may be used again one window after this moment. A permit that is never settled,
+    /// because its holder died, frees itself later.
+    fn settle(&self, permit: Permit) -> impl Future<Output = Result<(), BudgetError>> + Send;
+}
+
+impl<B: RequestBudget> RequestBudget for std::sync::Arc<B> {
+    fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send {
+        (**self).take()
+    }
+
+    fn settle(&self, permit: Permit) -> impl Future<Output = Result<(), BudgetError>> + Send {
+        (**self).settle(permit)
+    }
+}
+
+/// The right to send one request. Not `Clone`: one permit, one request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Which slot of the window this is.
+    pub slot: u64,
+}
+
+/// Why no request may be sent now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// Every slot of the window is in use until `until`.
+    #[error("the request budget is spent until {until}")]
+    Spent {
+        /// When the next slot frees.
+        until: Timestamp,
+    },
+    /// The store behind the budget failed; nothing may be sent unaccounted.
+    #[error("the store of the request budget failed: {reason}")]
+    Store {
+        /// What the store said, without any secret.
+        reason: String,
+    },
+}

@@ -1,0 +1,87 @@
+//! One error for every port: what may follow, and what a person must see.
+
+use std::error::Error;
+
+use halogard_domain::{FailureClass, Timestamp};
+
+/// A call through a port that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error_type}{}", self.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+pub struct PortError {
+    /// What may follow.
+    pub class: FailureClass,
+    /// Short and stable, for metrics and alarms: `desk.refused`, `budget.spent`.
+    pub error_type: &'static str,
+    /// What the other side said, redacted and cut, where it said something.
+    pub said: Option<String>,
+    /// When to come back, where that is known. Waiting until then is no failure.
+    pub retry_at: Option<Timestamp>,
+    /// What kind of refusal it was, where we can do something about it.
+    pub refusal: Option<Refusal>,
+    /// The adapter's own error.
+    #[source]
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Refusals that policy has an answer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The ticket cannot be closed while nobody is assigned.
+    MustBeAssigned,
+    /// Mandatory fields are missing; the names, where the desk said them.
+    MissingFields(Vec<String>),
+    /// The record is not there, or may not be seen.
+    NotFound,
+    /// The credential may not do this.
+    Forbidden,
+    /// The credential is not accepted.
+    Unauthorised,
+}
+
+impl PortError {
+    /// An error of `class` without details.
+    #[must_use]
+    pub fn new(class: FailureClass, error_type: &'static str) -> Self {
+        Self {
+            class,
+            error_type,
+            said: None,
+            retry_at: None,
+            refusal: None,
+            source: None,
+        }
+    }
+
+    /// The adapter's own error behind this one.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// What the other side said.
+    #[must_use]
+    pub fn saying(mut self, said: impl Into<String>) -> Self {
+        self.said = Some(said.into());
+        self
+    }
+
+    /// A store of ours that failed: nothing was written, or the same write may be repeated.
+    #[must_use]
+    pub fn store(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::new(FailureClass::Transient, "store.failed").caused_by(source)
+    }
+
+    /// The error with its causes, one line, for logs and dead letters.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        text
+    }
+}

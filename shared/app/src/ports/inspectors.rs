@@ -1,0 +1,69 @@
+//! Liongard's inspectors: asking for a run and following it.
+
+use std::future::Future;
+
+use halogard_domain::ids::{LaunchpointId, RunId};
+use halogard_domain::runs::{RunTarget, Runs};
+
+use super::{PortError, Revision, SaveError, Stored};
+
+/// Starts inspectors and reports how their runs do.
+pub trait Inspectors: Send + Sync {
+    /// The launchpoints of Liongard's HaloPSA inspector that are enabled. One is expected; none or
+    /// several is a finding.
+    fn halo_launchpoints(
+        &self,
+    ) -> impl Future<Output = Result<Vec<LaunchpointId>, PortError>> + Send;
+
+    /// The newest run of a launchpoint; `None` when it never ran.
+    fn newest_run(
+        &self,
+        launchpoint: LaunchpointId,
+    ) -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
+
+    /// Starts a launchpoint.
+    ///
+    /// Not safe to repeat blindly: on `InDoubt` it may run.
+    fn run(&self, launchpoint: LaunchpointId)
+    -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// How the first asked-for run of `launchpoint` newer than `after` does. Safe to repeat.
+    fn progress(
+        &self,
+        launchpoint: LaunchpointId,
+        after: Option<RunId>,
+    ) -> impl Future<Output = Result<RunProgress, PortError>> + Send;
+}
+
+/// How a run does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunProgress {
+    /// No newer run is listed yet.
+    NotSeen,
+    /// It has not ended.
+    Underway,
+    /// It did its work.
+    Succeeded,
+    /// It ended without having done its work; what it said.
+    Failed(String),
+}
+
+/// Remembers the runs of each target.
+pub trait RunStates: Send + Sync {
+    /// The runs of `target`; a target nobody ever asked for has none.
+    fn load_runs(
+        &self,
+        target: RunTarget,
+    ) -> impl Future<Output = Result<Stored<Runs>, PortError>> + Send;
+
+    /// Stores them, if nobody else has since `revision` was read.
+    fn save_runs(
+        &self,
+        target: RunTarget,
+        runs: &Runs,
+        revision: Revision,
+    ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
+
+    /// Targets with a run wanted or under way.
+    fn busy_targets(&self) -> impl Future<Output = Result<Vec<RunTarget>, PortError>> + Send;
+}

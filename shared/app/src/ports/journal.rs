@@ -1,0 +1,66 @@
+//! What happened, for people; and which notifications were already worked off.
+
+use std::future::Future;
+use std::time::Duration;
+
+use halogard_domain::Timestamp;
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::message::Notification;
+use serde::{Deserialize, Serialize};
+
+use super::PortError;
+
+/// The audit trail: append-only, the story of every pair.
+pub trait Journal: Send + Sync {
+    /// Appends entries, in order.
+    fn append(&self, entries: &[Entry]) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Everything about an alert, oldest first, at most `limit`.
+    fn story(
+        &self,
+        alert: AlertId,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Entry>, PortError>> + Send;
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// The alert it concerns, if one.
+    pub alert: Option<AlertId>,
+    /// The ticket it concerns, if one.
+    pub ticket: Option<TicketId>,
+    /// What happened, as a stable word: `opened`, `closed`, `refused`.
+    pub what: String,
+    /// What led to it, as a stable word: `poll`, `webhook`.
+    pub cause: String,
+    /// More for a person; never a secret, a body or a personal name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Which webhooks were worked off, by delivery id and by content.
+pub trait Notifications: Send + Sync {
+    /// Whether a notification of the same delivery id, or with the same content, was recorded
+    /// within [`MEMORY`](Notifications::MEMORY).
+    fn is_known(
+        &self,
+        notification: &Notification,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// Records that it was worked off.
+    fn record(
+        &self,
+        notification: &Notification,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// How often each kind was recorded, for metrics.
+    fn counts(&self) -> impl Future<Output = Result<Vec<(String, u64)>, PortError>> + Send;
+
+    /// How long a notification is remembered at the least.
+    const MEMORY: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+}

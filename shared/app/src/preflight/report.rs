@@ -1,0 +1,95 @@
+//! What a check found.
+
+use std::fmt;
+
+/// What a check found, in the order it looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The findings.
+    pub findings: Vec<Finding>,
+}
+
+/// One line of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// The thing, by name.
+    pub thing: String,
+    /// What to change and where; empty for what is in order.
+    pub remedy: String,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// In order.
+    Ok,
+    /// Could not be looked at.
+    CannotTell,
+    /// Works, but a person should look.
+    Warning,
+    /// Work would fail.
+    Problem,
+}
+
+impl Report {
+    /// Whether anything would keep the bundle from working.
+    #[must_use]
+    pub fn has_problems(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.level == Level::Problem)
+    }
+
+    /// Something in order.
+    pub(super) fn note(&mut self, thing: String) {
+        self.add(Level::Ok, thing, "");
+    }
+
+    /// Something that could not be looked at.
+    pub(super) fn cannot_tell(&mut self, thing: String, remedy: impl Into<String>) {
+        self.add(Level::CannotTell, thing, remedy);
+    }
+
+    /// Something a person should look at.
+    pub(super) fn warning(&mut self, thing: String, remedy: impl Into<String>) {
+        self.add(Level::Warning, thing, remedy);
+    }
+
+    /// Something that would fail.
+    pub(super) fn problem(&mut self, thing: String, remedy: impl Into<String>) {
+        self.add(Level::Problem, thing, remedy);
+    }
+
+    /// Adds a finding.
+    fn add(&mut self, level: Level, thing: String, remedy: impl Into<String>) {
+        self.findings.push(Finding {
+            level,
+            thing,
+            remedy: remedy.into(),
+        });
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::CannotTell => "cannot tell",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        })
+    }
+}
+
+impl fmt::Display for Finding {
+    /// One line: the level, the thing, the remedy.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.level, self.thing)?;
+        if !self.remedy.is_empty() {
+            write!(f, " → {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! Writing to a ticket that exists.
+
+use halogard_domain::link::Write;
+use halogard_domain::text::digest;
+use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
+
+use super::Next;
+use crate::bundle::{Bundle, Liongard, Store};
+use crate::ports::{Clock, PortError, Refusal, TicketDesk};
+use crate::reconcile::{Hold, LookError, in_doubt};
+
+impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Sets fields of the open ticket.
+    pub(super) async fn set_fields(
+        &self,
+        change: &TicketChange,
+        hold: &mut Hold<'_>,
+    ) -> Result<Next, LookError> {
+        let changed = self.desk.change(change).await;
+        self.changed(changed, Write::SetFields, "fields_set", hold)
+            .await
+    }
+
+    /// Closes the ticket. One that must be assigned first is given to the template's closing
+    /// technician, where there is one.
+    pub(super) async fn close(
+        &self,
+        change: TicketChange,
+        hold: &mut Hold<'_>,
+    ) -> Result<Next, LookError> {
+        let mut closed = self.desk.change(&change).await;
+        if let (Err(error), Some(technician)) = (&closed, self.closing_technician(hold))
+            && error.refusal == Some(Refusal::MustBeAssigned)
+        {
+            let assigned = TicketChange {
+                technician: Some(technician),
+                ..change
+            };
+            closed = self.desk.change(&assigned).await;
+        }
+        self.changed(closed, Write::Close, "closed", hold).await
+    }
+
+    /// Opens the ticket again, then says why.
+    pub(super) async fn reopen(
+        &self,
+        change: &TicketChange,
+        html: &str,
+        hold: &mut Hold<'_>,
+    ) -> Result<Next, LookError> {
+        let changed = self.desk.change(change).await;
+        match self
+            .changed(changed, Write::Reopen, "reopened", hold)
+            .await?
+        {
+            Next::GoOn => self.add_note(html, hold).await,
+            other => Ok(other),
+        }
+    }
+
+    /// Adds a note, once: the attempt is recorded before it is made, and one in doubt is looked for
+    /// before it is made again.
+    pub(super) async fn add_note(
+        &self,
+        html: &str,
+        hold: &mut Hold<'_>,
+    ) -> Result<Next, LookError> {
+        let Some(ticket) = hold.link.ticket else {
+            return Ok(Next::PlanAgain);
+        };
+        let alert = hold.link.alert_seen.as_ref();
+        let Some((_, template)) = alert.and_then(|alert| hold.policy.choose(alert).ok()) else {
+            return Ok(Next::PlanAgain);
+        };
+        let key = hold.link.key(hold.policy);
+        let mark = digest(&[&key.to_string(), html]);
+        let reference = format!("Halogard {key} {mark:016x}");
+        if hold.link.note_in_doubt == Some(mark) {
+            let notes = self.desk.notes(ticket).await?;
+            if notes.iter().any(|note| note.text.contains(&reference)) {
+                hold.link.note_in_doubt = None;
+                return Ok(Next::GoOn);
+            }
+        }
+        hold.link.note_in_doubt = Some(mark);
+        self.keep(hold).await?;
+        let outcome = template.outcome;
+        let note = NewNote {
+            ticket,
+            outcome,
+            html: format!("{html}<p>{reference}</p>"),
+        };
+        match self.desk.add_note(&note).await {
+            Ok(_) => {
+                hold.link.note_in_doubt = None;
+                hold.tell(self.clock.now(), "noted", None);
+                Ok(Next::GoOn)
+            }
+            Err(error) if in_doubt(&error) => Err(error.into()),
+            Err(error) => {
+                hold.link.note_in_doubt = None;
+                self.refused(Write::AddNote, error, hold)
+            }
+        }
+    }
+
+    /// Takes in the answer to a change.
+    async fn changed(
+        &self,
+        answer: Result<Ticket, PortError>,
+        write: Write,
+        what: &'static str,
+        hold: &mut Hold<'_>,
+    ) -> Result<Next, LookError> {
+        match answer {
+            Ok(ticket) => {
+                hold.link.hear_ticket(ticket);
+                hold.link.refused = None;
+                hold.tell(self.clock.now(), what, None);
+                Ok(Next::GoOn)
+            }
+            Err(error) if error.refusal == Some(Refusal::NotFound) => {
+                let Some(id) = hold.link.ticket else {
+                    return Ok(Next::PlanAgain);
+                };
+                match self.desk.read(id).await? {
+                    // It is there, and yet the desk does not find it for this change.
+                    Some(_) => self.refused(write, error, hold),
+                    None => {
+                        self.read_ticket(hold, id).await?;
+                        Ok(Next::PlanAgain)
+                    }
+                }
+            }
+            Err(error) => self.refused(write, error, hold),
+        }
+    }
+
+    /// Who is given tickets that must be assigned before they may be closed.
+    fn closing_technician(&self, hold: &Hold<'_>) -> Option<halogard_domain::ids::TechnicianId> {
+        let alert = hold.link.alert_seen.as_ref()?;
+        hold.policy.choose(alert).ok()?.1.closing_technician
+    }
+}

@@ -1,0 +1,89 @@
+//! After a start: what the last process left unfinished, and what a changed config releases.
+
+use halogard_domain::link::Claim;
+use halogard_domain::message::{Cause, Message};
+
+use crate::bundle::{Bundle, Liongard, Store};
+use crate::ports::{Clock, Lane, LinkFilter, Outgoing, PortError, SaveError, TicketDesk};
+
+/// Links read in one go.
+const PAGE: usize = 200;
+
+/// The mark that holds the policy last applied.
+const MARK_POLICY: &str = "policy_applied";
+
+impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Puts claims of a process that died in doubt, and has their pairs looked at.
+    ///
+    /// Only where no other process works on the same store: elsewhere claims run out by themselves.
+    ///
+    /// # Errors
+    ///
+    /// A store failed; safe to repeat.
+    pub async fn recover_claims(&self) -> Result<usize, PortError> {
+        let mut recovered = 0;
+        let mut after = None;
+        loop {
+            let links = self.store.list(LinkFilter::Claimed, after, PAGE).await?;
+            let Some(last) = links.last() else {
+                return Ok(recovered);
+            };
+            after = Some(last.alert);
+            let mut messages = Vec::new();
+            for link in links {
+                self.doubt(link.alert).await?;
+                messages.push(Outgoing::from(Message::look_at_alert(
+                    link.alert,
+                    Cause::Recovery,
+                )));
+            }
+            recovered += messages.len();
+            self.store.send(Lane::Urgent, &messages).await?;
+        }
+    }
+
+    /// Puts a held claim in doubt.
+    async fn doubt(&self, alert: halogard_domain::ids::AlertId) -> Result<(), PortError> {
+        let Some(mut stored) = self.store.load(alert).await? else {
+            return Ok(());
+        };
+        let Claim::Held { since, .. } = stored.value.claim else {
+            return Ok(());
+        };
+        stored.value.claim = Claim::InDoubt { since };
+        match self.store.save(&stored.value, stored.revision).await {
+            // Somebody has moved on with it; their claim is alive.
+            Ok(_) | Err(SaveError::Conflict) => Ok(()),
+            Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Has parked and refused pairs looked at again, if the policy is another than last time.
+    ///
+    /// # Errors
+    ///
+    /// A store failed; safe to repeat.
+    pub async fn release_after_change(&self) -> Result<usize, PortError> {
+        let digest = i64::from_ne_bytes(self.policy().digest().to_ne_bytes());
+        if self.store.mark(MARK_POLICY).await? == Some(digest) {
+            return Ok(0);
+        }
+        let mut released = 0;
+        for filter in [LinkFilter::Parked, LinkFilter::Refused] {
+            let mut after = None;
+            loop {
+                let links = self.store.list(filter, after, PAGE).await?;
+                let Some(last) = links.last() else { break };
+                after = Some(last.alert);
+                let messages: Vec<Outgoing> = links
+                    .iter()
+                    .map(|link| Message::look_at_alert(link.alert, Cause::ConfigChanged).into())
+                    .collect();
+                released += messages.len();
+                self.store.send(Lane::Bulk, &messages).await?;
+            }
+        }
+        self.store.set_mark(MARK_POLICY, digest).await?;
+        Ok(released)
+    }
+}

@@ -1,0 +1,122 @@
+//! Sweeping HaloPSA's tickets by their last update: what a webhook should have said and did not.
+
+use std::time::Duration;
+
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::policy::Mode;
+use halogard_domain::{LinkKey, Ticket, Timestamp};
+use tracing::info;
+
+use crate::bundle::{Bundle, Liongard, Store};
+use crate::ports::{Clock, Lane, Outgoing, PortError, TicketDesk};
+use crate::reconcile::LookError;
+
+/// How far a sweep reads back behind the last change it saw: the desk's clock and its index may lag.
+const OVERLAP: Duration = Duration::from_secs(300);
+
+/// Before the first sweep nothing was ours; changes older than this concern nobody.
+const FIRST_REACH: Duration = Duration::from_secs(3600);
+
+/// The mark that holds the newest change seen, by the desk's clock.
+const MARK_SWEPT: &str = "tickets_swept_to";
+
+/// What a sweep saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Tickets listed.
+    pub listed: usize,
+    /// Tickets put on the queue.
+    pub queued: usize,
+    /// Tickets that carry our key and were not remembered.
+    pub adopted: usize,
+}
+
+impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Sweeps once. Safe to repeat.
+    ///
+    /// The very first sweep of a store looks for tickets that carry our key: a store that was lost
+    /// is filled again before any alert is taken for new.
+    ///
+    /// # Errors
+    ///
+    /// HaloPSA or a store failed; the mark stays, so the next sweep reads the same again.
+    pub async fn sweep_tickets(&self) -> Result<SweepReport, LookError> {
+        let Some(mark) = self.store.mark(MARK_SWEPT).await? else {
+            return self.first_sweep().await;
+        };
+        let swept_to = Timestamp::from_millis(mark);
+        let tickets = self.desk.changed_since(swept_to.minus(OVERLAP)).await?;
+        let mut news = Vec::new();
+        for ticket in &tickets {
+            if self.is_news(ticket).await? {
+                news.push(Outgoing::from(Message::ticket_news(
+                    ticket.clone(),
+                    Cause::Sweep,
+                )));
+            }
+        }
+        if !news.is_empty() {
+            self.store.send(Lane::Urgent, &news).await?;
+        }
+        let newest = tickets.iter().map(|ticket| ticket.changed_at).max();
+        if let Some(newest) = newest.filter(|newest| *newest > swept_to) {
+            self.store.set_mark(MARK_SWEPT, newest.as_millis()).await?;
+        }
+        let report = SweepReport {
+            listed: tickets.len(),
+            queued: news.len(),
+            adopted: 0,
+        };
+        info!(
+            listed = report.listed,
+            queued = report.queued,
+            outcome = "swept",
+            "swept HaloPSA's tickets"
+        );
+        Ok(report)
+    }
+
+    /// Whether `ticket` says more than its pair has heard, or may belong to a pair that forgot it.
+    async fn is_news(&self, ticket: &Ticket) -> Result<bool, PortError> {
+        let Some(alert) = self.store.owner(ticket.id).await? else {
+            return Ok(LinkKey::find_in(&ticket.summary, &self.policy().key_prefix).is_some());
+        };
+        let Some(stored) = self.store.load(alert).await? else {
+            return Ok(true);
+        };
+        if stored.value.ticket != Some(ticket.id) {
+            return Ok(false);
+        }
+        Ok(stored.value.ticket_seen.is_none_or(|seen| {
+            ticket.changed_at > seen.changed_at
+                || (ticket.changed_at == seen.changed_at
+                    && (ticket.status, ticket.fate) != (seen.status, seen.fate))
+        }))
+    }
+
+    /// Takes in every ticket that carries our key.
+    async fn first_sweep(&self) -> Result<SweepReport, LookError> {
+        let began = self.clock.now();
+        let policy = self.policy();
+        let mut report = SweepReport::default();
+        if policy.mode == Mode::Managed {
+            let marked = self.desk.marked(&policy.key_prefix).await?;
+            report.listed = marked.len();
+            for ticket in &marked {
+                if let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix)
+                    && self.adopt(&key, ticket, &policy).await?
+                {
+                    report.adopted += 1;
+                }
+            }
+        }
+        let mark = began.minus(FIRST_REACH).as_millis();
+        self.store.set_mark(MARK_SWEPT, mark).await?;
+        info!(
+            adopted = report.adopted,
+            outcome = "first_sweep",
+            "looked for tickets that carry our key"
+        );
+        Ok(report)
+    }
+}

@@ -1,0 +1,277 @@
+//! Working off the queue: one message at a time, each settled on its own.
+
+use std::time::Duration;
+
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::{FailureClass, Timestamp};
+use tracing::{info, warn};
+
+use crate::bundle::{Bundle, Liongard, Store};
+use crate::ports::{Clock, Delivery, Entry, Lane, PortError, Refusal, TicketDesk};
+use crate::reconcile::{LookError, Looked};
+
+/// How long a message is hidden while it is worked on: longer than the longest look, which is
+/// [`ROUNDS_MAX`](crate::reconcile) calls of thirty seconds.
+pub const VISIBILITY: Duration = Duration::from_secs(300);
+
+/// Failed deliveries after which a message is buried. With [`backoff`] this is a little over a day:
+/// an outage of either vendor for a day must cost delay only.
+pub const FAILURES_MAX: u32 = 110;
+
+/// Longest pause between two tries.
+const BACKOFF_MAX: Duration = Duration::from_secs(900);
+
+/// Pause when a vendor throttles without naming one.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+
+/// Pause when a credential is not accepted: one try a minute, no storm on the token address.
+const UNAUTHORISED_PAUSE: Duration = Duration::from_secs(60);
+
+/// What became of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worked {
+    /// A stable word for logs and metrics.
+    pub outcome: &'static str,
+    /// Nothing in this lane can be done before this time.
+    pub rest_until: Option<Timestamp>,
+}
+
+/// How a message is settled with the queue.
+enum Settlement {
+    Done(&'static str),
+    GiveBack(&'static str, Timestamp),
+    Pause(&'static str, Timestamp),
+    Retry(&'static str, Timestamp, String),
+    Bury(&'static str, String),
+}
+
+impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Works off the next message of `lane`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// The queue itself failed. The message, if one was received, comes back.
+    pub async fn work_next(&self, lane: Lane) -> Result<Option<Worked>, PortError> {
+        let Some(delivery) = self.store.receive(lane, 1, VISIBILITY).await?.pop() else {
+            return Ok(None);
+        };
+        self.work(lane, &delivery).await.map(Some)
+    }
+
+    /// Works off one delivery and settles it with the queue.
+    ///
+    /// # Errors
+    ///
+    /// The queue itself failed; the message comes back.
+    pub async fn work(&self, lane: Lane, delivery: &Delivery) -> Result<Worked, PortError> {
+        let settlement = match &delivery.message {
+            Ok(message) => self.attend(message, delivery.receive_count).await,
+            Err(unreadable) => Settlement::Bury("unreadable", unreadable.reason.clone()),
+        };
+        let receipt = &delivery.receipt;
+        let (outcome, rest_until) = match settlement {
+            Settlement::Done(outcome) => {
+                self.store.done(lane, receipt).await?;
+                (outcome, None)
+            }
+            Settlement::GiveBack(outcome, until) => {
+                self.store.give_back(lane, receipt, until).await?;
+                (outcome, None)
+            }
+            Settlement::Pause(outcome, until) => {
+                self.store.give_back(lane, receipt, until).await?;
+                (outcome, Some(until))
+            }
+            Settlement::Retry(outcome, until, reason) => {
+                warn!(
+                    lane = lane.name(),
+                    outcome,
+                    attempt = delivery.receive_count,
+                    reason,
+                    "message left for another try"
+                );
+                self.store.retry(lane, receipt, until).await?;
+                (outcome, None)
+            }
+            Settlement::Bury(outcome, reason) => {
+                warn!(
+                    lane = lane.name(),
+                    outcome, reason, "message put among the dead letters"
+                );
+                self.store.bury(lane, receipt, &reason).await?;
+                (outcome, None)
+            }
+        };
+        Ok(Worked {
+            outcome,
+            rest_until,
+        })
+    }
+
+    /// Does what `message` asks for.
+    async fn attend(&self, message: &Message, attempt: u32) -> Settlement {
+        let looked = match message {
+            Message::LookAtAlert {
+                alert, cause, news, ..
+            } => {
+                let looked = self.look_at_alert(*alert, news.as_deref(), cause).await;
+                tell(message_span(cause, Some(alert.get()), None), &looked);
+                looked
+            }
+            Message::LookAtTicket {
+                ticket,
+                cause,
+                news,
+                ..
+            } => {
+                let looked = match self.is_repeated(cause).await {
+                    Ok(true) => return Settlement::Done("duplicate"),
+                    Ok(false) => self.look_at_ticket(*ticket, news.as_deref(), cause).await,
+                    Err(error) => Err(error.into()),
+                };
+                tell(message_span(cause, None, Some(ticket.get())), &looked);
+                match (looked, cause) {
+                    (Ok(looked), Cause::Webhook { notification }) => {
+                        let now = self.clock.now();
+                        let recorded = self.store.record(notification, now).await;
+                        recorded.map(|()| looked).map_err(LookError::from)
+                    }
+                    (looked, _) => looked,
+                }
+            }
+            Message::SeeToRun { target, .. } => match self.see_to_run(*target).await {
+                Ok(None) => return Settlement::Done("run_seen_to"),
+                Ok(Some(until)) => return Settlement::GiveBack("run_underway", until),
+                Err(error) => Err(error),
+            },
+            Message::KeepNotification { notification, .. } => {
+                return match self.keep_notification(notification).await {
+                    Ok(outcome) => Settlement::Done(outcome),
+                    Err(error) => self.after_failure(&error.into(), attempt),
+                };
+            }
+        };
+        match looked {
+            Ok(Looked::Done(did)) => Settlement::Done(did.last().copied().unwrap_or("in_step")),
+            Ok(Looked::NotOurs) => Settlement::Done("not_ours"),
+            Ok(Looked::Later(until)) => Settlement::GiveBack("waiting", until),
+            Ok(Looked::Refused(said)) => Settlement::Bury("refused", said),
+            Err(error) => self.after_failure(&error, attempt),
+        }
+    }
+
+    /// Whether the webhook behind `cause` was worked off before.
+    async fn is_repeated(&self, cause: &Cause) -> Result<bool, PortError> {
+        match cause {
+            Cause::Webhook { notification } => {
+                self.store.is_known(notification, self.clock.now()).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Keeps and counts a webhook that concerns no ticket.
+    async fn keep_notification(
+        &self,
+        notification: &halogard_domain::message::Notification,
+    ) -> Result<&'static str, PortError> {
+        let now = self.clock.now();
+        if self.store.is_known(notification, now).await? {
+            return Ok("duplicate");
+        }
+        let entry = Entry {
+            at: now,
+            alert: None,
+            ticket: None,
+            what: "notification_kept".to_owned(),
+            cause: notification.kind.clone(),
+            detail: notification.object.map(|object| format!("object {object}")),
+        };
+        self.store.append(&[entry]).await?;
+        self.store.record(notification, now).await?;
+        Ok("kept")
+    }
+
+    /// What follows a look that broke off.
+    fn after_failure(&self, error: &LookError, attempt: u32) -> Settlement {
+        let now = self.clock.now();
+        let LookError::Port(port) = error else {
+            return retry(now, attempt, "contended", error.to_string());
+        };
+        if let Some(until) = port.retry_at {
+            return Settlement::Pause("out_of_budget", until);
+        }
+        if port.refusal == Some(Refusal::Unauthorised) {
+            warn!(
+                error_type = port.error_type,
+                reason = port.chain(),
+                "a credential is not accepted; work waits"
+            );
+            return Settlement::Pause("unauthorised", now.plus(UNAUTHORISED_PAUSE));
+        }
+        match port.class {
+            FailureClass::Throttled { retry_after } => {
+                let pause = retry_after.unwrap_or(THROTTLED_PAUSE);
+                Settlement::Pause("throttled", now.plus(pause))
+            }
+            FailureClass::Permanent => Settlement::Bury("failed", port.chain()),
+            FailureClass::Transient => retry(now, attempt, "transient", port.chain()),
+            FailureClass::InDoubt => retry(now, attempt, "in_doubt", port.chain()),
+        }
+    }
+}
+
+/// Another try after a pause, or the dead letters when there were too many.
+fn retry(now: Timestamp, attempt: u32, outcome: &'static str, reason: String) -> Settlement {
+    if attempt >= FAILURES_MAX {
+        return Settlement::Bury("gave_up", format!("{reason} ({attempt} tries)"));
+    }
+    Settlement::Retry(outcome, now.plus(backoff(attempt)), reason)
+}
+
+/// The pause before the next try: 2 s, doubling, at most [`BACKOFF_MAX`].
+fn backoff(attempt: u32) -> Duration {
+    let doubled = 2_u64.saturating_pow(attempt.clamp(1, 20));
+    Duration::from_secs(doubled).min(BACKOFF_MAX)
+}
+
+/// The fields of an outcome line.
+struct Subject {
+    cause: &'static str,
+    alert: Option<u64>,
+    ticket: Option<u64>,
+}
+
+/// Names what a look is about.
+fn message_span(cause: &Cause, alert: Option<u64>, ticket: Option<u64>) -> Subject {
+    Subject {
+        cause: cause.word(),
+        alert,
+        ticket,
+    }
+}
+
+/// Writes the one line a unit of work ends with.
+fn tell(subject: Subject, looked: &Result<Looked, LookError>) {
+    let (outcome, did) = match looked {
+        Ok(Looked::Done(did)) => (did.last().copied().unwrap_or("in_step"), did.join(" ")),
+        Ok(Looked::Later(_)) => ("waiting", String::new()),
+        Ok(Looked::Refused(_)) => ("refused", String::new()),
+        Ok(Looked::NotOurs) => ("not_ours", String::new()),
+        // Told where it is settled.
+        Err(_) => return,
+    };
+    let Subject {
+        cause,
+        alert,
+        ticket,
+    } = subject;
+    info!(
+        alert_id = alert,
+        ticket_id = ticket,
+        cause,
+        outcome,
+        did,
+        "looked at a pair"
+    );
+}

@@ -1,0 +1,298 @@
+//! What is remembered about one alert and its ticket.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::ids::{AlertId, PriorityId, StatusId, TicketId};
+use crate::key::LinkKey;
+use crate::policy::{Closer, ParkReason, Policy, StatusMap};
+use crate::ticket::Ticket;
+use crate::time::Timestamp;
+use crate::word::Word;
+
+/// How long a claim keeps others from opening the same ticket. Longer than any call may take.
+pub const CLAIM_LIFE: Duration = Duration::from_secs(90);
+
+/// How long after a create of unknown outcome its ticket may still appear: gateways answer before
+/// the service has finished.
+pub const DOUBT_SETTLE: Duration = Duration::from_secs(15);
+
+/// How long a refusal keeps a write from being tried again when nothing we can see has changed. Most
+/// refusals are mended in HaloPSA, where we cannot see it.
+pub const REFUSAL_HOLDS: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// This alert belongs to that ticket, and what both sides last agreed on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The alert; one link each.
+    pub alert: AlertId,
+    /// 1 for the first ticket of the alert.
+    pub recurrence: u32,
+    /// The right to open the ticket.
+    #[serde(default)]
+    pub claim: Claim,
+    /// The ticket, once there is one.
+    #[serde(default)]
+    pub ticket: Option<TicketId>,
+    /// Earlier tickets of the same alert, oldest first.
+    #[serde(default)]
+    pub earlier_tickets: Vec<TicketId>,
+    /// What both sides last agreed on.
+    #[serde(default)]
+    pub base: Option<Base>,
+    /// The newest report about the alert.
+    #[serde(default)]
+    pub alert_seen: Option<Alert>,
+    /// The newest report about the ticket.
+    #[serde(default)]
+    pub ticket_seen: Option<Ticket>,
+    /// Why there is no ticket for now.
+    #[serde(default)]
+    pub parked: Option<ParkReason>,
+    /// A write that the desk refused for good.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+    /// An inspector was asked to tell Liongard about the ticket.
+    #[serde(default)]
+    pub follow: Option<Follow>,
+    /// A note whose answer has not been seen: its text's digest.
+    #[serde(default)]
+    pub note_in_doubt: Option<u64>,
+    /// The pair needs no more work unless something changes.
+    #[serde(default)]
+    pub ended: Option<Ended>,
+}
+
+/// The right to open the ticket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Claim {
+    /// Nobody's, and no earlier attempt is in doubt.
+    #[default]
+    Free,
+    /// Somebody is opening it.
+    Held {
+        /// When it was taken.
+        since: Timestamp,
+        /// When it runs out.
+        until: Timestamp,
+    },
+    /// An attempt ended without an answer: the ticket may exist.
+    InDoubt {
+        /// When the attempt was last known to be under way.
+        since: Timestamp,
+    },
+}
+
+/// What both sides last agreed on, field by field. Our own writes come back as news and equal it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// The alert was over.
+    pub alert_closed: bool,
+    /// The alert's status word.
+    pub alert_status: Word,
+    /// The alert's priority word.
+    pub alert_priority: Word,
+    /// Digest of the alert's text.
+    pub alert_text: u64,
+    /// The ticket's status.
+    pub ticket_status: StatusId,
+    /// How the ticket was closed, if it was.
+    pub ticket_closed: Option<Closure>,
+    /// The ticket's priority.
+    pub ticket_priority: Option<PriorityId>,
+}
+
+/// How a ticket was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closure {
+    /// Who closed it.
+    pub by: Closer,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A write the desk refused for good; tried again when what led to it changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// What was refused.
+    pub write: Write,
+    /// The desk's own sentence, redacted.
+    pub said: String,
+    /// The policy it was tried under.
+    pub policy: u64,
+    /// The ticket's state it was tried on, if there was one.
+    pub ticket_changed_at: Option<Timestamp>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The kinds of writes to the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Write {
+    /// Opening the ticket.
+    Open,
+    /// Setting fields of an open ticket.
+    SetFields,
+    /// Adding a note.
+    AddNote,
+    /// Closing it.
+    Close,
+    /// Opening it again.
+    Reopen,
+}
+
+/// An inspector was asked to tell Liongard about the ticket's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// When Liongard was asked to look.
+    pub since: Timestamp,
+    /// Runs that were asked for.
+    pub asked: u32,
+    /// How many of them have come to their end.
+    pub ended: u32,
+}
+
+/// Why a pair needs no more work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The alert was over before a ticket was opened.
+    NeverNeeded,
+    /// The ticket is gone; nobody is made to look at it again while the alert stays as it is.
+    TicketGone,
+    /// The ticket is gone and the alert is over.
+    TicketGoneAlertOver,
+}
+
+impl Link {
+    /// A link that knows nothing but its alert.
+    #[must_use]
+    pub fn new(alert: AlertId) -> Self {
+        Self {
+            alert,
+            recurrence: 1,
+            claim: Claim::Free,
+            ticket: None,
+            earlier_tickets: Vec::new(),
+            base: None,
+            alert_seen: None,
+            ticket_seen: None,
+            parked: None,
+            refused: None,
+            follow: None,
+            note_in_doubt: None,
+            ended: None,
+        }
+    }
+
+    /// The key of the current ticket.
+    #[must_use]
+    pub fn key(&self, policy: &Policy) -> LinkKey {
+        LinkKey {
+            prefix: policy.key_prefix.clone(),
+            alert: self.alert,
+            recurrence: self.recurrence,
+        }
+    }
+
+    /// Takes in a report about the alert; an older one changes nothing.
+    pub fn hear_alert(&mut self, alert: Alert) {
+        debug_assert_eq!(alert.id, self.alert, "a report reached the wrong link");
+        self.alert_seen = Some(match self.alert_seen.take() {
+            Some(known) => known.newer(alert),
+            None => alert,
+        });
+    }
+
+    /// Takes in a report about the ticket; an older one, or one about another ticket, changes
+    /// nothing.
+    pub fn hear_ticket(&mut self, ticket: Ticket) {
+        if self.ticket != Some(ticket.id) {
+            return;
+        }
+        self.ticket_seen = Some(match self.ticket_seen.take() {
+            Some(known) => known.newer(ticket),
+            None => ticket,
+        });
+    }
+
+    /// Makes `ticket` the ticket of this link.
+    pub fn attach(&mut self, ticket: TicketId) {
+        if self.ticket != Some(ticket) {
+            self.earlier_tickets.extend(self.ticket);
+            self.ticket_seen = None;
+            self.note_in_doubt = None;
+        }
+        self.ticket = Some(ticket);
+        self.claim = Claim::Free;
+        self.parked = None;
+        self.refused = None;
+        self.ended = None;
+    }
+
+    /// Begins the next ticket of the same alert.
+    pub fn renew(&mut self) {
+        let mut next = Self::new(self.alert);
+        next.recurrence = self.recurrence.saturating_add(1);
+        next.earlier_tickets = std::mem::take(&mut self.earlier_tickets);
+        next.earlier_tickets.extend(self.ticket);
+        next.alert_seen = self.alert_seen.take();
+        *self = next;
+    }
+
+    /// Whether `write` was refused for good, not long ago, and nothing that led to it has changed
+    /// since.
+    #[must_use]
+    pub fn still_refused(&self, write: Write, policy: &Policy, now: Timestamp) -> bool {
+        self.refused.as_ref().is_some_and(|refused| {
+            refused.write == write
+                && now.since(refused.at) < REFUSAL_HOLDS
+                && refused.policy == policy.digest()
+                && refused.ticket_changed_at
+                    == self.ticket_seen.as_ref().map(|seen| seen.changed_at)
+        })
+    }
+}
+
+impl Base {
+    /// What both sides show now, keeping who closed the ticket.
+    #[must_use]
+    pub fn of(alert: &Alert, ticket: &Ticket, statuses: &StatusMap, before: Option<&Self>) -> Self {
+        let closed = statuses.is_closed(ticket.status);
+        let known = before.and_then(|base| base.ticket_closed);
+        let by_desk = Closure {
+            by: Closer::Desk,
+            at: ticket.changed_at,
+        };
+        Self {
+            alert_closed: alert.is_closed(),
+            alert_status: alert.status.clone(),
+            alert_priority: alert.priority.clone(),
+            alert_text: alert.text_digest(),
+            ticket_status: ticket.status,
+            ticket_closed: closed.then(|| known.unwrap_or(by_desk)),
+            ticket_priority: ticket.priority,
+        }
+    }
+
+    /// What a pair is taken to have agreed on when nothing is remembered about it: both open, and
+    /// everything else as it is now.
+    #[must_use]
+    pub fn assumed(alert: &Alert, ticket: &Ticket, statuses: &StatusMap) -> Self {
+        let open_status = if statuses.is_closed(ticket.status) {
+            statuses.open
+        } else {
+            ticket.status
+        };
+        Self {
+            alert_closed: false,
+            ticket_status: open_status,
+            ticket_closed: None,
+            ..Self::of(alert, ticket, statuses, None)
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! An alert and its ticket: who changed what since both agreed, and what follows.
+
+use crate::alert::Alert;
+use crate::ids::{PriorityId, StatusId};
+use crate::link::{Base, Closure, Link, Write};
+use crate::plan::Step;
+use crate::policy::{ClosePolicy, Closer, Mode, Policy, Reopening, Template};
+use crate::runs::RunTarget;
+use crate::text;
+use crate::ticket::{Hands, Ticket, TicketChange};
+use crate::time::Timestamp;
+
+/// What the pair needs. Three values per field: the base, Liongard's, the desk's.
+pub(super) fn plan(
+    link: &Link,
+    alert: &Alert,
+    ticket: &Ticket,
+    template: &Template,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<Step> {
+    let assumed = || Base::assumed(alert, ticket, &template.statuses);
+    let base = link.base.clone().unwrap_or_else(assumed);
+    let pair = Pair {
+        link,
+        alert,
+        ticket,
+        template,
+        policy,
+        now,
+        base,
+    };
+    let steps = pair.steps();
+    let agreed = Step::Agree(pair.base.clone());
+    if link.base.is_some() && steps == [agreed] {
+        Vec::new()
+    } else {
+        steps
+    }
+}
+
+/// One alert, its ticket, and all that decides about them.
+struct Pair<'a> {
+    link: &'a Link,
+    alert: &'a Alert,
+    ticket: &'a Ticket,
+    template: &'a Template,
+    policy: &'a Policy,
+    now: Timestamp,
+    base: Base,
+}
+
+impl Pair<'_> {
+    /// What is missing; ends with what both sides agree on once it is done.
+    fn steps(&self) -> Vec<Step> {
+        let alert_turned = self.alert.is_closed() != self.base.alert_closed;
+        let ticket_turned = self.ticket_closed() != self.base.ticket_closed.is_some();
+        match (self.alert.is_closed(), self.ticket_closed()) {
+            (true, true) => vec![Step::Agree(self.seen())],
+            (false, false) if ticket_turned => vec![Step::Agree(self.seen())],
+            (false, false) => self.both_open(),
+            // The desk's news is a person's decision; it is never overruled, Liongard is told.
+            (_, _) if ticket_turned => self.tell_liongard(),
+            (true, false) if alert_turned => self.alert_is_over(),
+            (false, true) if alert_turned => self.alert_is_back(),
+            // A difference that is known and stays.
+            (_, _) => self.agree(self.seen()),
+        }
+    }
+
+    /// Whether the ticket's status counts as closed.
+    fn ticket_closed(&self) -> bool {
+        self.template.statuses.is_closed(self.ticket.status)
+    }
+
+    /// What both sides show now.
+    fn seen(&self) -> Base {
+        Base::of(
+            self.alert,
+            self.ticket,
+            &self.template.statuses,
+            Some(&self.base),
+        )
+    }
+
+    /// Agreement on `base`, after having Liongard look when a person changed the ticket's status.
+    fn agree(&self, base: Base) -> Vec<Step> {
+        let changed_by_desk = self.ticket.status != self.base.ticket_status;
+        let run = changed_by_desk.then(|| Step::RunInspector(vec![RunTarget::HaloPsa]));
+        run.into_iter().chain([Step::Agree(base)]).collect()
+    }
+
+    /// The ticket was closed or opened again in the desk.
+    fn tell_liongard(&self) -> Vec<Step> {
+        vec![Step::RunInspector(self.targets()), Step::Agree(self.seen())]
+    }
+
+    /// Which inspectors make Liongard see the ticket's state. Only tickets of Liongard's own
+    /// ticketing are known to its HaloPSA inspector; for ours, the inspector that found the alert
+    /// looks again as well.
+    fn targets(&self) -> Vec<RunTarget> {
+        let own = self.alert.launchpoint.map(RunTarget::Launchpoint);
+        let own = own.filter(|_| self.policy.mode == Mode::Managed && self.ticket_closed());
+        [RunTarget::HaloPsa].into_iter().chain(own).collect()
+    }
+
+    /// Liongard says the condition is over; the ticket is open and nobody turned it.
+    fn alert_is_over(&self) -> Vec<Step> {
+        if let Some(due) = self.native_ticketing_has_until() {
+            return vec![Step::Wait(due)];
+        }
+        match (self.template.close, self.ticket.hands) {
+            (ClosePolicy::Untouched, Hands::Unknown) => vec![Step::ReadHands],
+            (ClosePolicy::Always, _) | (ClosePolicy::Untouched, Hands::Untouched) => self.close(),
+            (ClosePolicy::Never, _) | (ClosePolicy::Untouched, Hands::Touched) => self.leave_open(),
+        }
+    }
+
+    /// Until when a change of the alert is left to Liongard's own ticketing, if it still is.
+    fn native_ticketing_has_until(&self) -> Option<Timestamp> {
+        let due = self.alert.changed_at.plus(self.policy.native_grace);
+        (self.policy.mode == Mode::Native && due > self.now).then_some(due)
+    }
+
+    /// Closes the ticket.
+    fn close(&self) -> Vec<Step> {
+        if self.link.still_refused(Write::Close, self.policy, self.now) {
+            return Vec::new();
+        }
+        let change = TicketChange {
+            status: self.template.statuses.closed,
+            closure_note: Some(text::closure_note(self.alert)),
+            ..TicketChange::of(self.ticket)
+        };
+        let base = Base {
+            ticket_status: self.template.statuses.closed,
+            ticket_closed: Some(Closure {
+                by: Closer::Halogard,
+                at: self.now,
+            }),
+            ..self.seen()
+        };
+        vec![Step::Close(change), Step::Agree(base)]
+    }
+
+    /// Says that the alert is over and leaves the rest to the technician. In native mode
+    /// Liongard's own ticketing speaks; a refused note is not worth holding up the agreement.
+    fn leave_open(&self) -> Vec<Step> {
+        let silent = self.policy.mode == Mode::Native
+            || self
+                .link
+                .still_refused(Write::AddNote, self.policy, self.now);
+        let note = (!silent).then(|| Step::AddNote(text::left_open_note_html(self.alert)));
+        note.into_iter().chain(self.agree(self.seen())).collect()
+    }
+
+    /// The alert is back; its ticket is closed and nobody turned it.
+    fn alert_is_back(&self) -> Vec<Step> {
+        if let Some(due) = self.native_ticketing_has_until() {
+            return vec![Step::Wait(due)];
+        }
+        let at_desk = Closure {
+            by: Closer::Desk,
+            at: self.ticket.changed_at,
+        };
+        let closure = self.base.ticket_closed.unwrap_or(at_desk);
+        let status = self.ticket.status;
+        match self
+            .template
+            .reopen
+            .decide(status, closure.by, closure.at, self.now)
+        {
+            Reopening::Reopen => self.reopen(),
+            Reopening::NewTicket if self.policy.mode == Mode::Managed => vec![Step::Renew],
+            Reopening::NewTicket | Reopening::Leave => self.agree(self.seen()),
+        }
+    }
+
+    /// Opens the ticket again.
+    fn reopen(&self) -> Vec<Step> {
+        if self
+            .link
+            .still_refused(Write::Reopen, self.policy, self.now)
+        {
+            return Vec::new();
+        }
+        let change = TicketChange {
+            status: self.template.statuses.open,
+            ..TicketChange::of(self.ticket)
+        };
+        let base = Base {
+            ticket_status: self.template.statuses.open,
+            ticket_closed: None,
+            ..self.seen()
+        };
+        vec![
+            Step::Reopen(change, text::reopen_note_html(self.alert)),
+            Step::Agree(base),
+        ]
+    }
+
+    /// Both are open: Liongard's changes go to the ticket, unless a person changed the same field.
+    fn both_open(&self) -> Vec<Step> {
+        if self.policy.mode == Mode::Native {
+            return self.agree(self.seen());
+        }
+        let unchanged = TicketChange::of(self.ticket);
+        let wanted = TicketChange {
+            status: self.wanted_status().unwrap_or(self.ticket.status),
+            priority: self.wanted_priority(),
+            ..unchanged.clone()
+        };
+        let mut base = self.seen();
+        let mut steps = Vec::new();
+        if wanted != unchanged {
+            if self
+                .link
+                .still_refused(Write::SetFields, self.policy, self.now)
+            {
+                base.alert_status = self.base.alert_status.clone();
+                base.alert_priority = self.base.alert_priority.clone();
+            } else {
+                base.ticket_status = wanted.status;
+                base.ticket_priority = wanted.priority.or(self.ticket.priority);
+                steps.push(Step::SetFields(wanted));
+            }
+        }
+        if base.alert_text != self.base.alert_text {
+            if self
+                .link
+                .still_refused(Write::AddNote, self.policy, self.now)
+            {
+                base.alert_text = self.base.alert_text;
+            } else {
+                steps.push(Step::AddNote(text::change_note_html(self.alert)));
+            }
+        }
+        steps.extend(self.agree(base));
+        steps
+    }
+
+    /// The status that Liongard's new word maps to, if a person has not chosen another.
+    fn wanted_status(&self) -> Option<StatusId> {
+        let changed = self.alert.status != self.base.alert_status;
+        let untouched = self.ticket.status == self.base.ticket_status;
+        let mapped = self
+            .template
+            .statuses
+            .words
+            .get(&self.alert.status)
+            .copied();
+        mapped.filter(|status| changed && untouched && *status != self.ticket.status)
+    }
+
+    /// The priority that Liongard's new word maps to, if a person has not chosen another.
+    fn wanted_priority(&self) -> Option<PriorityId> {
+        let changed = self.alert.priority != self.base.alert_priority;
+        let untouched = self.ticket.priority == self.base.ticket_priority;
+        let mapped = self.template.priorities.of(&self.alert.priority);
+        mapped.filter(|priority| changed && untouched && Some(*priority) != self.ticket.priority)
+    }
+}

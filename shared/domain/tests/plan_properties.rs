@@ -1,0 +1,223 @@
+//! Does it hold for any order, any repeat, any state?
+
+mod support;
+
+use halogard_domain::ids::{PriorityId, StatusId, TicketId};
+use halogard_domain::link::{Claim, Ended, Follow};
+use halogard_domain::plan::Step;
+use halogard_domain::policy::{ClosePolicy, Mode, Otherwise, ReopenTable};
+use halogard_domain::ticket::{Fate, Hands};
+use halogard_domain::{Alert, Link, Ticket, Word, plan};
+use proptest::prelude::*;
+use support::{CLOSED, Desk, OPEN, TICKET, alert, at, policy, ticket};
+
+/// Something that happens on either side.
+#[derive(Clone, Debug)]
+enum Event {
+    Alert {
+        status: &'static str,
+        priority: &'static str,
+        text: u8,
+    },
+    DeskStatus(u64),
+    DeskPriority(u64),
+    DeskTouch,
+    DeskDelete,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let status = prop_oneof![
+        Just("New"),
+        Just("In Progress"),
+        Just("Closed - Complete"),
+        Just("Resolved"),
+        Just("Frobnicated"),
+        Just(""),
+    ];
+    let priority = prop_oneof![Just("critical"), Just("low"), Just("whatever")];
+    prop_oneof![
+        6 => (status, priority, 0..3_u8)
+            .prop_map(|(status, priority, text)| Event::Alert { status, priority, text }),
+        4 => prop_oneof![Just(1), Just(2), Just(3), Just(8), Just(9)].prop_map(Event::DeskStatus),
+        1 => (1..5_u64).prop_map(Event::DeskPriority),
+        2 => Just(Event::DeskTouch),
+        1 => Just(Event::DeskDelete),
+    ]
+}
+
+fn any_policy() -> impl Strategy<Value = halogard_domain::Policy> {
+    let mode = prop_oneof![Just(Mode::Managed), Just(Mode::Native)];
+    let close = prop_oneof![
+        Just(ClosePolicy::Untouched),
+        Just(ClosePolicy::Always),
+        Just(ClosePolicy::Never)
+    ];
+    let reopen = prop_oneof![
+        Just(ReopenTable::default()),
+        Just(ReopenTable {
+            rules: vec![],
+            otherwise: Otherwise::NewTicket
+        }),
+        Just(ReopenTable {
+            rules: vec![],
+            otherwise: Otherwise::Leave
+        }),
+    ];
+    (mode, close, reopen).prop_map(|(mode, close, reopen)| {
+        let mut policy = policy(mode);
+        let template = policy.templates.get_mut("default").expect("the template");
+        template.close = close;
+        template.reopen = reopen;
+        policy
+    })
+}
+
+/// Lets `event` happen at second `now`; the bundle hears of it.
+fn happen(desk: &mut Desk, event: &Event, now: i64) {
+    match event {
+        Event::Alert {
+            status,
+            priority,
+            text,
+        } => desk.link.hear_alert(Alert {
+            status: Word::new(status),
+            priority: Word::new(priority),
+            description: format!("text {text}"),
+            native_ticket: (desk.policy.mode == Mode::Native).then_some(TICKET),
+            changed_at: at(now),
+            seen_at: at(now),
+            ..alert()
+        }),
+        Event::DeskTouch => desk.touched = true,
+        Event::DeskStatus(_) | Event::DeskPriority(_) | Event::DeskDelete => {
+            let Some(ticket) = desk.ticket.as_mut() else {
+                return;
+            };
+            match event {
+                Event::DeskStatus(status) => ticket.status = StatusId::new(*status),
+                Event::DeskPriority(priority) => ticket.priority = Some(PriorityId::new(*priority)),
+                _ => ticket.fate = Fate::Gone,
+            }
+            desk.touched = true;
+            ticket.changed_at = at(now);
+            ticket.seen_at = at(now);
+            desk.link.hear_ticket(ticket.clone());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn planning_after_carrying_out_yields_nothing(
+        policy in any_policy(),
+        events in prop::collection::vec(event(), 1..12),
+    ) {
+        let mut desk = Desk::new(policy);
+        if desk.policy.mode == Mode::Native {
+            desk.ticket = Some(ticket(OPEN, 0));
+        }
+        for (index, event) in events.iter().enumerate() {
+            // Far apart, so that no grace or doubt is still running.
+            let now = 10_000 * (i64::try_from(index).unwrap() + 1);
+            happen(&mut desk, event, now);
+            desk.settle(at(now + 5_000));
+            prop_assert_eq!(desk.plan(at(now + 5_001)), vec![]);
+            if let Some(ticket) = desk.ticket.clone() {
+                // Our own write comes back as news.
+                desk.link.hear_ticket(Ticket { hands: Hands::Unknown, ..ticket });
+                prop_assert_eq!(desk.plan(at(now + 5_002)), vec![]);
+            }
+        }
+        let recurrences = desk.link.recurrence;
+        prop_assert!(desk.opened <= recurrences, "{} tickets for {} turns", desk.opened, recurrences);
+    }
+
+    #[test]
+    fn a_word_nobody_knows_never_closes_a_ticket(
+        policy in any_policy(),
+        word in "[A-Za-z -]{0,12}",
+        before in prop_oneof![Just(OPEN), Just(StatusId::new(2))],
+        hands in prop_oneof![Just(Hands::Unknown), Just(Hands::Untouched), Just(Hands::Touched)],
+    ) {
+        let unknown = Alert { status: Word::new(&word), changed_at: at(50), ..alert() };
+        prop_assume!(!unknown.is_closed());
+        let link = support::linked(&policy);
+        let ticket = Ticket { hands, ..ticket(before, 60) };
+        let steps = plan(&link, Some(&unknown), Some(&ticket), &policy, at(1_000_000));
+        let closes = steps.iter().any(|step| matches!(step, Step::Close(_)));
+        prop_assert!(!closes, "{steps:?}");
+    }
+
+    #[test]
+    fn the_order_in_which_news_arrives_does_not_matter(
+        reports in prop::collection::vec((0..4_i64, 0..4_i64, 0..3_usize, 0..3_u8), 1..8),
+        shuffle in any::<prop::sample::Index>(),
+        repeat in any::<prop::sample::Index>(),
+    ) {
+        let words = ["New", "Closed", "In Progress"];
+        let alerts: Vec<Alert> = reports.iter().map(|(changed, seen, word, text)| Alert {
+            status: Word::new(words[*word]),
+            description: format!("{text}"),
+            changed_at: at(*changed),
+            seen_at: at(*seen),
+            ..alert()
+        }).collect();
+        let tickets: Vec<Ticket> = reports.iter().map(|(changed, seen, status, hands)| Ticket {
+            seen_at: at(*seen),
+            hands: [Hands::Unknown, Hands::Untouched, Hands::Touched][usize::from(*hands)],
+            ..ticket([OPEN, CLOSED, StatusId::new(2)][*status], *changed)
+        }).collect();
+        let hear = |order: &[usize]| {
+            let mut link = Link::new(alert().id);
+            link.ticket = Some(TICKET);
+            for index in order {
+                link.hear_alert(alerts[*index].clone());
+                link.hear_ticket(tickets[*index].clone());
+            }
+            (link.alert_seen, link.ticket_seen)
+        };
+        let order: Vec<usize> = (0..alerts.len()).collect();
+        let mut other = order.clone();
+        other.rotate_left(shuffle.index(order.len()));
+        other.reverse();
+        other.push(repeat.index(order.len()));
+        prop_assert_eq!(hear(&order), hear(&other));
+    }
+
+    #[test]
+    fn no_state_makes_the_plan_panic(
+        policy in any_policy(),
+        status in "\\PC{0,20}",
+        ticket_status in any::<u64>(),
+        times in (any::<i64>(), any::<i64>(), any::<i64>()),
+        claim in 0..3_u8, fate in 0..3_u8, ended in 0..4_u8,
+        has_ticket in any::<bool>(), saw_ticket in any::<bool>(), has_base in any::<bool>(),
+        name in "\\PC{0,300}",
+    ) {
+        let (first, second, now) = times;
+        let time = halogard_domain::Timestamp::from_millis;
+        let alert = Alert {
+            status: Word::new(&status), name, changed_at: time(first), seen_at: time(second), ..alert()
+        };
+        let ticket = Ticket {
+            fate: [Fate::Present, Fate::Gone, Fate::MergedInto(TicketId::new(7))][usize::from(fate)],
+            changed_at: time(second),
+            ..ticket(StatusId::new(ticket_status), 0)
+        };
+        let mut link = if has_base { support::linked(&policy) } else { Link::new(alert.id) };
+        link.ticket = has_ticket.then_some(TICKET);
+        link.claim = match claim {
+            0 => Claim::Free,
+            1 => Claim::Held { since: time(first), until: time(second) },
+            _ => Claim::InDoubt { since: time(second) },
+        };
+        link.ended = [None, Some(Ended::NeverNeeded), Some(Ended::TicketGone), Some(Ended::TicketGoneAlertOver)][usize::from(ended)];
+        link.follow = has_base.then_some(Follow { since: time(first), asked: u32::MAX, ended: 0 });
+        let seen = saw_ticket.then_some(&ticket);
+        let steps = plan(&link, Some(&alert), seen, &policy, time(now));
+        prop_assert!(steps.len() <= 4, "{steps:?}");
+        prop_assert_eq!(plan(&link, None, seen, &policy, time(now)), vec![]);
+    }
+}

@@ -1,0 +1,280 @@
+//! Alerts, tickets and policies as the tests of the rules need them, and a desk that carries plans
+//! out.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use halogard_domain::ids::{
+    AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
+    TicketTypeId,
+};
+use halogard_domain::link::{Claim, Ended, Follow, Link};
+use halogard_domain::plan::{Step, plan};
+use halogard_domain::policy::{Mapping, Mode, Policy, StatusMap, Template};
+use halogard_domain::ticket::{Fate, Hands};
+use halogard_domain::{Alert, Ticket, Timestamp, Word};
+
+pub const OPEN: StatusId = StatusId::new(1);
+pub const IN_PROGRESS: StatusId = StatusId::new(2);
+pub const RESOLVED: StatusId = StatusId::new(8);
+pub const CLOSED: StatusId = StatusId::new(9);
+pub const TICKET: TicketId = TicketId::new(4242);
+
+/// A point in time, `seconds` after a fixed start.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_780_000_000_000 + seconds * 1000)
+}
+
+/// A policy that maps environment 8801 to client 17 with one template.
+pub fn policy(mode: Mode) -> Policy {
+    let statuses = StatusMap {
+        open: OPEN,
+        closed: CLOSED,
+        also_closed: BTreeSet::from([RESOLVED]),
+        words: [(Word::new("in progress"), IN_PROGRESS)].into(),
+    };
+    let mut template = Template::new("default", TicketTypeId::new(5), statuses);
+    template.priorities.words = [
+        (Word::new("critical"), PriorityId::new(1)),
+        (Word::new("low"), PriorityId::new(4)),
+    ]
+    .into();
+    template.priorities.default = Some(PriorityId::new(3));
+    let mut policy = Policy::empty(mode);
+    policy.templates.insert("default".into(), template);
+    policy.environments.insert(
+        EnvironmentId::new(8801),
+        Mapping {
+            environment: EnvironmentId::new(8801),
+            client: HaloClientId::new(17),
+            site: None,
+            template: Some("default".into()),
+            groups: BTreeSet::from(["gold".to_owned()]),
+        },
+    );
+    policy
+}
+
+/// An alert that was raised at second 0 and has not changed.
+pub fn alert() -> Alert {
+    Alert {
+        id: AlertId::new(7586),
+        number: Some("T20260105.00001".into()),
+        environment: EnvironmentId::new(8801),
+        environment_name: "Northwind Dental".into(),
+        name: "Active Directory | Stale Privileged Accounts".into(),
+        description: "2 privileged accounts have not signed in for 90 days".into(),
+        priority: Word::new("Critical"),
+        status: Word::new("New"),
+        inspector: Some("active-directory-inspector".into()),
+        inspector_alias: Some("Active Directory".into()),
+        rule: Some("Stale Privileged Accounts".into()),
+        launchpoint: Some(LaunchpointId::new(18700)),
+        system: Some("Northwind AD".into()),
+        native_ticket: None,
+        visible: true,
+        raised_at: at(0),
+        changed_at: at(0),
+        seen_at: at(0),
+        page: None,
+    }
+}
+
+/// The alert with another status, changed at `seconds`.
+pub fn alert_with(status: &str, seconds: i64) -> Alert {
+    Alert {
+        status: Word::new(status),
+        changed_at: at(seconds),
+        seen_at: at(seconds),
+        ..alert()
+    }
+}
+
+/// The ticket in `status`, last changed at `seconds`.
+pub fn ticket(status: StatusId, seconds: i64) -> Ticket {
+    Ticket {
+        id: TICKET,
+        client: HaloClientId::new(17),
+        ticket_type: TicketTypeId::new(5),
+        status,
+        priority: Some(PriorityId::new(1)),
+        summary: "[LG-7586] Active Directory | Stale Privileged Accounts".into(),
+        changed_at: at(seconds),
+        seen_at: at(seconds),
+        fate: Fate::Present,
+        hands: Hands::Unknown,
+    }
+}
+
+/// A link whose alert and ticket agreed when both were open.
+pub fn linked(policy: &Policy) -> Link {
+    let mut desk = Desk::new(policy.clone());
+    desk.link.hear_alert(Alert {
+        native_ticket: (policy.mode == Mode::Native).then_some(TICKET),
+        ..alert()
+    });
+    if policy.mode == Mode::Native {
+        desk.ticket = Some(ticket(OPEN, 0));
+    }
+    desk.settle(at(1));
+    desk.link
+}
+
+/// A service desk that does what a plan says, and the link that remembers it.
+pub struct Desk {
+    pub policy: Policy,
+    pub link: Link,
+    pub ticket: Option<Ticket>,
+    /// Whether a person has worked on the ticket.
+    pub touched: bool,
+    pub opened: u32,
+    pub done: Vec<Step>,
+}
+
+impl Desk {
+    pub fn new(policy: Policy) -> Self {
+        let link = Link::new(alert().id);
+        Self {
+            policy,
+            link,
+            ticket: None,
+            touched: false,
+            opened: 0,
+            done: Vec::new(),
+        }
+    }
+
+    /// What the plan says now.
+    pub fn plan(&self, now: Timestamp) -> Vec<Step> {
+        let (alert, ticket) = (
+            self.link.alert_seen.as_ref(),
+            self.link.ticket_seen.as_ref(),
+        );
+        plan(&self.link, alert, ticket, &self.policy, now)
+    }
+
+    /// Plans and carries out until nothing is missing or there is something to wait for. Panics when
+    /// that takes more rounds than a look has.
+    pub fn settle(&mut self, now: Timestamp) {
+        for _ in 0..8 {
+            let steps = self.plan(now);
+            if steps.is_empty() || matches!(steps[..], [Step::Wait(_)]) {
+                return;
+            }
+            for step in steps {
+                self.done.push(step.clone());
+                if !self.carry_out(step, now) {
+                    break;
+                }
+            }
+        }
+        panic!("the plan does not settle: {:?}", self.done);
+    }
+
+    /// Carries out `step`; `false` when the plan must be made anew.
+    fn carry_out(&mut self, step: Step, now: Timestamp) -> bool {
+        match step {
+            Step::Claim => {
+                self.link.claim = Claim::Held {
+                    since: now,
+                    until: now.plus(Duration::from_secs(90)),
+                };
+            }
+            Step::Find => {
+                let found = self
+                    .ticket
+                    .clone()
+                    .filter(|ticket| ticket.fate == Fate::Present);
+                match found {
+                    Some(ticket) => {
+                        self.link.attach(ticket.id);
+                        self.link.hear_ticket(ticket);
+                    }
+                    None => self.link.claim = Claim::Free,
+                }
+                return false;
+            }
+            Step::Open(new) => {
+                self.opened += 1;
+                let opened = Ticket {
+                    id: TicketId::new(TICKET.get() + u64::from(self.opened) - 1),
+                    client: new.client,
+                    ticket_type: new.ticket_type,
+                    status: new.status,
+                    priority: new.priority,
+                    summary: new.summary,
+                    changed_at: now,
+                    seen_at: now,
+                    fate: Fate::Present,
+                    hands: Hands::Unknown,
+                };
+                self.link.attach(opened.id);
+                self.link.hear_ticket(opened.clone());
+                self.touched = false;
+                self.ticket = Some(opened);
+                return false;
+            }
+            Step::Adopt(id) => {
+                self.link.attach(id);
+                return false;
+            }
+            Step::ReadTicket => {
+                match self
+                    .ticket
+                    .clone()
+                    .filter(|ticket| Some(ticket.id) == self.link.ticket)
+                {
+                    Some(ticket) => self.link.hear_ticket(ticket),
+                    None => self.link.ended = Some(Ended::TicketGone),
+                }
+                return false;
+            }
+            Step::ReadHands => {
+                let hands = if self.touched {
+                    Hands::Touched
+                } else {
+                    Hands::Untouched
+                };
+                self.link
+                    .ticket_seen
+                    .as_mut()
+                    .expect("a ticket to read")
+                    .hands = hands;
+                return false;
+            }
+            Step::SetFields(change) | Step::Close(change) | Step::Reopen(change, _) => {
+                let ticket = self.ticket.as_mut().expect("a ticket to change");
+                ticket.status = change.status;
+                ticket.priority = change.priority.or(ticket.priority);
+                ticket.changed_at = now.max(ticket.changed_at);
+                ticket.seen_at = now;
+                self.link.hear_ticket(ticket.clone());
+            }
+            Step::AddNote(_) => {}
+            Step::RunInspector(targets) => {
+                let asked = u32::try_from(targets.len()).expect("few targets");
+                self.link.follow = Some(Follow {
+                    since: now,
+                    asked,
+                    ended: 0,
+                });
+            }
+            Step::Park(reason) => self.link.parked = Some(reason),
+            Step::Renew => {
+                self.link.renew();
+                return false;
+            }
+            Step::Agree(base) => {
+                if base.alert_closed == base.ticket_closed.is_some() {
+                    self.link.follow = None;
+                }
+                self.link.base = Some(base);
+                self.link.ended = None;
+            }
+            Step::Finish(ended) => self.link.ended = Some(ended),
+            Step::Wait(_) => return false,
+        }
+        true
+    }
+}
