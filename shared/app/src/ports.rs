@@ -17,7 +17,9 @@ mod vault;
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, Permit, RequestBudget};
 pub use clock::Clock;
-pub use desk::{DeskCatalogue, MandatoryField, Named, SearchWithin, TicketDesk, TicketTypeInfo};
+pub use desk::{
+    DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, TicketDesk, TicketTypeInfo,
+};
 pub use error::{PortError, Refusal};
 pub use inspectors::{Inspectors, RunProgress, RunStates};
 pub use journal::{Entry, Journal, Notifications};

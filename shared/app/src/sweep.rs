@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
-use halogard_domain::{LinkKey, Ticket, Timestamp};
+use halogard_domain::{LinkKey, Timestamp};
 use tracing::info;
 
 use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, Outgoing, PortError, TicketDesk};
+use crate::ports::{Clock, Lane, Outgoing, PortError, Sighting, TicketDesk};
 use crate::reconcile::LookError;
 
 /// How far a sweep reads back behind the last change it saw: the desk's clock and its index may lag.
@@ -45,25 +45,23 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             return self.first_sweep().await;
         };
         let swept_to = Timestamp::from_millis(mark);
-        let tickets = self.desk.changed_since(swept_to.minus(OVERLAP)).await?;
+        let sightings = self.desk.changed_since(swept_to.minus(OVERLAP)).await?;
         let mut news = Vec::new();
-        for ticket in &tickets {
-            if self.is_news(ticket).await? {
-                news.push(Outgoing::from(Message::ticket_news(
-                    ticket.clone(),
-                    Cause::Sweep,
-                )));
-            }
+        for sighting in &sightings {
+            news.extend(self.news_in(sighting).await?.map(Outgoing::from));
         }
         if !news.is_empty() {
             self.store.send(Lane::Urgent, &news).await?;
         }
-        let newest = tickets.iter().map(|ticket| ticket.changed_at).max();
+        let seen = sightings
+            .iter()
+            .filter_map(|sighting| sighting.ticket.as_ref());
+        let newest = seen.map(|ticket| ticket.changed_at).max();
         if let Some(newest) = newest.filter(|newest| *newest > swept_to) {
             self.store.set_mark(MARK_SWEPT, newest.as_millis()).await?;
         }
         let report = SweepReport {
-            listed: tickets.len(),
+            listed: sightings.len(),
             queued: news.len(),
             adopted: 0,
         };
@@ -76,22 +74,31 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(report)
     }
 
-    /// Whether `ticket` says more than its pair has heard, or may belong to a pair that forgot it.
-    async fn is_news(&self, ticket: &Ticket) -> Result<bool, PortError> {
-        let Some(alert) = self.store.owner(ticket.id).await? else {
-            return Ok(LinkKey::find_in(&ticket.summary, &self.policy().key_prefix).is_some());
+    /// What `sighting` says beyond what its pair has heard; or that it may belong to a pair that
+    /// forgot it.
+    async fn news_in(&self, sighting: &Sighting) -> Result<Option<Message>, PortError> {
+        let owner = self.store.owner(sighting.id).await?;
+        let Some(ticket) = &sighting.ticket else {
+            let look = |_| Message::look_at_ticket(sighting.id, Cause::Sweep);
+            return Ok(owner.map(look));
         };
-        let Some(stored) = self.store.load(alert).await? else {
-            return Ok(true);
+        let Some(alert) = owner else {
+            let marked = LinkKey::find_in(&ticket.summary, &self.policy().key_prefix).is_some();
+            return Ok(marked.then(|| Message::ticket_news(ticket.clone(), Cause::Sweep)));
         };
-        if stored.value.ticket != Some(ticket.id) {
-            return Ok(false);
+        let link = self.store.load(alert).await?.map(|stored| stored.value);
+        if link
+            .as_ref()
+            .is_some_and(|link| link.ticket != Some(ticket.id))
+        {
+            return Ok(None);
         }
-        Ok(stored.value.ticket_seen.is_none_or(|seen| {
+        let says_more = link.and_then(|link| link.ticket_seen).is_none_or(|seen| {
             ticket.changed_at > seen.changed_at
                 || (ticket.changed_at == seen.changed_at
                     && (ticket.status, ticket.fate) != (seen.status, seen.fate))
-        }))
+        });
+        Ok(says_more.then(|| Message::ticket_news(ticket.clone(), Cause::Sweep)))
     }
 
     /// Takes in every ticket that carries our key.

@@ -51,12 +51,20 @@ pub trait TicketDesk: Send + Sync {
     /// Adds a note. Not safe to repeat.
     fn add_note(&self, note: &NewNote) -> impl Future<Output = Result<NoteId, PortError>> + Send;
 
-    /// Tickets that changed at or after `since`, deleted ones where the desk shows them. Safe to
-    /// repeat.
+    /// Tickets that changed at or after `since`. Safe to repeat.
     fn changed_since(
         &self,
         since: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Sighting>, PortError>> + Send;
+}
+
+/// A ticket in a list. Lists are thinner than tickets, and differ by tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The ticket.
+    pub id: TicketId,
+    /// Its state, where the list says enough.
+    pub ticket: Option<Ticket>,
 }
 
 /// Where a ticket of unknown outcome can only be.

@@ -1,0 +1,205 @@
+//! From what people paste to the two addresses of a HaloPSA.
+//!
+//! HaloPSA's own page shows a resource server (`https://acme.halopsa.com/api`), an authorisation
+//! server (`https://acme.halopsa.com/auth`) and a tenant. People paste the host alone, the address
+//! of their browser, or one in the place of the other; all of that leads to the same two.
+
+use url::{Host, Url};
+
+/// The setting of the first address, as an operator writes it.
+const RESOURCE_SETTING: &str = "HALOPSA_RESOURCE_URL";
+
+/// The setting of the second.
+const AUTH_SETTING: &str = "HALOPSA_AUTH_URL";
+
+/// Last parts of a path that belong to one of the two addresses, or to one of their endpoints.
+const KNOWN_TAILS: [&str; 4] = ["api", "auth", "token", "authinfo"];
+
+/// The two addresses of a HaloPSA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Where its API is; ends in `/api`.
+    pub resource: Url,
+    /// Where its tokens are issued; ends in `/auth`.
+    pub auth: Url,
+    /// What was put right on the way, one remark each, for the operator to see.
+    pub forgiven: Vec<String>,
+}
+
+/// Why a text leads to no address. Says which setting, what is wrong, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// There is nothing to read.
+    #[error("{setting} is empty; give the address of your HaloPSA, as acme.halopsa.com")]
+    Empty {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// It cannot be read as an address.
+    #[error("{setting} is not an address; give one like https://acme.halopsa.com/api")]
+    NotAnAddress {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// It is neither `https` nor `http`.
+    #[error("{setting} must begin with https://")]
+    OtherScheme {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// It is plain `http`, to somewhere else than this machine.
+    #[error(
+        "{setting} begins with http://, which would send the secret in the open; \
+         write https:// (http:// is for this machine only)"
+    )]
+    NotEncrypted {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// It holds a user name or password.
+    #[error("{setting} holds a user name or password; leave out what stands before the @")]
+    WithCredentials {
+        /// The setting.
+        setting: &'static str,
+    },
+}
+
+impl Addresses {
+    /// Reads what was pasted: the resource server or just the host, and the authorisation server
+    /// if it is another.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError`] when a text cannot be forgiven.
+    pub fn read(resource: &str, auth: Option<&str>) -> Result<Self, AddressError> {
+        let mut forgiven = Vec::new();
+        let resource = base_of(resource, RESOURCE_SETTING, "api", &mut forgiven)?;
+        let auth = match auth.map(bare).filter(|text| !text.is_empty()) {
+            Some(text) => base_of(text, AUTH_SETTING, "auth", &mut forgiven)?,
+            None => resource.clone(),
+        };
+        Ok(Self {
+            resource: under(resource, "api"),
+            auth: under(auth, "auth"),
+            forgiven,
+        })
+    }
+}
+
+/// `base` with `part` at the end of its path.
+fn under(mut base: Url, part: &str) -> Url {
+    let path = format!("{}/{part}", base.path().trim_end_matches('/'));
+    base.set_path(&path);
+    base
+}
+
+/// `text` without what comes along when people copy: blanks (hard and invisible ones too),
+/// quotes, angle brackets.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(
+                c,
+                '"' | '\'' | '<' | '>' | '`' | '\u{200b}' | '\u{200e}' | '\u{feff}'
+            )
+    })
+}
+
+/// The address in `pasted` without the parts that say which of the two it is.
+fn base_of(
+    pasted: &str,
+    setting: &'static str,
+    own_tail: &str,
+    forgiven: &mut Vec<String>,
+) -> Result<Url, AddressError> {
+    let mut forgive = |what: &str| forgiven.push(format!("{setting}: {what}"));
+    let text = bare(pasted);
+    if text.is_empty() {
+        return Err(AddressError::Empty { setting });
+    }
+    if text != pasted {
+        forgive("took away blanks or quotes around it");
+    }
+    let (schemes, rest) = without_schemes(text);
+    match schemes.as_slice() {
+        [] if rest.contains("://") => return Err(AddressError::OtherScheme { setting }),
+        [] => forgive("put https:// before it"),
+        [_] => {}
+        _ => forgive("took away a second https://"),
+    }
+    let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
+    let scheme = if is_plain { "http" } else { "https" };
+    let mut url = Url::parse(&format!("{scheme}://{rest}"))
+        .map_err(|_| AddressError::NotAnAddress { setting })?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(AddressError::NotAnAddress { setting });
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(AddressError::WithCredentials { setting });
+    }
+    if is_plain && !is_this_machine(&url) {
+        return Err(AddressError::NotEncrypted { setting });
+    }
+    if url.host_str().is_some_and(|host| !rest.starts_with(host)) {
+        forgive("wrote the host in lower case");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        url.set_query(None);
+        url.set_fragment(None);
+        forgive("left out what stands after ? or #; a tenant belongs into HALOPSA_TENANT");
+    }
+    shorten_path(&mut url, own_tail, &mut forgive);
+    Ok(url)
+}
+
+/// Splits every leading `https://` or `http://` off, whatever its case and number of slashes.
+fn without_schemes(text: &str) -> (Vec<&'static str>, &str) {
+    let mut schemes = Vec::new();
+    let mut rest = text;
+    while let Some((scheme, after)) = ["https", "http"].into_iter().find_map(|scheme| {
+        let head = rest.get(..scheme.len())?;
+        let after = rest.get(scheme.len()..)?.strip_prefix(':')?;
+        let is_scheme = head.eq_ignore_ascii_case(scheme) && after.starts_with(['/', '\\']);
+        is_scheme.then(|| (scheme, after.trim_start_matches(['/', '\\'])))
+    }) {
+        schemes.push(scheme);
+        rest = after;
+    }
+    (schemes, rest)
+}
+
+/// Whether the address leads to this machine, so that nobody can listen in.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Takes the known parts off the end of the path; what is left is where an on-premises HaloPSA
+/// may live.
+fn shorten_path(url: &mut Url, own_tail: &str, forgive: &mut impl FnMut(&str)) {
+    let path = url.path().to_owned();
+    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let mut tails = Vec::new();
+    while let Some(last) = parts.last()
+        && KNOWN_TAILS
+            .iter()
+            .any(|tail| last.eq_ignore_ascii_case(tail))
+    {
+        tails.push((*last).to_owned());
+        parts.pop();
+    }
+    match tails.as_slice() {
+        [] => forgive(&format!("put /{own_tail} at its end")),
+        [only] if only == own_tail => {}
+        _ => forgive(&format!("put /{own_tail} in the place of its last part")),
+    }
+    if path.len() > 1 && path.ends_with('/') || path.contains("//") {
+        forgive("took away slashes at its end");
+    }
+    url.set_path(&parts.join("/"));
+}

@@ -1,0 +1,223 @@
+//! HaloPSA over HTTP: one method per endpoint used, named as the vendor names it.
+//!
+//! Every request goes through one private function, `send`, which takes a permit from the request
+//! budget first: tokens, later pages and repeats included. Nothing is retried, but for one repeat
+//! with a fresh token after a 401.
+
+mod call;
+mod customers;
+mod pages;
+mod query;
+mod reference;
+mod settings;
+mod tickets;
+mod token;
+mod webhooks;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use halogard_app::ports::{BudgetError, Clock, RequestBudget};
+use halogard_domain::Timestamp;
+use halogard_transport::Transport;
+use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::de::DeserializeSeed;
+use tokio::sync::Mutex;
+use url::Url;
+
+pub use pages::{Listing, Page};
+pub use query::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
+pub use settings::{ClientSettings, Credentials};
+
+use crate::error::Error;
+use crate::route::{self, Route};
+use crate::said::Said;
+use crate::wire;
+use call::Call;
+use token::Login;
+
+/// The shortest pause taken from a `Retry-After`.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
+
+/// The longest: HaloPSA counts over five minutes, so a longer pause is a mistake.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// A HaloPSA tenant. One per process, shared by reference: it holds the token.
+///
+/// Each method spends one request of the budget per page, and one more when a token is due
+/// (about once an hour). Reads may be repeated; writes may not, unless the method says so: look
+/// at [`Error::class`] first.
+pub struct Client<T, B, C> {
+    /// The network; only `send` uses it.
+    transport: T,
+    /// What allows each request.
+    budget: B,
+    /// Says when a token runs out and how far away a `Retry-After` date is.
+    clock: C,
+    /// Ends in `/api`.
+    resource_url: Url,
+    /// Ends in `/auth`.
+    auth_url: Url,
+    /// Sent with token requests.
+    tenant: Option<String>,
+    /// Sent with token requests.
+    scopes: String,
+    /// Who we are, and the token.
+    login: Mutex<Login>,
+}
+
+impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
+    /// A client that has not yet asked for a token.
+    #[must_use]
+    pub fn new(settings: ClientSettings, transport: T, budget: B, clock: C) -> Self {
+        let ClientSettings {
+            resource_url,
+            auth_url,
+            tenant,
+            credentials,
+            scopes,
+        } = settings;
+        Self {
+            transport,
+            budget,
+            clock,
+            resource_url,
+            auth_url,
+            tenant,
+            scopes,
+            login: Mutex::new(Login::new(credentials)),
+        }
+    }
+
+    /// Goes on with other credentials: the token is dropped, the next call asks for one.
+    pub async fn replace_credentials(&self, credentials: Credentials) {
+        *self.login.lock().await = Login::new(credentials);
+    }
+
+    /// Asks for a new token now and keeps it. Proves the credentials and the scopes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Token`] says which of them is wrong.
+    pub async fn sign_in(&self) -> Result<(), Error> {
+        self.renewed_token().await.map(|_token| ())
+    }
+
+    /// Sends a call with a token and brings the body of a success.
+    async fn fetch(&self, call: &Call) -> Result<Bytes, Error> {
+        let token = self.token().await?;
+        match self.fetch_with(call, Some(&token.bearer)).await {
+            Err(Error::Status { status, .. }) if status == StatusCode::UNAUTHORIZED => {
+                // Refused before it was looked at, so even a write may be sent again. Once.
+                let fresh = self.token_after(&token).await?;
+                self.fetch_with(call, Some(&fresh.bearer)).await
+            }
+            other => other,
+        }
+    }
+
+    /// Sends a call as it stands and brings the body of a success.
+    async fn fetch_with(&self, call: &Call, bearer: Option<&HeaderValue>) -> Result<Bytes, Error> {
+        let mut request = call.to_request(&self.resource_url)?;
+        if let Some(bearer) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        }
+        let response = self.send(&call.route, request).await?;
+        self.body_of_success(&call.route, response)
+    }
+
+    /// Sends a call with a token and reads the answer with `seed`.
+    async fn read<S, V>(&self, call: &Call, seed: S) -> Result<V, Error>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = V>,
+    {
+        let body = self.fetch(call).await?;
+        decode(&call.route, seed, &body)
+    }
+
+    /// The only way out: takes a permit, sends, settles the permit whatever came of it.
+    async fn send(
+        &self,
+        route: &Route,
+        request: http::Request<Bytes>,
+    ) -> Result<Response<Bytes>, Error> {
+        let permit = self.budget.take().await?;
+        let sent_at = self.clock.now();
+        let outcome = self.transport.send(request).await;
+        if let Err(error) = self.budget.settle(permit).await {
+            permit_left_to_expire(&error);
+        }
+        tracing::debug!(
+            operation = %format_args!("{} {}", route.method, route.template),
+            status = outcome.as_ref().map_or(0, |response| response.status().as_u16()),
+            duration_ms = self.clock.now().since(sent_at).as_millis(),
+            "HaloPSA was asked"
+        );
+        outcome.map_err(|source| Error::Transport {
+            method: route.method.clone(),
+            route: route.template,
+            source,
+        })
+    }
+
+    /// The body of a success, or what the answer is instead.
+    fn body_of_success(&self, route: &Route, response: Response<Bytes>) -> Result<Bytes, Error> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let method = route.method.clone();
+        if status.is_redirection() {
+            return Err(Error::Redirected {
+                method,
+                route: route.template,
+            });
+        }
+        Err(Error::Status {
+            method,
+            route: route.template,
+            status,
+            said: Said::read(response.body()),
+            retry_after: retry_after(response.headers(), self.clock.now()),
+        })
+    }
+}
+
+/// Reads `body` as what `route` promises.
+fn decode<S, V>(route: &Route, seed: S, body: &[u8]) -> Result<V, Error>
+where
+    S: for<'de> DeserializeSeed<'de, Value = V>,
+{
+    wire::read(seed, body).map_err(|unreadable| Error::Body {
+        method: route.method.clone(),
+        route: route.template,
+        path: unreadable.path,
+        problem: unreadable.problem,
+    })
+}
+
+/// Drops the failure to settle a permit. What is lost: the slot stays taken until the budget frees
+/// it by itself. The answer is worth more than the slot; to lose that of a write would mean to
+/// write twice.
+fn permit_left_to_expire(error: &BudgetError) {
+    tracing::debug!(%error, "a permit of the request budget was left to expire");
+}
+
+/// The pause an answer asks for, in seconds or as a date, clamped.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => {
+            Duration::from_secs_f64(seconds.min(RETRY_AFTER_MAX.as_secs_f64()))
+        }
+        Ok(_) => return None,
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::DateTimeParser::new()
+                .parse_timestamp(text)
+                .ok()?;
+            Timestamp::from_millis(date.as_millisecond()).since(now)
+        }
+    };
+    Some(pause.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
+}

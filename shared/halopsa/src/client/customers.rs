@@ -1,0 +1,60 @@
+//! Customers and their sites.
+
+use std::marker::PhantomData;
+
+use halogard_app::ports::{Clock, RequestBudget};
+use halogard_domain::ids::HaloClientId;
+use halogard_transport::Transport;
+
+use super::call::Call;
+use super::pages::{Listing, paged};
+use super::query::{ClientQuery, agrees};
+use super::{Client, route};
+use crate::error::Error;
+use crate::wire::{ClientRow, SiteRow};
+
+/// The most pages of customers or sites read, of 100 rows each. A service provider with 10,000
+/// customers is larger than any known.
+const CUSTOMER_PAGES_MAX: u32 = 100;
+
+impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
+    /// `GET /Client`, all pages. Spends one request per 100 customers.
+    ///
+    /// Inactive customers are set aside unless asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyPages`] beyond 10,000 customers.
+    pub async fn clients(&self, query: &ClientQuery) -> Result<Listing<ClientRow>, Error> {
+        let call_for = |page_no| paged(query.ask(Call::to(route::CLIENTS)), page_no);
+        let belongs = |row: &ClientRow| query.includeinactive || row.inactive != Some(true);
+        self.all_pages(call_for, "clients", CUSTOMER_PAGES_MAX, belongs)
+            .await
+    }
+
+    /// `GET /Client/{id}` with details. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`] for an unknown customer.
+    pub async fn client(&self, id: HaloClientId) -> Result<ClientRow, Error> {
+        let call = Call::to(route::CLIENT)
+            .of(id.get())
+            .with("includedetails", true);
+        self.read(&call, PhantomData::<ClientRow>).await
+    }
+
+    /// `GET /Site`: the sites of `client`, all pages. Spends one request per 100 sites.
+    ///
+    /// Sites of other customers are set aside.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyPages`] beyond 10,000 sites.
+    pub async fn sites(&self, client: HaloClientId) -> Result<Listing<SiteRow>, Error> {
+        let call_for = |page_no| paged(Call::to(route::SITES).with("client_id", client), page_no);
+        let belongs = |row: &SiteRow| agrees(Some(client), row.client_id);
+        self.all_pages(call_for, "sites", CUSTOMER_PAGES_MAX, belongs)
+            .await
+    }
+}

@@ -1,0 +1,182 @@
+//! What can be asked of a list.
+
+use halogard_domain::Timestamp;
+use halogard_domain::ids::{
+    CustomFieldId, HaloClientId, StatusId, TechnicianId, TicketId, TicketTypeId,
+};
+
+use super::call::{Call, iso};
+use crate::wire::TicketRow;
+
+/// Which tickets, named as HaloPSA's parameters are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TicketQuery {
+    /// Of this customer.
+    pub client_id: Option<HaloClientId>,
+    /// Of this type.
+    pub requesttype_id: Option<TicketTypeId>,
+    /// In this status.
+    pub status_id: Option<StatusId>,
+    /// Worked by this technician.
+    pub agent_id: Option<TechnicianId>,
+    /// These tickets; empty means any.
+    pub ticketids: Vec<TicketId>,
+    /// Changed at this time or later. Whether HaloPSA counts the moment itself is not known: let
+    /// successive queries overlap by minutes.
+    pub lastupdatefromdate: Option<Timestamp>,
+    /// Changed at this time or earlier.
+    pub lastupdatetodate: Option<Timestamp>,
+    /// Raised between these two. Narrows only, since the time zone HaloPSA applies is not known:
+    /// rows outside are not set aside.
+    pub occurred: Option<(Timestamp, Timestamp)>,
+    /// With this text in the title.
+    pub search_summary: Option<String>,
+    /// With this text in the supplier's reference.
+    pub search_supplier_reference: Option<String>,
+    /// Open, closed, or both.
+    pub state: TicketState,
+    /// Deleted tickets instead of existing ones.
+    pub deleted: bool,
+    /// Custom fields the rows are to carry. Not documented by the vendor; used by a shipped
+    /// product.
+    pub include_custom_fields: Vec<CustomFieldId>,
+    /// Past HaloPSA's cache, which a read soon after a write needs.
+    pub nocache: bool,
+    /// The most pages read, of 100 rows each; `None` is [`TicketQuery::PAGES_MAX`].
+    pub pages_max: Option<u32>,
+}
+
+/// Tickets by whether they are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TicketState {
+    /// Open or closed.
+    #[default]
+    Any,
+    /// Open ones.
+    Open,
+    /// Closed ones.
+    Closed,
+}
+
+impl TicketQuery {
+    /// The most pages read where the query does not say. More than 2,000 tickets in one poll is a
+    /// filter that does not work, or a first run that should be cut by time.
+    pub const PAGES_MAX: u32 = 20;
+
+    /// Adds what is asked for to `call`.
+    pub(super) fn ask(&self, call: Call) -> Call {
+        let call = call
+            .with_some("client_id", self.client_id)
+            .with_some("requesttype_id", self.requesttype_id)
+            .with_some("status_id", self.status_id)
+            .with_some("agent_id", self.agent_id)
+            .with_list("ticketids", &self.ticketids)
+            .with_some("lastupdatefromdate", self.lastupdatefromdate.map(iso))
+            .with_some("lastupdatetodate", self.lastupdatetodate.map(iso))
+            .with_some("search_summary", self.search_summary.as_ref())
+            .with_some(
+                "search_supplier_reference",
+                self.search_supplier_reference.as_ref(),
+            )
+            .with_list("include_custom_fields", &self.include_custom_fields)
+            .with_flag("deleted", self.deleted)
+            .with_flag("nocache", self.nocache);
+        let call = match self.occurred {
+            // HaloPSA spells it so.
+            Some((from, to)) => call
+                .with("datesearch", "dateoccured")
+                .with("startdate", iso(from))
+                .with("enddate", iso(to)),
+            None => call,
+        };
+        match self.state {
+            TicketState::Any => call.with("includeclosed", true),
+            TicketState::Open => call.with("open_only", true),
+            TicketState::Closed => call.with("closed_only", true),
+        }
+    }
+
+    /// Whether `row` is what was asked for, as far as the row tells: rows are thin, and a member
+    /// that is absent contradicts nothing.
+    ///
+    /// Looks at customer, type, status, technician, ids, times of change and texts. Not at open or
+    /// closed, which the tenant's statuses decide, nor at [`TicketQuery::occurred`].
+    pub(super) fn admits(&self, row: &TicketRow) -> bool {
+        agrees(self.client_id, row.client_id)
+            && agrees(self.requesttype_id, row.tickettype_id)
+            && agrees(self.status_id, row.status_id)
+            && agrees(self.agent_id, row.agent_id)
+            && (self.ticketids.is_empty() || self.ticketids.contains(&row.id))
+            && both(self.lastupdatefromdate, row.last_update(), |from, at| {
+                at >= from
+            })
+            && both(self.lastupdatetodate, row.last_update(), |to, at| at <= to)
+            && both(
+                self.search_summary.as_deref(),
+                row.summary.as_deref(),
+                holds,
+            )
+            && both(
+                self.search_supplier_reference.as_deref(),
+                row.supplier_reference.as_deref(),
+                holds,
+            )
+    }
+}
+
+/// Whether `found` is what was `asked`, if both are known.
+pub(super) fn agrees<V: PartialEq>(asked: Option<V>, found: Option<V>) -> bool {
+    both(asked, found, |asked, found| asked == found)
+}
+
+/// Whether `holds` of both, if both are known.
+fn both<V>(asked: Option<V>, found: Option<V>, holds: impl Fn(V, V) -> bool) -> bool {
+    match (asked, found) {
+        (Some(asked), Some(found)) => holds(asked, found),
+        _ => true,
+    }
+}
+
+/// Whether `found` has `asked` in it, in any case.
+fn holds(asked: &str, found: &str) -> bool {
+    found.to_lowercase().contains(&asked.to_lowercase())
+}
+
+/// How much of one ticket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TicketDetail {
+    /// With custom fields, closure note and rights.
+    pub includedetails: bool,
+    /// Past HaloPSA's cache, which a read soon after a write needs.
+    pub nocache: bool,
+}
+
+/// Which customers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientQuery {
+    /// With this text.
+    pub search: Option<String>,
+    /// Those no longer served too.
+    pub includeinactive: bool,
+    /// Changed at this time or later.
+    pub lastupdatefromdate: Option<Timestamp>,
+}
+
+impl ClientQuery {
+    /// Adds what is asked for to `call`.
+    pub(super) fn ask(&self, call: Call) -> Call {
+        call.with_some("search", self.search.as_ref())
+            .with("includeactive", true)
+            .with_flag("includeinactive", self.includeinactive)
+            .with_some("lastupdatefromdate", self.lastupdatefromdate.map(iso))
+    }
+}
+
+/// Which types of ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketTypeChoice {
+    /// All that exist.
+    All,
+    /// Those our agent may open tickets of.
+    Creatable,
+}

@@ -1,0 +1,135 @@
+//! How the tenant is set up. Changes rarely: keep the answers for a quarter of an hour or more.
+
+use std::marker::PhantomData;
+
+use halogard_app::ports::{Clock, RequestBudget};
+use halogard_domain::ids::TicketTypeId;
+use halogard_transport::Transport;
+
+use super::call::Call;
+use super::query::TicketTypeChoice;
+use super::{Client, decode, route};
+use crate::error::Error;
+use crate::wire::{
+    AgentRow, AuthInfo, Control, OneOrMany, OutcomeRow, PriorityRow, StatusRow, TeamRow,
+    TicketTypeRow,
+};
+
+/// Each spends one request, may be repeated, and fails as any read does.
+impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
+    /// `GET /AuthInfo`: where tokens are issued. Needs no token.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn authinfo(&self) -> Result<AuthInfo, Error> {
+        let call = Call::to(route::AUTH_INFO);
+        let body = self.fetch_with(&call, None).await?;
+        decode(&call.route, PhantomData::<AuthInfo>, &body)
+    }
+
+    /// `GET /Status`: the ticket statuses, or those a type of ticket allows.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn statuses(&self, of: Option<TicketTypeId>) -> Result<Vec<StatusRow>, Error> {
+        let call = Call::to(route::STATUSES).with_some("tickettype_id", of);
+        self.rows(&call, "statuses").await
+    }
+
+    /// `GET /Priority`: one row per SLA and priority, hidden ones included.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn priorities(&self) -> Result<Vec<PriorityRow>, Error> {
+        self.rows(&Call::to(route::PRIORITIES), "priorities").await
+    }
+
+    /// `GET /TicketType`: the types of ticket, with whether they demand fields.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn ticket_types(
+        &self,
+        choice: TicketTypeChoice,
+    ) -> Result<Vec<TicketTypeRow>, Error> {
+        let call = Call::to(route::TICKET_TYPES).with("include_mandatory_field_check", true);
+        let call = match choice {
+            TicketTypeChoice::All => call.with("showall", true),
+            TicketTypeChoice::Creatable => call.with("can_create_only", true),
+        };
+        self.rows(&call, "tickettypes").await
+    }
+
+    /// `GET /TicketType/{id}`: one type with the fields of its form for new tickets.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn ticket_type(&self, id: TicketTypeId) -> Result<TicketTypeRow, Error> {
+        let call = Call::to(route::TICKET_TYPE)
+            .of(id.get())
+            .with("includedetails", true)
+            .with("isnewticket", true);
+        self.read(&call, PhantomData::<TicketTypeRow>).await
+    }
+
+    /// `GET /Team`: the teams.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn teams(&self) -> Result<Vec<TeamRow>, Error> {
+        self.rows(&Call::to(route::TEAMS).with("showall", true), "teams")
+            .await
+    }
+
+    /// `GET /Agent`: the agents, disabled ones and those for the API included.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn agents(&self) -> Result<Vec<AgentRow>, Error> {
+        let call = Call::to(route::AGENTS)
+            .with("includeenabled", true)
+            .with("includedisabled", true)
+            .with("includeapiagents", true);
+        self.rows(&call, "agents").await
+    }
+
+    /// `GET /Agent/me`: the agent our application acts as.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn agent_me(&self) -> Result<AgentRow, Error> {
+        self.read(&Call::to(route::AGENT_ME), PhantomData::<AgentRow>)
+            .await
+    }
+
+    /// `GET /Outcome`: the kinds of action, or those a type of ticket offers.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn outcomes(&self, of: Option<TicketTypeId>) -> Result<Vec<OutcomeRow>, Error> {
+        let call = Call::to(route::OUTCOMES).with_some("tickettype_id", of);
+        self.rows(&call, "outcomes").await
+    }
+
+    /// `GET /Control`: the tenant's settings. Which scope it takes is not known: a 403 means
+    /// "cannot tell".
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn control(&self) -> Result<Control, Error> {
+        let call = Call::to(route::CONTROL);
+        let mut settings = self.read(&call, OneOrMany::<Control>::new()).await?;
+        // The reader takes no empty list, so the first is there.
+        Ok(settings.swap_remove(0))
+    }
+}

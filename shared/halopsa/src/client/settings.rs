@@ -1,0 +1,46 @@
+//! What a client is built from.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use url::Url;
+
+/// What a client is built from. Its `Debug` says neither addresses nor credentials.
+#[derive(Clone)]
+pub struct ClientSettings {
+    /// Where the API is; ends in `/api`. See [`crate::Addresses`].
+    pub resource_url: Url,
+    /// Where tokens are issued; ends in `/auth`.
+    pub auth_url: Url,
+    /// The tenant, which hosts without a name of their own need.
+    pub tenant: Option<String>,
+    /// Who we are.
+    pub credentials: Credentials,
+    /// The scopes asked for, separated by blanks, as `read:tickets edit:tickets read:customers`.
+    /// One that is not granted fails the whole token request.
+    pub scopes: String,
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings")
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The id and the secret of an API application. They change together when two applications take
+/// turns, so they are one value. Its `Debug` says nothing.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The application's client id.
+    pub client_id: String,
+    /// Its only secret.
+    pub client_secret: SecretString,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! Tickets and their actions.
+
+use std::marker::PhantomData;
+
+use halogard_app::ports::{Clock, RequestBudget};
+use halogard_domain::ids::TicketId;
+use halogard_transport::Transport;
+
+use super::call::Call;
+use super::pages::{Listing, Page, paged};
+use super::query::{TicketDetail, TicketQuery, agrees};
+use super::{Client, route};
+use crate::error::Error;
+use crate::wire::{ActionRow, ActionWrite, OneOrMany, TicketRow, TicketWrite};
+
+impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
+    /// `GET /Tickets`, all pages. Spends one request per 100 tickets.
+    ///
+    /// Rows that contradict `query` are set aside and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyPages`] when there is more than the query allows;
+    /// [`Error::PageRepeated`] when the list does not move on.
+    pub async fn tickets(&self, query: &TicketQuery) -> Result<Listing<TicketRow>, Error> {
+        let pages_max = query.pages_max.unwrap_or(TicketQuery::PAGES_MAX);
+        let call_for = |page_no| paged(query.ask(Call::to(route::TICKETS)), page_no);
+        self.all_pages(call_for, "tickets", pages_max, |row| query.admits(row))
+            .await
+    }
+
+    /// `GET /Tickets`, page `page_no` of at most 100 rows; the first is 1. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn tickets_page(
+        &self,
+        query: &TicketQuery,
+        page_no: u32,
+    ) -> Result<Page<TicketRow>, Error> {
+        let call = paged(query.ask(Call::to(route::TICKETS)), page_no);
+        self.page(&call, "tickets", |row| query.admits(row)).await
+    }
+
+    /// `GET /Tickets/{id}`. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`] for a ticket that is deleted or unknown.
+    pub async fn ticket(&self, id: TicketId, detail: TicketDetail) -> Result<TicketRow, Error> {
+        let call = Call::to(route::TICKET)
+            .of(id.get())
+            .with_flag("includedetails", detail.includedetails)
+            .with_flag("nocache", detail.nocache);
+        self.read(&call, PhantomData::<TicketRow>).await
+    }
+
+    /// `POST /Tickets`: creates those without an id, changes those with one. Spends one request,
+    /// and none for no tickets.
+    ///
+    /// Not safe to repeat: a create whose answer was lost may have created. Creates in parallel
+    /// collide on a default tenant; send one request at a time. The answers are matched to
+    /// `tickets` by content, not by place: a build that ignores `returnall` answers with the last
+    /// one only.
+    ///
+    /// # Errors
+    ///
+    /// Of class `InDoubt` whenever the work may have been done.
+    pub async fn post_tickets(&self, tickets: &[TicketWrite]) -> Result<Vec<TicketRow>, Error> {
+        if tickets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = Call::to(route::POST_TICKETS)
+            .with("returnall", true)
+            .posting(tickets)?;
+        self.read(&call, OneOrMany::new()).await
+    }
+
+    /// `GET /Actions`: everything written on `ticket`, the system's own entries included. Not
+    /// paged by HaloPSA. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn actions(&self, ticket: TicketId) -> Result<Listing<ActionRow>, Error> {
+        let call = Call::to(route::ACTIONS).with("ticket_id", ticket);
+        self.whole_list(&call, "actions", |row: &ActionRow| {
+            agrees(Some(ticket), row.ticket_id)
+        })
+        .await
+    }
+
+    /// `POST /Actions`. Spends one request, and none for no actions.
+    ///
+    /// Not safe to repeat: an action whose answer was lost may stand there.
+    ///
+    /// # Errors
+    ///
+    /// Of class `InDoubt` whenever the work may have been done.
+    pub async fn post_actions(&self, actions: &[ActionWrite]) -> Result<Vec<ActionRow>, Error> {
+        if actions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = Call::to(route::POST_ACTIONS)
+            .with("returnall", true)
+            .posting(actions)?;
+        self.read(&call, OneOrMany::new()).await
+    }
+}

@@ -1,0 +1,72 @@
+//! Webhooks. Very likely an administrator's scope: meant for set-up, not for run time.
+
+use halogard_app::ports::{Clock, RequestBudget};
+use halogard_transport::Transport;
+
+use super::call::Call;
+use super::pages::Listing;
+use super::{Client, route};
+use crate::error::Error;
+use crate::wire::{NotificationRow, NotificationWrite, OneOrMany, WebhookRow, WebhookWrite};
+
+impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
+    /// `GET /Webhook`: the outgoing webhooks. HaloPSA does not say whose they are; ours is known
+    /// by its name. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn webhooks(&self) -> Result<Vec<WebhookRow>, Error> {
+        self.rows(&Call::to(route::WEBHOOKS).with("type", 0), "webhooks")
+            .await
+    }
+
+    /// `POST /Webhook`: creates one, or changes the one whose id it carries. Spends one request.
+    ///
+    /// Not safe to repeat without an id: look for the name first.
+    ///
+    /// # Errors
+    ///
+    /// Of class `InDoubt` whenever the work may have been done.
+    pub async fn post_webhook(&self, webhook: &WebhookWrite) -> Result<WebhookRow, Error> {
+        let call = Call::to(route::POST_WEBHOOK).posting(std::slice::from_ref(webhook))?;
+        let mut rows = self.read(&call, OneOrMany::<WebhookRow>::new()).await?;
+        // The reader takes no empty list, so the first is there.
+        Ok(rows.swap_remove(0))
+    }
+
+    /// `GET /Notification`: the rows that make webhook `webhook_id` fire; without any it never
+    /// does. Rows of other webhooks are set aside. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn notifications(&self, webhook_id: &str) -> Result<Listing<NotificationRow>, Error> {
+        let call = Call::to(route::NOTIFICATIONS).with("webhook_id", webhook_id);
+        let belongs = |row: &NotificationRow| match &row.webhook_id {
+            Some(found) => found.eq_ignore_ascii_case(webhook_id),
+            None => true,
+        };
+        self.whole_list(&call, "notifications", belongs).await
+    }
+
+    /// `POST /Notification`: binds one event. Spends one request.
+    ///
+    /// Not safe to repeat: an event bound twice is delivered twice.
+    ///
+    /// # Errors
+    ///
+    /// Of class `InDoubt` whenever the work may have been done.
+    pub async fn post_notification(
+        &self,
+        notification: &NotificationWrite,
+    ) -> Result<NotificationRow, Error> {
+        let call =
+            Call::to(route::POST_NOTIFICATION).posting(std::slice::from_ref(notification))?;
+        let mut rows = self
+            .read(&call, OneOrMany::<NotificationRow>::new())
+            .await?;
+        // The reader takes no empty list, so the first is there.
+        Ok(rows.swap_remove(0))
+    }
+}

@@ -1,0 +1,238 @@
+//! The ticket desk: HaloPSA behind the port that the use cases know.
+
+mod authors;
+mod tickets;
+
+use std::time::Duration;
+
+use halogard_app::ports::{Clock, PortError, RequestBudget, SearchWithin, Sighting, TicketDesk};
+use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
+use halogard_transport::Transport;
+use tokio::sync::OnceCell;
+
+pub(crate) use tickets::from_row;
+
+use crate::client::{Client, Listing, TicketDetail, TicketQuery};
+use crate::failure::repeatable;
+use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
+
+/// How far before and after an attempt its ticket is looked for: clocks differ, gateways linger.
+const SEARCH_SLACK: Duration = Duration::from_secs(3600);
+
+/// The most pages of a sweep or of a search for our own tickets: ten thousand tickets.
+const PAGES_MAX: u32 = 100;
+
+/// HaloPSA as a service desk.
+pub struct Desk<T, B, C> {
+    client: Client<T, B, C>,
+    clock: C,
+    /// The client id of our application: marks notes as ours.
+    application: String,
+    /// The technician we act as; asked for once, `None` where HaloPSA does not say.
+    acting_as: OnceCell<Option<TechnicianId>>,
+}
+
+impl<T: Transport, B: RequestBudget, C: Clock> Desk<T, B, C> {
+    /// The desk behind `client`, whose application has the client id `application`.
+    pub fn new(client: Client<T, B, C>, clock: C, application: String) -> Self {
+        Self {
+            client,
+            clock,
+            application,
+            acting_as: OnceCell::new(),
+        }
+    }
+
+    /// The client, for what is no business of the desk.
+    pub fn client(&self) -> &Client<T, B, C> {
+        &self.client
+    }
+
+    /// Lists tickets that carry a key of ours, each with its key.
+    async fn with_keys(
+        &self,
+        query: TicketQuery,
+        prefix: &str,
+    ) -> Result<Vec<(LinkKey, Ticket)>, PortError> {
+        let deleted = query.deleted;
+        let rows = whole(self.client.tickets(&query).await?)?;
+        let mut found = Vec::new();
+        for row in rows {
+            let title = row.summary.as_deref().unwrap_or_default();
+            let Some(key) = LinkKey::find_in(title, prefix) else {
+                continue;
+            };
+            let ticket = match tickets::from_row(&row, self.clock.now()) {
+                Some(ticket) => Some(ticket),
+                None => self.read(row.id).await?,
+            };
+            found.extend(ticket.map(|ticket| (key, tickets::marked_deleted(ticket, deleted))));
+        }
+        found.sort_by_key(|(_, ticket)| ticket.id);
+        Ok(found)
+    }
+
+    /// The ticket in the answer to a write, completed by what was written; read again when the
+    /// answer does not say when it changed, since everything is ordered by that.
+    async fn written(&self, row: TicketRow, fallback: Ticket) -> Result<Ticket, PortError> {
+        if row.last_update().is_none()
+            && let Ok(Some(read)) = self.read(fallback.id).await
+        {
+            return Ok(read);
+        }
+        Ok(tickets::completed(&row, fallback, self.clock.now()))
+    }
+}
+
+impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
+    /// Three ways, because none is certain: the search by title, the list of what the client got
+    /// around that time, and the deleted ones. Spends one to three requests.
+    async fn find(&self, key: &LinkKey, within: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
+        let by_title = TicketQuery {
+            search_summary: Some(key.marker()),
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        let by_time = within.client.map(|client| TicketQuery {
+            client_id: Some(client),
+            occurred: Some((
+                within.since.minus(SEARCH_SLACK),
+                within.since.plus(SEARCH_SLACK),
+            )),
+            nocache: true,
+            pages_max: Some(PAGES_MAX),
+            ..TicketQuery::default()
+        });
+        let deleted = TicketQuery {
+            deleted: true,
+            ..by_title.clone()
+        };
+        for query in [Some(by_title), by_time, Some(deleted)]
+            .into_iter()
+            .flatten()
+        {
+            let found = self.with_keys(query, &key.prefix).await?;
+            let exact: Vec<Ticket> = found
+                .into_iter()
+                .filter(|(found, _)| found == key)
+                .map(|(_, ticket)| ticket)
+                .collect();
+            if !exact.is_empty() {
+                return Ok(exact);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn marked(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
+        let query = TicketQuery {
+            search_summary: Some(LinkKey::marker_start(prefix)),
+            pages_max: Some(PAGES_MAX),
+            ..TicketQuery::default()
+        };
+        let found = self.with_keys(query, prefix).await?;
+        Ok(found.into_iter().map(|(_, ticket)| ticket).collect())
+    }
+
+    async fn open(&self, ticket: &NewTicket) -> Result<Ticket, PortError> {
+        let answer = self
+            .client
+            .post_tickets(&[tickets::to_open(ticket)])
+            .await?;
+        let row = tickets::answer_to(ticket, answer).ok_or_else(unrecognised)?;
+        let fallback = tickets::opened(ticket, row.id, self.clock.now());
+        // It is open, whatever becomes of a second look at it.
+        self.written(row, fallback).await
+    }
+
+    async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
+        let detail = TicketDetail {
+            includedetails: false,
+            nocache: true,
+        };
+        match self.client.ticket(id, detail).await {
+            Ok(row) => match tickets::from_row(&row, self.clock.now()) {
+                Some(ticket) => Ok(Some(ticket)),
+                None => Err(PortError::new(FailureClass::Permanent, "desk.unexpected")
+                    .saying("the ticket shows no status, client or type to this agent")),
+            },
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn notes(&self, id: TicketId) -> Result<Vec<TicketNote>, PortError> {
+        let actions = whole(self.client.actions(id).await?)?;
+        let acting_as = self.acting_as().await;
+        Ok(actions
+            .iter()
+            .map(|row| self.to_note(row, acting_as))
+            .collect())
+    }
+
+    async fn change(&self, change: &TicketChange) -> Result<Ticket, PortError> {
+        let answer = self
+            .client
+            .post_tickets(&[tickets::to_change(change)])
+            .await
+            .map_err(repeatable)?;
+        let row = answer.into_iter().find(|row| row.id == change.id);
+        match row {
+            Some(row) => {
+                self.written(row, tickets::changed(change, self.clock.now()))
+                    .await
+            }
+            // Accepted, with an answer about something else: the ticket itself tells.
+            None => self.read(change.id).await?.ok_or_else(|| {
+                let mut gone = PortError::new(FailureClass::Permanent, "desk.refused");
+                gone.refusal = Some(halogard_app::ports::Refusal::NotFound);
+                gone
+            }),
+        }
+    }
+
+    async fn add_note(&self, note: &NewNote) -> Result<NoteId, PortError> {
+        let outcome = ActionOutcome::Id(note.outcome);
+        let action = ActionWrite::internal(note.ticket, outcome, note.html.clone());
+        let answer = self.client.post_actions(&[action]).await?;
+        answer.last().map(|row| row.id).ok_or_else(unrecognised)
+    }
+
+    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+        let query = TicketQuery {
+            lastupdatefromdate: Some(since),
+            pages_max: Some(PAGES_MAX),
+            ..TicketQuery::default()
+        };
+        let rows = whole(self.client.tickets(&query).await?)?;
+        let seen_at = self.clock.now();
+        Ok(rows
+            .iter()
+            .map(|row| Sighting {
+                id: row.id,
+                ticket: tickets::from_row(row, seen_at),
+            })
+            .collect())
+    }
+}
+
+/// The rows of a list that came whole. One that did not hides what it lacks: never news.
+fn whole<R>(listing: Listing<R>) -> Result<Vec<R>, PortError> {
+    if listing.is_short() {
+        let said = format!(
+            "{} of {} rows came",
+            listing.rows.len() + listing.set_aside,
+            listing.record_count.unwrap_or_default()
+        );
+        return Err(PortError::new(FailureClass::Transient, "desk.short_list").saying(said));
+    }
+    Ok(listing.rows)
+}
+
+/// A write that was accepted, with an answer that does not show it.
+fn unrecognised() -> PortError {
+    PortError::new(FailureClass::InDoubt, "desk.unexpected")
+        .saying("the answer does not show what was written")
+}

@@ -1,0 +1,310 @@
+//! What can go wrong, and what may follow.
+
+use std::fmt;
+use std::time::Duration;
+
+use halogard_app::ports::BudgetError;
+use halogard_domain::{FailureClass, Timestamp};
+use halogard_transport::TransportError;
+use http::{Method, StatusCode};
+
+use crate::Said;
+use crate::route::TOKEN_TEMPLATE;
+
+/// Why a call brought nothing.
+///
+/// Names endpoints by their template (`/Tickets/{id}`), never filled in, and holds nothing of a
+/// body but what the vendor [`Said`], redacted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No request may be sent yet; nothing was.
+    #[error("the request budget of HaloPSA is spent until {until}")]
+    OutOfBudget {
+        /// When to come back.
+        until: Timestamp,
+    },
+    /// The budget could not be asked; nothing was sent.
+    #[error("the request budget of HaloPSA could not be asked")]
+    BudgetStore {
+        /// What its store reported.
+        #[source]
+        source: BudgetError,
+    },
+    /// The request could not be put together; nothing was sent.
+    #[error("{method} {route} could not be put together")]
+    Request {
+        /// The method.
+        method: Method,
+        /// The endpoint's template.
+        route: &'static str,
+        /// What stood in the way.
+        #[source]
+        source: RequestError,
+    },
+    /// HaloPSA issued no token.
+    #[error("HaloPSA issued no token: {kind}{}", Aside(.said.as_ref()))]
+    Token {
+        /// What was wrong with the request.
+        kind: TokenFailure,
+        /// What HaloPSA said.
+        said: Option<Said>,
+    },
+    /// HaloPSA answered with a status that is no success.
+    #[error("HaloPSA answered {method} {route} with {status}{}", Aside(.said.as_ref()))]
+    Status {
+        /// The method.
+        method: Method,
+        /// The endpoint's template.
+        route: &'static str,
+        /// The status.
+        status: StatusCode,
+        /// What HaloPSA said.
+        said: Option<Said>,
+        /// How long it asked us to stay away, between 1 and 300 seconds.
+        retry_after: Option<Duration>,
+    },
+    /// HaloPSA answered with a redirect, which is never followed: it would carry the token to an
+    /// address nobody chose.
+    #[error("HaloPSA redirects {method} {route}: the configured address is not its final one")]
+    Redirected {
+        /// The method.
+        method: Method,
+        /// The endpoint's template.
+        route: &'static str,
+    },
+    /// There is no answer.
+    #[error("no answer to {method} {route} from HaloPSA")]
+    Transport {
+        /// The method.
+        method: Method,
+        /// The endpoint's template.
+        route: &'static str,
+        /// Whether the request may have arrived.
+        #[source]
+        source: TransportError,
+    },
+    /// The answer is a success, and not what the endpoint promises.
+    #[error("the answer to {method} {route} from HaloPSA is not usable at {path}: {problem}")]
+    Body {
+        /// The method.
+        method: Method,
+        /// The endpoint's template.
+        route: &'static str,
+        /// The place, as `tickets[3].id`; `.` is the whole body.
+        path: String,
+        /// What was wrong there.
+        problem: BodyProblem,
+    },
+    /// A list is longer than we are willing to read.
+    #[error("the list {route} of HaloPSA goes on after {cap} pages")]
+    TooManyPages {
+        /// The endpoint's template.
+        route: &'static str,
+        /// The most pages read.
+        cap: u32,
+    },
+    /// A page of a list held nothing but rows of earlier pages: the list does not move on.
+    #[error("page {page} of the list {route} of HaloPSA repeats earlier pages")]
+    PageRepeated {
+        /// The endpoint's template.
+        route: &'static str,
+        /// The page.
+        page: u32,
+    },
+}
+
+/// Why a token was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFailure {
+    /// At least one scope is unknown or not granted; one suffices to refuse the whole request.
+    InvalidScope,
+    /// The client id or the client secret is wrong.
+    InvalidClient,
+    /// The application is not of the kind "Client ID and Secret (Services)".
+    WrongGrant,
+    /// Another reason.
+    Other,
+}
+
+impl fmt::Display for TokenFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidScope => "a scope is unknown or not granted to the application",
+            Self::InvalidClient => "the client id or the client secret is wrong",
+            Self::WrongGrant => "the application does not allow client credentials",
+            Self::Other => "the request was refused",
+        })
+    }
+}
+
+/// What made a request impossible to put together.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The body could not be written as JSON.
+    #[error("the body could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The address or a header is not allowed in HTTP.
+    #[error("the address or a header is not allowed in HTTP")]
+    Http(#[from] http::Error),
+}
+
+/// How a body differs from what its endpoint promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyProblem {
+    /// There is none.
+    Empty,
+    /// It is an HTML page.
+    Html,
+    /// It is not JSON, or ends too early.
+    NotJson,
+    /// A member we need is missing.
+    Missing,
+    /// A value is of another kind.
+    Unexpected,
+}
+
+impl fmt::Display for BodyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::Html => "it is an HTML page",
+            Self::NotJson => "it is not whole JSON",
+            Self::Missing => "a needed member is missing",
+            Self::Unexpected => "the value is of another kind",
+        })
+    }
+}
+
+impl Error {
+    /// Says what may follow this failure.
+    ///
+    /// [`Error::OutOfBudget`] is `Transient` here; [`Error::out_of_budget_until`] says until when.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::OutOfBudget { .. } | Self::BudgetStore { .. } => FailureClass::Transient,
+            Self::Status {
+                status,
+                retry_after,
+                ..
+            } if *status == StatusCode::TOO_MANY_REQUESTS => FailureClass::Throttled {
+                retry_after: *retry_after,
+            },
+            Self::Status {
+                method,
+                route,
+                status,
+                ..
+            } if may_have_worked(*status) => once_sent(method, route),
+            Self::Transport {
+                source: TransportError::NotSent { .. },
+                ..
+            } => FailureClass::Transient,
+            Self::Transport {
+                method,
+                route,
+                source: TransportError::NoAnswer { .. },
+            } => once_sent(method, route),
+            // Repeated, the answer is as large as before; a write did its work all the same.
+            Self::Transport {
+                method,
+                route,
+                source: TransportError::TooLarge { .. },
+            }
+            | Self::Body { method, route, .. } => once_answered(method, route),
+            Self::Request { .. }
+            | Self::Token { .. }
+            | Self::Status { .. }
+            | Self::Redirected { .. }
+            | Self::TooManyPages { .. }
+            | Self::PageRepeated { .. } => FailureClass::Permanent,
+        }
+    }
+
+    /// When a request may be sent again, if the budget was what stopped this one.
+    #[must_use]
+    pub fn out_of_budget_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::OutOfBudget { until } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// The status HaloPSA answered with, if it was no success.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// What HaloPSA said when it refused.
+    #[must_use]
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Self::Status { said, .. } | Self::Token { said, .. } => said.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether HaloPSA says that what was named does not exist, or did not get every member an
+    /// update needs: it says the same in both cases.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(StatusCode::NOT_FOUND)
+            || (self.status() == Some(StatusCode::BAD_REQUEST)
+                && self.said().is_some_and(Said::record_not_found))
+    }
+}
+
+impl From<BudgetError> for Error {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::Spent { until } => Self::OutOfBudget { until },
+            BudgetError::Store { .. } => Self::BudgetStore { source: error },
+        }
+    }
+}
+
+/// Whether a request that got `status` may have done its work: a gateway that gave up waiting, or
+/// a server that failed somewhere on the way. Everything else is a refusal.
+fn may_have_worked(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// Whether repeating the request adds nothing. A token request may be repeated although it is a
+/// POST: a second token does no harm, and no ticket depends on it.
+fn repeatable(method: &Method, route: &str) -> bool {
+    method.is_safe() || route == TOKEN_TEMPLATE
+}
+
+/// The class of a request that may have reached HaloPSA.
+fn once_sent(method: &Method, route: &str) -> FailureClass {
+    if repeatable(method, route) {
+        FailureClass::Transient
+    } else {
+        FailureClass::InDoubt
+    }
+}
+
+/// The class of a request that HaloPSA accepted, with an answer we cannot use.
+fn once_answered(method: &Method, route: &str) -> FailureClass {
+    if repeatable(method, route) {
+        FailureClass::Permanent
+    } else {
+        FailureClass::InDoubt
+    }
+}
+
+/// What the vendor said, at the end of a sentence of ours.
+struct Aside<'a>(Option<&'a Said>);
+
+impl fmt::Display for Aside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(said) => write!(f, "; it said: {said}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+pub mod address;
+mod catalogue;
+pub mod client;
+mod desk;
+mod error;
+mod failure;
+mod route;
+mod said;
+pub mod webhook;
+pub mod wire;
+
+pub use address::{AddressError, Addresses};
+pub use client::{
+    Client, ClientQuery, ClientSettings, Credentials, Listing, Page, TicketDetail, TicketQuery,
+    TicketState, TicketTypeChoice,
+};
+pub use desk::Desk;
+pub use error::{BodyProblem, Error, RequestError, TokenFailure};
+pub use said::Said;

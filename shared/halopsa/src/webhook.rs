@@ -1,0 +1,117 @@
+//! Webhook bodies: single, batched, full, small or event-only, read into messages.
+//!
+//! Nothing is refused that is JSON: what is not understood is kept and counted. A body is used only
+//! where it says a ticket's whole state and when it changed; otherwise the ticket is read.
+
+mod event;
+
+use halogard_app::intake::NotJson;
+use halogard_domain::ids::TicketId;
+use halogard_domain::message::{Cause, Message, Notification, VERSION};
+use halogard_domain::{Ticket, Timestamp};
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+pub use event::EventKind;
+
+use crate::desk::from_row;
+use crate::wire::{TicketRow, loose_ticket_id};
+
+/// Members that tell deliveries of the same news apart.
+const DELIVERY_MEMBERS: [&str; 2] = ["id", "escmsg_id"];
+
+/// The longest event name kept, in characters.
+const EVENT_CHARS_MAX: usize = 120;
+
+/// Reads a body into messages, one for each notification in it.
+///
+/// # Errors
+///
+/// [`NotJson`], and nothing else: JSON of any shape is taken in.
+pub fn read(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    // Accepts what is JSON by its grammar, however deep or large its numbers.
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|_| NotJson)?;
+    Ok(match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Array(items)) => items.iter().map(|item| message(item, now)).collect(),
+        Ok(single) => vec![message(&single, now)],
+        Err(_) => vec![keep(Notification {
+            delivery: None,
+            content: digest(body),
+            event: None,
+            object: None,
+            kind: EventKind::Unknown.word().to_owned(),
+        })],
+    })
+}
+
+/// The message one notification leads to.
+fn message(item: &Value, now: Timestamp) -> Message {
+    let notification = notification(item);
+    let kind = EventKind::of(notification.event.as_deref(), item);
+    match (kind.concerns_ticket(), notification.object) {
+        (true, Some(ticket)) => Message::LookAtTicket {
+            version: VERSION,
+            ticket: TicketId::new(ticket),
+            news: news(item, ticket, now).map(Box::new),
+            cause: Cause::Webhook { notification },
+        },
+        _ => keep(notification),
+    }
+}
+
+/// Keeps `notification` without acting on it.
+fn keep(notification: Notification) -> Message {
+    Message::KeepNotification {
+        version: VERSION,
+        notification,
+    }
+}
+
+/// What is kept of a notification.
+fn notification(item: &Value) -> Notification {
+    let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
+    let event = text("event").map(|event| event.chars().take(EVENT_CHARS_MAX).collect::<String>());
+    let ticket = item.get("ticket").and_then(|ticket| ticket.get("id"));
+    let object = item
+        .get("object_id")
+        .or(ticket)
+        .and_then(loose_ticket_id)
+        .map(TicketId::get);
+    let kind = EventKind::of(event.as_deref(), item).word().to_owned();
+    let delivery = text("id").map(|id| id.chars().take(EVENT_CHARS_MAX).collect());
+    Notification {
+        delivery,
+        content: content_digest(item),
+        event,
+        object,
+        kind,
+    }
+}
+
+/// The ticket's state, where the body says all of it, and when it changed.
+fn news(item: &Value, object: u64, now: Timestamp) -> Option<Ticket> {
+    let row: TicketRow = serde_json::from_value(item.get("ticket")?.clone()).ok()?;
+    row.last_update()?;
+    from_row(&row, now).filter(|ticket| ticket.id.get() == object)
+}
+
+/// Digest of what a notification says, whoever delivers it and however often.
+fn content_digest(item: &Value) -> String {
+    let mut content = item.clone();
+    if let Value::Object(members) = &mut content {
+        for name in DELIVERY_MEMBERS {
+            members.remove(name);
+        }
+    }
+    digest(content.to_string().as_bytes())
+}
+
+/// SHA-256 as hexadecimal text.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

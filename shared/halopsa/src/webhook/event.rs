@@ -1,0 +1,100 @@
+//! Which event a notification reports.
+
+use serde_json::Value;
+
+/// The events HaloPSA is asked to report, and what they are to us.
+///
+/// The wording is lower-case text that a build may change or translate, so a ticket in the body
+/// counts for more than the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A ticket was changed, closed or deleted: the pair is looked at.
+    TicketChanged,
+    /// A ticket was logged: it may be one whose answer we lost.
+    NewTicketLogged,
+    /// A site came: it may be named in a mapping.
+    SiteCreated,
+    /// A site changed.
+    SiteUpdated,
+    /// A site went: a mapping may name it.
+    SiteDeleted,
+    /// A user came.
+    UserCreated,
+    /// A user changed.
+    UserUpdated,
+    /// A user went.
+    UserDeleted,
+    /// An invoice came.
+    InvoiceCreated,
+    /// An invoice changed.
+    InvoiceUpdated,
+    /// An invoice went.
+    InvoiceDeleted,
+    /// None of them; kept and counted.
+    Unknown,
+}
+
+impl EventKind {
+    /// Reads the event's name, and where that says nothing, the members of the body.
+    #[must_use]
+    pub fn of(event: Option<&str>, item: &Value) -> Self {
+        let name = event.unwrap_or_default().to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        let subject = |created, updated, deleted| {
+            if has(&["creat", "new", "added", "logged"]) {
+                created
+            } else if has(&["delet", "remov"]) {
+                deleted
+            } else if has(&["updat", "chang", "edit"]) {
+                updated
+            } else {
+                Self::Unknown
+            }
+        };
+        // A ticket's event may name a user or site as well ("ticket updated by user").
+        if has(&["ticket"]) || item.get("ticket").is_some_and(Value::is_object) {
+            if has(&["new ticket", "logged", "ticket created"]) {
+                Self::NewTicketLogged
+            } else {
+                Self::TicketChanged
+            }
+        } else if has(&["site"]) {
+            subject(Self::SiteCreated, Self::SiteUpdated, Self::SiteDeleted)
+        } else if has(&["invoice"]) {
+            subject(
+                Self::InvoiceCreated,
+                Self::InvoiceUpdated,
+                Self::InvoiceDeleted,
+            )
+        } else if has(&["user"]) {
+            subject(Self::UserCreated, Self::UserUpdated, Self::UserDeleted)
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// The kind as one word, for counts.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TicketChanged => "ticket_changed",
+            Self::NewTicketLogged => "new_ticket_logged",
+            Self::SiteCreated => "site_created",
+            Self::SiteUpdated => "site_updated",
+            Self::SiteDeleted => "site_deleted",
+            Self::UserCreated => "user_created",
+            Self::UserUpdated => "user_updated",
+            Self::UserDeleted => "user_deleted",
+            Self::InvoiceCreated => "invoice_created",
+            Self::InvoiceUpdated => "invoice_updated",
+            Self::InvoiceDeleted => "invoice_deleted",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether a pair may be concerned.
+    #[must_use]
+    pub const fn concerns_ticket(self) -> bool {
+        matches!(self, Self::TicketChanged | Self::NewTicketLogged)
+    }
+}

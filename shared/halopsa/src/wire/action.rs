@@ -1,0 +1,122 @@
+//! Actions: HaloPSA's word for what is written on a ticket.
+
+use halogard_domain::Timestamp;
+use halogard_domain::ids::{NoteId, OutcomeId, StatusId, TechnicianId, TicketId};
+use serde::{Deserialize, Serialize};
+
+use super::{Row, lenient};
+
+/// An action, as read. Its id counts within its ticket only; its guid is unique.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct ActionRow {
+    /// The action, within its ticket; 1 is the opening entry.
+    #[serde(deserialize_with = "lenient::required_id")]
+    pub id: NoteId,
+    /// Its ticket.
+    #[serde(default, deserialize_with = "lenient::id")]
+    pub ticket_id: Option<TicketId>,
+    /// Unique across tickets.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub guid: Option<String>,
+    /// The name of its outcome.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub outcome: Option<String>,
+    /// Its outcome; none for the system's own.
+    #[serde(default, deserialize_with = "lenient::id")]
+    pub outcome_id: Option<OutcomeId>,
+    /// Who wrote it, by name.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub who: Option<String>,
+    /// What kind of author that is.
+    #[serde(default, deserialize_with = "lenient::whole")]
+    pub who_type: Option<i64>,
+    /// The agent who wrote it.
+    #[serde(default, deserialize_with = "lenient::id")]
+    pub who_agentid: Option<TechnicianId>,
+    /// When it happened.
+    #[serde(default, deserialize_with = "lenient::moment")]
+    pub datetime: Option<Timestamp>,
+    /// Its text.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub note: Option<String>,
+    /// Whether end users do not see it.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub hiddenfromuser: Option<bool>,
+    /// The ticket's status before.
+    #[serde(default, deserialize_with = "lenient::id")]
+    pub old_status: Option<StatusId>,
+    /// The ticket's status after.
+    #[serde(default, deserialize_with = "lenient::id")]
+    pub new_status: Option<StatusId>,
+    /// The API application that wrote it. Whether that is its client id or its own id is to be
+    /// learnt at set-up.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub actionby_application_id: Option<String>,
+    /// The agent on whose behalf it was written.
+    #[serde(default, deserialize_with = "lenient::id")]
+    pub actionby_agent_id: Option<TechnicianId>,
+}
+
+impl Row for ActionRow {
+    fn key(&self) -> u64 {
+        self.id.get()
+    }
+}
+
+/// Which outcome a new action has. One is required: without, HaloPSA answers 400.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum ActionOutcome {
+    /// By id; 7 is "Internal Note" on a stock tenant.
+    #[serde(rename = "outcome_id")]
+    Id(OutcomeId),
+    /// By name.
+    #[serde(rename = "outcome")]
+    Name(String),
+}
+
+/// An action to write.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ActionWrite {
+    /// The ticket it is written on.
+    pub ticket_id: TicketId,
+    /// What kind of action it is.
+    #[serde(flatten)]
+    pub outcome: ActionOutcome,
+    /// Its text, as HTML already made safe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note_html: Option<String>,
+    /// Whether end users do not see it. Always sent.
+    pub hiddenfromuser: bool,
+    /// Whether HaloPSA mails it. Always sent: the outcome's own default may be to mail.
+    pub sendemail: bool,
+    /// The status the ticket gets with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_status: Option<StatusId>,
+    /// The agent the ticket gets with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_agent: Option<TechnicianId>,
+    /// The team the ticket gets with it, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_team: Option<String>,
+    /// Whether the tenant's ticket rules are skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dont_do_rules: Option<bool>,
+}
+
+impl ActionWrite {
+    /// A note for technicians only, mailed to nobody.
+    #[must_use]
+    pub fn internal(ticket_id: TicketId, outcome: ActionOutcome, note_html: String) -> Self {
+        Self {
+            ticket_id,
+            outcome,
+            note_html: Some(note_html),
+            hiddenfromuser: true,
+            sendemail: false,
+            new_status: None,
+            new_agent: None,
+            new_team: None,
+            dont_do_rules: None,
+        }
+    }
+}

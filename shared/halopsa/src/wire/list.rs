@@ -1,0 +1,148 @@
+//! The two forms of a list, and the two forms of an answer to a write.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+
+use super::lenient;
+
+/// The rows of one answer.
+#[derive(Debug)]
+pub(crate) struct Rows<T> {
+    /// The rows, in the order sent.
+    pub(crate) rows: Vec<T>,
+    /// How many match in all. A bare list is not paged, so it is its own total.
+    pub(crate) record_count: Option<u64>,
+}
+
+/// Reads a list that is bare (`[…]`) or wrapped (`{"record_count": 2, "tickets": […]}`).
+///
+/// Which endpoint does which is known with medium confidence only, and the two forms cannot be
+/// confused. A wrapper whose list is null or missing is empty, provided that it has a
+/// `record_count`: an object with neither is something else, and an error.
+pub(crate) struct Listed<T> {
+    /// What the list is called in its wrapper.
+    name: &'static str,
+    /// Makes the type of the rows known.
+    rows: PhantomData<T>,
+}
+
+impl<T> Listed<T> {
+    /// A list that is called `name` where it is wrapped.
+    pub(crate) fn called(name: &'static str) -> Self {
+        Self {
+            name,
+            rows: PhantomData,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Listed<T> {
+    type Value = Rows<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+/// A member read with [`lenient::list`].
+struct NullableList<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for NullableList<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        lenient::list(from).map(Self)
+    }
+}
+
+/// A member read with [`lenient::whole`].
+struct Count(Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = lenient::whole(from)?;
+        Ok(Self(number.and_then(|number| u64::try_from(number).ok())))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Listed<T> {
+    type Value = Rows<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list, or an object with {}", self.name)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = items.next_element()? {
+            rows.push(row);
+        }
+        let record_count = u64::try_from(rows.len()).ok();
+        Ok(Rows { rows, record_count })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut rows: Option<Vec<T>> = None;
+        let mut record_count = None;
+        while let Some(member) = members.next_key::<String>()? {
+            if member == self.name {
+                rows = Some(members.next_value::<NullableList<T>>()?.0);
+            } else if member == "record_count" {
+                record_count = members.next_value::<Count>()?.0;
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        if rows.is_none() && record_count.is_none() {
+            return Err(A::Error::missing_field(self.name));
+        }
+        Ok(Rows {
+            rows: rows.unwrap_or_default(),
+            record_count,
+        })
+    }
+}
+
+/// Reads one object, or a list of them: builds of HaloPSA answer a write either way.
+pub(crate) struct OneOrMany<T>(PhantomData<T>);
+
+impl<T> OneOrMany<T> {
+    /// The reader.
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for OneOrMany<T> {
+    type Value = Vec<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object, or a list of at least one")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut many = Vec::new();
+        while let Some(item) = items.next_element()? {
+            many.push(item);
+        }
+        if many.is_empty() {
+            return Err(A::Error::invalid_length(0, &self));
+        }
+        Ok(many)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(|one| vec![one])
+    }
+}

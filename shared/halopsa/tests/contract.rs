@@ -1,0 +1,426 @@
+//! Every request against the names the vendor's OpenAPI description knows.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use halogard_domain::Timestamp;
+use halogard_domain::ids::{
+    CustomFieldId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,
+    TicketTypeId,
+};
+use halogard_halopsa::wire::{
+    ActionOutcome, ActionWrite, CustomFieldWrite, NotificationWrite, TicketWrite, WebhookWrite,
+};
+use halogard_halopsa::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use support::{Bench, MORNING, Sent};
+
+/// Query names we send, or may come to send, that the description does not know, each with the
+/// reason.
+const DEVIATIONS: [(&str, &str, &str, &str); 5] = [
+    (
+        "POST",
+        "/Tickets",
+        "returnall",
+        "without it only the last of several results comes back",
+    ),
+    (
+        "POST",
+        "/Actions",
+        "returnall",
+        "without it only the last of several results comes back",
+    ),
+    (
+        "GET",
+        "/Tickets",
+        "include_custom_fields",
+        "a shipped product has rows carry fields so",
+    ),
+    (
+        "GET",
+        "/Tickets",
+        "nocache",
+        "answers are cached; documented for one ticket only",
+    ),
+    (
+        "GET",
+        "/Tickets",
+        "third_party_id_string",
+        "a filter of 2026 builds, not used until probed",
+    ),
+];
+
+#[derive(Debug, Deserialize)]
+struct Contract {
+    description: String,
+    operations: Vec<Operation>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Operation {
+    method: String,
+    path: String,
+    query: BTreeSet<String>,
+    #[serde(default)]
+    body: BTreeSet<String>,
+    #[serde(default)]
+    nested: BTreeMap<String, BTreeSet<String>>,
+}
+
+fn contract() -> Contract {
+    serde_json::from_str(include_str!("../contract/halopsa-operations.json")).unwrap()
+}
+
+/// `/api/Tickets/4242` as `/Tickets/{id}`.
+fn template_of(path: &str) -> String {
+    let parts = path.strip_prefix("/api/").expect("below /api").split('/');
+    parts
+        .map(|part| {
+            if part.parse::<u64>().is_ok() {
+                "/{id}".into()
+            } else {
+                format!("/{part}")
+            }
+        })
+        .collect()
+}
+
+/// What is wrong with `sent` by the contract, as sentences.
+fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
+    let template = template_of(&sent.path);
+    let method = sent.method.as_str();
+    let Some(operation) = contract
+        .operations
+        .iter()
+        .find(|operation| operation.method == method && operation.path == template)
+    else {
+        return vec![format!("{method} {template} is unknown")];
+    };
+    let allowed = |name: &str| {
+        operation.query.contains(name)
+            || DEVIATIONS
+                .iter()
+                .any(|(m, path, n, _)| (*m, *path, *n) == (method, &template, name))
+    };
+    let mut complaints: Vec<String> = sent
+        .query
+        .iter()
+        .filter(|(name, _)| !allowed(name))
+        .map(|(name, _)| format!("{method} {template} knows no ?{name}"))
+        .collect();
+    if method == "POST" {
+        let body = sent.json();
+        for item in body.as_array().expect("every POST carries an array") {
+            for (name, value) in item.as_object().expect("of objects") {
+                if !operation.body.contains(name) {
+                    complaints.push(format!("{method} {template} knows no member {name}"));
+                }
+                let inner = value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_object);
+                for member in inner.flat_map(|object| object.keys()) {
+                    if !operation
+                        .nested
+                        .get(name)
+                        .is_some_and(|names| names.contains(member))
+                    {
+                        complaints.push(format!("{template} knows no {name}.{member}"));
+                    }
+                }
+            }
+        }
+    }
+    complaints
+}
+
+/// A ticket with every member set.
+fn full_ticket() -> TicketWrite {
+    TicketWrite {
+        id: Some(TicketId::new(4242)),
+        tickettype_id: Some(TicketTypeId::new(5)),
+        client_id: Some(HaloClientId::new(17)),
+        site_id: Some(SiteId::new(21)),
+        user_id: Some(88),
+        parent_id: Some(TicketId::new(4000)),
+        summary: Some("[LG-991] Disk full".into()),
+        details_html: Some("<p>Disk full</p>".into()),
+        status_id: Some(StatusId::new(1)),
+        priority_id: Some(PriorityId::new(2)),
+        impact: Some(2),
+        urgency: Some(2),
+        team: Some("Service Desk".into()),
+        agent_id: Some(TechnicianId::new(12)),
+        category_1: Some("Security>Change".into()),
+        category_2: Some("a".into()),
+        category_3: Some("b".into()),
+        category_4: Some("c".into()),
+        customfields: vec![CustomFieldWrite {
+            id: CustomFieldId::new(164),
+            value: json!("991"),
+        }],
+        closure_note: Some("closed in Liongard".into()),
+        supplier_reference: Some("LG-991".into()),
+        sendack: Some(false),
+        dont_do_rules: Some(false),
+        donotapplytemplateintheapi: Some(false),
+        novalidate: Some(false),
+    }
+}
+
+/// A query with everything asked for.
+fn full_query() -> TicketQuery {
+    TicketQuery {
+        client_id: Some(HaloClientId::new(17)),
+        requesttype_id: Some(TicketTypeId::new(5)),
+        status_id: Some(StatusId::new(1)),
+        agent_id: Some(TechnicianId::new(12)),
+        ticketids: vec![TicketId::new(1), TicketId::new(2)],
+        lastupdatefromdate: Some(MORNING),
+        lastupdatetodate: Some(MORNING),
+        occurred: Some((Timestamp::EPOCH, MORNING)),
+        search_summary: Some("[LG-991]".into()),
+        search_supplier_reference: Some("LG-991".into()),
+        state: TicketState::Any,
+        deleted: true,
+        include_custom_fields: vec![CustomFieldId::new(101), CustomFieldId::new(102)],
+        nocache: true,
+        pages_max: None,
+    }
+}
+
+/// Calls every method of the client once and brings what was sent.
+async fn everything_sent() -> Vec<Sent> {
+    const NONE: &str = r#"{"record_count":0}"#;
+    const ONE: &str = r#"{"id":1}"#;
+    let bench = Bench::answering(&[
+        "{}", NONE, NONE, NONE, ONE, ONE, NONE, ONE, "[]", "[]", "[]", "[]", ONE, "[]", "[]", ONE,
+        NONE, ONE, NONE, "[]", "{}", "[]", ONE, "[]", ONE,
+    ]);
+    let client = &bench.client;
+    let ticket = TicketId::new(4242);
+    client.authinfo().await.unwrap();
+    client.tickets(&full_query()).await.unwrap();
+    client
+        .tickets_page(
+            &TicketQuery {
+                state: TicketState::Open,
+                ..TicketQuery::default()
+            },
+            2,
+        )
+        .await
+        .unwrap();
+    client
+        .tickets(&TicketQuery {
+            state: TicketState::Closed,
+            ..TicketQuery::default()
+        })
+        .await
+        .unwrap();
+    client
+        .ticket(
+            ticket,
+            TicketDetail {
+                includedetails: true,
+                nocache: true,
+            },
+        )
+        .await
+        .unwrap();
+    client.post_tickets(&[full_ticket()]).await.unwrap();
+    client.actions(ticket).await.unwrap();
+    let by_id = ActionOutcome::Id(OutcomeId::new(7));
+    let by_name = ActionOutcome::Name("Internal Note".into());
+    let action = ActionWrite {
+        new_status: Some(StatusId::new(2)),
+        new_agent: Some(TechnicianId::new(12)),
+        new_team: Some("Service Desk".into()),
+        dont_do_rules: Some(true),
+        ..ActionWrite::internal(ticket, by_id, "<p>note</p>".into())
+    };
+    let named = ActionWrite::internal(ticket, by_name, "<p>note</p>".into());
+    client.post_actions(&[action, named]).await.unwrap();
+    client.statuses(Some(TicketTypeId::new(5))).await.unwrap();
+    client.priorities().await.unwrap();
+    client.ticket_types(TicketTypeChoice::All).await.unwrap();
+    client
+        .ticket_types(TicketTypeChoice::Creatable)
+        .await
+        .unwrap();
+    client.ticket_type(TicketTypeId::new(5)).await.unwrap();
+    client.teams().await.unwrap();
+    client.agents().await.unwrap();
+    client.agent_me().await.unwrap();
+    let customers = ClientQuery {
+        search: Some("Contoso".into()),
+        includeinactive: true,
+        lastupdatefromdate: Some(MORNING),
+    };
+    client.clients(&customers).await.unwrap();
+    client.client(HaloClientId::new(17)).await.unwrap();
+    client.sites(HaloClientId::new(17)).await.unwrap();
+    client.outcomes(Some(TicketTypeId::new(5))).await.unwrap();
+    client.control().await.unwrap();
+    client.webhooks().await.unwrap();
+    let webhook = WebhookWrite {
+        id: Some("0b9c".into()),
+        name: Some("Halogard".into()),
+        kind: Some(0),
+        url: Some("https://example.net/webhooks/halopsa/t".into()),
+        method: Some(0),
+        content_type: Some("application/json".into()),
+        active: Some(true),
+        authentication_type: Some(3),
+        basic_username: Some("halogard".into()),
+        basic_password: Some("k".into()),
+        authentication_header: Some("X-Halo-Signature".into()),
+        algorithm: Some(0),
+    };
+    client.post_webhook(&webhook).await.unwrap();
+    client.notifications("0b9c").await.unwrap();
+    let row = NotificationWrite::of_event("0b9c".into(), 76, "Status changed".into());
+    client.post_notification(&row).await.unwrap();
+    bench.expect_all_accounted();
+    bench.sent()
+}
+
+#[tokio::test]
+async fn every_request_uses_paths_parameters_and_members_the_vendor_knows() {
+    let contract = contract();
+    let sent = everything_sent().await;
+    let complaints: Vec<String> = sent
+        .iter()
+        .flat_map(|sent| complaints(&contract, sent))
+        .collect();
+    assert_eq!(complaints, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_operation_of_the_compact_list_is_used() {
+    let used: BTreeSet<(String, String)> = everything_sent()
+        .await
+        .iter()
+        .map(|sent| (sent.method.to_string(), template_of(&sent.path)))
+        .collect();
+    let listed: BTreeSet<(String, String)> = contract()
+        .operations
+        .into_iter()
+        .map(|o| (o.method, o.path))
+        .collect();
+    assert_eq!(used, listed);
+}
+
+#[tokio::test]
+async fn a_misspelt_parameter_would_be_found() {
+    let mut sent = everything_sent().await;
+    let tickets = sent
+        .iter_mut()
+        .find(|sent| sent.path == "/api/Tickets")
+        .unwrap();
+    tickets.query.push(("paginate".into(), "true".into()));
+    assert_eq!(
+        complaints(&contract(), tickets),
+        ["GET /Tickets knows no ?paginate"]
+    );
+}
+
+#[test]
+fn no_deviation_is_in_the_description_by_now() {
+    for (method, path, name, reason) in DEVIATIONS {
+        let contract = contract();
+        let operation = contract
+            .operations
+            .iter()
+            .find(|o| o.method == method && o.path == path)
+            .unwrap();
+        assert!(
+            !operation.query.contains(name),
+            "{method} {path} {name}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn the_compact_list_is_what_the_vendors_description_says() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/reference/halopsa-openapi.json");
+    let Ok(text) = std::fs::read(file) else {
+        println!("skipped: vendor OpenAPI file not present");
+        return;
+    };
+    let vendor: Value = serde_json::from_slice(&text).unwrap();
+    let contract = contract();
+    let info = &vendor["info"];
+    let description = format!(
+        "{} {}",
+        info["title"].as_str().unwrap(),
+        info["version"].as_str().unwrap()
+    );
+    assert_eq!(contract.description, description);
+    for listed in &contract.operations {
+        assert_eq!(&derived(&vendor, listed), listed);
+    }
+}
+
+/// The operation of `listed`, read from the vendor's own description.
+fn derived(vendor: &Value, listed: &Operation) -> Operation {
+    let found = &vendor["paths"][&listed.path][listed.method.to_lowercase()];
+    assert!(
+        found.is_object(),
+        "{} {} is gone",
+        listed.method,
+        listed.path
+    );
+    let query = found["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|parameter| parameter["in"] == "query")
+        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+        .collect();
+    let body = &found["requestBody"]["content"]["application/json"]["schema"];
+    let own = item_members(vendor, body);
+    let names = |members: &Value| -> BTreeSet<String> {
+        members
+            .as_object()
+            .into_iter()
+            .flat_map(|members| members.keys().cloned())
+            .collect()
+    };
+    let nested = listed
+        .nested
+        .keys()
+        .map(|name| (name.clone(), names(&item_members(vendor, &own[name]))))
+        .collect();
+    let (method, path) = (listed.method.clone(), listed.path.clone());
+    Operation {
+        method,
+        path,
+        query,
+        body: names(&own),
+        nested,
+    }
+}
+
+/// The members of the objects in an array.
+fn item_members(vendor: &Value, array: &Value) -> Value {
+    let Some(name) = array["items"]["$ref"]
+        .as_str()
+        .and_then(|path| path.rsplit('/').next())
+    else {
+        return Value::Null;
+    };
+    vendor["components"]["schemas"][name]["properties"].clone()
+}

@@ -1,0 +1,279 @@
+//! From what came back to what may follow.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use halogard_app::ports::BudgetError;
+use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
+use halogard_halopsa::{BodyProblem, Error};
+use halogard_transport::TransportError;
+use http::Response;
+use support::{Bench, MORNING, answer, answer_with};
+
+type Outcome = Result<Response<Bytes>, TransportError>;
+
+/// How a read fails when it gets `outcome`.
+async fn read_failing(outcome: Outcome) -> Error {
+    let bench = Bench::new();
+    bench.next(outcome);
+    let error = bench.client.agent_me().await.unwrap_err();
+    bench.expect_all_accounted();
+    error
+}
+
+/// How a write fails when it gets `outcome`.
+async fn write_failing(outcome: Outcome) -> Error {
+    let bench = Bench::new();
+    bench.next(outcome);
+    let error = bench
+        .client
+        .post_tickets(&[Default::default()])
+        .await
+        .unwrap_err();
+    bench.expect_all_accounted();
+    error
+}
+
+#[tokio::test]
+async fn each_status_has_its_class_for_reads_and_for_writes() {
+    let slow = Throttled { retry_after: None };
+    let rows = [
+        (400, Permanent, Permanent),
+        (403, Permanent, Permanent),
+        (404, Permanent, Permanent),
+        (408, Transient, InDoubt),
+        (409, Permanent, Permanent),
+        (413, Permanent, Permanent),
+        (429, slow, slow),
+        (500, Transient, InDoubt),
+        (502, Transient, InDoubt),
+        (503, Transient, InDoubt),
+        (504, Transient, InDoubt),
+    ];
+    for (status, read, write) in rows {
+        assert_eq!(
+            read_failing(Ok(answer(status, ""))).await.class(),
+            read,
+            "GET {status}"
+        );
+        assert_eq!(
+            write_failing(Ok(answer(status, ""))).await.class(),
+            write,
+            "POST {status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_missing_answer_has_its_class_for_reads_and_for_writes() {
+    let not_sent = || {
+        Err(TransportError::NotSent {
+            reason: "refused".into(),
+        })
+    };
+    let no_answer = || {
+        Err(TransportError::NoAnswer {
+            reason: "timed out".into(),
+        })
+    };
+    let too_large = || Err(TransportError::TooLarge { limit_bytes: 1 });
+    assert_eq!(read_failing(not_sent()).await.class(), Transient);
+    assert_eq!(write_failing(not_sent()).await.class(), Transient);
+    assert_eq!(read_failing(no_answer()).await.class(), Transient);
+    assert_eq!(write_failing(no_answer()).await.class(), InDoubt);
+    assert_eq!(read_failing(too_large()).await.class(), Permanent);
+    assert_eq!(write_failing(too_large()).await.class(), InDoubt);
+}
+
+#[tokio::test]
+async fn a_success_with_an_unusable_body_leaves_a_write_in_doubt() {
+    let rows = [
+        ("", BodyProblem::Empty),
+        ("<html>", BodyProblem::Html),
+        (r#"{"id":1"#, BodyProblem::NotJson),
+        (r#"{"id":1}x"#, BodyProblem::NotJson),
+        ("{}", BodyProblem::Missing),
+        ("null", BodyProblem::Unexpected),
+        (r#""done""#, BodyProblem::Unexpected),
+        (r#"{"id":0}"#, BodyProblem::Unexpected),
+    ];
+    for (body, expected) in rows {
+        for error in [
+            read_failing(Ok(answer(200, body))).await,
+            write_failing(Ok(answer(201, body))).await,
+        ] {
+            let Error::Body {
+                method, problem, ..
+            } = &error
+            else {
+                panic!("{body}: {error:?}")
+            };
+            assert_eq!(*problem, expected, "{method} {body}");
+            let class = if method == "POST" { InDoubt } else { Permanent };
+            assert_eq!(error.class(), class, "{method} {body}");
+        }
+    }
+    assert_eq!(write_failing(Ok(answer(200, "[]"))).await.class(), InDoubt);
+}
+
+#[tokio::test]
+async fn an_unusable_body_is_named_by_its_place_and_never_shown() {
+    let rows = [
+        (
+            r#"{"tickets":[{"id":1},{"id":2},{"id":3},{"summary":"planted"}]}"#,
+            "tickets[3].id",
+        ),
+        (
+            r#"{"tickets":[{"id":1},{"id":"planted"}]}"#,
+            "tickets[1].id",
+        ),
+        (
+            r#"{"tickets":[{"id":1,"dateoccurred":"planted"}]}"#,
+            "tickets[0].dateoccurred",
+        ),
+        (r#"[{"id":1},{"id":null}]"#, "[1].id"),
+        (r#"{"planted":"an odd success"}"#, "tickets"),
+        (r#"{"tickets":"planted"}"#, "tickets"),
+    ];
+    for (body, place) in rows {
+        let bench = Bench::answering(&[body]);
+        let error = bench.client.tickets(&Default::default()).await.unwrap_err();
+        let Error::Body { path, .. } = &error else {
+            panic!("{body}: {error:?}")
+        };
+        assert_eq!(path, place, "{body}");
+        assert!(!format!("{error} {error:?}").contains("planted"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_is_read_as_seconds_or_as_a_date_and_clamped() {
+    let rows = [
+        ("7", Some(7_000)),
+        ("2.5", Some(2_500)),
+        ("0", Some(1_000)),
+        ("86400", Some(300_000)),
+        ("-3", None),
+        ("soon", None),
+        ("NaN", None),
+        // The clock says 09:00:00.
+        ("Sat, 02 May 2026 09:00:40 GMT", Some(40_000)),
+        ("Sat, 02 May 2026 08:00:00 GMT", Some(1_000)),
+        ("Sun, 03 May 2026 09:00:00 GMT", Some(300_000)),
+    ];
+    for (text, millis) in rows {
+        let error = write_failing(Ok(answer_with(429, "retry-after", text))).await;
+        let retry_after = millis.map(Duration::from_millis);
+        assert_eq!(error.class(), Throttled { retry_after }, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_mistake_in_the_settings_and_not_followed() {
+    let error = read_failing(Ok(answer_with(
+        301,
+        "location",
+        "https://other.example/api",
+    )))
+    .await;
+    assert!(matches!(
+        error,
+        Error::Redirected {
+            route: "/Agent/me",
+            ..
+        }
+    ));
+    assert_eq!(error.class(), Permanent);
+    assert!(!error.to_string().contains("other.example"));
+    assert_eq!(
+        write_failing(Ok(answer_with(307, "location", "/api")))
+            .await
+            .class(),
+        FailureClass::Permanent
+    );
+}
+
+#[tokio::test]
+async fn a_spent_budget_sends_nothing_and_says_until_when() {
+    let bench = Bench::new();
+    *bench.budget.refusal.lock().unwrap() = Some(BudgetError::Spent { until: MORNING });
+    let error = bench
+        .client
+        .post_tickets(&[Default::default()])
+        .await
+        .unwrap_err();
+    assert_eq!(error.out_of_budget_until(), Some(MORNING));
+    assert_eq!(error.class(), Transient);
+    assert!(bench.sent().is_empty() && bench.tokens().is_empty());
+}
+
+#[tokio::test]
+async fn a_budget_that_cannot_be_asked_sends_nothing() {
+    let bench = Bench::new();
+    *bench.budget.refusal.lock().unwrap() = Some(BudgetError::Store {
+        reason: "gone".into(),
+    });
+    let error = bench.client.teams().await.unwrap_err();
+    assert!(matches!(error, Error::BudgetStore { .. }));
+    assert_eq!(
+        (error.class(), error.out_of_budget_until()),
+        (Transient, None)
+    );
+    assert!(bench.tokens().is_empty());
+}
+
+#[tokio::test]
+async fn a_permit_that_cannot_be_settled_does_not_lose_the_answer_of_a_write() {
+    let bench = Bench::answering(&[r#"{"id":7}"#]);
+    *bench.budget.settle_fails.lock().unwrap() = true;
+    let written = bench
+        .client
+        .post_tickets(&[Default::default()])
+        .await
+        .unwrap();
+    assert_eq!(written[0].id.get(), 7);
+}
+
+#[tokio::test]
+async fn an_unknown_ticket_is_told_by_status_or_by_sentence() {
+    for (status, body, expected) in [
+        (404, "", true),
+        (400, r#""Record not found""#, true),
+        (400, r#"{"Message":"Record not found."}"#, true),
+        (
+            400,
+            r#""Please assign this Ticket these before closing it.""#,
+            false,
+        ),
+        (403, "", false),
+    ] {
+        let error = read_failing(Ok(answer(status, body))).await;
+        assert_eq!(error.is_not_found(), expected, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_names_the_template_and_what_halopsa_said() {
+    let bench = Bench::new();
+    let body = r#"{"Message":"Call dana@acme.example"}"#;
+    bench.next(Ok(answer(400, body)));
+    let id = "4242".parse().unwrap();
+    let error = bench
+        .client
+        .ticket(id, Default::default())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "HaloPSA answered GET /Tickets/{id} with 400 Bad Request; it said: Call [hidden]"
+    );
+}

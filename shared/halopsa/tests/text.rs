@@ -1,0 +1,296 @@
+//! What people paste, and what HaloPSA says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+use halogard_halopsa::{AddressError, Addresses, Said};
+
+fn said(body: &str) -> String {
+    Said::read(body.as_bytes())
+        .map(|said| said.to_string())
+        .unwrap_or_default()
+}
+
+fn addresses(resource: &str, auth: Option<&str>) -> (String, String) {
+    let addresses = Addresses::read(resource, auth).unwrap();
+    (addresses.resource.to_string(), addresses.auth.to_string())
+}
+
+#[test]
+fn every_usual_way_to_paste_an_address_leads_to_the_same_two() {
+    let pasted = [
+        "acme.halopsa.com",
+        "  acme.halopsa.com  ",
+        "\u{a0}acme.halopsa.com\u{200b}\n",
+        "\"https://acme.halopsa.com\"",
+        "<https://acme.halopsa.com/>",
+        "https://acme.halopsa.com",
+        "HTTPS://ACME.HaloPSA.com/API",
+        "https://acme.halopsa.com/api",
+        "https://acme.halopsa.com/api/",
+        "https://acme.halopsa.com//api//",
+        "https://acme.halopsa.com/auth",
+        "https://acme.halopsa.com/auth/token",
+        "https://acme.halopsa.com/auth/token?tenant=acme",
+        "https://acme.halopsa.com/api/authinfo",
+        "https://https://acme.halopsa.com/api",
+        "https://http://acme.halopsa.com/api",
+        "https:/acme.halopsa.com",
+        "https:\\\\acme.halopsa.com",
+    ];
+    let expected = (
+        "https://acme.halopsa.com/api".to_owned(),
+        "https://acme.halopsa.com/auth".to_owned(),
+    );
+    for text in pasted {
+        assert_eq!(addresses(text, None), expected, "{text:?}");
+        assert_eq!(
+            addresses("acme.halopsa.com", Some(text)),
+            expected,
+            "{text:?} as the second"
+        );
+    }
+    assert_eq!(addresses("acme.halopsa.com", Some("  ")), expected);
+}
+
+#[test]
+fn an_address_of_their_own_is_kept() {
+    assert_eq!(
+        addresses("https://desk.msp.example:8443/halo/api", None),
+        (
+            "https://desk.msp.example:8443/halo/api".into(),
+            "https://desk.msp.example:8443/halo/auth".into()
+        )
+    );
+    assert_eq!(
+        addresses("api.msp.example", Some("login.msp.example/auth")),
+        (
+            "https://api.msp.example/api".into(),
+            "https://login.msp.example/auth".into()
+        )
+    );
+}
+
+#[test]
+fn plain_http_is_for_this_machine_only() {
+    for host in [
+        "127.0.0.1:8080",
+        "127.9.9.9",
+        "localhost:8080",
+        "[::1]:8080",
+    ] {
+        let (resource, auth) = addresses(&format!("http://{host}"), None);
+        assert_eq!(resource, format!("http://{host}/api"));
+        assert_eq!(auth, format!("http://{host}/auth"));
+    }
+    for host in [
+        "acme.halopsa.com",
+        "10.0.0.5",
+        "128.0.0.1",
+        "localhost.example",
+        "[::2]",
+    ] {
+        let error = Addresses::read(&format!("http://{host}"), None).unwrap_err();
+        assert_eq!(
+            error,
+            AddressError::NotEncrypted {
+                setting: "HALOPSA_RESOURCE_URL"
+            }
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_forgiven_is_named_with_its_setting() {
+    use AddressError::{Empty, NotAnAddress, OtherScheme, WithCredentials};
+    let setting = "HALOPSA_RESOURCE_URL";
+    for (text, expected) in [
+        ("", Empty { setting }),
+        (" \"\" ", Empty { setting }),
+        ("https://", NotAnAddress { setting }),
+        ("not an address", NotAnAddress { setting }),
+        ("ftp://acme.halopsa.com", OtherScheme { setting }),
+        (
+            "https://me:pw@acme.halopsa.com",
+            WithCredentials { setting },
+        ),
+    ] {
+        assert_eq!(
+            Addresses::read(text, None).unwrap_err(),
+            expected,
+            "{text:?}"
+        );
+    }
+    let error = Addresses::read("acme.halopsa.com", Some("http://acme.halopsa.com")).unwrap_err();
+    assert_eq!(
+        error,
+        AddressError::NotEncrypted {
+            setting: "HALOPSA_AUTH_URL"
+        }
+    );
+    assert!(error.to_string().contains("write https://"));
+}
+
+#[test]
+fn what_was_forgiven_is_said() {
+    let addresses = Addresses::read(" https://ACME.halopsa.com/auth/token/ ", None).unwrap();
+    assert_eq!(
+        addresses.forgiven,
+        [
+            "HALOPSA_RESOURCE_URL: took away blanks or quotes around it",
+            "HALOPSA_RESOURCE_URL: wrote the host in lower case",
+            "HALOPSA_RESOURCE_URL: put /api in the place of its last part",
+            "HALOPSA_RESOURCE_URL: took away slashes at its end",
+        ]
+    );
+    let (api, auth) = (
+        "https://acme.halopsa.com/api",
+        "https://acme.halopsa.com/auth",
+    );
+    assert!(
+        Addresses::read(api, Some(auth))
+            .unwrap()
+            .forgiven
+            .is_empty()
+    );
+}
+
+#[test]
+fn every_form_of_an_error_body_gives_its_sentence() {
+    let rows = [
+        (
+            r#""Please assign this Ticket these before closing it.""#,
+            "Please assign this Ticket these before closing it.",
+        ),
+        (
+            r#"{"ClassName":"System.Exception","Message":"A rule failed","HResult":-2146233088}"#,
+            "A rule failed",
+        ),
+        (
+            r#"{"[0].outcome_id":["Could not convert string to integer: X. Path '[0].outcome_id'"]}"#,
+            "[0].outcome_id: Could not convert string to integer: X. Path '[0].outcome_id'",
+        ),
+        (
+            r#"{"error":"invalid_scope","error_description":"The 'scope' is not valid."}"#,
+            "The 'scope' is not valid.",
+        ),
+        (r#"{"error":"invalid_client"}"#, "invalid_client"),
+        (r#"{"resultCode":3,"errorMessage":"too many"}"#, "too many"),
+        (r#"{"message":"","Message":"capital"}"#, "capital"),
+        (
+            "Rate Limit Reached - 300 Requests",
+            "Rate Limit Reached - 300 Requests",
+        ),
+        ("<!DOCTYPE html><html><h1>504</h1></html>", "an HTML page"),
+        ("  \n", ""),
+        ("two\r\nlines\t\u{7}here", "two lines here"),
+        (r#"["first of a list"]"#, "first of a list"),
+    ];
+    for (body, sentence) in rows {
+        assert_eq!(said(body), sentence, "{body}");
+    }
+    assert_eq!(
+        said("{\"a\":1}"),
+        "{\"a\":1}",
+        "an unknown form is kept as text"
+    );
+    assert_eq!(Said::read(b""), None);
+    assert!(
+        Said::read(&[0xff, 0xfe, 0x41]).is_some(),
+        "what is no text is no panic"
+    );
+}
+
+#[test]
+fn a_long_sentence_is_cut_at_a_character_with_a_mark() {
+    let sentence = said(&"ä ".repeat(400));
+    assert_eq!(sentence.chars().count(), 300);
+    assert!(sentence.ends_with('…'));
+    let exact = "ä".repeat(300);
+    assert_eq!(said(&exact), exact);
+}
+
+#[test]
+fn what_no_log_may_hold_is_taken_out() {
+    let rows = [
+        ("Ask dana.ito@msp.example about it", "Ask [hidden] about it"),
+        (
+            "token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln bad",
+            "token [hidden] bad",
+        ),
+        (
+            "key 9f86d081884c7d659a2feaa0c55ad015 bad",
+            "key [hidden] bad",
+        ),
+        ("app 6f0a1c3e-90ab-4c11-9a31-77aa01bb23cd.", "app [hidden]"),
+        ("got client_secret=a b c d", "got client_secret= [hidden]"),
+        (
+            r#"got "client_secret": "abc""#,
+            r#"got "client_secret": [hidden]"#,
+        ),
+        ("got CLIENT_SECRET%3dabc", "got CLIENT_SECRET% [hidden]"),
+        ("Bearer abc refused", "Bearer [hidden] refused"),
+        ("see https://acme.halopsa.com/ticket?id=1", "see [hidden]"),
+        (
+            "The 'client_secret' parameter is missing.",
+            "The 'client_secret' parameter is missing.",
+        ),
+        (
+            "column 'seriousness_level' of Faults",
+            "column 'seriousness_level' of Faults",
+        ),
+        ("Ticket ID: 0004242", "Ticket ID: 0004242"),
+        (
+            "Path '[0].outcome_id', line 1, position 139.",
+            "Path '[0].outcome_id', line 1, position 139.",
+        ),
+    ];
+    for (body, kept) in rows {
+        assert_eq!(said(body), kept, "{body}");
+    }
+}
+
+#[test]
+fn the_few_sentences_that_are_acted_upon_are_known() {
+    let read = |text: &str| Said::read(text.as_bytes()).unwrap();
+    assert!(
+        read(r#""Please assign this Ticket these before closing it.""#)
+            .mentions_assign_before_closing()
+    );
+    assert!(!read(r#""Please close the child tickets first.""#).mentions_assign_before_closing());
+    assert!(read(r#""Record not found""#).record_not_found());
+    assert!(!read(r#""Outcome not found""#).record_not_found());
+    assert!(read("An Outcome must be entered for this Action").mentions_missing_outcome());
+}
+
+#[test]
+fn missing_fields_are_named_as_far_as_the_sentence_tells() {
+    let rows: [(&str, &[&str]); 9] = [
+        (
+            "The following fields are required: Details, Category and Impact.",
+            &["Details", "Category", "Impact"],
+        ),
+        ("Missing mandatory fields: Details", &["Details"]),
+        (
+            "Details and Category are required",
+            &["Details", "Category"],
+        ),
+        ("The 'Category' field is mandatory.", &["Category"]),
+        ("An Outcome must be entered for this Action", &["Outcome"]),
+        ("Please select a Category.", &["Category"]),
+        (
+            "A database error occurred (515) - Cannot insert the value NULL into column 'ssitenum', \
+             table 'Faults'",
+            &["ssitenum"],
+        ),
+        ("Please contact the administrator", &[]),
+        ("Name must be unique", &[]),
+    ];
+    for (text, names) in rows {
+        let said = Said::read(text.as_bytes()).unwrap();
+        assert_eq!(said.names_missing_fields(), names, "{text}");
+    }
+}

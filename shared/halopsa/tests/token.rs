@@ -1,0 +1,273 @@
+//! The token: asked for once, renewed in time, told apart when refused, never shown.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use std::time::Duration;
+
+use halogard_domain::FailureClass;
+use halogard_halopsa::{Credentials, Error, TokenFailure};
+use support::{Bench, SECRET, answer, answer_with, settings, token};
+
+fn refused(code: &str, sentence: &str) -> String {
+    format!(r#"{{"error":"{code}","error_description":"{sentence}"}}"#)
+}
+
+#[tokio::test]
+async fn a_token_request_is_a_form_with_tenant_and_scopes() {
+    let bench = Bench::new();
+    bench.client.sign_in().await.unwrap();
+    let asked = &bench.tokens()[0];
+    assert_eq!(asked.method, "POST");
+    assert_eq!(asked.ask("tenant"), Some("acme"));
+    assert_eq!(
+        asked.headers["content-type"],
+        "application/x-www-form-urlencoded"
+    );
+    assert_eq!(
+        asked.body,
+        "grant_type=client_credentials&client_id=our-app&client_secret=s3cret-planted\
+         &scope=read%3Atickets+edit%3Atickets"
+    );
+}
+
+#[tokio::test]
+async fn one_token_serves_many_calls() {
+    let bench = Bench::answering(&["[]", "[]", "[]"]);
+    for _ in 0..3 {
+        bench.client.priorities().await.unwrap();
+    }
+    assert_eq!(bench.tokens().len(), 1);
+    assert!(
+        bench
+            .sent()
+            .iter()
+            .all(|sent| sent.bearer() == Some("Bearer token-1"))
+    );
+    bench.expect_all_accounted();
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_ask_for_one_token() {
+    let bench = Bench::answering(&["[]", "[]", "[]"]);
+    let (a, b, c) = tokio::join!(
+        bench.client.teams(),
+        bench.client.priorities(),
+        bench.client.agents()
+    );
+    assert!(a.is_ok() && b.is_ok() && c.is_ok());
+    assert_eq!(bench.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_a_minute_before_it_runs_out() {
+    let bench = Bench::answering(&["[]", "[]", "[]"]);
+    bench.client.teams().await.unwrap();
+    bench.pass(Duration::from_secs(3539));
+    bench.client.teams().await.unwrap();
+    assert_eq!(bench.tokens().len(), 1);
+    bench.pass(Duration::from_secs(1));
+    bench.client.teams().await.unwrap();
+    assert_eq!(bench.tokens().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_without_a_life_lives_an_hour() {
+    let bench = Bench::answering(&["[]", "[]"]);
+    bench.next_token(Ok(answer(200, r#"{"access_token":"bare"}"#)));
+    bench.client.teams().await.unwrap();
+    bench.pass(Duration::from_secs(3500));
+    bench.client.teams().await.unwrap();
+    assert_eq!(bench.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_of_less_than_a_minute_is_still_used_more_than_once() {
+    let bench = Bench::answering(&["[]", "[]"]);
+    bench.next_token(Ok(token(1, 30)));
+    bench.client.teams().await.unwrap();
+    bench.pass(Duration::from_secs(14));
+    bench.client.teams().await.unwrap();
+    assert_eq!(bench.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn a_401_is_repeated_once_with_a_fresh_token_even_for_a_write() {
+    let bench = Bench::new();
+    bench.next(Ok(answer(401, "")));
+    bench.next(Ok(answer(200, r#"{"id":7}"#)));
+    let written = bench
+        .client
+        .post_tickets(&[Default::default()])
+        .await
+        .unwrap();
+    assert_eq!(written[0].id.get(), 7);
+    let bearers: Vec<String> = bench
+        .sent()
+        .iter()
+        .map(|sent| sent.bearer().unwrap().to_owned())
+        .collect();
+    assert_eq!(bearers, ["Bearer token-1", "Bearer token-2"]);
+    bench.expect_all_accounted();
+}
+
+#[tokio::test]
+async fn a_second_401_is_permanent_and_not_repeated() {
+    let bench = Bench::new();
+    bench.next(Ok(answer(401, "")));
+    bench.next(Ok(answer(401, "")));
+    let error = bench.client.teams().await.unwrap_err();
+    assert_eq!(error.class(), FailureClass::Permanent);
+    assert_eq!(bench.sent().len(), 2);
+    bench.expect_all_accounted();
+}
+
+#[tokio::test]
+async fn two_calls_refused_at_once_share_the_fresh_token() {
+    let bench = Bench::new();
+    bench.client.sign_in().await.unwrap();
+    for status in [401, 401, 200, 200] {
+        bench.next(Ok(answer(status, "[]")));
+    }
+    let (a, b) = tokio::join!(bench.client.teams(), bench.client.agents());
+    assert!(a.is_ok() && b.is_ok());
+    assert_eq!(bench.tokens().len(), 2);
+    bench.expect_all_accounted();
+}
+
+#[tokio::test]
+async fn each_reason_to_refuse_a_token_is_told_apart() {
+    let rows = [
+        (
+            400,
+            refused("invalid_scope", "no"),
+            TokenFailure::InvalidScope,
+        ),
+        (
+            400,
+            refused("invalid_client", "no"),
+            TokenFailure::InvalidClient,
+        ),
+        (
+            401,
+            refused("invalid_client", "no"),
+            TokenFailure::InvalidClient,
+        ),
+        (
+            400,
+            refused("unauthorized_client", "no"),
+            TokenFailure::WrongGrant,
+        ),
+        (
+            400,
+            refused("unsupported_grant_type", "no"),
+            TokenFailure::WrongGrant,
+        ),
+        (400, refused("server_mood", "no"), TokenFailure::Other),
+        (401, String::new(), TokenFailure::Other),
+    ];
+    for (status, body, expected) in rows {
+        let bench = Bench::new();
+        bench.next_token(Ok(answer(status, &body)));
+        let error = bench.client.teams().await.unwrap_err();
+        assert_eq!(error.class(), FailureClass::Permanent);
+        let Error::Token { kind, .. } = error else {
+            panic!("{status} {body}: {error:?}")
+        };
+        assert_eq!(kind, expected, "{status} {body}");
+        bench.expect_all_accounted();
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_no_token_server_is_not_blamed_on_the_credentials() {
+    let bench = Bench::new();
+    bench.next_token(Ok(answer(404, "<html>IIS</html>")));
+    let error = bench.client.teams().await.unwrap_err();
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
+    assert_eq!(
+        error.to_string(),
+        "HaloPSA answered POST /auth/token with 404 Not Found; it said: an HTML page"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_token_request_never_leaves_a_write_in_doubt() {
+    for answer in [answer(503, ""), answer(200, "{}"), answer(429, "")] {
+        let bench = Bench::new();
+        bench.next_token(Ok(answer));
+        let error = bench
+            .client
+            .post_tickets(&[Default::default()])
+            .await
+            .unwrap_err();
+        assert_ne!(error.class(), FailureClass::InDoubt, "{error}");
+        assert!(bench.sent().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_token_request_is_not_followed() {
+    let bench = Bench::new();
+    bench.next_token(Ok(answer_with(
+        302,
+        "location",
+        "https://elsewhere.example/auth/token",
+    )));
+    let error = bench.client.teams().await.unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Redirected {
+            route: "/auth/token",
+            ..
+        }
+    ));
+    assert_eq!(bench.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn new_credentials_are_used_at_the_next_call() {
+    let bench = Bench::answering(&["[]", "[]"]);
+    bench.client.teams().await.unwrap();
+    let credentials = Credentials {
+        client_id: "app-b".into(),
+        client_secret: "other".into(),
+    };
+    bench.client.replace_credentials(credentials).await;
+    bench.client.teams().await.unwrap();
+    let asked = String::from_utf8(bench.tokens()[1].body.to_vec()).unwrap();
+    assert!(asked.contains("client_id=app-b&client_secret=other"));
+    assert_eq!(bench.sent()[1].bearer(), Some("Bearer token-2"));
+}
+
+#[tokio::test]
+async fn no_error_repeats_the_secret_or_the_token() {
+    let bench = Bench::new();
+    let echo = format!("client our-app with {SECRET} is unknown");
+    bench.next_token(Ok(answer(401, &refused("invalid_client", &echo))));
+    let error = bench.client.teams().await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(
+        !shown.contains(SECRET) && !shown.contains("our-app"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("client [hidden] with [hidden] is unknown"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn settings_and_credentials_show_nothing_when_printed() {
+    let settings = settings();
+    let shown = format!("{settings:?} {:?}", settings.credentials);
+    for hidden in [SECRET, "our-app", "acme"] {
+        assert!(!shown.contains(hidden), "{shown}");
+    }
+}

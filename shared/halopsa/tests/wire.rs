@@ -1,0 +1,373 @@
+//! Values in all the forms HaloPSA has for them, and what we write.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use halogard_domain::ids::{
+    CustomFieldId, HaloClientId, OutcomeId, StatusId, TicketId, TicketTypeId,
+};
+use halogard_halopsa::wire::{
+    ActionOutcome, ActionRow, ActionWrite, Control, CustomFieldWrite, NotificationWrite, TicketRow,
+    TicketTypeRow, TicketWrite, WebhookRow, WebhookWrite,
+};
+use serde_json::{Value, from_value, json};
+use support::Bench;
+
+/// A ticket row with `member` set to `value`.
+fn row_with(member: &str, value: Value) -> Result<TicketRow, serde_json::Error> {
+    let mut row = json!({ "id": 1 });
+    row[member] = value;
+    from_value(row)
+}
+
+#[test]
+fn an_id_is_read_in_every_form_seen() {
+    let rows = [
+        (json!(3), Some(3)),
+        (json!(3.0), Some(3)),
+        (json!("3"), Some(3)),
+        (json!("3.0"), Some(3)),
+        (json!(" 3 "), Some(3)),
+        (json!(""), None),
+        (json!(0), None),
+        (json!("0"), None),
+        (json!(-1), None),
+        (json!(-1.0), None),
+        (json!("-1"), None),
+        (json!(-20), None),
+        (json!(null), None),
+    ];
+    for (value, expected) in rows {
+        let row = row_with("client_id", value.clone()).unwrap();
+        assert_eq!(row.client_id, expected.map(HaloClientId::new), "{value}");
+    }
+    assert_eq!(
+        from_value::<TicketRow>(json!({ "id": 1 }))
+            .unwrap()
+            .client_id,
+        None
+    );
+}
+
+#[test]
+fn what_is_no_whole_number_is_no_id() {
+    for value in [
+        json!(3.5),
+        json!("3.5"),
+        json!("three"),
+        json!([3]),
+        json!({}),
+        json!(true),
+    ] {
+        assert!(row_with("client_id", value.clone()).is_err(), "{value}");
+    }
+    for value in [json!(0), json!(-1), json!(""), json!(null)] {
+        assert!(
+            row_with("id", value.clone()).is_err(),
+            "{value} as the ticket's own id"
+        );
+    }
+}
+
+#[test]
+fn a_date_is_read_in_every_form_seen() {
+    let rows = [
+        (json!("2026-05-02T09:00:00"), Some(1_777_712_400_000)),
+        (json!("2026-05-02T09:00:00Z"), Some(1_777_712_400_000)),
+        (json!("2026-05-02T10:00:00+01:00"), Some(1_777_712_400_000)),
+        (json!("2026-05-02T09:00:00.5"), Some(1_777_712_400_500)),
+        (json!("2026-05-02T09:00:00.043"), Some(1_777_712_400_043)),
+        (
+            json!("2026-05-02T09:00:00.0435678Z"),
+            Some(1_777_712_400_043),
+        ),
+        (json!("1980-01-01T00:00:00"), Some(315_532_800_000)),
+        (json!("1979-12-31T23:59:59"), None),
+        (json!("1900-01-01T00:00:00"), None),
+        (json!("1899-12-30T00:00:00"), None),
+        (json!("0001-01-01T00:00:00"), None),
+        (json!("9999-12-31T23:59:59"), None),
+        (json!(""), None),
+        (json!(null), None),
+    ];
+    for (value, expected) in rows {
+        let row = row_with("dateclosed", value.clone()).unwrap();
+        assert_eq!(
+            row.dateclosed.map(|moment| moment.as_millis()),
+            expected,
+            "{value}"
+        );
+    }
+    assert!(row_with("dateclosed", json!("yesterday")).is_err());
+}
+
+#[test]
+fn a_flag_is_read_in_every_form_seen() {
+    let rows = [
+        (json!(true), Some(true)),
+        (json!("True"), Some(true)),
+        (json!(1), Some(true)),
+        (json!(false), Some(false)),
+        (json!("false"), Some(false)),
+        (json!(0), Some(false)),
+        (json!(""), None),
+        (json!(null), None),
+    ];
+    for (value, expected) in rows {
+        assert_eq!(
+            row_with("hasbeenclosed", value.clone())
+                .unwrap()
+                .hasbeenclosed,
+            expected
+        );
+    }
+    assert!(row_with("hasbeenclosed", json!("perhaps")).is_err());
+}
+
+#[test]
+fn empty_text_is_none_and_digits_are_text() {
+    assert_eq!(row_with("team", json!("")).unwrap().team, None);
+    assert_eq!(row_with("team", json!(null)).unwrap().team, None);
+    assert_eq!(
+        row_with("supplier_reference", json!(991))
+            .unwrap()
+            .supplier_reference
+            .as_deref(),
+        Some("991")
+    );
+}
+
+#[test]
+fn the_last_change_is_found_under_either_name_or_both() {
+    for row in [
+        json!({ "id": 1, "last_update": "2026-05-02T09:00:00" }),
+        json!({ "id": 1, "lastupdate": "2026-05-02T09:00:00Z" }),
+        json!({ "id": 1, "last_update": "2026-05-02T09:00:00", "lastupdate": "1900-01-01" }),
+    ] {
+        let row: TicketRow = from_value(row).unwrap();
+        assert_eq!(row.last_update().unwrap().as_millis(), 1_777_712_400_000);
+    }
+}
+
+#[test]
+fn a_detail_brings_custom_fields_of_any_kind_and_ignores_the_rest() {
+    let row: TicketRow = from_value(json!({
+        "id": 4242, "status_id": 9, "merged_into_id": 4100, "deleted": false, "_canupdate": true,
+        "priority": { "name": "High" }, "assets": [{ "id": 512 }], "made_up_in_2031": [[]],
+        "customfields": [
+            { "id": 164, "name": "CFLiongardAlert", "value": "991" },
+            { "id": 165.0, "value": [{ "id": 1 }] },
+            { "id": 166, "value": null }
+        ]
+    }))
+    .unwrap();
+    assert_eq!(
+        row.custom_field(CustomFieldId::new(164)),
+        Some(&json!("991"))
+    );
+    assert_eq!(row.custom_field(CustomFieldId::new(166)), None);
+    assert_eq!(row.merged_into_id, Some(TicketId::new(4100)));
+    assert_eq!(row.can_update, Some(true));
+    assert!(
+        row_with("customfields", json!(null))
+            .unwrap()
+            .customfields
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_action_is_read_as_documented() {
+    let row: ActionRow = from_value(json!({
+        "id": 3, "ticket_id": 4242, "guid": "c2a9", "outcome": "Internal Note", "outcome_id": 7,
+        "who": "Dana Ito", "who_type": 1, "who_agentid": 12, "datetime": "2026-05-02T09:00:41.043",
+        "note": "seen", "hiddenfromuser": true, "old_status": 1, "new_status": 2,
+        "actionby_agent_id": 12, "actionby_application_id": "", "timetaken": 0.0
+    }))
+    .unwrap();
+    assert_eq!(
+        (row.outcome_id, row.who_type),
+        (Some(OutcomeId::new(7)), Some(1))
+    );
+    assert_eq!(
+        (row.old_status, row.new_status),
+        (Some(StatusId::new(1)), Some(StatusId::new(2)))
+    );
+    assert_eq!(row.actionby_application_id, None);
+}
+
+#[test]
+fn a_ticket_type_brings_its_fields() {
+    let row: TicketTypeRow = from_value(json!({
+        "id": 5, "name": "Alert", "hasmandatorytechfields": true, "fields": [
+            { "fieldid": 9, "fieldname": "Category", "technew": 2, "visibility_conditions": [{}],
+              "fieldinfo": { "id": 9, "name": "CFx", "type": 2, "mandatory": true,
+                             "values": [{ "id": 1, "name": "A" }] } },
+            { "fieldname": "Summary", "technew": 1, "visibility_conditions": null,
+              "fieldinfo": null }
+        ]
+    }))
+    .unwrap();
+    assert!(row.fields[0].is_conditional && !row.fields[1].is_conditional);
+    let info = row.fields[0].fieldinfo.as_ref().unwrap();
+    assert_eq!(
+        (info.kind, info.mandatory, info.values.len()),
+        (Some(2), Some(true), 1)
+    );
+}
+
+#[tokio::test]
+async fn a_write_is_an_array_of_what_is_set_with_whole_numbers() {
+    let bench = Bench::answering(&[r#"{"id":4243}"#]);
+    let ticket = TicketWrite {
+        tickettype_id: Some(TicketTypeId::new(5)),
+        client_id: Some(HaloClientId::new(17)),
+        summary: Some("[LG-991] Disk full".into()),
+        customfields: vec![CustomFieldWrite {
+            id: CustomFieldId::new(164),
+            value: json!("991"),
+        }],
+        sendack: Some(false),
+        novalidate: Some(true),
+        ..TicketWrite::default()
+    };
+    bench.client.post_tickets(&[ticket]).await.unwrap();
+    let sent = bench.only_sent();
+    assert_eq!(sent.ask("returnall"), Some("true"));
+    assert_eq!(
+        sent.headers["content-type"],
+        "application/json; charset=utf-8"
+    );
+    assert_eq!(
+        String::from_utf8(sent.body.to_vec()).unwrap(),
+        r#"[{"tickettype_id":5,"client_id":17,"summary":"[LG-991] Disk full","#.to_owned()
+            + r#""customfields":[{"id":164,"value":"991"}],"sendack":false,"_novalidate":true}]"#
+    );
+}
+
+#[tokio::test]
+async fn a_write_is_answered_by_an_object_or_a_list() {
+    let bench = Bench::answering(&[
+        r#"{"id":1,"_warning":"template not applied"}"#,
+        r#"[{"id":"1"}]"#,
+        r#"[{"id":1},{"id":2}]"#,
+    ]);
+    let one = bench
+        .client
+        .post_tickets(&[TicketWrite::default()])
+        .await
+        .unwrap();
+    assert_eq!(one[0].warning.as_deref(), Some("template not applied"));
+    for expected in [1, 2] {
+        let written = bench
+            .client
+            .post_tickets(&[TicketWrite::default()])
+            .await
+            .unwrap();
+        assert_eq!(written.len(), expected);
+    }
+}
+
+#[tokio::test]
+async fn writing_nothing_sends_nothing() {
+    let bench = Bench::new();
+    assert!(bench.client.post_tickets(&[]).await.unwrap().is_empty());
+    assert!(bench.client.post_actions(&[]).await.unwrap().is_empty());
+    bench.expect_all_accounted();
+    assert!(bench.sent().is_empty() && bench.tokens().is_empty());
+}
+
+#[tokio::test]
+async fn an_action_always_says_who_sees_it_and_whether_it_is_mailed() {
+    let bench = Bench::answering(&[r#"[{"id":1},{"id":2}]"#]);
+    let ticket = TicketId::new(4242);
+    let by_id = ActionOutcome::Id(OutcomeId::new(7));
+    let by_name = ActionOutcome::Name("Note".into());
+    let actions = [
+        ActionWrite::internal(ticket, by_id, "<p>a</p>".into()),
+        ActionWrite {
+            hiddenfromuser: false,
+            new_status: Some(StatusId::new(9)),
+            ..ActionWrite::internal(ticket, by_name, "<p>b</p>".into())
+        },
+    ];
+    bench.client.post_actions(&actions).await.unwrap();
+    assert_eq!(
+        bench.only_sent().json(),
+        json!([
+            { "ticket_id": 4242, "outcome_id": 7, "note_html": "<p>a</p>",
+              "hiddenfromuser": true, "sendemail": false },
+            { "ticket_id": 4242, "outcome": "Note", "note_html": "<p>b</p>",
+              "hiddenfromuser": false, "sendemail": false, "new_status": 9 }
+        ])
+    );
+}
+
+#[tokio::test]
+async fn settings_are_read_as_an_object_or_a_list_of_one() {
+    let bench = Bench::answering(&[
+        r#"{"app_version":"2.220","mustassigntoclose":true,"nextfaultidcalculationmethod":0}"#,
+        r#"[{"mustassigntoclose":"true","nextfaultidcalculationmethod":"0"}]"#,
+    ]);
+    for _ in 0..2 {
+        let control: Control = bench.client.control().await.unwrap();
+        assert_eq!(control.mustassigntoclose, Some(true));
+        assert_eq!(control.nextfaultidcalculationmethod, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn the_addresses_of_a_tenant_are_read_without_a_token() {
+    let bench = Bench::answering(&[
+        r#"{"auth_url":"https://acme.halopsa.com/auth","tenant_id":"acme","x":1}"#,
+    ]);
+    let info = bench.client.authinfo().await.unwrap();
+    assert_eq!(info.tenant_id.as_deref(), Some("acme"));
+    assert_eq!(bench.only_sent().bearer(), None);
+    bench.expect_all_accounted();
+}
+
+#[test]
+fn a_webhook_is_written_with_its_secret_and_printed_without() {
+    let webhook = WebhookWrite {
+        url: Some("https://example.net/webhooks/halopsa/planted-token".into()),
+        basic_password: Some("planted-key".into()),
+        authentication_type: Some(3),
+        ..WebhookWrite::default()
+    };
+    let written = serde_json::to_value(&webhook).unwrap();
+    assert_eq!(written["basic_password"], "planted-key");
+    assert!(written.get("id").is_none());
+    let read: WebhookRow =
+        from_value(json!({ "id": "0b9c", "url": "https://example.net/planted-token" })).unwrap();
+    assert!(!format!("{webhook:?} {read:?}").contains("planted"));
+}
+
+#[test]
+fn a_notification_binds_one_event_without_conditions() {
+    let row = NotificationWrite::of_event("0b9c".into(), 76, "Status changed".into());
+    assert_eq!(
+        serde_json::to_value(&row).unwrap(),
+        json!({
+            "webhook_id": "0b9c", "name": "Status changed", "eventno": 76, "type": -2,
+            "delivery_method": 6, "agent_id": 0, "slack_id": 0, "teams_id": 0, "filter_type": 2,
+            "restriction_type": 0, "interval": 0, "useworkinghours": 0, "emailtemplate_id": 32,
+            "conditions": []
+        })
+    );
+}
+
+#[test]
+fn calls_can_be_awaited_on_any_thread() {
+    fn on_any_thread<F: Future + Send>(_: F) {}
+    let bench = Bench::new();
+    on_any_thread(bench.client.tickets(&Default::default()));
+    on_any_thread(bench.client.post_tickets(&[]));
+    on_any_thread(bench.client.notifications("0b9c"));
+}
