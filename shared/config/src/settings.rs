@@ -1,0 +1,51 @@
+//! `[settings]`: the settings of the process that a file may hold.
+
+use std::collections::BTreeMap;
+
+use halogard_runtime::settings::{CONFIG, Form, SETTINGS, SettingInfo};
+
+use crate::fields::Fields;
+use crate::shape::{Key, Kind, Table};
+
+/// The table `[settings]`, as the table of all settings has it.
+pub(crate) fn shape() -> Table {
+    let mut table = Table::of(in_file().map(key));
+    for info in SETTINGS.iter().filter(|info| info.is_secret()) {
+        let why = format!(
+            "is a secret, which does not belong in a file; set the environment variable {}",
+            info.name,
+        );
+        table = table.refuse(info.key(), why);
+    }
+    table.refuse(CONFIG.key(), "would name this very file; set the environment variable".to_owned())
+}
+
+/// The settings that are there, by the names of their environment variables.
+pub(crate) fn read(file: &Fields<'_>) -> BTreeMap<String, String> {
+    let Some(fields) = file.table("settings") else {
+        return BTreeMap::new();
+    };
+    let value = |info: &SettingInfo| match info.form {
+        Form::Count { .. } => Some(fields.number(&info.key())?.into_inner().to_string()),
+        Form::Text { .. } | Form::Secret => Some((*fields.text(&info.key())?.get_ref()).to_owned()),
+    };
+    in_file()
+        .filter_map(|info| Some((info.name.to_owned(), value(info)?)))
+        .collect()
+}
+
+fn in_file() -> impl Iterator<Item = &'static SettingInfo> {
+    SETTINGS
+        .iter()
+        .filter(|info| !info.is_secret() && info.name != CONFIG.name)
+}
+
+fn key(info: &SettingInfo) -> Key {
+    let kind = match info.form {
+        Form::Count { least, most, .. } => Kind::Number { least, most },
+        Form::Text { .. } | Form::Secret => Kind::Text,
+    };
+    let default = info.default_text().map(|text| format!("; {text} when absent"));
+    let meaning = format!("{}{}", info.meaning, default.unwrap_or_default());
+    Key::optional(info.key(), kind, meaning)
+}

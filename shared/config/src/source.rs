@@ -1,0 +1,148 @@
+//! The text of a file, and how a place in it is shown.
+
+use std::ops::Range;
+
+use crate::problem::Problem;
+
+/// Columns of a line that are shown; a long line is cut on both sides of the place.
+const COLUMNS_MAX: usize = 100;
+
+/// Columns shown before the place when the line is cut.
+const COLUMNS_BEFORE: usize = 40;
+
+/// What a key that holds a secret is called, in part.
+const SECRET_WORDS: [&str; 5] = ["secret", "password", "bearer", "token", "api_key"];
+
+/// A text with a name.
+pub(crate) struct Source<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// Where each line begins.
+    lines: Vec<usize>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(name: &'a str, text: &'a str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(after_breaks).collect();
+        Self { name, text, lines }
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The text at `span`, as written.
+    pub(crate) fn at(&self, span: &Range<usize>) -> &'a str {
+        self.text.get(span.clone()).unwrap_or_default()
+    }
+
+    /// The number of the line in which `span` begins, from 1.
+    pub(crate) fn line_of(&self, span: &Range<usize>) -> usize {
+        self.lines.partition_point(|start| *start <= span.start)
+    }
+
+    /// A problem at `span`.
+    pub(crate) fn problem(&self, span: &Range<usize>, message: String) -> Problem {
+        let number = self.line_of(span);
+        let start = self.lines.get(number - 1).copied().unwrap_or_default();
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        let before = self.text.get(start..span.start).unwrap_or(line);
+        let column = before.chars().count().min(line.chars().count());
+        let width = self.at(span).lines().next().unwrap_or_default().chars().count();
+        Problem {
+            source: self.name.to_owned(),
+            line: number,
+            column: column + 1,
+            message,
+            excerpt: excerpt(number, line, column, width),
+        }
+    }
+}
+
+/// `line` with its number, and a mark of `width` below `column`.
+fn excerpt(number: usize, line: &str, column: usize, width: usize) -> String {
+    let shown = printable(&without_secret(line));
+    let skipped = match shown.len() > COLUMNS_MAX {
+        true => column.saturating_sub(COLUMNS_BEFORE),
+        false => 0,
+    };
+    let mut text: String = shown.iter().skip(skipped).take(COLUMNS_MAX).collect();
+    if skipped > 0 {
+        text = format!("…{}", text.chars().skip(1).collect::<String>());
+    }
+    if shown.len() > skipped + COLUMNS_MAX {
+        text.push('…');
+    }
+    let length = text.chars().count();
+    let column = column.saturating_sub(skipped).min(length);
+    let mark = "^".repeat(width.clamp(1, length.saturating_sub(column).max(1)));
+    let gutter = number.to_string().len();
+    format!(
+        "  {number} | {}\n  {:gutter$} | {:column$}{mark}",
+        text.trim_end(),
+        "",
+        "",
+    )
+}
+
+/// The characters of `line`, each one column wide.
+fn printable(line: &str) -> Vec<char> {
+    let column = |c: char| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c };
+    line.chars().map(column).collect()
+}
+
+/// `line` without what follows the `=` after a key that looks like a secret.
+fn without_secret(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let found = SECRET_WORDS.iter().filter_map(|word| lower.find(word)).min();
+    let value_at = found.and_then(|at| Some(at + line[at..].find('=')? + 1));
+    match value_at {
+        Some(at) => format!("{} …", &line[..at]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, span: Range<usize>) -> String {
+        Source::new("f", text).problem(&span, "wrong".to_owned()).to_string()
+    }
+
+    #[test]
+    fn a_place_is_shown_with_its_line_and_a_mark() {
+        let cases = [
+            ("a = 1\nbb = 2\n", 6..8, "f:2:1: wrong\n  2 | bb = 2\n    | ^^"),
+            ("ä = 1", 5..6, "f:1:5: wrong\n  1 | ä = 1\n    |     ^"),
+            ("a = 1\r\nb", 0..5, "f:1:1: wrong\n  1 | a = 1\n    | ^^^^^"),
+            ("\ta", 1..2, "f:1:2: wrong\n  1 |  a\n    |  ^"),
+            ("a = \"\"\"\nb\n\"\"\"", 4..14, "f:1:5: wrong\n  1 | a = \"\"\"\n    |     ^^^"),
+            ("", 0..0, "f:1:1: wrong\n  1 |\n    | ^"),
+            ("a", 7..9, "f:1:2: wrong\n  1 | a\n    |  ^"),
+            ("a\n", 2..2, "f:2:1: wrong\n  2 |\n    | ^"),
+        ];
+        for (text, span, expected) in cases {
+            assert_eq!(shown(text, span), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        let line = "x".repeat(300);
+        let said = shown(&line, 200..203);
+        assert!(said.lines().all(|line| line.chars().count() < 120), "{said}");
+        assert!(said.ends_with(&format!("| {}^^^", " ".repeat(COLUMNS_BEFORE))), "{said}");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_left_out() {
+        let text = "s = { Client_Secret = \"planted\", x = 1 }";
+        assert_eq!(
+            shown(text, 33..34),
+            "f:1:34: wrong\n  1 | s = { Client_Secret = …\n    |                        ^",
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! The file that `config init` writes.
+
+use halogard_domain::policy::Mode;
+
+/// The starter, with every key explained. What stands behind `#` without a blank is an example
+/// that can be switched on.
+const STARTER: &str = include_str!("starter.toml");
+
+/// A commented config file to start from.
+#[must_use]
+pub fn starter(mode: Mode) -> String {
+    match mode {
+        Mode::Managed => STARTER.to_owned(),
+        Mode::Native => STARTER.replacen("mode = \"managed\"", "mode = \"native\"", 1),
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong in the file once it is open.
+
+use halogard_app::ports::{BudgetError, PortError, SaveError, VaultError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The store could not do what it was asked. Nothing of it was done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused: disk full, file damaged, or kept busy by another program for too long.
+    #[error("the database file could not be used")]
+    Sql(#[from] rusqlite::Error),
+    /// A record is not what this version writes.
+    #[error("a record in table {table} cannot be read or written as JSON")]
+    Record {
+        /// Where it stands.
+        table: &'static str,
+        /// What is wrong with it, without its content.
+        source: serde_json::Error,
+    },
+    /// The operating system gave no random numbers, so nothing was sealed.
+    #[error("no random numbers to seal a secret with")]
+    Random(#[from] getrandom::Error),
+}
+
+impl From<StoreError> for PortError {
+    fn from(error: StoreError) -> Self {
+        Self::store(error)
+    }
+}
+
+impl From<StoreError> for SaveError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for VaultError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for BudgetError {
+    fn from(error: StoreError) -> Self {
+        Self::Store {
+            reason: PortError::from(error).chain(),
+        }
+    }
+}
+
+/// `record` as it is kept in `table`.
+pub(crate) fn to_json<T: Serialize>(
+    table: &'static str,
+    record: &T,
+) -> Result<String, StoreError> {
+    serde_json::to_string(record).map_err(|source| StoreError::Record { table, source })
+}
+
+/// The record that `table` keeps as `text`.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    table: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Record { table, source })
+}

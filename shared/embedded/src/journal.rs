@@ -1,0 +1,58 @@
+//! The audit trail.
+
+use halogard_app::ports::{Clock, Entry, Journal, PortError};
+use halogard_domain::Timestamp;
+use halogard_domain::ids::{AlertId, TicketId};
+use rusqlite::{Row, params};
+
+use crate::error::StoreError;
+use crate::links::rows_max;
+use crate::store::{Durability, Store};
+
+impl<C: Clock> Journal for Store<C> {
+    async fn append(&self, entries: &[Entry]) -> Result<(), PortError> {
+        self.write(Durability::Kill, |db| {
+            let mut insert = db.prepare_cached(
+                "INSERT INTO journal (at, alert, ticket, what, cause, detail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            for entry in entries {
+                insert.execute(params![
+                    entry.at.as_millis(),
+                    entry.alert.map(AlertId::get),
+                    entry.ticket.map(TicketId::get),
+                    entry.what,
+                    entry.cause,
+                    entry.detail,
+                ])?;
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(())
+    }
+
+    async fn story(&self, alert: AlertId, limit: usize) -> Result<Vec<Entry>, PortError> {
+        let story = self.read(|db| {
+            db.prepare_cached(
+                "SELECT at, alert, ticket, what, cause, detail FROM journal
+                 WHERE alert = ?1 ORDER BY at, id LIMIT ?2",
+            )?
+            .query_map(params![alert.get(), rows_max(limit)], entry)?
+            .map(|entry| entry.map_err(StoreError::from))
+            .collect()
+        })?;
+        Ok(story)
+    }
+}
+
+/// The entry in `row`.
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        at: Timestamp::from_millis(row.get(0)?),
+        alert: row.get::<_, Option<u64>>(1)?.map(AlertId::new),
+        ticket: row.get::<_, Option<u64>>(2)?.map(TicketId::new),
+        what: row.get(3)?,
+        cause: row.get(4)?,
+        detail: row.get(5)?,
+    })
+}

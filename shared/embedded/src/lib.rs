@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod budget;
+mod error;
+mod journal;
+mod key;
+mod links;
+mod marks;
+mod notifications;
+mod queue;
+mod runs;
+mod store;
+mod vault;
+
+pub use budget::Budget;
+pub use error::StoreError;
+pub use key::{KeyError, StoreKey};
+pub use store::{OpenError, Store};

@@ -1,0 +1,160 @@
+//! Liongard over HTTP: one method per endpoint used.
+//!
+//! Every request goes through one private function, `send`. Nothing is retried; a redirect within
+//! the configured host is followed once, with the same method, body and headers.
+
+mod alerts;
+mod call;
+mod environments;
+mod inspectors;
+mod keys;
+mod records;
+mod settings;
+
+use bytes::Bytes;
+use halogard_transport::Transport;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use http::{Request, Response, StatusCode};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+pub use settings::ClientSettings;
+
+use crate::AccessKey;
+use crate::Said;
+use crate::error::{Error, RedirectRefusal, RequestError};
+use crate::origin;
+use crate::retry_after::retry_after;
+use crate::wire;
+use call::Call;
+
+/// The header that carries the key. `Authorization` is refused.
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-roar-api-key");
+
+/// What both directions carry.
+const JSON: &str = "application/json";
+
+/// A Liongard tenant, seen with one access key.
+///
+/// Each method spends one request, two when Liongard redirects it. Limits, source the vendor's
+/// documentation: 2,000 requests in five minutes. Reads may be repeated; before a write is, look
+/// at [`Error::class`].
+pub struct Client<T> {
+    transport: T,
+    base: Url,
+    key: AccessKey,
+}
+
+impl<T: Transport> Client<T> {
+    /// A client that has asked for nothing yet.
+    #[must_use]
+    pub fn new(settings: ClientSettings, transport: T) -> Self {
+        let ClientSettings { base, key } = settings;
+        Self { transport, base, key }
+    }
+
+    /// A client of the same tenant with another key: to prove a new one before the old one goes.
+    #[must_use]
+    pub fn with_key(&self, key: AccessKey) -> Self
+    where
+        T: Clone,
+    {
+        Self { transport: self.transport.clone(), base: self.base.clone(), key }
+    }
+
+    /// Where the tenant is; for links.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Sends a call and reads the whole body of a success as a `V`.
+    async fn read<V: DeserializeOwned>(&self, call: &Call) -> Result<V, Error> {
+        let body = self.fetch(call).await?;
+        wire::read(&body).map_err(|unusable| call.not_usable(unusable))
+    }
+
+    /// Sends a call and brings the body of a success.
+    async fn fetch(&self, call: &Call) -> Result<Bytes, Error> {
+        let asked = call.url(&self.base);
+        let answer = self.send(call, &asked).await?;
+        if !origin::is_redirect(answer.status()) {
+            return self.body_of_success(call, answer);
+        }
+        let hop = origin::hop(&self.base, &asked, answer.headers());
+        let target = match hop.target {
+            Ok(target) => target,
+            Err(why) => return Err(redirected(call, hop.to_host, why)),
+        };
+        let answer = self.send(call, &target).await?;
+        if origin::is_redirect(answer.status()) {
+            let to_host = origin::hop(&self.base, &target, answer.headers()).to_host;
+            return Err(redirected(call, to_host, RedirectRefusal::SecondHop));
+        }
+        self.body_of_success(call, answer)
+    }
+
+    /// The only way out. The key goes along, so `url` must be one of those that may see it.
+    async fn send(&self, call: &Call, url: &Url) -> Result<Response<Bytes>, Error> {
+        if !origin::is_private(url) {
+            return Err(call.not_sendable(RequestError::NotEncrypted));
+        }
+        let request = self.request(call, url).map_err(|source| call.not_sendable(source))?;
+        let outcome = self.transport.send(request).await;
+        tracing::debug!(
+            operation = %format_args!("{} {}", call.route.method(), call.route.template),
+            status = outcome.as_ref().map_or(0, |answer| answer.status().as_u16()),
+            "Liongard was asked"
+        );
+        outcome.map_err(|source| Error::Transport {
+            method: call.route.method(),
+            route: call.route.template,
+            source,
+        })
+    }
+
+    /// The request of `call` to `url`, with the key.
+    fn request(&self, call: &Call, url: &Url) -> Result<Request<Bytes>, RequestError> {
+        let mut request = Request::builder()
+            .method(call.route.method())
+            .uri(url.as_str())
+            .header(KEY_HEADER, self.key.header()?)
+            .header(ACCEPT, JSON);
+        if call.body.is_some() {
+            request = request.header(CONTENT_TYPE, JSON);
+        }
+        Ok(request.body(call.body.clone().unwrap_or_default())?)
+    }
+
+    /// The body of a success, or what the answer is instead.
+    fn body_of_success(&self, call: &Call, answer: Response<Bytes>) -> Result<Bytes, Error> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let said = self.said(answer.body());
+        let (method, route) = (call.route.method(), call.route.template);
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(Error::Unauthorised { method, route, said });
+        }
+        let retry_after = retry_after(answer.headers());
+        Err(Error::Status { method, route, status, said, retry_after })
+    }
+
+    /// What a refusal says, without our key.
+    fn said(&self, body: &[u8]) -> Option<Said> {
+        let encoded = self.key.encoded();
+        Said::read(body, &[&encoded, self.key.secret.expose_secret(), &self.key.id])
+    }
+}
+
+/// The error that `call` was sent elsewhere, and did not go.
+fn redirected(call: &Call, to_host: Option<String>, why: RedirectRefusal) -> Error {
+    Error::Redirected {
+        method: call.route.method(),
+        route: call.route.template,
+        to_host,
+        why,
+    }
+}

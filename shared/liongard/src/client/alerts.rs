@@ -1,0 +1,48 @@
+//! Alerts. Liongard's API has no call that changes one.
+
+use halogard_domain::ids::AlertId;
+use halogard_transport::Transport;
+
+use super::Client;
+use super::call::Call;
+use crate::error::{BodyProblem, Error};
+use crate::route;
+use crate::wire::{self, Count, TaskRow, Tasks, Unusable};
+
+impl<T: Transport> Client<T> {
+    /// Every alert there is, open and closed: the endpoint knows no filter and no pages, and
+    /// `fields[]` would hide the ticket's number. The answer may be tens of megabytes.
+    ///
+    /// Safe to repeat. A record that cannot be read is reported and loses no other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Body`] when the answer as a whole is no list.
+    pub async fn tasks(&self) -> Result<Tasks, Error> {
+        let call = Call::to(route::TASKS);
+        let body = self.fetch(&call).await?;
+        wire::read_tasks(&body).map_err(|unusable| call.not_usable(unusable))
+    }
+
+    /// One alert; none when Liongard does not know it, or does not show it. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Body`] when the answer is another alert, or cannot be read.
+    pub async fn task(&self, id: AlertId) -> Result<Option<TaskRow>, Error> {
+        self.record(route::TASK, id).await
+    }
+
+    /// How many alerts there are. Cheap: proves address, key and role. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Body`] when the answer is no number.
+    pub async fn task_count(&self) -> Result<u64, Error> {
+        let call = Call::to(route::TASK_COUNT);
+        let Count(count) = self.read(&call).await?;
+        count
+            .and_then(|count| u64::try_from(count).ok())
+            .ok_or_else(|| call.not_usable(Unusable::whole(BodyProblem::Unexpected)))
+    }
+}

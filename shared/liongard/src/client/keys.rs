@@ -1,0 +1,57 @@
+//! Access keys, for their rotation: a key can make its successor, and needs no password for it.
+
+use halogard_transport::Transport;
+
+use super::Client;
+use super::call::Call;
+use crate::error::{BodyProblem, Error, RequestError};
+use crate::route;
+use crate::wire::{self, AccessKeyRow, KeyLife, KeyWrite, NewAccessKey, OneOrMany, Unusable};
+
+impl<T: Transport> Client<T> {
+    /// The access keys of the user that ours belongs to, without their secrets. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Body`] when a record cannot be read.
+    pub async fn access_keys(&self) -> Result<Vec<AccessKeyRow>, Error> {
+        let OneOrMany(rows) = self.read(&Call::to(route::ACCESS_KEYS)).await?;
+        Ok(rows)
+    }
+
+    /// Makes a key with the rights of ours. Its secret is shown this once.
+    ///
+    /// Not safe to repeat: on `InDoubt` there may be a key whose secret nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Body`] when a key was made, and could not be read.
+    pub async fn create_access_key(&self, life: KeyLife) -> Result<NewAccessKey, Error> {
+        let write = KeyWrite { is_agent_install_key: false, days_until_expiration: life };
+        let call = Call::to(route::CREATE_ACCESS_KEY).posting(&write)?;
+        let OneOrMany(keys) = self.read(&call).await?;
+        keys.into_iter()
+            .next()
+            .ok_or_else(|| call.not_usable(Unusable::whole(BodyProblem::Missing)))
+    }
+
+    /// Deletes a key. Safe to repeat: the second time it may be unknown (404).
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::NotAnAccessKeyId`] when `id` could name another place than a key.
+    pub async fn delete_access_key(&self, id: &str) -> Result<(), Error> {
+        let call = Call::to(route::DELETE_ACCESS_KEY).of(id);
+        let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if id.is_empty() || !is_plain {
+            return Err(call.not_sendable(RequestError::NotAnAccessKeyId));
+        }
+        let body = self.fetch(&call).await?;
+        match wire::refuse_pages(&body) {
+            // What a success looks like is not documented: a number, or nothing.
+            Ok(()) => Ok(()),
+            Err(unusable) if unusable.problem == BodyProblem::Empty => Ok(()),
+            Err(unusable) => Err(call.not_usable(unusable)),
+        }
+    }
+}

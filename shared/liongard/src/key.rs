@@ -1,0 +1,135 @@
+//! The credential: an access key's id and secret.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::InvalidHeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+
+/// The setting of the first half, as an operator writes it.
+const ID_SETTING: &str = "LIONGARD_ACCESS_KEY_ID";
+
+/// The setting of the second half.
+const SECRET_SETTING: &str = "LIONGARD_ACCESS_KEY_SECRET";
+
+/// An access key. Both halves change together, so they are one value. Its `Debug` says nothing.
+#[derive(Clone)]
+pub struct AccessKey {
+    /// The first half; not secret, and not for logs either.
+    pub id: String,
+    /// The second half.
+    pub secret: SecretString,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKey").finish_non_exhaustive()
+    }
+}
+
+impl AccessKey {
+    /// The value of `X-ROAR-API-KEY`: both halves in base64, without the word `Basic`.
+    pub(crate) fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut value = HeaderValue::try_from(self.encoded())?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// Both halves in base64.
+    pub(crate) fn encoded(&self) -> String {
+        STANDARD.encode(format!("{}:{}", self.id, self.secret.expose_secret()))
+    }
+}
+
+/// A key that was read from settings.
+#[derive(Clone, Debug)]
+pub struct ReadKey {
+    /// The key.
+    pub key: AccessKey,
+    /// What was put right on the way, one remark each, for the operator to see.
+    pub forgiven: Vec<String>,
+}
+
+/// Why two texts are no access key. Says which setting, what is wrong, and what to do; never shows
+/// the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// There is nothing to read.
+    #[error(
+        "{setting} is empty; make a key in Liongard under your profile, Account Settings, \
+         Access Tokens"
+    )]
+    Empty {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// It is the value of a header, not half of a key.
+    #[error("{setting} begins with Basic; give the bare value that Liongard shows")]
+    HeaderValue {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Both halves stand in the first.
+    #[error(
+        "LIONGARD_ACCESS_KEY_ID holds a colon, so it looks like id and secret in one; give what \
+         stands before the colon here, and what follows as LIONGARD_ACCESS_KEY_SECRET"
+    )]
+    BothHalves,
+    /// It was broken in two by copying.
+    #[error("{setting} has a blank or a line break within; copy it again in one piece")]
+    BlankWithin {
+        /// The setting.
+        setting: &'static str,
+    },
+}
+
+impl ReadKey {
+    /// Reads both halves, as they were pasted.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when a text cannot be forgiven.
+    pub fn read(id: &str, secret: &SecretString) -> Result<Self, KeyError> {
+        let mut forgiven = Vec::new();
+        let id = half(id, ID_SETTING, &mut forgiven)?;
+        let secret = half(secret.expose_secret(), SECRET_SETTING, &mut forgiven)?;
+        if id.contains(':') {
+            return Err(KeyError::BothHalves);
+        }
+        let key = AccessKey { id: id.to_owned(), secret: secret.into() };
+        Ok(Self { key, forgiven })
+    }
+}
+
+/// One half of a key without what comes along when people copy.
+fn half<'a>(
+    pasted: &'a str,
+    setting: &'static str,
+    forgiven: &mut Vec<String>,
+) -> Result<&'a str, KeyError> {
+    let text = bare(pasted);
+    if text.is_empty() {
+        return Err(KeyError::Empty { setting });
+    }
+    if text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("basic ")) {
+        return Err(KeyError::HeaderValue { setting });
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(KeyError::BlankWithin { setting });
+    }
+    if text != pasted {
+        forgiven.push(format!("{setting}: took away blanks or quotes around it"));
+    }
+    Ok(text)
+}
+
+/// `text` without blanks (hard and invisible ones too), quotes and angle brackets around it.
+pub(crate) fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '"' | '\'' | '<' | '>' | '`' | '\u{200b}' | '\u{200e}' | '\u{feff}')
+    })
+}

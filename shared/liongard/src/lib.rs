@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+pub mod address;
+pub mod client;
+mod error;
+pub mod key;
+mod origin;
+mod retry_after;
+mod route;
+mod said;
+pub mod wire;
+
+pub use address::{Address, AddressError, environment_page};
+pub use client::{Client, ClientSettings};
+pub use error::{BodyProblem, Error, RedirectRefusal, RequestError};
+pub use key::{AccessKey, KeyError, ReadKey};
+pub use said::Said;

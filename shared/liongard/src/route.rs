@@ -1,0 +1,84 @@
+//! The endpoints this crate speaks to, each spelled as the vendor's description spells it.
+//!
+//! `GET /launchpoints/{LaunchpointID}/run` is missing on purpose: it runs an inspector, and what
+//! runs something is no GET here. `POST /launchpoints/run` does the same and says what came of it.
+
+use http::Method;
+
+/// One endpoint: what is done, and where. The template is what errors and logs may show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    /// What is done.
+    verb: Verb,
+    /// The path below the origin, with at most one `{…}` unfilled.
+    pub(crate) template: &'static str,
+}
+
+/// What is done. `Method` itself cannot stand in a constant that is copied.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Route {
+    const fn get(template: &'static str) -> Self {
+        Self { verb: Verb::Get, template }
+    }
+
+    const fn post(template: &'static str) -> Self {
+        Self { verb: Verb::Post, template }
+    }
+
+    const fn delete(template: &'static str) -> Self {
+        Self { verb: Verb::Delete, template }
+    }
+
+    /// The HTTP method.
+    pub(crate) fn method(&self) -> Method {
+        match self.verb {
+            Verb::Get => Method::GET,
+            Verb::Post => Method::POST,
+            Verb::Delete => Method::DELETE,
+        }
+    }
+
+    /// The path below the origin with `part` in the place of `{…}`.
+    ///
+    /// A GET ends in a slash: without one Liongard answers collection roots with a redirect, and
+    /// some clients lost the key on the way.
+    pub(crate) fn path(&self, part: Option<&str>) -> String {
+        let mut path = match (self.template.split_once('{'), part) {
+            (Some((before, after)), Some(part)) => {
+                let after = after.split_once('}').map_or("", |(_, after)| after);
+                format!("{before}{part}{after}")
+            }
+            _ => self.template.to_owned(),
+        };
+        if matches!(self.verb, Verb::Get) && !path.ends_with('/') {
+            path.push('/');
+        }
+        path
+    }
+}
+
+pub(crate) const TASKS: Route = Route::get("/api/v1/tasks");
+pub(crate) const TASK: Route = Route::get("/api/v1/tasks/{TaskID}");
+pub(crate) const TASK_COUNT: Route = Route::get("/api/v1/tasks/count");
+
+pub(crate) const ENVIRONMENTS: Route = Route::get("/api/v1/environments");
+pub(crate) const ENVIRONMENT: Route = Route::get("/api/v1/environments/{EnvironmentID}");
+pub(crate) const ENVIRONMENTS_V2: Route = Route::get("/api/v2/environments/");
+
+pub(crate) const INSPECTORS: Route = Route::get("/api/v1/inspectors");
+pub(crate) const LAUNCHPOINTS: Route = Route::get("/api/v1/launchpoints");
+pub(crate) const LAUNCHPOINT: Route = Route::get("/api/v1/launchpoints/{LaunchpointID}");
+pub(crate) const RUN_LAUNCHPOINTS: Route = Route::post("/api/v1/launchpoints/run");
+
+pub(crate) const TIMELINE: Route = Route::get("/api/v1/timeline");
+pub(crate) const TIMELINE_ENTRY: Route = Route::get("/api/v1/timeline/{TimelineID}");
+
+pub(crate) const ACCESS_KEYS: Route = Route::get("/api/v1/access-keys");
+pub(crate) const CREATE_ACCESS_KEY: Route = Route::post("/api/v1/access-keys");
+pub(crate) const DELETE_ACCESS_KEY: Route = Route::delete("/api/v1/access-keys/{AccessKeyID}");

@@ -1,0 +1,88 @@
+//! Access keys, for their rotation.
+
+use std::fmt;
+
+use halogard_domain::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::lenient::{flag, moment, text};
+
+/// An access key, as it is listed: without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AccessKeyRow {
+    /// Its id, the first half of the credential.
+    #[serde(rename = "AccessKeyId")]
+    pub id: String,
+    /// When it was made.
+    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    pub created_on: Option<Timestamp>,
+    /// When it was last used.
+    #[serde(rename = "LastUsedOn", default, deserialize_with = "moment")]
+    pub last_used_on: Option<Timestamp>,
+    /// When it was deleted.
+    #[serde(rename = "DeletedOn", default, deserialize_with = "moment")]
+    pub deleted_on: Option<Timestamp>,
+    /// When it ends; none for one that is unlimited.
+    #[serde(rename = "ExpirationDate", default, deserialize_with = "moment")]
+    pub expires_on: Option<Timestamp>,
+    /// Whether it can do nothing but install agents.
+    #[serde(rename = "isAgentInstallKey", default, deserialize_with = "flag")]
+    pub is_agent_install_key: Option<bool>,
+}
+
+/// How long a new key lives. Source: the vendor's description; the number of days is text there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum KeyLife {
+    /// 30 days.
+    #[serde(rename = "30")]
+    Days30,
+    /// 90 days.
+    #[serde(rename = "90")]
+    Days90,
+    /// 180 days.
+    #[serde(rename = "180")]
+    Days180,
+    /// 360 days.
+    #[serde(rename = "360")]
+    Days360,
+    /// No end.
+    Unlimited,
+}
+
+/// The body that asks for a key.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyWrite {
+    /// Never set: such a key reads nothing.
+    pub(crate) is_agent_install_key: bool,
+    /// How long it lives.
+    pub(crate) days_until_expiration: KeyLife,
+}
+
+/// A key that was just made: the only time its secret is shown. Its `Debug` says nothing.
+#[derive(Clone, Deserialize)]
+pub struct NewAccessKey {
+    /// The first half of the credential.
+    #[serde(rename = "AccessKeyId")]
+    pub id: String,
+    /// The second half.
+    #[serde(rename = "AccessKeySecret", deserialize_with = "secret")]
+    pub secret: SecretString,
+    /// When it ends; none for one that is unlimited.
+    #[serde(rename = "ExpirationDate", default, deserialize_with = "moment")]
+    pub expires_on: Option<Timestamp>,
+}
+
+impl fmt::Debug for NewAccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAccessKey").finish_non_exhaustive()
+    }
+}
+
+/// A secret, which must be there.
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    text(from)?
+        .map(SecretString::from)
+        .ok_or_else(|| serde::de::Error::custom("no secret"))
+}

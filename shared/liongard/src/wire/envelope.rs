@@ -1,0 +1,105 @@
+//! The envelope of version 2: `{Success, Data, …}`, and the block that counts pages.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::lenient::{flag, one_or_many, whole};
+use super::read::{self, Unusable};
+use crate::error::BodyProblem;
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows, in Liongard's order.
+    pub rows: Vec<T>,
+    /// Where the page stands among the others, if Liongard says so.
+    pub paging: Option<Paging>,
+}
+
+/// Where a page stands among the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Paging {
+    /// Rows on all pages.
+    #[serde(rename = "TotalRows", default, deserialize_with = "whole")]
+    pub total_rows: Option<i64>,
+    /// Whether there is a page after this one.
+    #[serde(rename = "HasMoreRows", default, deserialize_with = "flag")]
+    pub has_more_rows: Option<bool>,
+    /// This page, from 1.
+    #[serde(rename = "CurrentPage", default, deserialize_with = "whole")]
+    pub current_page: Option<i64>,
+    /// All pages.
+    #[serde(rename = "TotalPages", default, deserialize_with = "whole")]
+    pub total_pages: Option<i64>,
+    /// Rows on a full page.
+    #[serde(rename = "PageSize", default, deserialize_with = "whole")]
+    pub page_size: Option<i64>,
+}
+
+/// What stands in an envelope.
+pub(crate) enum Opened<T> {
+    /// The rows.
+    Page(Page<T>),
+    /// `Success` is false.
+    Refused,
+}
+
+/// The envelope itself; what `Data` is, is seen after `Success` was.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "Success")]
+    success: bool,
+    #[serde(rename = "Data", borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(rename = "Pagination")]
+    paging: Option<Paging>,
+}
+
+/// Records as a list, or one alone.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>", transparent)]
+struct Rows<T>(#[serde(deserialize_with = "one_or_many")] Vec<T>);
+
+/// Opens the envelope `body`, whose rows are `Data` itself (a list or one record), or stand in
+/// `Data` under `member` next to their `Pagination`. Both placements exist.
+pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Opened<T>, Unusable> {
+    let envelope: Envelope<'_> = read::read_with(std::marker::PhantomData, body)?;
+    if !envelope.success {
+        return Ok(Opened::Refused);
+    }
+    let missing = || Unusable { path: "Data".into(), problem: BodyProblem::Missing };
+    let data = envelope.data.ok_or_else(missing)?.get();
+    let inner = inner_page(data, member)?;
+    let (rows, inner_paging) = match inner {
+        Some((rows, paging)) => (rows, Some(paging)),
+        None => {
+            let rows = read::read_part::<Rows<T>>(data).map_err(|error| error.below("Data"))?;
+            (rows.0, None)
+        }
+    };
+    Ok(Opened::Page(Page { rows, paging: envelope.paging.or(inner_paging) }))
+}
+
+/// The rows and the block in `data`, if it is an object with a `Pagination` of its own.
+fn inner_page<T: DeserializeOwned>(
+    data: &str,
+    member: &str,
+) -> Result<Option<(Vec<T>, Paging)>, Unusable> {
+    type Members<'a> = std::collections::BTreeMap<String, &'a RawValue>;
+    if !data.starts_with('{') {
+        return Ok(None);
+    }
+    let members: Members<'_> = read::read_part(data).map_err(|error| error.below("Data"))?;
+    let Some(paging) = members.get("Pagination") else {
+        return Ok(None);
+    };
+    let part = |name: &str| format!("Data.{name}");
+    let paging = read::read_part::<Paging>(paging.get())
+        .map_err(|error| error.below(&part("Pagination")))?;
+    let rows = members
+        .get(member)
+        .ok_or_else(|| Unusable { path: part(member), problem: BodyProblem::Missing })?;
+    let rows = read::read_part::<Rows<T>>(rows.get()).map_err(|error| error.below(&part(member)))?;
+    Ok(Some((rows.0, paging)))
+}

@@ -1,0 +1,48 @@
+//! Environments: the customers, seen from Liongard.
+
+use halogard_domain::Timestamp;
+use halogard_domain::ids::EnvironmentId;
+use serde::Deserialize;
+
+use super::lenient::{flag, moment, named, required_id, text, whole};
+use super::lookup::Tier;
+
+/// The `Status` of an environment in use.
+const ACTIVE: i64 = 1;
+
+/// One environment, of either version of the API. Its parent is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct EnvironmentRow {
+    /// Its number.
+    #[serde(rename = "ID", deserialize_with = "required_id")]
+    pub id: EnvironmentId,
+    /// Its name.
+    #[serde(rename = "Name", default, deserialize_with = "text")]
+    pub name: Option<String>,
+    /// A short name.
+    #[serde(rename = "ShortName", default, deserialize_with = "text")]
+    pub short_name: Option<String>,
+    /// 1 is in use.
+    #[serde(rename = "Status", default, deserialize_with = "whole")]
+    pub status: Option<i64>,
+    /// Whether it is shown.
+    #[serde(rename = "Visible", default, deserialize_with = "flag")]
+    pub visible: Option<bool>,
+    /// What the customer pays for.
+    #[serde(rename = "Tier", default, deserialize_with = "named")]
+    pub tier: Option<Tier>,
+    /// When it was made.
+    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    pub created_on: Option<Timestamp>,
+    /// When it was last changed; none until the first change.
+    #[serde(rename = "UpdatedOn", default, deserialize_with = "moment")]
+    pub updated_on: Option<Timestamp>,
+}
+
+impl EnvironmentRow {
+    /// Whether it is in use and shown; what it does not say speaks for it.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status.is_none_or(|status| status == ACTIVE) && self.visible != Some(false)
+    }
+}

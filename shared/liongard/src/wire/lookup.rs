@@ -1,0 +1,94 @@
+//! Small records that others embed: look-ups, tiers, and what is known of a neighbour.
+
+use halogard_domain::Word;
+use halogard_domain::ids::EnvironmentId;
+use serde::Deserialize;
+
+use super::ids::{InspectorId, RuleId};
+use super::lenient::{FromName, id, text};
+
+/// A row of one of Liongard's look-up tables: a status or a priority.
+///
+/// Compare by [`Lookup::word`], never by the number: numbers count per table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Lookup {
+    /// Its number within its table.
+    #[serde(rename = "ID", default, deserialize_with = "id")]
+    pub id: Option<u64>,
+    /// What people see, as `Closed - Complete`.
+    #[serde(rename = "Name", default, deserialize_with = "text")]
+    pub name: Option<String>,
+    /// The machine's word, as `critical`.
+    #[serde(rename = "Reserved", default, deserialize_with = "text")]
+    pub reserved: Option<String>,
+}
+
+impl Lookup {
+    /// The word to compare: the machine's, else the people's, made comparable.
+    #[must_use]
+    pub fn word(&self) -> Word {
+        Word::new(self.reserved.as_deref().or(self.name.as_deref()).unwrap_or_default())
+    }
+
+    /// The text to show: the people's, else the machine's.
+    #[must_use]
+    pub fn shown(&self) -> Option<&str> {
+        self.name.as_deref().or(self.reserved.as_deref())
+    }
+}
+
+impl FromName for Lookup {
+    fn from_name(name: String) -> Self {
+        Self { name: Some(name), ..Self::default() }
+    }
+}
+
+/// A customer's tier: an object on the environment itself, plain text where it is embedded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Tier {
+    /// `Core`, `Essential` (v1) or `Essentials` (v2).
+    #[serde(rename = "Type", default, deserialize_with = "text")]
+    pub kind: Option<String>,
+}
+
+impl FromName for Tier {
+    fn from_name(name: String) -> Self {
+        Self { kind: Some(name) }
+    }
+}
+
+/// A customer, as other records embed it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct EnvironmentRef {
+    /// Its number.
+    #[serde(rename = "ID", default, deserialize_with = "id")]
+    pub id: Option<EnvironmentId>,
+    /// Its name.
+    #[serde(rename = "Name", default, deserialize_with = "text")]
+    pub name: Option<String>,
+}
+
+/// A rule, as an alert embeds it. Its templates are left out: they hold placeholders, not text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct RuleRef {
+    /// Its number.
+    #[serde(rename = "ID", default, deserialize_with = "id")]
+    pub id: Option<RuleId>,
+    /// Its name.
+    #[serde(rename = "Name", default, deserialize_with = "text")]
+    pub name: Option<String>,
+}
+
+/// A kind of inspector, as other records embed it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct InspectorRef {
+    /// Its number.
+    #[serde(rename = "ID", default, deserialize_with = "id")]
+    pub id: Option<InspectorId>,
+    /// Its name, as `halopsa-inspector`. Resolve by this.
+    #[serde(rename = "Name", default, deserialize_with = "text")]
+    pub name: Option<String>,
+    /// What people see, as `HaloPSA`.
+    #[serde(rename = "Alias", default, deserialize_with = "text")]
+    pub alias: Option<String>,
+}

@@ -1,0 +1,104 @@
+//! Asking for runs, and what Liongard answers.
+
+use halogard_domain::ids::LaunchpointId;
+use serde::{Deserialize, Serialize};
+
+use super::lenient::{id, one_or_many, required_id, text};
+use super::read::Unusable;
+use crate::Said;
+use crate::error::BodyProblem;
+
+/// The body that asks for runs.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunWrite<'a> {
+    /// What to run. The capital P is the vendor's.
+    #[serde(rename = "LaunchPoints")]
+    pub(crate) launchpoints: &'a [LaunchpointId],
+}
+
+/// What became of the launchpoints that were to run. A success may be one in part only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunAnswer {
+    /// Those that Liongard started.
+    pub started: Vec<LaunchpointId>,
+    /// Those that it did not.
+    pub errors: Vec<RunRefusal>,
+}
+
+/// A launchpoint that was not started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRefusal {
+    /// Which; none when Liongard did not say.
+    pub launchpoint: Option<LaunchpointId>,
+    /// Why, in Liongard's words, redacted.
+    pub said: Option<Said>,
+}
+
+impl RunAnswer {
+    /// Whether Liongard says that it started `launchpoint`. One that is neither started nor
+    /// refused was passed over.
+    #[must_use]
+    pub fn has_started(&self, launchpoint: LaunchpointId) -> bool {
+        self.started.contains(&launchpoint)
+    }
+
+    /// The refusal of `launchpoint`, if there is one.
+    #[must_use]
+    pub fn refusal_of(&self, launchpoint: LaunchpointId) -> Option<&RunRefusal> {
+        self.errors.iter().find(|refusal| refusal.launchpoint == Some(launchpoint))
+    }
+}
+
+/// The answer as sent. The lower-case names beside the upper-case ones are the vendor's.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RunReply {
+    results: Option<Many<Started>>,
+    errors: Option<Many<Refused>>,
+}
+
+/// A list that may be a single record.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "T: Deserialize<'de>", transparent)]
+struct Many<T>(#[serde(deserialize_with = "one_or_many")] Vec<T>);
+
+/// One entry of `results`.
+#[derive(Debug, Deserialize)]
+struct Started {
+    #[serde(rename = "ID", deserialize_with = "required_id")]
+    id: LaunchpointId,
+}
+
+/// One entry of `errors`.
+#[derive(Debug, Deserialize)]
+struct Refused {
+    #[serde(rename = "ID", default, deserialize_with = "id")]
+    id: Option<LaunchpointId>,
+    #[serde(rename = "Message", default, deserialize_with = "text")]
+    message: Option<String>,
+}
+
+impl TryFrom<RunReply> for RunAnswer {
+    type Error = Unusable;
+
+    /// An answer with neither list tells nothing, and is another answer.
+    fn try_from(reply: RunReply) -> Result<Self, Unusable> {
+        if reply.results.is_none() && reply.errors.is_none() {
+            return Err(Unusable { path: "results".into(), problem: BodyProblem::Missing });
+        }
+        let results = reply.results.map(|many| many.0).unwrap_or_default();
+        let errors = reply.errors.map(|many| many.0).unwrap_or_default();
+        Ok(Self {
+            started: results.into_iter().map(|started| started.id).collect(),
+            errors: errors.into_iter().map(RunRefusal::from).collect(),
+        })
+    }
+}
+
+impl From<Refused> for RunRefusal {
+    fn from(refused: Refused) -> Self {
+        Self {
+            launchpoint: refused.id,
+            said: refused.message.as_deref().and_then(Said::of_text),
+        }
+    }
+}

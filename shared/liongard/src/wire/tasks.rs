@@ -1,0 +1,98 @@
+//! The list of all alerts: long, and never lost for one bad record.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::lenient::id;
+use super::read::{self, Unusable};
+use super::task::TaskRow;
+use crate::error::BodyProblem;
+
+/// All alerts, as far as they could be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tasks {
+    /// The readable ones, in Liongard's order.
+    pub alerts: Vec<TaskRow>,
+    /// The others. Their alerts are neither gone nor closed.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A record that could not be read. Holds nothing of it but its number and the names of members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where it stands in the list, from 0.
+    pub index: usize,
+    /// Its number, if that at least could be read.
+    pub id: Option<u64>,
+    /// The place within the record, as `Launchpoint.ID`; `.` is all of it.
+    pub path: String,
+    /// What was wrong there.
+    pub reason: BodyProblem,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id {
+            Some(id) => write!(f, "alert {id} (record {})", self.index)?,
+            None => write!(f, "record {}", self.index)?,
+        }
+        write!(f, " at {}: {}", self.path, self.reason)
+    }
+}
+
+/// Reads the whole list, record by record: each is cut out as text first, so that only broken JSON
+/// ends the list, and no more than one record is held twice.
+pub(crate) fn read_tasks(body: &[u8]) -> Result<Tasks, Unusable> {
+    read::read_with(TasksSeed, body)
+}
+
+/// Reads [`Tasks`].
+struct TasksSeed;
+
+impl<'de> DeserializeSeed<'de> for TasksSeed {
+    type Value = Tasks;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Tasks, D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TasksSeed {
+    type Value = Tasks;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of alerts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<Tasks, A::Error> {
+        let mut tasks = Tasks::default();
+        while let Some(record) = records.next_element::<&'de RawValue>()? {
+            let index = tasks.alerts.len() + tasks.unreadable.len();
+            match read::read_part(record.get()) {
+                Ok(alert) => tasks.alerts.push(alert),
+                Err(unusable) => tasks.unreadable.push(unreadable(index, record, unusable)),
+            }
+        }
+        Ok(tasks)
+    }
+}
+
+/// What is known of the record at `index`, which could not be read.
+fn unreadable(index: usize, record: &RawValue, unusable: Unusable) -> Unreadable {
+    /// The least a record says of itself.
+    #[derive(Deserialize)]
+    struct Numbered {
+        #[serde(rename = "ID", default, deserialize_with = "id")]
+        id: Option<u64>,
+    }
+    let numbered = read::read_part::<Numbered>(record.get());
+    Unreadable {
+        index,
+        id: numbered.ok().and_then(|numbered| numbered.id),
+        path: unusable.path,
+        reason: unusable.problem,
+    }
+}

@@ -1,0 +1,98 @@
+//! Runs of launchpoints, which Liongard's API calls timeline entries.
+
+use halogard_domain::Timestamp;
+use halogard_domain::ids::{LaunchpointId, RunId};
+use serde::Deserialize;
+
+use super::lenient::{flag, moment, required_id, text, whole};
+use super::lookup::EnvironmentRef;
+use super::task::LaunchpointRef;
+use crate::Said;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TimelineRow {
+    /// Its number; a later run has a higher one.
+    #[serde(rename = "ID", deserialize_with = "required_id")]
+    pub id: RunId,
+    /// What was run.
+    #[serde(rename = "Launchpoint", default)]
+    pub launchpoint: Option<LaunchpointRef>,
+    /// The customer.
+    #[serde(rename = "Environment", default)]
+    pub environment: Option<EnvironmentRef>,
+    /// How it stands, in Liongard's words. Only `Completed` is certain to exist.
+    #[serde(rename = "Status", default, deserialize_with = "text")]
+    pub status: Option<String>,
+    /// Whether somebody asked for it; scheduled runs say no.
+    #[serde(rename = "AdHoc", default, deserialize_with = "flag")]
+    pub ad_hoc: Option<bool>,
+    /// 0 for a good end.
+    #[serde(rename = "ExitCode", default, deserialize_with = "whole")]
+    pub exit_code: Option<i64>,
+    /// What the inspector said at its end. Not for logs: see [`TimelineRow::outcome`].
+    #[serde(rename = "ExitMessage", default, deserialize_with = "text")]
+    pub exit_message: Option<String>,
+    /// When it was put on the schedule.
+    #[serde(rename = "ScheduledAt", default, deserialize_with = "moment")]
+    pub scheduled_at: Option<Timestamp>,
+    /// When it was taken up.
+    #[serde(rename = "ProcessingAt", default, deserialize_with = "moment")]
+    pub processing_at: Option<Timestamp>,
+    /// When it began to inspect.
+    #[serde(rename = "RunningAt", default, deserialize_with = "moment")]
+    pub running_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(rename = "FinishedAt", default, deserialize_with = "moment")]
+    pub finished_at: Option<Timestamp>,
+    /// When it was recorded.
+    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    pub created_on: Option<Timestamp>,
+}
+
+/// How a run does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// It has not ended.
+    Underway,
+    /// It did its work.
+    Succeeded,
+    /// It ended without having done its work.
+    Failed {
+        /// The code it ended with; none when it told none.
+        exit_code: Option<i64>,
+        /// What it said, redacted.
+        message: Option<Said>,
+    },
+}
+
+impl TimelineRow {
+    /// What was run.
+    #[must_use]
+    pub fn launchpoint_id(&self) -> Option<LaunchpointId> {
+        self.launchpoint.as_ref()?.id
+    }
+
+    /// How the run does.
+    ///
+    /// It has ended when `FinishedAt` is set, or when `Status` says `Completed`: that word alone
+    /// will do, since the spelling of the others is not known, and all of those mean "under way"
+    /// until `FinishedAt` is set. An ended run succeeded with `ExitCode` 0; without any code,
+    /// only `Completed` is a success.
+    #[must_use]
+    pub fn outcome(&self) -> RunOutcome {
+        let status = self.status.as_deref().map(str::trim);
+        let is_completed = status.is_some_and(|word| word.eq_ignore_ascii_case("completed"));
+        if self.finished_at.is_none() && !is_completed {
+            return RunOutcome::Underway;
+        }
+        match self.exit_code {
+            Some(0) => RunOutcome::Succeeded,
+            None if is_completed => RunOutcome::Succeeded,
+            exit_code => RunOutcome::Failed {
+                exit_code,
+                message: self.exit_message.as_deref().and_then(Said::of_text),
+            },
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Settings: where their values come from, what each means, and the checked structs they become.
+//!
+//! Nothing else in the bundle reads the process environment. A struct here is complete and
+//! checked, or there is none; what was wrong is then said all at once.
+
+mod budget;
+mod environment;
+mod error;
+mod halo;
+mod info;
+mod liongard;
+mod reader;
+mod serve;
+mod tidy;
+mod webhook;
+
+use halogard_domain::budget::Limit;
+
+pub use budget::{WINDOW_REQUESTS_MAX, WINDOW_SECONDS};
+pub use environment::{Environment, Origin};
+pub use error::{SettingFault, SettingsError};
+pub use halo::HaloSettings;
+pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};
+pub use liongard::LiongardSettings;
+pub use reader::{Forgiven, Reader};
+pub use serve::{CONFIG, ServeSettings};
+pub use webhook::WebhookSettings;
+
+/// A struct made of settings. A function's own struct is the sum of the parts it uses.
+pub trait FromSettings: Sized {
+    /// Takes what it needs from `reader`; `None` only after the reader was told why.
+    ///
+    /// Reads every part before giving up on one, so that all faults are found in one go.
+    fn take(reader: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// Reads the settings that make a `T`, and what was forgiven on the way.
+///
+/// # Errors
+///
+/// Everything that is missing or wrong, at once.
+pub fn read<T: FromSettings>(
+    environment: &Environment,
+) -> Result<(T, Vec<Forgiven>), SettingsError> {
+    let mut reader = Reader::new(environment);
+    let taken = T::take(&mut reader);
+    let (faults, forgiven) = reader.finish();
+    match taken {
+        Some(taken) if faults.is_empty() => Ok((taken, forgiven)),
+        _ => Err(SettingsError::new(faults)),
+    }
+}
+
+/// Every setting, as the one-process bundle needs them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How to reach HaloPSA.
+    pub halo: HaloSettings,
+    /// How to reach Liongard.
+    pub liongard: LiongardSettings,
+    /// How many requests HaloPSA allows.
+    pub limit: Limit,
+    /// What lets a delivery of HaloPSA in.
+    pub webhook: WebhookSettings,
+    /// How the process itself runs.
+    pub serve: ServeSettings,
+}
+
+impl FromSettings for Settings {
+    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let halo = HaloSettings::take(reader);
+        let liongard = LiongardSettings::take(reader);
+        let limit = Limit::take(reader);
+        let webhook = WebhookSettings::take(reader);
+        let serve = ServeSettings::take(reader);
+        Some(Self {
+            halo: halo?,
+            liongard: liongard?,
+            limit: limit?,
+            webhook: webhook?,
+            serve: serve?,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Where the values of settings come from.
+
+use std::collections::BTreeMap;
+use std::env::VarError;
+use std::fmt;
+
+use super::info::SETTINGS;
+
+/// Values of settings by name. The process environment wins over the config file; a value of
+/// nothing but blanks counts as not set.
+#[derive(Clone, Default)]
+pub struct Environment {
+    values: BTreeMap<String, (String, Origin)>,
+}
+
+/// Where a value was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An environment variable.
+    Variable,
+    /// `[settings]` of the config file.
+    ConfigFile,
+}
+
+impl Environment {
+    /// The variables of this process, as they are now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn process() -> Self {
+        let value_of = |name: &str| match std::env::var(name) {
+            Ok(value) => Some(value),
+            Err(VarError::NotPresent) => None,
+            // Kept, so that the reader refuses it rather than call it missing.
+            Err(VarError::NotUnicode(bytes)) => Some(bytes.to_string_lossy().into_owned()),
+        };
+        let names = SETTINGS.iter().map(|info| info.name);
+        Self::of(names.filter_map(|name| Some((name, value_of(name)?))))
+    }
+
+    /// Variables with these values.
+    pub fn of<N: Into<String>, V: Into<String>>(values: impl IntoIterator<Item = (N, V)>) -> Self {
+        Self::default().with(values, Origin::Variable)
+    }
+
+    /// These values too, unless there is one already. For `[settings]` of the config file.
+    #[must_use]
+    pub fn or<N: Into<String>, V: Into<String>>(
+        self,
+        values: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.with(values, Origin::ConfigFile)
+    }
+
+    /// The value of the setting `name` and where it was found.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<(&str, Origin)> {
+        let (value, origin) = self.values.get(name)?;
+        Some((value, *origin))
+    }
+
+    fn with<N: Into<String>, V: Into<String>>(
+        mut self,
+        values: impl IntoIterator<Item = (N, V)>,
+        origin: Origin,
+    ) -> Self {
+        for (name, value) in values {
+            let value = value.into();
+            if !value.trim().is_empty() {
+                self.values.entry(name.into()).or_insert((value, origin));
+            }
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Environment {
+    /// Names only: some values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Variable => "the environment",
+            Self::ConfigFile => "the config file",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_wins_over_the_file_and_an_empty_one_does_not() {
+        let environment = Environment::of([("A", "variable"), ("B", " ")])
+            .or([("A", "file"), ("B", "file"), ("C", "")]);
+        assert_eq!(environment.get("A"), Some(("variable", Origin::Variable)));
+        assert_eq!(environment.get("B"), Some(("file", Origin::ConfigFile)));
+        assert_eq!(environment.get("C"), None);
+    }
+}

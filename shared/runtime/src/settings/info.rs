@@ -1,0 +1,191 @@
+//! The table of all settings: what each is called, means and defaults to.
+
+use std::fmt::Write as _;
+
+use super::{budget, halo, liongard, serve, webhook};
+
+/// One setting. The same name stands in the environment, in upper case, and below `[settings]` of
+/// the config file, in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingInfo {
+    /// Its name as an environment variable.
+    pub name: &'static str,
+    /// What may be written.
+    pub form: Form,
+    /// The unit of a number.
+    pub unit: Option<&'static str>,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+    /// Where to find its value, as an instruction.
+    pub found_at: &'static str,
+}
+
+/// What may be written for a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text.
+    Text {
+        /// What counts when nothing is written.
+        default: Option<&'static str>,
+    },
+    /// Text that is never shown, and never read from a file.
+    Secret,
+    /// A whole number.
+    Count {
+        /// The smallest that makes sense.
+        least: u64,
+        /// The largest that makes sense.
+        most: u64,
+        /// What counts when nothing is written.
+        default: u64,
+    },
+}
+
+impl SettingInfo {
+    /// A text without default.
+    pub(super) const fn text(
+        name: &'static str,
+        meaning: &'static str,
+        found_at: &'static str,
+    ) -> Self {
+        let form = Form::Text { default: None };
+        Self { name, form, unit: None, meaning, found_at }
+    }
+
+    /// A secret.
+    pub(super) const fn secret(
+        name: &'static str,
+        meaning: &'static str,
+        found_at: &'static str,
+    ) -> Self {
+        Self { form: Form::Secret, ..Self::text(name, meaning, found_at) }
+    }
+
+    /// A number of `unit`.
+    pub(super) const fn count(
+        name: &'static str,
+        unit: &'static str,
+        (least, most): (u64, u64),
+        default: u64,
+        meaning: &'static str,
+    ) -> Self {
+        let form = Form::Count { least, most, default };
+        Self { form, unit: Some(unit), ..Self::text(name, meaning, "") }
+    }
+
+    /// The same, with a default.
+    pub(super) const fn or(self, default: &'static str) -> Self {
+        Self { form: Form::Text { default: Some(default) }, ..self }
+    }
+
+    /// Whether its value must never be shown.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        matches!(self.form, Form::Secret)
+    }
+
+    /// What counts when nothing is written, as text.
+    #[must_use]
+    pub fn default_text(&self) -> Option<String> {
+        match self.form {
+            Form::Text { default } => default.map(str::to_owned),
+            Form::Secret => None,
+            Form::Count { default, .. } => Some(default.to_string()),
+        }
+    }
+
+    /// Its name below `[settings]` of the config file.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+}
+
+/// All settings, in the order in which an operator meets them.
+pub const SETTINGS: &[SettingInfo] = &[
+    halo::RESOURCE_URL,
+    halo::AUTH_URL,
+    halo::TENANT,
+    halo::CLIENT_ID,
+    halo::CLIENT_SECRET,
+    halo::SCOPES,
+    budget::WINDOW_REQUESTS_MAX,
+    budget::WINDOW_SECONDS,
+    webhook::TOKEN,
+    webhook::TOKEN_PREVIOUS,
+    webhook::SECRET,
+    webhook::SECRET_PREVIOUS,
+    webhook::SIGNATURE_HEADER,
+    webhook::USERNAME,
+    webhook::PASSWORD,
+    webhook::PASSWORD_PREVIOUS,
+    webhook::BEARER,
+    webhook::BEARER_PREVIOUS,
+    webhook::API_KEY,
+    webhook::API_KEY_PREVIOUS,
+    webhook::API_KEY_HEADER,
+    liongard::URL,
+    liongard::ACCESS_KEY_ID,
+    liongard::ACCESS_KEY_SECRET,
+    serve::POLL_INTERVAL_SECONDS,
+    serve::INSPECTOR_MIN_INTERVAL_SECONDS,
+    serve::CONFIG,
+    serve::DATA_DIR,
+    serve::LISTEN,
+];
+
+/// The table of all settings as Markdown, for a README.
+#[must_use]
+pub fn settings_table_markdown() -> String {
+    let mut table = "| Name | Default | Unit | Secret | Meaning |\n| --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for info in SETTINGS {
+        let default = info
+            .default_text()
+            .map(|text| format!("`{text}`"))
+            .unwrap_or_default();
+        let unit = info.unit.unwrap_or_default();
+        let secret = if info.is_secret() { "yes" } else { "" };
+        // Writing to a String cannot fail; the result has nothing to say.
+        writeln!(
+            table,
+            "| `{}` | {default} | {unit} | {secret} | {} |",
+            info.name, info.meaning
+        )
+        .unwrap_or_default();
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_stands_in_the_table_once_and_is_a_variable_name() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|info| info.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        for name in names {
+            let fits = |c: char| c.is_ascii_uppercase() || c == '_';
+            assert!(name.chars().all(fits), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_default_lies_within_its_bounds() {
+        for info in SETTINGS {
+            if let Form::Count { least, most, default } = info.form {
+                assert!((least..=most).contains(&default), "{}", info.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_readme_holds_the_table_of_settings() {
+        let readme = include_str!("../../README.md");
+        let table = settings_table_markdown();
+        assert!(readme.contains(&table), "README.md wants this table:\n{table}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads settings one by one and gathers all that is wrong with them.
+
+use std::fmt;
+use std::time::Duration;
+
+use halogard_domain::text::cut;
+use secrecy::SecretString;
+
+use super::environment::{Environment, Origin};
+use super::error::SettingFault;
+use super::info::{Form, SettingInfo};
+use super::tidy::tidy;
+
+/// A remark about a setting that works, though not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgiven {
+    /// The setting.
+    pub setting: &'static str,
+    /// What was put right, or ought to be.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Forgiven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.what)
+    }
+}
+
+/// Characters of a wrong value that are shown.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// Reads settings out of an [`Environment`].
+///
+/// A method that answers `None` for a required setting has noted the fault already.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    environment: &'a Environment,
+    faults: Vec<SettingFault>,
+    forgiven: Vec<Forgiven>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of `environment`.
+    #[must_use]
+    pub fn new(environment: &'a Environment) -> Self {
+        Self {
+            environment,
+            faults: Vec::new(),
+            forgiven: Vec::new(),
+        }
+    }
+
+    /// All that was wrong, and all that was forgiven.
+    #[must_use]
+    pub fn finish(self) -> (Vec<SettingFault>, Vec<Forgiven>) {
+        (self.faults, self.forgiven)
+    }
+
+    /// The value of `info`, tidied, or its default.
+    pub fn optional(&mut self, info: &SettingInfo) -> Option<String> {
+        self.value(info).or_else(|| info.default_text())
+    }
+
+    /// The value of `info`, tidied; its absence is a fault.
+    pub fn required(&mut self, info: &SettingInfo) -> Option<String> {
+        let value = self.optional(info);
+        if value.is_none() && !self.has_fault(info) {
+            self.note(info, "is missing".to_owned());
+        }
+        value
+    }
+
+    /// The value of `info`, which is one word: keys are copied in two parts, or with a line end
+    /// inside.
+    pub fn required_word(&mut self, info: &SettingInfo) -> Option<String> {
+        let value = self.required(info)?;
+        if value.contains(char::is_whitespace) {
+            self.note(info, "has a blank or a line end inside".to_owned());
+            return None;
+        }
+        Some(value)
+    }
+
+    /// The secret `info`, which is one word; its absence is a fault.
+    pub fn required_secret(&mut self, info: &SettingInfo) -> Option<SecretString> {
+        self.required_word(info).map(SecretString::from)
+    }
+
+    /// The secret `info`.
+    pub fn optional_secret(&mut self, info: &SettingInfo) -> Option<SecretString> {
+        self.value(info).map(SecretString::from)
+    }
+
+    /// The number `info`, or its default.
+    pub fn count(&mut self, info: &SettingInfo) -> Option<u64> {
+        let Form::Count { least, most, default } = info.form else {
+            return None;
+        };
+        let Some(text) = self.value(info) else {
+            return (!self.has_fault(info)).then_some(default);
+        };
+        let value = text.parse().ok().filter(|n| (least..=most).contains(n));
+        if value.is_none() {
+            let unit = info.unit.unwrap_or_default();
+            self.refuse(
+                info,
+                &format!("is {}", self.shown(info, &text)),
+                &format!("write a whole number of {unit} from {least} to {most}"),
+            );
+        }
+        value
+    }
+
+    /// The number of seconds `info`, or its default.
+    pub fn seconds(&mut self, info: &SettingInfo) -> Option<Duration> {
+        self.count(info).map(Duration::from_secs)
+    }
+
+    /// Notes that `info` is `wrong` and what to do.
+    pub fn refuse(&mut self, info: &SettingInfo, wrong: &str, remedy: &str) {
+        let place = match self.environment.get(info.name) {
+            Some((_, Origin::ConfigFile)) => " in the config file",
+            _ => "",
+        };
+        self.faults.push(SettingFault {
+            setting: info.name,
+            wrong: format!("{wrong}{place}"),
+            remedy: remedy.to_owned(),
+        });
+    }
+
+    /// Notes that `info` works, though not as it was written.
+    pub fn forgive(&mut self, info: &SettingInfo, what: &'static str) {
+        self.forgiven.push(Forgiven {
+            setting: info.name,
+            what,
+        });
+    }
+
+    /// A wrong value as it may be shown.
+    pub(super) fn shown(&self, info: &SettingInfo, value: &str) -> String {
+        if info.is_secret() {
+            return "not usable".to_owned();
+        }
+        format!("`{}`", cut(&value.escape_debug().to_string(), SHOWN_CHARS_MAX))
+    }
+
+    fn value(&mut self, info: &SettingInfo) -> Option<String> {
+        let (pasted, _) = self.environment.get(info.name)?;
+        let (value, forgiven) = tidy(info.name, pasted);
+        for what in forgiven {
+            self.forgive(info, what);
+        }
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            self.note(info, "holds bytes that are not text".to_owned());
+            return None;
+        }
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// Notes a fault whose remedy is to fetch the value where it is found.
+    fn note(&mut self, info: &SettingInfo, wrong: String) {
+        self.refuse(info, &wrong, info.found_at);
+    }
+
+    fn has_fault(&self, info: &SettingInfo) -> bool {
+        self.faults.iter().any(|fault| fault.setting == info.name)
+    }
+}

@@ -1,0 +1,110 @@
+//! How the process itself runs.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use halogard_domain::runs;
+
+use super::info::SettingInfo;
+use super::{Environment, FromSettings, Reader};
+
+const DAY_SECONDS: u64 = 86_400;
+
+/// An alert changes only when an inspector has run, and those run every few hours; a minute is
+/// soon enough for a person and one request to each side.
+pub(super) const POLL_INTERVAL_SECONDS: SettingInfo = SettingInfo::count(
+    "POLL_INTERVAL_SECONDS",
+    "seconds",
+    (1, DAY_SECONDS),
+    60,
+    "time between two looks at both sides for what no webhook told",
+);
+
+/// The domain says why.
+pub(super) const INSPECTOR_MIN_INTERVAL_SECONDS: SettingInfo = SettingInfo::count(
+    "INSPECTOR_MIN_INTERVAL_SECONDS",
+    "seconds",
+    (1, DAY_SECONDS),
+    runs::MIN_INTERVAL.as_secs(),
+    "least time between two runs of the same Liongard inspector",
+);
+
+/// In the folder the operator stands in, where `config init` writes it.
+pub const CONFIG: SettingInfo = SettingInfo::text(
+    "HALOGARD_CONFIG",
+    "the config file",
+    "`halogard config init` writes one",
+)
+.or("halogard.toml");
+
+/// Beside the config file, hidden: nobody edits it.
+pub(super) const DATA_DIR: SettingInfo = SettingInfo::text(
+    "HALOGARD_DATA_DIR",
+    "the folder of the embedded store",
+    "name a folder that may be written",
+)
+.or(".halogard");
+
+/// This machine only: who wants to be reached from outside says so, or puts a proxy before it.
+pub(super) const LISTEN: SettingInfo = SettingInfo::text(
+    "HALOGARD_LISTEN",
+    "the address on which webhooks are received",
+    "write an address and a port",
+)
+.or("127.0.0.1:8787");
+
+/// How the process itself runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeSettings {
+    /// Where webhooks are received.
+    pub listen: SocketAddr,
+    /// The folder of the embedded store.
+    pub data_dir: PathBuf,
+    /// The config file.
+    pub config: PathBuf,
+    /// Time between two polls.
+    pub poll_interval: Duration,
+    /// Least time between two runs of the same inspector.
+    pub inspector_min_interval: Duration,
+}
+
+impl FromSettings for ServeSettings {
+    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let listen = take_listen(reader);
+        let data_dir = reader.required(&DATA_DIR);
+        let config = reader.required(&CONFIG);
+        let poll_interval = reader.seconds(&POLL_INTERVAL_SECONDS);
+        let inspector_min_interval = reader.seconds(&INSPECTOR_MIN_INTERVAL_SECONDS);
+        Some(Self {
+            listen: listen?,
+            data_dir: data_dir?.into(),
+            config: config?.into(),
+            poll_interval: poll_interval?,
+            inspector_min_interval: inspector_min_interval?,
+        })
+    }
+}
+
+impl Environment {
+    /// The config file, needed before any other setting: it may hold some of them.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        Reader::new(self).optional(&CONFIG).unwrap_or_default().into()
+    }
+}
+
+fn take_listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let text = reader.required(&LISTEN)?;
+    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+        return Some((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let address = text.parse().ok();
+    if address.is_none() {
+        let wrong = format!("is {}", reader.shown(&LISTEN, &text));
+        let remedy = "write an address and a port, such as 127.0.0.1:8787, or 0.0.0.0:8787 for \
+                      every network of this machine";
+        reader.refuse(&LISTEN, &wrong, remedy);
+    }
+    address
+}

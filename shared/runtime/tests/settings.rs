@@ -1,0 +1,250 @@
+//! Settings as operators write them: what is missing, what is wrong, what is forgiven.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halogard_app::intake::Credential;
+use halogard_domain::budget::Limit;
+use halogard_runtime::settings::{self, Environment, SETTINGS, Settings};
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+/// The least that is needed.
+const LEAST: [(&str, &str); 6] = [
+    ("HALOPSA_RESOURCE_URL", "https://acme.halopsa.com/api"),
+    ("HALOPSA_CLIENT_ID", "6f1d-aa"),
+    ("HALOPSA_CLIENT_SECRET", "halo-secret"),
+    ("LIONGARD_URL", "us1.app.liongard.com"),
+    ("LIONGARD_ACCESS_KEY_ID", "key-id"),
+    ("LIONGARD_ACCESS_KEY_SECRET", "liongard-secret"),
+];
+
+/// The least with `changes`; an empty value takes a setting away.
+fn with(changes: &[(&str, &str)]) -> Environment {
+    let values: BTreeMap<&str, &str> = LEAST.iter().chain(changes).copied().collect();
+    Environment::of(values)
+}
+
+fn accepted(changes: &[(&str, &str)]) -> (Settings, Vec<String>) {
+    let (settings, forgiven) = settings::read::<Settings>(&with(changes)).unwrap();
+    (settings, forgiven.iter().map(ToString::to_string).collect())
+}
+
+fn refused(changes: &[(&str, &str)]) -> String {
+    settings::read::<Settings>(&with(changes)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_least_is_enough_and_the_rest_has_defaults() {
+    let (settings, forgiven) = accepted(&[]);
+    assert_eq!(forgiven, [""; 0]);
+    assert_eq!(settings.halo.scopes, "read:tickets edit:tickets read:customers");
+    assert_eq!(settings.limit, Limit::DEFAULT);
+    assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:8787");
+    assert_eq!(settings.serve.data_dir.to_str(), Some(".halogard"));
+    assert_eq!(settings.serve.config.to_str(), Some("halogard.toml"));
+    assert_eq!(settings.serve.poll_interval, Duration::from_secs(60));
+    assert_eq!(settings.serve.inspector_min_interval, Duration::from_secs(60));
+    assert!(settings.webhook.tokens.is_empty());
+    assert!(settings.webhook.credentials.is_empty());
+}
+
+#[test]
+fn everything_that_is_missing_is_said_at_once_with_where_to_find_it() {
+    let error = settings::read::<Settings>(&Environment::default()).unwrap_err();
+    let expected = "\
+HALOPSA_RESOURCE_URL is missing; copy it from HaloPSA, Configuration → Integrations → HaloPSA API
+HALOPSA_CLIENT_ID is missing; copy it from HaloPSA, Configuration → Integrations → HaloPSA API → View Applications → your application
+HALOPSA_CLIENT_SECRET is missing; HaloPSA shows it once, when the application is made: Configuration → Integrations → HaloPSA API → View Applications; generate a new one if it is lost
+LIONGARD_URL is missing; copy it from the browser's address bar, such as https://us1.app.liongard.com
+LIONGARD_ACCESS_KEY_ID is missing; make one in Liongard: your profile → Account Settings → Access Tokens
+LIONGARD_ACCESS_KEY_SECRET is missing; make one in Liongard: your profile → Account Settings → Access Tokens";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.faults().len(), 6);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[("HALOPSA_CLIENT_SECRET", "half\nhalf")],
+            "HALOPSA_CLIENT_SECRET has a blank or a line end inside; HaloPSA shows it once, when \
+             the application is made: Configuration → Integrations → HaloPSA API → View \
+             Applications; generate a new one if it is lost",
+        ),
+        (
+            &[("LIONGARD_ACCESS_KEY_ID", "\u{fffd}key")],
+            "LIONGARD_ACCESS_KEY_ID holds bytes that are not text; make one in Liongard: your \
+             profile → Account Settings → Access Tokens",
+        ),
+        (
+            &[("HALOPSA_WINDOW_REQUESTS_MAX", "0")],
+            "HALOPSA_WINDOW_REQUESTS_MAX is `0`; write a whole number of requests from 1 to 100000",
+        ),
+        (
+            &[("HALOPSA_WINDOW_REQUESTS_MAX", "100001")],
+            "HALOPSA_WINDOW_REQUESTS_MAX is `100001`; write a whole number of requests from 1 to \
+             100000",
+        ),
+        (
+            &[("HALOPSA_WINDOW_SECONDS", "5m")],
+            "HALOPSA_WINDOW_SECONDS is `5m`; write a whole number of seconds from 1 to 86400",
+        ),
+        (
+            &[("POLL_INTERVAL_SECONDS", "0")],
+            "POLL_INTERVAL_SECONDS is `0`; write a whole number of seconds from 1 to 86400",
+        ),
+        (
+            &[("INSPECTOR_MIN_INTERVAL_SECONDS", "-1")],
+            "INSPECTOR_MIN_INTERVAL_SECONDS is `-1`; write a whole number of seconds from 1 to \
+             86400",
+        ),
+        (
+            &[("HALOGARD_LISTEN", "8787")],
+            "HALOGARD_LISTEN is `8787`; write an address and a port, such as 127.0.0.1:8787, or \
+             0.0.0.0:8787 for every network of this machine",
+        ),
+        (
+            &[("HALOPSA_SCOPES", ",")],
+            "HALOPSA_SCOPES names no scope; leave it out, or name scopes such as read:tickets",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_USERNAME", "halo")],
+            "HALOPSA_WEBHOOK_PASSWORD is missing, though there is a user name; write the one you \
+             entered at the webhook in HaloPSA",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_PASSWORD", "pw")],
+            "HALOPSA_WEBHOOK_USERNAME is missing, though there is a password; write the one you \
+             entered at the webhook in HaloPSA",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_USERNAME", "a:b"), ("HALOPSA_WEBHOOK_PASSWORD", "pw")],
+            "HALOPSA_WEBHOOK_USERNAME holds a colon; choose another one: basic authentication \
+             cannot carry it",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_SECRET_PREVIOUS", "old")],
+            "HALOPSA_WEBHOOK_SECRET_PREVIOUS is set, though there is no newer one; write the \
+             value in force to HALOPSA_WEBHOOK_SECRET",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X Halo")],
+            "HALOPSA_WEBHOOK_SIGNATURE_HEADER is `X Halo`; write the name of a header, such as \
+             X-Halo-Signature",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_TOKEN", "a/b")],
+            "HALOPSA_WEBHOOK_TOKEN holds characters that do not fit an address; use letters, \
+             digits, `-`, `_`, `.` and `~` only, or leave it out and one is made",
+        ),
+    ];
+    for (changes, expected) in cases {
+        assert_eq!(refused(changes), *expected, "{changes:?}");
+    }
+}
+
+#[test]
+fn what_is_forgiven_works_and_is_said() {
+    let (settings, forgiven) = accepted(&[
+        ("HALOPSA_CLIENT_ID", " \"6f1d\"\n"),
+        ("HALOPSA_SCOPES", "read:tickets,edit:tickets"),
+        ("HALOPSA_WEBHOOK_TOKEN", "short"),
+        ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signature:"),
+        ("HALOPSA_WEBHOOK_BEARER", "Bearer abc"),
+        ("HALOGARD_LISTEN", "localhost:9000"),
+    ]);
+    assert_eq!(settings.halo.client_id, "6f1d");
+    assert_eq!(settings.halo.scopes, "read:tickets edit:tickets");
+    assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:9000");
+    let Credential::Bearer { token } = &settings.webhook.credentials[0] else {
+        panic!("not a bearer token: {:?}", settings.webhook.credentials);
+    };
+    assert_eq!(token.expose_secret(), "abc");
+    let expected = [
+        "HALOPSA_CLIENT_ID: blanks around the value were removed",
+        "HALOPSA_CLIENT_ID: quotes around the value were removed",
+        "HALOPSA_SCOPES: commas between the scopes were made blanks",
+        "HALOPSA_WEBHOOK_TOKEN: is so short that it can be guessed; use 16 characters or more",
+        "HALOPSA_WEBHOOK_SIGNATURE_HEADER: the colon after the name was removed",
+        "HALOPSA_WEBHOOK_BEARER: the word Bearer before the token was removed",
+    ];
+    assert_eq!(forgiven, expected);
+}
+
+#[test]
+fn during_an_exchange_both_credentials_are_in_force_the_newer_first() {
+    let (settings, _) = accepted(&[
+        ("HALOPSA_WEBHOOK_TOKEN", "token-of-this-year"),
+        ("HALOPSA_WEBHOOK_TOKEN_PREVIOUS", "token-of-last-year"),
+        ("HALOPSA_WEBHOOK_SECRET", "new"),
+        ("HALOPSA_WEBHOOK_SECRET_PREVIOUS", "old"),
+        ("HALOPSA_WEBHOOK_API_KEY", "key"),
+    ]);
+    let tokens: Vec<_> = settings.webhook.tokens.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(tokens, ["token-of-this-year", "token-of-last-year"]);
+    let credentials: Vec<_> = settings
+        .webhook
+        .credentials
+        .iter()
+        .map(|credential| match credential {
+            Credential::Hmac { header, secret } | Credential::ApiKey { header, key: secret } => {
+                format!("{header}={}", secret.expose_secret())
+            }
+            other => panic!("not configured: {other:?}"),
+        })
+        .collect();
+    assert_eq!(credentials, ["X-Halo-Signature=new", "X-Halo-Signature=old", "X-Api-Key=key"]);
+}
+
+#[test]
+fn a_wrong_value_of_the_config_file_is_said_to_stand_there() {
+    let environment = with(&[]).or([("POLL_INTERVAL_SECONDS", "soon")]);
+    let error = settings::read::<Settings>(&environment).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "POLL_INTERVAL_SECONDS is `soon` in the config file; write a whole number of seconds from \
+         1 to 86400",
+    );
+}
+
+#[test]
+fn the_config_file_is_known_before_anything_else_is() {
+    assert_eq!(Environment::default().config_file().to_str(), Some("halogard.toml"));
+    let named = Environment::of([("HALOGARD_CONFIG", " /etc/halogard.toml ")]);
+    assert_eq!(named.config_file().to_str(), Some("/etc/halogard.toml"));
+}
+
+#[test]
+fn no_secret_is_shown_by_debug_or_by_a_refusal() {
+    const PLANTED: &str = "planted-4711-secret";
+    let secrets: Vec<(&str, &str)> = SETTINGS
+        .iter()
+        .filter(|info| info.is_secret())
+        .map(|info| (info.name, PLANTED))
+        .chain([("HALOPSA_WEBHOOK_USERNAME", "halo")])
+        .collect();
+    let environment = with(&secrets);
+    let (settings, forgiven) = settings::read::<Settings>(&environment).unwrap();
+    let shown = format!("{environment:?} {settings:?} {settings:#?} {forgiven:?}");
+    assert!(!shown.contains(PLANTED), "{shown}");
+
+    for (name, _) in secrets.iter().filter(|(name, _)| *name != "HALOPSA_WEBHOOK_USERNAME") {
+        let broken = format!("{PLANTED} \u{fffd} /");
+        let changes: Vec<_> = [(*name, broken.as_str())].into();
+        let said = refused(&changes);
+        assert!(!said.contains(PLANTED) && said.starts_with(name), "{said}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_any_setting_panics(
+        values in proptest::collection::vec("\\PC{0,20}|[0-9]{1,30}|[a-z:=\" ]{0,10}", SETTINGS.len()),
+    ) {
+        let names = SETTINGS.iter().map(|info| info.name);
+        let environment = Environment::of(names.zip(values));
+        // Either answer will do; reaching it is the point.
+        drop(settings::read::<Settings>(&environment));
+    }
+}

@@ -1,0 +1,50 @@
+//! The hands on the simulated world, over HTTP: raise an alert, close a ticket, break a line.
+
+mod alerts;
+mod faults;
+mod input;
+mod tickets;
+mod webhook;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::halopsa::HaloPsa;
+use crate::liongard::Liongard;
+
+/// Both vendors, as the admin routes hold them.
+#[derive(Clone, Debug)]
+struct Hands {
+    halo: HaloPsa,
+    liongard: Liongard,
+}
+
+/// Every hand there is, under `/admin`. Not part of either vendor's API: no request here counts
+/// against a limit, and no fault strikes it.
+pub fn admin_router(halo: HaloPsa, liongard: Liongard) -> Router {
+    Router::new()
+        .route("/admin/alerts", get(alerts::list).post(alerts::raise))
+        .route("/admin/alerts/{id}/change", post(alerts::change))
+        .route("/admin/alerts/{id}/{hand}", post(alerts::hand))
+        .route("/admin/tickets", get(tickets::list))
+        .route("/admin/tickets/{id}/{hand}", post(tickets::hand))
+        .route("/admin/webhook", post(webhook::register))
+        .route("/admin/deliveries", get(webhook::deliveries))
+        .route("/admin/faults", post(faults::add).delete(faults::clear))
+        .route("/admin/secret", post(faults::replace_secret))
+        .route("/admin/stats", get(stats))
+        .route("/admin/runs", get(runs))
+        .with_state(Hands { halo, liongard })
+}
+
+/// `GET /admin/stats`.
+async fn stats(State(hands): State<Hands>) -> Json<Value> {
+    Json(json!({ "halopsa": hands.halo.stats(), "liongard": hands.liongard.stats() }))
+}
+
+/// `GET /admin/runs`.
+async fn runs(State(hands): State<Hands>) -> Json<Value> {
+    Json(json!(hands.liongard.runs()))
+}

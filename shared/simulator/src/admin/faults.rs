@@ -1,0 +1,101 @@
+//! Faults and secrets, by hand.
+
+use axum::Json;
+use axum::extract::State;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::faults::{Fault, FaultOdds};
+
+use super::Hands;
+use super::input::{AdminError, read};
+
+/// Which vendor's line breaks.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum VendorName {
+    Halopsa,
+    Liongard,
+}
+
+/// What is to go wrong: by route, by ordinal, or by chance.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    vendor: VendorName,
+    #[serde(default)]
+    next: Vec<NextFault>,
+    #[serde(default)]
+    at: Vec<FaultAt>,
+    #[serde(default)]
+    chance: Option<Vec<FaultOdds>>,
+}
+
+/// The next request of a route.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NextFault {
+    route: String,
+    fault: Fault,
+}
+
+/// The request with an ordinal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultAt {
+    request: u64,
+    fault: Fault,
+}
+
+/// An application's new secret.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewSecret {
+    client_id: String,
+    client_secret: String,
+}
+
+/// `POST /admin/faults`.
+pub(super) async fn add(
+    State(hands): State<Hands>,
+    body: Bytes,
+) -> Result<Json<Value>, AdminError> {
+    let plan: Plan = read(&body)?;
+    let faults = match plan.vendor {
+        VendorName::Halopsa => hands.halo.faults(),
+        VendorName::Liongard => hands.liongard.faults(),
+    };
+    for next in plan.next {
+        faults.next(&next.route, next.fault);
+    }
+    for at in plan.at {
+        faults.at_request(at.request, at.fault);
+    }
+    if let Some(odds) = plan.chance {
+        faults.by_chance(odds);
+    }
+    Ok(Json(
+        json!({ "waiting": faults.waiting(), "requests_seen": faults.requests_seen() }),
+    ))
+}
+
+/// `DELETE /admin/faults`: both vendors' lines are whole again.
+pub(super) async fn clear(State(hands): State<Hands>) -> Json<Value> {
+    hands.halo.faults().clear();
+    hands.liongard.faults().clear();
+    Json(json!({ "waiting": 0 }))
+}
+
+/// `POST /admin/secret`: replaces an application's secret at once.
+pub(super) async fn replace_secret(
+    State(hands): State<Hands>,
+    body: Bytes,
+) -> Result<Json<Value>, AdminError> {
+    let NewSecret {
+        client_id,
+        client_secret,
+    } = read(&body)?;
+    hands.halo.replace_secret(&client_id, &client_secret)?;
+    Ok(Json(json!({})))
+}

@@ -1,0 +1,135 @@
+//! The simulated HaloPSA.
+
+mod actions;
+mod auth;
+mod client_api;
+mod delivery;
+mod events;
+mod inspection;
+mod outbox;
+mod reference_data;
+mod refusal;
+mod routes;
+mod settings;
+mod state;
+mod technician;
+mod ticket;
+mod ticket_fields;
+mod ticket_list;
+mod ticket_rows;
+mod ticket_writes;
+mod webhook_api;
+mod webhooks;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use crate::clock::SimClock;
+use crate::door::{self, Door, Vendor};
+use crate::exchange::{Answer, Call};
+use crate::faults::Faults;
+use crate::rate_limit::RateLimit;
+
+pub use delivery::deliver_forever;
+pub use inspection::{ActionView, HaloStats, TicketView};
+pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
+pub use settings::{ApiApplication, ArrayFailure, HaloSettings, SingleAnswer, WebhookHabits};
+pub(crate) use technician::ForeignTicket;
+pub use technician::TicketChange;
+pub use webhooks::{Batching, PayloadSize, WebhookAuth, WebhookSpec, event_numbers};
+
+use state::HaloState;
+
+/// The simulated HaloPSA: one tenant with memory. Cheap to clone; clones share the tenant.
+#[derive(Clone)]
+pub struct HaloPsa {
+    state: Arc<Mutex<HaloState>>,
+    door: Door,
+    clock: Arc<dyn SimClock>,
+}
+
+impl std::fmt::Debug for HaloPsa {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("HaloPsa").finish_non_exhaustive()
+    }
+}
+
+impl HaloPsa {
+    /// A fresh tenant. Everything left to chance follows from `seed`.
+    #[must_use]
+    pub fn new(settings: HaloSettings, clock: Arc<dyn SimClock>, seed: u64) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(HaloState::new(settings, seed))),
+            door: Door::seeded(seed ^ 0x4a10),
+            clock,
+        }
+    }
+
+    /// Everything the tenant serves: `/auth` and `/api`, in any letter case.
+    pub fn router(&self) -> Router {
+        async fn receive(State(halo): State<HaloPsa>, request: Request) -> Response {
+            door::receive(halo, request).await
+        }
+        Router::new().fallback(receive).with_state(self.clone())
+    }
+
+    /// The faults in store for this tenant's callers.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.door.faults()
+    }
+
+    /// Changes settings while the tenant runs.
+    pub fn change_settings(&self, change: impl FnOnce(&mut HaloSettings)) {
+        change(&mut self.state().settings);
+    }
+
+    /// Locks the tenant; a panic elsewhere leaves it usable.
+    fn state(&self) -> MutexGuard<'_, HaloState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Vendor for HaloPsa {
+    fn door(&self) -> &Door {
+        &self.door
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now_millis()
+    }
+
+    fn route(&self, call: &Call) -> String {
+        routes::template(call)
+    }
+
+    fn limit(&self, route: &str) -> Option<RateLimit> {
+        let state = self.state();
+        let applies = state.settings.limit_covers_sign_in || !routes::is_sign_in(route);
+        applies.then(|| state.settings.rate_limit.clone())
+    }
+
+    fn throttled(&self, limit: &RateLimit) -> Answer {
+        refusal::throttled(limit)
+    }
+
+    fn broken(&self) -> Answer {
+        refusal::exception(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Execution Timeout Expired. The timeout period elapsed prior to completion.",
+        )
+    }
+
+    fn end_session(&self, call: &Call) -> Answer {
+        self.state().forget_token(call);
+        refusal::unauthorised()
+    }
+
+    async fn serve(&self, call: Call) -> Answer {
+        routes::serve(self, &call).await
+    }
+}

@@ -1,0 +1,238 @@
+//! Actions: notes and status steps, numbered within their ticket.
+
+use serde_json::{Map, Value, json};
+
+use crate::exchange::{Answer, Query};
+
+use super::refusal;
+use super::state::{Author, HaloState};
+use super::ticket::Action;
+use super::ticket_fields::Item;
+use super::ticket_writes::TicketDraft;
+
+/// Members that must be whole numbers wherever they turn up.
+const NUMBERS: [&str; 7] = [
+    "id",
+    "ticket_id",
+    "outcome_id",
+    "new_status",
+    "new_agent",
+    "new_priority",
+    "who_agentid",
+];
+
+/// What one posted action asks for.
+struct ActionDraft {
+    id: Option<i64>,
+    ticket_id: i64,
+    outcome_id: i64,
+    outcome: String,
+    note: String,
+    note_html: String,
+    hidden_from_user: bool,
+    change: TicketDraft,
+}
+
+impl HaloState {
+    /// Carries out a posted array; returns ticket and number of each action, in order.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of the first item that was refused; nothing is done then.
+    pub(super) fn write_actions(
+        &mut self,
+        posted: &[Map<String, Value>],
+        author: &Author,
+        now: i64,
+    ) -> Result<Vec<(i64, i64)>, Answer> {
+        let drafts: Result<Vec<ActionDraft>, Answer> = posted
+            .iter()
+            .enumerate()
+            .map(|(index, members)| self.action_draft(&Item::new(index, members)))
+            .collect();
+        Ok(drafts?
+            .into_iter()
+            .map(|draft| self.write_action(draft, author, now))
+            .collect())
+    }
+
+    /// Reads and checks one item.
+    fn action_draft(&self, item: &Item<'_>) -> Result<ActionDraft, Answer> {
+        item.check_numbers(&NUMBERS)?;
+        let positive = |name| {
+            item.number(name)
+                .map(|value| value.filter(|value| *value > 0))
+        };
+        let ticket_id = positive("ticket_id")?.unwrap_or(0);
+        let Some(ticket) = self.living(ticket_id) else {
+            return Err(refusal::sentence(refusal::RECORD_NOT_FOUND));
+        };
+        let id = positive("id")?;
+        let known = id.map(|id| {
+            let action = ticket.actions.iter().find(|action| action.id == id);
+            action.ok_or_else(|| refusal::sentence(refusal::RECORD_NOT_FOUND))
+        });
+        let known = known.transpose()?;
+        let (outcome_id, name) = (positive("outcome_id")?, item.text("outcome"));
+        let outcome = self.world.desk.outcomes.iter().find(|outcome| {
+            outcome_id.map_or_else(
+                || {
+                    name.as_deref()
+                        .is_some_and(|name| outcome.name.eq_ignore_ascii_case(name))
+                },
+                |id| outcome.id == id,
+            )
+        });
+        let (outcome_id, outcome, hidden) = match (outcome, known) {
+            (Some(outcome), _) => (outcome.id, outcome.name.clone(), outcome.hidden_from_user),
+            (None, Some(known)) => (
+                known.outcome_id,
+                known.outcome.clone(),
+                known.hidden_from_user,
+            ),
+            (None, None) => return Err(refusal::sentence(refusal::OUTCOME_MISSING)),
+        };
+        let change = TicketDraft {
+            id: Some(ticket_id),
+            status_id: positive("new_status")?,
+            agent_id: positive("new_agent")?,
+            priority_id: positive("new_priority")?,
+            team: item.text("new_team"),
+            ..TicketDraft::default()
+        };
+        if change
+            .status_id
+            .is_some_and(|status| self.world.desk.status(status).is_none())
+        {
+            return Err(refusal::unknown_reference("Status"));
+        }
+        self.check_rules(&change)?;
+        Ok(ActionDraft {
+            id,
+            ticket_id,
+            outcome_id,
+            outcome,
+            note: item
+                .text("note")
+                .or_else(|| item.text("note_html"))
+                .unwrap_or_default(),
+            note_html: item
+                .text("note_html")
+                .or_else(|| item.text("note"))
+                .unwrap_or_default(),
+            hidden_from_user: item
+                .value("hiddenfromuser")
+                .and_then(Value::as_bool)
+                .unwrap_or(hidden),
+            change,
+        })
+    }
+
+    /// Writes or rewrites one action and applies what it changes on the ticket.
+    fn write_action(&mut self, draft: ActionDraft, author: &Author, now: i64) -> (i64, i64) {
+        let ticket_id = draft.ticket_id;
+        self.count_write(author, "action");
+        let Some(mut ticket) = self.tickets.remove(&ticket_id) else {
+            return (ticket_id, 0);
+        };
+        let before = ticket.status_id;
+        ticket.updated_at = now;
+        ticket.status_id = draft.change.status_id.unwrap_or(before);
+        ticket.agent_id = draft.change.agent_id.unwrap_or(ticket.agent_id);
+        ticket.priority_id = draft.change.priority_id.unwrap_or(ticket.priority_id);
+        if let Some(team) = draft
+            .change
+            .team
+            .as_deref()
+            .and_then(|name| self.world.desk.team(name))
+        {
+            team.name.clone_into(&mut ticket.team);
+        }
+        if ticket.status_id != before {
+            self.note_status(&mut ticket, now);
+        }
+        let id = match draft
+            .id
+            .and_then(|id| ticket.actions.iter_mut().find(|action| action.id == id))
+        {
+            Some(known) => {
+                known.note = draft.note;
+                known.note_html = draft.note_html;
+                known.hidden_from_user = draft.hidden_from_user;
+                known.id
+            }
+            None => {
+                let id = ticket.next_action_id();
+                let action = Action {
+                    outcome_id: draft.outcome_id,
+                    outcome: draft.outcome,
+                    note: draft.note,
+                    note_html: draft.note_html,
+                    hidden_from_user: draft.hidden_from_user,
+                    old_status: before,
+                    new_status: ticket.status_id,
+                    ..self.action(id, author, now)
+                };
+                ticket.actions.push(action);
+                id
+            }
+        };
+        self.tickets.insert(ticket_id, ticket);
+        self.announce_change(ticket_id, before, Some(id), author, now);
+        (ticket_id, id)
+    }
+
+    /// `GET /Actions?ticket_id=`, newest first.
+    pub(super) fn list_actions(&self, query: &Query) -> Answer {
+        let Some(ticket) = query.number("ticket_id").and_then(|id| self.living(id)) else {
+            return refusal::not_found(self.settings.missing_ticket_status);
+        };
+        let count = query
+            .number("count")
+            .and_then(|count| usize::try_from(count).ok());
+        let rows: Vec<Value> = ticket
+            .actions
+            .iter()
+            .rev()
+            .filter(|action| !(query.flag("excludesys") && action.system))
+            .filter(|action| !(query.flag("excludeprivate") && action.hidden_from_user))
+            .take(count.unwrap_or(usize::MAX))
+            .map(|action| {
+                Value::Object(self.action_row(ticket.id, action, query.flag("includehtmlnote")))
+            })
+            .collect();
+        Answer::ok(&json!({ "ticket_id": ticket.id, "record_count": rows.len(), "actions": rows }))
+    }
+
+    /// `GET /Actions/{id}?ticket_id=`: the number alone names no action.
+    pub(super) fn one_action(&self, id: i64, query: &Query) -> Answer {
+        let ticket = query
+            .number("ticket_id")
+            .and_then(|ticket| self.living(ticket));
+        let action = ticket.and_then(|ticket| ticket.actions.iter().find(|action| action.id == id));
+        match (ticket, action) {
+            (Some(ticket), Some(action)) => {
+                Answer::ok(&Value::Object(self.action_row(ticket.id, action, true)))
+            }
+            _ => refusal::not_found(self.settings.missing_ticket_status),
+        }
+    }
+
+    /// `DELETE /Actions/{id}?ticket_id=`.
+    pub(super) fn delete_action(&mut self, id: i64, query: &Query, now: i64) -> Answer {
+        let status = self.settings.missing_ticket_status;
+        let ticket = query
+            .number("ticket_id")
+            .and_then(|ticket| self.living_mut(ticket));
+        let Some(ticket) = ticket else {
+            return refusal::not_found(status);
+        };
+        let before = ticket.actions.len();
+        ticket.actions.retain(|action| action.id != id);
+        if ticket.actions.len() == before {
+            return refusal::not_found(status);
+        }
+        ticket.updated_at = now;
+        Answer::ok(&json!({}))
+    }
+}

@@ -1,0 +1,74 @@
+//! Makes webhook calls over the network, for as long as the program runs.
+
+use std::time::Duration;
+
+use super::HaloPsa;
+use super::outbox::{DeliveryResult, OutgoingDelivery};
+
+/// How long the outbox rests between two looks, in real time.
+const REST: Duration = Duration::from_millis(20);
+
+/// Most calls under way at once.
+const AT_ONCE: usize = 16;
+
+/// Longest wait for a receiver's answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// POSTs whatever falls due, for ever. Spawn it; abort the task to stop.
+pub async fn deliver_forever(halo: HaloPsa, client: reqwest::Client) {
+    loop {
+        let due = halo.take_due(halo.clock.now_millis());
+        let mut due = due.into_iter().peekable();
+        while due.peek().is_some() {
+            let mut calls = tokio::task::JoinSet::new();
+            for delivery in due.by_ref().take(AT_ONCE) {
+                let (halo, client) = (halo.clone(), client.clone());
+                calls.spawn(async move {
+                    let result = post(&client, &delivery, &halo).await;
+                    halo.record_delivery(&delivery, &result);
+                });
+            }
+            calls.join_all().await;
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// Makes one call.
+async fn post(
+    client: &reqwest::Client,
+    delivery: &OutgoingDelivery,
+    halo: &HaloPsa,
+) -> DeliveryResult {
+    let began = halo.clock.now_millis();
+    let took = |ended: i64| u64::try_from(ended - began).unwrap_or(0);
+    let mut request = client
+        .post(&delivery.url)
+        .timeout(PATIENCE)
+        .body(delivery.body.clone());
+    for (name, value) in &delivery.headers {
+        request = request.header(name, value);
+    }
+    match request.send().await {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            let (body, error) = match response.text().await {
+                Ok(body) => (body, None),
+                Err(error) => (String::new(), Some(error.to_string())),
+            };
+            let duration_ms = took(halo.clock.now_millis());
+            DeliveryResult {
+                status: Some(status),
+                body,
+                duration_ms,
+                error,
+            }
+        }
+        Err(error) => DeliveryResult {
+            status: None,
+            body: String::new(),
+            duration_ms: took(halo.clock.now_millis()),
+            error: Some(error.to_string()),
+        },
+    }
+}

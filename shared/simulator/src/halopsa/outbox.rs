@@ -1,0 +1,349 @@
+//! Deliveries on their way: waiting, batched, lost, doubled, overtaken, made.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::clock::whole_millis;
+
+use super::HaloPsa;
+use super::state::HaloState;
+use super::webhooks::event_numbers;
+
+/// A webhook call to be made now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingDelivery {
+    /// The delivery, as its record and the body's `id` (of the first event) name it.
+    pub id: String,
+    /// The webhook it belongs to.
+    pub webhook_id: String,
+    /// Where to POST.
+    pub url: String,
+    /// Headers, credentials included.
+    pub headers: Vec<(String, String)>,
+    /// The exact body; signatures cover these bytes.
+    pub body: Bytes,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+}
+
+/// How a delivery went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryResult {
+    /// The receiver's status; `None` when there was no answer.
+    pub status: Option<u16>,
+    /// The receiver's answer.
+    pub body: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What went wrong on the way.
+    pub error: Option<String>,
+}
+
+impl DeliveryResult {
+    /// An answer with this status.
+    #[must_use]
+    pub fn answered(status: u16) -> Self {
+        Self {
+            status: Some(status),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the receiver accepted.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
+/// One line of the delivery log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryRecord {
+    /// The delivery.
+    pub id: String,
+    /// Its webhook.
+    pub webhook_id: String,
+    /// When it was queued.
+    pub queued_at: i64,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The last answer's status.
+    pub response_status: Option<u16>,
+    /// Whether any attempt was accepted.
+    pub delivered: bool,
+    /// Whether chance took it before it was sent.
+    pub lost: bool,
+    /// The last error.
+    pub error: Option<String>,
+    /// The body.
+    #[serde(skip)]
+    pub body: Bytes,
+    /// Duration of the last attempt.
+    pub duration_ms: u64,
+    /// The last answer's body.
+    #[serde(skip)]
+    pub response_body: String,
+}
+
+/// A delivery and when it is due.
+#[derive(Clone, Debug)]
+struct Waiting {
+    due: i64,
+    id: String,
+    webhook_id: String,
+    body: Bytes,
+    attempt: u32,
+}
+
+/// Events that wait for company.
+#[derive(Clone, Debug)]
+struct OpenBatch {
+    due: i64,
+    events_max: u32,
+    events: Vec<Map<String, Value>>,
+}
+
+/// Everything on its way and everything logged.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: Vec<Waiting>,
+    batches: BTreeMap<(String, i64), OpenBatch>,
+    /// The delivery log, oldest first.
+    pub(super) log: Vec<DeliveryRecord>,
+    failures_in_a_row: BTreeMap<String, u32>,
+}
+
+impl HaloPsa {
+    /// Takes every delivery due at `now`, in the order due. Each is the caller's to make, and to
+    /// report through [`Self::record_delivery`].
+    #[must_use]
+    pub fn take_due(&self, now: i64) -> Vec<OutgoingDelivery> {
+        self.state().take_due(now)
+    }
+
+    /// When the next delivery is due, if any is waiting.
+    #[must_use]
+    pub fn next_delivery_due(&self) -> Option<i64> {
+        let state = self.state();
+        let outbox = &state.outbox;
+        let batches = outbox.batches.values().map(|batch| batch.due);
+        outbox
+            .waiting
+            .iter()
+            .map(|waiting| waiting.due)
+            .chain(batches)
+            .min()
+    }
+
+    /// Writes down how a delivery went; a failure may bring another attempt.
+    pub fn record_delivery(&self, delivery: &OutgoingDelivery, result: &DeliveryResult) {
+        let now = self.clock.now_millis();
+        self.state().record_delivery(delivery, result, now);
+    }
+
+    /// The delivery log, oldest first.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<DeliveryRecord> {
+        self.state().outbox.log.clone()
+    }
+}
+
+impl HaloState {
+    /// Queues one event for one webhook, in a batch where the webhook batches.
+    pub(super) fn queue_event(
+        &mut self,
+        webhook_id: &str,
+        event: i64,
+        body: Map<String, Value>,
+        now: i64,
+    ) {
+        let Some(batching) = self
+            .webhooks
+            .get(webhook_id)
+            .and_then(|webhook| webhook.batching())
+        else {
+            let id = text_of(&body, "id");
+            self.queue(webhook_id, &id, Value::Object(body).to_string().into(), now);
+            return;
+        };
+        let kind = if batching.same_event_only { event } else { 0 };
+        let batch = self
+            .outbox
+            .batches
+            .entry((webhook_id.to_owned(), kind))
+            .or_insert_with(|| OpenBatch {
+                due: now + i64::from(batching.delay_seconds) * 1000,
+                events_max: batching.events_max,
+                events: Vec::new(),
+            });
+        batch.events.push(body);
+        let full = batch.events_max > 0 && batch.events.len() >= batch.events_max as usize;
+        if full {
+            batch.due = now;
+        }
+        self.close_batches(now);
+    }
+
+    /// Queues a test delivery.
+    pub(super) fn queue_test(&mut self, webhook_id: &str, now: i64) {
+        let id = self.dice.guid();
+        let body = json!({
+            "id": id, "webhook_id": webhook_id, "notification_id": 0, "event": "webhook test",
+            "message": "This is a test.", "object_id": 0, "agent_id": 0,
+            "timestamp": crate::wire_time::halo_webhook(now),
+        });
+        self.queue(webhook_id, &id, body.to_string().into(), now);
+    }
+
+    /// Sends batches on whose time has come.
+    fn close_batches(&mut self, now: i64) {
+        let due: Vec<(String, i64)> = self
+            .outbox
+            .batches
+            .iter()
+            .filter(|(_, batch)| batch.due <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            let Some(batch) = self.outbox.batches.remove(&key) else {
+                continue;
+            };
+            let id = batch
+                .events
+                .first()
+                .map(|event| text_of(event, "id"))
+                .unwrap_or_default();
+            let body = Value::Array(batch.events.into_iter().map(Value::Object).collect());
+            self.queue(&key.0, &id, body.to_string().into(), batch.due.max(now));
+        }
+    }
+
+    /// Queues a body, after chance has had its say.
+    fn queue(&mut self, webhook_id: &str, id: &str, body: Bytes, now: i64) {
+        let habits = self.settings.webhook_habits.clone();
+        let lost = self.dice.happens(habits.lost);
+        self.outbox.log.push(DeliveryRecord {
+            id: id.to_owned(),
+            webhook_id: webhook_id.to_owned(),
+            queued_at: now,
+            attempts: 0,
+            response_status: None,
+            delivered: false,
+            lost,
+            error: None,
+            body: body.clone(),
+            duration_ms: 0,
+            response_body: String::new(),
+        });
+        if lost {
+            return;
+        }
+        let copies = if self.dice.happens(habits.duplicated) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            let spread = whole_millis(habits.delay_max) - whole_millis(habits.delay_min);
+            let mut due = now + whole_millis(habits.delay_min) + self.dice.up_to(spread);
+            if self.dice.happens(habits.overtaken) {
+                due += whole_millis(habits.overtaken_by);
+            }
+            self.outbox.waiting.push(Waiting {
+                due,
+                id: id.to_owned(),
+                webhook_id: webhook_id.to_owned(),
+                body: body.clone(),
+                attempt: 1,
+            });
+        }
+    }
+
+    /// Takes what is due; what belongs to a webhook that is gone or off is dropped.
+    fn take_due(&mut self, now: i64) -> Vec<OutgoingDelivery> {
+        self.close_batches(now);
+        let all = std::mem::take(&mut self.outbox.waiting);
+        let (mut due, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.due <= now);
+        self.outbox.waiting = later;
+        due.sort_by_key(|one| one.due);
+        let outgoing = due.into_iter().filter_map(|one| {
+            let webhook = self
+                .webhooks
+                .get(&one.webhook_id)
+                .filter(|webhook| webhook.fires())?;
+            Some(OutgoingDelivery {
+                id: one.id,
+                webhook_id: one.webhook_id,
+                url: webhook.text("url").to_owned(),
+                headers: webhook.headers(&one.body),
+                body: one.body,
+                attempt: one.attempt,
+            })
+        });
+        outgoing.collect()
+    }
+
+    /// Logs a result, arranges another attempt, and switches a failing webhook off where set.
+    fn record_delivery(&mut self, delivery: &OutgoingDelivery, result: &DeliveryResult, now: i64) {
+        let habits = self.settings.webhook_habits.clone();
+        let success = result.is_success();
+        if let Some(record) = self
+            .outbox
+            .log
+            .iter_mut()
+            .rev()
+            .find(|record| record.id == delivery.id && record.webhook_id == delivery.webhook_id)
+        {
+            record.attempts += 1;
+            record.response_status = result.status;
+            record.delivered |= success;
+            record.error.clone_from(&result.error);
+            record.duration_ms = result.duration_ms;
+            record.response_body.clone_from(&result.body);
+        }
+        let failures = self
+            .outbox
+            .failures_in_a_row
+            .entry(delivery.webhook_id.clone())
+            .or_default();
+        *failures = if success { 0 } else { *failures + 1 };
+        let off = habits.auto_disable_attempts > 0 && *failures >= habits.auto_disable_attempts;
+        if let Some(webhook) = self.webhooks.get_mut(&delivery.webhook_id) {
+            webhook
+                .definition
+                .insert("last_status".to_owned(), json!(result.status));
+            if off {
+                webhook
+                    .definition
+                    .insert("disabled".to_owned(), json!(true));
+            }
+        }
+        if !success && delivery.attempt <= habits.retries {
+            self.outbox.waiting.push(Waiting {
+                due: now + whole_millis(habits.retry_pause),
+                id: delivery.id.clone(),
+                webhook_id: delivery.webhook_id.clone(),
+                body: delivery.body.clone(),
+                attempt: delivery.attempt + 1,
+            });
+        }
+    }
+
+    /// Tells of a deleted ticket.
+    pub(super) fn announce_deleted(&mut self, id: i64, author: &super::state::Author, now: i64) {
+        self.announce_ticket(event_numbers::TICKET_DELETED, id, None, author, now);
+    }
+}
+
+/// A text member of an event.
+fn text_of(event: &Map<String, Value>, name: &str) -> String {
+    event
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}

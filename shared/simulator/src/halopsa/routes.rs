@@ -1,0 +1,189 @@
+//! Which request goes where, in any letter case, and what it needs to get there.
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::exchange::{Answer, Call};
+
+use super::state::{HaloState, Token};
+use super::{HaloPsa, auth, refusal};
+
+/// Resources under `/api`, as the vendor writes them.
+const RESOURCES: [&str; 20] = [
+    "authinfo",
+    "Tickets",
+    "Actions",
+    "Status",
+    "Priority",
+    "TicketType",
+    "Outcome",
+    "Team",
+    "Agent",
+    "Client",
+    "Site",
+    "Users",
+    "Control",
+    "Webhook",
+    "Notification",
+    "WebhookEvent",
+    "Lookup",
+    "FieldInfo",
+    "SLA",
+    "Asset",
+];
+
+/// The template of a token request.
+const TOKEN_ROUTE: &str = "POST /auth/token";
+
+/// The template of an authinfo request.
+const AUTHINFO_ROUTE: &str = "GET /authinfo";
+
+/// The "METHOD /Route" template of a request, ids left out.
+pub(super) fn template(call: &Call) -> String {
+    let lower: Vec<String> = call
+        .segments
+        .iter()
+        .map(|part| part.to_lowercase())
+        .collect();
+    let parts: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let path = match parts.as_slice() {
+        ["api", resource, rest @ ..] => {
+            let known = RESOURCES
+                .iter()
+                .find(|known| known.eq_ignore_ascii_case(resource));
+            let resource = known.copied().unwrap_or(*resource);
+            match rest {
+                [] => format!("/{resource}"),
+                ["me"] => format!("/{resource}/me"),
+                [..] => format!("/{resource}/{{id}}"),
+            }
+        }
+        other => format!("/{}", other.join("/")),
+    };
+    format!("{} {path}", call.method)
+}
+
+/// Whether a template belongs to signing in.
+pub(super) fn is_sign_in(route: &str) -> bool {
+    route == TOKEN_ROUTE || route == AUTHINFO_ROUTE || route.contains("/.well-known/")
+}
+
+/// Answers a request.
+pub(super) async fn serve(halo: &HaloPsa, call: &Call) -> Answer {
+    let lower: Vec<String> = call
+        .segments
+        .iter()
+        .map(|part| part.to_lowercase())
+        .collect();
+    let parts: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let now = halo.clock.now_millis();
+    match (&call.method, parts.as_slice()) {
+        (&Method::POST, ["auth", "token"]) => return halo.state().issue_token(call, now),
+        (&Method::GET, ["auth", ".well-known", "openid-configuration"]) => {
+            return Answer::ok(&auth::discovery(&origin(call)));
+        }
+        (&Method::GET, ["api", "authinfo"]) => {
+            let tenant = halo.state().settings.tenant.clone();
+            return Answer::ok(&auth::authinfo(&origin(call), tenant.as_deref()));
+        }
+        (_, ["api", ..]) => {}
+        _ => return Answer::empty(StatusCode::NOT_FOUND),
+    }
+    let rest = parts.get(1..).unwrap_or_default();
+    let token = {
+        let state = halo.state();
+        let Some(token) = state.token_of(call, now).cloned() else {
+            return refusal::unauthorised();
+        };
+        if !needs(&call.method, rest, &state).is_none_or(|scope| token.covers(scope)) {
+            return refusal::forbidden();
+        }
+        token
+    };
+    match (&call.method, rest) {
+        (&Method::POST, ["tickets"]) => halo.post_tickets(call, &token.author).await,
+        _ => halo.state().answer(call, rest, &token, now),
+    }
+}
+
+/// The scope a request needs; which endpoint needs which is this simulator's own reading.
+fn needs(method: &Method, rest: &[&str], state: &HaloState) -> Option<&'static str> {
+    let reading = *method == Method::GET;
+    match rest.first().copied().unwrap_or_default() {
+        "tickets" | "actions" if reading => Some("read:tickets"),
+        "tickets" | "actions" => Some("edit:tickets"),
+        "client" | "site" | "users" => Some("read:customers"),
+        "webhook" | "notification" | "webhookevent" if state.settings.webhooks_need_admin => {
+            Some("admin")
+        }
+        _ => None,
+    }
+}
+
+impl HaloState {
+    /// Answers everything that needs no waiting.
+    fn answer(&mut self, call: &Call, rest: &[&str], token: &Token, now: i64) -> Answer {
+        let query = &call.query;
+        let author = &token.author;
+        let id = rest.get(1).and_then(|id| id.parse::<i64>().ok());
+        match (&call.method, rest, id) {
+            (&Method::GET, ["tickets"], _) => self.list_tickets(query),
+            (&Method::GET, ["tickets", _], Some(id)) => self.one_ticket(id, call),
+            (&Method::DELETE, ["tickets", _], Some(id)) => self.delete_ticket(id, author, now),
+            (&Method::GET, ["actions"], _) => self.list_actions(query),
+            (&Method::GET, ["actions", _], Some(id)) => self.one_action(id, query),
+            (&Method::POST, ["actions"], _) => self.post_actions(call, author, now),
+            (&Method::DELETE, ["actions", _], Some(id)) => self.delete_action(id, query, now),
+            (&Method::GET, ["webhook"], _) => self.list_webhooks(query),
+            (&Method::GET, ["webhook", webhook], _) => self.one_webhook(webhook, query),
+            (&Method::POST, ["webhook"], _) => self.post_webhooks(call, now),
+            (&Method::DELETE, ["webhook", webhook], _) => self.delete_webhook(webhook),
+            (&Method::GET, ["notification"], _) => self.list_notifications(query),
+            (&Method::POST, ["notification"], _) => self.post_notifications(call),
+            (&Method::GET, ["webhookevent"], _) => self.list_deliveries(query),
+            (&Method::GET, _, _) => self.reference(call, rest, id, token),
+            _ => Answer::empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// Answers reads of the desk's set-up.
+    fn reference(&self, call: &Call, rest: &[&str], id: Option<i64>, token: &Token) -> Answer {
+        let query = &call.query;
+        match (rest, id) {
+            (["status"], _) => self.list_statuses(query),
+            (["priority"], _) => self.list_priorities(query),
+            (["tickettype"], _) => self.list_ticket_types(query),
+            (["tickettype", _], Some(id)) => self.one_ticket_type(id, query),
+            (["outcome"], _) => self.list_outcomes(),
+            (["team"], _) => self.list_teams(),
+            (["agent"], _) => self.list_agents(query),
+            (["agent", "me"], _) => self.own_agent(token),
+            (["agent", _], Some(id)) => self.one_agent(id),
+            (["client"], _) => self.list_clients(query),
+            (["client", _], Some(id)) => self.one_client(id),
+            (["site"], _) => self.list_sites(query),
+            (["site", _], Some(id)) => self.one_site(id),
+            (["users"], _) => self.list_users(query),
+            (["control"], _) => self.control(),
+            (["lookup"], _) => self.lookup(query),
+            (["fieldinfo"], _) => self.list_fields(),
+            (["sla"], _) => self.list_slas(),
+            _ => Answer::empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// `GET /Tickets/{id}`.
+    fn one_ticket(&self, id: i64, call: &Call) -> Answer {
+        match self.living(id) {
+            Some(ticket) => Answer::ok(&Value::Object(
+                self.detail(ticket, call.query.flag("includedetails")),
+            )),
+            None => refusal::not_found(self.settings.missing_ticket_status),
+        }
+    }
+}
+
+/// Scheme and host the caller used; plain HTTP, as this server speaks nothing else.
+fn origin(call: &Call) -> String {
+    format!("http://{}", call.host.as_deref().unwrap_or("127.0.0.1"))
+}

@@ -1,0 +1,179 @@
+//! How the simulated tenant behaves where tenants, versions and reports differ.
+
+use std::time::Duration;
+
+use crate::rate_limit::{RateLimit, RefusedRequests, RetryAfter};
+use crate::world::World;
+
+/// An API application of the type "Client ID and Secret (Services)".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiApplication {
+    /// The client id.
+    pub client_id: String,
+    /// The only secret in force.
+    pub client_secret: String,
+    /// Scopes it may ask for.
+    pub scopes: Vec<String>,
+    /// The agent it works as.
+    pub agent_id: i64,
+}
+
+impl ApiApplication {
+    /// The application the sample tenant gives the synchronisation.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self {
+            client_id: "8d3f6a52-halogard-sync".to_owned(),
+            client_secret: "first-secret-of-the-sample".to_owned(),
+            scopes: ["read:tickets", "edit:tickets", "read:customers", "admin"]
+                .map(str::to_owned)
+                .to_vec(),
+            agent_id: 3,
+        }
+    }
+}
+
+/// How one object comes back, where versions differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SingleAnswer {
+    /// As it is.
+    Object,
+    /// In an array of one.
+    ArrayOfOne,
+}
+
+/// What is left of an array when one of its items is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrayFailure {
+    /// Nothing was done.
+    NothingKept,
+    /// The items before the refused one were done.
+    EarlierKept,
+}
+
+/// How webhook deliveries go astray. Probabilities are per delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookHabits {
+    /// Chance that a delivery is never made.
+    pub lost: f64,
+    /// Chance that a delivery is made twice, under the same id.
+    pub duplicated: f64,
+    /// Chance that a delivery waits long enough for later ones to overtake it.
+    pub overtaken: f64,
+    /// Shortest wait before a delivery.
+    pub delay_min: Duration,
+    /// Longest ordinary wait before a delivery.
+    pub delay_max: Duration,
+    /// How long an overtaken delivery waits on top.
+    pub overtaken_by: Duration,
+    /// Further attempts after one that was not answered 2xx.
+    pub retries: u32,
+    /// Pause before each of them.
+    pub retry_pause: Duration,
+    /// Failures in a row after which a webhook switches itself off; 0 for never.
+    pub auto_disable_attempts: u32,
+}
+
+impl Default for WebhookHabits {
+    /// At once, once, in order: what the vendor promises at best. No retry, as none is documented.
+    fn default() -> Self {
+        Self {
+            lost: 0.0,
+            duplicated: 0.0,
+            overtaken: 0.0,
+            delay_min: Duration::ZERO,
+            delay_max: Duration::ZERO,
+            overtaken_by: Duration::from_secs(20),
+            retries: 0,
+            retry_pause: Duration::from_secs(60),
+            auto_disable_attempts: 0,
+        }
+    }
+}
+
+/// Every switch of the simulated tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HaloSettings {
+    /// What exists from the start; read once.
+    pub world: World,
+    /// API applications.
+    pub applications: Vec<ApiApplication>,
+    /// The tenant's short name; a token request that names another is refused.
+    pub tenant: Option<String>,
+    /// Life of an access token.
+    pub token_life: Duration,
+    /// Status of `invalid_client`, which reports leave open: 400 or 401.
+    pub invalid_client_status: u16,
+    /// Requests taken per window, over the whole tenant.
+    pub rate_limit: RateLimit,
+    /// Whether token and authinfo requests fall under the limit.
+    pub limit_covers_sign_in: bool,
+    /// How the result of a write comes back.
+    pub single_answer: SingleAnswer,
+    /// Status of a successful write: 200 or 201.
+    pub write_status: u16,
+    /// What a refused item does to its array.
+    pub array_failure: ArrayFailure,
+    /// Whether an update without type or client is answered "Record not found".
+    pub strict_update: bool,
+    /// Whether a create fails while another is in flight (ticket numbers race).
+    pub parallel_creates_fail: bool,
+    /// How long a create stays in flight, by the runtime's timer.
+    pub create_takes: Duration,
+    /// Whether closing needs somebody assigned.
+    pub must_assign_to_close: bool,
+    /// Whether `hasbeenclosed` stays true on a reopened ticket.
+    pub has_been_closed_after_reopen: bool,
+    /// Whether an empty ticket list comes as `null`.
+    pub empty_list_is_null: bool,
+    /// Whether lists hold closed tickets without being asked to.
+    pub lists_hold_closed: bool,
+    /// Largest page; `None` honours any size.
+    pub page_size_max: Option<usize>,
+    /// Every how many list rows ids come as `3.0`; 0 for never.
+    pub float_ids_every: usize,
+    /// Status of a GET for a ticket that is not there: 404 or 400.
+    pub missing_ticket_status: u16,
+    /// Whether `/Webhook`, `/Notification` and the like need the scope `admin`.
+    pub webhooks_need_admin: bool,
+    /// Whether HaloPSA's own Liongard integration is on.
+    pub own_liongard_integration: bool,
+    /// How deliveries go astray.
+    pub webhook_habits: WebhookHabits,
+}
+
+impl Default for HaloSettings {
+    /// A hosted stock tenant with the brief's limit of 450 requests in five minutes.
+    fn default() -> Self {
+        Self {
+            world: World::default(),
+            applications: vec![ApiApplication::sample()],
+            tenant: Some("harbourstreet".to_owned()),
+            token_life: Duration::from_secs(3600),
+            invalid_client_status: 401,
+            rate_limit: RateLimit {
+                requests_max: 450,
+                window: Duration::from_secs(300),
+                refused: RefusedRequests::AreFree,
+                retry_after: RetryAfter::Absent,
+            },
+            limit_covers_sign_in: true,
+            single_answer: SingleAnswer::Object,
+            write_status: 201,
+            array_failure: ArrayFailure::NothingKept,
+            strict_update: true,
+            parallel_creates_fail: true,
+            create_takes: Duration::ZERO,
+            must_assign_to_close: true,
+            has_been_closed_after_reopen: true,
+            empty_list_is_null: false,
+            lists_hold_closed: true,
+            page_size_max: Some(100),
+            float_ids_every: 0,
+            missing_ticket_status: 404,
+            webhooks_need_admin: true,
+            own_liongard_integration: false,
+            webhook_habits: WebhookHabits::default(),
+        }
+    }
+}

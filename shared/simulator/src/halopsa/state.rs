@@ -1,0 +1,109 @@
+//! Everything one tenant remembers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::dice::Dice;
+use crate::world::World;
+
+use super::outbox::Outbox;
+use super::settings::HaloSettings;
+use super::ticket::Ticket;
+use super::webhooks::{NotificationRow, Webhook};
+
+/// Who writes: a person, or an API application as its agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Author {
+    /// The agent.
+    pub(super) agent_id: i64,
+    /// The application's client id; `None` for a person at the screen.
+    pub(super) application: Option<String>,
+}
+
+/// An access token in force.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    /// Whom it speaks for.
+    pub(super) author: Author,
+    /// What it may do.
+    pub(super) scopes: BTreeSet<String>,
+    /// When it ends.
+    pub(super) expires_at: i64,
+}
+
+/// The tenant's memory.
+#[derive(Debug)]
+pub(super) struct HaloState {
+    /// The switches.
+    pub(super) settings: HaloSettings,
+    /// Clients and the desk's set-up.
+    pub(super) world: World,
+    /// Tickets by id, deleted ones included.
+    pub(super) tickets: BTreeMap<i64, Ticket>,
+    /// Creates accepted and not yet answered.
+    pub(super) creates_in_flight: usize,
+    /// When each ticket was created, in order.
+    pub(super) creates: Vec<i64>,
+    /// Writes by application and kind.
+    pub(super) writes: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Tokens in force.
+    pub(super) tokens: HashMap<String, Token>,
+    /// Webhook definitions by id.
+    pub(super) webhooks: BTreeMap<String, Webhook>,
+    /// Which event fires which webhook.
+    pub(super) notifications: Vec<NotificationRow>,
+    /// Deliveries waiting and made.
+    pub(super) outbox: Outbox,
+    /// All chance.
+    pub(super) dice: Dice,
+}
+
+impl HaloState {
+    /// A tenant without a single ticket.
+    pub(super) fn new(settings: HaloSettings, seed: u64) -> Self {
+        Self {
+            world: settings.world.clone(),
+            settings,
+            tickets: BTreeMap::new(),
+            creates_in_flight: 0,
+            creates: Vec::new(),
+            writes: BTreeMap::new(),
+            tokens: HashMap::new(),
+            webhooks: BTreeMap::new(),
+            notifications: Vec::new(),
+            outbox: Outbox::default(),
+            dice: Dice::seeded(seed),
+        }
+    }
+
+    /// The ticket with this id, unless it was deleted.
+    pub(super) fn living(&self, id: i64) -> Option<&Ticket> {
+        self.tickets.get(&id).filter(|ticket| !ticket.deleted)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn living_mut(&mut self, id: i64) -> Option<&mut Ticket> {
+        self.tickets.get_mut(&id).filter(|ticket| !ticket.deleted)
+    }
+
+    /// The number of the next ticket: one more than any before.
+    pub(super) fn next_ticket_id(&self) -> i64 {
+        self.tickets
+            .keys()
+            .next_back()
+            .map_or(4001, |last| last + 1)
+    }
+
+    /// Notes who wrote what.
+    pub(super) fn count_write(&mut self, author: &Author, kind: &str) {
+        let writer = author
+            .application
+            .clone()
+            .unwrap_or_else(|| format!("agent {}", author.agent_id));
+        *self
+            .writes
+            .entry(writer)
+            .or_default()
+            .entry(kind.to_owned())
+            .or_default() += 1;
+    }
+}

@@ -1,0 +1,258 @@
+//! What people do at the desk, and what other integrations do without spending our limit.
+
+use crate::error::SimError;
+use crate::exchange::Answer;
+use crate::world::status_ids;
+
+use super::HaloPsa;
+use super::state::{Author, HaloState};
+use super::ticket_writes::TicketDraft;
+
+/// A change to a ticket made by hand; a `None` leaves things as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketChange {
+    /// New summary.
+    pub summary: Option<String>,
+    /// New status.
+    pub status_id: Option<i64>,
+    /// New priority.
+    pub priority_id: Option<i64>,
+    /// New agent.
+    pub agent_id: Option<i64>,
+    /// New team, by name.
+    pub team: Option<String>,
+    /// New client.
+    pub client_id: Option<i64>,
+}
+
+/// A ticket as another integration logs it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ForeignTicket {
+    /// The integration, as `actionby_application_id` names it.
+    pub(crate) application: String,
+    /// The agent it works as.
+    pub(crate) agent_id: i64,
+    /// The customer.
+    pub(crate) client_id: i64,
+    /// The ticket type.
+    pub(crate) tickettype_id: i64,
+    /// One line.
+    pub(crate) summary: String,
+    /// Plain text.
+    pub(crate) details: String,
+}
+
+impl HaloPsa {
+    /// A technician changes a ticket.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`], [`SimError::NoSuchStatus`], [`SimError::NoSuchAgent`], or
+    /// [`SimError::Refused`] when a rule of the desk forbids it.
+    pub fn change_ticket(
+        &self,
+        id: i64,
+        by_agent: i64,
+        change: TicketChange,
+    ) -> Result<(), SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        let draft = TicketDraft {
+            id: Some(id),
+            summary: change.summary,
+            status_id: change.status_id,
+            priority_id: change.priority_id,
+            agent_id: change.agent_id,
+            team: change.team,
+            client_id: change.client_id,
+            ..TicketDraft::default()
+        };
+        self.state().change_by_hand(draft, &author, now)
+    }
+
+    /// A technician closes a ticket, taking it over if it is nobody's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::change_ticket`].
+    pub fn close_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
+        let unassigned = self.ticket(id).is_some_and(|ticket| ticket.agent_id == 1);
+        let change = TicketChange {
+            status_id: Some(status_ids::CLOSED),
+            agent_id: unassigned.then_some(by_agent),
+            ..TicketChange::default()
+        };
+        self.change_ticket(id, by_agent, change)
+    }
+
+    /// A technician reopens a ticket.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::change_ticket`].
+    pub fn reopen_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
+        let change = TicketChange {
+            status_id: Some(status_ids::IN_PROGRESS),
+            ..TicketChange::default()
+        };
+        self.change_ticket(id, by_agent, change)
+    }
+
+    /// A technician writes a note; returns its number within the ticket.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`].
+    pub fn add_note(&self, id: i64, by_agent: i64, note: &str) -> Result<i64, SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        let item = serde_json::json!({ "ticket_id": id, "outcome": "Note", "note": note });
+        let item = super::ticket_rows::object(item);
+        let written = self.state().write_actions(&[item], &author, now);
+        let written = written.map_err(|_| SimError::NoSuchTicket(id))?;
+        written
+            .first()
+            .map(|(_, action)| *action)
+            .ok_or(SimError::NoSuchTicket(id))
+    }
+
+    /// A technician deletes a ticket.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`].
+    pub fn delete_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        let mut state = self.state();
+        state.living(id).ok_or(SimError::NoSuchTicket(id))?;
+        refused(&state.delete_ticket(id, &author, now))
+    }
+
+    /// A technician merges a ticket into another; the merged one is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`] for either.
+    pub fn merge_ticket(&self, id: i64, into: i64, by_agent: i64) -> Result<(), SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        let mut state = self.state();
+        state.living(into).ok_or(SimError::NoSuchTicket(into))?;
+        let ticket = state.living_mut(id).ok_or(SimError::NoSuchTicket(id))?;
+        ticket.merged_into_id = into;
+        let draft = TicketDraft {
+            id: Some(id),
+            status_id: Some(status_ids::CLOSED),
+            ..TicketDraft::default()
+        };
+        // Merging closes without asking who is assigned.
+        state.write_ticket(draft, &author, now);
+        Ok(())
+    }
+
+    /// Another integration logs a ticket; no request of the API limit is spent.
+    pub(crate) fn log_foreign(&self, foreign: ForeignTicket) -> i64 {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: foreign.agent_id,
+            application: Some(foreign.application),
+        };
+        let draft = TicketDraft {
+            client_id: Some(foreign.client_id),
+            tickettype_id: Some(foreign.tickettype_id),
+            summary: Some(foreign.summary),
+            details: Some(foreign.details),
+            ..TicketDraft::default()
+        };
+        self.state().write_ticket(draft, &author, now)
+    }
+
+    /// Another integration sets a ticket's status.
+    pub(crate) fn set_foreign_status(
+        &self,
+        id: i64,
+        status_id: i64,
+        application: &str,
+        agent_id: i64,
+    ) {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id,
+            application: Some(application.to_owned()),
+        };
+        let mut state = self.state();
+        let differs = state
+            .living(id)
+            .is_some_and(|ticket| ticket.status_id != status_id);
+        if differs {
+            let draft = TicketDraft {
+                id: Some(id),
+                status_id: Some(status_id),
+                ..TicketDraft::default()
+            };
+            state.write_ticket(draft, &author, now);
+        }
+    }
+
+    /// Whether a ticket was closed at that moment; `None` when it did not exist or is deleted.
+    pub(crate) fn was_closed_at(&self, id: i64, millis: i64) -> Option<bool> {
+        let state = self.state();
+        let status = state.living(id)?.status_at(millis)?;
+        Some(state.world.desk.is_closed(status))
+    }
+}
+
+impl HaloState {
+    /// Checks and does a change made at the screen.
+    fn change_by_hand(
+        &mut self,
+        draft: TicketDraft,
+        author: &Author,
+        now: i64,
+    ) -> Result<(), SimError> {
+        let id = draft.id.unwrap_or(0);
+        self.living(id).ok_or(SimError::NoSuchTicket(id))?;
+        if let Some(status) = draft.status_id {
+            self.world
+                .desk
+                .status(status)
+                .ok_or(SimError::NoSuchStatus(status))?;
+        }
+        for agent in [Some(author.agent_id), draft.agent_id]
+            .into_iter()
+            .flatten()
+        {
+            self.world
+                .desk
+                .agent(agent)
+                .ok_or(SimError::NoSuchAgent(agent))?;
+        }
+        self.check_rules(&draft)
+            .or_else(|answer| refused(&answer))?;
+        self.write_ticket(draft, author, now);
+        Ok(())
+    }
+}
+
+/// An answer as a hand's result.
+fn refused(answer: &Answer) -> Result<(), SimError> {
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    Err(SimError::Refused(
+        String::from_utf8_lossy(&answer.body).into_owned(),
+    ))
+}

@@ -1,0 +1,216 @@
+//! `GET /Tickets`: filters, order, pages. Unknown parameters are passed over.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value, json};
+
+use crate::exchange::{Answer, Query};
+use crate::wire_time;
+
+use super::state::HaloState;
+use super::ticket::Ticket;
+
+impl HaloState {
+    /// The list a query asks for.
+    pub(super) fn list_tickets(&self, query: &Query) -> Answer {
+        let mut found: Vec<&Ticket> = self
+            .tickets
+            .values()
+            .filter(|ticket| self.is_wanted(ticket, query))
+            .collect();
+        sort(&mut found, query);
+        let total = found.len();
+        let paged = query.flag("pageinate") && !query.flag("ticketidonly");
+        let (page_no, page_size) = self.page(query, total);
+        let shown: Vec<&Ticket> = if paged {
+            found
+                .into_iter()
+                .skip((page_no - 1).saturating_mul(page_size))
+                .take(page_size)
+                .collect()
+        } else {
+            let count = query
+                .number("count")
+                .and_then(|count| usize::try_from(count).ok());
+            found
+                .into_iter()
+                .take(count.unwrap_or(usize::MAX))
+                .collect()
+        };
+        let rows: Vec<Value> = shown
+            .into_iter()
+            .enumerate()
+            .map(|(place, ticket)| Value::Object(self.row_for(place, ticket, query)))
+            .collect();
+        let tickets = if rows.is_empty() && self.settings.empty_list_is_null {
+            Value::Null
+        } else {
+            Value::Array(rows)
+        };
+        Answer::ok(&json!({
+            "page_no": page_no,
+            "page_size": page_size,
+            "record_count": total,
+            "include_children": false,
+            "columns": null,
+            "tickets": tickets,
+        }))
+    }
+
+    /// Page and size in force.
+    fn page(&self, query: &Query, total: usize) -> (usize, usize) {
+        let at_least_one = |name: &str| {
+            query
+                .number(name)
+                .and_then(|number| usize::try_from(number).ok())
+                .filter(|n| *n > 0)
+        };
+        let size =
+            at_least_one("page_size").unwrap_or(if query.flag("pageinate") { 50 } else { total });
+        let most = self.settings.page_size_max.unwrap_or(usize::MAX);
+        let size = if query.flag("pageinate") {
+            size.min(most)
+        } else {
+            size
+        };
+        (at_least_one("page_no").unwrap_or(1), size)
+    }
+
+    /// One row, as thin as asked for.
+    fn row_for(&self, place: usize, ticket: &Ticket, query: &Query) -> Map<String, Value> {
+        if query.flag("ticketidonly") {
+            return Map::from_iter([("id".to_owned(), json!(ticket.id))]);
+        }
+        let mut row = self.list_row(ticket);
+        if let Some(fields) = query.numbers("include_custom_fields") {
+            row.insert(
+                "customfields".to_owned(),
+                json!(self.custom_fields(ticket, Some(&fields))),
+            );
+        }
+        self.float_ids(place, &mut row);
+        row
+    }
+
+    /// Whether a ticket passes every filter.
+    fn is_wanted(&self, ticket: &Ticket, query: &Query) -> bool {
+        self.state_is_wanted(ticket, query)
+            && relations_are_wanted(ticket, query)
+            && text_is_wanted(ticket, query)
+            && time_is_wanted(ticket, query)
+    }
+
+    /// Open, closed, deleted.
+    fn state_is_wanted(&self, ticket: &Ticket, query: &Query) -> bool {
+        let closed = self.world.desk.is_closed(ticket.status_id);
+        let asked = query.flag("includeclosed")
+            || query.flag("closed_only")
+            || query.text("ticketids").is_some();
+        let closed_fits = if query.flag("open_only") {
+            !closed
+        } else if query.flag("closed_only") {
+            closed
+        } else {
+            !closed || asked || self.settings.lists_hold_closed
+        };
+        closed_fits && ticket.deleted == query.flag("deleted")
+    }
+}
+
+/// Ids and lists of ids.
+fn relations_are_wanted(ticket: &Ticket, query: &Query) -> bool {
+    let one = |name: &str, value: i64| {
+        // Zero and less mean "all" in the vendor's own calls.
+        query
+            .number(name)
+            .is_none_or(|wanted| wanted <= 0 || wanted == value)
+    };
+    let many = |name: &str, value: i64| {
+        query
+            .numbers(name)
+            .is_none_or(|wanted| wanted.is_empty() || wanted.contains(&value))
+    };
+    one("client_id", ticket.client_id)
+        && one("site_id", ticket.site_id)
+        && one("user_id", ticket.user_id)
+        && one("agent_id", ticket.agent_id)
+        && one("status_id", ticket.status_id)
+        && one("parent_id", ticket.parent_id)
+        && one("requesttype_id", ticket.tickettype_id)
+        && one("search_id", ticket.id)
+        && many("client_ids", ticket.client_id)
+        && many("status", ticket.status_id)
+        && many("priority", ticket.priority_id)
+        && many("agent", ticket.agent_id)
+        && many("requesttype", ticket.tickettype_id)
+        && many("ticketids", ticket.id)
+}
+
+/// Searches: substrings, in any letter case.
+fn text_is_wanted(ticket: &Ticket, query: &Query) -> bool {
+    let holds = |name: &str, texts: &[&str]| {
+        query
+            .text(name)
+            .filter(|wanted| !wanted.is_empty())
+            .is_none_or(|wanted| {
+                let wanted = wanted.to_lowercase();
+                texts
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&wanted))
+            })
+    };
+    let loose = |name: &str| {
+        ticket
+            .loose
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let number = ticket.id.to_string();
+    holds("search_summary", &[&ticket.summary])
+        && holds("search_details", &[&ticket.details, &ticket.details_html])
+        && holds("search_supplier_reference", &[loose("supplier_reference")])
+        && holds("client_ref", &[loose("client_reference")])
+        && holds("search", &[&number, &ticket.summary, &ticket.details])
+}
+
+/// Last update, and either date of the life of a ticket.
+fn time_is_wanted(ticket: &Ticket, query: &Query) -> bool {
+    let bound = |name: &str| query.text(name).and_then(wire_time::parse);
+    let dated = match query.text("datesearch").map(str::to_lowercase).as_deref() {
+        Some("datecleared" | "dateclosed") => ticket.closed_at,
+        Some(_) => Some(ticket.occurred_at),
+        None => None,
+    };
+    let within = dated.is_some_and(|at| {
+        bound("startdate").is_none_or(|from| from <= at)
+            && bound("enddate").is_none_or(|to| at <= to)
+    });
+    let date_fits = query.text("datesearch").is_none() || within;
+    date_fits
+        && bound("lastupdatefromdate").is_none_or(|from| from <= ticket.updated_at)
+        && bound("lastupdatetodate").is_none_or(|to| ticket.updated_at <= to)
+}
+
+/// Puts tickets in the order asked for; newest first when none is.
+fn sort(tickets: &mut [&Ticket], query: &Query) {
+    let order = query.text("order").unwrap_or_default().to_lowercase();
+    let compare: fn(&Ticket, &Ticket) -> Ordering = match order.as_str() {
+        "last_update" | "lastupdate" => {
+            |a, b| a.updated_at.cmp(&b.updated_at).then(a.id.cmp(&b.id))
+        }
+        "dateoccurred" | "dateoccured" => {
+            |a, b| a.occurred_at.cmp(&b.occurred_at).then(a.id.cmp(&b.id))
+        }
+        "summary" => |a, b| a.summary.cmp(&b.summary).then(a.id.cmp(&b.id)),
+        _ => |a, b| a.id.cmp(&b.id),
+    };
+    let descending = query.flag("orderdesc") || order.is_empty();
+    tickets.sort_by(|a, b| {
+        if descending {
+            compare(b, a)
+        } else {
+            compare(a, b)
+        }
+    });
+}

@@ -1,0 +1,147 @@
+//! The simulated Liongard.
+
+mod access_keys;
+mod alert;
+mod alert_life;
+mod conditions;
+mod environments;
+mod estate;
+mod inspection;
+mod inventory;
+mod native;
+mod routes;
+mod runs;
+mod settings;
+mod state;
+mod timeline;
+mod words;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::clock::SimClock;
+use crate::door::{self, Door, Vendor};
+use crate::exchange::{Answer, Call};
+use crate::faults::Faults;
+use crate::halopsa::HaloPsa;
+use crate::rate_limit::RateLimit;
+
+pub use access_keys::{AccessKeySpec, Role};
+pub use alert_life::{AlertChange, AlertSpec};
+pub use inspection::{AlertView, LiongardStats, RunView};
+pub use runs::RunFate;
+pub use settings::{LiongardSettings, NativeTicketing, RedirectLocation, Redirects, RunTimes};
+
+use state::LiongardState;
+
+/// The simulated Liongard: one instance with memory. Cheap to clone; clones share the instance.
+#[derive(Clone)]
+pub struct Liongard {
+    state: Arc<Mutex<LiongardState>>,
+    door: Door,
+    clock: Arc<dyn SimClock>,
+}
+
+impl std::fmt::Debug for Liongard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Liongard").finish_non_exhaustive()
+    }
+}
+
+impl Liongard {
+    /// A fresh instance without an alert. Everything left to chance follows from `seed`.
+    #[must_use]
+    pub fn new(settings: LiongardSettings, clock: Arc<dyn SimClock>, seed: u64) -> Self {
+        let now = clock.now_millis();
+        Self {
+            state: Arc::new(Mutex::new(LiongardState::new(settings, seed, now))),
+            door: Door::seeded(seed ^ 0x110a),
+            clock,
+        }
+    }
+
+    /// Connects the HaloPSA inspector, and native ticketing where it is on, to a service desk.
+    pub fn connect(&self, halo: HaloPsa) {
+        self.state().halo = Some(halo);
+    }
+
+    /// Everything the instance serves: `/api/v1` and `/api/v2`.
+    pub fn router(&self) -> Router {
+        async fn receive(State(liongard): State<Liongard>, request: Request) -> Response {
+            door::receive(liongard, request).await
+        }
+        Router::new().fallback(receive).with_state(self.clone())
+    }
+
+    /// The faults in store for this instance's callers.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.door.faults()
+    }
+
+    /// Changes settings while the instance runs.
+    pub fn change_settings(&self, change: impl FnOnce(&mut LiongardSettings)) {
+        change(&mut self.state().settings);
+    }
+
+    /// Locks the instance; a panic elsewhere leaves it usable.
+    fn state(&self) -> MutexGuard<'_, LiongardState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the instance with every run finished whose time has come.
+    fn settled(&self) -> MutexGuard<'_, LiongardState> {
+        let now = self.clock.now_millis();
+        let mut state = self.state();
+        state.settle(now);
+        state
+    }
+}
+
+impl Vendor for Liongard {
+    fn door(&self) -> &Door {
+        &self.door
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now_millis()
+    }
+
+    fn route(&self, call: &Call) -> String {
+        routes::template(call)
+    }
+
+    fn limit(&self, _route: &str) -> Option<RateLimit> {
+        Some(self.state().settings.rate_limit.clone())
+    }
+
+    fn throttled(&self, limit: &RateLimit) -> Answer {
+        let text = format!(
+            "Too many requests: {} requests per {} seconds are allowed",
+            limit.requests_max,
+            limit.window.as_secs()
+        );
+        Answer::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": text }))
+    }
+
+    fn broken(&self) -> Answer {
+        Answer::json(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &json!({ "message": "Internal server error" }),
+        )
+    }
+
+    fn end_session(&self, _call: &Call) -> Answer {
+        access_keys::invalid_session()
+    }
+
+    async fn serve(&self, call: Call) -> Answer {
+        let now = self.clock.now_millis();
+        self.settled().answer(&call, now)
+    }
+}

@@ -1,0 +1,116 @@
+//! How the simulated instance behaves where reports differ or tests want another world.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::halopsa::SingleAnswer;
+use crate::rate_limit::{RateLimit, RefusedRequests, RetryAfter};
+use crate::world::World;
+
+use super::access_keys::AccessKeySpec;
+use super::runs::RunFate;
+
+/// Which requests are sent on to their slashed form first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    /// None.
+    Off,
+    /// Collection roots without a trailing slash, whatever the method.
+    CollectionRoots,
+    /// Every GET without a trailing slash, as the vendor's documentation has it.
+    EveryGet,
+}
+
+/// How a redirect names its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectLocation {
+    /// Scheme, host and path: plain HTTP for loopback hosts, HTTPS for others.
+    Absolute,
+    /// The path alone.
+    Relative,
+}
+
+/// How long the steps of a run take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunTimes {
+    /// From being asked for to being taken up.
+    pub scheduled: Duration,
+    /// From being taken up to running.
+    pub processing: Duration,
+    /// From running to the end.
+    pub running: Duration,
+}
+
+/// Liongard's own ticketing: it creates a ticket per alert and keeps the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NativeTicketing {
+    /// Type of the tickets it creates.
+    pub tickettype_id: i64,
+    /// The agent its application works as.
+    pub agent_id: i64,
+    /// Whether closing and reopening an alert leaves its ticket as it is.
+    pub drifts: bool,
+}
+
+impl Default for NativeTicketing {
+    /// "Alert" tickets, in step.
+    fn default() -> Self {
+        Self {
+            tickettype_id: 5,
+            agent_id: 4,
+            drifts: false,
+        }
+    }
+}
+
+/// Every switch of the simulated instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiongardSettings {
+    /// What exists from the start; read once.
+    pub world: World,
+    /// Keys in force from the start; read once.
+    pub access_keys: Vec<AccessKeySpec>,
+    /// Requests taken per window.
+    pub rate_limit: RateLimit,
+    /// Which requests are redirected.
+    pub redirects: Redirects,
+    /// How redirects name their target.
+    pub redirect_location: RedirectLocation,
+    /// How one record comes back.
+    pub single_answer: SingleAnswer,
+    /// The same for single routes, such as `GET /environments/{id}`, in place of the above.
+    pub single_answer_of: BTreeMap<String, SingleAnswer>,
+    /// How long runs take.
+    pub run_times: RunTimes,
+    /// How runs end, unless one is told otherwise.
+    pub run_fate: RunFate,
+    /// Liongard's own ticketing, if it is on.
+    pub native_ticketing: Option<NativeTicketing>,
+}
+
+impl Default for LiongardSettings {
+    /// The documented limit of 2,000 requests in five minutes; runs of thirty seconds.
+    fn default() -> Self {
+        Self {
+            world: World::default(),
+            access_keys: vec![AccessKeySpec::sample()],
+            rate_limit: RateLimit {
+                requests_max: 2_000,
+                window: Duration::from_secs(300),
+                refused: RefusedRequests::AreFree,
+                retry_after: RetryAfter::FractionalSeconds,
+            },
+            redirects: Redirects::CollectionRoots,
+            redirect_location: RedirectLocation::Absolute,
+            single_answer: SingleAnswer::ArrayOfOne,
+            single_answer_of: BTreeMap::new(),
+            run_times: RunTimes {
+                scheduled: Duration::from_secs(2),
+                processing: Duration::from_secs(3),
+                running: Duration::from_secs(25),
+            },
+            run_fate: RunFate::Completes,
+            native_ticketing: None,
+        }
+    }
+}

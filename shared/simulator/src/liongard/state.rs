@@ -1,0 +1,103 @@
+//! Everything one instance remembers.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use crate::dice::Dice;
+use crate::halopsa::HaloPsa;
+use crate::world::{EnvironmentSpec, Inspector, Launchpoint, World};
+
+use super::access_keys::AccessKey;
+use super::alert::Alert;
+use super::runs::{Run, RunFate};
+use super::settings::LiongardSettings;
+
+/// The instance's memory.
+pub(super) struct LiongardState {
+    /// The switches.
+    pub(super) settings: LiongardSettings,
+    /// Environments, inspectors and launchpoints.
+    pub(super) world: World,
+    /// The connected service desk.
+    pub(super) halo: Option<HaloPsa>,
+    /// Alerts by id.
+    pub(super) alerts: BTreeMap<i64, Alert>,
+    /// Runs by id of their timeline entry.
+    pub(super) runs: BTreeMap<i64, Run>,
+    /// How the next runs end, before the setting counts again.
+    pub(super) next_fates: VecDeque<RunFate>,
+    /// Access keys, revoked ones included.
+    pub(super) keys: Vec<AccessKey>,
+    /// How many alerts the list still holds, while it is cut.
+    pub(super) list_cut: Option<usize>,
+    /// When the instance came to be.
+    pub(super) born_at: i64,
+    /// All chance.
+    pub(super) dice: Dice,
+}
+
+impl LiongardState {
+    /// An instance whose launchpoints have each run once, the day before.
+    pub(super) fn new(settings: LiongardSettings, seed: u64, now: i64) -> Self {
+        let world = settings.world.clone();
+        let keys = settings
+            .access_keys
+            .iter()
+            .map(|spec| AccessKey::of(spec, now))
+            .collect();
+        let mut state = Self {
+            settings,
+            world,
+            halo: None,
+            alerts: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            next_fates: VecDeque::new(),
+            keys,
+            list_cut: None,
+            born_at: now,
+            dice: Dice::seeded(seed),
+        };
+        state.add_past_runs(now);
+        state
+    }
+
+    /// The environment with this id.
+    pub(super) fn environment(&self, id: i64) -> Option<&EnvironmentSpec> {
+        self.world
+            .environments
+            .iter()
+            .find(|environment| environment.id == id)
+    }
+
+    /// The inspector with this id.
+    pub(super) fn inspector(&self, id: i64) -> Option<&Inspector> {
+        self.world
+            .inspectors
+            .iter()
+            .find(|inspector| inspector.id == id)
+    }
+
+    /// The launchpoint with this id.
+    pub(super) fn launchpoint(&self, id: i64) -> Option<&Launchpoint> {
+        self.world
+            .launchpoints
+            .iter()
+            .find(|launchpoint| launchpoint.id == id)
+    }
+
+    /// An environment as other records embed it.
+    pub(super) fn embedded_environment(&self, id: i64) -> Value {
+        let name = self
+            .environment(id)
+            .map_or("", |environment| environment.name.as_str());
+        json!({ "ID": id, "Name": name, "Status": 1, "Tier": "Core" })
+    }
+
+    /// An inspector as other records embed it.
+    pub(super) fn embedded_inspector(&self, id: i64) -> Value {
+        self.inspector(id).map_or(Value::Null, |inspector| {
+            json!({ "ID": inspector.id, "Name": inspector.name, "Alias": inspector.alias })
+        })
+    }
+}

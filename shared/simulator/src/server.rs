@@ -1,0 +1,159 @@
+//! Serves a router on a socket, broken connections included.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tower::ServiceExt as _;
+
+use crate::markers::{AnswerCut, ConnectionLost};
+
+/// A running server; dropping it closes the socket and every connection.
+#[derive(Debug)]
+pub struct ServerHandle {
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl ServerHandle {
+    /// Where the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address as a base URL without a trailing slash.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops at once.
+    pub fn stop(&self) {
+        self.accepting.abort();
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Serves `router` on `listener` until the handle is dropped.
+///
+/// Obeys [`ConnectionLost`] and [`AnswerCut`]: the first drops the connection without an answer,
+/// the second after part of the body. HTTP/1.1 only.
+///
+/// # Errors
+///
+/// When the listener cannot tell its own address.
+pub fn serve(router: Router, listener: TcpListener) -> io::Result<ServerHandle> {
+    let address = listener.local_addr()?;
+    let accepting = tokio::spawn(accept(router, listener));
+    Ok(ServerHandle { address, accepting })
+}
+
+/// Takes connections for ever; those still open die with this task.
+async fn accept(router: Router, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(converse(router.clone(), stream));
+                }
+                Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+            },
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "a connection's task died");
+                }
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn converse(router: Router, stream: TcpStream) {
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            let response = match router.oneshot(request.map(Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            carried(response).await
+        }
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        // Dropped on purpose, or by the caller: both are ordinary here.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// The answer gets lost on its way.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is dropped on purpose")]
+struct Dropped;
+
+/// The response as it is sent, or the wish that there be none.
+async fn carried(response: Response) -> Result<Response, Dropped> {
+    if response.extensions().get::<ConnectionLost>().is_some() {
+        return Err(Dropped);
+    }
+    let Some(cut) = response.extensions().get::<AnswerCut>().copied() else {
+        return Ok(response);
+    };
+    let (parts, body) = response.into_parts();
+    let whole = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+    let half = whole.slice(..cut.after_bytes.min(whole.len()));
+    Ok(Response::from_parts(parts, Body::new(CutBody::Whole(half))))
+}
+
+/// A body that breaks off: one piece, a pause in which it leaves, then an error.
+#[derive(Debug)]
+enum CutBody {
+    /// Nothing sent yet.
+    Whole(Bytes),
+    /// The piece was handed over and has yet to leave.
+    Leaving,
+    /// Time to break off.
+    Gone,
+}
+
+impl hyper::body::Body for CutBody {
+    type Data = Bytes;
+    type Error = Dropped;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        match std::mem::replace(&mut *self, Self::Gone) {
+            Self::Whole(half) => {
+                *self = Self::Leaving;
+                Poll::Ready(Some(Ok(Frame::data(half))))
+            }
+            // While the body is pending, the connection flushes what it has.
+            Self::Leaving => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Self::Gone => Poll::Ready(Some(Err(Dropped))),
+        }
+    }
+}
