@@ -124,7 +124,8 @@ fn host_in(
         }
         host
     };
-    url.set_host(Some(&whole)).map_err(|_| AddressError::NotAnAddress)?;
+    url.set_host(Some(&whole))
+        .map_err(|_| AddressError::NotAnAddress)?;
     Ok(url)
 }
 
@@ -138,7 +139,11 @@ fn on_this_machine(
     if schemes.is_empty() {
         forgive("put http:// before it, since it is this machine");
     }
-    let scheme = if is_plain || schemes.is_empty() { "http" } else { "https" };
+    let scheme = if is_plain || schemes.is_empty() {
+        "http"
+    } else {
+        "https"
+    };
     Url::parse(&format!("{scheme}://{rest}")).map_err(|_| AddressError::NotAnAddress)
 }
 

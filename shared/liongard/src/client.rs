@@ -51,7 +51,11 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn new(settings: ClientSettings, transport: T) -> Self {
         let ClientSettings { base, key } = settings;
-        Self { transport, base, key }
+        Self {
+            transport,
+            base,
+            key,
+        }
     }
 
     /// A client of the same tenant with another key: to prove a new one before the old one goes.
@@ -60,7 +64,11 @@ impl<T: Transport> Client<T> {
     where
         T: Clone,
     {
-        Self { transport: self.transport.clone(), base: self.base.clone(), key }
+        Self {
+            transport: self.transport.clone(),
+            base: self.base.clone(),
+            key,
+        }
     }
 
     /// Where the tenant is; for links.
@@ -100,7 +108,9 @@ impl<T: Transport> Client<T> {
         if !origin::is_private(url) {
             return Err(call.not_sendable(RequestError::NotEncrypted));
         }
-        let request = self.request(call, url).map_err(|source| call.not_sendable(source))?;
+        let request = self
+            .request(call, url)
+            .map_err(|source| call.not_sendable(source))?;
         let outcome = self.transport.send(request).await;
         tracing::debug!(
             operation = %format_args!("{} {}", call.route.method(), call.route.template),
@@ -136,16 +146,29 @@ impl<T: Transport> Client<T> {
         let said = self.said(answer.body());
         let (method, route) = (call.route.method(), call.route.template);
         if status == StatusCode::UNAUTHORIZED {
-            return Err(Error::Unauthorised { method, route, said });
+            return Err(Error::Unauthorised {
+                method,
+                route,
+                said,
+            });
         }
         let retry_after = retry_after(answer.headers());
-        Err(Error::Status { method, route, status, said, retry_after })
+        Err(Error::Status {
+            method,
+            route,
+            status,
+            said,
+            retry_after,
+        })
     }
 
     /// What a refusal says, without our key.
     fn said(&self, body: &[u8]) -> Option<Said> {
         let encoded = self.key.encoded();
-        Said::read(body, &[&encoded, self.key.secret.expose_secret(), &self.key.id])
+        Said::read(
+            body,
+            &[&encoded, self.key.secret.expose_secret(), &self.key.id],
+        )
     }
 }
 

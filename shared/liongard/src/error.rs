@@ -177,24 +177,33 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Status { status, retry_after, .. }
-                if *status == StatusCode::TOO_MANY_REQUESTS =>
-            {
-                FailureClass::Throttled { retry_after: *retry_after }
-            }
+            Self::Status {
+                status,
+                retry_after,
+                ..
+            } if *status == StatusCode::TOO_MANY_REQUESTS => FailureClass::Throttled {
+                retry_after: *retry_after,
+            },
             Self::Status { method, status, .. } if may_have_worked(*status) => once_sent(method),
             // The result is shown elsewhere, so there is one.
             Self::Status { method, status, .. } if *status == StatusCode::SEE_OTHER => {
                 once_answered(method)
             }
-            Self::Transport { source: TransportError::NotSent { .. }, .. } => {
-                FailureClass::Transient
-            }
-            Self::Transport { method, source: TransportError::NoAnswer { .. }, .. } => {
-                once_sent(method)
-            }
+            Self::Transport {
+                source: TransportError::NotSent { .. },
+                ..
+            } => FailureClass::Transient,
+            Self::Transport {
+                method,
+                source: TransportError::NoAnswer { .. },
+                ..
+            } => once_sent(method),
             // Repeated, the answer is as large as before; a write did its work all the same.
-            Self::Transport { method, source: TransportError::TooLarge { .. }, .. }
+            Self::Transport {
+                method,
+                source: TransportError::TooLarge { .. },
+                ..
+            }
             | Self::Body { method, .. } => once_answered(method),
             Self::Request { .. }
             | Self::Redirected { .. }
@@ -247,12 +256,20 @@ fn may_have_worked(status: StatusCode) -> bool {
 
 /// The class of a request that may have reached Liongard. To delete twice is to delete.
 fn once_sent(method: &Method) -> FailureClass {
-    if method.is_idempotent() { FailureClass::Transient } else { FailureClass::InDoubt }
+    if method.is_idempotent() {
+        FailureClass::Transient
+    } else {
+        FailureClass::InDoubt
+    }
 }
 
 /// The class of a request that Liongard accepted, with an answer we cannot use.
 fn once_answered(method: &Method) -> FailureClass {
-    if method.is_idempotent() { FailureClass::Permanent } else { FailureClass::InDoubt }
+    if method.is_idempotent() {
+        FailureClass::Permanent
+    } else {
+        FailureClass::InDoubt
+    }
 }
 
 /// What the vendor said, at the end of a sentence of ours.

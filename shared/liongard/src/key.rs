@@ -98,7 +98,10 @@ impl ReadKey {
         if id.contains(':') {
             return Err(KeyError::BothHalves);
         }
-        let key = AccessKey { id: id.to_owned(), secret: secret.into() };
+        let key = AccessKey {
+            id: id.to_owned(),
+            secret: secret.into(),
+        };
         Ok(Self { key, forgiven })
     }
 }
@@ -113,7 +116,10 @@ fn half<'a>(
     if text.is_empty() {
         return Err(KeyError::Empty { setting });
     }
-    if text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("basic ")) {
+    if text
+        .get(..6)
+        .is_some_and(|start| start.eq_ignore_ascii_case("basic "))
+    {
         return Err(KeyError::HeaderValue { setting });
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -130,6 +136,9 @@ pub(crate) fn bare(text: &str) -> &str {
     text.trim_matches(|c: char| {
         c.is_whitespace()
             || c.is_control()
-            || matches!(c, '"' | '\'' | '<' | '>' | '`' | '\u{200b}' | '\u{200e}' | '\u{feff}')
+            || matches!(
+                c,
+                '"' | '\'' | '<' | '>' | '`' | '\u{200b}' | '\u{200e}' | '\u{feff}'
+            )
     })
 }

@@ -8,6 +8,7 @@ mod origin;
 mod retry_after;
 mod route;
 mod said;
+mod source;
 pub mod wire;
 
 pub use address::{Address, AddressError, environment_page};
@@ -15,3 +16,4 @@ pub use client::{Client, ClientSettings};
 pub use error::{BodyProblem, Error, RedirectRefusal, RequestError};
 pub use key::{AccessKey, KeyError, ReadKey};
 pub use said::Said;
+pub use source::Source;

@@ -48,9 +48,14 @@ pub(crate) struct Hop {
 /// Reads the target of a redirect that `asked` was answered with; it may be relative. The key may
 /// go to the host of `base` and to its second name, on the same port, and nowhere else.
 pub(crate) fn hop(base: &Url, asked: &Url, headers: &HeaderMap) -> Hop {
-    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = headers
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok());
     let Some(target) = location.and_then(|location| asked.join(location.trim()).ok()) else {
-        return Hop { to_host: None, target: Err(RedirectRefusal::NoTarget) };
+        return Hop {
+            to_host: None,
+            target: Err(RedirectRefusal::NoTarget),
+        };
     };
     let to_host = target.host_str().map(str::to_owned);
     let target = if !is_near(base, &target) {
@@ -71,7 +76,9 @@ fn is_near(base: &Url, target: &Url) -> bool {
         return false;
     };
     let is_second_name = || !is_this_machine(base) && other.strip_prefix(API_PREFIX) == Some(own);
-    target.username().is_empty() && target.password().is_none() && (own == other || is_second_name())
+    target.username().is_empty()
+        && target.password().is_none()
+        && (own == other || is_second_name())
 }
 
 /// Whether both have the same port; another one is another service.

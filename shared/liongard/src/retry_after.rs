@@ -35,5 +35,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The date in a header.
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let text = headers.get(name)?.to_str().ok()?.trim();
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
 }

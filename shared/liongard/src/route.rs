@@ -24,15 +24,24 @@ enum Verb {
 
 impl Route {
     const fn get(template: &'static str) -> Self {
-        Self { verb: Verb::Get, template }
+        Self {
+            verb: Verb::Get,
+            template,
+        }
     }
 
     const fn post(template: &'static str) -> Self {
-        Self { verb: Verb::Post, template }
+        Self {
+            verb: Verb::Post,
+            template,
+        }
     }
 
     const fn delete(template: &'static str) -> Self {
-        Self { verb: Verb::Delete, template }
+        Self {
+            verb: Verb::Delete,
+            template,
+        }
     }
 
     /// The HTTP method.

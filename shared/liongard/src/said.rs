@@ -105,5 +105,8 @@ fn cut(text: &str) -> String {
     if text.chars().count() <= SENTENCE_CHARS_MAX {
         return text.to_owned();
     }
-    text.chars().take(SENTENCE_CHARS_MAX - 1).chain([CUT_MARK]).collect()
+    text.chars()
+        .take(SENTENCE_CHARS_MAX - 1)
+        .chain([CUT_MARK])
+        .collect()
 }

@@ -44,4 +44,6 @@ pub(crate) struct Count(#[serde(deserialize_with = "lenient::whole")] pub(crate)
 /// Records as a list, or one record without a list around it; null is none.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: Deserialize<'de>", transparent)]
-pub(crate) struct OneOrMany<T>(#[serde(deserialize_with = "lenient::one_or_many")] pub(crate) Vec<T>);
+pub(crate) struct OneOrMany<T>(
+    #[serde(deserialize_with = "lenient::one_or_many")] pub(crate) Vec<T>,
+);

@@ -17,7 +17,9 @@ use crate::liongard::Liongard;
 /// Both vendors, as the admin routes hold them.
 #[derive(Clone, Debug)]
 struct Hands {
+    /// The service desk.
     halo: HaloPsa,
+    /// The watch.
     liongard: Liongard,
 }
 
@@ -28,7 +30,7 @@ pub fn admin_router(halo: HaloPsa, liongard: Liongard) -> Router {
         .route("/admin/alerts", get(alerts::list).post(alerts::raise))
         .route("/admin/alerts/{id}/change", post(alerts::change))
         .route("/admin/alerts/{id}/{hand}", post(alerts::hand))
-        .route("/admin/tickets", get(tickets::list))
+        .route("/admin/tickets", get(tickets::list).post(tickets::log))
         .route("/admin/tickets/{id}/{hand}", post(tickets::hand))
         .route("/admin/webhook", post(webhook::register))
         .route("/admin/deliveries", get(webhook::deliveries))

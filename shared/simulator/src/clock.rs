@@ -31,7 +31,7 @@ impl SimClock for SystemSimClock {
     fn now_millis(&self) -> i64 {
         std::time::SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since_epoch| whole_millis(since_epoch))
+            .map_or(0, whole_millis)
     }
 }
 

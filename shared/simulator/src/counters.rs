@@ -28,8 +28,11 @@ pub struct TrafficStats {
 /// The running count behind [`TrafficStats`].
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
+    /// The counts.
     stats: TrafficStats,
+    /// All requests of the last window.
     arrived: RollingLog,
+    /// Those of them that were not refused.
     accepted: RollingLog,
 }
 

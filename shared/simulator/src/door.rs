@@ -37,14 +37,18 @@ pub(crate) trait Vendor: Clone + Send + Sync + 'static {
 /// Faults, limit and counts of one vendor. Cheap to clone; clones share.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
+    /// What may go wrong.
     faults: Faults,
+    /// Who came through.
     passed: Arc<Mutex<Passed>>,
 }
 
 /// Who came through, and what the limiter remembers of it.
 #[derive(Debug, Default)]
 struct Passed {
+    /// The counts.
     traffic: Traffic,
+    /// What fills the limiter's window.
     limited: RollingLog,
 }
 
@@ -104,15 +108,22 @@ pub(crate) async fn receive<V: Vendor>(vendor: V, request: Request) -> Response 
     };
     let door = vendor.door();
     let route = vendor.route(&call);
-    let fault = door.faults.strike(&route);
-    if fault == Some(Fault::RefuseConnection) {
+    let struck = door.faults.strike(&route);
+    if struck
+        .as_ref()
+        .is_some_and(|struck| struck.fault == Fault::RefuseConnection)
+    {
         return lost(true);
     }
     let limit = vendor.limit(&route);
     if let (Err(pause), Some(limit)) = (door.admit(&route, vendor.now(), limit.as_ref()), &limit) {
+        if let Some(struck) = struck {
+            door.faults.put_back(&route, struck);
+        }
         let answer = vendor.throttled(limit);
         return with_pause(answer, limit.header_for(pause)).into_response();
     }
+    let fault = struck.map(|struck| struck.fault);
     if let Some(answer) = fault
         .as_ref()
         .and_then(|fault| instead(&vendor, fault, &call, &route))

@@ -71,11 +71,17 @@ pub struct Faults(Arc<Mutex<Store>>);
 /// What is in store.
 #[derive(Debug)]
 struct Store {
+    /// For the next requests of a route, in lower case.
     by_route: HashMap<String, VecDeque<Fault>>,
+    /// For the request with an ordinal.
     by_ordinal: BTreeMap<u64, Fault>,
+    /// For any request, by chance.
     by_chance: Vec<FaultOdds>,
+    /// Requests seen.
     served: u64,
+    /// Faults that struck.
     struck: u64,
+    /// Chance.
     dice: Dice,
 }
 
@@ -140,7 +146,7 @@ impl Faults {
     }
 
     /// Counts a request and says what strikes it: ordinal before route before chance.
-    pub(crate) fn strike(&self, route: &str) -> Option<Fault> {
+    pub(crate) fn strike(&self, route: &str) -> Option<Struck> {
         let mut store = self.store();
         store.served += 1;
         let ordinal = store.served;
@@ -149,27 +155,60 @@ impl Faults {
             .by_ordinal
             .remove(&ordinal)
             .or_else(|| store.by_route.get_mut(&key).and_then(VecDeque::pop_front));
-        let fault = scripted.or_else(|| {
-            let Store {
-                by_chance, dice, ..
-            } = &mut *store;
-            let on_route = |odds: &&FaultOdds| {
-                odds.route
-                    .as_ref()
-                    .is_none_or(|only| only.eq_ignore_ascii_case(&key))
-            };
-            by_chance
-                .iter()
-                .filter(on_route)
-                .find(|odds| dice.happens(odds.probability))
-                .map(|odds| odds.fault.clone())
-        });
-        store.struck += u64::from(fault.is_some());
-        fault
+        let struck = match scripted {
+            Some(fault) => Some(Struck {
+                fault,
+                scripted: true,
+            }),
+            None => store.chance(&key).map(|fault| Struck {
+                fault,
+                scripted: false,
+            }),
+        };
+        store.struck += u64::from(struck.is_some());
+        struck
+    }
+
+    /// Puts a scripted fault back that its request, refused for another reason, had no use for:
+    /// it strikes the next request of the route.
+    pub(crate) fn put_back(&self, route: &str, struck: Struck) {
+        let mut store = self.store();
+        store.struck = store.struck.saturating_sub(1);
+        if struck.scripted {
+            let queue = store.by_route.entry(route.to_lowercase()).or_default();
+            queue.push_front(struck.fault);
+        }
     }
 
     /// Locks the store; a panic elsewhere leaves it usable.
     fn store(&self) -> MutexGuard<'_, Store> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fault that strikes, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Struck {
+    /// What happens.
+    pub(crate) fault: Fault,
+    /// Whether it was asked for, rather than thrown.
+    scripted: bool,
+}
+
+impl Store {
+    /// Throws for each of the odds on a route; the first that hits strikes.
+    fn chance(&mut self, route: &str) -> Option<Fault> {
+        let Self {
+            by_chance, dice, ..
+        } = self;
+        let on_route = |odds: &&FaultOdds| {
+            odds.route
+                .as_ref()
+                .is_none_or(|only| only.eq_ignore_ascii_case(route))
+        };
+        let mut on_route = by_chance.iter().filter(on_route);
+        on_route
+            .find(|odds| dice.happens(odds.probability))
+            .map(|odds| odds.fault.clone())
     }
 }

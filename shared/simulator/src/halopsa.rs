@@ -14,6 +14,7 @@ mod settings;
 mod state;
 mod technician;
 mod ticket;
+mod ticket_draft;
 mod ticket_fields;
 mod ticket_list;
 mod ticket_rows;
@@ -39,7 +40,7 @@ pub use inspection::{ActionView, HaloStats, TicketView};
 pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
 pub use settings::{ApiApplication, ArrayFailure, HaloSettings, SingleAnswer, WebhookHabits};
 pub(crate) use technician::ForeignTicket;
-pub use technician::TicketChange;
+pub use technician::{NewTicket, TicketChange};
 pub use webhooks::{Batching, PayloadSize, WebhookAuth, WebhookSpec, event_numbers};
 
 use state::HaloState;
@@ -47,8 +48,11 @@ use state::HaloState;
 /// The simulated HaloPSA: one tenant with memory. Cheap to clone; clones share the tenant.
 #[derive(Clone)]
 pub struct HaloPsa {
+    /// The tenant's memory.
     state: Arc<Mutex<HaloState>>,
+    /// What every request passes.
     door: Door,
+    /// The time.
     clock: Arc<dyn SimClock>,
 }
 

@@ -42,8 +42,11 @@ use state::LiongardState;
 /// The simulated Liongard: one instance with memory. Cheap to clone; clones share the instance.
 #[derive(Clone)]
 pub struct Liongard {
+    /// The instance's memory.
     state: Arc<Mutex<LiongardState>>,
+    /// What every request passes.
     door: Door,
+    /// The time.
     clock: Arc<dyn SimClock>,
 }
 

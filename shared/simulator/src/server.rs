@@ -22,7 +22,9 @@ use crate::markers::{AnswerCut, ConnectionLost};
 /// A running server; dropping it closes the socket and every connection.
 #[derive(Debug)]
 pub struct ServerHandle {
+    /// Where it listens.
     address: SocketAddr,
+    /// The accept loop, which owns every connection.
     accepting: JoinHandle<()>,
 }
 

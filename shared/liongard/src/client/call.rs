@@ -24,7 +24,12 @@ pub(super) struct Call {
 impl Call {
     /// A request to `route` that asks for nothing in particular.
     pub(super) fn to(route: Route) -> Self {
-        Self { route, part: None, query: Vec::new(), body: None }
+        Self {
+            route,
+            part: None,
+            query: Vec::new(),
+            body: None,
+        }
     }
 
     /// Fills in the `{…}` of the route.

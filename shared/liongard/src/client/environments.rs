@@ -46,7 +46,9 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Refused`] when the envelope says so; [`Error::Body`] when it is none.
     pub async fn environments_v2(&self, page: u32) -> Result<Page<EnvironmentRow>, Error> {
-        let call = Call::to(route::ENVIRONMENTS_V2).with("page", page).with("pageSize", PAGE_ROWS);
+        let call = Call::to(route::ENVIRONMENTS_V2)
+            .with("page", page)
+            .with("pageSize", PAGE_ROWS);
         let body = self.fetch(&call).await?;
         match wire::open(&body, ROWS_MEMBER).map_err(|unusable| call.not_usable(unusable))? {
             Opened::Page(page) => Ok(page),

@@ -27,7 +27,10 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when a key was made, and could not be read.
     pub async fn create_access_key(&self, life: KeyLife) -> Result<NewAccessKey, Error> {
-        let write = KeyWrite { is_agent_install_key: false, days_until_expiration: life };
+        let write = KeyWrite {
+            is_agent_install_key: false,
+            days_until_expiration: life,
+        };
         let call = Call::to(route::CREATE_ACCESS_KEY).posting(&write)?;
         let OneOrMany(keys) = self.read(&call).await?;
         keys.into_iter()
@@ -42,7 +45,9 @@ impl<T: Transport> Client<T> {
     /// [`RequestError::NotAnAccessKeyId`] when `id` could name another place than a key.
     pub async fn delete_access_key(&self, id: &str) -> Result<(), Error> {
         let call = Call::to(route::DELETE_ACCESS_KEY).of(id);
-        let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let is_plain = id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if id.is_empty() || !is_plain {
             return Err(call.not_sendable(RequestError::NotAnAccessKeyId));
         }

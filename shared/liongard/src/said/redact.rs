@@ -4,8 +4,14 @@
 pub(super) const HIDDEN: &str = "[hidden]";
 
 /// Names after which nothing is kept, as in `"AccessKeySecret":"…"`.
-const SECRET_NAMES: [&str; 6] =
-    ["secret", "password", "token", "x-roar-api-key", "accesskeyid", "authorization"];
+const SECRET_NAMES: [&str; 6] = [
+    "secret",
+    "password",
+    "token",
+    "x-roar-api-key",
+    "accesskeyid",
+    "authorization",
+];
 
 /// `text` on one line, without e-mail addresses, web addresses, tokens and named secrets.
 pub(super) fn redact(text: &str) -> String {
@@ -17,7 +23,10 @@ pub(super) fn redact(text: &str) -> String {
         .collect();
     for at in 1..words.len() {
         // What follows the scheme of a credential is the credential, however short.
-        if ["bearer", "basic"].iter().any(|scheme| words[at - 1].eq_ignore_ascii_case(scheme)) {
+        if ["bearer", "basic"]
+            .iter()
+            .any(|scheme| words[at - 1].eq_ignore_ascii_case(scheme))
+        {
             words[at] = HIDDEN.to_owned();
         }
     }
@@ -32,14 +41,17 @@ pub(super) fn redact(text: &str) -> String {
 fn before_named_secret(text: &str) -> (&str, bool) {
     // ASCII lower case keeps every byte in its place.
     let lower = text.to_ascii_lowercase();
-    let ends = SECRET_NAMES
-        .iter()
-        .flat_map(|name| lower.match_indices(name).map(|(start, name)| start + name.len()));
+    let ends = SECRET_NAMES.iter().flat_map(|name| {
+        lower
+            .match_indices(name)
+            .map(|(start, name)| start + name.len())
+    });
     let cut = ends
         .filter_map(|end| {
             let rest = lower.get(end..)?;
             let sign = rest.trim_start_matches(['"', '\'', ' ']);
-            sign.starts_with(['=', ':']).then(|| end + (rest.len() - sign.len()) + 1)
+            sign.starts_with(['=', ':'])
+                .then(|| end + (rest.len() - sign.len()) + 1)
         })
         .min()
         .and_then(|end| text.get(..end));
@@ -86,5 +98,9 @@ fn keep_run(run: &str) -> &str {
     let is_mixed = run.len() >= TOKEN_CHARS_MIN && digits >= 3 && letters >= 3;
     let is_unbroken = run.len() >= UNBROKEN_CHARS_MIN && digits + letters == run.len();
     let is_jwt = run.len() >= TOKEN_CHARS_MIN && run.starts_with("eyJ");
-    if is_mixed || is_unbroken || is_jwt { HIDDEN } else { run }
+    if is_mixed || is_unbroken || is_jwt {
+        HIDDEN
+    } else {
+        run
+    }
 }

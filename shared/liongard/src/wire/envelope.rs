@@ -68,7 +68,10 @@ pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Ope
     if !envelope.success {
         return Ok(Opened::Refused);
     }
-    let missing = || Unusable { path: "Data".into(), problem: BodyProblem::Missing };
+    let missing = || Unusable {
+        path: "Data".into(),
+        problem: BodyProblem::Missing,
+    };
     let data = envelope.data.ok_or_else(missing)?.get();
     let inner = inner_page(data, member)?;
     let (rows, inner_paging) = match inner {
@@ -78,7 +81,10 @@ pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Ope
             (rows.0, None)
         }
     };
-    Ok(Opened::Page(Page { rows, paging: envelope.paging.or(inner_paging) }))
+    Ok(Opened::Page(Page {
+        rows,
+        paging: envelope.paging.or(inner_paging),
+    }))
 }
 
 /// The rows and the block in `data`, if it is an object with a `Pagination` of its own.
@@ -97,9 +103,11 @@ fn inner_page<T: DeserializeOwned>(
     let part = |name: &str| format!("Data.{name}");
     let paging = read::read_part::<Paging>(paging.get())
         .map_err(|error| error.below(&part("Pagination")))?;
-    let rows = members
-        .get(member)
-        .ok_or_else(|| Unusable { path: part(member), problem: BodyProblem::Missing })?;
-    let rows = read::read_part::<Rows<T>>(rows.get()).map_err(|error| error.below(&part(member)))?;
+    let rows = members.get(member).ok_or_else(|| Unusable {
+        path: part(member),
+        problem: BodyProblem::Missing,
+    })?;
+    let rows =
+        read::read_part::<Rows<T>>(rows.get()).map_err(|error| error.below(&part(member)))?;
     Ok(Some((rows.0, paging)))
 }

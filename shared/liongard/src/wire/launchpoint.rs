@@ -55,14 +55,20 @@ impl LaunchpointRow {
     /// The customer's number, wherever it stands.
     #[must_use]
     pub fn environment_id(&self) -> Option<EnvironmentId> {
-        let embedded = self.environment.as_ref().and_then(|environment| environment.id);
+        let embedded = self
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.id);
         self.own_environment_id.or(embedded)
     }
 
     /// Whether it runs the inspector with this machine name, as `halopsa-inspector`.
     #[must_use]
     pub fn runs(&self, inspector_name: &str) -> bool {
-        let name = self.inspector.as_ref().and_then(|inspector| inspector.name.as_deref());
+        let name = self
+            .inspector
+            .as_ref()
+            .and_then(|inspector| inspector.name.as_deref());
         name.is_some_and(|name| name.eq_ignore_ascii_case(inspector_name))
     }
 }

@@ -29,7 +29,14 @@ macro_rules! wire_id {
     };
 }
 
-wire_id!(AlertId, EnvironmentId, InspectorId, LaunchpointId, RuleId, RunId);
+wire_id!(
+    AlertId,
+    EnvironmentId,
+    InspectorId,
+    LaunchpointId,
+    RuleId,
+    RunId
+);
 
 impl WireId for u64 {
     fn from_wire(value: u64) -> Self {

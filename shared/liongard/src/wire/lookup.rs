@@ -27,7 +27,12 @@ impl Lookup {
     /// The word to compare: the machine's, else the people's, made comparable.
     #[must_use]
     pub fn word(&self) -> Word {
-        Word::new(self.reserved.as_deref().or(self.name.as_deref()).unwrap_or_default())
+        Word::new(
+            self.reserved
+                .as_deref()
+                .or(self.name.as_deref())
+                .unwrap_or_default(),
+        )
     }
 
     /// The text to show: the people's, else the machine's.
@@ -39,7 +44,10 @@ impl Lookup {
 
 impl FromName for Lookup {
     fn from_name(name: String) -> Self {
-        Self { name: Some(name), ..Self::default() }
+        Self {
+            name: Some(name),
+            ..Self::default()
+        }
     }
 }
 

@@ -20,7 +20,10 @@ pub(crate) struct Unusable {
 impl Unusable {
     /// The body as a whole has `problem`.
     pub(crate) fn whole(problem: BodyProblem) -> Self {
-        Self { path: ".".into(), problem }
+        Self {
+            path: ".".into(),
+            problem,
+        }
     }
 
     /// The same, for a part of a body that stands at `place`.
@@ -71,14 +74,27 @@ pub(crate) fn refuse_pages(body: &[u8]) -> Result<(), Unusable> {
 /// Keeps the place and the kind of `error`; its text may quote the body.
 fn sort(path: String, error: &serde_json::Error) -> Unusable {
     if !error.is_data() {
-        return Unusable { path, problem: BodyProblem::NotJson };
+        return Unusable {
+            path,
+            problem: BodyProblem::NotJson,
+        };
     }
     match missing_member(&error.to_string()) {
         Some(member) => {
-            let missing = Unusable { path: member.to_owned(), problem: BodyProblem::Missing };
-            if path == "." { missing } else { missing.below(&path) }
+            let missing = Unusable {
+                path: member.to_owned(),
+                problem: BodyProblem::Missing,
+            };
+            if path == "." {
+                missing
+            } else {
+                missing.below(&path)
+            }
         }
-        None => Unusable { path, problem: BodyProblem::Unexpected },
+        None => Unusable {
+            path,
+            problem: BodyProblem::Unexpected,
+        },
     }
 }
 

@@ -42,10 +42,17 @@ impl RunAnswer {
         self.started.contains(&launchpoint)
     }
 
-    /// The refusal of `launchpoint`, if there is one.
+    /// Why `launchpoint` was not started: the refusal that names it, or else, if it was not
+    /// started, one that names none.
     #[must_use]
     pub fn refusal_of(&self, launchpoint: LaunchpointId) -> Option<&RunRefusal> {
-        self.errors.iter().find(|refusal| refusal.launchpoint == Some(launchpoint))
+        let of = |whose| {
+            self.errors
+                .iter()
+                .find(|refusal| refusal.launchpoint == whose)
+        };
+        let nameless = || (!self.has_started(launchpoint)).then(|| of(None)).flatten();
+        of(Some(launchpoint)).or_else(nameless)
     }
 }
 
@@ -83,7 +90,10 @@ impl TryFrom<RunReply> for RunAnswer {
     /// An answer with neither list tells nothing, and is another answer.
     fn try_from(reply: RunReply) -> Result<Self, Unusable> {
         if reply.results.is_none() && reply.errors.is_none() {
-            return Err(Unusable { path: "results".into(), problem: BodyProblem::Missing });
+            return Err(Unusable {
+                path: "results".into(),
+                problem: BodyProblem::Missing,
+            });
         }
         let results = reply.results.map(|many| many.0).unwrap_or_default();
         let errors = reply.errors.map(|many| many.0).unwrap_or_default();

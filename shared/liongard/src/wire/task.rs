@@ -70,7 +70,10 @@ impl TaskRow {
     /// The customer's number, from the alert or else from its launchpoint.
     #[must_use]
     pub fn environment_id(&self) -> Option<EnvironmentId> {
-        let own = self.environment.as_ref().and_then(|environment| environment.id);
+        let own = self
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.id);
         own.or_else(|| self.launchpoint.as_ref()?.environment_id)
     }
 }

@@ -15,7 +15,9 @@ use super::input::{AdminError, read};
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum VendorName {
+    /// The service desk.
     Halopsa,
+    /// The watch.
     Liongard,
 }
 
@@ -23,11 +25,15 @@ enum VendorName {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Plan {
+    /// Whose line.
     vendor: VendorName,
+    /// For the next requests of routes.
     #[serde(default)]
     next: Vec<NextFault>,
+    /// For requests with an ordinal.
     #[serde(default)]
     at: Vec<FaultAt>,
+    /// By chance, in place of odds set before.
     #[serde(default)]
     chance: Option<Vec<FaultOdds>>,
 }
@@ -36,7 +42,9 @@ struct Plan {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NextFault {
+    /// The "METHOD /Route".
     route: String,
+    /// What happens.
     fault: Fault,
 }
 
@@ -44,7 +52,9 @@ struct NextFault {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultAt {
+    /// The ordinal; the first of all is 1.
     request: u64,
+    /// What happens.
     fault: Fault,
 }
 
@@ -52,7 +62,9 @@ struct FaultAt {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewSecret {
+    /// The application.
     client_id: String,
+    /// Its secret from now on.
     client_secret: String,
 }
 

@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use bytes::Bytes;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::halopsa::TicketChange;
+use crate::halopsa::{NewTicket, TicketChange};
 
 use super::Hands;
 use super::input::{AdminError, read};
@@ -18,6 +19,7 @@ const USUAL_TECHNICIAN: i64 = 12;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct By {
+    /// Who does it.
     #[serde(default = "usual")]
     agent_id: i64,
 }
@@ -26,7 +28,9 @@ struct By {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Note {
+    /// The text.
     note: String,
+    /// Who does it.
     #[serde(default = "usual")]
     agent_id: i64,
 }
@@ -35,7 +39,9 @@ struct Note {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StatusOf {
+    /// The status.
     status_id: i64,
+    /// Who does it.
     #[serde(default = "usual")]
     agent_id: i64,
 }
@@ -44,6 +50,7 @@ struct StatusOf {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Assignee {
+    /// Who is to work it.
     agent_id: i64,
 }
 
@@ -51,7 +58,9 @@ struct Assignee {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Into {
+    /// The ticket to merge into.
     into: i64,
+    /// Who does it.
     #[serde(default = "usual")]
     agent_id: i64,
 }
@@ -60,7 +69,9 @@ struct Into {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rename {
+    /// The summary.
     summary: String,
+    /// Who does it.
     #[serde(default = "usual")]
     agent_id: i64,
 }
@@ -69,7 +80,27 @@ struct Rename {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriorityOf {
+    /// The priority's number.
     priority_id: i64,
+    /// Who does it.
+    #[serde(default = "usual")]
+    agent_id: i64,
+}
+
+/// A ticket somebody logs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logged {
+    /// The customer.
+    client_id: i64,
+    /// The ticket type.
+    tickettype_id: i64,
+    /// One line.
+    summary: String,
+    /// Plain text.
+    #[serde(default)]
+    details: String,
+    /// Who does it.
     #[serde(default = "usual")]
     agent_id: i64,
 }
@@ -82,6 +113,28 @@ fn usual() -> i64 {
 /// `GET /admin/tickets`.
 pub(super) async fn list(State(hands): State<Hands>) -> Json<Value> {
     Json(json!(hands.halo.tickets()))
+}
+
+/// `POST /admin/tickets`.
+pub(super) async fn log(
+    State(hands): State<Hands>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), AdminError> {
+    let Logged {
+        client_id,
+        tickettype_id,
+        summary,
+        details,
+        agent_id,
+    } = read(&body)?;
+    let ticket = NewTicket {
+        client_id,
+        tickettype_id,
+        summary,
+        details,
+    };
+    let id = hands.halo.log_ticket(agent_id, &ticket)?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
 }
 
 /// `POST /admin/tickets/{id}/close|reopen|note|status|priority|assign|rename|delete|merge`.

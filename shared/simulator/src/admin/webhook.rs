@@ -16,13 +16,18 @@ use super::input::{AdminError, read};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
+    /// Where deliveries go.
     url: String,
+    /// Its name.
     #[serde(default)]
     name: Option<String>,
+    /// How deliveries prove themselves.
     #[serde(default)]
     auth: Auth,
+    /// What they carry.
     #[serde(default)]
     payload: Payload,
+    /// How events wait for each other, if they do.
     #[serde(default)]
     batch: Option<Batch>,
 }
@@ -31,21 +36,33 @@ struct Description {
 #[derive(Debug, Default, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Auth {
+    /// Not at all.
     #[default]
     None,
+    /// HTTP Basic.
     Basic {
+        /// The user name.
         username: String,
+        /// The password.
         password: String,
     },
+    /// A signature of the body.
     Hmac {
+        /// The header.
         header: String,
+        /// The key.
         secret: String,
     },
+    /// A bearer token.
     Bearer {
+        /// The token.
         token: String,
     },
+    /// A key in a header of choice.
     ApiKey {
+        /// The header.
         header: String,
+        /// The key.
         key: String,
     },
 }
@@ -54,9 +71,12 @@ enum Auth {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Payload {
+    /// The members that matter most.
     #[default]
     Small,
+    /// Ticket and action whole.
     Full,
+    /// Ids and the event's name.
     EventOnly,
 }
 
@@ -64,8 +84,11 @@ enum Payload {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Batch {
+    /// Events that send a batch at once.
     events_max: u32,
+    /// Seconds the first event waits.
     delay_seconds: u32,
+    /// Whether only events of one kind share a delivery.
     #[serde(default)]
     same_event_only: bool,
 }

@@ -7,8 +7,8 @@ use crate::exchange::{Answer, Query};
 use super::refusal;
 use super::state::{Author, HaloState};
 use super::ticket::Action;
+use super::ticket_draft::TicketDraft;
 use super::ticket_fields::Item;
-use super::ticket_writes::TicketDraft;
 
 /// Members that must be whole numbers wherever they turn up.
 const NUMBERS: [&str; 7] = [
@@ -23,13 +23,21 @@ const NUMBERS: [&str; 7] = [
 
 /// What one posted action asks for.
 struct ActionDraft {
+    /// The action to rewrite; `None` writes a new one.
     id: Option<i64>,
+    /// The ticket.
     ticket_id: i64,
+    /// The outcome's id.
     outcome_id: i64,
+    /// The outcome's name.
     outcome: String,
+    /// Plain text.
     note: String,
+    /// The same with markup.
     note_html: String,
+    /// Whether the customer does not see it.
     hidden_from_user: bool,
+    /// What it changes on the ticket.
     change: TicketDraft,
 }
 

@@ -92,28 +92,39 @@ pub struct DeliveryRecord {
 /// A delivery and when it is due.
 #[derive(Clone, Debug)]
 struct Waiting {
+    /// When to send it.
     due: i64,
+    /// The delivery.
     id: String,
+    /// Its webhook.
     webhook_id: String,
+    /// The exact body.
     body: Bytes,
+    /// Which attempt this is.
     attempt: u32,
 }
 
 /// Events that wait for company.
 #[derive(Clone, Debug)]
 struct OpenBatch {
+    /// When it goes out at the latest.
     due: i64,
+    /// How many events send it at once.
     events_max: u32,
+    /// The events so far.
     events: Vec<Map<String, Value>>,
 }
 
 /// Everything on its way and everything logged.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    /// Deliveries to be made.
     waiting: Vec<Waiting>,
+    /// Batches by webhook and, where they are kept apart, event.
     batches: BTreeMap<(String, i64), OpenBatch>,
     /// The delivery log, oldest first.
     pub(super) log: Vec<DeliveryRecord>,
+    /// Failures since the last success, by webhook.
     failures_in_a_row: BTreeMap<String, u32>,
 }
 

@@ -143,7 +143,7 @@ pub struct HaloSettings {
 }
 
 impl Default for HaloSettings {
-    /// A hosted stock tenant with the brief's limit of 450 requests in five minutes.
+    /// A hosted stock tenant with the newest reported limit: 450 requests in five minutes.
     fn default() -> Self {
         Self {
             world: World::default(),

@@ -6,7 +6,7 @@ use crate::world::status_ids;
 
 use super::HaloPsa;
 use super::state::{Author, HaloState};
-use super::ticket_writes::TicketDraft;
+use super::ticket_draft::TicketDraft;
 
 /// A change to a ticket made by hand; a `None` leaves things as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,19 @@ pub struct TicketChange {
     pub team: Option<String>,
     /// New client.
     pub client_id: Option<i64>,
+}
+
+/// A ticket as a person logs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTicket {
+    /// The customer.
+    pub client_id: i64,
+    /// The ticket type.
+    pub tickettype_id: i64,
+    /// One line.
+    pub summary: String,
+    /// Plain text.
+    pub details: String,
 }
 
 /// A ticket as another integration logs it.
@@ -43,6 +56,34 @@ pub(crate) struct ForeignTicket {
 }
 
 impl HaloPsa {
+    /// A technician logs a ticket; returns its number.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchAgent`], or [`SimError::Refused`] when there is no such client or type.
+    pub fn log_ticket(&self, by_agent: i64, ticket: &NewTicket) -> Result<i64, SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        let item = super::ticket_rows::object(serde_json::json!({
+            "client_id": ticket.client_id,
+            "tickettype_id": ticket.tickettype_id,
+            "summary": ticket.summary,
+            "details": ticket.details,
+        }));
+        let mut state = self.state();
+        state
+            .world
+            .desk
+            .agent(by_agent)
+            .ok_or(SimError::NoSuchAgent(by_agent))?;
+        let written = state.write_tickets(&[item], &author, now);
+        let written = written.map_err(|answer| SimError::Refused(words_of(&answer)))?;
+        written.first().copied().ok_or(SimError::NoSuchTicket(0))
+    }
+
     /// A technician changes a ticket.
     ///
     /// # Errors
@@ -252,7 +293,10 @@ fn refused(answer: &Answer) -> Result<(), SimError> {
     if answer.status.is_success() {
         return Ok(());
     }
-    Err(SimError::Refused(
-        String::from_utf8_lossy(&answer.body).into_owned(),
-    ))
+    Err(SimError::Refused(words_of(answer)))
+}
+
+/// What an answer says.
+fn words_of(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
 }

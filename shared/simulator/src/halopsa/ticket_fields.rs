@@ -14,6 +14,16 @@ pub(super) struct Item<'a> {
     members: &'a Map<String, Value>,
 }
 
+/// An entry of `customfields`.
+pub(super) struct FieldEntry {
+    /// The field's id.
+    pub(super) id: Option<i64>,
+    /// The field's API name.
+    pub(super) name: Option<String>,
+    /// The value to store.
+    pub(super) value: Value,
+}
+
 /// The items of a POST body.
 ///
 /// # Errors
@@ -89,14 +99,12 @@ impl<'a> Item<'a> {
             .try_for_each(|name| self.number(name).map(|_| ()))
     }
 
-    /// Custom field entries: id, name, value.
+    /// Entries of `customfields`.
     ///
     /// # Errors
     ///
     /// As [`Self::number`], for an entry's id.
-    pub(super) fn custom_fields(
-        &self,
-    ) -> Result<Vec<(Option<i64>, Option<String>, Value)>, Answer> {
+    pub(super) fn custom_fields(&self) -> Result<Vec<FieldEntry>, Answer> {
         let Some(Value::Array(entries)) = self.value("customfields") else {
             return Ok(vec![]);
         };
@@ -106,7 +114,8 @@ impl<'a> Item<'a> {
                 .get("id")
                 .map_or(Ok(None), |id| whole_number(&path, id))?;
             let name = entry.get("name").and_then(Value::as_str).map(str::to_owned);
-            Ok((id, name, entry.get("value").cloned().unwrap_or(Value::Null)))
+            let value = entry.get("value").cloned().unwrap_or(Value::Null);
+            Ok(FieldEntry { id, name, value })
         };
         entries.iter().enumerate().map(entry).collect()
     }

@@ -55,13 +55,21 @@ impl AccessKeySpec {
 /// A key, in force or not.
 #[derive(Clone, Debug)]
 pub(super) struct AccessKey {
+    /// Its id.
     id: String,
+    /// Its secret.
     secret: String,
+    /// What its owner may do.
     role: Role,
+    /// When it was made.
     created_at: i64,
+    /// When it ends, if it does.
     expires_at: Option<i64>,
+    /// When it was revoked, if it was.
     revoked_at: Option<i64>,
+    /// When it last opened anything.
     last_used_at: Option<i64>,
+    /// Whether it only installs collectors.
     for_agents_only: bool,
 }
 

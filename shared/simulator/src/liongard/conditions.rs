@@ -7,8 +7,11 @@ use crate::wire_time;
 
 /// One condition.
 pub(super) struct Condition {
+    /// The steps to the member.
     path: Vec<String>,
+    /// The operator, in lower case.
     operator: String,
+    /// What the member is compared with.
     value: Value,
 }
 

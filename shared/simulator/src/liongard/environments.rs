@@ -65,7 +65,7 @@ impl LiongardState {
             + 1;
         let spec = EnvironmentSpec::customer(id, name);
         let row = self.environment_row(&spec);
-        self.world.environments.push(spec);
+        self.add_environment(spec);
         self.single("POST /environments", row)
     }
 

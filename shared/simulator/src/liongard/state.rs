@@ -1,6 +1,6 @@
 //! Everything one instance remembers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
@@ -19,6 +19,10 @@ pub(super) struct LiongardState {
     pub(super) settings: LiongardSettings,
     /// Environments, inspectors and launchpoints.
     pub(super) world: World,
+    /// Where each environment stands in the world's list.
+    environment_places: HashMap<i64, usize>,
+    /// Where each launchpoint stands in the world's list.
+    launchpoint_places: HashMap<i64, usize>,
     /// The connected service desk.
     pub(super) halo: Option<HaloPsa>,
     /// Alerts by id.
@@ -48,6 +52,8 @@ impl LiongardState {
             .collect();
         let mut state = Self {
             settings,
+            environment_places: places(world.environments.iter().map(|spec| spec.id)),
+            launchpoint_places: places(world.launchpoints.iter().map(|spec| spec.id)),
             world,
             halo: None,
             alerts: BTreeMap::new(),
@@ -66,8 +72,14 @@ impl LiongardState {
     pub(super) fn environment(&self, id: i64) -> Option<&EnvironmentSpec> {
         self.world
             .environments
-            .iter()
-            .find(|environment| environment.id == id)
+            .get(*self.environment_places.get(&id)?)
+    }
+
+    /// Adds an environment.
+    pub(super) fn add_environment(&mut self, spec: EnvironmentSpec) {
+        self.environment_places
+            .insert(spec.id, self.world.environments.len());
+        self.world.environments.push(spec);
     }
 
     /// The inspector with this id.
@@ -82,8 +94,7 @@ impl LiongardState {
     pub(super) fn launchpoint(&self, id: i64) -> Option<&Launchpoint> {
         self.world
             .launchpoints
-            .iter()
-            .find(|launchpoint| launchpoint.id == id)
+            .get(*self.launchpoint_places.get(&id)?)
     }
 
     /// An environment as other records embed it.
@@ -100,4 +111,9 @@ impl LiongardState {
             json!({ "ID": inspector.id, "Name": inspector.name, "Alias": inspector.alias })
         })
     }
+}
+
+/// Where each id stands.
+fn places(ids: impl Iterator<Item = i64>) -> HashMap<i64, usize> {
+    ids.enumerate().map(|(place, id)| (id, place)).collect()
 }

@@ -1,0 +1,377 @@
+//! Every request, and every member that is read, against the names the vendor's OpenAPI
+//! descriptions know.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails where its ground is missing"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
+use halogard_liongard::wire::{
+    AccessKeyRow, EnvironmentRow, InspectorRow, KeyLife, LaunchpointRow, NewAccessKey, TaskRow,
+    TimelineRow,
+};
+use serde::de::value::Error as Stop;
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde_json::Value;
+use support::{Bench, Sent};
+
+/// Where we differ from the descriptions, and why: method, beginning of the path, what, reason.
+const DEVIATIONS: [(&str, &str, &str, &str); 1] = [(
+    "GET",
+    "/api/v1/",
+    "a slash at the end",
+    "without it collection roots answer with a redirect, on which other clients lost the key",
+)];
+
+#[derive(Debug, serde::Deserialize)]
+struct Contract {
+    descriptions: Vec<String>,
+    operations: Vec<Operation>,
+}
+
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Operation {
+    method: String,
+    path: String,
+    query: BTreeSet<String>,
+    body: BTreeSet<String>,
+    reply: BTreeSet<String>,
+}
+
+fn contract() -> Contract {
+    serde_json::from_str(include_str!("../contract/liongard-operations.json")).unwrap()
+}
+
+impl Contract {
+    fn operation(&self, method: &str, path: &str) -> &Operation {
+        let found = self
+            .operations
+            .iter()
+            .find(|o| o.method == method && o.path == path);
+        found.unwrap_or_else(|| panic!("{method} {path} is not listed"))
+    }
+
+    /// The operation that `sent` asks for; a path without `{…}` counts before one with it.
+    fn operation_of(&self, sent: &Sent) -> Option<&Operation> {
+        let path = described_path(sent);
+        let mut fitting: Vec<&Operation> = self
+            .operations
+            .iter()
+            .filter(|o| o.method == sent.method.as_str() && fits(&o.path, &path))
+            .collect();
+        fitting.sort_by_key(|operation| operation.path.contains('{'));
+        fitting.first().copied()
+    }
+}
+
+/// The path of `sent` as the descriptions write it: without the slash we add.
+fn described_path(sent: &Sent) -> String {
+    let is_deviation = DEVIATIONS
+        .iter()
+        .any(|(method, start, ..)| sent.method == *method && sent.path().starts_with(start));
+    if is_deviation {
+        sent.path()
+            .strip_suffix('/')
+            .expect("a GET ends in a slash")
+            .to_owned()
+    } else {
+        sent.path().to_owned()
+    }
+}
+
+/// Whether `path` is one of `template`.
+fn fits(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) =
+        (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template
+            .iter()
+            .zip(&path)
+            .all(|(t, p)| t == p || (t.starts_with('{') && !p.is_empty()))
+}
+
+/// What is wrong with `sent` by the contract, as sentences.
+fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
+    let Some(operation) = contract.operation_of(sent) else {
+        return vec![format!("{} {} is unknown", sent.method, sent.path())];
+    };
+    let query = sent.query().into_iter().map(|(name, _)| name);
+    let unknown_query = query.filter(|name| !operation.query.contains(name));
+    let mut complaints: Vec<String> = unknown_query
+        .map(|name| format!("{} knows no ?{name}", operation.path))
+        .collect();
+    if !sent.body.is_empty() {
+        let body = sent.json();
+        let names: BTreeSet<String> = body.as_object().unwrap().keys().cloned().collect();
+        let unknown = names.difference(&operation.body);
+        complaints.extend(unknown.map(|name| format!("{} knows no member {name}", operation.path)));
+    }
+    complaints
+}
+
+/// Calls every method of the client once and brings what was sent.
+async fn everything_sent() -> Vec<Sent> {
+    let made = r#"{"AccessKeyId":"k2","AccessKeySecret":"s"}"#;
+    let run = r#"{"results":[],"errors":[]}"#;
+    let page = r#"{"Success":true,"Data":[]}"#;
+    let bench = Bench::answering([
+        "[]", "[]", "0", "[]", "[]", "[]", "[]", "[]", run, "[]", "[]", "[]", made, "1", page,
+    ]);
+    let client = &bench.client;
+    let launchpoint = LaunchpointId::new(501);
+    client.tasks().await.unwrap();
+    client.task(AlertId::new(7586)).await.unwrap();
+    client.task_count().await.unwrap();
+    client.environments().await.unwrap();
+    client.environment(EnvironmentId::new(8801)).await.unwrap();
+    client.inspectors().await.unwrap();
+    client.launchpoints().await.unwrap();
+    client.launchpoint(launchpoint).await.unwrap();
+    client.run_launchpoints(&[launchpoint]).await.unwrap();
+    client.timeline(launchpoint).await.unwrap();
+    client.timeline_entry(RunId::new(1)).await.unwrap();
+    client.access_keys().await.unwrap();
+    client.create_access_key(KeyLife::Days90).await.unwrap();
+    client.delete_access_key("k1").await.unwrap();
+    client.environments_v2(1).await.unwrap();
+    bench.expect_all_used();
+    bench.sent()
+}
+
+#[tokio::test]
+async fn every_request_uses_paths_parameters_and_members_the_vendor_knows() {
+    let contract = contract();
+    let sent = everything_sent().await;
+    let complaints: Vec<String> = sent
+        .iter()
+        .flat_map(|sent| complaints(&contract, sent))
+        .collect();
+    assert_eq!(complaints, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_operation_of_the_compact_list_is_used() {
+    let contract = contract();
+    let sent = everything_sent().await;
+    let used: Vec<&Operation> = sent
+        .iter()
+        .filter_map(|s| contract.operation_of(s))
+        .collect();
+    for listed in &contract.operations {
+        assert!(
+            used.contains(&listed),
+            "{} {} is not used",
+            listed.method,
+            listed.path
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_misspelt_parameter_and_an_unknown_path_would_be_found() {
+    let mut sent = everything_sent().await;
+    let timeline = sent
+        .iter_mut()
+        .find(|sent| sent.path() == "/api/v1/timeline/")
+        .unwrap();
+    timeline.url.query_pairs_mut().append_pair("condition", "1");
+    assert_eq!(
+        complaints(&contract(), timeline),
+        ["/api/v1/timeline knows no ?condition"]
+    );
+    timeline.url.set_path("/api/v1/alerts/");
+    assert_eq!(
+        complaints(&contract(), timeline),
+        ["GET /api/v1/alerts/ is unknown"]
+    );
+}
+
+#[tokio::test]
+async fn no_get_ever_runs_an_inspector_and_every_get_ends_in_a_slash() {
+    for sent in everything_sent().await {
+        if sent.method == "GET" {
+            assert!(!sent.path().contains("/run"), "{}", sent.path());
+            assert!(sent.path().ends_with('/'), "{}", sent.path());
+        } else {
+            assert!(!sent.path().ends_with('/'), "{}", sent.path());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_json_and_says_so() {
+    for sent in everything_sent().await {
+        let has_body = !sent.body.is_empty();
+        assert_eq!(has_body, sent.method == "POST");
+        assert_eq!(sent.headers.contains_key("content-type"), has_body);
+        assert_eq!(sent.headers["accept"], "application/json");
+    }
+}
+
+/// A source of nothing, which is asked for a record and notes the members that are looked for.
+struct Asked<'a>(&'a mut BTreeSet<String>);
+
+impl<'de> Deserializer<'de> for Asked<'_> {
+    type Error = Stop;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Stop> {
+        Err(Stop::custom("no record was asked for"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        members: &'static [&'static str],
+        _visitor: V,
+    ) -> Result<V::Value, Stop> {
+        self.0
+            .extend(members.iter().map(|member| (*member).to_owned()));
+        Err(Stop::custom("that is all"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The members that a row looks for.
+fn members_of<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
+    let mut members = BTreeSet::new();
+    assert!(T::deserialize(Asked(&mut members)).is_err());
+    assert!(!members.is_empty());
+    members
+}
+
+#[test]
+fn every_member_we_read_is_one_the_vendor_knows() {
+    let table = [
+        ("GET", "/api/v1/tasks", members_of::<TaskRow>()),
+        ("GET", "/api/v1/tasks/{TaskID}", members_of::<TaskRow>()),
+        (
+            "GET",
+            "/api/v1/environments",
+            members_of::<EnvironmentRow>(),
+        ),
+        (
+            "GET",
+            "/api/v1/environments/{EnvironmentID}",
+            members_of::<EnvironmentRow>(),
+        ),
+        ("GET", "/api/v1/inspectors", members_of::<InspectorRow>()),
+        (
+            "GET",
+            "/api/v1/launchpoints",
+            members_of::<LaunchpointRow>(),
+        ),
+        (
+            "GET",
+            "/api/v1/launchpoints/{LaunchpointID}",
+            members_of::<LaunchpointRow>(),
+        ),
+        ("GET", "/api/v1/timeline", members_of::<TimelineRow>()),
+        (
+            "GET",
+            "/api/v1/timeline/{TimelineID}",
+            members_of::<TimelineRow>(),
+        ),
+        ("GET", "/api/v1/access-keys", members_of::<AccessKeyRow>()),
+        ("POST", "/api/v1/access-keys", members_of::<NewAccessKey>()),
+    ];
+    for (method, path, members) in table {
+        let contract = contract();
+        let known = &contract.operation(method, path).reply;
+        let unknown: Vec<&String> = members.difference(known).collect();
+        assert_eq!(unknown, Vec::<&String>::new(), "{method} {path}");
+    }
+}
+
+#[test]
+fn the_compact_list_is_what_the_vendors_descriptions_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
+    let read = |name: &str| std::fs::read(folder.join(name)).ok();
+    let (Some(v1), Some(v2)) = (
+        read("liongard-openapi.json"),
+        read("liongard-openapi-v2.json"),
+    ) else {
+        println!("skipped: vendor OpenAPI file not present");
+        return;
+    };
+    let vendor: [Value; 2] = [v1, v2].map(|text| serde_json::from_slice(&text).unwrap());
+    let contract = contract();
+    let title = |value: &Value| {
+        let info = &value["info"];
+        format!(
+            "{} {}",
+            info["title"].as_str().unwrap(),
+            info["version"].as_str().unwrap()
+        )
+    };
+    assert_eq!(contract.descriptions, vendor.each_ref().map(title));
+    for listed in &contract.operations {
+        let (version, path) = listed.path.strip_prefix("/api/v").unwrap().split_at(1);
+        let vendor = &vendor[version.parse::<usize>().unwrap() - 1];
+        assert_eq!(&derived(vendor, path, listed), listed);
+    }
+}
+
+/// The operation of `listed`, read from the vendor's own description.
+fn derived(vendor: &Value, path: &str, listed: &Operation) -> Operation {
+    let found = &vendor["paths"][path][listed.method.to_lowercase()];
+    assert!(
+        found.is_object(),
+        "{} {} is gone",
+        listed.method,
+        listed.path
+    );
+    let query = found["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|parameter| parameter["in"] == "query")
+        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+        .collect();
+    Operation {
+        method: listed.method.clone(),
+        path: listed.path.clone(),
+        query,
+        body: members(vendor, &found["requestBody"]),
+        reply: members(vendor, &found["responses"]["200"]),
+    }
+}
+
+/// The names in a body; in an envelope, those of the records in it too.
+fn members(vendor: &Value, content: &Value) -> BTreeSet<String> {
+    let names = |schema: &Value| -> BTreeSet<String> {
+        let members = schema["properties"].as_object();
+        members
+            .into_iter()
+            .flat_map(|members| members.keys().cloned())
+            .collect()
+    };
+    let own = resolved(vendor, &content["content"]["application/json"]["schema"]);
+    let data = resolved(vendor, &own["properties"]["Data"]);
+    &names(own) | &names(data)
+}
+
+/// The schema of a record: references followed, a list taken for its items.
+fn resolved<'a>(vendor: &'a Value, schema: &'a Value) -> &'a Value {
+    if let Some(name) = schema["$ref"]
+        .as_str()
+        .and_then(|path| path.rsplit('/').next())
+    {
+        return resolved(vendor, &vendor["components"]["schemas"][name]);
+    }
+    if schema["type"] == "array" {
+        return resolved(vendor, &schema["items"]);
+    }
+    schema
+}

@@ -1,0 +1,99 @@
+//! Access keys, as a rotation uses them.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails where its ground is missing"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use halogard_domain::FailureClass;
+use halogard_liongard::wire::KeyLife;
+use halogard_liongard::{Error, RequestError};
+use http::Method;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use support::{Bench, answer};
+
+#[tokio::test]
+async fn a_key_makes_its_successor_and_never_one_that_only_installs_agents() {
+    let one = json!({"AccessKeyId":"0a1b2c3d4e5f60718293","AccessKeySecret":"planted-new-secret",
+        "Status":1,"ExpirationDate":"2026-04-05T10:00:00.000Z","Secret":null});
+    for body in [one.to_string(), json!([one]).to_string()] {
+        let bench = Bench::answering([body.as_str()]);
+        let key = bench
+            .client
+            .create_access_key(KeyLife::Days90)
+            .await
+            .unwrap();
+        assert_eq!(key.id, "0a1b2c3d4e5f60718293");
+        assert_eq!(key.secret.expose_secret(), "planted-new-secret");
+        assert!(key.expires_on.is_some());
+        assert!(!format!("{key:?}").contains("planted"));
+        let sent = bench.only_sent();
+        assert_eq!(sent.path(), "/api/v1/access-keys");
+        assert_eq!(
+            sent.json(),
+            json!({"isAgentInstallKey": false, "daysUntilExpiration": "90"})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_made_key_without_a_secret_is_in_doubt_and_shows_nothing() {
+    for body in [
+        "[]",
+        r#"{"AccessKeyId":"planted"}"#,
+        r#"{"AccessKeyId":"planted","AccessKeySecret":null}"#,
+    ] {
+        let error = Bench::answering([body])
+            .client
+            .create_access_key(KeyLife::Unlimited)
+            .await;
+        let error = error.unwrap_err();
+        assert_eq!(error.class(), FailureClass::InDoubt, "{body}");
+        assert!(!format!("{error:?}").contains("planted"));
+    }
+}
+
+#[tokio::test]
+async fn keys_are_listed_and_deleted() {
+    let bench = Bench::scripted([
+        answer(
+            200,
+            r#"[{"AccessKeyId":"k1","ExpirationDate":null,"isAgentInstallKey":false}]"#,
+        ),
+        answer(200, "1"),
+        answer(200, ""),
+    ]);
+    let keys = bench.client.access_keys().await.unwrap();
+    assert_eq!((keys[0].id.as_str(), keys[0].expires_on), ("k1", None));
+    bench.client.delete_access_key("k1").await.unwrap();
+    bench.client.delete_access_key("k1").await.unwrap();
+    let sent = bench.sent();
+    assert_eq!(
+        (sent[1].method.clone(), sent[1].path()),
+        (Method::DELETE, "/api/v1/access-keys/k1")
+    );
+    bench.expect_all_used();
+}
+
+#[tokio::test]
+async fn an_id_that_could_name_another_place_deletes_nothing() {
+    for id in ["", "..", ".", "a/b", "a?b", "a b", "%2e%2e", "ä"] {
+        let bench = Bench::scripted([]);
+        let error = bench.client.delete_access_key(id).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Request {
+                    source: RequestError::NotAnAccessKeyId,
+                    ..
+                }
+            ),
+            "{id}"
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! A Liongard that answers from a list and remembers what it was asked.
+
+pub mod alert;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use halogard_liongard::{AccessKey, Client, ClientSettings};
+use halogard_transport::{Transport, TransportError};
+use http::{HeaderMap, Method, Request, Response};
+use serde_json::Value;
+use url::Url;
+
+/// The id planted in every test client.
+pub const KEY_ID: &str = "0a1b2c3d4e5f60718293";
+
+/// The secret planted in every test client.
+pub const SECRET: &str = "s3cret-planted";
+
+/// Both in base64.
+pub const KEY_HEADER: &str = "MGExYjJjM2Q0ZTVmNjA3MTgyOTM6czNjcmV0LXBsYW50ZWQ=";
+
+/// The origin of every test client that names no other.
+pub const ORIGIN: &str = "https://us1.app.liongard.com/";
+
+/// A request as it left.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Sent {
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    pub fn query(&self) -> Vec<(String, String)> {
+        self.url.query_pairs().into_owned().collect()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+
+    pub fn key(&self) -> Option<&str> {
+        self.headers.get("x-roar-api-key")?.to_str().ok()
+    }
+}
+
+/// What comes back for one request.
+pub type Outcome = Result<Response<Bytes>, TransportError>;
+
+/// The scripted Liongard.
+#[derive(Default)]
+pub struct Recorder {
+    answers: Mutex<VecDeque<Outcome>>,
+    sent: Mutex<Vec<Sent>>,
+}
+
+impl Transport for Recorder {
+    async fn send(&self, request: Request<Bytes>) -> Outcome {
+        self.sent.lock().unwrap().push(Sent {
+            method: request.method().clone(),
+            url: Url::parse(&request.uri().to_string()).expect("a whole address"),
+            headers: request.headers().clone(),
+            body: request.body().clone(),
+        });
+        self.answers
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("an answer is left in the script")
+    }
+}
+
+/// An answer with a status and a body.
+pub fn answer(status: u16, body: &str) -> Outcome {
+    answer_with(status, &[], body)
+}
+
+/// The same with headers.
+pub fn answer_with(status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    Ok(response
+        .body(Bytes::copy_from_slice(body.as_bytes()))
+        .unwrap())
+}
+
+/// A redirect to `location`.
+pub fn redirect(status: u16, location: &str) -> Outcome {
+    answer_with(status, &[("location", location)], "")
+}
+
+/// A client with the recorder behind it.
+pub struct Bench {
+    pub client: Client<Arc<Recorder>>,
+    recorder: Arc<Recorder>,
+}
+
+/// The planted key.
+pub fn key() -> AccessKey {
+    AccessKey {
+        id: KEY_ID.into(),
+        secret: SECRET.into(),
+    }
+}
+
+impl Bench {
+    /// A bench at `origin` whose next answers are `script`.
+    pub fn at(origin: &str, script: impl IntoIterator<Item = Outcome>) -> Self {
+        let recorder = Arc::new(Recorder::default());
+        recorder.answers.lock().unwrap().extend(script);
+        let settings = ClientSettings {
+            base: Url::parse(origin).unwrap(),
+            key: key(),
+        };
+        Self {
+            client: Client::new(settings, Arc::clone(&recorder)),
+            recorder,
+        }
+    }
+
+    /// A bench whose next answers are `script`.
+    pub fn scripted(script: impl IntoIterator<Item = Outcome>) -> Self {
+        Self::at(ORIGIN, script)
+    }
+
+    /// A bench whose next answers are successes with these bodies.
+    pub fn answering<'a>(bodies: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::scripted(bodies.into_iter().map(|body| answer(200, body)))
+    }
+
+    /// The requests so far.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.recorder.sent.lock().unwrap().clone()
+    }
+
+    /// The only request.
+    pub fn only_sent(&self) -> Sent {
+        let mut sent = self.sent();
+        assert_eq!(sent.len(), 1, "one request was expected");
+        sent.remove(0)
+    }
+
+    /// Nothing of the script is left.
+    pub fn expect_all_used(&self) {
+        assert!(
+            self.recorder.answers.lock().unwrap().is_empty(),
+            "an answer is left over"
+        );
+    }
+}

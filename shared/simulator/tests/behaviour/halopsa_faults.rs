@@ -1,0 +1,216 @@
+//! Limits and broken lines.
+
+use std::time::Duration;
+
+use halogard_simulator::{
+    AnswerCut, ConnectionLost, Fault, FaultOdds, NeverArrived, RefusedRequests, RetryAfter,
+};
+use serde_json::json;
+
+use crate::caller::{Desk, new_ticket};
+
+/// A tenant that takes five requests a minute, one of which was the token's.
+async fn narrow(refused: RefusedRequests, retry_after: RetryAfter) -> Desk {
+    Desk::with(|settings| {
+        settings.rate_limit.requests_max = 5;
+        settings.rate_limit.window = Duration::from_secs(60);
+        settings.rate_limit.refused = refused;
+        settings.rate_limit.retry_after = retry_after;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn requests_over_the_limit_are_refused_in_halos_words() {
+    let desk = narrow(RefusedRequests::AreFree, RetryAfter::Absent).await;
+    for _ in 0..4 {
+        assert_eq!(desk.get("/Status").await.status, 200);
+    }
+    let answer = desk.get("/Status").await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(
+        answer.text(),
+        "Rate Limit Reached - 5 Requests per rolling 1 minute window"
+    );
+    assert!(answer.headers.get("retry-after").is_none());
+    let traffic = desk.halo.stats().traffic;
+    assert_eq!(
+        (
+            traffic.requests,
+            traffic.rejected_429,
+            traffic.window_max,
+            traffic.accepted_window_max
+        ),
+        (6, 1, 6, 5)
+    );
+    assert_eq!(traffic.by_route["GET /Status"], 5);
+}
+
+#[tokio::test]
+async fn a_place_is_free_one_window_after_it_was_taken() {
+    let desk = narrow(RefusedRequests::AreFree, RetryAfter::WholeSeconds).await;
+    for _ in 0..4 {
+        desk.clock.advance(Duration::from_secs(10));
+        desk.get("/Status").await;
+    }
+    let answer = desk.get("/Status").await;
+    assert_eq!(
+        (
+            answer.status,
+            answer.headers["retry-after"].to_str().unwrap()
+        ),
+        (429, "20")
+    );
+    desk.clock.advance(Duration::from_secs(20));
+    assert_eq!(desk.get("/Status").await.status, 200);
+    assert_eq!(desk.get("/Status").await.status, 429);
+}
+
+#[tokio::test]
+async fn refused_requests_may_keep_the_window_full() {
+    let desk = narrow(RefusedRequests::Count, RetryAfter::Absent).await;
+    for _ in 0..9 {
+        desk.get("/Status").await;
+        desk.clock.advance(Duration::from_secs(10));
+    }
+    assert_eq!(desk.get("/Status").await.status, 429);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_the_ticket_behind() {
+    let desk = Desk::stock().await;
+    desk.halo.faults().next("POST /Tickets", Fault::LoseAnswer);
+    let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
+    assert!(answer.extensions.get::<ConnectionLost>().is_some());
+    assert!(answer.extensions.get::<NeverArrived>().is_none());
+    assert_eq!(desk.halo.stats().tickets, 1);
+}
+
+#[tokio::test]
+async fn a_refused_connection_leaves_nothing_and_counts_nothing() {
+    let desk = Desk::stock().await;
+    desk.halo
+        .faults()
+        .next("POST /Tickets", Fault::RefuseConnection);
+    let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
+    assert!(answer.extensions.get::<NeverArrived>().is_some());
+    assert_eq!(
+        (
+            desk.halo.stats().tickets,
+            desk.halo.stats().traffic.requests
+        ),
+        (0, 1)
+    );
+}
+
+#[tokio::test]
+async fn each_fault_before_the_effect_leaves_no_ticket() {
+    let faults = [
+        (
+            Fault::Status429 {
+                retry_after: Some("7".to_owned()),
+            },
+            429,
+        ),
+        (Fault::Status500, 500),
+        (Fault::Gateway502Html, 502),
+        (Fault::Gateway504Html, 504),
+        (Fault::Empty403, 403),
+        (Fault::ExpireToken, 401),
+    ];
+    for (fault, status) in faults {
+        let desk = Desk::stock().await;
+        desk.halo.faults().next("post /tickets", fault);
+        assert_eq!(
+            desk.post("/Tickets", &json!([new_ticket("a")]))
+                .await
+                .status,
+            status
+        );
+        assert_eq!(desk.halo.stats().tickets, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_after_the_effect_leaves_the_ticket() {
+    let faults = [
+        Fault::LoseAnswer,
+        Fault::Gateway504AfterEffect,
+        Fault::Status500AfterEffect,
+        Fault::HalfBody,
+        Fault::OtherShape,
+        Fault::SlowBy { milliseconds: 500 },
+        Fault::HugeBody { bytes: 4096 },
+    ];
+    for fault in faults {
+        let desk = Desk::stock().await;
+        desk.halo.faults().next("POST /Tickets", fault.clone());
+        let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
+        assert_eq!(desk.halo.stats().tickets, 1, "{fault:?}");
+        match fault {
+            Fault::HalfBody => assert!(answer.extensions.get::<AnswerCut>().is_some()),
+            Fault::HugeBody { bytes } => assert_eq!(answer.body.len(), bytes),
+            Fault::OtherShape => assert!(answer.json().get("id").is_none()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_can_wait_for_the_request_with_its_ordinal() {
+    let desk = Desk::stock().await;
+    desk.halo.faults().at_request(3, Fault::Status500);
+    let statuses = [
+        desk.get("/Status").await.status,
+        desk.get("/Team").await.status,
+        desk.get("/Team").await.status,
+    ];
+    assert_eq!(statuses, [200, 500, 200]);
+}
+
+#[tokio::test]
+async fn an_expired_token_stays_expired() {
+    let mut desk = Desk::stock().await;
+    desk.halo.faults().next("GET /Status", Fault::ExpireToken);
+    assert_eq!(desk.get("/Status").await.status, 401);
+    assert_eq!(desk.get("/Status").await.status, 401);
+    desk.sign_in().await;
+    assert_eq!(desk.get("/Status").await.status, 200);
+}
+
+#[tokio::test]
+async fn chance_strikes_alike_under_the_same_seed_until_cleared() {
+    let mut stories = Vec::new();
+    for _ in 0..2 {
+        let desk = Desk::stock().await;
+        let odds = FaultOdds {
+            fault: Fault::Status500,
+            probability: 0.5,
+            route: Some("GET /Status".to_owned()),
+        };
+        desk.halo.faults().by_chance(vec![odds]);
+        let mut story = Vec::new();
+        for _ in 0..20 {
+            story.push(desk.get("/Status").await.status);
+        }
+        assert_eq!(desk.get("/Team").await.status, 200);
+        desk.halo.faults().clear();
+        assert_eq!(desk.get("/Status").await.status, 200);
+        stories.push(story);
+    }
+    assert_eq!(stories[0], stories[1]);
+    assert!(stories[0].contains(&500) && stories[0].contains(&200));
+}
+
+#[tokio::test]
+async fn a_fault_whose_request_was_throttled_waits_for_the_next() {
+    let desk = narrow(RefusedRequests::AreFree, RetryAfter::Absent).await;
+    for _ in 0..4 {
+        desk.get("/Team").await;
+    }
+    desk.halo.faults().next("GET /Status", Fault::Status500);
+    assert_eq!(desk.get("/Status").await.status, 429);
+    assert_eq!(desk.halo.faults().waiting(), 1);
+    desk.clock.advance(Duration::from_secs(60));
+    assert_eq!(desk.get("/Status").await.status, 500);
+}

@@ -1,0 +1,133 @@
+//! Tokens, scopes, secrets.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use serde_json::json;
+
+use crate::caller::{Desk, SCOPES, send};
+
+#[tokio::test]
+async fn a_token_says_what_it_is_and_for_how_long() {
+    let desk = Desk::stock().await;
+    let token = desk
+        .ask_token("first-secret-of-the-sample", "read:tickets")
+        .await
+        .json();
+    assert_eq!(token["expires_in"], 3600);
+    assert_eq!(token["token_type"], "Bearer");
+    assert_eq!(token["scope"], "read:tickets");
+}
+
+#[tokio::test]
+async fn one_unknown_scope_spoils_the_whole_request() {
+    let desk = Desk::stock().await;
+    for bad in [
+        "read:tickets write:tickets",
+        "read:teams",
+        "read:tickets edit:assets",
+    ] {
+        let answer = desk.ask_token("first-secret-of-the-sample", bad).await;
+        assert_eq!(
+            (answer.status, answer.json()["error"].clone()),
+            (400, json!("invalid_scope"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_an_invalid_client() {
+    let answer = Desk::stock().await.ask_token("guess", SCOPES).await;
+    assert_eq!(
+        (answer.status, answer.json()["error"].clone()),
+        (401, json!("invalid_client"))
+    );
+}
+
+#[tokio::test]
+async fn another_tenant_and_a_body_that_is_no_form_are_refused() {
+    let desk = Desk::stock().await;
+    let other = Request::post("/auth/token?tenant=elsewhere")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("grant_type=client_credentials"));
+    assert_eq!(send(&desk.halo.router(), other.unwrap()).await.status, 400);
+    let no_form = Request::post("/auth/token")
+        .header("content-type", "application/json")
+        .body(Body::from("{}"));
+    assert_eq!(
+        send(&desk.halo.router(), no_form.unwrap()).await.status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn a_replaced_secret_counts_at_once_and_old_tokens_live_on() {
+    let desk = Desk::stock().await;
+    desk.halo
+        .replace_secret("8d3f6a52-halogard-sync", "second")
+        .unwrap();
+    assert_eq!(
+        desk.ask_token("first-secret-of-the-sample", SCOPES)
+            .await
+            .status,
+        401
+    );
+    assert_eq!(desk.ask_token("second", SCOPES).await.status, 200);
+    assert_eq!(desk.get("/Status").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_ends_after_an_hour_with_an_empty_401() {
+    let desk = Desk::stock().await;
+    desk.clock.advance(Duration::from_secs(3599));
+    assert_eq!(desk.get("/Status").await.status, 200);
+    desk.clock.advance(Duration::from_secs(1));
+    let answer = desk.get("/Status").await;
+    assert_eq!((answer.status, answer.text().as_str()), (401, ""));
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_an_empty_403() {
+    let mut desk = Desk::stock().await;
+    let token = desk
+        .ask_token("first-secret-of-the-sample", "read:customers")
+        .await
+        .json();
+    token["access_token"]
+        .as_str()
+        .unwrap()
+        .clone_into(&mut desk.token);
+    let answer = desk.get("/Tickets").await;
+    assert_eq!((answer.status, answer.text().as_str()), (403, ""));
+    assert_eq!(desk.get("/Client").await.status, 200);
+    assert_eq!(desk.get("/Webhook").await.status, 403);
+}
+
+#[tokio::test]
+async fn authinfo_and_discovery_need_no_token() {
+    let desk = Desk::stock().await;
+    let ask = |path: &str| {
+        Request::get(path)
+            .header("host", "127.0.0.1:1")
+            .body(Body::empty())
+            .unwrap()
+    };
+    let info = send(&desk.halo.router(), ask("/api/AuthInfo")).await.json();
+    assert_eq!(info["auth_url"], "http://127.0.0.1:1/auth");
+    assert_eq!(info["tenant_id"], "harbourstreet");
+    let document = send(
+        &desk.halo.router(),
+        ask("/auth/.well-known/openid-configuration"),
+    )
+    .await
+    .json();
+    assert_eq!(document["token_endpoint"], "http://127.0.0.1:1/auth/token");
+}
+
+#[tokio::test]
+async fn paths_are_found_in_any_letter_case() {
+    let desk = Desk::stock().await;
+    assert_eq!(desk.get("/STATUS").await.status, 200);
+    assert_eq!(desk.get("/tickettype/5").await.json()["name"], "Alert");
+}

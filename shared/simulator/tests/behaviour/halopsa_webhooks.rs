@@ -1,0 +1,304 @@
+//! Webhooks: bound, signed, batched, lost, doubled, overtaken.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use halogard_simulator::SimClock as _;
+use halogard_simulator::halopsa::{
+    Batching, DeliveryResult, OutgoingDelivery, PayloadSize, WebhookAuth, WebhookSpec,
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::caller::Desk;
+
+/// Takes what is due now.
+fn due(desk: &Desk) -> Vec<OutgoingDelivery> {
+    desk.halo.take_due(desk.clock.now_millis())
+}
+
+/// Registers a webhook with every event bound.
+fn listen(desk: &Desk, spec: &WebhookSpec) -> String {
+    let id = desk.halo.register_webhook(spec);
+    desk.halo.bind_all_events(&id).unwrap();
+    id
+}
+
+/// A webhook with nothing special.
+fn plain() -> WebhookSpec {
+    WebhookSpec::to("http://127.0.0.1:1/webhooks/halopsa/t", WebhookAuth::None)
+}
+
+/// Event names of deliveries, in order.
+fn events(deliveries: &[OutgoingDelivery]) -> Vec<String> {
+    let event = |delivery: &OutgoingDelivery| {
+        let body: Value = serde_json::from_slice(&delivery.body).unwrap();
+        body["event"].as_str().unwrap().to_owned()
+    };
+    deliveries.iter().map(event).collect()
+}
+
+#[tokio::test]
+async fn a_webhook_without_notifications_never_fires() {
+    let desk = Desk::stock().await;
+    let id = desk
+        .post(
+            "/Webhook",
+            &json!([{ "name": "h", "url": "http://x", "events": [{ "eventno": 3 }] }]),
+        )
+        .await
+        .json()["id"]
+        .clone();
+    desk.create("a").await;
+    assert!(due(&desk).is_empty());
+    let row = json!([{ "webhook_id": id, "type": "-2", "delivery_method": "6", "eventno": "3", "name": "new" }]);
+    assert_eq!(desk.post("/Notification", &row).await.status, 201);
+    desk.create("b").await;
+    assert_eq!(events(&due(&desk)), ["new ticket logged"]);
+    let details = desk
+        .get(&format!(
+            "/Webhook/{}?includedetails=true",
+            id.as_str().unwrap()
+        ))
+        .await
+        .json();
+    assert_eq!(details["events"][0]["eventno"], 3);
+}
+
+#[tokio::test]
+async fn one_close_is_told_several_times_with_different_ids() {
+    let desk = Desk::stock().await;
+    let id = desk.create("a").await;
+    listen(&desk, &plain());
+    desk.halo.close_ticket(id, 12).unwrap();
+    let told = due(&desk);
+    assert_eq!(
+        events(&told),
+        ["ticket status changed", "ticket closed", "ticket updated"]
+    );
+    assert_ne!(told[0].id, told[1].id);
+    let body: Value = serde_json::from_slice(&told[0].body).unwrap();
+    assert_eq!(
+        (
+            &body["object_id"],
+            &body["ticket"]["status_id"],
+            &body["agent_id"]
+        ),
+        (&json!(id), &json!(9), &json!(12))
+    );
+    assert!(body["timestamp"].as_str().unwrap().ends_with('Z'));
+}
+
+#[tokio::test]
+async fn our_own_writes_come_back_as_news() {
+    let desk = Desk::stock().await;
+    listen(&desk, &plain());
+    desk.create("a").await;
+    assert_eq!(events(&due(&desk)), ["new ticket logged"]);
+}
+
+#[tokio::test]
+async fn the_signature_is_base64_of_the_hmac_of_the_raw_body() {
+    let desk = Desk::stock().await;
+    let auth = WebhookAuth::Hmac {
+        header: "X-Halo-Signature".to_owned(),
+        secret: "s3".to_owned(),
+    };
+    listen(&desk, &WebhookSpec::to("http://x", auth));
+    desk.create("a").await;
+    let delivery = due(&desk).remove(0);
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"s3").unwrap();
+    mac.update(&delivery.body);
+    let expected = STANDARD.encode(mac.finalize().into_bytes());
+    assert!(
+        delivery
+            .headers
+            .contains(&("X-Halo-Signature".to_owned(), expected))
+    );
+}
+
+#[tokio::test]
+async fn other_credentials_travel_in_their_headers() {
+    let cases = [
+        (
+            WebhookAuth::Basic {
+                username: "u".to_owned(),
+                password: "p".to_owned(),
+            },
+            ("authorization", "Basic dTpw"),
+        ),
+        (
+            WebhookAuth::Bearer {
+                token: "t".to_owned(),
+            },
+            ("authorization", "Bearer t"),
+        ),
+        (
+            WebhookAuth::ApiKey {
+                header: "X-Api-Key".to_owned(),
+                key: "k".to_owned(),
+            },
+            ("X-Api-Key", "k"),
+        ),
+    ];
+    for (auth, (name, value)) in cases {
+        let desk = Desk::stock().await;
+        listen(&desk, &WebhookSpec::to("http://x", auth));
+        desk.create("a").await;
+        assert!(
+            due(&desk)[0]
+                .headers
+                .contains(&(name.to_owned(), value.to_owned()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_payload_is_small_full_or_only_the_event() {
+    let bodies = |size| async move {
+        let desk = Desk::stock().await;
+        let id = desk.create("a").await;
+        listen(
+            &desk,
+            &WebhookSpec {
+                payload: size,
+                ..plain()
+            },
+        );
+        desk.halo.add_note(id, 12, "look").unwrap();
+        serde_json::from_slice::<Value>(&due(&desk)[0].body).unwrap()
+    };
+    let small = bodies(PayloadSize::Small).await;
+    assert!(small["ticket"].get("details").is_none() && small.get("action").is_none());
+    let full = bodies(PayloadSize::Full).await;
+    assert_eq!(
+        (&full["action"]["note"], &full["ticket"]["_canupdate"]),
+        (&json!("look"), &json!(true))
+    );
+    let bare = bodies(PayloadSize::EventOnly).await;
+    assert!(bare.get("ticket").is_none() && bare["object_id"].is_i64());
+}
+
+#[tokio::test]
+async fn a_batch_goes_out_when_full_or_when_its_time_has_come() {
+    let desk = Desk::stock().await;
+    let batching = Some(Batching {
+        same_event_only: false,
+        delay_seconds: 30,
+        events_max: 2,
+    });
+    listen(
+        &desk,
+        &WebhookSpec {
+            batching,
+            ..plain()
+        },
+    );
+    desk.create("a").await;
+    assert!(due(&desk).is_empty());
+    desk.create("b").await;
+    let full = due(&desk);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&full[0].body)
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    desk.create("c").await;
+    desk.clock.advance(Duration::from_secs(30));
+    assert_eq!(desk.halo.next_delivery_due(), Some(desk.clock.now_millis()));
+    assert_eq!(due(&desk).len(), 1);
+}
+
+#[tokio::test]
+async fn deliveries_get_lost_doubled_and_overtaken_as_the_seed_has_it() {
+    let desk = Desk::with(|settings| {
+        settings.webhook_habits.lost = 0.3;
+        settings.webhook_habits.duplicated = 0.3;
+        settings.webhook_habits.overtaken = 0.3;
+    })
+    .await;
+    listen(&desk, &plain());
+    for number in 0..40 {
+        desk.create(&format!("t{number}")).await;
+        desk.clock.advance(Duration::from_secs(1));
+    }
+    desk.clock.advance(Duration::from_secs(60));
+    let made = due(&desk);
+    let order: Vec<i64> = made
+        .iter()
+        .map(|delivery| {
+            serde_json::from_slice::<Value>(&delivery.body).unwrap()["object_id"]
+                .as_i64()
+                .unwrap()
+        })
+        .collect();
+    let lost = desk
+        .halo
+        .deliveries()
+        .iter()
+        .filter(|record| record.lost)
+        .count();
+    assert!(lost > 0);
+    assert!(order.windows(2).any(|pair| pair[0] == pair[1]), "{order:?}");
+    assert!(order.windows(2).any(|pair| pair[0] > pair[1]), "{order:?}");
+}
+
+#[tokio::test]
+async fn a_failed_delivery_is_not_repeated_unless_the_tenant_repeats() {
+    for (retries, again) in [(0, 0), (1, 1)] {
+        let desk = Desk::with(|settings| settings.webhook_habits.retries = retries).await;
+        let id = listen(&desk, &plain());
+        desk.create("a").await;
+        let first = due(&desk).remove(0);
+        desk.halo
+            .record_delivery(&first, &DeliveryResult::answered(503));
+        desk.clock.advance(Duration::from_secs(600));
+        assert_eq!(due(&desk).len(), again);
+        let log = desk
+            .get(&format!("/WebhookEvent?webhook_id={id}"))
+            .await
+            .json();
+        assert_eq!(log["webhookevents"][0]["responsestatus"], 503);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_keeps_failing_may_switch_itself_off() {
+    let desk = Desk::with(|settings| settings.webhook_habits.auto_disable_attempts = 2).await;
+    let id = listen(&desk, &plain());
+    for _ in 0..2 {
+        desk.create("a").await;
+        let delivery = due(&desk).remove(0);
+        desk.halo
+            .record_delivery(&delivery, &DeliveryResult::answered(500));
+    }
+    desk.create("b").await;
+    assert!(due(&desk).is_empty());
+    assert_eq!(
+        desk.get(&format!("/Webhook/{id}")).await.json()["disabled"],
+        true
+    );
+}
+
+#[tokio::test]
+async fn a_definition_never_shows_its_secret_and_goes_with_its_notifications() {
+    let desk = Desk::stock().await;
+    let auth = WebhookAuth::Hmac {
+        header: "X".to_owned(),
+        secret: "planted".to_owned(),
+    };
+    let id = listen(&desk, &WebhookSpec::to("http://x", auth));
+    assert!(!desk.get("/Webhook").await.text().contains("planted"));
+    assert_eq!(
+        desk.call("DELETE", &format!("/Webhook/{id}"), None)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(desk.get("/Notification").await.json(), json!([]));
+}
