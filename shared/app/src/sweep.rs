@@ -74,6 +74,15 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(report)
     }
 
+    /// Whether HaloPSA was ever swept for this store.
+    ///
+    /// # Errors
+    ///
+    /// A store failed.
+    pub async fn has_swept(&self) -> Result<bool, PortError> {
+        Ok(self.store.mark(MARK_SWEPT).await?.is_some())
+    }
+
     /// What `sighting` says beyond what its pair has heard; or that it may belong to a pair that
     /// forgot it.
     async fn news_in(&self, sighting: &Sighting) -> Result<Option<Message>, PortError> {

@@ -20,7 +20,10 @@ pub(crate) const SHOWN_CHARS_MAX: usize = 60;
 
 /// Checks the whole file.
 pub(crate) fn file(file: &DeTable<'_>, shape: &Table, findings: &mut Findings<'_>) {
-    let mut check = Check { whole: shape, findings };
+    let mut check = Check {
+        whole: shape,
+        findings,
+    };
     check.table(file, &(0..0), shape, &Place::top());
 }
 
@@ -41,7 +44,11 @@ impl Check<'_, '_> {
                 (None, None) => self.unknown(key, shape, place),
             }
         }
-        if shape.others.as_ref().is_some_and(|others| others.key == KeyKind::Word) {
+        if shape
+            .others
+            .as_ref()
+            .is_some_and(|others| others.key == KeyKind::Word)
+        {
             self.words(table, shape, place);
         }
         for key in &shape.keys {
@@ -72,6 +79,7 @@ impl Check<'_, '_> {
     /// Where a key that has no place here belongs, or what has.
     fn elsewhere(&self, written: &str, shape: &Table) -> String {
         match home_of(written, self.whole, &Place::top()) {
+            Some(home) if home.is_top() => "it belongs above the first [header]".to_owned(),
             Some(home) => format!("it belongs in {home}"),
             None => {
                 let names: Vec<_> = shape.names().map(|name| format!("`{name}`")).collect();
@@ -88,15 +96,20 @@ impl Check<'_, '_> {
         shape: &Table,
         place: &Place,
     ) {
-        let strangers = table.keys().map(|key| key.get_ref().as_ref());
-        let strangers: Vec<&str> = strangers.filter(|name| shape.key(name).is_none()).collect();
-        // Where keys may be invented, a mistyped one is not unknown; this is where it shows.
-        let slip = shape.others.as_ref().and_then(|_| nearest(&key.name, strangers));
-        let hint = match slip {
-            Some(slip) => format!("is it `{}`?", shown(slip)),
-            None => key.meaning.clone(),
+        let mut strangers = table
+            .keys()
+            .map(|key| key.get_ref().as_ref())
+            .filter(|name| shape.key(name).is_none());
+        let slip = strangers.find(|name| nearest(name, shape.names()) == Some(&key.name));
+        let hint = match (slip, &shape.others) {
+            // Reported as unknown, with this key as what was meant.
+            (Some(_), None) => return,
+            // Where keys may be invented, a mistyped one is not unknown; this is where it shows.
+            (Some(slip), Some(_)) => format!("is it `{}`?", shown(slip)),
+            (None, _) => key.meaning.clone(),
         };
-        self.findings.error(span, format!("{place} lacks `{}`: {hint}", key.name));
+        self.findings
+            .error(span, format!("{place} lacks `{}`: {hint}", key.name));
     }
 
     fn invented(
@@ -111,7 +124,9 @@ impl Check<'_, '_> {
         let fits = match others.key {
             KeyKind::Name => !name.trim().is_empty(),
             KeyKind::Word => !Word::new(name).is_empty(),
-            KeyKind::Id => name.parse().is_ok_and(|id: u64| id > 0 && id.to_string() == name),
+            KeyKind::Id => name
+                .parse()
+                .is_ok_and(|id: u64| id > 0 && id.to_string() == name),
         };
         if !fits {
             let wanted = match others.key {
@@ -124,7 +139,8 @@ impl Check<'_, '_> {
         }
         let one_slip = |known: &&str| strsim::osa_distance(name, known) == 1;
         if let Some(known) = shape.names().find(one_slip) {
-            let message = format!("`{name}` is taken as a word of Liongard; did you mean `{known}`?");
+            let message =
+                format!("`{name}` is taken as a word of Liongard; did you mean `{known}`?");
             self.findings.warn(&key.span(), message);
         }
         self.value(name, value, &others.kind, place);
@@ -135,7 +151,10 @@ impl Check<'_, '_> {
         let mut seen: BTreeMap<Word, Range<usize>> = BTreeMap::new();
         let mut keys: Vec<_> = table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
-        for key in keys.into_iter().filter(|key| shape.key(key.get_ref()).is_none()) {
+        for key in keys
+            .into_iter()
+            .filter(|key| shape.key(key.get_ref()).is_none())
+        {
             let word = Word::new(key.get_ref());
             if let Some(first) = seen.get(&word).filter(|_| !word.is_empty()) {
                 let line = self.findings.source().line_of(first);
@@ -153,7 +172,10 @@ fn home_of(name: &str, table: &Table, place: &Place) -> Option<Place> {
         return Some(place.clone());
     }
     let known = table.keys.iter().map(|key| (key.name.as_str(), &key.kind));
-    let invented = table.others.iter().map(|others| ("NAME", others.kind.as_ref()));
+    let invented = table
+        .others
+        .iter()
+        .map(|others| ("NAME", others.kind.as_ref()));
     known.chain(invented).find_map(|(name_of_table, kind)| {
         let inner = value::place_of(kind, place.table(name_of_table));
         home_of(name, kind.table()?, &inner)

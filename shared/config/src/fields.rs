@@ -67,21 +67,27 @@ impl<'a> Fields<'a> {
 
     /// Keys the operator invented, each with its table.
     pub(crate) fn named_tables(&self) -> impl Iterator<Item = (Spanned<&'a str>, Self)> {
-        self.entries().filter_map(|(key, value)| Some((key, Self::of(value)?)))
+        self.entries()
+            .filter_map(|(key, value)| Some((key, Self::of(value)?)))
     }
 
     /// Keys with a number.
     pub(crate) fn named_numbers(&self) -> impl Iterator<Item = (Spanned<&'a str>, u64)> {
-        self.entries().filter_map(|(key, value)| Some((key, number_of(value)?.into_inner())))
+        self.entries()
+            .filter_map(|(key, value)| Some((key, number_of(value)?.into_inner())))
     }
 
     /// Keys with a text.
     pub(crate) fn named_texts(&self) -> impl Iterator<Item = (Spanned<&'a str>, &'a str)> {
-        self.entries().filter_map(|(key, value)| Some((key, text_of(value)?.into_inner())))
+        self.entries()
+            .filter_map(|(key, value)| Some((key, text_of(value)?.into_inner())))
     }
 
     fn of(value: &'a Spanned<DeValue<'a>>) -> Option<Self> {
-        Some(Self { table: value.get_ref().as_table()?, span: value.span() })
+        Some(Self {
+            table: value.get_ref().as_table()?,
+            span: value.span(),
+        })
     }
 
     fn entries(&self) -> impl Iterator<Item = (Spanned<&'a str>, &'a Spanned<DeValue<'a>>)> {
@@ -94,7 +100,8 @@ impl<'a> Fields<'a> {
         let value = self.table.get(key);
         let list = value.and_then(|value| value.get_ref().as_array());
         let one = value.filter(|_| list.is_none());
-        one.into_iter().chain(list.into_iter().flat_map(|list| list.iter()))
+        one.into_iter()
+            .chain(list.into_iter().flat_map(|list| list.iter()))
     }
 }
 

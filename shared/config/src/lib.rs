@@ -55,7 +55,11 @@ pub fn parse(source_name: &str, text: &str) -> Result<Config, Problems> {
     let settings = settings::read(&fields);
     let (errors, warnings) = findings.finish();
     match policy {
-        Some(policy) if errors.is_empty() => Ok(Config { policy, settings, warnings }),
+        Some(policy) if errors.is_empty() => Ok(Config {
+            policy,
+            settings,
+            warnings,
+        }),
         _ => Err(Problems::new(errors)),
     }
 }

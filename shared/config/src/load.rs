@@ -57,12 +57,17 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|source| unreadable(path, source))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(LoadError::TooLong { path: path.to_owned() });
+        return Err(LoadError::TooLong {
+            path: path.to_owned(),
+        });
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let readable = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = readable.iter().filter(|byte| **byte == b'\n').count() + 1;
-        LoadError::NotText { path: path.to_owned(), line }
+        LoadError::NotText {
+            path: path.to_owned(),
+            line,
+        }
     })?;
     Ok(parse(&path.display().to_string(), &text)?)
 }

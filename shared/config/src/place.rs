@@ -12,18 +12,32 @@ pub(crate) struct Place {
 impl Place {
     /// What stands before the first header.
     pub(crate) fn top() -> Self {
-        Self { path: Vec::new(), repeated: false }
+        Self {
+            path: Vec::new(),
+            repeated: false,
+        }
     }
 
     /// The table `key` in this one.
     pub(crate) fn table(&self, key: &str) -> Self {
         let path = [self.path.as_slice(), &[as_written(key)]].concat();
-        Self { path, repeated: false }
+        Self {
+            path,
+            repeated: false,
+        }
+    }
+
+    /// Whether this is what stands before the first header.
+    pub(crate) fn is_top(&self) -> bool {
+        self.path.is_empty()
     }
 
     /// This one, as one of several.
     pub(crate) fn repeated(self) -> Self {
-        Self { repeated: true, ..self }
+        Self {
+            repeated: true,
+            ..self
+        }
     }
 }
 
@@ -31,7 +45,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.join(".");
         match (path.as_str(), self.repeated) {
-            ("", _) => f.write_str("the top of the file"),
+            ("", _) => f.write_str("the file"),
             (path, false) => write!(f, "[{path}]"),
             (path, true) => write!(f, "[[{path}]]"),
         }

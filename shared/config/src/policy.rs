@@ -5,7 +5,7 @@ mod reopen;
 mod rules;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use halogard_domain::Policy;
@@ -22,7 +22,10 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     let templates = file.table("templates");
     let names = TemplateNames::of(templates.as_ref());
     if let Some(templates) = templates.as_ref().filter(|_| names.0.is_empty()) {
-        findings.error(templates.span(), "there is no template; name one, as [templates.default]");
+        findings.error(
+            templates.span(),
+            "there is no template; name one, as [templates.default]",
+        );
     }
     let read_templates: BTreeMap<_, _> = templates
         .iter()
@@ -95,7 +98,7 @@ fn quoted(names: &[&str]) -> String {
     quoted.join(", ")
 }
 
-/// The places and values of a list, as ids of one kind.
-fn ids<T: Ord>(numbers: &[Spanned<u64>], id: fn(u64) -> T) -> std::collections::BTreeSet<T> {
+/// The numbers of a list, as ids of one kind.
+fn ids<T: Ord>(numbers: &[Spanned<u64>], id: fn(u64) -> T) -> BTreeSet<T> {
     numbers.iter().map(|number| id(*number.get_ref())).collect()
 }

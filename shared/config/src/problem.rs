@@ -41,7 +41,13 @@ impl Problems {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, line, column, message, excerpt } = self;
+        let Self {
+            source,
+            line,
+            column,
+            message,
+            excerpt,
+        } = self;
         write!(f, "{source}:{line}:{column}: {message}\n{excerpt}")
     }
 }

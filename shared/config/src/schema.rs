@@ -55,7 +55,10 @@ fn of_kind(kind: &Kind) -> Value {
             json!({ "type": "string", "pattern": format!("^[A-Z0-9]{{1,{chars_max}}}$") })
         }
         Kind::OneOf(choices) => json!({ "enum": choices }),
-        Kind::Number { least, most: NUMBER_MAX } => json!({ "type": "integer", "minimum": least }),
+        Kind::Number {
+            least,
+            most: NUMBER_MAX,
+        } => json!({ "type": "integer", "minimum": least }),
         Kind::Number { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }

@@ -17,7 +17,10 @@ pub(crate) fn shape() -> Table {
         );
         table = table.refuse(info.key(), why);
     }
-    table.refuse(CONFIG.key(), "would name this very file; set the environment variable".to_owned())
+    table.refuse(
+        CONFIG.key(),
+        "would name this very file; set the environment variable".to_owned(),
+    )
 }
 
 /// The settings that are there, by the names of their environment variables.
@@ -45,7 +48,9 @@ fn key(info: &SettingInfo) -> Key {
         Form::Count { least, most, .. } => Kind::Number { least, most },
         Form::Text { .. } | Form::Secret => Kind::Text,
     };
-    let default = info.default_text().map(|text| format!("; {text} when absent"));
+    let default = info
+        .default_text()
+        .map(|text| format!("; {text} when absent"));
     let meaning = format!("{}{}", info.meaning, default.unwrap_or_default());
     Key::optional(info.key(), kind, meaning)
 }

@@ -69,7 +69,10 @@ pub(crate) enum KeyKind {
 
 impl Kind {
     /// A number by which a vendor knows something.
-    pub(crate) const ID: Self = Self::Number { least: 1, most: NUMBER_MAX };
+    pub(crate) const ID: Self = Self::Number {
+        least: 1,
+        most: NUMBER_MAX,
+    };
 
     /// Several of `kind`.
     pub(crate) fn list(kind: Self) -> Self {
@@ -94,7 +97,10 @@ impl Kind {
 impl Key {
     /// A key that must be there.
     pub(crate) fn required(name: &str, kind: Kind, meaning: &str) -> Self {
-        Self { required: true, ..Self::optional(name, kind, meaning) }
+        Self {
+            required: true,
+            ..Self::optional(name, kind, meaning)
+        }
     }
 
     /// A key that may be there.
@@ -103,19 +109,35 @@ impl Key {
         kind: Kind,
         meaning: impl Into<String>,
     ) -> Self {
-        Self { name: name.into(), kind, required: false, meaning: meaning.into() }
+        Self {
+            name: name.into(),
+            kind,
+            required: false,
+            meaning: meaning.into(),
+        }
     }
 }
 
 impl Table {
     /// A table of `keys`.
     pub(crate) fn of(keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { keys: keys.into_iter().collect(), others: None, refused: Vec::new() }
+        Self {
+            keys: keys.into_iter().collect(),
+            others: None,
+            refused: Vec::new(),
+        }
     }
 
     /// And of keys the operator invents.
     pub(crate) fn others(self, key: KeyKind, kind: Kind, meaning: &'static str) -> Self {
-        Self { others: Some(Others { key, kind: Box::new(kind), meaning }), ..self }
+        Self {
+            others: Some(Others {
+                key,
+                kind: Box::new(kind),
+                meaning,
+            }),
+            ..self
+        }
     }
 
     /// And never of this key.

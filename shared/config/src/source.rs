@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use halogard_runtime::settings::SETTINGS;
+
 use crate::problem::Problem;
 
 /// Columns of a line that are shown; a long line is cut on both sides of the place.
@@ -11,7 +13,10 @@ const COLUMNS_MAX: usize = 100;
 const COLUMNS_BEFORE: usize = 40;
 
 /// What a key that holds a secret is called, in part.
-const SECRET_WORDS: [&str; 5] = ["secret", "password", "bearer", "token", "api_key"];
+const SECRET_WORDS: [&str; 6] = ["secret", "password", "bearer", "token", "api_key", "apikey"];
+
+/// How the names of settings about a vendor begin; a mistyped one may be a secret.
+const VENDORS: [&str; 2] = ["halopsa", "liongard"];
 
 /// A text with a name.
 pub(crate) struct Source<'a> {
@@ -23,6 +28,8 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(crate) fn new(name: &'a str, text: &'a str) -> Self {
+        // Editors of some systems put a mark before the text; it is no part of the first line.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(after_breaks).collect();
         Self { name, text, lines }
@@ -50,7 +57,13 @@ impl<'a> Source<'a> {
         let line = self.text[start..].lines().next().unwrap_or_default();
         let before = self.text.get(start..span.start).unwrap_or(line);
         let column = before.chars().count().min(line.chars().count());
-        let width = self.at(span).lines().next().unwrap_or_default().chars().count();
+        let width = self
+            .at(span)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count();
         Problem {
             source: self.name.to_owned(),
             line: number,
@@ -79,29 +92,59 @@ fn excerpt(number: usize, line: &str, column: usize, width: usize) -> String {
     let column = column.saturating_sub(skipped).min(length);
     let mark = "^".repeat(width.clamp(1, length.saturating_sub(column).max(1)));
     let gutter = number.to_string().len();
+    let above = format!("  {number} | {text}");
     format!(
-        "  {number} | {}\n  {:gutter$} | {:column$}{mark}",
-        text.trim_end(),
+        "{}\n  {:gutter$} | {:column$}{mark}",
+        above.trim_end(),
         "",
-        "",
+        ""
     )
 }
 
 /// The characters of `line`, each one column wide.
 fn printable(line: &str) -> Vec<char> {
-    let column = |c: char| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c };
+    let column = |c: char| {
+        if c == '\t' {
+            ' '
+        } else if c.is_control() {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
     line.chars().map(column).collect()
 }
 
-/// `line` without what follows the `=` after a key that looks like a secret.
+/// `line` without what follows a key that may hold a secret. Looks at the text alone, because a
+/// line is shown also when it is not TOML.
 fn without_secret(line: &str) -> String {
-    let lower = line.to_ascii_lowercase();
-    let found = SECRET_WORDS.iter().filter_map(|word| lower.find(word)).min();
-    let value_at = found.and_then(|at| Some(at + line[at..].find('=')? + 1));
-    match value_at {
-        Some(at) => format!("{} …", &line[..at]),
-        None => line.to_owned(),
+    let is_key_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let mut rest = line;
+    while let Some(start) = rest.find(is_key_char) {
+        let from_key = &rest[start..];
+        let length = from_key.find(|c| !is_key_char(c)).unwrap_or(from_key.len());
+        let (key, after) = from_key.split_at(length);
+        let before = &line[..line.len() - from_key.len()];
+        let before =
+            before.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+        let stands_as_key = before.is_empty() || before.ends_with(['{', ',', '.']);
+        if stands_as_key && may_hold_secret(key) && !after.is_empty() {
+            return format!("{} …", &line[..line.len() - after.len()]);
+        }
+        rest = after;
     }
+    line.to_owned()
+}
+
+/// Whether a value under this key must not be shown.
+fn may_hold_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let is_known_plain = SETTINGS
+        .iter()
+        .any(|info| !info.is_secret() && info.key() == key);
+    let sounds_secret = SECRET_WORDS.iter().any(|word| key.contains(word));
+    let is_of_vendor = VENDORS.iter().any(|vendor| key.starts_with(vendor));
+    !is_known_plain && (sounds_secret || is_of_vendor)
 }
 
 #[cfg(test)]
@@ -109,17 +152,27 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, span: Range<usize>) -> String {
-        Source::new("f", text).problem(&span, "wrong".to_owned()).to_string()
+        Source::new("f", text)
+            .problem(&span, "wrong".to_owned())
+            .to_string()
     }
 
     #[test]
     fn a_place_is_shown_with_its_line_and_a_mark() {
         let cases = [
-            ("a = 1\nbb = 2\n", 6..8, "f:2:1: wrong\n  2 | bb = 2\n    | ^^"),
+            (
+                "a = 1\nbb = 2\n",
+                6..8,
+                "f:2:1: wrong\n  2 | bb = 2\n    | ^^",
+            ),
             ("ä = 1", 5..6, "f:1:5: wrong\n  1 | ä = 1\n    |     ^"),
             ("a = 1\r\nb", 0..5, "f:1:1: wrong\n  1 | a = 1\n    | ^^^^^"),
             ("\ta", 1..2, "f:1:2: wrong\n  1 |  a\n    |  ^"),
-            ("a = \"\"\"\nb\n\"\"\"", 4..14, "f:1:5: wrong\n  1 | a = \"\"\"\n    |     ^^^"),
+            (
+                "a = \"\"\"\nb\n\"\"\"",
+                4..13,
+                "f:1:5: wrong\n  1 | a = \"\"\"\n    |     ^^^",
+            ),
             ("", 0..0, "f:1:1: wrong\n  1 |\n    | ^"),
             ("a", 7..9, "f:1:2: wrong\n  1 | a\n    |  ^"),
             ("a\n", 2..2, "f:2:1: wrong\n  2 |\n    | ^"),
@@ -133,16 +186,47 @@ mod tests {
     fn a_long_line_is_cut_around_the_place() {
         let line = "x".repeat(300);
         let said = shown(&line, 200..203);
-        assert!(said.lines().all(|line| line.chars().count() < 120), "{said}");
-        assert!(said.ends_with(&format!("| {}^^^", " ".repeat(COLUMNS_BEFORE))), "{said}");
+        assert!(
+            said.lines().all(|line| line.chars().count() < 120),
+            "{said}"
+        );
+        assert!(
+            said.ends_with(&format!("| {}^^^", " ".repeat(COLUMNS_BEFORE))),
+            "{said}"
+        );
     }
 
     #[test]
-    fn what_looks_like_a_secret_is_left_out() {
-        let text = "s = { Client_Secret = \"planted\", x = 1 }";
-        assert_eq!(
-            shown(text, 33..34),
-            "f:1:34: wrong\n  1 | s = { Client_Secret = …\n    |                        ^",
-        );
+    fn what_follows_a_key_that_may_hold_a_secret_is_left_out() {
+        let cases = [
+            (
+                "s = { Client_Secret = \"planted\", x = 1 }",
+                "s = { Client_Secret …",
+            ),
+            (
+                "halopsa_client_secrt = \"planted\"",
+                "halopsa_client_secrt …",
+            ),
+            (
+                "\"liongard_access_key_secret\": planted",
+                "\"liongard_access_key_secret …",
+            ),
+            (
+                "settings.halopsa_webhook_bearer planted",
+                "settings.halopsa_webhook_bearer …",
+            ),
+            ("HALOPSA_CLIENT_SECRET=planted", "HALOPSA_CLIENT_SECRET …"),
+            ("token", "token"),
+            ("halopsa_tenant = 5", "halopsa_tenant = 5"),
+            (
+                "halopsa_webhook_api_key_header = 5",
+                "halopsa_webhook_api_key_header = 5",
+            ),
+            ("rule = \"*password*\"", "rule = \"*password*\""),
+            ("", ""),
+        ];
+        for (line, shown) in cases {
+            assert_eq!(without_secret(line), shown);
+        }
     }
 }

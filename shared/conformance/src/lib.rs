@@ -1,1 +1,49 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a library of tests: a failed expectation is how it speaks"
+)]
+
+pub mod alert_index;
+mod bench;
+pub mod budget;
+mod fixtures;
+pub mod journal;
+pub mod links;
+pub mod marks;
+pub mod notifications;
+pub mod queue;
+mod queue_model;
+pub mod runs;
+pub mod vault;
+
+pub use bench::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, run};
+
+/// Tries one adapter with the cases of the families named, one `#[test]` for each case.
+///
+/// ```ignore
+/// halogard_conformance::suite!(OnDisk: links, marks, queue);
+/// ```
+#[macro_export]
+macro_rules! suite {
+    ($bench:ident: $($family:ident),+ $(,)?) => {
+        $( $crate::$family!($bench); )+
+    };
+}
+
+/// One `#[test]` for each case of a family. Adapters use [`suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! cases {
+    ($bench:ident, $family:ident: $($case:ident),+ $(,)?) => {
+        mod $family {
+            $(
+                #[test]
+                fn $case() {
+                    $crate::run($crate::$family::$case::<super::$bench>);
+                }
+            )+
+        }
+    };
+}

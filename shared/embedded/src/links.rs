@@ -152,23 +152,16 @@ impl<C: Clock> AlertIndex for Store<C> {
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
         self.write(Durability::Kill, |db| {
-            let mut insert = db
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO alert_index (alert, face, queued_at)
-                     VALUES (?1, ?2, ?3)",
-                )
-                .map_err(StoreError::from)?;
+            let mut insert = db.prepare_cached(
+                "INSERT OR REPLACE INTO alert_index (alert, face, queued_at) VALUES (?1, ?2, ?3)",
+            )?;
             for (alert, entry) in entries {
-                insert
-                    .execute(params![
-                        alert.get(),
-                        entry.face.cast_signed(),
-                        entry.queued_at.as_millis()
-                    ])
-                    .map_err(StoreError::from)?;
+                let face = entry.face.cast_signed();
+                insert.execute(params![alert.get(), face, entry.queued_at.as_millis()])?;
             }
-            Ok(())
-        })
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(())
     }
 }
 

@@ -143,6 +143,25 @@ impl<C: Clock> Store<C> {
         self.change(|db, now| enqueue(db, lane.name(), body, now, now))
     }
 
+    /// Hands out again at once what a process that died had in its hands. Their deliveries do not
+    /// count: nobody knows that the message was to blame.
+    ///
+    /// For the start of the one process that uses the store.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; safe to repeat.
+    pub fn release_deliveries(&self) -> Result<usize, PortError> {
+        self.change(|db, now| {
+            Ok(db
+                .prepare_cached(
+                    "UPDATE queue SET visible_at = min(visible_at, ?1), in_hand = 0,
+                       receive_count = max(receive_count - 1, 0) WHERE in_hand = 1",
+                )?
+                .execute([now.as_millis()])?)
+        })
+    }
+
     /// Changes the queue at one point in time.
     fn change<T>(
         &self,
@@ -280,7 +299,8 @@ fn waiting(
 /// Notes that `message` is handed out, and hides it.
 fn hide(db: &Connection, message: &Waiting, until: Timestamp) -> Result<(), StoreError> {
     db.prepare_cached(
-        "UPDATE queue SET visible_at = ?2, handed_out = ?3, receive_count = ?4 WHERE id = ?1",
+        "UPDATE queue SET visible_at = ?2, handed_out = ?3, receive_count = ?4, in_hand = 1
+         WHERE id = ?1",
     )?
     .execute(params![
         message.receipt.id,
@@ -332,7 +352,7 @@ fn show_again(
     not_before: Timestamp,
     receive_count: u32,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE queue SET visible_at = ?2, receive_count = ?3 WHERE id = ?1")?
+    db.prepare_cached("UPDATE queue SET visible_at = ?2, receive_count = ?3, in_hand = 0 WHERE id = ?1")?
         .execute(params![id, not_before.as_millis(), receive_count])?;
     Ok(())
 }

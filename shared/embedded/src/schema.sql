@@ -54,7 +54,8 @@ CREATE TABLE queue (
     sent_at       INTEGER NOT NULL,
     visible_at    INTEGER NOT NULL,                        -- handed out from then on
     receive_count INTEGER NOT NULL DEFAULT 0,              -- deliveries that count
-    handed_out    INTEGER NOT NULL DEFAULT 0               -- all deliveries, never lowered
+    handed_out    INTEGER NOT NULL DEFAULT 0,              -- all deliveries, never lowered
+    in_hand       INTEGER NOT NULL DEFAULT 0 CHECK (in_hand IN (0, 1)) -- a worker has it
 ) STRICT;
 CREATE INDEX queue_by_time ON queue (lane, visible_at, id);
 

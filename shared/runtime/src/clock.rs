@@ -11,7 +11,10 @@ use halogard_domain::Timestamp;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is what stands behind the Clock port")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is what stands behind the Clock port"
+    )]
     fn now(&self) -> Timestamp {
         // A machine whose clock stands before 1970 is at the epoch for us: wrong, and harmless.
         let since_epoch = SystemTime::now()

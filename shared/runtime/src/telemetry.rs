@@ -60,7 +60,11 @@ where
         .with_env_filter(filter)
         .with_writer(writer);
     // Left alone on a terminal: the formatter itself honours NO_COLOR.
-    let lines = if coloured { lines } else { lines.with_ansi(false) };
+    let lines = if coloured {
+        lines
+    } else {
+        lines.with_ansi(false)
+    };
     Ok(match format {
         LogFormat::Pretty => Box::new(lines.with_target(false).finish()),
         LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
@@ -94,7 +98,11 @@ mod tests {
         let subscriber = subscriber(format, filter, false, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, log);
         let bytes = paper.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+        String::from_utf8(bytes)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -116,7 +124,10 @@ mod tests {
         let lines = lines_of(LogFormat::Pretty, "info", || {
             tracing::warn!(ticket_id = 4242, "ticket is gone");
         });
-        assert!(lines[0].ends_with("WARN ticket is gone ticket_id=4242"), "{lines:?}");
+        assert!(
+            lines[0].ends_with("WARN ticket is gone ticket_id=4242"),
+            "{lines:?}"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct ServerHandle {
     /// Where it listens.
     address: SocketAddr,
     /// The accept loop, which owns every connection.
-    accepting: JoinHandle<()>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 impl ServerHandle {
@@ -43,7 +43,20 @@ impl ServerHandle {
 
     /// Stops at once.
     pub fn stop(&self) {
-        self.accepting.abort();
+        if let Some(accepting) = &self.accepting {
+            accepting.abort();
+        }
+    }
+
+    /// Stops at once, and returns when the socket and every connection are closed.
+    pub async fn end(mut self) {
+        self.stop();
+        if let Some(accepting) = self.accepting.take()
+            && let Err(error) = accepting.await
+            && !error.is_cancelled()
+        {
+            tracing::warn!(%error, "the accepting task died");
+        }
     }
 }
 
@@ -64,6 +77,7 @@ impl Drop for ServerHandle {
 pub fn serve(router: Router, listener: TcpListener) -> io::Result<ServerHandle> {
     let address = listener.local_addr()?;
     let accepting = tokio::spawn(accept(router, listener));
+    let accepting = Some(accepting);
     Ok(ServerHandle { address, accepting })
 }
 

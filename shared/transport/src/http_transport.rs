@@ -51,25 +51,34 @@ impl HttpTransport {
     ///
     /// [`BuildError`] when the TLS set-up is refused.
     pub fn new(settings: &TransportSettings) -> Result<Self, BuildError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| BuildError(error.into()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.total_timeout)
-            .user_agent(concat!("halogard/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| BuildError(error.into()))?;
+        let client = http_client(settings)?;
         Ok(Self { client, answer_limit_bytes: settings.answer_limit_bytes })
     }
+}
+
+/// The HTTP client behind the transport, for a process that needs one of its own.
+///
+/// # Errors
+///
+/// [`BuildError`] when the TLS set-up is refused.
+pub fn http_client(settings: &TransportSettings) -> Result<reqwest::Client, BuildError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| BuildError(error.into()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.total_timeout)
+        .user_agent(concat!("halogard/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| BuildError(error.into()))
 }
 
 impl Transport for HttpTransport {

@@ -6,7 +6,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 
-pub use http_transport::{BuildError, HttpTransport, TransportSettings};
+pub use http_transport::{BuildError, HttpTransport, TransportSettings, http_client};
 
 /// Sends one request and waits for the whole answer.
 ///

@@ -12,7 +12,7 @@ pub struct Knock<'a> {
     /// The last segment of the path.
     pub path_token: &'a str,
     /// All values of the named header, in order; names are compared without regard to case.
-    pub header: &'a dyn Fn(&str) -> Vec<Vec<u8>>,
+    pub header: &'a (dyn Fn(&str) -> Vec<Vec<u8>> + Sync),
     /// The body as it came, before anything was decoded.
     pub body: &'a [u8],
 }

@@ -72,11 +72,12 @@ impl PortError {
         Self::new(FailureClass::Transient, "store.failed").caused_by(source)
     }
 
-    /// The error with its causes, one line, for logs and dead letters.
+    /// What happened with its causes, one line, for logs and dead letters.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
+        let Some(source) = &self.source else { return self.to_string() };
+        let mut text = source.to_string();
+        let mut cause = source.source();
         while let Some(inner) = cause {
             text.push_str(": ");
             text.push_str(&inner.to_string());

@@ -22,34 +22,30 @@ impl Check<'_, '_> {
         let list = value.get_ref().as_array();
         match kind {
             Kind::List(each) | Kind::OneOrMore(each) if let Some(list) = list => {
-                for element in list.iter() {
-                    self.element(name, element, each, place);
-                }
+                list.iter()
+                    .for_each(|element| self.element(name, element, each, place));
             }
             Kind::OneOrMore(one) => self.value(name, value, one, place),
             Kind::Table(shape) if let Some(table) = value.get_ref().as_table() => {
                 self.table(table, &value.span(), shape, &place.table(name));
             }
-            _ => {
-                if let Err(wrong) = fits(value, kind) {
-                    self.findings.error(&value.span(), format!("`{}` {wrong}", shown(name)));
-                }
-            }
+            _ => self.plain(&format!("`{}`", shown(name)), value, kind),
         }
     }
 
-    fn element(
-        &mut self,
-        name: &str,
-        element: &Spanned<DeValue<'_>>,
-        kind: &Kind,
-        place: &Place,
-    ) {
+    fn element(&mut self, name: &str, element: &Spanned<DeValue<'_>>, kind: &Kind, place: &Place) {
         match (kind, element.get_ref().as_table()) {
             (Kind::Table(shape), Some(table)) => {
                 self.table(table, &element.span(), shape, &place.table(name).repeated());
             }
-            _ => self.value(name, element, kind, place),
+            _ => self.plain(&format!("each of `{}`", shown(name)), element, kind),
+        }
+    }
+
+    fn plain(&mut self, subject: &str, value: &Spanned<DeValue<'_>>, kind: &Kind) {
+        if let Err(wrong) = fits(value, kind) {
+            self.findings
+                .error(&value.span(), format!("{subject} {wrong}"));
         }
     }
 }
@@ -93,13 +89,19 @@ fn fits(value: &Spanned<DeValue<'_>>, kind: &Kind) -> Result<(), String> {
 fn code(text: &str, chars_max: usize) -> Result<(), String> {
     let fits = |text: &str| {
         (1..=chars_max).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
     let capitals = text.trim().to_ascii_uppercase();
     match (fits(text), fits(&capitals)) {
         (true, _) => Ok(()),
-        (false, true) => Err(format!("must be in capitals without blanks; write \"{capitals}\"")),
-        (false, false) => Err(format!("must be 1 to {chars_max} letters A to Z and digits")),
+        (false, true) => Err(format!(
+            "must be in capitals without blanks; write \"{capitals}\""
+        )),
+        (false, false) => Err(format!(
+            "must be 1 to {chars_max} letters A to Z and digits"
+        )),
     }
 }
 
@@ -117,7 +119,9 @@ fn choice(text: &str, choices: &[&str]) -> Result<(), String> {
 fn misfit(value: &Spanned<DeValue<'_>>, kind: &Kind) -> String {
     let found = match value.get_ref() {
         DeValue::String(_) => "text",
-        DeValue::Integer(_) if matches!(kind, Kind::Number { .. }) => "a number beyond that",
+        DeValue::Integer(number) if matches!(kind, Kind::Number { .. }) => {
+            &shown(&number.to_string())
+        }
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a number with a fraction",
         DeValue::Boolean(true) => "true",
@@ -148,7 +152,10 @@ fn wanted(kind: &Kind) -> String {
     match kind {
         Kind::Text | Kind::Code { .. } => "text".to_owned(),
         Kind::OneOf(choices) => alternatives(choices),
-        Kind::Number { least, most: NUMBER_MAX } => format!("a whole number from {least}"),
+        Kind::Number {
+            least,
+            most: NUMBER_MAX,
+        } => format!("a whole number from {least}"),
         Kind::Number { least, most } => format!("a whole number from {least} to {most}"),
         Kind::Switch => "true or false".to_owned(),
         Kind::Chosen => "true".to_owned(),
@@ -160,7 +167,10 @@ fn wanted(kind: &Kind) -> String {
 
 /// Texts to choose from: `"a", "b" or "c"`.
 fn alternatives(choices: &[&str]) -> String {
-    let quoted: Vec<_> = choices.iter().map(|choice| format!("\"{choice}\"")).collect();
+    let quoted: Vec<_> = choices
+        .iter()
+        .map(|choice| format!("\"{choice}\""))
+        .collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),

@@ -1,5 +1,6 @@
 //! The customers, each mapped once on both sides.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use halogard_domain::ids::{EnvironmentId, HaloClientId, SiteId};
@@ -28,7 +29,7 @@ pub(super) fn read(
         .filter_map(|fields| read_one(fields, templates, findings))
         .collect();
     check_one_to_one(&tables, findings);
-    if tables.is_empty() && templates.0.len() > 0 {
+    if tables.is_empty() {
         let message = "no customer is mapped: every alert waits until [[environments]] names its \
                        customer";
         findings.warn(&(0..0), message);
@@ -47,26 +48,38 @@ fn read_one(
     let mapping = Mapping {
         environment: EnvironmentId::new(*environment.get_ref()),
         client: HaloClientId::new(fields.number("client")?.into_inner()),
-        site: fields.number("site").map(|site| SiteId::new(site.into_inner())),
+        site: fields
+            .number("site")
+            .map(|site| SiteId::new(site.into_inner())),
         template,
-        groups: groups.iter().map(|group| (*group.get_ref()).to_owned()).collect(),
+        groups: groups
+            .iter()
+            .map(|group| (*group.get_ref()).to_owned())
+            .collect(),
     };
-    Some(Customer { mapping, environment_span: environment.span() })
+    Some(Customer {
+        mapping,
+        environment_span: environment.span(),
+    })
 }
 
 /// One environment is one client. Were a client shared, a ticket could not tell whose alert it is.
 fn check_one_to_one(tables: &[Fields<'_>], findings: &mut Findings<'_>) {
-    for (key, called) in [("environment", "environment"), ("client", "client")] {
-        let numbers: Vec<Spanned<u64>> =
-            tables.iter().filter_map(|fields| fields.number(key)).collect();
-        let mut first_at = std::collections::BTreeMap::new();
+    for key in ["environment", "client"] {
+        let numbers: Vec<Spanned<u64>> = tables
+            .iter()
+            .filter_map(|fields| fields.number(key))
+            .collect();
+        let mut first_at = BTreeMap::new();
         for number in &numbers {
-            let first = *first_at.entry(*number.get_ref()).or_insert(number.span().start);
+            let first = *first_at
+                .entry(*number.get_ref())
+                .or_insert(number.span().start);
             if first != number.span().start {
                 let line = findings.source().line_of(&(first..first));
                 let message = format!(
-                    "{called} {} is mapped twice; first in line {line}",
-                    number.get_ref(),
+                    "{key} {} is mapped twice; first in line {line}",
+                    number.get_ref()
                 );
                 findings.error(&number.span(), message);
             }
@@ -80,7 +93,10 @@ pub(super) fn check_templates(
     rules: &[WrittenRule],
     findings: &mut Findings<'_>,
 ) {
-    for customer in customers.iter().filter(|customer| customer.mapping.template.is_none()) {
+    for customer in customers
+        .iter()
+        .filter(|customer| customer.mapping.template.is_none())
+    {
         let mapping = &customer.mapping;
         let could_fit = |rule: &Rule| {
             let group = rule.group.as_ref();

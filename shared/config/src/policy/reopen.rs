@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use halogard_domain::ids::StatusId;
-use halogard_domain::policy::{
-    Closer, Otherwise, ReopenRule, ReopenTable, ReopenWhen, StatusMap,
-};
+use halogard_domain::policy::{Closer, Otherwise, ReopenRule, ReopenTable, ReopenWhen, StatusMap};
 use toml::Spanned;
 
 use crate::fields::Fields;
@@ -44,7 +42,8 @@ fn read_row(
     let never = row.switch("never").map(|_| ReopenWhen::Never);
     let mut said = [within, always, never].into_iter().flatten();
     let (reopen, contradiction) = (said.next(), said.next());
-    if reopen.is_none() || contradiction.is_some() {
+    let is_said_once = reopen.is_some() && contradiction.is_none();
+    if !is_said_once && !findings.has_error_in(row.span()) {
         let message = "a row of `reopen` wants one of `within_days`, `always` and `never`";
         findings.error(row.span(), message);
     }
@@ -81,7 +80,10 @@ fn check_reach(rules: &[ReopenRule], rows: &[Fields<'_>], findings: &mut Finding
                     || earlier.closing_status == later.closing_status)
         };
         if rules[..index].iter().any(covers) {
-            findings.warn(row.span(), "this row is never asked: one above it fits all it fits");
+            findings.warn(
+                row.span(),
+                "this row is never asked: one above it fits all it fits",
+            );
         }
     }
 }

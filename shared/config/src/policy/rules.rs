@@ -40,14 +40,22 @@ fn read_one(
 ) -> Option<WrittenRule> {
     let pattern = |key| Some(Pattern::new(fields.text(key)?.get_ref()));
     let priorities = fields.texts("priority");
-    if let Some(blank) = priorities.iter().find(|text| Word::new(text.get_ref()).is_empty()) {
+    if let Some(blank) = priorities
+        .iter()
+        .find(|text| Word::new(text.get_ref()).is_empty())
+    {
         findings.error(&blank.span(), "a priority needs a letter or a digit");
     }
     let rule = Rule {
         inspector: pattern("inspector"),
         rule: pattern("rule"),
-        priorities: priorities.iter().map(|text| Word::new(text.get_ref())).collect(),
-        group: fields.text("group").map(|group| group.into_inner().to_owned()),
+        priorities: priorities
+            .iter()
+            .map(|text| Word::new(text.get_ref()))
+            .collect(),
+        group: fields
+            .text("group")
+            .map(|group| group.into_inner().to_owned()),
         environments: ids(&fields.numbers("environments"), EnvironmentId::new),
         template: templates.named_in(fields, "template", findings)?,
     };
@@ -66,7 +74,9 @@ pub(super) fn check_reach(
     findings: &mut Findings<'_>,
 ) {
     for (index, written) in rules.iter().enumerate() {
-        let covering = rules[..index].iter().find(|earlier| covers(&earlier.rule, &written.rule));
+        let covering = rules[..index]
+            .iter()
+            .find(|earlier| covers(&earlier.rule, &written.rule));
         if let Some(earlier) = covering {
             let line = findings.source().line_of(&earlier.span);
             let message =
@@ -107,7 +117,10 @@ fn check_group(written: &WrittenRule, customers: &[Customer], findings: &mut Fin
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "the rule never decides".to_owned(),
         };
-        findings.warn(&written.group_span, format!("no environment is in this group; {hint}"));
+        findings.warn(
+            &written.group_span,
+            format!("no environment is in this group; {hint}"),
+        );
     }
 }
 

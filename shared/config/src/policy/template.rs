@@ -1,5 +1,7 @@
 //! One template.
 
+use std::ops::Range;
+
 use halogard_domain::Word;
 use halogard_domain::ids::{
     CustomFieldId, OutcomeId, PriorityId, StatusId, TechnicianId, TicketTypeId,
@@ -20,7 +22,9 @@ pub(super) fn read(
     fields: &Fields<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Template> {
-    let statuses = fields.table("status").and_then(|status| statuses(&status, findings));
+    let statuses = fields
+        .table("status")
+        .and_then(|status| statuses(&status, findings));
     let reopen = reopen::read(fields, statuses.as_ref(), findings);
     let summary = fields.text("summary");
     if let Some(summary) = &summary {
@@ -34,7 +38,11 @@ pub(super) fn read(
     template.team = text("team");
     template.technician = number("technician").map(TechnicianId::new);
     template.category = text("category");
-    template.priorities = fields.table("priority").as_ref().map(priorities).unwrap_or_default();
+    template.priorities = fields
+        .table("priority")
+        .as_ref()
+        .map(priorities)
+        .unwrap_or_default();
     if let Some(summary) = text("summary") {
         template.summary = summary;
     }
@@ -67,10 +75,16 @@ fn statuses(status: &Fields<'_>, findings: &mut Findings<'_>) -> Option<StatusMa
     let open = status.number("open")?;
     let closed = status.number("closed")?;
     if open.get_ref() == closed.get_ref() {
-        let message = format!("`open` and `closed` are both {}; they must differ", open.get_ref());
+        let message = format!(
+            "`open` and `closed` are both {}; they must differ",
+            open.get_ref()
+        );
         findings.error(&closed.span(), message);
     }
-    if let Some(same) = also_closed.iter().find(|also| also.get_ref() == open.get_ref()) {
+    if let Some(same) = also_closed
+        .iter()
+        .find(|also| also.get_ref() == open.get_ref())
+    {
         let message = format!("{} is `open`, so it cannot also be closed", same.get_ref());
         findings.error(&same.span(), message);
     }
@@ -94,7 +108,10 @@ fn priorities(priority: &Fields<'_>) -> PriorityMap {
         .filter(|(word, _)| *word.get_ref() != "default")
         .map(|(word, id)| (Word::new(word.get_ref()), PriorityId::new(id)))
         .collect();
-    PriorityMap { words, default: default.map(PriorityId::new) }
+    PriorityMap {
+        words,
+        default: default.map(PriorityId::new),
+    }
 }
 
 fn close(fields: &Fields<'_>) -> ClosePolicy {
@@ -107,9 +124,12 @@ fn close(fields: &Fields<'_>) -> ClosePolicy {
 
 /// The mark and a fixed value cannot both stand in one field.
 fn check_key_field(template: &Template, fields: &Fields<'_>, findings: &mut Findings<'_>) {
-    let taken = template.key_field.filter(|id| template.custom_fields.contains_key(id));
+    let taken = template
+        .key_field
+        .filter(|id| template.custom_fields.contains_key(id));
     if let Some(id) = taken {
-        let message = format!("field {id} has a value in `custom_fields`, so it cannot hold the mark");
+        let message =
+            format!("field {id} has a value in `custom_fields`, so it cannot hold the mark");
         findings.error(&fields.span_of("key_field"), message);
     }
 }
@@ -138,11 +158,7 @@ fn check_summary(summary: &Spanned<&str>, findings: &mut Findings<'_>) {
 }
 
 /// Where `part` of a text stands in the file; the whole text when it is written otherwise there.
-fn place_of(
-    part: &str,
-    text: &Spanned<&str>,
-    findings: &Findings<'_>,
-) -> std::ops::Range<usize> {
+fn place_of(part: &str, text: &Spanned<&str>, findings: &Findings<'_>) -> Range<usize> {
     let span = text.span();
     match findings.source().at(&span).find(part) {
         Some(at) => span.start + at..span.start + at + part.len(),

@@ -15,7 +15,7 @@ pub(crate) fn file() -> Table {
         Key::required(
             "mode",
             Kind::OneOf(&["managed", "native"]),
-            "who creates tickets: \"managed\" (Halogard does) or \"native\" (Liongard's own \
+            "who creates tickets, \"managed\" (Halogard does) or \"native\" (Liongard's own \
              ticketing does, and Halogard links and repairs)",
         ),
         Key::optional(
@@ -26,7 +26,10 @@ pub(crate) fn file() -> Table {
         ),
         Key::optional(
             "native_grace_seconds",
-            Kind::Number { least: 0, most: GRACE_SECONDS_MAX },
+            Kind::Number {
+                least: 0,
+                most: GRACE_SECONDS_MAX,
+            },
             "in native mode, how long Liongard's own ticketing has to close a ticket before \
              Halogard does; 600 when absent",
         ),
@@ -61,8 +64,16 @@ fn template() -> Table {
     Table::of([
         Key::required("ticket_type", Kind::ID, "HaloPSA ticket type, by id"),
         Key::optional("team", Kind::Text, "HaloPSA team, by name"),
-        Key::optional("technician", Kind::ID, "HaloPSA agent new tickets are given to, by id"),
-        Key::optional("category", Kind::Text, "HaloPSA category, levels joined by \">\""),
+        Key::optional(
+            "technician",
+            Kind::ID,
+            "HaloPSA agent new tickets are given to, by id",
+        ),
+        Key::optional(
+            "category",
+            Kind::Text,
+            "HaloPSA category, levels joined by \">\"",
+        ),
         Key::optional(
             "summary",
             Kind::Text,
@@ -74,7 +85,11 @@ fn template() -> Table {
             Kind::ID,
             "HaloPSA outcome of Halogard's notes, by id; 7 (Internal Note) when absent",
         ),
-        Key::required("status", Kind::Table(status()), "HaloPSA statuses of these tickets, by id"),
+        Key::required(
+            "status",
+            Kind::Table(status()),
+            "HaloPSA statuses of these tickets, by id",
+        ),
         Key::optional(
             "priority",
             Kind::Table(priority()),
@@ -127,7 +142,11 @@ fn template() -> Table {
 
 fn status() -> Table {
     Table::of([
-        Key::required("open", Kind::ID, "of new tickets, and of those opened again"),
+        Key::required(
+            "open",
+            Kind::ID,
+            "of new tickets, and of those opened again",
+        ),
         Key::required("closed", Kind::ID, "of tickets Halogard closes"),
         Key::optional(
             "also_closed",
@@ -135,7 +154,11 @@ fn status() -> Table {
             "others in which a ticket counts as closed",
         ),
     ])
-    .others(KeyKind::Word, Kind::ID, "of tickets whose alert has this status in Liongard")
+    .others(
+        KeyKind::Word,
+        Kind::ID,
+        "of tickets whose alert has this status in Liongard",
+    )
 }
 
 fn priority() -> Table {
@@ -144,7 +167,11 @@ fn priority() -> Table {
         Kind::ID,
         "for every other priority; left to HaloPSA when absent",
     )])
-    .others(KeyKind::Word, Kind::ID, "for alerts with this priority in Liongard")
+    .others(
+        KeyKind::Word,
+        Kind::ID,
+        "for alerts with this priority in Liongard",
+    )
 }
 
 fn reopen() -> Table {
@@ -161,10 +188,17 @@ fn reopen() -> Table {
         ),
         Key::optional(
             "within_days",
-            Kind::Number { least: 1, most: REOPEN_DAYS_MAX },
+            Kind::Number {
+                least: 1,
+                most: REOPEN_DAYS_MAX,
+            },
             "opened again if it was closed at most this many days ago",
         ),
-        Key::optional("always", Kind::Chosen, "opened again, however long ago it was closed"),
+        Key::optional(
+            "always",
+            Kind::Chosen,
+            "opened again, however long ago it was closed",
+        ),
         Key::optional("never", Kind::Chosen, "not opened again"),
     ])
 }
@@ -176,7 +210,11 @@ fn rule() -> Table {
             Kind::Text,
             "Liongard inspector, by name; * stands for any text",
         ),
-        Key::optional("rule", Kind::Text, "Liongard alert rule, by name; * stands for any text"),
+        Key::optional(
+            "rule",
+            Kind::Text,
+            "Liongard alert rule, by name; * stands for any text",
+        ),
         Key::optional(
             "priority",
             Kind::one_or_more(Kind::Text),
@@ -196,8 +234,20 @@ fn environment() -> Table {
     Table::of([
         Key::required("environment", Kind::ID, "Liongard environment, by id"),
         Key::required("client", Kind::ID, "HaloPSA client, by id"),
-        Key::optional("site", Kind::ID, "HaloPSA site of this client, by id; its main site when absent"),
-        Key::optional("template", Kind::Text, "name of the template when no rule fits"),
-        Key::optional("groups", Kind::list(Kind::Text), "names of your choice that rules may ask for"),
+        Key::optional(
+            "site",
+            Kind::ID,
+            "HaloPSA site of this client, by id; its main site when absent",
+        ),
+        Key::optional(
+            "template",
+            Kind::Text,
+            "name of the template when no rule fits",
+        ),
+        Key::optional(
+            "groups",
+            Kind::list(Kind::Text),
+            "names of your choice that rules may ask for",
+        ),
     ])
 }

@@ -25,7 +25,10 @@ pub enum Origin {
 impl Environment {
     /// The variables of this process, as they are now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn process() -> Self {
         let value_of = |name: &str| match std::env::var(name) {
             Ok(value) => Some(value),
@@ -95,8 +98,11 @@ mod tests {
 
     #[test]
     fn a_variable_wins_over_the_file_and_an_empty_one_does_not() {
-        let environment = Environment::of([("A", "variable"), ("B", " ")])
-            .or([("A", "file"), ("B", "file"), ("C", "")]);
+        let environment = Environment::of([("A", "variable"), ("B", " ")]).or([
+            ("A", "file"),
+            ("B", "file"),
+            ("C", ""),
+        ]);
         assert_eq!(environment.get("A"), Some(("variable", Origin::Variable)));
         assert_eq!(environment.get("B"), Some(("file", Origin::ConfigFile)));
         assert_eq!(environment.get("C"), None);

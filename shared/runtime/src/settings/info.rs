@@ -49,7 +49,13 @@ impl SettingInfo {
         found_at: &'static str,
     ) -> Self {
         let form = Form::Text { default: None };
-        Self { name, form, unit: None, meaning, found_at }
+        Self {
+            name,
+            form,
+            unit: None,
+            meaning,
+            found_at,
+        }
     }
 
     /// A secret.
@@ -58,7 +64,10 @@ impl SettingInfo {
         meaning: &'static str,
         found_at: &'static str,
     ) -> Self {
-        Self { form: Form::Secret, ..Self::text(name, meaning, found_at) }
+        Self {
+            form: Form::Secret,
+            ..Self::text(name, meaning, found_at)
+        }
     }
 
     /// A number of `unit`.
@@ -69,13 +78,26 @@ impl SettingInfo {
         default: u64,
         meaning: &'static str,
     ) -> Self {
-        let form = Form::Count { least, most, default };
-        Self { form, unit: Some(unit), ..Self::text(name, meaning, "") }
+        let form = Form::Count {
+            least,
+            most,
+            default,
+        };
+        Self {
+            form,
+            unit: Some(unit),
+            ..Self::text(name, meaning, "")
+        }
     }
 
     /// The same, with a default.
     pub(super) const fn or(self, default: &'static str) -> Self {
-        Self { form: Form::Text { default: Some(default) }, ..self }
+        Self {
+            form: Form::Text {
+                default: Some(default),
+            },
+            ..self
+        }
     }
 
     /// Whether its value must never be shown.
@@ -137,8 +159,9 @@ pub const SETTINGS: &[SettingInfo] = &[
 /// The table of all settings as Markdown, for a README.
 #[must_use]
 pub fn settings_table_markdown() -> String {
-    let mut table = "| Name | Default | Unit | Secret | Meaning |\n| --- | --- | --- | --- | --- |\n"
-        .to_owned();
+    let mut table =
+        "| Name | Default | Unit | Secret | Meaning |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
     for info in SETTINGS {
         let default = info
             .default_text()
@@ -176,7 +199,12 @@ mod tests {
     #[test]
     fn every_default_lies_within_its_bounds() {
         for info in SETTINGS {
-            if let Form::Count { least, most, default } = info.form {
+            if let Form::Count {
+                least,
+                most,
+                default,
+            } = info.form
+            {
                 assert!((least..=most).contains(&default), "{}", info.name);
             }
         }
@@ -186,6 +214,9 @@ mod tests {
     fn the_readme_holds_the_table_of_settings() {
         let readme = include_str!("../../README.md");
         let table = settings_table_markdown();
-        assert!(readme.contains(&table), "README.md wants this table:\n{table}");
+        assert!(
+            readme.contains(&table),
+            "README.md wants this table:\n{table}"
+        );
     }
 }

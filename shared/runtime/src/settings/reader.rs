@@ -93,7 +93,12 @@ impl<'a> Reader<'a> {
 
     /// The number `info`, or its default.
     pub fn count(&mut self, info: &SettingInfo) -> Option<u64> {
-        let Form::Count { least, most, default } = info.form else {
+        let Form::Count {
+            least,
+            most,
+            default,
+        } = info.form
+        else {
             return None;
         };
         let Some(text) = self.value(info) else {
@@ -142,7 +147,10 @@ impl<'a> Reader<'a> {
         if info.is_secret() {
             return "not usable".to_owned();
         }
-        format!("`{}`", cut(&value.escape_debug().to_string(), SHOWN_CHARS_MAX))
+        format!(
+            "`{}`",
+            cut(&value.escape_debug().to_string(), SHOWN_CHARS_MAX)
+        )
     }
 
     fn value(&mut self, info: &SettingInfo) -> Option<String> {

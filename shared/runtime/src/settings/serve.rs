@@ -90,13 +90,19 @@ impl Environment {
     /// The config file, needed before any other setting: it may hold some of them.
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
-        Reader::new(self).optional(&CONFIG).unwrap_or_default().into()
+        Reader::new(self)
+            .optional(&CONFIG)
+            .unwrap_or_default()
+            .into()
     }
 }
 
 fn take_listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let text = reader.required(&LISTEN)?;
-    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+    if let Some(port) = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+    {
         return Some((Ipv4Addr::LOCALHOST, port).into());
     }
     let address = text.parse().ok();

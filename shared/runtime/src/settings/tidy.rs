@@ -10,10 +10,26 @@ pub(super) fn tidy<'a>(name: &str, pasted: &'a str) -> (&'a str, Vec<&'static st
         }
         to
     };
-    value = forgive(value, value.trim_matches(is_blank), "blanks around the value were removed");
-    value = forgive(value, without_name(name, value), "its own name before the value was removed");
-    value = forgive(value, without_quotes(value), "quotes around the value were removed");
-    value = forgive(value, value.trim_matches(is_blank), "blanks around the value were removed");
+    value = forgive(
+        value,
+        value.trim_matches(is_blank),
+        "blanks around the value were removed",
+    );
+    value = forgive(
+        value,
+        without_name(name, value),
+        "its own name before the value was removed",
+    );
+    value = forgive(
+        value,
+        without_quotes(value),
+        "quotes around the value were removed",
+    );
+    value = forgive(
+        value,
+        value.trim_matches(is_blank),
+        "blanks around the value were removed",
+    );
     (value, forgiven)
 }
 
@@ -74,7 +90,11 @@ mod tests {
         ];
         for (pasted, value, forgiven) in cases {
             let tidied = tidy("KEY", pasted);
-            assert_eq!((tidied.0, tidied.1.as_slice()), (*value, *forgiven), "{pasted:?}");
+            assert_eq!(
+                (tidied.0, tidied.1.as_slice()),
+                (*value, *forgiven),
+                "{pasted:?}"
+            );
         }
     }
 

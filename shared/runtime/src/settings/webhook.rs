@@ -21,15 +21,21 @@ pub(super) const TOKEN: SettingInfo = SettingInfo::secret(
     "the unguessable end of the webhook's address; made at the first start when not set",
     "leave it out and one is made",
 );
-pub(super) const TOKEN_PREVIOUS: SettingInfo =
-    SettingInfo::secret("HALOPSA_WEBHOOK_TOKEN_PREVIOUS", UNTIL_HALOPSA_SENDS_THE_NEW, PREVIOUS);
+pub(super) const TOKEN_PREVIOUS: SettingInfo = SettingInfo::secret(
+    "HALOPSA_WEBHOOK_TOKEN_PREVIOUS",
+    UNTIL_HALOPSA_SENDS_THE_NEW,
+    PREVIOUS,
+);
 pub(super) const SECRET: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_SECRET",
     "the secret with which HaloPSA signs deliveries (HMAC-SHA256)",
     CHOSEN_BY_YOU,
 );
-pub(super) const SECRET_PREVIOUS: SettingInfo =
-    SettingInfo::secret("HALOPSA_WEBHOOK_SECRET_PREVIOUS", UNTIL_HALOPSA_SENDS_THE_NEW, PREVIOUS);
+pub(super) const SECRET_PREVIOUS: SettingInfo = SettingInfo::secret(
+    "HALOPSA_WEBHOOK_SECRET_PREVIOUS",
+    UNTIL_HALOPSA_SENDS_THE_NEW,
+    PREVIOUS,
+);
 
 /// HaloPSA lets the operator name the header; this is the name our instructions give.
 pub(super) const SIGNATURE_HEADER: SettingInfo = SettingInfo::text(
@@ -48,22 +54,31 @@ pub(super) const PASSWORD: SettingInfo = SettingInfo::secret(
     "the password that goes with the user name",
     CHOSEN_BY_YOU,
 );
-pub(super) const PASSWORD_PREVIOUS: SettingInfo =
-    SettingInfo::secret("HALOPSA_WEBHOOK_PASSWORD_PREVIOUS", UNTIL_HALOPSA_SENDS_THE_NEW, PREVIOUS);
+pub(super) const PASSWORD_PREVIOUS: SettingInfo = SettingInfo::secret(
+    "HALOPSA_WEBHOOK_PASSWORD_PREVIOUS",
+    UNTIL_HALOPSA_SENDS_THE_NEW,
+    PREVIOUS,
+);
 pub(super) const BEARER: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_BEARER",
     "the token of deliveries with `Authorization: Bearer`",
     CHOSEN_BY_YOU,
 );
-pub(super) const BEARER_PREVIOUS: SettingInfo =
-    SettingInfo::secret("HALOPSA_WEBHOOK_BEARER_PREVIOUS", UNTIL_HALOPSA_SENDS_THE_NEW, PREVIOUS);
+pub(super) const BEARER_PREVIOUS: SettingInfo = SettingInfo::secret(
+    "HALOPSA_WEBHOOK_BEARER_PREVIOUS",
+    UNTIL_HALOPSA_SENDS_THE_NEW,
+    PREVIOUS,
+);
 pub(super) const API_KEY: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_API_KEY",
     "the key of deliveries with a header of their own",
     CHOSEN_BY_YOU,
 );
-pub(super) const API_KEY_PREVIOUS: SettingInfo =
-    SettingInfo::secret("HALOPSA_WEBHOOK_API_KEY_PREVIOUS", UNTIL_HALOPSA_SENDS_THE_NEW, PREVIOUS);
+pub(super) const API_KEY_PREVIOUS: SettingInfo = SettingInfo::secret(
+    "HALOPSA_WEBHOOK_API_KEY_PREVIOUS",
+    UNTIL_HALOPSA_SENDS_THE_NEW,
+    PREVIOUS,
+);
 
 /// The name most services use for such a header.
 pub(super) const API_KEY_HEADER: SettingInfo = SettingInfo::text(
@@ -108,10 +123,17 @@ fn take_tokens(reader: &mut Reader<'_>) -> Option<Vec<SecretString>> {
         if !token.chars().all(fits_a_path) {
             let remedy = "use letters, digits, `-`, `_`, `.` and `~` only, or leave it out and \
                           one is made";
-            reader.refuse(&TOKEN, "holds characters that do not fit an address", remedy);
+            reader.refuse(
+                &TOKEN,
+                "holds characters that do not fit an address",
+                remedy,
+            );
             usable = false;
         } else if token.len() < TOKEN_CHARS_MIN {
-            reader.forgive(&TOKEN, "is so short that it can be guessed; use 16 characters or more");
+            reader.forgive(
+                &TOKEN,
+                "is so short that it can be guessed; use 16 characters or more",
+            );
         }
     }
     usable.then_some(tokens)
@@ -121,7 +143,10 @@ fn take_signed(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
     let header = take_header(reader, &SIGNATURE_HEADER);
     let secrets = in_force(reader, &SECRET, &SECRET_PREVIOUS);
     let header = header?;
-    let credential = |secret| Credential::Hmac { header: header.clone(), secret };
+    let credential = |secret| Credential::Hmac {
+        header: header.clone(),
+        secret,
+    };
     Some(secrets.into_iter().map(credential).collect())
 }
 
@@ -131,13 +156,21 @@ fn take_basic(reader: &mut Reader<'_>) -> Vec<Credential> {
     match username {
         None => {
             if !passwords.is_empty() {
-                reader.refuse(&USERNAME, "is missing, though there is a password", CHOSEN_BY_YOU);
+                reader.refuse(
+                    &USERNAME,
+                    "is missing, though there is a password",
+                    CHOSEN_BY_YOU,
+                );
             }
             Vec::new()
         }
         Some(username) => {
             if passwords.is_empty() {
-                reader.refuse(&PASSWORD, "is missing, though there is a user name", CHOSEN_BY_YOU);
+                reader.refuse(
+                    &PASSWORD,
+                    "is missing, though there is a user name",
+                    CHOSEN_BY_YOU,
+                );
             }
             if username.contains(':') {
                 let remedy = "choose another one: basic authentication cannot carry it";
@@ -163,7 +196,9 @@ fn take_bearer(reader: &mut Reader<'_>) -> Vec<Credential> {
     };
     tokens
         .into_iter()
-        .map(|token| Credential::Bearer { token: without_scheme(token) })
+        .map(|token| Credential::Bearer {
+            token: without_scheme(token),
+        })
         .collect()
 }
 
@@ -171,7 +206,10 @@ fn take_keyed(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
     let header = take_header(reader, &API_KEY_HEADER);
     let keys = in_force(reader, &API_KEY, &API_KEY_PREVIOUS);
     let header = header?;
-    let credential = |key| Credential::ApiKey { header: header.clone(), key };
+    let credential = |key| Credential::ApiKey {
+        header: header.clone(),
+        key,
+    };
     Some(keys.into_iter().map(credential).collect())
 }
 
@@ -200,7 +238,11 @@ fn take_header(reader: &mut Reader<'_>, info: &SettingInfo) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(fits) {
         let wrong = format!("is {}", reader.shown(info, &text));
-        reader.refuse(info, &wrong, "write the name of a header, such as X-Halo-Signature");
+        reader.refuse(
+            info,
+            &wrong,
+            "write the name of a header, such as X-Halo-Signature",
+        );
         return None;
     }
     Some(name.to_owned())

@@ -1,0 +1,251 @@
+//! The stage: both simulated vendors on loopback, a customer mapping, and the faults.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use halogard_config::Config;
+use halogard_domain::policy::Mode;
+use halogard_simulator::halopsa::{
+    ApiApplication, PayloadSize, WebhookAuth, WebhookHabits, WebhookSpec, deliver_forever,
+};
+use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
+use halogard_simulator::{
+    Fault, FaultOdds, HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock,
+    World, admin_router, serve,
+};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::cli::{DemoOptions, ModeName};
+use crate::demo::life::Life;
+use crate::output::{self, DIM, GOOD};
+use crate::pace::WarpClock;
+use crate::simulate::courier_client;
+
+/// Customers of the simulated provider.
+const CUSTOMERS: usize = 12;
+
+/// The technician who closes what nobody was assigned to.
+const CLOSING_TECHNICIAN: i64 = 12;
+
+/// The secret the simulated HaloPSA signs with.
+pub const WEBHOOK_SECRET: &str = "demo-webhook-secret";
+
+/// The unguessable end of the demo's webhook address.
+pub const WEBHOOK_TOKEN: &str = "demo-0123456789abcdef";
+
+/// Both vendors, and how to reach them.
+pub struct Estate {
+    /// The simulated HaloPSA.
+    pub halo: HaloPsa,
+    /// The simulated Liongard.
+    pub liongard: Liongard,
+    /// What exists on both sides.
+    pub world: World,
+    /// What the operator would have written.
+    pub config: Config,
+    halo_server: ServerHandle,
+    liongard_server: ServerHandle,
+    admin_server: ServerHandle,
+    courier: JoinHandle<()>,
+}
+
+impl Estate {
+    /// Builds both vendors and starts them.
+    pub async fn build(options: &DemoOptions, clock: WarpClock) -> anyhow::Result<Self> {
+        let world = World::sample(CUSTOMERS);
+        let shared: Arc<dyn SimClock> = Arc::new(clock);
+        let halo_settings = HaloSettings {
+            world: world.clone(),
+            ..HaloSettings::default()
+        };
+        let halo = HaloPsa::new(halo_settings, Arc::clone(&shared), options.seed);
+        let native_ticketing = (options.mode == ModeName::Native).then(NativeTicketing::default);
+        let liongard_settings = LiongardSettings {
+            world: world.clone(),
+            native_ticketing,
+            ..LiongardSettings::default()
+        };
+        let liongard = Liongard::new(liongard_settings, shared, options.seed);
+        liongard.connect(halo.clone());
+        let config = config(&world, options.mode.into())?;
+        let halo_server = start(halo.router()).await?;
+        let liongard_server = start(liongard.router()).await?;
+        let admin_server = start(admin_router(halo.clone(), liongard.clone())).await?;
+        let courier = tokio::spawn(deliver_forever(halo.clone(), courier_client()?));
+        Ok(Self {
+            halo,
+            liongard,
+            world,
+            config,
+            halo_server,
+            liongard_server,
+            admin_server,
+            courier,
+        })
+    }
+
+    /// The settings an operator would export for these vendors.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let application = ApiApplication::sample();
+        let key = AccessKeySpec::sample();
+        vec![
+            ("HALOPSA_RESOURCE_URL", self.halo_server.base_url()),
+            (
+                "HALOPSA_TENANT",
+                HaloSettings::default().tenant.unwrap_or_default(),
+            ),
+            ("HALOPSA_CLIENT_ID", application.client_id),
+            ("HALOPSA_CLIENT_SECRET", application.client_secret),
+            ("HALOPSA_WEBHOOK_TOKEN", WEBHOOK_TOKEN.to_owned()),
+            ("HALOPSA_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
+            ("LIONGARD_URL", self.liongard_server.base_url()),
+            ("LIONGARD_ACCESS_KEY_ID", key.id),
+            ("LIONGARD_ACCESS_KEY_SECRET", key.secret),
+        ]
+    }
+
+    /// Has HaloPSA send its webhooks to `base_url`, signed, with the whole ticket in the body.
+    pub fn send_webhooks_to(&self, base_url: &str) -> anyhow::Result<()> {
+        let auth = WebhookAuth::Hmac {
+            header: "X-Halo-Signature".to_owned(),
+            secret: WEBHOOK_SECRET.to_owned(),
+        };
+        let address = format!("{base_url}/webhooks/halopsa/{WEBHOOK_TOKEN}");
+        let spec = WebhookSpec {
+            payload: PayloadSize::Full,
+            ..WebhookSpec::to(&address, auth)
+        };
+        let id = self.halo.register_webhook(&spec);
+        Ok(self.halo.bind_all_events(&id)?)
+    }
+
+    /// From now on answers get lost, servers fail and webhooks go astray.
+    pub fn let_things_break(&self) {
+        let throttle = Fault::Status429 {
+            retry_after: Some("5".to_owned()),
+        };
+        let odds = |fault, probability| FaultOdds {
+            fault,
+            probability,
+            route: None,
+        };
+        let faults = vec![
+            odds(Fault::LoseAnswer, 0.03),
+            odds(Fault::RefuseConnection, 0.02),
+            odds(throttle, 0.01),
+            odds(Fault::Status429 { retry_after: None }, 0.01),
+            odds(Fault::Status500, 0.02),
+            odds(Fault::Status500AfterEffect, 0.01),
+            odds(Fault::Gateway502Html, 0.02),
+            odds(Fault::Gateway504AfterEffect, 0.01),
+            odds(Fault::HalfBody, 0.01),
+            odds(Fault::OtherShape, 0.01),
+            odds(Fault::ExpireToken, 0.01),
+        ];
+        self.halo.faults().by_chance(faults.clone());
+        let on_liongard = |odds: &FaultOdds| odds.fault != Fault::ExpireToken;
+        self.liongard
+            .faults()
+            .by_chance(faults.into_iter().filter(on_liongard).collect());
+        let habits = WebhookHabits {
+            lost: 0.15,
+            duplicated: 0.2,
+            overtaken: 0.2,
+            delay_max: Duration::from_secs(5),
+            ..WebhookHabits::default()
+        };
+        self.halo
+            .change_settings(|settings| settings.webhook_habits = habits);
+    }
+
+    /// From now on everything works.
+    pub fn let_things_work(&self) {
+        self.halo.faults().clear();
+        self.liongard.faults().clear();
+        self.halo
+            .change_settings(|settings| settings.webhook_habits = WebhookHabits::default());
+    }
+
+    /// Says where everything is, for a demo that goes on.
+    pub fn announce(&self, life: &Life) {
+        output::result(&format!("{GOOD}goes on{GOOD:#} until Ctrl-C"));
+        for (what, url) in [
+            ("HaloPSA", self.halo_server.base_url()),
+            ("Liongard", self.liongard_server.base_url()),
+            ("admin", format!("{}/admin", self.admin_server.base_url())),
+            ("bundle", life.base_url()),
+        ] {
+            output::result(&format!("  {DIM}{what:<9}{DIM:#} {url}"));
+        }
+    }
+}
+
+impl Drop for Estate {
+    fn drop(&mut self) {
+        self.courier.abort();
+    }
+}
+
+/// A folder of the system's for temporary files; taken away with the demo.
+pub struct DataFolder(PathBuf);
+
+impl DataFolder {
+    /// Makes a folder nobody else uses.
+    pub fn make() -> anyhow::Result<Self> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes)?;
+        let name = format!("halogard-demo-{:016x}", u64::from_ne_bytes(bytes));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path)
+            .with_context(|| format!("the folder {} cannot be made", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "the demo's folder stays behind");
+        }
+    }
+}
+
+/// Starts a server on a free port of this machine.
+async fn start(router: axum::Router) -> anyhow::Result<ServerHandle> {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("no free port")?;
+    Ok(serve(router, listener)?)
+}
+
+/// The config an operator would have written for this world.
+fn config(world: &World, mode: Mode) -> anyhow::Result<Config> {
+    let mode = if mode == Mode::Managed {
+        "managed"
+    } else {
+        "native"
+    };
+    let mut text = format!(
+        "mode = \"{mode}\"\n\
+         [templates.default]\n\
+         ticket_type = 5\n\
+         team = \"Service Desk\"\n\
+         status = {{ open = 1, closed = 9, also_closed = [8], in_progress = 2 }}\n\
+         priority = {{ critical = 1, high = 2, medium = 3, low = 4, default = 4 }}\n\
+         closing_technician = {CLOSING_TECHNICIAN}\n"
+    );
+    for (environment, client) in &world.client_of {
+        text.push_str(&format!(
+            "[[environments]]\nenvironment = {environment}\nclient = {client}\ntemplate = \"default\"\n"
+        ));
+    }
+    Ok(halogard_config::parse("the demo's config", &text)?)
+}

@@ -1,0 +1,87 @@
+//! One life of the bundle: from its start to its end, by request or by crash.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use halogard_app::intake::Door;
+use halogard_app::ports::{Lane, WorkQueue};
+use halogard_domain::runs::MIN_INTERVAL;
+use halogard_embedded::Store;
+use halogard_runtime::settings::{self, Environment, Settings};
+use halogard_simulator::{ServerHandle, serve};
+use tokio::net::TcpListener;
+
+use crate::connect::{self, RealBundle, RealDesk, RealSource};
+use crate::demo::POLL_INTERVAL;
+use crate::demo::estate::Estate;
+use crate::engine::{Engine, FixedPolicy};
+use crate::pace::WarpClock;
+use crate::web::{self, Front};
+
+/// The engine of the demo.
+type DemoEngine = Engine<RealDesk<WarpClock>, RealSource<WarpClock>, Store<WarpClock>, WarpClock>;
+
+/// The running bundle.
+pub struct Life {
+    engine: DemoEngine,
+    server: ServerHandle,
+    store: Store<WarpClock>,
+}
+
+impl Life {
+    /// Starts the bundle on the store in `folder`, as `serve` would.
+    pub async fn begin(estate: &Estate, folder: &Path, clock: WarpClock) -> anyhow::Result<Self> {
+        let (settings, _) = settings::read::<Settings>(&Environment::of(estate.settings()))?;
+        let store = connect::open_store(folder, clock)?;
+        let parts = connect::build(&settings, store.budget(settings.limit), &clock)?;
+        let policy = estate.config.policy.clone();
+        let mut bundle = RealBundle::new(parts.desk, parts.source, store.clone(), clock, policy);
+        bundle.inspector_min_interval = MIN_INTERVAL;
+        store.release_deliveries()?;
+        bundle.recover_claims().await?;
+        let engine = Engine::start(bundle, POLL_INTERVAL, FixedPolicy);
+        let front = Front {
+            store: store.clone(),
+            clock,
+            door: Door::new(&settings.webhook.tokens, &settings.webhook.credentials),
+            wake_up: Door::new(&settings.webhook.tokens, &[]),
+            bell: engine.bell.clone(),
+            tally: Arc::clone(&engine.tally),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("no free port")?;
+        let server = serve(web::router(front), listener)?;
+        estate.send_webhooks_to(&server.base_url())?;
+        Ok(Self {
+            engine,
+            server,
+            store,
+        })
+    }
+
+    /// Where the bundle listens.
+    pub fn base_url(&self) -> String {
+        self.server.base_url()
+    }
+
+    /// Whether no ticket work waits.
+    pub async fn is_idle(&self) -> anyhow::Result<bool> {
+        let urgent = self.store.depth(Lane::Urgent).await?;
+        let bulk = self.store.depth(Lane::Bulk).await?;
+        Ok(urgent == 0 && bulk == 0)
+    }
+
+    /// Ends in good order.
+    pub async fn stop(self) {
+        self.server.end().await;
+        self.engine.stop().await;
+    }
+
+    /// Ends in the middle of whatever is going on, as a killed process would.
+    pub async fn crash(self) {
+        self.server.end().await;
+        self.engine.crash().await;
+    }
+}

@@ -1,0 +1,270 @@
+//! What happens in the demo: who raises, changes and closes what, and when. Follows from the seed.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use halogard_domain::{LinkKey, Timestamp};
+use halogard_simulator::World;
+use halogard_simulator::halopsa::TicketView;
+use halogard_simulator::liongard::{AlertChange, AlertSpec, AlertView};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::cli::DemoOptions;
+use crate::demo::estate::Estate;
+
+/// The alerts are raised over this time at the most.
+const RAISED_WITHIN: Duration = Duration::from_secs(600);
+
+/// An event whose ticket does not exist yet waits this long.
+const NOT_YET: Duration = Duration::from_secs(20);
+
+/// Technicians of the simulated desk.
+const TECHNICIANS: [i64; 2] = [12, 13];
+
+/// Rules that fire.
+const RULES: [(&str, &str); 6] = [
+    (
+        "Stale Privileged Accounts",
+        "2 privileged accounts have not signed in for 90 days",
+    ),
+    (
+        "Local Admin Added",
+        "A local administrator was added on a server",
+    ),
+    (
+        "Certificate Expires Soon",
+        "A certificate expires in 14 days",
+    ),
+    (
+        "Backup Older Than 48 Hours",
+        "The newest backup is 53 hours old & the disk is <90 % full>",
+    ),
+    (
+        "Firewall Rule Any-Any",
+        "A rule allows any source to any destination",
+    ),
+    (
+        "MFA Disabled",
+        "Multi-factor authentication was switched off for an account",
+    ),
+];
+
+/// Priority words.
+const PRIORITIES: [&str; 4] = ["Critical", "High", "Medium", "Low"];
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Act {
+    /// Liongard finds something.
+    Raise(AlertSpec),
+    /// Liongard changes an alert.
+    Change(AlertChange),
+    /// Liongard finds the condition gone.
+    CloseAlert,
+    /// Liongard finds it again.
+    ReopenAlert,
+    /// A technician writes a note.
+    Note,
+    /// A technician mends it and closes the ticket.
+    MendAndCloseTicket,
+    /// A technician closes the ticket without mending anything.
+    CloseTicket,
+}
+
+/// An act, its time, and the alert it concerns, counted from 0.
+#[derive(Clone, Debug)]
+struct Event {
+    at: Timestamp,
+    about: usize,
+    act: Act,
+}
+
+/// The story, and how far it has been told.
+pub struct Story {
+    /// Events to come, soonest first.
+    ahead: VecDeque<Event>,
+    events: usize,
+    /// The alerts raised so far, in order.
+    pub raised: Vec<i64>,
+    ended_at: Timestamp,
+}
+
+impl Story {
+    /// Writes the story for `options`, beginning at `now`.
+    pub fn write(options: &DemoOptions, world: &World, now: Timestamp) -> Self {
+        let mut rng = StdRng::seed_from_u64(options.seed);
+        let spread = RAISED_WITHIN.min(Duration::from_secs(u64::from(options.alerts).max(30)));
+        let mut events = Vec::new();
+        for about in 0..usize::try_from(options.alerts).unwrap_or(usize::MAX) {
+            let mut at = now.plus(spread.mul_f64(rng.random_range(0.0..1.0)));
+            events.push(Event {
+                at,
+                about,
+                act: Act::Raise(spec(world, &mut rng)),
+            });
+            for act in fate(&mut rng) {
+                at = at.plus(Duration::from_secs(rng.random_range(60..240)));
+                events.push(Event { at, about, act });
+            }
+        }
+        // Alerts get their numbers in the order in which they are raised.
+        events.sort_by_key(|event| event.at);
+        let mut order: Vec<usize> = Vec::new();
+        for event in &events {
+            if matches!(event.act, Act::Raise(_)) {
+                order.push(event.about);
+            }
+        }
+        for event in &mut events {
+            event.about = order
+                .iter()
+                .position(|about| *about == event.about)
+                .unwrap_or_default();
+        }
+        Self {
+            events: events.len(),
+            ahead: events.into(),
+            raised: Vec::new(),
+            ended_at: now,
+        }
+    }
+
+    /// Lets everything happen whose time has come.
+    pub fn move_on(&mut self, estate: &Estate, now: Timestamp) -> anyhow::Result<()> {
+        while self.ahead.front().is_some_and(|event| event.at <= now) {
+            let Some(event) = self.ahead.pop_front() else {
+                break;
+            };
+            if !self.happen(estate, &event)? {
+                self.postpone(Event {
+                    at: now.plus(NOT_YET),
+                    ..event
+                });
+            }
+            self.ended_at = now;
+        }
+        Ok(())
+    }
+
+    /// Whether half of it has happened.
+    pub fn is_half_told(&self) -> bool {
+        self.ahead.len() * 2 <= self.events
+    }
+
+    /// Whether all of it has happened.
+    pub fn is_told(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
+    /// When the last event happened.
+    pub fn ended_at(&self) -> Timestamp {
+        self.ended_at
+    }
+
+    /// How many events happened, of how many.
+    pub fn told(&self) -> (usize, usize) {
+        (self.events - self.ahead.len(), self.events)
+    }
+
+    /// Puts `event` back in its place.
+    fn postpone(&mut self, event: Event) {
+        let place = self.ahead.partition_point(|other| other.at <= event.at);
+        self.ahead.insert(place, event);
+    }
+
+    /// Lets `event` happen; `false` when it has to wait for its ticket.
+    fn happen(&mut self, estate: &Estate, event: &Event) -> anyhow::Result<bool> {
+        if let Act::Raise(spec) = &event.act {
+            self.raised.push(estate.liongard.raise(spec)?);
+            return Ok(true);
+        }
+        let Some(alert) = self.raised.get(event.about).copied() else {
+            return Ok(false);
+        };
+        match &event.act {
+            Act::Raise(_) => {}
+            Act::Change(change) => estate.liongard.change(alert, change.clone())?,
+            Act::CloseAlert => estate.liongard.close(alert)?,
+            Act::ReopenAlert => estate.liongard.reopen(alert)?,
+            Act::Note | Act::MendAndCloseTicket | Act::CloseTicket => {
+                let Some(ticket) = ticket_of(estate, alert) else {
+                    return Ok(false);
+                };
+                let technician = TECHNICIANS[event.about % TECHNICIANS.len()];
+                match event.act {
+                    Act::Note => {
+                        estate
+                            .halo
+                            .add_note(ticket.id, technician, "Looking into it.")?;
+                    }
+                    Act::MendAndCloseTicket => {
+                        estate.liongard.remedy(alert)?;
+                        estate.halo.close_ticket(ticket.id, technician)?;
+                    }
+                    _ => estate.halo.close_ticket(ticket.id, technician)?,
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What becomes of one alert after it was raised.
+fn fate(rng: &mut StdRng) -> Vec<Act> {
+    match rng.random_range(0..100) {
+        0..25 => vec![],
+        25..45 => vec![change(rng)],
+        45..65 => vec![Act::CloseAlert],
+        65..72 => vec![Act::Note, Act::CloseAlert],
+        72..88 => vec![Act::MendAndCloseTicket],
+        88..93 => vec![Act::CloseTicket],
+        93..97 => vec![Act::CloseAlert, Act::ReopenAlert],
+        _ => vec![Act::Change(AlertChange {
+            status: Some("Triaged by Robot".to_owned()),
+            ..AlertChange::default()
+        })],
+    }
+}
+
+/// A change people would want to see.
+fn change(rng: &mut StdRng) -> Act {
+    Act::Change(AlertChange {
+        description: Some(format!("{} accounts now", rng.random_range(3..30))),
+        priority: PRIORITIES.choose(rng).map(|word| (*word).to_owned()),
+        ..AlertChange::default()
+    })
+}
+
+/// An alert of some customer.
+fn spec(world: &World, rng: &mut StdRng) -> AlertSpec {
+    let environments: Vec<i64> = world.client_of.keys().copied().skip(1).collect();
+    let environment = environments.choose(rng).copied().unwrap_or_default();
+    let (rule, description) = RULES.choose(rng).copied().unwrap_or_default();
+    let priority = PRIORITIES
+        .choose(rng)
+        .map_or_else(String::new, |word| (*word).to_owned());
+    AlertSpec {
+        priority,
+        ..AlertSpec::new(environment, rule, description)
+    }
+}
+
+/// Every ticket of `alert` that exists, whoever made it.
+pub fn tickets_of(alert: &AlertView, tickets: &[TicketView]) -> Vec<TicketView> {
+    let mine = |ticket: &&TicketView| {
+        let marked = LinkKey::find_in(&ticket.summary, LinkKey::DEFAULT_PREFIX)
+            .is_some_and(|key| i64::try_from(key.alert.get()) == Ok(alert.id));
+        !ticket.deleted && (marked || alert.external_id == Some(ticket.id))
+    };
+    tickets.iter().filter(mine).cloned().collect()
+}
+
+/// The ticket of an alert, once there is one.
+fn ticket_of(estate: &Estate, alert: i64) -> Option<TicketView> {
+    let alert = estate.liongard.alert(alert)?;
+    tickets_of(&alert, &estate.halo.tickets())
+        .into_iter()
+        .next()
+}

@@ -1,0 +1,269 @@
+//! The bundle as one process: a worker for tickets, one for runs, and a poller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use halogard_app::poll::Thoroughness;
+use halogard_app::ports::{Lane, PortError, TicketDesk};
+use halogard_app::{Bundle, Liongard, Store};
+use halogard_domain::{Policy, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use crate::pace::Pace;
+use crate::tally::Tally;
+
+/// How long a worker with nothing to do waits before it looks again. New work wakes it earlier;
+/// this bounds how late delayed messages are seen.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Pause after the store itself failed.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often a poll compares everything, not only changes.
+const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
+
+/// A wake-up brings the next poll forward, but not closer than this to the last one: the address
+/// is known to others.
+const WAKE_UP_MIN: Duration = Duration::from_secs(5);
+
+/// Where a changed policy comes from.
+pub trait PolicySource: Send + Sync + 'static {
+    /// The policy, if it is another than last time.
+    fn changed(&self) -> Option<Policy>;
+}
+
+/// A policy that never changes.
+pub struct FixedPolicy;
+
+impl PolicySource for FixedPolicy {
+    fn changed(&self) -> Option<Policy> {
+        None
+    }
+}
+
+/// What other tasks tell the engine.
+#[derive(Clone, Default)]
+pub struct Bell {
+    work: Arc<Notify>,
+    poll: Arc<Notify>,
+}
+
+impl Bell {
+    /// There is new work in the queue.
+    pub fn ring_for_work(&self) {
+        self.work.notify_one();
+    }
+
+    /// The next poll is to come early.
+    pub fn ring_for_poll(&self) {
+        self.poll.notify_one();
+    }
+}
+
+/// The running bundle. Dropping it stops everything at once, as a crash would; nothing is lost.
+pub struct Engine<D, L, S, C> {
+    /// The use cases and their parts.
+    pub bundle: Arc<Bundle<D, L, S, C>>,
+    /// What happened so far.
+    pub tally: Arc<Tally>,
+    /// Wakes the loops.
+    pub bell: Bell,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl<D, L, S, C> Engine<D, L, S, C>
+where
+    D: TicketDesk + 'static,
+    L: Liongard + 'static,
+    S: Store + 'static,
+    C: Pace,
+{
+    /// Starts the loops.
+    pub fn start(
+        bundle: Bundle<D, L, S, C>,
+        poll_interval: Duration,
+        policies: impl PolicySource,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut engine = Self {
+            bundle: Arc::new(bundle),
+            tally: Arc::new(Tally::default()),
+            bell: Bell::default(),
+            stop,
+            tasks: JoinSet::new(),
+        };
+        let hand = |lanes: &'static [Lane]| Worker {
+            bundle: Arc::clone(&engine.bundle),
+            tally: Arc::clone(&engine.tally),
+            bell: engine.bell.clone(),
+            stopped: stopped.clone(),
+            lanes,
+        };
+        let (tickets, runs) = (hand(&[Lane::Urgent, Lane::Bulk]), hand(&[Lane::Runs]));
+        let poller = hand(&[]);
+        engine.tasks.spawn(tickets.work());
+        engine.tasks.spawn(runs.work());
+        engine.tasks.spawn(poller.poll(poll_interval, policies));
+        engine
+    }
+
+    /// Ends every loop in the middle of whatever it does, as a killed process would.
+    pub async fn crash(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Lets every loop finish what it has in hand, then stops.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                warn!(%error, "a loop of the engine died");
+            }
+        }
+    }
+}
+
+/// One loop of the engine.
+struct Worker<D, L, S, C> {
+    bundle: Arc<Bundle<D, L, S, C>>,
+    tally: Arc<Tally>,
+    bell: Bell,
+    stopped: watch::Receiver<bool>,
+    lanes: &'static [Lane],
+}
+
+impl<D, L, S, C> Worker<D, L, S, C>
+where
+    D: TicketDesk,
+    L: Liongard,
+    S: Store,
+    C: Pace,
+{
+    /// Works off the lanes, the first one first, until told to stop.
+    async fn work(mut self) {
+        while !*self.stopped.borrow() {
+            match self.work_one().await {
+                Ok(Next::AtOnce) => tokio::task::yield_now().await,
+                Ok(Next::Rest(until)) => {
+                    let pause = until.since(self.bundle.clock.now());
+                    self.pause(pause, false).await;
+                }
+                Ok(Next::Idle) => self.pause(IDLE, true).await,
+                Err(error) => {
+                    warn!(
+                        error_type = error.error_type,
+                        reason = error.chain(),
+                        "the queue failed"
+                    );
+                    self.pause(STORE_PAUSE, false).await;
+                }
+            }
+        }
+    }
+
+    /// Works off one message of the first lane that has one.
+    async fn work_one(&self) -> Result<Next, PortError> {
+        for lane in self.lanes {
+            let Some(worked) = self.bundle.work_next(*lane).await? else {
+                continue;
+            };
+            self.tally.worked(*lane, worked.outcome);
+            if *lane != Lane::Runs {
+                // A look may have asked for a run.
+                self.bell.ring_for_work();
+            }
+            return Ok(worked.rest_until.map_or(Next::AtOnce, Next::Rest));
+        }
+        Ok(Next::Idle)
+    }
+
+    /// Sweeps and polls, again and again.
+    async fn poll(mut self, interval: Duration, policies: impl PolicySource) {
+        let mut thorough_at = Timestamp::EPOCH;
+        while !*self.stopped.borrow() {
+            let began = self.bundle.clock.now();
+            let thoroughness = if began >= thorough_at {
+                Thoroughness::Everything
+            } else {
+                Thoroughness::Changes
+            };
+            if let Some(policy) = policies.changed() {
+                self.bundle.set_policy(policy);
+            }
+            if self.round(thoroughness).await && thoroughness == Thoroughness::Everything {
+                thorough_at = began.plus(THOROUGH_EVERY);
+            }
+            self.bell.ring_for_work();
+            let least = WAKE_UP_MIN.min(interval);
+            self.pause(least, false).await;
+            let rest = interval.saturating_sub(self.bundle.clock.now().since(began));
+            let clock = self.bundle.clock.clone();
+            let bell = self.bell.clone();
+            tokio::select! {
+                () = clock.sleep(rest) => {}
+                () = bell.poll.notified() => {}
+                _ = self.stopped.changed() => {}
+            }
+        }
+    }
+
+    /// One round: both sides, orphaned runs, and what a changed policy releases. `true` when Liongard
+    /// was read.
+    async fn round(&self, thoroughness: Thoroughness) -> bool {
+        let swept = self.bundle.sweep_tickets().await;
+        if let Err(error) = &swept {
+            warn!(%error, "the sweep of HaloPSA broke off; the next one reads the same again");
+        }
+        self.tally
+            .round("sweep", swept.is_ok(), self.bundle.clock.now());
+        let known = self.bundle.has_swept().await;
+        let polled = match known {
+            // Until HaloPSA was searched for our own tickets, no alert counts as new.
+            Ok(false) => false,
+            Ok(true) => self.told("poll", self.bundle.poll_alerts(thoroughness).await),
+            Err(error) => self.told::<()>("poll", Err(error)),
+        };
+        self.told("runs", self.bundle.watch_orphaned_runs().await);
+        self.told("policy", self.bundle.release_after_change().await);
+        polled
+    }
+
+    /// Counts the end of one part of a round and says what went wrong.
+    fn told<T>(&self, kind: &'static str, ended: Result<T, PortError>) -> bool {
+        if let Err(error) = &ended {
+            warn!(
+                kind,
+                error_type = error.error_type,
+                reason = error.chain(),
+                "a round broke off"
+            );
+        }
+        self.tally
+            .round(kind, ended.is_ok(), self.bundle.clock.now());
+        ended.is_ok()
+    }
+
+    /// Waits, unless it is time to stop or, where `for_work`, new work arrives.
+    async fn pause(&mut self, pause: Duration, for_work: bool) {
+        let clock = self.bundle.clock.clone();
+        let work = Arc::clone(&self.bell.work);
+        tokio::select! {
+            () = clock.sleep(pause) => {}
+            () = work.notified(), if for_work => {}
+            _ = self.stopped.changed() => {}
+        }
+    }
+}
+
+/// What a worker does next.
+enum Next {
+    /// There may be more.
+    AtOnce,
+    /// Nothing can be done before this time.
+    Rest(Timestamp),
+    /// There is nothing to do.
+    Idle,
+}

@@ -1,0 +1,60 @@
+//! Clocks one can wait by: the machine's, and one that runs faster.
+
+use std::future::Future;
+use std::time::Duration;
+
+use halogard_app::ports::Clock;
+use halogard_domain::Timestamp;
+use halogard_runtime::SystemClock;
+use halogard_simulator::SimClock;
+use tokio::time::Instant;
+
+/// A clock that can also be waited by.
+pub trait Pace: Clock + Clone + 'static {
+    /// Waits for `pause` by this clock.
+    fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
+}
+
+impl Pace for SystemClock {
+    async fn sleep(&self, pause: Duration) {
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// A clock that runs `speed` times as fast as the machine's. The demo and both simulated vendors
+/// share one, so five minutes of a rolling window pass in seconds and are five minutes to everybody.
+#[derive(Clone, Copy, Debug)]
+pub struct WarpClock {
+    began: Instant,
+    began_at: Timestamp,
+    speed: u32,
+}
+
+impl WarpClock {
+    /// A clock that shows the machine's time now and runs ahead from here.
+    pub fn starting_now(speed: u32) -> Self {
+        Self {
+            began: Instant::now(),
+            began_at: SystemClock.now(),
+            speed: speed.max(1),
+        }
+    }
+}
+
+impl Clock for WarpClock {
+    fn now(&self) -> Timestamp {
+        self.began_at.plus(self.began.elapsed() * self.speed)
+    }
+}
+
+impl SimClock for WarpClock {
+    fn now_millis(&self) -> i64 {
+        self.now().as_millis()
+    }
+}
+
+impl Pace for WarpClock {
+    async fn sleep(&self, pause: Duration) {
+        tokio::time::sleep(pause / self.speed).await;
+    }
+}

@@ -1,0 +1,165 @@
+//! `serve`: the bundle as one process against real systems.
+
+mod policy_file;
+mod token;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use halogard_app::intake::Door;
+use halogard_app::preflight::{self, Level, Report};
+use halogard_embedded::Store;
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::{self, Environment, Settings};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
+
+use crate::cli::ServeOptions;
+use crate::connect::{self, Parts, RealBundle};
+use crate::engine::Engine;
+use crate::output::{self, BAD, CAUTION, DIM, GOOD};
+use crate::web::{self, Front};
+use policy_file::PolicyFile;
+
+/// Runs until it is told to stop, or says what is wrong.
+pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
+    let process = Environment::process();
+    let path = options
+        .config
+        .clone()
+        .unwrap_or_else(|| process.config_file());
+    let config = halogard_config::load(&path)?;
+    for warning in &config.warnings {
+        output::caution(&warning.to_string());
+    }
+    let (settings, forgiven) = settings::read::<Settings>(&process.or(config.settings))?;
+    for remark in &forgiven {
+        output::caution(&remark.to_string());
+    }
+    let listener = listen(settings.serve.listen).await?;
+    let store = connect::open_store(&settings.serve.data_dir, SystemClock)?;
+    let parts = connect::build(&settings, store.budget(settings.limit), &SystemClock)?;
+    for remark in &parts.forgiven {
+        output::caution(remark);
+    }
+    let Parts { desk, source, .. } = parts;
+    let mut bundle = RealBundle::new(desk, source, store.clone(), SystemClock, config.policy);
+    bundle.inspector_min_interval = settings.serve.inspector_min_interval;
+    let report = preflight::check(&bundle.desk, &bundle.liongard, &bundle.policy()).await;
+    show(&report, options.check);
+    if report.has_problems() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if options.check {
+        output::result(&format!(
+            "{GOOD}ok{GOOD:#} settings, config and both systems fit together"
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let tokens = token::in_force(&store, &settings.webhook.tokens).await?;
+    announce(&settings, listener.local_addr()?, &tokens);
+    serve(bundle, store, listener, &settings, &tokens, path).await
+}
+
+/// Takes the address before anything else is done, so that a wrong one shows at once.
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; choose another address with HALOGARD_LISTEN")
+    })
+}
+
+/// Prints what the check found; what is in order only when asked.
+fn show(report: &Report, everything: bool) {
+    for finding in report
+        .findings
+        .iter()
+        .filter(|found| everything || found.level != Level::Ok)
+    {
+        let style = match finding.level {
+            Level::Ok => GOOD,
+            Level::CannotTell => DIM,
+            Level::Warning => CAUTION,
+            Level::Problem => BAD,
+        };
+        let line = finding.to_string();
+        let (level, rest) = line.split_once(':').unwrap_or((&line, ""));
+        output::remark(&format!("{style}{level}{style:#}:{rest}"));
+    }
+}
+
+/// Prints what the operator does next.
+fn announce(settings: &Settings, address: SocketAddr, tokens: &[SecretString]) {
+    let Some(token) = tokens.first() else { return };
+    let token = token.expose_secret();
+    output::result(&format!("{GOOD}listening{GOOD:#} on http://{address}"));
+    output::result("paste this URL into HaloPSA (Configuration → Integrations → Webhooks):");
+    output::result(&format!("  http://{address}/webhooks/halopsa/{token}"));
+    output::result(&format!("{DIM}wake-up for Liongard's own webhooks:{DIM:#}"));
+    output::result(&format!("  http://{address}/webhooks/liongard/{token}"));
+    if address.ip().is_loopback() {
+        output::result(&format!(
+            "{DIM}HaloPSA must reach it: put an https proxy before it and use its name instead{DIM:#}"
+        ));
+    }
+    if settings.webhook.credentials.is_empty() {
+        output::caution(
+            "deliveries are let in by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
+             of the webhook (authentication: HMAC), or HALOPSA_WEBHOOK_USERNAME and _PASSWORD",
+        );
+    }
+}
+
+/// Works until the process is told to stop, then finishes what is in hand.
+async fn serve(
+    bundle: RealBundle<SystemClock>,
+    store: Store<SystemClock>,
+    listener: TcpListener,
+    settings: &Settings,
+    tokens: &[SecretString],
+    config: PathBuf,
+) -> anyhow::Result<ExitCode> {
+    // Nobody else works on this store, so whatever is in hand was left by a process that died.
+    store.release_deliveries()?;
+    bundle.recover_claims().await?;
+    let policies = PolicyFile::new(config);
+    let engine = Engine::start(bundle, settings.serve.poll_interval, policies);
+    let front = Front {
+        store,
+        clock: SystemClock,
+        door: Door::new(tokens, &settings.webhook.credentials),
+        wake_up: Door::new(tokens, &[]),
+        bell: engine.bell.clone(),
+        tally: Arc::clone(&engine.tally),
+    };
+    let served = axum::serve(listener, web::router(front)).with_graceful_shutdown(told_to_stop());
+    served.await.context("the HTTP server failed")?;
+    output::remark("stopping: finishing what is in hand");
+    engine.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends when the process is asked to stop, by Ctrl-C or by its supervisor.
+pub async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        let kind = tokio::signal::unix::SignalKind::terminate();
+        if let Ok(mut terminated) = tokio::signal::unix::signal(kind) {
+            tokio::select! {
+                ended = tokio::signal::ctrl_c() => heard(ended),
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    heard(tokio::signal::ctrl_c().await);
+}
+
+/// A process that cannot hear Ctrl-C goes on; it is stopped by other means, and loses nothing.
+fn heard(signal: std::io::Result<()>) {
+    if let Err(error) = signal {
+        tracing::warn!(%error, "Ctrl-C cannot be heard");
+    }
+}

@@ -1,0 +1,95 @@
+//! `simulate`: both vendors as servers on their own.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use halogard_simulator::halopsa::{ApiApplication, deliver_forever};
+use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
+use halogard_simulator::{
+    HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock, SystemSimClock,
+    World, admin_router, serve,
+};
+use tokio::net::TcpListener;
+
+use crate::cli::SimulateOptions;
+use crate::output::{self, DIM, GOOD};
+use crate::serve::told_to_stop;
+
+/// Runs until it is told to stop.
+pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
+    let world = World::sample(usize::try_from(options.customers)?);
+    let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);
+    let mut halo_settings = HaloSettings {
+        world: world.clone(),
+        ..HaloSettings::default()
+    };
+    halo_settings.rate_limit.requests_max = usize::try_from(options.window_requests_max)?;
+    halo_settings.rate_limit.window = Duration::from_secs(options.window_seconds);
+    let halo = HaloPsa::new(halo_settings, Arc::clone(&clock), options.seed);
+    let native_ticketing = options.native_ticketing.then(NativeTicketing::default);
+    let liongard_settings = LiongardSettings {
+        world,
+        native_ticketing,
+        ..LiongardSettings::default()
+    };
+    let liongard = Liongard::new(liongard_settings, clock, options.seed);
+    liongard.connect(halo.clone());
+    let servers = [
+        start(halo.router(), options.halopsa).await?,
+        start(liongard.router(), options.liongard).await?,
+        start(admin_router(halo.clone(), liongard), options.admin).await?,
+    ];
+    announce(&servers);
+    let courier = tokio::spawn(deliver_forever(halo, courier_client()?));
+    told_to_stop().await;
+    courier.abort();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the simulated HaloPSA posts webhooks with: TLS is set up and never used on loopback.
+pub fn courier_client() -> anyhow::Result<reqwest::Client> {
+    let transport = halogard_transport::TransportSettings::default();
+    Ok(halogard_transport::http_client(&transport)?)
+}
+
+/// Starts one server; on this machine only.
+async fn start(router: axum::Router, address: SocketAddr) -> anyhow::Result<ServerHandle> {
+    ensure!(
+        address.ip().is_loopback(),
+        "{address} is reachable from outside; a simulated vendor listens on this machine only"
+    );
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another port"))?;
+    Ok(serve(router, listener)?)
+}
+
+/// Prints where everything is, ready to paste.
+fn announce([halopsa, liongard, admin]: &[ServerHandle; 3]) {
+    let application = ApiApplication::sample();
+    let key = AccessKeySpec::sample();
+    output::result(&format!("{GOOD}HaloPSA{GOOD:#}   {}", halopsa.base_url()));
+    output::result(&format!("{GOOD}Liongard{GOOD:#}  {}", liongard.base_url()));
+    output::result(&format!(
+        "{GOOD}admin{GOOD:#}     {}/admin",
+        admin.base_url()
+    ));
+    output::result(&format!("{DIM}settings for `halogard serve`:{DIM:#}"));
+    for (name, value) in [
+        ("HALOPSA_RESOURCE_URL", halopsa.base_url()),
+        (
+            "HALOPSA_TENANT",
+            HaloSettings::default().tenant.unwrap_or_default(),
+        ),
+        ("HALOPSA_CLIENT_ID", application.client_id),
+        ("HALOPSA_CLIENT_SECRET", application.client_secret),
+        ("LIONGARD_URL", liongard.base_url()),
+        ("LIONGARD_ACCESS_KEY_ID", key.id),
+        ("LIONGARD_ACCESS_KEY_SECRET", key.secret),
+    ] {
+        output::result(&format!("export {name}={value}"));
+    }
+}

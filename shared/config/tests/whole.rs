@@ -1,0 +1,278 @@
+//! Files without mistakes: the least, everything, and the starter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use halogard_config::{LoadError, load, parse, starter};
+use halogard_domain::ids::{
+    CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
+    TechnicianId, TicketTypeId,
+};
+use halogard_domain::policy::{
+    ClosePolicy, Closer, Mapping, Mode, NATIVE_GRACE, Otherwise, Pattern, PriorityMap, ReopenRule,
+    ReopenTable, ReopenWhen, Rule, StatusMap, Template,
+};
+use halogard_domain::ticket::Validation;
+use halogard_domain::{LinkKey, Policy, Word};
+
+const LEAST: &str = r#"
+mode = "managed"                       # or "native"
+
+[templates.default]
+ticket_type = 5                        # HaloPSA ticket type id
+team = "Service Desk"                  # HaloPSA team, by name
+status = { open = 1, closed = 9 }      # HaloPSA status ids
+priority = { critical = 1, high = 2, medium = 3, low = 4, default = 4 }   # Liongard word -> priorityid
+
+[[environments]]
+environment = 8801                     # Liongard environment id
+client = 17                            # HaloPSA client id
+site = 21                              # optional
+template = "default"
+"#;
+
+const EVERYTHING: &str = r#"
+mode = "native"
+key_prefix = "MSP2"
+native_grace_seconds = 120
+
+[settings]
+halopsa_resource_url = "https://acme.halopsa.com/api"
+poll_interval_seconds = 30
+
+[templates.servers]
+ticket_type = 5
+team = "Infrastructure"
+technician = 3
+category = "Infrastructure>Server"
+summary = "{inspector}: {rule}"
+note_outcome = 8
+status = { open = 1, closed = 9, also_closed = [8, 10], in_progress = 2, "Awaiting Customer" = 4 }
+priority = { Critical = 1, default = 4 }
+custom_fields = { 164 = "Monitoring" }
+key_field = 165
+close = "always"
+closing_technician = 12
+validate = false
+reopen = [
+  { closed_by = "technician", closing_status = 9, never = true },
+  { closed_by = "halogard", always = true },
+  { within_days = 3 },
+]
+after_that = "leave"
+
+[[rules]]
+inspector = "active-*"
+rule = "*stale*"
+priority = ["critical", "High"]
+group = "gold"
+environments = [8801]
+template = "servers"
+
+[[rules]]
+priority = "low"
+template = "servers"
+
+[[environments]]
+environment = 8801
+client = 17
+site = 21
+groups = ["gold"]
+"#;
+
+fn read(text: &str) -> halogard_config::Config {
+    parse("halogard.toml", text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn the_least_file_makes_a_policy_with_defaults() {
+    let config = read(LEAST);
+    let priorities = [("critical", 1), ("high", 2), ("medium", 3), ("low", 4)];
+    let default = Template {
+        team: Some("Service Desk".to_owned()),
+        priorities: PriorityMap {
+            words: priorities
+                .map(|(word, id)| (Word::new(word), PriorityId::new(id)))
+                .into(),
+            default: Some(PriorityId::new(4)),
+        },
+        ..Template::new(
+            "default",
+            TicketTypeId::new(5),
+            StatusMap {
+                open: StatusId::new(1),
+                closed: StatusId::new(9),
+                also_closed: BTreeSet::new(),
+                words: BTreeMap::new(),
+            },
+        )
+    };
+    let mapping = Mapping {
+        environment: EnvironmentId::new(8801),
+        client: HaloClientId::new(17),
+        site: Some(SiteId::new(21)),
+        template: Some("default".to_owned()),
+        groups: BTreeSet::new(),
+    };
+    let expected = Policy {
+        mode: Mode::Managed,
+        key_prefix: LinkKey::DEFAULT_PREFIX.to_owned(),
+        templates: [("default".to_owned(), default)].into(),
+        rules: Vec::new(),
+        environments: [(mapping.environment, mapping)].into(),
+        native_grace: NATIVE_GRACE,
+    };
+    assert_eq!(config.policy, expected);
+    assert!(config.settings.is_empty());
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn every_key_reaches_the_policy() {
+    let config = read(EVERYTHING);
+    assert_eq!(config.warnings, []);
+    let settings = [
+        ("HALOPSA_RESOURCE_URL", "https://acme.halopsa.com/api"),
+        ("POLL_INTERVAL_SECONDS", "30"),
+    ];
+    let expected = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(config.settings, expected.into());
+
+    let policy = config.policy;
+    assert_eq!(policy.mode, Mode::Native);
+    assert_eq!(policy.key_prefix, "MSP2");
+    assert_eq!(policy.native_grace, Duration::from_secs(120));
+
+    let row = |closed_by, closing_status: Option<u64>, reopen| ReopenRule {
+        closing_status: closing_status.map(StatusId::new),
+        closed_by,
+        reopen,
+    };
+    let servers = Template {
+        name: "servers".to_owned(),
+        ticket_type: TicketTypeId::new(5),
+        team: Some("Infrastructure".to_owned()),
+        technician: Some(TechnicianId::new(3)),
+        category: Some("Infrastructure>Server".to_owned()),
+        statuses: StatusMap {
+            open: StatusId::new(1),
+            closed: StatusId::new(9),
+            also_closed: [8, 10].map(StatusId::new).into(),
+            words: [("in_progress", 2), ("awaiting_customer", 4)]
+                .map(|(word, id)| (Word::new(word), StatusId::new(id)))
+                .into(),
+        },
+        priorities: PriorityMap {
+            words: [(Word::new("critical"), PriorityId::new(1))].into(),
+            default: Some(PriorityId::new(4)),
+        },
+        summary: "{inspector}: {rule}".to_owned(),
+        outcome: OutcomeId::new(8),
+        custom_fields: [(CustomFieldId::new(164), "Monitoring".to_owned())].into(),
+        key_field: Some(CustomFieldId::new(165)),
+        close: ClosePolicy::Always,
+        closing_technician: Some(TechnicianId::new(12)),
+        reopen: ReopenTable {
+            rules: vec![
+                row(Some(Closer::Desk), Some(9), ReopenWhen::Never),
+                row(Some(Closer::Halogard), None, ReopenWhen::Always),
+                row(
+                    None,
+                    None,
+                    ReopenWhen::Within(Duration::from_secs(3 * 86_400)),
+                ),
+            ],
+            otherwise: Otherwise::Leave,
+        },
+        validation: Validation::Skipped,
+    };
+    assert_eq!(policy.templates, [("servers".to_owned(), servers)].into());
+
+    let rules = [
+        Rule {
+            inspector: Some(Pattern::new("active-*")),
+            rule: Some(Pattern::new("*stale*")),
+            priorities: ["critical", "high"].map(Word::new).into(),
+            group: Some("gold".to_owned()),
+            environments: [EnvironmentId::new(8801)].into(),
+            template: "servers".to_owned(),
+        },
+        Rule {
+            priorities: [Word::new("low")].into(),
+            template: "servers".to_owned(),
+            ..Rule::default()
+        },
+    ];
+    assert_eq!(policy.rules, rules);
+    assert_eq!(
+        policy.environments[&EnvironmentId::new(8801)].template,
+        None
+    );
+}
+
+#[test]
+fn a_reopen_table_without_rows_is_not_the_default_one() {
+    let none = read(&LEAST.replace("ticket_type = 5", "ticket_type = 5\nreopen = []"));
+    assert_eq!(none.policy.templates["default"].reopen.rules, []);
+    let default = read(LEAST);
+    assert_eq!(
+        default.policy.templates["default"].reopen,
+        ReopenTable::default()
+    );
+}
+
+#[test]
+fn files_of_other_editors_read_the_same() {
+    let expected = read(LEAST).policy;
+    assert_eq!(read(&LEAST.replace('\n', "\r\n")).policy, expected);
+    assert_eq!(read(&format!("\u{feff}{LEAST}")).policy, expected);
+}
+
+#[test]
+fn the_starter_is_right_as_it_stands_in_both_modes() {
+    for mode in [Mode::Managed, Mode::Native] {
+        let config = read(&starter(mode));
+        assert_eq!(config.policy.mode, mode);
+        assert_eq!(config.warnings, []);
+    }
+}
+
+#[test]
+fn a_file_is_read_or_it_is_said_why_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("halogard.toml");
+
+    let absent = load(&path).unwrap_err();
+    assert!(matches!(absent, LoadError::Absent { .. }));
+    assert!(
+        absent
+            .to_string()
+            .ends_with("`halogard config init` writes one"),
+        "{absent}"
+    );
+
+    std::fs::write(&path, LEAST).unwrap();
+    assert_eq!(load(&path).unwrap().policy, read(LEAST).policy);
+
+    std::fs::write(&path, b"mode = \"managed\"\nkey_prefix = \"\xff\"\n").unwrap();
+    assert!(matches!(
+        load(&path),
+        Err(LoadError::NotText { line: 2, .. })
+    ));
+
+    std::fs::write(&path, "mode = 1\n").unwrap();
+    let wrong = load(&path).unwrap_err().to_string();
+    assert!(
+        wrong.starts_with(&format!("{}:1:", path.display())),
+        "{wrong}"
+    );
+
+    let long = std::fs::File::create(&path).unwrap();
+    long.set_len(halogard_config::FILE_BYTES_MAX + 1).unwrap();
+    assert!(matches!(load(&path), Err(LoadError::TooLong { .. })));
+
+    assert!(matches!(
+        load(folder.path()),
+        Err(LoadError::Unreadable { .. })
+    ));
+}
