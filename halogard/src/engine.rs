@@ -21,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Pause after the store itself failed.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
+/// A round that broke off is made again after this time, or after the interval if that is shorter.
+const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
+
 /// How often a poll compares everything, not only changes.
 const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
 
@@ -193,13 +196,19 @@ where
             if let Some(policy) = policies.changed() {
                 self.bundle.set_policy(policy);
             }
-            if self.round(thoroughness).await && thoroughness == Thoroughness::Everything {
+            let whole = self.round(thoroughness).await;
+            if whole && thoroughness == Thoroughness::Everything {
                 thorough_at = began.plus(THOROUGH_EVERY);
             }
             self.bell.ring_for_work();
             let least = WAKE_UP_MIN.min(interval);
             self.pause(least, false).await;
-            let rest = interval.saturating_sub(self.bundle.clock.now().since(began));
+            let wanted = if whole {
+                interval
+            } else {
+                interval.min(BROKEN_OFF_PAUSE)
+            };
+            let rest = wanted.saturating_sub(self.bundle.clock.now().since(began));
             let clock = self.bundle.clock.clone();
             let bell = self.bell.clone();
             tokio::select! {
@@ -210,8 +219,8 @@ where
         }
     }
 
-    /// One round: both sides, orphaned runs, and what a changed policy releases. `true` when Liongard
-    /// was read.
+    /// One round: both sides, orphaned runs, and what a changed policy releases. `true` when both
+    /// sides were read.
     async fn round(&self, thoroughness: Thoroughness) -> bool {
         let swept = self.bundle.sweep_tickets().await;
         if let Err(error) = &swept {
@@ -228,7 +237,7 @@ where
         };
         self.told("runs", self.bundle.watch_orphaned_runs().await);
         self.told("policy", self.bundle.release_after_change().await);
-        polled
+        polled && swept.is_ok()
     }
 
     /// Counts the end of one part of a round and says what went wrong.

@@ -190,7 +190,11 @@ impl Story {
             Act::ReopenAlert => estate.liongard.reopen(alert)?,
             Act::Note | Act::MendAndCloseTicket | Act::CloseTicket => {
                 let Some(ticket) = ticket_of(estate, alert) else {
-                    return Ok(false);
+                    // Over before it got a ticket: there is nothing for a technician to do.
+                    return Ok(estate
+                        .liongard
+                        .alert(alert)
+                        .is_none_or(|alert| alert.closed));
                 };
                 let technician = TECHNICIANS[event.about % TECHNICIANS.len()];
                 match event.act {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::REFUSAL_HOLDS;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::{Alert, FailureClass};
+use halogard_domain::{Alert, FailureClass, plan};
 use tracing::{info, warn};
 
 use crate::bundle::{Bundle, Liongard, Store};
@@ -142,35 +142,37 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(())
     }
 
-    /// Alerts that were queued a while ago and whose pair has not heard of it.
+    /// Alerts that were queued a while ago and whose pair has not heard of it, or still misses
+    /// something: their message got lost, or ended among the dead letters.
     async fn lost(
         &self,
         alerts: &BTreeMap<AlertId, Alert>,
         index: &BTreeMap<AlertId, Indexed>,
     ) -> Result<Vec<AlertId>, PortError> {
-        let mut unheard: BTreeMap<AlertId, u64> = alerts
-            .values()
-            .map(|alert| (alert.id, alert.face_digest()))
-            .collect();
+        let policy = self.policy();
+        let now = self.clock.now();
+        let mut unsettled: BTreeSet<AlertId> = alerts.keys().copied().collect();
         let mut after = None;
         loop {
             let links = self.store.list(LinkFilter::All, after, CHUNK).await?;
             let Some(last) = links.last() else { break };
             after = Some(last.alert);
             for link in links {
-                let heard = link.alert_seen.as_ref().map(Alert::face_digest);
-                if heard.is_some() && heard == unheard.get(&link.alert).copied() {
-                    unheard.remove(&link.alert);
+                let (alert, ticket) = (link.alert_seen.as_ref(), link.ticket_seen.as_ref());
+                let heard = alert.map(Alert::face_digest);
+                let listed = alerts.get(&link.alert).map(Alert::face_digest);
+                let nothing_missing = plan(&link, alert, ticket, &policy, now).is_empty();
+                if heard == listed && nothing_missing {
+                    unsettled.remove(&link.alert);
                 }
             }
         }
-        let now = self.clock.now();
         let long_ago = |id: &AlertId| {
             index
                 .get(id)
                 .is_none_or(|known| now.since(known.queued_at) >= LOST_AFTER)
         };
-        Ok(unheard.into_keys().filter(long_ago).collect())
+        Ok(unsettled.into_iter().filter(long_ago).collect())
     }
 
     /// Alerts whose write was refused so long ago that it is tried once more: what was wrong may

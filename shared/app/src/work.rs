@@ -18,6 +18,10 @@ pub const VISIBILITY: Duration = Duration::from_secs(300);
 /// an outage of either vendor for a day must cost delay only.
 pub const FAILURES_MAX: u32 = 110;
 
+/// Tries of a message that met an answer of an unexpected form, which a proxy's bad moment explains as
+/// well as a changed API. Source: five receives before dead-lettering is the common advice.
+const UNEXPECTED_MAX: u32 = 5;
+
 /// Longest pause between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(900);
 
@@ -213,6 +217,11 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             FailureClass::Throttled { retry_after } => {
                 let pause = retry_after.unwrap_or(THROTTLED_PAUSE);
                 Settlement::Pause("throttled", now.plus(pause))
+            }
+            FailureClass::Permanent
+                if port.error_type.ends_with(".unexpected") && attempt < UNEXPECTED_MAX =>
+            {
+                retry(now, attempt, "unexpected", port.chain())
             }
             FailureClass::Permanent => Settlement::Bury("failed", port.chain()),
             FailureClass::Transient => retry(now, attempt, "transient", port.chain()),

@@ -73,10 +73,7 @@ pub fn full_link(id: u64) -> Link {
             until: at(91),
         },
         ticket: Some(ticket_id),
-        earlier_tickets: vec![
-            TicketId::new(id + 2_000_000),
-            TicketId::new(id + 3_000_000),
-        ],
+        earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
         base: Some(Base {
             alert_closed: true,
             alert_status: Word::new("closed"),

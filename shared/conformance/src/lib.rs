@@ -4,6 +4,7 @@
     clippy::print_stdout,
     reason = "a library of tests: a failed expectation is how it speaks"
 )]
+#![expect(missing_docs, reason = "a case is named by the sentence it proves")]
 
 pub mod alert_index;
 mod bench;
@@ -22,7 +23,7 @@ pub use bench::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, 
 
 /// Tries one adapter with the cases of the families named, one `#[test]` for each case.
 ///
-/// ```ignore
+/// ```text
 /// halogard_conformance::suite!(OnDisk: links, marks, queue);
 /// ```
 #[macro_export]

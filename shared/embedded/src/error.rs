@@ -3,6 +3,7 @@
 use halogard_app::ports::{BudgetError, PortError, SaveError, VaultError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 /// The store could not do what it was asked. Nothing of it was done.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +16,36 @@ pub enum StoreError {
     Record {
         /// Where it stands.
         table: &'static str,
-        /// What is wrong with it, without its content.
-        source: serde_json::Error,
+        /// What is wrong with it.
+        source: Misfit,
     },
     /// The operating system gave no random numbers, so nothing was sealed.
     #[error("no random numbers to seal a secret with")]
     Random(#[from] getrandom::Error),
+}
+
+/// Where a text stops being what it should be. Says nothing of the text itself, which may hold what
+/// belongs in no log; the parser's own words would quote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line}, column {column}")]
+pub struct Misfit {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Misfit {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            what: match error.classify() {
+                Category::Io | Category::Syntax => "no JSON",
+                Category::Eof => "cut off",
+                Category::Data => "JSON of another form",
+            },
+            line: error.line(),
+            column: error.column(),
+        }
+    }
 }
 
 impl From<StoreError> for PortError {
@@ -50,11 +75,11 @@ impl From<StoreError> for BudgetError {
 }
 
 /// `record` as it is kept in `table`.
-pub(crate) fn to_json<T: Serialize>(
-    table: &'static str,
-    record: &T,
-) -> Result<String, StoreError> {
-    serde_json::to_string(record).map_err(|source| StoreError::Record { table, source })
+pub(crate) fn to_json<T: Serialize>(table: &'static str, record: &T) -> Result<String, StoreError> {
+    serde_json::to_string(record).map_err(|error| StoreError::Record {
+        table,
+        source: error.into(),
+    })
 }
 
 /// The record that `table` keeps as `text`.
@@ -62,5 +87,8 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     table: &'static str,
     text: &str,
 ) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|source| StoreError::Record { table, source })
+    serde_json::from_str(text).map_err(|error| StoreError::Record {
+        table,
+        source: error.into(),
+    })
 }

@@ -13,6 +13,6 @@ mod store;
 mod vault;
 
 pub use budget::Budget;
-pub use error::StoreError;
+pub use error::{Misfit, StoreError};
 pub use key::{KeyError, StoreKey};
 pub use store::{OpenError, Store};

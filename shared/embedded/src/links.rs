@@ -73,12 +73,9 @@ impl<C: Clock> Links for Store<C> {
             LinkFilter::Refused => "AND refused = 1",
             LinkFilter::Claimed => "AND claimed = 1",
         };
-        let sql = format!(
-            "SELECT body FROM links WHERE alert > ?1 {condition} ORDER BY alert LIMIT ?2"
-        );
-        let after = after.map_or(-1, |alert| {
-            i64::try_from(alert.get()).unwrap_or(i64::MAX)
-        });
+        let sql =
+            format!("SELECT body FROM links WHERE alert > ?1 {condition} ORDER BY alert LIMIT ?2");
+        let after = after.map_or(-1, |alert| i64::try_from(alert.get()).unwrap_or(i64::MAX));
         let links = self.read(|db| {
             db.prepare_cached(&sql)?
                 .query_map(params![after, rows_max(limit)], |row| {

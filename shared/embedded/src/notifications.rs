@@ -66,12 +66,7 @@ fn remembered_since<C: Clock>(now: Timestamp) -> i64 {
 }
 
 /// Notes one of the signs by which a notification is known again.
-fn remember(
-    db: &Connection,
-    known_by: &str,
-    sign: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn remember(db: &Connection, known_by: &str, sign: &str, now: Timestamp) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO notifications (known_by, sign, recorded_at) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET recorded_at = max(recorded_at, excluded.recorded_at)",

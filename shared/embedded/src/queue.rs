@@ -11,7 +11,7 @@ use halogard_domain::{Message, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::error::{StoreError, to_json};
+use crate::error::{Misfit, StoreError, to_json};
 use crate::links::rows_max;
 use crate::store::{Durability, Store};
 
@@ -242,7 +242,7 @@ impl Waiting {
         Delivery {
             message: message.map_err(|error| Unreadable {
                 body: self.body,
-                reason: error.to_string(),
+                reason: Misfit::from(error).to_string(),
             }),
             receipt: self.receipt.to_string(),
             receive_count: self.receive_count,
@@ -268,12 +268,7 @@ fn enqueue(
     db.prepare_cached(
         "INSERT INTO queue (lane, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4)",
     )?
-    .execute(params![
-        lane,
-        body,
-        now.as_millis(),
-        visible_at.as_millis()
-    ])?;
+    .execute(params![lane, body, now.as_millis(), visible_at.as_millis()])?;
     Ok(())
 }
 
@@ -325,15 +320,10 @@ fn held(
     let found = db
         .prepare_cached(
             "SELECT id, receive_count FROM queue
-             WHERE id = ?1 AND handed_out = ?2 AND lane = ?3 AND visible_at > ?4",
+             WHERE id = ?1 AND handed_out = ?2 AND in_hand = 1 AND lane = ?3 AND visible_at > ?4",
         )?
         .query_row(
-            params![
-                receipt.id,
-                receipt.delivery,
-                lane.name(),
-                now.as_millis()
-            ],
+            params![receipt.id, receipt.delivery, lane.name(), now.as_millis()],
             |row| {
                 Ok(Held {
                     id: row.get(0)?,
@@ -352,8 +342,10 @@ fn show_again(
     not_before: Timestamp,
     receive_count: u32,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE queue SET visible_at = ?2, receive_count = ?3, in_hand = 0 WHERE id = ?1")?
-        .execute(params![id, not_before.as_millis(), receive_count])?;
+    db.prepare_cached(
+        "UPDATE queue SET visible_at = ?2, receive_count = ?3, in_hand = 0 WHERE id = ?1",
+    )?
+    .execute(params![id, not_before.as_millis(), receive_count])?;
     Ok(())
 }
 

@@ -46,7 +46,7 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_busy ON runs (target) WHERE busy = 1;
 
--- Work to be done. A receipt is `id.handed_out`; only the newest one settles a message.
+-- Work to be done. A receipt is `id.handed_out`; only the newest one settles a message, once.
 CREATE TABLE queue (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     lane          TEXT NOT NULL,
@@ -55,7 +55,8 @@ CREATE TABLE queue (
     visible_at    INTEGER NOT NULL,                        -- handed out from then on
     receive_count INTEGER NOT NULL DEFAULT 0,              -- deliveries that count
     handed_out    INTEGER NOT NULL DEFAULT 0,              -- all deliveries, never lowered
-    in_hand       INTEGER NOT NULL DEFAULT 0 CHECK (in_hand IN (0, 1)) -- a worker has it
+    in_hand       INTEGER NOT NULL DEFAULT 0               -- handed out and not settled since
+                  CHECK (in_hand IN (0, 1))
 ) STRICT;
 CREATE INDEX queue_by_time ON queue (lane, visible_at, id);
 

@@ -17,7 +17,11 @@ use crate::key::StoreKey;
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
 /// `user_version` of a file this version of the program has opened.
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a handful"
+)]
 const SCHEMA_VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Marks the file as ours for `file(1)` and for [`OpenError::Foreign`]: "HALO" in ASCII.

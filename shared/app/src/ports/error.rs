@@ -75,7 +75,9 @@ impl PortError {
     /// What happened with its causes, one line, for logs and dead letters.
     #[must_use]
     pub fn chain(&self) -> String {
-        let Some(source) = &self.source else { return self.to_string() };
+        let Some(source) = &self.source else {
+            return self.to_string();
+        };
         let mut text = source.to_string();
         let mut cause = source.source();
         while let Some(inner) = cause {

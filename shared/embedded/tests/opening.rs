@@ -1,0 +1,248 @@
+//! What a store refuses, and what it says then.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use halogard_conformance::MovableClock;
+use halogard_embedded::{KeyError, OpenError, Store, StoreKey};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+/// 32 bytes in Base64.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A folder with room for a store.
+fn room() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("halogard.db");
+    (folder, path)
+}
+
+fn open(path: &Path) -> Result<Store<MovableClock>, OpenError> {
+    let key = StoreKey::from_text(KEY).unwrap();
+    Store::open(path, key, MovableClock::default())
+}
+
+/// The error of opening a store that must not open.
+fn refusal(path: &Path) -> OpenError {
+    match open(path) {
+        Ok(_) => panic!("the store opened"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn only_one_may_have_the_store_open_and_the_next_one_later() {
+    let (folder, path) = room();
+    let first = open(&path).unwrap();
+    let clone = first.clone();
+
+    let error = refusal(&path);
+    assert!(matches!(error, OpenError::InUse { .. }));
+    let text = error.to_string();
+    let folder = fs::canonicalize(folder.path()).unwrap();
+    assert!(text.contains(folder.to_str().unwrap()), "{text}");
+    assert!(text.contains("stop that one, or choose another data folder"));
+
+    drop(first);
+    assert!(matches!(refusal(&path), OpenError::InUse { .. }));
+    drop(clone);
+    open(&path).unwrap();
+}
+
+#[test]
+fn a_lock_file_left_behind_means_nothing() {
+    let (folder, path) = room();
+    fs::write(folder.path().join("halogard.lock"), "").unwrap();
+    open(&path).unwrap();
+}
+
+#[test]
+fn folders_are_made_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("var/lib/halogard.db");
+    open(&path).unwrap();
+    assert!(path.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn everything_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let key = StoreKey::load_or_create(&folder.path().join("store.key")).unwrap();
+    let store = Store::open(&data.join("halogard.db"), key, MovableClock::default()).unwrap();
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&folder.path().join("store.key")), 0o600);
+    let files = fs::read_dir(&data).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    drop(store);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+    for garbage in ["short", &"not a database ".repeat(1000)] {
+        let (_folder, path) = room();
+        fs::write(&path, garbage).unwrap();
+
+        let error = refusal(&path);
+
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), garbage);
+    }
+}
+
+#[test]
+fn an_empty_file_becomes_a_store() {
+    let (_folder, path) = room();
+    fs::write(&path, "").unwrap();
+    open(&path).unwrap();
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_and_left_as_it_is() {
+    for origin in [
+        "CREATE TABLE theirs (a)",
+        "CREATE TABLE theirs (a); PRAGMA application_id = 1; PRAGMA user_version = 1",
+        "PRAGMA application_id = 1",
+    ] {
+        let (_folder, path) = room();
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(origin)
+            .unwrap();
+        let before = fs::read(&path).unwrap();
+
+        let error = refusal(&path);
+
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let (_folder, path) = room();
+    drop(open(&path).unwrap());
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let before = fs::read(&path).unwrap();
+
+    let error = refusal(&path);
+
+    assert!(matches!(
+        error,
+        OpenError::Newer {
+            found: 99,
+            known: 1,
+            ..
+        }
+    ));
+    assert!(
+        error
+            .to_string()
+            .contains("newer version (schema 99, this version knows 1)")
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let (folder, _) = room();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+
+    let error = refusal(&file.join("halogard.db"));
+
+    assert!(matches!(error, OpenError::Files { .. }));
+    assert!(error.to_string().contains(file.to_str().unwrap()));
+}
+
+#[test]
+fn a_key_is_drawn_once_and_read_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.key");
+    StoreKey::load_or_create(&path).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    StoreKey::from_text(&text).unwrap();
+
+    StoreKey::load_or_create(&path).unwrap();
+
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    let files = fs::read_dir(&folder).unwrap().count();
+    assert_eq!(files, 1, "no draft is left behind");
+}
+
+#[test]
+fn those_who_start_at_once_end_up_with_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.key");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| StoreKey::load_or_create(&path).unwrap());
+        }
+    });
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn a_key_is_thirty_two_bytes_in_base64() {
+    StoreKey::from_text(&format!(" {KEY}\n")).unwrap();
+    for wrong in [
+        "",
+        "AAEC",
+        "no base64 §",
+        &KEY.replace('=', ""),
+        &KEY.repeat(2),
+    ] {
+        assert!(matches!(
+            StoreKey::from_text(wrong),
+            Err(KeyError::Malformed)
+        ));
+    }
+}
+
+#[test]
+fn a_key_file_with_something_else_in_it_is_refused_and_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.key");
+    drop(StoreKey::load_or_create(&path).unwrap());
+    for wrong in ["", "half a k"] {
+        fs::write(&path, wrong).unwrap();
+        let outcome = StoreKey::load_or_create(&path);
+        assert!(matches!(outcome, Err(KeyError::MalformedFile { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), wrong);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_may_use_is_refused_with_the_remedy() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.key");
+    StoreKey::load_or_create(&path).unwrap();
+    for mode in [0o640, 0o604, 0o660] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let Err(error) = StoreKey::load_or_create(&path) else {
+            panic!("a key others may read was taken");
+        };
+        let text = error.to_string();
+        assert!(text.contains(&format!("(mode {mode:03o})")), "{text}");
+        assert!(
+            text.contains(&format!("chmod 600 '{}'", path.display())),
+            "{text}"
+        );
+    }
+}
