@@ -143,8 +143,8 @@ impl<C: Clock> Store<C> {
         self.change(|db, now| enqueue(db, lane.name(), body, now, now))
     }
 
-    /// Hands out again at once what a process that died had in its hands. Their deliveries do not
-    /// count: nobody knows that the message was to blame.
+    /// Hands out again at once what a process that died had in its hands. Their deliveries count: the
+    /// message may be what it died of.
     ///
     /// For the start of the one process that uses the store.
     ///
@@ -155,8 +155,7 @@ impl<C: Clock> Store<C> {
         self.change(|db, now| {
             Ok(db
                 .prepare_cached(
-                    "UPDATE queue SET visible_at = min(visible_at, ?1), in_hand = 0,
-                       receive_count = max(receive_count - 1, 0) WHERE in_hand = 1",
+                    "UPDATE queue SET visible_at = min(visible_at, ?1), in_hand = 0 WHERE in_hand = 1",
                 )?
                 .execute([now.as_millis()])?)
         })
