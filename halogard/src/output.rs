@@ -28,7 +28,6 @@ pub fn remark(text: &str) {
 }
 
 /// Prints a result on standard output.
-#[expect(clippy::print_stdout, reason = "results belong on standard output")]
 pub fn result(text: &str) {
     anstream::println!("{text}");
 }

@@ -11,14 +11,23 @@ pub use report::{Finding, Level, Report};
 
 use crate::ports::{AlertSource, DeskCatalogue, Inspectors, PortError, Refusal};
 
-/// Looks at everything the policy names. Read-only; spends about ten requests of the budget, and
-/// one for each mapped site.
+/// How much is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Whether both vendors answer, and to us. Two requests of the budget.
+    Access,
+    /// Also everything the policy names: about a dozen requests, and one for each mapped site.
+    Everything,
+}
+
+/// Looks at both vendors and at what the policy names there. Read-only.
 ///
 /// Never fails: what cannot be looked at becomes a finding of its own.
 pub async fn check<D: DeskCatalogue, L: AlertSource + Inspectors>(
     desk: &D,
     liongard: &L,
     policy: &Policy,
+    extent: Extent,
 ) -> Report {
     let mut report = Report::default();
     match desk.identity().await {
@@ -34,7 +43,9 @@ pub async fn check<D: DeskCatalogue, L: AlertSource + Inspectors>(
             }
         }
     }
-    desk::check(desk, policy, &mut report).await;
+    if extent == Extent::Everything {
+        desk::check(desk, policy, &mut report).await;
+    }
     match liongard.environments().await {
         Ok(environments) => environments::check(&environments, policy, &mut report),
         Err(error) => {

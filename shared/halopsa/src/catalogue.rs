@@ -121,12 +121,19 @@ impl<T: Transport, B: RequestBudget, C: Clock> DeskCatalogue for Desk<T, B, C> {
     }
 }
 
+/// How the API name of a custom field begins. Source: a shipped product that lists them.
+const CUSTOM: &str = "CF";
+
 /// A custom field that a new ticket must carry, as far as the row says so. The number that means
 /// "required" on a screen is not documented, so the field's own mark is what counts; standard
 /// fields, and those shown only under conditions, are left to the desk's own sentence.
 fn mandatory(row: &FieldRow) -> Option<MandatoryField> {
     let info = row.fieldinfo.as_ref()?;
-    let asked = info.mandatory == Some(true) && !row.is_conditional;
+    let custom = info
+        .name
+        .as_deref()
+        .is_some_and(|name| name.starts_with(CUSTOM));
+    let asked = custom && info.mandatory == Some(true) && !row.is_conditional;
     let id = info.id.or(row.fieldid).filter(|id| *id > 0 && asked)?;
     let name = info
         .label

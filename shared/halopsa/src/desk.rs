@@ -212,7 +212,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
             .iter()
             .map(|row| Sighting {
                 id: row.id,
-                ticket: tickets::from_row(row, seen_at),
+                // Without the time of its change a state cannot be put in order: it would count as
+                // older than everything, and the change would be missed.
+                ticket: row
+                    .last_update()
+                    .and_then(|_| tickets::from_row(row, seen_at)),
             })
             .collect())
     }

@@ -11,6 +11,7 @@ use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::{Ticket, Timestamp};
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 pub use event::EventKind;
@@ -24,6 +25,10 @@ const DELIVERY_MEMBERS: [&str; 2] = ["id", "escmsg_id"];
 /// The longest event name kept, in characters.
 const EVENT_CHARS_MAX: usize = 120;
 
+/// The most notifications taken from one batch. The largest body has room for no more of them that
+/// say something; one that claims more is kept as a whole.
+const BATCH_MAX: usize = 10_000;
+
 /// Reads a body into messages, one for each notification in it.
 ///
 /// # Errors
@@ -33,16 +38,34 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // Accepts what is JSON by its grammar, however deep or large its numbers.
     serde_json::from_slice::<IgnoredAny>(body).map_err(|_| NotJson)?;
-    Ok(match serde_json::from_slice::<Value>(body) {
-        Ok(Value::Array(items)) => items.iter().map(|item| message(item, now)).collect(),
-        Ok(single) => vec![message(&single, now)],
-        Err(_) => vec![keep(Notification {
-            delivery: None,
-            content: digest(body),
-            event: None,
-            object: None,
-            kind: EventKind::Unknown.word().to_owned(),
-        })],
+    // Cut out as text first, so that one notification that cannot be read loses no other.
+    Ok(match serde_json::from_slice::<Vec<&RawValue>>(body) {
+        Ok(batch) if batch.len() <= BATCH_MAX => batch
+            .into_iter()
+            .map(|item| one(item.get().as_bytes(), now))
+            .collect(),
+        Ok(_) => vec![unknown(body)],
+        Err(_) => vec![one(body, now)],
+    })
+}
+
+/// The message that the notification in `text` leads to. What is JSON by its grammar and yet cannot
+/// be held (too deep, a number too large, half a character) is kept by its digest.
+fn one(text: &[u8], now: Timestamp) -> Message {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(item) => message(&item, now),
+        Err(_) => unknown(text),
+    }
+}
+
+/// Keeps `text` as what nobody knows.
+fn unknown(text: &[u8]) -> Message {
+    keep(Notification {
+        delivery: None,
+        content: digest(text),
+        event: None,
+        object: None,
+        kind: EventKind::Unknown.word().to_owned(),
     })
 }
 
@@ -76,11 +99,14 @@ fn notification(item: &Value) -> Notification {
     let ticket = item.get("ticket").and_then(|ticket| ticket.get("id"));
     let object = item
         .get("object_id")
-        .or(ticket)
         .and_then(loose_ticket_id)
+        .or_else(|| ticket.and_then(loose_ticket_id))
         .map(TicketId::get);
     let kind = EventKind::of(event.as_deref(), item).word().to_owned();
-    let delivery = text("id").map(|id| id.chars().take(EVENT_CHARS_MAX).collect());
+    // A blank one is the same for every delivery and would make them all repeats of the first.
+    let delivery = text("id")
+        .filter(|id| !id.trim().is_empty())
+        .map(|id| id.chars().take(EVENT_CHARS_MAX).collect());
     Notification {
         delivery,
         content: content_digest(item),

@@ -17,11 +17,11 @@ mod ticket_type;
 mod webhook;
 
 pub use action::{ActionOutcome, ActionRow, ActionWrite};
-pub use agent::{AgentClient, AgentRow, AgentTeam, AgentTicketType, TeamId, UNASSIGNED_AGENT};
+pub use agent::{AgentRow, UNASSIGNED_AGENT};
 pub use customer::{ClientRow, SiteRow};
 pub use setup::{AuthInfo, Control, OutcomeRow, PriorityRow, StatusRow, TeamRow};
-pub use ticket::{CustomFieldRow, CustomFieldWrite, TicketRow, TicketWrite};
-pub use ticket_type::{FieldInfo, FieldRow, FieldValue, TicketTypeRow};
+pub use ticket::{CustomFieldWrite, TicketRow, TicketWrite};
+pub use ticket_type::{FieldInfo, FieldRow, TicketTypeRow};
 pub use webhook::{NotificationRow, NotificationWrite, WebhookRow, WebhookWrite};
 
 pub(crate) use list::{Listed, OneOrMany, Rows};

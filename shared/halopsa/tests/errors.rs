@@ -137,8 +137,8 @@ async fn an_unusable_body_is_named_by_its_place_and_never_shown() {
             "tickets[1].id",
         ),
         (
-            r#"{"tickets":[{"id":1,"dateoccurred":"planted"}]}"#,
-            "tickets[0].dateoccurred",
+            r#"{"tickets":[{"id":1,"last_update":"planted"}]}"#,
+            "tickets[0].last_update",
         ),
         (r#"[{"id":1},{"id":null}]"#, "[1].id"),
         (r#"{"planted":"an odd success"}"#, "tickets"),

@@ -1,9 +1,7 @@
 //! What can be asked of a list.
 
 use halogard_domain::Timestamp;
-use halogard_domain::ids::{
-    CustomFieldId, HaloClientId, StatusId, TechnicianId, TicketId, TicketTypeId,
-};
+use halogard_domain::ids::{HaloClientId, StatusId, TicketId, TicketTypeId};
 
 use super::call::{Call, iso};
 use crate::wire::TicketRow;
@@ -17,8 +15,6 @@ pub struct TicketQuery {
     pub requesttype_id: Option<TicketTypeId>,
     /// In this status.
     pub status_id: Option<StatusId>,
-    /// Worked by this technician.
-    pub agent_id: Option<TechnicianId>,
     /// These tickets; empty means any.
     pub ticketids: Vec<TicketId>,
     /// Changed at this time or later. Whether HaloPSA counts the moment itself is not known: let
@@ -31,15 +27,10 @@ pub struct TicketQuery {
     pub occurred: Option<(Timestamp, Timestamp)>,
     /// With this text in the title.
     pub search_summary: Option<String>,
-    /// With this text in the supplier's reference.
-    pub search_supplier_reference: Option<String>,
     /// Open, closed, or both.
     pub state: TicketState,
     /// Deleted tickets instead of existing ones.
     pub deleted: bool,
-    /// Custom fields the rows are to carry. Not documented by the vendor; used by a shipped
-    /// product.
-    pub include_custom_fields: Vec<CustomFieldId>,
     /// Past HaloPSA's cache, which a read soon after a write needs.
     pub nocache: bool,
     /// The most pages read, of 100 rows each; `None` is [`TicketQuery::PAGES_MAX`].
@@ -69,16 +60,10 @@ impl TicketQuery {
             .with_some("client_id", self.client_id)
             .with_some("requesttype_id", self.requesttype_id)
             .with_some("status_id", self.status_id)
-            .with_some("agent_id", self.agent_id)
             .with_list("ticketids", &self.ticketids)
             .with_some("lastupdatefromdate", self.lastupdatefromdate.map(iso))
             .with_some("lastupdatetodate", self.lastupdatetodate.map(iso))
             .with_some("search_summary", self.search_summary.as_ref())
-            .with_some(
-                "search_supplier_reference",
-                self.search_supplier_reference.as_ref(),
-            )
-            .with_list("include_custom_fields", &self.include_custom_fields)
             .with_flag("deleted", self.deleted)
             .with_flag("nocache", self.nocache);
         let call = match self.occurred {
@@ -105,7 +90,6 @@ impl TicketQuery {
         agrees(self.client_id, row.client_id)
             && agrees(self.requesttype_id, row.tickettype_id)
             && agrees(self.status_id, row.status_id)
-            && agrees(self.agent_id, row.agent_id)
             && (self.ticketids.is_empty() || self.ticketids.contains(&row.id))
             && both(self.lastupdatefromdate, row.last_update(), |from, at| {
                 at >= from
@@ -114,11 +98,6 @@ impl TicketQuery {
             && both(
                 self.search_summary.as_deref(),
                 row.summary.as_deref(),
-                holds,
-            )
-            && both(
-                self.search_supplier_reference.as_deref(),
-                row.supplier_reference.as_deref(),
                 holds,
             )
     }

@@ -6,7 +6,7 @@ use halogard_domain::ticket::{NoteAuthor, TicketNote};
 use halogard_transport::Transport;
 
 use super::Desk;
-use crate::wire::ActionRow;
+use crate::wire::{ActionRow, UNASSIGNED_AGENT};
 
 impl<T: Transport, B: RequestBudget, C: Clock> Desk<T, B, C> {
     /// The technician our application acts as; asked for once. `None` where HaloPSA does not say,
@@ -54,7 +54,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Desk<T, B, C> {
         }
         let named = row.who.as_deref().map(str::trim).unwrap_or_default();
         let by_the_system = named.is_empty() || named.eq_ignore_ascii_case("system");
-        let by_an_agent = agent.is_some_and(|agent| agent.get() != 0);
+        let by_an_agent = agent.is_some_and(|agent| agent != UNASSIGNED_AGENT);
         if by_an_agent || !by_the_system {
             NoteAuthor::Person
         } else {

@@ -1,6 +1,5 @@
 //! Actions: HaloPSA's word for what is written on a ticket.
 
-use halogard_domain::Timestamp;
 use halogard_domain::ids::{NoteId, OutcomeId, StatusId, TechnicianId, TicketId};
 use serde::{Deserialize, Serialize};
 
@@ -15,39 +14,15 @@ pub struct ActionRow {
     /// Its ticket.
     #[serde(default, deserialize_with = "lenient::id")]
     pub ticket_id: Option<TicketId>,
-    /// Unique across tickets.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub guid: Option<String>,
-    /// The name of its outcome.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub outcome: Option<String>,
-    /// Its outcome; none for the system's own.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub outcome_id: Option<OutcomeId>,
     /// Who wrote it, by name.
     #[serde(default, deserialize_with = "lenient::text")]
     pub who: Option<String>,
-    /// What kind of author that is.
-    #[serde(default, deserialize_with = "lenient::whole")]
-    pub who_type: Option<i64>,
     /// The agent who wrote it.
     #[serde(default, deserialize_with = "lenient::id")]
     pub who_agentid: Option<TechnicianId>,
-    /// When it happened.
-    #[serde(default, deserialize_with = "lenient::moment")]
-    pub datetime: Option<Timestamp>,
     /// Its text.
     #[serde(default, deserialize_with = "lenient::text")]
     pub note: Option<String>,
-    /// Whether end users do not see it.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub hiddenfromuser: Option<bool>,
-    /// The ticket's status before.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub old_status: Option<StatusId>,
-    /// The ticket's status after.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub new_status: Option<StatusId>,
     /// The API application that wrote it. Whether that is its client id or its own id is to be
     /// learnt at set-up.
     #[serde(default, deserialize_with = "lenient::text")]

@@ -1,9 +1,9 @@
 //! Clients and sites: HaloPSA's words for customers and their places.
 
-use halogard_domain::ids::{EnvironmentId, HaloClientId, SiteId};
+use halogard_domain::ids::{HaloClientId, SiteId};
 use serde::Deserialize;
 
-use super::{CustomFieldRow, Row, lenient};
+use super::{Row, lenient};
 
 /// A customer, from the list or by id.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -14,25 +14,9 @@ pub struct ClientRow {
     /// Its name.
     #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
-    /// The group it belongs to, by name.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub toplevel_name: Option<String>,
     /// Whether it is no longer served.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub inactive: Option<bool>,
-    /// Its main site.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub main_site_id: Option<SiteId>,
-    /// The environment that HaloPSA's own Liongard integration stored. In the detail; whether
-    /// lists carry it is not documented.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub liongardid: Option<EnvironmentId>,
-    /// Whether that integration synchronises the customer.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub sync_to_liongard: Option<bool>,
-    /// Its custom fields.
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub customfields: Vec<CustomFieldRow>,
 }
 
 impl Row for ClientRow {

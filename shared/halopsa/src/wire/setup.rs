@@ -3,7 +3,7 @@
 use halogard_domain::ids::{OutcomeId, PriorityId, StatusId};
 use serde::Deserialize;
 
-use super::{TeamId, lenient};
+use super::lenient;
 
 /// Where tokens are issued, from `/AuthInfo`; the one answer that needs no token.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,15 +25,6 @@ pub struct StatusRow {
     /// Its name.
     #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
-    /// Its short name.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub shortname: Option<String>,
-    /// What kind it is; the numbers are not documented.
-    #[serde(default, rename = "type", deserialize_with = "lenient::whole")]
-    pub kind: Option<i64>,
-    /// Its place in lists.
-    #[serde(default, deserialize_with = "lenient::whole")]
-    pub sequence: Option<i64>,
 }
 
 /// A priority under one SLA: the same `priorityid` comes once per SLA.
@@ -42,9 +33,6 @@ pub struct PriorityRow {
     /// What tickets carry as `priority_id`. The row's own `id` is a GUID and is not read.
     #[serde(deserialize_with = "lenient::required_id")]
     pub priorityid: PriorityId,
-    /// The SLA.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub slaid: Option<u64>,
     /// Its name.
     #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
@@ -56,18 +44,12 @@ pub struct PriorityRow {
 /// A team.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TeamRow {
-    /// The team.
-    #[serde(deserialize_with = "lenient::required_id")]
-    pub id: TeamId,
     /// Its name, by which tickets carry it.
     #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// Whether it is no longer used.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub inactive: Option<bool>,
-    /// Whether it works tickets, as opposed to projects or sales.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub forrequests: Option<bool>,
 }
 
 /// An outcome: a kind of action.
@@ -79,43 +61,15 @@ pub struct OutcomeRow {
     /// Its name.
     #[serde(default, deserialize_with = "lenient::text")]
     pub outcome: Option<String>,
-    /// What its button says.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub buttonname: Option<String>,
     /// Whether it is not offered.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub hidden: Option<bool>,
-    /// The status it gives the ticket.
-    #[serde(default, deserialize_with = "lenient::id")]
-    pub newstatus: Option<StatusId>,
-    /// Whether end users do not see it unless told otherwise.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub hidefromuser: Option<bool>,
-    /// Whether it demands a note.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub mustaddnote: Option<bool>,
-    /// Whether it demands an assigned agent.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub mustassign: Option<bool>,
-    /// When it mails; the numbers are not documented.
-    #[serde(default, deserialize_with = "lenient::whole")]
-    pub sendemail: Option<i64>,
 }
 
 /// The tenant's settings that matter to us.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Control {
-    /// HaloPSA's version.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub app_version: Option<String>,
     /// Whether a ticket must be assigned before it is closed.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub mustassigntoclose: Option<bool>,
-    /// How ticket numbers are made. 0, the default, makes parallel creates collide; the number
-    /// of "auto-incrementing key" is not documented.
-    #[serde(default, deserialize_with = "lenient::whole")]
-    pub nextfaultidcalculationmethod: Option<i64>,
-    /// Whether HaloPSA's own Liongard integration is on.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub halointegrator_liongard: Option<bool>,
 }
