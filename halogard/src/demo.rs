@@ -38,6 +38,9 @@ const CALM: Duration = Duration::from_secs(180);
 /// Runs the demo to its verdict.
 pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
+    // Before there is anything to take away.
+    let stopped = told_to_stop();
+    tokio::pin!(stopped);
     let clock = WarpClock::starting_now(options.speed);
     let estate = Estate::build(options, clock).await?;
     let folder = estate::DataFolder::make()?;
@@ -47,8 +50,6 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     if options.faults {
         estate.let_things_break();
     }
-    let stopped = told_to_stop();
-    tokio::pin!(stopped);
     let mut crash_due = options.faults;
     let mut calm_since = None;
     let give_up = loop {
@@ -94,7 +95,7 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     }
     if options.keep && !give_up {
         estate.announce(&life);
-        told_to_stop().await;
+        stopped.await;
     }
     life.stop().await;
     Ok(if verdict.is_good() {

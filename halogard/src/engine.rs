@@ -46,17 +46,20 @@ impl PolicySource for FixedPolicy {
     }
 }
 
-/// What other tasks tell the engine.
+/// What other tasks tell the engine. Each loop has a bell of its own: one that two loops listened
+/// to would wake only one of them, perhaps the one with nothing to do.
 #[derive(Clone, Default)]
 pub struct Bell {
-    work: Arc<Notify>,
+    tickets: Arc<Notify>,
+    runs: Arc<Notify>,
     poll: Arc<Notify>,
 }
 
 impl Bell {
     /// There is new work in the queue.
     pub fn ring_for_work(&self) {
-        self.work.notify_one();
+        self.tickets.notify_one();
+        self.runs.notify_one();
     }
 
     /// The next poll is to come early.
@@ -98,15 +101,17 @@ where
             stop,
             tasks: JoinSet::new(),
         };
-        let hand = |lanes: &'static [Lane]| Worker {
+        let hand = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
             bundle: Arc::clone(&engine.bundle),
             tally: Arc::clone(&engine.tally),
             bell: engine.bell.clone(),
+            work: Arc::clone(work),
             stopped: stopped.clone(),
             lanes,
         };
-        let (tickets, runs) = (hand(&[Lane::Urgent, Lane::Bulk]), hand(&[Lane::Runs]));
-        let poller = hand(&[]);
+        let tickets = hand(&[Lane::Urgent, Lane::Bulk], &engine.bell.tickets);
+        let runs = hand(&[Lane::Runs], &engine.bell.runs);
+        let poller = hand(&[], &engine.bell.poll);
         engine.tasks.spawn(tickets.work());
         engine.tasks.spawn(runs.work());
         engine.tasks.spawn(poller.poll(poll_interval, policies));
@@ -134,6 +139,8 @@ struct Worker<D, L, S, C> {
     bundle: Arc<Bundle<D, L, S, C>>,
     tally: Arc<Tally>,
     bell: Bell,
+    /// What wakes this loop.
+    work: Arc<Notify>,
     stopped: watch::Receiver<bool>,
     lanes: &'static [Lane],
 }
@@ -209,13 +216,7 @@ where
                 interval.min(BROKEN_OFF_PAUSE)
             };
             let rest = wanted.saturating_sub(self.bundle.clock.now().since(began));
-            let clock = self.bundle.clock.clone();
-            let bell = self.bell.clone();
-            tokio::select! {
-                () = clock.sleep(rest) => {}
-                () = bell.poll.notified() => {}
-                _ = self.stopped.changed() => {}
-            }
+            self.pause(rest, true).await;
         }
     }
 
@@ -255,14 +256,14 @@ where
         ended.is_ok()
     }
 
-    /// Waits, unless it is time to stop or, where `for_work`, new work arrives.
+    /// Waits, unless it is time to stop or, where `for_work`, this loop's bell rings.
     async fn pause(&mut self, pause: Duration, for_work: bool) {
         let clock = self.bundle.clock.clone();
-        let work = Arc::clone(&self.bell.work);
         tokio::select! {
             () = clock.sleep(pause) => {}
-            () = work.notified(), if for_work => {}
-            _ = self.stopped.changed() => {}
+            () = self.work.notified(), if for_work => {}
+            // Not `changed`: an earlier pause may have seen the change, and this one must end too.
+            _ = self.stopped.wait_for(|stop| *stop) => {}
         }
     }
 }

@@ -19,6 +19,7 @@ use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, Settings};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::cli::ServeOptions;
 use crate::connect::{self, Parts, RealBundle};
@@ -35,6 +36,10 @@ const MARK_FITTED: &str = "policy_fitted";
 
 /// The mark that holds when it did.
 const MARK_FITTED_AT: &str = "policy_fitted_at";
+
+/// How long senders may take to finish their deliveries once the process was told to stop: enough
+/// for the largest body, and less than supervisors wait before they kill.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Runs until it is told to stop, or says what is wrong.
 pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
@@ -72,8 +77,9 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let tokens = token::in_force(&store, &settings.webhook.tokens).await?;
+    let stopped = told_to_stop();
     announce(&settings, listener.local_addr()?, &tokens);
-    serve(bundle, store, listener, &settings, &tokens, path).await
+    serve(bundle, store, listener, &settings, &tokens, path, stopped).await
 }
 
 /// Takes the address before anything else is done, so that a wrong one shows at once.
@@ -157,6 +163,7 @@ async fn serve(
     settings: &Settings,
     tokens: &[SecretString],
     config: PathBuf,
+    stopped: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
     // Nobody else works on this store, so whatever is in hand was left by a process that died.
     store.release_deliveries()?;
@@ -171,32 +178,57 @@ async fn serve(
         bell: engine.bell.clone(),
         tally: Arc::clone(&engine.tally),
     };
-    let served = axum::serve(listener, web::router(front)).with_graceful_shutdown(told_to_stop());
-    served.await.context("the HTTP server failed")?;
-    output::remark("stopping: finishing what is in hand");
+    let (told, stopping) = oneshot::channel();
+    let until_told = async move {
+        stopped.await;
+        output::remark("stopping: finishing what is in hand");
+        // Nobody listens when the server has failed already.
+        told.send(()).unwrap_or_default();
+    };
+    let served = axum::serve(listener, web::router(front)).with_graceful_shutdown(until_told);
+    let drained = async {
+        stopping.await.unwrap_or_default();
+        tokio::time::sleep(DRAIN_MAX).await;
+    };
+    tokio::select! {
+        ended = served.into_future() => ended.context("the HTTP server failed")?,
+        // A delivery that was not answered was not taken in; its sender knows.
+        () = drained => output::remark("some senders did not finish in time"),
+    }
     engine.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends when the process is asked to stop, by Ctrl-C or by its supervisor.
-pub async fn told_to_stop() {
+/// Ends when the process is asked to stop, by Ctrl-C or by its supervisor. Signals count from this
+/// call on, not only from the first wait.
+pub fn told_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
-        let kind = tokio::signal::unix::SignalKind::terminate();
-        if let Ok(mut terminated) = tokio::signal::unix::signal(kind) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).inspect_err(not_heard).ok();
+        let interrupted = listen(SignalKind::interrupt());
+        let terminated = listen(SignalKind::terminate());
+        async move {
+            let heard = async |signal: Option<tokio::signal::unix::Signal>| match signal {
+                Some(mut signal) => signal.recv().await,
+                None => std::future::pending().await,
+            };
             tokio::select! {
-                ended = tokio::signal::ctrl_c() => heard(ended),
-                _ = terminated.recv() => {}
+                _ = heard(interrupted) => {}
+                _ = heard(terminated) => {}
             }
-            return;
         }
     }
-    heard(tokio::signal::ctrl_c().await);
+    #[cfg(not(unix))]
+    async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            not_heard(&error);
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
-/// A process that cannot hear Ctrl-C goes on; it is stopped by other means, and loses nothing.
-fn heard(signal: std::io::Result<()>) {
-    if let Err(error) = signal {
-        tracing::warn!(%error, "Ctrl-C cannot be heard");
-    }
+/// A process that cannot hear a signal goes on; it is stopped by other means, and loses nothing.
+fn not_heard(error: &std::io::Error) {
+    tracing::warn!(%error, "a signal to stop cannot be heard");
 }

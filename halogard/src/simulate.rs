@@ -42,9 +42,10 @@ pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
         start(liongard.router(), options.liongard).await?,
         start(admin_router(halo.clone(), liongard), options.admin).await?,
     ];
+    let stopped = told_to_stop();
     announce(&servers);
     let courier = tokio::spawn(deliver_forever(halo, courier_client()?));
-    told_to_stop().await;
+    stopped.await;
     courier.abort();
     Ok(ExitCode::SUCCESS)
 }

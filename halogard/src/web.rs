@@ -1,10 +1,13 @@
 //! What the process answers on HTTP: webhooks, the wake-up, health and metrics.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,6 +21,10 @@ use crate::tally::{Gauges, Tally, prometheus};
 
 /// Dead letters counted for the metrics; more than that is "at least".
 const DEAD_LETTERS_COUNTED: usize = 1000;
+
+/// How much is read of a body that is too large. A sender that is cut off in the middle sees a
+/// broken connection and not the answer, so up to here it may finish.
+const READ_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
 /// What the addresses need.
 pub struct Front<S, C> {
@@ -46,20 +53,19 @@ where
         .route("/webhooks/liongard/{token}", post(liongard::<S, C>))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics::<S, C>))
-        // One byte more than is taken in, so that the use case sees what is too long.
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX + 1))
         .with_state(Arc::new(front))
 }
 
 /// A delivery of HaloPSA.
 async fn halopsa<S: WorkQueue + Notifications, C: Clock>(
     State(front): State<Arc<Front<S, C>>>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Response {
-    let Ok(body) = body else {
-        return front.answer(Err(Turned::TooLarge));
+    let body = match whole(body).await {
+        Ok(body) => body,
+        Err(turned) => return front.answer(Err(turned)),
     };
     let header = |name: &str| {
         headers
@@ -69,7 +75,7 @@ async fn halopsa<S: WorkQueue + Notifications, C: Clock>(
             .collect()
     };
     let knock = Knock {
-        path_token: &token,
+        path_token: readable(&token),
         header: &header,
         body: &body,
     };
@@ -87,14 +93,14 @@ async fn halopsa<S: WorkQueue + Notifications, C: Clock>(
 /// Liongard's own webhook: wakes the poll and is otherwise not believed.
 async fn liongard<S: WorkQueue + Notifications, C: Clock>(
     State(front): State<Arc<Front<S, C>>>,
-    Path(token): Path<String>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    token: Result<Path<String>, PathRejection>,
+    body: Body,
 ) -> Response {
-    if body.is_err() {
-        return front.answer(Err(Turned::TooLarge));
+    if let Err(turned) = whole(body).await {
+        return front.answer(Err(turned));
     }
     let knock = Knock {
-        path_token: &token,
+        path_token: readable(&token),
         header: &|_| Vec::new(),
         body: &[],
     };
@@ -103,6 +109,37 @@ async fn liongard<S: WorkQueue + Notifications, C: Clock>(
     }
     front.bell.ring_for_poll();
     front.answer(Ok(0))
+}
+
+/// The last segment of the path; one that is no text is wrong as any other, and no token is empty.
+fn readable(token: &Result<Path<String>, PathRejection>) -> &str {
+    token.as_ref().map_or("", |Path(token)| token)
+}
+
+/// The whole body. One that breaks off proves nothing about who sent it.
+async fn whole(body: Body) -> Result<Vec<u8>, Turned> {
+    let mut body = pin!(body);
+    let mut kept = Vec::new();
+    let mut seen = 0;
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|_| Turned::NotAuthentic)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        seen += data.len();
+        if seen > READ_BYTES_MAX {
+            break;
+        }
+        if seen <= BODY_BYTES_MAX {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = Vec::new();
+        }
+    }
+    if seen > BODY_BYTES_MAX {
+        return Err(Turned::TooLarge);
+    }
+    Ok(kept)
 }
 
 impl<S, C> Front<S, C> {

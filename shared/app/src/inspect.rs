@@ -11,7 +11,9 @@ use halogard_domain::{FailureClass, Timestamp};
 use tracing::{info, warn};
 
 use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, Outgoing, PortError, Revision, RunProgress, Stored, TicketDesk};
+use crate::ports::{
+    Clock, Lane, Outgoing, PortError, Refusal, Revision, RunProgress, Stored, TicketDesk,
+};
 use crate::reconcile::LookError;
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
@@ -65,6 +67,24 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(orphaned.len())
     }
 
+    /// Notes that whoever sees to the runs of `target` looks again at `until`, unless they mean to
+    /// look later still.
+    pub(crate) async fn watch_until(
+        &self,
+        target: RunTarget,
+        until: Timestamp,
+    ) -> Result<(), LookError> {
+        let Stored {
+            value: mut runs,
+            revision,
+        } = self.store.load_runs(target).await?;
+        if runs.is_busy() && runs.watched_until < Some(until) {
+            runs.watched_until = Some(until);
+            self.store.save_runs(target, &runs, revision).await?;
+        }
+        Ok(())
+    }
+
     /// Starts a run. It is recorded before it is asked for, so that a lost answer starts no second.
     async fn start(
         &self,
@@ -95,7 +115,11 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             ),
             // It may run; following it tells.
             Err(error) if error.class == FailureClass::InDoubt => {}
-            Err(error) if error.class == FailureClass::Permanent => {
+            // A credential that is not accepted says nothing about the run.
+            Err(error)
+                if error.class == FailureClass::Permanent
+                    && error.refusal != Some(Refusal::Unauthorised) =>
+            {
                 warn!(
                     launchpoint_id = launchpoint.get(),
                     reason = error.chain(),

@@ -79,9 +79,10 @@ fn refused(report: &mut Report, vendor: &str, error: &PortError) {
             "nothing, unless tickets are refused as well",
         ),
         Some(Refusal::Unauthorised) if vendor == "Liongard" => report.problem(
-            format!("Liongard does not accept the access key: {said}"),
+            said,
             "compare LIONGARD_ACCESS_KEY_ID and LIONGARD_ACCESS_KEY_SECRET with the key under your \
-             profile → Account Settings → Access Tokens; make a new key if the secret is lost",
+             profile → Account Settings → Access Tokens, and LIONGARD_URL with the address you sign \
+             in at; make a new key if the secret is lost",
         ),
         _ if passing(error) => report.cannot_tell(
             format!("{vendor} does not answer right now: {said}"),
@@ -112,7 +113,8 @@ fn halo_remedy(error: &PortError) -> &'static str {
         "desk.credential" => {
             "compare HALOPSA_CLIENT_ID and HALOPSA_CLIENT_SECRET with the application under \
              Configuration → Integrations → HaloPSA API (the client id may change at the first \
-             save), and HALOPSA_TENANT with the tenant shown there"
+             save), HALOPSA_TENANT with the tenant shown there, and HALOPSA_RESOURCE_URL with the \
+             address you sign in at"
         }
         "desk.unreachable" => {
             "check HALOPSA_RESOURCE_URL and HALOPSA_AUTH_URL and that this machine can reach them"

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::runs::RunTarget;
 use halogard_domain::{FailureClass, Timestamp};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, Delivery, Entry, Lane, PortError, Refusal, TicketDesk};
@@ -146,7 +147,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             Message::SeeToRun { target, .. } => match self.see_to_run(*target).await {
                 Ok(None) => return Settlement::Done("run_seen_to"),
                 Ok(Some(until)) => return Settlement::GiveBack("run_underway", until),
-                Err(error) => Err(error),
+                Err(error) => return self.watch_again(*target, &error, attempt).await,
             },
             Message::KeepNotification { notification, .. } => {
                 return match self.keep_notification(notification).await {
@@ -194,6 +195,22 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         self.store.append(&[entry]).await?;
         self.store.record(notification, now).await?;
         Ok("kept")
+    }
+
+    /// What follows a look at a run that broke off. The run is noted as watched until the next one:
+    /// otherwise every poll would send another watcher after it, for as long as Liongard is away.
+    async fn watch_again(&self, target: RunTarget, error: &LookError, attempt: u32) -> Settlement {
+        let settlement = self.after_failure(error, attempt);
+        let until = match &settlement {
+            Settlement::Retry(_, until, _) | Settlement::Pause(_, until) => *until,
+            // Refused: the next poll after this pause tries it anew.
+            _ => self.clock.now().plus(BACKOFF_MAX),
+        };
+        if let Err(error) = self.watch_until(target, until).await {
+            // A second watcher is sent, then; it finds nothing to do.
+            debug!(%error, "a watcher's pause was not noted");
+        }
+        settlement
     }
 
     /// What follows a look that broke off.

@@ -4,7 +4,8 @@
 //! server (`https://acme.halopsa.com/auth`) and a tenant. People paste the host alone, the address
 //! of their browser, or one in the place of the other; all of that leads to the same two.
 
-use url::{Host, Url};
+use halogard_wire::pasted::{bare, is_this_machine, without_schemes};
+use url::Url;
 
 /// The setting of the first address, as an operator writes it.
 const RESOURCE_SETTING: &str = "HALOPSA_RESOURCE_URL";
@@ -74,7 +75,7 @@ impl Addresses {
     pub fn read(resource: &str, auth: Option<&str>) -> Result<Self, AddressError> {
         let mut forgiven = Vec::new();
         let resource = base_of(resource, RESOURCE_SETTING, "api", &mut forgiven)?;
-        let auth = match auth.map(bare).filter(|text| !text.is_empty()) {
+        let auth = match auth.filter(|text| !bare(text).is_empty()) {
             Some(text) => base_of(text, AUTH_SETTING, "auth", &mut forgiven)?,
             None => resource.clone(),
         };
@@ -91,19 +92,6 @@ fn under(mut base: Url, part: &str) -> Url {
     let path = format!("{}/{part}", base.path().trim_end_matches('/'));
     base.set_path(&path);
     base
-}
-
-/// `text` without what comes along when people copy: blanks (hard and invisible ones too),
-/// quotes, angle brackets.
-fn bare(text: &str) -> &str {
-    text.trim_matches(|c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(
-                c,
-                '"' | '\'' | '<' | '>' | '`' | '\u{200b}' | '\u{200e}' | '\u{feff}'
-            )
-    })
 }
 
 /// The address in `pasted` without the parts that say which of the two it is.
@@ -124,14 +112,24 @@ fn base_of(
     let (schemes, rest) = without_schemes(text);
     match schemes.as_slice() {
         [] if rest.contains("://") => return Err(AddressError::OtherScheme { setting }),
-        [] => forgive("put https:// before it"),
-        [_] => {}
+        [] | [_] => {}
         _ => forgive("took away a second https://"),
     }
     let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
-    let scheme = if is_plain { "http" } else { "https" };
-    let mut url = Url::parse(&format!("{scheme}://{rest}"))
-        .map_err(|_| AddressError::NotAnAddress { setting })?;
+    let parse = |scheme: &str| {
+        Url::parse(&format!("{scheme}://{rest}"))
+            .map_err(|_| AddressError::NotAnAddress { setting })
+    };
+    let mut url = parse(if is_plain { "http" } else { "https" })?;
+    if schemes.is_empty() {
+        if is_this_machine(&url) {
+            // A stand-in, which speaks plain http unless it says otherwise.
+            url = parse("http")?;
+            forgive("put http:// before it, since it is this machine");
+        } else {
+            forgive("put https:// before it");
+        }
+    }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(AddressError::NotAnAddress { setting });
     }
@@ -151,32 +149,6 @@ fn base_of(
     }
     shorten_path(&mut url, own_tail, &mut forgive);
     Ok(url)
-}
-
-/// Splits every leading `https://` or `http://` off, whatever its case and number of slashes.
-fn without_schemes(text: &str) -> (Vec<&'static str>, &str) {
-    let mut schemes = Vec::new();
-    let mut rest = text;
-    while let Some((scheme, after)) = ["https", "http"].into_iter().find_map(|scheme| {
-        let head = rest.get(..scheme.len())?;
-        let after = rest.get(scheme.len()..)?.strip_prefix(':')?;
-        let is_scheme = head.eq_ignore_ascii_case(scheme) && after.starts_with(['/', '\\']);
-        is_scheme.then(|| (scheme, after.trim_start_matches(['/', '\\'])))
-    }) {
-        schemes.push(scheme);
-        rest = after;
-    }
-    (schemes, rest)
-}
-
-/// Whether the address leads to this machine, so that nobody can listen in.
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// Takes the known parts off the end of the path; what is left is where an on-premises HaloPSA

@@ -14,14 +14,12 @@ mod tickets;
 mod token;
 mod webhooks;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, RequestBudget};
-use halogard_domain::Timestamp;
 use halogard_transport::Transport;
-use http::header::{AUTHORIZATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use halogard_wire::{body, retry_after};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Response, StatusCode};
 use serde::de::DeserializeSeed;
 use tokio::sync::Mutex;
 use url::Url;
@@ -33,15 +31,8 @@ pub use settings::{ClientSettings, Credentials};
 use crate::error::Error;
 use crate::route::{self, Route};
 use crate::said::Said;
-use crate::wire;
 use call::Call;
 use token::Login;
-
-/// The shortest pause taken from a `Retry-After`.
-const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
-
-/// The longest: HaloPSA counts over five minutes, so a longer pause is a mistake.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
@@ -179,7 +170,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             route: route.template,
             status,
             said: Said::read(response.body()),
-            retry_after: retry_after(response.headers(), self.clock.now()),
+            retry_after: retry_after(response.headers(), Some(self.clock.now())),
         })
     }
 }
@@ -189,11 +180,11 @@ fn decode<S, V>(route: &Route, seed: S, body: &[u8]) -> Result<V, Error>
 where
     S: for<'de> DeserializeSeed<'de, Value = V>,
 {
-    wire::read(seed, body).map_err(|unreadable| Error::Body {
+    body::read_with(seed, body).map_err(|unusable| Error::Body {
         method: route.method.clone(),
         route: route.template,
-        path: unreadable.path,
-        problem: unreadable.problem,
+        path: unusable.path,
+        problem: unusable.problem,
     })
 }
 
@@ -202,22 +193,4 @@ where
 /// write twice.
 fn permit_left_to_expire(error: &BudgetError) {
     tracing::debug!(%error, "a permit of the request budget was left to expire");
-}
-
-/// The pause an answer asks for, in seconds or as a date, clamped.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => {
-            Duration::from_secs_f64(seconds.min(RETRY_AFTER_MAX.as_secs_f64()))
-        }
-        Ok(_) => return None,
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::DateTimeParser::new()
-                .parse_timestamp(text)
-                .ok()?;
-            Timestamp::from_millis(date.as_millisecond()).since(now)
-        }
-    };
-    Some(pause.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use halogard_app::ports::BudgetError;
 use halogard_domain::{FailureClass, Timestamp};
 use halogard_transport::TransportError;
+use halogard_wire::Aside;
+pub use halogard_wire::BodyProblem;
 use http::{Method, StatusCode};
 
 use crate::Said;
@@ -148,33 +150,6 @@ pub enum RequestError {
     Http(#[from] http::Error),
 }
 
-/// How a body differs from what its endpoint promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyProblem {
-    /// There is none.
-    Empty,
-    /// It is an HTML page.
-    Html,
-    /// It is not JSON, or ends too early.
-    NotJson,
-    /// A member we need is missing.
-    Missing,
-    /// A value is of another kind.
-    Unexpected,
-}
-
-impl fmt::Display for BodyProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "it is empty",
-            Self::Html => "it is an HTML page",
-            Self::NotJson => "it is not whole JSON",
-            Self::Missing => "a needed member is missing",
-            Self::Unexpected => "the value is of another kind",
-        })
-    }
-}
-
 impl Error {
     /// Says what may follow this failure.
     ///
@@ -294,17 +269,5 @@ fn once_answered(method: &Method, route: &str) -> FailureClass {
         FailureClass::Permanent
     } else {
         FailureClass::InDoubt
-    }
-}
-
-/// What the vendor said, at the end of a sentence of ours.
-struct Aside<'a>(Option<&'a Said>);
-
-impl fmt::Display for Aside<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(said) => write!(f, "; it said: {said}"),
-            None => Ok(()),
-        }
     }
 }

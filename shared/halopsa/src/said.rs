@@ -5,17 +5,10 @@
 //! redacted and cut, and nothing branches on it but the few predicates here, each tested with a
 //! sentence that was seen.
 
-mod redact;
-
 use std::fmt;
 
+use halogard_wire::Sentence;
 use serde_json::Value;
-
-/// The longest sentence kept, in characters; long enough for each sentence seen.
-const SENTENCE_CHARS_MAX: usize = 300;
-
-/// The longest plain text looked at, in characters; the rest cannot reach the sentence.
-const TEXT_CHARS_MAX: usize = 8_000;
 
 /// The members that hold a sentence, the most telling first.
 const SENTENCE_MEMBERS: [&str; 5] = [
@@ -28,7 +21,7 @@ const SENTENCE_MEMBERS: [&str; 5] = [
 
 /// A vendor's own sentence, redacted, on one line, at most 300 characters long.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said(String);
+pub struct Said(Sentence);
 
 impl Said {
     /// Reads the body of a refusal; an empty one says nothing.
@@ -39,27 +32,13 @@ impl Said {
 
     /// The same, hiding `secrets` wherever they are repeated.
     pub(crate) fn read_hiding(body: &[u8], secrets: &[&str]) -> Option<Self> {
-        let text = String::from_utf8_lossy(body);
-        let text = text.trim().trim_start_matches('\u{feff}');
-        let mut sentence = if text.starts_with('<') {
-            "an HTML page".to_owned()
-        } else {
-            let json = serde_json::from_str(text).ok();
-            json.as_ref()
-                .and_then(sentence_of)
-                .unwrap_or_else(|| text.chars().take(TEXT_CHARS_MAX).collect())
-        };
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            sentence = sentence.replace(secret, redact::HIDDEN);
-        }
-        let sentence = cut(&redact::redact(&sentence));
-        (!sentence.is_empty()).then_some(Self(sentence))
+        Sentence::of_body(body, secrets, sentence_of).map(Self)
     }
 
     /// The sentence.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether HaloPSA will not close a ticket that nobody is assigned to.
@@ -67,7 +46,7 @@ impl Said {
     /// Seen: "Please assign this Ticket these before closing it."
     #[must_use]
     pub fn mentions_assign_before_closing(&self) -> bool {
-        let text = self.0.to_lowercase();
+        let text = self.as_str().to_lowercase();
         text.contains("assign") && text.contains("before closing")
     }
 
@@ -76,7 +55,7 @@ impl Said {
     /// Seen: "Record not found".
     #[must_use]
     pub fn record_not_found(&self) -> bool {
-        self.0.to_lowercase().contains("record not found")
+        self.as_str().to_lowercase().contains("record not found")
     }
 
     /// Whether HaloPSA knows no such outcome, or got none.
@@ -84,7 +63,9 @@ impl Said {
     /// Seen: "An Outcome must be entered for this Action".
     #[must_use]
     pub fn mentions_missing_outcome(&self) -> bool {
-        self.0.to_lowercase().contains("an outcome must be entered")
+        self.as_str()
+            .to_lowercase()
+            .contains("an outcome must be entered")
     }
 
     /// The fields that HaloPSA says were not filled in, as far as its sentence tells.
@@ -92,7 +73,7 @@ impl Said {
     /// The wording varies by build, so an empty list means "cannot tell", not "none".
     #[must_use]
     pub fn names_missing_fields(&self) -> Vec<String> {
-        let text = self.0.as_str();
+        let text = self.as_str();
         if let Some(column) = between(text, "the value NULL into column '", "'") {
             return vec![column.to_owned()];
         }
@@ -103,7 +84,7 @@ impl Said {
 
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -128,18 +109,6 @@ fn sentence_of(json: &Value) -> Option<String> {
             }),
         Value::Array(items) => items.first().and_then(sentence_of),
         _ => None,
-    }
-}
-
-/// `text`, at most [`SENTENCE_CHARS_MAX`] characters, marked where something was left out.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(SENTENCE_CHARS_MAX) {
-        None => text.to_owned(),
-        Some(_) => text
-            .chars()
-            .take(SENTENCE_CHARS_MAX - 1)
-            .chain(['…'])
-            .collect(),
     }
 }
 

@@ -71,7 +71,7 @@ fn unknown(text: &[u8]) -> Message {
 
 /// The message one notification leads to.
 fn message(item: &Value, now: Timestamp) -> Message {
-    let notification = notification(item);
+    let notification = notification(item, now);
     let kind = EventKind::of(notification.event.as_deref(), item);
     match (kind.concerns_ticket(), notification.object) {
         (true, Some(ticket)) => Message::LookAtTicket {
@@ -93,7 +93,7 @@ fn keep(notification: Notification) -> Message {
 }
 
 /// What is kept of a notification.
-fn notification(item: &Value) -> Notification {
+fn notification(item: &Value, now: Timestamp) -> Notification {
     let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
     let event = text("event").map(|event| event.chars().take(EVENT_CHARS_MAX).collect::<String>());
     let ticket = item.get("ticket").and_then(|ticket| ticket.get("id"));
@@ -103,13 +103,15 @@ fn notification(item: &Value) -> Notification {
         .or_else(|| ticket.and_then(loose_ticket_id))
         .map(TicketId::get);
     let kind = EventKind::of(event.as_deref(), item).word().to_owned();
-    // A blank one is the same for every delivery and would make them all repeats of the first.
-    let delivery = text("id")
-        .filter(|id| !id.trim().is_empty())
+    // A blank one is the same for every delivery and would make them all repeats of the first; so
+    // would that of a custom payload, which may be the ticket's number.
+    let from_halo = item.get("object_id").is_some();
+    let delivery: Option<String> = text("id")
+        .filter(|id| from_halo && !id.trim().is_empty())
         .map(|id| id.chars().take(EVENT_CHARS_MAX).collect());
     Notification {
+        content: content_digest(item, delivery.as_deref(), now),
         delivery,
-        content: content_digest(item),
         event,
         object,
         kind,
@@ -123,12 +125,18 @@ fn news(item: &Value, object: u64, now: Timestamp) -> Option<Ticket> {
     from_row(&row, now).filter(|ticket| ticket.id.get() == object)
 }
 
-/// Digest of what a notification says, whoever delivers it and however often.
-fn content_digest(item: &Value) -> String {
+/// Digest of what a notification says, whoever delivers it and however often. One that does not say
+/// when it was made may rightly come again with the same words: there the delivery, or else the
+/// time of arrival, is part of what it says.
+fn content_digest(item: &Value, delivery: Option<&str>, now: Timestamp) -> String {
     let mut content = item.clone();
     if let Value::Object(members) = &mut content {
         for name in DELIVERY_MEMBERS {
             members.remove(name);
+        }
+        if !members.contains_key("timestamp") {
+            let arrival = delivery.map_or_else(|| now.to_string(), str::to_owned);
+            members.insert("arrival".to_owned(), arrival.into());
         }
     }
     digest(content.to_string().as_bytes())

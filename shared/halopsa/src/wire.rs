@@ -1,16 +1,14 @@
 //! What HaloPSA sends and takes, name for name.
 //!
-//! Rows are read leniently member by member (see `lenient`) and strictly where a value is
-//! needed: a row without its id is an error that names the place. Members we do not use are
-//! ignored; HaloPSA sends hundreds, and they change by version. What we send carries only the
+//! Rows are read leniently member by member (see [`halogard_wire::values`]) and strictly where a
+//! value is needed: a row without its id is an error that names the place. Members we do not use
+//! are ignored; HaloPSA sends hundreds, and they change by version. What we send carries only the
 //! members that are set.
 
 mod action;
 mod agent;
 mod customer;
-mod lenient;
 mod list;
-mod read;
 mod setup;
 mod ticket;
 mod ticket_type;
@@ -25,11 +23,10 @@ pub use ticket_type::{FieldInfo, FieldRow, TicketTypeRow};
 pub use webhook::{NotificationRow, NotificationWrite, WebhookRow, WebhookWrite};
 
 pub(crate) use list::{Listed, OneOrMany, Rows};
-pub(crate) use read::read;
 
 /// The ticket's number in `value`, in any of the forms HaloPSA writes ids in.
 pub(crate) fn loose_ticket_id(value: &serde_json::Value) -> Option<halogard_domain::ids::TicketId> {
-    lenient::id(value).ok().flatten()
+    halogard_wire::values::id(value).ok().flatten()
 }
 
 /// A row of a list, known by a number.

@@ -205,51 +205,13 @@ fn every_form_of_an_error_body_gives_its_sentence() {
 }
 
 #[test]
-fn a_long_sentence_is_cut_at_a_character_with_a_mark() {
-    let sentence = said(&"ä ".repeat(400));
-    assert_eq!(sentence.chars().count(), 300);
-    assert!(sentence.ends_with('…'));
-    let exact = "ä".repeat(300);
-    assert_eq!(said(&exact), exact);
-}
-
-#[test]
-fn what_no_log_may_hold_is_taken_out() {
-    let rows = [
-        ("Ask dana.ito@msp.example about it", "Ask [hidden] about it"),
-        (
-            "token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln bad",
-            "token [hidden] bad",
-        ),
-        (
-            "key 9f86d081884c7d659a2feaa0c55ad015 bad",
-            "key [hidden] bad",
-        ),
-        ("app 6f0a1c3e-90ab-4c11-9a31-77aa01bb23cd.", "app [hidden]"),
-        ("got client_secret=a b c d", "got client_secret= [hidden]"),
-        (
-            r#"got "client_secret": "abc""#,
-            r#"got "client_secret": [hidden]"#,
-        ),
-        ("got CLIENT_SECRET%3dabc", "got CLIENT_SECRET% [hidden]"),
-        ("Bearer abc refused", "Bearer [hidden] refused"),
-        ("see https://acme.halopsa.com/ticket?id=1", "see [hidden]"),
-        (
-            "The 'client_secret' parameter is missing.",
-            "The 'client_secret' parameter is missing.",
-        ),
-        (
-            "column 'seriousness_level' of Faults",
-            "column 'seriousness_level' of Faults",
-        ),
-        ("Ticket ID: 0004242", "Ticket ID: 0004242"),
-        (
-            "Path '[0].outcome_id', line 1, position 139.",
-            "Path '[0].outcome_id', line 1, position 139.",
-        ),
-    ];
-    for (body, kept) in rows {
-        assert_eq!(said(body), kept, "{body}");
+fn what_no_log_may_hold_is_taken_out_wherever_the_sentence_stood() {
+    for body in [
+        "got client_secret=planted",
+        r#""got client_secret=planted""#,
+        r#"{"Message":"got client_secret=planted"}"#,
+    ] {
+        assert_eq!(said(body), "got client_secret= [hidden]", "{body}");
     }
 }
 

@@ -75,7 +75,10 @@ fn look(body: &Value) -> (TicketId, Option<Ticket>) {
 /// What is kept of a notification, whatever it leads to.
 fn notification(body: &Value) -> Notification {
     match message(body) {
-        Message::LookAtTicket { cause: Cause::Webhook { notification }, .. }
+        Message::LookAtTicket {
+            cause: Cause::Webhook { notification },
+            ..
+        }
         | Message::KeepNotification { notification, .. } => notification,
         other => panic!("{body} led to {other:?}"),
     }
@@ -121,9 +124,18 @@ fn a_body_that_does_not_say_everything_leads_to_a_look_without_news() {
         ("no type", without("/ticket/tickettype_id")),
         ("no ticket", without("/ticket")),
         ("no ticket's number", without("/ticket/id")),
-        ("no date", with("/ticket/last_update", json!("1900-01-01T00:00:00"))),
-        ("no real date", with("/ticket/last_update", json!("yesterday"))),
-        ("no real status", with("/ticket/status_id", json!({"id": 9}))),
+        (
+            "no date",
+            with("/ticket/last_update", json!("1900-01-01T00:00:00")),
+        ),
+        (
+            "no real date",
+            with("/ticket/last_update", json!("yesterday")),
+        ),
+        (
+            "no real status",
+            with("/ticket/status_id", json!({"id": 9})),
+        ),
         ("another ticket", with("/ticket/id", json!(4243))),
         ("a ticket that is text", with("/ticket", json!("4242"))),
         ("a ticket that is null", with("/ticket", Value::Null)),
@@ -148,13 +160,22 @@ fn a_merged_or_deleted_ticket_is_news_about_its_fate() {
         fate(with("/ticket/merged_into_id", json!(4250))),
         Fate::MergedInto(TicketId::new(4250))
     );
-    assert_eq!(fate(with("/ticket/merged_into_id", json!(4242))), Fate::Present);
+    assert_eq!(
+        fate(with("/ticket/merged_into_id", json!(4242))),
+        Fate::Present
+    );
     assert_eq!(fate(with("/ticket/deleted", json!(true))), Fate::Gone);
 }
 
 #[test]
 fn the_number_of_the_record_is_read_in_every_form_seen() {
-    for form in [json!(4242), json!(4242.0), json!("4242"), json!(" 4242 "), json!("0004242")] {
+    for form in [
+        json!(4242),
+        json!(4242.0),
+        json!("4242"),
+        json!(" 4242 "),
+        json!("0004242"),
+    ] {
         let body = json!({"event": "ticket updated", "object_id": form});
         assert_eq!(look(&body).0, TicketId::new(4242), "{body}");
     }
@@ -162,20 +183,42 @@ fn the_number_of_the_record_is_read_in_every_form_seen() {
 
 #[test]
 fn a_record_without_a_usable_number_is_that_of_the_ticket_in_the_body() {
-    for none in [Value::Null, json!(0), json!(-1), json!(""), json!("abc"), json!([4242]), json!(1.5)] {
-        assert_eq!(look(&with("/object_id", none.clone())).0, TicketId::new(4242), "{none}");
+    for none in [
+        Value::Null,
+        json!(0),
+        json!(-1),
+        json!(""),
+        json!("abc"),
+        json!([4242]),
+        json!(1.5),
+    ] {
+        assert_eq!(
+            look(&with("/object_id", none.clone())).0,
+            TicketId::new(4242),
+            "{none}"
+        );
     }
     assert_eq!(look(&without("/object_id")).0, TicketId::new(4242));
 }
 
 #[test]
 fn a_ticket_event_that_names_no_ticket_is_kept_and_counted_as_one() {
-    for none in [Value::Null, json!(0), json!(-1), json!("abc"), json!([4242]), json!(18e18)] {
+    for none in [
+        Value::Null,
+        json!(0),
+        json!(-1),
+        json!("abc"),
+        json!([4242]),
+        json!(18e18),
+    ] {
         let body = json!({"event": "ticket updated", "object_id": none});
         let Message::KeepNotification { notification, .. } = message(&body) else {
             panic!("{body} led to a look");
         };
-        assert_eq!((notification.object, notification.kind.as_str()), (None, "ticket_changed"));
+        assert_eq!(
+            (notification.object, notification.kind.as_str()),
+            (None, "ticket_changed")
+        );
     }
 }
 
@@ -217,8 +260,17 @@ fn each_event_has_its_kind() {
 
 #[test]
 fn a_ticket_in_the_body_counts_for_more_than_the_name_of_the_event() {
-    for event in [json!("statut modifié"), json!("user updated"), Value::Null, json!(76)] {
-        assert_eq!(look(&with("/event", event.clone())).0, TicketId::new(4242), "{event}");
+    for event in [
+        json!("statut modifié"),
+        json!("user updated"),
+        Value::Null,
+        json!(76),
+    ] {
+        assert_eq!(
+            look(&with("/event", event.clone())).0,
+            TicketId::new(4242),
+            "{event}"
+        );
     }
     // Null or text is no ticket.
     let body = json!({"event": "site updated", "object_id": 31, "ticket": null});
@@ -229,7 +281,15 @@ fn a_ticket_in_the_body_counts_for_more_than_the_name_of_the_event() {
 fn a_batch_leads_to_a_message_for_each_notification_in_order() {
     let site = json!({"event": "site created", "object_id": 31});
     let nested = json!([[whole()]]);
-    let found = messages(&json!([whole(), site, 17, null, "x", nested, without("/ticket")]));
+    let found = messages(&json!([
+        whole(),
+        site,
+        17,
+        null,
+        "x",
+        nested,
+        without("/ticket")
+    ]));
     let shown: Vec<String> = found
         .iter()
         .map(|message| match message {
@@ -241,7 +301,15 @@ fn a_batch_leads_to_a_message_for_each_notification_in_order() {
     let unknown = "unknown";
     assert_eq!(
         shown,
-        ["4242 true", "site_created", unknown, unknown, unknown, unknown, "4242 false"]
+        [
+            "4242 true",
+            "site_created",
+            unknown,
+            unknown,
+            unknown,
+            unknown,
+            "4242 false"
+        ]
     );
     assert_eq!(messages(&json!([])), []);
 }
@@ -249,8 +317,16 @@ fn a_batch_leads_to_a_message_for_each_notification_in_order() {
 #[test]
 fn one_notification_that_cannot_be_held_loses_no_other_of_its_batch() {
     let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
-    for bad in ["1e999", r#""\ud83d""#, &deep, r#"{"event":"ticket updated","object_id":-1e400}"#] {
-        let body = format!(r#"[{0},{bad},{0}]"#, json!({"event": "ticket updated", "object_id": 4242}));
+    for bad in [
+        "1e999",
+        r#""\ud83d""#,
+        &deep,
+        r#"{"event":"ticket updated","object_id":-1e400}"#,
+    ] {
+        let body = format!(
+            r#"[{0},{bad},{0}]"#,
+            json!({"event": "ticket updated", "object_id": 4242})
+        );
         let found = read(body.as_bytes(), NOW).expect("it is JSON");
         assert_eq!(found.len(), 3, "{bad:.20}");
         assert!(matches!(found[0], Message::LookAtTicket { .. }));
@@ -278,7 +354,10 @@ fn what_a_notification_says_does_not_depend_on_who_delivers_it() {
         assert_eq!(notification(&same).content, content, "{same}");
     }
     let spaced = serde_json::to_string_pretty(&whole()).unwrap();
-    assert_eq!(notification(&serde_json::from_str(&spaced).unwrap()).content, content);
+    assert_eq!(
+        notification(&serde_json::from_str(&spaced).unwrap()).content,
+        content
+    );
 }
 
 #[test]
@@ -321,7 +400,15 @@ fn long_names_are_cut_at_a_character() {
 
 #[test]
 fn json_of_any_other_form_is_kept_as_unknown() {
-    for body in ["4242", "null", "true", r#""ticket updated""#, "{}", r#"{"ticket":[]}"#, "  0\n"] {
+    for body in [
+        "4242",
+        "null",
+        "true",
+        r#""ticket updated""#,
+        "{}",
+        r#"{"ticket":[]}"#,
+        "  0\n",
+    ] {
         kept_as_unknown(body.as_bytes());
     }
 }
@@ -335,26 +422,45 @@ fn json_that_cannot_be_held_is_kept_as_unknown() {
         ("deep objects", objects),
         ("a number without end", digits.clone() + "e9999"),
         ("a huge exponent", "1e999".into()),
-        ("a huge number inside", format!(r#"{{"event":"ticket updated","object_id":{digits}e400}}"#)),
-        ("half a character", r#"{"event":"ticket updated","object_id":4242,"m":"\ud800"}"#.into()),
+        (
+            "a huge number inside",
+            format!(r#"{{"event":"ticket updated","object_id":{digits}e400}}"#),
+        ),
+        (
+            "half a character",
+            r#"{"event":"ticket updated","object_id":4242,"m":"\ud800"}"#.into(),
+        ),
     ];
     for (what, body) in &rows {
         let kept = kept_as_unknown(body.as_bytes());
-        assert_eq!((kept.delivery, kept.event, kept.object), (None, None, None), "{what}");
+        assert_eq!(
+            (kept.delivery, kept.event, kept.object),
+            (None, None, None),
+            "{what}"
+        );
     }
     kept_as_unknown(lists.as_bytes());
     // Told apart by their bytes, since they say nothing else.
-    let contents: std::collections::BTreeSet<String> =
-        rows.iter().map(|(_, body)| kept_as_unknown(body.as_bytes()).content).collect();
+    let contents: std::collections::BTreeSet<String> = rows
+        .iter()
+        .map(|(_, body)| kept_as_unknown(body.as_bytes()).content)
+        .collect();
     assert_eq!(contents.len(), rows.len());
 }
 
 #[test]
 fn a_number_too_large_for_a_record_is_none() {
-    for huge in ["123456789012345678901234567890", "18446744073709551615", "9007199254740994.0"] {
+    for huge in [
+        "123456789012345678901234567890",
+        "18446744073709551615",
+        "9007199254740994.0",
+    ] {
         let body = format!(r#"{{"event":"ticket updated","object_id":{huge}}}"#);
         let found = read(body.as_bytes(), NOW).expect("it is JSON");
-        assert!(matches!(found[..], [Message::KeepNotification { .. }]), "{huge}: {found:?}");
+        assert!(
+            matches!(found[..], [Message::KeepNotification { .. }]),
+            "{huge}: {found:?}"
+        );
     }
 }
 
@@ -388,7 +494,12 @@ fn what_is_not_json_is_refused() {
         b"\xff\xfe{\x00}\x00",
     ];
     for body in rows {
-        assert_eq!(read(body, NOW), Err(NotJson), "{}", String::from_utf8_lossy(body));
+        assert_eq!(
+            read(body, NOW),
+            Err(NotJson),
+            "{}",
+            String::from_utf8_lossy(body)
+        );
     }
 }
 

@@ -33,53 +33,124 @@ use Leads::{NotJson as Refused, Queued, To, WakeUp};
 
 /// Every file and what it leads to.
 const SAMPLES: [(&str, Leads); 31] = [
-    ("halopsa/batch.json", To(&["look at 4242", "look at 4243", "keep user_updated of 88"])),
+    (
+        "halopsa/batch.json",
+        To(&["look at 4242", "look at 4243", "keep user_updated of 88"]),
+    ),
     ("halopsa/custom-payload.json", To(&["keep unknown"])),
-    ("halopsa/invoice-created.json", To(&["keep invoice_created of 7001"])),
-    ("halopsa/invoice-deleted.json", To(&["keep invoice_deleted of 7001"])),
-    ("halopsa/invoice-updated.json", To(&["keep invoice_updated of 7001"])),
+    (
+        "halopsa/invoice-created.json",
+        To(&["keep invoice_created of 7001"]),
+    ),
+    (
+        "halopsa/invoice-deleted.json",
+        To(&["keep invoice_deleted of 7001"]),
+    ),
+    (
+        "halopsa/invoice-updated.json",
+        To(&["keep invoice_updated of 7001"]),
+    ),
     ("halopsa/localised-event.json", To(&["look at 4242"])),
     ("halopsa/new-ticket-logged.json", To(&["look at 4250"])),
-    ("halopsa/object-id-as-floating-number.json", To(&["look at 4242"])),
+    (
+        "halopsa/object-id-as-floating-number.json",
+        To(&["look at 4242"]),
+    ),
     ("halopsa/object-id-as-text.json", To(&["look at 4242"])),
-    ("halopsa/site-created.json", To(&["keep site_created of 31"])),
-    ("halopsa/site-deleted.json", To(&["keep site_deleted of 31"])),
-    ("halopsa/site-updated.json", To(&["keep site_updated of 31"])),
-    ("halopsa/ticket-changed-event-only.json", To(&["look at 4242"])),
-    ("halopsa/ticket-changed-full.json", To(&["look at 4242, now in status 9"])),
+    (
+        "halopsa/site-created.json",
+        To(&["keep site_created of 31"]),
+    ),
+    (
+        "halopsa/site-deleted.json",
+        To(&["keep site_deleted of 31"]),
+    ),
+    (
+        "halopsa/site-updated.json",
+        To(&["keep site_updated of 31"]),
+    ),
+    (
+        "halopsa/ticket-changed-event-only.json",
+        To(&["look at 4242"]),
+    ),
+    (
+        "halopsa/ticket-changed-full.json",
+        To(&["look at 4242, now in status 9"]),
+    ),
     ("halopsa/ticket-changed-small.json", To(&["look at 4242"])),
     ("halopsa/ticket-deleted.json", To(&["look at 4242"])),
     ("halopsa/unknown-event.json", To(&["keep unknown of 12"])),
-    ("halopsa/user-created.json", To(&["keep user_created of 88"])),
-    ("halopsa/user-deleted.json", To(&["keep user_deleted of 88"])),
-    ("halopsa/user-updated.json", To(&["keep user_updated of 88"])),
+    (
+        "halopsa/user-created.json",
+        To(&["keep user_created of 88"]),
+    ),
+    (
+        "halopsa/user-deleted.json",
+        To(&["keep user_deleted of 88"]),
+    ),
+    (
+        "halopsa/user-updated.json",
+        To(&["keep user_updated of 88"]),
+    ),
     ("halopsa/wrong-empty-array.json", To(&[])),
     ("halopsa/wrong-not-json.json", Refused),
     ("halopsa/wrong-number.json", To(&["keep unknown"])),
-    ("halopsa/wrong-object-id-missing.json", To(&["keep ticket_changed"])),
+    (
+        "halopsa/wrong-object-id-missing.json",
+        To(&["keep ticket_changed"]),
+    ),
     ("halopsa/wrong-truncated.json", Refused),
     ("halopsa/wrong-types.json", To(&["keep unknown"])),
     ("liongard/wake-up.json", WakeUp),
-    ("queue/keep-notification.json", Queued("keep site_created of 31", "keep_notification")),
-    ("queue/look-at-alert.json", Queued("look at alert 7586, now closed_complete", "look_at_alert_with_news")),
-    ("queue/look-at-ticket.json", Queued("look at 4242", "look_at_ticket")),
-    ("queue/see-to-run.json", Queued("see to HaloPsa", "see_to_run")),
+    (
+        "queue/keep-notification.json",
+        Queued("keep site_created of 31", "keep_notification"),
+    ),
+    (
+        "queue/look-at-alert.json",
+        Queued(
+            "look at alert 7586, now closed_complete",
+            "look_at_alert_with_news",
+        ),
+    ),
+    (
+        "queue/look-at-ticket.json",
+        Queued("look at 4242", "look_at_ticket"),
+    ),
+    (
+        "queue/see-to-run.json",
+        Queued("see to HaloPsa", "see_to_run"),
+    ),
 ];
 
 /// `message` in a few words.
 fn worded(message: &Message) -> String {
     match message {
-        Message::LookAtTicket { ticket, news: None, .. } => format!("look at {ticket}"),
-        Message::LookAtTicket { ticket, news: Some(news), .. } => {
+        Message::LookAtTicket {
+            ticket, news: None, ..
+        } => format!("look at {ticket}"),
+        Message::LookAtTicket {
+            ticket,
+            news: Some(news),
+            ..
+        } => {
             format!("look at {ticket}, now in status {}", news.status)
         }
-        Message::LookAtAlert { alert, news: None, .. } => format!("look at alert {alert}"),
-        Message::LookAtAlert { alert, news: Some(news), .. } => {
+        Message::LookAtAlert {
+            alert, news: None, ..
+        } => format!("look at alert {alert}"),
+        Message::LookAtAlert {
+            alert,
+            news: Some(news),
+            ..
+        } => {
             format!("look at alert {alert}, now {}", news.status)
         }
         Message::SeeToRun { target, .. } => format!("see to {target:?}"),
         Message::KeepNotification { notification, .. } => {
-            let of = notification.object.map_or(String::new(), |object| format!(" of {object}"));
+            let of = notification
+                .object
+                .map_or(String::new(), |object| format!(" of {object}"));
             format!("keep {}{of}", notification.kind)
         }
     }
@@ -158,7 +229,10 @@ fn no_two_samples_are_the_same_delivery() {
     for (name, leads) in SAMPLES {
         let To(_) = leads else { continue };
         for message in taken_in(&sample(name)).expect(name) {
-            let (Message::LookAtTicket { cause: Cause::Webhook { notification }, .. }
+            let (Message::LookAtTicket {
+                cause: Cause::Webhook { notification },
+                ..
+            }
             | Message::KeepNotification { notification, .. }) = message
             else {
                 panic!("{name} leads to something else");

@@ -27,74 +27,33 @@ fn row_with(member: &str, value: Value) -> Result<TicketRow, serde_json::Error> 
 }
 
 #[test]
-fn an_id_is_read_in_every_form_seen() {
-    let rows = [
-        (json!(3), Some(3)),
-        (json!(3.0), Some(3)),
-        (json!("3"), Some(3)),
-        (json!("3.0"), Some(3)),
-        (json!(" 3 "), Some(3)),
-        (json!(""), None),
-        (json!(0), None),
-        (json!("0"), None),
-        (json!(-1), None),
-        (json!(-1.0), None),
-        (json!("-1"), None),
-        (json!(-20), None),
-        (json!(null), None),
-    ];
-    for (value, expected) in rows {
+fn an_id_is_a_number_in_any_form_or_one_of_the_ways_to_say_none() {
+    for value in [json!(3), json!(3.0), json!("3")] {
         let row = row_with("client_id", value.clone()).unwrap();
-        assert_eq!(row.client_id, expected.map(HaloClientId::new), "{value}");
+        assert_eq!(row.client_id, Some(HaloClientId::new(3)), "{value}");
     }
-    assert_eq!(
-        from_value::<TicketRow>(json!({ "id": 1 }))
-            .unwrap()
-            .client_id,
-        None
-    );
-}
-
-#[test]
-fn what_is_no_whole_number_is_no_id() {
-    for value in [
-        json!(3.5),
-        json!("3.5"),
-        json!("three"),
-        json!([3]),
-        json!({}),
-        json!(true),
-    ] {
-        assert!(row_with("client_id", value.clone()).is_err(), "{value}");
-    }
-    for value in [json!(0), json!(-1), json!(""), json!(null)] {
+    for value in [json!(""), json!(0), json!(-1), json!(null)] {
+        let row = row_with("client_id", value.clone()).unwrap();
+        assert_eq!(row.client_id, None, "{value}");
         assert!(
             row_with("id", value.clone()).is_err(),
             "{value} as the ticket's own id"
         );
     }
+    assert!(row_with("client_id", json!("three")).is_err());
 }
 
 #[test]
-fn a_date_is_read_in_every_form_seen() {
+fn a_date_is_utc_with_or_without_a_zone_or_one_of_the_ways_to_say_never() {
     let rows = [
         (json!("2026-05-02T09:00:00"), Some(1_777_712_400_000)),
-        (json!("2026-05-02T09:00:00Z"), Some(1_777_712_400_000)),
-        (json!("2026-05-02T10:00:00+01:00"), Some(1_777_712_400_000)),
-        (json!("2026-05-02T09:00:00.5"), Some(1_777_712_400_500)),
-        (json!("2026-05-02T09:00:00.043"), Some(1_777_712_400_043)),
         (
             json!("2026-05-02T09:00:00.0435678Z"),
             Some(1_777_712_400_043),
         ),
-        (json!("1980-01-01T00:00:00"), Some(315_532_800_000)),
-        (json!("1979-12-31T23:59:59"), None),
         (json!("1900-01-01T00:00:00"), None),
-        (json!("1899-12-30T00:00:00"), None),
-        (json!("0001-01-01T00:00:00"), None),
         (json!("9999-12-31T23:59:59"), None),
         (json!(""), None),
-        (json!(null), None),
     ];
     for (value, expected) in rows {
         let row = row_with("last_update", value.clone()).unwrap();
@@ -105,35 +64,6 @@ fn a_date_is_read_in_every_form_seen() {
         );
     }
     assert!(row_with("last_update", json!("yesterday")).is_err());
-}
-
-#[test]
-fn a_flag_is_read_in_every_form_seen() {
-    let rows = [
-        (json!(true), Some(true)),
-        (json!("True"), Some(true)),
-        (json!(1), Some(true)),
-        (json!(false), Some(false)),
-        (json!("false"), Some(false)),
-        (json!(0), Some(false)),
-        (json!(""), None),
-        (json!(null), None),
-    ];
-    for (value, expected) in rows {
-        assert_eq!(
-            row_with("deleted", value.clone()).unwrap().deleted,
-            expected
-        );
-    }
-    assert!(row_with("deleted", json!("perhaps")).is_err());
-}
-
-#[test]
-fn empty_text_is_none_and_digits_are_text() {
-    let summary = |value| row_with("summary", value).unwrap().summary;
-    assert_eq!(summary(json!("")), None);
-    assert_eq!(summary(json!(null)), None);
-    assert_eq!(summary(json!(991)).as_deref(), Some("991"));
 }
 
 #[test]

@@ -5,10 +5,10 @@
 //! scheme once stopped another product's connector for a day.
 
 use halogard_domain::ids::EnvironmentId;
+use halogard_wire::pasted::{bare, is_this_machine, without_schemes};
 use url::Url;
 
-use crate::key::bare;
-use crate::origin::{is_this_machine, origin_of};
+use crate::origin::origin_of;
 
 /// The domain below which instances live.
 const INSTANCE_DOMAIN: &str = "app.liongard.com";
@@ -152,22 +152,6 @@ fn instance_of_api_host(host: &str) -> Option<&str> {
     let instance = host.strip_prefix("api.")?;
     let name = instance.strip_suffix(INSTANCE_DOMAIN)?.strip_suffix('.')?;
     (!name.is_empty()).then_some(instance)
-}
-
-/// Splits every leading `https://` or `http://` off, whatever its case and number of slashes.
-fn without_schemes(text: &str) -> (Vec<&'static str>, &str) {
-    let mut schemes = Vec::new();
-    let mut rest = text;
-    while let Some((scheme, after)) = ["https", "http"].into_iter().find_map(|scheme| {
-        let head = rest.get(..scheme.len())?;
-        let after = rest.get(scheme.len()..)?.strip_prefix(':')?;
-        let is_scheme = head.eq_ignore_ascii_case(scheme) && after.starts_with(['/', '\\']);
-        is_scheme.then(|| (scheme, after.trim_start_matches(['/', '\\'])))
-    }) {
-        schemes.push(scheme);
-        rest = after;
-    }
-    (schemes, rest)
 }
 
 /// The page of a customer in Liongard's web application, for links.

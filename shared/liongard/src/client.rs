@@ -13,6 +13,7 @@ mod settings;
 
 use bytes::Bytes;
 use halogard_transport::Transport;
+use halogard_wire::{body, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
@@ -22,11 +23,9 @@ use url::Url;
 pub use settings::ClientSettings;
 
 use crate::AccessKey;
-use crate::Said;
 use crate::error::{Error, RedirectRefusal, RequestError};
 use crate::origin;
-use crate::retry_after::retry_after;
-use crate::wire;
+use crate::said::{self, Said};
 use call::Call;
 
 /// The header that carries the key. `Authorization` is refused.
@@ -79,8 +78,8 @@ impl<T: Transport> Client<T> {
 
     /// Sends a call and reads the whole body of a success as a `V`.
     async fn read<V: DeserializeOwned>(&self, call: &Call) -> Result<V, Error> {
-        let body = self.fetch(call).await?;
-        wire::read(&body).map_err(|unusable| call.not_usable(unusable))
+        let bytes = self.fetch(call).await?;
+        body::read(&bytes).map_err(|unusable| call.not_usable(unusable))
     }
 
     /// Sends a call and brings the body of a success.
@@ -152,7 +151,7 @@ impl<T: Transport> Client<T> {
                 said,
             });
         }
-        let retry_after = retry_after(answer.headers());
+        let retry_after = retry_after(answer.headers(), None);
         Err(Error::Status {
             method,
             route,
@@ -165,7 +164,7 @@ impl<T: Transport> Client<T> {
     /// What a refusal says, without our key.
     fn said(&self, body: &[u8]) -> Option<Said> {
         let encoded = self.key.encoded();
-        Said::read(
+        said::read(
             body,
             &[&encoded, self.key.secret.expose_secret(), &self.key.id],
         )

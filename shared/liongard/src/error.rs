@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use halogard_domain::FailureClass;
 use halogard_transport::TransportError;
+use halogard_wire::Aside;
+pub use halogard_wire::BodyProblem;
 use http::{Method, StatusCode};
 
 use crate::Said;
@@ -142,36 +144,6 @@ impl fmt::Display for RedirectRefusal {
     }
 }
 
-/// How a body differs from what its endpoint promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyProblem {
-    /// There is none.
-    Empty,
-    /// It is an HTML page.
-    Html,
-    /// It is not JSON, or ends too early.
-    NotJson,
-    /// A member we need is missing.
-    Missing,
-    /// A value is of another kind.
-    Unexpected,
-    /// It is about another record than the one asked for.
-    OtherRecord,
-}
-
-impl fmt::Display for BodyProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "it is empty",
-            Self::Html => "it is an HTML page",
-            Self::NotJson => "it is not whole JSON",
-            Self::Missing => "a needed member is missing",
-            Self::Unexpected => "the value is of another kind",
-            Self::OtherRecord => "it is another record than the one asked for",
-        })
-    }
-}
-
 impl Error {
     /// Says what may follow this failure.
     #[must_use]
@@ -269,18 +241,6 @@ fn once_answered(method: &Method) -> FailureClass {
         FailureClass::Permanent
     } else {
         FailureClass::InDoubt
-    }
-}
-
-/// What the vendor said, at the end of a sentence of ours.
-struct Aside<'a>(Option<&'a Said>);
-
-impl fmt::Display for Aside<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(said) => write!(f, "; it said: {said}"),
-            None => Ok(()),
-        }
     }
 }
 

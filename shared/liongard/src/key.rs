@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use halogard_wire::pasted::bare;
 use http::HeaderValue;
 use http::header::InvalidHeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -129,16 +130,4 @@ fn half<'a>(
         forgiven.push(format!("{setting}: took away blanks or quotes around it"));
     }
     Ok(text)
-}
-
-/// `text` without blanks (hard and invisible ones too), quotes and angle brackets around it.
-pub(crate) fn bare(text: &str) -> &str {
-    text.trim_matches(|c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(
-                c,
-                '"' | '\'' | '<' | '>' | '`' | '\u{200b}' | '\u{200e}' | '\u{feff}'
-            )
-    })
 }

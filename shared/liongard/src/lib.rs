@@ -5,7 +5,6 @@ pub mod client;
 mod error;
 pub mod key;
 mod origin;
-mod retry_after;
 mod route;
 mod said;
 mod source;

@@ -1,24 +1,15 @@
 //! Which places may see the key.
 
+use halogard_wire::pasted::is_this_machine;
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
-use url::{Host, Origin, Url};
+use url::{Origin, Url};
 
 use crate::error::RedirectRefusal;
 
 /// A second name of each instance, to which Liongard may redirect. Source: the vendor's own
 /// PowerShell module.
 const API_PREFIX: &str = "api.";
-
-/// Whether `url` leads to this machine, so that nobody can listen in.
-pub(crate) fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
 
 /// Whether nobody on the way to `url` can read along.
 pub(crate) fn is_private(url: &Url) -> bool {

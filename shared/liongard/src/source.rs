@@ -17,6 +17,9 @@ use crate::wire::{RunOutcome, TaskRow};
 /// inspectors, which also numbers it 94; the name is what holds on every tenant.
 const HALOPSA_INSPECTOR: &str = "halopsa-inspector";
 
+/// Which member an alert lacks that does not say whose it is.
+const NOBODYS: &str = "Environment.ID: it is missing";
+
 /// Liongard as a source of alerts.
 pub struct Source<T, C> {
     client: Client<T>,
@@ -29,7 +32,7 @@ impl<T: Transport, C: Clock> Source<T, C> {
         Self { client, clock }
     }
 
-    /// The alert a row shows; `None` when it does not say whose it is.
+    /// The alert a row shows; `None` when it does not say whose it is, see [`NOBODYS`].
     fn to_alert(&self, row: TaskRow, seen_at: Timestamp) -> Option<Alert> {
         let environment = row.environment_id()?;
         let changed_at = row.changed_on().unwrap_or_default();
@@ -82,7 +85,7 @@ impl<T: Transport, C: Clock> AlertSource for Source<T, C> {
             let id = row.id;
             match self.to_alert(row, seen_at) {
                 Some(alert) => alerts.push(alert),
-                None => unreadable.push(format!("alert {id} at Environment.ID: it is missing")),
+                None => unreadable.push(format!("alert {id} at {NOBODYS}")),
             }
         }
         Ok(AlertList { alerts, unreadable })
@@ -91,7 +94,13 @@ impl<T: Transport, C: Clock> AlertSource for Source<T, C> {
     async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {
         let row = self.client.task(id).await?;
         let seen_at = self.clock.now();
-        Ok(row.and_then(|row| self.to_alert(row, seen_at)))
+        let Some(row) = row else { return Ok(None) };
+        // Known and not usable is not the same as unknown: the caller would take it for gone.
+        let alert = self.to_alert(row, seen_at).ok_or_else(|| {
+            PortError::new(FailureClass::Permanent, "liongard.unexpected")
+                .saying(format!("alert {id} at {NOBODYS}"))
+        })?;
+        Ok(Some(alert))
     }
 
     async fn environments(&self) -> Result<Vec<EnvironmentInfo>, PortError> {

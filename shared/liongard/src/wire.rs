@@ -1,17 +1,14 @@
 //! What Liongard sends and takes, name for name.
 //!
-//! Rows are read leniently member by member (see `lenient`) and strictly where a value is
-//! needed: a row without its id is an error that names the place. Members we do not use are
-//! ignored.
+//! Rows are read leniently member by member (see [`halogard_wire::values`]) and strictly where a
+//! value is needed: a row without its id is an error that names the place. Members we do not use
+//! are ignored.
 
 mod access_key;
 mod envelope;
 mod environment;
-mod ids;
 mod launchpoint;
-mod lenient;
 mod lookup;
-mod read;
 mod run;
 mod task;
 mod tasks;
@@ -20,7 +17,6 @@ mod timeline;
 pub use access_key::{AccessKeyRow, KeyLife, NewAccessKey};
 pub use envelope::{Page, Paging};
 pub use environment::EnvironmentRow;
-pub use ids::{InspectorId, RuleId};
 pub use launchpoint::{InspectorRow, LaunchpointRow};
 pub use lookup::{EnvironmentRef, InspectorRef, Lookup, RuleRef, Tier};
 pub use run::{RunAnswer, RunRefusal};
@@ -30,20 +26,13 @@ pub use timeline::{RunOutcome, TimelineRow};
 
 pub(crate) use access_key::KeyWrite;
 pub(crate) use envelope::{Opened, open};
-pub(crate) use read::{Unusable, read, refuse_pages};
 pub(crate) use run::{RunReply, RunWrite};
 pub(crate) use tasks::read_tasks;
 
+use halogard_wire::values;
 use serde::Deserialize;
 
 /// A whole number that is the entire answer, as a count.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Count(#[serde(deserialize_with = "lenient::whole")] pub(crate) Option<i64>);
-
-/// Records as a list, or one record without a list around it; null is none.
-#[derive(Debug, Deserialize)]
-#[serde(bound = "T: Deserialize<'de>", transparent)]
-pub(crate) struct OneOrMany<T>(
-    #[serde(deserialize_with = "lenient::one_or_many")] pub(crate) Vec<T>,
-);
+pub(crate) struct Count(#[serde(deserialize_with = "values::whole")] pub(crate) Option<i64>);

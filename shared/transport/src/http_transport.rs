@@ -52,7 +52,10 @@ impl HttpTransport {
     /// [`BuildError`] when the TLS set-up is refused.
     pub fn new(settings: &TransportSettings) -> Result<Self, BuildError> {
         let client = http_client(settings)?;
-        Ok(Self { client, answer_limit_bytes: settings.answer_limit_bytes })
+        Ok(Self {
+            client,
+            answer_limit_bytes: settings.answer_limit_bytes,
+        })
     }
 }
 
@@ -63,7 +66,9 @@ impl HttpTransport {
 /// [`BuildError`] when the TLS set-up is refused.
 pub fn http_client(settings: &TransportSettings) -> Result<reqwest::Client, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| BuildError(error.into()))?
@@ -86,16 +91,24 @@ impl Transport for HttpTransport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request)
-            .map_err(|error| TransportError::NotSent { reason: innermost(&error) })?;
-        let mut answer = self.client.execute(request).await.map_err(|error| sort(&error))?;
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| TransportError::NotSent {
+                reason: innermost(&error),
+            })?;
+        let mut answer = self
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| sort(&error))?;
         let mut response = http::Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| sort(&error))? {
             if body.len() + chunk.len() > self.answer_limit_bytes {
-                return Err(TransportError::TooLarge { limit_bytes: self.answer_limit_bytes });
+                return Err(TransportError::TooLarge {
+                    limit_bytes: self.answer_limit_bytes,
+                });
             }
             body.extend_from_slice(&chunk);
         }
@@ -110,7 +123,9 @@ fn sort(error: &reqwest::Error) -> TransportError {
     if error.is_connect() || error.is_builder() {
         TransportError::NotSent { reason }
     } else if error.is_timeout() {
-        TransportError::NoAnswer { reason: "timed out".into() }
+        TransportError::NoAnswer {
+            reason: "timed out".into(),
+        }
     } else {
         TransportError::NoAnswer { reason }
     }

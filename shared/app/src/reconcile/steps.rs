@@ -3,6 +3,7 @@
 mod opening;
 mod writing;
 
+use halogard_domain::LinkKey;
 use halogard_domain::ids::TicketId;
 use halogard_domain::link::{Base, Claim, Ended, Follow};
 use halogard_domain::message::Message;
@@ -104,7 +105,12 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Finds out whether a person has worked on the ticket. The entry that opened it says nothing
     /// about that.
     async fn read_hands(&self, hold: &mut Hold<'_>) -> Result<Next, LookError> {
+        let by_a_person = hold.ticket_is_a_persons();
         if let Some(seen) = &mut hold.link.ticket_seen {
+            if by_a_person {
+                seen.hands = Hands::Touched;
+                return Ok(Next::PlanAgain);
+            }
             let notes = self.desk.notes(seen.id).await?;
             let touched = notes
                 .iter()
@@ -163,6 +169,21 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 }
 
 impl Hold<'_> {
+    /// Whether the ticket is neither ours nor Liongard's own: one that a person opened, and into
+    /// which ours was merged, or whose title a person has rewritten. Reports that hold no title say
+    /// nothing about that.
+    fn ticket_is_a_persons(&self) -> bool {
+        let native = self
+            .link
+            .alert_seen
+            .as_ref()
+            .and_then(|alert| alert.native_ticket);
+        self.link.ticket_seen.as_ref().is_some_and(|seen| {
+            let marked = LinkKey::find_in(&seen.summary, &self.policy.key_prefix).is_some();
+            !seen.summary.is_empty() && !marked && native != Some(seen.id)
+        })
+    }
+
     /// Records what both sides now agree on.
     fn agree(&mut self, base: Base) {
         if base.alert_closed == base.ticket_closed.is_some() {

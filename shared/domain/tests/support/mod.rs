@@ -1,6 +1,10 @@
 //! Alerts, tickets and policies as the tests of the rules need them, and a desk that carries plans
 //! out.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,34 +1,35 @@
 //! Actions: HaloPSA's word for what is written on a ticket.
 
 use halogard_domain::ids::{NoteId, OutcomeId, StatusId, TechnicianId, TicketId};
+use halogard_wire::values;
 use serde::{Deserialize, Serialize};
 
-use super::{Row, lenient};
+use super::Row;
 
 /// An action, as read. Its id counts within its ticket only; its guid is unique.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ActionRow {
     /// The action, within its ticket; 1 is the opening entry.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: NoteId,
     /// Its ticket.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub ticket_id: Option<TicketId>,
     /// Who wrote it, by name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub who: Option<String>,
     /// The agent who wrote it.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub who_agentid: Option<TechnicianId>,
     /// Its text.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub note: Option<String>,
     /// The API application that wrote it. Whether that is its client id or its own id is to be
     /// learnt at set-up.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub actionby_application_id: Option<String>,
     /// The agent on whose behalf it was written.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub actionby_agent_id: Option<TechnicianId>,
 }
 

@@ -1,9 +1,8 @@
 //! Agents: HaloPSA's word for technicians, and for what our application acts as.
 
 use halogard_domain::ids::TechnicianId;
+use halogard_wire::values;
 use serde::Deserialize;
-
-use super::lenient;
 
 /// The agent that stands for "nobody" on tickets.
 pub const UNASSIGNED_AGENT: TechnicianId = TechnicianId::new(1);
@@ -14,12 +13,12 @@ pub const UNASSIGNED_AGENT: TechnicianId = TechnicianId::new(1);
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct AgentRow {
     /// The agent.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: TechnicianId,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// Whether it may not sign in.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub isdisabled: Option<bool>,
 }

@@ -1,21 +1,22 @@
 //! Clients and sites: HaloPSA's words for customers and their places.
 
 use halogard_domain::ids::{HaloClientId, SiteId};
+use halogard_wire::values;
 use serde::Deserialize;
 
-use super::{Row, lenient};
+use super::Row;
 
 /// A customer, from the list or by id.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct ClientRow {
     /// The customer.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: HaloClientId,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// Whether it is no longer served.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub inactive: Option<bool>,
 }
 
@@ -29,16 +30,16 @@ impl Row for ClientRow {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct SiteRow {
     /// The site.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: SiteId,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// Its customer. Typed as a floating number in the vendor's description.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub client_id: Option<HaloClientId>,
     /// Whether it is no longer served.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub inactive: Option<bool>,
 }
 

@@ -3,12 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
+use halogard_wire::values;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
-
-use super::lenient;
 
 /// The rows of one answer.
 #[derive(Debug)]
@@ -49,21 +47,21 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Listed<T> {
     }
 }
 
-/// A member read with [`lenient::list`].
+/// A member read with [`values::list`].
 struct NullableList<T>(Vec<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for NullableList<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        lenient::list(from).map(Self)
+        values::list(from).map(Self)
     }
 }
 
-/// A member read with [`lenient::whole`].
+/// A member read with [`values::whole`].
 struct Count(Option<u64>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = lenient::whole(from)?;
+        let number = values::whole(from)?;
         Ok(Self(number.and_then(|number| u64::try_from(number).ok())))
     }
 }
@@ -106,7 +104,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Listed<T> {
     }
 }
 
-/// Reads one object, or a list of them: builds of HaloPSA answer a write either way.
+/// Reads one object, or a list of at least one: builds of HaloPSA answer a write either way.
 pub(crate) struct OneOrMany<T>(PhantomData<T>);
 
 impl<T> OneOrMany<T> {
@@ -120,29 +118,10 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for OneOrMany<T> {
     type Value = Vec<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object, or a list of at least one")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut many = Vec::new();
-        while let Some(item) = items.next_element()? {
-            many.push(item);
-        }
+        let many = values::one_or_many(from)?;
         if many.is_empty() {
-            return Err(A::Error::invalid_length(0, &self));
+            return Err(D::Error::invalid_length(0, &"at least one object"));
         }
         Ok(many)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(members)).map(|one| vec![one])
     }
 }

@@ -1,18 +1,17 @@
 //! How a tenant is set up: statuses, priorities, teams, outcomes, settings, addresses.
 
 use halogard_domain::ids::{OutcomeId, PriorityId, StatusId};
+use halogard_wire::values;
 use serde::Deserialize;
-
-use super::lenient;
 
 /// Where tokens are issued, from `/AuthInfo`; the one answer that needs no token.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct AuthInfo {
     /// The authorisation server.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub auth_url: Option<String>,
     /// The tenant.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub tenant_id: Option<String>,
 }
 
@@ -20,10 +19,10 @@ pub struct AuthInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct StatusRow {
     /// The status.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: StatusId,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
 }
 
@@ -31,13 +30,13 @@ pub struct StatusRow {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PriorityRow {
     /// What tickets carry as `priority_id`. The row's own `id` is a GUID and is not read.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub priorityid: PriorityId,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// Whether technicians do not see it.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub ishidden: Option<bool>,
 }
 
@@ -45,10 +44,10 @@ pub struct PriorityRow {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TeamRow {
     /// Its name, by which tickets carry it.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// Whether it is no longer used.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub inactive: Option<bool>,
 }
 
@@ -56,13 +55,13 @@ pub struct TeamRow {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct OutcomeRow {
     /// The outcome; system outcomes with negative numbers have none.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub id: Option<OutcomeId>,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub outcome: Option<String>,
     /// Whether it is not offered.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub hidden: Option<bool>,
 }
 
@@ -70,6 +69,6 @@ pub struct OutcomeRow {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Control {
     /// Whether a ticket must be assigned before it is closed.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub mustassigntoclose: Option<bool>,
 }

@@ -4,9 +4,10 @@ use halogard_domain::Timestamp;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
+use halogard_wire::values;
 use serde::{Deserialize, Serialize};
 
-use super::{Row, lenient};
+use super::Row;
 
 /// A ticket as a list or `GET /Tickets/{id}` shows it.
 ///
@@ -15,35 +16,35 @@ use super::{Row, lenient};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TicketRow {
     /// The ticket.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: TicketId,
     /// Its title.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub summary: Option<String>,
     /// The customer.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub client_id: Option<HaloClientId>,
     /// The type of ticket.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub tickettype_id: Option<TicketTypeId>,
     /// The status; which statuses are closed is the tenant's choice.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub status_id: Option<StatusId>,
     /// The `priorityid` of the priority.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub priority_id: Option<PriorityId>,
     /// HaloPSA's own time of the last change, as most answers spell it; see
     /// [`TicketRow::last_update`].
-    #[serde(default, rename = "last_update", deserialize_with = "lenient::moment")]
+    #[serde(default, rename = "last_update", deserialize_with = "values::moment")]
     last_update: Option<Timestamp>,
     /// The same, as some answers spell it. Not an alias: an answer may hold both.
-    #[serde(default, rename = "lastupdate", deserialize_with = "lenient::moment")]
+    #[serde(default, rename = "lastupdate", deserialize_with = "values::moment")]
     lastupdate: Option<Timestamp>,
     /// Whether it was deleted.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub deleted: Option<bool>,
     /// The ticket it was merged into.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub merged_into_id: Option<TicketId>,
 }
 

@@ -1,24 +1,23 @@
 //! Ticket types and the fields they ask for.
 
 use halogard_domain::ids::TicketTypeId;
+use halogard_wire::values;
 use serde::Deserialize;
-
-use super::lenient;
 
 /// A type of ticket, from the list or, with its fields, by id.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TicketTypeRow {
     /// The type.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: TicketTypeId,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// Whether our agent may open such tickets.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub cancreate: Option<bool>,
     /// Its fields; in the detail only.
-    #[serde(default, deserialize_with = "lenient::list")]
+    #[serde(default, deserialize_with = "values::list")]
     pub fields: Vec<FieldRow>,
 }
 
@@ -26,16 +25,16 @@ pub struct TicketTypeRow {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct FieldRow {
     /// The field; system fields may have none.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub fieldid: Option<u64>,
     /// Its name on the form.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub fieldname: Option<String>,
     /// Whether it is shown under conditions only.
     #[serde(
         default,
         rename = "visibility_conditions",
-        deserialize_with = "lenient::any_items"
+        deserialize_with = "values::any_items"
     )]
     pub is_conditional: bool,
     /// What the field is.
@@ -47,15 +46,15 @@ pub struct FieldRow {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct FieldInfo {
     /// The field, by which tickets carry a custom one.
-    #[serde(default, deserialize_with = "lenient::id")]
+    #[serde(default, deserialize_with = "values::id")]
     pub id: Option<u64>,
     /// Its API name; that of a custom field begins with `CF`.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// What people see.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub label: Option<String>,
     /// A hint that it must be filled in.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub mandatory: Option<bool>,
 }

@@ -2,40 +2,39 @@
 
 use std::fmt;
 
+use halogard_wire::values;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
-
-use super::lenient;
 
 /// A webhook, as read. Its `Debug` leaves the address out: ours carries a token.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct WebhookRow {
     /// A GUID.
-    #[serde(deserialize_with = "lenient::required_text")]
+    #[serde(deserialize_with = "values::required_text")]
     pub id: String,
     /// Its name, the only way to recognise ours.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// 0 is an outgoing webhook.
-    #[serde(default, rename = "type", deserialize_with = "lenient::whole")]
+    #[serde(default, rename = "type", deserialize_with = "values::whole")]
     pub kind: Option<i64>,
     /// Where it sends to.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub url: Option<String>,
     /// Whether it is in use.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub active: Option<bool>,
     /// Whether HaloPSA, or a person, switched it off.
-    #[serde(default, deserialize_with = "lenient::flag")]
+    #[serde(default, deserialize_with = "values::flag")]
     pub disabled: Option<bool>,
     /// 0 none, 1 Basic, 3 HMAC.
-    #[serde(default, deserialize_with = "lenient::whole")]
+    #[serde(default, deserialize_with = "values::whole")]
     pub authentication_type: Option<i64>,
     /// The header that carries the HMAC.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub authentication_header: Option<String>,
     /// The status of the last delivery.
-    #[serde(default, deserialize_with = "lenient::whole")]
+    #[serde(default, deserialize_with = "values::whole")]
     pub last_status: Option<i64>,
 }
 
@@ -115,16 +114,16 @@ impl fmt::Debug for WebhookWrite {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct NotificationRow {
     /// The row.
-    #[serde(deserialize_with = "lenient::required_id")]
+    #[serde(deserialize_with = "values::required_id")]
     pub id: u64,
     /// The webhook it makes fire.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub webhook_id: Option<String>,
     /// The event, a row of lookup 64.
-    #[serde(default, deserialize_with = "lenient::whole")]
+    #[serde(default, deserialize_with = "values::whole")]
     pub eventno: Option<i64>,
     /// Its name.
-    #[serde(default, deserialize_with = "lenient::text")]
+    #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
 }
 

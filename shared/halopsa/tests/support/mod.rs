@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, Permit, RequestBudget};
 use halogard_domain::Timestamp;
-use halogard_halopsa::{Client, ClientSettings, Credentials};
+use halogard_halopsa::{Client, ClientSettings, Credentials, Desk};
 use halogard_transport::{Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
@@ -207,6 +207,17 @@ impl Bench {
             bench.next(Ok(answer(200, body)));
         }
         bench
+    }
+
+    /// A desk behind the same recorder, budget and clock, with a token of its own.
+    pub fn desk(&self) -> Desk<Arc<Recorder>, Arc<Ledger>, Arc<HandClock>> {
+        let client = Client::new(
+            settings(),
+            Arc::clone(&self.recorder),
+            Arc::clone(&self.budget),
+            Arc::clone(&self.clock),
+        );
+        Desk::new(client, Arc::clone(&self.clock), "our-app".into())
     }
 
     pub fn next(&self, outcome: Outcome) {

@@ -2,12 +2,13 @@
 
 use halogard_domain::ids::AlertId;
 use halogard_transport::Transport;
+use halogard_wire::{BodyProblem, Unusable};
 
 use super::Client;
 use super::call::Call;
-use crate::error::{BodyProblem, Error};
+use crate::error::Error;
 use crate::route;
-use crate::wire::{self, Count, TaskRow, Tasks, Unusable};
+use crate::wire::{self, Count, TaskRow, Tasks};
 
 impl<T: Transport> Client<T> {
     /// Every alert there is, open and closed: the endpoint knows no filter and no pages, and

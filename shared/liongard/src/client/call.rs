@@ -1,12 +1,12 @@
 //! One request, before it has an address.
 
 use bytes::Bytes;
+use halogard_wire::Unusable;
 use serde::Serialize;
 use url::Url;
 
 use crate::error::{Error, RequestError};
 use crate::route::Route;
-use crate::wire::Unusable;
 
 /// One request to an endpoint.
 #[derive(Debug)]

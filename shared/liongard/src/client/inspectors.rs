@@ -4,14 +4,13 @@ use std::cmp::Reverse;
 
 use halogard_domain::ids::{LaunchpointId, RunId};
 use halogard_transport::Transport;
+use halogard_wire::values::OneOrMany;
 
 use super::Client;
 use super::call::Call;
 use crate::error::Error;
 use crate::route;
-use crate::wire::{
-    InspectorRow, LaunchpointRow, OneOrMany, RunAnswer, RunReply, RunWrite, TimelineRow,
-};
+use crate::wire::{InspectorRow, LaunchpointRow, RunAnswer, RunReply, RunWrite, TimelineRow};
 
 impl<T: Transport> Client<T> {
     /// Every kind of inspector. Safe to repeat.

@@ -1,12 +1,14 @@
 //! Access keys, for their rotation: a key can make its successor, and needs no password for it.
 
 use halogard_transport::Transport;
+use halogard_wire::body::{self, BodyProblem, Unusable};
+use halogard_wire::values::OneOrMany;
 
 use super::Client;
 use super::call::Call;
-use crate::error::{BodyProblem, Error, RequestError};
+use crate::error::{Error, RequestError};
 use crate::route;
-use crate::wire::{self, AccessKeyRow, KeyLife, KeyWrite, NewAccessKey, OneOrMany, Unusable};
+use crate::wire::{AccessKeyRow, KeyLife, KeyWrite, NewAccessKey};
 
 impl<T: Transport> Client<T> {
     /// The access keys of the user that ours belongs to, without their secrets. Safe to repeat.
@@ -51,8 +53,8 @@ impl<T: Transport> Client<T> {
         if id.is_empty() || !is_plain {
             return Err(call.not_sendable(RequestError::NotAnAccessKeyId));
         }
-        let body = self.fetch(&call).await?;
-        match wire::refuse_pages(&body) {
+        let answer = self.fetch(&call).await?;
+        match body::refuse_pages(&answer) {
             // What a success looks like is not documented: a number, or nothing.
             Ok(()) => Ok(()),
             Err(unusable) if unusable.problem == BodyProblem::Empty => Ok(()),

@@ -2,15 +2,17 @@
 
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
 use halogard_transport::Transport;
+use halogard_wire::body::{BodyProblem, Unusable};
+use halogard_wire::values::OneOrMany;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::Client;
 use super::call::Call;
 use crate::Said;
-use crate::error::{BodyProblem, Error};
+use crate::error::Error;
 use crate::route::Route;
-use crate::wire::{EnvironmentRow, LaunchpointRow, OneOrMany, TaskRow, TimelineRow, Unusable};
+use crate::wire::{EnvironmentRow, LaunchpointRow, TaskRow, TimelineRow};
 
 /// A record that is known by a number.
 pub(super) trait Record: DeserializeOwned {

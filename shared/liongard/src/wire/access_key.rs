@@ -3,10 +3,9 @@
 use std::fmt;
 
 use halogard_domain::Timestamp;
+use halogard_wire::values::{flag, moment, text};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
-
-use super::lenient::{flag, moment, text};
 
 /// An access key, as it is listed: without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

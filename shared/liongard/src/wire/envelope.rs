@@ -1,12 +1,10 @@
 //! The envelope of version 2: `{Success, Data, …}`, and the block that counts pages.
 
+use halogard_wire::body::{self, BodyProblem, Unusable};
+use halogard_wire::values::{OneOrMany, flag, whole};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-
-use super::lenient::{flag, one_or_many, whole};
-use super::read::{self, Unusable};
-use crate::error::BodyProblem;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,29 +54,22 @@ struct Envelope<'a> {
     paging: Option<Paging>,
 }
 
-/// Records as a list, or one alone.
-#[derive(Deserialize)]
-#[serde(bound = "T: Deserialize<'de>", transparent)]
-struct Rows<T>(#[serde(deserialize_with = "one_or_many")] Vec<T>);
-
 /// Opens the envelope `body`, whose rows are `Data` itself (a list or one record), or stand in
 /// `Data` under `member` next to their `Pagination`. Both placements exist.
 pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Opened<T>, Unusable> {
-    let envelope: Envelope<'_> = read::read_with(std::marker::PhantomData, body)?;
+    let envelope: Envelope<'_> = body::read(body)?;
     if !envelope.success {
         return Ok(Opened::Refused);
     }
-    let missing = || Unusable {
-        path: "Data".into(),
-        problem: BodyProblem::Missing,
-    };
+    let missing = || Unusable::at("Data", BodyProblem::Missing);
     let data = envelope.data.ok_or_else(missing)?.get();
     let inner = inner_page(data, member)?;
     let (rows, inner_paging) = match inner {
         Some((rows, paging)) => (rows, Some(paging)),
         None => {
-            let rows = read::read_part::<Rows<T>>(data).map_err(|error| error.below("Data"))?;
-            (rows.0, None)
+            let OneOrMany(rows) =
+                body::read(data.as_bytes()).map_err(|error| error.below("Data"))?;
+            (rows, None)
         }
     };
     Ok(Opened::Page(Page {
@@ -96,18 +87,17 @@ fn inner_page<T: DeserializeOwned>(
     if !data.starts_with('{') {
         return Ok(None);
     }
-    let members: Members<'_> = read::read_part(data).map_err(|error| error.below("Data"))?;
+    let members: Members<'_> = body::read(data.as_bytes()).map_err(|error| error.below("Data"))?;
     let Some(paging) = members.get("Pagination") else {
         return Ok(None);
     };
     let part = |name: &str| format!("Data.{name}");
-    let paging = read::read_part::<Paging>(paging.get())
-        .map_err(|error| error.below(&part("Pagination")))?;
-    let rows = members.get(member).ok_or_else(|| Unusable {
-        path: part(member),
-        problem: BodyProblem::Missing,
-    })?;
-    let rows =
-        read::read_part::<Rows<T>>(rows.get()).map_err(|error| error.below(&part(member)))?;
-    Ok(Some((rows.0, paging)))
+    let paging =
+        body::read(paging.get().as_bytes()).map_err(|error| error.below(&part("Pagination")))?;
+    let rows = members
+        .get(member)
+        .ok_or_else(|| Unusable::at(part(member), BodyProblem::Missing))?;
+    let OneOrMany(rows) =
+        body::read(rows.get().as_bytes()).map_err(|error| error.below(&part(member)))?;
+    Ok(Some((rows, paging)))
 }

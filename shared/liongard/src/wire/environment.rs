@@ -2,9 +2,9 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::EnvironmentId;
+use halogard_wire::values::{flag, moment, named, required_id, text, whole};
 use serde::Deserialize;
 
-use super::lenient::{flag, moment, named, required_id, text, whole};
 use super::lookup::Tier;
 
 /// The `Status` of an environment in use.

@@ -2,10 +2,9 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{EnvironmentId, LaunchpointId};
+use halogard_wire::values::{flag, id, moment, required_id, text, whole};
 use serde::Deserialize;
 
-use super::ids::InspectorId;
-use super::lenient::{flag, id, moment, required_id, text, whole};
 use super::lookup::{EnvironmentRef, InspectorRef};
 
 /// One configured inspector with its schedule.
@@ -76,9 +75,9 @@ impl LaunchpointRow {
 /// A kind of inspector.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct InspectorRow {
-    /// Its number.
+    /// Its number. It differs by tenant for all we know: resolve by name.
     #[serde(rename = "ID", deserialize_with = "required_id")]
-    pub id: InspectorId,
+    pub id: u64,
     /// Its name, as `halopsa-inspector`. Resolve by this.
     #[serde(rename = "Name", default, deserialize_with = "text")]
     pub name: Option<String>,

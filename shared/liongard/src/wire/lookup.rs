@@ -2,10 +2,8 @@
 
 use halogard_domain::Word;
 use halogard_domain::ids::EnvironmentId;
+use halogard_wire::values::{FromName, id, text};
 use serde::Deserialize;
-
-use super::ids::{InspectorId, RuleId};
-use super::lenient::{FromName, id, text};
 
 /// A row of one of Liongard's look-up tables: a status or a priority.
 ///
@@ -79,9 +77,6 @@ pub struct EnvironmentRef {
 /// A rule, as an alert embeds it. Its templates are left out: they hold placeholders, not text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct RuleRef {
-    /// Its number.
-    #[serde(rename = "ID", default, deserialize_with = "id")]
-    pub id: Option<RuleId>,
     /// Its name.
     #[serde(rename = "Name", default, deserialize_with = "text")]
     pub name: Option<String>,
@@ -90,9 +85,6 @@ pub struct RuleRef {
 /// A kind of inspector, as other records embed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct InspectorRef {
-    /// Its number.
-    #[serde(rename = "ID", default, deserialize_with = "id")]
-    pub id: Option<InspectorId>,
     /// Its name, as `halopsa-inspector`. Resolve by this.
     #[serde(rename = "Name", default, deserialize_with = "text")]
     pub name: Option<String>,

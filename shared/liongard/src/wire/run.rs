@@ -1,12 +1,11 @@
 //! Asking for runs, and what Liongard answers.
 
 use halogard_domain::ids::LaunchpointId;
+use halogard_wire::body::{BodyProblem, Unusable};
+use halogard_wire::values::{OneOrMany, id, required_id, text};
 use serde::{Deserialize, Serialize};
 
-use super::lenient::{id, one_or_many, required_id, text};
-use super::read::Unusable;
 use crate::Said;
-use crate::error::BodyProblem;
 
 /// The body that asks for runs.
 #[derive(Debug, Serialize)]
@@ -59,14 +58,9 @@ impl RunAnswer {
 /// The answer as sent. The lower-case names beside the upper-case ones are the vendor's.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RunReply {
-    results: Option<Many<Started>>,
-    errors: Option<Many<Refused>>,
+    results: Option<OneOrMany<Started>>,
+    errors: Option<OneOrMany<Refused>>,
 }
-
-/// A list that may be a single record.
-#[derive(Debug, Deserialize)]
-#[serde(bound = "T: Deserialize<'de>", transparent)]
-struct Many<T>(#[serde(deserialize_with = "one_or_many")] Vec<T>);
 
 /// One entry of `results`.
 #[derive(Debug, Deserialize)]
@@ -90,10 +84,7 @@ impl TryFrom<RunReply> for RunAnswer {
     /// An answer with neither list tells nothing, and is another answer.
     fn try_from(reply: RunReply) -> Result<Self, Unusable> {
         if reply.results.is_none() && reply.errors.is_none() {
-            return Err(Unusable {
-                path: "results".into(),
-                problem: BodyProblem::Missing,
-            });
+            return Err(Unusable::at("results", BodyProblem::Missing));
         }
         let results = reply.results.map(|many| many.0).unwrap_or_default();
         let errors = reply.errors.map(|many| many.0).unwrap_or_default();
@@ -108,7 +99,10 @@ impl From<Refused> for RunRefusal {
     fn from(refused: Refused) -> Self {
         Self {
             launchpoint: refused.id,
-            said: refused.message.as_deref().and_then(Said::of_text),
+            said: refused
+                .message
+                .as_deref()
+                .and_then(|text| Said::of_text(text, &[])),
         }
     }
 }

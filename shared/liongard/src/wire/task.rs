@@ -2,9 +2,9 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
+use halogard_wire::values::{flag, id, moment, named, required_id, text};
 use serde::Deserialize;
 
-use super::lenient::{flag, id, moment, named, required_id, text};
 use super::lookup::{EnvironmentRef, InspectorRef, Lookup, RuleRef};
 
 /// One alert.

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
+use halogard_wire::body::{self, BodyProblem, Unusable};
+use halogard_wire::values::id;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::lenient::id;
-use super::read::{self, Unusable};
 use super::task::TaskRow;
-use crate::error::BodyProblem;
 
 /// All alerts, as far as they could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +45,7 @@ impl fmt::Display for Unreadable {
 /// Reads the whole list, record by record: each is cut out as text first, so that only broken JSON
 /// ends the list, and no more than one record is held twice.
 pub(crate) fn read_tasks(body: &[u8]) -> Result<Tasks, Unusable> {
-    read::read_with(TasksSeed, body)
+    body::read_with(TasksSeed, body)
 }
 
 /// Reads [`Tasks`].
@@ -71,7 +70,7 @@ impl<'de> Visitor<'de> for TasksSeed {
         let mut tasks = Tasks::default();
         while let Some(record) = records.next_element::<&'de RawValue>()? {
             let index = tasks.alerts.len() + tasks.unreadable.len();
-            match read::read_part(record.get()) {
+            match body::read(record.get().as_bytes()) {
                 Ok(alert) => tasks.alerts.push(alert),
                 Err(unusable) => tasks.unreadable.push(unreadable(index, record, unusable)),
             }
@@ -88,7 +87,7 @@ fn unreadable(index: usize, record: &RawValue, unusable: Unusable) -> Unreadable
         #[serde(rename = "ID", default, deserialize_with = "id")]
         id: Option<u64>,
     }
-    let numbered = read::read_part::<Numbered>(record.get());
+    let numbered = body::read::<Numbered>(record.get().as_bytes());
     Unreadable {
         index,
         id: numbered.ok().and_then(|numbered| numbered.id),

@@ -2,9 +2,9 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{LaunchpointId, RunId};
+use halogard_wire::values::{flag, moment, required_id, text, whole};
 use serde::Deserialize;
 
-use super::lenient::{flag, moment, required_id, text, whole};
 use super::lookup::EnvironmentRef;
 use super::task::LaunchpointRef;
 use crate::Said;
@@ -91,7 +91,10 @@ impl TimelineRow {
             None if is_completed => RunOutcome::Succeeded,
             exit_code => RunOutcome::Failed {
                 exit_code,
-                message: self.exit_message.as_deref().and_then(Said::of_text),
+                message: self
+                    .exit_message
+                    .as_deref()
+                    .and_then(|text| Said::of_text(text, &[])),
             },
         }
     }

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use halogard_liongard::{AccessKey, Client, ClientSettings};
+use halogard_app::ports::Clock;
+use halogard_liongard::{AccessKey, Client, ClientSettings, Source};
 use halogard_transport::{Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
@@ -135,6 +136,15 @@ impl Bench {
     /// A bench whose next answers are successes with these bodies.
     pub fn answering<'a>(bodies: impl IntoIterator<Item = &'a str>) -> Self {
         Self::scripted(bodies.into_iter().map(|body| answer(200, body)))
+    }
+
+    /// A source of alerts behind the same recorder.
+    pub fn source<C: Clock>(&self, clock: C) -> Source<Arc<Recorder>, C> {
+        let settings = ClientSettings {
+            base: Url::parse(ORIGIN).unwrap(),
+            key: key(),
+        };
+        Source::new(Client::new(settings, Arc::clone(&self.recorder)), clock)
     }
 
     /// The requests so far.

@@ -1,0 +1,153 @@
+//! A folder, both vendors, and the settings of a `serve` between them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::json;
+use sha2::Sha256;
+use tempfile::TempDir;
+
+use super::{Config, Ended, Http, Process, Sim, program};
+
+/// The unguessable end of the webhook's address in these tests.
+pub const TOKEN: &str = "path-0123456789abcdefghij";
+
+/// The key of the webhook's signature in these tests.
+pub const WEBHOOK_SECRET: &str = "planted-webhook-secret-7Q";
+
+/// `base64(HMAC-SHA256(secret, body))`.
+pub fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// Everything a `serve` needs.
+pub struct Bench {
+    /// Both vendors.
+    pub sim: Sim,
+    /// A client for the test itself.
+    pub http: Http,
+    /// The settings `serve` gets.
+    pub settings: BTreeMap<String, String>,
+    folder: TempDir,
+}
+
+/// A `serve` that listens.
+pub struct Serve {
+    /// The process.
+    pub process: Process,
+    /// Its address, without a path.
+    pub base_url: String,
+    /// The webhook's address, as printed.
+    pub webhook_url: String,
+}
+
+impl Bench {
+    /// Both vendors with six customers, all of them mapped; polls every second.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with these options of `simulate`.
+    pub fn with(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sim = Sim::start(folder.path(), options);
+        let mut bench = Self {
+            settings: sim.settings.clone(),
+            sim,
+            http: Http::new(),
+            folder,
+        };
+        bench.set("HALOGARD_LISTEN", "127.0.0.1:0");
+        bench.set("HALOGARD_DATA_DIR", "data");
+        bench.set("HALOPSA_WEBHOOK_TOKEN", TOKEN);
+        bench.set("HALOPSA_WEBHOOK_SECRET", WEBHOOK_SECRET);
+        bench.set("POLL_INTERVAL_SECONDS", "1");
+        bench.set("INSPECTOR_MIN_INTERVAL_SECONDS", "1");
+        bench.write_config(&Config::of_customers(6));
+        bench
+    }
+
+    /// Gives a setting a value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Takes a setting away.
+    pub fn unset(&mut self, name: &str) {
+        self.settings.remove(name);
+    }
+
+    /// A setting's value.
+    pub fn get(&self, name: &str) -> &str {
+        &self.settings[name]
+    }
+
+    /// A path in the test's own folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the config file.
+    pub fn write_config(&self, config: &Config) {
+        std::fs::write(self.path("halogard.toml"), config.text()).unwrap();
+    }
+
+    /// Starts `serve` with `options`; it may not get far.
+    pub fn start(&self, options: &[&str]) -> Process {
+        let mut command = program(self.folder.path());
+        command.arg("serve").args(options).envs(&self.settings);
+        Process::start(command)
+    }
+
+    /// Starts `serve` and waits until it listens.
+    #[track_caller]
+    pub fn serve(&self) -> Serve {
+        let mut process = self.start(&[]);
+        let webhook_url = process.line_with("/webhooks/halopsa/").trim().to_owned();
+        let base_url = webhook_url.split("/webhooks/").next().unwrap().to_owned();
+        Serve {
+            process,
+            base_url,
+            webhook_url,
+        }
+    }
+
+    /// Runs `serve --check` to its end.
+    #[track_caller]
+    pub fn check(&self) -> Ended {
+        self.start(&["--check"]).ended(super::SOON)
+    }
+
+    /// Has the simulated HaloPSA send every event to `url`, signed.
+    pub fn register_webhook(&self, url: &str) {
+        let auth = json!({
+            "kind": "hmac", "header": "X-Halo-Signature", "secret": WEBHOOK_SECRET,
+        });
+        self.sim.post(
+            "webhook",
+            &json!({ "url": url, "auth": auth, "payload": "full" }),
+        );
+    }
+}
+
+impl Serve {
+    /// The metric `line`'s value; zero when it is not there yet.
+    pub fn metric(&self, http: &Http, line: &str) -> u64 {
+        let answer = http.get(&format!("{}/metrics", self.base_url));
+        let values = answer
+            .body
+            .lines()
+            .filter_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        values.map(|value| value.parse::<u64>().unwrap()).sum()
+    }
+
+    /// Where Liongard knocks to bring the next poll forward.
+    pub fn wake_up_url(&self) -> String {
+        self.webhook_url.replace("/halopsa/", "/liongard/")
+    }
+}

@@ -1,0 +1,647 @@
+//! A clock set by hand, a store in memory, and both vendors with a memory and a switch to fail.
+
+#![allow(dead_code, reason = "each test file uses its part of the bench")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use halogard_app::Bundle;
+use halogard_app::ports::{
+    AlertIndex, AlertList, AlertSource, Clock, DeadLetter, Delivery, Entry, EnvironmentInfo,
+    Indexed, Inspectors, Journal, Lane, LinkFilter, Links, Marks, Notifications, Outgoing,
+    PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin, Sighting, Stored,
+    TicketDesk, Unreadable, WorkQueue,
+};
+use halogard_domain::ids::{
+    AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
+    TicketTypeId,
+};
+use halogard_domain::link::Claim;
+use halogard_domain::message::Notification;
+use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
+use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::ticket::{Fate, Hands, NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::{
+    Alert, FailureClass, Link, LinkKey, Message, Policy, Ticket, Timestamp, Word,
+};
+
+pub const OPEN: StatusId = StatusId::new(1);
+pub const CLOSED: StatusId = StatusId::new(9);
+
+/// A point in time, `seconds` after the start of every test.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_790_000_000_000 + seconds * 1000)
+}
+
+/// An open alert of a customer that is mapped.
+pub fn alert(id: u64) -> Alert {
+    Alert {
+        id: AlertId::new(id),
+        number: None,
+        environment: EnvironmentId::new(8801),
+        environment_name: "Northwind Dental".into(),
+        name: "Active Directory | New admin".into(),
+        description: "somebody was made an administrator".into(),
+        priority: Word::new("high"),
+        status: Word::new("New"),
+        inspector: None,
+        inspector_alias: None,
+        rule: None,
+        launchpoint: None,
+        system: None,
+        native_ticket: None,
+        visible: true,
+        raised_at: at(-60),
+        changed_at: at(-60),
+        seen_at: at(-60),
+        page: None,
+    }
+}
+
+/// An open ticket that carries the key of `alert`.
+pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
+    Ticket {
+        id: TicketId::new(id),
+        client: HaloClientId::new(17),
+        ticket_type: TicketTypeId::new(5),
+        status: OPEN,
+        priority: None,
+        summary: format!("[LG-{alert}] New admin"),
+        changed_at,
+        seen_at: changed_at,
+        fate: Fate::Present,
+        hands: Hands::Unknown,
+    }
+}
+
+/// A policy that maps the customer of [`alert`].
+pub fn policy() -> Policy {
+    let statuses = StatusMap {
+        open: OPEN,
+        closed: CLOSED,
+        also_closed: [].into(),
+        words: [].into(),
+    };
+    let template = Template::new("default", TicketTypeId::new(5), statuses);
+    let mut policy = Policy::empty(Mode::Managed);
+    policy.templates.insert("default".into(), template);
+    policy.environments.insert(
+        EnvironmentId::new(8801),
+        Mapping {
+            environment: EnvironmentId::new(8801),
+            client: HaloClientId::new(17),
+            site: None,
+            template: Some("default".into()),
+            groups: [].into(),
+        },
+    );
+    policy
+}
+
+/// A clock that stands still until it is moved.
+pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub fn pass(&self, time: Duration) {
+        let millis = i64::try_from(time.as_millis()).expect("a moderate time");
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// How a call ought to fail.
+pub type Failure = Arc<dyn Fn() -> PortError + Send + Sync>;
+
+/// A failure of `class` and nothing more.
+pub fn failing(class: FailureClass, error_type: &'static str) -> Failure {
+    Arc::new(move || PortError::new(class, error_type))
+}
+
+/// Fails when told to, and counts how often it was asked.
+#[derive(Default)]
+pub struct Switch {
+    failure: Mutex<Option<Failure>>,
+    asked: Mutex<u32>,
+}
+
+impl Switch {
+    pub fn fail(&self, failure: Failure) {
+        *self.failure.lock().expect("no panic") = Some(failure);
+    }
+
+    pub fn mend(&self) {
+        *self.failure.lock().expect("no panic") = None;
+    }
+
+    pub fn asked(&self) -> u32 {
+        *self.asked.lock().expect("no panic")
+    }
+
+    fn ask(&self) -> Result<(), PortError> {
+        *self.asked.lock().expect("no panic") += 1;
+        match &*self.failure.lock().expect("no panic") {
+            Some(failure) => Err(failure()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A service desk that holds tickets.
+#[derive(Default)]
+pub struct Desk {
+    pub switch: Switch,
+    pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
+    pub sightings: Mutex<Vec<Sighting>>,
+    pub since: Mutex<Vec<Timestamp>>,
+}
+
+impl TicketDesk for Desk {
+    async fn find(&self, key: &LinkKey, _: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
+        self.switch.ask()?;
+        let tickets = self.tickets.lock().expect("no panic");
+        let carries =
+            |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, &key.prefix).as_ref() == Some(key);
+        Ok(tickets.values().filter(carries).cloned().collect())
+    }
+
+    async fn marked(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
+        self.switch.ask()?;
+        let tickets = self.tickets.lock().expect("no panic");
+        let carries = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
+        Ok(tickets.values().filter(carries).cloned().collect())
+    }
+
+    async fn open(&self, new: &NewTicket) -> Result<Ticket, PortError> {
+        self.switch.ask()?;
+        let mut tickets = self.tickets.lock().expect("no panic");
+        let number = 4242 + u64::try_from(tickets.len()).expect("few tickets");
+        let opened = Ticket {
+            summary: new.summary.clone(),
+            status: new.status,
+            ..ticket(number, new.key.alert.get(), at(0))
+        };
+        tickets.insert(opened.id, opened.clone());
+        Ok(opened)
+    }
+
+    async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
+        self.switch.ask()?;
+        Ok(self.tickets.lock().expect("no panic").get(&id).cloned())
+    }
+
+    async fn notes(&self, _: TicketId) -> Result<Vec<TicketNote>, PortError> {
+        self.switch.ask().map(|()| Vec::new())
+    }
+
+    async fn change(&self, change: &TicketChange) -> Result<Ticket, PortError> {
+        self.switch.ask()?;
+        let mut tickets = self.tickets.lock().expect("no panic");
+        let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
+        ticket.status = change.status;
+        Ok(ticket.clone())
+    }
+
+    async fn add_note(&self, _: &NewNote) -> Result<NoteId, PortError> {
+        self.switch.ask().map(|()| NoteId::new(2))
+    }
+
+    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+        self.switch.ask()?;
+        self.since.lock().expect("no panic").push(since);
+        Ok(self.sightings.lock().expect("no panic").clone())
+    }
+}
+
+/// A Liongard that lists alerts and runs nothing.
+#[derive(Default)]
+pub struct Liongard {
+    pub switch: Switch,
+    pub list: Mutex<AlertList>,
+}
+
+impl Liongard {
+    /// Lists alerts 1 to `count` and no others.
+    pub fn show(&self, count: u64) {
+        self.list.lock().expect("no panic").alerts = (1..=count).map(alert).collect();
+    }
+}
+
+impl AlertSource for Liongard {
+    async fn list(&self) -> Result<AlertList, PortError> {
+        self.switch.ask()?;
+        Ok(self.list.lock().expect("no panic").clone())
+    }
+
+    async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {
+        self.switch.ask()?;
+        let list = self.list.lock().expect("no panic");
+        Ok(list.alerts.iter().find(|alert| alert.id == id).cloned())
+    }
+
+    async fn environments(&self) -> Result<Vec<EnvironmentInfo>, PortError> {
+        self.switch.ask().map(|()| Vec::new())
+    }
+}
+
+impl Inspectors for Liongard {
+    async fn halo_launchpoints(&self) -> Result<Vec<LaunchpointId>, PortError> {
+        self.switch.ask().map(|()| vec![LaunchpointId::new(94)])
+    }
+
+    async fn newest_run(&self, _: LaunchpointId) -> Result<Option<RunId>, PortError> {
+        self.switch.ask().map(|()| None)
+    }
+
+    async fn run(&self, _: LaunchpointId) -> Result<(), PortError> {
+        self.switch.ask()
+    }
+
+    async fn progress(&self, _: LaunchpointId, _: Option<RunId>) -> Result<RunProgress, PortError> {
+        self.switch.ask().map(|()| RunProgress::Underway)
+    }
+}
+
+/// A message in the queue.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub number: u64,
+    pub lane: Lane,
+    pub body: String,
+    pub not_before: Timestamp,
+    pub received: u32,
+}
+
+/// What a store holds.
+#[derive(Default)]
+pub struct Contents {
+    pub links: BTreeMap<AlertId, (Link, Revision)>,
+    pub index: BTreeMap<AlertId, Indexed>,
+    pub marks: BTreeMap<String, i64>,
+    pub runs: BTreeMap<RunTarget, (Runs, Revision)>,
+    pub queue: Vec<Item>,
+    pub dead: Vec<DeadLetter>,
+    pub story: Vec<Entry>,
+    pub notifications: Vec<Notification>,
+    sent: u64,
+}
+
+/// Everything kept, in memory.
+pub struct Store {
+    pub clock: Arc<HandClock>,
+    pub contents: Mutex<Contents>,
+    /// The queue's `send`.
+    pub sending: Switch,
+    /// Everything that was sent, with its lane, call by call.
+    pub sent: Mutex<Vec<(Lane, Vec<Message>)>>,
+    /// Sending waits this often before it is done.
+    pub slow: Mutex<u32>,
+}
+
+impl Store {
+    pub fn open(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().expect("no panic")
+    }
+
+    /// Puts a body into `lane` as it is.
+    pub fn put(&self, lane: Lane, body: &str) {
+        let not_before = self.clock.now();
+        let mut contents = self.open();
+        contents.sent += 1;
+        let number = contents.sent;
+        contents.queue.push(Item {
+            number,
+            lane,
+            body: body.into(),
+            not_before,
+            received: 0,
+        });
+    }
+
+    /// Settles the message with `receipt`, if it is there.
+    fn settle(&self, receipt: &str, settle: impl FnOnce(&mut Contents, usize)) {
+        let mut contents = self.open();
+        let found = contents
+            .queue
+            .iter()
+            .position(|item| item.number.to_string() == receipt);
+        if let Some(at) = found {
+            settle(&mut contents, at);
+        }
+    }
+}
+
+impl WorkQueue for Store {
+    async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
+        while std::mem::replace(&mut *self.slow.lock().expect("no panic"), 0) > 0 {
+            tokio::task::yield_now().await;
+        }
+        self.sending.ask()?;
+        for outgoing in messages {
+            self.put(
+                lane,
+                &serde_json::to_string(&outgoing.message).expect("it is written"),
+            );
+        }
+        let messages = messages
+            .iter()
+            .map(|outgoing| outgoing.message.clone())
+            .collect();
+        self.sent.lock().expect("no panic").push((lane, messages));
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        lane: Lane,
+        max: usize,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let now = self.clock.now();
+        let mut contents = self.open();
+        let due = contents
+            .queue
+            .iter_mut()
+            .filter(|item| item.lane == lane && item.not_before <= now);
+        Ok(due
+            .take(max)
+            .map(|item| {
+                item.received += 1;
+                item.not_before = now.plus(visibility);
+                Delivery {
+                    message: serde_json::from_str(&item.body).map_err(|error| Unreadable {
+                        body: item.body.clone(),
+                        reason: error.to_string(),
+                    }),
+                    receipt: item.number.to_string(),
+                    receive_count: item.received,
+                    sent_at: now,
+                }
+            })
+            .collect())
+    }
+
+    async fn done(&self, _: Lane, receipt: &str) -> Result<(), PortError> {
+        self.settle(receipt, |contents, at| drop(contents.queue.remove(at)));
+        Ok(())
+    }
+
+    async fn give_back(&self, _: Lane, receipt: &str, until: Timestamp) -> Result<(), PortError> {
+        self.settle(receipt, |contents, at| {
+            contents.queue[at].not_before = until;
+            contents.queue[at].received -= 1;
+        });
+        Ok(())
+    }
+
+    async fn retry(&self, _: Lane, receipt: &str, until: Timestamp) -> Result<(), PortError> {
+        self.settle(receipt, |contents, at| {
+            contents.queue[at].not_before = until
+        });
+        Ok(())
+    }
+
+    async fn bury(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
+        let at = self.clock.now();
+        self.settle(receipt, |contents, place| {
+            let item = contents.queue.remove(place);
+            contents.dead.push(DeadLetter {
+                id: item.number.to_string(),
+                lane,
+                body: item.body,
+                reason: reason.into(),
+                at,
+                receive_count: item.received,
+            });
+        });
+        Ok(())
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        Ok(self.open().dead.iter().take(limit).cloned().collect())
+    }
+
+    async fn redrive(&self, _: &str) -> Result<bool, PortError> {
+        Ok(false)
+    }
+
+    async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
+        let waiting = self
+            .open()
+            .queue
+            .iter()
+            .filter(|item| item.lane == lane)
+            .count();
+        Ok(u64::try_from(waiting).expect("few messages"))
+    }
+}
+
+impl Links for Store {
+    async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
+        let found = self.open().links.get(&alert).cloned();
+        Ok(found.map(|(value, revision)| Stored { value, revision }))
+    }
+
+    async fn owner(&self, ticket: TicketId) -> Result<Option<AlertId>, PortError> {
+        let contents = self.open();
+        let mut links = contents.links.values().map(|(link, _)| link);
+        let owner = links
+            .find(|link| link.ticket == Some(ticket) || link.earlier_tickets.contains(&ticket));
+        Ok(owner.map(|link| link.alert))
+    }
+
+    async fn save(&self, link: &Link, revision: Revision) -> Result<Revision, SaveError> {
+        let mut contents = self.open();
+        let current = contents
+            .links
+            .get(&link.alert)
+            .map_or(Revision(0), |(_, at)| *at);
+        if current != revision {
+            return Err(SaveError::Conflict);
+        }
+        let next = Revision(revision.0 + 1);
+        contents.links.insert(link.alert, (link.clone(), next));
+        Ok(next)
+    }
+
+    async fn list(
+        &self,
+        filter: LinkFilter,
+        after: Option<AlertId>,
+        limit: usize,
+    ) -> Result<Vec<Link>, PortError> {
+        let contents = self.open();
+        let links = contents.links.values().map(|(link, _)| link);
+        Ok(links
+            .filter(|link| after.is_none_or(|after| link.alert > after))
+            .filter(|link| match filter {
+                LinkFilter::All => true,
+                LinkFilter::Parked => link.parked.is_some(),
+                LinkFilter::Refused => link.refused.is_some(),
+                LinkFilter::Claimed => link.claim != Claim::Free,
+            })
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+}
+
+impl AlertIndex for Store {
+    async fn load_index(&self) -> Result<BTreeMap<AlertId, Indexed>, PortError> {
+        Ok(self.open().index.clone())
+    }
+
+    async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
+        self.open().index.extend(entries);
+        Ok(())
+    }
+}
+
+impl Marks for Store {
+    async fn mark(&self, name: &str) -> Result<Option<i64>, PortError> {
+        Ok(self.open().marks.get(name).copied())
+    }
+
+    async fn set_mark(&self, name: &str, value: i64) -> Result<(), PortError> {
+        self.open().marks.insert(name.into(), value);
+        Ok(())
+    }
+}
+
+impl RunStates for Store {
+    async fn load_runs(&self, target: RunTarget) -> Result<Stored<Runs>, PortError> {
+        let found = self.open().runs.get(&target).cloned();
+        let (value, revision) = found.unwrap_or_default();
+        Ok(Stored { value, revision })
+    }
+
+    async fn save_runs(
+        &self,
+        target: RunTarget,
+        runs: &Runs,
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
+        let mut contents = self.open();
+        let current = contents
+            .runs
+            .get(&target)
+            .map_or(Revision(0), |(_, at)| *at);
+        if current != revision {
+            return Err(SaveError::Conflict);
+        }
+        let next = Revision(revision.0 + 1);
+        contents.runs.insert(target, (runs.clone(), next));
+        Ok(next)
+    }
+
+    async fn busy_targets(&self) -> Result<Vec<RunTarget>, PortError> {
+        let contents = self.open();
+        let busy = contents.runs.iter().filter(|(_, (runs, _))| runs.is_busy());
+        Ok(busy.map(|(target, _)| *target).collect())
+    }
+}
+
+impl Journal for Store {
+    async fn append(&self, entries: &[Entry]) -> Result<(), PortError> {
+        self.open().story.extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn story(&self, alert: AlertId, limit: usize) -> Result<Vec<Entry>, PortError> {
+        let contents = self.open();
+        let about = contents
+            .story
+            .iter()
+            .filter(|entry| entry.alert == Some(alert));
+        Ok(about.take(limit).cloned().collect())
+    }
+}
+
+impl Notifications for Store {
+    async fn is_known(&self, asked: &Notification, _: Timestamp) -> Result<bool, PortError> {
+        Ok(self.open().notifications.iter().any(|known| {
+            known.content == asked.content
+                || (asked.delivery.is_some() && known.delivery == asked.delivery)
+        }))
+    }
+
+    async fn record(&self, notification: &Notification, _: Timestamp) -> Result<(), PortError> {
+        self.open().notifications.push(notification.clone());
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
+        let mut counts = BTreeMap::new();
+        for known in &self.open().notifications {
+            *counts.entry(known.kind.clone()).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+}
+
+/// The bundle with everything around it.
+pub struct Bench {
+    pub bundle: Bundle<Desk, Liongard, Store, Arc<HandClock>>,
+    pub clock: Arc<HandClock>,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(at(0).as_millis())));
+        let store = Store {
+            clock: Arc::clone(&clock),
+            contents: Mutex::default(),
+            sending: Switch::default(),
+            sent: Mutex::default(),
+            slow: Mutex::default(),
+        };
+        let bundle = Bundle::new(
+            Desk::default(),
+            Liongard::default(),
+            store,
+            Arc::clone(&clock),
+            policy(),
+        );
+        Self { bundle, clock }
+    }
+
+    /// What was sent to `lane` so far.
+    pub fn sent_to(&self, lane: Lane) -> Vec<Message> {
+        let sent = self.bundle.store.sent.lock().expect("no panic");
+        let of_lane = sent.iter().filter(|(to, _)| *to == lane);
+        of_lane.flat_map(|(_, messages)| messages.clone()).collect()
+    }
+
+    /// The only message in the queue.
+    pub fn only_item(&self) -> Item {
+        let contents = self.bundle.store.open();
+        assert_eq!(contents.queue.len(), 1, "one message was expected");
+        contents.queue[0].clone()
+    }
+
+    /// The only dead letter.
+    pub fn only_dead(&self) -> DeadLetter {
+        let contents = self.bundle.store.open();
+        assert_eq!(contents.dead.len(), 1, "one dead letter was expected");
+        contents.dead[0].clone()
+    }
+
+    /// Works off everything that is due, at most 20 messages of each lane; says what became of them.
+    pub async fn work_off(&self) -> Vec<&'static str> {
+        let mut outcomes = VecDeque::new();
+        for lane in Lane::ALL {
+            for _ in 0..20 {
+                let worked = self.bundle.work_next(lane).await.expect("the queue works");
+                let Some(worked) = worked else { break };
+                outcomes.push_back(worked.outcome);
+            }
+        }
+        outcomes.into()
+    }
+}

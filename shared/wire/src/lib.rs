@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod body;
+pub mod pasted;
+mod pause;
+pub mod sentence;
+pub mod values;
+
+pub use body::{BodyProblem, Unusable};
+pub use pause::retry_after;
+pub use sentence::{Aside, Sentence};

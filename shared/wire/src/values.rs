@@ -1,0 +1,19 @@
+//! One reader per kind of value, as tolerant as the vendors are varied and no more.
+//!
+//! For `#[serde(deserialize_with = "…")]`. A reader that brings an `Option` wants `default` beside
+//! it: a missing member is none, as null is. What is of another kind altogether is an error, for
+//! optional members too; an error never quotes text of the body.
+
+mod flag;
+mod lists;
+mod moment;
+mod named;
+mod number;
+mod text;
+
+pub use flag::flag;
+pub use lists::{OneOrMany, any_items, list, one_or_many};
+pub use moment::moment;
+pub use named::{FromName, named};
+pub use number::{id, required_id, whole};
+pub use text::{required_text, text};

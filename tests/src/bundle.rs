@@ -1,0 +1,372 @@
+//! The bundle as the program puts it together, and both vendors around it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use halogard_app::Bundle as UseCases;
+use halogard_app::intake::{Credential, Door};
+use halogard_domain::ids::AlertId;
+use halogard_domain::standing::{Standing, standing};
+use halogard_domain::{Link, Policy};
+use halogard_embedded::{Budget, Store, StoreKey};
+use halogard_halopsa::{Addresses, Credentials, Desk};
+use halogard_liongard::{Address, ReadKey, Source};
+use halogard_simulator::halopsa::{TicketView, WebhookAuth, WebhookSpec};
+use halogard_simulator::liongard::{AlertSpec, AlertView};
+use halogard_simulator::{HaloPsa, Liongard, SimClock};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tracing::subscriber::DefaultGuard;
+
+use crate::clock::Time;
+use crate::courier::Bag;
+use crate::driver::Pace;
+use crate::fuse::{Fuse, Place, Stopped};
+use crate::invariants::tickets_of;
+use crate::logs::Captured;
+use crate::setup::{APPLICATION, Setup, planted};
+use crate::store::{Seen, WatchedStore};
+use crate::transport::{Calls, RouterTransport, Tampering};
+
+/// What the store seals secrets with.
+const STORE_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// HaloPSA, in process and under the budget.
+pub type SimDesk = Desk<RouterTransport, Budget<Time>, Time>;
+
+/// Liongard, in process.
+pub type SimSource = Source<RouterTransport, Time>;
+
+/// One life of the process: what is lost when it dies.
+pub struct Life {
+    /// The use cases over real parts.
+    pub use_cases: UseCases<SimDesk, SimSource, WatchedStore, Time>,
+    /// The store, for whoever looks from outside.
+    pub store: WatchedStore,
+    /// Whom webhooks are taken from.
+    pub door: Door,
+}
+
+/// The whole bundle on one store, both vendors, and the clock.
+pub struct Bundle {
+    /// The simulated HaloPSA.
+    pub halo: HaloPsa,
+    /// The simulated Liongard.
+    pub liongard: Liongard,
+    /// The one clock.
+    pub time: Time,
+    /// Where the process may be stopped.
+    pub fuse: Fuse,
+    /// Every request that was made.
+    pub calls: Calls,
+    /// Answers no vendor gave.
+    pub tampering: Tampering,
+    /// What was seen at the store.
+    pub seen: Seen,
+    /// What was logged.
+    pub logs: Captured,
+    /// What the scenario started from.
+    pub setup: Setup,
+    /// Whether the scenario means to fill the dead letters.
+    pub expects_dead_letters: bool,
+    pub(crate) policy: Policy,
+    pub(crate) excused: Vec<i64>,
+    pub(crate) life: Option<Life>,
+    pub(crate) pace: Pace,
+    pub(crate) bag: Bag,
+    folder: TempDir,
+    // Stays in force until the scenario is over.
+    _capture: DefaultGuard,
+}
+
+impl Bundle {
+    /// Builds both vendors and starts the bundle.
+    pub async fn start(setup: Setup) -> Self {
+        let (logs, capture) = Captured::begin(setup.level);
+        let time = Time::new();
+        let hand: Arc<dyn SimClock> = Arc::new(time.hand());
+        let halo = HaloPsa::new(setup.halo.clone(), Arc::clone(&hand), setup.seed);
+        let liongard = Liongard::new(setup.liongard.clone(), hand, setup.seed);
+        liongard.connect(halo.clone());
+        register_webhook(&halo, &setup);
+        let mut bundle = Self {
+            policy: setup.policy(),
+            bag: Bag::new(setup.courier),
+            halo,
+            liongard,
+            fuse: Fuse::default(),
+            calls: Calls::default(),
+            tampering: Tampering::default(),
+            seen: Seen::default(),
+            logs,
+            expects_dead_letters: false,
+            excused: Vec::new(),
+            life: None,
+            pace: Pace::starting(&time),
+            time,
+            setup,
+            folder: folder(),
+            _capture: capture,
+        };
+        bundle.begin_life().await;
+        bundle
+    }
+
+    /// [`Bundle::start`] with everything as usual.
+    pub async fn managed() -> Self {
+        Self::start(Setup::managed()).await
+    }
+
+    /// The same in native mode.
+    pub async fn native() -> Self {
+        Self::start(Setup::native()).await
+    }
+
+    /// The process dies, and is started again on the same store.
+    pub async fn crash(&mut self) {
+        self.life = None;
+        self.begin_life().await;
+    }
+
+    /// The process dies, its store is lost, and it is started again with an empty one.
+    pub async fn lose_the_store(&mut self) {
+        self.life = None;
+        self.folder = folder();
+        self.begin_life().await;
+    }
+
+    /// Puts another policy in force, as a changed config file does.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy.clone();
+        self.life().use_cases.set_policy(policy);
+    }
+
+    /// The process as it lives.
+    #[must_use]
+    pub fn life(&self) -> &Life {
+        self.life.as_ref().expect("the process lives")
+    }
+
+    /// Starts the process, as often as it takes to come up.
+    pub(crate) async fn begin_life(&mut self) {
+        loop {
+            self.fuse.mend();
+            let life = self.build();
+            let recovered = self
+                .fuse
+                .while_alive(life.use_cases.recover_claims())
+                .await
+                .map(|recovered| recovered.expect("the store is in order"));
+            self.pace.restart(&self.time);
+            match recovered {
+                Ok(_) => {
+                    self.life = Some(life);
+                    return;
+                }
+                Err(Stopped) => drop(life),
+            }
+        }
+    }
+
+    /// Puts the parts together, as the program's start does.
+    fn build(&self) -> Life {
+        let key = StoreKey::from_text(STORE_KEY).expect("a key in base64");
+        let path = self.folder.path().join("halogard.db");
+        let inner = Store::open(&path, key, self.time.clone()).expect("the store opens");
+        inner.release_deliveries().expect("the store is in order");
+        let store = WatchedStore {
+            inner: inner.clone(),
+            seen: self.seen.clone(),
+            fuse: self.fuse.clone(),
+            time: self.time.clone(),
+        };
+        let desk = self.desk(inner.budget(self.setup.limit));
+        let use_cases = UseCases::new(
+            desk,
+            self.source(),
+            store.clone(),
+            self.time.clone(),
+            self.policy.clone(),
+        );
+        let hmac = Credential::Hmac {
+            header: "X-Halo-Signature".to_owned(),
+            secret: SecretString::from(planted::WEBHOOK_SECRET),
+        };
+        let door = Door::new(&[SecretString::from(planted::WEBHOOK_TOKEN)], &[hmac]);
+        Life {
+            use_cases,
+            store,
+            door,
+        }
+    }
+
+    /// The client of HaloPSA.
+    fn desk(&self, budget: Budget<Time>) -> SimDesk {
+        let addresses = Addresses::read("https://harbourstreet.halopsa.com", None)
+            .expect("an address of HaloPSA");
+        let settings = halogard_halopsa::ClientSettings {
+            resource_url: addresses.resource,
+            auth_url: addresses.auth,
+            tenant: self.setup.halo.tenant.clone(),
+            credentials: Credentials {
+                client_id: APPLICATION.to_owned(),
+                client_secret: SecretString::from(planted::CLIENT_SECRET),
+            },
+            scopes: "read:tickets edit:tickets read:customers".to_owned(),
+        };
+        let line = self.line(Place::HaloPsa, self.halo.router());
+        let client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone());
+        Desk::new(client, self.time.clone(), APPLICATION.to_owned())
+    }
+
+    /// The client of Liongard.
+    fn source(&self) -> SimSource {
+        let id = self.setup.liongard.access_keys.first();
+        let id = id.map(|key| key.id.clone()).unwrap_or_default();
+        let key = ReadKey::read(&id, &SecretString::from(planted::KEY_SECRET)).expect("a key");
+        let address = Address::read("https://us1.app.liongard.com").expect("an address");
+        let settings = halogard_liongard::ClientSettings {
+            base: address.origin,
+            key: key.key,
+        };
+        let line = self.line(Place::Liongard, self.liongard.router());
+        Source::new(
+            halogard_liongard::Client::new(settings, line),
+            self.time.clone(),
+        )
+    }
+
+    /// The way to one vendor.
+    fn line(&self, place: Place, router: axum::Router) -> RouterTransport {
+        RouterTransport {
+            place,
+            router,
+            time: self.time.clone(),
+            fuse: self.fuse.clone(),
+            calls: self.calls.clone(),
+            tampering: self.tampering.clone(),
+            latency: self.setup.latency,
+        }
+    }
+}
+
+/// What a scenario does and looks at.
+impl Bundle {
+    /// Liongard raises a critical alert for the customer with this index; returns its id.
+    #[expect(clippy::must_use_candidate, reason = "also called for what it does")]
+    pub fn raise(&self, customer: i64, rule: &str) -> i64 {
+        let text = format!(
+            "{rule}, reported by {} <{}>",
+            planted::PERSON,
+            planted::MAIL
+        );
+        let spec = AlertSpec::new(8801 + customer, rule, &text);
+        self.liongard.raise(&spec).expect("such a customer")
+    }
+
+    /// The alert as Liongard has it.
+    #[must_use]
+    pub fn alert(&self, id: i64) -> AlertView {
+        self.liongard.alert(id).expect("such an alert")
+    }
+
+    /// The tickets of an alert as HaloPSA has them, oldest first, without deleted ones.
+    #[must_use]
+    pub fn tickets_of(&self, alert: i64) -> Vec<TicketView> {
+        tickets_of(&self.alert(alert), &self.halo.tickets())
+    }
+
+    /// The newest ticket of an alert.
+    #[must_use]
+    pub fn ticket_of(&self, alert: i64) -> Option<TicketView> {
+        self.tickets_of(alert).pop()
+    }
+
+    /// The one ticket of an alert.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or another one.
+    #[expect(clippy::must_use_candidate, reason = "also called for what it checks")]
+    pub fn only_ticket(&self, alert: i64) -> TicketView {
+        let mut tickets = self.tickets_of(alert);
+        assert_eq!(tickets.len(), 1, "tickets of alert {alert}: {tickets:#?}");
+        tickets.remove(0)
+    }
+
+    /// What the store remembers of an alert.
+    pub async fn link(&self, alert: i64) -> Option<Link> {
+        use halogard_app::ports::Links as _;
+        let id = AlertId::new(alert.unsigned_abs());
+        let stored = self.life().store.load(id).await;
+        stored.expect("the store is in order").map(|it| it.value)
+    }
+
+    /// How a pair stands.
+    pub async fn standing(&self, alert: i64) -> Option<Standing> {
+        use halogard_app::ports::Clock as _;
+        let link = self.link(alert).await?;
+        Some(standing(&link, &self.policy, self.time.now()))
+    }
+
+    /// The notes on a ticket that we wrote, as plain text.
+    #[must_use]
+    pub fn our_notes(&self, ticket: i64) -> Vec<String> {
+        let ticket = self.halo.ticket(ticket).expect("such a ticket");
+        let ours = ticket.actions.into_iter().skip(1);
+        ours.filter(|action| action.application == APPLICATION && action.outcome == "Internal Note")
+            .map(|action| action.note)
+            .collect()
+    }
+
+    /// What we wrote at HaloPSA so far.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        let writes = self.halo.stats().writes;
+        writes
+            .get(APPLICATION)
+            .map_or(0, |kinds| kinds.values().sum())
+    }
+
+    /// Runs we asked Liongard for, by launchpoint.
+    #[must_use]
+    pub fn runs_of(&self, launchpoint: i64) -> usize {
+        let runs = self.liongard.stats().ad_hoc_runs;
+        runs.get(&launchpoint).copied().unwrap_or_default()
+    }
+
+    /// Both sides of this alert need not agree at the end: the scenario is about why.
+    pub fn excuse(&mut self, alert: i64) {
+        self.excused.push(alert);
+    }
+}
+
+/// Has HaloPSA send its webhooks, signed.
+fn register_webhook(halo: &HaloPsa, setup: &Setup) {
+    let auth = WebhookAuth::Hmac {
+        header: "X-Halo-Signature".to_owned(),
+        secret: planted::WEBHOOK_SECRET.to_owned(),
+    };
+    let url = format!(
+        "https://bundle.example.org/webhooks/halopsa/{}",
+        planted::WEBHOOK_TOKEN
+    );
+    let spec = WebhookSpec {
+        payload: setup.payload,
+        ..WebhookSpec::to(&url, auth)
+    };
+    let id = halo.register_webhook(&spec);
+    halo.bind_all_events(&id).expect("it was just registered");
+}
+
+/// A folder for the store, in memory where the system has such a place: thousands of stores are
+/// opened, and what a disk withstands is tested elsewhere.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
+    made.expect("a folder for the store")
+}

@@ -1,0 +1,50 @@
+//! The one clock of a scenario.
+
+use std::time::Duration;
+
+use halogard_app::ports::Clock;
+use halogard_domain::Timestamp;
+use halogard_simulator::{HandClock, SimClock};
+
+/// The simulators' clock, seen from the bundle. Clones share one hand.
+#[derive(Clone, Debug)]
+pub struct Time(HandClock);
+
+impl Time {
+    /// 2026-05-04T08:00:00Z, a Monday morning.
+    pub const BEGIN: Timestamp = Timestamp::from_millis(1_777_881_600_000);
+
+    /// A clock that shows [`Time::BEGIN`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self(HandClock::at_millis(Self::BEGIN.as_millis()))
+    }
+
+    /// The simulators' side of the clock.
+    #[must_use]
+    pub fn hand(&self) -> HandClock {
+        self.0.clone()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, by: Duration) {
+        self.0.advance(by);
+    }
+
+    /// Moves on to `at`; stays where it is when that is past.
+    pub fn reach(&self, at: Timestamp) {
+        self.0.advance(at.since(self.now()));
+    }
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for Time {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.now_millis())
+    }
+}

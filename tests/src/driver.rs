@@ -1,0 +1,250 @@
+//! Moves a scenario on: one message, one round, one webhook at a time, and the clock in between.
+
+use std::time::Duration;
+
+use halogard_app::poll::Thoroughness;
+use halogard_app::ports::{Clock as _, Lane, WorkQueue as _};
+use halogard_domain::Timestamp;
+
+use crate::bundle::Bundle;
+use crate::clock::Time;
+use crate::fuse::Stopped;
+
+/// Both sides are polled this often.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A round that broke off is made again after this time.
+const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
+
+/// How often a poll compares everything.
+const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
+
+/// How long a process takes to come up again.
+const START_TAKES: Duration = Duration::from_secs(3);
+
+/// Rounds in a row without news, and without anything left to do, that count as quiet.
+const QUIET_ROUNDS: u32 = 2;
+
+/// The longest a scenario may take to become quiet, by its clock.
+const QUIET_WITHIN: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// The most that is done before time passes: more means going round in circles.
+const STEPS_AT_ONCE_MAX: u32 = 5_000;
+
+/// When what is due, as the program's loops keep it.
+#[derive(Debug)]
+pub struct Pace {
+    next_round: Timestamp,
+    thorough_at: Timestamp,
+    tickets_rest: Timestamp,
+    runs_rest: Timestamp,
+    quiet_rounds: u32,
+    /// Rounds in which both sides were read.
+    pub(crate) whole_rounds: u64,
+}
+
+impl Pace {
+    /// The pace of a process that begins now.
+    pub(crate) fn starting(time: &Time) -> Self {
+        Self {
+            next_round: time.now(),
+            thorough_at: Timestamp::EPOCH,
+            tickets_rest: Timestamp::EPOCH,
+            runs_rest: Timestamp::EPOCH,
+            quiet_rounds: 0,
+            whole_rounds: 0,
+        }
+    }
+
+    /// The process begins again.
+    pub(crate) fn restart(&mut self, time: &Time) {
+        let whole_rounds = self.whole_rounds;
+        if time.now() > Time::BEGIN {
+            time.pass(START_TAKES);
+        }
+        *self = Self {
+            whole_rounds,
+            ..Self::starting(time)
+        };
+    }
+}
+
+impl Bundle {
+    /// Does one thing that is due: a webhook, a round, or one message of each lane. `false` when
+    /// there was nothing. A process that is stopped meanwhile is started again.
+    pub async fn step(&mut self) -> bool {
+        match self.try_step().await {
+            Ok(did) => did,
+            Err(Stopped) => {
+                self.crash().await;
+                true
+            }
+        }
+    }
+
+    async fn try_step(&mut self) -> Result<bool, Stopped> {
+        let now = self.time.now();
+        let mut did = self.deliver_webhooks().await? > 0;
+        if self.pace.next_round <= now {
+            self.round().await?;
+            did = true;
+        }
+        if self.pace.tickets_rest <= now {
+            for lane in [Lane::Urgent, Lane::Bulk] {
+                if let Some(rest) = self.work(lane).await? {
+                    self.pace.tickets_rest = rest;
+                    did = true;
+                    break;
+                }
+            }
+        }
+        if self.pace.runs_rest <= now
+            && let Some(rest) = self.work(Lane::Runs).await?
+        {
+            self.pace.runs_rest = rest;
+            did = true;
+        }
+        Ok(did)
+    }
+
+    /// Works off one message of `lane`; says until when the lane rests, if there was one.
+    async fn work(&mut self, lane: Lane) -> Result<Option<Timestamp>, Stopped> {
+        let work = self.life().use_cases.work_next(lane);
+        let worked = self.fuse.while_alive(Box::pin(work)).await?;
+        let worked = worked.expect("the embedded queue works");
+        if worked.is_some() {
+            self.pace.quiet_rounds = 0;
+        }
+        Ok(worked.map(|worked| worked.rest_until.unwrap_or_default()))
+    }
+
+    /// One round over both sides, as the program's poller makes it.
+    async fn round(&mut self) -> Result<(), Stopped> {
+        let began = self.time.now();
+        let thorough = began >= self.pace.thorough_at;
+        let use_cases = &self.life().use_cases;
+        let work = async {
+            let swept = use_cases.sweep_tickets().await;
+            let known = use_cases.has_swept().await.expect("the store works");
+            let polled = if known {
+                let thoroughness = if thorough {
+                    Thoroughness::Everything
+                } else {
+                    Thoroughness::Changes
+                };
+                use_cases.poll_alerts(thoroughness).await.ok()
+            } else {
+                None
+            };
+            let orphans = use_cases.watch_orphaned_runs().await;
+            let released = use_cases.release_after_change().await;
+            let queued = swept.as_ref().map_or(0, |it| it.queued + it.adopted)
+                + polled.as_ref().map_or(0, |it| it.queued)
+                + orphans.expect("the store works")
+                + released.expect("the store works");
+            (swept.is_ok() && polled.is_some(), queued)
+        };
+        let (whole, queued) = self.fuse.while_alive(Box::pin(work)).await?;
+        if whole && thorough {
+            self.pace.thorough_at = began.plus(THOROUGH_EVERY);
+        }
+        let pause = if whole {
+            POLL_INTERVAL
+        } else {
+            BROKEN_OFF_PAUSE
+        };
+        self.pace.next_round = began.plus(pause);
+        self.pace.whole_rounds += u64::from(whole);
+        self.pace.quiet_rounds = if whole && queued == 0 {
+            self.pace.quiet_rounds + 1
+        } else {
+            0
+        };
+        Ok(())
+    }
+
+    /// Whether nothing is left to do: no message waits, no webhook is under way, and the last
+    /// rounds over both sides saw nothing new.
+    pub async fn is_quiet(&self) -> bool {
+        let mut waiting = 0;
+        for lane in Lane::ALL {
+            let depth = self.life().store.depth(lane).await;
+            waiting += depth.expect("the store works");
+        }
+        waiting == 0 && self.next_webhook_at().is_none() && self.pace.quiet_rounds >= QUIET_ROUNDS
+    }
+
+    /// Works until nothing is left to do. What the world did a moment ago is seen in any case.
+    ///
+    /// # Panics
+    ///
+    /// When it takes days.
+    pub async fn run_until_quiet(&mut self) {
+        let give_up = self.time.now().plus(QUIET_WITHIN);
+        self.pace.quiet_rounds = 0;
+        while !self.is_quiet().await {
+            assert!(self.time.now() < give_up, "it does not become quiet");
+            self.run_until_idle().await;
+            if !self.is_quiet().await {
+                self.time.reach(self.next_time());
+            }
+        }
+    }
+
+    /// Works for this long, by the scenario's clock.
+    pub async fn run_for(&mut self, span: Duration) {
+        let until = self.time.now().plus(span);
+        loop {
+            self.run_until_idle().await;
+            let next = self.next_time();
+            if next >= until {
+                self.time.reach(until);
+                return;
+            }
+            self.time.reach(next);
+        }
+    }
+
+    /// Works until `done` holds.
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than `within`.
+    pub async fn run_until(&mut self, what: &str, within: Duration, done: impl Fn(&Self) -> bool) {
+        let give_up = self.time.now().plus(within);
+        while !done(self) {
+            assert!(
+                self.time.now() <= give_up,
+                "it does not come about within {within:?}: {what}"
+            );
+            if !self.step().await {
+                self.time.reach(self.next_time());
+            }
+        }
+    }
+
+    /// Works off whatever is due now.
+    pub async fn run_until_idle(&mut self) {
+        let mut steps = 0;
+        while self.step().await {
+            steps += 1;
+            assert!(steps < STEPS_AT_ONCE_MAX, "it goes round in circles");
+        }
+    }
+
+    /// When there is something to do again.
+    fn next_time(&self) -> Timestamp {
+        let now = self.time.now();
+        let soonest = now.plus(Duration::from_millis(1));
+        let rests = [
+            self.pace.tickets_rest,
+            self.pace.runs_rest,
+            self.pace.next_round,
+        ];
+        let due = self.seen.next_due(now);
+        let webhook = self.next_webhook_at();
+        let later = rests.into_iter().filter(|at| *at > now);
+        let next = later.chain(due).chain(webhook).min();
+        next.map_or(soonest, |at| at.max(soonest))
+    }
+}

@@ -1,0 +1,173 @@
+//! What a scenario starts from: both vendors, the operator's settings and config.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use halogard_domain::Policy;
+use halogard_domain::budget::Limit;
+use halogard_domain::policy::Mode;
+use halogard_simulator::halopsa::{ApiApplication, PayloadSize};
+use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
+use halogard_simulator::{HaloSettings, LiongardSettings, World};
+use tracing::Level;
+
+use crate::courier::Courier;
+
+/// Secrets and names that must stand in no log, no journal and no dead letter.
+pub mod planted {
+    /// The client secret at HaloPSA.
+    pub const CLIENT_SECRET: &str = "planted-client-secret-7c1e";
+    /// The secret of the access key at Liongard.
+    pub const KEY_SECRET: &str = "planted-key-secret-93ab";
+    /// What webhooks are signed with.
+    pub const WEBHOOK_SECRET: &str = "planted-webhook-secret-d04f";
+    /// The unguessable end of the webhook address.
+    pub const WEBHOOK_TOKEN: &str = "planted-webhook-token-5a6b7c8d9e";
+    /// A person, named in alerts and notes.
+    pub const PERSON: &str = "Wilhelmina Quandt";
+    /// The same person's address.
+    pub const MAIL: &str = "wilhelmina.quandt@example.org";
+    /// All of them.
+    pub const ALL: [&str; 6] = [
+        CLIENT_SECRET,
+        KEY_SECRET,
+        WEBHOOK_SECRET,
+        WEBHOOK_TOKEN,
+        PERSON,
+        MAIL,
+    ];
+}
+
+/// The technician tickets are given to that must be assigned before they may be closed.
+pub const CLOSING_TECHNICIAN: i64 = 12;
+
+/// Our application at HaloPSA.
+pub const APPLICATION: &str = "8d3f6a52-halogard-sync";
+
+/// What a scenario starts from. Fields are changed before [`crate::Bundle::start`].
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Who creates the tickets.
+    pub mode: Mode,
+    /// How the simulated HaloPSA behaves.
+    pub halo: HaloSettings,
+    /// How the simulated Liongard behaves.
+    pub liongard: LiongardSettings,
+    /// The request budget.
+    pub limit: Limit,
+    /// How webhooks arrive.
+    pub courier: Courier,
+    /// How much of the ticket they carry.
+    pub payload: PayloadSize,
+    /// How long a request takes.
+    pub latency: Duration,
+    /// Environments the config does not map.
+    pub unmapped: BTreeSet<i64>,
+    /// Lines of the template beyond the usual ones.
+    pub template: String,
+    /// Whether tickets nobody was assigned to are given to somebody when they are closed.
+    pub closing_technician: bool,
+    /// From what chance at the simulators follows.
+    pub seed: u64,
+    /// How much is logged.
+    pub level: Level,
+}
+
+impl Setup {
+    /// Six customers, everything mapped, webhooks that come at once, in the given mode.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        let world = World::sample(6);
+        let application = ApiApplication {
+            client_id: APPLICATION.to_owned(),
+            client_secret: planted::CLIENT_SECRET.to_owned(),
+            ..ApiApplication::sample()
+        };
+        let key = AccessKeySpec {
+            secret: planted::KEY_SECRET.to_owned(),
+            ..AccessKeySpec::sample()
+        };
+        Self {
+            mode,
+            halo: HaloSettings {
+                world: world.clone(),
+                applications: vec![application],
+                ..HaloSettings::default()
+            },
+            liongard: LiongardSettings {
+                world,
+                access_keys: vec![key],
+                native_ticketing: (mode == Mode::Native).then(NativeTicketing::default),
+                ..LiongardSettings::default()
+            },
+            limit: Limit::DEFAULT,
+            courier: Courier::Prompt,
+            payload: PayloadSize::Full,
+            latency: Duration::from_millis(150),
+            unmapped: BTreeSet::new(),
+            template: String::new(),
+            closing_technician: true,
+            seed: 1,
+            level: Level::DEBUG,
+        }
+    }
+
+    /// [`Setup::new`] in managed mode.
+    #[must_use]
+    pub fn managed() -> Self {
+        Self::new(Mode::Managed)
+    }
+
+    /// [`Setup::new`] in native mode, with Liongard's own ticketing on.
+    #[must_use]
+    pub fn native() -> Self {
+        Self::new(Mode::Native)
+    }
+
+    /// The operator's config as text.
+    #[must_use]
+    pub fn config(&self) -> String {
+        let mode = match self.mode {
+            Mode::Managed => "managed",
+            Mode::Native => "native",
+        };
+        let mut text = format!(
+            "mode = \"{mode}\"\n\
+             [templates.default]\n\
+             ticket_type = 5\n\
+             team = \"Service Desk\"\n\
+             status = {{ open = 1, closed = 9, also_closed = [8], in_progress = 2 }}\n\
+             priority = {{ critical = 1, high = 2, medium = 3, low = 4, default = 4 }}\n\
+             {}\n",
+            self.template
+        );
+        if self.closing_technician {
+            writeln!(text, "closing_technician = {CLOSING_TECHNICIAN}")
+                .expect("text takes in any line");
+        }
+        let clients = &self.halo.world.clients;
+        for (environment, client) in &self.halo.world.client_of {
+            if self.unmapped.contains(environment) {
+                continue;
+            }
+            let site = clients.iter().find(|spec| spec.id == *client);
+            let site = site.map_or(0, |spec| spec.site_id);
+            write!(
+                text,
+                "[[environments]]\nenvironment = {environment}\nclient = {client}\n\
+                 site = {site}\ntemplate = \"default\"\n"
+            )
+            .expect("text takes in any line");
+        }
+        text
+    }
+
+    /// The same, read.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        halogard_config::parse("the scenario's config", &self.config())
+            .expect("the scenario's config is in order")
+            .policy
+    }
+}

@@ -1,0 +1,94 @@
+//! Answers that are lost, late, refused or odd.
+
+use halogard_simulator::Fault;
+use halogard_tests::transport::Call;
+use halogard_tests::{Bundle, Courier, Grid, Place};
+use http::Method;
+
+use crate::story::{self, Patience};
+
+/// Every kind of fault that may strike any call.
+fn faults() -> Vec<Fault> {
+    vec![
+        Fault::LoseAnswer,
+        Fault::RefuseConnection,
+        Fault::Status429 {
+            retry_after: Some("7".to_owned()),
+        },
+        Fault::Status429 { retry_after: None },
+        Fault::Status500,
+        Fault::Status500AfterEffect,
+        Fault::Gateway502Html,
+        Fault::Gateway504Html,
+        Fault::Gateway504AfterEffect,
+        Fault::HalfBody,
+        Fault::OtherShape,
+        Fault::ExpireToken,
+    ]
+}
+
+/// Faults for `call`: a refusal without a word strikes reads only; a write refused for good is
+/// rightly not repeated, and has a scenario of its own.
+fn faults_for(call: &Call) -> Vec<Fault> {
+    let mut faults = faults();
+    if call.method == Method::GET {
+        faults.push(Fault::Empty403);
+    }
+    faults
+}
+
+/// Lets `fault` strike the call to `place` with this ordinal.
+fn strike(bundle: &Bundle, place: Place, ordinal: u64, fault: Fault) {
+    let faults = match place {
+        Place::HaloPsa => bundle.halo.faults(),
+        _ => bundle.liongard.faults(),
+    };
+    faults.at_request(ordinal, fault);
+}
+
+/// Tells the story once in peace, then once for each call and each fault.
+fn every_fault_at_every_call(name: &'static str, courier: Courier) {
+    let mut grid = Grid::new(name);
+    let Some(peace) = grid.case("in peace", story::in_peace(courier)) else {
+        return grid.finish();
+    };
+    for place in [Place::HaloPsa, Place::Liongard] {
+        for (ordinal, call) in peace.calls_to(place) {
+            for fault in faults_for(call) {
+                let label = format!(
+                    "{fault:?} at call {ordinal} to {place:?}, {} {}",
+                    call.method, call.target
+                );
+                // A refusal without a word may end among the dead letters, with a reason, and is
+                // looked at again by the hourly comparison.
+                let refused = fault == Fault::Empty403;
+                let patience = if refused {
+                    Patience::Hours
+                } else {
+                    Patience::Minutes
+                };
+                let told = story::tell(courier, patience, |bundle| {
+                    bundle.expects_dead_letters = refused;
+                    strike(bundle, place, ordinal, fault);
+                });
+                grid.case(&label, told);
+            }
+        }
+    }
+    grid.finish();
+}
+
+#[test]
+fn every_fault_at_every_call_with_prompt_webhooks() {
+    every_fault_at_every_call("faults, webhooks prompt", Courier::Prompt);
+}
+
+#[test]
+fn every_fault_at_every_call_with_webhooks_twice_and_in_reverse() {
+    every_fault_at_every_call("faults, webhooks twice in reverse", Courier::TwiceInReverse);
+}
+
+#[test]
+fn every_fault_at_every_call_without_webhooks() {
+    every_fault_at_every_call("faults, webhooks lost", Courier::Never);
+}

@@ -1,0 +1,112 @@
+//! An alert is over: what becomes of its ticket.
+
+use halogard_app::ports::Clock as _;
+use halogard_domain::standing::Standing;
+use halogard_tests::setup::CLOSING_TECHNICIAN;
+use halogard_tests::{Bundle, Setup};
+
+use crate::{DANA, with_ticket};
+
+#[tokio::test]
+async fn a_ticket_nobody_touched_is_closed_with_its_alert() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    let ticket = bundle.halo.ticket(ticket).unwrap();
+    assert!(ticket.closed);
+    assert_eq!(ticket.agent_id, CLOSING_TECHNICIAN, "it had to be assigned");
+    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+}
+
+#[tokio::test]
+async fn a_ticket_somebody_works_on_gets_a_note_and_stays_open() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle
+        .halo
+        .add_note(ticket, DANA, "Looking into it.")
+        .unwrap();
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    let notes = bundle.our_notes(ticket);
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert!(notes[0].contains("stays open"), "{notes:#?}");
+    let standing = bundle.standing(alert).await;
+    assert_eq!(standing, Some(Standing::LeftToTechnician));
+}
+
+#[tokio::test]
+async fn a_touched_ticket_is_closed_where_policy_says_always() {
+    let setup = Setup {
+        template: "close = \"always\"".to_owned(),
+        ..Setup::managed()
+    };
+    let mut bundle = Bundle::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle
+        .halo
+        .add_note(ticket, DANA, "Looking into it.")
+        .unwrap();
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn an_untouched_ticket_is_left_open_where_policy_says_never() {
+    let setup = Setup {
+        template: "close = \"never\"".to_owned(),
+        ..Setup::managed()
+    };
+    let mut bundle = Bundle::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.excuse(alert);
+    bundle.conclude().await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.our_notes(ticket).len(), 1);
+}
+
+#[tokio::test]
+async fn a_close_refused_for_want_of_an_assignee_is_told_and_made_up_for() {
+    let setup = Setup {
+        closing_technician: false,
+        ..Setup::managed()
+    };
+    let mut bundle = Bundle::start(setup.clone()).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.standing(alert).await, Some(Standing::Refused));
+    let letters = bundle.dead_letters().await;
+    assert_eq!(letters.len(), 1, "{letters:#?}");
+    assert!(
+        letters[0].reason.to_lowercase().contains("assign"),
+        "{letters:#?}"
+    );
+    let mended = Setup {
+        closing_technician: true,
+        ..setup
+    };
+    bundle.set_policy(mended.policy());
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+}
+
+#[tokio::test]
+async fn a_closed_alert_leaves_a_ticket_alone_that_was_closed_before() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    let (writes, at) = (bundle.writes(), bundle.time.now());
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.writes(), writes);
+    assert!(bundle.halo.ticket(ticket).unwrap().updated_at < at.as_millis());
+}

@@ -1,0 +1,129 @@
+//! Deliveries that come twice, late, or from somebody else.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use halogard_app::intake::Turned;
+use halogard_app::ports::Notifications as _;
+use halogard_simulator::halopsa::OutgoingDelivery;
+use halogard_tests::setup::planted;
+use halogard_tests::{Bundle, Courier, Setup};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::{DANA, with_ticket};
+
+/// Webhooks that were recorded so far, all kinds together.
+async fn recorded(bundle: &Bundle) -> u64 {
+    let counts = bundle.life().store.counts().await.unwrap();
+    counts.iter().map(|(_, count)| count).sum()
+}
+
+/// The delivery of a technician's note, taken out of the bag before it arrives.
+async fn caught(bundle: &mut Bundle) -> OutgoingDelivery {
+    let (_, ticket) = with_ticket(bundle).await;
+    bundle
+        .halo
+        .add_note(ticket, DANA, "Looking into it.")
+        .unwrap();
+    let now = halogard_app::ports::Clock::now(&bundle.time);
+    let mut sent = bundle.halo.take_due(now.as_millis());
+    sent.pop().unwrap()
+}
+
+/// The same news under another id, rightly signed.
+fn retold(delivery: &OutgoingDelivery) -> OutgoingDelivery {
+    let mut body: Value = serde_json::from_slice(&delivery.body).unwrap();
+    body["id"] = Value::from("another-delivery-id");
+    let body = body.to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(planted::WEBHOOK_SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    OutgoingDelivery {
+        headers: vec![("X-Halo-Signature".to_owned(), signature)],
+        body: body.into(),
+        ..delivery.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_is_recognised_thirty_days_later() {
+    let mut bundle = Bundle::managed().await;
+    let delivery = caught(&mut bundle).await;
+    bundle.hand_over(&delivery).await.unwrap().unwrap();
+    bundle.run_until_quiet().await;
+    let before = (recorded(&bundle).await, bundle.calls.count());
+    bundle.hand_over(&delivery).await.unwrap().unwrap();
+    bundle.run_until_idle().await;
+    assert_eq!((recorded(&bundle).await, bundle.calls.count()), before);
+    bundle.time.pass(Duration::from_secs(30 * 24 * 3600));
+    for again in [delivery.clone(), retold(&delivery)] {
+        bundle.hand_over(&again).await.unwrap().unwrap();
+        bundle.run_until_quiet().await;
+        assert_eq!(recorded(&bundle).await, before.0, "it was worked off again");
+    }
+    bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn the_same_news_under_another_id_is_recognised() {
+    let mut bundle = Bundle::managed().await;
+    let delivery = caught(&mut bundle).await;
+    bundle.hand_over(&delivery).await.unwrap().unwrap();
+    bundle.run_until_quiet().await;
+    let before = (recorded(&bundle).await, bundle.calls.count());
+    bundle.hand_over(&retold(&delivery)).await.unwrap().unwrap();
+    bundle.run_until_idle().await;
+    assert_eq!((recorded(&bundle).await, bundle.calls.count()), before);
+}
+
+#[tokio::test]
+async fn old_news_that_comes_last_changes_nothing() {
+    let setup = Setup {
+        courier: Courier::Never,
+        ..Setup::managed()
+    };
+    let mut bundle = Bundle::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let now = halogard_app::ports::Clock::now(&bundle.time);
+    drop(bundle.halo.take_due(now.as_millis()));
+    bundle
+        .halo
+        .add_note(ticket, DANA, "Looking into it.")
+        .unwrap();
+    let now = halogard_app::ports::Clock::now(&bundle.time);
+    let old = bundle.halo.take_due(now.as_millis());
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.time.pass(Duration::from_secs(30));
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    let before = (bundle.writes(), bundle.liongard.stats().ad_hoc_runs);
+    for delivery in &old {
+        bundle.hand_over(delivery).await.unwrap().unwrap();
+    }
+    bundle.conclude().await;
+    let after = (bundle.writes(), bundle.liongard.stats().ad_hoc_runs);
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_forged_delivery_is_turned_away() {
+    let mut bundle = Bundle::managed().await;
+    let delivery = caught(&mut bundle).await;
+    let forged = OutgoingDelivery {
+        body: retold(&delivery).body,
+        ..delivery.clone()
+    };
+    let elsewhere = OutgoingDelivery {
+        url: "https://bundle.example.org/webhooks/halopsa/guessed".to_owned(),
+        ..delivery.clone()
+    };
+    for wrong in [forged, elsewhere] {
+        let turned = bundle.hand_over(&wrong).await.unwrap();
+        assert!(matches!(turned, Err(Turned::NotAuthentic)), "{turned:?}");
+    }
+    bundle.hand_over(&delivery).await.unwrap().unwrap();
+    bundle.conclude().await;
+}

@@ -1,0 +1,149 @@
+//! A technician's change reaches Liongard: its inspectors are run, once for many, and followed.
+
+use std::time::Duration;
+
+use halogard_app::ports::Clock as _;
+use halogard_domain::standing::Standing;
+use halogard_simulator::liongard::RunFate;
+use halogard_tests::Bundle;
+
+use crate::{DANA, HALO_INSPECTOR, RUBEN, with_ticket};
+
+/// When runs of `launchpoint` were asked for.
+fn starts(bundle: &Bundle, launchpoint: i64) -> Vec<i64> {
+    let runs = bundle.liongard.runs().into_iter();
+    runs.filter(|run| run.launchpoint_id == launchpoint)
+        .map(|run| run.scheduled_at)
+        .collect()
+}
+
+#[tokio::test]
+async fn the_first_change_runs_the_inspector_at_once_and_the_next_ones_share_a_run() {
+    let mut bundle = Bundle::managed().await;
+    let alerts: Vec<i64> = (0..4)
+        .map(|customer| bundle.raise(customer, "Rule"))
+        .collect();
+    bundle.run_until_quiet().await;
+    // Away from the polls, so that only the webhook can have led to it.
+    bundle.run_for(Duration::from_secs(10)).await;
+    let began = bundle.time.now();
+    for alert in &alerts {
+        let ticket = bundle.only_ticket(*alert).id;
+        bundle.halo.close_ticket(ticket, DANA).unwrap();
+        bundle.run_for(Duration::from_secs(3)).await;
+    }
+    bundle.conclude().await;
+    let starts = starts(&bundle, HALO_INSPECTOR);
+    assert_eq!(starts.len(), 2, "{starts:?}");
+    assert!(
+        starts[0] - began.as_millis() < 2_000,
+        "seconds after the webhook"
+    );
+    assert!(
+        starts[1] - starts[0] >= 60_000,
+        "the least interval is kept"
+    );
+    assert!(starts[1] - starts[0] < 70_000, "and not much more");
+}
+
+#[tokio::test]
+async fn a_remedied_alert_is_followed_to_its_end() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let own = bundle.alert(alert).launchpoint_id;
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_for(Duration::from_secs(5)).await;
+    let waiting = bundle.standing(alert).await;
+    assert_eq!(waiting, Some(Standing::AwaitingLiongard));
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed);
+    assert_eq!(
+        (bundle.runs_of(own), bundle.runs_of(HALO_INSPECTOR)),
+        (1, 1)
+    );
+    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+}
+
+#[tokio::test]
+async fn a_condition_that_still_holds_stands_as_resolved_in_the_desk_only() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(!bundle.alert(alert).closed);
+    assert!(
+        bundle.halo.ticket(ticket).unwrap().closed,
+        "never overruled"
+    );
+    let standing = bundle.standing(alert).await;
+    assert_eq!(standing, Some(Standing::ResolvedInPsaOnly));
+}
+
+#[tokio::test]
+async fn a_run_that_fails_is_made_again() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let own = bundle.alert(alert).launchpoint_id;
+    for _ in 0..2 {
+        bundle.liongard.next_run(RunFate::Fails);
+    }
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed);
+    assert_eq!(
+        (bundle.runs_of(own), bundle.runs_of(HALO_INSPECTOR)),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_never_ends_is_given_up_and_made_again() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    for _ in 0..2 {
+        bundle.liongard.next_run(RunFate::NeverFinishes);
+    }
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed);
+}
+
+#[tokio::test]
+async fn a_status_that_is_neither_open_nor_closed_runs_the_inspector_too() {
+    use halogard_simulator::halopsa::TicketChange;
+    use halogard_simulator::world::status_ids;
+    let mut bundle = Bundle::managed().await;
+    let (_, ticket) = with_ticket(&mut bundle).await;
+    let waiting = TicketChange {
+        status_id: Some(status_ids::WAITING),
+        ..TicketChange::default()
+    };
+    bundle.halo.change_ticket(ticket, RUBEN, waiting).unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
+    assert_eq!(bundle.writes(), 1, "the status stays as the person set it");
+}
+
+#[tokio::test]
+async fn a_note_runs_no_inspector() {
+    let mut bundle = Bundle::managed().await;
+    let (_, ticket) = with_ticket(&mut bundle).await;
+    bundle
+        .halo
+        .add_note(ticket, DANA, "Looking into it.")
+        .unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 0);
+}
+
+#[tokio::test]
+async fn our_own_close_runs_no_inspector() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, _) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 0);
+}

@@ -1,0 +1,158 @@
+//! An alert opens a ticket, and its changes reach it.
+
+use halogard_domain::standing::Standing;
+use halogard_simulator::halopsa::TicketChange;
+use halogard_simulator::world::status_ids;
+use halogard_tests::{Bundle, Place};
+use http::Method;
+use serde_json::Value;
+
+use crate::{DANA, news, with_ticket, word};
+
+#[tokio::test]
+async fn an_alert_becomes_one_ticket_as_the_template_has_it() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let ticket = bundle.halo.ticket(ticket).unwrap();
+    assert_eq!(ticket.client_id, 17);
+    assert_eq!(
+        (ticket.tickettype_id, ticket.status_id),
+        (5, status_ids::NEW)
+    );
+    assert_eq!(
+        (ticket.priority_id, ticket.team.as_str()),
+        (1, "Service Desk")
+    );
+    assert_eq!(bundle.writes(), 1, "one request wrote, one time");
+    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    let calls = bundle.calls.to(Place::HaloPsa);
+    let create = calls
+        .iter()
+        .find(|call| call.method == Method::POST && call.target.starts_with("/api/Tickets"))
+        .unwrap();
+    let body: Value = serde_json::from_slice(&create.body).unwrap();
+    insta::assert_snapshot!("create", serde_json::to_string_pretty(&body).unwrap());
+    bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn a_changed_alert_changes_the_priority_and_is_noted_once() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle
+        .liongard
+        .change(alert, news("5 accounts now", "Low"))
+        .unwrap();
+    bundle.run_until_quiet().await;
+    assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 4);
+    let notes = bundle.our_notes(ticket);
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert!(notes[0].contains("5 accounts now"), "{notes:#?}");
+    assert_eq!(bundle.writes(), 3, "a create, a change and a note");
+    bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn changes_between_two_polls_make_one_note() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    for count in 2..9 {
+        let text = format!("{count} accounts");
+        bundle
+            .liongard
+            .change(alert, news(&text, "Critical"))
+            .unwrap();
+    }
+    bundle.run_until_quiet().await;
+    let notes = bundle.our_notes(ticket);
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert!(notes[0].contains("8 accounts"), "{notes:#?}");
+    bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn a_priority_that_a_person_chose_is_kept_while_liongards_stays() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let choice = TicketChange {
+        priority_id: Some(3),
+        ..TicketChange::default()
+    };
+    bundle.halo.change_ticket(ticket, DANA, choice).unwrap();
+    bundle
+        .liongard
+        .change(alert, news("more accounts", "Critical"))
+        .unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 3);
+    bundle
+        .liongard
+        .change(alert, news("many accounts", "Low"))
+        .unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 4);
+}
+
+#[tokio::test]
+async fn an_unknown_word_closes_nothing() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle
+        .liongard
+        .change(alert, word("Triaged by Robot"))
+        .unwrap();
+    bundle.conclude().await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    bundle
+        .liongard
+        .change(alert, word("Closed - Incomplete"))
+        .unwrap();
+    bundle.conclude().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn a_known_word_sets_the_mapped_status() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.change(alert, word("In Progress")).unwrap();
+    bundle.conclude().await;
+    let status = bundle.halo.ticket(ticket).unwrap().status_id;
+    assert_eq!(status, status_ids::IN_PROGRESS);
+}
+
+#[tokio::test]
+async fn a_hidden_alert_opens_no_ticket_and_closes_none() {
+    let mut bundle = Bundle::managed().await;
+    let (seen, ticket) = with_ticket(&mut bundle).await;
+    let hidden = bundle.raise(1, "Noise");
+    bundle.liongard.hide(hidden).unwrap();
+    bundle.liongard.hide(seen).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.tickets_of(hidden).is_empty());
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_over_before_it_is_heard_of_needs_no_ticket() {
+    let mut bundle = Bundle::managed().await;
+    bundle.run_until_quiet().await;
+    let alert = bundle.raise(0, "A moment's trouble");
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.tickets_of(alert).is_empty());
+    assert_eq!(bundle.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_storm_of_alerts_gets_a_ticket_each() {
+    let mut bundle = Bundle::managed().await;
+    let alerts: Vec<i64> = (0..80)
+        .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
+        .collect();
+    bundle.conclude().await;
+    for alert in alerts {
+        bundle.only_ticket(alert);
+    }
+    assert_eq!(bundle.writes(), 80);
+}

@@ -1,0 +1,154 @@
+//! Polls alone keep both sides in step, and believe no list too quickly.
+
+use std::time::Duration;
+
+use halogard_app::poll::Thoroughness;
+use halogard_domain::standing::Standing;
+use halogard_tests::{Bundle, Courier, Setup};
+use serde_json::Value;
+
+use crate::{DANA, HALO_INSPECTOR, news, with_ticket};
+
+/// A bundle no webhook ever reaches.
+async fn without_webhooks() -> Bundle {
+    let setup = Setup {
+        courier: Courier::Never,
+        ..Setup::managed()
+    };
+    Bundle::start(setup).await
+}
+
+#[tokio::test]
+async fn both_sides_agree_though_no_webhook_ever_comes() {
+    let mut bundle = without_webhooks().await;
+    let (mended, ticket) = with_ticket(&mut bundle).await;
+    let over = bundle.raise(1, "MFA Disabled");
+    let changed = bundle.raise(2, "Certificate Expires Soon");
+    bundle.run_until_quiet().await;
+    bundle.liongard.remedy(mended).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.liongard.close(over).unwrap();
+    bundle
+        .liongard
+        .change(changed, news("In 3 days", "High"))
+        .unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(mended).closed);
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
+    assert!(bundle.only_ticket(over).closed);
+    assert_eq!(bundle.only_ticket(changed).priority_id, 2);
+}
+
+#[tokio::test]
+async fn a_list_that_is_suddenly_shorter_is_an_error_until_it_is_so_three_times() {
+    let mut bundle = Bundle::managed().await;
+    let alerts: Vec<i64> = (0..12)
+        .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
+        .collect();
+    bundle.run_until_quiet().await;
+    bundle.liongard.cut_list(Some(2));
+    for _ in 0..2 {
+        let polled = bundle.life().use_cases.poll_alerts(Thoroughness::Changes);
+        let error = polled.await.unwrap_err();
+        assert_eq!(error.error_type, "alerts.shrunk");
+    }
+    let polled = bundle.life().use_cases.poll_alerts(Thoroughness::Changes);
+    let report = polled.await.unwrap();
+    assert_eq!((report.listed, report.missing), (2, 10));
+    bundle.conclude().await;
+    for alert in alerts {
+        assert!(!bundle.only_ticket(alert).closed, "missing is not closed");
+    }
+}
+
+#[tokio::test]
+async fn an_alert_that_vanishes_closes_nothing() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.vanish(alert).unwrap();
+    bundle.conclude().await;
+    bundle.run_for(Duration::from_secs(2 * 3600)).await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+}
+
+#[tokio::test]
+async fn a_ticket_closed_for_a_vanished_alert_is_not_opened_again() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.vanish(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_holds_up_no_other() {
+    let mut bundle = Bundle::managed().await;
+    let first = bundle.raise(0, "Before it");
+    let broken = bundle.raise(1, "The broken one");
+    let last = bundle.raise(2, "After it");
+    bundle.tampering.with(|target, body| {
+        let listed = target.starts_with("/api/v1/tasks/");
+        let mut list: Value = serde_json::from_slice(body).ok().filter(|_| listed)?;
+        let record = list.as_array_mut()?.get_mut(1)?;
+        record["ID"] = Value::from("not a number");
+        Some(list.to_string().into())
+    });
+    bundle.excuse(broken);
+    bundle.conclude().await;
+    bundle.only_ticket(first);
+    bundle.only_ticket(last);
+    assert!(bundle.tickets_of(broken).is_empty());
+    assert!(
+        bundle
+            .logs
+            .text()
+            .contains("is not readable; the others go on")
+    );
+    bundle.tampering.end();
+    bundle.conclude().await;
+    bundle.only_ticket(broken);
+}
+
+#[tokio::test]
+async fn a_day_without_liongard_costs_delay_only() {
+    outage(|bundle, out| bundle.liongard.faults().by_chance(always_failing(out))).await;
+}
+
+#[tokio::test]
+async fn a_day_without_halopsa_costs_delay_only() {
+    outage(|bundle, out| bundle.halo.faults().by_chance(always_failing(out))).await;
+}
+
+/// Every request fails, or none.
+fn always_failing(out: bool) -> Vec<halogard_simulator::FaultOdds> {
+    let odds = halogard_simulator::FaultOdds {
+        fault: halogard_simulator::Fault::Gateway502Html,
+        probability: 1.0,
+        route: None,
+    };
+    if out { vec![odds] } else { Vec::new() }
+}
+
+/// Things happen on both sides while one of them is away for a day.
+async fn outage(switch: impl Fn(&Bundle, bool)) {
+    let mut setup = Setup::managed();
+    setup.level = tracing::Level::WARN;
+    let mut bundle = Bundle::start(setup).await;
+    let (over, _) = with_ticket(&mut bundle).await;
+    let mended = bundle.raise(1, "MFA Disabled");
+    bundle.run_until_quiet().await;
+    let ticket = bundle.only_ticket(mended).id;
+    switch(&bundle, true);
+    let fresh = bundle.raise(2, "Certificate Expires Soon");
+    bundle.liongard.close(over).unwrap();
+    bundle.liongard.remedy(mended).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_for(Duration::from_secs(24 * 3600)).await;
+    switch(&bundle, false);
+    bundle.conclude().await;
+    bundle.only_ticket(fresh);
+    assert!(bundle.only_ticket(over).closed);
+    assert!(bundle.alert(mended).closed);
+}

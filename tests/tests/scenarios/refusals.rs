@@ -1,0 +1,99 @@
+//! HaloPSA refuses: its own sentence is shown, nothing is lost, and it is tried again when it may
+//! help.
+
+use std::time::Duration;
+
+use halogard_domain::standing::Standing;
+use halogard_simulator::Fault;
+use halogard_tests::{Bundle, Setup};
+
+/// A setup whose ticket type asks for a field that the template does not fill.
+fn with_mandatory_field() -> Setup {
+    let mut setup = Setup::managed();
+    let types = &mut setup.halo.world.desk.ticket_types;
+    let alerts = types.iter_mut().find(|kind| kind.id == 5).unwrap();
+    alerts.mandatory_fields.push("CFPurchaseOrder".to_owned());
+    setup
+}
+
+#[tokio::test]
+async fn a_missing_mandatory_field_is_named_and_the_alert_is_kept() {
+    let setup = with_mandatory_field();
+    let mut bundle = Bundle::start(setup.clone()).await;
+    let alert = bundle.raise(0, "Stale Privileged Accounts");
+    bundle.run_until_quiet().await;
+    let letters = bundle.dead_letters().await;
+    assert_eq!(letters.len(), 1, "{letters:#?}");
+    let reason = &letters[0].reason;
+    assert!(
+        reason.contains("Please complete the mandatory field"),
+        "{reason}"
+    );
+    assert!(reason.contains("CFPurchaseOrder"), "{reason}");
+    assert_eq!(bundle.standing(alert).await, Some(Standing::Refused));
+    bundle.run_for(Duration::from_secs(2 * 3600)).await;
+    let posts = bundle.calls.all();
+    let posts = posts
+        .iter()
+        .filter(|call| call.method == http::Method::POST && call.target.contains("/Tickets"));
+    assert_eq!(posts.count(), 1, "it is not tried again blindly");
+    let mended = Setup {
+        template: "custom_fields = { 166 = \"PO-4711\" }".to_owned(),
+        ..setup
+    };
+    bundle.set_policy(mended.policy());
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    let ticket = bundle.only_ticket(alert);
+    assert_eq!(ticket.custom_fields[&166], "PO-4711");
+    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+}
+
+#[tokio::test]
+async fn what_was_mended_in_the_desk_is_found_out_within_hours() {
+    let mut bundle = Bundle::managed().await;
+    bundle.run_until_quiet().await;
+    bundle.halo.faults().next("POST /Tickets", Fault::Empty403);
+    let alert = bundle.raise(0, "Stale Privileged Accounts");
+    bundle.run_until_quiet().await;
+    let letters = bundle.dead_letters().await;
+    assert!(letters[0].reason.contains("permissions"), "{letters:#?}");
+    bundle.run_for(Duration::from_secs(8 * 3600)).await;
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    bundle.only_ticket(alert);
+}
+
+#[tokio::test]
+async fn a_refused_alert_holds_up_nobody_else() {
+    let mut bundle = Bundle::managed().await;
+    bundle.run_until_quiet().await;
+    bundle.halo.faults().next("POST /Tickets", Fault::Empty403);
+    let alerts: Vec<i64> = (0..5)
+        .map(|customer| bundle.raise(customer, "Rule"))
+        .collect();
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    let with_ticket = alerts
+        .iter()
+        .filter(|alert| bundle.ticket_of(**alert).is_some());
+    assert_eq!(with_ticket.count(), 4);
+}
+
+#[tokio::test]
+async fn a_note_that_is_refused_holds_up_neither_the_status_nor_the_close() {
+    let mut bundle = Bundle::managed().await;
+    let alert = bundle.raise(0, "Stale Privileged Accounts");
+    bundle.run_until_quiet().await;
+    bundle.halo.faults().next("POST /Actions", Fault::Empty403);
+    bundle
+        .liongard
+        .change(alert, crate::news("7 accounts now", "Low"))
+        .unwrap();
+    bundle.run_until_quiet().await;
+    assert_eq!(bundle.only_ticket(alert).priority_id, 4);
+    bundle.liongard.close(alert).unwrap();
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert!(bundle.only_ticket(alert).closed);
+}

@@ -1,0 +1,105 @@
+//! What was closed comes back.
+
+use std::time::Duration;
+
+use halogard_domain::standing::Standing;
+use halogard_tests::{Bundle, Setup};
+
+use crate::{DANA, HALO_INSPECTOR, with_ticket};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[tokio::test]
+async fn a_ticket_we_closed_is_opened_again_with_its_alert() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).id, ticket);
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    let notes = bundle.our_notes(ticket);
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert!(notes[0].contains("raised this alert again"), "{notes:#?}");
+}
+
+#[tokio::test]
+async fn a_ticket_a_person_closed_is_opened_again_within_a_week() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    bundle.time.pass(DAY * 6);
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).id, ticket);
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn later_than_a_week_the_alert_gets_a_new_ticket() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, first) = with_ticket(&mut bundle).await;
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(first, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    bundle.time.pass(DAY * 8);
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.conclude().await;
+    let tickets = bundle.tickets_of(alert);
+    assert_eq!(tickets.len(), 2);
+    assert!(tickets[0].closed && !tickets[1].closed);
+    let key = format!("[LG-{alert}-2]");
+    assert!(tickets[1].summary.contains(&key), "{}", tickets[1].summary);
+}
+
+#[tokio::test]
+async fn a_ticket_stays_closed_where_policy_says_never() {
+    let setup = Setup {
+        template: "reopen = []\nafter_that = \"leave\"".to_owned(),
+        ..Setup::managed()
+    };
+    let mut bundle = Bundle::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.excuse(alert);
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).id, ticket);
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn a_ticket_that_a_technician_opens_again_has_liongard_look() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    bundle.halo.reopen_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(
+        !bundle.halo.ticket(ticket).unwrap().closed,
+        "never overruled"
+    );
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
+    let standing = bundle.standing(alert).await;
+    assert_eq!(standing, Some(Standing::LeftToTechnician));
+}
+
+#[tokio::test]
+async fn an_alert_that_flaps_keeps_its_one_ticket() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    for _ in 0..5 {
+        bundle.liongard.close(alert).unwrap();
+        bundle.run_for(Duration::from_secs(65)).await;
+        bundle.liongard.reopen(alert).unwrap();
+        bundle.run_for(Duration::from_secs(65)).await;
+    }
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).id, ticket);
+}
