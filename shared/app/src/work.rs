@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use halogard_domain::message::{Cause, Message};
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::runs::RunTarget;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, info, warn};
@@ -115,13 +116,13 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// Does what `message` asks for.
     async fn attend(&self, message: &Message, attempt: u32) -> Settlement {
-        let looked = match message {
+        match message {
             Message::LookAtAlert {
                 alert, cause, news, ..
             } => {
                 let looked = self.look_at_alert(*alert, news.as_deref(), cause).await;
-                tell(message_span(cause, Some(alert.get()), None), &looked);
-                looked
+                tell(cause, Some(*alert), None, &looked);
+                self.after_look(looked, attempt)
             }
             Message::LookAtTicket {
                 ticket,
@@ -129,39 +130,56 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 news,
                 ..
             } => {
-                let looked = match self.is_repeated(cause).await {
+                match self.is_repeated(cause).await {
+                    Ok(false) => {}
                     Ok(true) => return Settlement::Done("duplicate"),
-                    Ok(false) => self.look_at_ticket(*ticket, news.as_deref(), cause).await,
-                    Err(error) => Err(error.into()),
-                };
-                tell(message_span(cause, None, Some(ticket.get())), &looked);
-                match (looked, cause) {
-                    (Ok(looked), Cause::Webhook { notification }) => {
-                        let now = self.clock.now();
-                        let recorded = self.store.record(notification, now).await;
-                        recorded.map(|()| looked).map_err(LookError::from)
-                    }
-                    (looked, _) => looked,
+                    Err(error) => return self.after_failure(&error.into(), attempt),
+                }
+                let looked = self.look_at_ticket(*ticket, news.as_deref(), cause).await;
+                tell(cause, None, Some(*ticket), &looked);
+                let settlement = self.after_look(looked, attempt);
+                match self.remember_if_settled(cause, &settlement).await {
+                    Ok(()) => settlement,
+                    Err(error) => self.after_failure(&error.into(), attempt),
                 }
             }
             Message::SeeToRun { target, .. } => match self.see_to_run(*target).await {
-                Ok(None) => return Settlement::Done("run_seen_to"),
-                Ok(Some(until)) => return Settlement::GiveBack("run_underway", until),
-                Err(error) => return self.watch_again(*target, &error, attempt).await,
+                Ok(None) => Settlement::Done("run_seen_to"),
+                Ok(Some(until)) => Settlement::GiveBack("run_underway", until),
+                Err(error) => self.watch_again(*target, &error, attempt).await,
             },
             Message::KeepNotification { notification, .. } => {
-                return match self.keep_notification(notification).await {
+                match self.keep_notification(notification).await {
                     Ok(outcome) => Settlement::Done(outcome),
                     Err(error) => self.after_failure(&error.into(), attempt),
-                };
+                }
             }
-        };
+        }
+    }
+
+    /// How a message is settled after its look.
+    fn after_look(&self, looked: Result<Looked, LookError>, attempt: u32) -> Settlement {
         match looked {
             Ok(Looked::Done(did)) => Settlement::Done(did.last().copied().unwrap_or("in_step")),
             Ok(Looked::NotOurs) => Settlement::Done("not_ours"),
             Ok(Looked::Later(until)) => Settlement::GiveBack("waiting", until),
             Ok(Looked::Refused(said)) => Settlement::Bury("refused", said),
             Err(error) => self.after_failure(&error, attempt),
+        }
+    }
+
+    /// Remembers the webhook behind `cause`, unless its message comes back, from the queue or from
+    /// the dead letters: it would be taken for a repeat.
+    async fn remember_if_settled(
+        &self,
+        cause: &Cause,
+        settlement: &Settlement,
+    ) -> Result<(), PortError> {
+        match (cause, settlement) {
+            (Cause::Webhook { notification }, Settlement::Done(_)) => {
+                self.store.record(notification, self.clock.now()).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -178,7 +196,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Keeps and counts a webhook that concerns no ticket.
     async fn keep_notification(
         &self,
-        notification: &halogard_domain::message::Notification,
+        notification: &Notification,
     ) -> Result<&'static str, PortError> {
         let now = self.clock.now();
         if self.store.is_known(notification, now).await? {
@@ -261,24 +279,13 @@ fn backoff(attempt: u32) -> Duration {
     Duration::from_secs(doubled).min(BACKOFF_MAX)
 }
 
-/// The fields of an outcome line.
-struct Subject {
-    cause: &'static str,
-    alert: Option<u64>,
-    ticket: Option<u64>,
-}
-
-/// Names what a look is about.
-fn message_span(cause: &Cause, alert: Option<u64>, ticket: Option<u64>) -> Subject {
-    Subject {
-        cause: cause.word(),
-        alert,
-        ticket,
-    }
-}
-
 /// Writes the one line a unit of work ends with.
-fn tell(subject: Subject, looked: &Result<Looked, LookError>) {
+fn tell(
+    cause: &Cause,
+    alert: Option<AlertId>,
+    ticket: Option<TicketId>,
+    looked: &Result<Looked, LookError>,
+) {
     let (outcome, did) = match looked {
         Ok(Looked::Done(did)) => (did.last().copied().unwrap_or("in_step"), did.join(" ")),
         Ok(Looked::Later(_)) => ("waiting", String::new()),
@@ -287,15 +294,10 @@ fn tell(subject: Subject, looked: &Result<Looked, LookError>) {
         // Told where it is settled.
         Err(_) => return,
     };
-    let Subject {
-        cause,
-        alert,
-        ticket,
-    } = subject;
     info!(
-        alert_id = alert,
-        ticket_id = ticket,
-        cause,
+        alert_id = alert.map(AlertId::get),
+        ticket_id = ticket.map(TicketId::get),
+        cause = cause.word(),
         outcome,
         did,
         "looked at a pair"
