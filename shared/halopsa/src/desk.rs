@@ -155,9 +155,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
         match self.client.ticket(id, detail).await {
             Ok(row) => match tickets::from_row(&row, self.clock.now()) {
                 // The state of this moment, whether it says when it came about or not.
-                Some(ticket) if row.last_update().is_none() => {
-                    Ok(Some(Ticket { changed_at: ticket.seen_at, ..ticket }))
-                }
+                Some(ticket) if row.last_update().is_none() => Ok(Some(Ticket {
+                    changed_at: ticket.seen_at,
+                    ..ticket
+                })),
                 Some(ticket) => Ok(Some(ticket)),
                 None => Err(PortError::new(FailureClass::Permanent, "desk.unexpected")
                     .saying("the ticket shows no status, client or type to this agent")),

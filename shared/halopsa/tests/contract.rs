@@ -6,12 +6,13 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
+#[allow(dead_code, reason = "each vendor uses its part of the list")]
+#[path = "../../wire/contract/contract.rs"]
+mod contract;
 #[allow(dead_code, reason = "each test file uses its part of the bench")]
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
+use contract::{Contract, Operation};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,
@@ -21,7 +22,6 @@ use halogard_halopsa::wire::{
     ActionOutcome, ActionWrite, CustomFieldWrite, NotificationWrite, TicketWrite, WebhookWrite,
 };
 use halogard_halopsa::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use support::{Bench, MORNING, Sent};
 
@@ -60,57 +60,28 @@ const DEVIATIONS: [(&str, &str, &str, &str); 5] = [
     ),
 ];
 
-#[derive(Debug, Deserialize)]
-struct Contract {
-    description: String,
-    operations: Vec<Operation>,
-}
-
-#[derive(Debug, PartialEq, Deserialize)]
-struct Operation {
-    method: String,
-    path: String,
-    query: BTreeSet<String>,
-    #[serde(default)]
-    body: BTreeSet<String>,
-    #[serde(default)]
-    nested: BTreeMap<String, BTreeSet<String>>,
-}
-
 fn contract() -> Contract {
-    serde_json::from_str(include_str!("../contract/halopsa-operations.json")).unwrap()
+    Contract::read(include_str!("../contract/halopsa-operations.json"))
 }
 
-/// `/api/Tickets/4242` as `/Tickets/{id}`.
-fn template_of(path: &str) -> String {
-    let parts = path.strip_prefix("/api/").expect("below /api").split('/');
-    parts
-        .map(|part| {
-            if part.parse::<u64>().is_ok() {
-                "/{id}".into()
-            } else {
-                format!("/{part}")
-            }
-        })
-        .collect()
+/// The operation that `sent` asks for.
+fn operation_of<'a>(contract: &'a Contract, sent: &Sent) -> Option<&'a Operation> {
+    let path = sent.path.strip_prefix("/api").expect("below /api");
+    contract.operation_of(sent.method.as_str(), path)
 }
 
 /// What is wrong with `sent` by the contract, as sentences.
 fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
-    let template = template_of(&sent.path);
     let method = sent.method.as_str();
-    let Some(operation) = contract
-        .operations
-        .iter()
-        .find(|operation| operation.method == method && operation.path == template)
-    else {
-        return vec![format!("{method} {template} is unknown")];
+    let Some(operation) = operation_of(contract, sent) else {
+        return vec![format!("{method} {} is unknown", sent.path)];
     };
+    let template = operation.path.as_str();
     let allowed = |name: &str| {
         operation.query.contains(name)
             || DEVIATIONS
                 .iter()
-                .any(|(m, path, n, _)| (*m, *path, *n) == (method, &template, name))
+                .any(|(m, path, n, _)| (*m, *path, *n) == (method, template, name))
     };
     let mut complaints: Vec<String> = sent
         .query
@@ -122,7 +93,7 @@ fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
         let body = sent.json();
         for item in body.as_array().expect("every POST carries an array") {
             for (name, value) in item.as_object().expect("of objects") {
-                if !operation.body.contains(name) {
+                if !operation.takes(name) {
                     complaints.push(format!("{method} {template} knows no member {name}"));
                 }
                 let inner = value
@@ -131,11 +102,8 @@ fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
                     .flatten()
                     .filter_map(Value::as_object);
                 for member in inner.flat_map(|object| object.keys()) {
-                    if !operation
-                        .nested
-                        .get(name)
-                        .is_some_and(|names| names.contains(member))
-                    {
+                    let known = operation.nested.as_ref().and_then(|known| known.get(name));
+                    if !known.is_some_and(|names| names.contains(member)) {
                         complaints.push(format!("{template} knows no {name}.{member}"));
                     }
                 }
@@ -295,17 +263,13 @@ async fn every_request_uses_paths_parameters_and_members_the_vendor_knows() {
 
 #[tokio::test]
 async fn every_operation_of_the_compact_list_is_used() {
-    let used: BTreeSet<(String, String)> = everything_sent()
-        .await
+    let contract = contract();
+    let sent = everything_sent().await;
+    let used: Vec<&Operation> = sent
         .iter()
-        .map(|sent| (sent.method.to_string(), template_of(&sent.path)))
+        .filter_map(|sent| operation_of(&contract, sent))
         .collect();
-    let listed: BTreeSet<(String, String)> = contract()
-        .operations
-        .into_iter()
-        .map(|o| (o.method, o.path))
-        .collect();
-    assert_eq!(used, listed);
+    assert_eq!(contract.unused(&used), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -326,13 +290,8 @@ async fn a_misspelt_parameter_would_be_found() {
 fn no_deviation_is_in_the_description_by_now() {
     for (method, path, name, reason) in DEVIATIONS {
         let contract = contract();
-        let operation = contract
-            .operations
-            .iter()
-            .find(|o| o.method == method && o.path == path)
-            .unwrap();
         assert!(
-            !operation.query.contains(name),
+            !contract.operation(method, path).query.contains(name),
             "{method} {path} {name}: {reason}"
         );
     }
@@ -340,73 +299,5 @@ fn no_deviation_is_in_the_description_by_now() {
 
 #[test]
 fn the_compact_list_is_what_the_vendors_description_says() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/reference/halopsa-openapi.json");
-    let Ok(text) = std::fs::read(file) else {
-        println!("skipped: vendor OpenAPI file not present");
-        return;
-    };
-    let vendor: Value = serde_json::from_slice(&text).unwrap();
-    let contract = contract();
-    let info = &vendor["info"];
-    let description = format!(
-        "{} {}",
-        info["title"].as_str().unwrap(),
-        info["version"].as_str().unwrap()
-    );
-    assert_eq!(contract.description, description);
-    for listed in &contract.operations {
-        assert_eq!(&derived(&vendor, listed), listed);
-    }
-}
-
-/// The operation of `listed`, read from the vendor's own description.
-fn derived(vendor: &Value, listed: &Operation) -> Operation {
-    let found = &vendor["paths"][&listed.path][listed.method.to_lowercase()];
-    assert!(
-        found.is_object(),
-        "{} {} is gone",
-        listed.method,
-        listed.path
-    );
-    let query = found["parameters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|parameter| parameter["in"] == "query")
-        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
-        .collect();
-    let body = &found["requestBody"]["content"]["application/json"]["schema"];
-    let own = item_members(vendor, body);
-    let names = |members: &Value| -> BTreeSet<String> {
-        members
-            .as_object()
-            .into_iter()
-            .flat_map(|members| members.keys().cloned())
-            .collect()
-    };
-    let nested = listed
-        .nested
-        .keys()
-        .map(|name| (name.clone(), names(&item_members(vendor, &own[name]))))
-        .collect();
-    let (method, path) = (listed.method.clone(), listed.path.clone());
-    Operation {
-        method,
-        path,
-        query,
-        body: names(&own),
-        nested,
-    }
-}
-
-/// The members of the objects in an array.
-fn item_members(vendor: &Value, array: &Value) -> Value {
-    let Some(name) = array["items"]["$ref"]
-        .as_str()
-        .and_then(|path| path.rsplit('/').next())
-    else {
-        return Value::Null;
-    };
-    vendor["components"]["schemas"][name]["properties"].clone()
+    contract().expect_derived_from(&["halopsa-openapi.json"]);
 }

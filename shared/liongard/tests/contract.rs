@@ -7,12 +7,15 @@
     reason = "a test fails where its ground is missing"
 )]
 
+#[allow(dead_code, reason = "each vendor uses its part of the list")]
+#[path = "../../wire/contract/contract.rs"]
+mod contract;
 #[allow(dead_code, reason = "each test file uses its part of the bench")]
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
+use contract::{Contract, Operation};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
 use halogard_liongard::wire::{
     AccessKeyRow, EnvironmentRow, InspectorRow, KeyLife, LaunchpointRow, NewAccessKey, TaskRow,
@@ -20,7 +23,6 @@ use halogard_liongard::wire::{
 };
 use serde::de::value::Error as Stop;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
-use serde_json::Value;
 use support::{Bench, Sent};
 
 /// Where we differ from the descriptions, and why: method, beginning of the path, what, reason.
@@ -31,45 +33,13 @@ const DEVIATIONS: [(&str, &str, &str, &str); 1] = [(
     "without it collection roots answer with a redirect, on which other clients lost the key",
 )];
 
-#[derive(Debug, serde::Deserialize)]
-struct Contract {
-    descriptions: Vec<String>,
-    operations: Vec<Operation>,
-}
-
-#[derive(Debug, PartialEq, serde::Deserialize)]
-struct Operation {
-    method: String,
-    path: String,
-    query: BTreeSet<String>,
-    body: BTreeSet<String>,
-    reply: BTreeSet<String>,
-}
-
 fn contract() -> Contract {
-    serde_json::from_str(include_str!("../contract/liongard-operations.json")).unwrap()
+    Contract::read(include_str!("../contract/liongard-operations.json"))
 }
 
-impl Contract {
-    fn operation(&self, method: &str, path: &str) -> &Operation {
-        let found = self
-            .operations
-            .iter()
-            .find(|o| o.method == method && o.path == path);
-        found.unwrap_or_else(|| panic!("{method} {path} is not listed"))
-    }
-
-    /// The operation that `sent` asks for; a path without `{…}` counts before one with it.
-    fn operation_of(&self, sent: &Sent) -> Option<&Operation> {
-        let path = described_path(sent);
-        let mut fitting: Vec<&Operation> = self
-            .operations
-            .iter()
-            .filter(|o| o.method == sent.method.as_str() && fits(&o.path, &path))
-            .collect();
-        fitting.sort_by_key(|operation| operation.path.contains('{'));
-        fitting.first().copied()
-    }
+/// The operation that `sent` asks for.
+fn operation_of<'a>(contract: &'a Contract, sent: &Sent) -> Option<&'a Operation> {
+    contract.operation_of(sent.method.as_str(), &described_path(sent))
 }
 
 /// The path of `sent` as the descriptions write it: without the slash we add.
@@ -87,20 +57,9 @@ fn described_path(sent: &Sent) -> String {
     }
 }
 
-/// Whether `path` is one of `template`.
-fn fits(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<_>, Vec<_>) =
-        (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len()
-        && template
-            .iter()
-            .zip(&path)
-            .all(|(t, p)| t == p || (t.starts_with('{') && !p.is_empty()))
-}
-
 /// What is wrong with `sent` by the contract, as sentences.
 fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
-    let Some(operation) = contract.operation_of(sent) else {
+    let Some(operation) = operation_of(contract, sent) else {
         return vec![format!("{} {} is unknown", sent.method, sent.path())];
     };
     let query = sent.query().into_iter().map(|(name, _)| name);
@@ -111,7 +70,7 @@ fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
     if !sent.body.is_empty() {
         let body = sent.json();
         let names: BTreeSet<String> = body.as_object().unwrap().keys().cloned().collect();
-        let unknown = names.difference(&operation.body);
+        let unknown = names.iter().filter(|name| !operation.takes(name));
         complaints.extend(unknown.map(|name| format!("{} knows no member {name}", operation.path)));
     }
     complaints
@@ -163,16 +122,9 @@ async fn every_operation_of_the_compact_list_is_used() {
     let sent = everything_sent().await;
     let used: Vec<&Operation> = sent
         .iter()
-        .filter_map(|s| contract.operation_of(s))
+        .filter_map(|sent| operation_of(&contract, sent))
         .collect();
-    for listed in &contract.operations {
-        assert!(
-            used.contains(&listed),
-            "{} {} is not used",
-            listed.method,
-            listed.path
-        );
-    }
+    assert_eq!(contract.unused(&used), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -288,7 +240,7 @@ fn every_member_we_read_is_one_the_vendor_knows() {
     ];
     for (method, path, members) in table {
         let contract = contract();
-        let known = &contract.operation(method, path).reply;
+        let known = contract.operation(method, path).reply.as_ref().unwrap();
         let unknown: Vec<&String> = members.difference(known).collect();
         assert_eq!(unknown, Vec::<&String>::new(), "{method} {path}");
     }
@@ -296,82 +248,5 @@ fn every_member_we_read_is_one_the_vendor_knows() {
 
 #[test]
 fn the_compact_list_is_what_the_vendors_descriptions_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
-    let read = |name: &str| std::fs::read(folder.join(name)).ok();
-    let (Some(v1), Some(v2)) = (
-        read("liongard-openapi.json"),
-        read("liongard-openapi-v2.json"),
-    ) else {
-        println!("skipped: vendor OpenAPI file not present");
-        return;
-    };
-    let vendor: [Value; 2] = [v1, v2].map(|text| serde_json::from_slice(&text).unwrap());
-    let contract = contract();
-    let title = |value: &Value| {
-        let info = &value["info"];
-        format!(
-            "{} {}",
-            info["title"].as_str().unwrap(),
-            info["version"].as_str().unwrap()
-        )
-    };
-    assert_eq!(contract.descriptions, vendor.each_ref().map(title));
-    for listed in &contract.operations {
-        let (version, path) = listed.path.strip_prefix("/api/v").unwrap().split_at(1);
-        let vendor = &vendor[version.parse::<usize>().unwrap() - 1];
-        assert_eq!(&derived(vendor, path, listed), listed);
-    }
-}
-
-/// The operation of `listed`, read from the vendor's own description.
-fn derived(vendor: &Value, path: &str, listed: &Operation) -> Operation {
-    let found = &vendor["paths"][path][listed.method.to_lowercase()];
-    assert!(
-        found.is_object(),
-        "{} {} is gone",
-        listed.method,
-        listed.path
-    );
-    let query = found["parameters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|parameter| parameter["in"] == "query")
-        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
-        .collect();
-    Operation {
-        method: listed.method.clone(),
-        path: listed.path.clone(),
-        query,
-        body: members(vendor, &found["requestBody"]),
-        reply: members(vendor, &found["responses"]["200"]),
-    }
-}
-
-/// The names in a body; in an envelope, those of the records in it too.
-fn members(vendor: &Value, content: &Value) -> BTreeSet<String> {
-    let names = |schema: &Value| -> BTreeSet<String> {
-        let members = schema["properties"].as_object();
-        members
-            .into_iter()
-            .flat_map(|members| members.keys().cloned())
-            .collect()
-    };
-    let own = resolved(vendor, &content["content"]["application/json"]["schema"]);
-    let data = resolved(vendor, &own["properties"]["Data"]);
-    &names(own) | &names(data)
-}
-
-/// The schema of a record: references followed, a list taken for its items.
-fn resolved<'a>(vendor: &'a Value, schema: &'a Value) -> &'a Value {
-    if let Some(name) = schema["$ref"]
-        .as_str()
-        .and_then(|path| path.rsplit('/').next())
-    {
-        return resolved(vendor, &vendor["components"]["schemas"][name]);
-    }
-    if schema["type"] == "array" {
-        return resolved(vendor, &schema["items"]);
-    }
-    schema
+    contract().expect_derived_from(&["liongard-openapi.json", "liongard-openapi-v2.json"]);
 }
