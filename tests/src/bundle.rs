@@ -253,7 +253,6 @@ impl Bundle {
 /// What a scenario does and looks at.
 impl Bundle {
     /// Liongard raises a critical alert for the customer with this index; returns its id.
-    #[expect(clippy::must_use_candidate, reason = "also called for what it does")]
     pub fn raise(&self, customer: i64, rule: &str) -> i64 {
         let text = format!(
             "{rule}, reported by {} <{}>",
@@ -287,7 +286,6 @@ impl Bundle {
     /// # Panics
     ///
     /// When there is none, or another one.
-    #[expect(clippy::must_use_candidate, reason = "also called for what it checks")]
     pub fn only_ticket(&self, alert: i64) -> TicketView {
         let mut tickets = self.tickets_of(alert);
         assert_eq!(tickets.len(), 1, "tickets of alert {alert}: {tickets:#?}");

@@ -131,8 +131,15 @@ fn what_a_dead_process_had_in_hand_is_handed_out_at_once_and_counts() {
     now(room.store.done(Lane::Bulk, &in_hand[0].receipt)).unwrap();
     let again = now(room.store.receive(Lane::Bulk, 9, hidden)).unwrap();
     assert_eq!(again.len(), 3, "the dead process's receipt settles nothing");
-    let counts: Vec<u32> = again.iter().map(|delivery| delivery.receive_count).collect();
-    assert_eq!(counts.iter().filter(|count| **count == 2).count(), 2, "{counts:?}");
+    let counts: Vec<u32> = again
+        .iter()
+        .map(|delivery| delivery.receive_count)
+        .collect();
+    assert_eq!(
+        counts.iter().filter(|count| **count == 2).count(),
+        2,
+        "{counts:?}"
+    );
 }
 
 #[test]

@@ -88,6 +88,27 @@ async fn a_token_without_a_life_lives_an_hour() {
 }
 
 #[tokio::test]
+async fn a_life_is_read_as_a_number_or_as_text_and_never_costs_the_token() {
+    for (life, later, tokens) in [
+        (r#""120""#, 61, 2),
+        (r#""120""#, 59, 1),
+        ("120.5", 59, 1),
+        (r#""soon""#, 3500, 1),
+        ("null", 3500, 1),
+        (r#"{"seconds":120}"#, 3500, 1),
+        ("-1", 3500, 1),
+    ] {
+        let bench = Bench::answering(&["[]", "[]"]);
+        let body = format!(r#"{{"access_token":"first","expires_in":{life}}}"#);
+        bench.next_token(Ok(answer(200, &body)));
+        bench.client.teams().await.unwrap();
+        bench.pass(Duration::from_secs(later));
+        bench.client.teams().await.unwrap();
+        assert_eq!(bench.tokens().len(), tokens, "{life}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_of_less_than_a_minute_is_still_used_more_than_once() {
     let bench = Bench::answering(&["[]", "[]"]);
     bench.next_token(Ok(token(1, 30)));

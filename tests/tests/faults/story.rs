@@ -120,6 +120,8 @@ pub async fn tell(courier: Courier, patience: Patience, prepare: impl FnOnce(&mu
     bundle.run_until_quiet().await;
     expect_the_end(&bundle, changed, over);
     bundle.check().await;
+    let faults = bundle.halo.faults().waiting() + bundle.liongard.faults().waiting();
+    assert_eq!(faults + bundle.fuse.waiting(), 0, "a trap was never met");
     told
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use halogard_app::ports::Clock as _;
 use halogard_domain::standing::Standing;
 use halogard_simulator::liongard::RunFate;
+use halogard_simulator::{Fault, FaultOdds};
 use halogard_tests::Bundle;
 
 use crate::{DANA, HALO_INSPECTOR, RUBEN, with_ticket};
@@ -107,6 +108,42 @@ async fn a_run_that_never_ends_is_given_up_and_made_again() {
     }
     bundle.liongard.remedy(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed);
+}
+
+#[tokio::test]
+async fn a_run_asked_for_with_a_refused_key_is_asked_for_again() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    for _ in 0..3 {
+        let faults = bundle.liongard.faults();
+        faults.next("POST /launchpoints/run", Fault::ExpireToken);
+    }
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed);
+}
+
+#[tokio::test]
+async fn runs_that_may_not_be_looked_at_fill_no_dead_letters() {
+    let mut bundle = Bundle::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let never = FaultOdds {
+        fault: Fault::Empty403,
+        probability: 1.0,
+        route: Some("GET /timeline".to_owned()),
+    };
+    bundle.liongard.faults().by_chance(vec![never]);
+    bundle.liongard.remedy(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_for(Duration::from_secs(3 * 3600)).await;
+    let letters = bundle.dead_letters().await.len();
+    assert!((2..=24).contains(&letters), "{letters} in three hours");
+    bundle.liongard.faults().clear();
+    bundle.run_for(Duration::from_secs(1800)).await;
+    bundle.expects_dead_letters = true;
     bundle.conclude().await;
     assert!(bundle.alert(alert).closed);
 }

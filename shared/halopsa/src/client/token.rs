@@ -56,9 +56,9 @@ pub(super) struct Token {
 struct TokenAnswer {
     /// Opaque to us.
     access_token: String,
-    /// In seconds.
+    /// In seconds, as a number or as text; anything else says nothing, and costs no token.
     #[serde(default)]
-    expires_in: Option<serde_json::Number>,
+    expires_in: Option<serde_json::Value>,
 }
 
 /// A refusal, as OAuth has it.
@@ -169,9 +169,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
 
 /// How long after it was asked for a token is used: until a minute before its end, or for half of
 /// a life too short for that, lest every call ask for its own.
-fn usable_for(expires_in: Option<&serde_json::Number>) -> Duration {
+fn usable_for(expires_in: Option<&serde_json::Value>) -> Duration {
     let life = expires_in
-        .and_then(serde_json::Number::as_f64)
+        .and_then(|life| life.as_f64().or_else(|| life.as_str()?.trim().parse().ok()))
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|life| !life.is_zero())
         .unwrap_or(DEFAULT_LIFE);
