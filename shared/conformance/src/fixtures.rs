@@ -6,7 +6,7 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::link::{Base, Claim, Closure, Ended, Follow, Link, Refused, Write};
+use halogard_domain::link::{Base, Claim, Closure, Ended, Follow, Link, Opening, Refused, Write};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::policy::{Closer, ParkReason};
 use halogard_domain::ticket::{Fate, Hands, Ticket};
@@ -72,6 +72,11 @@ pub fn full_link(id: u64) -> Link {
             since: at(1),
             until: at(91),
         },
+        opening: Some(Opening {
+            status: Word::new("new"),
+            priority: Word::new("low"),
+            text: u64::MAX - 3,
+        }),
         ticket: Some(ticket_id),
         earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
         base: Some(Base {

@@ -33,6 +33,9 @@ pub struct Link {
     /// The right to open the ticket.
     #[serde(default)]
     pub claim: Claim,
+    /// What the alert said when its ticket was asked for.
+    #[serde(default)]
+    pub opening: Option<Opening>,
     /// The ticket, once there is one.
     #[serde(default)]
     pub ticket: Option<TicketId>,
@@ -103,6 +106,30 @@ pub struct Base {
     pub ticket_closed: Option<Closure>,
     /// The ticket's priority.
     pub ticket_priority: Option<PriorityId>,
+}
+
+/// What an alert said when its ticket was asked for: until both sides agree, this is what the ticket
+/// is known to say, even when its answer was lost and the alert has changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The alert's status word.
+    pub status: Word,
+    /// The alert's priority word.
+    pub priority: Word,
+    /// Digest of the alert's text.
+    pub text: u64,
+}
+
+impl Opening {
+    /// What `alert` says now.
+    #[must_use]
+    pub fn of(alert: &Alert) -> Self {
+        Self {
+            status: alert.status.clone(),
+            priority: alert.priority.clone(),
+            text: alert.text_digest(),
+        }
+    }
 }
 
 /// How a ticket was closed.
@@ -176,6 +203,7 @@ impl Link {
             alert,
             recurrence: 1,
             claim: Claim::Free,
+            opening: None,
             ticket: None,
             earlier_tickets: Vec::new(),
             base: None,
@@ -279,20 +307,29 @@ impl Base {
         }
     }
 
-    /// What a pair is taken to have agreed on when nothing is remembered about it: both open, and
-    /// everything else as it is now.
+    /// What a pair is taken to have agreed on before it ever agreed: both open, the alert as it was
+    /// when the ticket was asked for, and everything else as it is now.
     #[must_use]
-    pub fn assumed(alert: &Alert, ticket: &Ticket, statuses: &StatusMap) -> Self {
+    pub fn assumed(
+        alert: &Alert,
+        ticket: &Ticket,
+        statuses: &StatusMap,
+        opening: Option<&Opening>,
+    ) -> Self {
         let open_status = if statuses.is_closed(ticket.status) {
             statuses.open
         } else {
             ticket.status
         };
+        let opening = opening.cloned().unwrap_or_else(|| Opening::of(alert));
         Self {
             alert_closed: false,
+            alert_status: opening.status,
+            alert_priority: opening.priority,
+            alert_text: opening.text,
             ticket_status: open_status,
             ticket_closed: None,
-            ..Self::of(alert, ticket, statuses, None)
+            ticket_priority: ticket.priority,
         }
     }
 }

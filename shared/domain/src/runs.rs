@@ -21,6 +21,10 @@ pub const GIVE_UP_AFTER: Duration = Duration::from_secs(900);
 /// Failed runs in a row after which those waiting are told that Liongard did not follow.
 pub const FAILURES_MAX: u32 = 3;
 
+/// A run that Liongard does not let us watch is taken to have ended after this time; the alert is
+/// read again then, and says for itself whether it followed.
+pub const UNWATCHED_ENDS_AFTER: Duration = Duration::from_secs(60);
+
 /// A run that was started and is not listed after this time did not start.
 pub const NOT_LISTED_AFTER: Duration = Duration::from_secs(120);
 

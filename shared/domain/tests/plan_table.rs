@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use halogard_domain::ids::{EnvironmentId, PriorityId, TicketId};
-use halogard_domain::link::{Claim, DOUBT_SETTLE, Ended, Refused, Write};
+use halogard_domain::link::{Claim, DOUBT_SETTLE, Ended, Opening, Refused, Write};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::{
     ClosePolicy, Closer, Mode, Otherwise, ParkReason, ReopenRule, ReopenTable, ReopenWhen,
@@ -368,6 +368,27 @@ fn an_attempt_in_doubt_is_looked_for_and_never_simply_repeated() {
         plan(&link, Some(&over), None, &policy, at(100)),
         [Step::Find]
     );
+}
+
+#[test]
+fn a_change_while_the_answer_was_lost_is_told_on_the_ticket_that_is_found() {
+    let policy = policy(Mode::Managed);
+    let mut link = Link::new(alert().id);
+    link.opening = Some(Opening::of(&alert()));
+    link.attach(TICKET);
+    let changed = Alert {
+        description: "3 accounts".into(),
+        priority: Word::new("low"),
+        ..alert_with("New", 50)
+    };
+    let steps = plan(
+        &link,
+        Some(&changed),
+        Some(&ticket(OPEN, 1)),
+        &policy,
+        at(100),
+    );
+    assert_eq!(names(&steps), ["set fields", "note", "agree"]);
 }
 
 #[test]

@@ -154,10 +154,14 @@ impl<T: Transport, C: Clock> Inspectors for Source<T, C> {
         after: Option<RunId>,
     ) -> Result<RunProgress, PortError> {
         let rows = self.client.timeline(launchpoint).await?;
-        let ours = rows
-            .iter()
-            .filter(|row| after.is_none_or(|after| row.id > after) && row.ad_hoc != Some(false))
-            .min_by_key(|row| row.id);
+        let asked_for = rows.iter().filter(|row| row.ad_hoc != Some(false));
+        let ours = match after {
+            Some(after) => asked_for
+                .filter(|row| row.id > after)
+                .min_by_key(|row| row.id),
+            // Nothing is known from before, so only the newest can be ours.
+            None => asked_for.max_by_key(|row| row.id),
+        };
         Ok(match ours.map(|row| row.outcome()) {
             None => RunProgress::NotSeen,
             Some(RunOutcome::Underway) => RunProgress::Underway,

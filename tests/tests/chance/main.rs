@@ -12,7 +12,7 @@ use halogard_tests::{Bundle, Grid};
 use story::Story;
 
 /// Stories told by each test; the two tests run side by side.
-const SEEDS: u64 = 80;
+const SEEDS: u64 = 75;
 
 /// Stories that are told a second time, to be the same.
 const TOLD_TWICE: u64 = 5;

@@ -190,6 +190,7 @@ impl Hold<'_> {
             self.link.follow = None;
         }
         self.link.base = Some(base);
+        self.link.opening = None;
         self.link.ended = None;
         self.link.claim = Claim::Free;
     }

@@ -19,7 +19,7 @@ pub(super) fn plan(
     policy: &Policy,
     now: Timestamp,
 ) -> Vec<Step> {
-    let assumed = || Base::assumed(alert, ticket, &template.statuses);
+    let assumed = || Base::assumed(alert, ticket, &template.statuses, link.opening.as_ref());
     let base = link.base.clone().unwrap_or_else(assumed);
     let pair = Pair {
         link,

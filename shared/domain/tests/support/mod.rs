@@ -274,6 +274,7 @@ impl Desk {
                     self.link.follow = None;
                 }
                 self.link.base = Some(base);
+                self.link.opening = None;
                 self.link.ended = None;
             }
             Step::Finish(ended) => self.link.ended = Some(ended),

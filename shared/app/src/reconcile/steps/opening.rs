@@ -1,7 +1,7 @@
 //! Opening the ticket: claim, look if in doubt, open once.
 
 use halogard_domain::FailureClass;
-use halogard_domain::link::{CLAIM_LIFE, Claim, Refused, Write};
+use halogard_domain::link::{CLAIM_LIFE, Claim, Opening, Refused, Write};
 use halogard_domain::ticket::NewTicket;
 
 use super::Next;
@@ -13,6 +13,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Takes the right to open the ticket: one conditional write, durable before anything is sent.
     pub(super) async fn claim(&self, hold: &mut Hold<'_>) -> Result<Next, LookError> {
         let since = self.clock.now();
+        hold.link.opening = hold.link.alert_seen.as_ref().map(Opening::of);
         hold.link.claim = Claim::Held {
             since,
             until: since.plus(CLAIM_LIFE),
