@@ -16,7 +16,7 @@ use crate::reconcile::{LookError, Looked};
 /// [`ROUNDS_MAX`](crate::reconcile) calls of thirty seconds.
 pub const VISIBILITY: Duration = Duration::from_secs(300);
 
-/// Failed deliveries after which a message is buried. With [`backoff`] this is a little over a day:
+/// Failed deliveries after which a message is buried. With the growing pauses between them this is a little over a day:
 /// an outage of either vendor for a day must cost delay only.
 pub const FAILURES_MAX: u32 = 110;
 
