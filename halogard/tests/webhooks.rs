@@ -380,9 +380,10 @@ fn every_sample_delivery_is_answered_by_whether_it_is_json() {
 fn a_batch_counts_each_of_its_notifications_and_a_repeat_none() {
     let bench = bench();
     let serve = bench.serve();
-    let site = |id: &str, object: u32| json!({ "id": id, "event": "Site Updated", "object_id": object.to_string() });
-    let batch =
-        json!([site("d-1", 21), site("d-2", 22), { "event": "User Deleted", "object_id": "5" }]);
+    let made = "2026-09-25T06:41:08.7895915Z";
+    let site = |id: &str, object: u32| json!({ "id": id, "event": "Site Updated", "object_id": object.to_string(), "timestamp": made });
+    let user = json!({ "event": "User Deleted", "object_id": "5", "timestamp": made });
+    let batch = json!([site("d-1", 21), site("d-2", 22), user]);
     for _ in 0..2 {
         let answer = deliver(&bench, &serve, batch.to_string().as_bytes());
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -103,7 +103,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Err(LookError::Contended)
     }
 
-    /// Looks at a ticket and its alert. Safe to repeat.
+    /// Looks at a ticket and its alert, as was asked for at `asked_at`. Safe to repeat.
     ///
     /// # Errors
     ///
@@ -113,6 +113,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         ticket: TicketId,
         news: Option<&Ticket>,
         cause: &Cause,
+        asked_at: Timestamp,
     ) -> Result<Looked, LookError> {
         let policy = self.policy();
         for _ in 0..CONTENTIONS_MAX {
@@ -126,6 +127,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             }
             match news {
                 Some(news) => hold.link.hear_ticket(news.clone()),
+                None if hold.has_read_since(asked_at, cause) => {}
                 None => self.read_ticket(&mut hold, ticket).await?,
             }
             match self.pursue(hold).await {
@@ -270,6 +272,13 @@ impl Hold<'_> {
             cause: self.cause.to_owned(),
             detail,
         });
+    }
+
+    /// Whether the ticket was read after a webhook asked for it: a storm of them about one ticket
+    /// costs one read, not one each.
+    fn has_read_since(&self, asked_at: Timestamp, cause: &Cause) -> bool {
+        let seen = self.link.ticket_seen.as_ref();
+        matches!(cause, Cause::Webhook { .. }) && seen.is_some_and(|seen| seen.seen_at > asked_at)
     }
 
     /// A parked alert is released as soon as the policy has a place for it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
-use halogard_domain::{LinkKey, Timestamp};
+use halogard_domain::{LinkKey, Ticket, Timestamp};
 use tracing::info;
 
 use crate::bundle::{Bundle, Liongard, Store};
@@ -53,10 +53,10 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         if !news.is_empty() {
             self.store.send(Lane::Urgent, &news).await?;
         }
-        let seen = sightings
+        let newest = sightings
             .iter()
-            .filter_map(|sighting| sighting.ticket.as_ref());
-        let newest = seen.map(|ticket| ticket.changed_at).max();
+            .filter_map(|sighting| sighting.changed_at)
+            .max();
         if let Some(newest) = newest.filter(|newest| *newest > swept_to) {
             self.store.set_mark(MARK_SWEPT, newest.as_millis()).await?;
         }
@@ -87,22 +87,28 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// forgot it.
     async fn news_in(&self, sighting: &Sighting) -> Result<Option<Message>, PortError> {
         let owner = self.store.owner(sighting.id).await?;
-        let Some(ticket) = &sighting.ticket else {
-            let look = |_| Message::look_at_ticket(sighting.id, Cause::Sweep);
-            return Ok(owner.map(look));
-        };
         let Some(alert) = owner else {
-            let marked = LinkKey::find_in(&ticket.summary, &self.policy().key_prefix).is_some();
-            return Ok(marked.then(|| Message::ticket_news(ticket.clone(), Cause::Sweep)));
+            let prefix = &self.policy().key_prefix;
+            let marked = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
+            let marked = sighting.ticket.as_ref().filter(marked).cloned();
+            return Ok(marked.map(|ticket| Message::ticket_news(ticket, Cause::Sweep)));
         };
         let link = self.store.load(alert).await?.map(|stored| stored.value);
         if link
             .as_ref()
-            .is_some_and(|link| link.ticket != Some(ticket.id))
+            .is_some_and(|link| link.ticket != Some(sighting.id))
         {
             return Ok(None);
         }
-        let says_more = link.and_then(|link| link.ticket_seen).is_none_or(|seen| {
+        let seen = link.and_then(|link| link.ticket_seen);
+        let Some(ticket) = &sighting.ticket else {
+            let known = seen.map(|seen| seen.changed_at);
+            let look = Message::look_at_ticket(sighting.id, Cause::Sweep);
+            return Ok(
+                (sighting.changed_at.is_none() || sighting.changed_at > known).then_some(look),
+            );
+        };
+        let says_more = seen.is_none_or(|seen| {
             ticket.changed_at > seen.changed_at
                 || (ticket.changed_at == seen.changed_at
                     && (ticket.status, ticket.fate) != (seen.status, seen.fate))

@@ -71,7 +71,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// The queue itself failed; the message comes back.
     pub async fn work(&self, lane: Lane, delivery: &Delivery) -> Result<Worked, PortError> {
         let settlement = match &delivery.message {
-            Ok(message) => self.attend(message, delivery.receive_count).await,
+            Ok(message) => self.attend(message, delivery).await,
             Err(unreadable) => Settlement::Bury("unreadable", unreadable.reason.clone()),
         };
         let receipt = &delivery.receipt;
@@ -115,7 +115,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     }
 
     /// Does what `message` asks for.
-    async fn attend(&self, message: &Message, attempt: u32) -> Settlement {
+    async fn attend(&self, message: &Message, delivery: &Delivery) -> Settlement {
+        let attempt = delivery.receive_count;
         match message {
             Message::LookAtAlert {
                 alert, cause, news, ..
@@ -135,7 +136,10 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                     Ok(true) => return Settlement::Done("duplicate"),
                     Err(error) => return self.after_failure(&error.into(), attempt),
                 }
-                let looked = self.look_at_ticket(*ticket, news.as_deref(), cause).await;
+                let asked_at = delivery.sent_at;
+                let looked = self
+                    .look_at_ticket(*ticket, news.as_deref(), cause, asked_at)
+                    .await;
                 tell(cause, None, Some(*ticket), &looked);
                 let settlement = self.after_look(looked, attempt);
                 match self.remember_if_settled(cause, &settlement).await {

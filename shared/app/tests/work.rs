@@ -651,6 +651,7 @@ async fn sweep(bench: &Bench, seen: &[Ticket]) -> usize {
         .iter()
         .map(|ticket| Sighting {
             id: ticket.id,
+            changed_at: Some(ticket.changed_at),
             ticket: Some(ticket.clone()),
         })
         .collect();
@@ -736,6 +737,7 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
     bench.bundle.sweep_tickets().await.unwrap();
     *bench.bundle.desk.sightings.lock().unwrap() = vec![Sighting {
         id: TICKET,
+        changed_at: Some(at(100)),
         ticket: Some(Ticket {
             status: CLOSED,
             ..ticket(4242, 7586, at(100))
@@ -802,10 +804,12 @@ async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
     *bench.bundle.desk.sightings.lock().unwrap() = vec![
         Sighting {
             id: TICKET,
+            changed_at: None,
             ticket: None,
         },
         Sighting {
             id: TicketId::new(4243),
+            changed_at: None,
             ticket: None,
         },
     ];
@@ -816,4 +820,19 @@ async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
         [Message::look_at_ticket(TICKET, Cause::Sweep)]
     );
     assert_eq!(swept_to(&bench), Some(at(-3600)));
+}
+
+#[tokio::test]
+async fn a_thin_row_that_did_not_change_costs_no_look() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    for (changed_at, queued) in [(-30, 0), (-31, 0), (-29, 1)] {
+        *bench.bundle.desk.sightings.lock().unwrap() = vec![Sighting {
+            id: TICKET,
+            changed_at: Some(at(changed_at)),
+            ticket: None,
+        }];
+        let report = bench.bundle.sweep_tickets().await.unwrap();
+        assert_eq!(report.queued, queued, "{changed_at}");
+    }
 }

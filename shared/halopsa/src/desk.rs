@@ -152,8 +152,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
             includedetails: false,
             nocache: true,
         };
+        // What changes while the answer is on its way was not seen.
+        let asked_at = self.clock.now();
         match self.client.ticket(id, detail).await {
-            Ok(row) => match tickets::from_row(&row, self.clock.now()) {
+            Ok(row) => match tickets::from_row(&row, asked_at) {
                 // The state of this moment, whether it says when it came about or not.
                 Some(ticket) if row.last_update().is_none() => Ok(Some(Ticket {
                     changed_at: ticket.seen_at,
@@ -211,17 +213,18 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
             pages_max: Some(PAGES_MAX),
             ..TicketQuery::default()
         };
+        let asked_at = self.clock.now();
         let rows = whole(self.client.tickets(&query).await?)?;
-        let seen_at = self.clock.now();
         Ok(rows
             .iter()
             .map(|row| Sighting {
                 id: row.id,
+                changed_at: row.last_update(),
                 // Without the time of its change a state cannot be put in order: it would count as
                 // older than everything, and the change would be missed.
                 ticket: row
                     .last_update()
-                    .and_then(|_| tickets::from_row(row, seen_at)),
+                    .and_then(|_| tickets::from_row(row, asked_at)),
             })
             .collect())
     }

@@ -525,12 +525,14 @@ async fn a_sighting_says_as_much_as_its_row_does() {
     ]);
     let bench = answering(&[list(rows)]);
     let seen = bench.desk().changed_since(MORNING).await.unwrap();
-    let thin = |id| Sighting {
+    let thin = |id, changed_at| Sighting {
         id: TicketId::new(id),
+        changed_at,
         ticket: None,
     };
     let whole = |ticket: Ticket| Sighting {
         id: ticket.id,
+        changed_at: Some(ticket.changed_at),
         ticket: Some(ticket),
     };
     let untitled = Ticket {
@@ -541,10 +543,10 @@ async fn a_sighting_says_as_much_as_its_row_does() {
         seen,
         [
             whole(ticket(4242, "[LG-7586] Disk")),
-            thin(4243),
-            thin(4244),
-            thin(4245),
-            thin(4246),
+            thin(4243, None),
+            thin(4244, Some(ticket(4244, "").changed_at)),
+            thin(4245, None),
+            thin(4246, None),
             whole(untitled)
         ]
     );

@@ -13,7 +13,7 @@ mod settings;
 
 use bytes::Bytes;
 use halogard_transport::Transport;
-use halogard_wire::{body, retry_after};
+use halogard_wire::{body, mended, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
@@ -82,8 +82,14 @@ impl<T: Transport> Client<T> {
         body::read(&bytes).map_err(|unusable| call.not_usable(unusable))
     }
 
-    /// Sends a call and brings the body of a success.
+    /// Sends a call and brings the body of a success, half characters mended.
     async fn fetch(&self, call: &Call) -> Result<Bytes, Error> {
+        let body = self.fetch_as_sent(call).await?;
+        Ok(mended(&body).map_or(body, Bytes::from))
+    }
+
+    /// Sends a call and brings the body of a success.
+    async fn fetch_as_sent(&self, call: &Call) -> Result<Bytes, Error> {
         let asked = call.url(&self.base);
         let answer = self.send(call, &asked).await?;
         if !origin::is_redirect(answer.status()) {

@@ -63,6 +63,8 @@ pub trait TicketDesk: Send + Sync {
 pub struct Sighting {
     /// The ticket.
     pub id: TicketId,
+    /// When it last changed, where the list says so.
+    pub changed_at: Option<Timestamp>,
     /// Its state, where the list says enough.
     pub ticket: Option<Ticket>,
 }

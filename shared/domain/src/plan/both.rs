@@ -118,7 +118,9 @@ impl Pair<'_> {
 
     /// Until when a change of the alert is left to Liongard's own ticketing, if it still is.
     fn native_ticketing_has_until(&self) -> Option<Timestamp> {
-        let due = self.alert.changed_at.plus(self.policy.native_grace);
+        // Liongard may leave the change time empty; we have heard of it when we read it.
+        let heard_at = self.alert.changed_at.max(self.alert.seen_at);
+        let due = heard_at.plus(self.policy.native_grace);
         (self.policy.mode == Mode::Native && due > self.now).then_some(due)
     }
 
