@@ -203,14 +203,14 @@ where
             if let Some(policy) = policies.changed() {
                 self.bundle.set_policy(policy);
             }
-            let whole = self.round(thoroughness).await;
-            if whole && thoroughness == Thoroughness::Everything {
+            let read = self.round(thoroughness).await;
+            if read.liongard && thoroughness == Thoroughness::Everything {
                 thorough_at = began.plus(THOROUGH_EVERY);
             }
             self.bell.ring_for_work();
             let least = WAKE_UP_MIN.min(interval);
             self.pause(least, false).await;
-            let wanted = if whole {
+            let wanted = if read.liongard && read.halopsa {
                 interval
             } else {
                 interval.min(BROKEN_OFF_PAUSE)
@@ -220,9 +220,8 @@ where
         }
     }
 
-    /// One round: both sides, orphaned runs, and what a changed policy releases. `true` when both
-    /// sides were read.
-    async fn round(&self, thoroughness: Thoroughness) -> bool {
+    /// One round: both sides, orphaned runs, and what a changed policy releases.
+    async fn round(&self, thoroughness: Thoroughness) -> Read {
         let swept = self.bundle.sweep_tickets().await;
         if let Err(error) = &swept {
             warn!(%error, "the sweep of HaloPSA broke off; the next one reads the same again");
@@ -238,7 +237,10 @@ where
         };
         self.told("runs", self.bundle.watch_orphaned_runs().await);
         self.told("policy", self.bundle.release_after_change().await);
-        polled && swept.is_ok()
+        Read {
+            liongard: polled,
+            halopsa: swept.is_ok(),
+        }
     }
 
     /// Counts the end of one part of a round and says what went wrong.
@@ -266,6 +268,12 @@ where
             _ = self.stopped.wait_for(|stop| *stop) => {}
         }
     }
+}
+
+/// Which sides a round has read.
+struct Read {
+    liongard: bool,
+    halopsa: bool,
 }
 
 /// What a worker does next.

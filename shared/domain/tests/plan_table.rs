@@ -371,6 +371,25 @@ fn an_attempt_in_doubt_is_looked_for_and_never_simply_repeated() {
 }
 
 #[test]
+fn a_persons_choice_of_long_ago_is_not_overruled() {
+    let policy = policy(Mode::Managed);
+    let mut link = linked(&policy);
+    let chosen = Ticket {
+        priority: Some(PriorityId::new(2)),
+        ..ticket(IN_PROGRESS, 20)
+    };
+    let base = link.base.as_mut().unwrap();
+    base.ticket_priority = chosen.priority;
+    base.ticket_status = chosen.status;
+    let later = Alert {
+        priority: Word::new("low"),
+        ..alert_with("In Progress", 50)
+    };
+    let steps = plan(&link, Some(&later), Some(&chosen), &policy, at(100));
+    assert_eq!(names(&steps), ["agree"]);
+}
+
+#[test]
 fn a_change_while_the_answer_was_lost_is_told_on_the_ticket_that_is_found() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);

@@ -147,6 +147,27 @@ async fn runs_that_may_not_be_watched_are_made_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_list_of_inspectors_that_may_not_be_read_fills_no_dead_letters() {
+    let mut bundle = Bundle::managed().await;
+    let (_, ticket) = with_ticket(&mut bundle).await;
+    let never = FaultOdds {
+        fault: Fault::Empty403,
+        probability: 1.0,
+        route: Some("GET /launchpoints".to_owned()),
+    };
+    bundle.liongard.faults().by_chance(vec![never]);
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_for(Duration::from_secs(3 * 3600)).await;
+    let letters = bundle.dead_letters().await.len();
+    assert!((1..=12).contains(&letters), "{letters} in three hours");
+    bundle.liongard.faults().clear();
+    bundle.run_for(Duration::from_secs(1800)).await;
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1, "made up for");
+}
+
+#[tokio::test]
 async fn a_status_that_is_neither_open_nor_closed_runs_the_inspector_too() {
     use halogard_simulator::halopsa::TicketChange;
     use halogard_simulator::world::status_ids;

@@ -71,7 +71,7 @@ async fn changes_between_two_polls_make_one_note() {
 }
 
 #[tokio::test]
-async fn a_priority_that_a_person_chose_is_kept_while_liongards_stays() {
+async fn a_priority_that_a_person_chose_is_kept_whatever_liongard_says() {
     let mut bundle = Bundle::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     let choice = TicketChange {
@@ -90,7 +90,7 @@ async fn a_priority_that_a_person_chose_is_kept_while_liongards_stays() {
         .change(alert, news("many accounts", "Low"))
         .unwrap();
     bundle.conclude().await;
-    assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 4);
+    assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 3);
 }
 
 #[tokio::test]

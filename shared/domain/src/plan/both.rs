@@ -241,24 +241,25 @@ impl Pair<'_> {
         steps
     }
 
-    /// The status that Liongard's new word maps to, if a person has not chosen another.
+    /// The status that Liongard's new word maps to, if a person has not chosen another than the former
+    /// word's.
     fn wanted_status(&self) -> Option<StatusId> {
+        let statuses = &self.template.statuses;
+        let mapped = |word| statuses.words.get(word).copied();
+        let former = mapped(&self.base.alert_status).unwrap_or(statuses.open);
+        let follows = self.ticket.status == former;
         let changed = self.alert.status != self.base.alert_status;
-        let untouched = self.ticket.status == self.base.ticket_status;
-        let mapped = self
-            .template
-            .statuses
-            .words
-            .get(&self.alert.status)
-            .copied();
-        mapped.filter(|status| changed && untouched && *status != self.ticket.status)
+        mapped(&self.alert.status)
+            .filter(|status| changed && follows && *status != self.ticket.status)
     }
 
-    /// The priority that Liongard's new word maps to, if a person has not chosen another.
+    /// The priority that Liongard's new word maps to, if a person has not chosen another than the
+    /// former word's.
     fn wanted_priority(&self) -> Option<PriorityId> {
+        let mapped = |word| self.template.priorities.of(word);
+        let follows = self.ticket.priority == mapped(&self.base.alert_priority);
         let changed = self.alert.priority != self.base.alert_priority;
-        let untouched = self.ticket.priority == self.base.ticket_priority;
-        let mapped = self.template.priorities.of(&self.alert.priority);
-        mapped.filter(|priority| changed && untouched && Some(*priority) != self.ticket.priority)
+        mapped(&self.alert.priority)
+            .filter(|priority| changed && follows && Some(*priority) != self.ticket.priority)
     }
 }
