@@ -307,6 +307,15 @@ impl Bundle {
         Some(standing(&link, &self.policy, self.time.now()))
     }
 
+    /// What the journal tells of an alert, in order.
+    pub async fn story(&self, alert: i64) -> Vec<String> {
+        use halogard_app::ports::Journal as _;
+        let id = AlertId::new(alert.unsigned_abs());
+        let story = self.life().store.story(id, 1000).await;
+        let entries = story.expect("the store is in order");
+        entries.into_iter().map(|entry| entry.what).collect()
+    }
+
     /// The notes on a ticket that we wrote, as plain text.
     #[must_use]
     pub fn our_notes(&self, ticket: i64) -> Vec<String> {

@@ -4,6 +4,7 @@ mod steps;
 
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Cause;
+use halogard_domain::standing::{Standing, standing};
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timestamp, plan};
 
 use crate::bundle::{Bundle, Liongard, Store};
@@ -51,6 +52,9 @@ const CONTENTIONS_MAX: usize = 5;
 
 /// How often a pair is planned in one look: the longest way is claim, find, open, agree, run.
 const ROUNDS_MAX: usize = 8;
+
+/// The cause of a look that follows an inspector's run.
+const RUN_ENDED: &str = Cause::RunEnded { succeeded: true }.word();
 
 /// One pair under our hands.
 struct Hold<'a> {
@@ -234,6 +238,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 now,
             );
             if steps.is_empty() {
+                hold.tell_if_liongard_did_not_follow(now);
                 return Ok(Looked::Done(std::mem::take(&mut hold.did)));
             }
             for step in steps {
@@ -272,6 +277,15 @@ impl Hold<'_> {
             cause: self.cause.to_owned(),
             detail,
         });
+    }
+
+    /// Shows a difference that stays: Liongard has looked again, and still finds the condition.
+    fn tell_if_liongard_did_not_follow(&mut self, now: Timestamp) {
+        let looked_again = self.cause == RUN_ENDED && self.did.is_empty();
+        if looked_again && standing(&self.link, self.policy, now) == Standing::ResolvedInPsaOnly {
+            let detail = "resolved in PSA, still open in Liongard".to_owned();
+            self.tell(now, "resolved_in_psa_only", Some(detail));
+        }
     }
 
     /// Whether the ticket was read after a webhook asked for it: a storm of them about one ticket

@@ -79,6 +79,8 @@ async fn a_condition_that_still_holds_stands_as_resolved_in_the_desk_only() {
     );
     let standing = bundle.standing(alert).await;
     assert_eq!(standing, Some(Standing::ResolvedInPsaOnly));
+    let story = bundle.story(alert).await;
+    assert_eq!(story, ["opened", "run_asked", "resolved_in_psa_only"]);
 }
 
 #[tokio::test]
