@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::poll::Thoroughness;
 use halogard_app::ports::{Lane, PortError, TicketDesk};
 use halogard_app::{Bundle, Liongard, Store};
 use halogard_domain::{Policy, Timestamp};
@@ -23,13 +22,6 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A round that broke off is made again after this time, or after the interval if that is shorter.
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
-
-/// How often a poll compares everything, not only changes.
-const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
-
-/// A wake-up brings the next poll forward, but not closer than this to the last one: the address
-/// is known to others.
-const WAKE_UP_MIN: Duration = Duration::from_secs(5);
 
 /// Where a changed policy comes from.
 pub trait PolicySource: Send + Sync + 'static {
@@ -52,7 +44,6 @@ impl PolicySource for FixedPolicy {
 pub struct Bell {
     tickets: Arc<Notify>,
     runs: Arc<Notify>,
-    poll: Arc<Notify>,
 }
 
 impl Bell {
@@ -60,11 +51,6 @@ impl Bell {
     pub fn ring_for_work(&self) {
         self.tickets.notify_one();
         self.runs.notify_one();
-    }
-
-    /// The next poll is to come early.
-    pub fn ring_for_poll(&self) {
-        self.poll.notify_one();
     }
 }
 
@@ -111,7 +97,7 @@ where
         };
         let tickets = hand(&[Lane::Urgent, Lane::Bulk], &engine.bell.tickets);
         let runs = hand(&[Lane::Runs], &engine.bell.runs);
-        let poller = hand(&[], &engine.bell.poll);
+        let poller = hand(&[], &Arc::new(Notify::new()));
         engine.tasks.spawn(tickets.work());
         engine.tasks.spawn(runs.work());
         engine.tasks.spawn(poller.poll(poll_interval, policies));
@@ -192,70 +178,25 @@ where
 
     /// Sweeps and polls, again and again.
     async fn poll(mut self, interval: Duration, policies: impl PolicySource) {
-        let mut thorough_at = Timestamp::EPOCH;
         while !*self.stopped.borrow() {
             let began = self.bundle.clock.now();
-            let thoroughness = if began >= thorough_at {
-                Thoroughness::Everything
-            } else {
-                Thoroughness::Changes
-            };
             if let Some(policy) = policies.changed() {
                 self.bundle.set_policy(policy);
             }
-            let read = self.round(thoroughness).await;
-            if read.liongard && thoroughness == Thoroughness::Everything {
-                thorough_at = began.plus(THOROUGH_EVERY);
+            let round = self.bundle.round().await;
+            for (kind, ended) in round.parts() {
+                self.tally
+                    .round(kind, ended.is_some(), self.bundle.clock.now());
             }
             self.bell.ring_for_work();
-            let least = WAKE_UP_MIN.min(interval);
-            self.pause(least, false).await;
-            let wanted = if read.liongard && read.halopsa {
+            let wanted = if round.is_whole() {
                 interval
             } else {
                 interval.min(BROKEN_OFF_PAUSE)
             };
             let rest = wanted.saturating_sub(self.bundle.clock.now().since(began));
-            self.pause(rest, true).await;
+            self.pause(rest, false).await;
         }
-    }
-
-    /// One round: both sides, orphaned runs, and what a changed policy releases.
-    async fn round(&self, thoroughness: Thoroughness) -> Read {
-        let swept = self.bundle.sweep_tickets().await;
-        if let Err(error) = &swept {
-            warn!(%error, "the sweep of HaloPSA broke off; the next one reads the same again");
-        }
-        self.tally
-            .round("sweep", swept.is_ok(), self.bundle.clock.now());
-        let known = self.bundle.has_swept().await;
-        let polled = match known {
-            // Until HaloPSA was searched for our own tickets, no alert counts as new.
-            Ok(false) => false,
-            Ok(true) => self.told("poll", self.bundle.poll_alerts(thoroughness).await),
-            Err(error) => self.told::<()>("poll", Err(error)),
-        };
-        self.told("runs", self.bundle.watch_orphaned_runs().await);
-        self.told("policy", self.bundle.release_after_change().await);
-        Read {
-            liongard: polled,
-            halopsa: swept.is_ok(),
-        }
-    }
-
-    /// Counts the end of one part of a round and says what went wrong.
-    fn told<T>(&self, kind: &'static str, ended: Result<T, PortError>) -> bool {
-        if let Err(error) = &ended {
-            warn!(
-                kind,
-                error_type = error.error_type,
-                reason = error.chain(),
-                "a round broke off"
-            );
-        }
-        self.tally
-            .round(kind, ended.is_ok(), self.bundle.clock.now());
-        ended.is_ok()
     }
 
     /// Waits, unless it is time to stop or, where `for_work`, this loop's bell rings.
@@ -268,12 +209,6 @@ where
             _ = self.stopped.wait_for(|stop| *stop) => {}
         }
     }
-}
-
-/// Which sides a round has read.
-struct Read {
-    liongard: bool,
-    halopsa: bool,
 }
 
 /// What a worker does next.

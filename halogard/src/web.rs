@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use halogard_app::intake::{BODY_BYTES_MAX, Door, Knock, Turned, take_in};
 use halogard_app::ports::{Clock, Lane, Notifications, PortError, WorkQueue};
+use halogard_domain::Message;
 use halogard_halopsa::webhook;
 use tracing::{info, warn};
 
@@ -107,8 +108,12 @@ async fn liongard<S: WorkQueue + Notifications, C: Clock>(
     if !front.wake_up.opens_for(&knock) {
         return front.answer(Err(Turned::NotAuthentic));
     }
-    front.bell.ring_for_poll();
-    front.answer(Ok(0))
+    let asked = front
+        .store
+        .send(Lane::Runs, &[Message::poll().into()])
+        .await;
+    front.bell.ring_for_work();
+    front.answer(asked.map(|()| 1).map_err(Turned::NotQueued))
 }
 
 /// The last segment of the path; one that is no text is wrong as any other, and no token is empty.

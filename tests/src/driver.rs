@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use halogard_app::poll::Thoroughness;
 use halogard_app::ports::{Clock as _, Lane, WorkQueue as _};
 use halogard_domain::Timestamp;
 
@@ -15,9 +14,6 @@ pub const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A round that broke off is made again after this time.
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
-
-/// How often a poll compares everything.
-const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
 
 /// How long a process takes to come up again.
 const START_TAKES: Duration = Duration::from_secs(3);
@@ -35,7 +31,6 @@ const STEPS_AT_ONCE_MAX: u32 = 5_000;
 #[derive(Debug)]
 pub struct Pace {
     next_round: Timestamp,
-    thorough_at: Timestamp,
     tickets_rest: Timestamp,
     runs_rest: Timestamp,
     quiet_rounds: u32,
@@ -48,7 +43,6 @@ impl Pace {
     pub(crate) fn starting(time: &Time) -> Self {
         Self {
             next_round: time.now(),
-            thorough_at: Timestamp::EPOCH,
             tickets_rest: Timestamp::EPOCH,
             runs_rest: Timestamp::EPOCH,
             quiet_rounds: 0,
@@ -121,33 +115,9 @@ impl Bundle {
     /// One round over both sides, as the program's poller makes it.
     async fn round(&mut self) -> Result<(), Stopped> {
         let began = self.time.now();
-        let thorough = began >= self.pace.thorough_at;
-        let use_cases = &self.life().use_cases;
-        let work = async {
-            let swept = use_cases.sweep_tickets().await;
-            let known = use_cases.has_swept().await.expect("the store works");
-            let polled = if known {
-                let thoroughness = if thorough {
-                    Thoroughness::Everything
-                } else {
-                    Thoroughness::Changes
-                };
-                use_cases.poll_alerts(thoroughness).await.ok()
-            } else {
-                None
-            };
-            let orphans = use_cases.watch_orphaned_runs().await;
-            let released = use_cases.release_after_change().await;
-            let queued = swept.as_ref().map_or(0, |it| it.queued + it.adopted)
-                + polled.as_ref().map_or(0, |it| it.queued)
-                + orphans.expect("the store works")
-                + released.expect("the store works");
-            (swept.is_ok() && polled.is_some(), queued)
-        };
-        let (whole, queued) = self.fuse.while_alive(Box::pin(work)).await?;
-        if whole && thorough {
-            self.pace.thorough_at = began.plus(THOROUGH_EVERY);
-        }
+        let round = self.life().use_cases.round();
+        let round = self.fuse.while_alive(Box::pin(round)).await?;
+        let whole = round.is_whole();
         let pause = if whole {
             POLL_INTERVAL
         } else {
@@ -155,7 +125,7 @@ impl Bundle {
         };
         self.pace.next_round = began.plus(pause);
         self.pace.whole_rounds += u64::from(whole);
-        self.pace.quiet_rounds = if whole && queued == 0 {
+        self.pace.quiet_rounds = if whole && round.queued() == 0 {
             self.pace.quiet_rounds + 1
         } else {
             0

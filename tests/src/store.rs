@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_app::ports::{
-    AlertIndex, Clock as _, DeadLetter, Delivery, Entry, Indexed, Journal, Lane, LinkFilter, Links,
-    Marks, Notifications, Outgoing, PortError, Revision, RunStates, SaveError, Stored, WorkQueue,
+    AlertIndex, Clock as _, DeadLetter, Delivery, Entry, Indexed, Journal, Lane, Leased, Leases,
+    LinkFilter, Links, Marks, Notifications, Outgoing, PortError, Revision, RunStates, SaveError,
+    Stored, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
@@ -112,6 +113,21 @@ impl Marks for WatchedStore {
     }
 }
 
+impl Leases for WatchedStore {
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+    ) -> Result<Leased, PortError> {
+        self.write(self.inner.take_lease(name, holder, until)).await
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), PortError> {
+        self.write(self.inner.release_lease(name, holder)).await
+    }
+}
+
 impl RunStates for WatchedStore {
     async fn load_runs(&self, target: RunTarget) -> Result<Stored<Runs>, PortError> {
         self.inner.load_runs(target).await
@@ -132,14 +148,16 @@ impl RunStates for WatchedStore {
     }
 }
 
-impl WorkQueue for WatchedStore {
+impl WorkSink for WatchedStore {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
         for at in messages.iter().filter_map(|message| message.not_before) {
             self.seen.due(at);
         }
         self.write(self.inner.send(lane, messages)).await
     }
+}
 
+impl WorkQueue for WatchedStore {
     async fn receive(
         &self,
         lane: Lane,

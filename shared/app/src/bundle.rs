@@ -6,17 +6,20 @@ use std::time::Duration;
 use halogard_domain::Policy;
 
 use crate::ports::{
-    AlertIndex, AlertSource, Clock, Inspectors, Journal, Links, Marks, Notifications, RunStates,
-    TicketDesk, WorkQueue,
+    AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, Marks, Notifications,
+    RunStates, TicketDesk, WorkQueue,
 };
 
 /// Everything that is kept between two looks.
 pub trait Store:
-    Links + AlertIndex + Marks + RunStates + WorkQueue + Journal + Notifications
+    Links + AlertIndex + Marks + Leases + RunStates + WorkQueue + Journal + Notifications
 {
 }
 
-impl<S: Links + AlertIndex + Marks + RunStates + WorkQueue + Journal + Notifications> Store for S {}
+impl<S> Store for S where
+    S: Links + AlertIndex + Marks + Leases + RunStates + WorkQueue + Journal + Notifications
+{
+}
 
 /// Liongard, as the use cases need it.
 pub trait Liongard: AlertSource + Inspectors {}
@@ -34,6 +37,8 @@ pub struct Bundle<D, L, S, C> {
     pub store: S,
     /// The time.
     pub clock: C,
+    /// Names this process among those that work on the same stores.
+    pub worker: String,
     /// Least time between two starts of the same inspector.
     pub inspector_min_interval: Duration,
     /// What the operator decided; replaced as a whole.
@@ -48,6 +53,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             liongard,
             store,
             clock,
+            worker: "this process".to_owned(),
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
             policy: RwLock::new(Arc::new(policy)),
         }

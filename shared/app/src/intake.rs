@@ -6,7 +6,7 @@ use halogard_domain::Message;
 
 pub use door::{Credential, Door, Knock};
 
-use crate::ports::{Lane, Outgoing, PortError, WorkQueue};
+use crate::ports::{Lane, Outgoing, PortError, WorkSink};
 
 /// Largest body that is taken in, in bytes: what a Lambda function URL accepts.
 pub const BODY_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -39,7 +39,7 @@ pub struct NotJson;
 /// # Errors
 ///
 /// [`Turned`] says what to answer.
-pub async fn take_in<Q: WorkQueue>(
+pub async fn take_in<Q: WorkSink>(
     queue: &Q,
     door: &Door,
     knock: &Knock<'_>,

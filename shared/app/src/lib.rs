@@ -8,6 +8,7 @@ pub mod ports;
 pub mod preflight;
 pub mod reconcile;
 pub mod recover;
+pub mod round;
 pub mod sweep;
 pub mod work;
 

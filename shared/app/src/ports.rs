@@ -10,12 +10,13 @@ mod desk;
 mod error;
 mod inspectors;
 mod journal;
+mod leases;
 mod links;
 mod queue;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
-pub use budget::{BudgetError, Permit, RequestBudget};
+pub use budget::{BudgetError, LedgerStore, Permit, RequestBudget, Swap};
 pub use clock::Clock;
 pub use desk::{
     DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, TicketDesk, TicketTypeInfo,
@@ -23,6 +24,7 @@ pub use desk::{
 pub use error::{PortError, Refusal};
 pub use inspectors::{Inspectors, RunProgress, RunStates};
 pub use journal::{Entry, Journal, Notifications};
+pub use leases::{Leased, Leases};
 pub use links::{AlertIndex, Indexed, LinkFilter, Links, Marks, Revision, SaveError, Stored};
-pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue};
-pub use vault::{SecretVersion, Stage, Vault, VaultError};
+pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
+pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};

@@ -152,6 +152,11 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 Ok(Some(until)) => Settlement::GiveBack("run_underway", until),
                 Err(error) => self.watch_again(*target, &error, attempt).await,
             },
+            Message::Poll { .. } => match self.poll_soon().await {
+                Ok(None) => Settlement::Done("polled"),
+                Ok(Some(until)) => Settlement::GiveBack("polled_lately", until),
+                Err(error) => self.after_failure(&error.into(), attempt),
+            },
             Message::KeepNotification { notification, .. } => {
                 match self.keep_notification(notification).await {
                     Ok(outcome) => Settlement::Done(outcome),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Thoroughness};
-use halogard_app::ports::{Lane, PortError, Refusal, Sighting, WorkQueue};
+use halogard_app::ports::{Lane, PortError, Refusal, Sighting, WorkSink};
 use halogard_app::work::{FAILURES_MAX, Worked};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification, VERSION};

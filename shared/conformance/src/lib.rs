@@ -11,6 +11,7 @@ mod bench;
 pub mod budget;
 mod fixtures;
 pub mod journal;
+pub mod leases;
 pub mod links;
 pub mod marks;
 pub mod notifications;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halogard_app::ports::{Delivery, Lane, Outgoing, WorkQueue};
+use halogard_app::ports::{Delivery, Lane, Outgoing, WorkQueue, WorkSink};
 use halogard_domain::ids::{AlertId, LaunchpointId, TicketId};
 use halogard_domain::message::Cause;
 use halogard_domain::runs::RunTarget;

@@ -45,6 +45,11 @@ pub enum Message {
         /// The inspector.
         target: RunTarget,
     },
+    /// Poll Liongard's alerts now rather than at the next turn.
+    Poll {
+        /// Form of this message.
+        version: u8,
+    },
     /// Keep and count a webhook that concerns no ticket, or that nobody knows.
     KeepNotification {
         /// Form of this message.
@@ -160,6 +165,12 @@ impl Message {
             cause,
             news: Some(Box::new(news)),
         }
+    }
+
+    /// Poll now.
+    #[must_use]
+    pub const fn poll() -> Self {
+        Self::Poll { version: VERSION }
     }
 
     /// See to the runs of `target`.

@@ -136,6 +136,7 @@ fn forms() -> BTreeMap<&'static str, Message> {
             "look_at_ticket_after_a_sweep",
             Message::look_at_ticket(TICKET, Cause::Sweep),
         ),
+        ("poll", Message::poll()),
         ("see_to_run", Message::see_to_run(RunTarget::HaloPsa)),
         (
             "see_to_run_of_a_launchpoint",

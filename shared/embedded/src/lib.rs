@@ -4,6 +4,7 @@ mod budget;
 mod error;
 mod journal;
 mod key;
+mod leases;
 mod links;
 mod marks;
 mod notifications;

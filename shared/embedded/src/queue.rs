@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Clock, DeadLetter, Delivery, Lane, Outgoing, PortError, Unreadable, WorkQueue,
+    Clock, DeadLetter, Delivery, Lane, Outgoing, PortError, Unreadable, WorkQueue, WorkSink,
 };
 use halogard_domain::{Message, Timestamp};
 use rusqlite::types::Type;
@@ -19,7 +19,7 @@ use crate::store::{Durability, Store};
 /// may come twice.
 const SAFETY: Durability = Durability::Kill;
 
-impl<C: Clock> WorkQueue for Store<C> {
+impl<C: Clock> WorkSink for Store<C> {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
         self.change(|db, now| {
             for outgoing in messages {
@@ -30,7 +30,9 @@ impl<C: Clock> WorkQueue for Store<C> {
             Ok(())
         })
     }
+}
 
+impl<C: Clock> WorkQueue for Store<C> {
     async fn receive(
         &self,
         lane: Lane,

@@ -37,6 +37,13 @@ CREATE TABLE marks (
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Rights that one worker at a time holds, until they run out.
+CREATE TABLE leases (
+    name   TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Runs of inspectors, one row per target.
 CREATE TABLE runs (
     target   TEXT PRIMARY KEY,

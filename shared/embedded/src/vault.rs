@@ -1,6 +1,8 @@
 //! Secrets, sealed, with versions and stages.
 
-use halogard_app::ports::{Clock, SecretVersion, Stage, Vault, VaultError};
+use std::collections::BTreeSet;
+
+use halogard_app::ports::{Clock, SecretInfo, SecretVersion, Stage, Vault, VaultError};
 use rusqlite::{Connection, OptionalExtension, params};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,6 +14,26 @@ use crate::store::{Durability, Store};
 const SAFETY: Durability = Durability::PowerCut;
 
 impl<C: Clock> Vault for Store<C> {
+    async fn describe(&self, name: &str) -> Result<Option<SecretInfo>, VaultError> {
+        let info = self.read(|db| {
+            let mut rows =
+                db.prepare_cached("SELECT version, stage FROM secrets WHERE name = ?1")?;
+            let mut info = SecretInfo {
+                rotates: true,
+                ..SecretInfo::default()
+            };
+            for row in rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                let (version, stage): (String, String) = row?;
+                let stages = [Stage::Current, Stage::Pending, Stage::Previous];
+                let stage = stages.into_iter().filter(|known| word(*known) == stage);
+                info.versions
+                    .insert(version, stage.collect::<BTreeSet<_>>());
+            }
+            Ok(info)
+        })?;
+        Ok((!info.versions.is_empty()).then_some(info))
+    }
+
     async fn read(&self, name: &str, stage: Stage) -> Result<Option<SecretVersion>, VaultError> {
         let found: Option<Sealed> = self.read(|db| {
             Ok(db

@@ -82,4 +82,4 @@ impl VaultBench for OnDisk {
     }
 }
 
-suite!(OnDisk: links, alert_index, marks, runs, queue, budget, journal, notifications, vault);
+suite!(OnDisk: links, alert_index, marks, leases, runs, queue, budget, journal, notifications, vault);

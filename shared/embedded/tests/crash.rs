@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{
     BudgetError, Lane, Links as _, Outgoing, RequestBudget as _, Revision, WorkQueue as _,
+    WorkSink as _,
 };
 use halogard_conformance::MovableClock;
 use halogard_domain::budget::Limit;

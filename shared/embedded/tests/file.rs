@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{
     Entry, Journal as _, Lane, Links as _, Outgoing, Revision, Stage, Vault as _, VaultError,
-    WorkQueue as _,
+    WorkQueue as _, WorkSink as _,
 };
 use halogard_conformance::MovableClock;
 use halogard_domain::ids::{AlertId, TicketId};

@@ -32,7 +32,7 @@ enum Leads {
 use Leads::{NotJson as Refused, Queued, To, WakeUp};
 
 /// Every file and what it leads to.
-const SAMPLES: [(&str, Leads); 31] = [
+const SAMPLES: [(&str, Leads); 32] = [
     (
         "halopsa/batch.json",
         To(&["look at 4242", "look at 4243", "keep user_updated of 88"]),
@@ -121,6 +121,7 @@ const SAMPLES: [(&str, Leads); 31] = [
         "queue/see-to-run.json",
         Queued("see to HaloPsa", "see_to_run"),
     ),
+    ("queue/poll.json", Queued("poll", "poll")),
 ];
 
 /// `message` in a few words.
@@ -147,6 +148,7 @@ fn worded(message: &Message) -> String {
             format!("look at alert {alert}, now {}", news.status)
         }
         Message::SeeToRun { target, .. } => format!("see to {target:?}"),
+        Message::Poll { .. } => "poll".to_owned(),
         Message::KeepNotification { notification, .. } => {
             let of = notification
                 .object

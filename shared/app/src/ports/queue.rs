@@ -91,15 +91,19 @@ pub struct DeadLetter {
     pub receive_count: u32,
 }
 
-/// Work to be done. Delivers at least once, in no promised order.
-pub trait WorkQueue: Send + Sync {
-    /// Takes in messages, all or none, durably.
+/// Where work is put. All that intake needs of a queue.
+pub trait WorkSink: Send + Sync {
+    /// Takes in messages, durably. A failure may have taken in some of them: sending all of them
+    /// again does no harm, since the same message twice asks for the same look.
     fn send(
         &self,
         lane: Lane,
         messages: &[Outgoing],
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
 
+/// Work to be done. Delivers at least once, in no promised order.
+pub trait WorkQueue: WorkSink {
     /// Hands out at most `max` messages and hides them for `visibility`.
     fn receive(
         &self,

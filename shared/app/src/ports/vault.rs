@@ -1,11 +1,18 @@
 //! Secrets, with versions and stages.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use secrecy::SecretString;
 
 /// Keeps secrets. A secret has versions; a stage names one of them.
 pub trait Vault: Send + Sync {
+    /// What is known of the secret `name` besides its values; `None` when there is none.
+    fn describe(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<SecretInfo>, VaultError>> + Send;
+
     /// The version of `name` in `stage`; `None` when there is none.
     fn read(
         &self,
@@ -44,6 +51,15 @@ pub enum Stage {
     Pending,
     /// The one before, still accepted for a while where that makes sense.
     Previous,
+}
+
+/// A secret without its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretInfo {
+    /// Whether it is rotated on a schedule.
+    pub rotates: bool,
+    /// Its versions, each with the stages it is in. A version may be named before it has a value.
+    pub versions: BTreeMap<String, BTreeSet<Stage>>,
 }
 
 /// One version of a secret.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use halogard_app::Bundle;
 use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Clock, DeadLetter, Delivery, Entry, EnvironmentInfo,
-    Indexed, Inspectors, Journal, Lane, LinkFilter, Links, Marks, Notifications, Outgoing,
-    PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin, Sighting, Stored,
-    TicketDesk, Unreadable, WorkQueue,
+    Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks, Notifications,
+    Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin, Sighting,
+    Stored, TicketDesk, Unreadable, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
@@ -284,6 +284,8 @@ pub struct Contents {
     pub links: BTreeMap<AlertId, (Link, Revision)>,
     pub index: BTreeMap<AlertId, Indexed>,
     pub marks: BTreeMap<String, i64>,
+    /// Who has which right, and until when.
+    pub leases: BTreeMap<String, (String, Timestamp)>,
     pub runs: BTreeMap<RunTarget, (Runs, Revision)>,
     pub queue: Vec<Item>,
     pub dead: Vec<DeadLetter>,
@@ -337,7 +339,7 @@ impl Store {
     }
 }
 
-impl WorkQueue for Store {
+impl WorkSink for Store {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
         while std::mem::replace(&mut *self.slow.lock().expect("no panic"), 0) > 0 {
             tokio::task::yield_now().await;
@@ -356,7 +358,9 @@ impl WorkQueue for Store {
         self.sent.lock().expect("no panic").push((lane, messages));
         Ok(())
     }
+}
 
+impl WorkQueue for Store {
     async fn receive(
         &self,
         lane: Lane,
@@ -499,6 +503,39 @@ impl AlertIndex for Store {
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
         self.open().index.extend(entries);
+        Ok(())
+    }
+}
+
+impl Leases for Store {
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+    ) -> Result<Leased, PortError> {
+        let now = self.clock.now();
+        let mut contents = self.open();
+        match contents.leases.get(name) {
+            Some((other, until)) if other != holder && *until > now => {
+                Ok(Leased::Theirs { until: *until })
+            }
+            _ => {
+                contents.leases.insert(name.into(), (holder.into(), until));
+                Ok(Leased::Ours)
+            }
+        }
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), PortError> {
+        let mut contents = self.open();
+        if contents
+            .leases
+            .get(name)
+            .is_some_and(|lease| lease.0 == holder)
+        {
+            contents.leases.remove(name);
+        }
         Ok(())
     }
 }
