@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::cli::ServeOptions;
-use crate::connect::{self, Parts, RealBundle};
+use crate::connect::{self, RealBundle};
 use crate::engine::Engine;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::web::{self, Front};
@@ -58,11 +58,16 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     }
     let listener = listen(settings.serve.listen).await?;
     let store = connect::open_store(&settings.serve.data_dir, SystemClock)?;
-    let parts = connect::build(&settings, store.budget(settings.limit), &SystemClock)?;
-    for remark in &parts.forgiven {
+    let vendors = halogard_connect::build(
+        &settings.halo,
+        &settings.liongard,
+        store.budget(settings.limit),
+        &SystemClock,
+    )?;
+    for remark in &vendors.forgiven {
         output::caution(remark);
     }
-    let Parts { desk, source, .. } = parts;
+    let (desk, source) = (vendors.desk, vendors.source);
     let mut bundle = RealBundle::new(desk, source, store.clone(), SystemClock, config.policy);
     bundle.inspector_min_interval = settings.serve.inspector_min_interval;
     let report = checked(&bundle, options.check).await?;

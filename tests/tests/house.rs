@@ -54,6 +54,11 @@ fn dependencies_point_one_way() {
         ("halogard-liongard", &["app", "domain", "transport", "wire"]),
         ("halogard-embedded", &["app", "domain"]),
         ("halogard-runtime", &["app", "domain"]),
+        ("halogard-aws", &["app", "domain"]),
+        (
+            "halogard-connect",
+            &["app", "halopsa", "liongard", "runtime", "transport"],
+        ),
         ("halogard-config", &["domain", "runtime"]),
         ("halogard-conformance", &["app", "domain"]),
         ("halogard-simulator", &[]),

@@ -34,9 +34,11 @@ impl Life {
     pub async fn begin(estate: &Estate, folder: &Path, clock: WarpClock) -> anyhow::Result<Self> {
         let (settings, _) = settings::read::<Settings>(&Environment::of(estate.settings()))?;
         let store = connect::open_store(folder, clock)?;
-        let parts = connect::build(&settings, store.budget(settings.limit), &clock)?;
+        let budget = store.budget(settings.limit);
+        let vendors = halogard_connect::build(&settings.halo, &settings.liongard, budget, &clock)?;
         let policy = estate.config.policy.clone();
-        let mut bundle = RealBundle::new(parts.desk, parts.source, store.clone(), clock, policy);
+        let mut bundle =
+            RealBundle::new(vendors.desk, vendors.source, store.clone(), clock, policy);
         bundle.inspector_min_interval = MIN_INTERVAL;
         store.release_deliveries()?;
         bundle.recover_claims().await?;
