@@ -26,6 +26,10 @@ pub trait Liongard: AlertSource + Inspectors {}
 
 impl<L: AlertSource + Inspectors> Liongard for L {}
 
+/// Writes in one request unless the operator says otherwise. Source: the limits note's estimate of
+/// what an array of creates may hold; no vendor's page gives a figure.
+pub const TOGETHER_MAX: usize = 50;
+
 /// The service desk, Liongard, the stores, the clock and the policy. The use cases are its methods,
 /// one file each.
 pub struct Bundle<D, L, S, C> {
@@ -39,6 +43,8 @@ pub struct Bundle<D, L, S, C> {
     pub clock: C,
     /// Names this process among those that work on the same stores.
     pub worker: String,
+    /// The most records in one array of writes to the desk, and messages worked off in company.
+    pub together_max: usize,
     /// Least time between two starts of the same inspector.
     pub inspector_min_interval: Duration,
     /// What the operator decided; replaced as a whole.
@@ -54,6 +60,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             store,
             clock,
             worker: "this process".to_owned(),
+            together_max: TOGETHER_MAX,
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
             policy: RwLock::new(Arc::new(policy)),
         }

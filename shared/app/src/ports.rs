@@ -16,7 +16,7 @@ mod queue;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
-pub use budget::{BudgetError, LedgerStore, Permit, RequestBudget, Swap};
+pub use budget::{BudgetError, LedgerStore, Permit, RequestBudget, Seen, Swap};
 pub use clock::Clock;
 pub use desk::{
     DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, TicketDesk, TicketTypeInfo,

@@ -1,5 +1,6 @@
 //! Looking at one pair: load what is known, plan, carry out, remember.
 
+pub(crate) mod gather;
 mod steps;
 
 use halogard_domain::ids::{AlertId, TicketId};
@@ -7,6 +8,7 @@ use halogard_domain::message::Cause;
 use halogard_domain::standing::{Standing, standing};
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timestamp, plan};
 
+use self::gather::Gather;
 use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, Entry, PortError, Revision, SaveError, TicketDesk};
 
@@ -63,6 +65,8 @@ struct Hold<'a> {
     /// The link as it is stored, to save changes only.
     stored: Option<Link>,
     policy: &'a Policy,
+    /// The looks whose writes go out together with this one's.
+    gather: &'a Gather,
     cause: &'static str,
     did: Vec<&'static str>,
     story: Vec<Entry>,
@@ -74,15 +78,16 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// # Errors
     ///
     /// [`LookError`]; nothing is lost by repeating the look later.
-    pub async fn look_at_alert(
+    pub(crate) async fn look_at_alert(
         &self,
         alert: AlertId,
         news: Option<&Alert>,
         cause: &Cause,
+        gather: &Gather,
     ) -> Result<Looked, LookError> {
         let policy = self.policy();
         for _ in 0..CONTENTIONS_MAX {
-            let mut hold = self.take_hold(alert, &policy, cause).await?;
+            let mut hold = self.take_hold(alert, &policy, gather, cause).await?;
             if let Some(news) = news {
                 hold.link.hear_alert(news.clone());
             } else if hold.link.alert_seen.is_none() || matches!(cause, Cause::RunEnded { .. }) {
@@ -112,19 +117,20 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// # Errors
     ///
     /// [`LookError`]; nothing is lost by repeating the look later.
-    pub async fn look_at_ticket(
+    pub(crate) async fn look_at_ticket(
         &self,
         ticket: TicketId,
         news: Option<&Ticket>,
         cause: &Cause,
         asked_at: Timestamp,
+        gather: &Gather,
     ) -> Result<Looked, LookError> {
         let policy = self.policy();
         for _ in 0..CONTENTIONS_MAX {
             let Some(alert) = self.store.owner(ticket).await? else {
                 return self.adopt_marked(ticket, news, &policy).await;
             };
-            let mut hold = self.take_hold(alert, &policy, cause).await?;
+            let mut hold = self.take_hold(alert, &policy, gather, cause).await?;
             if hold.link.ticket != Some(ticket) {
                 // An earlier ticket of the alert: its story is over.
                 return Ok(Looked::NotOurs);
@@ -172,8 +178,12 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         ticket: &Ticket,
         policy: &Policy,
     ) -> Result<bool, LookError> {
+        // It writes nothing to the desk.
+        let gather = Gather::of(1, 1);
         for _ in 0..CONTENTIONS_MAX {
-            let mut hold = self.take_hold(key.alert, policy, &Cause::Sweep).await?;
+            let mut hold = self
+                .take_hold(key.alert, policy, &gather, &Cause::Sweep)
+                .await?;
             let known = hold.link.ticket.is_some() && hold.link.recurrence >= key.recurrence;
             let newer_needed = hold.link.recurrence > key.recurrence;
             if known || newer_needed {
@@ -196,6 +206,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         &self,
         alert: AlertId,
         policy: &'a Policy,
+        gather: &'a Gather,
         cause: &Cause,
     ) -> Result<Hold<'a>, LookError> {
         let stored = self.store.load(alert).await?;
@@ -210,6 +221,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             revision,
             stored,
             policy,
+            gather,
             cause,
             did: Vec::new(),
             story: Vec::new(),

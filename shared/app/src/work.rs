@@ -1,7 +1,9 @@
 //! Working off the queue: one message at a time, each settled on its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::runs::RunTarget;
@@ -10,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, Delivery, Entry, Lane, PortError, Refusal, TicketDesk};
+use crate::reconcile::gather::Gather;
 use crate::reconcile::{LookError, Looked};
 
 /// How long a message is hidden while it is worked on: longer than the longest look, which is
@@ -42,6 +45,30 @@ pub struct Worked {
     pub rest_until: Option<Timestamp>,
 }
 
+/// What a message is about.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Record {
+    Alert(AlertId),
+    Ticket(TicketId),
+    Run(RunTarget),
+    /// Nothing that another message could be about as well.
+    Own(usize),
+}
+
+impl Record {
+    /// What the delivery in `place` is about.
+    fn of(delivery: &Delivery, place: usize) -> Self {
+        match &delivery.message {
+            Ok(Message::LookAtAlert { alert, .. }) => Self::Alert(*alert),
+            Ok(Message::LookAtTicket { ticket, .. }) => Self::Ticket(*ticket),
+            Ok(Message::SeeToRun { target, .. }) => Self::Run(*target),
+            Ok(Message::Poll { .. } | Message::KeepNotification { .. }) | Err(_) => {
+                Self::Own(place)
+            }
+        }
+    }
+}
+
 /// How a message is settled with the queue.
 enum Settlement {
     Done(&'static str),
@@ -52,26 +79,63 @@ enum Settlement {
 }
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
-    /// Works off the next message of `lane`; `None` when there is none.
+    /// Works off the next messages of `lane` in company; none when there are none.
     ///
     /// # Errors
     ///
-    /// The queue itself failed. The message, if one was received, comes back.
-    pub async fn work_next(&self, lane: Lane) -> Result<Option<Worked>, PortError> {
-        let Some(delivery) = self.store.receive(lane, 1, VISIBILITY).await?.pop() else {
-            return Ok(None);
-        };
-        self.work(lane, &delivery).await.map(Some)
+    /// The queue itself failed. What was received, if anything was, comes back.
+    pub async fn work_next(&self, lane: Lane) -> Result<Vec<Worked>, PortError> {
+        let deliveries = self
+            .store
+            .receive(lane, self.together_max, VISIBILITY)
+            .await?;
+        self.work(lane, &deliveries).await.into_iter().collect()
+    }
+
+    /// Works off deliveries in company, so that their writes to the desk go out together, and
+    /// settles each on its own; one answer for each, in order. Those about the same record are
+    /// worked off one after another: the first look mostly leaves the others nothing to do.
+    ///
+    /// An error says that the queue itself failed for that delivery; its message comes back.
+    pub async fn work(
+        &self,
+        lane: Lane,
+        deliveries: &[Delivery],
+    ) -> Vec<Result<Worked, PortError>> {
+        let mut records: BTreeMap<Record, Vec<usize>> = BTreeMap::new();
+        for (place, delivery) in deliveries.iter().enumerate() {
+            records
+                .entry(Record::of(delivery, place))
+                .or_default()
+                .push(place);
+        }
+        let gather = &Gather::of(records.len(), self.together_max);
+        let works = records.into_values().map(|places| {
+            Box::pin(async move {
+                let mut worked = Vec::with_capacity(places.len());
+                for place in places {
+                    if let Some(delivery) = deliveries.get(place) {
+                        worked.push((place, self.work_one(lane, delivery, gather).await));
+                    }
+                }
+                self.leave(gather).await;
+                worked
+            })
+        });
+        let mut worked: Vec<_> = join_all(works).await.into_iter().flatten().collect();
+        worked.sort_unstable_by_key(|(place, _)| *place);
+        worked.into_iter().map(|(_, worked)| worked).collect()
     }
 
     /// Works off one delivery and settles it with the queue.
-    ///
-    /// # Errors
-    ///
-    /// The queue itself failed; the message comes back.
-    pub async fn work(&self, lane: Lane, delivery: &Delivery) -> Result<Worked, PortError> {
+    async fn work_one(
+        &self,
+        lane: Lane,
+        delivery: &Delivery,
+        gather: &Gather,
+    ) -> Result<Worked, PortError> {
         let settlement = match &delivery.message {
-            Ok(message) => self.attend(message, delivery).await,
+            Ok(message) => self.attend(message, delivery, gather).await,
             Err(unreadable) => Settlement::Bury("unreadable", unreadable.reason.clone()),
         };
         let receipt = &delivery.receipt;
@@ -115,13 +179,15 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     }
 
     /// Does what `message` asks for.
-    async fn attend(&self, message: &Message, delivery: &Delivery) -> Settlement {
+    async fn attend(&self, message: &Message, delivery: &Delivery, gather: &Gather) -> Settlement {
         let attempt = delivery.receive_count;
         match message {
             Message::LookAtAlert {
                 alert, cause, news, ..
             } => {
-                let looked = self.look_at_alert(*alert, news.as_deref(), cause).await;
+                let looked = self
+                    .look_at_alert(*alert, news.as_deref(), cause, gather)
+                    .await;
                 tell(cause, Some(*alert), None, &looked);
                 self.after_look(looked, attempt)
             }
@@ -138,7 +204,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 }
                 let asked_at = delivery.sent_at;
                 let looked = self
-                    .look_at_ticket(*ticket, news.as_deref(), cause, asked_at)
+                    .look_at_ticket(*ticket, news.as_deref(), cause, asked_at, gather)
                     .await;
                 tell(cause, None, Some(*ticket), &looked);
                 let settlement = self.after_look(looked, attempt);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halogard_app::ports::{BudgetError, Permit, RequestBudget};
+use halogard_app::ports::{BudgetError, Permit, RequestBudget, Seen};
 use halogard_domain::Timestamp;
 use halogard_domain::budget::Limit;
 use rand::rngs::StdRng;
@@ -29,6 +29,7 @@ macro_rules! budget {
             a_permit_nobody_settled_frees_in_the_end,
             an_answer_seen_after_all_still_counts,
             no_window_ever_holds_more_than_the_limit,
+            handles_side_by_side_never_get_more_than_the_limit,
         }
     };
 }
@@ -73,7 +74,10 @@ async fn denied(budget: &impl RequestBudget) -> Timestamp {
 
 /// Settles `permit`.
 async fn settle(budget: &impl RequestBudget, permit: Permit) {
-    budget.settle(permit).await.expect("the store settles");
+    budget
+        .settle(permit, Seen::Answered)
+        .await
+        .expect("the store settles");
 }
 
 pub async fn the_whole_limit_may_be_taken_and_no_more<B: BudgetBench>(bench: B) {
@@ -288,4 +292,30 @@ pub async fn no_window_ever_holds_more_than_the_limit<B: BudgetBench>(bench: B) 
         let span = six[5].since(six[0]);
         assert!(span >= LIMIT.window, "six requests within {span:?}");
     }
+}
+
+/// Handles that share nothing but the store, as instances do.
+pub async fn handles_side_by_side_never_get_more_than_the_limit<B: BudgetBench>(bench: B) {
+    let limit = Limit {
+        requests_max: 150,
+        ..LIMIT
+    };
+    let handles: Vec<_> = (0..8).map(|_| bench.budget(limit)).collect();
+    let taken = at_once(handles.into_iter().map(|budget| async move {
+        let mut taken = 0;
+        for _ in 0..100 {
+            match budget.take().await {
+                Ok(_) => taken += 1,
+                Err(BudgetError::Spent { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        taken
+    }))
+    .await;
+
+    let taken = taken.iter().sum::<u32>();
+    // Two thirds go at once from rest; the clock stands still, so nothing is paced meanwhile.
+    assert!((1..=limit.requests_max).contains(&taken), "{taken}");
+    assert!(taken >= 60, "handles take side by side: {taken}");
 }

@@ -6,7 +6,9 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::link::{Base, Claim, Closure, Ended, Follow, Link, Opening, Refused, Write};
+use halogard_domain::link::{
+    Base, Claim, Closure, Ended, Follow, Link, NoteClaim, Opening, Refused, Write,
+};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::policy::{Closer, ParkReason};
 use halogard_domain::ticket::{Fate, Hands, Ticket};
@@ -106,7 +108,10 @@ pub fn full_link(id: u64) -> Link {
             asked: 2,
             ended: 1,
         }),
-        note_in_doubt: Some(u64::MAX - 2),
+        note: Some(NoteClaim {
+            mark: u64::MAX - 2,
+            until: Timestamp::from_millis(-1),
+        }),
         ended: Some(Ended::TicketGoneAlertOver),
     }
 }

@@ -1,5 +1,7 @@
 //! Cases for [`Vault`]. Stages mean what they mean in AWS Secrets Manager.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use halogard_app::ports::{Stage, Vault, VaultError};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -26,6 +28,10 @@ macro_rules! vault {
             only_a_pending_version_can_be_promoted,
             secrets_of_other_names_are_left_alone,
             long_and_awkward_values_are_kept,
+            a_secret_that_holds_nothing_has_no_versions,
+            a_description_names_each_version_with_its_stages,
+            a_version_that_lost_its_stage_is_described_no_more,
+            a_promoted_version_is_described_as_current_only,
             no_error_and_no_debug_text_shows_a_value,
             no_plain_text_is_at_rest,
             secrets_survive_a_restart,
@@ -35,6 +41,20 @@ macro_rules! vault {
 
 /// The secret most cases are about.
 const NAME: &str = "halogard/halopsa";
+
+/// What makes a short name a version's name: Secrets Manager takes none under 32 characters.
+const REST: &str = "-00000000-4000-8000-000000000000";
+
+/// The whole name of the version called `short` in a case.
+fn long(short: &str) -> String {
+    format!("{short}{REST}")
+}
+
+/// What a case calls the version of the whole name `version`.
+fn short(version: &str) -> String {
+    let short = version.strip_suffix(REST);
+    short.expect("a version that a case stored").to_owned()
+}
 
 /// Puts `value` as `version` into `stage`.
 async fn put(vault: &impl Vault, version: &str, value: &str, stage: Stage) {
@@ -51,13 +71,23 @@ async fn try_put(
     stage: Stage,
 ) -> Result<(), VaultError> {
     let value = SecretString::from(value);
-    vault.put(NAME, version, &value, stage).await
+    vault.put(NAME, &long(version), &value, stage).await
+}
+
+/// Promotes `version`.
+async fn promote(vault: &impl Vault, version: &str) -> Result<(), VaultError> {
+    vault.promote(NAME, &long(version)).await
 }
 
 /// Version and value of `name` in `stage`.
 async fn named(vault: &impl Vault, name: &str, stage: Stage) -> Option<(String, String)> {
     let found = vault.read(name, stage).await.expect("the vault reads");
-    found.map(|found| (found.version, found.value.expose_secret().to_owned()))
+    found.map(|found| {
+        (
+            short(&found.version),
+            found.value.expose_secret().to_owned(),
+        )
+    })
 }
 
 /// What is in the current, the pending and the previous stage: the version, whose value is the
@@ -124,7 +154,7 @@ where
     put(&vault, "c", "C", Stage::Pending).await;
     assert_stages(&vault, ["a", "c", ""]).await;
 
-    let outcome = vault.promote(NAME, "b").await;
+    let outcome = promote(&vault, "b").await;
     assert!(matches!(outcome, Err(VaultError::NoSuchVersion { .. })));
     assert_stages(&vault, ["a", "c", ""]).await;
 }
@@ -158,7 +188,7 @@ pub async fn another_value_under_the_same_version_is_refused<B: Bench<Store: Vau
         let outcome = try_put(&vault, "a", "other", stage).await;
         assert!(matches!(
             outcome,
-            Err(VaultError::VersionTaken { name, version }) if name == NAME && version == "a"
+            Err(VaultError::VersionTaken { name, version }) if name == NAME && version == long("a")
         ));
     }
     assert_stages(&vault, ["a", "", ""]).await;
@@ -188,12 +218,12 @@ pub async fn of_writers_at_once_one_value_takes_the_version<B: Bench<Store: Vaul
 pub async fn promoting_makes_the_pending_version_current<B: Bench<Store: Vault>>(bench: B) {
     let vault = bench.store();
     put(&vault, "a", "A", Stage::Pending).await;
-    vault.promote(NAME, "a").await.expect("it is pending");
+    promote(&vault, "a").await.expect("it is pending");
     assert_stages(&vault, ["a", "", ""]).await;
 
     for (version, value, expected) in [("b", "B", ["b", "", "a"]), ("c", "C", ["c", "", "b"])] {
         put(&vault, version, value, Stage::Pending).await;
-        vault.promote(NAME, version).await.expect("it is pending");
+        promote(&vault, version).await.expect("it is pending");
         assert_stages(&vault, expected).await;
     }
 }
@@ -203,7 +233,7 @@ pub async fn promoting_again_changes_nothing<B: Bench<Store: Vault>>(bench: B) {
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Pending).await;
     for _ in 0..3 {
-        vault.promote(NAME, "b").await.expect("safe to repeat");
+        promote(&vault, "b").await.expect("safe to repeat");
         assert_stages(&vault, ["b", "", "a"]).await;
     }
 }
@@ -213,7 +243,7 @@ pub async fn only_a_pending_version_can_be_promoted<B: Bench<Store: Vault>>(benc
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
     for version in ["a", "never stored"] {
-        let outcome = vault.promote(NAME, version).await;
+        let outcome = promote(&vault, version).await;
         assert!(matches!(outcome, Err(VaultError::NoSuchVersion { .. })));
     }
     assert_stages(&vault, ["b", "", "a"]).await;
@@ -223,7 +253,7 @@ pub async fn secrets_of_other_names_are_left_alone<B: Bench<Store: Vault>>(bench
     let vault = bench.store();
     let other = "halogard/liongard";
     let value = SecretString::from("other value");
-    let stored = vault.put(other, "a", &value, Stage::Current).await;
+    let stored = vault.put(other, &long("a"), &value, Stage::Current).await;
     stored.expect("the vault takes it");
 
     put(&vault, "a", "A", Stage::Current).await;
@@ -245,6 +275,62 @@ pub async fn long_and_awkward_values_are_kept<B: Bench<Store: Vault>>(bench: B) 
     }
 }
 
+/// What is described of the secret: the stages of each version, by the name a case gives it.
+async fn described(vault: &impl Vault) -> BTreeMap<String, BTreeSet<Stage>> {
+    let info = vault.describe(NAME).await.expect("the vault describes");
+    let versions = info.map(|info| info.versions).unwrap_or_default();
+    let versions = versions.into_iter();
+    versions
+        .map(|(version, stages)| (short(&version), stages))
+        .collect()
+}
+
+/// Asserts which version is in which stage, and that no other version is described.
+async fn assert_described<const N: usize>(vault: &impl Vault, expected: [(&str, Stage); N]) {
+    let expected = expected.map(|(version, stage)| (version.to_owned(), BTreeSet::from([stage])));
+    assert_eq!(described(vault).await, BTreeMap::from(expected));
+}
+
+pub async fn a_secret_that_holds_nothing_has_no_versions<B: Bench<Store: Vault>>(bench: B) {
+    let vault = bench.store();
+    assert_described(&vault, []).await;
+    let unknown = vault.describe("halogard/never made").await;
+    assert_eq!(unknown.expect("the vault describes"), None);
+}
+
+pub async fn a_description_names_each_version_with_its_stages<B: Bench<Store: Vault>>(bench: B) {
+    let vault = bench.store();
+    put(&vault, "a", "A", Stage::Current).await;
+    assert_described(&vault, [("a", Stage::Current)]).await;
+    put(&vault, "b", "B", Stage::Current).await;
+    put(&vault, "c", "C", Stage::Pending).await;
+    let all = [
+        ("a", Stage::Previous),
+        ("b", Stage::Current),
+        ("c", Stage::Pending),
+    ];
+    assert_described(&vault, all).await;
+}
+
+pub async fn a_version_that_lost_its_stage_is_described_no_more<B>(bench: B)
+where
+    B: Bench<Store: Vault>,
+{
+    let vault = bench.store();
+    for (version, value) in [("a", "A"), ("b", "B"), ("c", "C")] {
+        put(&vault, version, value, Stage::Current).await;
+    }
+    assert_described(&vault, [("b", Stage::Previous), ("c", Stage::Current)]).await;
+}
+
+pub async fn a_promoted_version_is_described_as_current_only<B: Bench<Store: Vault>>(bench: B) {
+    let vault = bench.store();
+    put(&vault, "a", "A", Stage::Current).await;
+    put(&vault, "b", "B", Stage::Pending).await;
+    promote(&vault, "b").await.expect("it is pending");
+    assert_described(&vault, [("a", Stage::Previous), ("b", Stage::Current)]).await;
+}
+
 pub async fn no_error_and_no_debug_text_shows_a_value<B: Bench<Store: Vault>>(bench: B) {
     let vault = bench.store();
     put(&vault, "a", "planted-value", Stage::Current).await;
@@ -263,7 +349,7 @@ pub async fn no_plain_text_is_at_rest<B: VaultBench>(bench: B) {
     let values = ["planted-first-value", "planted-second", "planted-third"];
     for (version, value) in ["a", "b", "c"].into_iter().zip(values) {
         put(&vault, version, value, Stage::Pending).await;
-        vault.promote(NAME, version).await.expect("it is pending");
+        promote(&vault, version).await.expect("it is pending");
     }
     let Some(bytes) = bench.at_rest() else {
         println!("skipped: nobody can look at what this store has put on a disk");

@@ -1,11 +1,18 @@
 //! From settings to the clients of both vendors: pasted addresses forgiven, one HTTP client for
 //! both. Asks nobody anything yet.
 
+mod rotation;
+
+use std::sync::Arc;
+
+use halogard_app::keyring::CredentialSource;
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_halopsa::{self as halopsa, Addresses, Desk};
-use halogard_liongard::{self as liongard, Address, ReadKey, Source};
+use halogard_liongard::{self as liongard, AccessKey, Address, ReadKey, Source};
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 use halogard_transport::{BuildError, HttpTransport, TransportSettings};
+
+pub use rotation::{Issuers, issuers};
 
 /// HaloPSA, over the network and under the budget.
 pub type HttpDesk<B, C> = Desk<HttpTransport, B, C>;
@@ -40,7 +47,16 @@ pub enum ConnectError {
     Key(#[from] liongard::KeyError),
 }
 
-/// Builds the clients of both vendors.
+/// Where the clients take their credentials from, where these rotate.
+#[derive(Clone)]
+pub struct Keys {
+    /// HaloPSA's application.
+    pub halo: Arc<dyn CredentialSource<halopsa::Credentials>>,
+    /// Liongard's access key.
+    pub liongard: Arc<dyn CredentialSource<AccessKey>>,
+}
+
+/// Builds the clients of both vendors, with the credentials of the settings for ever.
 ///
 /// # Errors
 ///
@@ -51,56 +67,81 @@ pub fn build<B: RequestBudget, C: Clock + Clone>(
     budget: B,
     clock: &C,
 ) -> Result<Vendors<B, C>, ConnectError> {
+    assemble(halo, liongard, None, budget, clock)
+}
+
+/// Builds the clients of both vendors, with credentials that may rotate while they are used. The
+/// settings still say where the vendors are.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the setting that is wrong, and the remedy.
+pub fn build_with<B: RequestBudget, C: Clock + Clone>(
+    halo: &HaloSettings,
+    liongard: &LiongardSettings,
+    keys: Keys,
+    budget: B,
+    clock: &C,
+) -> Result<Vendors<B, C>, ConnectError> {
+    assemble(halo, liongard, Some(keys), budget, clock)
+}
+
+/// Puts the clients together.
+fn assemble<B: RequestBudget, C: Clock + Clone>(
+    halo: &HaloSettings,
+    liongard: &LiongardSettings,
+    keys: Option<Keys>,
+    budget: B,
+    clock: &C,
+) -> Result<Vendors<B, C>, ConnectError> {
     let transport = HttpTransport::new(&TransportSettings::default())?;
     let mut forgiven = Vec::new();
-    let desk = build_desk(halo, transport.clone(), budget, clock, &mut forgiven)?;
-    let source = build_source(liongard, transport, clock, &mut forgiven)?;
+    let desk_settings = halo_settings(halo, &mut forgiven)?;
+    let source_settings = liongard_settings(liongard, &mut forgiven)?;
+    let mut desk = halopsa::Client::new(desk_settings, transport.clone(), budget, clock.clone());
+    let mut source = liongard::Client::new(source_settings, transport);
+    if let Some(keys) = keys {
+        desk = desk.with_source(keys.halo);
+        source = source.with_source(keys.liongard);
+    }
     Ok(Vendors {
-        desk,
-        source,
+        desk: Desk::new(desk, clock.clone(), halo.client_id.clone()),
+        source: Source::new(source, clock.clone()),
         forgiven,
     })
 }
 
-/// The client of HaloPSA.
-fn build_desk<B: RequestBudget, C: Clock + Clone>(
+/// What the client of HaloPSA is built from.
+fn halo_settings(
     settings: &HaloSettings,
-    transport: HttpTransport,
-    budget: B,
-    clock: &C,
     forgiven: &mut Vec<String>,
-) -> Result<HttpDesk<B, C>, ConnectError> {
+) -> Result<halopsa::ClientSettings, ConnectError> {
     let addresses = Addresses::read(&settings.resource_url, settings.auth_url.as_deref())?;
     forgiven.extend(addresses.forgiven);
-    let client_settings = halopsa::ClientSettings {
+    Ok(halopsa::ClientSettings {
         resource_url: addresses.resource,
         auth_url: addresses.auth,
         tenant: settings.tenant.clone(),
         credentials: halopsa::Credentials {
             client_id: settings.client_id.clone(),
             client_secret: settings.client_secret.clone(),
+            idle_client_id: None,
         },
         scopes: settings.scopes.clone(),
-    };
-    let client = halopsa::Client::new(client_settings, transport, budget, clock.clone());
-    Ok(Desk::new(client, clock.clone(), settings.client_id.clone()))
+    })
 }
 
-/// The client of Liongard.
-fn build_source<C: Clock + Clone>(
+/// What the client of Liongard is built from.
+fn liongard_settings(
     settings: &LiongardSettings,
-    transport: HttpTransport,
-    clock: &C,
     forgiven: &mut Vec<String>,
-) -> Result<HttpSource<C>, ConnectError> {
+) -> Result<liongard::ClientSettings, ConnectError> {
     let address = Address::read(&settings.url)?;
     forgiven.extend(address.forgiven);
     let read = ReadKey::read(&settings.access_key_id, &settings.access_key_secret)?;
     forgiven.extend(read.forgiven);
-    let client_settings = liongard::ClientSettings {
+    Ok(liongard::ClientSettings {
         base: address.origin,
         key: read.key,
-    };
-    let client = liongard::Client::new(client_settings, transport);
-    Ok(Source::new(client, clock.clone()))
+    })
 }

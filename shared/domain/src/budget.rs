@@ -1,15 +1,29 @@
 //! The request budget: who may send now, and when the next one may.
 //!
 //! HaloPSA counts requests in a rolling window. We know of a request only that it arrived between
-//! sending it and seeing its answer, so a slot is certainly free again one window **after its
+//! sending it and seeing its answer, so its slot is certainly free again one window **after its
 //! answer was seen**. A bucket of tokens has no such certainty: one that holds the whole quota lets
 //! almost twice the limit through in some window, one that is safe wastes up to a third.
+//!
+//! ```text
+//!  permit given        sent   answer seen                       slot free again
+//!       |---- GRACE ----|          |-------- window + MARGIN --------|
+//!       |------------ PERMIT_LIFE -------------|---- window + MARGIN ----|  nobody reported
+//! ```
+//!
+//! Three rules decide when a permit may be used, each in a file of its own: [`slots`] (never more
+//! than the limit in any window), [`flow`] (never more than a server allows that counts otherwise)
+//! and [`learned`] (what refusals taught about the true limit).
+
+mod flow;
+mod learned;
+mod ledger;
+mod slots;
+mod text;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::time::Timestamp;
+pub use ledger::{Ask, Denied, Granted, Ledger};
 
 /// How many requests a rolling window allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +42,29 @@ impl Limit {
         window: Duration::from_secs(300),
     };
 
-    /// Added to the window before a slot is used again: our clock and the desk's tick apart.
-    pub const MARGIN: Duration = Duration::from_millis(50);
+    /// The smallest step of time that the ledger knows. Times are rounded up to it: a slot frees
+    /// at most this much late, never early.
+    pub const TICK: Duration = Duration::from_millis(50);
 
-    /// A permit whose answer nobody saw is given up after this time, then waits its window.
-    /// Longer than any call may take.
-    pub const PERMIT_LIFE: Duration = Duration::from_secs(120);
+    /// Added to the window before a slot is used again. One tick for the desk's own clock, and two
+    /// for two of our instances whose clocks are 50 ms off in opposite directions.
+    pub const MARGIN: Duration = Duration::from_millis(150);
+
+    /// How far ahead of its time a permit may be leased. Instances that wait come back at times of
+    /// their own; what is leased ahead leaves no gap until the next one comes. Who holds a permit
+    /// that is not due waits for it.
+    pub const AHEAD: Duration = Duration::from_secs(5);
+
+    /// How long after its time a permit may still be used; then it is given back.
+    pub const GRACE: Duration = Duration::from_secs(3);
+
+    /// A permit whose answer nobody saw is given up this long after its time, then waits its
+    /// window: its [`GRACE`](Self::GRACE), and longer than any call may take (30 seconds).
+    pub const PERMIT_LIFE: Duration = Duration::from_secs(35);
+
+    /// Requests from which on a backlog is paced. Pacing costs a permit or two of each window: too
+    /// much of a small limit.
+    pub const PACED_FROM: u32 = 100;
 }
 
 impl Default for Limit {
@@ -42,70 +73,40 @@ impl Default for Limit {
     }
 }
 
-/// The slots in use. A value: the store keeps it, this arithmetic changes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Slots that are not free, with the time at which each frees.
-    slots: Vec<Slot>,
-    /// The number of the next slot handed out.
-    next: u64,
+/// What a server is taken for while nothing is known of how it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// It may count in any of the known ways: bursts only where each of them allows it, otherwise
+    /// evenly. A backlog of N requests takes N ÷ 1.495 seconds (450 in 300 s), and the first 441
+    /// of them go at once.
+    #[default]
+    Even,
+    /// It counts in a rolling window for sure: every free slot is used at once. A backlog of N
+    /// takes 300 · (⌈N ÷ 450⌉ − 1) seconds.
+    Burst,
 }
 
-/// One slot in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Slot {
-    /// Its number; unique within the ledger's life.
-    number: u64,
-    /// When it may be used again.
-    free_at: Timestamp,
+/// Whose work a request is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// A person waits: goes before the pace of the others, from slots that are kept for it.
+    Urgent,
+    /// Nothing is known about who waits. May use every slot.
+    #[default]
+    Whole,
+    /// Nobody waits: leaves the slots that are kept for urgent work.
+    Bulk,
 }
 
-impl Ledger {
-    /// Takes a slot at `now`.
-    ///
-    /// # Errors
-    ///
-    /// The time at which a slot frees, when all are in use.
-    pub fn take(&mut self, now: Timestamp, limit: &Limit) -> Result<u64, Timestamp> {
-        self.slots.retain(|slot| slot.free_at > now);
-        let max = usize::try_from(limit.requests_max).unwrap_or(usize::MAX);
-        if self.slots.len() >= max {
-            return Err(self
-                .free_again_at(max)
-                .unwrap_or_else(|| now.plus(limit.window)));
+impl Share {
+    /// Every share, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Whole, Self::Bulk];
+
+    /// Slots of `level` that this share leaves to others: one in fifty for bulk work.
+    pub(crate) const fn leaves(self, level: u32) -> u32 {
+        match self {
+            Self::Urgent | Self::Whole => 0,
+            Self::Bulk => level / 50,
         }
-        let number = self.next;
-        self.next += 1;
-        let free_at = now
-            .plus(Limit::PERMIT_LIFE)
-            .plus(limit.window)
-            .plus(Limit::MARGIN);
-        self.slots.push(Slot { number, free_at });
-        Ok(number)
-    }
-
-    /// Notes that the answer to the request of slot `number` was seen at `seen`.
-    ///
-    /// Safe to repeat. A slot that had already been given up is entered again: its request still
-    /// counts at the server.
-    pub fn settle(&mut self, number: u64, seen: Timestamp, limit: &Limit) {
-        let free_at = seen.plus(limit.window).plus(Limit::MARGIN);
-        match self.slots.iter_mut().find(|slot| slot.number == number) {
-            Some(slot) => slot.free_at = free_at,
-            None => self.slots.push(Slot { number, free_at }),
-        }
-    }
-
-    /// Slots in use at `now`.
-    #[must_use]
-    pub fn in_use(&self, now: Timestamp) -> usize {
-        self.slots.iter().filter(|slot| slot.free_at > now).count()
-    }
-
-    /// When fewer than `max` slots will be in use.
-    fn free_again_at(&self, max: usize) -> Option<Timestamp> {
-        let mut times: Vec<_> = self.slots.iter().map(|slot| slot.free_at).collect();
-        times.sort_unstable();
-        times.get(times.len().saturating_sub(max)).copied()
     }
 }

@@ -60,9 +60,9 @@ pub struct Link {
     /// An inspector was asked to tell Liongard about the ticket.
     #[serde(default)]
     pub follow: Option<Follow>,
-    /// A note whose answer has not been seen: its text's digest.
+    /// A note that is being added, or whose answer has not been seen.
     #[serde(default)]
-    pub note_in_doubt: Option<u64>,
+    pub note: Option<NoteClaim>,
     /// The pair needs no more work unless something changes.
     #[serde(default)]
     pub ended: Option<Ended>,
@@ -87,6 +87,15 @@ pub enum Claim {
         /// When the attempt was last known to be under way.
         since: Timestamp,
     },
+}
+
+/// The right to add a note, until its answer is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteClaim {
+    /// Digest of its text.
+    pub mark: u64,
+    /// Until then whoever took it may still be at it.
+    pub until: Timestamp,
 }
 
 /// What both sides last agreed on, field by field. Our own writes come back as news and equal it.
@@ -212,7 +221,7 @@ impl Link {
             parked: None,
             refused: None,
             follow: None,
-            note_in_doubt: None,
+            note: None,
             ended: None,
         }
     }
@@ -253,7 +262,7 @@ impl Link {
         if self.ticket != Some(ticket) {
             self.earlier_tickets.extend(self.ticket);
             self.ticket_seen = None;
-            self.note_in_doubt = None;
+            self.note = None;
         }
         self.ticket = Some(ticket);
         self.claim = Claim::Free;

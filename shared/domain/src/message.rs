@@ -167,6 +167,19 @@ impl Message {
         }
     }
 
+    /// The same question without the news, for a queue that cannot hold them: whoever looks, then
+    /// looks for itself.
+    #[must_use]
+    pub fn without_news(&self) -> Self {
+        let mut bare = self.clone();
+        match &mut bare {
+            Self::LookAtAlert { news, .. } => *news = None,
+            Self::LookAtTicket { news, .. } => *news = None,
+            Self::SeeToRun { .. } | Self::Poll { .. } | Self::KeepNotification { .. } => {}
+        }
+        bare
+    }
+
     /// Poll now.
     #[must_use]
     pub const fn poll() -> Self {

@@ -32,7 +32,7 @@ pub enum Mode {
 }
 
 /// Everything the operator decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Who creates the tickets.
     pub mode: Mode,
@@ -53,7 +53,7 @@ pub struct Policy {
 pub const NATIVE_GRACE: Duration = Duration::from_secs(600);
 
 /// One customer on both sides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     /// The customer in Liongard.
     pub environment: EnvironmentId,
@@ -68,7 +68,7 @@ pub struct Mapping {
 }
 
 /// Chooses a template. Every condition that is present must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// The inspector's machine name or alias.
     pub inspector: Option<Pattern>,
@@ -85,7 +85,7 @@ pub struct Rule {
 }
 
 /// How a ticket is made and kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Template {
     /// Its name in the config.
     pub name: String,
@@ -147,7 +147,7 @@ impl Template {
 }
 
 /// What statuses mean, for tickets of one template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusMap {
     /// New tickets, and reopened ones.
     pub open: StatusId,
@@ -168,7 +168,7 @@ impl StatusMap {
 }
 
 /// Which priority a ticket gets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriorityMap {
     /// By Liongard's word.
     pub words: BTreeMap<Word, PriorityId>,

@@ -183,6 +183,8 @@ pub struct NewNote {
     pub outcome: OutcomeId,
     /// The text, safe HTML.
     pub html: String,
+    /// Stands at the end of the text, and nowhere else: the note is found again by it.
+    pub reference: String,
 }
 
 /// A note on a ticket, as the desk reports it.

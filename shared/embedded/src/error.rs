@@ -1,6 +1,6 @@
 //! What can go wrong in the file once it is open.
 
-use halogard_app::ports::{BudgetError, PortError, SaveError, VaultError};
+use halogard_app::ports::{PortError, SaveError, VaultError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -63,14 +63,6 @@ impl From<StoreError> for SaveError {
 impl From<StoreError> for VaultError {
     fn from(error: StoreError) -> Self {
         Self::Store(error.into())
-    }
-}
-
-impl From<StoreError> for BudgetError {
-    fn from(error: StoreError) -> Self {
-        Self::Store {
-            reason: PortError::from(error).chain(),
-        }
     }
 }
 

@@ -13,7 +13,6 @@ mod runs;
 mod store;
 mod vault;
 
-pub use budget::Budget;
 pub use error::{Misfit, StoreError};
 pub use key::{KeyError, StoreKey};
 pub use store::{OpenError, Store};

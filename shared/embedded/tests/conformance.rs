@@ -5,11 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock as _, Lane};
 use halogard_conformance::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, suite};
 use halogard_domain::Timestamp;
 use halogard_domain::budget::Limit;
-use halogard_embedded::{Budget, Store, StoreKey};
+use halogard_embedded::{Store, StoreKey};
 use tempfile::TempDir;
 
 /// A store in a folder of its own.
@@ -65,10 +66,10 @@ impl QueueBench for OnDisk {
 }
 
 impl BudgetBench for OnDisk {
-    type Budget = Budget<MovableClock>;
+    type Budget = SharedBudget<Store<MovableClock>, MovableClock>;
 
     fn budget(&self, limit: Limit) -> Self::Budget {
-        self.store.budget(limit)
+        SharedBudget::new(self.store.clone(), limit, self.clock.clone())
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{
     BudgetError, Lane, Links as _, Outgoing, RequestBudget as _, Revision, WorkQueue as _,
     WorkSink as _,
@@ -15,8 +16,9 @@ use halogard_app::ports::{
 use halogard_conformance::MovableClock;
 use halogard_domain::budget::Limit;
 use halogard_domain::ids::AlertId;
+use halogard_domain::link::NoteClaim;
 use halogard_domain::message::Cause;
-use halogard_domain::{Link, Message};
+use halogard_domain::{Link, Message, Timestamp};
 use halogard_embedded::{Store, StoreKey};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -56,7 +58,7 @@ async fn a_process_writes_until_it_is_killed() {
         return;
     };
     let store = open(Path::new(&folder));
-    let budget = store.budget(LIMIT);
+    let budget = SharedBudget::new(store.clone(), LIMIT, MovableClock::default());
     let first = std::env::var_os("HALOGARD_CRASH_TEST_FIRST").unwrap();
     let first: u64 = first.to_str().unwrap().parse().unwrap();
     for number in first.. {
@@ -84,7 +86,10 @@ async fn save_link(store: &Store<MovableClock>, number: u64) {
     let found = store.load(alert).await.unwrap();
     let revision = found.map_or(Revision(0), |stored| stored.revision);
     let mut link = Link::new(alert);
-    link.note_in_doubt = Some(number);
+    link.note = Some(NoteClaim {
+        mark: number,
+        until: Timestamp::EPOCH,
+    });
     store.save(&link, revision).await.unwrap();
 }
 
@@ -147,15 +152,16 @@ impl Reported {
     async fn check(&self, store: &Store<MovableClock>) {
         for (alert, number) in &self.saved {
             let stored = store.load(AlertId::new(*alert)).await.unwrap();
-            let noted = stored.unwrap().value.note_in_doubt;
+            let noted = stored.unwrap().value.note.map(|note| note.mark);
             assert!(noted >= Some(*number), "link {alert}: {noted:?} < {number}");
         }
         // As many slots are in use as were reported, so a limit of that many is spent.
         if self.taken > 0 {
-            let spent = store.budget(Limit {
+            let limit = Limit {
                 requests_max: self.taken,
                 ..LIMIT
-            });
+            };
+            let spent = SharedBudget::new(store.clone(), limit, MovableClock::default());
             let outcome = spent.take().await;
             assert!(matches!(outcome, Err(BudgetError::Spent { .. })));
         }

@@ -14,8 +14,12 @@ mod tickets;
 mod token;
 mod webhooks;
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use bytes::Bytes;
-use halogard_app::ports::{BudgetError, Clock, RequestBudget};
+use halogard_app::keyring::{CredentialSource, Fixed};
+use halogard_app::ports::{BudgetError, Clock, RequestBudget, Seen};
 use halogard_transport::Transport;
 use halogard_wire::{body, retry_after};
 use http::header::AUTHORIZATION;
@@ -56,6 +60,8 @@ pub struct Client<T, B, C> {
     scopes: String,
     /// Who we are, and the token.
     login: Mutex<Login>,
+    /// The applications we are or were, in small letters.
+    applications: RwLock<BTreeSet<String>>,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
@@ -77,13 +83,42 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             auth_url,
             tenant,
             scopes,
-            login: Mutex::new(Login::new(credentials)),
+            login: Mutex::new(Login::new(Arc::new(Fixed::new(credentials)))),
+            applications: RwLock::default(),
         }
+    }
+
+    /// Takes the credentials from `source` from now on: where they rotate, they are not those of
+    /// the settings for ever.
+    #[must_use]
+    pub fn with_source(mut self, source: Arc<dyn CredentialSource<Credentials>>) -> Self {
+        self.login = Mutex::new(Login::new(source));
+        self
     }
 
     /// Goes on with other credentials: the token is dropped, the next call asks for one.
     pub async fn replace_credentials(&self, credentials: Credentials) {
-        *self.login.lock().await = Login::new(credentials);
+        *self.login.lock().await = Login::new(Arc::new(Fixed::new(credentials)));
+    }
+
+    /// Whether `client_id` is an application we have signed in as, or the one that takes turns with
+    /// it.
+    #[must_use]
+    pub fn is_our_application(&self, client_id: &str) -> bool {
+        let known = self.applications.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.contains(&client_id.to_ascii_lowercase())
+    }
+
+    /// Notes which applications are ours.
+    fn remember_application(&self, credentials: &Credentials) {
+        let ids = [
+            Some(&credentials.client_id),
+            credentials.idle_client_id.as_ref(),
+        ];
+        let known = self.applications.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        known.extend(ids.into_iter().flatten().map(|id| id.to_ascii_lowercase()));
     }
 
     /// Asks for a new token now and keeps it. Proves the credentials and the scopes.
@@ -136,7 +171,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let permit = self.budget.take().await?;
         let sent_at = self.clock.now();
         let outcome = self.transport.send(request).await;
-        if let Err(error) = self.budget.settle(permit).await {
+        let seen = self.seen(outcome.as_ref().ok());
+        if let Err(error) = self.budget.settle(permit, seen).await {
             permit_left_to_expire(&error);
         }
         tracing::debug!(
@@ -150,6 +186,16 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             route: route.template,
             source,
         })
+    }
+
+    /// What an answer, or none, tells the budget.
+    fn seen(&self, response: Option<&Response<Bytes>>) -> Seen {
+        match response {
+            Some(refused) if refused.status() == StatusCode::TOO_MANY_REQUESTS => Seen::Refused {
+                retry_after: retry_after(refused.headers(), Some(self.clock.now())),
+            },
+            _ => Seen::Answered,
+        }
     }
 
     /// The body of a success, or what the answer is instead.

@@ -1,5 +1,6 @@
 //! The ticket desk: HaloPSA behind the port that the use cases know.
 
+mod arrays;
 mod authors;
 mod tickets;
 
@@ -12,11 +13,8 @@ use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_transport::Transport;
 use tokio::sync::OnceCell;
 
-pub(crate) use tickets::from_row;
-
 use crate::client::{Client, Listing, TicketDetail, TicketQuery};
-use crate::failure::repeatable;
-use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
+use crate::wire::TicketRow;
 
 /// How far before and after an attempt its ticket is looked for: clocks differ, gateways linger.
 const SEARCH_SLACK: Duration = Duration::from_secs(3600);
@@ -136,15 +134,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
         Ok(found.into_iter().map(|(_, ticket)| ticket).collect())
     }
 
-    async fn open(&self, ticket: &NewTicket) -> Result<Ticket, PortError> {
-        let answer = self
-            .client
-            .post_tickets(&[tickets::to_open(ticket)])
-            .await?;
-        let row = tickets::answer_to(ticket, answer).ok_or_else(unrecognised)?;
-        let fallback = tickets::opened(ticket, row.id, self.clock.now());
-        // It is open, whatever becomes of a second look at it.
-        self.written(row, fallback).await
+    async fn open(&self, tickets: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
+        self.open_array(tickets).await
     }
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
@@ -179,32 +170,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
             .collect())
     }
 
-    async fn change(&self, change: &TicketChange) -> Result<Ticket, PortError> {
-        let answer = self
-            .client
-            .post_tickets(&[tickets::to_change(change)])
-            .await
-            .map_err(repeatable)?;
-        let row = answer.into_iter().find(|row| row.id == change.id);
-        match row {
-            Some(row) => {
-                self.written(row, tickets::changed(change, self.clock.now()))
-                    .await
-            }
-            // Accepted, with an answer about something else: the ticket itself tells.
-            None => self.read(change.id).await?.ok_or_else(|| {
-                let mut gone = PortError::new(FailureClass::Permanent, "desk.refused");
-                gone.refusal = Some(halogard_app::ports::Refusal::NotFound);
-                gone
-            }),
-        }
+    async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
+        self.change_array(changes).await
     }
 
-    async fn add_note(&self, note: &NewNote) -> Result<NoteId, PortError> {
-        let outcome = ActionOutcome::Id(note.outcome);
-        let action = ActionWrite::internal(note.ticket, outcome, note.html.clone());
-        let answer = self.client.post_actions(&[action]).await?;
-        answer.last().map(|row| row.id).ok_or_else(unrecognised)
+    async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
+        self.add_note_array(notes).await
     }
 
     async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use halogard_app::keyring::KeyringError;
 use halogard_app::ports::BudgetError;
 use halogard_domain::{FailureClass, Timestamp};
 use halogard_transport::TransportError;
@@ -32,6 +33,10 @@ pub enum Error {
         #[source]
         source: BudgetError,
     },
+    /// There are no credentials to ask with, or all of them were refused a moment ago; nothing was
+    /// sent.
+    #[error("there are no credentials of HaloPSA to use")]
+    Credential(#[from] KeyringError),
     /// The request could not be put together; nothing was sent.
     #[error("{method} {route} could not be put together")]
     Request {
@@ -158,6 +163,7 @@ impl Error {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::OutOfBudget { .. } | Self::BudgetStore { .. } => FailureClass::Transient,
+            Self::Credential(source) => source.class(),
             Self::Status {
                 status,
                 retry_after,
@@ -194,6 +200,18 @@ impl Error {
             | Self::TooManyPages { .. }
             | Self::PageRepeated { .. } => FailureClass::Permanent,
         }
+    }
+
+    /// Whether the client id or the secret was refused: another version of them may be accepted.
+    #[must_use]
+    pub fn is_wrong_credential(&self) -> bool {
+        matches!(
+            self,
+            Self::Token {
+                kind: TokenFailure::InvalidClient,
+                ..
+            }
+        )
     }
 
     /// When a request may be sent again, if the budget was what stopped this one.

@@ -1,5 +1,6 @@
 //! From this client's errors to what the use cases understand.
 
+use halogard_app::keyring::KeyringError;
 use halogard_app::ports::{PortError, Refusal};
 use halogard_domain::FailureClass;
 use halogard_transport::TransportError;
@@ -15,7 +16,7 @@ impl From<Error> for PortError {
             said: error.said().map(|said| said.as_str().to_owned()),
             retry_at: error.out_of_budget_until(),
             refusal: refusal(&error),
-            source: Some(Box::new(error)),
+            source: Some(std::sync::Arc::new(error)),
         }
     }
 }
@@ -41,7 +42,11 @@ fn error_type(error: &Error) -> &'static str {
             kind: TokenFailure::InvalidScope,
             ..
         } => "desk.scope",
-        Error::Token { .. } => "desk.credential",
+        Error::Token { .. }
+        | Error::Credential(KeyringError::Refused { .. } | KeyringError::Unusable { .. }) => {
+            "desk.credential"
+        }
+        Error::Credential(KeyringError::Vault { .. }) => "vault.failed",
         Error::Transport {
             source: TransportError::NotSent { .. },
             ..
@@ -62,6 +67,9 @@ fn error_type(error: &Error) -> &'static str {
 
 /// The kinds of refusal that policy has an answer to.
 fn refusal(error: &Error) -> Option<Refusal> {
+    if let Error::Credential(source) = error {
+        return source.refusal();
+    }
     if matches!(error, Error::Token { .. }) {
         return Some(Refusal::Unauthorised);
     }

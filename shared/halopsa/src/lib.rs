@@ -6,9 +6,9 @@ pub mod client;
 mod desk;
 mod error;
 mod failure;
+mod rotation;
 mod route;
 mod said;
-pub mod webhook;
 pub mod wire;
 
 pub use address::{AddressError, Addresses};
@@ -18,4 +18,6 @@ pub use client::{
 };
 pub use desk::Desk;
 pub use error::{BodyProblem, Error, RequestError, TokenFailure};
+pub use halogard_halopsa_webhook as webhook;
+pub use rotation::Exchange;
 pub use said::Said;

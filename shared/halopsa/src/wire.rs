@@ -24,11 +24,6 @@ pub use webhook::{NotificationRow, NotificationWrite, WebhookRow, WebhookWrite};
 
 pub(crate) use list::{Listed, OneOrMany, Rows};
 
-/// The ticket's number in `value`, in any of the forms HaloPSA writes ids in.
-pub(crate) fn loose_ticket_id(value: &serde_json::Value) -> Option<halogard_domain::ids::TicketId> {
-    halogard_wire::values::id(value).ok().flatten()
-}
-
 /// A row of a list, known by a number.
 pub(crate) trait Row {
     /// The number by which a repeated row is recognised.

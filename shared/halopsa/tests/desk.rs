@@ -69,6 +69,27 @@ fn change() -> TicketChange {
     }
 }
 
+/// Opens one ticket.
+async fn open(bench: &Bench, ticket: &NewTicket) -> Result<Ticket, PortError> {
+    let mut answers = bench.desk().open(std::slice::from_ref(ticket)).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// Changes one ticket.
+async fn change_one(bench: &Bench, change: &TicketChange) -> Result<Ticket, PortError> {
+    let mut answers = bench.desk().change(std::slice::from_ref(change)).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// Adds one note.
+async fn add_note(bench: &Bench, note: &NewNote) -> Result<NoteId, PortError> {
+    let mut answers = bench.desk().add_notes(std::slice::from_ref(note)).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
 /// A row of `id` that says everything, with this title.
 fn row(id: u64, summary: &str) -> Value {
     json!({"id": id, "summary": summary, "client_id": 17, "tickettype_id": 5, "status_id": 1,
@@ -125,7 +146,7 @@ fn answering(bodies: &[Value]) -> Bench {
 #[tokio::test]
 async fn a_ticket_is_opened_with_everything_that_was_decided() {
     let bench = answering(&[json!([row(4242, "[LG-7586] Disk")])]);
-    let opened = bench.desk().open(&new_ticket()).await.unwrap();
+    let opened = open(&bench, &new_ticket()).await.unwrap();
     assert_eq!(opened, ticket(4242, "[LG-7586] Disk"));
     let sent = bench.only_sent();
     assert_eq!(
@@ -151,7 +172,7 @@ async fn validation_is_skipped_only_when_the_operator_asked_for_it() {
         validation: Validation::Skipped,
         ..new_ticket()
     };
-    bench.desk().open(&unchecked).await.unwrap();
+    open(&bench, &unchecked).await.unwrap();
     assert_eq!(bench.only_sent().json()[0]["_novalidate"], true);
 }
 
@@ -170,7 +191,7 @@ async fn the_answer_to_an_opening_is_known_by_its_key_and_not_by_its_place() {
     for body in answers {
         let bench = answering(std::slice::from_ref(&body));
         assert_eq!(
-            bench.desk().open(&new_ticket()).await.unwrap().id,
+            open(&bench, &new_ticket()).await.unwrap().id,
             TICKET,
             "{body}"
         );
@@ -181,7 +202,7 @@ async fn the_answer_to_an_opening_is_known_by_its_key_and_not_by_its_place() {
 async fn a_single_answer_that_shows_no_title_is_that_of_the_ticket() {
     for none in [Value::Null, json!("")] {
         let bench = answering(&[row_with(json!({"summary": none}))]);
-        let opened = bench.desk().open(&new_ticket()).await.unwrap();
+        let opened = open(&bench, &new_ticket()).await.unwrap();
         assert_eq!(opened.id, TICKET);
     }
 }
@@ -199,7 +220,7 @@ async fn an_answer_to_an_opening_that_does_not_show_it_leaves_it_in_doubt() {
     ];
     for body in answers {
         let bench = answering(std::slice::from_ref(&body));
-        let error = bench.desk().open(&new_ticket()).await.unwrap_err();
+        let error = open(&bench, &new_ticket()).await.unwrap_err();
         assert_eq!(
             (error.class, error.error_type),
             (InDoubt, "desk.unexpected"),
@@ -212,7 +233,7 @@ async fn an_answer_to_an_opening_that_does_not_show_it_leaves_it_in_doubt() {
 async fn an_answer_to_an_opening_that_says_no_time_is_read_again() {
     let thin = json!([row_without(&["last_update"])]);
     let bench = answering(&[thin, row_with(json!({"status_id": 2}))]);
-    let opened = bench.desk().open(&new_ticket()).await.unwrap();
+    let opened = open(&bench, &new_ticket()).await.unwrap();
     assert_eq!(
         (opened.status, opened.changed_at),
         (StatusId::new(2), CHANGED)
@@ -234,7 +255,7 @@ async fn a_second_look_that_fails_does_not_make_an_opening_one() {
     for outcome in failures {
         let bench = answering(&[json!([{"id": 4242}])]);
         bench.next(outcome);
-        let opened = bench.desk().open(&new_ticket()).await.unwrap();
+        let opened = open(&bench, &new_ticket()).await.unwrap();
         let expected = Ticket {
             changed_at: Timestamp::EPOCH,
             summary: opened.summary.clone(),
@@ -265,7 +286,7 @@ async fn a_change_always_names_the_four_members_that_identify_a_ticket() {
     ];
     for (change, expected) in rows {
         let bench = answering(&[json!([row_with(json!({"status_id": 9}))])]);
-        let changed = bench.desk().change(&change).await.unwrap();
+        let changed = change_one(&bench, &change).await.unwrap();
         assert_eq!((changed.id, changed.status), (TICKET, StatusId::new(9)));
         assert_eq!(bench.only_sent().json(), json!([expected]));
     }
@@ -275,7 +296,7 @@ async fn a_change_always_names_the_four_members_that_identify_a_ticket() {
 async fn the_answer_to_a_change_is_known_by_its_number() {
     let body = json!([row(4240, "Printer jams"), row_with(json!({"status_id": 9}))]);
     let bench = answering(&[body]);
-    let changed = bench.desk().change(&change()).await.unwrap();
+    let changed = change_one(&bench, &change()).await.unwrap();
     assert_eq!((changed.id, changed.status), (TICKET, StatusId::new(9)));
     bench.expect_all_accounted();
 }
@@ -286,14 +307,14 @@ async fn an_answer_about_another_ticket_leads_to_a_look_at_ours() {
         json!([row(4240, "Printer jams")]),
         row_with(json!({"status_id": 9})),
     ]);
-    let changed = bench.desk().change(&change()).await.unwrap();
+    let changed = change_one(&bench, &change()).await.unwrap();
     assert_eq!((changed.id, changed.status), (TICKET, StatusId::new(9)));
     assert_eq!(bench.sent()[1].path, "/api/Tickets/4242");
     bench.expect_all_accounted();
 
     let bench = answering(&[json!([row(4240, "Printer jams")])]);
     bench.next(Ok(answer(404, "")));
-    let error = bench.desk().change(&change()).await.unwrap_err();
+    let error = change_one(&bench, &change()).await.unwrap_err();
     assert_eq!(
         (error.class, error.refusal),
         (Permanent, Some(Refusal::NotFound))
@@ -303,7 +324,7 @@ async fn an_answer_about_another_ticket_leads_to_a_look_at_ours() {
 #[tokio::test]
 async fn a_thin_answer_to_a_change_is_read_again() {
     let bench = answering(&[json!({"id": 4242}), row_with(json!({"status_id": 9}))]);
-    let changed = bench.desk().change(&change()).await.unwrap();
+    let changed = change_one(&bench, &change()).await.unwrap();
     assert_eq!(
         (changed.status, changed.changed_at),
         (StatusId::new(9), CHANGED)
@@ -312,7 +333,7 @@ async fn a_thin_answer_to_a_change_is_read_again() {
     // And believed as far as it goes where it cannot be.
     let bench = answering(&[json!({"id": 4242})]);
     bench.next(Ok(answer(500, "")));
-    let changed = bench.desk().change(&change()).await.unwrap();
+    let changed = change_one(&bench, &change()).await.unwrap();
     assert_eq!(
         (changed.status, changed.changed_at),
         (StatusId::new(9), Timestamp::EPOCH)
@@ -564,10 +585,11 @@ async fn a_note_is_for_technicians_only_and_brings_its_number() {
         ticket: TICKET,
         outcome: OutcomeId::new(7),
         html: "<p>x</p>".into(),
+        reference: "Halogard LG-7586 00".into(),
     };
     for body in [json!({"id": 3, "ticket_id": 4242}), json!([{"id": 3}])] {
         let bench = answering(&[body]);
-        assert_eq!(bench.desk().add_note(&note).await.unwrap(), NoteId::new(3));
+        assert_eq!(add_note(&bench, &note).await.unwrap(), NoteId::new(3));
         assert_eq!(
             bench.only_sent().json(),
             json!([{"ticket_id": 4242, "outcome_id": 7, "note_html": "<p>x</p>",
@@ -576,10 +598,7 @@ async fn a_note_is_for_technicians_only_and_brings_its_number() {
     }
     for body in [json!({}), json!([])] {
         let bench = answering(&[body]);
-        assert_eq!(
-            bench.desk().add_note(&note).await.unwrap_err().class,
-            InDoubt
-        );
+        assert_eq!(add_note(&bench, &note).await.unwrap_err().class, InDoubt);
     }
 }
 
@@ -722,18 +741,8 @@ async fn failing(outcome: impl Fn() -> Outcome) -> [PortError; 3] {
     };
     [
         bench().desk().read(TICKET).await.map(drop).unwrap_err(),
-        bench()
-            .desk()
-            .open(&new_ticket())
-            .await
-            .map(drop)
-            .unwrap_err(),
-        bench()
-            .desk()
-            .change(&change())
-            .await
-            .map(drop)
-            .unwrap_err(),
+        open(&bench(), &new_ticket()).await.unwrap_err(),
+        change_one(&bench(), &change()).await.unwrap_err(),
     ]
 }
 
@@ -854,9 +863,9 @@ async fn a_write_that_finds_no_record_says_so() {
     for outcome in [(404, ""), (400, "\"Record not found\"")] {
         let bench = Bench::new();
         bench.next(Ok(answer(outcome.0, outcome.1)));
-        let opened = bench.desk().open(&new_ticket()).await.unwrap_err();
+        let opened = open(&bench, &new_ticket()).await.unwrap_err();
         bench.next(Ok(answer(outcome.0, outcome.1)));
-        let changed = bench.desk().change(&change()).await.unwrap_err();
+        let changed = change_one(&bench, &change()).await.unwrap_err();
         for error in [opened, changed] {
             assert_eq!(
                 (error.class, error.refusal),
@@ -897,7 +906,7 @@ async fn the_refusals_that_policy_answers_are_told_apart() {
     for (body, refusal) in rows {
         let bench = Bench::new();
         bench.next(Ok(answer(400, body)));
-        let error = bench.desk().change(&change()).await.unwrap_err();
+        let error = change_one(&bench, &change()).await.unwrap_err();
         assert_eq!(
             (error.class, error.error_type),
             (Permanent, "desk.refused"),
@@ -925,7 +934,7 @@ async fn each_reason_to_issue_no_token_has_its_word() {
     for (status, body, error_type) in rows {
         let bench = Bench::new();
         bench.next_token(Ok(answer(status, body)));
-        let error = bench.desk().open(&new_ticket()).await.unwrap_err();
+        let error = open(&bench, &new_ticket()).await.unwrap_err();
         assert_eq!(
             (error.class, error.error_type),
             (Permanent, error_type),
@@ -958,7 +967,7 @@ async fn a_token_that_cannot_be_asked_for_is_no_doubt_about_the_write() {
     for outcome in outcomes {
         let bench = Bench::new();
         bench.next_token(outcome());
-        let error = bench.desk().open(&new_ticket()).await.unwrap_err();
+        let error = open(&bench, &new_ticket()).await.unwrap_err();
         assert!(!matches!(error.class, InDoubt | Permanent), "{error}");
     }
 }
@@ -968,13 +977,13 @@ async fn a_budget_that_is_spent_says_when_to_come_back() {
     let until = MORNING.plus(Duration::from_secs(200));
     let bench = Bench::new();
     *bench.budget.refusal.lock().unwrap() = Some(BudgetError::Spent { until });
-    let error = bench.desk().open(&new_ticket()).await.unwrap_err();
+    let error = open(&bench, &new_ticket()).await.unwrap_err();
     assert_eq!((error.class, error.error_type), (Transient, "budget.spent"));
     assert_eq!(error.retry_at, Some(until));
 
     let reason = "disk full".to_owned();
     *bench.budget.refusal.lock().unwrap() = Some(BudgetError::Store { reason });
-    let error = bench.desk().open(&new_ticket()).await.unwrap_err();
+    let error = open(&bench, &new_ticket()).await.unwrap_err();
     assert_eq!((error.class, error.error_type), (Transient, "budget.store"));
     assert_eq!(error.retry_at, None);
     assert!(error.chain().contains("disk full"), "{}", error.chain());
@@ -989,7 +998,7 @@ async fn what_halopsa_said_is_passed_on_and_no_secret_with_it() {
         support::SECRET
     );
     bench.next(Ok(answer(400, &body)));
-    let error = bench.desk().open(&new_ticket()).await.unwrap_err();
+    let error = open(&bench, &new_ticket()).await.unwrap_err();
     assert!(
         error
             .said

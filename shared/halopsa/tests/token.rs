@@ -259,6 +259,7 @@ async fn new_credentials_are_used_at_the_next_call() {
     let credentials = Credentials {
         client_id: "app-b".into(),
         client_secret: "other".into(),
+        idle_client_id: None,
     };
     bench.client.replace_credentials(credentials).await;
     bench.client.teams().await.unwrap();

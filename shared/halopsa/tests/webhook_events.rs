@@ -1,4 +1,5 @@
-//! Every sample in `events/`, and what it leads to. A file that is not named here fails the test.
+//! Every sample in `events/` of what reaches us and of what is queued, and what it leads to. A file
+//! that is not named here fails the test; samples of other folders are read by the functions' tests.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,9 @@ enum Leads {
 }
 
 use Leads::{NotJson as Refused, Queued, To, WakeUp};
+
+/// The folders of these samples.
+const FOLDERS: [&str; 3] = ["halopsa/", "liongard/", "queue/"];
 
 /// Every file and what it leads to.
 const SAMPLES: [(&str, Leads); 32] = [
@@ -211,7 +215,8 @@ fn files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
 fn every_file_is_tried_and_has_its_line_in_the_readme() {
     let mut there = BTreeSet::new();
     files(&repository().join("events"), "", &mut there);
-    assert!(there.remove("README.md"), "the folder has a readme");
+    let ours = |name: &str| FOLDERS.iter().any(|folder| name.starts_with(folder));
+    there.retain(|name| ours(name));
     let tried: BTreeSet<String> = SAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(there, tried);
 
@@ -219,6 +224,7 @@ fn every_file_is_tried_and_has_its_line_in_the_readme() {
     let listed: Vec<&str> = readme
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .filter(|name| ours(name))
         .collect();
     let once: BTreeSet<String> = listed.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(listed.len(), once.len(), "a file has two lines");

@@ -11,7 +11,10 @@ mod keys;
 mod records;
 mod settings;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use halogard_app::keyring::{CredentialSource, Fixed, TRIES_MAX};
 use halogard_transport::Transport;
 use halogard_wire::{body, mended, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
@@ -42,7 +45,7 @@ const JSON: &str = "application/json";
 pub struct Client<T> {
     transport: T,
     base: Url,
-    key: AccessKey,
+    keys: Arc<dyn CredentialSource<AccessKey>>,
 }
 
 impl<T: Transport> Client<T> {
@@ -53,8 +56,16 @@ impl<T: Transport> Client<T> {
         Self {
             transport,
             base,
-            key,
+            keys: Arc::new(Fixed::new(key)),
         }
+    }
+
+    /// Takes the key from `source` from now on: where it rotates, it is not that of the settings
+    /// for ever.
+    #[must_use]
+    pub fn with_source(mut self, source: Arc<dyn CredentialSource<AccessKey>>) -> Self {
+        self.keys = source;
+        self
     }
 
     /// A client of the same tenant with another key: to prove a new one before the old one goes.
@@ -66,7 +77,7 @@ impl<T: Transport> Client<T> {
         Self {
             transport: self.transport.clone(),
             base: self.base.clone(),
-            key,
+            keys: Arc::new(Fixed::new(key)),
         }
     }
 
@@ -88,34 +99,62 @@ impl<T: Transport> Client<T> {
         Ok(mended(&body).map_or(body, Bytes::from))
     }
 
-    /// Sends a call and brings the body of a success.
+    /// Sends a call and brings the body of a success. A key that is refused is changed for the other
+    /// version there may be, while it rotates: it was refused before the call was looked at, so
+    /// even a write may be sent again.
     async fn fetch_as_sent(&self, call: &Call) -> Result<Bytes, Error> {
+        let mut held = self.keys.current().await?;
+        let mut tries = 1;
+        loop {
+            let refused = match self.fetch_with(call, &held.key).await {
+                Err(error @ Error::Unauthorised { .. }) if tries < TRIES_MAX => error,
+                other => return other,
+            };
+            match self.keys.refused(&held.version).await {
+                Some(other) => held = other,
+                None => return Err(refused),
+            }
+            tries += 1;
+        }
+    }
+
+    /// Sends a call with `key` and brings the body of a success.
+    async fn fetch_with(&self, call: &Call, key: &AccessKey) -> Result<Bytes, Error> {
         let asked = call.url(&self.base);
-        let answer = self.send(call, &asked).await?;
+        let answer = self.send(call, &asked, key).await?;
         if !origin::is_redirect(answer.status()) {
-            return self.body_of_success(call, answer);
+            return body_of_success(call, answer, key);
         }
         let hop = origin::hop(&self.base, &asked, answer.headers());
         let target = match hop.target {
             Ok(target) => target,
             Err(why) => return Err(redirected(call, hop.to_host, why)),
         };
-        let answer = self.send(call, &target).await?;
+        let answer = self.send(call, &target, key).await?;
         if origin::is_redirect(answer.status()) {
             let to_host = origin::hop(&self.base, &target, answer.headers()).to_host;
             return Err(redirected(call, to_host, RedirectRefusal::SecondHop));
         }
-        self.body_of_success(call, answer)
+        body_of_success(call, answer, key)
+    }
+
+    /// What a refusal within a success says, without our key.
+    async fn said(&self, body: &[u8]) -> Option<Said> {
+        let held = self.keys.current().await.ok()?;
+        said_without(body, &held.key)
     }
 
     /// The only way out. The key goes along, so `url` must be one of those that may see it.
-    async fn send(&self, call: &Call, url: &Url) -> Result<Response<Bytes>, Error> {
+    async fn send(
+        &self,
+        call: &Call,
+        url: &Url,
+        key: &AccessKey,
+    ) -> Result<Response<Bytes>, Error> {
         if !origin::is_private(url) {
             return Err(call.not_sendable(RequestError::NotEncrypted));
         }
-        let request = self
-            .request(call, url)
-            .map_err(|source| call.not_sendable(source))?;
+        let request = request(call, url, key).map_err(|source| call.not_sendable(source))?;
         let outcome = self.transport.send(request).await;
         tracing::debug!(
             operation = %format_args!("{} {}", call.route.method(), call.route.template),
@@ -128,53 +167,50 @@ impl<T: Transport> Client<T> {
             source,
         })
     }
+}
 
-    /// The request of `call` to `url`, with the key.
-    fn request(&self, call: &Call, url: &Url) -> Result<Request<Bytes>, RequestError> {
-        let mut request = Request::builder()
-            .method(call.route.method())
-            .uri(url.as_str())
-            .header(KEY_HEADER, self.key.header()?)
-            .header(ACCEPT, JSON);
-        if call.body.is_some() {
-            request = request.header(CONTENT_TYPE, JSON);
-        }
-        Ok(request.body(call.body.clone().unwrap_or_default())?)
+/// The request of `call` to `url`, with the key.
+fn request(call: &Call, url: &Url, key: &AccessKey) -> Result<Request<Bytes>, RequestError> {
+    let mut request = Request::builder()
+        .method(call.route.method())
+        .uri(url.as_str())
+        .header(KEY_HEADER, key.header()?)
+        .header(ACCEPT, JSON);
+    if call.body.is_some() {
+        request = request.header(CONTENT_TYPE, JSON);
     }
+    Ok(request.body(call.body.clone().unwrap_or_default())?)
+}
 
-    /// The body of a success, or what the answer is instead.
-    fn body_of_success(&self, call: &Call, answer: Response<Bytes>) -> Result<Bytes, Error> {
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(answer.into_body());
-        }
-        let said = self.said(answer.body());
-        let (method, route) = (call.route.method(), call.route.template);
-        if status == StatusCode::UNAUTHORIZED {
-            return Err(Error::Unauthorised {
-                method,
-                route,
-                said,
-            });
-        }
-        let retry_after = retry_after(answer.headers(), None);
-        Err(Error::Status {
+/// The body of a success, or what the answer is instead.
+fn body_of_success(call: &Call, answer: Response<Bytes>, key: &AccessKey) -> Result<Bytes, Error> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer.into_body());
+    }
+    let said = said_without(answer.body(), key);
+    let (method, route) = (call.route.method(), call.route.template);
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(Error::Unauthorised {
             method,
             route,
-            status,
             said,
-            retry_after,
-        })
+        });
     }
+    let retry_after = retry_after(answer.headers(), None);
+    Err(Error::Status {
+        method,
+        route,
+        status,
+        said,
+        retry_after,
+    })
+}
 
-    /// What a refusal says, without our key.
-    fn said(&self, body: &[u8]) -> Option<Said> {
-        let encoded = self.key.encoded();
-        said::read(
-            body,
-            &[&encoded, self.key.secret.expose_secret(), &self.key.id],
-        )
-    }
+/// What a refusal says, without our key.
+fn said_without(body: &[u8], key: &AccessKey) -> Option<Said> {
+    let encoded = key.encoded();
+    said::read(body, &[&encoded, key.secret.expose_secret(), &key.id])
 }
 
 /// The error that `call` was sent elsewhere, and did not go.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use halogard_app::keyring::KeyringError;
 use halogard_domain::FailureClass;
 use halogard_transport::TransportError;
 use halogard_wire::Aside;
@@ -17,6 +18,9 @@ use crate::Said;
 /// nothing of a body but what the vendor [`Said`], redacted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is no key to ask with, or all of them were refused a moment ago; nothing was sent.
+    #[error("there is no access key of Liongard to use")]
+    Credential(#[from] KeyringError),
     /// The request could not be put together; nothing was sent.
     #[error("{method} {route} could not be put together")]
     Request {
@@ -161,6 +165,7 @@ impl Error {
             Self::Status { method, status, .. } if *status == StatusCode::SEE_OTHER => {
                 once_answered(method)
             }
+            Self::Credential(source) => source.class(),
             Self::Transport {
                 source: TransportError::NotSent { .. },
                 ..
@@ -191,7 +196,8 @@ impl Error {
         match self {
             Self::Status { status, .. } => Some(*status),
             Self::Unauthorised { .. } => Some(StatusCode::UNAUTHORIZED),
-            Self::Request { .. }
+            Self::Credential(_)
+            | Self::Request { .. }
             | Self::Transport { .. }
             | Self::Redirected { .. }
             | Self::Refused { .. }
@@ -206,7 +212,8 @@ impl Error {
             Self::Status { said, .. }
             | Self::Unauthorised { said, .. }
             | Self::Refused { said, .. } => said.as_ref(),
-            Self::Request { .. }
+            Self::Credential(_)
+            | Self::Request { .. }
             | Self::Transport { .. }
             | Self::Redirected { .. }
             | Self::Body { .. } => None,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use halogard_app::keyring::{Fields, FromFields, MissingField};
 use halogard_wire::pasted::bare;
 use http::HeaderValue;
 use http::header::InvalidHeaderValue;
@@ -27,6 +28,16 @@ pub struct AccessKey {
 impl fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessKey").finish_non_exhaustive()
+    }
+}
+
+impl FromFields for AccessKey {
+    fn from_fields(fields: &Fields) -> Result<Self, MissingField> {
+        let text = |name| fields.text(name).ok_or(MissingField(name));
+        Ok(Self {
+            id: text("liongard_access_key_id")?.to_owned(),
+            secret: SecretString::from(text("liongard_access_key_secret")?),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod client;
 mod error;
 pub mod key;
 mod origin;
+mod rotation;
 mod route;
 mod said;
 mod source;

@@ -1,5 +1,6 @@
 //! Liongard behind the ports that the use cases know: where alerts come from, and who looks again.
 
+use halogard_app::keyring::KeyringError;
 use halogard_app::ports::{
     AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, Refusal, RunProgress,
 };
@@ -186,7 +187,11 @@ impl From<Error> for PortError {
                 ..
             } => "liongard.unreachable",
             Error::Transport { .. } => "liongard.no_answer",
-            Error::Unauthorised { .. } => "liongard.credential",
+            Error::Unauthorised { .. }
+            | Error::Credential(KeyringError::Refused { .. } | KeyringError::Unusable { .. }) => {
+                "liongard.credential"
+            }
+            Error::Credential(KeyringError::Vault { .. }) => "vault.failed",
             Error::Redirected { .. } => "liongard.redirected",
             Error::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
                 "liongard.throttled"
@@ -197,6 +202,7 @@ impl From<Error> for PortError {
         };
         let refusal = match &error {
             Error::Unauthorised { .. } => Some(Refusal::Unauthorised),
+            Error::Credential(source) => source.refusal(),
             _ if error.is_forbidden() => Some(Refusal::Forbidden),
             _ if error.status() == Some(StatusCode::NOT_FOUND) => Some(Refusal::NotFound),
             _ => None,
@@ -207,7 +213,7 @@ impl From<Error> for PortError {
             said: error.said().map(|said| said.as_str().to_owned()),
             retry_at: None,
             refusal,
-            source: Some(Box::new(error)),
+            source: Some(std::sync::Arc::new(error)),
         }
     }
 }

@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+#[cfg(feature = "lines")]
+pub mod lines;
 mod masked;
 pub mod settings;
+#[cfg(feature = "telemetry")]
 pub mod telemetry;
 
 pub use clock::SystemClock;

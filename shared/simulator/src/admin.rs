@@ -7,7 +7,7 @@ mod tickets;
 mod webhook;
 
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -36,6 +36,12 @@ pub fn admin_router(halo: HaloPsa, liongard: Liongard) -> Router {
         .route("/admin/deliveries", get(webhook::deliveries))
         .route("/admin/faults", post(faults::add).delete(faults::clear))
         .route("/admin/secret", post(faults::replace_secret))
+        .route("/admin/tokens", delete(faults::expire_tokens))
+        .route(
+            "/admin/access-keys",
+            get(faults::list_keys).post(faults::make_key),
+        )
+        .route("/admin/access-keys/{id}", delete(faults::revoke_key))
         .route("/admin/stats", get(stats))
         .route("/admin/runs", get(runs))
         .with_state(Hands { halo, liongard })

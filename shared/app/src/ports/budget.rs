@@ -1,6 +1,7 @@
 //! The right to send one request to HaloPSA.
 
 use std::future::Future;
+use std::time::Duration;
 
 use halogard_domain::Timestamp;
 use halogard_domain::budget::Ledger;
@@ -16,11 +17,21 @@ pub trait RequestBudget: Send + Sync {
     /// [`BudgetError::Spent`] says when to come back; nothing was taken.
     fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send;
 
-    /// Reports that the answer to the permitted request was seen (or given up on) just now.
+    /// Reports what became of the permitted request, just now.
     ///
     /// The permit may be used again one window after this moment. A permit that is never settled,
-    /// because its holder died, frees itself later.
-    fn settle(&self, permit: Permit) -> impl Future<Output = Result<(), BudgetError>> + Send;
+    /// because its holder died, frees itself later. From a refusal the budget learns that less is
+    /// allowed than it thought.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, and nobody else knows yet; what was reported is kept and told with the
+    /// next lease.
+    fn settle(
+        &self,
+        permit: Permit,
+        seen: Seen,
+    ) -> impl Future<Output = Result<(), BudgetError>> + Send;
 }
 
 impl<B: RequestBudget> RequestBudget for std::sync::Arc<B> {
@@ -28,9 +39,25 @@ impl<B: RequestBudget> RequestBudget for std::sync::Arc<B> {
         (**self).take()
     }
 
-    fn settle(&self, permit: Permit) -> impl Future<Output = Result<(), BudgetError>> + Send {
-        (**self).settle(permit)
+    fn settle(
+        &self,
+        permit: Permit,
+        seen: Seen,
+    ) -> impl Future<Output = Result<(), BudgetError>> + Send {
+        (**self).settle(permit, seen)
     }
+}
+
+/// What became of a permitted request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It was answered, or given up on; not refused for being one too many.
+    Answered,
+    /// It was one too many (429).
+    Refused {
+        /// How long the answer asked us to stay away, if it said.
+        retry_after: Option<Duration>,
+    },
 }
 
 /// The right to send one request. Not `Clone`: one permit, one request.

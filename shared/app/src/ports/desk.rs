@@ -26,10 +26,14 @@ pub trait TicketDesk: Send + Sync {
     /// Every ticket whose title carries a key with `prefix`. Safe to repeat.
     fn marked(&self, prefix: &str) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
 
-    /// Opens a ticket.
+    /// Opens tickets with as few requests as it can; one answer for each, in order. A ticket that
+    /// is refused keeps no other from being opened.
     ///
     /// Not safe to repeat: on `InDoubt` the ticket may exist.
-    fn open(&self, ticket: &NewTicket) -> impl Future<Output = Result<Ticket, PortError>> + Send;
+    fn open(
+        &self,
+        tickets: &[NewTicket],
+    ) -> impl Future<Output = Vec<Result<Ticket, PortError>>> + Send;
 
     /// Reads a ticket; a deleted or unknown one is reported as gone, not as an error. Safe to
     /// repeat.
@@ -41,15 +45,18 @@ pub trait TicketDesk: Send + Sync {
         id: TicketId,
     ) -> impl Future<Output = Result<Vec<TicketNote>, PortError>> + Send;
 
-    /// Sets fields to values. Safe to repeat, hence `Transient` where another write would be in
-    /// doubt.
+    /// Sets fields of tickets to values, with as few requests as it can; one answer for each, in
+    /// order. Safe to repeat, hence `Transient` where another write would be in doubt.
     fn change(
         &self,
-        change: &TicketChange,
-    ) -> impl Future<Output = Result<Ticket, PortError>> + Send;
+        changes: &[TicketChange],
+    ) -> impl Future<Output = Vec<Result<Ticket, PortError>>> + Send;
 
-    /// Adds a note. Not safe to repeat.
-    fn add_note(&self, note: &NewNote) -> impl Future<Output = Result<NoteId, PortError>> + Send;
+    /// Adds notes with as few requests as it can; one answer for each, in order. Not safe to repeat.
+    fn add_notes(
+        &self,
+        notes: &[NewNote],
+    ) -> impl Future<Output = Vec<Result<NoteId, PortError>>> + Send;
 
     /// Tickets that changed at or after `since`. Safe to repeat.
     fn changed_since(

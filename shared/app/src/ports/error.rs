@@ -1,11 +1,12 @@
 //! One error for every port: what may follow, and what a person must see.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use halogard_domain::{FailureClass, Timestamp};
 
 /// A call through a port that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{error_type}{}", self.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
 pub struct PortError {
     /// What may follow.
@@ -20,7 +21,7 @@ pub struct PortError {
     pub refusal: Option<Refusal>,
     /// The adapter's own error.
     #[source]
-    pub source: Option<Box<dyn Error + Send + Sync>>,
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// Refusals that policy has an answer to.
@@ -55,7 +56,7 @@ impl PortError {
     /// The adapter's own error behind this one.
     #[must_use]
     pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.source = Some(Arc::new(source));
         self
     }
 

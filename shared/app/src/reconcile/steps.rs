@@ -1,6 +1,7 @@
 //! Carrying out one step of a plan.
 
 mod opening;
+mod sending;
 mod writing;
 
 use halogard_domain::LinkKey;

@@ -178,7 +178,40 @@ impl TicketDesk for Desk {
         Ok(tickets.values().filter(carries).cloned().collect())
     }
 
-    async fn open(&self, new: &NewTicket) -> Result<Ticket, PortError> {
+    async fn open(&self, new: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
+        new.iter().map(|new| self.open_one(new)).collect()
+    }
+
+    async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
+        self.switch.ask()?;
+        Ok(self.tickets.lock().expect("no panic").get(&id).cloned())
+    }
+
+    async fn notes(&self, _: TicketId) -> Result<Vec<TicketNote>, PortError> {
+        self.switch.ask().map(|()| Vec::new())
+    }
+
+    async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
+        changes
+            .iter()
+            .map(|change| self.change_one(change))
+            .collect()
+    }
+
+    async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
+        let add = |_| self.switch.ask().map(|()| NoteId::new(2));
+        notes.iter().map(add).collect()
+    }
+
+    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+        self.switch.ask()?;
+        self.since.lock().expect("no panic").push(since);
+        Ok(self.sightings.lock().expect("no panic").clone())
+    }
+}
+
+impl Desk {
+    fn open_one(&self, new: &NewTicket) -> Result<Ticket, PortError> {
         self.switch.ask()?;
         let mut tickets = self.tickets.lock().expect("no panic");
         let number = 4242 + u64::try_from(tickets.len()).expect("few tickets");
@@ -191,31 +224,12 @@ impl TicketDesk for Desk {
         Ok(opened)
     }
 
-    async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
-        self.switch.ask()?;
-        Ok(self.tickets.lock().expect("no panic").get(&id).cloned())
-    }
-
-    async fn notes(&self, _: TicketId) -> Result<Vec<TicketNote>, PortError> {
-        self.switch.ask().map(|()| Vec::new())
-    }
-
-    async fn change(&self, change: &TicketChange) -> Result<Ticket, PortError> {
+    fn change_one(&self, change: &TicketChange) -> Result<Ticket, PortError> {
         self.switch.ask()?;
         let mut tickets = self.tickets.lock().expect("no panic");
         let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
         ticket.status = change.status;
         Ok(ticket.clone())
-    }
-
-    async fn add_note(&self, _: &NewNote) -> Result<NoteId, PortError> {
-        self.switch.ask().map(|()| NoteId::new(2))
-    }
-
-    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
-        self.switch.ask()?;
-        self.since.lock().expect("no panic").push(since);
-        Ok(self.sightings.lock().expect("no panic").clone())
     }
 }
 
@@ -675,8 +689,10 @@ impl Bench {
         for lane in Lane::ALL {
             for _ in 0..20 {
                 let worked = self.bundle.work_next(lane).await.expect("the queue works");
-                let Some(worked) = worked else { break };
-                outcomes.push_back(worked.outcome);
+                if worked.is_empty() {
+                    break;
+                }
+                outcomes.extend(worked.iter().map(|worked| worked.outcome));
             }
         }
         outcomes.into()

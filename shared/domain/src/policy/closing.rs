@@ -31,7 +31,7 @@ pub enum Closer {
 }
 
 /// When a closed ticket is opened again because its alert is back: the first row that fits decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReopenTable {
     /// The rows, first match first.
     pub rules: Vec<ReopenRule>,
@@ -40,7 +40,7 @@ pub struct ReopenTable {
 }
 
 /// One row of the table. Absent conditions always fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReopenRule {
     /// The status the ticket was closed with.
     pub closing_status: Option<StatusId>,
@@ -51,7 +51,8 @@ pub struct ReopenRule {
 }
 
 /// Whether a closed ticket is opened again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReopenWhen {
     /// Not this ticket.
     Never,

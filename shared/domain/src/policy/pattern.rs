@@ -1,7 +1,10 @@
 //! A name with wildcards, as operators write them in rules.
 
+use serde::{Deserialize, Serialize};
+
 /// Matches names without regard to case; `*` stands for any text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Pattern(String);
 
 impl Pattern {
@@ -33,6 +36,18 @@ impl Pattern {
             None => rest.is_empty(),
             Some(last) => rest.ends_with(last),
         }
+    }
+}
+
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use halogard_app::keyring::{Fields, FromFields, MissingField};
 use secrecy::SecretString;
 use url::Url;
 
@@ -37,6 +38,20 @@ pub struct Credentials {
     pub client_id: String,
     /// Its only secret.
     pub client_secret: SecretString,
+    /// The application that takes turns with this one, if one does: what it wrote before the last
+    /// turn is ours as well.
+    pub idle_client_id: Option<String>,
+}
+
+impl FromFields for Credentials {
+    fn from_fields(fields: &Fields) -> Result<Self, MissingField> {
+        let text = |name| fields.text(name).ok_or(MissingField(name));
+        Ok(Self {
+            client_id: text("halopsa_client_id")?.to_owned(),
+            client_secret: SecretString::from(text("halopsa_client_secret")?),
+            idle_client_id: fields.text("halopsa_idle_client_id").map(str::to_owned),
+        })
+    }
 }
 
 impl fmt::Debug for Credentials {

@@ -1,8 +1,10 @@
 //! The token: asked for once, kept until shortly before it runs out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use halogard_app::keyring::{CredentialSource, TRIES_MAX};
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::Timestamp;
 use halogard_transport::Transport;
@@ -26,17 +28,17 @@ const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
 /// Who we are, and the token that says so. Behind one lock, which is held while a token is asked
 /// for: others wait for that one rather than ask for their own.
 pub(super) struct Login {
-    /// Who we are.
-    credentials: Credentials,
+    /// Says who we are.
+    source: Arc<dyn CredentialSource<Credentials>>,
     /// What was issued last, until it was refused or replaced.
     token: Option<Token>,
 }
 
 impl Login {
     /// Credentials that have brought no token yet.
-    pub(super) fn new(credentials: Credentials) -> Self {
+    pub(super) fn new(source: Arc<dyn CredentialSource<Credentials>>) -> Self {
         Self {
-            credentials,
+            source,
             token: None,
         }
     }
@@ -101,12 +103,30 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         self.renew(&mut login).await
     }
 
-    /// A new token, under the lock; the old one is dropped even if there is none.
+    /// A new token, under the lock; the old one is dropped even if there is none. Credentials that
+    /// are refused are changed for the other version there may be, while they rotate.
     async fn renew(&self, login: &mut Login) -> Result<Token, Error> {
         login.token = None;
-        let token = self.post_token(&login.credentials).await?;
-        login.token = Some(token.clone());
-        Ok(token)
+        let mut held = login.source.current().await?;
+        let mut tries = 1;
+        loop {
+            self.remember_application(&held.key);
+            let refused = match self.post_token(&held.key).await {
+                Ok(token) => {
+                    login.token = Some(token.clone());
+                    return Ok(token);
+                }
+                Err(error) => error,
+            };
+            if !refused.is_wrong_credential() || tries == TRIES_MAX {
+                return Err(refused);
+            }
+            match login.source.refused(&held.version).await {
+                Some(other) => held = other,
+                None => return Err(refused),
+            }
+            tries += 1;
+        }
     }
 
     /// `POST {auth}/token`. May be repeated; spends one request.

@@ -38,7 +38,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Desk<T, B, C> {
             .as_deref()
             .map(str::trim)
             .unwrap_or_default();
-        if application.eq_ignore_ascii_case(&self.application) && !application.is_empty() {
+        let ours = application.eq_ignore_ascii_case(&self.application)
+            || self.client.is_our_application(application);
+        if ours && !application.is_empty() {
             return NoteAuthor::Ourselves;
         }
         // Zero and the all-zero GUID stand for "no application".

@@ -4,33 +4,9 @@ use halogard_domain::ids::TicketId;
 use halogard_domain::ticket::{Fate, Hands, NewTicket, TicketChange, Validation};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 
-use crate::wire::{CustomFieldWrite, TicketRow, TicketWrite};
+pub(crate) use halogard_halopsa_webhook::from_row;
 
-/// The ticket a row shows; `None` when the row is too thin to say its client, type or status.
-///
-/// A row that does not say when it changed is older than every one that does.
-pub(crate) fn from_row(row: &TicketRow, seen_at: Timestamp) -> Option<Ticket> {
-    let fate = match row
-        .merged_into_id
-        .filter(|into| into.get() > 0 && *into != row.id)
-    {
-        Some(into) => Fate::MergedInto(into),
-        None if row.deleted == Some(true) => Fate::Gone,
-        None => Fate::Present,
-    };
-    Some(Ticket {
-        id: row.id,
-        client: row.client_id?,
-        ticket_type: row.tickettype_id?,
-        status: row.status_id?,
-        priority: row.priority_id,
-        summary: row.summary.clone().unwrap_or_default(),
-        changed_at: row.last_update().unwrap_or_default(),
-        seen_at,
-        fate,
-        hands: Hands::Unknown,
-    })
-}
+use crate::wire::{CustomFieldWrite, TicketRow, TicketWrite};
 
 /// A ticket from a list of deleted ones is gone, whether its row says so or not.
 pub(super) fn marked_deleted(ticket: Ticket, deleted: bool) -> Ticket {
@@ -92,11 +68,15 @@ pub(super) fn to_change(change: &TicketChange) -> TicketWrite {
     }
 }
 
-/// The row that answers the opening of `ticket`: the one with its key, or a single one that shows no
-/// title.
-pub(super) fn answer_to(ticket: &NewTicket, rows: Vec<TicketRow>) -> Option<TicketRow> {
-    let alone = rows.len() == 1;
-    rows.into_iter().find(|row| match &row.summary {
+/// The row that answers the opening of `ticket`: the one with its key, or, where one ticket was sent,
+/// a single one that shows no title.
+pub(super) fn answer_to<'r>(
+    ticket: &NewTicket,
+    sent: usize,
+    rows: &'r [TicketRow],
+) -> Option<&'r TicketRow> {
+    let alone = sent == 1 && rows.len() == 1;
+    rows.iter().find(|row| match &row.summary {
         Some(title) => LinkKey::find_in(title, &ticket.key.prefix).as_ref() == Some(&ticket.key),
         None => alone,
     })

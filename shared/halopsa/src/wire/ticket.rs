@@ -1,60 +1,13 @@
 //! Tickets: rows, detail and writes.
 
-use halogard_domain::Timestamp;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
-use halogard_wire::values;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+pub use halogard_halopsa_webhook::TicketRow;
 
 use super::Row;
-
-/// A ticket as a list or `GET /Tickets/{id}` shows it.
-///
-/// Lists are much thinner than the detail and differ by tenant, so every member but the id may
-/// be absent.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct TicketRow {
-    /// The ticket.
-    #[serde(deserialize_with = "values::required_id")]
-    pub id: TicketId,
-    /// Its title.
-    #[serde(default, deserialize_with = "values::text")]
-    pub summary: Option<String>,
-    /// The customer.
-    #[serde(default, deserialize_with = "values::id")]
-    pub client_id: Option<HaloClientId>,
-    /// The type of ticket.
-    #[serde(default, deserialize_with = "values::id")]
-    pub tickettype_id: Option<TicketTypeId>,
-    /// The status; which statuses are closed is the tenant's choice.
-    #[serde(default, deserialize_with = "values::id")]
-    pub status_id: Option<StatusId>,
-    /// The `priorityid` of the priority.
-    #[serde(default, deserialize_with = "values::id")]
-    pub priority_id: Option<PriorityId>,
-    /// HaloPSA's own time of the last change, as most answers spell it; see
-    /// [`TicketRow::last_update`].
-    #[serde(default, rename = "last_update", deserialize_with = "values::moment")]
-    last_update: Option<Timestamp>,
-    /// The same, as some answers spell it. Not an alias: an answer may hold both.
-    #[serde(default, rename = "lastupdate", deserialize_with = "values::moment")]
-    lastupdate: Option<Timestamp>,
-    /// Whether it was deleted.
-    #[serde(default, deserialize_with = "values::flag")]
-    pub deleted: Option<bool>,
-    /// The ticket it was merged into.
-    #[serde(default, deserialize_with = "values::id")]
-    pub merged_into_id: Option<TicketId>,
-}
-
-impl TicketRow {
-    /// HaloPSA's own time of the last change, under either of its two names.
-    #[must_use]
-    pub fn last_update(&self) -> Option<Timestamp> {
-        self.last_update.or(self.lastupdate)
-    }
-}
 
 impl Row for TicketRow {
     fn key(&self) -> u64 {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::ports::{BudgetError, Clock, Permit, RequestBudget};
+use halogard_app::ports::{BudgetError, Clock, Permit, RequestBudget, Seen};
 use halogard_domain::Timestamp;
 use halogard_halopsa::{Client, ClientSettings, Credentials, Desk};
 use halogard_transport::{Transport, TransportError};
@@ -126,6 +126,7 @@ pub struct Ledger {
     pub settled: AtomicI64,
     pub refusal: Mutex<Option<BudgetError>>,
     pub settle_fails: Mutex<bool>,
+    pub seen: Mutex<Vec<Seen>>,
 }
 
 impl RequestBudget for Ledger {
@@ -139,8 +140,9 @@ impl RequestBudget for Ledger {
         })
     }
 
-    async fn settle(&self, _permit: Permit) -> Result<(), BudgetError> {
+    async fn settle(&self, _permit: Permit, seen: Seen) -> Result<(), BudgetError> {
         self.settled.fetch_add(1, Ordering::SeqCst);
+        self.seen.lock().unwrap().push(seen);
         if *self.settle_fails.lock().unwrap() {
             return Err(BudgetError::Store {
                 reason: "gone".into(),
@@ -176,6 +178,7 @@ pub fn settings() -> ClientSettings {
         credentials: Credentials {
             client_id: "our-app".into(),
             client_secret: SECRET.into(),
+            idle_client_id: None,
         },
         scopes: "read:tickets edit:tickets".into(),
     }

@@ -55,7 +55,7 @@ impl<T: Transport> Client<T> {
             Opened::Refused => Err(Error::Refused {
                 method: call.route.method(),
                 route: call.route.template,
-                said: self.said(&body),
+                said: self.said(&body).await,
             }),
         }
     }

@@ -20,6 +20,8 @@ pub enum Origin {
     Variable,
     /// `[settings]` of the config file.
     ConfigFile,
+    /// The vault.
+    Vault,
 }
 
 impl Environment {
@@ -52,6 +54,15 @@ impl Environment {
         values: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
         self.with(values, Origin::ConfigFile)
+    }
+
+    /// These values too, unless there is one already. For credentials kept in the vault.
+    #[must_use]
+    pub fn or_kept<N: Into<String>, V: Into<String>>(
+        self,
+        values: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.with(values, Origin::Vault)
     }
 
     /// The value of the setting `name` and where it was found.
@@ -88,6 +99,7 @@ impl fmt::Display for Origin {
         f.write_str(match self {
             Self::Variable => "the environment",
             Self::ConfigFile => "the config file",
+            Self::Vault => "the vault",
         })
     }
 }

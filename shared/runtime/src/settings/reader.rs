@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
     pub fn refuse(&mut self, info: &SettingInfo, wrong: &str, remedy: &str) {
         let place = match self.environment.get(info.name) {
             Some((_, Origin::ConfigFile)) => " in the config file",
+            Some((_, Origin::Vault)) => " in the vault",
             _ => "",
         };
         self.faults.push(SettingFault {

@@ -1,12 +1,15 @@
 //! Faults and secrets, by hand.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::faults::{Fault, FaultOdds};
+use crate::liongard::{AccessKeySpec, Role};
 
 use super::Hands;
 use super::input::{AdminError, read};
@@ -68,6 +71,19 @@ struct NewSecret {
     client_secret: String,
 }
 
+/// A key somebody makes in the watch's UI.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MadeKey {
+    /// Its id.
+    id: String,
+    /// Its secret.
+    secret: String,
+    /// In how many days it ends; never when left out.
+    #[serde(default)]
+    days: Option<u64>,
+}
+
 /// `POST /admin/faults`.
 pub(super) async fn add(
     State(hands): State<Hands>,
@@ -110,4 +126,36 @@ pub(super) async fn replace_secret(
     } = read(&body)?;
     hands.halo.replace_secret(&client_id, &client_secret)?;
     Ok(Json(json!({})))
+}
+
+/// `DELETE /admin/tokens`: every token of the service desk ends at once.
+pub(super) async fn expire_tokens(State(hands): State<Hands>) -> Json<Value> {
+    hands.halo.expire_tokens();
+    Json(json!({}))
+}
+
+/// `GET /admin/access-keys`: ids of the keys in force.
+pub(super) async fn list_keys(State(hands): State<Hands>) -> Json<Value> {
+    Json(json!(hands.liongard.valid_keys()))
+}
+
+/// `POST /admin/access-keys`: makes a key with every right.
+pub(super) async fn make_key(
+    State(hands): State<Hands>,
+    body: Bytes,
+) -> Result<Json<Value>, AdminError> {
+    let MadeKey { id, secret, days } = read(&body)?;
+    hands.liongard.add_key(&AccessKeySpec {
+        id,
+        secret,
+        role: Role::Admin,
+        life: days.map(|days| Duration::from_secs(days.saturating_mul(86_400))),
+    });
+    Ok(Json(json!({})))
+}
+
+/// `DELETE /admin/access-keys/{id}`: the key is refused from now on.
+pub(super) async fn revoke_key(State(hands): State<Hands>, Path(id): Path<String>) -> Json<Value> {
+    hands.liongard.revoke_key(&id);
+    Json(json!({}))
 }

@@ -323,6 +323,13 @@ impl HaloPsa {
         self.state().add_webhook(spec.definition())
     }
 
+    /// Removes every webhook, as somebody might in the UI.
+    pub fn remove_webhooks(&self) {
+        let mut state = self.state();
+        state.webhooks.clear();
+        state.notifications.clear();
+    }
+
     /// Binds every event there is to a webhook.
     ///
     /// # Errors

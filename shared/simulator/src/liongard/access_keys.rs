@@ -121,6 +121,20 @@ impl Liongard {
         }
     }
 
+    /// Adds a key, as somebody makes one in the UI.
+    pub fn add_key(&self, spec: &AccessKeySpec) {
+        let now = self.clock.now_millis();
+        self.state().keys.push(AccessKey::of(spec, now));
+    }
+
+    /// Notes that a key was used just now, by somebody else.
+    pub fn touch_key(&self, id: &str) {
+        let now = self.clock.now_millis();
+        for key in self.state().keys.iter_mut().filter(|key| key.id == id) {
+            key.last_used_at = Some(now);
+        }
+    }
+
     /// Ids of the keys in force.
     #[must_use]
     pub fn valid_keys(&self) -> Vec<String> {

@@ -1,23 +1,14 @@
 //! Opening the ticket: claim, look if in doubt, open once.
 
-use std::time::Duration;
-
 use halogard_domain::FailureClass;
 use halogard_domain::link::{CLAIM_LIFE, Claim, Opening, Refused, Write};
 use halogard_domain::ticket::NewTicket;
 
-use tracing::warn;
-
 use super::Next;
 use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Leased, PortError, Refusal, SearchWithin, TicketDesk};
+use crate::ports::{Clock, PortError, Refusal, SearchWithin, TicketDesk};
+use crate::reconcile::gather::Opened;
 use crate::reconcile::{Hold, LookError, Looked, in_doubt};
-
-/// The right to open tickets.
-const OPENING: &str = "opening";
-
-/// How long whoever finds another worker opening a ticket stays away at the most.
-const OPENING_PAUSE: Duration = Duration::from_secs(2);
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Takes the right to open the ticket: one conditional write, durable before anything is sent.
@@ -59,47 +50,23 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(Next::PlanAgain)
     }
 
-    /// Opens the ticket, alone among all workers: HaloPSA hands one number to two tickets that are
-    /// opened at the same moment. Whoever finds another at it comes back a little later.
+    /// Opens the ticket and records it at once. A lost answer leaves the claim in doubt.
     pub(super) async fn open(
         &self,
         ticket: NewTicket,
         hold: &mut Hold<'_>,
     ) -> Result<Next, LookError> {
-        let now = self.clock.now();
-        let until = now.plus(CLAIM_LIFE);
-        let leased = self.store.take_lease(OPENING, &self.worker, until).await;
-        match leased {
-            Ok(Leased::Ours) => {}
-            Ok(Leased::Theirs { until }) => {
-                hold.link.claim = Claim::Free;
-                self.keep(hold).await?;
-                return Ok(Next::Leave(Looked::Later(
-                    until.min(now.plus(OPENING_PAUSE)),
-                )));
-            }
-            Err(error) => {
-                hold.link.claim = Claim::Free;
-                return Err(error.into());
-            }
-        }
-        let opened = self.open_alone(ticket, hold).await;
-        if let Err(error) = self.store.release_lease(OPENING, &self.worker).await {
-            // It runs out by itself; others wait until then.
-            warn!(error_type = error.error_type, "a right was not given back");
-        }
-        opened
-    }
-
-    /// Opens the ticket and records it at once. A lost answer leaves the claim in doubt.
-    async fn open_alone(&self, ticket: NewTicket, hold: &mut Hold<'_>) -> Result<Next, LookError> {
-        match self.desk.open(&ticket).await {
-            Ok(opened) => {
+        match self.open_together(ticket, hold.gather).await {
+            Ok(Opened::Here(opened)) => {
                 hold.link.attach(opened.id);
                 hold.link.hear_ticket(opened);
                 hold.tell(self.clock.now(), "opened", None);
                 self.keep(hold).await?;
                 Ok(Next::PlanAgain)
+            }
+            Ok(Opened::After(until)) => {
+                hold.link.claim = Claim::Free;
+                Ok(Next::Leave(Looked::Later(until)))
             }
             Err(error) if in_doubt(&error) => {
                 hold.link.claim = Claim::InDoubt {

@@ -1,13 +1,18 @@
 //! Writing to a ticket that exists.
 
-use halogard_domain::link::Write;
+use std::time::Duration;
+
+use halogard_domain::link::{CLAIM_LIFE, NoteClaim, Write};
 use halogard_domain::text::digest;
 use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
 
 use super::Next;
 use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, PortError, Refusal, TicketDesk};
-use crate::reconcile::{Hold, LookError, in_doubt};
+use crate::reconcile::{Hold, LookError, Looked, in_doubt};
+
+/// How long a look that finds another one adding a note stays away at the most.
+const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Sets fields of the open ticket.
@@ -16,7 +21,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         change: &TicketChange,
         hold: &mut Hold<'_>,
     ) -> Result<Next, LookError> {
-        let changed = self.desk.change(change).await;
+        let changed = self.change_together(change.clone(), hold.gather).await;
         self.changed(changed, Write::SetFields, "fields_set", hold)
             .await
     }
@@ -28,7 +33,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         change: TicketChange,
         hold: &mut Hold<'_>,
     ) -> Result<Next, LookError> {
-        let mut closed = self.desk.change(&change).await;
+        let mut closed = self.change_together(change.clone(), hold.gather).await;
         if let (Err(error), Some(technician)) = (&closed, self.closing_technician(hold))
             && error.refusal == Some(Refusal::MustBeAssigned)
         {
@@ -36,7 +41,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 technician: Some(technician),
                 ..change
             };
-            closed = self.desk.change(&assigned).await;
+            closed = self.change_together(assigned, hold.gather).await;
         }
         self.changed(closed, Write::Close, "closed", hold).await
     }
@@ -48,7 +53,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         html: &str,
         hold: &mut Hold<'_>,
     ) -> Result<Next, LookError> {
-        let changed = self.desk.change(change).await;
+        let changed = self.change_together(change.clone(), hold.gather).await;
         match self
             .changed(changed, Write::Reopen, "reopened", hold)
             .await?
@@ -75,30 +80,44 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         let key = hold.link.key(hold.policy);
         let mark = digest(&[&key.to_string(), html]);
         let reference = format!("Halogard {key} {mark:016x}");
-        if hold.link.note_in_doubt == Some(mark) {
-            let notes = self.desk.notes(ticket).await?;
-            if notes.iter().any(|note| note.text.contains(&reference)) {
-                hold.link.note_in_doubt = None;
-                return Ok(Next::GoOn);
+        let now = self.clock.now();
+        if let Some(claim) = hold.link.note {
+            if now < claim.until {
+                // Another look is at it, or one died a moment ago.
+                let until = claim.until.min(now.plus(NOTE_PAUSE));
+                return Ok(Next::Leave(Looked::Later(until)));
+            }
+            if claim.mark == mark {
+                let notes = self.desk.notes(ticket).await?;
+                if notes.iter().any(|note| note.text.contains(&reference)) {
+                    hold.link.note = None;
+                    return Ok(Next::GoOn);
+                }
             }
         }
-        hold.link.note_in_doubt = Some(mark);
+        let until = now.plus(CLAIM_LIFE);
+        hold.link.note = Some(NoteClaim { mark, until });
         self.keep(hold).await?;
         let outcome = template.outcome;
         let note = NewNote {
             ticket,
             outcome,
             html: format!("{html}<p>{reference}</p>"),
+            reference,
         };
-        match self.desk.add_note(&note).await {
+        match self.add_note_together(note, hold.gather).await {
             Ok(_) => {
-                hold.link.note_in_doubt = None;
+                hold.link.note = None;
                 hold.tell(self.clock.now(), "noted", None);
                 Ok(Next::GoOn)
             }
-            Err(error) if in_doubt(&error) => Err(error.into()),
+            Err(error) if in_doubt(&error) => {
+                let until = self.clock.now();
+                hold.link.note = Some(NoteClaim { mark, until });
+                Err(error.into())
+            }
             Err(error) => {
-                hold.link.note_in_doubt = None;
+                hold.link.note = None;
                 self.refused(Write::AddNote, error, hold)
             }
         }

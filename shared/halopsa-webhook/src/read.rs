@@ -1,23 +1,17 @@
-//! Webhook bodies: single, batched, full, small or event-only, read into messages.
-//!
-//! Nothing is refused that is JSON: what is not understood is kept and counted. A body is used only
-//! where it says a ticket's whole state and when it changed; otherwise the ticket is read.
-
-mod event;
+//! Bodies, read into messages.
 
 use halogard_app::intake::NotJson;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::{Ticket, Timestamp};
+use halogard_wire::values;
+use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-pub use event::EventKind;
-
-use crate::desk::from_row;
-use crate::wire::{TicketRow, loose_ticket_id};
+use crate::{EventKind, TicketRow, from_row};
 
 /// Members that tell deliveries of the same news apart.
 const DELIVERY_MEMBERS: [&str; 2] = ["id", "escmsg_id"];
@@ -29,6 +23,10 @@ const EVENT_CHARS_MAX: usize = 120;
 /// say something; one that claims more is kept as a whole.
 const BATCH_MAX: usize = 10_000;
 
+/// The longest title taken from a body, in characters: several times what fits into a list. A longer
+/// one would make a message that no queue takes; without news, the ticket is read.
+const SUMMARY_CHARS_MAX: usize = 1_000;
+
 /// Reads a body into messages, one for each notification in it.
 ///
 /// # Errors
@@ -36,24 +34,32 @@ const BATCH_MAX: usize = 10_000;
 /// [`NotJson`], and nothing else: JSON of any shape is taken in.
 pub fn read(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    // Accepts what is JSON by its grammar, however deep or large its numbers.
-    serde_json::from_slice::<IgnoredAny>(body).map_err(|_| NotJson)?;
     // Cut out as text first, so that one notification that cannot be read loses no other.
-    Ok(match serde_json::from_slice::<Vec<&RawValue>>(body) {
-        Ok(batch) if batch.len() <= BATCH_MAX => batch
+    match serde_json::from_slice::<Vec<&RawValue>>(body) {
+        Ok(batch) if batch.len() <= BATCH_MAX => Ok(batch
             .into_iter()
             .map(|item| one(item.get().as_bytes(), now))
-            .collect(),
-        Ok(_) => vec![unknown(body)],
-        Err(_) => vec![one(body, now)],
-    })
+            .collect()),
+        Ok(_) => Ok(vec![unknown(body)]),
+        Err(_) => single(body, now),
+    }
+}
+
+/// The message of a body that is no batch.
+fn single(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
+    if let Ok(item) = serde_json::from_slice::<Value>(body) {
+        return Ok(vec![message(item, now)]);
+    }
+    // Accepts what is JSON by its grammar, however deep or large its numbers.
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|_| NotJson)?;
+    Ok(vec![unknown(body)])
 }
 
 /// The message that the notification in `text` leads to. What is JSON by its grammar and yet cannot
 /// be held (too deep, a number too large, half a character) is kept by its digest.
 fn one(text: &[u8], now: Timestamp) -> Message {
     match serde_json::from_slice::<Value>(text) {
-        Ok(item) => message(&item, now),
+        Ok(item) => message(item, now),
         Err(_) => unknown(text),
     }
 }
@@ -70,18 +76,43 @@ fn unknown(text: &[u8]) -> Message {
 }
 
 /// The message one notification leads to.
-fn message(item: &Value, now: Timestamp) -> Message {
-    let notification = notification(item, now);
-    let kind = EventKind::of(notification.event.as_deref(), item);
-    match (kind.concerns_ticket(), notification.object) {
+fn message(item: Value, now: Timestamp) -> Message {
+    let object = object(&item);
+    let news = object.and_then(|ticket| news(&item, ticket, now));
+    let kind = EventKind::of(text(&item, "event"), &item);
+    let notification = notification(item, object, kind, now);
+    match (kind.concerns_ticket(), object) {
         (true, Some(ticket)) => Message::LookAtTicket {
             version: VERSION,
             ticket: TicketId::new(ticket),
-            news: news(item, ticket, now).map(Box::new),
+            news: news.map(Box::new),
             cause: Cause::Webhook { notification },
         },
         _ => keep(notification),
     }
+}
+
+/// The record a notification is about.
+fn object(item: &Value) -> Option<u64> {
+    let ticket = item.get("ticket").and_then(|ticket| ticket.get("id"));
+    item.get("object_id")
+        .and_then(loose_id)
+        .or_else(|| ticket.and_then(loose_id))
+}
+
+/// The number in `value`, in any of the forms HaloPSA writes ids in.
+fn loose_id(value: &Value) -> Option<u64> {
+    values::id(value).ok().flatten()
+}
+
+/// The text of the member `name`.
+fn text<'v>(item: &'v Value, name: &str) -> Option<&'v str> {
+    item.get(name).and_then(Value::as_str)
+}
+
+/// The first characters of `text` that are kept.
+fn short(text: &str) -> String {
+    text.chars().take(EVENT_CHARS_MAX).collect()
 }
 
 /// Keeps `notification` without acting on it.
@@ -93,44 +124,36 @@ fn keep(notification: Notification) -> Message {
 }
 
 /// What is kept of a notification.
-fn notification(item: &Value, now: Timestamp) -> Notification {
-    let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
-    let event = text("event").map(|event| event.chars().take(EVENT_CHARS_MAX).collect::<String>());
-    let ticket = item.get("ticket").and_then(|ticket| ticket.get("id"));
-    let object = item
-        .get("object_id")
-        .and_then(loose_ticket_id)
-        .or_else(|| ticket.and_then(loose_ticket_id))
-        .map(TicketId::get);
-    let kind = EventKind::of(event.as_deref(), item).word().to_owned();
+fn notification(item: Value, object: Option<u64>, kind: EventKind, now: Timestamp) -> Notification {
     // A blank one is the same for every delivery and would make them all repeats of the first; so
     // would that of a custom payload, which may be the ticket's number.
     let from_halo = item.get("object_id").is_some();
-    let delivery: Option<String> = text("id")
+    let delivery = text(&item, "id")
         .filter(|id| from_halo && !id.trim().is_empty())
-        .map(|id| id.chars().take(EVENT_CHARS_MAX).collect());
+        .map(short);
     Notification {
+        event: text(&item, "event").map(short),
+        object,
+        kind: kind.word().to_owned(),
         content: content_digest(item, delivery.as_deref(), now),
         delivery,
-        event,
-        object,
-        kind,
     }
 }
 
 /// The ticket's state, where the body says all of it, and when it changed.
 fn news(item: &Value, object: u64, now: Timestamp) -> Option<Ticket> {
-    let row: TicketRow = serde_json::from_value(item.get("ticket")?.clone()).ok()?;
+    let row = TicketRow::deserialize(item.get("ticket")?).ok()?;
     row.last_update()?;
-    from_row(&row, now).filter(|ticket| ticket.id.get() == object)
+    from_row(&row, now)
+        .filter(|ticket| ticket.id.get() == object)
+        .filter(|ticket| ticket.summary.chars().count() <= SUMMARY_CHARS_MAX)
 }
 
 /// Digest of what a notification says, whoever delivers it and however often. One that does not say
 /// when it was made may rightly come again with the same words: there the delivery, or else the
 /// time of arrival, is part of what it says.
-fn content_digest(item: &Value, delivery: Option<&str>, now: Timestamp) -> String {
-    let mut content = item.clone();
-    if let Value::Object(members) = &mut content {
+fn content_digest(mut item: Value, delivery: Option<&str>, now: Timestamp) -> String {
+    if let Value::Object(members) = &mut item {
         for name in DELIVERY_MEMBERS {
             members.remove(name);
         }
@@ -139,13 +162,15 @@ fn content_digest(item: &Value, delivery: Option<&str>, now: Timestamp) -> Strin
             members.insert("arrival".to_owned(), arrival.into());
         }
     }
-    digest(content.to_string().as_bytes())
+    digest(item.to_string().as_bytes())
 }
 
 /// SHA-256 as hexadecimal text.
 fn digest(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     Sha256::digest(bytes)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
         .collect()
 }

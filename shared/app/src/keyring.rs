@@ -1,0 +1,23 @@
+//! Credentials as they are used while they rotate: read from the vault, kept for a while, changed
+//! for another version when a vendor refuses them.
+//!
+//! A secret is one JSON object ([`Fields`]): both halves of a credential change together. Clients
+//! ask a [`CredentialSource`] and know nothing of vaults; a process whose credentials stand in its
+//! settings gives them a fixed one.
+
+mod fields;
+mod gate;
+mod given;
+mod ring;
+mod source;
+mod webhook;
+
+pub use fields::{Fields, NotFields};
+pub use gate::Gate;
+pub use given::Given;
+pub use ring::{Keyring, LIFE, REFUSED_PAUSE};
+pub use source::{
+    Asked, CredentialSource, Fixed, FromFields, Held, KeyringError, MissingField, TRIES_MAX,
+};
+pub(crate) use webhook::ROTATED_AT;
+pub use webhook::{Fit, WebhookKind, accepted, credentials, token};

@@ -1,0 +1,112 @@
+//! A policy is stored as JSON and comes back as it was.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use halogard_domain::Word;
+use halogard_domain::ids::{
+    CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
+    TechnicianId, TicketTypeId,
+};
+use halogard_domain::policy::{
+    ClosePolicy, Closer, Mapping, Mode, Otherwise, Pattern, Policy, PriorityMap, ReopenRule,
+    ReopenTable, ReopenWhen, Rule, StatusMap, Template,
+};
+use halogard_domain::ticket::Validation;
+
+/// A policy with every field filled, written out field by field: one that is added stops the build
+/// here.
+fn full() -> Policy {
+    let template = Template {
+        name: "standard".to_owned(),
+        ticket_type: TicketTypeId::new(21),
+        team: Some("Service \"Desk\"".to_owned()),
+        technician: Some(TechnicianId::new(4)),
+        category: Some("Network>Firewall".to_owned()),
+        statuses: StatusMap {
+            open: StatusId::new(1),
+            closed: StatusId::new(9),
+            also_closed: BTreeSet::from([StatusId::new(8), StatusId::new(10)]),
+            words: BTreeMap::from([(Word::new("In Progress"), StatusId::new(2))]),
+        },
+        priorities: PriorityMap {
+            words: BTreeMap::from([(Word::new("critical"), PriorityId::new(1))]),
+            default: Some(PriorityId::new(3)),
+        },
+        summary: "{name} on {system}".to_owned(),
+        outcome: OutcomeId::new(7),
+        custom_fields: BTreeMap::from([(CustomFieldId::new(101), "M\u{fc}ller".to_owned())]),
+        key_field: Some(CustomFieldId::new(102)),
+        close: ClosePolicy::Never,
+        closing_technician: Some(TechnicianId::new(5)),
+        reopen: ReopenTable {
+            rules: vec![
+                ReopenRule {
+                    closing_status: Some(StatusId::new(9)),
+                    closed_by: Some(Closer::Desk),
+                    reopen: ReopenWhen::Within(Duration::from_millis(86_400_001)),
+                },
+                ReopenRule {
+                    closing_status: None,
+                    closed_by: Some(Closer::Halogard),
+                    reopen: ReopenWhen::Always,
+                },
+                ReopenRule {
+                    closing_status: None,
+                    closed_by: None,
+                    reopen: ReopenWhen::Never,
+                },
+            ],
+            otherwise: Otherwise::Leave,
+        },
+        validation: Validation::Skipped,
+    };
+    let mapping = Mapping {
+        environment: EnvironmentId::new(31),
+        client: HaloClientId::new(12),
+        site: Some(SiteId::new(44)),
+        template: Some("standard".to_owned()),
+        groups: BTreeSet::from(["gold".to_owned(), "west".to_owned()]),
+    };
+    let rule = Rule {
+        inspector: Some(Pattern::new("Active*Directory")),
+        rule: Some(Pattern::new("*stale*")),
+        priorities: BTreeSet::from([Word::new("High"), Word::new("Critical")]),
+        group: Some("gold".to_owned()),
+        environments: BTreeSet::from([EnvironmentId::new(31)]),
+        template: "standard".to_owned(),
+    };
+    Policy {
+        mode: Mode::Native,
+        key_prefix: "ACME".to_owned(),
+        templates: BTreeMap::from([("standard".to_owned(), template)]),
+        rules: vec![rule, Rule::default()],
+        environments: BTreeMap::from([(EnvironmentId::new(31), mapping)]),
+        native_grace: Duration::from_secs(601),
+    }
+}
+
+/// `policy` after it was stored and read.
+fn stored_and_read(policy: &Policy) -> Policy {
+    serde_json::from_str(&serde_json::to_string(policy).unwrap()).unwrap()
+}
+
+#[test]
+fn every_field_of_a_policy_is_kept() {
+    assert_eq!(stored_and_read(&full()), full());
+}
+
+#[test]
+fn a_policy_that_was_stored_is_no_other_policy() {
+    for policy in [full(), Policy::empty(Mode::Managed)] {
+        assert_eq!(stored_and_read(&policy).digest(), policy.digest());
+    }
+}
+
+#[test]
+fn a_number_where_a_name_belongs_is_refused() {
+    let text = serde_json::to_string(&full()).unwrap();
+    let spoiled = text.replacen("\"ACME\"", "7", 1);
+    assert!(spoiled != text && serde_json::from_str::<Policy>(&spoiled).is_err());
+}

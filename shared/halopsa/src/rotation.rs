@@ -1,0 +1,156 @@
+//! Applications and webhooks behind the ports that a rotation knows.
+
+use std::fmt;
+
+use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget};
+use halogard_app::rotate::{Applications, WebhookChange, Webhooks};
+use halogard_domain::FailureClass;
+use halogard_transport::Transport;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::client::{Client, ClientSettings, Credentials};
+use crate::wire::{WebhookRow, WebhookWrite};
+
+/// What changing a webhook takes. Source: none is documented; webhooks are an administrator's.
+const WEBHOOK_SCOPE: &str = "admin";
+
+/// Basic, as a webhook's `authentication_type`.
+const BASIC: u8 = 1;
+
+/// HMAC, as a webhook's `authentication_type`.
+const HMAC: u8 = 3;
+
+/// A tenant whose credentials are exchanged. Signs in anew for every look: what is proved is the
+/// credential, not a token that is still good.
+pub struct Exchange<T, B, C> {
+    settings: ClientSettings,
+    transport: T,
+    budget: B,
+    clock: C,
+}
+
+impl<T, B, C> Exchange<T, B, C>
+where
+    T: Transport + Clone,
+    B: RequestBudget + Clone,
+    C: Clock + Clone,
+{
+    /// The tenant of `settings`, whose credentials are those in use.
+    #[must_use]
+    pub const fn new(settings: ClientSettings, transport: T, budget: B, clock: C) -> Self {
+        Self {
+            settings,
+            transport,
+            budget,
+            clock,
+        }
+    }
+
+    /// A client that has asked for nothing yet.
+    fn client(&self, settings: ClientSettings) -> Client<T, B, C> {
+        let (transport, budget) = (self.transport.clone(), self.budget.clone());
+        Client::new(settings, transport, budget, self.clock.clone())
+    }
+}
+
+impl<T, B, C> Applications for Exchange<T, B, C>
+where
+    T: Transport + Clone,
+    B: RequestBudget + Clone,
+    C: Clock + Clone,
+{
+    async fn prove(&self, client_id: &str, client_secret: &SecretString) -> Result<(), PortError> {
+        let client = self.client(ClientSettings {
+            credentials: Credentials {
+                client_id: client_id.to_owned(),
+                client_secret: client_secret.clone(),
+                idle_client_id: None,
+            },
+            ..self.settings.clone()
+        });
+        client.sign_in().await?;
+        client.agent_me().await?;
+        Ok(())
+    }
+}
+
+impl<T, B, C> Webhooks for Exchange<T, B, C>
+where
+    T: Transport + Clone,
+    B: RequestBudget + Clone,
+    C: Clock + Clone,
+{
+    async fn change(
+        &self,
+        tokens: &[SecretString],
+        change: &WebhookChange,
+    ) -> Result<(), PortError> {
+        // A token of its own: the scopes of the daily work do not reach webhooks.
+        let client = self.client(ClientSettings {
+            scopes: WEBHOOK_SCOPE.to_owned(),
+            ..self.settings.clone()
+        });
+        let rows = client.webhooks().await?;
+        let ours = rows.into_iter().find(|row| is_ours(row, tokens));
+        let ours = ours.ok_or_else(not_there)?;
+        let write = write(&ours, change).ok_or_else(not_there)?;
+        client
+            .post_webhook(&write)
+            .await
+            .map(|_row| ())
+            .map_err(crate::failure::repeatable)
+    }
+}
+
+/// Whether the webhook's address ends in one of our tokens.
+fn is_ours(row: &WebhookRow, tokens: &[SecretString]) -> bool {
+    let end = row.url.as_deref().and_then(last_segment);
+    end.is_some_and(|end| tokens.iter().any(|token| token.expose_secret() == end))
+}
+
+/// What follows the last slash of an address.
+fn last_segment(url: &str) -> Option<&str> {
+    url.rsplit_once('/').map(|(_, end)| end)
+}
+
+/// The members to change. `None` where the webhook has no address to put a token on.
+fn write(row: &WebhookRow, change: &WebhookChange) -> Option<WebhookWrite> {
+    let id = Some(row.id.clone());
+    Some(match change {
+        WebhookChange::Signature(key) => WebhookWrite {
+            id,
+            authentication_type: Some(HMAC),
+            basic_password: Some(key.clone()),
+            ..WebhookWrite::default()
+        },
+        WebhookChange::Password { username, password } => WebhookWrite {
+            id,
+            authentication_type: Some(BASIC),
+            basic_username: Some(username.clone()),
+            basic_password: Some(password.clone()),
+            ..WebhookWrite::default()
+        },
+        WebhookChange::Token(token) => {
+            let (before, _) = row.url.as_deref()?.rsplit_once('/')?;
+            WebhookWrite {
+                id,
+                url: Some(format!("{before}/{}", token.expose_secret())),
+                ..WebhookWrite::default()
+            }
+        }
+    })
+}
+
+/// HaloPSA has no webhook with our address.
+fn not_there() -> PortError {
+    let mut error = PortError::new(FailureClass::Permanent, "desk.no_webhook")
+        .saying("HaloPSA lists no webhook whose address ends in our token");
+    error.refusal = Some(Refusal::NotFound);
+    error
+}
+
+impl<T, B, C> fmt::Debug for Exchange<T, B, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
+}

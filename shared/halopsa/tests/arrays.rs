@@ -1,0 +1,239 @@
+//! Writes in arrays: one request for many records, matched by what they are about.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+#[allow(dead_code, reason = "each test file uses its part of the bench")]
+mod support;
+
+use halogard_app::ports::{Refusal, TicketDesk as _};
+use halogard_domain::FailureClass::{InDoubt, Permanent};
+use halogard_domain::LinkKey;
+use halogard_domain::ids::{
+    AlertId, HaloClientId, NoteId, OutcomeId, StatusId, TicketId, TicketTypeId,
+};
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, Validation};
+use serde_json::{Value, json};
+use support::{Bench, answer};
+
+fn new_ticket(alert: u64) -> NewTicket {
+    NewTicket {
+        key: LinkKey {
+            prefix: "LG".into(),
+            alert: AlertId::new(alert),
+            recurrence: 1,
+        },
+        client: HaloClientId::new(17),
+        site: None,
+        ticket_type: TicketTypeId::new(5),
+        status: StatusId::new(1),
+        priority: None,
+        team: None,
+        technician: None,
+        category: None,
+        summary: format!("[LG-{alert}] Disk"),
+        details_html: "<p>full</p>".into(),
+        custom_fields: [].into(),
+        validation: Validation::Desk,
+    }
+}
+
+fn change(id: u64) -> TicketChange {
+    TicketChange {
+        id: TicketId::new(id),
+        client: HaloClientId::new(17),
+        ticket_type: TicketTypeId::new(5),
+        status: StatusId::new(9),
+        priority: None,
+        technician: None,
+        closure_note: None,
+    }
+}
+
+fn note(ticket: u64) -> NewNote {
+    NewNote {
+        ticket: TicketId::new(ticket),
+        outcome: OutcomeId::new(7),
+        html: format!("<p>x</p><p>Halogard LG-{ticket} ab</p>"),
+        reference: format!("Halogard LG-{ticket} ab"),
+    }
+}
+
+/// A ticket of alert `alert`, numbered 4000 and that.
+fn row(alert: u64) -> Value {
+    json!({"id": 4000 + alert, "summary": format!("[LG-{alert}] Disk"), "client_id": 17,
+           "tickettype_id": 5, "status_id": 1, "last_update": "2026-05-02T09:00:41.043"})
+}
+
+fn list(rows: &[Value]) -> Value {
+    json!({"record_count": rows.len(), "tickets": rows})
+}
+
+/// A bench with these answers: a status and a body each.
+fn answering(answers: &[(u16, Value)]) -> Bench {
+    let bench = Bench::new();
+    for (status, body) in answers {
+        bench.next(Ok(answer(*status, &body.to_string())));
+    }
+    bench
+}
+
+/// The numbers of the tickets that were opened, or why not.
+async fn opened(bench: &Bench, alerts: std::ops::RangeInclusive<u64>) -> Vec<Result<u64, String>> {
+    let tickets: Vec<_> = alerts.map(new_ticket).collect();
+    let answers = bench.desk().open(&tickets).await;
+    answers
+        .into_iter()
+        .map(|answer| match answer {
+            Ok(ticket) => Ok(ticket.id.get()),
+            Err(error) => Err(format!("{:?}", error.class)),
+        })
+        .collect()
+}
+
+/// The titles posted, request by request; a read posts none.
+fn posted(bench: &Bench) -> Vec<Vec<String>> {
+    let titles = |body: &[u8]| {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let items = body.as_array().cloned().unwrap_or_default();
+        let title = |item: &Value| item["summary"].as_str().unwrap_or_default().to_owned();
+        items.iter().map(title).collect()
+    };
+    bench.sent().iter().map(|sent| titles(&sent.body)).collect()
+}
+
+#[tokio::test]
+async fn answers_in_another_order_are_matched_by_key() {
+    let bench = answering(&[(201, json!([row(3), row(1), row(2)]))]);
+    assert_eq!(opened(&bench, 1..=3).await, [Ok(4001), Ok(4002), Ok(4003)]);
+    assert_eq!(bench.sent().len(), 1, "one request for all three");
+}
+
+#[tokio::test]
+async fn an_answer_that_shows_the_last_ticket_only_is_completed_by_one_look() {
+    let bench = answering(&[(201, row(3)), (200, list(&[row(2), row(1)]))]);
+    assert_eq!(opened(&bench, 1..=3).await, [Ok(4001), Ok(4002), Ok(4003)]);
+    assert_eq!(bench.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_ticket_no_answer_shows_is_in_doubt_and_the_others_are_open() {
+    let bench = answering(&[(201, json!([row(1)])), (200, list(&[row(1)]))]);
+    let doubt = || Err(format!("{InDoubt:?}"));
+    assert_eq!(opened(&bench, 1..=2).await, [Ok(4001), doubt()]);
+}
+
+#[tokio::test]
+async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
+    let bench = answering(&[
+        (400, json!("Please complete the field Impact")),
+        // None of the four exists.
+        (200, list(&[])),
+        (201, json!([row(1), row(2)])),
+        (400, json!("Please complete the field Impact")),
+        (200, list(&[row(1), row(2)])),
+        (400, json!("Please complete the field Impact")),
+        (201, json!([row(4)])),
+    ]);
+
+    let refused = || Err(format!("{Permanent:?}"));
+    assert_eq!(
+        opened(&bench, 1..=4).await,
+        [Ok(4001), Ok(4002), refused(), Ok(4004)]
+    );
+    let sent = posted(&bench);
+    assert_eq!(sent[0].len(), 4);
+    assert_eq!(sent[2], ["[LG-1] Disk", "[LG-2] Disk"]);
+    assert_eq!(sent[3], ["[LG-3] Disk", "[LG-4] Disk"]);
+    assert_eq!(sent[5], ["[LG-3] Disk"]);
+    assert_eq!(sent[6], ["[LG-4] Disk"]);
+}
+
+#[tokio::test]
+async fn what_a_refused_array_left_behind_is_not_opened_again() {
+    let bench = answering(&[
+        (400, json!("Please complete the field Impact")),
+        // The two before the refused one were kept.
+        (200, list(&[row(1), row(2)])),
+        (400, json!("Please complete the field Impact")),
+    ]);
+    let refused = || Err(format!("{Permanent:?}"));
+    assert_eq!(opened(&bench, 1..=3).await, [Ok(4001), Ok(4002), refused()]);
+    assert_eq!(posted(&bench)[2], ["[LG-3] Disk"]);
+}
+
+#[tokio::test]
+async fn when_nobody_says_what_a_refused_array_left_behind_every_ticket_is_in_doubt() {
+    let bench = answering(&[
+        (400, json!("Please complete the field Impact")),
+        (503, json!("later")),
+    ]);
+    let doubt = || Err(format!("{InDoubt:?}"));
+    assert_eq!(opened(&bench, 1..=2).await, [doubt(), doubt()]);
+}
+
+#[tokio::test]
+async fn a_credential_that_is_not_accepted_is_no_reason_to_halve() {
+    // A 401 is repeated once, with another token.
+    let bench = answering(&[(401, json!("")), (401, json!(""))]);
+    let tickets: Vec<_> = (1..=3).map(new_ticket).collect();
+    let answers = bench.desk().open(&tickets).await;
+    assert_eq!(bench.sent().len(), 2);
+    assert_eq!(answers.len(), 3);
+    for answer in answers {
+        assert_eq!(answer.unwrap_err().refusal, Some(Refusal::Unauthorised));
+    }
+}
+
+#[tokio::test]
+async fn changes_are_matched_by_ticket_and_a_missing_one_is_read() {
+    let bench = answering(&[(201, json!([row(2), row(3)])), (200, row(1))]);
+    let answers = bench
+        .desk()
+        .change(&[change(4001), change(4002), change(4003)])
+        .await;
+    let ids: Vec<_> = answers.into_iter().map(|it| it.unwrap().id.get()).collect();
+    assert_eq!(ids, [4001, 4002, 4003]);
+}
+
+#[tokio::test]
+async fn a_refused_array_of_changes_is_halved_without_a_look() {
+    let bench = answering(&[
+        (400, json!("no")),
+        (201, json!([row(1)])),
+        (400, json!("no")),
+    ]);
+    let answers = bench.desk().change(&[change(4001), change(4002)]).await;
+    assert_eq!(answers[0].as_ref().unwrap().id.get(), 4001);
+    assert_eq!(answers[1].as_ref().unwrap_err().class, Permanent);
+    assert_eq!(bench.sent().len(), 3);
+}
+
+#[tokio::test]
+async fn notes_are_matched_by_ticket() {
+    let rows = json!([{"id": 9, "ticket_id": 4002}, {"id": 5, "ticket_id": 4001}]);
+    let bench = answering(&[(201, rows)]);
+    let answers = bench.desk().add_notes(&[note(4001), note(4002)]).await;
+    let ids: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ids, [NoteId::new(5), NoteId::new(9)]);
+}
+
+#[tokio::test]
+async fn after_a_refused_array_of_notes_only_missing_ones_are_added_again() {
+    let actions =
+        |rows: Value| json!({"record_count": rows.as_array().unwrap().len(), "actions": rows});
+    let kept = json!([{"id": 2, "ticket_id": 4001, "note": "x Halogard LG-4001 ab"}]);
+    let bench = answering(&[
+        (400, json!("no")),
+        (200, actions(kept)),
+        (200, json!({"id": 6, "name": "Agent"})),
+        (200, actions(json!([]))),
+        (201, json!([{"id": 3, "ticket_id": 4002}])),
+    ]);
+    let answers = bench.desk().add_notes(&[note(4001), note(4002)]).await;
+    let ids: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ids, [NoteId::new(2), NoteId::new(3)]);
+}
