@@ -1,1 +1,25 @@
-//! Every store on AWS.
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod alert_index;
+mod config;
+mod error;
+mod items;
+mod journal;
+mod leases;
+mod ledger;
+mod links;
+mod marks;
+mod notifications;
+mod queue;
+mod runs;
+mod store;
+mod tickets;
+mod vault;
+
+pub use access::{Access, AccessError};
+pub use config::AppliedConfig;
+pub use error::{AwsError, Misfit};
+pub use queue::{Handed, QueueError, RECEIVES_MAX, Taken};
+pub use store::{QueueUrls, Store, StoreNames};
+pub use vault::SecretsManager;

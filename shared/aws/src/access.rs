@@ -1,0 +1,220 @@
+//! Where AWS is and as whom we speak to it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use url::{Host, Url};
+
+/// The authorities that sign for AWS; see `roots/README.md`.
+const ROOTS: [&[u8]; 5] = [
+    include_bytes!("../roots/amazon-root-ca-1.pem"),
+    include_bytes!("../roots/amazon-root-ca-2.pem"),
+    include_bytes!("../roots/amazon-root-ca-3.pem"),
+    include_bytes!("../roots/amazon-root-ca-4.pem"),
+    include_bytes!("../roots/starfield-services-root-g2.pem"),
+];
+
+/// Time a connection may take. Within a region it takes a few milliseconds; a name that resolves
+/// to nobody should not use up an invocation.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Time one attempt may take, the connection included. The slowest call we make, a page of 1 MB,
+/// takes well under a second. A queue's long poll must be shorter than this.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time a call may take with all its attempts and the pauses between them: less than half of the
+/// shortest function timeout, so that a failure can still be reported.
+const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Attempts of one call, the first included. A lost packet or a moment's throttle is got over;
+/// whatever lasts longer goes back to the queue, which waits without being billed.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Pause before the second attempt at the most; it doubles, and chance decides how much of it is
+/// waited.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Region, credentials and, away from AWS itself, address and further roots.
+#[derive(Clone, Debug)]
+pub struct Access {
+    region: String,
+    credentials: Credentials,
+    endpoint: Option<Url>,
+    further_roots: Option<Vec<u8>>,
+}
+
+/// Why we do not know how to reach AWS.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// A setting is not there.
+    #[error("{name} is missing; Lambda sets it, elsewhere set it by hand")]
+    Missing {
+        /// The environment variable.
+        name: &'static str,
+    },
+    /// The endpoint is no address.
+    #[error(
+        "AWS_ENDPOINT_URL is no web address; write it as http://127.0.0.1:4566, or leave it out"
+    )]
+    NoAddress,
+    /// The endpoint is plain HTTP and not on this machine.
+    #[error("AWS_ENDPOINT_URL is plain http, which is accepted for this machine only; use https")]
+    Plain,
+    /// The file of further roots cannot be read.
+    #[error("AWS_CA_BUNDLE names {}, which cannot be read", path.display())]
+    NoBundle {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file of further roots holds none, or something else.
+    #[error(
+        "AWS_CA_BUNDLE names {}, which is no list of certificates in PEM form",
+        path.display()
+    )]
+    BadBundle {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Access {
+    /// Reads the settings through `get`, which maps a variable's name to its value.
+    ///
+    /// `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`. Credentials are read once: Lambda
+    /// ends a process before those it was started with run out.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that is missing or wrong, never its value.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, AccessError> {
+        let optional = |name| get(name).filter(|value: &String| !value.trim().is_empty());
+        let required = |name| optional(name).ok_or(AccessError::Missing { name });
+        let region = match optional("AWS_REGION") {
+            Some(region) => region,
+            None => {
+                optional("AWS_DEFAULT_REGION").ok_or(AccessError::Missing { name: "AWS_REGION" })?
+            }
+        };
+        let credentials = Credentials::new(
+            required("AWS_ACCESS_KEY_ID")?,
+            required("AWS_SECRET_ACCESS_KEY")?,
+            optional("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        Ok(Self {
+            region,
+            credentials,
+            endpoint: optional("AWS_ENDPOINT_URL")
+                .map(|text| endpoint(&text))
+                .transpose()?,
+            further_roots: optional("AWS_CA_BUNDLE")
+                .map(|path| certificates(Path::new(&path)))
+                .transpose()?,
+        })
+    }
+
+    /// What every client of an AWS service is built from. Clients built from one configuration
+    /// share its connections.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
+            .http_client(
+                aws_smithy_http_client::Builder::new()
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .tls_context(self.tls_context())
+                    .build_https(),
+            )
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(ATTEMPTS_MAX)
+                    .with_initial_backoff(FIRST_PAUSE),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
+                    .build(),
+            )
+            // Answers are read whole and are small; the attempt's time limit covers one that stalls.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if let Some(endpoint) = &self.endpoint {
+            config = config.endpoint_url(endpoint.as_str());
+        }
+        config.build()
+    }
+
+    /// The roots we trust, and no others.
+    fn tls_context(&self) -> TlsContext {
+        let mut trusted = TrustStore::empty();
+        for root in ROOTS {
+            trusted.add_pem_certificate(root);
+        }
+        if let Some(further) = &self.further_roots {
+            trusted.add_pem_certificate(further.as_slice());
+        }
+        TlsContext::builder()
+            .with_trust_store(trusted)
+            .build()
+            .unwrap_or_default()
+    }
+}
+
+/// The address in `text`, if it may be used.
+fn endpoint(text: &str) -> Result<Url, AccessError> {
+    let url = Url::parse(text.trim()).map_err(|_| AccessError::NoAddress)?;
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => Ok(url),
+        ("http", Some(host)) if is_this_machine(&host) => Ok(url),
+        ("http", Some(_)) => Err(AccessError::Plain),
+        _ => Err(AccessError::NoAddress),
+    }
+}
+
+/// Whether `host` is a loopback address or its name.
+fn is_this_machine(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+/// The certificates in the file at `path`, which are some and can be used: the HTTP client takes
+/// that for granted.
+fn certificates(path: &Path) -> Result<Vec<u8>, AccessError> {
+    let bytes = fs::read(path).map_err(|source| AccessError::NoBundle {
+        path: path.to_owned(),
+        source,
+    })?;
+    let bad = || AccessError::BadBundle {
+        path: path.to_owned(),
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        let certificate = certificate.map_err(|_| bad())?;
+        roots.add(certificate).map_err(|_| bad())?;
+    }
+    if roots.is_empty() {
+        return Err(bad());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,312 @@
+//! What can go wrong on the way to AWS and there.
+
+use std::error::Error;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use halogard_app::ports::{PortError, SaveError};
+use halogard_domain::FailureClass;
+use halogard_domain::ids::AlertId;
+use halogard_domain::text::cut;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+/// Characters kept of what a service said.
+const SAID_CHARS_MAX: usize = 300;
+
+/// Codes that ask for fewer requests, of all three services.
+const THROTTLES: [&str; 12] = [
+    "BandwidthLimitExceeded",
+    "OverLimit",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
+/// Codes for a request that is wrong in itself, whoever sends it and whenever.
+const MALFORMED: [&str; 6] = [
+    "ItemCollectionSizeLimitExceededException",
+    "InvalidMessageContents",
+    "InvalidParameterException",
+    "InvalidRequestException",
+    "SerializationException",
+    "ValidationException",
+];
+
+/// Codes whose sentence quotes the signed request, and with it the session's token.
+const QUOTES_THE_REQUEST: [&str; 3] = [
+    "IncompleteSignature",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+];
+
+/// A call to AWS that failed, or a record that does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// The service answered that it will not.
+    #[error("{call} was refused: {code}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+    Refused {
+        /// Service and operation.
+        call: &'static str,
+        /// The service's own code, or the HTTP status.
+        code: String,
+        /// The service's own sentence, cut.
+        said: Option<String>,
+        /// What may follow.
+        class: FailureClass,
+        /// For metrics.
+        error_type: &'static str,
+    },
+    /// There was no answer, or none that could be read, after every attempt.
+    #[error("{call} got no answer")]
+    Unreachable {
+        /// Service and operation.
+        call: &'static str,
+        /// What stood in the way.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The request could not be built.
+    #[error("{call} could not be asked")]
+    Unasked {
+        /// Service and operation.
+        call: &'static str,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A service kept putting off part of what it was given.
+    #[error("{call} left {left} items undone after {rounds} rounds")]
+    Unfinished {
+        /// Service and operation.
+        call: &'static str,
+        /// Items still to be done.
+        left: usize,
+        /// How often it was asked.
+        rounds: usize,
+    },
+    /// A record is not what this version writes.
+    #[error("a record of {place} cannot be read or written as JSON")]
+    Record {
+        /// The kind of record.
+        place: &'static str,
+        /// What is wrong with it.
+        source: Misfit,
+    },
+    /// A record lacks an attribute, or it is of another type.
+    #[error("a record of {place} has no usable attribute {attribute}")]
+    Attribute {
+        /// The kind of record.
+        place: &'static str,
+        /// The attribute.
+        attribute: &'static str,
+    },
+    /// A record is larger than the table takes.
+    #[error(
+        "the {place} record {name} takes {bytes} bytes and the table holds {most} in one; shorten {remedy}"
+    )]
+    TooLarge {
+        /// The kind of record.
+        place: &'static str,
+        /// Which one.
+        name: String,
+        /// Its size.
+        bytes: usize,
+        /// The most that fits.
+        most: usize,
+        /// What to make shorter.
+        remedy: &'static str,
+    },
+    /// A list goes on past every bound.
+    #[error("the list of {place} did not end after {pages} pages")]
+    Endless {
+        /// The kind of record.
+        place: &'static str,
+        /// Pages that were read.
+        pages: usize,
+    },
+}
+
+/// Where a text stops being what it should be. Says nothing of the text itself, which may hold what
+/// belongs in no log; the parser's own words would quote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line}, column {column}")]
+pub struct Misfit {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Misfit {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            what: match error.classify() {
+                Category::Io | Category::Syntax => "no JSON",
+                Category::Eof => "cut off",
+                Category::Data => "JSON of another form",
+            },
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+impl AwsError {
+    /// What `call` came to, where it failed.
+    pub(crate) fn of<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let SdkError::ServiceError(answer) = &error else {
+            let unasked = matches!(error, SdkError::ConstructionFailure(_));
+            let source = error
+                .into_source()
+                .unwrap_or_else(|error| Box::new(error) as Box<dyn Error + Send + Sync>);
+            return if unasked {
+                Self::Unasked { call, source }
+            } else {
+                Self::Unreachable { call, source }
+            };
+        };
+        let status = answer.raw().status().as_u16();
+        let code = answer.err().code().unwrap_or_default();
+        let (class, error_type) = classify(code, status);
+        Self::Refused {
+            call,
+            said: said(code, answer.err().message()),
+            code: if code.is_empty() {
+                format!("HTTP {status}")
+            } else {
+                code.to_owned()
+            },
+            class,
+            error_type,
+        }
+    }
+
+    /// What `call` came to for one of the messages it was to send. `sender` tells whose fault it is.
+    pub(crate) fn refused(
+        call: &'static str,
+        code: &str,
+        message: Option<&str>,
+        sender: bool,
+    ) -> Self {
+        let (class, error_type) = classify(code, if sender { 400 } else { 500 });
+        Self::Refused {
+            call,
+            code: code.to_owned(),
+            said: said(code, message),
+            class,
+            error_type,
+        }
+    }
+
+    /// `call` could not be built.
+    pub(crate) fn unasked(call: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+        let source = Box::new(source);
+        Self::Unasked { call, source }
+    }
+
+    /// The link of `alert` does not fit.
+    pub(crate) fn link_too_large(alert: AlertId, bytes: usize, most: usize) -> Self {
+        Self::TooLarge {
+            place: "link",
+            name: format!("of alert {alert}"),
+            bytes,
+            most,
+            remedy: "the alert's text in Liongard",
+        }
+    }
+
+    /// What may follow, and the name for metrics.
+    pub(crate) fn class(&self) -> (FailureClass, &'static str) {
+        match self {
+            Self::Refused {
+                class, error_type, ..
+            } => (*class, error_type),
+            Self::Unreachable { .. } => (FailureClass::Transient, "store.unreachable"),
+            Self::Unasked { .. } => (FailureClass::Permanent, "store.unasked"),
+            Self::Unfinished { .. } => (
+                FailureClass::Throttled { retry_after: None },
+                "store.throttled",
+            ),
+            // Another version may read it after an update or a rollback.
+            Self::Record { .. } | Self::Attribute { .. } => {
+                (FailureClass::Transient, "store.record")
+            }
+            Self::TooLarge { .. } => (FailureClass::Permanent, "store.too_large"),
+            Self::Endless { .. } => (FailureClass::Transient, "store.endless"),
+        }
+    }
+}
+
+/// The class of a refusal.
+///
+/// A missing permission, table or key is a fault of the deployment: no message is to blame for it,
+/// so it counts as passing and messages wait for it to be mended.
+fn classify(code: &str, status: u16) -> (FailureClass, &'static str) {
+    if THROTTLES.contains(&code) || status == 429 {
+        (
+            FailureClass::Throttled { retry_after: None },
+            "store.throttled",
+        )
+    } else if status >= 500 {
+        (FailureClass::Transient, "store.failed")
+    } else if MALFORMED.contains(&code) || status == 413 {
+        (FailureClass::Permanent, "store.refused")
+    } else {
+        (FailureClass::Transient, "store.denied")
+    }
+}
+
+/// What the service said, as far as it may be shown.
+fn said(code: &str, message: Option<&str>) -> Option<String> {
+    let message = message.filter(|_| !QUOTES_THE_REQUEST.contains(&code))?;
+    let line: Vec<&str> = message.split_whitespace().collect();
+    Some(cut(&line.join(" "), SAID_CHARS_MAX)).filter(|said| !said.is_empty())
+}
+
+impl From<AwsError> for PortError {
+    fn from(error: AwsError) -> Self {
+        let (class, error_type) = error.class();
+        let port = Self::new(class, error_type);
+        let port = match &error {
+            AwsError::Refused {
+                said: Some(said), ..
+            } => port.saying(said),
+            _ => port,
+        };
+        port.caused_by(error)
+    }
+}
+
+impl From<AwsError> for SaveError {
+    fn from(error: AwsError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// `record` as it is kept among `place`.
+pub(crate) fn to_json<T: Serialize>(place: &'static str, record: &T) -> Result<String, AwsError> {
+    serde_json::to_string(record).map_err(|error| AwsError::Record {
+        place,
+        source: error.into(),
+    })
+}
+
+/// The record that is kept among `place` as `text`.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    place: &'static str,
+    text: &str,
+) -> Result<T, AwsError> {
+    serde_json::from_str(text).map_err(|error| AwsError::Record {
+        place,
+        source: error.into(),
+    })
+}

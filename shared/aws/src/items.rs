@@ -1,0 +1,325 @@
+//! Items of the table: keys, attributes, and the few ways in which they are read and written.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
+use halogard_app::ports::{Clock, Revision};
+
+use crate::error::AwsError;
+use crate::store::Store;
+
+/// The table's partition key: the kind of record, or the record's group.
+pub const PK: &str = "pk";
+/// The table's sort key: the record.
+pub const SK: &str = "sk";
+/// When an item may be cleared away, in seconds since 1970. Read by DynamoDB only: it may be two
+/// days late, so whether a record still counts is decided by other attributes.
+pub const EXPIRES: &str = "expires";
+/// The record as JSON.
+pub const BODY: &str = "body";
+/// Which write of the record this is.
+const REVISION: &str = "revision";
+/// Names the write itself; see [`Store::write_name`].
+const WRITE: &str = "write";
+
+/// Bytes of the largest item DynamoDB takes, names of attributes included.
+pub const ITEM_BYTES_MAX: usize = 400 * 1024;
+
+/// Bytes set aside for everything but the body.
+pub const ITEM_OVERHEAD: usize = 512;
+
+/// Items one `BatchWriteItem` takes.
+const BATCH_ITEMS: usize = 25;
+
+/// Rounds in which what DynamoDB put off is offered again.
+const BATCH_ROUNDS_MAX: usize = 8;
+
+/// Pause before the first of these rounds; it doubles up to [`BATCH_PAUSE_MAX`].
+const BATCH_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest pause between two rounds.
+const BATCH_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Pages of one list that are read at the most: 10 GB at 1 MB each.
+const PAGES_MAX: usize = 10_000;
+
+/// The attributes of one item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The key of an item.
+pub fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    HashMap::from([(PK.to_owned(), string(pk)), (SK.to_owned(), string(sk))])
+}
+
+/// A text attribute.
+pub fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number attribute; DynamoDB keeps 38 digits, so every integer of ours survives.
+pub fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// An identity as a sort key: of one length, so that text sorts as numbers do.
+pub fn padded(id: u64) -> String {
+    format!("{id:020}")
+}
+
+/// Reads attributes of items of one kind.
+#[derive(Clone, Copy)]
+pub struct Reader(
+    /// The kind, for errors.
+    pub &'static str,
+);
+
+impl Reader {
+    /// The text in `attribute`.
+    pub fn text<'i>(self, item: &'i Item, attribute: &'static str) -> Result<&'i str, AwsError> {
+        let text = item.get(attribute).and_then(|value| value.as_s().ok());
+        text.map(String::as_str).ok_or(AwsError::Attribute {
+            place: self.0,
+            attribute,
+        })
+    }
+
+    /// The number in `attribute`.
+    pub fn number<T: FromStr>(self, item: &Item, attribute: &'static str) -> Result<T, AwsError> {
+        let number = item.get(attribute).and_then(|value| value.as_n().ok());
+        number
+            .and_then(|number| number.parse().ok())
+            .ok_or(AwsError::Attribute {
+                place: self.0,
+                attribute,
+            })
+    }
+
+    /// Which write `item` comes from.
+    pub fn revision(self, item: &Item) -> Result<Revision, AwsError> {
+        Ok(Revision(self.number(item, REVISION)?))
+    }
+}
+
+/// A list of items with one partition key, in order of their sort keys.
+#[derive(Clone, Debug, Default)]
+pub struct Range {
+    /// The kind of record, for errors.
+    pub place: &'static str,
+    /// The partition key.
+    pub pk: String,
+    /// Which of them.
+    pub keys: Keys,
+    /// A filter expression over attributes, without values of its own.
+    pub filter: Option<&'static str>,
+    /// Items in one page at the most.
+    pub page: Option<usize>,
+}
+
+/// Which sort keys.
+#[derive(Clone, Debug, Default)]
+pub enum Keys {
+    /// All.
+    #[default]
+    All,
+    /// Those after this one.
+    After(String),
+    /// Those that begin so.
+    BeginningWith(String),
+}
+
+/// What became of a conditional write.
+pub enum Saved {
+    /// It is stored, at this revision.
+    Done(Revision),
+    /// Somebody else wrote since; this is stored, if anything.
+    Lost(Option<Item>),
+}
+
+impl<C: Clock> Store<C> {
+    /// The item under a key, as it is now.
+    pub(crate) async fn item(&self, pk: &str, sk: &str) -> Result<Option<Item>, AwsError> {
+        let answer = self
+            .dynamodb()
+            .get_item()
+            .table_name(self.table())
+            .set_key(Some(key(pk, sk)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| AwsError::of("DynamoDB GetItem", error))?;
+        Ok(answer.item)
+    }
+
+    /// Stores `item` if the one in its place is still at `revision` (0: if there is none).
+    ///
+    /// A repeat of a request whose answer was lost finds its own write and knows it by its name.
+    pub(crate) async fn save_item(
+        &self,
+        mut item: Item,
+        revision: Revision,
+    ) -> Result<Saved, AwsError> {
+        let next = Revision(revision.0 + 1);
+        let write = string(self.write_name());
+        item.insert(REVISION.to_owned(), number(next.0));
+        item.insert(WRITE.to_owned(), write.clone());
+        let put = self
+            .dynamodb()
+            .put_item()
+            .table_name(self.table())
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = if revision.0 == 0 {
+            put.condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", PK)
+        } else {
+            put.condition_expression("#revision = :revision")
+                .expression_attribute_names("#revision", REVISION)
+                .expression_attribute_values(":revision", number(revision.0))
+        };
+        match put.send().await {
+            Ok(_) => Ok(Saved::Done(next)),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    let stored = failed.item.clone();
+                    let is_ours = stored.as_ref().and_then(|item| item.get(WRITE)) == Some(&write);
+                    Ok(if is_ours {
+                        Saved::Done(next)
+                    } else {
+                        Saved::Lost(stored)
+                    })
+                }
+                _ => Err(AwsError::of("DynamoDB PutItem", error)),
+            },
+        }
+    }
+
+    /// Hands the items of `range` to `take`, page by page, until it breaks off or there are no more.
+    pub(crate) async fn each_page(
+        &self,
+        range: Range,
+        mut take: impl FnMut(Vec<Item>) -> Result<ControlFlow<()>, AwsError> + Send,
+    ) -> Result<(), AwsError> {
+        let query = self
+            .dynamodb()
+            .query()
+            .table_name(self.table())
+            .consistent_read(true)
+            .set_limit(
+                range
+                    .page
+                    .map(|page| i32::try_from(page).unwrap_or(i32::MAX)),
+            )
+            .set_filter_expression(range.filter.map(str::to_owned))
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", string(range.pk));
+        let query = match range.keys {
+            Keys::All => query.key_condition_expression("#pk = :pk"),
+            Keys::After(sk) => query
+                .key_condition_expression("#pk = :pk AND #sk > :sk")
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":sk", string(sk)),
+            Keys::BeginningWith(sk) => query
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":sk", string(sk)),
+        };
+        let mut start = None;
+        for _ in 0..PAGES_MAX {
+            let page = query
+                .clone()
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| AwsError::of("DynamoDB Query", error))?;
+            if take(page.items.unwrap_or_default())?.is_break() {
+                return Ok(());
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+        Err(AwsError::Endless {
+            place: range.place,
+            pages: PAGES_MAX,
+        })
+    }
+
+    /// Adds or replaces `items`, whatever stood in their place. Safe to repeat.
+    pub(crate) async fn put_items(&self, items: Vec<Item>) -> Result<(), AwsError> {
+        let batches = items.chunks(BATCH_ITEMS).map(|batch| {
+            let put = |item: &Item| {
+                let put = PutRequest::builder().set_item(Some(item.clone())).build();
+                put.map(|put| WriteRequest::builder().put_request(put).build())
+            };
+            let batch: Result<Vec<_>, _> = batch.iter().map(put).collect();
+            async move {
+                let batch = batch.map_err(|error| AwsError::Unasked {
+                    call: "DynamoDB BatchWriteItem",
+                    source: Box::new(error),
+                })?;
+                self.write_batch(batch).await
+            }
+        });
+        four_at_once(batches).await
+    }
+
+    /// Writes one batch, offering again what DynamoDB put off.
+    async fn write_batch(&self, batch: Vec<WriteRequest>) -> Result<(), AwsError> {
+        const CALL: &str = "DynamoDB BatchWriteItem";
+        let mut left = batch;
+        let mut pause = BATCH_PAUSE;
+        for round in 0..BATCH_ROUNDS_MAX {
+            if round > 0 {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(BATCH_PAUSE_MAX);
+            }
+            let answer = self
+                .dynamodb()
+                .batch_write_item()
+                .request_items(self.table(), left)
+                .send()
+                .await
+                .map_err(|error| AwsError::of(CALL, error))?;
+            let put_off = answer.unprocessed_items.unwrap_or_default();
+            left = put_off.into_values().flatten().collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(AwsError::Unfinished {
+            call: CALL,
+            left: left.len(),
+            rounds: BATCH_ROUNDS_MAX,
+        })
+    }
+}
+
+/// Does `jobs`, four at a time, until one fails. Enough to hide the way to the table and back,
+/// few enough to leave its throughput to others.
+pub async fn four_at_once<J>(jobs: impl Iterator<Item = J> + Send) -> Result<(), AwsError>
+where
+    J: Future<Output = Result<(), AwsError>> + Send,
+{
+    // A call is several kilobytes of state, of which four would lie on the stack.
+    let jobs = Mutex::new(jobs.map(Box::pin));
+    let lane = || async {
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            match job {
+                Some(job) => job.await?,
+                None => return Ok(()),
+            }
+        }
+    };
+    tokio::try_join!(lane(), lane(), lane(), lane())?;
+    Ok(())
+}

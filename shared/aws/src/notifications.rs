@@ -1,0 +1,198 @@
+//! Which webhooks were worked off.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use halogard_app::ports::{Clock, Notifications, PortError};
+use halogard_domain::Timestamp;
+use halogard_domain::message::Notification;
+use sha2::{Digest, Sha256};
+
+use crate::error::AwsError;
+use crate::items::{EXPIRES, Item, PK, Range, Reader, SK, key, number};
+use crate::store::Store;
+
+/// The partition of the signs by which a notification is known again.
+const SIGNS: &str = "notification";
+/// The partition of the counts, by kind.
+const COUNTS: &str = "notification_count";
+/// When a sign was last recorded, in milliseconds.
+const RECORDED_AT: &str = "recorded_at";
+/// How often a kind was recorded.
+const TIMES: &str = "times";
+
+/// Reads signs and counts.
+const READER: Reader = Reader("notifications");
+
+/// How long after a sign is forgotten it may be cleared away: the clocks of two processes and of
+/// DynamoDB may differ.
+const SPARE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Rounds in which keys that DynamoDB put off are asked for again.
+const ROUNDS_MAX: usize = 5;
+
+/// Pause before the first of these rounds; it doubles.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl<C: Clock> Notifications for Store<C> {
+    async fn is_known(
+        &self,
+        notification: &Notification,
+        now: Timestamp,
+    ) -> Result<bool, PortError> {
+        let keys = signs(notification).map(|sign| key(SIGNS, sign)).collect();
+        let since = now.minus(Self::MEMORY).as_millis();
+        for item in self.items_under(keys).await? {
+            if READER.number::<i64>(&item, RECORDED_AT)? >= since {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn record(&self, notification: &Notification, now: Timestamp) -> Result<(), PortError> {
+        let forgotten = now.plus(Self::MEMORY).plus(SPARE);
+        // The count comes last: whoever dies before it has lost one of a metric, nothing more.
+        for sign in signs(notification) {
+            self.remember_sign(&sign, now, forgotten).await?;
+        }
+        Ok(self.count_kind(&notification.kind).await?)
+    }
+
+    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
+        let range = Range {
+            place: READER.0,
+            pk: COUNTS.to_owned(),
+            ..Range::default()
+        };
+        let mut counts = Vec::new();
+        self.each_page(range, |page| {
+            for item in &page {
+                let kind = READER.text(item, SK)?.to_owned();
+                counts.push((kind, READER.number(item, TIMES)?));
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .await?;
+        Ok(counts)
+    }
+}
+
+impl<C: Clock> Store<C> {
+    /// The items under `keys`, as far as they are there, as they are now.
+    async fn items_under(&self, keys: Vec<Item>) -> Result<Vec<Item>, AwsError> {
+        const CALL: &str = "DynamoDB BatchGetItem";
+        let unasked = |error| AwsError::Unasked {
+            call: CALL,
+            source: Box::new(error),
+        };
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .build()
+            .map_err(unasked)?;
+        let mut left = HashMap::from([(self.table().to_owned(), wanted)]);
+        let mut found = Vec::new();
+        let mut pause = PAUSE;
+        for round in 0..ROUNDS_MAX {
+            if round > 0 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            let answer = self
+                .dynamodb()
+                .batch_get_item()
+                .set_request_items(Some(left))
+                .send()
+                .await
+                .map_err(|error| AwsError::of(CALL, error))?;
+            found.extend(
+                answer
+                    .responses
+                    .into_iter()
+                    .flat_map(HashMap::into_values)
+                    .flatten(),
+            );
+            left = answer.unprocessed_keys.unwrap_or_default();
+            left.retain(|_, keys| !keys.keys().is_empty());
+            if left.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(AwsError::Unfinished {
+            call: CALL,
+            left: left.values().map(|keys| keys.keys().len()).sum(),
+            rounds: ROUNDS_MAX,
+        })
+    }
+
+    /// Remembers `sign` as recorded at `now`, unless it was recorded later.
+    async fn remember_sign(
+        &self,
+        sign: &str,
+        now: Timestamp,
+        forgotten: Timestamp,
+    ) -> Result<(), AwsError> {
+        let mut item = key(SIGNS, sign);
+        item.insert(RECORDED_AT.to_owned(), number(now.as_millis()));
+        let expires = forgotten.as_millis().div_euclid(1000);
+        item.insert(EXPIRES.to_owned(), number(expires));
+        let put = self
+            .dynamodb()
+            .put_item()
+            .table_name(self.table())
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#pk) OR #recorded_at < :now")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#recorded_at", RECORDED_AT)
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(AwsError::of("DynamoDB PutItem", error)),
+            },
+        }
+    }
+
+    /// Counts one more of `kind`; two, should the answer to the first have been lost.
+    async fn count_kind(&self, kind: &str) -> Result<(), AwsError> {
+        self.dynamodb()
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(key(COUNTS, kind)))
+            .update_expression("ADD #times :one")
+            .expression_attribute_names("#times", TIMES)
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await
+            .map_err(|error| AwsError::of("DynamoDB UpdateItem", error))?;
+        Ok(())
+    }
+}
+
+/// The sort keys under which `notification` is known again. Ids come from outside and may be of any
+/// length; keys may not.
+fn signs(notification: &Notification) -> impl Iterator<Item = String> {
+    let delivery = notification
+        .delivery
+        .as_deref()
+        .map(|id| sign("delivery", id));
+    let content = sign("content", &notification.content);
+    delivery.into_iter().chain([content])
+}
+
+/// `text` as a key of fixed length.
+fn sign(known_by: &str, text: &str) -> String {
+    let mut sign = format!("{known_by}#");
+    for byte in Sha256::digest(text) {
+        // Writing to a string cannot fail.
+        write!(sign, "{byte:02x}").unwrap_or_default();
+    }
+    sign
+}

@@ -1,0 +1,126 @@
+//! Work to be done on SQS, and work nobody could do.
+//!
+//! A lane is a standard queue with a dead-letter queue beside it. The body of a message is our
+//! [`Message`](halogard_domain::Message) as JSON; what else we must know of it travels in message
+//! attributes ([`attributes`]). A message that has to wait is *copied*: the copy is sent with a delay,
+//! then the original is deleted. Waiting therefore never raises the count by which the queue's redrive
+//! policy takes a message away, and a crash between the two calls leaves a duplicate, never a loss. See
+//! `docs/adr/0006-queues.md`.
+
+use std::time::Duration;
+
+use halogard_app::ports::{
+    Clock, DeadLetter, Delivery, Lane, Outgoing, PortError, WorkQueue, WorkSink,
+};
+use halogard_domain::Timestamp;
+
+use crate::store::Store;
+
+mod attributes;
+mod calls;
+mod dead_letters;
+mod error;
+mod handed;
+mod held;
+mod incoming;
+mod sending;
+mod settling;
+
+pub use attributes::RECEIVES_MAX;
+pub use error::QueueError;
+pub use handed::{Handed, Taken};
+pub(crate) use held::Deliveries;
+
+use calls::Wait;
+use incoming::Arrival;
+
+/// Rounds of one `receive`: each brings ten messages at most, and a round may bring only messages
+/// that came too early.
+const RECEIVE_ROUNDS_MAX: u32 = 20;
+
+impl<C: Clock> WorkSink for Store<C> {
+    async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
+        let now = self.now();
+        let parcels = messages
+            .iter()
+            .map(|outgoing| sending::parcel(outgoing, now))
+            .collect::<Result<Vec<_>, QueueError>>()?;
+        self.send_parcels(lane, parcels).await
+    }
+}
+
+impl<C: Clock> WorkQueue for Store<C> {
+    async fn receive(
+        &self,
+        lane: Lane,
+        max: usize,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let queue = self.work_queue(lane)?;
+        let mut deliveries = Vec::new();
+        for _ in 0..RECEIVE_ROUNDS_MAX {
+            if deliveries.len() >= max {
+                break;
+            }
+            // Taken before the call: by our clock a delivery rather ends early than late.
+            let until = self.now().plus(visibility);
+            let wanted = max - deliveries.len();
+            let came = match self.fetch(queue, wanted, visibility, Wait::No).await {
+                // What is in our hands already is not to be lost for a later failure.
+                Err(error) if !deliveries.is_empty() => {
+                    tracing::warn!(%error, lane = lane.name(), "fewer messages received than asked for");
+                    break;
+                }
+                came => came?,
+            };
+            if came.is_empty() {
+                break;
+            }
+            for message in came {
+                let arrival = Arrival::polled(lane, message, until);
+                deliveries.extend(self.accept(arrival).await?);
+            }
+        }
+        Ok(deliveries)
+    }
+
+    async fn done(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
+        self.finish(lane, receipt).await
+    }
+
+    async fn give_back(
+        &self,
+        lane: Lane,
+        receipt: &str,
+        not_before: Timestamp,
+    ) -> Result<(), PortError> {
+        self.put_back(lane, receipt, not_before, |count| count.saturating_sub(1))
+            .await
+    }
+
+    async fn retry(
+        &self,
+        lane: Lane,
+        receipt: &str,
+        not_before: Timestamp,
+    ) -> Result<(), PortError> {
+        self.put_back(lane, receipt, not_before, |count| count)
+            .await
+    }
+
+    async fn bury(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
+        self.lay_to_rest(lane, receipt, reason).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        self.list_dead_letters(limit).await
+    }
+
+    async fn redrive(&self, id: &str) -> Result<bool, PortError> {
+        self.drive_back(id).await
+    }
+
+    async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
+        self.count_messages(self.work_queue(lane)?).await
+    }
+}

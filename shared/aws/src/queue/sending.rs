@@ -1,0 +1,188 @@
+//! Messages on their way in, in as few calls as they fit in.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use halogard_app::ports::{Clock, Lane, Outgoing, PortError};
+use halogard_domain::{FailureClass, Message, Timestamp};
+
+use super::attributes::{Mark, allowed, size};
+use super::calls::{BATCH_MAX, Parcel};
+use super::error::QueueError;
+use crate::error::{AwsError, to_json};
+use crate::store::Store;
+
+/// Bytes of one message, and of all messages of one call, attributes included. Source: SQS API
+/// reference, SendMessage and SendMessageBatch, "1 MiB (1,048,576 bytes)".
+const CALL_BYTES_MAX: usize = 1_048_576;
+
+/// Bytes kept free beside a body, so that a copy of it can say all that a copy ever has to: the
+/// longest reason of a dead letter takes most of it.
+pub const ATTRIBUTES_MAX: usize = 8 * 1024;
+
+/// The longest body we send.
+const BODY_BYTES_MAX: usize = CALL_BYTES_MAX - ATTRIBUTES_MAX;
+
+/// How often what a call left out is sent, the first time included.
+const ROUNDS_MAX: u32 = 3;
+
+/// Pause before the second round; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// `outgoing` as it is sent at `now`. A message that is too large goes without its news: the worker
+/// then looks for itself.
+pub fn parcel(outgoing: &Outgoing, now: Timestamp) -> Result<Parcel, QueueError> {
+    let mut body = body(&outgoing.message)?;
+    if body.len() > BODY_BYTES_MAX {
+        body = self::body(&outgoing.message.without_news())?;
+    }
+    if body.len() > BODY_BYTES_MAX {
+        return Err(QueueError::TooLarge {
+            kind: kind(&outgoing.message),
+            bytes: body.len(),
+            most: BODY_BYTES_MAX,
+        });
+    }
+    let not_before = outgoing.not_before.filter(|time| *time > now);
+    let mark = Mark {
+        not_before,
+        ..Mark::new(now)
+    };
+    Ok(Parcel {
+        body,
+        attributes: mark.attributes(),
+        delay: not_before.unwrap_or(now).since(now),
+    })
+}
+
+/// The message as it stands on a queue.
+fn body(message: &Message) -> Result<String, QueueError> {
+    Ok(allowed(to_json("queue", message)?))
+}
+
+/// What a message asks for, for an error.
+fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::LookAtAlert { .. } => "to look at an alert",
+        Message::LookAtTicket { .. } => "to look at a ticket",
+        Message::SeeToRun { .. } => "to see to a run",
+        Message::Poll { .. } => "to poll",
+        Message::KeepNotification { .. } => "to keep a notification",
+    }
+}
+
+/// `parcels` in batches that one call takes, in their order.
+fn batches(parcels: Vec<Parcel>) -> Vec<Vec<Parcel>> {
+    let mut batches: Vec<Vec<Parcel>> = Vec::new();
+    let mut bytes = 0;
+    for parcel in parcels {
+        let more = parcel.body.len() + size(&parcel.attributes);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_MAX && bytes + more <= CALL_BYTES_MAX => {
+                bytes += more;
+                batch.push(parcel);
+            }
+            _ => {
+                bytes = more;
+                batches.push(vec![parcel]);
+            }
+        }
+    }
+    batches
+}
+
+/// What a call left out, and why, of one of them.
+struct Left {
+    parcels: Vec<Parcel>,
+    why: AwsError,
+}
+
+impl<C: Clock> Store<C> {
+    /// Sends `parcels` on `lane`.
+    pub(super) async fn send_parcels(
+        &self,
+        lane: Lane,
+        parcels: Vec<Parcel>,
+    ) -> Result<(), PortError> {
+        let queue = self.work_queue(lane)?;
+        for batch in batches(parcels) {
+            self.send_batch(queue, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends one batch, and what the queue leaves out of it again. A message that is refused for what
+    /// it is is not sent twice.
+    async fn send_batch(&self, queue: &str, batch: Vec<Parcel>) -> Result<(), PortError> {
+        let all = batch.len();
+        let mut rest = batch;
+        let mut rounds = 1;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Some(left) = self.try_batch(queue, rest).await? else {
+                return Ok(());
+            };
+            if rounds == ROUNDS_MAX || left.why.class().0 == FailureClass::Permanent {
+                return Err(PortError::from(QueueError::NotTaken {
+                    left: left.parcels.len(),
+                    all,
+                    rounds,
+                    source: left.why,
+                }));
+            }
+            rest = left.parcels;
+            rounds += 1;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// Sends one batch once.
+    async fn try_batch(
+        &self,
+        queue: &str,
+        mut batch: Vec<Parcel>,
+    ) -> Result<Option<Left>, PortError> {
+        let mut call = self.sqs().send_message_batch().queue_url(queue);
+        for (number, parcel) in batch.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(number.to_string())
+                .message_body(&parcel.body)
+                .delay_seconds(parcel.delay_seconds())
+                .set_message_attributes(Some(parcel.attributes.clone()))
+                .build()
+                .map_err(|error| AwsError::unasked("SQS SendMessageBatch", error))?;
+            call = call.entries(entry);
+        }
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| AwsError::of("SQS SendMessageBatch", error))?;
+        // One that stands in neither list may or may not have been taken; twice does no harm.
+        let taken = |number: usize| {
+            let number = number.to_string();
+            answer.successful().iter().any(|entry| entry.id() == number)
+        };
+        let mut number = 0;
+        batch.retain(|_| {
+            number += 1;
+            !taken(number - 1)
+        });
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        // The gravest: one that is to blame itself, if there is one.
+        let failed = answer
+            .failed()
+            .iter()
+            .max_by_key(|entry| entry.sender_fault());
+        let (code, message, theirs) = failed.map_or(("NoAnswer", None, false), |entry| {
+            (entry.code(), entry.message(), entry.sender_fault())
+        });
+        let why = AwsError::refused("SQS SendMessageBatch", code, message, theirs);
+        Ok(Some(Left {
+            parcels: batch,
+            why,
+        }))
+    }
+}

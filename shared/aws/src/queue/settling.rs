@@ -1,0 +1,130 @@
+//! What becomes of a message that was worked on.
+
+use halogard_app::ports::{Clock, Lane, PortError};
+use halogard_domain::Timestamp;
+
+use super::attributes::{Burial, Mark};
+use super::calls::Parcel;
+use super::error::QueueError;
+use super::held::{Held, Known, Receipt};
+use crate::store::Store;
+
+impl<C: Clock> Store<C> {
+    /// The message is done with.
+    pub(super) async fn finish(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
+        let queue = self.work_queue(lane)?;
+        match self.deliveries().settle(lane, receipt, self.now()) {
+            Known::Ours(Receipt::Polled { until, handle }, held) => {
+                let deleted = self.delete(queue, &handle).await;
+                self.or_restore(deleted, Receipt::Polled { until, handle }, held)
+            }
+            Known::Elsewhere(handle) => self.delete(queue, &handle).await,
+            Known::Ours(Receipt::Handed { .. }, _) | Known::Over => Ok(()),
+        }
+    }
+
+    /// Puts the message back until `not_before`. `failures` says how many of its deliveries, this one
+    /// included, have failed.
+    ///
+    /// A message that another process received is hidden until then; it cannot be copied, so this
+    /// delivery counts.
+    pub(super) async fn put_back(
+        &self,
+        lane: Lane,
+        receipt: &str,
+        not_before: Timestamp,
+        failures: impl FnOnce(u32) -> u32,
+    ) -> Result<(), PortError> {
+        let queue = self.work_queue(lane)?;
+        let now = self.now();
+        match self.deliveries().settle(lane, receipt, now) {
+            Known::Ours(receipt, held) => {
+                let mark = Mark {
+                    sent_at: held.mark.sent_at,
+                    not_before: (not_before > now).then_some(not_before),
+                    failures: failures(held.receive_count),
+                };
+                let copy = Parcel {
+                    body: held.body.clone(),
+                    attributes: mark.attributes(),
+                    delay: not_before.since(now),
+                };
+                self.replace(receipt, held, queue, copy).await
+            }
+            Known::Elsewhere(handle) => self.hide(queue, &handle, not_before.since(now)).await,
+            Known::Over => Ok(()),
+        }
+    }
+
+    /// Puts the message among the dead letters.
+    pub(super) async fn lay_to_rest(
+        &self,
+        lane: Lane,
+        receipt: &str,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        let dead_letters = self.dead_letter_queue(lane)?;
+        let now = self.now();
+        match self.deliveries().settle(lane, receipt, now) {
+            Known::Ours(receipt, held) => {
+                let burial = Burial {
+                    reason: reason.to_owned(),
+                    at: now,
+                    receive_count: held.receive_count,
+                };
+                let mut attributes = Mark::new(held.mark.sent_at).attributes();
+                attributes.extend(burial.attributes());
+                let letter = Parcel {
+                    body: held.body.clone(),
+                    attributes,
+                    delay: std::time::Duration::ZERO,
+                };
+                self.replace(receipt, held, dead_letters, letter).await
+            }
+            Known::Elsewhere(_) => Err(QueueError::NotInHand.into()),
+            Known::Over => Ok(()),
+        }
+    }
+
+    /// Sends `copy` to `target`, then deletes the message of `receipt`, in this order: what comes
+    /// between the two leaves a duplicate and loses nothing.
+    async fn replace(
+        &self,
+        receipt: Receipt,
+        held: Held,
+        target: &str,
+        copy: Parcel,
+    ) -> Result<(), PortError> {
+        let lane = held.lane;
+        let sent = self.post(target, copy).await;
+        let handle = match &receipt {
+            Receipt::Polled { handle, .. } => Some(handle.clone()),
+            Receipt::Handed { .. } => None,
+        };
+        self.or_restore(sent, receipt, held)?;
+        if let Some(handle) = handle
+            && let Err(error) = self.delete(self.work_queue(lane)?, &handle).await
+        {
+            // The copy is safe; an error would only have it copied once more.
+            tracing::warn!(
+                error = error.chain(),
+                lane = lane.name(),
+                "a message was copied but not deleted, so it will be delivered twice"
+            );
+        }
+        Ok(())
+    }
+
+    /// `outcome`; if it failed, the message stays in our hands and can be settled again.
+    fn or_restore(
+        &self,
+        outcome: Result<(), PortError>,
+        receipt: Receipt,
+        held: Held,
+    ) -> Result<(), PortError> {
+        if outcome.is_err() {
+            self.deliveries().restore(&receipt, held);
+        }
+        outcome
+    }
+}

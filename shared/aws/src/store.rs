@@ -1,0 +1,146 @@
+//! The table, the queues and the time: what every port works with.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_types::SdkConfig;
+use halogard_app::ports::{Clock, Lane, PortError};
+use halogard_domain::{FailureClass, Timestamp};
+
+use crate::queue::Deliveries;
+use crate::tickets::EnteredTickets;
+
+/// Every store port on AWS. Cheap to clone; all clones share their connections.
+pub struct Store<C> {
+    inner: Arc<Inner<C>>,
+}
+
+/// What all clones share.
+struct Inner<C> {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    names: StoreNames,
+    clock: C,
+    /// Names this store among all that write to the table.
+    instance: String,
+    /// Writes of this store so far.
+    writes: AtomicU64,
+    entered_tickets: EnteredTickets,
+    deliveries: Deliveries,
+}
+
+/// What the parts of the store are called.
+#[derive(Clone, Debug, Default)]
+pub struct StoreNames {
+    /// The DynamoDB table.
+    pub table: String,
+    /// The queues of each lane this process has to do with.
+    pub queues: BTreeMap<Lane, QueueUrls>,
+}
+
+/// The queues of one lane.
+#[derive(Clone, Debug)]
+pub struct QueueUrls {
+    /// Where work is put.
+    pub work: String,
+    /// Where it ends when nobody could do it; `None` where this process buries nothing.
+    pub dead_letters: Option<String>,
+}
+
+impl<C: Clock> Store<C> {
+    /// A store on the table and queues that `names` gives. Nothing is sent yet.
+    pub fn new(config: &SdkConfig, names: StoreNames, clock: C) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                dynamodb: aws_sdk_dynamodb::Client::new(config),
+                sqs: aws_sdk_sqs::Client::new(config),
+                names,
+                clock,
+                instance: format!("{:016x}", RandomState::new().hash_one(())),
+                writes: AtomicU64::new(0),
+                deliveries: Deliveries::default(),
+                entered_tickets: EnteredTickets::default(),
+            }),
+        }
+    }
+
+    /// The time by the store's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+}
+
+impl<C> Store<C> {
+    /// The client of the table's service.
+    pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        &self.inner.dynamodb
+    }
+
+    /// The client of the queues' service.
+    pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
+        &self.inner.sqs
+    }
+
+    /// The table's name.
+    pub(crate) fn table(&self) -> &str {
+        &self.inner.names.table
+    }
+
+    /// The address of the queue that work of `lane` is put on.
+    pub(crate) fn work_queue(&self, lane: Lane) -> Result<&str, PortError> {
+        let urls = self.inner.names.queues.get(&lane);
+        urls.map(|urls| urls.work.as_str())
+            .ok_or_else(|| no_queue(lane, "queue"))
+    }
+
+    /// The address of the queue that dead letters of `lane` are put on.
+    pub(crate) fn dead_letter_queue(&self, lane: Lane) -> Result<&str, PortError> {
+        let urls = self.inner.names.queues.get(&lane);
+        urls.and_then(|urls| urls.dead_letters.as_deref())
+            .ok_or_else(|| no_queue(lane, "dead-letter queue"))
+    }
+
+    /// The lanes whose dead letters this process knows of.
+    pub(crate) fn lanes_with_dead_letters(&self) -> impl Iterator<Item = Lane> {
+        let known = self.inner.names.queues.iter();
+        known
+            .filter(|(_, urls)| urls.dead_letters.is_some())
+            .map(|(lane, _)| *lane)
+    }
+
+    /// The messages in our hands.
+    pub(crate) fn deliveries(&self) -> &Deliveries {
+        &self.inner.deliveries
+    }
+
+    /// A name for one write, unlike any other's: by it a write whose answer was lost is known
+    /// again.
+    pub(crate) fn write_name(&self) -> String {
+        let number = self.inner.writes.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number:x}", self.inner.instance)
+    }
+
+    /// Tickets known to be entered in the table.
+    pub(crate) fn entered_tickets(&self) -> &EnteredTickets {
+        &self.inner.entered_tickets
+    }
+}
+
+impl<C> Clone for Store<C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+/// The process was not told of a queue. No message is to blame, so none is given up for it.
+fn no_queue(lane: Lane, kind: &str) -> PortError {
+    let name = lane.name().to_uppercase();
+    PortError::new(FailureClass::Transient, "store.no_queue").saying(format!(
+        "this process knows no {kind} for the lane {}; set {name}_QUEUE_URL and {name}_DEAD_LETTERS_URL",
+        lane.name()
+    ))
+}

@@ -1,0 +1,249 @@
+//! Long lists, large items, and what is forgotten.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use halogard_app::ports::{
+    Entry, Journal, Leased, Leases, LinkFilter, Links, Notifications, PortError, Revision,
+    SaveError,
+};
+use halogard_aws::{AppliedConfig, Store};
+use halogard_conformance::{Bench as _, MovableClock};
+use halogard_domain::ids::{AlertId, EnvironmentId};
+use halogard_domain::message::Notification;
+use halogard_domain::policy::{Mode, ParkReason, Policy};
+use halogard_domain::{Alert, FailureClass, Link, Timestamp, Word};
+use support::InTable;
+
+fn alert(id: u64, description: String) -> Alert {
+    Alert {
+        id: AlertId::new(id),
+        number: None,
+        environment: EnvironmentId::new(31),
+        environment_name: String::new(),
+        name: "Active Directory | New admin".to_owned(),
+        description,
+        priority: Word::new("high"),
+        status: Word::new("new"),
+        inspector: None,
+        inspector_alias: None,
+        rule: None,
+        launchpoint: None,
+        system: None,
+        native_ticket: None,
+        visible: true,
+        raised_at: Timestamp::from_millis(1),
+        changed_at: Timestamp::from_millis(1),
+        seen_at: Timestamp::from_millis(1),
+        page: None,
+    }
+}
+
+/// A link of about `bytes` bytes.
+fn link(id: u64, bytes: usize) -> Link {
+    let mut link = Link::new(AlertId::new(id));
+    link.alert_seen = Some(alert(id, "x".repeat(bytes)));
+    link
+}
+
+/// 1000 links of 4 KB; those from the 900th on are parked.
+async fn thousand(store: &Store<MovableClock>) {
+    for id in 1..=1000 {
+        let mut link = link(id, 4000);
+        link.parked = (id >= 900).then_some(ParkReason::Unmapped);
+        store.save(&link, Revision(0)).await.unwrap();
+    }
+}
+
+fn ids(links: &[Link]) -> Vec<u64> {
+    links.iter().map(|link| link.alert.get()).collect()
+}
+
+#[tokio::test]
+async fn a_list_of_several_megabytes_is_read_whole() {
+    let bench = InTable::fresh().await;
+    thousand(&bench.store()).await;
+    let (store, between) = bench.through().await;
+
+    let all = store.list(LinkFilter::All, None, 5000).await.unwrap();
+    assert_eq!(ids(&all), (1..=1000).collect::<Vec<_>>());
+    let pages = between.seen().len();
+    assert!(pages >= 4, "4 MB are more than {pages} pages");
+
+    // Most pages hold nothing that the filter lets through.
+    let parked = store.list(LinkFilter::Parked, None, 5000).await.unwrap();
+    assert_eq!(ids(&parked), (900..=1000).collect::<Vec<_>>());
+    assert_eq!(between.seen().len(), pages);
+
+    let after = Some(AlertId::new(950));
+    let some = store.list(LinkFilter::Parked, after, 7).await.unwrap();
+    assert_eq!(ids(&some), (951..=957).collect::<Vec<_>>());
+    let last = Some(AlertId::new(1000));
+    assert_eq!(store.list(LinkFilter::All, last, 7).await.unwrap(), []);
+    assert_eq!(store.list(LinkFilter::All, None, 0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_list_reads_no_more_than_it_was_asked_for() {
+    let bench = InTable::fresh().await;
+    thousand(&bench.store()).await;
+    let (store, between) = bench.through().await;
+
+    let page = store.list(LinkFilter::All, None, 50).await.unwrap();
+
+    assert_eq!(page.len(), 50);
+    let seen = between.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].1["Limit"], 50);
+}
+
+#[tokio::test]
+async fn a_link_too_large_for_the_table_is_refused_and_named() {
+    let bench = InTable::fresh().await;
+    let fits = link(7586, 400_000);
+    bench.store().save(&fits, Revision(0)).await.unwrap();
+    let stored = bench.store().load(fits.alert).await.unwrap().unwrap();
+    assert_eq!(stored.value, fits);
+
+    let outcome = bench.store().save(&link(7586, 410_000), Revision(1)).await;
+
+    let Err(SaveError::Store(error)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(error.class, FailureClass::Permanent);
+    assert_eq!(error.error_type, "store.too_large");
+    let said = error.chain();
+    assert!(
+        said.contains("alert 7586") && said.contains("Liongard"),
+        "{said}"
+    );
+    let stored = bench.store().load(fits.alert).await.unwrap().unwrap();
+    assert_eq!(
+        stored.value, fits,
+        "the last one that fitted is still there"
+    );
+}
+
+#[tokio::test]
+async fn a_config_too_large_for_the_table_is_refused_and_named() {
+    let bench = InTable::fresh().await;
+    let config = AppliedConfig {
+        policy: Policy::empty(Mode::Managed),
+        text: "#".repeat(420_000),
+        applied_at: Timestamp::from_millis(1),
+    };
+
+    let outcome = bench.store().save_config(&config, Revision(0)).await;
+
+    assert!(
+        matches!(
+            &outcome,
+            Err(SaveError::Store(PortError {
+                error_type: "store.too_large",
+                ..
+            }))
+        ),
+        "{outcome:?}"
+    );
+}
+
+/// Every item of the table.
+async fn everything(bench: &InTable) -> Vec<support::Item> {
+    let scan = bench.dynamodb().scan().table_name(support::TABLE).send();
+    scan.await.unwrap().items.unwrap_or_default()
+}
+
+fn seconds(item: &support::Item, attribute: &str) -> i64 {
+    item[attribute].as_n().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_notification_is_forgotten_though_its_items_are_still_there() {
+    let bench = InTable::fresh().await;
+    let store = bench.store();
+    let notification = Notification {
+        delivery: Some("d".repeat(5000)),
+        content: "c".to_owned(),
+        event: None,
+        object: None,
+        kind: "unknown".to_owned(),
+    };
+    let now = bench.now();
+    store.record(&notification, now).await.unwrap();
+    let memory = Store::<MovableClock>::MEMORY;
+    let forgotten = now.plus(memory).plus(Duration::from_millis(1));
+
+    assert!(
+        store
+            .is_known(&notification, now.plus(memory))
+            .await
+            .unwrap()
+    );
+    assert!(!store.is_known(&notification, forgotten).await.unwrap());
+
+    let items = everything(&bench).await;
+    let signs: Vec<_> = items
+        .iter()
+        .filter(|item| item.contains_key("expires"))
+        .collect();
+    assert_eq!((items.len(), signs.len()), (3, 2), "the count stays");
+    for sign in signs {
+        let expires = seconds(sign, "expires") * 1000;
+        assert!(
+            expires > forgotten.as_millis(),
+            "not cleared away too early"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_ran_out_is_free_though_its_item_is_still_there() {
+    let bench = InTable::fresh().await;
+    let store = bench.store();
+    let until = bench.now().plus(Duration::from_secs(90));
+    store.take_lease("creates", "a", until).await.unwrap();
+    let item = everything(&bench).await.remove(0);
+    assert!(seconds(&item, "expires") * 1000 > until.as_millis());
+
+    bench.pass(Duration::from_secs(90)).await;
+
+    assert_eq!(everything(&bench).await, [item]);
+    let taken = store.take_lease("creates", "b", until).await.unwrap();
+    assert_eq!(taken, Leased::Ours);
+}
+
+#[tokio::test]
+async fn what_happened_in_one_moment_is_written_at_once() {
+    let bench = InTable::fresh().await;
+    let (store, between) = bench.through().await;
+    let entry = |alert: Option<u64>, what: &str| Entry {
+        at: Timestamp::from_millis(5),
+        alert: alert.map(AlertId::new),
+        ticket: None,
+        what: what.to_owned(),
+        cause: "poll".to_owned(),
+        detail: None,
+    };
+    let told = [entry(Some(1), "received"), entry(Some(1), "opened")];
+    let others = [entry(Some(2), "received"), entry(None, "started")];
+
+    store
+        .append(&[&told[..], &others[..]].concat())
+        .await
+        .unwrap();
+
+    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 3)]);
+    assert_eq!(store.story(AlertId::new(1), 10).await.unwrap(), told);
+    let keys: BTreeSet<_> = everything(&bench)
+        .await
+        .iter()
+        .map(|item| item["pk"].as_s().unwrap().clone())
+        .collect();
+    assert_eq!(
+        keys,
+        ["story", "story#1", "story#2"].map(str::to_owned).into()
+    );
+}

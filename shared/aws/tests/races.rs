@@ -1,0 +1,185 @@
+//! Many writers at once, and writers that are late.
+
+mod support;
+
+use halogard_app::ports::{LedgerStore, Links, Revision, SaveError, Swap};
+use halogard_aws::AppliedConfig;
+use halogard_conformance::{Bench as _, MovableClock};
+use halogard_domain::budget::Ledger;
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::policy::{Mode, Policy};
+use halogard_domain::{Link, Timestamp};
+use support::{InTable, store};
+
+/// Writers at once.
+const WRITERS: usize = 16;
+
+/// Changes each of them makes.
+const CHANGES: u32 = 10;
+
+/// A store of its own for each writer, as processes have.
+fn stores(bench: &InTable) -> Vec<halogard_aws::Store<MovableClock>> {
+    let one = || store(&bench.account, &bench.endpoint, bench.clock.clone());
+    (0..WRITERS).map(|_| one()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
+    let bench = InTable::fresh().await;
+    let alert = AlertId::new(1);
+    let mut first = Link::new(alert);
+    first.recurrence = 0;
+    bench.store().save(&first, Revision(0)).await.unwrap();
+    let writers: Vec<_> = stores(&bench)
+        .into_iter()
+        .map(|store| {
+            tokio::spawn(async move {
+                let mut conflicts = 0_u32;
+                for _ in 0..CHANGES {
+                    loop {
+                        let mut stored = store.load(alert).await.unwrap().unwrap();
+                        stored.value.recurrence += 1;
+                        match store.save(&stored.value, stored.revision).await {
+                            Ok(_) => break,
+                            Err(SaveError::Conflict) => conflicts += 1,
+                            Err(SaveError::Store(error)) => panic!("{error}"),
+                        }
+                    }
+                }
+                conflicts
+            })
+        })
+        .collect();
+    let mut conflicts = 0;
+    for writer in writers {
+        conflicts += writer.await.unwrap();
+    }
+
+    let stored = bench.store().load(alert).await.unwrap().unwrap();
+    assert_eq!(stored.value.recurrence, 160);
+    assert_eq!(stored.revision, Revision(161));
+    assert!(conflicts > 0, "the writers met");
+    println!("160 changes, {conflicts} conflicts");
+}
+
+#[tokio::test]
+async fn a_lost_swap_brings_the_newer_ledger_along() {
+    let bench = InTable::fresh().await;
+    let (store, between) = bench.through().await;
+    let empty = store.load_ledger().await.unwrap();
+    assert_eq!(empty.revision, Revision(0));
+    bench
+        .store()
+        .swap_ledger(&Ledger::default(), Revision(0))
+        .await
+        .unwrap();
+    between.seen();
+
+    let swapped = store
+        .swap_ledger(&Ledger::default(), Revision(0))
+        .await
+        .unwrap();
+
+    let newest = bench.store().load_ledger().await.unwrap();
+    assert_eq!(swapped, Swap::Lost(newest));
+    assert_eq!(between.counts(), [("PutItem".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_taken_away_is_empty_again() {
+    let bench = InTable::fresh().await;
+
+    let swapped = bench
+        .store()
+        .swap_ledger(&Ledger::default(), Revision(7))
+        .await;
+
+    assert!(matches!(swapped.unwrap(), Swap::Lost(stored) if stored.revision == Revision(0)));
+}
+
+#[tokio::test]
+async fn the_link_that_works_with_a_ticket_now_owns_it() {
+    let bench = InTable::fresh().await;
+    let store = bench.store();
+    let ticket = TicketId::new(100);
+    let mut earlier = Link::new(AlertId::new(1));
+    earlier.earlier_tickets = vec![ticket];
+    let mut current = Link::new(AlertId::new(2));
+    current.attach(ticket);
+    store.save(&earlier, Revision(0)).await.unwrap();
+    assert_eq!(store.owner(ticket).await.unwrap(), Some(AlertId::new(1)));
+
+    store.save(&current, Revision(0)).await.unwrap();
+
+    assert_eq!(store.owner(ticket).await.unwrap(), Some(AlertId::new(2)));
+}
+
+#[tokio::test]
+async fn a_ticket_that_came_back_is_owned_again() {
+    let bench = InTable::fresh().await;
+    let store = bench.store();
+    let ticket = TicketId::new(100);
+    let mut link = Link::new(AlertId::new(1));
+    let mut revision = Revision(0);
+    for is_attached in [true, false, true, false, true] {
+        link.ticket = is_attached.then_some(ticket);
+        revision = store.save(&link, revision).await.unwrap();
+        let owner = store.owner(ticket).await.unwrap();
+        assert_eq!(owner.is_some(), is_attached);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
+    let bench = InTable::fresh().await;
+    let (store, between) = bench.through().await;
+    let mut link = Link::new(AlertId::new(1));
+    link.attach(TicketId::new(100));
+    let revision = store.save(&link, Revision(0)).await.unwrap();
+    let both = [("BatchWriteItem".to_owned(), 1), ("PutItem".to_owned(), 1)];
+    assert_eq!(between.counts(), both);
+
+    let revision = store.save(&link, revision).await.unwrap();
+    assert_eq!(between.counts(), [("PutItem".to_owned(), 1)]);
+
+    // Another process has read the link and so knows as much.
+    let (other, between) = bench.through().await;
+    other.load(link.alert).await.unwrap();
+    other.save(&link, revision).await.unwrap();
+    let both = [("GetItem".to_owned(), 1), ("PutItem".to_owned(), 1)];
+    assert_eq!(between.counts(), both);
+}
+
+fn config(prefix: &str) -> AppliedConfig {
+    let mut policy = Policy::empty(Mode::Managed);
+    prefix.clone_into(&mut policy.key_prefix);
+    AppliedConfig {
+        policy,
+        text: format!("[tickets]\nkey_prefix = \"{prefix}\" # \u{fc}"),
+        applied_at: Timestamp::from_millis(7),
+    }
+}
+
+#[tokio::test]
+async fn the_policy_in_force_is_kept_and_changed_by_one_at_a_time() {
+    let bench = InTable::fresh().await;
+    let store = bench.store();
+    assert_eq!(store.load_config().await.unwrap(), None);
+    let first = store.save_config(&config("A"), Revision(0)).await.unwrap();
+
+    let late = store.save_config(&config("B"), Revision(0)).await;
+    assert!(matches!(late, Err(SaveError::Conflict)), "{late:?}");
+    let stored = store.load_config().await.unwrap().unwrap();
+    assert_eq!((stored.value, stored.revision), (config("A"), first));
+
+    let second = store.save_config(&config("B"), first).await.unwrap();
+    let stored = bench
+        .reopen()
+        .await
+        .store()
+        .load_config()
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((stored.value, stored.revision), (config("B"), second));
+}

@@ -1,0 +1,8 @@
+//! The table keeps what the ports promise.
+
+mod support;
+
+use halogard_conformance::suite;
+use support::InTable;
+
+suite!(InTable: links, alert_index, marks, leases, runs, journal, notifications);
