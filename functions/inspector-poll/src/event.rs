@@ -1,0 +1,92 @@
+//! What the function is called with.
+
+use aws_lambda_events::sqs::SqsMessage;
+use halogard_lambda::FunctionError;
+use serde::Deserialize;
+
+/// What this function takes; for whoever sent something else.
+const EXPECTED: &str =
+    r#"{"type":"round"} from the schedule, or {"Records":[…]} from the queue of runs"#;
+
+/// An event as it comes. Whatever else stands in it is left alone.
+#[derive(Debug, Deserialize)]
+#[serde(
+    expecting = r#"{"type":"round"} from the schedule, or {"Records":[…]} from the queue of runs"#
+)]
+pub struct Event {
+    /// What the schedule says.
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    /// What the queue hands over.
+    #[serde(rename = "Records", default)]
+    records: Option<Vec<SqsMessage>>,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Call {
+    /// A round over both sides.
+    Round,
+    /// These messages.
+    Batch(Vec<SqsMessage>),
+}
+
+impl TryFrom<Event> for Call {
+    type Error = FunctionError;
+
+    fn try_from(event: Event) -> Result<Self, FunctionError> {
+        match (event.kind.as_deref(), event.records) {
+            (Some("round"), None) => Ok(Self::Round),
+            (None, Some(records)) => Ok(Self::Batch(records)),
+            _ => Err(FunctionError::Event { expected: EXPECTED }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// What `text` asks for, or what is said against it.
+    fn call(text: &str) -> Result<Call, String> {
+        let event: Event = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Call::try_from(event).map_err(|error| error.to_string())
+    }
+
+    fn sample(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/lambda");
+        fs::read_to_string(path.join(name)).unwrap()
+    }
+
+    #[test]
+    fn each_sample_asks_for_what_it_is_meant_to_show() {
+        assert_eq!(call(&sample("inspector-poll-round.json")), Ok(Call::Round));
+        let runs = call(&sample("inspector-poll-runs.json"));
+        assert!(matches!(runs, Ok(Call::Batch(records)) if records.len() == 1));
+        assert!(call(&sample("inspector-poll-wrong-type.json")).is_err());
+    }
+
+    #[test]
+    fn whatever_else_comes_is_told_what_was_expected() {
+        let strange = [
+            "{}",
+            "[]",
+            "7",
+            "\"round\"",
+            "null",
+            r#"{"type":"sweep"}"#,
+            r#"{"type":7}"#,
+            r#"{"type":"round","Records":[]}"#,
+            r#"{"Records":7}"#,
+            r#"{"source":"aws.events","detail":{}}"#,
+        ];
+        for event in strange {
+            let said = call(event).unwrap_err();
+            let named = said.contains("expected") || said.contains("Records");
+            assert!(named, "{event}: {said}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `inspector-poll`: looks at both sides on a schedule and queues what it finds; and works off the
+//! queue of inspector runs.
+
+mod event;
+mod handler;
+
+use halogard_lambda::{Aws, Instance, telemetry};
+use lambda_runtime::service_fn;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start(handler::FUNCTION)?;
+    let instance = Instance::new(Aws::of_process());
+    // Boxed: the runtime moves the future about, and this one is large.
+    let handle = service_fn(|event| Box::pin(handler::handle(&instance, event)));
+    lambda_runtime::run(handle).await
+}

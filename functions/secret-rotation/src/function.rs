@@ -1,0 +1,128 @@
+//! The parts of the function, put together once per process.
+
+use std::collections::BTreeMap;
+
+use halogard_app::budget::SharedBudget;
+use halogard_app::keyring::Fields;
+use halogard_app::ports::{Stage, Vault as _};
+use halogard_app::rotate::Rotation;
+use halogard_aws::{Access, SecretsManager, Store, StoreNames};
+use halogard_connect::{Issuers, issuers};
+use halogard_domain::budget::Limit;
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::{
+    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, SETTINGS,
+};
+use halogard_transport::HttpTransport;
+
+use crate::setup::{Names, SetUpError};
+use crate::topic::Topic;
+
+/// The request budget that all functions share.
+pub(crate) type Budget = SharedBudget<Store<SystemClock>, SystemClock>;
+
+/// The use case over AWS and both vendors.
+pub(crate) type AwsRotation = Rotation<
+    SecretsManager,
+    Issuers<HttpTransport, Budget, SystemClock>,
+    Store<SystemClock>,
+    Topic,
+    SystemClock,
+>;
+
+/// What one process keeps.
+pub struct Function {
+    names: Names,
+    plain: BTreeMap<&'static str, String>,
+    vault: SecretsManager,
+    store: Store<SystemClock>,
+    topic: Topic,
+}
+
+/// How to reach both vendors, and how often.
+struct VendorSettings {
+    halo: HaloSettings,
+    liongard: LiongardSettings,
+    limit: Limit,
+}
+
+impl FromSettings for VendorSettings {
+    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let halo = HaloSettings::take(reader);
+        let liongard = LiongardSettings::take(reader);
+        let limit = Limit::take(reader);
+        Some(Self {
+            halo: halo?,
+            liongard: liongard?,
+            limit: limit?,
+        })
+    }
+}
+
+impl Function {
+    /// Puts together what needs no network.
+    ///
+    /// # Errors
+    ///
+    /// A variable is missing or wrong.
+    pub fn new(get: impl Fn(&str) -> Option<String>) -> Result<Self, SetUpError> {
+        let names = Names::read(&get)?;
+        let config = Access::read(&get)?.sdk_config();
+        let plain = SETTINGS
+            .iter()
+            .filter_map(|info| Some((info.name, get(info.name)?)))
+            .collect();
+        let table = StoreNames {
+            table: names.table.clone(),
+            queues: BTreeMap::new(),
+        };
+        Ok(Self {
+            vault: SecretsManager::new(&config),
+            store: Store::new(&config, table, SystemClock),
+            topic: Topic::new(&config, names.topic.clone()),
+            names,
+            plain,
+        })
+    }
+
+    /// The use case, with the credentials that are current now, and the budget it spends.
+    pub(crate) async fn rotation(&self) -> Result<(AwsRotation, Budget), SetUpError> {
+        let halo = self.fields("HALOPSA_SECRET", &self.names.halopsa_secret);
+        let halo = halo.await?;
+        let liongard = self.fields("LIONGARD_SECRET", &self.names.liongard_secret);
+        let liongard = liongard.await?;
+        // What stands in a secret wins over a variable of the same name.
+        let secrets = halo.texts().chain(liongard.texts());
+        let secrets = secrets.map(|(name, value)| (name.to_ascii_uppercase(), value.to_owned()));
+        let plain = self.plain.iter();
+        let plain = plain.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let environment = Environment::of(secrets.chain(plain));
+        let (vendors, _) = settings::read::<VendorSettings>(&environment)?;
+        let budget = SharedBudget::new(self.store.clone(), vendors.limit, SystemClock);
+        let vendors = issuers(
+            &vendors.halo,
+            &vendors.liongard,
+            budget.clone(),
+            &SystemClock,
+        )?;
+        let rotation = Rotation {
+            vault: self.vault.clone(),
+            vendors,
+            marks: self.store.clone(),
+            notices: self.topic.clone(),
+            clock: SystemClock,
+        };
+        Ok((rotation, budget))
+    }
+
+    /// The members of a secret in use.
+    async fn fields(&self, variable: &'static str, name: &str) -> Result<Fields, SetUpError> {
+        let found = self.vault.read(name, Stage::Current).await;
+        let found = found.map_err(|source| SetUpError::Vault {
+            variable,
+            source: Box::new(source),
+        })?;
+        let found = found.ok_or(SetUpError::NoValue(variable))?;
+        Fields::read(&found.value).map_err(|source| SetUpError::NotFields { variable, source })
+    }
+}

@@ -1,0 +1,118 @@
+//! From an event to a step.
+
+use halogard_app::ports::Clock as _;
+use halogard_app::rotate::{Retired, RotateError};
+use halogard_metrics::Metrics;
+use halogard_runtime::SystemClock;
+use lambda_runtime::Diagnostic;
+use serde::Serialize;
+
+use crate::FUNCTION;
+use crate::event::{Call, Event, EventError};
+use crate::function::{AwsRotation, Function};
+use crate::setup::SetUpError;
+
+/// What the function answers; nobody reads it but a person who calls it by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// What was done, one word.
+    pub outcome: &'static str,
+    /// Replaced keys that were deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<usize>,
+    /// Replaced keys that stay for now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<usize>,
+    /// Days until the current key ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in_days: Option<i64>,
+}
+
+/// Why a call was not done. Secrets Manager only sees that it failed, and calls again.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The event is none.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The function is not set up.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// The step was not taken.
+    #[error("{}", .0.chain())]
+    Rotation(RotateError),
+}
+
+impl From<CallError> for Diagnostic {
+    fn from(error: CallError) -> Self {
+        let error_type = match &error {
+            CallError::Event(_) => "rotation.event",
+            CallError::SetUp(_) => "rotation.set_up",
+            CallError::Rotation(error) => error.error_type(),
+        };
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// Does what `event` asks for.
+///
+/// # Errors
+///
+/// [`CallError`] says what is wrong and what to do.
+pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallError> {
+    let call = Call::try_from(event)?;
+    let (rotation, budget) = function.rotation().await?;
+    let answer = Box::pin(take(&rotation, &call)).await;
+    // Permits a frozen process holds are lost to everybody.
+    if let Err(error) = budget.hand_back().await {
+        tracing::debug!(%error, "permits of the request budget were left to expire");
+    }
+    let failed = u64::from(answer.is_err());
+    let mut metrics = Metrics::new(FUNCTION).count("RotationFailed", failed);
+    if let Some(days) = answer
+        .as_ref()
+        .ok()
+        .and_then(|answer| answer.expires_in_days)
+    {
+        let days = u64::try_from(days).unwrap_or(0);
+        metrics = metrics.count("AccessKeyExpiresInDays", days);
+    }
+    if let Err(error) = metrics.print(SystemClock.now().as_millis()) {
+        tracing::warn!(%error, "metrics could not be written");
+    }
+    answer.map_err(CallError::Rotation)
+}
+
+/// Takes the step, or looks at what was replaced.
+async fn take(rotation: &AwsRotation, call: &Call) -> Result<Answer, RotateError> {
+    match call {
+        Call::Step {
+            step,
+            secret,
+            version,
+        } => {
+            let turned = rotation.step(*step, secret, version).await?;
+            Ok(Answer {
+                outcome: turned.word(),
+                deleted: None,
+                left: None,
+                expires_in_days: None,
+            })
+        }
+        Call::Retire { secret } => {
+            let Retired {
+                deleted,
+                left,
+                expires_in_days,
+            } = rotation.retire(secret).await?;
+            Ok(Answer {
+                outcome: "retired",
+                deleted: Some(deleted),
+                left: Some(left),
+                expires_in_days,
+            })
+        }
+    }
+}

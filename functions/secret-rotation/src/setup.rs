@@ -1,0 +1,75 @@
+//! The function's own variables.
+
+use halogard_app::keyring::NotFields;
+use halogard_app::ports::VaultError;
+use halogard_aws::AccessError;
+use halogard_connect::ConnectError;
+use halogard_runtime::settings::SettingsError;
+
+/// What the variables of the function name.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The table, for the request budget and for what a rotation remembers.
+    pub table: String,
+    /// The secret with the credentials for HaloPSA.
+    pub halopsa_secret: String,
+    /// The secret with the key for Liongard.
+    pub liongard_secret: String,
+    /// The topic that people are told on; `None` when there is none.
+    pub topic: Option<String>,
+}
+
+/// Why the function cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// A variable is missing.
+    #[error("the variable {0} is missing; deploy the stack's template, which sets it")]
+    Missing(&'static str),
+    /// AWS cannot be reached with what the variables say.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// A setting is missing or wrong.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
+    /// A secret could not be read.
+    #[error("the secret named by {variable} could not be read")]
+    Vault {
+        /// The variable.
+        variable: &'static str,
+        /// Why.
+        #[source]
+        source: Box<VaultError>,
+    },
+    /// A secret has no value.
+    #[error("the secret named by {0} has no current value; store one with put-secret-value")]
+    NoValue(&'static str),
+    /// A secret is of no use.
+    #[error("the secret named by {variable} cannot be used: {source}")]
+    NotFields {
+        /// The variable.
+        variable: &'static str,
+        /// Why.
+        source: NotFields,
+    },
+    /// A vendor's address or key is none.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+impl Names {
+    /// Reads the variables through `get`.
+    ///
+    /// # Errors
+    ///
+    /// [`SetUpError::Missing`] names the first that is not there.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SetUpError> {
+        let given = |name| get(name).filter(|value| !value.trim().is_empty());
+        let required = |name: &'static str| given(name).ok_or(SetUpError::Missing(name));
+        Ok(Self {
+            table: required("HALOGARD_TABLE")?,
+            halopsa_secret: required("HALOPSA_SECRET")?,
+            liongard_secret: required("LIONGARD_SECRET")?,
+            topic: given("NOTIFICATION_TOPIC"),
+        })
+    }
+}

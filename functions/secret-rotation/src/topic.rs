@@ -1,0 +1,59 @@
+//! Tells people on a topic, to which alarms go as well.
+
+use aws_sdk_sns::Client;
+use aws_types::SdkConfig;
+use halogard_app::ports::PortError;
+use halogard_app::rotate::{Notice, Notices};
+use halogard_domain::FailureClass;
+
+/// The most characters of a subject. Source: Amazon SNS API Reference, Publish.
+const SUBJECT_CHARS_MAX: usize = 100;
+
+/// A topic; without one, what would be told stands in the log alone.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    client: Client,
+    arn: Option<String>,
+}
+
+impl Topic {
+    /// The topic of this ARN.
+    #[must_use]
+    pub fn new(config: &SdkConfig, arn: Option<String>) -> Self {
+        Self {
+            client: Client::new(config),
+            arn,
+        }
+    }
+}
+
+impl Notices for Topic {
+    async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+        tracing::warn!(
+            notice = notice.kind.word(),
+            text = notice.text,
+            "people are told"
+        );
+        let Some(arn) = &self.arn else {
+            return Ok(());
+        };
+        let subject: String = format!("Halogard: {}", notice.kind.word())
+            .chars()
+            .take(SUBJECT_CHARS_MAX)
+            .collect();
+        let published = self
+            .client
+            .publish()
+            .topic_arn(arn)
+            .subject(subject)
+            .message(&notice.text)
+            .send()
+            .await;
+        match published {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(PortError::new(FailureClass::Transient, "topic.failed").caused_by(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! From an event to the batch it is.
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use halogard_app::ports::Lane;
+use halogard_lambda::{FunctionError, Instance, Platform, batch, deadline};
+use lambda_runtime::LambdaEvent;
+
+/// The function's name in logs and metrics.
+pub const FUNCTION: &str = "ticket-sync";
+
+/// The lanes it works off.
+const LANES: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
+
+/// Works off the records of an event, and answers for each of them.
+pub async fn handle<P: Platform>(
+    instance: &Instance<P>,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, FunctionError> {
+    let deadline = deadline(&event.context);
+    let records = event.payload.records;
+    batch::work_off(instance, FUNCTION, &LANES, records, deadline)
+        .await
+        .inspect_err(FunctionError::tell)
+}

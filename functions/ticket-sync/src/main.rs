@@ -1,0 +1,16 @@
+//! `ticket-sync`: works off the urgent and the bulk queue. It looks at one pair at a time and is the
+//! only part of the bundle that writes HaloPSA's tickets.
+
+mod handler;
+
+use halogard_lambda::{Aws, Instance, telemetry};
+use lambda_runtime::service_fn;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start(handler::FUNCTION)?;
+    let instance = Instance::new(Aws::of_process());
+    // Boxed: the runtime moves the future about, and this one is large.
+    let handle = service_fn(|event| Box::pin(handler::handle(&instance, event)));
+    lambda_runtime::run(handle).await
+}

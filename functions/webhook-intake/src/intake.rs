@@ -1,0 +1,172 @@
+//! Check, read, queue, answer.
+
+use std::sync::Arc;
+
+use halogard_app::intake::{Knock, Turned, take_in};
+use halogard_app::ports::{Clock, Lane, WorkSink};
+use halogard_domain::message::Cause;
+use halogard_domain::{Message, Timestamp};
+use halogard_halopsa_webhook::{answer, read};
+use halogard_metrics::Metrics;
+use halogard_runtime_lean::MaskedToken;
+use tracing::{info, warn};
+
+use crate::route::{Route, Sender};
+use crate::{Event, FUNCTION, Gate, Reply, Secret, SecretReader};
+
+/// The function.
+pub struct Intake<Q, R, C> {
+    queues: Q,
+    secret: Secret<R, C>,
+    clock: C,
+    /// Takes up what was counted.
+    meter: fn(&Metrics, Timestamp),
+}
+
+impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
+    /// Takes deliveries that `secret` lets in, and puts what they lead to into `queues`; `meter`
+    /// takes up what was counted.
+    pub const fn new(
+        queues: Q,
+        secret: Secret<R, C>,
+        clock: C,
+        meter: fn(&Metrics, Timestamp),
+    ) -> Self {
+        Self {
+            queues,
+            secret,
+            clock,
+            meter,
+        }
+    }
+
+    /// The answer to a request. What it promises is done when this returns.
+    pub async fn answer(&self, event: &Event) -> Reply {
+        match Route::of(event.method(), event.path()) {
+            Route::Delivery(sender, token) => self.delivery(sender, &token, event).await,
+            Route::Health => Reply::healthy(),
+            Route::WrongMethod(allowed) => Reply::wrong_method(allowed),
+            Route::Nowhere => Reply::nowhere(),
+        }
+    }
+
+    /// Takes a delivery in, and says what became of it.
+    async fn delivery(&self, sender: Sender, token: &str, event: &Event) -> Reply {
+        let began = self.clock.now();
+        let mut first = None;
+        let taken = self.take(sender, token, event, &mut first).await;
+        let ended = self.clock.now();
+        let answer = answer(&taken);
+        let token = MaskedToken::from(token);
+        let duration_ms = u64::try_from(ended.since(began).as_millis()).unwrap_or(u64::MAX);
+        let (sender, status) = (sender.name(), answer.status);
+        let metrics = Metrics::new(FUNCTION);
+        let metrics = match &taken {
+            Ok(messages) => {
+                let (delivery_id, ticket_id) = names(first.as_ref());
+                info!(
+                    sender, %token, status, messages, duration_ms, delivery_id, ticket_id,
+                    outcome = "accepted", "took in a delivery"
+                );
+                // The zero is news too: the alarm looks at the share of refusals.
+                metrics
+                    .count("WebhooksAccepted", 1)
+                    .count("WebhooksRefused", 0)
+                    .count(
+                        "WebhookMessages",
+                        u64::try_from(*messages).unwrap_or(u64::MAX),
+                    )
+            }
+            Err(Turned::NotQueued(error)) => {
+                warn!(
+                    sender, %token, status, duration_ms,
+                    error_type = error.error_type,
+                    reason = error.chain(),
+                    outcome = "failed", "a delivery could not be taken in"
+                );
+                metrics
+            }
+            Err(turned) => {
+                warn!(
+                    sender, %token, status, duration_ms, reason = %turned,
+                    outcome = "refused", "turned a delivery away"
+                );
+                metrics.count("WebhooksRefused", 1)
+            }
+        };
+        (self.meter)(&metrics, ended);
+        answer.into()
+    }
+
+    /// Takes a delivery in. One that is refused is tried once more with a newer secret, where there
+    /// may be one. `first` becomes the first message it led to.
+    async fn take(
+        &self,
+        sender: Sender,
+        token: &str,
+        event: &Event,
+        first: &mut Option<Message>,
+    ) -> Result<usize, Turned> {
+        event.check_size()?;
+        let gate = self.secret.gate().await.map_err(Turned::NotQueued)?;
+        let taken = self.take_through(&gate, sender, token, event, first).await;
+        if !matches!(taken, Err(Turned::NotAuthentic)) {
+            return taken;
+        }
+        match self.secret.newer_than(&gate).await {
+            Some(newer) => self.take_through(&newer, sender, token, event, first).await,
+            None => taken,
+        }
+    }
+
+    /// Takes a delivery in through `gate`. The address is checked before the body is touched.
+    async fn take_through(
+        &self,
+        gate: &Arc<Gate>,
+        sender: Sender,
+        token: &str,
+        event: &Event,
+        first: &mut Option<Message>,
+    ) -> Result<usize, Turned> {
+        if !gate.knows(token) {
+            return Err(Turned::NotAuthentic);
+        }
+        match sender {
+            Sender::Liongard => {
+                let poll = [Message::poll().into()];
+                let sent = self.queues.send(Lane::Runs, &poll).await;
+                sent.map(|()| 1).map_err(Turned::NotQueued)
+            }
+            Sender::HaloPsa => {
+                let body = event.body()?;
+                let knock = Knock {
+                    path_token: token,
+                    header: &|name| event.header(name),
+                    body: &body,
+                };
+                let now = self.clock.now();
+                take_in(&self.queues, gate.door(), &knock, |body| {
+                    let messages = read(body, now)?;
+                    *first = messages.first().cloned();
+                    Ok(messages)
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// The delivery and the ticket that `message` names, for the log.
+fn names(message: Option<&Message>) -> (Option<&str>, Option<u64>) {
+    match message {
+        Some(Message::LookAtTicket {
+            ticket,
+            cause: Cause::Webhook { notification },
+            ..
+        }) => (notification.delivery.as_deref(), Some(ticket.get())),
+        Some(Message::KeepNotification { notification, .. }) => {
+            (notification.delivery.as_deref(), None)
+        }
+        _ => (None, None),
+    }
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod event;
+mod gate;
+mod intake;
+mod queues;
+mod reply;
+mod route;
+mod secret;
+mod settings;
+mod vault;
+
+pub use event::Event;
+pub use gate::{Gate, GateError, Versions};
+pub use intake::Intake;
+pub use queues::Queues;
+pub use reply::Reply;
+pub use secret::{Secret, SecretReader};
+pub use settings::{Settings, SettingsError};
+pub use vault::SecretsManager;
+
+/// The function's name in logs and metrics.
+pub const FUNCTION: &str = "webhook-intake";

@@ -1,0 +1,58 @@
+//! Puts the parts together and runs.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use halogard_domain::Timestamp;
+use halogard_metrics::Metrics;
+use halogard_runtime_lean::{SystemClock, lines};
+use halogard_signed::Access;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use webhook_intake::{Event, FUNCTION, Intake, Queues, Secret, SecretsManager, Settings};
+
+// One thread: an instance takes one event at a time, and a second thread costs memory and start.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lines::init(
+        FUNCTION,
+        lines::level(variable("AWS_LAMBDA_LOG_LEVEL").as_deref()),
+    )?;
+    let intake = match built() {
+        Ok(intake) => intake,
+        Err(error) => {
+            tracing::error!(reason = %error, "the function cannot start");
+            return Err(error);
+        }
+    };
+    let intake = &intake;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
+        Ok::<_, Infallible>(intake.answer(&event.payload).await)
+    }))
+    .await
+}
+
+/// The function, built from the environment. Opens no connection: that waits for what needs it.
+fn built() -> Result<Intake<Queues<SystemClock>, SecretsManager<SystemClock>, SystemClock>, Error> {
+    let settings = Settings::read(variable)?;
+    let access = Arc::new(Access::read(variable)?);
+    let vault = SecretsManager::new(&access, settings.secret, SystemClock);
+    let secret = Secret::new(vault, SystemClock, settings.secret_life, settings.webhook);
+    let queues = Queues::new(&access, settings.urgent, settings.runs, SystemClock);
+    Ok(Intake::new(queues, secret, SystemClock, print))
+}
+
+/// Prints what was counted, where Lambda takes it up.
+fn print(metrics: &Metrics, at: Timestamp) {
+    if let Err(error) = metrics.print(at.as_millis()) {
+        tracing::warn!(reason = %error, "metrics could not be written");
+    }
+}
+
+/// The environment variable `name`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of this function that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,127 @@
+//! Which address was asked for.
+
+/// What an address and a method lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// A delivery, with the token at the end of its address.
+    Delivery(Sender, String),
+    /// Whether the function answers.
+    Health,
+    /// The address is known, the method is not; these are.
+    WrongMethod(&'static str),
+    /// No address of ours.
+    Nowhere,
+}
+
+/// Whose webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// HaloPSA: the body is read.
+    HaloPsa,
+    /// Liongard: wakes the poll, and is otherwise not believed.
+    Liongard,
+}
+
+impl Sender {
+    /// The sender's name in logs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::HaloPsa => "halopsa",
+            Self::Liongard => "liongard",
+        }
+    }
+}
+
+impl Route {
+    /// Finds the way.
+    pub(crate) fn of(method: &str, path: &str) -> Self {
+        if path == "/healthz" {
+            return match method {
+                "GET" | "HEAD" => Self::Health,
+                _ => Self::WrongMethod("GET,HEAD"),
+            };
+        }
+        let under = |prefix| path.strip_prefix(prefix).filter(|rest| is_segment(rest));
+        let found = under("/webhooks/halopsa/")
+            .map(|token| (Sender::HaloPsa, token))
+            .or_else(|| under("/webhooks/liongard/").map(|token| (Sender::Liongard, token)));
+        match found {
+            Some((sender, token)) if method == "POST" => Self::Delivery(sender, decoded(token)),
+            Some(_) => Self::WrongMethod("POST"),
+            None => Self::Nowhere,
+        }
+    }
+}
+
+/// Whether `rest` is one segment of a path, and not an empty one.
+fn is_segment(rest: &str) -> bool {
+    !rest.is_empty() && !rest.contains('/')
+}
+
+/// `segment` without percent-encoding. A percent sign with no two digits behind it is itself; what
+/// is no text in the end is no token either.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, after @ ..] = rest {
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) if digit(*high).is_some() && digit(*low).is_some() => {
+                bytes.push(digit(*high).unwrap_or(0) << 4 | digit(*low).unwrap_or(0));
+                rest = after;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The value of a hexadecimal digit.
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_leads_where_it_should() {
+        let halo = |token: &str| Route::Delivery(Sender::HaloPsa, token.to_owned());
+        let liongard = |token: &str| Route::Delivery(Sender::Liongard, token.to_owned());
+        let cases = [
+            ("POST", "/webhooks/halopsa/abc", halo("abc")),
+            ("POST", "/webhooks/liongard/abc", liongard("abc")),
+            ("GET", "/healthz", Route::Health),
+            ("HEAD", "/healthz", Route::Health),
+            ("POST", "/healthz", Route::WrongMethod("GET,HEAD")),
+            ("GET", "/webhooks/halopsa/abc", Route::WrongMethod("POST")),
+            ("PUT", "/webhooks/liongard/abc", Route::WrongMethod("POST")),
+            ("post", "/webhooks/halopsa/abc", Route::WrongMethod("POST")),
+            ("POST", "/webhooks/halopsa/", Route::Nowhere),
+            ("POST", "/webhooks/halopsa", Route::Nowhere),
+            ("POST", "/webhooks/halopsa/a/b", Route::Nowhere),
+            ("POST", "/webhooks/halopsa/abc/", Route::Nowhere),
+            ("POST", "//webhooks/halopsa/abc", Route::Nowhere),
+            ("POST", "/webhooks%2Fhalopsa/abc", Route::Nowhere),
+            ("POST", "/WEBHOOKS/halopsa/abc", Route::Nowhere),
+            ("POST", "/webhooks/other/abc", Route::Nowhere),
+            ("GET", "/", Route::Nowhere),
+            ("POST", "", Route::Nowhere),
+            ("POST", "/webhooks/halopsa/%61b%63", halo("abc")),
+            ("POST", "/webhooks/halopsa/%C3%A4", halo("ä")),
+            ("POST", "/webhooks/halopsa/%2e%2E%2f", halo("../")),
+            ("POST", "/webhooks/halopsa/%zz%4", halo("%zz%4")),
+            ("POST", "/webhooks/halopsa/%", halo("%")),
+            ("POST", "/webhooks/halopsa/%ff", halo("")),
+            ("POST", "/webhooks/halopsa/a%00b", halo("a\0b")),
+        ];
+        for (method, path, route) in cases {
+            assert_eq!(Route::of(method, path), route, "{method} {path}");
+        }
+    }
+}

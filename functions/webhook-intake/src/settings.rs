@@ -1,0 +1,163 @@
+//! What the function is told by its environment.
+
+use std::time::Duration;
+
+use halogard_runtime_lean::settings::SETTINGS;
+
+/// Seconds for which a secret that was read is used. Short enough that a new one counts within
+/// minutes, long enough that reading it costs next to nothing.
+const SECRET_SECONDS: u64 = 300;
+
+/// The most that makes sense: a day.
+const SECRET_SECONDS_MAX: u64 = 86_400;
+
+/// Begins the names of the settings that belong to webhooks.
+pub(crate) const WEBHOOK_PREFIX: &str = "HALOPSA_WEBHOOK_";
+
+/// What the function is told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The ARN or name of the webhook's secret (`WEBHOOK_SECRET`).
+    pub secret: String,
+    /// How long it is used once read (`WEBHOOK_SECRET_SECONDS`).
+    pub secret_life: Duration,
+    /// The urgent lane's queue (`URGENT_QUEUE_URL`).
+    pub urgent: String,
+    /// The runs lane's queue (`RUNS_QUEUE_URL`).
+    pub runs: String,
+    /// Settings of the webhook that are no secrets, such as the name of the signature's header
+    /// (`HALOPSA_WEBHOOK_…`). What the secret says wins.
+    pub webhook: Vec<(&'static str, String)>,
+}
+
+/// What is missing or wrong. Holds names, no values.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A variable is not there.
+    #[error("{name} is missing; set it to {what}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What belongs there.
+        what: &'static str,
+    },
+    /// A number is none, or out of bounds.
+    #[error(
+        "{name} is not usable; write a whole number of seconds from 1 to {most}, or leave it out"
+    )]
+    Seconds {
+        /// The variable.
+        name: &'static str,
+        /// The most that is accepted.
+        most: u64,
+    },
+}
+
+impl Settings {
+    /// Reads the settings through `get`, which maps a variable's name to its value.
+    ///
+    /// # Errors
+    ///
+    /// The first that is missing or wrong.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let optional = |name| {
+            let value: Option<String> = get(name);
+            value.filter(|value| !value.trim().is_empty())
+        };
+        let required = |name, what| {
+            optional(name)
+                .map(|value| value.trim().to_owned())
+                .ok_or(SettingsError::Missing { name, what })
+        };
+        let names = SETTINGS.iter().map(|info| info.name);
+        Ok(Self {
+            secret: required("WEBHOOK_SECRET", "the ARN of the webhook's secret")?,
+            secret_life: seconds("WEBHOOK_SECRET_SECONDS", optional("WEBHOOK_SECRET_SECONDS"))?,
+            urgent: required("URGENT_QUEUE_URL", "the address of the urgent lane's queue")?,
+            runs: required("RUNS_QUEUE_URL", "the address of the runs lane's queue")?,
+            webhook: names
+                .filter(|name| name.starts_with(WEBHOOK_PREFIX))
+                .filter_map(|name| Some((name, optional(name)?)))
+                .collect(),
+        })
+    }
+}
+
+/// The seconds in `text`.
+fn seconds(name: &'static str, text: Option<String>) -> Result<Duration, SettingsError> {
+    let seconds = match text {
+        None => Some(SECRET_SECONDS),
+        Some(text) => text
+            .trim()
+            .parse()
+            .ok()
+            .filter(|seconds| (1..=SECRET_SECONDS_MAX).contains(seconds)),
+    };
+    seconds
+        .map(Duration::from_secs)
+        .ok_or(SettingsError::Seconds {
+            name,
+            most: SECRET_SECONDS_MAX,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: [(&str, &str); 3] = [
+        ("WEBHOOK_SECRET", " arn:secret "),
+        ("URGENT_QUEUE_URL", "https://queue/urgent"),
+        ("RUNS_QUEUE_URL", "https://queue/runs"),
+    ];
+
+    fn read(changes: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::read(|name| {
+            let value = |set: &[(&str, &str)]| {
+                set.iter()
+                    .find(|(set, _)| *set == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
+            value(changes).or_else(|| value(&WHOLE))
+        })
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.secret, "arn:secret");
+        assert_eq!(settings.secret_life, Duration::from_secs(300));
+        assert_eq!(settings.webhook, []);
+    }
+
+    #[test]
+    fn settings_of_the_webhook_are_taken_along_and_others_are_not() {
+        let settings = read(&[
+            ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signed"),
+            ("HALOPSA_CLIENT_ID", "6f1d"),
+            ("WEBHOOK_SECRET_SECONDS", "60"),
+        ])
+        .unwrap();
+        assert_eq!(
+            settings.webhook,
+            [("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signed".to_owned())]
+        );
+        assert_eq!(settings.secret_life, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named_with_a_remedy() {
+        let cases = [
+            (("WEBHOOK_SECRET", ""), "set it to the ARN"),
+            (("URGENT_QUEUE_URL", " "), "urgent lane"),
+            (("RUNS_QUEUE_URL", ""), "runs lane"),
+            (("WEBHOOK_SECRET_SECONDS", "0"), "from 1 to 86400"),
+            (("WEBHOOK_SECRET_SECONDS", "5 minutes"), "from 1 to 86400"),
+            (("WEBHOOK_SECRET_SECONDS", "86401"), "from 1 to 86400"),
+        ];
+        for ((name, value), remedy) in cases {
+            let said = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(said.starts_with(name) && said.contains(remedy), "{said}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Every sample in `events/lambda`, and what it is answered.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use halogard_app::ports::Lane;
+use halogard_domain::Message;
+use support::{Bench, events, sample};
+
+const ACCEPTED: (u16, &str) = (200, "{\"status\":\"accepted\"}");
+const REFUSED: (u16, &str) = (401, "{\"error\":\"unauthorized\"}");
+
+/// Each sample, its answer, and what it puts into the queues.
+const SAMPLES: [(&str, (u16, &str), &[&str]); 15] = [
+    (
+        "accepted-full-body",
+        ACCEPTED,
+        &["urgent: look at 4242 with news"],
+    ),
+    ("accepted-small-body", ACCEPTED, &["urgent: look at 4242"]),
+    (
+        "accepted-batch",
+        ACCEPTED,
+        &[
+            "urgent: look at 4242",
+            "urgent: look at 4243",
+            "urgent: keep",
+        ],
+    ),
+    ("accepted-basic", ACCEPTED, &["urgent: look at 4242"]),
+    ("accepted-bearer", ACCEPTED, &["urgent: look at 4242"]),
+    ("accepted-api-key", ACCEPTED, &["urgent: look at 4242"]),
+    ("accepted-base64", ACCEPTED, &["urgent: look at 4242"]),
+    ("accepted-encoded-path", ACCEPTED, &["urgent: look at 4242"]),
+    ("refused-wrong-token", REFUSED, &[]),
+    ("refused-wrong-signature", REFUSED, &[]),
+    ("refused-two-signatures", REFUSED, &[]),
+    (
+        "refused-not-json",
+        (400, "{\"error\":\"the body is not JSON\"}"),
+        &[],
+    ),
+    ("wake-up", ACCEPTED, &["runs: poll"]),
+    ("health", (200, "ok\n"), &[]),
+    ("wrong-method", (405, ""), &[]),
+];
+
+fn worded((lane, message): &(Lane, Message)) -> String {
+    let what = match message {
+        Message::LookAtTicket { ticket, news, .. } => {
+            let news = if news.is_some() { " with news" } else { "" };
+            format!("look at {}{news}", ticket.get())
+        }
+        Message::KeepNotification { .. } => "keep".to_owned(),
+        Message::Poll { .. } => "poll".to_owned(),
+        other => panic!("{other:?}"),
+    };
+    format!("{}: {what}", lane.name())
+}
+
+#[tokio::test]
+async fn each_sample_is_answered_and_leads_to_what_it_is_meant_to_show() {
+    for (name, answer, messages) in SAMPLES {
+        let bench = Bench::default();
+        assert_eq!(bench.answer(&sample(name)).await, answer, "{name}");
+        let sent: Vec<String> = bench.queues.taken().iter().map(worded).collect();
+        assert_eq!(sent, messages, "{name}");
+    }
+}
+
+#[test]
+fn every_file_is_answered_and_has_its_line_in_the_readme() {
+    let there: BTreeSet<String> = fs::read_dir(events().join("lambda"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let tried: BTreeSet<String> = SAMPLES
+        .iter()
+        .map(|(name, _, _)| format!("{name}.json"))
+        .collect();
+    let readme = fs::read_to_string(events().join("README.md")).unwrap();
+    for name in &tried {
+        let line = format!("| `lambda/{name}` |");
+        assert_eq!(readme.matches(&line).count(), 1, "{name} in the README");
+        assert!(there.contains(name), "{name}");
+    }
+    let (_, ours) = readme
+        .split_once("To the functions: `webhook-intake`")
+        .unwrap();
+    let section = ours.split("\n## ").next().unwrap();
+    assert_eq!(section.matches("| `lambda/").count(), tried.len());
+}

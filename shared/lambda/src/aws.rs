@@ -1,0 +1,185 @@
+//! What a deployed function stands on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsMessage;
+use halogard_app::budget::SharedBudget;
+use halogard_app::ports::{Lane, PortError};
+use halogard_aws::{Access, Handed, QueueUrls, SecretsManager, Store, StoreNames, Taken};
+use halogard_domain::Timestamp;
+use halogard_runtime_lean::SystemClock;
+use halogard_runtime_lean::settings::{Environment, Reader, SETTINGS};
+
+use crate::lanes::Lanes;
+use crate::platform::{
+    Applied, Ground, HALOPSA_SECRET, LIONGARD_SECRET, Platform, SecretName, TakenOver,
+};
+use crate::process;
+use crate::setup::{SetUpError, SetUpFault};
+use crate::vendors;
+
+/// What the template of the stack is asked for when a variable is not there.
+const TEMPLATE: &str = "deploy the stack's template, which sets it";
+
+/// The variable with the table's name.
+const TABLE: &str = "HALOGARD_TABLE";
+
+/// The variables with the addresses of each lane's queues: for work and for dead letters.
+const QUEUES: [(Lane, &str, &str); 3] = [
+    (Lane::Urgent, "URGENT_QUEUE_URL", "URGENT_DEAD_LETTERS_URL"),
+    (Lane::Bulk, "BULK_QUEUE_URL", "BULK_DEAD_LETTERS_URL"),
+    (Lane::Runs, "RUNS_QUEUE_URL", "RUNS_DEAD_LETTERS_URL"),
+];
+
+/// The variables that name the secrets with the vendors' credentials.
+const SECRETS: [&str; 2] = [HALOPSA_SECRET, LIONGARD_SECRET];
+
+/// The setting with the least time between two starts of the same inspector.
+const INSPECTOR_MIN_INTERVAL: &str = "INSPECTOR_MIN_INTERVAL_SECONDS";
+
+/// DynamoDB, SQS and Secrets Manager, as the function's variables name them.
+pub struct Aws<G> {
+    get: G,
+}
+
+impl Aws<fn(&str) -> Option<String>> {
+    /// What the variables of this process name.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::of(process::variable)
+    }
+}
+
+impl<G: Fn(&str) -> Option<String>> Aws<G> {
+    /// What the variables that `get` reads name.
+    #[must_use]
+    pub const fn of(get: G) -> Self {
+        Self { get }
+    }
+
+    /// The variable of this name; blanks alone count as nothing.
+    fn variable(&self, variable: &'static str, faults: &mut Vec<SetUpFault>) -> Option<String> {
+        let value = (self.get)(variable).filter(|value| !value.trim().is_empty());
+        if value.is_none() {
+            faults.push(SetUpFault::Variable {
+                variable,
+                remedy: TEMPLATE,
+            });
+        }
+        value
+    }
+
+    /// The names of table and queues.
+    fn names(&self, faults: &mut Vec<SetUpFault>) -> StoreNames {
+        let table = self.variable(TABLE, faults).unwrap_or_default();
+        let mut queues = BTreeMap::new();
+        for (lane, work, dead_letters) in QUEUES {
+            let work = self.variable(work, faults);
+            let dead_letters = self.variable(dead_letters, faults);
+            if let Some(work) = work {
+                queues.insert(lane, QueueUrls { work, dead_letters });
+            }
+        }
+        StoreNames { table, queues }
+    }
+
+    /// The plain settings.
+    fn settings(&self) -> Environment {
+        let names = SETTINGS.iter().map(|info| info.name);
+        Environment::of(names.filter_map(|name| Some((name, (self.get)(name)?))))
+    }
+}
+
+impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
+    type Store = Store<SystemClock>;
+    type Vault = SecretsManager;
+    type Clock = SystemClock;
+
+    fn ground(&self) -> Result<Ground<Self>, SetUpError> {
+        let mut faults = Vec::new();
+        let names = self.names(&mut faults);
+        let secrets = SECRETS
+            .into_iter()
+            .filter_map(|variable| {
+                let name = self.variable(variable, &mut faults)?;
+                Some(SecretName { variable, name })
+            })
+            .collect();
+        let settings = self.settings();
+        let inspector_min_interval = interval(&settings, &mut faults);
+        let limit = vendors::limit(&settings)
+            .map_err(|wrong| faults.extend(wrong))
+            .ok();
+        let access = Access::read(&self.get)
+            .map_err(|wrong| faults.push(wrong.into()))
+            .ok();
+        let (Some(access), Some(limit), true) = (access, limit, faults.is_empty()) else {
+            return Err(SetUpError::of(faults));
+        };
+        let lanes = names.queues.iter();
+        let lanes = Lanes::of(lanes.map(|(lane, urls)| (*lane, urls.work.as_str())));
+        let config = access.sdk_config();
+        let store = Store::new(&config, names, SystemClock);
+        Ok(Ground {
+            budget: SharedBudget::new(store.clone(), limit, SystemClock),
+            store,
+            vault: SecretsManager::new(&config),
+            clock: SystemClock,
+            settings,
+            secrets,
+            lanes,
+            inspector_min_interval,
+        })
+    }
+
+    async fn take_over(
+        &self,
+        store: &Store<SystemClock>,
+        lane: Lane,
+        record: SqsMessage,
+    ) -> Result<TakenOver, PortError> {
+        Ok(match store.deliver(lane, handed(record)).await? {
+            Taken::Now(delivery) => TakenOver::Ready(delivery),
+            Taken::TooEarly { .. } => TakenOver::TooEarly,
+        })
+    }
+
+    async fn applied(&self, store: &Store<SystemClock>) -> Result<Option<Applied>, PortError> {
+        let stored = store.load_config().await?;
+        Ok(stored.map(|stored| Applied {
+            revision: stored.revision.0,
+            policy: stored.value.policy,
+        }))
+    }
+}
+
+/// A record as the store takes it. What is missing counts as empty: the event source leaves nothing
+/// out.
+fn handed(record: SqsMessage) -> Handed {
+    let system = |name: &str| record.attributes.get(name)?.parse::<i64>().ok();
+    let receive_count = system("ApproximateReceiveCount").and_then(|count| count.try_into().ok());
+    let sent_at = system("SentTimestamp").unwrap_or_default();
+    let attributes = record.message_attributes.into_iter();
+    Handed {
+        receive_count: receive_count.unwrap_or(1),
+        sent_at: Timestamp::from_millis(sent_at),
+        message_id: record.message_id.unwrap_or_default(),
+        receipt_handle: record.receipt_handle.unwrap_or_default(),
+        body: record.body.unwrap_or_default(),
+        attributes: attributes
+            .filter_map(|(name, attribute)| Some((name, attribute.string_value?)))
+            .collect(),
+    }
+}
+
+/// The least time between two starts of the same inspector.
+fn interval(settings: &Environment, faults: &mut Vec<SetUpFault>) -> Duration {
+    let mut reader = Reader::new(settings);
+    let info = SETTINGS
+        .iter()
+        .find(|info| info.name == INSPECTOR_MIN_INTERVAL);
+    let seconds = info.and_then(|info| reader.seconds(info));
+    faults.extend(reader.finish().0.into_iter().map(SetUpFault::Setting));
+    seconds.unwrap_or(halogard_domain::runs::MIN_INTERVAL)
+}

@@ -1,0 +1,112 @@
+//! Why a function cannot be put together.
+
+use std::fmt;
+
+use halogard_app::ports::VaultError;
+use halogard_aws::AccessError;
+use halogard_connect::ConnectError;
+use halogard_runtime_lean::settings::SettingFault;
+
+/// Everything that is missing or wrong, one line each. Tried again at the next invocation.
+#[derive(Debug)]
+pub struct SetUpError {
+    faults: Vec<SetUpFault>,
+}
+
+/// One thing that is missing or wrong. Never holds a secret's value.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpFault {
+    /// A variable of the function is not set.
+    #[error("{variable} is missing; {remedy}")]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// AWS cannot be reached this way.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers; nothing tells this instance from others")]
+    Random(#[source] getrandom::Error),
+    /// A secret cannot be read now.
+    #[error("the secret that {variable} names cannot be read")]
+    Vault {
+        /// The variable.
+        variable: &'static str,
+        /// Why.
+        source: VaultError,
+    },
+    /// There is no such secret, or it has no value.
+    #[error(
+        "the secret that {variable} names has no current value; store one, such as \
+         {{\"halopsa_client_id\": \"…\", \"halopsa_client_secret\": \"…\"}}"
+    )]
+    NoSecret {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// A secret is not what it should be.
+    #[error(
+        "the secret that {variable} names is no JSON object; store one whose members are settings \
+         in lower case"
+    )]
+    NoObject {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// A member of a secret is not text.
+    #[error("{member} of the secret that {variable} names is no text; put it in quotes")]
+    NoText {
+        /// The variable.
+        variable: &'static str,
+        /// The member, which is the name of a setting in lower case.
+        member: String,
+    },
+    /// A setting is missing or wrong.
+    #[error("{0}")]
+    Setting(SettingFault),
+    /// There is no client of a vendor.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+impl SetUpError {
+    /// What was found, in the order of reading.
+    #[must_use]
+    pub fn faults(&self) -> &[SetUpFault] {
+        &self.faults
+    }
+
+    /// These faults.
+    pub(crate) const fn of(faults: Vec<SetUpFault>) -> Self {
+        Self { faults }
+    }
+}
+
+impl<F: Into<SetUpFault>> From<F> for SetUpError {
+    fn from(fault: F) -> Self {
+        Self::of(vec![fault.into()])
+    }
+}
+
+impl std::error::Error for SetUpError {}
+
+impl fmt::Display for SetUpError {
+    /// One line for each fault, with its causes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            fault.fmt(f)?;
+            let mut cause = std::error::Error::source(fault);
+            while let Some(inner) = cause {
+                write!(f, ": {inner}")?;
+                cause = inner.source();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! What an invocation came to, as metrics.
+
+use halogard_app::ports::Unreadable;
+use halogard_app::work::Worked;
+use halogard_domain::Message;
+use halogard_domain::message::Cause;
+use halogard_metrics::Metrics;
+
+use crate::instance::NotReady;
+
+/// Counts of one invocation. Each is a metric; those that stayed zero are not written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tickets opened.
+    pub tickets_opened: u64,
+    /// Pairs closed because their alert is over.
+    pub alerts_closed: u64,
+    /// Changes of tickets that came back as news and said nothing more than the pair knew.
+    pub echoes: u64,
+    /// Webhooks that were worked off before.
+    pub duplicates: u64,
+    /// Writes of which it is not known whether they took effect.
+    pub in_doubt: u64,
+    /// Looks that broke off because HaloPSA or Liongard asked for fewer requests, or the budget was
+    /// spent.
+    pub throttled: u64,
+    /// Messages put among the dead letters.
+    pub dead_lettered: u64,
+    /// Invocations that did nothing, because no config was applied.
+    pub not_configured: u64,
+    /// Invocations that did nothing, because settings, secrets or the config could not be had.
+    pub set_up_failed: u64,
+}
+
+impl Tally {
+    /// Counts what became of `message`.
+    pub fn count(&mut self, message: &Result<Message, Unreadable>, worked: &Worked) {
+        let counter = match worked.outcome {
+            "opened" => &mut self.tickets_opened,
+            "closed" => &mut self.alerts_closed,
+            "duplicate" => &mut self.duplicates,
+            "in_step" if is_news_of_a_ticket(message) => &mut self.echoes,
+            "in_doubt" | "open_in_doubt" => &mut self.in_doubt,
+            "throttled" | "out_of_budget" => &mut self.throttled,
+            "unreadable" | "refused" | "failed" | "gave_up" => &mut self.dead_lettered,
+            _ => return,
+        };
+        *counter += 1;
+    }
+
+    /// Counts an invocation in which nothing can be done.
+    pub const fn put_off(&mut self, why: &NotReady) {
+        match why {
+            NotReady::NotConfigured => self.not_configured += 1,
+            NotReady::Config(_) | NotReady::SetUp(_) => self.set_up_failed += 1,
+        }
+    }
+
+    /// The metrics of `function`.
+    #[must_use]
+    pub fn metrics(&self, function: &'static str) -> Metrics {
+        let counts = [
+            ("TicketsOpened", self.tickets_opened),
+            ("AlertsClosed", self.alerts_closed),
+            ("Echoes", self.echoes),
+            ("Duplicates", self.duplicates),
+            ("InDoubt", self.in_doubt),
+            ("Throttled", self.throttled),
+            ("DeadLettered", self.dead_lettered),
+            ("NotConfigured", self.not_configured),
+            ("SetUpFailed", self.set_up_failed),
+        ];
+        counts
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .fold(Metrics::new(function), |metrics, (name, count)| {
+                metrics.count(name, count)
+            })
+    }
+}
+
+/// Whether a webhook or a sweep said that a ticket has changed.
+fn is_news_of_a_ticket(message: &Result<Message, Unreadable>) -> bool {
+    matches!(
+        message,
+        Ok(Message::LookAtTicket {
+            cause: Cause::Webhook { .. } | Cause::Sweep,
+            ..
+        })
+    )
+}

@@ -1,0 +1,120 @@
+//! From settings and secrets to how both vendors are reached.
+
+use halogard_app::ports::{Stage, Vault};
+use halogard_domain::budget::Limit;
+use halogard_runtime_lean::settings::{
+    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, SETTINGS,
+    SettingsError,
+};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value};
+
+use crate::platform::SecretName;
+use crate::setup::{SetUpError, SetUpFault};
+
+/// How to reach both vendors.
+pub(crate) struct VendorSettings {
+    /// How to reach HaloPSA.
+    pub(crate) halo: HaloSettings,
+    /// How to reach Liongard.
+    pub(crate) liongard: LiongardSettings,
+}
+
+impl FromSettings for VendorSettings {
+    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let halo = HaloSettings::take(reader);
+        let liongard = LiongardSettings::take(reader);
+        Some(Self {
+            halo: halo?,
+            liongard: liongard?,
+        })
+    }
+}
+
+/// Reads the current values of `secrets` and, with them over the plain settings, how to reach both
+/// vendors.
+pub(crate) async fn read<V: Vault>(
+    vault: &V,
+    secrets: &[SecretName],
+    plain: &Environment,
+) -> Result<VendorSettings, SetUpError> {
+    let mut faults = Vec::new();
+    let mut values = Vec::new();
+    for secret in secrets {
+        match members_of(vault, secret).await {
+            Ok(members) => values.extend(settings_in(secret, members, &mut faults)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match settings::read::<VendorSettings>(&over(values, plain)) {
+        Ok((vendors, forgiven)) if faults.is_empty() => {
+            for remark in forgiven {
+                tracing::warn!(%remark, "a setting works, though not as it was written");
+            }
+            Ok(vendors)
+        }
+        Ok(_) => Err(SetUpError::of(faults)),
+        Err(wrong) => {
+            faults.extend(faults_of(&wrong));
+            Err(SetUpError::of(faults))
+        }
+    }
+}
+
+/// How many requests HaloPSA allows, from the plain settings.
+pub(crate) fn limit(plain: &Environment) -> Result<Limit, Vec<SetUpFault>> {
+    settings::read::<Limit>(plain)
+        .map(|(limit, _)| limit)
+        .map_err(|wrong| faults_of(&wrong).collect())
+}
+
+/// What is wrong with settings, one fault each.
+fn faults_of(wrong: &SettingsError) -> impl Iterator<Item = SetUpFault> {
+    wrong.faults().iter().cloned().map(SetUpFault::Setting)
+}
+
+/// The members of a secret.
+async fn members_of<V: Vault>(
+    vault: &V,
+    secret: &SecretName,
+) -> Result<Map<String, Value>, SetUpFault> {
+    let variable = secret.variable;
+    let version = vault
+        .read(&secret.name, Stage::Current)
+        .await
+        .map_err(|source| SetUpFault::Vault { variable, source })?
+        .ok_or(SetUpFault::NoSecret { variable })?;
+    // The parser's own words would quote the secret.
+    serde_json::from_str(version.value.expose_secret())
+        .map_err(|_| SetUpFault::NoObject { variable })
+}
+
+/// The settings among the members of a secret; the others are somebody else's, such as how it is
+/// rotated.
+fn settings_in(
+    secret: &SecretName,
+    mut members: Map<String, Value>,
+    faults: &mut Vec<SetUpFault>,
+) -> Vec<(&'static str, String)> {
+    let mut values = Vec::new();
+    for info in SETTINGS {
+        match members.remove(&info.key()) {
+            Some(Value::String(value)) => values.push((info.name, value)),
+            None | Some(Value::Null) => {}
+            Some(_) => faults.push(SetUpFault::NoText {
+                variable: secret.variable,
+                member: info.key(),
+            }),
+        }
+    }
+    values
+}
+
+/// `values`, and the plain settings where they say nothing.
+fn over(values: Vec<(&'static str, String)>, plain: &Environment) -> Environment {
+    let plain = SETTINGS.iter().filter_map(|info| {
+        let (value, _) = plain.get(info.name)?;
+        Some((info.name, value.to_owned()))
+    });
+    Environment::of(values.into_iter().chain(plain))
+}

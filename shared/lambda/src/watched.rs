@@ -1,0 +1,135 @@
+//! The vendors' ports, watched: no call to Liongard begins when too little time is left, and a
+//! credential that either vendor refuses is noted.
+
+use halogard_app::ports::{
+    AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
+    SearchWithin, Sighting, TicketDesk,
+};
+use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::{Alert, FailureClass, LinkKey, Ticket, Timestamp};
+
+use crate::watch::Watch;
+
+/// A port and the watch over it.
+pub struct Watched<P, C> {
+    port: P,
+    watch: Watch,
+    clock: C,
+}
+
+impl<P, C> Watched<P, C> {
+    /// `port`, under `watch`.
+    pub const fn new(port: P, watch: Watch, clock: C) -> Self {
+        Self { port, watch, clock }
+    }
+
+    /// Passes an answer on; notes a refused credential.
+    fn noted<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
+        if let Err(error) = &answer {
+            self.watch.note(error);
+        }
+        answer
+    }
+
+    /// Passes answers on; notes a refused credential.
+    fn all_noted<T>(&self, answers: Vec<Result<T, PortError>>) -> Vec<Result<T, PortError>> {
+        for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            self.watch.note(error);
+        }
+        answers
+    }
+}
+
+impl<P, C: Clock> Watched<P, C> {
+    /// Refuses a call whose answer might come after the invocation's end. Nothing was sent; the
+    /// next invocation may send it at once.
+    fn in_time(&self) -> Result<(), PortError> {
+        let now = self.clock.now();
+        if self.watch.allows_a_call(now) {
+            return Ok(());
+        }
+        let mut late = PortError::new(FailureClass::Transient, "time.spent");
+        late.retry_at = Some(now);
+        Err(late)
+    }
+}
+
+/// Time is checked by the budget, before each request rather than before each of these calls, some
+/// of which send many.
+impl<P: TicketDesk, C: Clock> TicketDesk for Watched<P, C> {
+    async fn find(&self, key: &LinkKey, within: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
+        self.noted(self.port.find(key, within).await)
+    }
+
+    async fn marked(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
+        self.noted(self.port.marked(prefix).await)
+    }
+
+    async fn open(&self, tickets: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
+        self.all_noted(self.port.open(tickets).await)
+    }
+
+    async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
+        self.noted(self.port.read(id).await)
+    }
+
+    async fn notes(&self, id: TicketId) -> Result<Vec<TicketNote>, PortError> {
+        self.noted(self.port.notes(id).await)
+    }
+
+    async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
+        self.all_noted(self.port.change(changes).await)
+    }
+
+    async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
+        self.all_noted(self.port.add_notes(notes).await)
+    }
+
+    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+        self.noted(self.port.changed_since(since).await)
+    }
+}
+
+impl<P: AlertSource, C: Clock> AlertSource for Watched<P, C> {
+    async fn list(&self) -> Result<AlertList, PortError> {
+        self.in_time()?;
+        self.noted(self.port.list().await)
+    }
+
+    async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.read(id).await)
+    }
+
+    async fn environments(&self) -> Result<Vec<EnvironmentInfo>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.environments().await)
+    }
+}
+
+impl<P: Inspectors, C: Clock> Inspectors for Watched<P, C> {
+    async fn halo_launchpoints(&self) -> Result<Vec<LaunchpointId>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.halo_launchpoints().await)
+    }
+
+    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunId>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.newest_run(launchpoint).await)
+    }
+
+    async fn run(&self, launchpoint: LaunchpointId) -> Result<(), PortError> {
+        self.in_time()?;
+        self.noted(self.port.run(launchpoint).await)
+    }
+
+    async fn progress(
+        &self,
+        launchpoint: LaunchpointId,
+        after: Option<RunId>,
+    ) -> Result<RunProgress, PortError> {
+        self.in_time()?;
+        self.noted(self.port.progress(launchpoint, after).await)
+    }
+}

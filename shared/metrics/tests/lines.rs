@@ -1,0 +1,61 @@
+//! Whether a line says to CloudWatch what was counted.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use halogard_metrics::Metrics;
+use serde_json::Value;
+
+/// 2026-11-21T16:00:00Z.
+const AT: i64 = 1_795_276_800_000;
+
+fn read(metrics: &Metrics) -> Value {
+    serde_json::from_str(&metrics.line(AT)).unwrap()
+}
+
+#[test]
+fn every_metric_that_is_declared_has_a_value_and_every_dimension_too() {
+    let line = read(
+        &Metrics::new("webhook-intake")
+            .count("WebhooksAccepted", 1)
+            .count("WebhookMessages", 3)
+            .milliseconds("Took", 12)
+            .seconds("PollLagSeconds", 0.5),
+    );
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Namespace"], "Halogard");
+    let declared = directive["Metrics"].as_array().unwrap();
+    assert_eq!(declared.len(), 4);
+    for metric in declared {
+        assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{line}");
+    }
+    for dimension in directive["Dimensions"][0].as_array().unwrap() {
+        assert!(line[dimension.as_str().unwrap()].is_string(), "{line}");
+    }
+    assert_eq!(line["_aws"]["Timestamp"], AT);
+    assert_eq!(line["function"], "webhook-intake");
+    assert_eq!(line["WebhookMessages"], 3);
+    assert_eq!(line["PollLagSeconds"], 0.5);
+}
+
+#[test]
+fn a_second_value_of_the_same_name_takes_the_place_of_the_first() {
+    let line = read(&Metrics::new("f").count("Echoes", 1).count("Echoes", 2));
+    assert_eq!(line["Echoes"], 2);
+    let declared = &line["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+    assert_eq!(declared.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_no_number_is_left_out() {
+    let line = read(
+        &Metrics::new("f")
+            .seconds("Lag", f64::NAN)
+            .count("Echoes", 0),
+    );
+    assert!(line.get("Lag").is_none());
+    assert_eq!(line["Echoes"], 0);
+}
+
+#[test]
+fn a_line_is_one_line() {
+    assert!(!Metrics::new("f").count("Echoes", 1).line(AT).contains('\n'));
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod answer;
+mod connection;
+mod endpoint;
+mod error;
+mod pause;
+mod provider;
+mod roots;
+mod service;
+mod sign;
+
+pub use access::{Access, AccessError};
+pub use error::{CallError, Lost};
+pub use service::{Protocol, Service};
