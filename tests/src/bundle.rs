@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use halogard_app::Bundle as UseCases;
+use halogard_app::budget::SharedBudget;
 use halogard_app::intake::{Credential, Door};
+use halogard_app::keyring::Keyring;
 use halogard_domain::ids::AlertId;
 use halogard_domain::standing::{Standing, standing};
 use halogard_domain::{Link, Policy};
-use halogard_embedded::{Budget, Store, StoreKey};
+use halogard_embedded::{Store, StoreKey};
 use halogard_halopsa::{Addresses, Credentials, Desk};
 use halogard_liongard::{Address, ReadKey, Source};
 use halogard_simulator::halopsa::{TicketView, WebhookAuth, WebhookSpec};
@@ -24,15 +26,19 @@ use crate::driver::Pace;
 use crate::fuse::{Fuse, Place, Stopped};
 use crate::invariants::tickets_of;
 use crate::logs::Captured;
-use crate::setup::{APPLICATION, Setup, planted};
+use crate::setup::{APPLICATION, HALOPSA_SECRET, LIONGARD_SECRET, Setup, planted};
 use crate::store::{Seen, WatchedStore};
 use crate::transport::{Calls, RouterTransport, Tampering};
+use crate::vault::StrictVault;
 
 /// What the store seals secrets with.
 const STORE_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// HaloPSA, in process and under the budget.
-pub type SimDesk = Desk<RouterTransport, Budget<Time>, Time>;
+pub type SimDesk = Desk<RouterTransport, SimBudget, Time>;
+
+/// The request budget, in the embedded store.
+pub type SimBudget = SharedBudget<Store<Time>, Time>;
 
 /// Liongard, in process.
 pub type SimSource = Source<RouterTransport, Time>;
@@ -180,14 +186,16 @@ impl Bundle {
             fuse: self.fuse.clone(),
             time: self.time.clone(),
         };
-        let desk = self.desk(inner.budget(self.setup.limit));
-        let use_cases = UseCases::new(
+        let budget = SharedBudget::new(inner.clone(), self.setup.limit, self.time.clone());
+        let desk = self.desk(budget);
+        let mut use_cases = UseCases::new(
             desk,
             self.source(),
             store.clone(),
             self.time.clone(),
             self.policy.clone(),
         );
+        use_cases.together_max = self.setup.together_max;
         let hmac = Credential::Hmac {
             header: "X-Halo-Signature".to_owned(),
             secret: SecretString::from(planted::WEBHOOK_SECRET),
@@ -201,7 +209,7 @@ impl Bundle {
     }
 
     /// The client of HaloPSA.
-    fn desk(&self, budget: Budget<Time>) -> SimDesk {
+    fn desk(&self, budget: SimBudget) -> SimDesk {
         let addresses = Addresses::read("https://harbourstreet.halopsa.com", None)
             .expect("an address of HaloPSA");
         let settings = halogard_halopsa::ClientSettings {
@@ -211,11 +219,15 @@ impl Bundle {
             credentials: Credentials {
                 client_id: APPLICATION.to_owned(),
                 client_secret: SecretString::from(planted::CLIENT_SECRET),
+                idle_client_id: None,
             },
             scopes: "read:tickets edit:tickets read:customers".to_owned(),
         };
         let line = self.line(Place::HaloPsa, self.halo.router());
-        let client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone());
+        let mut client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone());
+        if let Some(ring) = self.ring(HALOPSA_SECRET) {
+            client = client.with_source(ring);
+        }
         Desk::new(client, self.time.clone(), APPLICATION.to_owned())
     }
 
@@ -230,10 +242,39 @@ impl Bundle {
             key: key.key,
         };
         let line = self.line(Place::Liongard, self.liongard.router());
-        Source::new(
-            halogard_liongard::Client::new(settings, line),
-            self.time.clone(),
-        )
+        let mut client = halogard_liongard::Client::new(settings, line);
+        if let Some(ring) = self.ring(LIONGARD_SECRET) {
+            client = client.with_source(ring);
+        }
+        Source::new(client, self.time.clone())
+    }
+
+    /// A secret as this life of the process reads it, where the scenario has a vault.
+    fn ring(&self, name: &str) -> Option<Arc<Keyring<StrictVault, Time>>> {
+        let vault = self.setup.vault.clone()?;
+        Some(Arc::new(Keyring::new(vault, self.time.clone(), name)))
+    }
+
+    /// The request budget as another process shares it.
+    #[must_use]
+    pub fn budget(&self) -> SimBudget {
+        let store = self.life().store.inner.clone();
+        SharedBudget::new(store, self.setup.limit, self.time.clone())
+    }
+
+    /// The way to one vendor for another process, which has a fuse of its own and whose calls are
+    /// kept apart.
+    #[must_use]
+    pub fn line_of(&self, place: Place, fuse: &Fuse, calls: &Calls) -> RouterTransport {
+        let router = match place {
+            Place::HaloPsa => self.halo.router(),
+            Place::Liongard | Place::Store => self.liongard.router(),
+        };
+        RouterTransport {
+            fuse: fuse.clone(),
+            calls: calls.clone(),
+            ..self.line(place, router)
+        }
     }
 
     /// The way to one vendor.

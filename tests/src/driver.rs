@@ -106,10 +106,12 @@ impl Bundle {
         let work = self.life().use_cases.work_next(lane);
         let worked = self.fuse.while_alive(Box::pin(work)).await?;
         let worked = worked.expect("the embedded queue works");
-        if worked.is_some() {
-            self.pace.quiet_rounds = 0;
+        if worked.is_empty() {
+            return Ok(None);
         }
-        Ok(worked.map(|worked| worked.rest_until.unwrap_or_default()))
+        self.pace.quiet_rounds = 0;
+        let rest_until = worked.iter().filter_map(|worked| worked.rest_until).max();
+        Ok(Some(rest_until.unwrap_or_default()))
     }
 
     /// One round over both sides, as the program's poller makes it.

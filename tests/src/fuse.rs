@@ -71,7 +71,7 @@ impl Fuse {
     }
 
     /// Does `work` at `place`, unless the process stops there.
-    pub(crate) async fn guard<T>(&self, place: Place, work: impl Future<Output = T>) -> T {
+    pub async fn guard<T>(&self, place: Place, work: impl Future<Output = T>) -> T {
         let strikes = self.visit(place);
         if strikes == Some(Moment::Before) {
             return self.blow().await;
@@ -99,7 +99,7 @@ impl Fuse {
     }
 
     /// Puts in another fuse.
-    pub(crate) fn mend(&self) {
+    pub fn mend(&self) {
         self.state().blown = false;
     }
 

@@ -22,6 +22,7 @@ pub mod logs;
 pub mod setup;
 pub mod store;
 pub mod transport;
+pub mod vault;
 
 pub use bundle::Bundle;
 pub use clock::Time;

@@ -13,6 +13,7 @@ use halogard_simulator::{HaloSettings, LiongardSettings, World};
 use tracing::Level;
 
 use crate::courier::Courier;
+use crate::vault::StrictVault;
 
 /// Secrets and names that must stand in no log, no journal and no dead letter.
 pub mod planted {
@@ -45,6 +46,12 @@ pub const CLOSING_TECHNICIAN: i64 = 12;
 /// Our application at HaloPSA.
 pub const APPLICATION: &str = "8d3f6a52-halogard-sync";
 
+/// The secret with the credentials for HaloPSA.
+pub const HALOPSA_SECRET: &str = "halogard/halopsa";
+
+/// The secret with the key for Liongard.
+pub const LIONGARD_SECRET: &str = "halogard/liongard";
+
 /// What a scenario starts from. Fields are changed before [`crate::Bundle::start`].
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -56,6 +63,8 @@ pub struct Setup {
     pub liongard: LiongardSettings,
     /// The request budget.
     pub limit: Limit,
+    /// Writes in one array.
+    pub together_max: usize,
     /// How webhooks arrive.
     pub courier: Courier,
     /// How much of the ticket they carry.
@@ -72,6 +81,9 @@ pub struct Setup {
     pub seed: u64,
     /// How much is logged.
     pub level: Level,
+    /// Where credentials come from, when not from settings: the secrets [`HALOPSA_SECRET`] and
+    /// [`LIONGARD_SECRET`] of this vault.
+    pub vault: Option<StrictVault>,
 }
 
 impl Setup {
@@ -102,6 +114,7 @@ impl Setup {
                 ..LiongardSettings::default()
             },
             limit: Limit::DEFAULT,
+            together_max: halogard_app::TOGETHER_MAX,
             courier: Courier::Prompt,
             payload: PayloadSize::Full,
             latency: Duration::from_millis(150),
@@ -110,6 +123,7 @@ impl Setup {
             closing_technician: true,
             seed: 1,
             level: Level::DEBUG,
+            vault: None,
         }
     }
 

@@ -65,6 +65,7 @@ async fn a_crash_does_not_forget_what_was_spent() {
 async fn a_limit_lower_than_we_know_of_costs_delay_only() {
     let mut setup = allowing(60);
     setup.limit = Limit::DEFAULT;
+    setup.together_max = 1;
     let mut bundle = Bundle::start(setup).await;
     let alerts: Vec<i64> = (0..90)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))

@@ -13,6 +13,7 @@ mod polls;
 mod refusals;
 mod reopening;
 mod store_lost;
+mod storms;
 
 use halogard_simulator::liongard::AlertChange;
 use halogard_tests::Bundle;

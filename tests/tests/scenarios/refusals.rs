@@ -68,7 +68,10 @@ async fn what_was_mended_in_the_desk_is_found_out_within_hours() {
 async fn a_refused_alert_holds_up_nobody_else() {
     let mut bundle = Bundle::managed().await;
     bundle.run_until_quiet().await;
-    bundle.halo.faults().next("POST /Tickets", Fault::Empty403);
+    // The array of five, the three and the two of its first half, and the first of these alone.
+    for _ in 0..4 {
+        bundle.halo.faults().next("POST /Tickets", Fault::Empty403);
+    }
     let alerts: Vec<i64> = (0..5)
         .map(|customer| bundle.raise(customer, "Rule"))
         .collect();

@@ -1,0 +1,161 @@
+//! Both vendors, simulated on loopback, for the functions that speak to them; new ones for each start,
+//! so that no start finds what another left.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use halogard_simulator::halopsa::ApiApplication;
+use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
+use halogard_simulator::{
+    HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock, SystemSimClock,
+    World, serve,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use super::stopwatch;
+
+/// Customers of the simulated provider.
+const CUSTOMERS: usize = 12;
+
+/// What the vendors run on, and what they know.
+pub struct Vendors {
+    runtime: Runtime,
+    world: World,
+}
+
+/// Both vendors as servers, for one start.
+pub struct Pair {
+    halopsa: ServerHandle,
+    liongard: ServerHandle,
+}
+
+impl Vendors {
+    /// Makes ready.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be started.
+    pub fn prepare() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            runtime,
+            world: World::sample(CUSTOMERS),
+        })
+    }
+
+    /// Starts both; one alert is open at Liongard.
+    ///
+    /// # Errors
+    ///
+    /// No port is free.
+    pub fn start(&self) -> anyhow::Result<Pair> {
+        let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);
+        let halo_settings = HaloSettings {
+            world: self.world.clone(),
+            ..HaloSettings::default()
+        };
+        let halo = HaloPsa::new(halo_settings, Arc::clone(&clock), 1);
+        let liongard_settings = LiongardSettings {
+            world: self.world.clone(),
+            ..LiongardSettings::default()
+        };
+        let liongard = Liongard::new(liongard_settings, clock, 1);
+        liongard.connect(halo.clone());
+        let environments = self.world.client_of.keys();
+        if let Some(environment) = environments.max() {
+            liongard.raise(&AlertSpec::new(
+                *environment,
+                "Disk space",
+                "Disk C: is full",
+            ))?;
+        }
+        self.runtime.block_on(async {
+            Ok(Pair {
+                halopsa: serve_on_loopback(halo.router()).await?,
+                liongard: serve_on_loopback(liongard.router()).await?,
+            })
+        })
+    }
+
+    /// The secret of the application at HaloPSA.
+    pub fn halopsa_secret() -> Value {
+        let application = ApiApplication::sample();
+        json!({
+            "halopsa_client_id": application.client_id,
+            "halopsa_client_secret": application.client_secret,
+            "strategy": "halopsa-application",
+        })
+    }
+
+    /// The access key at Liongard.
+    pub fn liongard_secret() -> Value {
+        let key = AccessKeySpec::sample();
+        json!({
+            "liongard_access_key_id": key.id,
+            "liongard_access_key_secret": key.secret,
+            "strategy": "liongard-access-key",
+        })
+    }
+
+    /// The table's item with the policy an operator would have applied: every customer mapped.
+    ///
+    /// # Errors
+    ///
+    /// The config is no longer written like this.
+    pub fn policy_item(&self) -> anyhow::Result<Value> {
+        let mut text = "mode = \"managed\"\n\
+             [templates.default]\n\
+             ticket_type = 5\n\
+             team = \"Service Desk\"\n\
+             status = { open = 1, closed = 9, also_closed = [8], in_progress = 2 }\n\
+             priority = { critical = 1, high = 2, medium = 3, low = 4, default = 4 }\n"
+            .to_owned();
+        for (environment, client) in &self.world.client_of {
+            text.push_str(&format!(
+                "[[environments]]\nenvironment = {environment}\nclient = {client}\ntemplate = \"default\"\n"
+            ));
+        }
+        let config = halogard_config::parse("the benchmark's config", &text)?;
+        let body = json!({
+            "policy": config.policy,
+            "text": text,
+            "applied_at": stopwatch::unix_millis(),
+        });
+        Ok(json!({
+            "pk": { "S": "config" },
+            "sk": { "S": "applied" },
+            "revision": { "N": "1" },
+            "write": { "S": "bench" },
+            "body": { "S": body.to_string() },
+        }))
+    }
+}
+
+impl Pair {
+    /// The plain settings that name them.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        [
+            ("HALOPSA_RESOURCE_URL", self.halopsa.base_url()),
+            (
+                "HALOPSA_TENANT",
+                HaloSettings::default().tenant.unwrap_or_default(),
+            ),
+            ("LIONGARD_URL", self.liongard.base_url()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+/// Serves a vendor on a free port of loopback.
+async fn serve_on_loopback(router: axum::Router) -> anyhow::Result<ServerHandle> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .context("no port for a vendor")?;
+    Ok(serve(router, listener)?)
+}

@@ -1,0 +1,36 @@
+//! The request budget against simulated servers: `bench limiter`.
+//!
+//! A discrete-event simulation that drives the production limiter through its ports: instances with
+//! clocks of their own, a store with delays, roads with delays, and servers that count in four ways.
+
+mod fleet;
+mod peers;
+mod report;
+mod scenes;
+mod server;
+mod sim;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Hours instead of days, and fewer cells: some twenty seconds.
+    #[arg(long)]
+    quick: bool,
+    /// The first seed; each cell has its own.
+    #[arg(long, default_value_t = 20_261_121)]
+    seed: u64,
+    /// Runs of each cell, each with a seed of its own.
+    #[arg(long, default_value_t = 1)]
+    runs: u64,
+}
+
+/// Measures; `false` when a bar is missed.
+pub fn run(options: &Options) -> anyhow::Result<bool> {
+    let extent = if options.quick {
+        scenes::Extent::Hours
+    } else {
+        scenes::Extent::Days
+    };
+    let sections = scenes::all(extent, options.seed, options.runs);
+    Ok(report::print(&sections, options.seed))
+}

@@ -1,0 +1,37 @@
+//! Measurements that back what the documents say. Each prints its table and whether it meets its bars.
+
+mod cold;
+mod limiter;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the bundle against stated peers.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// What is measured.
+#[derive(Subcommand)]
+enum What {
+    /// Start, size, memory and work per event of the functions.
+    Cold(cold::Options),
+    /// Use of HaloPSA's limit, refusals, drain times and lanes, on four models of a server.
+    Limiter(limiter::Options),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let met = match Arguments::parse().what {
+        What::Cold(options) => cold::run(&options)?,
+        What::Limiter(options) => limiter::run(&options)?,
+    };
+    Ok(if met {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,77 @@
+//! Many alerts at once cost few requests: writes go out in arrays.
+
+use halogard_simulator::Fault;
+use halogard_simulator::halopsa::ArrayFailure;
+use halogard_tests::{Bundle, Setup};
+
+/// Raises so many alerts at six customers.
+fn storm(bundle: &mut Bundle, alerts: i64) -> Vec<i64> {
+    (0..alerts)
+        .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
+        .collect()
+}
+
+/// Requests to HaloPSA of `route` so far.
+fn requests(bundle: &Bundle, route: &str) -> u64 {
+    let traffic = bundle.halo.stats().traffic;
+    traffic.by_route.get(route).copied().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_thousand_alerts_are_opened_fifty_in_a_request() {
+    let mut bundle = Bundle::managed().await;
+    let alerts = storm(&mut bundle, 1_000);
+    bundle.run_until_quiet().await;
+
+    for alert in &alerts {
+        bundle.only_ticket(*alert);
+    }
+    let posted = requests(&bundle, "POST /Tickets");
+    println!(
+        "1000 alerts: {posted} arrays, {} requests in all",
+        bundle.halo.stats().traffic.requests
+    );
+    assert_eq!(posted, 20, "a thousand in fifties");
+    assert_eq!(requests(&bundle, "GET /Tickets/{id}"), 0, "none is read");
+    bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn alerts_that_are_over_close_their_tickets_in_arrays() {
+    let mut setup = Setup::managed();
+    setup.halo.must_assign_to_close = false;
+    let mut bundle = Bundle::start(setup).await;
+    let alerts = storm(&mut bundle, 100);
+    bundle.run_until_quiet().await;
+    let before = requests(&bundle, "POST /Tickets");
+    for alert in &alerts {
+        bundle.liongard.close(*alert).unwrap();
+    }
+    bundle.conclude().await;
+
+    let posted = requests(&bundle, "POST /Tickets") - before;
+    assert!(posted <= 2, "{posted} arrays for 100 closes");
+    for alert in &alerts {
+        assert!(bundle.only_ticket(*alert).closed);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_an_array_doubles_none_of_its_tickets() {
+    for array_failure in [ArrayFailure::NothingKept, ArrayFailure::EarlierKept] {
+        let mut setup = Setup::managed();
+        setup.halo.array_failure = array_failure;
+        let mut bundle = Bundle::start(setup).await;
+        bundle.run_until_quiet().await;
+        bundle
+            .halo
+            .faults()
+            .next("POST /Tickets", Fault::LoseAnswer);
+        let alerts = storm(&mut bundle, 60);
+        bundle.run_until_quiet().await;
+        for alert in alerts {
+            bundle.only_ticket(alert);
+        }
+        bundle.conclude().await;
+    }
+}

@@ -1,0 +1,17 @@
+//! The template and the built functions, deployed on the emulator with policies enforced, between
+//! both simulated vendors.
+//!
+//! Real processes, real time: what is waited for is looked at again and again, up to a bound. Latency
+//! is not measured here; the emulator takes a tenth of a second for each call of a function.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the number of cases is part of the result"
+)]
+
+mod binaries;
+mod hands;
+mod permissions;
+mod poison;
+mod story;
+mod world;

@@ -1,0 +1,378 @@
+//! Every permission is needed: each statement is taken away in turn, and what it is for then fails.
+//!
+//! A statement is taken away through IAM, as an operator would who means well; the stack is not
+//! deployed anew. What the emulator does not enforce is named, with what holds it instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use halogard_tests::invariants::tickets_of;
+use halogard_tests::setup::planted;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::world::{World, comes_about, until};
+
+/// What Lambda, the schedule or Secrets Manager do in the name of a role. The emulator does it
+/// without asking; the template's tests hold each of these to the event source, log group or target
+/// that needs it.
+const NOT_OURS: [(&str, &[&str]); 5] = [
+    ("WebhookIntakeRole", &["WriteItsLog"]),
+    (
+        "InspectorPollRole",
+        &["TakeRuns", "KeepRoundsThatFailed", "WriteItsLog"],
+    ),
+    (
+        "TicketSyncRole",
+        &["TakeUrgentWork", "TakeWorkThatCanWait", "WriteItsLog"],
+    ),
+    (
+        "RoundScheduleRole",
+        &["StartRounds", "KeepRoundsNotStarted"],
+    ),
+    (
+        "RetireScheduleRole",
+        &["StartTheDailyLook", "KeepCallsNotStarted"],
+    ),
+];
+
+/// Statements on the one table that differ by partition only: the emulator knows no partitions, so
+/// one stands in for the other. The template's tests hold the partitions to the store's code.
+const BY_PARTITION: [(&str, &[&str]); 2] = [
+    ("InspectorPollRole", &["ReadTheConfig"]),
+    ("TicketSyncRole", &["ReadTheConfig"]),
+];
+
+/// The inline policy of a role.
+struct Policy<'a> {
+    world: &'a World,
+    role: &'static str,
+    name: String,
+    document: Value,
+    proved: BTreeSet<String>,
+}
+
+impl<'a> Policy<'a> {
+    /// The policy of the role with this logical id.
+    async fn of(world: &'a World, role: &'static str) -> Self {
+        let arguments = json!({"RoleName": world.resources[role]});
+        let names = world
+            .hands
+            .call("iam", "list_role_policies", arguments)
+            .await;
+        let name = names["PolicyNames"][0].as_str().unwrap().to_owned();
+        let arguments = json!({"RoleName": world.resources[role], "PolicyName": name});
+        let policy = world.hands.call("iam", "get_role_policy", arguments).await;
+        let document = match &policy["PolicyDocument"] {
+            Value::String(text) => serde_json::from_str(text).unwrap(),
+            document => document.clone(),
+        };
+        Self {
+            world,
+            role,
+            name,
+            document,
+            proved: BTreeSet::new(),
+        }
+    }
+
+    /// Puts `document` in force.
+    async fn put(&self, document: &Value) {
+        let arguments = json!({
+            "RoleName": self.world.resources[self.role],
+            "PolicyName": self.name,
+            "PolicyDocument": document.to_string(),
+        });
+        self.world
+            .hands
+            .call("iam", "put_role_policy", arguments)
+            .await;
+    }
+
+    /// Takes the statement `sid` away for as long as `fails` takes.
+    async fn without<F: Future<Output = ()>>(&mut self, sid: &str, fails: impl FnOnce() -> F) {
+        let mut less = self.document.clone();
+        let statements = less["Statement"].as_array_mut().unwrap();
+        let before = statements.len();
+        statements.retain(|statement| statement["Sid"] != sid);
+        assert_eq!(statements.len() + 1, before, "{} has no {sid}", self.role);
+        self.put(&less).await;
+        fails().await;
+        self.put(&self.document).await;
+        self.proved.insert(sid.to_owned());
+    }
+
+    /// Every statement was taken away, or is named as one that the emulator does not enforce.
+    fn conclude(self) {
+        let named = NOT_OURS.into_iter().chain(BY_PARTITION);
+        let named = named.filter(|(role, _)| *role == self.role);
+        let mut left: BTreeSet<&str> = named.flat_map(|(_, sids)| sids.iter().copied()).collect();
+        left.extend(self.proved.iter().map(String::as_str));
+        let statements = self.document["Statement"].as_array().unwrap();
+        let all: BTreeSet<&str> = statements
+            .iter()
+            .filter_map(|it| it["Sid"].as_str())
+            .collect();
+        assert_eq!(left, all, "{}", self.role);
+        println!(
+            "{}: {} of {} statements taken away in turn",
+            self.role,
+            self.proved.len(),
+            all.len()
+        );
+    }
+}
+
+/// How often the function has said `words`.
+async fn said(world: &World, function: &str, words: &str) -> usize {
+    let lines = world.logs(function).await;
+    lines.iter().filter(|line| line.contains(words)).count()
+}
+
+/// Waits until `function` has said `words` once more than `before`.
+async fn says(world: &World, function: &str, words: &str, before: usize) {
+    let what = format!("{function} says {words:?}");
+    if !comes_about(async || said(world, function, words).await > before).await {
+        let lines = world.logs(function).await;
+        let newest: Vec<&String> = lines.iter().rev().take(12).collect();
+        panic!("it does not come about: {what}; it said {newest:#?}");
+    }
+}
+
+/// Puts `body` on the queue that `output` names.
+async fn send(world: &World, output: &str, body: &Value) {
+    let arguments = json!({"QueueUrl": world.outputs[output], "MessageBody": body.to_string()});
+    world.hands.call("sqs", "send_message", arguments).await;
+}
+
+/// Sends what cannot be read, which is then to be buried; `letters` is where.
+async fn poison(world: &World, queue: &str, letters: &str) {
+    let before = world.depth(letters).await;
+    send(world, queue, &json!({"type": "poison"})).await;
+    until("the poison is buried", async || {
+        world.depth(letters).await > before
+    })
+    .await;
+}
+
+/// The same when it may not be buried: `function` says so.
+async fn unburied(world: &World, queue: &str, function: &str) {
+    const UNSETTLED: &str = "could not be settled";
+    let before = said(world, function, UNSETTLED).await;
+    send(world, queue, &json!({"type": "poison"})).await;
+    says(world, function, UNSETTLED, before).await;
+}
+
+/// A delivery of HaloPSA, signed; the status of the answer.
+async fn deliver(world: &World) -> u16 {
+    let body = json!({
+        "id": "4f6b", "event": "Ticket Changed", "object_id": "4242",
+        "timestamp": "2026-05-04T10:00:00Z",
+    })
+    .to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(planted::WEBHOOK_SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let path = format!("/webhooks/halopsa/{}", planted::WEBHOOK_TOKEN);
+    world.post_signed(&path, &body, &signature).await
+}
+
+#[tokio::test]
+async fn webhook_intake_needs_every_permission_it_has() {
+    let world = World::deployed().await;
+    let mut policy = Policy::of(&world, "WebhookIntakeRole").await;
+    let wake_up = format!("/webhooks/liongard/{}", planted::WEBHOOK_TOKEN);
+
+    assert_eq!(deliver(&world).await, 200);
+    policy
+        .without("QueueDeliveries", async || {
+            assert_eq!(deliver(&world).await, 503)
+        })
+        .await;
+    assert_eq!(world.post(&wake_up, "{}").await, 200);
+    policy
+        .without("WakeThePoll", async || {
+            assert_eq!(world.post(&wake_up, "{}").await, 503)
+        })
+        .await;
+    policy
+        .without("KnowWhoMaySend", async || {
+            world.start_anew("WebhookIntakeName").await;
+            assert_eq!(deliver(&world).await, 503);
+        })
+        .await;
+    world.start_anew("WebhookIntakeName").await;
+    assert_eq!(deliver(&world).await, 200, "everything is as it was");
+    policy.conclude();
+    for role in ["RoundScheduleRole", "RetireScheduleRole"] {
+        Policy::of(&world, role).await.conclude();
+    }
+}
+
+#[tokio::test]
+async fn inspector_poll_needs_every_permission_it_has() {
+    const FUNCTION: &str = "inspector-poll";
+    let world = World::at_work().await;
+    let mut policy = Policy::of(&world, "InspectorPollRole").await;
+
+    let broken_off = async || {
+        let round = world.round().await;
+        assert_eq!(round["whole"], false, "{round}");
+    };
+    world.raise("disk full");
+    policy.without("QueueWhatIsUrgent", broken_off).await;
+    assert_eq!(world.round().await["whole"], true);
+    for number in 0..60 {
+        world.raise(&format!("storm {number}"));
+    }
+    policy.without("QueueWhatCanWait", broken_off).await;
+    assert_eq!(world.round().await["whole"], true);
+
+    poison(&world, "RunsQueueUrl", "RunsDeadLettersUrl").await;
+    policy
+        .without("BuryRunsWithTheReason", async || {
+            unburied(&world, "RunsQueueUrl", FUNCTION).await
+        })
+        .await;
+    // Two wake-ups in a row: the second comes too soon and is put back.
+    policy
+        .without("FollowRuns", async || {
+            let before = said(&world, FUNCTION, "could not be settled").await;
+            for _ in 0..2 {
+                send(
+                    &world,
+                    "RunsQueueUrl",
+                    &json!({"type": "poll", "version": 1}),
+                )
+                .await;
+            }
+            says(&world, FUNCTION, "could not be settled", before).await;
+        })
+        .await;
+
+    let refused = |variable: &'static str| {
+        let world = &world;
+        async move || {
+            world.start_anew("InspectorPollName").await;
+            let (answer, failed) = world
+                .invoke("InspectorPollName", &json!({"type": "round"}))
+                .await;
+            let says = answer.to_string();
+            assert!(failed && says.contains(variable), "{variable}: {answer}");
+        }
+    };
+    policy
+        .without("SignInToHaloPsa", refused("HALOPSA_SECRET"))
+        .await;
+    policy
+        .without("SignInToLiongard", refused("LIONGARD_SECRET"))
+        .await;
+    world.start_anew("InspectorPollName").await;
+    assert_eq!(world.round().await["whole"], true);
+    policy.without("KeepWhatWasSeen", broken_off).await;
+    assert_eq!(
+        world.round().await["whole"],
+        true,
+        "everything is as it was"
+    );
+    policy.conclude();
+}
+
+#[tokio::test]
+async fn ticket_sync_needs_every_permission_it_has() {
+    const FUNCTION: &str = "ticket-sync";
+    let world = World::deployed().await;
+    let mut policy = Policy::of(&world, "TicketSyncRole").await;
+    let look = json!({
+        "type": "look_at_alert", "version": 1, "alert": 1, "cause": {"by": "operator"},
+    });
+
+    // Before a config is applied everything is put back.
+    for (sid, queue) in [
+        ("PutUrgentWorkBack", "UrgentQueueUrl"),
+        ("PutOtherWorkBack", "BulkQueueUrl"),
+    ] {
+        policy
+            .without(sid, async || {
+                let before = said(&world, FUNCTION, "could not be settled").await;
+                send(&world, queue, &look).await;
+                says(&world, FUNCTION, "could not be settled", before).await;
+            })
+            .await;
+    }
+    for (sid, queue, letters) in [
+        (
+            "BuryUrgentWorkWithTheReason",
+            "UrgentQueueUrl",
+            "UrgentDeadLettersUrl",
+        ),
+        (
+            "BuryOtherWorkWithTheReason",
+            "BulkQueueUrl",
+            "BulkDeadLettersUrl",
+        ),
+    ] {
+        world.apply_config().await;
+        world.start_anew("TicketSyncName").await;
+        poison(&world, queue, letters).await;
+        policy
+            .without(sid, async || unburied(&world, queue, FUNCTION).await)
+            .await;
+    }
+
+    let refused = |variable: &'static str| {
+        let (world, look) = (&world, &look);
+        async move || {
+            let before = said(world, FUNCTION, variable).await;
+            world.start_anew("TicketSyncName").await;
+            send(world, "UrgentQueueUrl", look).await;
+            says(world, FUNCTION, variable, before).await;
+        }
+    };
+    policy
+        .without("SignInToHaloPsa", refused("HALOPSA_SECRET"))
+        .await;
+    policy
+        .without("SignInToLiongard", refused("LIONGARD_SECRET"))
+        .await;
+    world.start_anew("TicketSyncName").await;
+    world.round().await;
+    policy
+        .without("KeepPairsAndSpendTheBudget", async || {
+            let before = said(&world, FUNCTION, "left for another try").await;
+            world.raise("claimed by nobody");
+            world.round().await;
+            says(&world, FUNCTION, "left for another try", before).await;
+        })
+        .await;
+
+    let alert = world.raise("disk full");
+    world.round().await;
+    let tickets = || tickets_of(&world.liongard.alert(alert).unwrap(), &world.halo.tickets());
+    until("the alert has a ticket", async || !tickets().is_empty()).await;
+    let ticket = tickets().remove(0).id;
+    policy
+        .without("AskForRuns", async || {
+            let before = said(&world, FUNCTION, "left for another try").await;
+            world.halo.close_ticket(ticket, 12).unwrap();
+            let look = json!({
+                "type": "look_at_ticket", "version": 1, "ticket": ticket, "cause": {"by": "operator"},
+            });
+            send(&world, "UrgentQueueUrl", &look).await;
+            says(&world, FUNCTION, "left for another try", before).await;
+        })
+        .await;
+    policy.conclude();
+}
+
+#[test]
+fn what_is_not_enforced_is_named_once() {
+    let mut seen = BTreeMap::new();
+    for (role, sids) in NOT_OURS.into_iter().chain(BY_PARTITION) {
+        for sid in sids {
+            assert!(seen.insert((role, sid), ()).is_none(), "{role} {sid}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Alarms: that each can ring, and that somebody knows what to do then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halogard_app::rotate::EXPIRES_SOON_DAYS;
+use serde_json::{Value, json};
+
+use crate::expanded::{Template, at, listed, refers_to, take_away};
+use crate::functions::folders;
+use crate::rule::{Findings, hold};
+use crate::runbook::sections;
+use crate::sources::source_of;
+
+/// Alarms for which silence is the failure.
+const SILENCE_RINGS: [&str; 1] = ["PollStoppedAlarm"];
+
+/// The name and value of a metric's one dimension.
+fn dimension(alarm: &Value) -> (&str, &Value) {
+    let dimension = &alarm["Dimensions"][0];
+    (
+        dimension["Name"].as_str().unwrap_or_default(),
+        &dimension["Value"],
+    )
+}
+
+#[test]
+fn every_alarm_watches_a_metric_that_something_of_ours_sends() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let sources: BTreeMap<String, String> = folders()
+            .into_iter()
+            .map(|function| (function.clone(), source_of(&function)))
+            .collect();
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let metric = alarm["MetricName"].as_str().unwrap_or_default();
+            found.equal(
+                format!("dimensions of {id}"),
+                listed(&alarm["Dimensions"]).len(),
+                1,
+            );
+            let (name, value) = dimension(alarm);
+            match alarm["Namespace"].as_str().unwrap_or_default() {
+                "AWS/SQS" => {
+                    let known = [
+                        "ApproximateNumberOfMessagesVisible",
+                        "ApproximateAgeOfOldestMessage",
+                    ];
+                    let queue = refers_to(value).and_then(|queue| template.type_of(queue));
+                    found.look(
+                        name == "QueueName"
+                            && value["Fn::GetAtt"][1] == "QueueName"
+                            && queue == Some("AWS::SQS::Queue")
+                            && known.contains(&metric),
+                        format!("{id} watches no queue"),
+                    );
+                }
+                "AWS/Lambda" => {
+                    let known = ["Errors", "Duration", "Throttles"];
+                    let function = value["Ref"].as_str().and_then(|it| template.type_of(it));
+                    found.look(
+                        name == "FunctionName"
+                            && function == Some("AWS::Lambda::Function")
+                            && known.contains(&metric),
+                        format!("{id} watches no function"),
+                    );
+                }
+                "Halogard" => {
+                    let source = value.as_str().and_then(|function| sources.get(function));
+                    let sends = format!("\"{metric}\"");
+                    found.look(
+                        name == "function" && source.is_some_and(|text| text.contains(&sends)),
+                        format!("{id} watches {metric}, which {value} does not send"),
+                    );
+                    // The average of ones alone is one: what went well must count as well.
+                    let zero = format!("\"{metric}\", 0");
+                    found.look(
+                        alarm["Statistic"] != "Average"
+                            || source.is_some_and(|text| text.contains(&zero)),
+                        format!("{id} takes the average of {metric}, which is never sent as 0"),
+                    );
+                }
+                other => found.look(false, format!("{id} watches {other:?}")),
+            }
+        }
+    }
+    hold(
+        "metrics of alarms",
+        rule,
+        &[
+            ("watches no queue", |it| {
+                let dimension = "/Resources/UrgentDeadLettersAlarm/Properties/Dimensions/0/Value";
+                *at(it, dimension) = json!({"Fn::GetAtt": ["Table", "QueueName"]});
+            }),
+            ("watches no queue", |it| {
+                let dimension = "/Resources/UrgentDeadLettersAlarm/Properties/Dimensions/0/Value";
+                *at(it, dimension) = json!({"Ref": "UrgentDeadLetters"});
+            }),
+            ("watches no function", |it| {
+                let dimension = "/Resources/TicketSyncErrorsAlarm/Properties/Dimensions/0/Value";
+                *at(it, dimension) = json!("ticket-sync");
+            }),
+            ("which \"webhook-intake\" does not send", |it| {
+                let dimension = "/Resources/InDoubtAlarm/Properties/Dimensions/0/Value";
+                *at(it, dimension) = json!("webhook-intake");
+            }),
+            ("which \"ticket-sync\" does not send", |it| {
+                *at(it, "/Resources/InDoubtAlarm/Properties/MetricName") = json!("InDoubts");
+            }),
+            ("dimensions of InDoubtAlarm", |it| {
+                take_away(it, "/Resources/InDoubtAlarm/Properties/Dimensions");
+            }),
+        ],
+    );
+}
+
+/// What an alarm is for, as far as its number says: namespace, metric and statistic.
+fn signal(alarm: &Value) -> (&str, &str, &str) {
+    let word = |key: &str| alarm[key].as_str().unwrap_or_default();
+    (word("Namespace"), word("MetricName"), word("Statistic"))
+}
+
+#[test]
+fn every_queue_and_function_has_its_alarms() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let alarms = template.of_type("AWS::CloudWatch::Alarm");
+        let watched: BTreeSet<(&str, &str, &str, &str)> = alarms
+            .values()
+            .map(|alarm| {
+                let (namespace, metric, statistic) = signal(alarm);
+                let value = dimension(alarm).1;
+                let what = refers_to(value).or(value.as_str()).unwrap_or_default();
+                (namespace, metric, statistic, what)
+            })
+            .collect();
+        let mut needed = Vec::new();
+        for (queue, properties) in template.of_type("AWS::SQS::Queue") {
+            let (metric, statistic) = if properties["RedrivePolicy"].is_null() {
+                ("ApproximateNumberOfMessagesVisible", "Maximum")
+            } else {
+                ("ApproximateAgeOfOldestMessage", "Maximum")
+            };
+            needed.push(("AWS/SQS", metric, statistic, queue));
+        }
+        for function in template.of_type("AWS::Lambda::Function").into_keys() {
+            for (metric, statistic) in [
+                ("Errors", "Sum"),
+                ("Duration", "Maximum"),
+                ("Throttles", "Sum"),
+            ] {
+                needed.push(("AWS/Lambda", metric, statistic, function));
+            }
+        }
+        needed.extend([
+            ("Halogard", "WebhooksRefused", "Average", "webhook-intake"),
+            ("Halogard", "PollLagSeconds", "Maximum", "inspector-poll"),
+            ("Halogard", "NotConfigured", "Sum", "inspector-poll"),
+            ("Halogard", "BudgetLeft", "Maximum", "ticket-sync"),
+            ("Halogard", "InDoubt", "Sum", "ticket-sync"),
+            (
+                "Halogard",
+                "AccessKeyExpiresInDays",
+                "Minimum",
+                "secret-rotation",
+            ),
+        ]);
+        for signal in needed {
+            found.look(
+                watched.contains(&signal),
+                format!("nobody watches {signal:?}"),
+            );
+        }
+        found.equal("alarms and signals", alarms.len(), watched.len());
+    }
+    hold(
+        "signals",
+        rule,
+        &[
+            ("nobody watches", |it| {
+                take_away(it, "/Resources/RoundsDeadLettersAlarm")
+            }),
+            ("nobody watches", |it| {
+                *at(it, "/Resources/TicketSyncErrorsAlarm/Properties/Statistic") = json!("Average");
+            }),
+            ("nobody watches", |it| {
+                take_away(it, "/Resources/SecretRotationErrorsAlarm")
+            }),
+            ("nobody watches", |it| {
+                take_away(it, "/Resources/InDoubtAlarm")
+            }),
+        ],
+    );
+}
+
+#[test]
+fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
+    fn rule(template: &Template, found: &mut Findings) {
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let target = listed(&alarm["AlarmActions"]);
+            let topic = target.first().and_then(|topic| refers_to(topic));
+            found.look(
+                topic.and_then(|topic| template.type_of(topic)) == Some("AWS::SNS::Topic"),
+                format!("{id} tells nobody"),
+            );
+            let missing = if SILENCE_RINGS.contains(&id) {
+                "breaching"
+            } else {
+                "notBreaching"
+            };
+            found.equal(
+                format!("what silence means to {id}"),
+                alarm["TreatMissingData"].as_str(),
+                Some(missing),
+            );
+            let (namespace, metric, _) = signal(alarm);
+            let comparison = alarm["ComparisonOperator"].as_str().unwrap_or_default();
+            let threshold = &alarm["Threshold"];
+            match (namespace, metric) {
+                ("AWS/Lambda", "Duration") => {
+                    let function = refers_to(dimension(alarm).1).unwrap_or_default();
+                    let timeout = &template.resource(function)["Properties"]["Timeout"];
+                    found.equal(
+                        format!("milliseconds of {id}"),
+                        threshold.as_u64(),
+                        timeout.as_u64().map(|seconds| seconds * 950),
+                    );
+                }
+                ("AWS/Lambda", _) | ("Halogard", "InDoubt" | "NotConfigured") => found.look(
+                    *threshold == 0 && comparison == "GreaterThanThreshold",
+                    format!("{id} does not ring at the first"),
+                ),
+                ("AWS/SQS", "ApproximateNumberOfMessagesVisible") => found.look(
+                    *threshold == 1 && comparison == "GreaterThanOrEqualToThreshold",
+                    format!("{id} does not ring at the first"),
+                ),
+                ("Halogard", "BudgetLeft") => found.look(
+                    *threshold == 0 && comparison == "LessThanOrEqualToThreshold",
+                    format!("{id} does not ring at nothing left"),
+                ),
+                ("Halogard", "AccessKeyExpiresInDays") => found.look(
+                    threshold.as_i64() == Some(EXPIRES_SOON_DAYS)
+                        && comparison == "LessThanOrEqualToThreshold",
+                    format!("{id} does not ring when people are told"),
+                ),
+                ("Halogard", "PollLagSeconds") => {
+                    let mapped = ["AlarmPeriodSeconds", "LagSecondsMax"].map(|key| {
+                        json!({"Fn::FindInMap": ["PollIntervals", {"Ref": "PollIntervalMinutes"}, key]})
+                    });
+                    found.look(
+                        [&alarm["Period"], threshold] == [&mapped[0], &mapped[1]]
+                            && alarm["EvaluationPeriods"] == 2,
+                        format!("{id} does not go by the interval of polls, twice"),
+                    );
+                }
+                _ => found.look(
+                    threshold.as_f64().is_some_and(|number| number > 0.0)
+                        && comparison == "GreaterThanThreshold",
+                    format!("{id} rings always or never"),
+                ),
+            }
+        }
+    }
+    hold(
+        "thresholds",
+        rule,
+        &[
+            ("tells nobody", |it| {
+                take_away(it, "/Resources/InDoubtAlarm/Properties/AlarmActions");
+            }),
+            ("what silence means to PollStoppedAlarm", |it| {
+                *at(
+                    it,
+                    "/Resources/PollStoppedAlarm/Properties/TreatMissingData",
+                ) = json!("notBreaching");
+            }),
+            ("milliseconds of TicketSyncNearItsLimitAlarm", |it| {
+                *at(it, "/Resources/TicketSyncFunction/Properties/Timeout") = json!(120);
+            }),
+            ("does not ring at the first", |it| {
+                *at(it, "/Resources/UrgentDeadLettersAlarm/Properties/Threshold") = json!(10);
+            }),
+            ("does not ring at the first", |it| {
+                *at(
+                    it,
+                    "/Resources/TicketSyncErrorsAlarm/Properties/ComparisonOperator",
+                ) = json!("LessThanThreshold");
+            }),
+            ("nothing left", |it| {
+                *at(
+                    it,
+                    "/Resources/BudgetGoneAlarm/Properties/ComparisonOperator",
+                ) = json!("LessThanThreshold");
+            }),
+            ("by the interval of polls", |it| {
+                *at(
+                    it,
+                    "/Resources/PollStoppedAlarm/Properties/EvaluationPeriods",
+                ) = json!(1);
+            }),
+            ("when people are told", |it| {
+                *at(it, "/Resources/AccessKeyExpiresAlarm/Properties/Threshold") = json!(0);
+            }),
+            ("always or never", |it| {
+                *at(it, "/Resources/WebhooksRefusedAlarm/Properties/Threshold") = json!(0);
+            }),
+        ],
+    );
+}
+
+#[test]
+fn every_alarm_has_its_section_in_the_runbook_and_back() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let sections = sections();
+        let alarms = template.of_type("AWS::CloudWatch::Alarm");
+        for (id, alarm) in &alarms {
+            let description = alarm["AlarmDescription"]["Fn::Sub"]
+                .as_str()
+                .unwrap_or_default();
+            let Some((says, anchor)) = description.split_once(". See ${RunbookUrl}#") else {
+                found.look(false, format!("{id} links no section of the runbook"));
+                continue;
+            };
+            found.look(says.len() >= 20, format!("{id} does not say what is wrong"));
+            let named = sections
+                .get(anchor)
+                .is_some_and(|named| named.iter().any(|it| it == id));
+            found.look(
+                named,
+                format!("the runbook's section {anchor:?} does not name {id}"),
+            );
+        }
+        let named: Vec<&String> = sections.values().flatten().collect();
+        for name in &named {
+            found.look(
+                alarms.contains_key(name.as_str()),
+                format!("the runbook names {name}, which is no alarm"),
+            );
+        }
+        found.equal("alarms, each named once", named.len(), alarms.len());
+    }
+    hold(
+        "runbook",
+        rule,
+        &[
+            ("links no section", |it| {
+                *at(it, "/Resources/InDoubtAlarm/Properties/AlarmDescription") = json!("In doubt.");
+            }),
+            ("does not name InDoubtAlarm", |it| {
+                *at(
+                    it,
+                    "/Resources/InDoubtAlarm/Properties/AlarmDescription/Fn::Sub",
+                ) = json!("Answers to writes keep getting lost. See ${RunbookUrl}#in-doubts");
+            }),
+            ("which is no alarm", |it| {
+                take_away(it, "/Resources/InDoubtAlarm")
+            }),
+        ],
+    );
+}

@@ -1,0 +1,93 @@
+//! The dashboard: business counts first, and only what is really sent.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::expanded::{Template, at};
+use crate::functions::folders;
+use crate::rule::{Findings, hold};
+use crate::sources::source_of;
+
+/// The dashboard's widgets.
+fn widgets(template: &Template) -> Vec<Value> {
+    let body = &template.resource("Dashboard")["Properties"]["DashboardBody"]["Fn::Sub"];
+    let body: Value = serde_json::from_str(body.as_str().unwrap_or_default()).unwrap_or_default();
+    body["widgets"].as_array().cloned().unwrap_or_default()
+}
+
+/// The logical id in `${Id}` or `${Id.Attribute}`, and the attribute.
+fn substituted(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix("${")?.strip_suffix('}')?;
+    Some(inner.split_once('.').unwrap_or((inner, "")))
+}
+
+#[test]
+fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let sources: BTreeMap<String, String> = folders()
+            .into_iter()
+            .map(|function| (function.clone(), source_of(&function)))
+            .collect();
+        let widgets = widgets(template);
+        let first = widgets.first().unwrap_or(&Value::Null).to_string();
+        found.look(
+            first.contains("TicketsOpened") && first.contains("AlertsClosed"),
+            "the dashboard does not begin with what was opened and closed",
+        );
+        for widget in &widgets {
+            let title = widget["properties"]["title"].as_str().unwrap_or_default();
+            found.look(!title.is_empty(), "a widget has no title");
+            let metrics = widget["properties"]["metrics"].as_array();
+            for metric in metrics.into_iter().flatten() {
+                let words: Vec<&str> = metric
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect();
+                let sent = match words.as_slice() {
+                    ["Halogard", name, "function", function] => sources
+                        .get(*function)
+                        .is_some_and(|source| source.contains(&format!("\"{name}\""))),
+                    ["AWS/SQS", _, "QueueName", queue] => {
+                        substituted(queue).is_some_and(|(id, attribute)| {
+                            template.type_of(id) == Some("AWS::SQS::Queue")
+                                && attribute == "QueueName"
+                        })
+                    }
+                    ["AWS/Lambda", _, "FunctionName", function] => substituted(function)
+                        .is_some_and(|(id, attribute)| {
+                            template.type_of(id) == Some("AWS::Lambda::Function")
+                                && attribute.is_empty()
+                        }),
+                    _ => false,
+                };
+                found.look(sent, format!("nobody sends {words:?} of {title:?}"));
+            }
+        }
+    }
+    fn replace(template: &mut Value, from: &str, to: &str) {
+        let body = at(
+            template,
+            "/Resources/Dashboard/Properties/DashboardBody/Fn::Sub",
+        );
+        *body = json!(body.as_str().unwrap().replace(from, to));
+    }
+    hold(
+        "dashboard",
+        rule,
+        &[
+            ("does not begin", |it| {
+                replace(it, "TicketsOpened", "Echoes")
+            }),
+            ("nobody sends", |it| replace(it, "\"Echoes\"", "\"Echos\"")),
+            ("nobody sends", |it| {
+                replace(it, "${UrgentQueue.QueueName}", "urgent")
+            }),
+            ("nobody sends", |it| {
+                replace(it, "${TicketSyncFunction}", "${TicketSyncRole}")
+            }),
+        ],
+    );
+}

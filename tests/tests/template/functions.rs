@@ -1,0 +1,389 @@
+//! Functions: one resource for each folder, logs, the public address, events.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::expanded::{Template, at, listed, refers_to, root, take_away};
+use crate::rule::{Findings, hold};
+
+/// The names of the folders in `functions/`.
+pub fn folders() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("functions")).unwrap();
+    entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_folder_of_a_function_has_a_resource_and_back() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let deployed: BTreeSet<String> = template.functions().into_keys().collect();
+        found.equal("folders and resources", folders(), deployed);
+        for (name, (_, function)) in template.functions() {
+            let place = format!("functions/{name}");
+            found.equal(
+                "where its code lies",
+                function["Code"]["S3Key"].as_str(),
+                Some(place.as_str()),
+            );
+            let manifest = fs::read_to_string(root().join(&place).join("Cargo.toml"));
+            let manifest: toml::Table = manifest.unwrap_or_default().parse().unwrap();
+            let package = manifest.get("package").and_then(|it| it.get("name"));
+            found.equal(
+                "the package, whose binary is built",
+                package.and_then(toml::Value::as_str),
+                Some(name.as_str()),
+            );
+            found.look(
+                function["Runtime"] == "provided.al2023" && function["Handler"] == "bootstrap",
+                format!("{name} does not run as a binary of its own"),
+            );
+            found.equal(
+                "its architecture",
+                &function["Architectures"],
+                &json!([{"Ref": "Architecture"}]),
+            );
+            found.look(
+                function["MemorySize"].is_u64() && function["Timeout"].is_u64(),
+                format!("{name} leaves memory or time-out to chance"),
+            );
+        }
+    }
+    hold(
+        "functions",
+        rule,
+        &[
+            ("folders and resources", |it| {
+                take_away(it, "/Resources/TicketSyncFunction");
+            }),
+            ("where its code lies", |it| {
+                *at(it, "/Resources/TicketSyncFunction/Properties/Code/S3Key") =
+                    json!("functions/inspector-poll");
+            }),
+            ("its architecture", |it| {
+                *at(it, "/Resources/TicketSyncFunction/Properties/Architectures") =
+                    json!(["arm64"]);
+            }),
+            ("to chance", |it| {
+                take_away(it, "/Resources/TicketSyncFunction/Properties/Timeout");
+            }),
+            ("binary of its own", |it| {
+                *at(it, "/Resources/TicketSyncFunction/Properties/Runtime") = json!("python3.13");
+            }),
+        ],
+    );
+}
+
+#[test]
+fn every_function_writes_json_to_a_log_group_of_its_own_that_forgets() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let mut taken = BTreeSet::new();
+        for (name, (_, function)) in template.functions() {
+            let logging = &function["LoggingConfig"];
+            let group = refers_to(&logging["LogGroup"]).unwrap_or_default();
+            found.look(
+                logging["LogFormat"] == "JSON",
+                format!("{name} does not log JSON"),
+            );
+            found.look(
+                template.type_of(group) == Some("AWS::Logs::LogGroup"),
+                format!("{name} has no log group"),
+            );
+            found.look(
+                taken.insert(group.to_owned()),
+                format!("{name} shares the log group {group}"),
+            );
+            let retention = &template.resource(group)["Properties"]["RetentionInDays"];
+            found.look(
+                refers_to(retention) == Some("LogRetentionDays"),
+                format!("the log of {name} is kept for ever"),
+            );
+        }
+        let groups = template.of_type("AWS::Logs::LogGroup").len();
+        found.equal("log groups and functions", groups, taken.len());
+    }
+    hold(
+        "log groups",
+        rule,
+        &[
+            ("does not log JSON", |it| {
+                *at(
+                    it,
+                    "/Resources/TicketSyncFunction/Properties/LoggingConfig/LogFormat",
+                ) = json!("Text");
+            }),
+            ("shares the log group", |it| {
+                *at(
+                    it,
+                    "/Resources/TicketSyncFunction/Properties/LoggingConfig/LogGroup",
+                ) = json!({"Ref": "InspectorPollLogs"});
+            }),
+            ("has no log group", |it| {
+                take_away(
+                    it,
+                    "/Resources/TicketSyncFunction/Properties/LoggingConfig/LogGroup",
+                );
+            }),
+            ("kept for ever", |it| {
+                take_away(it, "/Resources/TicketSyncLogs/Properties/RetentionInDays");
+            }),
+        ],
+    );
+}
+
+#[test]
+fn the_public_address_has_exactly_the_two_permissions_it_needs_and_a_cap() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let urls = template.of_type("AWS::Lambda::Url");
+        let (intake, function) = template.functions()["webhook-intake"];
+        found.equal("public addresses", urls.len(), 1);
+        for url in urls.values() {
+            found.look(
+                refers_to(&url["TargetFunctionArn"]) == Some(intake) && url["AuthType"] == "NONE",
+                "the public address is not that of webhook-intake",
+            );
+        }
+        let permissions = template.of_type("AWS::Lambda::Permission");
+        let public: Vec<&&Value> = permissions
+            .values()
+            .filter(|permission| permission["Principal"] == "*")
+            .collect();
+        found.equal("permissions for everybody", public.len(), 2);
+        let both = [
+            json!({"Action": "lambda:InvokeFunctionUrl", "FunctionName": {"Ref": intake},
+                "FunctionUrlAuthType": "NONE", "Principal": "*"}),
+            json!({"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": intake},
+                "InvokedViaFunctionUrl": true, "Principal": "*"}),
+        ];
+        for needed in &both {
+            found.look(
+                public.iter().any(|permission| **permission == needed),
+                format!("the address lacks {needed}"),
+            );
+        }
+        let cap = &function["ReservedConcurrentExecutions"];
+        found.look(
+            refers_to(&cap["Fn::If"][1]) == Some("WebhookConcurrencyMax"),
+            "nothing caps a flood of webhooks",
+        );
+    }
+    const PERMISSION: &str = "/Resources/WebhookIntakeFunctionURLInvokeAllowPublicAccess";
+    hold(
+        "public address",
+        rule,
+        &[
+            ("permissions for everybody", |it| take_away(it, PERMISSION)),
+            ("the address lacks", |it| {
+                let path = format!("{PERMISSION}/Properties/InvokedViaFunctionUrl");
+                take_away(it, &path);
+            }),
+            ("not that of webhook-intake", |it| {
+                *at(
+                    it,
+                    "/Resources/WebhookIntakeFunctionUrl/Properties/AuthType",
+                ) = json!("AWS_IAM");
+            }),
+            ("caps a flood", |it| {
+                let path =
+                    "/Resources/WebhookIntakeFunction/Properties/ReservedConcurrentExecutions";
+                take_away(it, path);
+            }),
+        ],
+    );
+}
+
+#[test]
+fn whoever_else_may_call_a_function_is_named_with_account_and_source() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let permissions = template.of_type("AWS::Lambda::Permission");
+        for (id, permission) in permissions {
+            if permission["Principal"] == "*" {
+                continue;
+            }
+            found.look(
+                permission["SourceAccount"] == json!({"Ref": "AWS::AccountId"})
+                    && refers_to(&permission["SourceArn"]).is_some(),
+                format!("{id} lets in other accounts, or any source of ours"),
+            );
+        }
+        for (id, schedule) in template.of_type("AWS::SecretsManager::RotationSchedule") {
+            let secret = refers_to(&schedule["SecretId"]);
+            let permitted =
+                template
+                    .of_type("AWS::Lambda::Permission")
+                    .values()
+                    .any(|permission| {
+                        permission["Principal"] == "secretsmanager.amazonaws.com"
+                            && refers_to(&permission["SourceArn"]) == secret
+                            && refers_to(&permission["FunctionName"])
+                                == refers_to(&schedule["RotationLambdaARN"])
+                    });
+            found.look(permitted, format!("{id} may not call its function"));
+            found.look(
+                template.resource(id)["Condition"] == "IsRotated"
+                    && schedule["RotateImmediatelyOnUpdate"] == false,
+                format!("{id} rotates at once, or cannot be switched off"),
+            );
+        }
+        let rotated = template
+            .of_type("AWS::SecretsManager::RotationSchedule")
+            .len();
+        let secrets = template.of_type("AWS::SecretsManager::Secret").len();
+        found.equal("secrets and rotation schedules", secrets, rotated);
+    }
+    hold(
+        "callers",
+        rule,
+        &[
+            ("lets in other accounts", |it| {
+                take_away(
+                    it,
+                    "/Resources/WebhookRotationPermission/Properties/SourceAccount",
+                );
+            }),
+            ("may not call", |it| {
+                take_away(it, "/Resources/LiongardRotationPermission");
+            }),
+            ("rotates at once", |it| {
+                let path = "/Resources/LiongardRotation/Properties/RotateImmediatelyOnUpdate";
+                *at(it, path) = json!(true);
+            }),
+            ("secrets and rotation", |it| {
+                take_away(it, "/Resources/LiongardRotation")
+            }),
+        ],
+    );
+}
+
+#[test]
+fn what_is_called_without_an_answer_says_where_failures_go_and_how_often_it_is_tried() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let configured = template.of_type("AWS::Lambda::EventInvokeConfig");
+        for name in ["inspector-poll", "secret-rotation"] {
+            let function = template.functions()[name].0;
+            let config = configured
+                .values()
+                .find(|config| refers_to(&config["FunctionName"]) == Some(function));
+            let target = config.and_then(|config| {
+                refers_to(&config["DestinationConfig"]["OnFailure"]["Destination"])
+            });
+            found.look(
+                target.is_some_and(|target| template.type_of(target).is_some()),
+                format!("{name} has no place for what failed"),
+            );
+            let retries = config.map(|config| &config["MaximumRetryAttempts"]);
+            found.look(
+                retries.is_some_and(Value::is_u64),
+                format!("{name} leaves the number of retries to chance"),
+            );
+        }
+        let mut messages = BTreeSet::new();
+        for (id, schedule) in template.of_type("AWS::Scheduler::Schedule") {
+            let target = &schedule["Target"];
+            let message = target["Input"].as_str();
+            let message = message.or(target["Input"]["Fn::Sub"].as_str());
+            messages.insert(message.unwrap_or_default());
+            found.look(
+                target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+                    && refers_to(&target["DeadLetterConfig"]["Arn"]).is_some(),
+                format!("{id} retries, or forgets what it could not start"),
+            );
+            found.look(
+                schedule["Name"].is_null(),
+                format!("{id} has the same name in every stack"),
+            );
+        }
+        found.equal(
+            "what schedules say",
+            messages,
+            BTreeSet::from([
+                r#"{"type":"round"}"#,
+                r#"{"Step":"retireReplaced","SecretId":"${LiongardSecret.Id}"}"#,
+            ]),
+        );
+    }
+    hold(
+        "asynchronous calls",
+        rule,
+        &[
+            ("no place for what failed", |it| {
+                let config = "/Resources/InspectorPollFunctionEventInvokeConfig/Properties";
+                take_away(it, &format!("{config}/DestinationConfig"));
+            }),
+            ("number of retries", |it| {
+                let config = "/Resources/SecretRotationFunctionEventInvokeConfig/Properties";
+                take_away(it, &format!("{config}/MaximumRetryAttempts"));
+            }),
+            ("retries, or forgets", |it| {
+                let target = "/Resources/InspectorPollFunctionRound/Properties/Target";
+                take_away(it, &format!("{target}/DeadLetterConfig"));
+            }),
+            ("what schedules say", |it| {
+                let target = "/Resources/InspectorPollFunctionRound/Properties/Target";
+                *at(it, &format!("{target}/Input")) = json!("{}");
+            }),
+            ("same name in every stack", |it| {
+                let schedule = at(it, "/Resources/InspectorPollFunctionRound/Properties");
+                schedule["Name"] = json!("round");
+            }),
+            ("what schedules say", |it| {
+                take_away(it, "/Resources/InspectorPollFunctionRound")
+            }),
+        ],
+    );
+}
+
+#[test]
+fn every_queue_that_is_worked_answers_for_each_message_by_itself() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let sources = template.of_type("AWS::Lambda::EventSourceMapping");
+        let mut worked = BTreeSet::new();
+        for (id, source) in &sources {
+            found.look(
+                listed(&source["FunctionResponseTypes"]) == [&json!("ReportBatchItemFailures")],
+                format!("{id} deletes what failed"),
+            );
+            found.look(
+                source["BatchSize"].as_u64().is_some_and(|size| size <= 10),
+                format!("{id} takes more than ten at once"),
+            );
+            found.equal(
+                "workers at once",
+                &source["ScalingConfig"]["MaximumConcurrency"],
+                &json!(2),
+            );
+            worked.extend(refers_to(&source["EventSourceArn"]));
+        }
+        found.equal(
+            "the queues that are worked",
+            worked,
+            BTreeSet::from(["UrgentQueue", "BulkQueue", "RunsQueue"]),
+        );
+    }
+    hold(
+        "event sources",
+        rule,
+        &[
+            ("deletes what failed", |it| {
+                let path = "/Resources/TicketSyncFunctionBulk/Properties/FunctionResponseTypes";
+                take_away(it, path);
+            }),
+            ("more than ten", |it| {
+                *at(it, "/Resources/TicketSyncFunctionBulk/Properties/BatchSize") = json!(11);
+            }),
+            ("workers at once", |it| {
+                take_away(
+                    it,
+                    "/Resources/TicketSyncFunctionBulk/Properties/ScalingConfig",
+                );
+            }),
+            ("queues that are worked", |it| {
+                take_away(it, "/Resources/TicketSyncFunctionBulk");
+            }),
+        ],
+    );
+}

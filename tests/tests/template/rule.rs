@@ -1,0 +1,65 @@
+//! A rule of the template: what it looks at, and that it finds what is broken.
+
+use std::fmt::Display;
+
+use serde_json::Value;
+
+use crate::expanded::Template;
+
+/// What a rule found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    looked_at: usize,
+    problems: Vec<String>,
+}
+
+impl Findings {
+    /// Looks at one thing: `problem` is said unless `holds`.
+    pub fn look(&mut self, holds: bool, problem: impl Display) {
+        self.looked_at += 1;
+        if !holds {
+            self.problems.push(problem.to_string());
+        }
+    }
+
+    /// The same for two things that must be equal.
+    pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: impl Display, left: T, right: T) {
+        let said = format!("{what}: {left:?} is not {right:?}");
+        self.look(left == right, said);
+    }
+}
+
+/// What a rule does.
+pub type Rule = fn(&Template, &mut Findings);
+
+/// One way to break the template, and a word of what the rule then says.
+pub type Break = (&'static str, fn(&mut Value));
+
+/// Holds the template to `rule`, then shows the rule each broken template.
+///
+/// # Panics
+///
+/// When the template breaks the rule, when the rule looked at nothing, or when it finds nothing
+/// wrong with a broken template.
+pub fn hold(name: &str, rule: Rule, breaks: &[Break]) {
+    let template = Template::of_the_workspace();
+    let mut found = Findings::default();
+    rule(template, &mut found);
+    assert!(found.problems.is_empty(), "{}", found.problems.join("\n"));
+    assert!(found.looked_at > 0, "the rule looked at nothing");
+    for (word, change) in breaks {
+        let broken = template.broken(*change);
+        let mut found = Findings::default();
+        rule(&broken, &mut found);
+        assert!(
+            found.problems.iter().any(|problem| problem.contains(word)),
+            "broken on purpose, and nobody says {word:?}: {:?}",
+            found.problems
+        );
+    }
+    println!(
+        "{name}: {} things looked at, {} broken templates found out",
+        found.looked_at,
+        breaks.len()
+    );
+}

@@ -1,0 +1,45 @@
+//! The runbook: one section for each alarm, found from the alarm and back.
+
+use std::collections::BTreeMap;
+
+use crate::expanded::root;
+
+/// The sections of the runbook by anchor, each with the alarms it names.
+pub fn sections() -> BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
+    let sections = text.split("\n## ").skip(1);
+    sections
+        .map(|section| {
+            let title = section.lines().next().unwrap_or_default();
+            let paragraphs = section
+                .split("\n\n")
+                .filter_map(|text| text.strip_prefix("Alarms: "));
+            let alarms = paragraphs.flat_map(|text| text.split('`').skip(1).step_by(2));
+            (anchor(title), alarms.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+/// The anchor of a title, as it is made where Markdown is shown.
+fn anchor(title: &str) -> String {
+    let kept = title
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| {
+        if c == ' ' {
+            '-'
+        } else {
+            c.to_ascii_lowercase()
+        }
+    })
+    .collect()
+}
+
+#[test]
+fn an_anchor_is_the_title_in_lower_case_with_dashes() {
+    assert_eq!(
+        anchor("Dead letters are not empty"),
+        "dead-letters-are-not-empty"
+    );
+    assert_eq!(anchor("What's next?"), "whats-next");
+}

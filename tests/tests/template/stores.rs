@@ -1,0 +1,184 @@
+//! The table and the secrets.
+
+use std::collections::BTreeSet;
+
+use halogard_app::rotate::Strategy;
+use serde_json::{Value, json};
+
+use crate::expanded::{Template, at, take_away};
+use crate::rule::{Findings, hold};
+
+#[test]
+fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let tables = template.of_type("AWS::DynamoDB::Table");
+        found.equal("tables", tables.len(), 1);
+        for (id, table) in tables {
+            let resource = template.resource(id);
+            for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+                found.look(
+                    resource[policy] == "Retain",
+                    format!("{policy} is not Retain"),
+                );
+            }
+            found.look(
+                table["BillingMode"] == "PAY_PER_REQUEST",
+                "the table is not on demand",
+            );
+            let recovery = &table["PointInTimeRecoverySpecification"];
+            found.look(
+                recovery["PointInTimeRecoveryEnabled"] == true,
+                "no point-in-time recovery",
+            );
+            found.look(
+                table["SSESpecification"]["SSEEnabled"] == true,
+                "the table is not encrypted",
+            );
+            found.equal(
+                "what expires",
+                &table["TimeToLiveSpecification"],
+                &json!({"AttributeName": "expires", "Enabled": true}),
+            );
+            found.equal(
+                "the table's key",
+                &table["KeySchema"],
+                &json!([
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ]),
+            );
+            let attributes = table["AttributeDefinitions"].as_array();
+            found.look(
+                attributes
+                    .into_iter()
+                    .flatten()
+                    .all(|it| it["AttributeType"] == "S"),
+                "a key is no text",
+            );
+        }
+    }
+    const TABLE: &str = "/Resources/Table/Properties";
+    hold(
+        "table",
+        rule,
+        &[
+            ("DeletionPolicy is not", |it| {
+                take_away(it, "/Resources/Table/DeletionPolicy")
+            }),
+            ("UpdateReplacePolicy is not", |it| {
+                *at(it, "/Resources/Table/UpdateReplacePolicy") = json!("Delete");
+            }),
+            ("on demand", |it| {
+                *at(it, &format!("{TABLE}/BillingMode")) = json!("PROVISIONED")
+            }),
+            ("point-in-time", |it| {
+                take_away(it, &format!("{TABLE}/PointInTimeRecoverySpecification"));
+            }),
+            ("not encrypted", |it| {
+                take_away(it, &format!("{TABLE}/SSESpecification"))
+            }),
+            ("what expires", |it| {
+                *at(
+                    it,
+                    &format!("{TABLE}/TimeToLiveSpecification/AttributeName"),
+                ) = json!("ttl");
+            }),
+            ("the table's key", |it| {
+                *at(it, &format!("{TABLE}/KeySchema/1/AttributeName")) = json!("range");
+            }),
+            ("a key is no text", |it| {
+                *at(it, &format!("{TABLE}/AttributeDefinitions/0/AttributeType")) = json!("N");
+            }),
+            ("tables", |it| take_away(it, "/Resources/Table")),
+        ],
+    );
+}
+
+/// The members of a secret's JSON object as the template makes it; empty when it is none.
+fn members(secret: &Value) -> BTreeSet<String> {
+    let made = &secret["GenerateSecretString"];
+    let text = secret["SecretString"]
+        .as_str()
+        .or(made["SecretStringTemplate"].as_str());
+    let object: Value = serde_json::from_str(text.unwrap_or_default()).unwrap_or_default();
+    let keys = object
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.clone());
+    keys.chain(made["GenerateStringKey"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn secrets_are_named_as_the_settings_and_hold_nothing_that_a_vendor_would_accept() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let secrets = template.of_type("AWS::SecretsManager::Secret");
+        let expected: [(&str, &[&str]); 3] = [
+            ("WebhookSecret", &["strategy", "halopsa_webhook_token"]),
+            (
+                "HaloPsaSecret",
+                &["strategy", "halopsa_client_id", "halopsa_client_secret"],
+            ),
+            (
+                "LiongardSecret",
+                &[
+                    "strategy",
+                    "liongard_access_key_id",
+                    "liongard_access_key_secret",
+                ],
+            ),
+        ];
+        found.equal("secrets", secrets.len(), expected.len());
+        for (id, names) in expected {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            let secret = secrets.get(id).copied().unwrap_or(&Value::Null);
+            found.equal(format!("members of {id}"), members(secret), names);
+            let Some(text) = secret["SecretString"].as_str() else {
+                continue;
+            };
+            let object: Value = serde_json::from_str(text).unwrap_or_default();
+            for (member, value) in object.as_object().into_iter().flatten() {
+                let known = Strategy::ALL.iter().any(|it| *value == it.word());
+                found.look(
+                    member != "strategy" || known,
+                    format!("{id} names no strategy"),
+                );
+                found.look(
+                    member == "strategy" || value == "REPLACE-ME",
+                    format!("{member} holds something"),
+                );
+            }
+        }
+        let made = &secrets["WebhookSecret"]["GenerateSecretString"];
+        found.look(
+            made["PasswordLength"].as_u64().unwrap_or_default() >= 48
+                && made["ExcludePunctuation"] == true,
+            "the token can be guessed, or does not fit an address",
+        );
+    }
+    hold(
+        "secrets",
+        rule,
+        &[
+            ("members of HaloPsaSecret", |it| {
+                *at(it, "/Resources/HaloPsaSecret/Properties/SecretString") =
+                    json!(r#"{"client_id":"REPLACE-ME"}"#);
+            }),
+            ("holds something", |it| {
+                *at(it, "/Resources/HaloPsaSecret/Properties/SecretString") = json!(
+                    r#"{"strategy":"","halopsa_client_id":"8d3f","halopsa_client_secret":""}"#
+                );
+            }),
+            ("names no strategy", |it| {
+                *at(it, "/Resources/LiongardSecret/Properties/SecretString") =
+                    json!(r#"{"strategy":"liongard"}"#);
+            }),
+            ("can be guessed", |it| {
+                let made = "/Resources/WebhookSecret/Properties/GenerateSecretString";
+                *at(it, &format!("{made}/PasswordLength")) = json!(8);
+            }),
+            ("secrets", |it| take_away(it, "/Resources/LiongardSecret")),
+        ],
+    );
+}
