@@ -30,9 +30,14 @@ pub enum Command {
     Serve(ServeOptions),
     /// Run simulated HaloPSA and Liongard servers on their own.
     Simulate(SimulateOptions),
-    /// Write or check the config file.
+    /// Write, check or apply the config file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// The address HaloPSA sends its webhooks to.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Exchange a credential kept in the vault, step by step, with `serve` stopped.
+    Rotate(RotateOptions),
 }
 
 impl Command {
@@ -41,7 +46,8 @@ impl Command {
         match self {
             Self::Demo(_) => "error",
             Self::Serve(_) => telemetry_default(),
-            Self::Simulate(_) | Self::Config(_) => "warn",
+            Self::Simulate(_) | Self::Config(_) | Self::Webhook(_) => "warn",
+            Self::Rotate(_) => "error",
         }
     }
 }
@@ -155,4 +161,70 @@ pub enum ConfigCommand {
     },
     /// Print the file's JSON schema, for editors.
     Schema,
+    /// Put the file in force on a deployed stack, unless it does not fit both systems.
+    Apply {
+        /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The stack.
+        #[arg(long, value_name = "NAME")]
+        stack: String,
+        /// Apply it even though something is wrong.
+        #[arg(long)]
+        anyway: bool,
+    },
+    /// Print the config in force on a deployed stack.
+    Show {
+        /// The stack.
+        #[arg(long, value_name = "NAME")]
+        stack: String,
+    },
+}
+
+/// What to do about the webhook.
+#[derive(Clone, Debug, Subcommand)]
+pub enum WebhookCommand {
+    /// Print the address to paste into HaloPSA, its token included.
+    Url {
+        /// The stack.
+        #[arg(long, value_name = "NAME")]
+        stack: String,
+    },
+}
+
+/// Options of `rotate`.
+#[derive(Clone, Debug, Args)]
+pub struct RotateOptions {
+    /// Which credential.
+    #[arg(value_enum)]
+    pub credential: CredentialName,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Take a value made by hand; its id is this, and its secret is asked for.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Read the secret from the first line of standard input, and ask nothing.
+    #[arg(long)]
+    pub secret_stdin: bool,
+    /// The two HaloPSA applications take turns; this is the Client ID of the one that rests.
+    #[arg(long, value_name = "ID")]
+    pub idle_id: Option<String>,
+    /// Go on with the pending value: it is saved, or entered, at the vendor by now.
+    #[arg(long)]
+    pub finish: bool,
+    /// Exchange the end of the webhook's address rather than its credential.
+    #[arg(long)]
+    pub address: bool,
+}
+
+/// A credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CredentialName {
+    /// Liongard's access key, which makes its own successor.
+    Liongard,
+    /// The client secret of HaloPSA's API application.
+    Halopsa,
+    /// What proves HaloPSA's webhook deliveries.
+    Webhook,
 }

@@ -1,4 +1,4 @@
-//! `config init`, `config check`, `config schema`.
+//! `config init`, `config check`, `config schema`, and what `config` does to a stack.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -11,12 +11,19 @@ use halogard_runtime::settings::Environment;
 
 use crate::cli::{ConfigCommand, ModeName};
 use crate::output::{self, DIM, GOOD};
+use crate::stack_command;
 
 /// Runs the command.
-pub fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
+pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Init { file, mode } => init(&chosen(file.as_ref()), *mode)?,
         ConfigCommand::Check { file } => check(&chosen(file.as_ref()))?,
+        ConfigCommand::Apply {
+            file,
+            stack,
+            anyway,
+        } => return stack_command::apply(stack, &chosen(file.as_ref()), *anyway).await,
+        ConfigCommand::Show { stack } => return stack_command::show(stack).await,
         ConfigCommand::Schema => output::result(&serde_json::to_string_pretty(&schema())?),
     }
     Ok(ExitCode::SUCCESS)

@@ -160,18 +160,22 @@ where
         }
     }
 
-    /// Works off one message of the first lane that has one.
+    /// Works off messages of the first lane that has one.
     async fn work_one(&self) -> Result<Next, PortError> {
         for lane in self.lanes {
-            let Some(worked) = self.bundle.work_next(*lane).await? else {
+            let worked = self.bundle.work_next(*lane).await?;
+            if worked.is_empty() {
                 continue;
-            };
-            self.tally.worked(*lane, worked.outcome);
+            }
+            for worked in &worked {
+                self.tally.worked(*lane, worked.outcome);
+            }
             if *lane != Lane::Runs {
                 // A look may have asked for a run.
                 self.bell.ring_for_work();
             }
-            return Ok(worked.rest_until.map_or(Next::AtOnce, Next::Rest));
+            let rest_until = worked.iter().filter_map(|worked| worked.rest_until).max();
+            return Ok(rest_until.map_or(Next::AtOnce, Next::Rest));
         }
         Ok(Next::Idle)
     }

@@ -8,10 +8,14 @@ mod config_command;
 mod connect;
 mod demo;
 mod engine;
+mod kept;
 mod output;
 mod pace;
+mod rotate;
 mod serve;
 mod simulate;
+mod stack;
+mod stack_command;
 mod tally;
 mod web;
 
@@ -20,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use halogard_runtime::telemetry::{self, LogFormat};
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, WebhookCommand};
 
 /// The exit code when something is wrong; usage errors are 2, from the argument parser.
 const PROBLEM: u8 = 1;
@@ -57,9 +61,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Demo(options) => demo::run(&options).await,
+            Command::Rotate(options) => rotate::run(&options).await,
             Command::Serve(options) => serve::run(&options).await,
             Command::Simulate(options) => simulate::run(&options).await,
-            Command::Config(command) => config_command::run(&command),
+            Command::Config(command) => config_command::run(&command).await,
+            Command::Webhook(WebhookCommand::Url { stack }) => {
+                stack_command::webhook_url(&stack).await
+            }
         }
     })
 }

@@ -1,7 +1,7 @@
 //! `serve`: the bundle as one process against real systems.
 
 mod policy_file;
-mod token;
+pub mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,20 +11,23 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use halogard_app::intake::Door;
+use halogard_app::keyring::Fit;
 use halogard_app::ports::{Clock as _, Marks as _, PortError};
 use halogard_app::preflight::{self, Extent, Level, Report};
 use halogard_domain::Timestamp;
 use halogard_embedded::Store;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, Settings};
-use secrecy::{ExposeSecret as _, SecretString};
+use halogard_runtime::settings::{self, Environment, ServeSettings, Settings};
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::cli::ServeOptions;
 use crate::connect::{self, RealBundle};
 use crate::engine::Engine;
+use crate::kept;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
+use crate::rotate;
 use crate::web::{self, Front};
 use policy_file::PolicyFile;
 
@@ -52,16 +55,21 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     for warning in &config.warnings {
         output::caution(&warning.to_string());
     }
-    let (settings, forgiven) = settings::read::<Settings>(&process.or(config.settings))?;
+    let given = process.or(config.settings);
+    let (place, _) = settings::read::<ServeSettings>(&given)?;
+    let store = connect::open_store(&place.data_dir, SystemClock)?;
+    let complete = kept::complete(given.clone(), &store).await?;
+    let (settings, forgiven) = settings::read::<Settings>(&complete)?;
     for remark in &forgiven {
         output::caution(&remark.to_string());
     }
     let listener = listen(settings.serve.listen).await?;
-    let store = connect::open_store(&settings.serve.data_dir, SystemClock)?;
-    let vendors = halogard_connect::build(
+    let keys = kept::keys(&given, &store, &settings.halo, &settings.liongard)?;
+    let vendors = halogard_connect::build_with(
         &settings.halo,
         &settings.liongard,
-        store.budget(settings.limit),
+        keys,
+        connect::budget(&store, settings.limit, SystemClock),
         &SystemClock,
     )?;
     for remark in &vendors.forgiven {
@@ -81,10 +89,13 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let tokens = token::in_force(&store, &settings.webhook.tokens).await?;
+    let fit = token::fit(&store, &settings.webhook).await?;
     let stopped = told_to_stop();
-    announce(&settings, listener.local_addr()?, &tokens);
-    serve(bundle, store, listener, &settings, &tokens, path, stopped).await
+    announce(&fit, listener.local_addr()?);
+    let rotating = tokio::spawn(rotate::daily(given, store.clone()));
+    let served = serve(bundle, store, listener, &settings, &fit, path, stopped).await;
+    rotating.abort();
+    served
 }
 
 /// Takes the address before anything else is done, so that a wrong one shows at once.
@@ -120,7 +131,7 @@ async fn checked(bundle: &RealBundle<SystemClock>, everything: bool) -> Result<R
 }
 
 /// Prints what the check found; what is in order only when asked.
-fn show(report: &Report, everything: bool) {
+pub fn show(report: &Report, everything: bool) {
     for finding in report
         .findings
         .iter()
@@ -139,8 +150,10 @@ fn show(report: &Report, everything: bool) {
 }
 
 /// Prints what the operator does next.
-fn announce(settings: &Settings, address: SocketAddr, tokens: &[SecretString]) {
-    let Some(token) = tokens.first() else { return };
+fn announce(fit: &Fit, address: SocketAddr) {
+    let Some(token) = fit.tokens.first() else {
+        return;
+    };
     let token = token.expose_secret();
     output::result(&format!("{GOOD}listening{GOOD:#} on http://{address}"));
     output::result("paste this URL into HaloPSA (Configuration → Integrations → Webhooks):");
@@ -152,7 +165,7 @@ fn announce(settings: &Settings, address: SocketAddr, tokens: &[SecretString]) {
             "{DIM}HaloPSA must reach it: put an https proxy before it and use its name instead{DIM:#}"
         ));
     }
-    if settings.webhook.credentials.is_empty() {
+    if fit.credentials.is_empty() {
         output::caution(
             "deliveries are let in by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
              of the webhook (authentication: HMAC), or HALOPSA_WEBHOOK_USERNAME and _PASSWORD",
@@ -166,7 +179,7 @@ async fn serve(
     store: Store<SystemClock>,
     listener: TcpListener,
     settings: &Settings,
-    tokens: &[SecretString],
+    fit: &Fit,
     config: PathBuf,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
@@ -178,8 +191,8 @@ async fn serve(
     let front = Front {
         store,
         clock: SystemClock,
-        door: Door::new(tokens, &settings.webhook.credentials),
-        wake_up: Door::new(tokens, &[]),
+        door: Door::new(&fit.tokens, &fit.credentials),
+        wake_up: Door::new(&fit.tokens, &[]),
         bell: engine.bell.clone(),
         tally: Arc::clone(&engine.tally),
     };

@@ -150,22 +150,9 @@ async fn whole(body: Body) -> Result<Vec<u8>, Turned> {
 impl<S, C> Front<S, C> {
     /// The answer to a delivery. What is not authentic learns nothing about why.
     fn answer(&self, taken: Result<usize, Turned>) -> Response {
-        let (status, text) = match &taken {
-            Ok(_) => (StatusCode::OK, "{\"status\":\"accepted\"}"),
-            Err(Turned::NotAuthentic) => (StatusCode::UNAUTHORIZED, "{\"error\":\"unauthorized\"}"),
-            Err(Turned::NotJson) => (
-                StatusCode::BAD_REQUEST,
-                "{\"error\":\"the body is not JSON\"}",
-            ),
-            Err(Turned::TooLarge) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "{\"error\":\"the body is too large\"}",
-            ),
-            Err(Turned::NotQueued(_)) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "{\"error\":\"try again later\"}",
-            ),
-        };
+        let answer = webhook::answer(&taken);
+        let status =
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match &taken {
             Ok(messages) => info!(messages, outcome = "accepted", "took in a delivery"),
             Err(Turned::NotQueued(error)) => {
@@ -178,7 +165,8 @@ impl<S, C> Front<S, C> {
             Err(turned) => warn!(reason = %turned, outcome = "refused", "turned a delivery away"),
         }
         self.tally.delivered(status.as_u16());
-        (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+        let content_type = [(header::CONTENT_TYPE, answer.content_type())];
+        (status, content_type, answer.body).into_response()
     }
 }
 

@@ -34,7 +34,7 @@ impl Life {
     pub async fn begin(estate: &Estate, folder: &Path, clock: WarpClock) -> anyhow::Result<Self> {
         let (settings, _) = settings::read::<Settings>(&Environment::of(estate.settings()))?;
         let store = connect::open_store(folder, clock)?;
-        let budget = store.budget(settings.limit);
+        let budget = connect::budget(&store, settings.limit, clock);
         let vendors = halogard_connect::build(&settings.halo, &settings.liongard, budget, &clock)?;
         let policy = estate.config.policy.clone();
         let mut bundle =

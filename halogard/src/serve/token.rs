@@ -2,8 +2,13 @@
 
 use std::fmt::Write as _;
 
-use halogard_app::ports::{Stage, Vault};
+use halogard_app::keyring::{self, Fit};
+use halogard_app::ports::{Clock as _, Stage, Vault};
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::WebhookSettings;
 use secrecy::SecretString;
+
+use crate::kept;
 
 /// The secret's name in the vault.
 const NAME: &str = "halopsa-webhook-token";
@@ -28,6 +33,32 @@ pub async fn in_force(
     let token = SecretString::from(random()?);
     vault.put(NAME, FIRST, &token, Stage::Current).await?;
     Ok(vec![token])
+}
+
+/// Whom deliveries are taken from: the tokens in force, and the credentials of the settings, or
+/// those kept in the vault where the settings name none. Versions that are being exchanged count.
+pub async fn fit(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<Fit> {
+    let configured = Fit {
+        tokens: settings.tokens.clone(),
+        credentials: settings.credentials.clone(),
+    };
+    if !configured.tokens.is_empty() {
+        return Ok(configured);
+    }
+    let mut versions = Vec::new();
+    for stage in [Stage::Current, Stage::Pending, Stage::Previous] {
+        if let Some((_, fields)) = kept::fields(vault, kept::WEBHOOK, stage).await? {
+            versions.push((stage, fields));
+        }
+    }
+    let mut fit = keyring::accepted(&versions, SystemClock.now());
+    if fit.tokens.is_empty() {
+        fit.tokens = in_force(vault, &[]).await?;
+    }
+    if !configured.credentials.is_empty() {
+        fit.credentials = configured.credentials;
+    }
+    Ok(fit)
 }
 
 /// A token nobody can guess.

@@ -1,0 +1,102 @@
+//! Credentials kept in the store's vault, for whoever gives none in settings.
+
+use std::sync::Arc;
+
+use halogard_app::keyring::{Fields, Given, Keyring};
+use halogard_app::ports::{Stage, Vault};
+use halogard_connect::Keys;
+use halogard_embedded::Store;
+use halogard_liongard::ReadKey;
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::{Environment, HaloSettings, LiongardSettings};
+use secrecy::ExposeSecret as _;
+
+/// The secret with the credentials for HaloPSA.
+pub const HALOPSA: &str = "halopsa";
+
+/// The secret with the key for Liongard.
+pub const LIONGARD: &str = "liongard";
+
+/// The secret of HaloPSA's webhook.
+pub const WEBHOOK: &str = "webhook";
+
+/// The settings that stand for a credential; one of them given means that none is taken from the
+/// vault.
+pub const SETTINGS_OF: [(&str, [&str; 2]); 2] = [
+    (HALOPSA, ["HALOPSA_CLIENT_ID", "HALOPSA_CLIENT_SECRET"]),
+    (
+        LIONGARD,
+        ["LIONGARD_ACCESS_KEY_ID", "LIONGARD_ACCESS_KEY_SECRET"],
+    ),
+];
+
+/// Whether settings give the credential `name`.
+pub fn is_given(environment: &Environment, name: &str) -> bool {
+    let of = SETTINGS_OF.into_iter().find(|(known, _)| *known == name);
+    of.is_some_and(|(_, settings)| {
+        settings
+            .iter()
+            .any(|setting| environment.get(setting).is_some())
+    })
+}
+
+/// The members of the secret `name` in `stage`.
+pub async fn fields(
+    vault: &impl Vault,
+    name: &str,
+    stage: Stage,
+) -> anyhow::Result<Option<(String, Fields)>> {
+    let Some(found) = vault.read(name, stage).await? else {
+        return Ok(None);
+    };
+    Ok(Some((found.version, Fields::read(&found.value)?)))
+}
+
+/// The settings, with the credentials of the vault where none are given.
+pub async fn complete(environment: Environment, vault: &impl Vault) -> anyhow::Result<Environment> {
+    let mut environment = environment;
+    for (name, settings) in SETTINGS_OF {
+        if is_given(&environment, name) {
+            continue;
+        }
+        let Some((_, kept)) = fields(vault, name, Stage::Current).await? else {
+            continue;
+        };
+        let values = settings.into_iter().filter_map(|setting| {
+            let value = kept.text(&setting.to_ascii_lowercase())?;
+            Some((setting, value.to_owned()))
+        });
+        environment = environment.or_kept(values.collect::<Vec<_>>());
+    }
+    Ok(environment)
+}
+
+/// Where the clients take their credentials from: the vault, or the settings where those give them.
+pub fn keys(
+    environment: &Environment,
+    store: &Store<SystemClock>,
+    halo: &HaloSettings,
+    liongard: &LiongardSettings,
+) -> anyhow::Result<Keys> {
+    let halo_fields = Fields::default()
+        .with("halopsa_client_id", &halo.client_id)
+        .with_secret("halopsa_client_secret", &halo.client_secret);
+    let key = ReadKey::read(&liongard.access_key_id, &liongard.access_key_secret)?.key;
+    let liongard_fields = Fields::default()
+        .with("liongard_access_key_id", &key.id)
+        .with("liongard_access_key_secret", key.secret.expose_secret());
+    let given = |fields, name| Keyring::new(Given::new(fields), SystemClock, name);
+    let kept = |name| Keyring::new(store.clone(), SystemClock, name);
+    Ok(Keys {
+        halo: if is_given(environment, HALOPSA) {
+            Arc::new(given(halo_fields, HALOPSA))
+        } else {
+            Arc::new(kept(HALOPSA))
+        },
+        liongard: if is_given(environment, LIONGARD) {
+            Arc::new(given(liongard_fields, LIONGARD))
+        } else {
+            Arc::new(kept(LIONGARD))
+        },
+    })
+}

@@ -1,0 +1,47 @@
+//! What a person types: secrets unseen, or the first line of standard input.
+
+use std::io::{BufRead as _, IsTerminal as _, stdin};
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+
+use crate::output;
+
+/// Reads a secret: unseen from the terminal, else the first line of standard input.
+pub fn secret(what: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
+    let text = if !from_stdin && stdin().is_terminal() {
+        rpassword::prompt_password(format!("{what} (not shown): "))
+            .context("the terminal gives no line")?
+    } else {
+        line()?
+    };
+    let text = text.trim();
+    anyhow::ensure!(
+        !text.is_empty(),
+        "no {what} was given; type it, or pass it with --secret-stdin"
+    );
+    anyhow::ensure!(
+        !text.contains(char::is_whitespace),
+        "the {what} has a blank within; copy it again in one piece"
+    );
+    Ok(SecretString::from(text))
+}
+
+/// Waits for Enter, unless nobody sits there.
+pub fn enter(what: &str, from_stdin: bool) -> anyhow::Result<()> {
+    output::remark(what);
+    if !from_stdin && stdin().is_terminal() {
+        line()?;
+    }
+    Ok(())
+}
+
+/// One line of standard input.
+fn line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("standard input cannot be read")?;
+    Ok(line)
+}

@@ -1,0 +1,205 @@
+//! A deployed stack, seen from the operator's desk: its parts by name, its settings and its store.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+use aws_types::SdkConfig;
+use halogard_app::budget::SharedBudget;
+use halogard_app::ports::{Lane, Stage, Vault as _};
+use halogard_aws::{Access, QueueUrls, SecretsManager, Store, StoreNames};
+use halogard_connect::Vendors;
+use halogard_domain::budget::Limit;
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::{
+    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, SETTINGS,
+};
+use secrecy::ExposeSecret as _;
+
+/// The store of a stack.
+pub type StackStore = Store<SystemClock>;
+
+/// Where a stack's secrets are named among its outputs.
+const SECRETS: [&str; 2] = ["HaloPsaSecretArn", "LiongardSecretArn"];
+
+/// A stack that is deployed.
+pub struct Stack {
+    name: String,
+    outputs: BTreeMap<String, String>,
+    parameters: BTreeMap<String, String>,
+    config: SdkConfig,
+}
+
+/// The settings of a stack that concern the vendors.
+struct VendorSettings {
+    halo: HaloSettings,
+    liongard: LiongardSettings,
+    limit: Limit,
+}
+
+impl FromSettings for VendorSettings {
+    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let halo = HaloSettings::take(reader);
+        let liongard = LiongardSettings::take(reader);
+        let limit = Limit::take(reader);
+        Some(Self {
+            halo: halo?,
+            liongard: liongard?,
+            limit: limit?,
+        })
+    }
+}
+
+impl Stack {
+    /// Asks CloudFormation for the stack `name`.
+    pub async fn find(name: &str) -> anyhow::Result<Self> {
+        let access = Access::read(process_variable).context(
+            "no credentials for AWS; set them with \
+             `eval \"$(aws configure export-credentials --format env)\"`, and AWS_REGION",
+        )?;
+        let config = access.sdk_config();
+        let client = aws_sdk_cloudformation::Client::new(&config);
+        let described = client.describe_stacks().stack_name(name).send().await;
+        let described = described
+            .map_err(aws_sdk_cloudformation::Error::from)
+            .with_context(|| format!("the stack {name} cannot be read; is the region right?"))?;
+        let Some(stack) = described.stacks().first() else {
+            bail!("there is no stack {name}; `sam list stack-outputs` knows yours");
+        };
+        let pair =
+            |key: Option<&str>, value: Option<&str>| Some((key?.to_owned(), value?.to_owned()));
+        let outputs = stack.outputs().iter();
+        let parameters = stack.parameters().iter();
+        Ok(Self {
+            name: name.to_owned(),
+            outputs: outputs
+                .filter_map(|it| pair(it.output_key(), it.output_value()))
+                .collect(),
+            parameters: parameters
+                .filter_map(|it| pair(it.parameter_key(), it.parameter_value()))
+                .collect(),
+            config,
+        })
+    }
+
+    /// One of its outputs.
+    pub fn output(&self, key: &str) -> anyhow::Result<&str> {
+        self.outputs.get(key).map(String::as_str).with_context(|| {
+            format!(
+                "the stack {} has no output {key}; deploy it again with this version's template",
+                self.name
+            )
+        })
+    }
+
+    /// Its store.
+    pub fn store(&self) -> anyhow::Result<StackStore> {
+        let mut queues = BTreeMap::new();
+        for (lane, word) in [
+            (Lane::Urgent, "Urgent"),
+            (Lane::Bulk, "Bulk"),
+            (Lane::Runs, "Runs"),
+        ] {
+            let urls = QueueUrls {
+                work: self.output(&format!("{word}QueueUrl"))?.to_owned(),
+                dead_letters: Some(self.output(&format!("{word}DeadLettersUrl"))?.to_owned()),
+            };
+            queues.insert(lane, urls);
+        }
+        let names = StoreNames {
+            table: self.output("TableName")?.to_owned(),
+            queues,
+        };
+        Ok(Store::new(&self.config, names, SystemClock))
+    }
+
+    /// Both vendors, as the stack's functions reach them, under the stack's own request budget.
+    pub async fn vendors(
+        &self,
+    ) -> anyhow::Result<Vendors<SharedBudget<StackStore, SystemClock>, SystemClock>> {
+        let mut values: Vec<(String, String)> = Vec::new();
+        for info in SETTINGS {
+            if let Some(value) = self.parameters.get(&parameter_of(info.name)) {
+                values.push((info.name.to_owned(), value.clone()));
+            }
+        }
+        for secret in SECRETS {
+            for (member, value) in self.secret(self.output(secret)?).await? {
+                values.push((member.to_ascii_uppercase(), value));
+            }
+        }
+        let (settings, _) = settings::read::<VendorSettings>(&Environment::of(values))?;
+        let budget = SharedBudget::new(self.store()?, settings.limit, SystemClock);
+        let vendors =
+            halogard_connect::build(&settings.halo, &settings.liongard, budget, &SystemClock)?;
+        Ok(vendors)
+    }
+
+    /// The address to paste into HaloPSA, its token included.
+    pub async fn webhook_url(&self) -> anyhow::Result<String> {
+        let secret = self.secret(self.output("WebhookSecretArn")?).await?;
+        let Some(token) = secret.get("halopsa_webhook_token") else {
+            bail!(
+                "the webhook secret of {} holds no halopsa_webhook_token",
+                self.name
+            );
+        };
+        Ok(format!("{}{token}", self.output("WebhookUrl")?))
+    }
+
+    /// The members of a secret that are text.
+    async fn secret(&self, arn: &str) -> anyhow::Result<BTreeMap<String, String>> {
+        let vault = SecretsManager::new(&self.config);
+        let Some(version) = vault.read(arn, Stage::Current).await? else {
+            bail!(
+                "the secret {arn} has no value yet; `aws secretsmanager put-secret-value` stores one"
+            );
+        };
+        let members: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(version.value.expose_secret())
+                .map_err(|_| anyhow::anyhow!("the secret {arn} is no JSON object"))?;
+        let text = |(member, value): (String, serde_json::Value)| {
+            value.as_str().map(|value| (member, value.to_owned()))
+        };
+        Ok(members.into_iter().filter_map(text).collect())
+    }
+}
+
+/// The template's parameter for a setting: `HALOPSA_AUTH_URL` is `HaloPsaAuthUrl`.
+fn parameter_of(setting: &str) -> String {
+    let mut name = String::with_capacity(setting.len());
+    for word in setting.split('_') {
+        if word == "HALOPSA" {
+            name.push_str("HaloPsa");
+            continue;
+        }
+        let mut letters = word.chars();
+        name.extend(letters.next());
+        name.extend(letters.map(|letter| letter.to_ascii_lowercase()));
+    }
+    name
+}
+
+/// A variable of this process that the AWS tools know too.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names that belong to AWS's tools, not to our settings"
+)]
+fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_has_its_settings_words() {
+        for (setting, parameter) in [
+            ("HALOPSA_RESOURCE_URL", "HaloPsaResourceUrl"),
+            ("HALOPSA_WINDOW_REQUESTS_MAX", "HaloPsaWindowRequestsMax"),
+            ("LIONGARD_URL", "LiongardUrl"),
+        ] {
+            assert_eq!(parameter_of(setting), parameter);
+        }
+    }
+}
