@@ -22,7 +22,10 @@ pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
             file,
             stack,
             anyway,
-        } => return stack_command::apply(stack, &chosen(file.as_ref()), *anyway).await,
+        } => {
+            let file = chosen(file.as_ref());
+            return Box::pin(stack_command::apply(stack, &file, *anyway)).await;
+        }
         ConfigCommand::Show { stack } => return stack_command::show(stack).await,
         ConfigCommand::Schema => output::result(&serde_json::to_string_pretty(&schema())?),
     }

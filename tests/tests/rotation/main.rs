@@ -1,10 +1,6 @@
 //! Secrets rotate, and nothing fails meanwhile: every step in every state, in every order, stopped
 //! at every call; the old credential refused at once; a person at the keyboard.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod by_hand;
 mod halopsa;

@@ -148,34 +148,16 @@ impl Ledger {
         let cap = paced.jump_milli?;
         let begin = now.max(self.learned.wait_until.unwrap_or(now));
         let gap = Duration::from_micros(paced.gap.unsigned_abs());
-        {
-            let t = tick_now(begin);
-            eprintln!(
-                "DBG {} fitcap {} fitproven {} room {} jump_at {} used {} lvl {} proven {} pace_at {}",
-                now.as_millis() - 1_767_600_012_345,
-                self.flow.fits_one_more(begin, cap),
-                self.flow.fits_one_more(begin, paced.proven_milli),
-                self.has_room(begin, limit, terms.level),
-                self.jump_at / 1000 - now.as_millis(),
-                self.slots.in_use(t),
-                terms.level,
-                paced.proven_milli,
-                self.pace_at / 1000 - now.as_millis()
-            );
-        }
+        // What is leased ahead counts, and counts when it is sent.
+        let leased = from_micros(self.pace_at - paced.gap);
         let at = (0..JUMP_STEPS)
             .map(|step| begin.plus(gap * step))
             .find(|at| {
                 // Above what was ever accepted not at once, but one by one.
                 let calm = micros(*at) >= self.jump_at;
-                self.flow.fits_one_more(
-                    *at,
-                    if calm {
-                        cap
-                    } else {
-                        paced.proven_milli.min(cap)
-                    },
-                ) && self.has_room(*at, limit, terms.level)
+                let cap = if calm { cap } else { paced.proven_milli.min(cap) };
+                self.flow.fits_one_more(leased.max(*at), cap)
+                    && self.has_room(*at, limit, terms.level)
             })?;
         if at > now.plus(Limit::AHEAD) {
             return Some(Err(Denied {
