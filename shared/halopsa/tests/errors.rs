@@ -12,7 +12,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::ports::BudgetError;
+use halogard_app::ports::{BudgetError, Seen};
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_halopsa::{BodyProblem, Error};
 use halogard_transport::TransportError;
@@ -169,6 +169,21 @@ async fn a_pause_is_read_as_seconds_or_as_a_date_and_clamped() {
         let retry_after = millis.map(Duration::from_millis);
         assert_eq!(error.class(), Throttled { retry_after }, "{text}");
     }
+}
+
+#[tokio::test]
+async fn the_budget_is_told_of_a_refusal_and_of_the_pause_it_names() {
+    let bench = Bench::new();
+    bench.next(Ok(answer_with(429, "retry-after", "7")));
+    bench.client.agent_me().await.unwrap_err();
+    bench.next(Ok(answer(503, "")));
+    bench.client.agent_me().await.unwrap_err();
+    let retry_after = Some(Duration::from_secs(7));
+    let token = Seen::Answered;
+    assert_eq!(
+        *bench.budget.seen.lock().unwrap(),
+        [token, Seen::Refused { retry_after }, Seen::Answered]
+    );
 }
 
 #[tokio::test]

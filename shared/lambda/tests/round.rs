@@ -147,7 +147,7 @@ async fn a_key_that_liongard_refuses_is_read_again_with_the_next_round() {
         .to_string()
     };
     // Twice: the version before is tried as well.
-    for (version, value) in [("v2", "wrong"), ("v3", "wrong too")] {
+    for (version, value) in [("v2", "wrong"), ("v3", "wrong-too")] {
         bench
             .store_secret("liongard_secret", version, &secret(value))
             .await;

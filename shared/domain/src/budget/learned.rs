@@ -15,8 +15,14 @@ use crate::time::Timestamp;
 /// Windows to wait after a refusal before a little more is tried: an hour.
 const HOLD_WINDOWS: u32 = 12;
 
-/// The same after refusals at the same level again and again: a day.
-const HOLD_WINDOWS_MAX: u32 = 288;
+/// The same where the level is the vendor's other limit: a day.
+const HOLD_WINDOWS_DOCUMENTED: u32 = 288;
+
+/// Each time it stayed where it was, so many times longer.
+const HOLD_GROWS: u32 = 8;
+
+/// The longest: a month.
+const HOLD_WINDOWS_MAX: u32 = 8_640;
 
 /// The least believed, as a part of the configured limit: others rarely leave less, and with less
 /// nothing would ever be learned.
@@ -82,10 +88,12 @@ impl Learned {
         level.min(limit.requests_max).max(1)
     }
 
-    /// How full a burst may make the window: as full as it was before without a refusal, and two
-    /// thirds in any case. 300 of 450 is the lower of the limits seen at HaloPSA.
+    /// How full a burst may make the window: as full as it was before without a refusal, and a
+    /// little less than two thirds in any case. 300 of 450 is the lower of the limits seen at
+    /// HaloPSA; it is to be met one by one and not by a burst.
     pub(super) fn burst_max(&self, limit: &Limit) -> u32 {
-        self.proven.max(limit.requests_max / 3 * 2)
+        let lower = limit.requests_max / 3 * 2;
+        self.proven.max(lower.saturating_sub(near(limit)))
     }
 
     /// Notes that `answered` requests of one window were accepted.
@@ -126,7 +134,7 @@ impl Learned {
             return;
         }
         let level = self.level(limit);
-        let near = (limit.requests_max / 50).max(1);
+        let near = near(limit);
         let soon = self
             .refused_at
             .is_some_and(|at| seen.since(at) <= limit.window);
@@ -164,12 +172,14 @@ impl Learned {
         self.proven = self.proven.min(learned);
         self.refused_at = Some(seen);
         self.refused_with = ours;
-        let hold = if documented {
-            HOLD_WINDOWS_MAX
+        let first = if documented {
+            HOLD_WINDOWS_DOCUMENTED
         } else {
-            let factor = 8_u32.saturating_pow(self.repeats.min(4));
-            HOLD_WINDOWS.saturating_mul(factor).min(HOLD_WINDOWS_MAX)
+            HOLD_WINDOWS
         };
+        let hold = first
+            .saturating_mul(HOLD_GROWS.saturating_pow(self.repeats))
+            .min(HOLD_WINDOWS_MAX);
         self.raise_at = Some(seen.plus(limit.window.saturating_mul(hold)));
     }
 
@@ -194,3 +204,8 @@ impl Learned {
 
 /// The most permits in one lease. Two writes for sixteen requests are 0.125 for each.
 pub(super) const LEASE_MAX: u32 = 16;
+
+/// As many requests as count for "the same level": two in a hundred.
+fn near(limit: &Limit) -> u32 {
+    (limit.requests_max / 50).max(1)
+}

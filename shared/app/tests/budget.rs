@@ -1,0 +1,374 @@
+//! The budget that instances share: what it writes, what it gives back, and whom it tells.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use halogard_app::budget::{Patient, SharedBudget, Wait};
+use halogard_app::ports::{
+    BudgetError, Clock, LedgerStore, Permit, PortError, RequestBudget as _, Revision, Seen, Stored,
+    Swap,
+};
+use halogard_domain::budget::{Ledger, Limit, Pace, Share};
+use halogard_domain::{FailureClass, Timestamp};
+
+const NOON: i64 = 1_767_600_000_000;
+
+/// A clock that stands still until it is moved. Clones are one clock.
+#[derive(Clone)]
+struct Hand(Arc<AtomicI64>);
+
+impl Hand {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(NOON)))
+    }
+
+    fn pass(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Wait for Hand {
+    async fn wait(&self, pause: Duration) {
+        self.pass(pause);
+    }
+}
+
+/// What the store does with the next swap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Well,
+    /// It fails, and nothing is written.
+    Fails,
+    /// It writes, and the answer is lost.
+    AnswerLost,
+    /// The swap takes so long.
+    Slow(Duration),
+}
+
+/// A ledger that counts what is asked of it. Clones are one.
+#[derive(Clone)]
+struct Memory {
+    stored: Arc<Mutex<Stored<Ledger>>>,
+    mood: Arc<Mutex<Mood>>,
+    reads: Arc<AtomicU32>,
+    writes: Arc<AtomicU32>,
+    clock: Hand,
+}
+
+impl Memory {
+    fn new(clock: &Hand) -> Self {
+        let empty = Stored {
+            value: Ledger::default(),
+            revision: Revision(0),
+        };
+        Self {
+            stored: Arc::new(Mutex::new(empty)),
+            mood: Arc::new(Mutex::new(Mood::Well)),
+            reads: Arc::default(),
+            writes: Arc::default(),
+            clock: clock.clone(),
+        }
+    }
+
+    fn in_use(&self) -> usize {
+        self.stored.lock().unwrap().value.in_use(self.clock.now())
+    }
+
+    fn writes(&self) -> u32 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    fn budget(&self, limit: Limit) -> SharedBudget<Self, Hand> {
+        SharedBudget::seeded(self.clone(), limit, self.clock.clone(), Pace::Even, 7)
+    }
+}
+
+impl LedgerStore for Memory {
+    async fn load_ledger(&self) -> Result<Stored<Ledger>, PortError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok(self.stored.lock().unwrap().clone())
+    }
+
+    async fn swap_ledger(&self, ledger: &Ledger, revision: Revision) -> Result<Swap, PortError> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let mood = std::mem::replace(&mut *self.mood.lock().unwrap(), Mood::Well);
+        let failed = || PortError::new(FailureClass::Transient, "store.failed");
+        if mood == Mood::Fails {
+            return Err(failed());
+        }
+        let mut stored = self.stored.lock().unwrap();
+        if stored.revision != revision {
+            return Ok(Swap::Lost(stored.clone()));
+        }
+        *stored = Stored {
+            value: ledger.clone(),
+            revision: Revision(revision.0 + 1),
+        };
+        match mood {
+            Mood::AnswerLost => return Err(failed()),
+            Mood::Slow(span) => self.clock.pass(span),
+            Mood::Well | Mood::Fails => {}
+        }
+        Ok(Swap::Done(stored.revision))
+    }
+}
+
+/// Takes a permit and has it answered at once.
+async fn use_one(budget: &SharedBudget<Memory, Hand>) {
+    let permit = budget.take().await.unwrap();
+    budget.settle(permit, Seen::Answered).await.unwrap();
+}
+
+fn until(taken: Result<Permit, BudgetError>) -> Timestamp {
+    match taken {
+        Err(BudgetError::Spent { until }) => until,
+        other => panic!("there is no permit, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_busy_holder_leases_more_each_time_and_writes_once_for_sixteen() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let budget = store.budget(Limit::DEFAULT);
+    for _ in 0..31 {
+        use_one(&budget).await;
+    }
+    assert_eq!(store.writes(), 5, "1, 2, 4, 8 and 16 permits");
+}
+
+#[tokio::test]
+async fn a_quiet_holder_leases_one_and_holds_back_none_from_others() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let budget = store.budget(Limit::DEFAULT);
+    for _ in 0..5 {
+        use_one(&budget).await;
+        clock.pass(Duration::from_secs(30));
+    }
+    assert_eq!((store.in_use(), store.writes()), (5, 5));
+}
+
+#[tokio::test]
+async fn what_is_handed_back_is_free_and_handing_back_nothing_costs_nothing() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let budget = store.budget(Limit::DEFAULT);
+    for _ in 0..4 {
+        use_one(&budget).await;
+    }
+    assert_eq!(store.in_use(), 7, "three are leased and not used");
+
+    budget.hand_back().await.unwrap();
+    assert_eq!(store.in_use(), 4);
+
+    let writes = store.writes();
+    budget.hand_back().await.unwrap();
+    assert_eq!(store.writes(), writes);
+}
+
+#[tokio::test]
+async fn a_swap_that_was_lost_goes_on_with_the_newer_ledger_without_reading_again() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let (one, other) = (store.budget(Limit::DEFAULT), store.budget(Limit::DEFAULT));
+    for _ in 0..6 {
+        use_one(&one).await;
+        one.hand_back().await.unwrap();
+        clock.pass(Duration::from_secs(30));
+    }
+    let alone = store.reads.load(Ordering::SeqCst);
+    use_one(&one).await;
+    assert_eq!(
+        store.reads.load(Ordering::SeqCst),
+        alone,
+        "alone it need not read"
+    );
+    one.hand_back().await.unwrap();
+
+    use_one(&other).await;
+    let reads = store.reads.load(Ordering::SeqCst);
+    use_one(&one).await;
+    assert_eq!(store.reads.load(Ordering::SeqCst), reads);
+    one.hand_back().await.unwrap();
+    assert_eq!(store.in_use(), 9, "nobody's permit was lost");
+}
+
+#[tokio::test]
+async fn a_permit_is_not_used_when_the_process_slept_over_it() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let budget = store.budget(Limit::DEFAULT);
+    for _ in 0..4 {
+        use_one(&budget).await;
+    }
+    // Three permits are leased. The process is frozen, for longer than they may wait.
+    clock.pass(Limit::GRACE + Duration::from_secs(1));
+    let writes = store.writes();
+    use_one(&budget).await;
+    assert_eq!(store.writes(), writes + 1, "a new lease");
+    budget.hand_back().await.unwrap();
+    assert_eq!(store.in_use(), 5, "the old ones were given back");
+}
+
+#[tokio::test]
+async fn a_lease_that_came_too_late_is_not_used() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let budget = store.budget(Limit::DEFAULT);
+    *store.mood.lock().unwrap() = Mood::Slow(Limit::GRACE + Duration::from_secs(1));
+    assert!(until(budget.take().await) <= clock.now());
+
+    use_one(&budget).await;
+    assert_eq!(store.in_use(), 1, "the late one was given back");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_lets_nothing_out_and_loses_nothing() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let small = Limit {
+        requests_max: 2,
+        ..Limit::DEFAULT
+    };
+    let budget = store.budget(small);
+    use_one(&budget).await;
+    *store.mood.lock().unwrap() = Mood::Fails;
+    assert!(matches!(
+        budget.take().await,
+        Err(BudgetError::Store { .. })
+    ));
+
+    // What was not told then is told now: the first is answered, not out.
+    use_one(&budget).await;
+    let free = until(budget.take().await);
+    assert_eq!(free, clock.now().plus(small.window).plus(Limit::MARGIN));
+}
+
+#[tokio::test]
+async fn a_lease_whose_answer_was_lost_is_counted_and_not_used() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let small = Limit {
+        requests_max: 2,
+        ..Limit::DEFAULT
+    };
+    let budget = store.budget(small);
+    *store.mood.lock().unwrap() = Mood::AnswerLost;
+    assert!(matches!(
+        budget.take().await,
+        Err(BudgetError::Store { .. })
+    ));
+
+    use_one(&budget).await;
+    until(budget.take().await);
+}
+
+#[tokio::test]
+async fn a_refusal_stops_every_holder_at_once() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let (one, other) = (store.budget(Limit::DEFAULT), store.budget(Limit::DEFAULT));
+    for _ in 0..4 {
+        use_one(&one).await;
+    }
+    let refused = one.take().await.unwrap();
+    let pause = Some(Duration::from_secs(20));
+    one.settle(refused, Seen::Refused { retry_after: pause })
+        .await
+        .unwrap();
+
+    let resumed = clock.now().plus(Duration::from_secs(20));
+    assert!(
+        until(one.take().await) >= resumed,
+        "its lease is not used up"
+    );
+    assert!(until(other.take().await) >= resumed);
+}
+
+#[tokio::test]
+async fn urgent_work_uses_what_its_process_has_leased_for_bulk_work() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let bulk = store.budget(Limit::DEFAULT).for_share(Share::Bulk);
+    for _ in 0..4 {
+        use_one(&bulk).await;
+    }
+    let writes = store.writes();
+    use_one(&bulk.for_share(Share::Urgent)).await;
+    assert_eq!(store.writes(), writes);
+}
+
+#[tokio::test]
+async fn a_patient_holder_waits_for_a_permit_that_is_near_and_for_no_other() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let budget = store.budget(Limit::DEFAULT);
+    let patient = Patient::new(budget, clock.clone(), clock.clone(), Duration::from_secs(5));
+    let began = clock.now();
+    let mut taken = 0;
+    // More than go at once: the rest come one by one, and each is waited for.
+    for _ in 0..320 {
+        let permit = patient.take().await.unwrap();
+        patient.settle(permit, Seen::Answered).await.unwrap();
+        taken += 1;
+    }
+    let took = clock.now().since(began);
+    assert!((10..16).contains(&took.as_secs()), "{taken} in {took:?}");
+
+    let permit = patient.take().await.unwrap();
+    let hour = Some(Duration::from_secs(3_600));
+    patient
+        .settle(permit, Seen::Refused { retry_after: hour })
+        .await
+        .unwrap();
+    let far = until(patient.take().await);
+    assert!(far > clock.now().plus(Duration::from_secs(5)));
+}
+
+#[tokio::test]
+async fn holders_that_came_in_vain_come_back_at_times_of_their_own() {
+    let clock = Hand::new();
+    let store = Memory::new(&clock);
+    let handles: Vec<_> = (0..20)
+        .map(|seed| {
+            let store = store.clone();
+            SharedBudget::seeded(store, Limit::DEFAULT, clock.clone(), Pace::Burst, seed)
+        })
+        .collect();
+    let busy = &handles[0];
+    let mut permits = Vec::new();
+    while let Ok(permit) = busy.take().await {
+        permits.push(permit);
+    }
+    assert_eq!(permits.len(), 450);
+
+    let mut told = Vec::new();
+    for handle in &handles[1..] {
+        told.push(until(handle.take().await));
+    }
+    assert!(
+        told.windows(2).all(|two| two[0] == two[1]),
+        "exactly, at first"
+    );
+
+    // They come when they were told to, and somebody else has taken all.
+    clock.pass(told[0].since(clock.now()));
+    while busy.take().await.is_ok() {}
+    let mut again = Vec::new();
+    for handle in &handles[1..] {
+        again.push(until(handle.take().await));
+    }
+    again.sort_unstable();
+    again.dedup();
+    assert!(again.len() > 15, "{} times", again.len());
+}
