@@ -11,9 +11,9 @@
 //!       |------------ PERMIT_LIFE -------------|---- window + MARGIN ----|  nobody reported
 //! ```
 //!
-//! Three rules decide when a permit may be used, each in a file of its own: [`slots`] (never more
-//! than the limit in any window), [`flow`] (never more than a server allows that counts otherwise)
-//! and [`learned`] (what refusals taught about the true limit).
+//! Three rules decide when a permit may be used, each in a file of its own: `slots` (never more
+//! than the limit in any window), `flow` (never more than a server allows that counts otherwise)
+//! and `learned` (what refusals taught about the true limit).
 
 mod flow;
 mod learned;

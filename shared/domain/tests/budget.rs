@@ -225,9 +225,63 @@ fn a_refusal_lowers_what_is_believed_and_quiet_raises_it() {
     };
     assert!(denied.until >= now.plus(Duration::from_secs(5)));
 
-    let later = now.plus(Duration::from_secs(3_600 + 300 * 40));
+    let later = now.plus(Duration::from_secs(300 * (18 + 50)));
     ledger.grant(later, &limit, &ONE).unwrap();
     assert_eq!(ledger.believed(&limit), 450);
+}
+
+#[test]
+fn a_refusal_with_little_of_ours_in_the_window_costs_growing_pauses_and_no_level() {
+    let limit = Limit::DEFAULT;
+    let mut ledger = Ledger::default();
+    let mut now = at(0);
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        let slot = ledger.grant(now, &limit, &ONE).unwrap()[0].slot;
+        ledger.refuse(slot, now, None, &limit);
+        let until = match ledger.grant(now, &limit, &ONE) {
+            // Leased ahead of its time.
+            Ok(granted) => {
+                ledger.give_back(granted[0]);
+                granted[0].from
+            }
+            Err(denied) => denied.until,
+        };
+        pauses.push(until.since(now).as_secs());
+        now = until;
+    }
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 150, 150, 150]);
+    assert_eq!(ledger.believed(&limit), 450);
+}
+
+#[test]
+fn the_vendors_other_limit_is_met_with_one_request_and_tried_again_after_a_day() {
+    let limit = Limit::DEFAULT;
+    let mut ledger = Ledger::default();
+    let mut clock = at(0);
+    let mut sent = 0;
+    while sent < 300 {
+        match ledger.grant(clock, &limit, &ONE) {
+            Ok(granted) => {
+                clock = clock.max(granted[0].from);
+                ledger.settle(granted[0].slot, clock, &limit);
+                sent += 1;
+            }
+            Err(denied) => clock = denied.until,
+        }
+    }
+    assert!(clock < at(7_000), "nine were paced");
+    let now = at(10_000);
+    let refused = ledger.grant(now, &limit, &ONE).unwrap()[0];
+    ledger.refuse(refused.slot, now, None, &limit);
+    assert!((298..=300).contains(&ledger.believed(&limit)));
+    let believed = ledger.believed(&limit);
+
+    let hours = |hours: u64| now.plus(Duration::from_secs(3_600 * hours));
+    ledger.grant(hours(23), &limit, &ONE).unwrap();
+    assert_eq!(ledger.believed(&limit), believed);
+    ledger.grant(hours(25), &limit, &ONE).unwrap();
+    assert!(ledger.believed(&limit) > believed);
 }
 
 #[test]

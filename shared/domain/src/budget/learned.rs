@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Limit;
 use crate::time::Timestamp;
 
-/// Windows to wait after a refusal before a little more is tried: an hour.
-const HOLD_WINDOWS: u32 = 12;
+/// Windows to wait after a refusal before a little more is tried: an hour and a half.
+const HOLD_WINDOWS: u32 = 18;
 
 /// The same where the level is the vendor's other limit: a day.
 const HOLD_WINDOWS_DOCUMENTED: u32 = 288;

@@ -155,7 +155,11 @@ impl Ledger {
             .find(|at| {
                 // Above what was ever accepted not at once, but one by one.
                 let calm = micros(*at) >= self.jump_at;
-                let cap = if calm { cap } else { paced.proven_milli.min(cap) };
+                let cap = if calm {
+                    cap
+                } else {
+                    paced.proven_milli.min(cap)
+                };
                 self.flow.fits_one_more(leased.max(*at), cap)
                     && self.has_room(*at, limit, terms.level)
             })?;
