@@ -158,6 +158,46 @@ fn every_crate_takes_its_versions_and_lints_from_the_workspace() {
     }
 }
 
+/// The families that the sources below `folder` try an adapter with.
+fn families_tried(folder: &str) -> BTreeSet<String> {
+    let mut families = BTreeSet::new();
+    for file in sources(&root().join(folder)) {
+        let text = fs::read_to_string(file).unwrap();
+        for suite in text.split("suite!(").skip(1) {
+            let (suite, _) = suite.split_once(");").unwrap();
+            let (_, names) = suite.split_once(':').unwrap();
+            families.extend(names.split(',').map(|name| name.trim().to_owned()));
+        }
+    }
+    families.remove("");
+    families
+}
+
+#[test]
+fn both_sets_of_stores_pass_the_same_suite() {
+    let embedded = families_tried("shared/embedded/tests");
+    let aws = families_tried("shared/aws/tests");
+    let folder = root().join("shared/conformance/src");
+    let mut count = 0;
+    println!("{:64} embedded  AWS", "case");
+    for family in &embedded {
+        let source = fs::read_to_string(folder.join(family).with_extension("rs")).unwrap();
+        let (_, list) = source.split_once(&format!("$bench, {family}:")).unwrap();
+        let (list, _) = list.split_once('}').unwrap();
+        for case in list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            let tried = if aws.contains(family) { "yes" } else { "no" };
+            println!("{:64} yes       {tried}", format!("{family}::{case}"));
+            count += 1;
+        }
+    }
+    println!("{count} cases");
+    assert_eq!(embedded, aws);
+}
+
 #[test]
 fn the_readme_lists_every_setting() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 /// The families and their sources.
-const FAMILIES: [(&str, &str); 9] = [
+const FAMILIES: [(&str, &str); 10] = [
     ("alert_index", include_str!("../src/alert_index.rs")),
     ("budget", include_str!("../src/budget.rs")),
     ("journal", include_str!("../src/journal.rs")),
+    ("leases", include_str!("../src/leases.rs")),
     ("links", include_str!("../src/links.rs")),
     ("marks", include_str!("../src/marks.rs")),
     ("notifications", include_str!("../src/notifications.rs")),

@@ -22,6 +22,9 @@ pub struct Options {
     /// Runs of each cell, each with a seed of its own.
     #[arg(long, default_value_t = 1)]
     runs: u64,
+    /// Only one of the tables.
+    #[arg(long, value_parser = scenes::names())]
+    only: Option<String>,
 }
 
 /// Measures; `false` when a bar is missed.
@@ -31,6 +34,13 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     } else {
         scenes::Extent::Days
     };
-    let sections = scenes::all(extent, options.seed, options.runs);
-    Ok(report::print(&sections, options.seed))
+    let mut report = report::Report::begin(options.seed);
+    scenes::all(
+        extent,
+        options.seed,
+        options.runs,
+        options.only.as_deref(),
+        |section| report.add(&section),
+    );
+    Ok(report.end())
 }

@@ -1,7 +1,5 @@
 //! Tables, and whether bars are met.
 
-use std::fmt::Write as _;
-
 /// One table.
 pub struct Section {
     /// What it is about, and the bar.
@@ -22,37 +20,46 @@ pub struct Row {
     pub met: Option<bool>,
 }
 
-/// Prints everything as Markdown; `true` when every bar is met.
-#[expect(clippy::print_stdout, reason = "it is what the program is for")]
-pub fn print(sections: &[Section], seed: u64) -> bool {
-    let mut text = format!("# The request budget, measured\n\nFirst seed {seed}.\n");
-    let mut missed = 0;
-    let mut bars = 0;
-    for section in sections {
-        let columns = section.head.matches('|').count() + 1;
-        let written = write!(
-            text,
-            "\n## {}\n\n| {} | bar |\n|{}\n",
-            section.title,
-            section.head,
-            " --- |".repeat(columns + 1)
-        );
-        // Writing to a string cannot fail.
-        debug_assert!(written.is_ok());
+/// Everything that was measured, printed as Markdown while it comes.
+#[derive(Default)]
+pub struct Report {
+    bars: usize,
+    missed: usize,
+}
+
+impl Report {
+    /// Begins a report on runs from `seed` on.
+    #[expect(clippy::print_stdout, reason = "it is what the program is for")]
+    pub fn begin(seed: u64) -> Self {
+        println!("# The request budget, measured\n\nFirst seed {seed}.");
+        Self::default()
+    }
+
+    /// Prints a table.
+    #[expect(clippy::print_stdout, reason = "it is what the program is for")]
+    pub fn add(&mut self, section: &Section) {
+        let columns = section.head.matches('|').count() + 2;
+        println!("\n## {}\n\n| {} | bar |", section.title, section.head);
+        println!("|{}", " --- |".repeat(columns));
         for row in &section.rows {
             let verdict = match row.met {
                 Some(true) => "pass",
                 Some(false) => "**missed**",
                 None => "",
             };
-            bars += usize::from(row.met.is_some());
-            missed += usize::from(row.met == Some(false));
-            text.push_str(&format!("| {} | {verdict} |\n", row.cells));
+            self.bars += usize::from(row.met.is_some());
+            self.missed += usize::from(row.met == Some(false));
+            println!("| {} | {verdict} |", row.cells);
         }
         if !section.note.is_empty() {
-            text.push_str(&format!("\n{}\n", section.note));
+            println!("\n{}", section.note);
         }
     }
-    println!("{text}\n{} of {bars} bars met.", bars - missed);
-    missed == 0
+
+    /// Prints the sum; `true` when every bar is met.
+    #[expect(clippy::print_stdout, reason = "it is what the program is for")]
+    pub fn end(self) -> bool {
+        println!("\n{} of {} bars met.", self.bars - self.missed, self.bars);
+        self.missed == 0
+    }
 }

@@ -26,19 +26,43 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Instances that share the budget.
 const FLEETS: [usize; 5] = [1, 5, 20, 100, 1000];
 
-/// Everything.
-pub fn all(extent: Extent, seed: u64, runs: u64) -> Vec<Section> {
-    let mut sections = vec![
-        saturated(extent, seed, runs, 0.0),
-        saturated(extent, seed + 100_000, runs, 0.05),
-        strict(extent, seed + 200_000),
-        lower(extent, seed + 300_000, runs),
-        others(extent, seed + 400_000, runs),
-        drains(extent, seed + 500_000),
-        lanes(extent, seed + 600_000, runs),
-    ];
-    sections.push(against_peers(extent, seed + 700_000));
-    sections
+/// Measures one thing.
+type Measure = fn(Extent, u64, u64) -> Section;
+
+/// Everything that is measured, by name.
+const MEASURES: [(&str, Measure); 8] = [
+    ("use", |extent, seed, runs| {
+        saturated(extent, seed, runs, 0.0)
+    }),
+    ("deaths", |extent, seed, runs| {
+        saturated(extent, seed, runs, 0.05)
+    }),
+    ("strict", |extent, seed, _| strict(extent, seed)),
+    ("lower", lower),
+    ("others", others),
+    ("drains", |extent, seed, _| drains(extent, seed)),
+    ("lanes", lanes),
+    ("peers", |extent, seed, _| against_peers(extent, seed)),
+];
+
+/// The names of everything that is measured.
+pub fn names() -> Vec<&'static str> {
+    MEASURES.iter().map(|(name, _)| *name).collect()
+}
+
+/// Measures everything, or what is called `only`, and tells of each table as soon as it is there.
+pub fn all(
+    extent: Extent,
+    seed: u64,
+    runs: u64,
+    only: Option<&str>,
+    mut tell: impl FnMut(Section),
+) {
+    for ((name, measure), seed) in MEASURES.iter().zip((seed..).step_by(100_000)) {
+        if only.is_none_or(|only| only == *name) {
+            tell(measure(extent, seed, runs));
+        }
+    }
 }
 
 /// Runs scenes on every core, and returns what came of them in their order.
