@@ -347,9 +347,16 @@ fn every_queue_that_is_worked_answers_for_each_message_by_itself() {
                 listed(&source["FunctionResponseTypes"]) == [&json!("ReportBatchItemFailures")],
                 format!("{id} deletes what failed"),
             );
+            let size = source["BatchSize"].as_u64().unwrap_or(u64::MAX);
             found.look(
-                source["BatchSize"].as_u64().is_some_and(|size| size <= 10),
-                format!("{id} takes more than ten at once"),
+                size <= halogard_app::TOGETHER_MAX as u64,
+                format!("{id} takes more at once than go out together"),
+            );
+            // Lambda asks for a window where more than ten are taken.
+            let window = source["MaximumBatchingWindowInSeconds"].as_u64();
+            found.look(
+                size <= 10 || window.is_some_and(|seconds| seconds >= 1),
+                format!("{id} takes more than ten without a window"),
             );
             found.equal(
                 "workers at once",
@@ -372,8 +379,14 @@ fn every_queue_that_is_worked_answers_for_each_message_by_itself() {
                 let path = "/Resources/TicketSyncFunctionBulk/Properties/FunctionResponseTypes";
                 take_away(it, path);
             }),
+            ("more at once", |it| {
+                *at(it, "/Resources/TicketSyncFunctionBulk/Properties/BatchSize") = json!(51);
+            }),
             ("more than ten", |it| {
-                *at(it, "/Resources/TicketSyncFunctionBulk/Properties/BatchSize") = json!(11);
+                *at(
+                    it,
+                    "/Resources/TicketSyncFunctionUrgent/Properties/BatchSize",
+                ) = json!(11);
             }),
             ("workers at once", |it| {
                 take_away(
