@@ -316,14 +316,15 @@ async fn a_patient_holder_waits_for_a_permit_that_is_near_and_for_no_other() {
     let patient = Patient::new(budget, clock.clone(), clock.clone(), Duration::from_secs(5));
     let began = clock.now();
     let mut taken = 0;
-    // More than go at once: the rest come one by one, and each is waited for.
+    // More than go at once, a little under two thirds of 450: the rest, about thirty, come one by one
+    // at three every two seconds, and each is waited for.
     for _ in 0..320 {
         let permit = patient.take().await.unwrap();
         patient.settle(permit, Seen::Answered).await.unwrap();
         taken += 1;
     }
     let took = clock.now().since(began);
-    assert!((10..16).contains(&took.as_secs()), "{taken} in {took:?}");
+    assert!((17..22).contains(&took.as_secs()), "{taken} in {took:?}");
 
     let permit = patient.take().await.unwrap();
     let hour = Some(Duration::from_secs(3_600));
