@@ -196,6 +196,7 @@ impl Bundle {
             self.policy.clone(),
         );
         use_cases.together_max = self.setup.together_max;
+        use_cases.sweep_interval = self.setup.sweep_interval;
         let hmac = Credential::Hmac {
             header: "X-Halo-Signature".to_owned(),
             secret: SecretString::from(planted::WEBHOOK_SECRET),

@@ -75,6 +75,8 @@ pub struct Setup {
     pub unmapped: BTreeSet<i64>,
     /// Lines of the template beyond the usual ones.
     pub template: String,
+    /// Time between two sweeps of HaloPSA; none means that every round has one.
+    pub sweep_interval: Duration,
     /// Whether tickets nobody was assigned to are given to somebody when they are closed.
     pub closing_technician: bool,
     /// From what chance at the simulators follows.
@@ -120,6 +122,7 @@ impl Setup {
             latency: Duration::from_millis(150),
             unmapped: BTreeSet::new(),
             template: String::new(),
+            sweep_interval: Duration::ZERO,
             closing_technician: true,
             seed: 1,
             level: Level::DEBUG,

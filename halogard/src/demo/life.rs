@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use halogard_app::intake::Door;
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
 use halogard_embedded::Store;
@@ -17,6 +16,7 @@ use crate::demo::POLL_INTERVAL;
 use crate::demo::estate::Estate;
 use crate::engine::{Engine, FixedPolicy};
 use crate::pace::WarpClock;
+use crate::serve::door;
 use crate::web::{self, Front};
 
 /// The engine of the demo.
@@ -40,14 +40,15 @@ impl Life {
         let mut bundle =
             RealBundle::new(vendors.desk, vendors.source, store.clone(), clock, policy);
         bundle.inspector_min_interval = MIN_INTERVAL;
+        bundle.sweep_interval = POLL_INTERVAL;
         store.release_deliveries()?;
         bundle.recover_claims().await?;
         let engine = Engine::start(bundle, POLL_INTERVAL, FixedPolicy);
+        let gate = door::gate(&store, &settings.webhook, clock);
         let front = Front {
             store: store.clone(),
             clock,
-            door: Door::new(&settings.webhook.tokens, &settings.webhook.credentials),
-            wake_up: Door::new(&settings.webhook.tokens, &[]),
+            gate,
             bell: engine.bell.clone(),
             tally: Arc::clone(&engine.tally),
         };

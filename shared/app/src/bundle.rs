@@ -30,6 +30,11 @@ impl<L: AlertSource + Inspectors> Liongard for L {}
 /// what an array of creates may hold; no vendor's page gives a figure.
 pub const TOGETHER_MAX: usize = 50;
 
+/// Time between two sweeps unless the process says otherwise: with every fifth of the polls that come
+/// each minute, one of them a little early. Webhooks tell of changes within seconds; a sweep finds what
+/// they missed, and costs a request.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(285);
+
 /// The service desk, Liongard, the stores, the clock and the policy. The use cases are its methods,
 /// one file each.
 pub struct Bundle<D, L, S, C> {
@@ -47,6 +52,8 @@ pub struct Bundle<D, L, S, C> {
     pub together_max: usize,
     /// Least time between two starts of the same inspector.
     pub inspector_min_interval: Duration,
+    /// Time between two sweeps of the desk that nothing else asks for.
+    pub sweep_interval: Duration,
     /// What the operator decided; replaced as a whole.
     policy: RwLock<Arc<Policy>>,
 }
@@ -62,6 +69,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             worker: "this process".to_owned(),
             together_max: TOGETHER_MAX,
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
+            sweep_interval: SWEEP_INTERVAL,
             policy: RwLock::new(Arc::new(policy)),
         }
     }

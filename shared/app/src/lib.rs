@@ -15,4 +15,4 @@ pub mod round;
 pub mod sweep;
 pub mod work;
 
-pub use bundle::{Bundle, Liongard, Store, TOGETHER_MAX};
+pub use bundle::{Bundle, Liongard, SWEEP_INTERVAL, Store, TOGETHER_MAX};

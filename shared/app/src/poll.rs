@@ -6,8 +6,9 @@ use std::time::Duration;
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::REFUSAL_HOLDS;
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::ticket::HANDS_HOLD;
 use halogard_domain::{Alert, FailureClass, plan};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, Indexed, Lane, LinkFilter, Outgoing, PortError, TicketDesk};
@@ -92,6 +93,10 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             wanted.extend(self.lost(&alerts, &index).await?);
             wanted.extend(self.refused_long_ago().await?);
         }
+        let over = |id: &AlertId| alerts.get(id).is_some_and(Alert::is_closed);
+        if wanted.iter().any(|id| over(id) && index.contains_key(id)) {
+            self.sweep_before_closes().await;
+        }
         self.queue_news(&alerts, &wanted).await?;
         let unknown = |alert: &&Alert| alert.state() == halogard_domain::AlertState::Unknown;
         let report = PollReport {
@@ -118,6 +123,14 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             "polled Liongard's alerts"
         );
         Ok(report)
+    }
+
+    /// Some tickets are about to be closed, those only that nobody has touched. One sweep shows that of
+    /// all of them; without it, the notes of each are read.
+    async fn sweep_before_closes(&self) {
+        if let Err(error) = self.sweep_if(HANDS_HOLD / 2).await {
+            debug!(%error, "no sweep before tickets are closed; their notes are read instead");
+        }
     }
 
     /// Refuses a list that is suddenly much shorter, until it has been so a few times in a row.

@@ -50,7 +50,7 @@ impl From<SaveError> for LookError {
 }
 
 /// How often a look starts over because somebody else wrote the pair meanwhile.
-const CONTENTIONS_MAX: usize = 5;
+pub(crate) const CONTENTIONS_MAX: usize = 5;
 
 /// How often a pair is planned in one look: the longest way is claim, find, open, agree, run.
 const ROUNDS_MAX: usize = 8;

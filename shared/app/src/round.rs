@@ -65,14 +65,14 @@ impl Round {
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Looks at both sides once. A part that fails keeps its watermark, is logged, and stops no
-    /// other part.
+    /// other part. HaloPSA is swept when that is due.
     pub async fn round(&self) -> Round {
-        let swept = self.sweep_tickets().await;
+        let swept = self.sweep_if(self.sweep_interval).await;
         if let Err(error) = &swept {
             warn!(%error, "the sweep of HaloPSA broke off; the next one reads the same again");
         }
         Round {
-            swept: swept.ok().map(|swept| swept.queued + swept.adopted),
+            swept: swept.ok(),
             polled: ended("poll", self.poll_in_turn().await),
             runs_seen_to: ended("runs", self.watch_orphaned_runs().await),
             released: ended("policy", self.release_after_change().await),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
+use halogard_domain::ticket::Hands;
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use tracing::info;
 
 use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, Outgoing, PortError, Sighting, TicketDesk};
-use crate::reconcile::LookError;
+use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, TicketDesk};
+use crate::reconcile::{CONTENTIONS_MAX, LookError};
 
 /// How far a sweep reads back behind the last change it saw: the desk's clock and its index may lag.
 const OVERLAP: Duration = Duration::from_secs(300);
@@ -19,6 +21,9 @@ const FIRST_REACH: Duration = Duration::from_secs(3600);
 
 /// The mark that holds the newest change seen, by the desk's clock.
 const MARK_SWEPT: &str = "tickets_swept_to";
+
+/// The mark that holds when the last whole sweep began, by our clock.
+const MARK_SWEPT_AT: &str = "tickets_swept_at";
 
 /// What a sweep saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +36,29 @@ pub struct SweepReport {
     pub adopted: usize,
 }
 
+/// What a row of the sweep leads to.
+struct Told {
+    message: Message,
+    /// The alert whose ticket was taken for untouched until now.
+    doubts: Option<AlertId>,
+}
+
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Sweeps, unless the last whole sweep began less than `interval` ago; says how much it led to.
+    ///
+    /// # Errors
+    ///
+    /// See [`sweep_tickets`](Self::sweep_tickets).
+    pub(crate) async fn sweep_if(&self, interval: Duration) -> Result<usize, LookError> {
+        let now = self.clock.now();
+        let swept_at = self.swept_at().await?;
+        if swept_at.is_some_and(|at| now.since(at) < interval) {
+            return Ok(0);
+        }
+        let swept = self.sweep_tickets().await?;
+        Ok(swept.queued + swept.adopted)
+    }
+
     /// Sweeps once. Safe to repeat.
     ///
     /// The very first sweep of a store looks for tickets that carry our key: a store that was lost
@@ -45,13 +72,22 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             return self.first_sweep().await;
         };
         let swept_to = Timestamp::from_millis(mark);
+        let began = self.clock.now();
         let sightings = self.desk.changed_since(swept_to.minus(OVERLAP)).await?;
         let mut news = Vec::new();
+        let mut doubted = Vec::new();
         for sighting in &sightings {
-            news.extend(self.news_in(sighting).await?.map(Outgoing::from));
+            let Some(told) = self.news_in(sighting).await? else {
+                continue;
+            };
+            doubted.extend(told.doubts.map(|alert| (alert, sighting.id)));
+            news.push(Outgoing::from(told.message));
         }
         if !news.is_empty() {
             self.store.send(Lane::Urgent, &news).await?;
+        }
+        for (alert, ticket) in doubted {
+            self.doubt_hands(alert, ticket).await?;
         }
         let newest = sightings
             .iter()
@@ -60,6 +96,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         if let Some(newest) = newest.filter(|newest| *newest > swept_to) {
             self.store.set_mark(MARK_SWEPT, newest.as_millis()).await?;
         }
+        self.store
+            .set_mark(MARK_SWEPT_AT, began.as_millis())
+            .await?;
         let report = SweepReport {
             listed: sightings.len(),
             queued: news.len(),
@@ -74,6 +113,33 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(report)
     }
 
+    /// When the last whole sweep began: what it found changed is no longer taken for untouched.
+    pub(crate) async fn swept_at(&self) -> Result<Option<Timestamp>, PortError> {
+        let mark = self.store.mark(MARK_SWEPT_AT).await?;
+        Ok(mark.map(Timestamp::from_millis))
+    }
+
+    /// Whoever looks at `alert` before the news reaches it must not take its ticket for untouched.
+    async fn doubt_hands(&self, alert: AlertId, ticket: TicketId) -> Result<(), LookError> {
+        for _ in 0..CONTENTIONS_MAX {
+            let Some(mut stored) = self.store.load(alert).await? else {
+                return Ok(());
+            };
+            let seen = stored.value.ticket_seen.as_mut();
+            match seen.filter(|seen| seen.id == ticket) {
+                Some(seen) if matches!(seen.hands, Hands::Untouched { .. }) => {
+                    seen.hands = Hands::Unknown;
+                }
+                _ => return Ok(()),
+            }
+            match self.store.save(&stored.value, stored.revision).await {
+                Err(SaveError::Conflict) => {}
+                saved => return saved.map(drop).map_err(LookError::from),
+            }
+        }
+        Err(LookError::Contended)
+    }
+
     /// Whether HaloPSA was ever swept for this store.
     ///
     /// # Errors
@@ -85,13 +151,16 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// What `sighting` says beyond what its pair has heard; or that it may belong to a pair that
     /// forgot it.
-    async fn news_in(&self, sighting: &Sighting) -> Result<Option<Message>, PortError> {
+    async fn news_in(&self, sighting: &Sighting) -> Result<Option<Told>, PortError> {
         let owner = self.store.owner(sighting.id).await?;
         let Some(alert) = owner else {
             let prefix = &self.policy().key_prefix;
             let marked = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
             let marked = sighting.ticket.as_ref().filter(marked).cloned();
-            return Ok(marked.map(|ticket| Message::ticket_news(ticket, Cause::Sweep)));
+            return Ok(marked.map(|ticket| Told {
+                message: Message::ticket_news(ticket, Cause::Sweep),
+                doubts: None,
+            }));
         };
         let link = self.store.load(alert).await?.map(|stored| stored.value);
         if link
@@ -101,19 +170,28 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             return Ok(None);
         }
         let seen = link.and_then(|link| link.ticket_seen);
-        let Some(ticket) = &sighting.ticket else {
-            let known = seen.map(|seen| seen.changed_at);
-            let look = Message::look_at_ticket(sighting.id, Cause::Sweep);
-            return Ok(
-                (sighting.changed_at.is_none() || sighting.changed_at > known).then_some(look),
-            );
+        let doubts = seen
+            .as_ref()
+            .filter(|seen| matches!(seen.hands, Hands::Untouched { .. }))
+            .map(|_| alert);
+        let (says_more, message) = match &sighting.ticket {
+            None => {
+                let known = seen.map(|seen| seen.changed_at);
+                let says_more = sighting.changed_at.is_none() || sighting.changed_at > known;
+                let look = Message::look_at_ticket(sighting.id, Cause::Sweep);
+                (says_more, look)
+            }
+            Some(ticket) => {
+                let says_more = seen.is_none_or(|seen| {
+                    ticket.changed_at > seen.changed_at
+                        || (ticket.changed_at == seen.changed_at
+                            && (ticket.status, ticket.fate) != (seen.status, seen.fate))
+                });
+                let news = Message::ticket_news(ticket.clone(), Cause::Sweep);
+                (says_more, news)
+            }
         };
-        let says_more = seen.is_none_or(|seen| {
-            ticket.changed_at > seen.changed_at
-                || (ticket.changed_at == seen.changed_at
-                    && (ticket.status, ticket.fate) != (seen.status, seen.fate))
-        });
-        Ok(says_more.then(|| Message::ticket_news(ticket.clone(), Cause::Sweep)))
+        Ok(says_more.then_some(Told { message, doubts }))
     }
 
     /// Takes in every ticket that carries our key.

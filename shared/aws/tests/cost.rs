@@ -59,10 +59,11 @@ fn ticket() -> Ticket {
         priority: Some(PriorityId::new(2)),
         summary: "Active Directory | Privileged Users: New Admin Account Added [LG-7586]"
             .to_owned(),
+        assigned: Some(true),
         changed_at: NOW,
         seen_at: NOW,
         fate: Fate::Present,
-        hands: Hands::Untouched,
+        hands: Hands::Untouched { as_of: NOW },
     }
 }
 

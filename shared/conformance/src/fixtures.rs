@@ -56,6 +56,7 @@ pub fn ticket(id: TicketId) -> Ticket {
         status: StatusId::new(9),
         priority: Some(PriorityId::new(3)),
         summary: AWKWARD.to_owned(),
+        assigned: Some(true),
         changed_at: at(70),
         seen_at: at(71),
         fate: Fate::MergedInto(TicketId::new(4243)),

@@ -25,7 +25,7 @@ pub enum Step {
     Adopt(TicketId),
     /// Read the ticket's current state.
     ReadTicket,
-    /// Find out whether a person has worked on the ticket.
+    /// Find out whether a person has worked on the ticket, as of now.
     ReadHands,
     /// Set fields of the open ticket.
     SetFields(TicketChange),

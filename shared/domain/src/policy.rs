@@ -111,7 +111,7 @@ pub struct Template {
     pub key_field: Option<CustomFieldId>,
     /// When a ticket is closed because its alert is over.
     pub close: ClosePolicy,
-    /// Given to a ticket that the desk refuses to close unassigned.
+    /// Given to an unassigned ticket that we close: many desks refuse to close one that nobody has.
     pub closing_technician: Option<TechnicianId>,
     /// When a closed ticket is opened again because its alert is back.
     pub reopen: ReopenTable,

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct Ticket {
     /// The title; carries our key.
     #[serde(default)]
     pub summary: String,
+    /// Whether it is given to a technician, where the desk says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<bool>,
     /// When the desk says it last changed, by the desk's clock.
     pub changed_at: Timestamp,
     /// When we read this report, by our clock: tells reports of one change time apart.
@@ -63,9 +67,24 @@ pub enum Hands {
     #[default]
     Unknown,
     /// Nobody but integrations.
-    Untouched,
+    Untouched {
+        /// Until when that is known, by our clock.
+        as_of: Timestamp,
+    },
     /// At least one person.
     Touched,
+}
+
+/// How long what is known about [`Hands`] is acted on. A person may have touched the ticket since, as
+/// one may between any look and the write that follows it; this keeps that stretch short.
+pub const HANDS_HOLD: Duration = Duration::from_secs(60);
+
+impl Hands {
+    /// Whether nobody but integrations has worked on the ticket, as far as may be acted on at `now`.
+    #[must_use]
+    pub fn are_off(self, now: Timestamp) -> bool {
+        matches!(self, Self::Untouched { as_of } if now.since(as_of) <= HANDS_HOLD)
+    }
 }
 
 impl Ticket {
@@ -81,6 +100,7 @@ impl Ticket {
                 ticket.fate,
                 ticket.status,
                 ticket.priority,
+                ticket.assigned,
             )
         };
         let hands = match self.changed_at.cmp(&other.changed_at) {

@@ -63,6 +63,7 @@ fn ticket() -> Ticket {
         status: StatusId::new(9),
         priority: Some(PriorityId::new(2)),
         summary: "[LG-7586] Active Directory | Stale Privileged Accounts".into(),
+        assigned: Some(true),
         changed_at: at(0),
         seen_at: at(1),
         fate: Fate::MergedInto(TicketId::new(4250)),

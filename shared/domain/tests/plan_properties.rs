@@ -144,7 +144,7 @@ proptest! {
         policy in any_policy(),
         word in "[A-Za-z -]{0,12}",
         before in prop_oneof![Just(OPEN), Just(StatusId::new(2))],
-        hands in prop_oneof![Just(Hands::Unknown), Just(Hands::Untouched), Just(Hands::Touched)],
+        hands in prop_oneof![Just(Hands::Unknown), Just(Hands::Untouched { as_of: at(1_000_000) }), Just(Hands::Touched)],
     ) {
         let unknown = Alert { status: Word::new(&word), changed_at: at(50), ..alert() };
         prop_assume!(!unknown.is_closed());
@@ -171,7 +171,7 @@ proptest! {
         }).collect();
         let tickets: Vec<Ticket> = reports.iter().map(|(changed, seen, status, hands)| Ticket {
             seen_at: at(*seen),
-            hands: [Hands::Unknown, Hands::Untouched, Hands::Touched][usize::from(*hands)],
+            hands: [Hands::Unknown, Hands::Untouched { as_of: at(5) }, Hands::Touched][usize::from(*hands)],
             ..ticket([OPEN, CLOSED, StatusId::new(2)][*status], *changed)
         }).collect();
         let hear = |order: &[usize]| {

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_domain::ids::{EnvironmentId, PriorityId, TicketId};
+use halogard_domain::ids::{EnvironmentId, PriorityId, TechnicianId, TicketId};
 use halogard_domain::link::{Claim, DOUBT_SETTLE, Ended, Opening, Refused, Write};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::{
@@ -55,7 +55,7 @@ struct Row {
 
 fn untouched(ticket: Ticket) -> Ticket {
     Ticket {
-        hands: Hands::Untouched,
+        hands: Hands::Untouched { as_of: at(1_000) },
         ..ticket
     }
 }
@@ -435,13 +435,16 @@ fn a_parked_alert_waits_and_is_opened_once_it_is_mapped() {
 
 #[test]
 fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
+    let known_at = |seconds| Hands::Untouched { as_of: at(seconds) };
     let rows = [
-        (ClosePolicy::Untouched, Hands::Untouched, "close"),
+        (ClosePolicy::Untouched, known_at(100), "close"),
+        (ClosePolicy::Untouched, known_at(40), "close"),
+        (ClosePolicy::Untouched, known_at(39), "read hands"),
         (ClosePolicy::Untouched, Hands::Touched, "note"),
         (ClosePolicy::Untouched, Hands::Unknown, "read hands"),
         (ClosePolicy::Always, Hands::Unknown, "close"),
         (ClosePolicy::Always, Hands::Touched, "close"),
-        (ClosePolicy::Never, Hands::Untouched, "note"),
+        (ClosePolicy::Never, known_at(39), "note"),
         (ClosePolicy::Never, Hands::Unknown, "note"),
     ];
     for (close, hands, expected) in rows {
@@ -460,6 +463,27 @@ fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
             at(100),
         );
         assert_eq!(names(&steps)[0], expected, "{close:?} {hands:?}");
+    }
+}
+
+#[test]
+fn only_a_ticket_known_to_be_unassigned_is_given_to_the_closing_technician() {
+    let technician = TechnicianId::new(12);
+    for (assigned, expected) in [(Some(false), Some(technician)), (Some(true), None), (None, None)] {
+        let mut policy = policy(Mode::Managed);
+        let link = linked(&policy);
+        let template = policy.templates.get_mut("default").unwrap();
+        template.closing_technician = Some(technician);
+        let ticket = Ticket {
+            assigned,
+            ..untouched(ticket(OPEN, 60))
+        };
+        let alert = alert_with("Closed", 50);
+        let steps = plan(&link, Some(&alert), Some(&ticket), &policy, at(100));
+        let Some(Step::Close(change)) = steps.first() else {
+            panic!("{steps:?}");
+        };
+        assert_eq!(change.technician, expected);
     }
 }
 

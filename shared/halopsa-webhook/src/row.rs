@@ -1,10 +1,15 @@
 //! A ticket as HaloPSA shows it, and what it means.
 
-use halogard_domain::ids::{HaloClientId, PriorityId, StatusId, TicketId, TicketTypeId};
+use halogard_domain::ids::{
+    HaloClientId, PriorityId, StatusId, TechnicianId, TicketId, TicketTypeId,
+};
 use halogard_domain::ticket::{Fate, Hands};
 use halogard_domain::{Ticket, Timestamp};
 use halogard_wire::values;
 use serde::Deserialize;
+
+/// The technician that stands for none; 0 stands for "not set". Source: HaloPSA's reference of tickets.
+const UNASSIGNED: u64 = 1;
 
 /// A ticket as a list or `GET /Tickets/{id}` shows it.
 ///
@@ -30,6 +35,9 @@ pub struct TicketRow {
     /// The `priorityid` of the priority.
     #[serde(default, deserialize_with = "values::id")]
     pub priority_id: Option<PriorityId>,
+    /// The technician; 1 is "Unassigned", 0 is "not set".
+    #[serde(default, deserialize_with = "values::id")]
+    pub agent_id: Option<TechnicianId>,
     /// HaloPSA's own time of the last change, as most answers spell it; see
     /// [`TicketRow::last_update`].
     #[serde(default, rename = "last_update", deserialize_with = "values::moment")]
@@ -73,6 +81,7 @@ pub fn from_row(row: &TicketRow, seen_at: Timestamp) -> Option<Ticket> {
         status: row.status_id?,
         priority: row.priority_id,
         summary: row.summary.clone().unwrap_or_default(),
+        assigned: row.agent_id.map(|agent| agent.get() > UNASSIGNED),
         changed_at: row.last_update().unwrap_or_default(),
         seen_at,
         fate,

@@ -3,6 +3,7 @@
 
 mod budget;
 mod closing;
+mod costs;
 mod deliveries;
 mod gone;
 mod inspectors;

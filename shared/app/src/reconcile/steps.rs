@@ -103,13 +103,21 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(())
     }
 
-    /// Finds out whether a person has worked on the ticket. The entry that opened it says nothing
-    /// about that.
+    /// Finds out whether a person has worked on the ticket. A sweep a moment ago that found it
+    /// unchanged spares the request; the entry that opened it says nothing about persons.
     async fn read_hands(&self, hold: &mut Hold<'_>) -> Result<Next, LookError> {
         let by_a_person = hold.ticket_is_a_persons();
         if let Some(seen) = &mut hold.link.ticket_seen {
             if by_a_person {
                 seen.hands = Hands::Touched;
+                return Ok(Next::PlanAgain);
+            }
+            if let Hands::Untouched { .. } = seen.hands
+                && let Some(swept_at) = self.swept_at().await?
+                && let swept = (Hands::Untouched { as_of: swept_at })
+                && swept.are_off(self.clock.now())
+            {
+                seen.hands = swept;
                 return Ok(Next::PlanAgain);
             }
             let notes = self.desk.notes(seen.id).await?;
@@ -119,7 +127,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             seen.hands = if touched {
                 Hands::Touched
             } else {
-                Hands::Untouched
+                Hands::Untouched {
+                    as_of: self.clock.now(),
+                }
             };
         }
         Ok(Next::PlanAgain)

@@ -69,6 +69,7 @@ pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
         status: OPEN,
         priority: None,
         summary: format!("[LG-{alert}] New admin"),
+        assigned: Some(true),
         changed_at,
         seen_at: changed_at,
         fate: Fate::Present,

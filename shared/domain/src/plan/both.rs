@@ -109,10 +109,13 @@ impl Pair<'_> {
         if let Some(due) = self.native_ticketing_has_until() {
             return vec![Step::Wait(due)];
         }
-        match (self.template.close, self.ticket.hands) {
-            (ClosePolicy::Untouched, Hands::Unknown) => vec![Step::ReadHands],
-            (ClosePolicy::Always, _) | (ClosePolicy::Untouched, Hands::Untouched) => self.close(),
-            (ClosePolicy::Never, _) | (ClosePolicy::Untouched, Hands::Touched) => self.leave_open(),
+        let hands = self.ticket.hands;
+        match self.template.close {
+            ClosePolicy::Always => self.close(),
+            ClosePolicy::Never => self.leave_open(),
+            ClosePolicy::Untouched if hands == Hands::Touched => self.leave_open(),
+            ClosePolicy::Untouched if hands.are_off(self.now) => self.close(),
+            ClosePolicy::Untouched => vec![Step::ReadHands],
         }
     }
 
@@ -131,6 +134,10 @@ impl Pair<'_> {
         }
         let change = TicketChange {
             status: self.template.statuses.closed,
+            technician: self
+                .template
+                .closing_technician
+                .filter(|_| self.ticket.assigned == Some(false)),
             closure_note: Some(text::closure_note(self.alert)),
             ..TicketChange::of(self.ticket)
         };

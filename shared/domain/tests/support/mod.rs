@@ -104,6 +104,7 @@ pub fn ticket(status: StatusId, seconds: i64) -> Ticket {
         status,
         priority: Some(PriorityId::new(1)),
         summary: "[LG-7586] Active Directory | Stale Privileged Accounts".into(),
+        assigned: Some(true),
         changed_at: at(seconds),
         seen_at: at(seconds),
         fate: Fate::Present,
@@ -208,6 +209,7 @@ impl Desk {
                     status: new.status,
                     priority: new.priority,
                     summary: new.summary,
+                    assigned: Some(true),
                     changed_at: now,
                     seen_at: now,
                     fate: Fate::Present,
@@ -238,7 +240,7 @@ impl Desk {
                 let hands = if self.touched {
                     Hands::Touched
                 } else {
-                    Hands::Untouched
+                    Hands::Untouched { as_of: now }
                 };
                 self.link
                     .ticket_seen

@@ -1,8 +1,8 @@
 //! Opening the ticket: claim, look if in doubt, open once.
 
-use halogard_domain::FailureClass;
 use halogard_domain::link::{CLAIM_LIFE, Claim, Opening, Refused, Write};
-use halogard_domain::ticket::NewTicket;
+use halogard_domain::ticket::{Hands, NewTicket};
+use halogard_domain::{FailureClass, Ticket};
 
 use super::Next;
 use crate::bundle::{Bundle, Liongard, Store};
@@ -50,7 +50,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Ok(Next::PlanAgain)
     }
 
-    /// Opens the ticket and records it at once. A lost answer leaves the claim in doubt.
+    /// Opens the ticket. A lost answer leaves the claim in doubt; so does a crash before the look has
+    /// recorded it.
     pub(super) async fn open(
         &self,
         ticket: NewTicket,
@@ -58,10 +59,13 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     ) -> Result<Next, LookError> {
         match self.open_together(ticket, hold.gather).await {
             Ok(Opened::Here(opened)) => {
+                let now = self.clock.now();
                 hold.link.attach(opened.id);
-                hold.link.hear_ticket(opened);
-                hold.tell(self.clock.now(), "opened", None);
-                self.keep(hold).await?;
+                hold.link.hear_ticket(Ticket {
+                    hands: Hands::Untouched { as_of: now },
+                    ..opened
+                });
+                hold.tell(now, "opened", None);
                 Ok(Next::PlanAgain)
             }
             Ok(Opened::After(until)) => {

@@ -26,8 +26,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             .await
     }
 
-    /// Closes the ticket. One that must be assigned first is given to the template's closing
-    /// technician, where there is one.
+    /// Closes the ticket. One that must be assigned first, and of which that was not known, is given
+    /// to the template's closing technician, where there is one.
     pub(super) async fn close(
         &self,
         change: TicketChange,

@@ -1,0 +1,63 @@
+//! What the life of an alert costs in requests to HaloPSA.
+
+use std::time::Duration;
+
+use halogard_app::SWEEP_INTERVAL;
+
+use halogard_tests::{Bundle, Setup};
+
+/// Requests to HaloPSA so far, but for the sweeps' lists and the tokens, which come by time and not
+/// by alert.
+fn spent(bundle: &Bundle) -> u64 {
+    let routes = bundle.halo.stats().traffic.by_route;
+    let by_time = ["GET /Tickets", "POST /auth/token"];
+    routes
+        .iter()
+        .filter(|(route, _)| !by_time.contains(&route.as_str()))
+        .map(|(_, requests)| requests)
+        .sum()
+}
+
+/// The requests so far, by route.
+fn table(bundle: &Bundle) -> String {
+    let routes = bundle.halo.stats().traffic.by_route;
+    let row = |(route, requests): (&String, &u64)| format!("{requests:>6}  {route}\n");
+    routes.iter().map(row).collect()
+}
+
+#[tokio::test]
+async fn an_alert_raised_and_closed_costs_two_requests() {
+    for must_assign_to_close in [false, true] {
+        let mut setup = Setup::managed();
+        setup.halo.must_assign_to_close = must_assign_to_close;
+        setup.sweep_interval = SWEEP_INTERVAL;
+        let mut bundle = Bundle::start(setup).await;
+        bundle.run_until_quiet().await;
+        let idle = spent(&bundle);
+
+        let alert = bundle.raise(0, "Rule");
+        bundle.run_until_quiet().await;
+        assert_eq!(spent(&bundle) - idle, 1, "raised\n{}", table(&bundle));
+
+        bundle.run_for(Duration::from_secs(6 * 3600)).await;
+        bundle.liongard.close(alert).unwrap();
+        bundle.run_until_quiet().await;
+        assert_eq!(spent(&bundle) - idle, 2, "closed\n{}", table(&bundle));
+        assert!(bundle.only_ticket(alert).closed);
+        bundle.conclude().await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_day_costs_little() {
+    let mut setup = Setup::managed();
+    setup.sweep_interval = SWEEP_INTERVAL;
+    let mut bundle = Bundle::start(setup).await;
+    bundle.run_until_quiet().await;
+    let before = bundle.halo.stats().traffic.requests;
+    bundle.run_for(Duration::from_secs(24 * 3600)).await;
+    let spent = bundle.halo.stats().traffic.requests - before;
+    println!("an idle day: {spent} requests\n{}", table(&bundle));
+    assert!(spent <= 320, "{spent} requests");
+    bundle.conclude().await;
+}
