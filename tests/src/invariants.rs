@@ -106,7 +106,7 @@ impl Bundle {
                 )),
                 None if alert.closed || !alert.visible || buried.contains(&alert.id) => {}
                 None => match self.standing(alert.id).await {
-                    Some(Standing::Parked(_)) => {}
+                    Some(Standing::Parked(_) | Standing::InStorm) => {}
                     other => problems.push(format!("alert {} is lost: {other:?}", alert.id)),
                 },
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_domain::Policy;
 use halogard_domain::budget::Limit;
 use halogard_domain::policy::Mode;
+use halogard_domain::storm::StormPolicy;
 use halogard_simulator::halopsa::{ApiApplication, PayloadSize};
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
 use halogard_simulator::{HaloSettings, LiongardSettings, World};
@@ -75,6 +76,8 @@ pub struct Setup {
     pub unmapped: BTreeSet<i64>,
     /// Lines of the template beyond the usual ones.
     pub template: String,
+    /// When alerts share tickets.
+    pub storms: Option<StormPolicy>,
     /// Time between two sweeps of HaloPSA; none means that every round has one.
     pub sweep_interval: Duration,
     /// Whether tickets nobody was assigned to are given to somebody when they are closed.
@@ -122,6 +125,7 @@ impl Setup {
             latency: Duration::from_millis(150),
             unmapped: BTreeSet::new(),
             template: String::new(),
+            storms: None,
             sweep_interval: Duration::ZERO,
             closing_technician: true,
             seed: 1,
@@ -183,8 +187,11 @@ impl Setup {
     /// The same, read.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        halogard_config::parse("the scenario's config", &self.config())
-            .expect("the scenario's config is in order")
-            .policy
+        let config = halogard_config::parse("the scenario's config", &self.config())
+            .expect("the scenario's config is in order");
+        Policy {
+            storms: self.storms.clone(),
+            ..config.policy
+        }
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Entry, Indexed, Journal, Lane, Leased, Leases,
     LinkFilter, Links, Marks, Notifications, Outgoing, PortError, Revision, RunStates, SaveError,
-    Stored, WorkQueue, WorkSink,
+    Stored, StormStates, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
 use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::storm::{StormKey, Storms};
 use halogard_domain::{Link, Timestamp};
 use halogard_embedded::Store;
 
@@ -145,6 +146,22 @@ impl RunStates for WatchedStore {
 
     async fn busy_targets(&self) -> Result<Vec<RunTarget>, PortError> {
         self.inner.busy_targets().await
+    }
+}
+
+impl StormStates for WatchedStore {
+    async fn load_storms(&self, key: StormKey) -> Result<Stored<Storms>, PortError> {
+        self.inner.load_storms(key).await
+    }
+
+    async fn save_storms(
+        &self,
+        key: StormKey,
+        storms: &Storms,
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
+        self.write(self.inner.save_storms(key, storms, revision))
+            .await
     }
 }
 

@@ -7,17 +7,25 @@ use halogard_domain::Policy;
 
 use crate::ports::{
     AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, Marks, Notifications,
-    RunStates, TicketDesk, WorkQueue,
+    RunStates, StormStates, TicketDesk, WorkQueue,
 };
 
 /// Everything that is kept between two looks.
 pub trait Store:
-    Links + AlertIndex + Marks + Leases + RunStates + WorkQueue + Journal + Notifications
+    Links + AlertIndex + Marks + Leases + RunStates + StormStates + WorkQueue + Journal + Notifications
 {
 }
 
 impl<S> Store for S where
-    S: Links + AlertIndex + Marks + Leases + RunStates + WorkQueue + Journal + Notifications
+    S: Links
+        + AlertIndex
+        + Marks
+        + Leases
+        + RunStates
+        + StormStates
+        + WorkQueue
+        + Journal
+        + Notifications
 {
 }
 

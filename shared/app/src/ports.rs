@@ -13,6 +13,7 @@ mod journal;
 mod leases;
 mod links;
 mod queue;
+mod storms;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
@@ -27,4 +28,5 @@ pub use journal::{Entry, Journal, Notifications};
 pub use leases::{Leased, Leases};
 pub use links::{AlertIndex, Indexed, LinkFilter, Links, Marks, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
+pub use storms::StormStates;
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};

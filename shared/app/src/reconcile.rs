@@ -216,7 +216,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         let stored = stored.map(|stored| stored.value);
         let link = stored.clone().unwrap_or_else(|| Link::new(alert));
         let cause = cause.word();
-        Ok(Hold {
+        let mut hold = Hold {
             link,
             revision,
             stored,
@@ -225,7 +225,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             cause,
             did: Vec::new(),
             story: Vec::new(),
-        })
+        };
+        self.hear_crowd(&mut hold).await?;
+        Ok(hold)
     }
 
     /// Plans and carries out until nothing is missing.

@@ -13,7 +13,9 @@ use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, TicketDesk};
 use crate::reconcile::{CONTENTIONS_MAX, LookError};
 
-/// How far a sweep reads back behind the last change it saw: the desk's clock and its index may lag.
+/// How far a sweep reads back behind the last change it saw, and for how long: the desk's index may lag.
+/// After that it reads from that change on, or the tickets of a storm would be listed again by every
+/// sweep until somebody changed another one.
 const OVERLAP: Duration = Duration::from_secs(300);
 
 /// Before the first sweep nothing was ours; changes older than this concern nobody.
@@ -21,6 +23,9 @@ const FIRST_REACH: Duration = Duration::from_secs(3600);
 
 /// The mark that holds the newest change seen, by the desk's clock.
 const MARK_SWEPT: &str = "tickets_swept_to";
+
+/// The mark that holds when that change was first seen, by our clock.
+const MARK_SWEPT_TO_SINCE: &str = "tickets_swept_to_since";
 
 /// The mark that holds when the last whole sweep began, by our clock.
 const MARK_SWEPT_AT: &str = "tickets_swept_at";
@@ -73,7 +78,14 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         };
         let swept_to = Timestamp::from_millis(mark);
         let began = self.clock.now();
-        let sightings = self.desk.changed_since(swept_to.minus(OVERLAP)).await?;
+        let seen_first = self.store.mark(MARK_SWEPT_TO_SINCE).await?;
+        let is_old = |at| began.since(Timestamp::from_millis(at)) >= OVERLAP;
+        let since = if seen_first.is_some_and(is_old) {
+            swept_to
+        } else {
+            swept_to.minus(OVERLAP)
+        };
+        let sightings = self.desk.changed_since(since).await?;
         let mut news = Vec::new();
         let mut doubted = Vec::new();
         for sighting in &sightings {
@@ -94,6 +106,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             .filter_map(|sighting| sighting.changed_at)
             .max();
         if let Some(newest) = newest.filter(|newest| *newest > swept_to) {
+            let began = began.as_millis();
+            self.store.set_mark(MARK_SWEPT_TO_SINCE, began).await?;
             self.store.set_mark(MARK_SWEPT, newest.as_millis()).await?;
         }
         self.store

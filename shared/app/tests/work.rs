@@ -733,6 +733,22 @@ async fn the_mark_of_the_sweep_only_moves_forward() {
 }
 
 #[tokio::test]
+async fn a_change_is_listed_again_for_as_long_as_the_index_may_lag() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    for pause in [0, 299, 1, 1] {
+        bench.clock.pass(Duration::from_secs(pause));
+        sweep(&bench, &[ticket(4242, 7586, at(100))]).await;
+    }
+    sweep(&bench, &[ticket(4242, 7586, at(200))]).await;
+    sweep(&bench, &[]).await;
+
+    let since = bench.bundle.desk.since.lock().unwrap().clone();
+    let expected = [at(-3900), at(-200), at(100), at(100), at(100), at(-100)];
+    assert_eq!(since, expected);
+}
+
+#[tokio::test]
 async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
     let bench = linked(ticket(4242, 7586, at(-30))).await;
     bench.bundle.sweep_tickets().await.unwrap();

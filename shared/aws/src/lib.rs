@@ -14,6 +14,7 @@ mod notifications;
 mod queue;
 mod runs;
 mod store;
+mod storms;
 mod tickets;
 mod vault;
 

@@ -3,6 +3,7 @@
 mod customers;
 mod reopen;
 mod rules;
+mod storms;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,7 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     if let Some(seconds) = file.number("native_grace_seconds") {
         policy.native_grace = Duration::from_secs(seconds.into_inner());
     }
+    policy.storms = storms::read(file);
     policy.templates = read_templates;
     policy.rules = rules.into_iter().map(|rule| rule.rule).collect();
     policy.environments = customers

@@ -12,6 +12,7 @@ use halogard_domain::policy::{
     ClosePolicy, Closer, Mapping, Mode, NATIVE_GRACE, Otherwise, Pattern, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
+use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::Validation;
 use halogard_domain::{LinkKey, Policy, Word};
 
@@ -121,6 +122,7 @@ fn the_least_file_makes_a_policy_with_defaults() {
         rules: Vec::new(),
         environments: [(mapping.environment, mapping)].into(),
         native_grace: NATIVE_GRACE,
+        storms: None,
     };
     assert_eq!(config.policy, expected);
     assert!(config.settings.is_empty());
@@ -208,6 +210,25 @@ fn every_key_reaches_the_policy() {
         policy.environments[&EnvironmentId::new(8801)].template,
         None
     );
+}
+
+#[test]
+fn storms_are_off_until_the_table_says_otherwise() {
+    let storms = |table: &str| read(&format!("{LEAST}\n{table}")).policy.storms;
+    assert_eq!(storms(""), None);
+    assert_eq!(storms("[storms]\nenabled = false\ntickets_max = 3"), None);
+    assert_eq!(storms("[storms]"), Some(StormPolicy::default()));
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let every = "[storms]\nenabled = true\ntickets_max = 3\nwithin_minutes = 4\ncalm_minutes = 5\n\
+                 digest_minutes = 6\nnotes_max = 7";
+    let expected = StormPolicy {
+        tickets_max: 3,
+        within: minutes(4),
+        calm_after: minutes(5),
+        digest_every: minutes(6),
+        notes_max: 7,
+    };
+    assert_eq!(storms(every), Some(expected));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Records with every field filled. Written out field by field, so that a field that is added to
 //! the domain stops the build here and cannot be forgotten by a store.
 
+use std::collections::BTreeSet;
+
 use halogard_domain::alert::Alert;
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
@@ -11,6 +13,7 @@ use halogard_domain::link::{
 };
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::policy::{Closer, ParkReason};
+use halogard_domain::storm::{Lead, Place, Tally};
 use halogard_domain::ticket::{Fate, Hands, Ticket};
 use halogard_domain::{Timestamp, Word};
 
@@ -113,6 +116,19 @@ pub fn full_link(id: u64) -> Link {
             mark: u64::MAX - 2,
             until: Timestamp::from_millis(-1),
         }),
+        notes: u32::MAX,
+        place: Some(Place::Leads(Lead {
+            tally: Tally {
+                joined: 7,
+                open: 5,
+                listed: vec![AWKWARD.to_owned()],
+                launchpoints: BTreeSet::from([LaunchpointId::new(77)]),
+                over: true,
+            },
+            joined_told: 6,
+            open_told: 6,
+            told_at: at(75),
+        })),
         ended: Some(Ended::TicketGoneAlertOver),
     }
 }

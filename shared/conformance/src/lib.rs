@@ -18,6 +18,7 @@ pub mod notifications;
 pub mod queue;
 mod queue_model;
 pub mod runs;
+pub mod storms;
 pub mod vault;
 
 pub use bench::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, run};

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod policy;
 pub mod runs;
 pub mod standing;
+pub mod storm;
 pub mod text;
 pub mod ticket;
 pub mod time;

@@ -8,6 +8,7 @@ use crate::alert::Alert;
 use crate::ids::{AlertId, PriorityId, StatusId, TicketId};
 use crate::key::LinkKey;
 use crate::policy::{Closer, ParkReason, Policy, StatusMap};
+use crate::storm::{Lead, Place};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -63,6 +64,12 @@ pub struct Link {
     /// A note that is being added, or whose answer has not been seen.
     #[serde(default)]
     pub note: Option<NoteClaim>,
+    /// Our notes about changes of the alert, on the current ticket.
+    #[serde(default)]
+    pub notes: u32,
+    /// Where the alert stands in a storm, once that was decided.
+    #[serde(default)]
+    pub place: Option<Place>,
     /// The pair needs no more work unless something changes.
     #[serde(default)]
     pub ended: Option<Ended>,
@@ -222,8 +229,33 @@ impl Link {
             refused: None,
             follow: None,
             note: None,
+            notes: 0,
+            place: None,
             ended: None,
         }
+    }
+
+    /// What it knows of the crowd that shares its ticket, if it leads one.
+    #[must_use]
+    pub const fn lead(&self) -> Option<&Lead> {
+        match &self.place {
+            Some(Place::Leads(lead)) => Some(lead),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn lead_mut(&mut self) -> Option<&mut Lead> {
+        match &mut self.place {
+            Some(Place::Leads(lead)) => Some(lead),
+            _ => None,
+        }
+    }
+
+    /// Whether what the ticket is about is over: `alert`, and every alert that shares the ticket.
+    #[must_use]
+    pub fn is_over(&self, alert: &Alert) -> bool {
+        alert.is_closed() && self.lead().is_none_or(|lead| lead.tally.open == 0)
     }
 
     /// The key of the current ticket.
@@ -263,6 +295,7 @@ impl Link {
             self.earlier_tickets.extend(self.ticket);
             self.ticket_seen = None;
             self.note = None;
+            self.notes = 0;
         }
         self.ticket = Some(ticket);
         self.claim = Claim::Free;

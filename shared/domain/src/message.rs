@@ -99,6 +99,8 @@ pub enum Cause {
     ConfigChanged,
     /// Work was cut off earlier.
     Recovery,
+    /// Alerts that share its ticket joined, or are over.
+    Storm,
     /// A person asked.
     Operator,
 }
@@ -114,6 +116,7 @@ impl Cause {
             Self::RunEnded { .. } => "run_ended",
             Self::ConfigChanged => "config_changed",
             Self::Recovery => "recovery",
+            Self::Storm => "storm",
             Self::Operator => "operator",
         }
     }

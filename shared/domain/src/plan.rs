@@ -15,6 +15,9 @@ use crate::time::Timestamp;
 /// anew.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Find out whether the alert gets a ticket of its own or shares that of a storm, or tell its storm
+    /// what became of it.
+    TakePlace,
     /// Take the right to open the ticket.
     Claim,
     /// Look in the desk for a ticket that carries our key: an earlier attempt is in doubt.
@@ -31,6 +34,10 @@ pub enum Step {
     SetFields(TicketChange),
     /// Add a note (safe HTML), once.
     AddNote(String),
+    /// Add a note (safe HTML) that counts the alerts which share the ticket, once.
+    Digest(String),
+    /// Let no more alerts share the ticket.
+    EndCrowd,
     /// Close the ticket.
     Close(TicketChange),
     /// Open the ticket again, and say why (safe HTML).
@@ -74,7 +81,7 @@ pub fn plan(
         return vec![Step::ReadTicket];
     };
     match ticket.fate {
-        Fate::Gone => vec![Step::Finish(Ended::TicketGone)],
+        Fate::Gone => ending_the_crowd(link, vec![Step::Finish(Ended::TicketGone)]),
         // A ticket merged into one that is merged back would lead in circles; one that was ours
         // before is not followed again.
         Fate::MergedInto(into) if link.earlier_tickets.contains(&into) => {
@@ -86,6 +93,15 @@ pub fn plan(
             Err(reason) if link.parked == Some(reason) => Vec::new(),
             Err(reason) => vec![Step::Park(reason)],
         },
+    }
+}
+
+/// `steps`, after which no alert may join the ticket of `link` any more.
+fn ending_the_crowd(link: &Link, steps: Vec<Step>) -> Vec<Step> {
+    if link.lead().is_some_and(|lead| !lead.tally.over) {
+        vec![Step::EndCrowd]
+    } else {
+        steps
     }
 }
 

@@ -17,6 +17,7 @@ use crate::ids::{
     TechnicianId, TicketTypeId,
 };
 use crate::key::LinkKey;
+use crate::storm::StormPolicy;
 use crate::text;
 use crate::ticket::Validation;
 use crate::word::Word;
@@ -46,6 +47,9 @@ pub struct Policy {
     pub environments: BTreeMap<EnvironmentId, Mapping>,
     /// In native mode: how long Liongard's own ticketing has to close a ticket before we do.
     pub native_grace: Duration,
+    /// When many alerts share a ticket; `None` when each gets its own.
+    #[serde(default)]
+    pub storms: Option<StormPolicy>,
 }
 
 /// Time Liongard's own ticketing is given when the config names none. Its pushes are seen within a
@@ -205,6 +209,7 @@ impl Policy {
             rules: Vec::new(),
             environments: BTreeMap::new(),
             native_grace: NATIVE_GRACE,
+            storms: None,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::AlertState;
 use crate::link::{Ended, Link};
 use crate::policy::{ParkReason, Policy};
+use crate::storm::Place;
 use crate::ticket::Fate;
 use crate::time::Timestamp;
 
@@ -26,6 +26,8 @@ pub enum Standing {
     ResolvedInPsaOnly,
     /// The alert is over; the ticket stays open because a person works on it, or by policy.
     LeftToTechnician,
+    /// It shares the ticket of another alert of its rule and customer.
+    InStorm,
     /// The ticket was deleted.
     TicketGone,
 }
@@ -48,6 +50,9 @@ pub fn standing(link: &Link, policy: &Policy, now: Timestamp) -> Standing {
         Some(Ended::TicketGone | Ended::TicketGoneAlertOver) => return Standing::TicketGone,
         None => {}
     }
+    if let Some(Place::Joined { .. }) = link.place {
+        return Standing::InStorm;
+    }
     let (Some(alert), Some(ticket), Some(base)) = (&link.alert_seen, &link.ticket_seen, &link.base)
     else {
         return Standing::Underway;
@@ -55,7 +60,7 @@ pub fn standing(link: &Link, policy: &Policy, now: Timestamp) -> Standing {
     if ticket.fate != Fate::Present {
         return Standing::TicketGone;
     }
-    let alert_closed = alert.state() == AlertState::Closed;
+    let alert_closed = link.is_over(alert);
     let ticket_closed = base.ticket_closed.is_some();
     if alert_closed != base.alert_closed || ticket.status != base.ticket_status {
         return Standing::Underway;

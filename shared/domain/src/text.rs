@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::alert::Alert;
 use crate::key::LinkKey;
+use crate::storm::{Lead, Tally};
 
 /// Longest title of a ticket, in characters. HaloPSA documents no limit; lists and mails show
 /// about this much.
@@ -158,15 +159,65 @@ pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
     html
 }
 
-/// The note that says what changed in an alert.
+/// What the ticket of a storm says before anything else.
 #[must_use]
-pub fn change_note_html(alert: &Alert) -> String {
+pub fn storm_html(alert: &Alert) -> String {
     format!(
-        "<p>Liongard changed this alert (status {}, priority {}).</p><p><b>{}</b></p><p>{}</p>",
+        "<p><b>Many alerts of this rule were raised at {} within a short time.</b> This ticket stands \
+         for this one and for those that follow; notes count them. It is closed when all of them are \
+         over and nobody has worked on it.</p>",
+        escape_html(&alert.environment_name),
+    )
+}
+
+/// The note that counts the alerts which share a ticket, of which `left` may be added.
+#[must_use]
+pub fn digest_html(lead: &Lead, left: u32) -> String {
+    let Tally {
+        joined,
+        open,
+        listed,
+        over,
+        ..
+    } = &lead.tally;
+    let alerts = if *joined == 1 { "alert" } else { "alerts" };
+    let mut html = format!("<p>{joined} more {alerts} of this rule, {open} of them open.");
+    if *over {
+        html.push_str(" Further ones get tickets of their own.");
+    }
+    html.push_str("</p><ul>");
+    for words in listed {
+        let words = escape_html(&cut(words, SUMMARY_CHARS_MAX));
+        write!(html, "<li>{words}</li>").unwrap_or_default();
+    }
+    html.push_str("</ul>");
+    let unlisted = joined.saturating_sub(u64::try_from(listed.len()).unwrap_or(u64::MAX));
+    if unlisted > 0 {
+        write!(html, "<p>And {unlisted} more.</p>").unwrap_or_default();
+    }
+    html.push_str(last_note(left));
+    html
+}
+
+/// What the last note that a ticket bears adds.
+const fn last_note(left: u32) -> &'static str {
+    if left == 1 {
+        "<p>This ticket has many notes: further changes are not noted here. See Liongard.</p>"
+    } else {
+        ""
+    }
+}
+
+/// The note that says what changed in an alert, of which `left` may be added.
+#[must_use]
+pub fn change_note_html(alert: &Alert, left: u32) -> String {
+    format!(
+        "<p>Liongard changed this alert (status {}, priority {}).</p><p><b>{}</b></p><p>{}</p>{}",
         escape_html(alert.status.as_str()),
         escape_html(alert.priority.as_str()),
         escape_html(&cut(&alert.name, SUMMARY_CHARS_MAX)),
         escape_html(&cut(&alert.description, DETAILS_CHARS_MAX)),
+        last_note(left),
     )
 }
 
@@ -180,10 +231,14 @@ pub fn left_open_note_html(alert: &Alert) -> String {
     )
 }
 
-/// What is said about the closure of a ticket that we close.
+/// What is said about the closure of a ticket that we close, which `lead` may share with others.
 #[must_use]
-pub fn closure_note(alert: &Alert) -> String {
-    format!("Liongard reports this alert as over ({}).", alert.status)
+pub fn closure_note(alert: &Alert, lead: Option<&Lead>) -> String {
+    let status = &alert.status;
+    match lead.map_or(0, |lead| lead.tally.joined) {
+        0 => format!("Liongard reports this alert as over ({status})."),
+        others => format!("Liongard reports this alert ({status}) and {others} more as over."),
+    }
 }
 
 /// The note on a ticket that is opened again.

@@ -11,6 +11,7 @@ use halogard_domain::ids::{PriorityId, StatusId, TicketId};
 use halogard_domain::link::{Claim, Ended, Follow};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::{ClosePolicy, Mode, Otherwise, ReopenTable};
+use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::{Fate, Hands};
 use halogard_domain::{Alert, Link, Ticket, Word, plan};
 use proptest::prelude::*;
@@ -68,8 +69,19 @@ fn any_policy() -> impl Strategy<Value = halogard_domain::Policy> {
             otherwise: Otherwise::Leave
         }),
     ];
-    (mode, close, reopen).prop_map(|(mode, close, reopen)| {
+    let storms = prop_oneof![
+        Just(None),
+        Just(Some(StormPolicy::default())),
+        // Every alert leads a crowd.
+        Just(Some(StormPolicy {
+            tickets_max: 0,
+            notes_max: 2,
+            ..StormPolicy::default()
+        })),
+    ];
+    (mode, close, reopen, storms).prop_map(|(mode, close, reopen, storms)| {
         let mut policy = policy(mode);
+        policy.storms = storms;
         let template = policy.templates.get_mut("default").expect("the template");
         template.close = close;
         template.reopen = reopen;

@@ -24,6 +24,9 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
     steps
         .iter()
         .map(|step| match step {
+            Step::TakePlace => "take place",
+            Step::Digest(_) => "digest",
+            Step::EndCrowd => "end crowd",
             Step::Claim => "claim",
             Step::Find => "find",
             Step::Open(_) => "open",
@@ -469,7 +472,11 @@ fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
 #[test]
 fn only_a_ticket_known_to_be_unassigned_is_given_to_the_closing_technician() {
     let technician = TechnicianId::new(12);
-    for (assigned, expected) in [(Some(false), Some(technician)), (Some(true), None), (None, None)] {
+    for (assigned, expected) in [
+        (Some(false), Some(technician)),
+        (Some(true), None),
+        (None, None),
+    ] {
         let mut policy = policy(Mode::Managed);
         let link = linked(&policy);
         let template = policy.templates.get_mut("default").unwrap();

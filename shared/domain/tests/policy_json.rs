@@ -13,6 +13,7 @@ use halogard_domain::policy::{
     ClosePolicy, Closer, Mapping, Mode, Otherwise, Pattern, Policy, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
+use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::Validation;
 
 /// A policy with every field filled, written out field by field: one that is added stops the build
@@ -84,6 +85,13 @@ fn full() -> Policy {
         rules: vec![rule, Rule::default()],
         environments: BTreeMap::from([(EnvironmentId::new(31), mapping)]),
         native_grace: Duration::from_secs(601),
+        storms: Some(StormPolicy {
+            tickets_max: 7,
+            within: Duration::from_secs(61),
+            calm_after: Duration::from_secs(62),
+            digest_every: Duration::from_secs(63),
+            notes_max: 8,
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ mod notifications;
 mod queue;
 mod runs;
 mod store;
+mod storms;
 mod vault;
 
 pub use error::{Misfit, StoreError};

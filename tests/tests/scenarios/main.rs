@@ -13,6 +13,7 @@ mod parking;
 mod polls;
 mod refusals;
 mod reopening;
+mod sharing;
 mod store_lost;
 mod storms;
 

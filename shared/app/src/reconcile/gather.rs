@@ -8,8 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 use halogard_domain::ids::NoteId;
+use halogard_domain::storm::Place;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
-use halogard_domain::{FailureClass, Ticket, Timestamp};
+use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
 
 use crate::ports::PortError;
 
@@ -31,6 +32,7 @@ struct State {
 /// Writes that go out together.
 #[derive(Default)]
 pub(crate) struct Due {
+    pub(super) places: Vec<Waiting<Alert, Place>>,
     pub(super) opens: Vec<Waiting<NewTicket, Opened>>,
     pub(super) changes: Vec<Waiting<TicketChange, Ticket>>,
     pub(super) notes: Vec<Waiting<NewNote, NoteId>>,
@@ -113,7 +115,7 @@ impl State {
 impl Due {
     /// Writes in it.
     fn len(&self) -> usize {
-        self.opens.len() + self.changes.len() + self.notes.len()
+        self.places.len() + self.opens.len() + self.changes.len() + self.notes.len()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod opening;
 mod sending;
+mod sharing;
 mod writing;
 
 use halogard_domain::LinkKey;
@@ -35,12 +36,21 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     ) -> Result<Next, LookError> {
         let now = self.clock.now();
         match step {
+            Step::TakePlace => self.take_place(hold).await,
             Step::Claim => self.claim(hold).await,
             Step::Find => self.find(hold).await,
             Step::Open(ticket) => self.open(*ticket, hold).await,
             Step::ReadHands => self.read_hands(hold).await,
             Step::SetFields(change) => self.set_fields(&change, hold).await,
             Step::AddNote(html) => self.add_note(&html, hold).await,
+            Step::Digest(html) => {
+                let next = self.add_note(&html, hold).await?;
+                if let (Next::GoOn, Some(lead)) = (&next, hold.link.lead_mut()) {
+                    lead.told(self.clock.now());
+                }
+                Ok(next)
+            }
+            Step::EndCrowd => self.end_crowd(hold).await,
             Step::Close(change) => self.close(change, hold).await,
             Step::Reopen(change, html) => self.reopen(&change, &html, hold).await,
             Step::RunInspector(targets) => self.ask_for_runs(&targets, hold).await,
@@ -73,6 +83,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             Step::Finish(ended) => {
                 hold.link.ended = Some(ended);
                 hold.link.parked = None;
+                hold.link.place = None;
                 let what = match ended {
                     Ended::NeverNeeded => "never_needed",
                     Ended::TicketGone | Ended::TicketGoneAlertOver => "ticket_gone",

@@ -12,7 +12,7 @@ use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Clock, DeadLetter, Delivery, Entry, EnvironmentInfo,
     Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks, Notifications,
     Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin, Sighting,
-    Stored, TicketDesk, Unreadable, WorkQueue, WorkSink,
+    Stored, StormStates, TicketDesk, Unreadable, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
@@ -22,6 +22,7 @@ use halogard_domain::link::Claim;
 use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::storm::{StormKey, Storms};
 use halogard_domain::ticket::{Fate, Hands, NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{
     Alert, FailureClass, Link, LinkKey, Message, Policy, Ticket, Timestamp, Word,
@@ -302,6 +303,7 @@ pub struct Contents {
     /// Who has which right, and until when.
     pub leases: BTreeMap<String, (String, Timestamp)>,
     pub runs: BTreeMap<RunTarget, (Runs, Revision)>,
+    pub storms: BTreeMap<StormKey, (Storms, Revision)>,
     pub queue: Vec<Item>,
     pub dead: Vec<DeadLetter>,
     pub story: Vec<Entry>,
@@ -596,6 +598,30 @@ impl RunStates for Store {
         let contents = self.open();
         let busy = contents.runs.iter().filter(|(_, (runs, _))| runs.is_busy());
         Ok(busy.map(|(target, _)| *target).collect())
+    }
+}
+
+impl StormStates for Store {
+    async fn load_storms(&self, key: StormKey) -> Result<Stored<Storms>, PortError> {
+        let found = self.open().storms.get(&key).cloned();
+        let (value, revision) = found.unwrap_or_default();
+        Ok(Stored { value, revision })
+    }
+
+    async fn save_storms(
+        &self,
+        key: StormKey,
+        storms: &Storms,
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
+        let mut contents = self.open();
+        let current = contents.storms.get(&key).map_or(Revision(0), |(_, at)| *at);
+        if current != revision {
+            return Err(SaveError::Conflict);
+        }
+        let next = Revision(revision.0 + 1);
+        contents.storms.insert(key, (storms.clone(), next));
+        Ok(next)
     }
 }
 

@@ -9,6 +9,15 @@ const REOPEN_DAYS_MAX: u64 = 3650;
 /// A day. Longer than that, a ticket nobody closed is for a person to look at.
 const GRACE_SECONDS_MAX: u64 = 86_400;
 
+/// A week. What goes on for longer is no storm.
+const STORM_MINUTES_MAX: u64 = 7 * 24 * 60;
+
+/// More tickets of one rule at one customer than anybody reads.
+const STORM_TICKETS_MAX: u64 = 1_000;
+
+/// More notes than HaloPSA shows at once.
+const STORM_NOTES_MAX: u64 = 1_000;
+
 /// The whole file.
 pub(crate) fn file() -> Table {
     Table::of([
@@ -51,6 +60,11 @@ pub(crate) fn file() -> Table {
             "rules",
             Kind::list(Kind::Table(rule())),
             "which alert gets which template; the first rule that fits decides",
+        ),
+        Key::optional(
+            "storms",
+            Kind::Table(storms()),
+            "when many alerts of one rule at one customer share a ticket; each gets its own when absent",
         ),
         Key::optional(
             "environments",
@@ -118,7 +132,7 @@ fn template() -> Table {
         Key::optional(
             "closing_technician",
             Kind::ID,
-            "HaloPSA agent given to a ticket that HaloPSA refuses to close unassigned, by id",
+            "HaloPSA agent that unassigned tickets are given to when Halogard closes them, by id",
         ),
         Key::optional(
             "validate",
@@ -227,6 +241,52 @@ fn rule() -> Table {
             "Liongard environments, by id",
         ),
         Key::required("template", Kind::Text, "name of the template to use"),
+    ])
+}
+
+fn storms() -> Table {
+    let minutes = |name: &str, meaning: &str| {
+        let kind = Kind::Number {
+            least: 1,
+            most: STORM_MINUTES_MAX,
+        };
+        Key::optional(name, kind, meaning)
+    };
+    Table::of([
+        Key::optional(
+            "enabled",
+            Kind::Switch,
+            "whether alerts share tickets; true when absent",
+        ),
+        Key::optional(
+            "tickets_max",
+            Kind::Number {
+                least: 1,
+                most: STORM_TICKETS_MAX,
+            },
+            "alerts of one rule at one customer that get tickets of their own within_minutes; the \
+             next one's ticket stands for all that follow; 10 when absent",
+        ),
+        minutes(
+            "within_minutes",
+            "the time in which they are counted; 15 when absent",
+        ),
+        minutes(
+            "calm_minutes",
+            "a storm is over when no alert joined it for so long; 60 when absent",
+        ),
+        minutes(
+            "digest_minutes",
+            "the least time between two notes that count the alerts; 30 when absent",
+        ),
+        Key::optional(
+            "notes_max",
+            Kind::Number {
+                least: 1,
+                most: STORM_NOTES_MAX,
+            },
+            "the most notes about changes on any one ticket; 50 when absent",
+        ),
     ])
 }
 

@@ -1,9 +1,11 @@
 //! An alert and its ticket: who changed what since both agreed, and what follows.
 
+use std::collections::BTreeSet;
+
 use crate::alert::Alert;
 use crate::ids::{PriorityId, StatusId};
 use crate::link::{Base, Closure, Link, Write};
-use crate::plan::Step;
+use crate::plan::{Step, ending_the_crowd};
 use crate::policy::{ClosePolicy, Closer, Mode, Policy, Reopening, Template};
 use crate::runs::RunTarget;
 use crate::text;
@@ -32,10 +34,15 @@ pub(super) fn plan(
     };
     let steps = pair.steps();
     let agreed = Step::Agree(pair.base.clone());
-    if link.base.is_some() && steps == [agreed] {
+    let missing = if link.base.is_some() && steps == [agreed] {
         Vec::new()
     } else {
         steps
+    };
+    if missing.is_empty() && pair.ticket_closed() {
+        ending_the_crowd(link, missing)
+    } else {
+        missing
     }
 }
 
@@ -53,9 +60,10 @@ struct Pair<'a> {
 impl Pair<'_> {
     /// What is missing; ends with what both sides agree on once it is done.
     fn steps(&self) -> Vec<Step> {
-        let alert_turned = self.alert.is_closed() != self.base.alert_closed;
+        let over = self.link.is_over(self.alert);
+        let alert_turned = over != self.base.alert_closed;
         let ticket_turned = self.ticket_closed() != self.base.ticket_closed.is_some();
-        match (self.alert.is_closed(), self.ticket_closed()) {
+        match (over, self.ticket_closed()) {
             (true, true) => vec![Step::Agree(self.seen())],
             (false, false) if ticket_turned => vec![Step::Agree(self.seen())],
             (false, false) => self.both_open(),
@@ -75,12 +83,15 @@ impl Pair<'_> {
 
     /// What both sides show now.
     fn seen(&self) -> Base {
-        Base::of(
-            self.alert,
-            self.ticket,
-            &self.template.statuses,
-            Some(&self.base),
-        )
+        Base {
+            alert_closed: self.link.is_over(self.alert),
+            ..Base::of(
+                self.alert,
+                self.ticket,
+                &self.template.statuses,
+                Some(&self.base),
+            )
+        }
     }
 
     /// Agreement on `base`, after having Liongard look when a person changed the ticket's status.
@@ -97,11 +108,17 @@ impl Pair<'_> {
 
     /// Which inspectors make Liongard see the ticket's state. Only tickets of Liongard's own
     /// ticketing are known to its HaloPSA inspector; for ours, the inspector that found the alert
-    /// looks again as well.
+    /// looks again as well, and so do those of the alerts that share the ticket.
     fn targets(&self) -> Vec<RunTarget> {
-        let own = self.alert.launchpoint.map(RunTarget::Launchpoint);
-        let own = own.filter(|_| self.policy.mode == Mode::Managed && self.ticket_closed());
-        [RunTarget::HaloPsa].into_iter().chain(own).collect()
+        let mut targets = vec![RunTarget::HaloPsa];
+        if self.policy.mode == Mode::Managed && self.ticket_closed() {
+            let sharing = self.link.lead().map(|lead| &lead.tally.launchpoints);
+            let sharing = sharing.into_iter().flatten().copied();
+            let launchpoints: BTreeSet<_> =
+                self.alert.launchpoint.into_iter().chain(sharing).collect();
+            targets.extend(launchpoints.into_iter().map(RunTarget::Launchpoint));
+        }
+        targets
     }
 
     /// Liongard says the condition is over; the ticket is open and nobody turned it.
@@ -138,7 +155,7 @@ impl Pair<'_> {
                 .template
                 .closing_technician
                 .filter(|_| self.ticket.assigned == Some(false)),
-            closure_note: Some(text::closure_note(self.alert)),
+            closure_note: Some(text::closure_note(self.alert, self.link.lead())),
             ..TicketChange::of(self.ticket)
         };
         let base = Base {
@@ -240,12 +257,42 @@ impl Pair<'_> {
                 .still_refused(Write::AddNote, self.policy, self.now)
             {
                 base.alert_text = self.base.alert_text;
-            } else {
-                steps.push(Step::AddNote(text::change_note_html(self.alert)));
+            } else if let Some(left) = self.notes_left() {
+                steps.push(Step::AddNote(text::change_note_html(self.alert, left)));
             }
         }
+        let (digest, wait) = self.digest();
+        steps.extend(digest);
         steps.extend(self.agree(base));
+        steps.extend(wait);
         steps
+    }
+
+    /// How many notes about changes the ticket bears; `None` when it bears no more.
+    fn notes_left(&self) -> Option<u32> {
+        let max = self
+            .policy
+            .storms
+            .as_ref()
+            .map_or(u32::MAX, |it| it.notes_max);
+        max.checked_sub(self.link.notes).filter(|left| *left > 0)
+    }
+
+    /// The note that counts the alerts which share the ticket, now or when it is due.
+    fn digest(&self) -> (Option<Step>, Option<Step>) {
+        let refused = self
+            .link
+            .still_refused(Write::AddNote, self.policy, self.now);
+        let lead = self.link.lead().filter(|lead| lead.has_news() && !refused);
+        let (Some(lead), Some(left)) = (lead, self.notes_left()) else {
+            return (None, None);
+        };
+        let due = lead.due(&self.policy.storms.clone().unwrap_or_default());
+        if due > self.now {
+            (None, Some(Step::Wait(due)))
+        } else {
+            (Some(Step::Digest(text::digest_html(lead, left))), None)
+        }
     }
 
     /// The status that Liongard's new word maps to, if a person has not chosen another than the former

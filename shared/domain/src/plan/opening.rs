@@ -2,8 +2,9 @@
 
 use crate::alert::Alert;
 use crate::link::{Claim, DOUBT_SETTLE, Ended, Link, Write};
-use crate::plan::Step;
+use crate::plan::{Step, ending_the_crowd};
 use crate::policy::{Mapping, Mode, Policy, Template};
+use crate::storm::Place;
 use crate::text;
 use crate::ticket::NewTicket;
 use crate::time::Timestamp;
@@ -12,6 +13,9 @@ use crate::time::Timestamp;
 pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
     if policy.mode == Mode::Native {
         return native(link, alert);
+    }
+    if let Some(Place::Joined { open, .. }) = link.place {
+        return joined(open, alert);
     }
     match link.claim {
         Claim::Held { until, .. } if until > now => vec![Step::Wait(until)],
@@ -28,6 +32,15 @@ pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) 
     }
 }
 
+/// It shares the ticket of another alert, which counts it.
+fn joined(counted_open: bool, alert: &Alert) -> Vec<Step> {
+    let is_open = !alert.is_closed();
+    (counted_open != is_open)
+        .then_some(Step::TakePlace)
+        .into_iter()
+        .collect()
+}
+
 /// Liongard's own ticketing opens it; we wait to be told which it is.
 fn native(link: &Link, alert: &Alert) -> Vec<Step> {
     match alert.native_ticket {
@@ -39,19 +52,21 @@ fn native(link: &Link, alert: &Alert) -> Vec<Step> {
 
 /// No attempt is under way or in doubt.
 fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
-    if alert.is_closed() {
+    if link.is_over(alert) {
         return match link.ended {
-            None => vec![Step::Finish(Ended::NeverNeeded)],
+            None => ending_the_crowd(link, vec![Step::Finish(Ended::NeverNeeded)]),
             Some(_) => Vec::new(),
         };
     }
-    if !alert.visible {
+    let others_wait = link.lead().is_some_and(|lead| lead.tally.open > 0);
+    if !alert.visible && !others_wait {
         return Vec::new();
     }
     match policy.choose(alert) {
         Err(reason) if link.parked == Some(reason) => Vec::new(),
         Err(reason) => vec![Step::Park(reason)],
         Ok(_) if link.still_refused(Write::Open, policy, now) => Vec::new(),
+        Ok(_) if policy.storms.is_some() && link.place.is_none() => vec![Step::TakePlace],
         Ok((mapping, template)) => {
             let ticket = new_ticket(link, alert, mapping, template, policy);
             vec![Step::Claim, Step::Open(Box::new(ticket))]
@@ -68,6 +83,14 @@ fn new_ticket(
     policy: &Policy,
 ) -> NewTicket {
     let key = link.key(policy);
+    let (summary, details_html) = if link.lead().is_some() {
+        let pattern = format!("Storm: {}", template.summary);
+        let details = text::storm_html(alert) + &text::details_html(&key, alert);
+        (text::summary(&key, &pattern, alert), details)
+    } else {
+        let summary = text::summary(&key, &template.summary, alert);
+        (summary, text::details_html(&key, alert))
+    };
     let mut custom_fields = template.custom_fields.clone();
     if let Some(field) = template.key_field {
         custom_fields.insert(field, key.to_string());
@@ -86,8 +109,8 @@ fn new_ticket(
         team: template.team.clone(),
         technician: template.technician,
         category: template.category.clone(),
-        summary: text::summary(&key, &template.summary, alert),
-        details_html: text::details_html(&key, alert),
+        summary,
+        details_html,
         custom_fields,
         validation: template.validation,
         key,

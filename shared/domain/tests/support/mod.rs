@@ -16,6 +16,7 @@ use halogard_domain::ids::{
 use halogard_domain::link::{Claim, Ended, Follow, Link};
 use halogard_domain::plan::{Step, plan};
 use halogard_domain::policy::{Mapping, Mode, Policy, StatusMap, Template};
+use halogard_domain::storm::Storms;
 use halogard_domain::ticket::{Fate, Hands};
 use halogard_domain::{Alert, Ticket, Timestamp, Word};
 
@@ -130,6 +131,8 @@ pub fn linked(policy: &Policy) -> Link {
 pub struct Desk {
     pub policy: Policy,
     pub link: Link,
+    /// The storms of its rule and customer.
+    pub storms: Storms,
     pub ticket: Option<Ticket>,
     /// Whether a person has worked on the ticket.
     pub touched: bool,
@@ -143,10 +146,20 @@ impl Desk {
         Self {
             policy,
             link,
+            storms: Storms::default(),
             ticket: None,
             touched: false,
             opened: 0,
             done: Vec::new(),
+        }
+    }
+
+    /// Brings what the link knows of its crowd up to date.
+    pub fn hear_crowd(&mut self) {
+        let crowd = self.storms.crowd(self.link.alert);
+        let tally = crowd.map(halogard_domain::storm::Crowd::tally);
+        if let (Some(tally), Some(lead)) = (tally, self.link.lead_mut()) {
+            lead.tally = tally;
         }
     }
 
@@ -164,10 +177,13 @@ impl Desk {
     pub fn settle(&mut self, now: Timestamp) {
         for _ in 0..8 {
             let steps = self.plan(now);
-            if steps.is_empty() || matches!(steps[..], [Step::Wait(_)]) {
+            if steps.is_empty() {
                 return;
             }
             for step in steps {
+                if matches!(step, Step::Wait(_)) {
+                    return;
+                }
                 self.done.push(step.clone());
                 if !self.carry_out(step, now) {
                     break;
@@ -257,7 +273,25 @@ impl Desk {
                 ticket.seen_at = now;
                 self.link.hear_ticket(ticket.clone());
             }
-            Step::AddNote(_) => {}
+            Step::AddNote(_) => self.link.notes += 1,
+            Step::Digest(_) => {
+                self.link.notes += 1;
+                self.link.lead_mut().expect("a crowd to count").told(now);
+            }
+            Step::TakePlace => {
+                let alert = self.link.alert_seen.as_ref().expect("an alert to place");
+                let storms = self.policy.storms.clone().unwrap_or_default();
+                self.link.place = Some(self.storms.place(alert, &storms, now));
+                return false;
+            }
+            Step::EndCrowd => {
+                if let Some(crowd) = self.storms.crowd_mut(self.link.alert) {
+                    crowd.end();
+                }
+                self.hear_crowd();
+                self.link.lead_mut().expect("a crowd to end").tally.over = true;
+                return false;
+            }
             Step::RunInspector(targets) => {
                 let asked = u32::try_from(targets.len()).expect("few targets");
                 self.link.follow = Some(Follow {
@@ -279,8 +313,11 @@ impl Desk {
                 self.link.opening = None;
                 self.link.ended = None;
             }
-            Step::Finish(ended) => self.link.ended = Some(ended),
-            Step::Wait(_) => return false,
+            Step::Finish(ended) => {
+                self.link.ended = Some(ended);
+                self.link.place = None;
+            }
+            Step::Wait(_) => unreachable!("nobody waits here"),
         }
         true
     }

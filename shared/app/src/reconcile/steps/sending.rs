@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use halogard_domain::Ticket;
 use halogard_domain::ids::NoteId;
 use halogard_domain::link::CLAIM_LIFE;
+use halogard_domain::storm::Place;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
+use halogard_domain::{Alert, Ticket};
 use tracing::warn;
 
 use crate::bundle::{Bundle, Liongard, Store};
@@ -20,6 +21,17 @@ const OPENING: &str = "opening";
 const OPENING_PAUSE: Duration = Duration::from_secs(2);
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+    /// Gives `alert` its place in the storms, in company.
+    pub(super) async fn place_together(
+        &self,
+        alert: Alert,
+        gather: &Gather,
+    ) -> Result<Place, PortError> {
+        let (answer, due) = gather.leave_with(alert, |due| &mut due.places);
+        self.send_out(due).await;
+        answer.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
     /// Opens `ticket`, in company.
     pub(super) async fn open_together(
         &self,
@@ -60,6 +72,10 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// Sends out what is due, one array for each kind.
     async fn send_out(&self, due: Due) {
+        if !due.places.is_empty() {
+            let alerts: Vec<_> = due.places.iter().map(|it| it.asked.clone()).collect();
+            hand_out(due.places, self.place_all(&alerts).await);
+        }
         if !due.changes.is_empty() {
             let changes: Vec<_> = due.changes.iter().map(|it| it.asked.clone()).collect();
             hand_out(due.changes, self.desk.change(&changes).await);

@@ -91,6 +91,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 let notes = self.desk.notes(ticket).await?;
                 if notes.iter().any(|note| note.text.contains(&reference)) {
                     hold.link.note = None;
+                    hold.link.notes = hold.link.notes.saturating_add(1);
                     return Ok(Next::GoOn);
                 }
             }
@@ -108,6 +109,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         match self.add_note_together(note, hold.gather).await {
             Ok(_) => {
                 hold.link.note = None;
+                hold.link.notes = hold.link.notes.saturating_add(1);
                 hold.tell(self.clock.now(), "noted", None);
                 Ok(Next::GoOn)
             }

@@ -1,0 +1,32 @@
+//! When many alerts share a ticket.
+
+use std::time::Duration;
+
+use halogard_domain::storm::StormPolicy;
+
+use crate::fields::Fields;
+
+/// What the table says; `None` when it is absent or switched off.
+pub(super) fn read(file: &Fields<'_>) -> Option<StormPolicy> {
+    let fields = file.table("storms")?;
+    if fields.switch("enabled") == Some(false) {
+        return None;
+    }
+    let usual = StormPolicy::default();
+    let number = |key| {
+        let number = fields.number(key)?.into_inner();
+        u32::try_from(number).ok()
+    };
+    let minutes = |key, usual| {
+        number(key).map_or(usual, |minutes| {
+            Duration::from_secs(u64::from(minutes) * 60)
+        })
+    };
+    Some(StormPolicy {
+        tickets_max: number("tickets_max").unwrap_or(usual.tickets_max),
+        within: minutes("within_minutes", usual.within),
+        calm_after: minutes("calm_minutes", usual.calm_after),
+        digest_every: minutes("digest_minutes", usual.digest_every),
+        notes_max: number("notes_max").unwrap_or(usual.notes_max),
+    })
+}
