@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use halogard_app::ports::{DeadLetter, WorkQueue as _};
 use halogard_domain::standing::Standing;
-use halogard_domain::{LinkKey, Message};
+use halogard_domain::{Link, LinkKey, Message};
 use halogard_simulator::halopsa::TicketView;
 use halogard_simulator::liongard::AlertView;
 
@@ -94,6 +94,8 @@ impl Bundle {
             let own = tickets_of(&alert, &tickets);
             match own.last() {
                 Some(ticket) if agree(&alert, ticket) => {}
+                // Open for the others that share it.
+                Some(ticket) if !ticket.closed && self.leads_open_alerts(alert.id).await => {}
                 Some(ticket) => problems.push(format!(
                     "alert {} is {:?}, remedied: {}; its ticket {} is closed: {}, touched: {}; {:?}",
                     alert.id,
@@ -112,6 +114,13 @@ impl Bundle {
             }
         }
         problems
+    }
+
+    /// Whether alerts that are open share the ticket of `alert`.
+    async fn leads_open_alerts(&self, alert: i64) -> bool {
+        let link = self.link(alert).await;
+        let lead = link.as_ref().and_then(Link::lead);
+        lead.is_some_and(|lead| lead.tally.open > 0)
     }
 
     /// Alerts that ended among the dead letters, with a reason.

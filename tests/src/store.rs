@@ -29,6 +29,8 @@ struct Sights {
     /// Times at which a message may be handed out again.
     due: BTreeSet<Timestamp>,
     journal: Vec<Entry>,
+    /// Calls that write, by what they write.
+    writes: BTreeMap<&'static str, u64>,
 }
 
 impl Seen {
@@ -44,6 +46,12 @@ impl Seen {
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.sights().journal.clone()
+    }
+
+    /// Calls that wrote something, by what it was.
+    #[must_use]
+    pub fn writes(&self) -> BTreeMap<&'static str, u64> {
+        self.sights().writes.clone()
     }
 
     fn due(&self, at: Timestamp) {
@@ -66,7 +74,8 @@ pub struct WatchedStore {
 
 impl WatchedStore {
     /// Does a write, unless the process stops there.
-    async fn write<T>(&self, work: impl Future<Output = T>) -> T {
+    async fn write<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
+        *self.seen.sights().writes.entry(what).or_default() += 1;
         self.fuse.guard(Place::Store, work).await
     }
 }
@@ -81,7 +90,7 @@ impl Links for WatchedStore {
     }
 
     async fn save(&self, link: &Link, revision: Revision) -> Result<Revision, SaveError> {
-        self.write(self.inner.save(link, revision)).await
+        self.write("links", self.inner.save(link, revision)).await
     }
 
     async fn list(
@@ -100,7 +109,7 @@ impl AlertIndex for WatchedStore {
     }
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
-        self.write(self.inner.save_index(entries)).await
+        self.write("index", self.inner.save_index(entries)).await
     }
 }
 
@@ -110,7 +119,7 @@ impl Marks for WatchedStore {
     }
 
     async fn set_mark(&self, name: &str, value: i64) -> Result<(), PortError> {
-        self.write(self.inner.set_mark(name, value)).await
+        self.write("marks", self.inner.set_mark(name, value)).await
     }
 }
 
@@ -121,11 +130,13 @@ impl Leases for WatchedStore {
         holder: &str,
         until: Timestamp,
     ) -> Result<Leased, PortError> {
-        self.write(self.inner.take_lease(name, holder, until)).await
+        self.write("rights", self.inner.take_lease(name, holder, until))
+            .await
     }
 
     async fn release_lease(&self, name: &str, holder: &str) -> Result<(), PortError> {
-        self.write(self.inner.release_lease(name, holder)).await
+        self.write("rights", self.inner.release_lease(name, holder))
+            .await
     }
 }
 
@@ -140,7 +151,7 @@ impl RunStates for WatchedStore {
         runs: &Runs,
         revision: Revision,
     ) -> Result<Revision, SaveError> {
-        self.write(self.inner.save_runs(target, runs, revision))
+        self.write("runs", self.inner.save_runs(target, runs, revision))
             .await
     }
 
@@ -160,7 +171,7 @@ impl StormStates for WatchedStore {
         storms: &Storms,
         revision: Revision,
     ) -> Result<Revision, SaveError> {
-        self.write(self.inner.save_storms(key, storms, revision))
+        self.write("storms", self.inner.save_storms(key, storms, revision))
             .await
     }
 }
@@ -170,7 +181,7 @@ impl WorkSink for WatchedStore {
         for at in messages.iter().filter_map(|message| message.not_before) {
             self.seen.due(at);
         }
-        self.write(self.inner.send(lane, messages)).await
+        self.write("queue", self.inner.send(lane, messages)).await
     }
 }
 
@@ -189,7 +200,7 @@ impl WorkQueue for WatchedStore {
     }
 
     async fn done(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
-        self.write(self.inner.done(lane, receipt)).await
+        self.write("queue", self.inner.done(lane, receipt)).await
     }
 
     async fn give_back(
@@ -199,7 +210,7 @@ impl WorkQueue for WatchedStore {
         not_before: Timestamp,
     ) -> Result<(), PortError> {
         self.seen.due(not_before);
-        self.write(self.inner.give_back(lane, receipt, not_before))
+        self.write("queue", self.inner.give_back(lane, receipt, not_before))
             .await
     }
 
@@ -210,12 +221,13 @@ impl WorkQueue for WatchedStore {
         not_before: Timestamp,
     ) -> Result<(), PortError> {
         self.seen.due(not_before);
-        self.write(self.inner.retry(lane, receipt, not_before))
+        self.write("queue", self.inner.retry(lane, receipt, not_before))
             .await
     }
 
     async fn bury(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
-        self.write(self.inner.bury(lane, receipt, reason)).await
+        self.write("queue", self.inner.bury(lane, receipt, reason))
+            .await
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
@@ -223,7 +235,7 @@ impl WorkQueue for WatchedStore {
     }
 
     async fn redrive(&self, id: &str) -> Result<bool, PortError> {
-        self.write(self.inner.redrive(id)).await
+        self.write("queue", self.inner.redrive(id)).await
     }
 
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
@@ -233,7 +245,7 @@ impl WorkQueue for WatchedStore {
 
 impl Journal for WatchedStore {
     async fn append(&self, entries: &[Entry]) -> Result<(), PortError> {
-        let written = self.write(self.inner.append(entries)).await;
+        let written = self.write("story", self.inner.append(entries)).await;
         if written.is_ok() {
             self.seen.sights().journal.extend_from_slice(entries);
         }
@@ -255,7 +267,8 @@ impl Notifications for WatchedStore {
     }
 
     async fn record(&self, notification: &Notification, now: Timestamp) -> Result<(), PortError> {
-        self.write(self.inner.record(notification, now)).await
+        self.write("webhooks", self.inner.record(notification, now))
+            .await
     }
 
     async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {

@@ -42,15 +42,18 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         }
     }
 
-    /// Puts a held claim in doubt.
+    /// Puts a held claim on a ticket, or else on a note, in doubt.
     async fn doubt(&self, alert: halogard_domain::ids::AlertId) -> Result<(), PortError> {
         let Some(mut stored) = self.store.load(alert).await? else {
             return Ok(());
         };
-        let Claim::Held { since, .. } = stored.value.claim else {
-            return Ok(());
-        };
-        stored.value.claim = Claim::InDoubt { since };
+        let link = &mut stored.value;
+        let now = self.clock.now();
+        match (&mut link.claim, &mut link.note) {
+            (Claim::Held { since, .. }, _) => link.claim = Claim::InDoubt { since: *since },
+            (_, Some(note)) if note.until > now => note.until = now,
+            _ => return Ok(()),
+        }
         match self.store.save(&stored.value, stored.revision).await {
             // Somebody has moved on with it; their claim is alive.
             Ok(_) | Err(SaveError::Conflict) => Ok(()),

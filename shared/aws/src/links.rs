@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use halogard_app::ports::{Clock, LinkFilter, Links, PortError, Revision, SaveError, Stored};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::link::Claim;
 
 use crate::error::{AwsError, from_json, to_json};
 use crate::items::{
@@ -113,7 +112,7 @@ fn item(link: &Link) -> Result<Item, AwsError> {
     let flags = [
         ("parked", link.parked.is_some()),
         ("refused", link.refused.is_some()),
-        ("claimed", link.claim != Claim::Free),
+        ("claimed", link.is_claimed()),
     ];
     for (flag, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
         let value = aws_sdk_dynamodb::types::AttributeValue::Bool(true);

@@ -3,7 +3,7 @@
 use halogard_app::ports::{LinkFilter, Links, Revision, SaveError};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::link::{Claim, Refused, Write};
+use halogard_domain::link::{Claim, NoteClaim, Refused, Write};
 use halogard_domain::policy::ParkReason;
 
 use crate::bench::{Bench, at_once};
@@ -231,8 +231,8 @@ pub async fn a_refused_save_moves_no_ticket<B: Bench<Store: Links>>(bench: B) {
 }
 
 /// Links of which each is on a list of its own: 1 rests, 2 is parked, 3 refused, 4 claimed, 5 in
-/// doubt.
-fn one_of_each() -> [Link; 5] {
+/// doubt, 6 is being noted.
+fn one_of_each() -> [Link; 6] {
     let since = at(1);
     [
         link_with(1, |link| link.attach(TicketId::new(100))),
@@ -253,6 +253,10 @@ fn one_of_each() -> [Link; 5] {
             };
         }),
         link_with(5, |link| link.claim = Claim::InDoubt { since }),
+        link_with(6, |link| {
+            let until = at(91);
+            link.note = Some(NoteClaim { mark: 1, until });
+        }),
     ]
 }
 
@@ -262,10 +266,10 @@ pub async fn each_filter_lists_what_it_names<B: Bench<Store: Links>>(bench: B) {
         links.save(&link, NEW).await.expect("nobody else wrote");
     }
 
-    assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5]);
+    assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
     assert_eq!(listed(&links, LinkFilter::Parked).await, [2]);
     assert_eq!(listed(&links, LinkFilter::Refused).await, [3]);
-    assert_eq!(listed(&links, LinkFilter::Claimed).await, [4, 5]);
+    assert_eq!(listed(&links, LinkFilter::Claimed).await, [4, 5, 6]);
 }
 
 pub async fn a_link_leaves_a_list_when_its_reason_is_gone<B: Bench<Store: Links>>(bench: B) {
@@ -276,7 +280,7 @@ pub async fn a_link_leaves_a_list_when_its_reason_is_gone<B: Bench<Store: Links>
         links.save(&link, revision).await.expect("it is the newest");
     }
 
-    assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5]);
+    assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
     for filter in [LinkFilter::Parked, LinkFilter::Refused, LinkFilter::Claimed] {
         assert_eq!(listed(&links, filter).await, [0; 0], "{filter:?}");
     }

@@ -235,6 +235,12 @@ impl Link {
         }
     }
 
+    /// Whether somebody is at work on the ticket or a note, or was and never said how it ended.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        self.claim != Claim::Free || self.note.is_some()
+    }
+
     /// What it knows of the crowd that shares its ticket, if it leads one.
     #[must_use]
     pub const fn lead(&self) -> Option<&Lead> {

@@ -6,7 +6,6 @@ use halogard_app::ports::{
     AlertIndex, Clock, Indexed, LinkFilter, Links, PortError, Revision, SaveError, Stored,
 };
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::link::Claim;
 use halogard_domain::{Link, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -109,7 +108,7 @@ fn write_link(db: &Connection, link: &Link, revision: Revision) -> Result<(), St
         link.ticket.map(TicketId::get),
         link.parked.is_some(),
         link.refused.is_some(),
-        link.claim != Claim::Free,
+        link.is_claimed(),
         to_json("links", link)?,
     ])?;
     Ok(())

@@ -8,7 +8,7 @@ CREATE TABLE links (
     ticket   INTEGER,                                      -- the current ticket
     parked   INTEGER NOT NULL CHECK (parked IN (0, 1)),    -- waits for a mapping or a template
     refused  INTEGER NOT NULL CHECK (refused IN (0, 1)),   -- the desk refused a write for good
-    claimed  INTEGER NOT NULL CHECK (claimed IN (0, 1)),   -- the claim is held or in doubt
+    claimed  INTEGER NOT NULL CHECK (claimed IN (0, 1)),   -- a ticket or a note is claimed
     body     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX links_parked  ON links (alert) WHERE parked = 1;

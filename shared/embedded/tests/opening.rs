@@ -144,14 +144,14 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
         error,
         OpenError::Newer {
             found: 99,
-            known: 2,
+            known: 3,
             ..
         }
     ));
     assert!(
         error
             .to_string()
-            .contains("newer version (schema 99, this version knows 2)")
+            .contains("newer version (schema 99, this version knows 3)")
     );
     assert_eq!(fs::read(&path).unwrap(), before);
 }

@@ -5,10 +5,11 @@
 
 mod fleet;
 mod peers;
-mod report;
 mod scenes;
 mod server;
 mod sim;
+
+use crate::report::Report;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -34,7 +35,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     } else {
         scenes::Extent::Days
     };
-    let mut report = report::Report::begin(options.seed);
+    let mut report = Report::begin("The request budget, measured", options.seed);
     scenes::all(
         extent,
         options.seed,

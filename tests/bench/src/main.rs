@@ -2,6 +2,8 @@
 
 mod cold;
 mod limiter;
+mod report;
+mod requests;
 
 use std::process::ExitCode;
 
@@ -22,12 +24,15 @@ enum What {
     Cold(cold::Options),
     /// Use of HaloPSA's limit, refusals, drain times and lanes, on four models of a server.
     Limiter(limiter::Options),
+    /// What alerts cost in requests to HaloPSA and in writes to the store.
+    Requests(requests::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let met = match Arguments::parse().what {
         What::Cold(options) => cold::run(&options)?,
         What::Limiter(options) => limiter::run(&options)?,
+        What::Requests(options) => requests::run(&options)?,
     };
     Ok(if met {
         ExitCode::SUCCESS

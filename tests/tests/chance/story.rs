@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use halogard_app::ports::Clock as _;
 use halogard_domain::policy::Mode;
+use halogard_domain::storm::StormPolicy;
 use halogard_simulator::halopsa::PayloadSize;
 use halogard_simulator::liongard::{AlertChange, NativeTicketing};
 use halogard_simulator::world::status_ids;
@@ -61,6 +62,8 @@ pub struct Story {
     seed: u64,
     mode: Mode,
     drifts: bool,
+    /// All alerts are of one rule at one customer, and share tickets.
+    stormy: bool,
     latency: Duration,
     payload: PayloadSize,
     /// Seconds from the beginning, the alert it concerns, and what happens; soonest first.
@@ -87,6 +90,7 @@ impl Story {
             drifts: rng.random_bool(0.5),
             latency: Duration::from_millis([0, 150, 2_000][rng.random_range(0..3)]),
             payload: *payloads.choose(&mut rng).unwrap(),
+            stormy: rng.random_bool(0.4),
             events: Vec::new(),
         };
         for about in 0..ALERTS {
@@ -105,11 +109,18 @@ impl Story {
 
     /// What the story starts from.
     pub fn setup(&self) -> Setup {
+        let storms = StormPolicy {
+            tickets_max: 2,
+            digest_every: Duration::from_secs(600),
+            calm_after: Duration::from_secs(1_200),
+            ..StormPolicy::default()
+        };
         let mut setup = Setup {
             seed: self.seed,
             latency: self.latency,
             payload: self.payload,
             level: Level::INFO,
+            storms: self.stormy.then_some(storms),
             ..Setup::new(self.mode)
         };
         setup.liongard.native_ticketing =
@@ -132,8 +143,13 @@ impl Story {
             bundle.run_for(at.since(bundle.time.now())).await;
             match raised[*about] {
                 None => {
-                    let customer = i64::try_from(about % 6).unwrap();
-                    raised[*about] = Some(bundle.raise(customer, &format!("Rule {about}")));
+                    let (customers, rule) = if self.stormy {
+                        (1, "Rule".to_owned())
+                    } else {
+                        (6, format!("Rule {about}"))
+                    };
+                    let customer = i64::try_from(about % customers).unwrap();
+                    raised[*about] = Some(bundle.raise(customer, &rule));
                 }
                 Some(alert) => happen(bundle, alert, number, *act),
             }

@@ -71,7 +71,7 @@ pub enum LinkFilter {
     Parked,
     /// Those whose write was refused for good.
     Refused,
-    /// Those whose claim is held or in doubt.
+    /// Those whose ticket or note is claimed, by somebody at work or by an attempt in doubt.
     Claimed,
 }
 

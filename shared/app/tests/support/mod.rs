@@ -18,7 +18,6 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::link::Claim;
 use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::{RunTarget, Runs};
@@ -505,7 +504,7 @@ impl Links for Store {
                 LinkFilter::All => true,
                 LinkFilter::Parked => link.parked.is_some(),
                 LinkFilter::Refused => link.refused.is_some(),
-                LinkFilter::Claimed => link.claim != Claim::Free,
+                LinkFilter::Claimed => link.is_claimed(),
             })
             .take(limit)
             .cloned()

@@ -282,6 +282,7 @@ impl Desk {
                 let alert = self.link.alert_seen.as_ref().expect("an alert to place");
                 let storms = self.policy.storms.clone().unwrap_or_default();
                 self.link.place = Some(self.storms.place(alert, &storms, now));
+                self.link.ended = None;
                 return false;
             }
             Step::EndCrowd => {

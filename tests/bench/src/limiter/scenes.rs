@@ -9,8 +9,8 @@ use halogard_domain::budget::{Limit, Pace};
 
 use super::fleet::{self, Outcome, Road, Scene};
 use super::peers::{self, Peer};
-use super::report::{Row, Section};
 use super::server::Model;
+use crate::report::{Row, Section};
 
 /// How much is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

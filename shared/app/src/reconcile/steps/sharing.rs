@@ -33,6 +33,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             Place::Joined { .. } | Place::Alone => {}
         }
         hold.link.place = Some(place);
+        // What was never needed may be now.
+        hold.link.ended = None;
         Ok(Next::PlanAgain)
     }
 

@@ -28,10 +28,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Begins a report on runs from `seed` on.
+    /// Begins a report, `title`, on runs from `seed` on.
     #[expect(clippy::print_stdout, reason = "it is what the program is for")]
-    pub fn begin(seed: u64) -> Self {
-        println!("# The request budget, measured\n\nFirst seed {seed}.");
+    pub fn begin(title: &str, seed: u64) -> Self {
+        println!("# {title}\n\nFirst seed {seed}.");
         Self::default()
     }
 
