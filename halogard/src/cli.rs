@@ -36,7 +36,7 @@ pub enum Command {
     /// The address HaloPSA sends its webhooks to.
     #[command(subcommand)]
     Webhook(WebhookCommand),
-    /// Exchange a credential kept in the vault, step by step, with `serve` stopped.
+    /// Exchange a credential, step by step: this machine's, or a deployed stack's.
     Rotate(RotateOptions),
 }
 
@@ -201,6 +201,9 @@ pub struct RotateOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// A deployed stack's credential, rather than this machine's.
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    pub stack: Option<String>,
     /// Take a value made by hand; its id is this, and its secret is asked for.
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,

@@ -9,6 +9,7 @@ mod connect;
 mod demo;
 mod engine;
 mod kept;
+mod lend;
 mod output;
 mod pace;
 mod rotate;

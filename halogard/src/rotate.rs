@@ -1,9 +1,13 @@
-//! `rotate`: a person exchanges a credential on one machine.
+//! `rotate`: a person exchanges a credential, on one machine or of a deployed stack.
 //!
-//! The store belongs to one process at a time, so `serve` is stopped meanwhile; what happens in the
-//! minute between is found by the first poll.
+//! On one machine the store belongs to one process at a time: a `serve` that runs lends what is
+//! needed of it, and goes on working. So does a stack: its functions read its secrets, which hold the
+//! old value and the new one until all is done.
 
+mod deployed;
+mod machine;
 mod notices;
+mod place;
 mod typed;
 
 use std::process::ExitCode;
@@ -13,23 +17,21 @@ use anyhow::Context as _;
 use halogard_app::budget::SharedBudget;
 use halogard_app::keyring::{self, Fields, WebhookKind};
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
-use halogard_app::rotate::{RotateError, Rotation, fresh_secret};
+use halogard_app::rotate::{RotateError, Rotation, Turned, fresh_secret};
 use halogard_connect::Issuers;
-use halogard_domain::budget::Limit;
 use halogard_embedded::Store;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{
-    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, ServeSettings,
-};
+use halogard_runtime::settings::Environment;
 use halogard_transport::HttpTransport;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::{CredentialName, RotateOptions};
-use crate::connect;
-use crate::kept::{self, HALOPSA, LIONGARD, WEBHOOK};
+use crate::kept::{self, LIONGARD};
 use crate::output::{self, GOOD};
-use crate::serve::token;
+use deployed::Deployed;
+use machine::Machine;
 use notices::OnTerminal;
+use place::Place;
 
 /// The exit code when a person has to do something before the command is given again.
 const PERSON_NEEDED: u8 = 3;
@@ -38,106 +40,119 @@ const PERSON_NEEDED: u8 = 3;
 const APPLICATIONS: &str =
     "HaloPSA → Configuration → Integrations → HaloPSA API → View Applications";
 
-/// The use case over one machine's parts.
-type LocalRotation = Rotation<
-    Store<SystemClock>,
-    Issuers<HttpTransport, SharedBudget<Store<SystemClock>, SystemClock>, SystemClock>,
-    Store<SystemClock>,
+/// What the template puts where an operator's value belongs.
+const PLACEHOLDER: &str = "REPLACE-ME";
+
+/// The request budget of a place.
+type Budget<P> = SharedBudget<<P as Place>::Store, SystemClock>;
+
+/// The use case over a place's parts.
+type PlaceRotation<P> = Rotation<
+    <P as Place>::Vault,
+    Issuers<HttpTransport, Budget<P>, SystemClock>,
+    <P as Place>::Store,
     OnTerminal,
     SystemClock,
 >;
 
-/// How to reach both vendors.
-struct VendorSettings {
-    halo: HaloSettings,
-    liongard: LiongardSettings,
-    limit: Limit,
-}
-
-impl FromSettings for VendorSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
-        let halo = HaloSettings::take(reader);
-        let liongard = LiongardSettings::take(reader);
-        let limit = Limit::take(reader);
-        Some(Self {
-            halo: halo?,
-            liongard: liongard?,
-            limit: limit?,
-        })
-    }
-}
-
 /// What the command works with.
-struct Bench {
-    environment: Environment,
-    store: Store<SystemClock>,
+struct Bench<P> {
+    place: P,
+}
+
+/// A version that is to become the current one.
+struct Waiting {
+    version: String,
+    /// Its value; `None` while a schedule has only announced it.
+    value: Option<Fields>,
 }
 
 /// Exchanges one credential, or says what has to be done first.
 pub async fn run(options: &RotateOptions) -> anyhow::Result<ExitCode> {
-    let process = Environment::process();
-    let path = options.config.clone();
-    let path = path.unwrap_or_else(|| process.config_file());
-    let config = halogard_config::load(&path)?;
-    let environment = process.or(config.settings);
-    let (serve, _) = settings::read::<ServeSettings>(&environment)?;
-    let store = connect::open_store(&serve.data_dir, SystemClock)
-        .context("stop `halogard serve` first: the store belongs to one process at a time")?;
-    let bench = Bench { environment, store };
-    match options.credential {
-        CredentialName::Liongard => bench.liongard(options).await,
-        CredentialName::Halopsa => bench.halopsa(options).await,
-        CredentialName::Webhook => bench.webhook(options).await,
+    match &options.stack {
+        Some(stack) => {
+            let place = Deployed::find(stack).await?;
+            Box::pin(Bench { place }.exchange(options)).await
+        }
+        None => {
+            let place = Machine::open(options).await?;
+            Box::pin(Bench { place }.exchange(options)).await
+        }
     }
 }
 
-/// Time between two looks at the key in use.
-const LOOK_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// A look at the key that failed is repeated after this time, or after the interval if that is
+/// shorter.
+const FAILED_LOOK_PAUSE: Duration = Duration::from_secs(3600);
 
 /// A key with fewer days left is rotated: with the usual life of 90 days, every month.
 const ROTATE_WITH_DAYS_LEFT: i64 = 60;
 
-/// Rotates Liongard's key on this machine's own schedule, for as long as the process serves. Only a
-/// key kept in the vault: one that stands in settings is its owner's business.
-pub async fn daily(environment: Environment, store: Store<SystemClock>) {
-    let bench = Bench { environment, store };
+/// Rotates Liongard's key on this machine's own schedule, with a look each `interval`, for as long as
+/// the process serves. Only a key kept in the vault: one that stands in settings is its owner's
+/// business.
+pub async fn regularly(environment: Environment, store: Store<SystemClock>, interval: Duration) {
+    let store = store.into();
+    let place = Machine { environment, store };
+    let bench = Bench { place };
     loop {
-        if let Err(error) = bench.look_at_key().await {
-            tracing::warn!(
-                reason = format!("{error:#}"),
-                "the access key's rotation is tried again tomorrow"
-            );
-        }
-        tokio::time::sleep(LOOK_INTERVAL).await;
+        let pause = match bench.look_at_key().await {
+            Ok(()) => interval,
+            Err(error) => {
+                let pause = interval.min(FAILED_LOOK_PAUSE);
+                tracing::warn!(
+                    reason = format!("{error:#}"),
+                    retry_after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                    "the look at Liongard's access key is repeated later"
+                );
+                pause
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
-impl Bench {
+impl Bench<Machine> {
     /// Deletes what was replaced, and rotates the key when it is time.
     async fn look_at_key(&self) -> anyhow::Result<()> {
-        if kept::is_given(&self.environment, LIONGARD) || self.is_first(LIONGARD).await? {
+        let given = kept::is_given(&self.place.environment, LIONGARD);
+        if given || self.is_first(LIONGARD).await? {
             return Ok(());
         }
-        let rotation = self.rotation().await?;
+        let due_with = self
+            .current(LIONGARD)
+            .await?
+            .map_or(0, |key| due_with(&key));
+        let (rotation, _) = self.rotation().await?;
         let looked = rotation.retire(LIONGARD).await?;
-        let due = looked
-            .expires_in_days
-            .is_some_and(|days| days <= ROTATE_WITH_DAYS_LEFT);
+        let due = looked.expires_in_days.is_some_and(|days| days <= due_with);
         if due {
             let version = self.version(LIONGARD).await?;
             rotation.whole(LIONGARD, &version).await?;
         }
         Ok(())
     }
+}
+
+impl<P: Place> Bench<P> {
+    /// Exchanges the credential that was named.
+    async fn exchange(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
+        match options.credential {
+            CredentialName::Liongard => self.liongard(options).await,
+            CredentialName::Halopsa => self.halopsa(options).await,
+            CredentialName::Webhook => self.webhook(options).await,
+        }
+    }
 
     /// Liongard's access key.
     async fn liongard(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
-        if let Some(code) = self
-            .move_from_settings(LIONGARD, "liongard-access-key")
-            .await?
-        {
+        const CREDENTIAL: CredentialName = CredentialName::Liongard;
+        let prepared = self.place.prepare(CREDENTIAL, "liongard-access-key");
+        if let Some(code) = prepared.await? {
             return Ok(code);
         }
+        let name = self.place.secret(CREDENTIAL);
+        let current = self.current(name).await?;
         let by_hand = match &options.id {
             None => None,
             Some(id) => {
@@ -146,29 +161,31 @@ impl Bench {
                      Settings → Access Tokens",
                 );
                 let secret = typed::secret("Access Key Secret", options.secret_stdin)?;
-                let key = Fields::default()
-                    .with("strategy", "liongard-access-key")
-                    .with("liongard_access_key_id", id)
-                    .with_secret("liongard_access_key_secret", &secret);
-                Some(key)
+                Some(key_made_by_hand(current.as_ref(), id, &secret))
             }
         };
-        if self.is_first(LIONGARD).await? {
+        if self.is_first(name).await? {
             let Some(key) = by_hand else {
                 anyhow::bail!(
                     "no access key is kept yet; make one in Liongard (your profile → Account \
                      Settings → Access Tokens) and give its ID with --id"
                 );
             };
-            return self.keep_first(LIONGARD, &key).await;
+            return self.keep_first(name, &key).await;
         }
         if let Some(key) = by_hand {
-            self.offer(LIONGARD, &key).await?;
+            self.offer(name, &key).await?;
         }
-        let rotation = self.rotation().await?;
-        let version = self.version(LIONGARD).await?;
-        let code = told(LIONGARD, rotation.whole(LIONGARD, &version).await)?;
-        let retired = rotation.retire(LIONGARD).await?;
+        // Liongard is not under the budget.
+        let (rotation, _) = self.rotation().await?;
+        let version = self.version(name).await?;
+        let turned = rotation.whole(name, &version).await;
+        let rotated = turned.is_ok();
+        let code = self.told(CREDENTIAL, turned)?;
+        if !rotated {
+            return Ok(code);
+        }
+        let retired = rotation.retire(name).await?;
         if let Some(days) = retired.expires_in_days {
             output::remark(&format!("the key in use ends in {days} days"));
         }
@@ -183,20 +200,21 @@ impl Bench {
 
     /// The client secret of HaloPSA's application.
     async fn halopsa(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
+        const CREDENTIAL: CredentialName = CredentialName::Halopsa;
         let strategy = if options.idle_id.is_some() {
             "halopsa-two-applications"
         } else {
             "halopsa-application"
         };
-        if let Some(code) = self.move_from_settings(HALOPSA, strategy).await? {
+        if let Some(code) = self.place.prepare(CREDENTIAL, strategy).await? {
             return Ok(code);
         }
-        let first = self.is_first(HALOPSA).await?;
+        let name = self.place.secret(CREDENTIAL);
+        let first = self.is_first(name).await?;
         if !options.finish {
-            let current = kept::fields(&self.store, HALOPSA, Stage::Current).await?;
-            let current = current.map(|(_, fields)| fields).unwrap_or_default();
-            let active = current.text("halopsa_client_id").map(str::to_owned);
-            let turn = current.text("halopsa_idle_client_id").map(str::to_owned);
+            let current = self.current(name).await?.unwrap_or_default();
+            let active = filled(&current, "halopsa_client_id");
+            let turn = filled(&current, "halopsa_idle_client_id");
             let id = options.id.clone().or(turn.clone()).or(active.clone());
             let id = id.context("no application is kept yet; give its Client ID with --id")?;
             output::remark(&format!(
@@ -222,81 +240,64 @@ impl Bench {
                     "press Save in HaloPSA, then Enter here",
                     options.secret_stdin,
                 )?;
-                return self.keep_first(HALOPSA, &value).await;
+                return self.keep_first(name, &value).await;
             }
-            self.offer(HALOPSA, &value).await?;
+            self.offer(name, &value).await?;
             output::remark("the secret is kept as pending");
             typed::enter(
                 "now press Save in HaloPSA, then Enter here",
                 options.secret_stdin,
             )?;
         }
-        let rotation = self.rotation().await?;
-        let version = self.version(HALOPSA).await?;
-        told(HALOPSA, rotation.whole(HALOPSA, &version).await)
+        self.whole(CREDENTIAL, name).await
     }
 
     /// What proves webhook deliveries.
     async fn webhook(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
-        if self.environment.get("HALOPSA_WEBHOOK_TOKEN").is_some() {
-            output::caution(
-                "HALOPSA_WEBHOOK_TOKEN is set, and settings win: change the webhook's settings by \
-                 hand, with the old values in the settings that end in _PREVIOUS",
-            );
-            return Ok(ExitCode::from(PERSON_NEEDED));
+        const CREDENTIAL: CredentialName = CredentialName::Webhook;
+        if let Some(code) = self.place.prepare(CREDENTIAL, "webhook").await? {
+            return Ok(code);
         }
-        if self.is_first(WEBHOOK).await? {
-            let token = token::in_force(&self.store, &[]).await?;
-            let token = token.first().context("a token was made just now")?;
-            let value = Fields::default()
-                .with("strategy", "webhook")
-                .with_secret("halopsa_webhook_token", token);
-            self.store
-                .put(WEBHOOK, "1", &value.to_secret(), Stage::Current)
-                .await?;
-        }
-        let rotation = self.rotation().await?;
-        let version = self.version(WEBHOOK).await?;
-        let pending = kept::fields(&self.store, WEBHOOK, Stage::Pending).await?;
-        if pending.is_none() && options.finish {
+        let name = self.place.secret(CREDENTIAL);
+        let waiting = self.waiting(name).await?;
+        let has_value = waiting.as_ref().is_some_and(|it| it.value.is_some());
+        let version = waiting.map_or_else(new_version, |it| it.version);
+        if !has_value && options.finish {
             anyhow::bail!("nothing is pending; give the command without --finish first");
         }
-        if pending.is_none() {
-            let current = kept::fields(&self.store, WEBHOOK, Stage::Current).await?;
-            let current = current.map(|(_, fields)| fields).unwrap_or_default();
-            let next = self.exchanged(current, options.address)?;
-            self.store
-                .put(WEBHOOK, &version, &next.to_secret(), Stage::Pending)
-                .await?;
+        if !has_value {
+            let current = self.current(name).await?.unwrap_or_default();
+            let next = exchanged(current, options.address)?;
+            let (vault, next) = (self.place.vault(), next.to_secret());
+            vault.put(name, &version, &next, Stage::Pending).await?;
         }
-        if !options.finish {
-            return match rotation.whole(WEBHOOK, &version).await {
-                Err(error) if error.needs_person() => self.by_hand(&error).await,
-                other => told(WEBHOOK, other),
-            };
+        if options.finish {
+            self.place.vault().promote(name, &version).await?;
+            return self.told(CREDENTIAL, Ok(Turned::Finished));
         }
-        self.store.promote(WEBHOOK, &version).await?;
-        told(WEBHOOK, Ok(halogard_app::rotate::Turned::Finished))
+        let (rotation, budget) = self.rotation().await?;
+        let turned = rotation.whole(name, &version).await;
+        hand_back::<P>(&budget).await;
+        match turned {
+            Err(error) if error.needs_person() => self.by_hand(name, &error).await,
+            other => self.told(CREDENTIAL, other),
+        }
     }
 
-    /// The webhook's members with a new value.
-    fn exchanged(&self, current: Fields, address: bool) -> anyhow::Result<Fields> {
-        let kind = if address {
-            WebhookKind::Address
-        } else {
-            WebhookKind::of(&current)
-        };
-        let now = SystemClock.now().as_millis();
-        Ok(current
-            .with_secret(kind.member(), &fresh_secret()?)
-            .with_number("rotated_at_ms", now))
+    /// Takes every step for the version that waits.
+    async fn whole(&self, credential: CredentialName, name: &str) -> anyhow::Result<ExitCode> {
+        let (rotation, budget) = self.rotation().await?;
+        let version = self.version(name).await?;
+        let turned = rotation.whole(name, &version).await;
+        hand_back::<P>(&budget).await;
+        self.told(credential, turned)
     }
 
     /// Shows the new value for a person to enter.
-    async fn by_hand(&self, error: &RotateError) -> anyhow::Result<ExitCode> {
+    async fn by_hand(&self, name: &str, error: &RotateError) -> anyhow::Result<ExitCode> {
         output::remark(&error.to_string());
-        let pending = kept::fields(&self.store, WEBHOOK, Stage::Pending).await?;
-        let Some((_, pending)) = pending else {
+        let waiting = self.waiting(name).await?;
+        let Some(pending) = waiting.and_then(|it| it.value) else {
             return Ok(ExitCode::from(PERSON_NEEDED));
         };
         let kind = WebhookKind::of(&pending);
@@ -305,104 +306,118 @@ impl Bench {
         if let Some(value) = value {
             output::result(value.expose_secret());
         }
-        output::remark("then give: halogard rotate webhook --finish");
+        output::remark(&format!(
+            "then give: halogard rotate webhook --finish{}",
+            self.place.option()
+        ));
         Ok(ExitCode::from(PERSON_NEEDED))
     }
 
-    /// Copies a credential from the settings into the vault and asks for the settings to go: while
-    /// they are there they win, and would be used beyond their end.
-    async fn move_from_settings(
-        &self,
-        name: &str,
-        strategy: &str,
-    ) -> anyhow::Result<Option<ExitCode>> {
-        if !kept::is_given(&self.environment, name) {
-            return Ok(None);
-        }
-        let of = kept::SETTINGS_OF
-            .into_iter()
-            .find(|(known, _)| *known == name);
-        let settings = of.map(|(_, settings)| settings).unwrap_or_default();
-        if self.is_first(name).await? {
-            let mut value = Fields::default().with("strategy", strategy);
-            for setting in settings {
-                let (text, _) = self
-                    .environment
-                    .get(setting)
-                    .with_context(|| format!("{setting} is missing beside the other one"))?;
-                value = value.with(&setting.to_ascii_lowercase(), text.trim());
-            }
-            self.store
-                .put(name, "settings", &value.to_secret(), Stage::Current)
-                .await?;
-            output::result(&format!("{GOOD}kept{GOOD:#} the credential in the vault"));
-        }
-        output::caution(&format!(
-            "settings win over the vault: remove {} and {} from the environment, check with \
-             `halogard serve --check`, and give this command again",
-            settings[0], settings[1]
-        ));
-        Ok(Some(ExitCode::from(PERSON_NEEDED)))
+    /// The members of the version in use.
+    async fn current(&self, name: &str) -> anyhow::Result<Option<Fields>> {
+        let current = kept::fields(self.place.vault(), name, Stage::Current).await?;
+        Ok(current.map(|(_, fields)| fields))
     }
 
     /// Whether nothing is kept yet.
     async fn is_first(&self, name: &str) -> anyhow::Result<bool> {
-        Ok(self.store.read(name, Stage::Current).await?.is_none())
+        let current = self.place.vault().read(name, Stage::Current).await?;
+        Ok(current.is_none())
     }
 
     /// Keeps the first value of a secret; there is nothing yet to fall back on, so nothing is proved.
     async fn keep_first(&self, name: &str, value: &Fields) -> anyhow::Result<ExitCode> {
-        let version = new_version();
-        self.store
+        let (vault, version) = (self.place.vault(), new_version());
+        vault
             .put(name, &version, &value.to_secret(), Stage::Current)
             .await?;
         output::result(&format!(
-            "{GOOD}kept{GOOD:#} the credential in the vault; `halogard serve --check` tries it"
+            "{GOOD}kept{GOOD:#} the credential in the vault; {}",
+            self.place.tried_by()
         ));
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Keeps a value made by hand as pending.
+    /// Keeps a value made by hand as pending: under the version a schedule waits for, if there is
+    /// one. A version that has a value already keeps it, so another takes its place.
     async fn offer(&self, name: &str, value: &Fields) -> anyhow::Result<()> {
-        let version = new_version();
-        self.store
-            .put(name, &version, &value.to_secret(), Stage::Pending)
-            .await?;
+        let waiting = self.waiting(name).await?;
+        let announced = waiting.filter(|it| it.value.is_none());
+        let version = announced.map_or_else(new_version, |it| it.version);
+        let (vault, value) = (self.place.vault(), value.to_secret());
+        vault.put(name, &version, &value, Stage::Pending).await?;
         Ok(())
     }
 
-    /// The pending version, or a new one.
+    /// The version that waits, or a new one.
     async fn version(&self, name: &str) -> anyhow::Result<String> {
-        let pending = self.store.read(name, Stage::Pending).await?;
-        Ok(pending.map_or_else(new_version, |found| found.version))
+        let waiting = self.waiting(name).await?;
+        Ok(waiting.map_or_else(new_version, |it| it.version))
     }
 
-    /// The use case, with the credentials in use.
-    async fn rotation(&self) -> anyhow::Result<LocalRotation> {
-        let environment = kept::complete(self.environment.clone(), &self.store).await?;
-        let (vendors, _) = settings::read::<VendorSettings>(&environment)?;
-        let budget = SharedBudget::new(self.store.clone(), vendors.limit, SystemClock);
-        let vendors =
-            halogard_connect::issuers(&vendors.halo, &vendors.liongard, budget, &SystemClock)?;
-        Ok(Rotation {
-            vault: self.store.clone(),
+    /// The version that is pending. One that is current as well is done.
+    async fn waiting(&self, name: &str) -> anyhow::Result<Option<Waiting>> {
+        let vault = self.place.vault();
+        let info = vault.describe(name).await?.unwrap_or_default();
+        let mut versions = info.versions.into_iter();
+        let pending = versions.find(|(_, stages)| {
+            stages.contains(&Stage::Pending) && !stages.contains(&Stage::Current)
+        });
+        let Some((version, _)) = pending else {
+            return Ok(None);
+        };
+        let found = kept::fields(vault, name, Stage::Pending).await?;
+        let value = found.filter(|(found, _)| *found == version);
+        Ok(Some(Waiting {
+            version,
+            value: value.map(|(_, fields)| fields),
+        }))
+    }
+
+    /// The use case, with the credentials in use, and the budget it spends.
+    async fn rotation(&self) -> anyhow::Result<(PlaceRotation<P>, Budget<P>)> {
+        let settings = self.place.settings().await?;
+        let store = self.place.store();
+        let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
+        let vendors = halogard_connect::issuers(
+            &settings.halo,
+            &settings.liongard,
+            budget.clone(),
+            &SystemClock,
+        )?;
+        let rotation = Rotation {
+            vault: self.place.vault().clone(),
             vendors,
-            marks: self.store.clone(),
+            marks: store.clone(),
             notices: OnTerminal,
             clock: SystemClock,
-        })
+        };
+        Ok((rotation, budget))
+    }
+
+    /// Says how a rotation went.
+    fn told(
+        &self,
+        credential: CredentialName,
+        turned: Result<Turned, RotateError>,
+    ) -> anyhow::Result<ExitCode> {
+        let (word, place) = (word(credential), &self.place);
+        told(word, place.afterwards(), &place.option(), turned)
     }
 }
 
-/// Says how a rotation went.
+/// Says how the rotation of `word` went: what comes `afterwards`, or the command to go on with, to
+/// which `option` belongs.
 fn told(
-    name: &str,
-    turned: Result<halogard_app::rotate::Turned, RotateError>,
+    word: &str,
+    afterwards: &str,
+    option: &str,
+    turned: Result<Turned, RotateError>,
 ) -> anyhow::Result<ExitCode> {
     match turned {
         Ok(_) => {
             output::result(&format!(
-                "{GOOD}done{GOOD:#} {name} was rotated; start `halogard serve`"
+                "{GOOD}done{GOOD:#} {word} was rotated; {afterwards}"
             ));
             Ok(ExitCode::SUCCESS)
         }
@@ -410,7 +425,7 @@ fn told(
             output::problem(&error.chain());
             output::remark(&format!(
                 "nothing is lost: the value in use stays in use; afterwards give: halogard rotate \
-                 {name} --finish"
+                 {word} --finish{option}"
             ));
             Ok(ExitCode::from(PERSON_NEEDED))
         }
@@ -418,9 +433,65 @@ fn told(
     }
 }
 
-/// A name no version has had.
+/// Gives back the permits that were leased and not used: others share the budget. What is lost when
+/// that fails: they free themselves a window later.
+async fn hand_back<P: Place>(budget: &Budget<P>) {
+    if let Err(error) = budget.hand_back().await {
+        tracing::warn!(%error, "permits of the request budget were left to expire");
+    }
+}
+
+/// The days left with which `key` is rotated. A successor that is made for fewer days than usual
+/// must not be due from its first day on, so it is two thirds of its life at most.
+fn due_with(key: &Fields) -> i64 {
+    let life = key.number("liongard_access_key_days");
+    let share = life.map(|days| days.saturating_mul(2) / 3);
+    share.map_or(ROTATE_WITH_DAYS_LEFT, |days| {
+        days.clamp(0, ROTATE_WITH_DAYS_LEFT)
+    })
+}
+
+/// A key that a person has made, with whatever else stands in the secret.
+fn key_made_by_hand(current: Option<&Fields>, id: &str, secret: &SecretString) -> Fields {
+    let current = current.cloned().unwrap_or_default();
+    current
+        .with("strategy", "liongard-access-key")
+        .with("liongard_access_key_id", id)
+        .with_secret("liongard_access_key_secret", secret)
+        .without("liongard_access_key_expires_ms")
+}
+
+/// The webhook's members with a new value.
+fn exchanged(current: Fields, address: bool) -> anyhow::Result<Fields> {
+    let kind = if address {
+        WebhookKind::Address
+    } else {
+        WebhookKind::of(&current)
+    };
+    let now = SystemClock.now().as_millis();
+    Ok(current
+        .with_secret(kind.member(), &fresh_secret()?)
+        .with_number("rotated_at_ms", now))
+}
+
+/// The text of a member, unless nobody has filled it in yet.
+fn filled(fields: &Fields, member: &str) -> Option<String> {
+    let text = fields.text(member).filter(|text| *text != PLACEHOLDER);
+    text.map(str::to_owned)
+}
+
+/// The word by which the command knows a credential.
+const fn word(credential: CredentialName) -> &'static str {
+    match credential {
+        CredentialName::Liongard => "liongard",
+        CredentialName::Halopsa => "halopsa",
+        CredentialName::Webhook => "webhook",
+    }
+}
+
+/// A name no version has had, as long as Secrets Manager wants it: 32 to 64 characters.
 fn new_version() -> String {
-    format!("rotation-{}", SystemClock.now().as_millis())
+    format!("halogard-rotate-{:020}", SystemClock.now().as_millis())
 }
 
 #[cfg(test)]
@@ -434,10 +505,27 @@ mod tests {
             todo: "open HaloPSA".to_owned(),
             source: None,
         };
-        let code = told("halopsa", Err(error)).unwrap();
+        let code = told("halopsa", "", "", Err(error)).unwrap();
         assert_eq!(
             format!("{code:?}"),
             format!("{:?}", ExitCode::from(PERSON_NEEDED))
         );
+    }
+
+    #[test]
+    fn a_version_is_named_as_secrets_manager_wants_it() {
+        let version = new_version();
+        assert!((32..=64).contains(&version.len()), "{version}");
+        assert!(version.is_ascii(), "{version}");
+    }
+
+    #[test]
+    fn what_nobody_has_filled_in_counts_as_nothing() {
+        let fields = Fields::default()
+            .with("halopsa_client_id", PLACEHOLDER)
+            .with("halopsa_idle_client_id", "second");
+        assert_eq!(filled(&fields, "halopsa_client_id"), None);
+        let idle = filled(&fields, "halopsa_idle_client_id");
+        assert_eq!(idle.as_deref(), Some("second"));
     }
 }

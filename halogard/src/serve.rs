@@ -1,5 +1,6 @@
 //! `serve`: the bundle as one process against real systems.
 
+pub mod door;
 mod policy_file;
 pub mod token;
 
@@ -10,8 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use halogard_app::intake::Door;
-use halogard_app::keyring::Fit;
 use halogard_app::ports::{Clock as _, Marks as _, PortError};
 use halogard_app::preflight::{self, Extent, Level, Report};
 use halogard_domain::Timestamp;
@@ -21,15 +20,19 @@ use halogard_runtime::settings::{self, Environment, ServeSettings, Settings};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use crate::cli::ServeOptions;
 use crate::connect::{self, RealBundle};
 use crate::engine::Engine;
 use crate::kept;
+#[cfg(unix)]
+use crate::lend;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::rotate;
 use crate::web::{self, Front};
 use policy_file::PolicyFile;
+use token::Shown;
 
 /// How long a policy that fitted both vendors is taken to go on fitting.
 const FITS_FOR: Duration = Duration::from_secs(3600);
@@ -39,6 +42,9 @@ const MARK_FITTED: &str = "policy_fitted";
 
 /// The mark that holds when it did.
 const MARK_FITTED_AT: &str = "policy_fitted_at";
+
+/// Who polls more often than this sweeps HaloPSA with every poll: somebody tries the program out.
+const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(60);
 
 /// How long senders may take to finish their deliveries once the process was told to stop: enough
 /// for the largest body, and less than supervisors wait before they kill.
@@ -78,6 +84,9 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let (desk, source) = (vendors.desk, vendors.source);
     let mut bundle = RealBundle::new(desk, source, store.clone(), SystemClock, config.policy);
     bundle.inspector_min_interval = settings.serve.inspector_min_interval;
+    if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
+        bundle.sweep_interval = settings.serve.poll_interval;
+    }
     let report = checked(&bundle, options.check).await?;
     show(&report, options.check);
     if report.has_problems() {
@@ -89,13 +98,18 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let fit = token::fit(&store, &settings.webhook).await?;
+    let shown = token::shown(&store, &settings.webhook).await?;
     let stopped = told_to_stop();
-    announce(&fit, listener.local_addr()?);
-    let rotating = tokio::spawn(rotate::daily(given, store.clone()));
-    let served = serve(bundle, store, listener, &settings, &fit, path, stopped).await;
-    rotating.abort();
-    served
+    let mut beside = JoinSet::new();
+    let rotating = rotate::regularly(given, store.clone(), settings.serve.key_look_interval);
+    beside.spawn(rotating);
+    #[cfg(unix)]
+    {
+        let (store, folder) = (store.clone(), settings.serve.data_dir.clone());
+        beside.spawn(async move { lend::lend(store, &folder).await });
+    }
+    announce(&shown, listener.local_addr()?);
+    serve(bundle, store, listener, &settings, path, stopped).await
 }
 
 /// Takes the address before anything else is done, so that a wrong one shows at once.
@@ -150,8 +164,8 @@ pub fn show(report: &Report, everything: bool) {
 }
 
 /// Prints what the operator does next.
-fn announce(fit: &Fit, address: SocketAddr) {
-    let Some(token) = fit.tokens.first() else {
+fn announce(shown: &Shown, address: SocketAddr) {
+    let Some(token) = &shown.token else {
         return;
     };
     let token = token.expose_secret();
@@ -165,7 +179,7 @@ fn announce(fit: &Fit, address: SocketAddr) {
             "{DIM}HaloPSA must reach it: put an https proxy before it and use its name instead{DIM:#}"
         ));
     }
-    if fit.credentials.is_empty() {
+    if shown.by_address {
         output::caution(
             "deliveries are let in by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
              of the webhook (authentication: HMAC), or HALOPSA_WEBHOOK_USERNAME and _PASSWORD",
@@ -179,7 +193,6 @@ async fn serve(
     store: Store<SystemClock>,
     listener: TcpListener,
     settings: &Settings,
-    fit: &Fit,
     config: PathBuf,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
@@ -188,11 +201,11 @@ async fn serve(
     bundle.recover_claims().await?;
     let policies = PolicyFile::new(config);
     let engine = Engine::start(bundle, settings.serve.poll_interval, policies);
+    let gate = door::gate(&store, &settings.webhook, SystemClock);
     let front = Front {
         store,
         clock: SystemClock,
-        door: Door::new(&fit.tokens, &fit.credentials),
-        wake_up: Door::new(&fit.tokens, &[]),
+        gate,
         bell: engine.bell.clone(),
         tally: Arc::clone(&engine.tally),
     };

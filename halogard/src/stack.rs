@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_types::SdkConfig;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Lane, Stage, Vault as _};
 use halogard_aws::{Access, QueueUrls, SecretsManager, Store, StoreNames};
-use halogard_connect::Vendors;
-use halogard_domain::budget::Limit;
+use halogard_connect::{VendorSettings, Vendors};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{
-    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, SETTINGS,
-};
+use halogard_runtime::settings::{self, Environment, SETTINGS};
 use secrecy::ExposeSecret as _;
 
 /// The store of a stack.
@@ -29,26 +27,6 @@ pub struct Stack {
     config: SdkConfig,
 }
 
-/// The settings of a stack that concern the vendors.
-struct VendorSettings {
-    halo: HaloSettings,
-    liongard: LiongardSettings,
-    limit: Limit,
-}
-
-impl FromSettings for VendorSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
-        let halo = HaloSettings::take(reader);
-        let liongard = LiongardSettings::take(reader);
-        let limit = Limit::take(reader);
-        Some(Self {
-            halo: halo?,
-            liongard: liongard?,
-            limit: limit?,
-        })
-    }
-}
-
 impl Stack {
     /// Asks CloudFormation for the stack `name`.
     pub async fn find(name: &str) -> anyhow::Result<Self> {
@@ -59,11 +37,17 @@ impl Stack {
         let config = access.sdk_config();
         let client = aws_sdk_cloudformation::Client::new(&config);
         let described = client.describe_stacks().stack_name(name).send().await;
-        let described = described
-            .map_err(aws_sdk_cloudformation::Error::from)
-            .with_context(|| format!("the stack {name} cannot be read; is the region right?"))?;
+        let described = match described {
+            // The code for a name that no stack has, and for one that no stack could have.
+            Err(error) if error.code() == Some("ValidationError") => {
+                return Err(none(name, &config));
+            }
+            described => described
+                .map_err(aws_sdk_cloudformation::Error::from)
+                .with_context(|| format!("the stack {name} cannot be read"))?,
+        };
         let Some(stack) = described.stacks().first() else {
-            bail!("there is no stack {name}; `sam list stack-outputs` knows yours");
+            return Err(none(name, &config));
         };
         let pair =
             |key: Option<&str>, value: Option<&str>| Some((key?.to_owned(), value?.to_owned()));
@@ -79,6 +63,11 @@ impl Stack {
                 .collect(),
             config,
         })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// One of its outputs.
@@ -116,6 +105,15 @@ impl Stack {
     pub async fn vendors(
         &self,
     ) -> anyhow::Result<Vendors<SharedBudget<StackStore, SystemClock>, SystemClock>> {
+        let settings = self.settings().await?;
+        let budget = SharedBudget::new(self.store()?, settings.limit, SystemClock);
+        let vendors =
+            halogard_connect::build(&settings.halo, &settings.liongard, budget, &SystemClock)?;
+        Ok(vendors)
+    }
+
+    /// How the stack's functions reach both vendors: its parameters, and the secrets' current values.
+    pub async fn settings(&self) -> anyhow::Result<VendorSettings> {
         let mut values: Vec<(String, String)> = Vec::new();
         for info in SETTINGS {
             if let Some(value) = self.parameters.get(&parameter_of(info.name)) {
@@ -128,10 +126,12 @@ impl Stack {
             }
         }
         let (settings, _) = settings::read::<VendorSettings>(&Environment::of(values))?;
-        let budget = SharedBudget::new(self.store()?, settings.limit, SystemClock);
-        let vendors =
-            halogard_connect::build(&settings.halo, &settings.liongard, budget, &SystemClock)?;
-        Ok(vendors)
+        Ok(settings)
+    }
+
+    /// Its secrets.
+    pub fn vault(&self) -> SecretsManager {
+        SecretsManager::new(&self.config)
     }
 
     /// The address to paste into HaloPSA, its token included.
@@ -148,8 +148,7 @@ impl Stack {
 
     /// The members of a secret that are text.
     async fn secret(&self, arn: &str) -> anyhow::Result<BTreeMap<String, String>> {
-        let vault = SecretsManager::new(&self.config);
-        let Some(version) = vault.read(arn, Stage::Current).await? else {
+        let Some(version) = self.vault().read(arn, Stage::Current).await? else {
             bail!(
                 "the secret {arn} has no value yet; `aws secretsmanager put-secret-value` stores one"
             );
@@ -162,6 +161,17 @@ impl Stack {
         };
         Ok(members.into_iter().filter_map(text).collect())
     }
+}
+
+/// There is no stack `name` where `config` leads.
+fn none(name: &str, config: &SdkConfig) -> anyhow::Error {
+    let region = config
+        .region()
+        .map_or("this region", |region| region.as_ref());
+    anyhow::anyhow!(
+        "there is no stack {name} in {region}; `aws cloudformation list-stacks` names yours, and \
+         AWS_REGION says where to look"
+    )
 }
 
 /// The template's parameter for a setting: `HALOPSA_AUTH_URL` is `HaloPsaAuthUrl`.

@@ -82,7 +82,11 @@ async fn save(stack: &Stack, policy: halogard_domain::Policy, text: String) -> a
 pub async fn show(stack: &str) -> anyhow::Result<ExitCode> {
     let stack = Stack::find(stack).await?;
     match stack.store()?.load_config().await? {
-        Some(applied) => output::result(&applied.value.text),
+        // Line for line what was applied: the printing ends the last one.
+        Some(applied) => {
+            let text = &applied.value.text;
+            output::result(text.strip_suffix('\n').unwrap_or(text));
+        }
         None => bail!("no config is applied yet; `halogard config apply` puts one in force"),
     }
     Ok(ExitCode::SUCCESS)

@@ -68,6 +68,8 @@ pub struct Gauges {
     pub dead_letters: usize,
     /// Webhooks kept, by kind.
     pub notifications: Vec<(String, u64)>,
+    /// How often a delivery that did not fit has had the webhook's secret read again.
+    pub secret_refreshes: u64,
 }
 
 /// The text Prometheus reads.
@@ -142,6 +144,12 @@ pub fn prometheus(counts: &Counts, gauges: &Gauges, now: Timestamp) -> String {
         "counter",
         "Webhooks worked off.",
         kinds.collect(),
+    );
+    family(
+        "halogard_webhook_secret_refreshes_total",
+        "counter",
+        "Readings of the webhook's secret because of a delivery that did not fit.",
+        vec![(String::new(), gauges.secret_refreshes)],
     );
     text
 }

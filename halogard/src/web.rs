@@ -11,7 +11,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use halogard_app::intake::{BODY_BYTES_MAX, Door, Knock, Turned, take_in};
+use halogard_app::intake::{BODY_BYTES_MAX, Knock, Turned, take_in};
+use halogard_app::keyring::{DoorMaker, Doors, Doubt, Gate, SecretReader};
 use halogard_app::ports::{Clock, Lane, Notifications, PortError, WorkQueue};
 use halogard_domain::Message;
 use halogard_halopsa::webhook;
@@ -28,15 +29,13 @@ const DEAD_LETTERS_COUNTED: usize = 1000;
 const READ_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
 /// What the addresses need.
-pub struct Front<S, C> {
+pub struct Front<S, C, R, M> {
     /// The queue, and the counts of notifications.
     pub store: S,
     /// The time.
     pub clock: C,
-    /// Whom HaloPSA's address opens for.
-    pub door: Door,
-    /// Whom the wake-up opens for: the path alone.
-    pub wake_up: Door,
+    /// Whom the addresses open for.
+    pub gate: Gate<R, M, C>,
     /// Wakes the engine.
     pub bell: Bell,
     /// What happened so far.
@@ -44,26 +43,34 @@ pub struct Front<S, C> {
 }
 
 /// The addresses of the process.
-pub fn router<S, C>(front: Front<S, C>) -> Router
+pub fn router<S, C, R, M>(front: Front<S, C, R, M>) -> Router
 where
     S: WorkQueue + Notifications + 'static,
     C: Clock + 'static,
+    R: SecretReader + 'static,
+    M: DoorMaker + 'static,
 {
     Router::new()
-        .route("/webhooks/halopsa/{token}", post(halopsa::<S, C>))
-        .route("/webhooks/liongard/{token}", post(liongard::<S, C>))
+        .route("/webhooks/halopsa/{token}", post(halopsa::<S, C, R, M>))
+        .route("/webhooks/liongard/{token}", post(liongard::<S, C, R, M>))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics::<S, C>))
+        .route("/metrics", get(metrics::<S, C, R, M>))
         .with_state(Arc::new(front))
 }
 
 /// A delivery of HaloPSA.
-async fn halopsa<S: WorkQueue + Notifications, C: Clock>(
-    State(front): State<Arc<Front<S, C>>>,
+async fn halopsa<S, C, R, M>(
+    State(front): State<Arc<Front<S, C, R, M>>>,
     token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Response {
+) -> Response
+where
+    S: WorkQueue + Notifications,
+    C: Clock,
+    R: SecretReader,
+    M: DoorMaker,
+{
     let body = match whole(body).await {
         Ok(body) => body,
         Err(turned) => return front.answer(Err(turned)),
@@ -80,11 +87,7 @@ async fn halopsa<S: WorkQueue + Notifications, C: Clock>(
         header: &header,
         body: &body,
     };
-    let now = front.clock.now();
-    let taken = take_in(&front.store, &front.door, &knock, |body| {
-        webhook::read(body, now)
-    })
-    .await;
+    let taken = front.take(&knock).await;
     if taken.is_ok() {
         front.bell.ring_for_work();
     }
@@ -92,21 +95,22 @@ async fn halopsa<S: WorkQueue + Notifications, C: Clock>(
 }
 
 /// Liongard's own webhook: wakes the poll and is otherwise not believed.
-async fn liongard<S: WorkQueue + Notifications, C: Clock>(
-    State(front): State<Arc<Front<S, C>>>,
+async fn liongard<S, C, R, M>(
+    State(front): State<Arc<Front<S, C, R, M>>>,
     token: Result<Path<String>, PathRejection>,
     body: Body,
-) -> Response {
+) -> Response
+where
+    S: WorkQueue + Notifications,
+    C: Clock,
+    R: SecretReader,
+    M: DoorMaker,
+{
     if let Err(turned) = whole(body).await {
         return front.answer(Err(turned));
     }
-    let knock = Knock {
-        path_token: readable(&token),
-        header: &|_| Vec::new(),
-        body: &[],
-    };
-    if !front.wake_up.opens_for(&knock) {
-        return front.answer(Err(Turned::NotAuthentic));
+    if let Err(turned) = front.check_address(readable(&token)).await {
+        return front.answer(Err(turned));
     }
     let asked = front
         .store
@@ -114,6 +118,56 @@ async fn liongard<S: WorkQueue + Notifications, C: Clock>(
         .await;
     front.bell.ring_for_work();
     front.answer(asked.map(|()| 1).map_err(Turned::NotQueued))
+}
+
+impl<S, C, R, M> Front<S, C, R, M>
+where
+    S: WorkQueue,
+    C: Clock,
+    R: SecretReader,
+    M: DoorMaker,
+{
+    /// Takes a delivery in; one that does not fit is tried once more with a newer secret, where
+    /// there may be one.
+    async fn take(&self, knock: &Knock<'_>) -> Result<usize, Turned> {
+        let doors = self.gate.doors().await.map_err(Turned::NotQueued)?;
+        let taken = self.take_through(&doors, knock).await;
+        if !matches!(taken, Err(Turned::NotAuthentic)) {
+            return taken;
+        }
+        let doubt = if doors.know(knock.path_token) {
+            Doubt::Credential
+        } else {
+            Doubt::Address
+        };
+        match self.gate.newer_than(&doors, doubt).await {
+            Some(newer) => self.take_through(&newer, knock).await,
+            None => taken,
+        }
+    }
+
+    /// Takes a delivery in through `doors`.
+    async fn take_through(&self, doors: &Doors, knock: &Knock<'_>) -> Result<usize, Turned> {
+        let now = self.clock.now();
+        take_in(&self.store, &doors.delivery, knock, |body| {
+            webhook::read(body, now)
+        })
+        .await
+    }
+
+    /// Whether `token` is the end of our address, by a newer secret where there may be one.
+    async fn check_address(&self, token: &str) -> Result<(), Turned> {
+        let doors = self.gate.doors().await.map_err(Turned::NotQueued)?;
+        if doors.know(token) {
+            return Ok(());
+        }
+        let newer = self.gate.newer_than(&doors, Doubt::Address).await;
+        if newer.is_some_and(|newer| newer.know(token)) {
+            Ok(())
+        } else {
+            Err(Turned::NotAuthentic)
+        }
+    }
 }
 
 /// The last segment of the path; one that is no text is wrong as any other, and no token is empty.
@@ -147,7 +201,7 @@ async fn whole(body: Body) -> Result<Vec<u8>, Turned> {
     Ok(kept)
 }
 
-impl<S, C> Front<S, C> {
+impl<S, C, R, M> Front<S, C, R, M> {
     /// The answer to a delivery. What is not authentic learns nothing about why.
     fn answer(&self, taken: Result<usize, Turned>) -> Response {
         let answer = webhook::answer(&taken);
@@ -171,10 +225,14 @@ impl<S, C> Front<S, C> {
 }
 
 /// Counts, as Prometheus reads them.
-async fn metrics<S: WorkQueue + Notifications, C: Clock>(
-    State(front): State<Arc<Front<S, C>>>,
-) -> Response {
-    match gauges(&front.store).await {
+async fn metrics<S, C, R, M>(State(front): State<Arc<Front<S, C, R, M>>>) -> Response
+where
+    S: WorkQueue + Notifications,
+    C: Clock,
+    R: SecretReader,
+    M: DoorMaker,
+{
+    match gauges(&front.store, front.gate.refreshes()).await {
         Ok(gauges) => prometheus(&front.tally.counts(), &gauges, front.clock.now()).into_response(),
         Err(error) => {
             warn!(
@@ -188,8 +246,14 @@ async fn metrics<S: WorkQueue + Notifications, C: Clock>(
 }
 
 /// What is measured at the moment of asking.
-async fn gauges<S: WorkQueue + Notifications>(store: &S) -> Result<Gauges, PortError> {
-    let mut gauges = Gauges::default();
+async fn gauges<S: WorkQueue + Notifications>(
+    store: &S,
+    secret_refreshes: u64,
+) -> Result<Gauges, PortError> {
+    let mut gauges = Gauges {
+        secret_refreshes,
+        ..Gauges::default()
+    };
     for lane in Lane::ALL {
         gauges.depth.push((lane.name(), store.depth(lane).await?));
     }

@@ -49,7 +49,8 @@ fn dependencies_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("halogard-domain", &[] as &[&str]),
         ("halogard-app", &["domain"]),
-        ("halogard-transport", &[]),
+        ("halogard-connection", &[]),
+        ("halogard-transport", &["connection"]),
         ("halogard-wire", &["domain"]),
         ("halogard-halopsa-webhook", &["app", "domain", "wire"]),
         (
@@ -58,8 +59,8 @@ fn dependencies_point_one_way() {
         ),
         ("halogard-liongard", &["app", "domain", "transport", "wire"]),
         ("halogard-embedded", &["app", "domain"]),
-        ("halogard-aws", &["app", "domain"]),
-        ("halogard-signed", &["app", "domain"]),
+        ("halogard-aws", &["app", "domain", "transport"]),
+        ("halogard-signed", &["app", "connection", "domain"]),
         ("halogard-metrics", &[]),
         ("halogard-runtime", &["app", "domain"]),
         ("halogard-config", &["domain", "runtime"]),

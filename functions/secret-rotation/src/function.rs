@@ -7,12 +7,9 @@ use halogard_app::keyring::Fields;
 use halogard_app::ports::{Stage, Vault as _};
 use halogard_app::rotate::Rotation;
 use halogard_aws::{Access, SecretsManager, Store, StoreNames};
-use halogard_connect::{Issuers, issuers};
-use halogard_domain::budget::Limit;
+use halogard_connect::{Issuers, VendorSettings, issuers};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{
-    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, SETTINGS,
-};
+use halogard_runtime::settings::{self, Environment, SETTINGS};
 use halogard_transport::HttpTransport;
 
 use crate::setup::{Names, SetUpError};
@@ -37,26 +34,6 @@ pub struct Function {
     vault: SecretsManager,
     store: Store<SystemClock>,
     topic: Topic,
-}
-
-/// How to reach both vendors, and how often.
-struct VendorSettings {
-    halo: HaloSettings,
-    liongard: LiongardSettings,
-    limit: Limit,
-}
-
-impl FromSettings for VendorSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
-        let halo = HaloSettings::take(reader);
-        let liongard = LiongardSettings::take(reader);
-        let limit = Limit::take(reader);
-        Some(Self {
-            halo: halo?,
-            liongard: liongard?,
-            limit: limit?,
-        })
-    }
 }
 
 impl Function {

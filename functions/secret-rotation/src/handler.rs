@@ -35,7 +35,7 @@ pub enum CallError {
     #[error(transparent)]
     Event(#[from] EventError),
     /// The function is not set up.
-    #[error(transparent)]
+    #[error("{}", .0.chain())]
     SetUp(#[from] SetUpError),
     /// The step was not taken.
     #[error("{}", .0.chain())]

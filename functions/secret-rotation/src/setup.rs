@@ -1,5 +1,7 @@
 //! The function's own variables.
 
+use std::error::Error as _;
+
 use halogard_app::keyring::NotFields;
 use halogard_app::ports::VaultError;
 use halogard_aws::AccessError;
@@ -44,7 +46,7 @@ pub enum SetUpError {
     #[error("the secret named by {0} has no current value; store one with put-secret-value")]
     NoValue(&'static str),
     /// A secret is of no use.
-    #[error("the secret named by {variable} cannot be used: {source}")]
+    #[error("the secret named by {variable} cannot be used")]
     NotFields {
         /// The variable.
         variable: &'static str,
@@ -54,6 +56,21 @@ pub enum SetUpError {
     /// A vendor's address or key is none.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+}
+
+impl SetUpError {
+    /// What is wrong with its causes, one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        text
+    }
 }
 
 impl Names {

@@ -12,12 +12,10 @@ use halogard_app::ports::{
 };
 use halogard_app::rotate::{Notice, Notices, Rotation, Step};
 use halogard_aws::{Access, SecretsManager};
-use halogard_connect::{Issuers, issuers};
+use halogard_connect::{Issuers, VendorSettings, issuers};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{
-    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader,
-};
+use halogard_runtime::settings::{self, Environment};
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::AccessKeySpec;
 use halogard_simulator::{
@@ -65,17 +63,6 @@ impl Notices for Memory {
     async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
         self.told.lock().unwrap().push(notice.clone());
         Ok(())
-    }
-}
-
-/// Both vendors' settings.
-struct Both(HaloSettings, LiongardSettings);
-
-impl FromSettings for Both {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
-        let halo = HaloSettings::take(reader);
-        let liongard = LiongardSettings::take(reader);
-        Some(Self(halo?, liongard?))
     }
 }
 
@@ -182,10 +169,10 @@ impl Bench {
             ("LIONGARD_ACCESS_KEY_ID", &key.id),
             ("LIONGARD_ACCESS_KEY_SECRET", &key.secret),
         ]);
-        let (Both(halo, liongard), _) = settings::read(&environment).unwrap();
+        let (settings, _) = settings::read::<VendorSettings>(&environment).unwrap();
         Rotation {
             vault: self.vault.clone(),
-            vendors: issuers(&halo, &liongard, Plenty, &SystemClock).unwrap(),
+            vendors: issuers(&settings.halo, &settings.liongard, Plenty, &SystemClock).unwrap(),
             marks: self.memory.clone(),
             notices: self.memory.clone(),
             clock: SystemClock,

@@ -1,26 +1,19 @@
 //! From the versions of a secret to the doors they open.
 
-use std::time::Duration;
-
-use halogard_app::intake::{Door, Knock};
-use halogard_app::ports::Stage;
-use halogard_domain::Timestamp;
-use halogard_runtime_lean::settings::{self, Environment, Forgiven, WebhookSettings};
+use halogard_app::intake::Door;
+use halogard_app::keyring::{DoorMaker, Doors, Fields, Versions, overlap_end};
+use halogard_app::ports::{PortError, Stage};
+use halogard_domain::{FailureClass, Timestamp};
+use halogard_runtime::settings::{self, Environment, Forgiven, WebhookSettings};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::settings::WEBHOOK_PREFIX;
 
-/// How long the version before is accepted after a rotation, unless the secret says otherwise: what
-/// the rotation takes for granted as well.
-const OVERLAP_HOURS: i64 = 24;
-
-/// Whom deliveries are taken from, as the secret says.
-pub struct Gate {
-    /// The address alone.
-    path: Door,
-    /// The address and any one of the credentials.
-    door: Door,
+/// Makes doors of a secret whose members are settings.
+pub struct BySettings {
+    /// Settings that stand beside the secret.
+    plain: Vec<(&'static str, String)>,
 }
 
 /// Why a secret is of no use. Holds no value of it.
@@ -54,41 +47,35 @@ const fn word(stage: Stage) -> &'static str {
     }
 }
 
-/// The versions of the secret, as the vault has them.
-#[derive(Clone, Debug)]
-pub struct Versions {
-    /// The one in use.
-    pub current: SecretString,
-    /// The one before.
-    pub previous: Option<SecretString>,
-    /// The next one: HaloPSA is told it before it becomes the current one.
-    pub pending: Option<SecretString>,
-}
+impl BySettings {
+    /// Doors for what the secret says, and `plain` settings where it says nothing.
+    #[must_use]
+    pub const fn new(plain: Vec<(&'static str, String)>) -> Self {
+        Self { plain }
+    }
 
-impl Gate {
-    /// The gate that `versions` open at `now`, and what was forgiven in the current one.
+    /// The doors at `now`, and what was forgiven in the current version.
     ///
-    /// `plain` are settings that stand beside the secret. What the current version asks for is asked
-    /// for: another one that gets by with the address alone does not lower that.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the current version. Another one that cannot be used is logged and left
-    /// out.
-    pub fn new(
+    /// What the current version asks for is asked for: another one that gets by with the address
+    /// alone does not lower that.
+    fn doors(
+        &self,
         versions: &Versions,
-        plain: &[(&'static str, String)],
         now: Timestamp,
-    ) -> Result<(Self, Vec<Forgiven>), GateError> {
+    ) -> Result<(Doors, Vec<Forgiven>), GateError> {
         let current = members(Stage::Current, &versions.current)?;
-        let (mut settings, forgiven) = read(&current, plain)?;
+        let (mut settings, forgiven) = self.read(&current)?;
         if settings.tokens.is_empty() {
             return Err(GateError::NoToken);
         }
+        let end = Fields::read(&versions.current)
+            .ok()
+            .as_ref()
+            .and_then(overlap_end);
         let previous = versions
             .previous
             .as_ref()
-            .filter(|_| overlap_end(&current).is_none_or(|end| now < end));
+            .filter(|_| end.is_none_or(|end| now < end));
         let others = [
             (Stage::Previous, previous),
             (Stage::Pending, versions.pending.as_ref()),
@@ -97,7 +84,7 @@ impl Gate {
             let Some(secret) = secret else {
                 continue;
             };
-            match members(stage, secret).and_then(|members| read(&members, plain)) {
+            match members(stage, secret).and_then(|members| self.read(&members)) {
                 Ok((other, _)) => {
                     settings.tokens.extend(other.tokens);
                     if !settings.credentials.is_empty() {
@@ -111,65 +98,49 @@ impl Gate {
                 ),
             }
         }
-        let gate = Self {
-            path: Door::new(&settings.tokens, &[]),
-            door: Door::new(&settings.tokens, &settings.credentials),
+        let doors = Doors {
+            address: Door::new(&settings.tokens, &[]),
+            delivery: Door::new(&settings.tokens, &settings.credentials),
+            overlap_end: end.filter(|_| previous.is_some()),
         };
-        Ok((gate, forgiven))
+        Ok((doors, forgiven))
     }
 
-    /// Whether `token` is the end of our address.
-    pub(crate) fn knows(&self, token: &str) -> bool {
-        self.path.opens_for(&Knock {
-            path_token: token,
-            header: &|_| Vec::new(),
-            body: &[],
-        })
+    /// The webhook's settings among `members`.
+    fn read(
+        &self,
+        members: &Map<String, Value>,
+    ) -> Result<(WebhookSettings, Vec<Forgiven>), GateError> {
+        let mut values = Vec::new();
+        for info in settings::SETTINGS {
+            if !info.name.starts_with(WEBHOOK_PREFIX) {
+                continue;
+            }
+            match members.get(&info.key()) {
+                Some(Value::String(text)) => values.push((info.name, text.clone())),
+                Some(Value::Null) | None => {}
+                Some(_) => return Err(GateError::NotText { member: info.name }),
+            }
+        }
+        // The first value of a name counts.
+        values.extend(self.plain.iter().cloned());
+        Ok(settings::read(&Environment::of(values))?)
     }
+}
 
-    /// Whom HaloPSA's address opens for.
-    pub(crate) const fn door(&self) -> &Door {
-        &self.door
+impl DoorMaker for BySettings {
+    fn make(&self, versions: &Versions, now: Timestamp) -> Result<Doors, PortError> {
+        let (doors, forgiven) = self.doors(versions, now).map_err(|error| {
+            PortError::new(FailureClass::Permanent, "secret.unusable").caused_by(error)
+        })?;
+        for remark in forgiven {
+            tracing::warn!(reason = %remark, "a setting in the webhook secret is not quite right");
+        }
+        Ok(doors)
     }
 }
 
 /// The members of one version of the secret.
 fn members(stage: Stage, secret: &SecretString) -> Result<Map<String, Value>, GateError> {
     serde_json::from_str(secret.expose_secret()).map_err(|_| GateError::NotAnObject(stage))
-}
-
-/// The webhook's settings among `members`.
-fn read(
-    members: &Map<String, Value>,
-    plain: &[(&'static str, String)],
-) -> Result<(WebhookSettings, Vec<Forgiven>), GateError> {
-    let mut values = Vec::new();
-    for info in settings::SETTINGS {
-        if !info.name.starts_with(WEBHOOK_PREFIX) {
-            continue;
-        }
-        match members.get(&info.key()) {
-            Some(Value::String(text)) => values.push((info.name, text.clone())),
-            Some(Value::Null) | None => {}
-            Some(_) => return Err(GateError::NotText { member: info.name }),
-        }
-    }
-    // The first value of a name counts.
-    values.extend(plain.iter().cloned());
-    Ok(settings::read(&Environment::of(values))?)
-}
-
-/// When the version before `current` is no longer accepted; `None` where nobody wrote down when it
-/// was replaced: then it counts for as long as there is one.
-fn overlap_end(current: &Map<String, Value>) -> Option<Timestamp> {
-    let number = |name: &str| {
-        let value = current.get(name)?;
-        value
-            .as_i64()
-            .or_else(|| value.as_str()?.trim().parse().ok())
-    };
-    let hours = number("overlap_hours").unwrap_or(OVERLAP_HOURS);
-    let overlap = u64::try_from(hours).unwrap_or(0).saturating_mul(3600);
-    let replaced_at = Timestamp::from_millis(number("rotated_at_ms")?);
-    Some(replaced_at.plus(Duration::from_secs(overlap)))
 }

@@ -3,38 +3,39 @@
 use std::sync::Arc;
 
 use halogard_app::intake::{Knock, Turned, take_in};
+use halogard_app::keyring::{Doors, Doubt, Gate, SecretReader};
 use halogard_app::ports::{Clock, Lane, WorkSink};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
 use halogard_halopsa_webhook::{answer, read};
 use halogard_metrics::Metrics;
-use halogard_runtime_lean::MaskedToken;
+use halogard_runtime::MaskedToken;
 use tracing::{info, warn};
 
 use crate::route::{Route, Sender};
-use crate::{Event, FUNCTION, Gate, Reply, Secret, SecretReader};
+use crate::{BySettings, Event, FUNCTION, Reply};
 
 /// The function.
 pub struct Intake<Q, R, C> {
     queues: Q,
-    secret: Secret<R, C>,
+    gate: Gate<R, BySettings, C>,
     clock: C,
     /// Takes up what was counted.
     meter: fn(&Metrics, Timestamp),
 }
 
 impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
-    /// Takes deliveries that `secret` lets in, and puts what they lead to into `queues`; `meter`
+    /// Takes deliveries that `gate` lets in, and puts what they lead to into `queues`; `meter`
     /// takes up what was counted.
     pub const fn new(
         queues: Q,
-        secret: Secret<R, C>,
+        gate: Gate<R, BySettings, C>,
         clock: C,
         meter: fn(&Metrics, Timestamp),
     ) -> Self {
         Self {
             queues,
-            secret,
+            gate,
             clock,
             meter,
         }
@@ -108,27 +109,32 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         first: &mut Option<Message>,
     ) -> Result<usize, Turned> {
         event.check_size()?;
-        let gate = self.secret.gate().await.map_err(Turned::NotQueued)?;
-        let taken = self.take_through(&gate, sender, token, event, first).await;
+        let doors = self.gate.doors().await.map_err(Turned::NotQueued)?;
+        let taken = self.take_through(&doors, sender, token, event, first).await;
         if !matches!(taken, Err(Turned::NotAuthentic)) {
             return taken;
         }
-        match self.secret.newer_than(&gate).await {
+        let doubt = if doors.know(token) {
+            Doubt::Credential
+        } else {
+            Doubt::Address
+        };
+        match self.gate.newer_than(&doors, doubt).await {
             Some(newer) => self.take_through(&newer, sender, token, event, first).await,
             None => taken,
         }
     }
 
-    /// Takes a delivery in through `gate`. The address is checked before the body is touched.
+    /// Takes a delivery in through `doors`. The address is checked before the body is touched.
     async fn take_through(
         &self,
-        gate: &Arc<Gate>,
+        doors: &Arc<Doors>,
         sender: Sender,
         token: &str,
         event: &Event,
         first: &mut Option<Message>,
     ) -> Result<usize, Turned> {
-        if !gate.knows(token) {
+        if !doors.know(token) {
             return Err(Turned::NotAuthentic);
         }
         match sender {
@@ -145,7 +151,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                     body: &body,
                 };
                 let now = self.clock.now();
-                take_in(&self.queues, gate.door(), &knock, |body| {
+                take_in(&self.queues, &doors.delivery, &knock, |body| {
                     let messages = read(body, now)?;
                     *first = messages.first().cloned();
                     Ok(messages)

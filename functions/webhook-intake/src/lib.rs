@@ -6,16 +6,14 @@ mod intake;
 mod queues;
 mod reply;
 mod route;
-mod secret;
 mod settings;
 mod vault;
 
 pub use event::Event;
-pub use gate::{Gate, GateError, Versions};
+pub use gate::{BySettings, GateError};
 pub use intake::Intake;
 pub use queues::Queues;
 pub use reply::Reply;
-pub use secret::{Secret, SecretReader};
 pub use settings::{Settings, SettingsError};
 pub use vault::SecretsManager;
 

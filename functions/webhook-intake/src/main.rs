@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use halogard_app::keyring::Gate;
 use halogard_domain::Timestamp;
 use halogard_metrics::Metrics;
-use halogard_runtime_lean::{SystemClock, lines};
+use halogard_runtime::{SystemClock, lines};
 use halogard_signed::Access;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use webhook_intake::{Event, FUNCTION, Intake, Queues, Secret, SecretsManager, Settings};
+use webhook_intake::{BySettings, Event, FUNCTION, Intake, Queues, SecretsManager, Settings};
 
 // One thread: an instance takes one event at a time, and a second thread costs memory and start.
 #[tokio::main(flavor = "current_thread")]
@@ -36,9 +37,10 @@ fn built() -> Result<Intake<Queues<SystemClock>, SecretsManager<SystemClock>, Sy
     let settings = Settings::read(variable)?;
     let access = Arc::new(Access::read(variable)?);
     let vault = SecretsManager::new(&access, settings.secret, SystemClock);
-    let secret = Secret::new(vault, SystemClock, settings.secret_life, settings.webhook);
+    let maker = BySettings::new(settings.webhook);
+    let gate = Gate::new(vault, maker, SystemClock, settings.secret_life);
     let queues = Queues::new(&access, settings.urgent, settings.runs, SystemClock);
-    Ok(Intake::new(queues, secret, SystemClock, print))
+    Ok(Intake::new(queues, gate, SystemClock, print))
 }
 
 /// Prints what was counted, where Lambda takes it up.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halogard_runtime_lean::settings::SETTINGS;
+use halogard_runtime::settings::SETTINGS;
 
 /// Seconds for which a secret that was read is used. Short enough that a new one counts within
 /// minutes, long enough that reading it costs next to nothing.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use halogard_app::keyring::SecretReader;
 use halogard_app::ports::{Clock, PortError, Stage};
 use halogard_signed::{Access, CallError, Protocol, Service};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
-
-use crate::SecretReader;
 
 /// One secret in Secrets Manager.
 pub struct SecretsManager<C> {

@@ -168,7 +168,10 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
         // Both versions of the secret, and the batch.
         ("accepted-full-body", 200, 3),
         ("accepted-batch", 200, 1),
+        // All three versions, once a minute for each kind of doubt.
+        ("refused-wrong-token", 401, 3),
         ("refused-wrong-token", 401, 0),
+        ("refused-wrong-signature", 401, 3),
         ("refused-wrong-signature", 401, 0),
         ("refused-not-json", 400, 0),
         ("accepted-base64", 200, 1),
@@ -223,7 +226,7 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
     assert_eq!(accepted["sender"], "halopsa");
     assert_eq!(accepted["status"], 200);
     assert_eq!(metrics.matches("\"WebhooksAccepted\":1").count(), 4);
-    assert_eq!(metrics.matches("\"WebhooksRefused\":1").count(), 3);
+    assert_eq!(metrics.matches("\"WebhooksRefused\":1").count(), 5);
     for secret in [
         TOKEN,
         KEY,

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use halogard_app::keyring::{self, Fit};
-use halogard_app::ports::{Clock as _, Stage, Vault};
-use halogard_runtime::SystemClock;
+use halogard_app::keyring;
+use halogard_app::ports::{Stage, Vault};
 use halogard_runtime::settings::WebhookSettings;
 use secrecy::SecretString;
 
@@ -35,30 +34,33 @@ pub async fn in_force(
     Ok(vec![token])
 }
 
-/// Whom deliveries are taken from: the tokens in force, and the credentials of the settings, or
-/// those kept in the vault where the settings name none. Versions that are being exchanged count.
-pub async fn fit(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<Fit> {
-    let configured = Fit {
-        tokens: settings.tokens.clone(),
-        credentials: settings.credentials.clone(),
+/// What is shown at the start: the token in force, and whether the address alone lets deliveries in.
+pub struct Shown {
+    /// The end of the address.
+    pub token: Option<SecretString>,
+    /// Whether nothing else is asked for.
+    pub by_address: bool,
+}
+
+/// What `settings` say, or what is kept in the vault where they say nothing.
+pub async fn shown(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<Shown> {
+    let kept = if settings.tokens.is_empty() {
+        kept::fields(vault, kept::WEBHOOK, Stage::Current).await?
+    } else {
+        None
     };
-    if !configured.tokens.is_empty() {
-        return Ok(configured);
-    }
-    let mut versions = Vec::new();
-    for stage in [Stage::Current, Stage::Pending, Stage::Previous] {
-        if let Some((_, fields)) = kept::fields(vault, kept::WEBHOOK, stage).await? {
-            versions.push((stage, fields));
-        }
-    }
-    let mut fit = keyring::accepted(&versions, SystemClock.now());
-    if fit.tokens.is_empty() {
-        fit.tokens = in_force(vault, &[]).await?;
-    }
-    if !configured.credentials.is_empty() {
-        fit.credentials = configured.credentials;
-    }
-    Ok(fit)
+    let Some((_, fields)) = kept else {
+        let tokens = in_force(vault, &settings.tokens).await?;
+        return Ok(Shown {
+            token: tokens.into_iter().next(),
+            by_address: settings.credentials.is_empty(),
+        });
+    };
+    let asked = settings.credentials.is_empty() && keyring::credentials(&fields).is_empty();
+    Ok(Shown {
+        token: keyring::token(&fields),
+        by_address: asked,
+    })
 }
 
 /// A token nobody can guess.

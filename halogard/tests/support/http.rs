@@ -51,6 +51,13 @@ impl Http {
         self.get(url).json()
     }
 
+    /// `DELETE url`, which must succeed.
+    #[track_caller]
+    pub fn delete(&self, url: &str) {
+        let answer = self.send(self.client.delete(url)).expect("an answer");
+        assert!(answer.status < 300, "{url} answered {answer:?}");
+    }
+
     /// `POST url` with `headers`, which may repeat.
     #[track_caller]
     pub fn post(&self, url: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {

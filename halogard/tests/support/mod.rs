@@ -10,6 +10,7 @@
 mod bench;
 mod http;
 mod process;
+mod vault;
 mod world;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 pub use bench::{Bench, Serve, TOKEN, WEBHOOK_SECRET, signature};
 pub use http::{Answer, Http};
 pub use process::{Ended, Process, Signal, program};
+pub use vault::{HOUR_MS, LocalVault, key, now_ms};
 pub use world::{Config, Sim};
 
 /// Long enough for anything a loaded machine does in a moment.

@@ -86,6 +86,12 @@ impl Sim {
         self.http.post_json(&format!("{}/{path}", self.admin), body)
     }
 
+    /// Takes something away by hand.
+    #[track_caller]
+    pub fn delete(&self, path: &str) {
+        self.http.delete(&format!("{}/{path}", self.admin));
+    }
+
     /// What the admin address shows at `path`.
     #[track_caller]
     pub fn look(&self, path: &str) -> Value {

@@ -13,11 +13,11 @@ mod source;
 mod webhook;
 
 pub use fields::{Fields, NotFields};
-pub use gate::Gate;
+pub use gate::{DOUBT_PAUSE, DoorMaker, Doors, Doubt, Gate, InVault, SecretReader, Versions};
 pub use given::Given;
 pub use ring::{Keyring, LIFE, REFUSED_PAUSE};
 pub use source::{
     Asked, CredentialSource, Fixed, FromFields, Held, KeyringError, MissingField, TRIES_MAX,
 };
 pub(crate) use webhook::ROTATED_AT;
-pub use webhook::{Fit, WebhookKind, accepted, credentials, token};
+pub use webhook::{ByMembers, Fit, WebhookKind, accepted, credentials, overlap_end, token};

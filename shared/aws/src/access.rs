@@ -7,14 +7,16 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use halogard_transport::{BuildError, Client, TransportSettings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use url::{Host, Url};
+
+use crate::http::Http;
 
 /// The authorities that sign for AWS; see `roots/README.md`.
 const ROOTS: [&[u8]; 5] = [
@@ -37,6 +39,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// shortest function timeout, so that a failure can still be reported.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// Largest answer read, in bytes. The largest a service gives is a batch of items: 16 MiB.
+const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Attempts of one call, the first included. A lost packet or a moment's throttle is got over;
 /// whatever lasts longer goes back to the queue, which waits without being billed.
 const ATTEMPTS_MAX: u32 = 3;
@@ -51,7 +56,7 @@ pub struct Access {
     region: String,
     credentials: Credentials,
     endpoint: Option<Url>,
-    further_roots: Option<Vec<u8>>,
+    client: Client,
 }
 
 /// Why we do not know how to reach AWS.
@@ -88,6 +93,9 @@ pub enum AccessError {
         /// The file.
         path: PathBuf,
     },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] BuildError),
 }
 
 impl Access {
@@ -116,32 +124,34 @@ impl Access {
             None,
             "environment",
         );
+        let endpoint = optional("AWS_ENDPOINT_URL")
+            .map(|text| endpoint(&text))
+            .transpose()?;
+        let mut roots = built_in_roots();
+        if let Some(path) = optional("AWS_CA_BUNDLE") {
+            add_roots_of(Path::new(&path), &mut roots)?;
+        }
+        let settings = TransportSettings {
+            connect_timeout: CONNECT_TIMEOUT,
+            total_timeout: CALL_TIMEOUT,
+            answer_limit_bytes: ANSWER_BYTES_MAX,
+        };
         Ok(Self {
             region,
             credentials,
-            endpoint: optional("AWS_ENDPOINT_URL")
-                .map(|text| endpoint(&text))
-                .transpose()?,
-            further_roots: optional("AWS_CA_BUNDLE")
-                .map(|path| certificates(Path::new(&path)))
-                .transpose()?,
+            endpoint,
+            client: Client::new(roots, &settings)?,
         })
     }
 
-    /// What every client of an AWS service is built from. Clients built from one configuration
-    /// share its connections.
+    /// What every client of an AWS service is built from. All of them share their connections.
     #[must_use]
     pub fn sdk_config(&self) -> SdkConfig {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
-            .http_client(
-                aws_smithy_http_client::Builder::new()
-                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                    .tls_context(self.tls_context())
-                    .build_https(),
-            )
+            .http_client(Http(self.client.clone()))
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(ATTEMPTS_MAX)
@@ -160,21 +170,6 @@ impl Access {
             config = config.endpoint_url(endpoint.as_str());
         }
         config.build()
-    }
-
-    /// The roots we trust, and no others.
-    fn tls_context(&self) -> TlsContext {
-        let mut trusted = TrustStore::empty();
-        for root in ROOTS {
-            trusted.add_pem_certificate(root);
-        }
-        if let Some(further) = &self.further_roots {
-            trusted.add_pem_certificate(further.as_slice());
-        }
-        TlsContext::builder()
-            .with_trust_store(trusted)
-            .build()
-            .unwrap_or_default()
     }
 }
 
@@ -198,9 +193,17 @@ fn is_this_machine(host: &Host<&str>) -> bool {
     }
 }
 
-/// The certificates in the file at `path`, which are some and can be used: the HTTP client takes
-/// that for granted.
-fn certificates(path: &Path) -> Result<Vec<u8>, AccessError> {
+/// The authorities that sign for AWS, and no others.
+fn built_in_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for pem in ROOTS {
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
+    }
+    roots
+}
+
+/// Adds the certificates in the file at `path`, which are some and can be used.
+fn add_roots_of(path: &Path, roots: &mut RootCertStore) -> Result<(), AccessError> {
     let bytes = fs::read(path).map_err(|source| AccessError::NoBundle {
         path: path.to_owned(),
         source,
@@ -208,13 +211,23 @@ fn certificates(path: &Path) -> Result<Vec<u8>, AccessError> {
     let bad = || AccessError::BadBundle {
         path: path.to_owned(),
     };
-    let mut roots = RootCertStore::empty();
+    let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|_| bad())?;
         roots.add(certificate).map_err(|_| bad())?;
     }
-    if roots.is_empty() {
+    if roots.len() == before {
         return Err(bad());
     }
-    Ok(bytes)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_roots_are_five_and_whole() {
+        assert_eq!(built_in_roots().len(), 5);
+    }
 }

@@ -4,6 +4,7 @@ mod access;
 mod alert_index;
 mod config;
 mod error;
+mod http;
 mod items;
 mod journal;
 mod leases;

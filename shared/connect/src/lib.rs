@@ -2,6 +2,7 @@
 //! both. Asks nobody anything yet.
 
 mod rotation;
+mod settings;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 use halogard_transport::{BuildError, HttpTransport, TransportSettings};
 
 pub use rotation::{Issuers, issuers};
+pub use settings::VendorSettings;
 
 /// HaloPSA, over the network and under the budget.
 pub type HttpDesk<B, C> = Desk<HttpTransport, B, C>;

@@ -153,12 +153,13 @@ impl Storms {
     /// Gives `alert` its place, or takes in what became of it. Safe to repeat.
     pub fn place(&mut self, alert: &Alert, policy: &StormPolicy, now: Timestamp) -> Place {
         let open = !alert.is_closed();
-        if let Some(crowd) = self.crowds.iter_mut().find(|crowd| crowd.holds(alert.id)) {
-            if crowd.hear(alert.id, open) {
-                let leader = crowd.leader();
-                return Place::Joined { leader, open };
-            }
-            // It is back, and its crowd takes in nobody any more.
+        let mut crowds = self.crowds.iter_mut();
+        // Whoever is back when its crowd takes in nobody any more is no longer part of it.
+        if let Some(crowd) = crowds.find(|crowd| crowd.holds(alert.id))
+            && crowd.hear(alert.id, open)
+        {
+            let leader = crowd.leader();
+            return Place::Joined { leader, open };
         }
         let leads = |crowd: &&Crowd| crowd.leader() == alert.id && !crowd.is_over();
         if self.crowds.iter().any(|crowd| leads(&crowd)) {

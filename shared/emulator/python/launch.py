@@ -3,13 +3,16 @@
 The caller keeps the write end of our standard input. However it dies, the kernel closes that end, we read
 the end of the file, and everything in our process group ends.
 
-Two addresses are added to the server's own:
+Secrets Manager is made as strict as its reference where rotations depend on it, and policies are held to the
+partitions of a table they name. Two addresses are added to the server's own:
 
     GET  /_halogard/instance                     which start of the emulator answers here
     POST /_halogard/clock?account=A&millis=N     from now on it is N (milliseconds since 1970) in the queues of account A
 """
 
+import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -70,6 +73,115 @@ def set_clocks_apart(sqs, account_id):
     sqs._HANDLERS["ReceiveMessage"] = receive_without_waiting_for_a_clock_that_stands
 
 
+def keep_secrets_as_strictly_as_aws(secrets_manager):
+    """Has Secrets Manager do what rotations go by, as its reference says and the emulator does not.
+
+    A version is made once: the same token and value again changes nothing, another value is refused. A label
+    is on one version at a time. RotateSecret announces a version without a value and leaves the rest to the
+    function, which whoever drives the test calls; a version without a value is not found.
+    """
+    module = secrets_manager
+    get, put = module._get_secret_value, module._put_secret_value
+
+    def has_value(version):
+        return version["SecretString"] is not None or version["SecretBinary"] is not None
+
+    def get_secret_value(data):
+        answer = get(data)
+        if answer[0] == 200 and not {"SecretString", "SecretBinary"} & json.loads(answer[2]).keys():
+            return module.error_response_json(
+                "ResourceNotFoundException", "Secrets Manager can't find the specified secret value.", 400
+            )
+        return answer
+
+    def put_secret_value(data):
+        _, secret = module._resolve(data.get("SecretId"))
+        token, labels = data.get("ClientRequestToken"), data.get("VersionStages") or ["AWSCURRENT"]
+        if not secret:
+            return put(data)
+        if token and not 32 <= len(token) <= 64:
+            return module.error_response_json(
+                "InvalidParameterException", "ClientRequestToken must be 32-64 characters long.", 400
+            )
+        known = secret["Versions"].get(token)
+        if known and has_value(known):
+            if (known["SecretString"], known["SecretBinary"]) != (data.get("SecretString"), data.get("SecretBinary")):
+                return module.error_response_json(
+                    "ResourceExistsException", "A version with another value was made with this token.", 400
+                )
+            return module.json_response(
+                {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token, "VersionStages": known["Stages"]}
+            )
+        answer = put(data)
+        for label in labels:
+            if answer[0] == 200 and label != "AWSCURRENT":
+                module._remove_stage_everywhere(secret, label, json.loads(answer[2])["VersionId"])
+        return answer
+
+    def rotate_secret(data):
+        _, secret = module._resolve(data.get("SecretId"))
+        if not secret:
+            return module.error_response_json(
+                "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", 400
+            )
+        function = data.get("RotationLambdaARN") or secret.get("RotationLambdaARN")
+        if not function:
+            return module.error_response_json(
+                "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.", 400
+            )
+        secret["RotationLambdaARN"], secret["RotationEnabled"] = function, True
+        token = data.get("ClientRequestToken") or module.new_uuid()
+        pending, version = module._find_stage_version(secret, "AWSPENDING")
+        if pending not in (None, token) and "AWSCURRENT" not in version["Stages"]:
+            return module.error_response_json(
+                "InvalidRequestException", "A previous rotation isn't complete. It will be reattempted.", 400
+            )
+        if data.get("RotateImmediately", True):
+            empty = {"SecretString": None, "SecretBinary": None, "CreatedDate": int(time.time()), "Stages": []}
+            secret["Versions"].setdefault(token, empty)
+            module._remove_stage_everywhere(secret, "AWSPENDING", token)
+            module._add_stage(secret, token, "AWSPENDING")
+        return module.json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token})
+
+    module._get_secret_value = get_secret_value
+    module._put_secret_value = put_secret_value
+    module._rotate_secret = rotate_secret
+
+
+def hold_roles_to_partitions(iam_actions):
+    """Has policies find the key dynamodb:LeadingKeys: the values of `pk` that a request names."""
+    context_of = iam_actions.dynamodb_service_context
+
+    def records(request):
+        """Everything in `request` that holds a key: keys, and items that are put."""
+        yield from (request[name] for name in ("Key", "Item") if name in request)
+        for table in request.get("RequestItems", {}).values():
+            if isinstance(table, dict):
+                yield from table.get("Keys", [])
+                continue
+            for write in table:
+                yield from records(write.get("PutRequest", {}))
+                yield from records(write.get("DeleteRequest", {}))
+        for item in request.get("TransactItems", []):
+            for part in item.values():
+                yield from records(part)
+
+    def partitions(request):
+        """The partitions that `request` names; none for a scan, as on AWS."""
+        yield from (record["pk"]["S"] for record in records(request) if "pk" in record)
+        names = request.get("ExpressionAttributeNames", {})
+        for name, value in re.findall(r"(#?\w+)\s*=\s*(:\w+)", request.get("KeyConditionExpression", "")):
+            if names.get(name, name) == "pk":
+                yield request["ExpressionAttributeValues"][value]["S"]
+
+    def context_with_leading_keys(body):
+        context = context_of(body)
+        named = sorted(set(partitions(json.loads(body or b"{}"))))
+        return {**context, "dynamodb:LeadingKeys": named} if named else context
+
+    iam_actions.dynamodb_service_context = context_with_leading_keys
+
+
 def with_our_addresses(app, instance):
     """Answers our own addresses, and passes everything else on to `app`."""
 
@@ -92,10 +204,13 @@ def with_our_addresses(app, instance):
 def main():
     threading.Thread(target=end_with_the_caller, daemon=True).start()
     from ministack import app as server
+    from ministack.core import iam_actions
     from ministack.core.responses import get_account_id
-    from ministack.services import sqs
+    from ministack.services import secretsmanager, sqs
 
     set_clocks_apart(sqs, get_account_id)
+    keep_secrets_as_strictly_as_aws(secretsmanager)
+    hold_roles_to_partitions(iam_actions)
     server.app = with_our_addresses(server.app, os.environ["HALOGARD_INSTANCE"])
     try:
         server.main()

@@ -19,8 +19,9 @@ use crate::wire::TicketRow;
 /// How far before and after an attempt its ticket is looked for: clocks differ, gateways linger.
 const SEARCH_SLACK: Duration = Duration::from_secs(3600);
 
-/// The most pages of a sweep or of a search for our own tickets: ten thousand tickets.
-const PAGES_MAX: u32 = 100;
+/// The most pages of a sweep or of a search for our own tickets: forty thousand tickets, within the limit
+/// of one window.
+const PAGES_MAX: u32 = 400;
 
 /// HaloPSA as a service desk.
 pub struct Desk<T, B, C> {

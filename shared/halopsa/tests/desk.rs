@@ -123,7 +123,7 @@ fn ticket(id: u64, summary: &str) -> Ticket {
         status: StatusId::new(1),
         priority: Some(PriorityId::new(2)),
         summary: summary.into(),
-        assigned: Some(true),
+        assigned: None,
         changed_at: CHANGED,
         seen_at: MORNING,
         fate: Fate::Present,

@@ -107,7 +107,7 @@ fn a_whole_ticket_is_news() {
         status: StatusId::new(9),
         priority: Some(PriorityId::new(2)),
         summary: "[LG-7586] Disk".into(),
-        assigned: Some(true),
+        assigned: None,
         changed_at: CHANGED,
         seen_at: NOW,
         fate: Fate::Present,

@@ -8,8 +8,8 @@ use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Lane, PortError};
 use halogard_aws::{Access, Handed, QueueUrls, SecretsManager, Store, StoreNames, Taken};
 use halogard_domain::Timestamp;
-use halogard_runtime_lean::SystemClock;
-use halogard_runtime_lean::settings::{Environment, Reader, SETTINGS};
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::{Environment, Reader, SETTINGS};
 
 use crate::lanes::Lanes;
 use crate::platform::{

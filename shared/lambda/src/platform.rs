@@ -13,7 +13,7 @@ use halogard_app::ports::{Clock, Delivery, Lane, LedgerStore, PortError, Vault};
 use halogard_connect::Keys;
 use halogard_domain::Policy;
 use halogard_metrics::Metrics;
-use halogard_runtime_lean::settings::Environment;
+use halogard_runtime::settings::Environment;
 
 use crate::lanes::Lanes;
 use crate::setup::SetUpError;

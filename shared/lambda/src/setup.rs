@@ -5,7 +5,7 @@ use std::fmt;
 use halogard_app::ports::VaultError;
 use halogard_aws::AccessError;
 use halogard_connect::ConnectError;
-use halogard_runtime_lean::settings::SettingFault;
+use halogard_runtime::settings::SettingFault;
 
 /// Everything that is missing or wrong, one line each. Tried again at the next invocation.
 #[derive(Debug)]

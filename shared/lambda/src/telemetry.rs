@@ -2,7 +2,7 @@
 
 use halogard_domain::Timestamp;
 use halogard_metrics::Metrics;
-use halogard_runtime_lean::lines;
+use halogard_runtime::lines;
 use tracing::subscriber::SetGlobalDefaultError;
 
 /// The variable in which Lambda says how much is to be logged.

@@ -1,35 +1,14 @@
 //! From settings and secrets to how both vendors are reached.
 
 use halogard_app::ports::{Stage, Vault};
+use halogard_connect::VendorSettings;
 use halogard_domain::budget::Limit;
-use halogard_runtime_lean::settings::{
-    self, Environment, FromSettings, HaloSettings, LiongardSettings, Reader, SETTINGS,
-    SettingsError,
-};
+use halogard_runtime::settings::{self, Environment, SETTINGS, SettingsError};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
 use crate::platform::SecretName;
 use crate::setup::{SetUpError, SetUpFault};
-
-/// How to reach both vendors.
-pub(crate) struct VendorSettings {
-    /// How to reach HaloPSA.
-    pub(crate) halo: HaloSettings,
-    /// How to reach Liongard.
-    pub(crate) liongard: LiongardSettings,
-}
-
-impl FromSettings for VendorSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
-        let halo = HaloSettings::take(reader);
-        let liongard = LiongardSettings::take(reader);
-        Some(Self {
-            halo: halo?,
-            liongard: liongard?,
-        })
-    }
-}
 
 /// Reads the current values of `secrets` and, with them over the plain settings, how to reach both
 /// vendors.

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use serde_json::{Map, Number, Value, json};
 
 /// What all metrics of the bundle are filed under.
 pub const NAMESPACE: &str = "Halogard";
+
+/// The variable in which Lambda says what the function is called where it is deployed.
+const DEPLOYED_AS: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// The most metrics one line may hold. Source: CloudWatch, specification of the embedded metric
 /// format.
@@ -14,7 +18,7 @@ const METRICS_MAX: usize = 100;
 /// The metrics of one unit of work.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    function: &'static str,
+    function: Cow<'static, str>,
     values: Vec<(&'static str, Unit, Number)>,
 }
 
@@ -42,9 +46,16 @@ impl Metrics {
     #[must_use]
     pub const fn new(function: &'static str) -> Self {
         Self {
-            function,
+            function: Cow::Borrowed(function),
             values: Vec::new(),
         }
+    }
+
+    /// The same, filed under what the function is called where it is deployed.
+    #[must_use]
+    pub fn deployed_as(mut self, name: String) -> Self {
+        self.function = Cow::Owned(name);
+        self
     }
 
     /// Adds a count. A second one of the same name takes the place of the first.
@@ -85,7 +96,7 @@ impl Metrics {
                 }],
             }),
         );
-        line.insert("function".to_owned(), self.function.into());
+        line.insert("function".to_owned(), Value::from(&*self.function));
         for (name, _, value) in &self.values {
             line.insert((*name).to_owned(), Value::Number(value.clone()));
         }
@@ -93,7 +104,8 @@ impl Metrics {
     }
 
     /// Writes the line to standard output, where Lambda takes it up; nothing when there are no
-    /// metrics.
+    /// metrics. On Lambda they are those of the deployed function, so that two stacks of one account
+    /// count apart.
     ///
     /// # Errors
     ///
@@ -102,7 +114,10 @@ impl Metrics {
         if self.values.is_empty() {
             return Ok(());
         }
-        let mut line = self.line(at_millis);
+        let mut line = match deployed_name() {
+            Some(name) => self.clone().deployed_as(name).line(at_millis),
+            None => self.line(at_millis),
+        };
         line.push('\n');
         // In one piece: lines of several writers stay whole.
         io::stdout().lock().write_all(line.as_bytes())
@@ -120,4 +135,15 @@ impl Metrics {
         }
         self
     }
+}
+
+/// What Lambda calls this function; `None` elsewhere.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the function's own name, which is no setting an operator writes"
+)]
+fn deployed_name() -> Option<String> {
+    std::env::var(DEPLOYED_AS)
+        .ok()
+        .filter(|name| !name.is_empty())
 }

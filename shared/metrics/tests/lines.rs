@@ -37,6 +37,17 @@ fn every_metric_that_is_declared_has_a_value_and_every_dimension_too() {
 }
 
 #[test]
+fn a_function_counts_under_what_it_is_called_where_it_is_deployed() {
+    let metrics = Metrics::new("ticket-sync").count("Echoes", 1);
+    assert_eq!(read(&metrics)["function"], "ticket-sync");
+    let deployed = metrics.deployed_as("halogard-TicketSyncFunction-1A2B".to_owned());
+    assert_eq!(
+        read(&deployed)["function"],
+        "halogard-TicketSyncFunction-1A2B"
+    );
+}
+
+#[test]
 fn a_second_value_of_the_same_name_takes_the_place_of_the_first() {
     let line = read(&Metrics::new("f").count("Echoes", 1).count("Echoes", 2));
     assert_eq!(line["Echoes"], 2);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use halogard_connection::TlsConnector;
 use secrecy::SecretString;
-use tokio_rustls::TlsConnector;
 
 use crate::endpoint::Endpoint;
 use crate::roots;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use halogard_connection::Server;
 use http::Uri;
 
 use crate::AccessError;
@@ -9,12 +10,8 @@ use crate::AccessError;
 /// Where a service is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// A name or an IP address, without brackets.
-    pub(crate) host: String,
-    /// The port.
-    pub(crate) port: u16,
-    /// Whether the connection is encrypted.
-    pub(crate) tls: bool,
+    /// The server.
+    pub(crate) server: Server,
     /// Host and port as the `Host` header has them: without a port that goes without saying.
     pub(crate) authority: String,
 }
@@ -31,37 +28,23 @@ impl Endpoint {
         let host = format!("{service}.{region}.{domain}");
         Self {
             authority: host.clone(),
-            host,
-            port: 443,
-            tls: true,
+            server: Server {
+                host,
+                port: 443,
+                tls: true,
+            },
         }
     }
 
     /// The address in `text`, if it may be used.
     pub(crate) fn parse(text: &str) -> Result<Self, AccessError> {
         let uri: Uri = text.parse().map_err(|_| AccessError::NoAddress)?;
-        let (tls, usual_port) = match uri.scheme_str() {
-            Some("https") => (true, 443),
-            Some("http") => (false, 80),
-            _ => return Err(AccessError::NoAddress),
-        };
-        let bracketed = uri.host().ok_or(AccessError::NoAddress)?;
-        let host = bracketed.trim_matches(['[', ']']).to_owned();
-        if !tls && !is_this_machine(&host) {
+        let server = Server::of(&uri).ok_or(AccessError::NoAddress)?;
+        if !server.tls && !is_this_machine(&server.host) {
             return Err(AccessError::Plain);
         }
-        let port = uri.port_u16().unwrap_or(usual_port);
-        let authority = if port == usual_port {
-            bracketed.to_owned()
-        } else {
-            format!("{bracketed}:{port}")
-        };
-        Ok(Self {
-            host,
-            port,
-            tls,
-            authority,
-        })
+        let authority = server.authority();
+        Ok(Self { server, authority })
     }
 }
 
@@ -86,8 +69,9 @@ mod tests {
         ];
         for (region, host) in cases {
             let endpoint = Endpoint::of_aws("sqs", region);
-            assert_eq!((endpoint.host.as_str(), endpoint.port), (host, 443));
-            assert!(endpoint.tls);
+            let server = endpoint.server;
+            assert_eq!((server.host.as_str(), server.port), (host, 443));
+            assert!(server.tls);
         }
     }
 
@@ -120,8 +104,13 @@ mod tests {
         ];
         for (text, expected) in cases {
             match (Endpoint::parse(text), expected) {
-                (Ok(is), Ok(expected)) => assert_eq!(
-                    (is.host.as_str(), is.port, is.tls, is.authority.as_str()),
+                (Ok(Endpoint { server, authority }), Ok(expected)) => assert_eq!(
+                    (
+                        server.host.as_str(),
+                        server.port,
+                        server.tls,
+                        authority.as_str()
+                    ),
                     expected,
                     "{text}"
                 ),

@@ -2,11 +2,9 @@
 
 mod access;
 mod answer;
-mod connection;
 mod endpoint;
 mod error;
 mod pause;
-mod provider;
 mod roots;
 mod service;
 mod sign;

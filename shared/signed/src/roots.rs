@@ -1,15 +1,11 @@
 //! Whom we believe to be AWS.
 
 use std::fs;
-use std::sync::Arc;
 
-use rustls_lean::pki_types::CertificateDer;
-use rustls_lean::pki_types::pem::PemObject;
-use rustls_lean::version::TLS13;
-use rustls_lean::{ClientConfig, RootCertStore};
-use tokio_rustls::TlsConnector;
-
-use crate::provider;
+use halogard_connection::{TlsConnector, tls};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// The authorities that sign for AWS; see `shared/aws/roots/README.md`.
 const ROOTS: [&[u8]; 5] = [
@@ -39,12 +35,8 @@ pub(crate) fn connector(ca_bundle: Option<&str>) -> Result<TlsConnector, String>
             format!("AWS_CA_BUNDLE names {path}, which is no list of certificates in PEM form")
         })?;
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(provider::lean()))
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| format!("TLS could not be set up: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    let tls = tls(roots).map_err(|error| error.to_string())?;
+    Ok(TlsConnector::from(std::sync::Arc::new(tls)))
 }
 
 /// Adds every certificate of `pem`; fails when there is none, or something else.

@@ -1,18 +1,18 @@
 //! One service and its one connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use halogard_app::ports::Clock;
+use halogard_connection::{self as connection, Connection};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
-use http_body_util::Full;
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::access::Access;
-use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, Lost};
 use crate::sign::{Scope, authorization};
@@ -21,6 +21,16 @@ use crate::{answer, pause};
 /// Attempts of one call, the first included. A lost connection or a moment's throttle is got over;
 /// what lasts longer is the sender's to repeat.
 const ATTEMPTS_MAX: u32 = 3;
+
+/// Time a connection may take, TLS included. Within a region it takes a few milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Time an answer may take. Both calls we make take milliseconds; the sender of a webhook waits
+/// meanwhile.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Largest answer read, in bytes: a secret has at most 64 KiB, a batch's answer a few kilobytes.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// Names the sender to AWS.
 const USER_AGENT: &str = concat!("halogard/", env!("CARGO_PKG_VERSION"));
@@ -112,39 +122,47 @@ impl<C: Clock> Service<C> {
     ) -> (Result<Bytes, CallError>, bool) {
         // Taken out, so that one on which anything goes wrong, this call being dropped included, is
         // not used again.
-        let usable = match kept.take() {
-            Some(connection) => connection.still_there().await,
-            None => None,
-        };
+        let mut usable = kept.take();
+        if let Some(connection) = &mut usable
+            && !connection.is_usable(CONNECT_TIMEOUT).await
+        {
+            usable = None;
+        }
         let reused = usable.is_some();
+        let service = self.name;
         let mut connection = match usable {
             Some(connection) => connection,
-            None => match Connection::open(&self.access, &self.endpoint).await {
+            None => match self.open().await {
                 Ok(connection) => connection,
-                Err(reason) => {
-                    let service = self.name;
-                    return (Err(CallError::NotSent { service, reason }), reused);
-                }
+                Err(reason) => return (Err(CallError::NotSent { service, reason }), reused),
             },
         };
         let request = match self.request(target, body) {
             Ok(request) => request,
             Err(error) => return (Err(error), reused),
         };
-        match connection.send(request).await {
+        let sent = connection.send(request, ANSWER_TIMEOUT, ANSWER_BYTES_MAX);
+        let lost = match sent.await {
             Ok(answer) => {
                 *kept = Some(connection);
-                (self.read(&answer), reused)
+                return (self.read(&answer), reused);
             }
-            Err(lost) => {
-                let service = self.name;
-                (Err(CallError::NoAnswer { service, lost }), reused)
-            }
-        }
+            Err(connection::Lost::TimedOut) => Lost::TimedOut,
+            Err(connection::Lost::TooLarge) => Lost::TooLarge,
+            Err(connection::Lost::Broken(_)) => Lost::Broken,
+        };
+        (Err(CallError::NoAnswer { service, lost }), reused)
+    }
+
+    /// A new connection.
+    async fn open(&self) -> Result<Connection, String> {
+        let server = &self.endpoint.server;
+        let tls = server.tls.then(|| self.access.tls()).transpose()?;
+        Connection::open(server, tls.as_ref(), CONNECT_TIMEOUT).await
     }
 
     /// The signed request.
-    fn request(&self, target: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, CallError> {
+    fn request(&self, target: &str, body: &Bytes) -> Result<Request<Bytes>, CallError> {
         let scope = Scope {
             service: self.name,
             region: &self.access.region,
@@ -164,7 +182,7 @@ impl<C: Clock> Service<C> {
         headers.push(("x-amz-target", target));
         let signature = authorization(&self.access.credentials, &scope, &headers, body);
 
-        let mut request = Request::new(Full::new(body.clone()));
+        let mut request = Request::new(body.clone());
         *request.method_mut() = Method::POST;
         let unfit = |name: &str| CallError::NotSent {
             service: self.name,

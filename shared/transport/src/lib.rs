@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod client;
+mod error;
 mod http_transport;
 
 use std::future::Future;
 
 use bytes::Bytes;
 
-pub use http_transport::{BuildError, HttpTransport, TransportSettings, http_client};
+pub use client::{Client, TransportSettings};
+pub use error::TransportError;
+pub use http_transport::{BuildError, HttpTransport, http_client};
 
 /// Sends one request and waits for the whole answer.
 ///
@@ -30,27 +34,4 @@ impl<T: Transport> Transport for std::sync::Arc<T> {
     ) -> impl Future<Output = Result<http::Response<Bytes>, TransportError>> + Send {
         (**self).send(request)
     }
-}
-
-/// Why there is no answer. Never holds a URL: it may carry a token.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// Nothing was sent: the host was not found, refused, or failed the TLS handshake.
-    #[error("no connection to the server: {reason}")]
-    NotSent {
-        /// The innermost cause, without addresses.
-        reason: String,
-    },
-    /// The request may have arrived; no whole answer came back.
-    #[error("no whole answer from the server: {reason}")]
-    NoAnswer {
-        /// The innermost cause, without addresses.
-        reason: String,
-    },
-    /// The answer is larger than we are willing to hold.
-    #[error("the answer is larger than {limit_bytes} bytes")]
-    TooLarge {
-        /// The limit that was passed.
-        limit_bytes: usize,
-    },
 }

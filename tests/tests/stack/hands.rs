@@ -62,6 +62,15 @@ impl Hands {
         said["answer"].take()
     }
 
+    /// What `service` answers to `call`, or the code with which it refuses.
+    pub async fn ask(&self, service: &str, call: &str, arguments: Value) -> Result<Value, String> {
+        let mut said = self.say(service, call, arguments).await;
+        match said["refused"]["code"].as_str() {
+            Some(code) => Err(code.to_owned()),
+            None => Ok(said["answer"].take()),
+        }
+    }
+
     /// Makes the call, and returns all that was said.
     async fn say(&self, service: &str, call: &str, arguments: Value) -> Value {
         let order = json!({"service": service, "call": call, "arguments": arguments}).to_string();

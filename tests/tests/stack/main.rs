@@ -10,8 +10,11 @@
 )]
 
 mod binaries;
+mod desk;
+mod ears;
 mod hands;
 mod permissions;
 mod poison;
+mod rotation;
 mod story;
 mod world;

@@ -5,20 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use halogard_tests::invariants::tickets_of;
 use halogard_tests::setup::planted;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
+use crate::ears::Ears;
+use crate::rotation::Rotating;
 use crate::world::{World, comes_about, until};
 
 /// What Lambda, the schedule or Secrets Manager do in the name of a role. The emulator does it
 /// without asking; the template's tests hold each of these to the event source, log group or target
 /// that needs it.
-const NOT_OURS: [(&str, &[&str]); 5] = [
+const NOT_OURS: [(&str, &[&str]); 6] = [
     ("WebhookIntakeRole", &["WriteItsLog"]),
     (
         "InspectorPollRole",
@@ -28,6 +26,7 @@ const NOT_OURS: [(&str, &[&str]); 5] = [
         "TicketSyncRole",
         &["TakeUrgentWork", "TakeWorkThatCanWait", "WriteItsLog"],
     ),
+    ("SecretRotationRole", &["WriteItsLog"]),
     (
         "RoundScheduleRole",
         &["StartRounds", "KeepRoundsNotStarted"],
@@ -36,13 +35,6 @@ const NOT_OURS: [(&str, &[&str]); 5] = [
         "RetireScheduleRole",
         &["StartTheDailyLook", "KeepCallsNotStarted"],
     ),
-];
-
-/// Statements on the one table that differ by partition only: the emulator knows no partitions, so
-/// one stands in for the other. The template's tests hold the partitions to the store's code.
-const BY_PARTITION: [(&str, &[&str]); 2] = [
-    ("InspectorPollRole", &["ReadTheConfig"]),
-    ("TicketSyncRole", &["ReadTheConfig"]),
 ];
 
 /// The inline policy of a role.
@@ -104,9 +96,31 @@ impl<'a> Policy<'a> {
         self.proved.insert(sid.to_owned());
     }
 
+    /// Takes one entry of a list in the statement `sid` away, of `Action` or of `Resource`, for as
+    /// long as `fails` takes.
+    async fn without_one<F: Future<Output = ()>>(
+        &self,
+        sid: &str,
+        list: &str,
+        entry: &str,
+        fails: impl FnOnce() -> F,
+    ) {
+        let mut less = self.document.clone();
+        let statements = less["Statement"].as_array_mut().unwrap();
+        let mut statements = statements.iter_mut();
+        let statement = statements.find(|it| it["Sid"] == sid).unwrap();
+        let entries = statement[list].as_array_mut().unwrap();
+        let before = entries.len();
+        entries.retain(|it| it != entry);
+        assert_eq!(entries.len() + 1, before, "{sid} has no {entry}");
+        self.put(&less).await;
+        fails().await;
+        self.put(&self.document).await;
+    }
+
     /// Every statement was taken away, or is named as one that the emulator does not enforce.
     fn conclude(self) {
-        let named = NOT_OURS.into_iter().chain(BY_PARTITION);
+        let named = NOT_OURS.into_iter();
         let named = named.filter(|(role, _)| *role == self.role);
         let mut left: BTreeSet<&str> = named.flat_map(|(_, sids)| sids.iter().copied()).collect();
         left.extend(self.proved.iter().map(String::as_str));
@@ -167,16 +181,7 @@ async fn unburied(world: &World, queue: &str, function: &str) {
 
 /// A delivery of HaloPSA, signed; the status of the answer.
 async fn deliver(world: &World) -> u16 {
-    let body = json!({
-        "id": "4f6b", "event": "Ticket Changed", "object_id": "4242",
-        "timestamp": "2026-05-04T10:00:00Z",
-    })
-    .to_string();
-    let mut mac = Hmac::<Sha256>::new_from_slice(planted::WEBHOOK_SECRET.as_bytes()).unwrap();
-    mac.update(body.as_bytes());
-    let signature = STANDARD.encode(mac.finalize().into_bytes());
-    let path = format!("/webhooks/halopsa/{}", planted::WEBHOOK_TOKEN);
-    world.post_signed(&path, &body, &signature).await
+    world.deliver_signed_with(planted::WEBHOOK_SECRET).await
 }
 
 #[tokio::test]
@@ -272,6 +277,16 @@ async fn inspector_poll_needs_every_permission_it_has() {
     world.start_anew("InspectorPollName").await;
     assert_eq!(world.round().await["whole"], true);
     policy.without("KeepWhatWasSeen", broken_off).await;
+    policy
+        .without("ReadTheConfig", async || {
+            const UNREAD: &str = "the config in force could not be read";
+            world.start_anew("InspectorPollName").await;
+            let (answer, failed) = world
+                .invoke("InspectorPollName", &json!({"type": "round"}))
+                .await;
+            assert!(failed && answer.to_string().contains(UNREAD), "{answer}");
+        })
+        .await;
     assert_eq!(
         world.round().await["whole"],
         true,
@@ -337,6 +352,15 @@ async fn ticket_sync_needs_every_permission_it_has() {
     policy
         .without("SignInToLiongard", refused("LIONGARD_SECRET"))
         .await;
+    policy
+        .without("ReadTheConfig", async || {
+            const UNREAD: &str = "the config in force could not be read";
+            let before = said(&world, FUNCTION, UNREAD).await;
+            world.start_anew("TicketSyncName").await;
+            send(&world, "UrgentQueueUrl", &look).await;
+            says(&world, FUNCTION, UNREAD, before).await;
+        })
+        .await;
     world.start_anew("TicketSyncName").await;
     world.round().await;
     policy
@@ -367,10 +391,109 @@ async fn ticket_sync_needs_every_permission_it_has() {
     policy.conclude();
 }
 
+#[tokio::test]
+async fn secret_rotation_needs_every_permission_it_has() {
+    const SECRETS: &str = "RotateTheThreeSecrets";
+    let world = World::at_work().await;
+    let people = Ears::of(&world).await;
+    let mut policy = Policy::of(&world, "SecretRotationRole").await;
+    let key = Rotating::announced(&world, "LiongardSecretArn").await;
+    let halo = Rotating::announced(&world, "HaloPsaSecretArn").await;
+    let webhook = Rotating::announced(&world, "WebhookSecretArn").await;
+
+    // Each of the secrets: two are read before any step, the third is what the step is about.
+    for (secret, step, error_type) in [
+        (&key, "createSecret", "rotation.set_up"),
+        (&halo, "createSecret", "rotation.set_up"),
+        (&webhook, "createSecret", "rotation.store"),
+    ] {
+        policy
+            .without_one(SECRETS, "Resource", &secret.arn, async || {
+                drop(secret.fails(step, error_type).await)
+            })
+            .await;
+    }
+    for (action, error_type) in [
+        ("secretsmanager:DescribeSecret", "rotation.store"),
+        ("secretsmanager:GetSecretValue", "rotation.set_up"),
+        ("secretsmanager:PutSecretValue", "rotation.store"),
+    ] {
+        policy
+            .without_one(SECRETS, "Action", action, async || {
+                drop(key.fails("createSecret", error_type).await)
+            })
+            .await;
+    }
+    let keys = || world.liongard.valid_keys().len();
+    assert_eq!(keys(), 2, "one was made and could not be stored");
+    policy
+        .without("RememberKeysInTheMaking", async || {
+            drop(key.fails("createSecret", "rotation.store").await)
+        })
+        .await;
+    key.does("createSecret", "created").await;
+    assert_eq!(keys(), 2, "the forgotten one is deleted");
+    policy
+        .without_one(
+            SECRETS,
+            "Action",
+            "secretsmanager:UpdateSecretVersionStage",
+            async || drop(key.fails("finishSecret", "rotation.store").await),
+        )
+        .await;
+    policy
+        .without(SECRETS, async || {
+            drop(key.fails("finishSecret", "rotation.set_up").await)
+        })
+        .await;
+    key.does("finishSecret", "finished").await;
+
+    // A new topic lets in everybody of its account; with this policy only those whose role says so.
+    let topic = &world.outputs["NotificationTopicArn"];
+    let alarms_only = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic,
+        }],
+    });
+    let arguments = json!({
+        "TopicArn": topic, "AttributeName": "Policy", "AttributeValue": alarms_only.to_string(),
+    });
+    world
+        .hands
+        .call("sns", "set_topic_attributes", arguments)
+        .await;
+    people.take().await;
+    halo.fails("createSecret", "rotation.person_needed").await;
+    people.hear(1).await;
+    policy
+        .without("TellTheOperator", async || {
+            const UNSENT: &str = "a notice could not be sent";
+            halo.fails("createSecret", "rotation.person_needed").await;
+            says(&world, "secret-rotation", UNSENT, 0).await;
+            assert_eq!(people.take().await, []);
+        })
+        .await;
+    let value = halo.current().await;
+    halo.paste(&value).await;
+    policy
+        .without("TakeFromRequestBudget", async || {
+            let said = halo.fails("testSecret", "rotation.vendor").await;
+            assert!(said.contains("DynamoDB"), "{said}");
+        })
+        .await;
+    halo.does("testSecret", "tested").await;
+    halo.does("finishSecret", "finished").await;
+    policy.conclude();
+}
+
 #[test]
 fn what_is_not_enforced_is_named_once() {
     let mut seen = BTreeMap::new();
-    for (role, sids) in NOT_OURS.into_iter().chain(BY_PARTITION) {
+    for (role, sids) in NOT_OURS {
         for sid in sids {
             assert!(seen.insert((role, sid), ()).is_none(), "{role} {sid}");
         }

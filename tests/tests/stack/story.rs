@@ -102,6 +102,16 @@ async fn told_and_secret(world: &World) {
     ] {
         assert!(said(what), "nobody said {what}:\n{}", lines.join("\n"));
     }
+    // As the alarms and the dashboard of this stack ask for it, and of no other.
+    for function in ["WebhookIntakeName", "InspectorPollName", "TicketSyncName"] {
+        let filed = format!("\"function\":\"{}\"", world.outputs[function]);
+        let metrics = |line: &&String| line.contains("CloudWatchMetrics");
+        let own = lines
+            .iter()
+            .filter(metrics)
+            .any(|line| line.contains(&filed));
+        assert!(own, "no metric is filed under {filed}");
+    }
     for planted in planted::ALL {
         assert!(!said(planted), "{planted} was logged");
     }

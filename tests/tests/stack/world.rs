@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use halogard_app::ports::Revision;
 use halogard_aws::{Access, AppliedConfig, Store, StoreNames};
 use halogard_emulator::{Emulator, Options, REGION, SECRET_ACCESS_KEY};
@@ -14,8 +17,11 @@ use halogard_simulator::halopsa::{PayloadSize, WebhookAuth, WebhookSpec, deliver
 use halogard_simulator::liongard::{AlertSpec, RunTimes};
 use halogard_simulator::{HaloPsa, Liongard, ServerHandle, SimClock, SystemSimClock, serve};
 use halogard_tests::Setup;
+use halogard_tests::invariants::tickets_of;
 use halogard_tests::setup::{APPLICATION, planted};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tokio::net::TcpListener;
 
 use crate::binaries;
@@ -28,12 +34,35 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// What the stack is called.
+pub const STACK: &str = "trial";
+
+/// A clock that goes with the machine's own, as far beside it as it is told.
+#[derive(Clone, Debug, Default)]
+pub struct ClockBeside(Arc<AtomicI64>);
+
+impl ClockBeside {
+    /// From now on it is behind by so much.
+    pub fn fall_behind(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.0.store(millis, Ordering::SeqCst);
+    }
+}
+
+impl SimClock for ClockBeside {
+    fn now_millis(&self) -> i64 {
+        SystemSimClock.now_millis() - self.0.load(Ordering::SeqCst)
+    }
+}
+
 /// Both vendors, the stack, and the hands that operate it.
 pub struct World {
     /// The simulated HaloPSA.
     pub halo: HaloPsa,
     /// The simulated Liongard.
     pub liongard: Liongard,
+    /// Liongard's clock.
+    pub liongard_clock: ClockBeside,
     /// Calls to AWS.
     pub hands: Hands,
     /// What the stack says of itself.
@@ -42,8 +71,9 @@ pub struct World {
     pub resources: BTreeMap<String, String>,
     /// Where functions are reached, without a slash at the end.
     pub address: String,
+    /// What both vendors and the operator start from.
+    pub setup: Setup,
     client: reqwest::Client,
-    setup: Setup,
     account: String,
     emulator: Emulator,
     _servers: [ServerHandle; 2],
@@ -53,6 +83,13 @@ impl World {
     /// Deploys the stack in an account of its own, between vendors of its own, and fills its secrets.
     /// No config is applied yet.
     pub async fn deployed() -> Self {
+        let world = Self::just_deployed().await;
+        world.fill_secrets().await;
+        world
+    }
+
+    /// The same with the secrets as the template makes them.
+    pub async fn just_deployed() -> Self {
         let binaries = tokio::task::spawn_blocking(binaries::folder).await.unwrap();
         let mut setup = Setup::managed();
         setup.liongard.run_times = RunTimes {
@@ -61,8 +98,10 @@ impl World {
             running: Duration::from_millis(200),
         };
         let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);
-        let halo = HaloPsa::new(setup.halo.clone(), Arc::clone(&clock), setup.seed);
-        let liongard = Liongard::new(setup.liongard.clone(), clock, setup.seed);
+        let halo = HaloPsa::new(setup.halo.clone(), clock, setup.seed);
+        let liongard_clock = ClockBeside::default();
+        let beside: Arc<dyn SimClock> = Arc::new(liongard_clock.clone());
+        let liongard = Liongard::new(setup.liongard.clone(), beside, setup.seed);
         liongard.connect(halo.clone());
         let servers = [served(halo.router()).await, served(liongard.router()).await];
 
@@ -74,7 +113,7 @@ impl World {
         let order = json!({
             "template": root.join("template.yaml"),
             "binaries": binaries,
-            "stack": "trial",
+            "stack": STACK,
             "parameters": {
                 "Architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" },
                 "ManagedRotation": "false",
@@ -98,21 +137,20 @@ impl World {
         let address = format!("{}/_aws/lambda-url/{id}", emulator.endpoint());
         let client =
             halogard_transport::http_client(&halogard_transport::TransportSettings::default());
-        let world = Self {
+        Self {
             halo,
             liongard,
+            liongard_clock,
             hands,
             outputs,
             resources,
             address,
-            client: client.unwrap(),
             setup,
+            client: client.unwrap(),
             account,
             emulator,
             _servers: servers,
-        };
-        world.fill_secrets().await;
-        world
+        }
     }
 
     /// The same with a config applied, one round made, and HaloPSA's webhook registered.
@@ -170,26 +208,30 @@ impl World {
 
     /// The current value of a secret.
     pub async fn secret(&self, arn: &str) -> Value {
-        let arguments = json!({"SecretId": arn});
+        self.secret_at(arn, "AWSCURRENT").await.unwrap()
+    }
+
+    /// The value of a secret in a stage, if there is one.
+    pub async fn secret_at(&self, arn: &str, stage: &str) -> Option<Value> {
+        let arguments = json!({"SecretId": arn, "VersionStage": stage});
         let read = self
             .hands
-            .call("secretsmanager", "get_secret_value", arguments)
-            .await;
-        serde_json::from_str(read["SecretString"].as_str().unwrap()).unwrap()
+            .ask("secretsmanager", "get_secret_value", arguments);
+        match read.await {
+            Ok(read) => serde_json::from_str(read["SecretString"].as_str().unwrap()).unwrap(),
+            Err(code) => {
+                assert_eq!(code, "ResourceNotFoundException");
+                None
+            }
+        }
     }
 
     /// Puts the operator's config in force.
     pub async fn apply_config(&self) {
-        let endpoint = self.emulator.endpoint();
+        let values = self.access();
         let access = Access::read(|name| {
-            let value = match name {
-                "AWS_REGION" => REGION,
-                "AWS_ACCESS_KEY_ID" => &self.account,
-                "AWS_SECRET_ACCESS_KEY" => SECRET_ACCESS_KEY,
-                "AWS_ENDPOINT_URL" => &endpoint,
-                _ => return None,
-            };
-            Some(value.to_owned())
+            let found = values.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.clone())
         });
         let names = StoreNames {
             table: self.outputs["TableName"].clone(),
@@ -208,9 +250,16 @@ impl World {
 
     /// Has HaloPSA send its webhooks, signed, to the stack.
     pub fn register_webhook(&self) {
+        self.sign_webhooks_with(planted::WEBHOOK_SECRET);
+        tokio::spawn(deliver_forever(self.halo.clone(), self.client.clone()));
+    }
+
+    /// Has HaloPSA sign its webhooks with `secret`, as a technician enters it.
+    pub fn sign_webhooks_with(&self, secret: &str) {
+        self.halo.remove_webhooks();
         let auth = WebhookAuth::Hmac {
             header: "X-Halo-Signature".to_owned(),
-            secret: planted::WEBHOOK_SECRET.to_owned(),
+            secret: secret.to_owned(),
         };
         let url = format!(
             "{}/webhooks/halopsa/{}",
@@ -222,7 +271,16 @@ impl World {
             ..WebhookSpec::to(&url, auth)
         });
         self.halo.bind_all_events(&id).unwrap();
-        tokio::spawn(deliver_forever(self.halo.clone(), self.client.clone()));
+    }
+
+    /// What the program needs to be told of AWS, as whoever operates the stack.
+    pub fn access(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.account.clone()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+            ("AWS_ENDPOINT_URL", self.emulator.endpoint()),
+        ]
     }
 
     /// Makes a round as the schedule does; what the function answers.
@@ -288,6 +346,34 @@ impl World {
             .unwrap()
     }
 
+    /// A new alert has its ticket a round later.
+    pub async fn opens_a_ticket(&self, rule: &str) -> i64 {
+        let alert = self.raise(rule);
+        let round = self.round().await;
+        assert_eq!(round["whole"], true, "{round}");
+        let alert_now = || self.liongard.alert(alert).unwrap();
+        until(&format!("{rule} has a ticket"), async || {
+            tickets_of(&alert_now(), &self.halo.tickets()).len() == 1
+        })
+        .await;
+        tickets_of(&alert_now(), &self.halo.tickets())[0].id
+    }
+
+    /// A delivery of HaloPSA about a ticket of nobody's, signed with `secret`; the status of the
+    /// answer.
+    pub async fn deliver_signed_with(&self, secret: &str) -> u16 {
+        let body = json!({
+            "id": "4f6b", "event": "Ticket Changed", "object_id": "4242",
+            "timestamp": "2026-05-04T10:00:00Z",
+        })
+        .to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(body.as_bytes());
+        let signature = STANDARD.encode(mac.finalize().into_bytes());
+        let path = format!("/webhooks/halopsa/{}", planted::WEBHOOK_TOKEN);
+        self.post_signed(&path, &body, &signature).await
+    }
+
     /// Messages of the queue that `output` names: those that can be seen and those in hand or held
     /// back.
     pub async fn depth(&self, output: &str) -> u64 {
@@ -309,7 +395,7 @@ impl World {
 
     /// Everything the function has logged so far, one text for each event.
     pub async fn logs(&self, function: &str) -> Vec<String> {
-        let arguments = json!({"logGroupName": format!("/aws/lambda/trial-{function}")});
+        let arguments = json!({"logGroupName": format!("/aws/lambda/{STACK}-{function}")});
         let found = self
             .hands
             .call("logs", "filter_log_events", arguments)

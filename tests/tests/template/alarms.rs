@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::rotate::EXPIRES_SOON_DAYS;
+use halogard_metrics::Metrics;
 use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, listed, refers_to, take_away};
@@ -13,6 +14,22 @@ use crate::sources::source_of;
 
 /// Alarms for which silence is the failure.
 const SILENCE_RINGS: [&str; 1] = ["PollStoppedAlarm"];
+
+/// The one dimension of our own metrics.
+pub const DIMENSION: &str = "function";
+
+#[test]
+fn our_own_metrics_are_filed_under_what_the_deployed_function_is_called() {
+    let metrics = Metrics::new("ticket-sync").count("TicketsOpened", 1);
+    let line = metrics
+        .deployed_as("stack-TicketSyncFunction-1A2B".to_owned())
+        .line(0);
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let filed = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(filed["Namespace"], "Halogard");
+    assert_eq!(filed["Dimensions"], json!([[DIMENSION]]));
+    assert_eq!(line[DIMENSION], "stack-TicketSyncFunction-1A2B");
+}
 
 /// The name and value of a metric's one dimension.
 fn dimension(alarm: &Value) -> (&str, &Value) {
@@ -64,10 +81,13 @@ fn every_alarm_watches_a_metric_that_something_of_ours_sends() {
                     );
                 }
                 "Halogard" => {
-                    let source = value.as_str().and_then(|function| sources.get(function));
+                    // What a function is called where it is deployed: two stacks count apart.
+                    let function = value["Ref"].as_str();
+                    let folder = function.and_then(|id| template.folder_of(id));
+                    let source = folder.and_then(|folder| sources.get(&folder));
                     let sends = format!("\"{metric}\"");
                     found.look(
-                        name == "function" && source.is_some_and(|text| text.contains(&sends)),
+                        name == DIMENSION && source.is_some_and(|text| text.contains(&sends)),
                         format!("{id} watches {metric}, which {value} does not send"),
                     );
                     // The average of ones alone is one: what went well must count as well.
@@ -98,11 +118,15 @@ fn every_alarm_watches_a_metric_that_something_of_ours_sends() {
                 let dimension = "/Resources/TicketSyncErrorsAlarm/Properties/Dimensions/0/Value";
                 *at(it, dimension) = json!("ticket-sync");
             }),
-            ("which \"webhook-intake\" does not send", |it| {
+            ("\"WebhookIntakeFunction\"} does not send", |it| {
                 let dimension = "/Resources/InDoubtAlarm/Properties/Dimensions/0/Value";
-                *at(it, dimension) = json!("webhook-intake");
+                *at(it, dimension) = json!({"Ref": "WebhookIntakeFunction"});
             }),
-            ("which \"ticket-sync\" does not send", |it| {
+            ("\"ticket-sync\" does not send", |it| {
+                let dimension = "/Resources/InDoubtAlarm/Properties/Dimensions/0/Value";
+                *at(it, dimension) = json!("ticket-sync");
+            }),
+            ("\"TicketSyncFunction\"} does not send", |it| {
                 *at(it, "/Resources/InDoubtAlarm/Properties/MetricName") = json!("InDoubts");
             }),
             ("dimensions of InDoubtAlarm", |it| {
@@ -150,16 +174,26 @@ fn every_queue_and_function_has_its_alarms() {
             }
         }
         needed.extend([
-            ("Halogard", "WebhooksRefused", "Average", "webhook-intake"),
-            ("Halogard", "PollLagSeconds", "Maximum", "inspector-poll"),
-            ("Halogard", "NotConfigured", "Sum", "inspector-poll"),
-            ("Halogard", "BudgetLeft", "Maximum", "ticket-sync"),
-            ("Halogard", "InDoubt", "Sum", "ticket-sync"),
+            (
+                "Halogard",
+                "WebhooksRefused",
+                "Average",
+                "WebhookIntakeFunction",
+            ),
+            (
+                "Halogard",
+                "PollLagSeconds",
+                "Maximum",
+                "InspectorPollFunction",
+            ),
+            ("Halogard", "NotConfigured", "Sum", "InspectorPollFunction"),
+            ("Halogard", "BudgetLeft", "Maximum", "TicketSyncFunction"),
+            ("Halogard", "InDoubt", "Sum", "TicketSyncFunction"),
             (
                 "Halogard",
                 "AccessKeyExpiresInDays",
                 "Minimum",
-                "secret-rotation",
+                "SecretRotationFunction",
             ),
         ]);
         for signal in needed {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::alarms::DIMENSION;
 use crate::expanded::{Template, at};
 use crate::functions::folders;
 use crate::rule::{Findings, hold};
@@ -47,8 +48,10 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
                     .filter_map(Value::as_str)
                     .collect();
                 let sent = match words.as_slice() {
-                    ["Halogard", name, "function", function] => sources
-                        .get(*function)
+                    ["Halogard", name, DIMENSION, function] => substituted(function)
+                        .filter(|(_, attribute)| attribute.is_empty())
+                        .and_then(|(id, _)| template.folder_of(id))
+                        .and_then(|folder| sources.get(&folder))
                         .is_some_and(|source| source.contains(&format!("\"{name}\""))),
                     ["AWS/SQS", _, "QueueName", queue] => {
                         substituted(queue).is_some_and(|(id, attribute)| {
@@ -82,6 +85,13 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
                 replace(it, "TicketsOpened", "Echoes")
             }),
             ("nobody sends", |it| replace(it, "\"Echoes\"", "\"Echos\"")),
+            ("nobody sends", |it| {
+                replace(
+                    it,
+                    "\"function\", \"${TicketSyncFunction}\"",
+                    "\"function\", \"ticket-sync\"",
+                )
+            }),
             ("nobody sends", |it| {
                 replace(it, "${UrgentQueue.QueueName}", "urgent")
             }),

@@ -71,6 +71,13 @@ impl Template {
             })
             .collect()
     }
+
+    /// The name of the folder of the function with this logical id.
+    pub fn folder_of(&self, id: &str) -> Option<String> {
+        let mut functions = self.functions().into_iter();
+        let found = functions.find(|(_, (known, _))| *known == id);
+        found.map(|(folder, _)| folder)
+    }
 }
 
 /// The logical id that a `Ref` or `Fn::GetAtt` names.

@@ -9,10 +9,11 @@ use crate::expanded::{Template, at, refers_to, take_away};
 use crate::rule::{Findings, hold};
 use crate::sources::{source_of, variables_in};
 
-/// Settings that no function reads: the schedule's rate takes the place of the first, the table and
-/// the address of the function that of the others.
-const ONE_PROCESS_ONLY: [&str; 4] = [
+/// Settings that no function reads: schedules take the place of the first two, the table and the
+/// address of the function that of the others.
+const ONE_PROCESS_ONLY: [&str; 5] = [
     "POLL_INTERVAL_SECONDS",
+    "LIONGARD_KEY_LOOK_SECONDS",
     "HALOGARD_CONFIG",
     "HALOGARD_DATA_DIR",
     "HALOGARD_LISTEN",
@@ -46,15 +47,16 @@ pub fn parameter_of(setting: &str) -> String {
     words.collect()
 }
 
-/// The settings that go with a type of settings named in `source`.
+/// The settings that go with a type of settings named in `source`. `VendorSettings` holds three.
 fn settings_taken(source: &str) -> BTreeSet<String> {
+    let vendors = source.contains("VendorSettings");
     let windows = |name: &str| name.starts_with("HALOPSA_WINDOW_");
     let webhook = |name: &str| name.starts_with("HALOPSA_WEBHOOK_");
     let taken = |name: &str| match name {
         name if webhook(name) => source.contains("WebhookSettings"),
-        name if windows(name) => source.contains("Limit"),
-        name if name.starts_with("HALOPSA_") => source.contains("HaloSettings"),
-        name if name.starts_with("LIONGARD_") => source.contains("LiongardSettings"),
+        name if windows(name) => vendors || source.contains("Limit"),
+        name if name.starts_with("HALOPSA_") => vendors || source.contains("HaloSettings"),
+        name if name.starts_with("LIONGARD_") => vendors || source.contains("LiongardSettings"),
         _ => false,
     };
     let names = plain_settings().map(|info| info.name);

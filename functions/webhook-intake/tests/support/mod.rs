@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use halogard_app::keyring::{Gate, SecretReader};
 use halogard_app::ports::{Clock, Lane, Outgoing, PortError, Stage, WorkSink};
 use halogard_domain::{FailureClass, Message, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use webhook_intake::{Event, Intake, Secret, SecretReader};
+use webhook_intake::{BySettings, Event, Intake};
 
 /// The end of the address in the samples.
 pub const TOKEN: &str = "an-example-token-of-32-characters";
@@ -85,6 +86,10 @@ impl Vault {
             .insert(stage, secret.to_string());
     }
 
+    pub fn take(&self, stage: Stage) {
+        self.versions.lock().unwrap().remove(&stage);
+    }
+
     /// How often the current version was read since last asked.
     pub fn reads(&self) -> usize {
         self.reads.swap(0, Ordering::SeqCst)
@@ -147,9 +152,10 @@ pub struct Bench {
 impl Bench {
     pub fn with(vault: Vault) -> Self {
         let (queues, clock) = (Queues::default(), Hand::default());
-        let secret = Secret::new(vault.clone(), clock.clone(), LIFE, Vec::new());
+        let maker = BySettings::new(Vec::new());
+        let gate = Gate::new(vault.clone(), maker, clock.clone(), LIFE);
         Self {
-            intake: Intake::new(queues.clone(), secret, clock.clone(), |_, _| {}),
+            intake: Intake::new(queues.clone(), gate, clock.clone(), |_, _| {}),
             queues,
             vault,
             clock,

@@ -74,12 +74,12 @@ impl Door {
     /// configured the path alone opens).
     #[must_use]
     pub fn new(paths: &[SecretString], credentials: &[Credential]) -> Self {
+        let paths = paths
+            .iter()
+            .map(|path| digest(path.expose_secret().as_bytes()));
         Self {
-            paths: paths
-                .iter()
-                .map(|path| digest(path.expose_secret().as_bytes()))
-                .collect(),
-            credentials: credentials.iter().map(Lock::new).collect(),
+            paths: each_once(paths, |one, other| one == other),
+            credentials: each_once(credentials.iter().map(Lock::new), Lock::is_the_same_as),
         }
     }
 
@@ -120,6 +120,33 @@ impl Lock {
             Credential::ApiKey { header: name, key } => {
                 header(name, None, key.expose_secret().as_bytes())
             }
+        }
+    }
+
+    /// Whether both open for the same. Two versions of a secret mostly share something, and a body
+    /// is hashed for each signature it might carry.
+    fn is_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Hmac { header, secret },
+                Self::Hmac {
+                    header: other_header,
+                    secret: other_secret,
+                },
+            ) => header == other_header && secret.expose_secret() == other_secret.expose_secret(),
+            (
+                Self::Header {
+                    header,
+                    scheme,
+                    digest,
+                },
+                Self::Header {
+                    header: other_header,
+                    scheme: other_scheme,
+                    digest: other_digest,
+                },
+            ) => (header, scheme, digest) == (other_header, other_scheme, other_digest),
+            _ => false,
         }
     }
 
@@ -174,6 +201,17 @@ fn after_scheme(value: &[u8], scheme: &str) -> Option<Vec<u8>> {
         "basic" => STANDARD.decode(rest).ok(),
         _ => Some(rest.to_vec()),
     }
+}
+
+/// `all` without repeats, in order. What is compared here is ours, so it may take any time.
+fn each_once<T>(all: impl Iterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for one in all {
+        if !kept.iter().any(|known| same(known, &one)) {
+            kept.push(one);
+        }
+    }
+    kept
 }
 
 /// Whether any holds, without stopping at the first.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use halogard_domain::Timestamp;
+use halogard_domain::{FailureClass, Timestamp};
 use secrecy::SecretString;
+use tracing::warn;
 
 use super::Fields;
-use crate::intake::Credential;
-use crate::ports::Stage;
+use super::gate::{DoorMaker, Doors, Versions};
+use crate::intake::{Credential, Door};
+use crate::ports::{PortError, Stage};
 
 /// The unguessable end of the webhook's address.
 const TOKEN: &str = "halopsa_webhook_token";
@@ -116,6 +118,13 @@ pub(crate) fn overlap(fields: &Fields) -> Duration {
     Duration::from_secs(u64::try_from(hours).unwrap_or(0).saturating_mul(3600))
 }
 
+/// When the version before `current` ceases to count; `None` where nobody wrote down when it was
+/// replaced: then it counts for as long as there is one.
+#[must_use]
+pub fn overlap_end(current: &Fields) -> Option<Timestamp> {
+    Some(current.time(ROTATED_AT)?.plus(overlap(current)))
+}
+
 /// Whom deliveries are taken from: path tokens and credentials of every version in force.
 #[derive(Clone, Debug, Default)]
 pub struct Fit {
@@ -126,28 +135,146 @@ pub struct Fit {
 }
 
 /// What is accepted at `now`. The pending version counts: HaloPSA is told it before it becomes the
-/// current one. The version before counts for the overlap after it was replaced; where nobody wrote
-/// down when that was, for as long as there is one.
+/// current one. The version before counts for the overlap after it was replaced. What the current
+/// version asks for is asked for: another one that gets by with the address alone does not lower
+/// that, and one that will ask for more does not ask for it yet.
 #[must_use]
 pub fn accepted(versions: &[(Stage, Fields)], now: Timestamp) -> Fit {
     let current = versions
         .iter()
         .find(|(stage, _)| *stage == Stage::Current)
         .map(|(_, fields)| fields);
-    let previous_until = current.and_then(|fields| {
-        let replaced_at = fields.time(ROTATED_AT)?;
-        Some(replaced_at.plus(overlap(fields)))
-    });
+    let previous_until = current.and_then(overlap_end);
+    let by_address = current.is_some_and(|fields| credentials(fields).is_empty());
     let mut fit = Fit::default();
     for (stage, fields) in versions {
         if *stage == Stage::Previous && previous_until.is_some_and(|until| now >= until) {
             continue;
         }
         fit.tokens.extend(token(fields));
-        fit.credentials.extend(credentials(fields));
+        if !by_address {
+            fit.credentials.extend(credentials(fields));
+        }
     }
     fit
 }
 
+/// Makes doors of the members of a secret.
+#[derive(Clone, Debug, Default)]
+pub struct ByMembers {
+    given: Vec<Credential>,
+}
+
+impl ByMembers {
+    /// Doors for what the secret's members say; `given` credentials, where there are any, count in
+    /// place of its own.
+    #[must_use]
+    pub const fn new(given: Vec<Credential>) -> Self {
+        Self { given }
+    }
+}
+
+impl DoorMaker for ByMembers {
+    fn make(&self, versions: &Versions, now: Timestamp) -> Result<Doors, PortError> {
+        let unusable = |why: &str| {
+            let error = PortError::new(FailureClass::Permanent, "secret.unusable");
+            error.saying(format!("the webhook secret cannot be used: {why}"))
+        };
+        let current = Fields::read(&versions.current).map_err(|why| unusable(&why.to_string()))?;
+        let overlap_end = overlap_end(&current).filter(|end| now < *end);
+        let mut all = vec![(Stage::Current, current)];
+        let others = [
+            (Stage::Pending, &versions.pending),
+            (Stage::Previous, &versions.previous),
+        ];
+        for (stage, value) in others {
+            let Some(value) = value else {
+                continue;
+            };
+            match Fields::read(value) {
+                Ok(fields) => all.push((stage, fields)),
+                Err(error) => warn!(?stage, %error, "a version of the webhook secret is left out"),
+            }
+        }
+        let fit = accepted(&all, now);
+        if fit.tokens.is_empty() {
+            return Err(unusable("the member halopsa_webhook_token is missing"));
+        }
+        let credentials = if self.given.is_empty() {
+            &fit.credentials
+        } else {
+            &self.given
+        };
+        Ok(Doors {
+            delivery: Door::new(&fit.tokens, credentials),
+            address: Door::new(&fit.tokens, &[]),
+            overlap_end: overlap_end.filter(|_| versions.previous.is_some()),
+        })
+    }
+}
+
 /// When the value was made, in milliseconds since 1970.
 pub(crate) const ROTATED_AT: &str = "rotated_at_ms";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A secret with this address, signed or not.
+    fn secret(address: &str, signed: bool) -> Fields {
+        let fields = Fields::default().with(TOKEN, address);
+        if signed {
+            fields.with(WebhookKind::Hmac.member(), "a-key")
+        } else {
+            fields
+        }
+    }
+
+    #[test]
+    fn what_the_current_version_asks_for_is_asked_for() {
+        // Whether the current and the other version are signed, and how many credentials count.
+        let cases = [
+            (false, false, 0),
+            (false, true, 0),
+            (true, false, 1),
+            (true, true, 2),
+        ];
+        for (current, other, credentials) in cases {
+            for stage in [Stage::Pending, Stage::Previous] {
+                let versions = [
+                    (Stage::Current, secret("one", current)),
+                    (stage, secret("other", other)),
+                ];
+                let fit = accepted(&versions, Timestamp::from_millis(0));
+                let found = (fit.tokens.len(), fit.credentials.len());
+                assert_eq!(found, (2, credentials), "{current} {other} {stage:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_version_before_counts_until_its_overlap_ends_and_for_ever_where_nobody_knows_when() {
+        let replaced = secret("one", true).with_number(ROTATED_AT, 1_000);
+        let hour = replaced.clone().with_number("overlap_hours", 1);
+        let cases = [
+            (secret("one", true), i64::MAX, true),
+            (replaced.clone(), 86_400_999, true),
+            (replaced, 86_401_000, false),
+            (hour.clone(), 3_600_999, true),
+            (hour, 3_601_000, false),
+        ];
+        for (current, now, counts) in cases {
+            let versions = [
+                (Stage::Current, current.clone()),
+                (Stage::Previous, secret("other", true)),
+            ];
+            let fit = accepted(&versions, Timestamp::from_millis(now));
+            assert_eq!(fit.tokens.len(), 1 + usize::from(counts), "at {now}");
+            let end = overlap_end(&current);
+            assert_eq!(
+                end.is_none_or(|end| Timestamp::from_millis(now) < end),
+                counts
+            );
+        }
+    }
+}

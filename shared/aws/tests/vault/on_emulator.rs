@@ -1,6 +1,7 @@
 //! What the emulator's Secrets Manager does right, so that functions deployed there find their
-//! secrets. Tokens it does not check: those rules are tried against the strict one.
+//! secrets and rotate them. Everything else is tried against the strict one.
 
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use halogard_app::ports::{Stage, Vault as _, VaultError};
 use halogard_aws::SecretsManager;
 use halogard_emulator::Emulator;
@@ -9,15 +10,21 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{NAMES, config};
 
 const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
+const C: &str = "cccccccc-0000-4000-8000-000000000000";
 
-/// A vault in an account of its own, with one secret.
-async fn vault() -> SecretsManager {
+/// A vault in an account of its own, with one secret; and calls beside it.
+async fn bench() -> (SecretsManager, aws_sdk_secretsmanager::Client) {
     let emulator = Emulator::shared().await;
     let config = config(&emulator.account(), &emulator.endpoint());
     let client = aws_sdk_secretsmanager::Client::new(&config);
     let made = client.create_secret().name(NAMES[0]).secret_string("first");
     made.send().await.unwrap();
-    SecretsManager::new(&config)
+    (SecretsManager::new(&config), client)
+}
+
+/// The vault alone.
+async fn vault() -> SecretsManager {
+    bench().await.0
 }
 
 /// The value in `stage`.
@@ -73,4 +80,44 @@ async fn what_is_not_there_is_not_there() {
     assert_eq!(value(&vault, Stage::Previous).await, None);
     let promoted = vault.promote(NAMES[0], B).await;
     assert!(matches!(promoted, Err(VaultError::NoSuchVersion { .. })));
+}
+
+#[tokio::test]
+async fn a_rotation_is_announced_without_a_value_and_a_version_is_made_once() {
+    let (vault, client) = bench().await;
+    let rotate = |version: &'static str, function: Option<&str>| {
+        let call = client.rotate_secret().secret_id(NAMES[0]);
+        let call = call.set_rotation_lambda_arn(function.map(str::to_owned));
+        call.client_request_token(version).send()
+    };
+    let aimless = rotate(B, None).await.unwrap_err();
+    assert_eq!(aimless.code(), Some("InvalidRequestException"));
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:rotation";
+    rotate(B, Some(function)).await.unwrap();
+    rotate(B, None).await.unwrap();
+
+    let info = vault.describe(NAMES[0]).await.unwrap().unwrap();
+    assert!(info.rotates);
+    assert_eq!(info.versions[B], [Stage::Pending].into());
+    assert_eq!(value(&vault, Stage::Pending).await, None, "announced only");
+    let current = value(&vault, Stage::Current).await;
+    assert_eq!(current.as_deref(), Some("first"));
+    let second = rotate(C, None).await.unwrap_err();
+    assert_eq!(second.code(), Some("InvalidRequestException"));
+
+    let put = async |value: &str, version: &str| {
+        let value = SecretString::from(value);
+        vault.put(NAMES[0], version, &value, Stage::Pending).await
+    };
+    put("second", B).await.unwrap();
+    put("second", B).await.unwrap();
+    let other = put("another", B).await;
+    assert!(matches!(other, Err(VaultError::VersionTaken { .. })));
+    put("third", C).await.unwrap();
+    let info = vault.describe(NAMES[0]).await.unwrap().unwrap();
+    assert!(
+        !info.versions.contains_key(B),
+        "the label is on one version at a time: {info:?}"
+    );
+    assert_eq!(info.versions[C], [Stage::Pending].into());
 }

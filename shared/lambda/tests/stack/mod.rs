@@ -20,7 +20,7 @@ use halogard_app::ports::{Lane, Outgoing, Revision, WorkSink as _};
 use halogard_aws::{Access, AppliedConfig, QueueUrls, Store, StoreNames};
 use halogard_domain::{Message, Timestamp};
 use halogard_emulator::{Answer, Emulator, REGION, RuntimeApi, SECRET_ACCESS_KEY};
-use halogard_runtime_lean::SystemClock;
+use halogard_runtime::SystemClock;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{

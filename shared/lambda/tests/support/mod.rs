@@ -27,7 +27,7 @@ use halogard_lambda::{
     Applied, Ground, Instance, Lanes, Platform, SecretName, SetUpError, SetUpFault, Spans,
     TakenOver,
 };
-use halogard_runtime_lean::settings::Environment;
+use halogard_runtime::settings::Environment;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{

@@ -30,6 +30,16 @@ pub(super) const INSPECTOR_MIN_INTERVAL_SECONDS: SettingInfo = SettingInfo::coun
     "least time between two runs of the same Liongard inspector",
 );
 
+/// A key lives for weeks at least and is rotated when a third of its life has passed, so a day late
+/// is soon enough; each look is one request to Liongard.
+pub(super) const LIONGARD_KEY_LOOK_SECONDS: SettingInfo = SettingInfo::count(
+    "LIONGARD_KEY_LOOK_SECONDS",
+    "seconds",
+    (1, 7 * DAY_SECONDS),
+    DAY_SECONDS,
+    "time between two looks at Liongard's access key in the vault, which is rotated in good time",
+);
+
 /// In the folder the operator stands in, where `config init` writes it.
 pub const CONFIG: SettingInfo = SettingInfo::text(
     "HALOGARD_CONFIG",
@@ -67,6 +77,8 @@ pub struct ServeSettings {
     pub poll_interval: Duration,
     /// Least time between two runs of the same inspector.
     pub inspector_min_interval: Duration,
+    /// Time between two looks at Liongard's access key.
+    pub key_look_interval: Duration,
 }
 
 impl FromSettings for ServeSettings {
@@ -76,12 +88,14 @@ impl FromSettings for ServeSettings {
         let config = reader.required(&CONFIG);
         let poll_interval = reader.seconds(&POLL_INTERVAL_SECONDS);
         let inspector_min_interval = reader.seconds(&INSPECTOR_MIN_INTERVAL_SECONDS);
+        let key_look_interval = reader.seconds(&LIONGARD_KEY_LOOK_SECONDS);
         Some(Self {
             listen: listen?,
             data_dir: data_dir?.into(),
             config: config?.into(),
             poll_interval: poll_interval?,
             inspector_min_interval: inspector_min_interval?,
+            key_look_interval: key_look_interval?,
         })
     }
 }

@@ -34,18 +34,19 @@ impl Workshop {
         Ok(Self { root, target })
     }
 
-    /// Builds `functions` as they are deployed.
+    /// Builds `functions` as they are deployed: each alone, as `sam build` does. Built by one command,
+    /// each would have the features that the others need.
     ///
     /// # Errors
     ///
     /// They cannot be built.
     pub fn build_functions(&self, functions: &[&str]) -> anyhow::Result<()> {
-        let mut command = cargo();
-        command.args(["build", "--release", "--locked"]);
         for function in functions {
-            command.args(["--package", function]);
+            run(cargo()
+                .args(["build", "--release", "--locked", "--package", function])
+                .current_dir(&self.root))?;
         }
-        run(command.current_dir(&self.root))
+        Ok(())
     }
 
     /// Builds the peers, from their own lock file into a folder of their own.

@@ -1,33 +1,44 @@
-//! The cryptography that a connection to AWS needs, and no more.
+//! The cryptography that our connections need, and no more.
 //!
 //! rustls's own provider holds everything a server or a client with a certificate may need, and all
-//! of it ends up in the program. Here are TLS 1.3's two AES suites, the two key exchanges every
-//! address of AWS offers, and the signatures of its certificates, all of *ring*.
+//! of it ends up in the program. Here are the AES suites, the key exchanges, and the signatures of
+//! certificates that servers on the web have, all of *ring*.
 
 use std::sync::Arc;
 
-use rustls_lean::crypto::ring::{cipher_suite, kx_group};
-use rustls_lean::crypto::{
+use rustls::crypto::ring::{cipher_suite, kx_group};
+use rustls::crypto::{
     CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms,
 };
-use rustls_lean::pki_types::PrivateKeyDer;
-use rustls_lean::sign::SigningKey;
-use rustls_lean::{Error, SignatureScheme};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
+use rustls::{Error, SignatureScheme, SupportedCipherSuite};
 use webpki::ring as algorithm;
 
 /// The provider.
 pub(crate) fn lean() -> CryptoProvider {
     CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-        ],
-        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1],
+        cipher_suites: SUITES.to_vec(),
+        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
         signature_verification_algorithms: SIGNATURES,
         secure_random: &System,
         key_provider: &NoKeys,
     }
 }
+
+/// How data is encrypted, the preferred way first.
+const SUITES: &[SupportedCipherSuite] = &[
+    cipher_suite::TLS13_AES_128_GCM_SHA256,
+    cipher_suite::TLS13_AES_256_GCM_SHA384,
+    #[cfg(feature = "tls12")]
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    #[cfg(feature = "tls12")]
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    #[cfg(feature = "tls12")]
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    #[cfg(feature = "tls12")]
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+];
 
 /// What certificates and handshakes may be signed with.
 const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
@@ -44,13 +55,14 @@ const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
         algorithm::RSA_PKCS1_2048_8192_SHA512,
     ],
     mapping: &[
+        // In TLS 1.2 the hash says nothing about the curve.
         (
             SignatureScheme::ECDSA_NISTP384_SHA384,
-            &[algorithm::ECDSA_P384_SHA384],
+            &[algorithm::ECDSA_P384_SHA384, algorithm::ECDSA_P256_SHA384],
         ),
         (
             SignatureScheme::ECDSA_NISTP256_SHA256,
-            &[algorithm::ECDSA_P256_SHA256],
+            &[algorithm::ECDSA_P256_SHA256, algorithm::ECDSA_P384_SHA256],
         ),
         (
             SignatureScheme::RSA_PSS_SHA512,
@@ -89,7 +101,7 @@ impl SecureRandom for System {
     }
 }
 
-/// We never show a certificate of our own: requests are signed instead.
+/// We never show a certificate of our own.
 #[derive(Debug)]
 struct NoKeys;
 

@@ -1,0 +1,65 @@
+//! The vault of a `serve`, as an earlier life of it left it.
+
+use std::path::Path;
+
+use halogard_app::keyring::Fields;
+use halogard_app::ports::{Clock as _, Stage, Vault as _};
+use halogard_embedded::{Store, StoreKey};
+use halogard_runtime::SystemClock;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+/// Milliseconds of an hour.
+pub const HOUR_MS: i64 = 3_600_000;
+
+/// The time, in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemClock.now().as_millis()
+}
+
+/// The vault in a data folder that no process holds.
+pub struct LocalVault {
+    store: Store<SystemClock>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl LocalVault {
+    /// Opens it; the folder is made where there is none.
+    #[track_caller]
+    pub fn open(folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let key = StoreKey::load_or_create(&folder.join("halogard.key")).unwrap();
+        let store = Store::open(&folder.join("halogard.db"), key, SystemClock).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        Self { store, runtime }
+    }
+
+    /// Keeps `value` as a version in use; the one before becomes the previous one.
+    #[track_caller]
+    pub fn keep(&self, name: &str, version: &str, value: &Value) {
+        let value = value.to_string().into();
+        let put = self.store.put(name, version, &value, Stage::Current);
+        self.runtime.block_on(put).unwrap();
+    }
+
+    /// A version's members.
+    #[track_caller]
+    pub fn members(&self, name: &str, stage: Stage) -> Option<Value> {
+        let read = halogard_app::ports::Vault::read(&self.store, name, stage);
+        let found = self.runtime.block_on(read).unwrap()?;
+        let text = found.value.expose_secret();
+        assert!(Fields::read(&found.value).is_ok());
+        Some(serde_json::from_str(text).unwrap())
+    }
+}
+
+/// A key for Liongard, as a secret.
+pub fn key(id: &str, secret: &str) -> Value {
+    json!({
+        "strategy": "liongard-access-key",
+        "liongard_access_key_id": id,
+        "liongard_access_key_secret": secret,
+    })
+}

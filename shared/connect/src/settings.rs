@@ -1,0 +1,28 @@
+//! What must be known of both vendors before one of them is asked.
+
+use halogard_domain::budget::Limit;
+use halogard_runtime::settings::{FromSettings, HaloSettings, LiongardSettings, Reader};
+
+/// How to reach both vendors, and how often. All that is wrong is found at once.
+#[derive(Clone, Debug)]
+pub struct VendorSettings {
+    /// How to reach HaloPSA.
+    pub halo: HaloSettings,
+    /// How to reach Liongard.
+    pub liongard: LiongardSettings,
+    /// How many requests HaloPSA allows.
+    pub limit: Limit,
+}
+
+impl FromSettings for VendorSettings {
+    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let halo = HaloSettings::take(reader);
+        let liongard = LiongardSettings::take(reader);
+        let limit = Limit::take(reader);
+        Some(Self {
+            halo: halo?,
+            liongard: liongard?,
+            limit: limit?,
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! TLS with a server whose certificate a test has signed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use halogard_transport::{Client, TransportError, TransportSettings};
+use http::{Request, Response};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::version::TLS13;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A server for one request, and the roots that vouch for it.
+struct Server {
+    port: u16,
+    roots: RootCertStore,
+}
+
+impl Server {
+    /// Speaks `version` only, with a key of `kind`, as `localhost`.
+    async fn start(
+        version: &'static SupportedProtocolVersion,
+        kind: &'static rcgen::SignatureAlgorithm,
+    ) -> Self {
+        let key = KeyPair::generate_for(kind).unwrap();
+        let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut head).await.unwrap();
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            stream.write_all(answer).await.unwrap();
+            stream.flush().await.unwrap();
+        });
+        Self { port, roots }
+    }
+
+    /// Calls it by `name`, believing in `roots`.
+    async fn call(
+        &self,
+        name: &str,
+        roots: RootCertStore,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let client = Client::new(roots, &TransportSettings::default()).unwrap();
+        let url = format!("https://{name}:{}/", self.port);
+        client
+            .send(Request::get(url).body(Bytes::new()).unwrap())
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_the_roots_vouch_for_is_talked_to() {
+    for kind in [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384] {
+        let server = Server::start(&TLS13, kind).await;
+        let answer = server.call("localhost", server.roots.clone()).await;
+        assert_eq!(answer.unwrap().body(), "ok");
+    }
+}
+
+#[cfg(feature = "tls12")]
+#[tokio::test]
+async fn a_server_that_knows_the_version_before_only_is_talked_to_all_the_same() {
+    for kind in [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384] {
+        let server = Server::start(&rustls::version::TLS12, kind).await;
+        let answer = server.call("localhost", server.roots.clone()).await;
+        assert_eq!(answer.unwrap().body(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_vouches_for_or_that_is_another_gets_nothing() {
+    let server = Server::start(&TLS13, &PKCS_ECDSA_P256_SHA256).await;
+    let strangers = server.call("localhost", RootCertStore::empty()).await;
+    assert!(matches!(strangers, Err(TransportError::NotSent { .. })));
+
+    let server = Server::start(&TLS13, &PKCS_ECDSA_P256_SHA256).await;
+    let another = server.call("127.0.0.1", server.roots.clone()).await;
+    assert!(matches!(another, Err(TransportError::NotSent { .. })));
+}

@@ -1,0 +1,401 @@
+//! The function that rotates, as it is deployed and as whom it runs: each step as Secrets Manager
+//! calls it, each taken twice, while alerts go on becoming tickets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halogard_simulator::liongard::AccessKeySpec;
+use halogard_tests::setup::{APPLICATION, planted};
+use serde_json::{Value, json};
+
+use crate::ears::Ears;
+use crate::world::{World, until};
+
+/// The version that is rotated to: a token, as Secrets Manager wants them.
+const NEXT: &str = "22222222-2222-4222-8222-222222222222";
+
+/// A client secret that an operator has generated.
+const GENERATED: &str = "planted-generated-secret-61d2";
+
+/// A secret of the stack, and the function that rotates it.
+pub struct Rotating<'a> {
+    world: &'a World,
+    /// The secret.
+    pub arn: String,
+}
+
+impl<'a> Rotating<'a> {
+    /// Announces the next version of the secret that `output` names, as the schedule does.
+    pub async fn announced(world: &'a World, output: &str) -> Self {
+        let name = json!({"FunctionName": world.outputs["SecretRotationName"]});
+        let known = world
+            .hands
+            .call("lambda", "get_function_configuration", name);
+        let function = known.await["FunctionArn"].clone();
+        let arn = world.outputs[output].clone();
+        let arguments = json!({
+            "SecretId": arn, "ClientRequestToken": NEXT, "RotationLambdaARN": function,
+        });
+        let hands = &world.hands;
+        hands
+            .call("secretsmanager", "rotate_secret", arguments)
+            .await;
+        Self { world, arn }
+    }
+
+    /// Takes a step; what the function answers, and whether that is a failure.
+    pub async fn step(&self, step: &str) -> (Value, bool) {
+        let event = json!({"Step": step, "SecretId": self.arn, "ClientRequestToken": NEXT});
+        self.world.invoke("SecretRotationName", &event).await
+    }
+
+    /// Takes a step that does `outcome`.
+    pub async fn does(&self, step: &str, outcome: &str) {
+        let (answer, failed) = self.step(step).await;
+        assert!(!failed, "{step}: {answer}");
+        assert_eq!(answer, json!({"outcome": outcome}), "{step}");
+    }
+
+    /// Takes a step that does `first`, and `again` when it is repeated, which changes nothing.
+    pub async fn does_once(&self, step: &str, first: &str, again: &str) {
+        self.does(step, first).await;
+        let before = self.versions().await;
+        self.does(step, again).await;
+        assert_eq!(self.versions().await, before, "{step}, repeated");
+    }
+
+    /// Takes a step that fails with `error_type`; brings the sentence.
+    pub async fn fails(&self, step: &str, error_type: &str) -> String {
+        let (answer, failed) = self.step(step).await;
+        assert!(failed, "{step}: {answer}");
+        assert_eq!(answer["errorType"], error_type, "{step}: {answer}");
+        answer["errorMessage"].as_str().unwrap().to_owned()
+    }
+
+    /// The versions with their labels and values.
+    pub async fn versions(&self) -> BTreeMap<String, (Vec<String>, Option<Value>)> {
+        let hands = &self.world.hands;
+        let asked = json!({"SecretId": self.arn});
+        let known = hands.call("secretsmanager", "describe_secret", asked).await;
+        let mut versions = BTreeMap::new();
+        let labelled = known["VersionIdsToStages"].as_object();
+        for (version, labels) in labelled.into_iter().flatten() {
+            let mut labels: Vec<String> = serde_json::from_value(labels.clone()).unwrap();
+            labels.sort();
+            let value = self.world.secret_at(&self.arn, &labels[0]).await;
+            versions.insert(version.clone(), (labels, value));
+        }
+        versions
+    }
+
+    /// The value in use.
+    pub async fn current(&self) -> Value {
+        self.world.secret(&self.arn).await
+    }
+
+    /// Whether the new version is the one in use.
+    pub async fn is_turned(&self) -> bool {
+        let versions = self.versions().await;
+        let labels = versions.get(NEXT).map(|(labels, _)| labels.join(" "));
+        labels.as_deref() == Some("AWSCURRENT")
+    }
+
+    /// Puts a value under the version that waits, as an operator does.
+    pub async fn paste(&self, value: &Value) {
+        let arguments = json!({
+            "SecretId": self.arn,
+            "ClientRequestToken": NEXT,
+            "VersionStages": ["AWSPENDING"],
+            "SecretString": value.to_string(),
+        });
+        let hands = &self.world.hands;
+        hands
+            .call("secretsmanager", "put_secret_value", arguments)
+            .await;
+    }
+
+    /// The daily look at what was replaced.
+    async fn retire(&self) -> Value {
+        let event = json!({"Step": "retireReplaced", "SecretId": self.arn});
+        let (answer, failed) = self.world.invoke("SecretRotationName", &event).await;
+        assert!(!failed, "{answer}");
+        answer
+    }
+}
+
+/// What the function logged has outcomes and metrics, and nothing that must not be there.
+async fn told_and_secret(world: &World, made: &[&str]) {
+    let lines = world.logs("secret-rotation").await;
+    let said = |what: &str| lines.iter().any(|line| line.contains(what));
+    let filed = format!("\"function\":\"{}\"", world.outputs["SecretRotationName"]);
+    for what in ["\"outcome\":\"finished\"", "\"RotationFailed\":0", &filed] {
+        assert!(said(what), "nobody said {what}: {lines:#?}");
+    }
+    for secret in planted::ALL.iter().chain(made) {
+        assert!(!said(secret), "{secret} was logged");
+    }
+}
+
+/// A mark in the stack's table.
+async fn mark(world: &World, name: &str) -> Option<String> {
+    let key = json!({"pk": {"S": "mark"}, "sk": {"S": name}});
+    let asked = json!({"TableName": world.outputs["TableName"], "Key": key});
+    let found = world.hands.call("dynamodb", "get_item", asked).await;
+    found["Item"]["amount"]["N"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
+    let world = World::at_work().await;
+    let people = Ears::of(&world).await;
+    let old = world.setup.liongard.access_keys[0].id.clone();
+    let before = json!({"Step": "createSecret", "SecretId": world.outputs["LiongardSecretArn"], "ClientRequestToken": NEXT});
+    let (off, failed) = world.invoke("SecretRotationName", &before).await;
+    assert!(failed && off["errorType"] == "rotation.off", "{off}");
+    assert_eq!(
+        people.hear(1).await[0].subject,
+        "Halogard: rotation-needs-you"
+    );
+
+    let key = Rotating::announced(&world, "LiongardSecretArn").await;
+    for (step, first, again) in [
+        ("createSecret", "created", "already_pending"),
+        ("setSecret", "nothing_to_do", "nothing_to_do"),
+        ("testSecret", "tested", "tested"),
+        ("finishSecret", "finished", "already_current"),
+    ] {
+        key.does_once(step, first, again).await;
+        assert_eq!(world.liongard.valid_keys().len(), 2, "after {step}");
+        world.opens_a_ticket(&format!("after {step}")).await;
+    }
+    assert!(key.is_turned().await);
+    let current = key.current().await;
+    let new = current["liongard_access_key_id"].as_str().unwrap();
+    assert_eq!(world.liongard.valid_keys(), [old.as_str(), new]);
+    let minting = format!("minting a key for {}", key.arn);
+    assert_eq!(mark(&world, &minting).await.as_deref(), Some("0"));
+
+    let daily = json!({"outcome": "retired", "deleted": 0, "left": 1, "expires_in_days": 89});
+    assert_eq!(key.retire().await, daily, "the overlap is not over");
+    let mut shortened = current.clone();
+    shortened["overlap_hours"] = json!(0);
+    let arguments = json!({"SecretId": key.arn, "SecretString": shortened.to_string()});
+    let hands = &world.hands;
+    hands
+        .call("secretsmanager", "put_secret_value", arguments)
+        .await;
+    assert_eq!(key.retire().await, daily, "somebody still uses it");
+    let told = people.hear(1).await;
+    assert_eq!(told[0].subject, "Halogard: old-key-still-used");
+    assert!(told[0].text.contains(&old), "{}", told[0].text);
+
+    // Nobody has used it for two hours, as far as Liongard says.
+    world
+        .liongard_clock
+        .fall_behind(Duration::from_secs(2 * 3600));
+    world.liongard.touch_key(&old);
+    let deleted = json!({"outcome": "retired", "deleted": 1, "left": 0, "expires_in_days": 89});
+    assert_eq!(key.retire().await, deleted);
+    assert_eq!(world.liongard.valid_keys(), [new]);
+    let nothing = json!({"outcome": "retired", "deleted": 0, "left": 0, "expires_in_days": 89});
+    assert_eq!(key.retire().await, nothing);
+    // Instances that hold the deleted key are refused, and look again.
+    world.opens_a_ticket("after the old key").await;
+    assert_eq!(people.take().await, []);
+    let secret = current["liongard_access_key_secret"].as_str().unwrap();
+    told_and_secret(&world, &[secret]).await;
+    println!("liongard: 4 steps, each twice; 4 daily looks; 5 alerts became tickets");
+}
+
+#[tokio::test]
+async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken_up() {
+    let world = World::at_work().await;
+    let people = Ears::of(&world).await;
+    let halo = Rotating::announced(&world, "HaloPsaSecretArn").await;
+    let announced = halo.current().await;
+
+    for _ in 0..2 {
+        let sentence = halo.fails("createSecret", "rotation.person_needed").await;
+        let told = people.hear(1).await;
+        assert_eq!(told[0].subject, "Halogard: rotation-needs-you");
+        for part in [APPLICATION, "View Applications", "press Save", &halo.arn] {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+        assert!(told[0].text.contains(&sentence), "{}", told[0].text);
+        assert!(!halo.is_turned().await);
+    }
+    halo.fails("testSecret", "rotation.no_value").await;
+    people.hear(1).await;
+    world.opens_a_ticket("while a person is needed").await;
+
+    let mut next = announced.clone();
+    next["halopsa_client_secret"] = json!(GENERATED);
+    halo.paste(&next).await;
+    halo.does_once("createSecret", "already_pending", "already_pending")
+        .await;
+    for step in ["testSecret", "finishSecret"] {
+        let unsaved = halo.fails(step, "rotation.not_accepted").await;
+        assert!(unsaved.contains("press Save"), "{unsaved}");
+    }
+    people.hear(2).await;
+    assert_eq!(halo.current().await, announced, "never an untried value");
+
+    // Save: the old secret ends at once, and with it here every token.
+    world.halo.replace_secret(APPLICATION, GENERATED).unwrap();
+    world.halo.expire_tokens();
+    world.opens_a_ticket("between Save and the next step").await;
+    for (step, first, again) in [
+        ("setSecret", "nothing_to_do", "nothing_to_do"),
+        ("testSecret", "tested", "tested"),
+        ("finishSecret", "finished", "already_current"),
+    ] {
+        halo.does_once(step, first, again).await;
+    }
+    assert!(halo.is_turned().await);
+    for function in ["InspectorPollName", "TicketSyncName"] {
+        world.start_anew(function).await;
+    }
+    world.opens_a_ticket("with the new secret").await;
+    assert_eq!(people.take().await, []);
+    told_and_secret(&world, &[GENERATED]).await;
+    println!(
+        "halopsa: 2 sentences for a person, 2 untried values refused, 3 alerts became tickets"
+    );
+}
+
+#[tokio::test]
+async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_in() {
+    let world = World::at_work().await;
+    let people = Ears::of(&world).await;
+    let ticket = world.opens_a_ticket("disk full").await;
+    let webhook = Rotating::announced(&world, "WebhookSecretArn").await;
+    webhook
+        .does_once("createSecret", "created", "already_pending")
+        .await;
+    webhook.does_once("setSecret", "set", "set").await;
+    let pending = world.secret_at(&webhook.arn, "AWSPENDING").await.unwrap();
+    let new = pending["halopsa_webhook_secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let old = planted::WEBHOOK_SECRET;
+    assert_ne!(new, old);
+
+    assert_eq!(world.deliver_signed_with(old).await, 200);
+    until("a delivery with the pending value is let in", async || {
+        world.deliver_signed_with(&new).await == 200
+    })
+    .await;
+    webhook.does_once("testSecret", "tested", "tested").await;
+    webhook
+        .does_once("finishSecret", "finished", "already_current")
+        .await;
+    assert!(webhook.is_turned().await);
+    for anew in [false, true] {
+        if anew {
+            world.start_anew("WebhookIntakeName").await;
+        }
+        assert_eq!(world.deliver_signed_with(&new).await, 200, "anew: {anew}");
+        assert_eq!(world.deliver_signed_with(old).await, 200, "anew: {anew}");
+        assert_eq!(
+            world.deliver_signed_with("a stranger's").await,
+            401,
+            "anew: {anew}"
+        );
+    }
+
+    // HaloPSA signs with what it was told: its own webhook closes the alert.
+    let alert = world.liongard.alerts()[0].id;
+    world.liongard.remedy(alert).unwrap();
+    world.halo.close_ticket(ticket, 12).unwrap();
+    until("the alert closes by webhook", async || {
+        world.liongard.alert(alert).unwrap().closed
+    })
+    .await;
+    assert_eq!(people.take().await, []);
+    told_and_secret(&world, &[&new]).await;
+    println!("webhook: 4 steps, each twice; deliveries with both values let in throughout");
+}
+
+#[tokio::test]
+async fn a_webhook_that_may_not_be_changed_by_api_is_entered_by_a_person() {
+    let world = World::at_work().await;
+    world.halo.change_settings(|settings| {
+        let scopes = &mut settings.applications[0].scopes;
+        scopes.retain(|scope| scope != "admin");
+    });
+    let people = Ears::of(&world).await;
+    let webhook = Rotating::announced(&world, "WebhookSecretArn").await;
+    webhook
+        .does_once("createSecret", "created", "already_pending")
+        .await;
+    for _ in 0..2 {
+        let sentence = webhook.fails("setSecret", "rotation.person_needed").await;
+        for part in [
+            "Configuration → Integrations → Webhooks",
+            "halopsa_webhook_secret",
+            &webhook.arn,
+        ] {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+        let told = people.hear(1).await;
+        assert_eq!(told[0].subject, "Halogard: rotation-needs-you");
+        assert!(told[0].text.contains(&sentence), "{}", told[0].text);
+    }
+    let old = planted::WEBHOOK_SECRET;
+    assert_eq!(world.deliver_signed_with(old).await, 200);
+
+    let pending = world.secret_at(&webhook.arn, "AWSPENDING").await.unwrap();
+    let new = pending["halopsa_webhook_secret"].as_str().unwrap();
+    world.sign_webhooks_with(new);
+    webhook.does("testSecret", "tested").await;
+    // The event of events/lambda/rotation-finish.json, sent by hand.
+    webhook
+        .does_once("finishSecret", "finished", "already_current")
+        .await;
+    world.start_anew("WebhookIntakeName").await;
+    assert_eq!(world.deliver_signed_with(new).await, 200);
+    assert_eq!(world.deliver_signed_with(old).await, 200);
+    println!("webhook by hand: told twice, finished by hand");
+}
+
+#[tokio::test]
+async fn a_call_that_is_none_is_refused_by_what_is_wrong_with_it() {
+    let world = World::deployed().await;
+    let secret = &world.outputs["LiongardSecretArn"];
+    Rotating::announced(&world, "LiongardSecretArn").await;
+    let unknown = "33333333-3333-4333-8333-333333333333";
+    let cases = [
+        (json!({}), "rotation.event", "Step"),
+        (
+            json!({"Step": "deleteSecret", "SecretId": secret, "ClientRequestToken": NEXT}),
+            "rotation.event",
+            "finishSecret",
+        ),
+        (
+            json!({"Step": "createSecret", "SecretId": secret}),
+            "rotation.event",
+            "ClientRequestToken",
+        ),
+        (
+            json!({"Step": "createSecret", "SecretId": secret, "ClientRequestToken": unknown}),
+            "rotation.unknown_version",
+            unknown,
+        ),
+        (
+            json!({"Step": "createSecret", "SecretId": format!("{secret}x"), "ClientRequestToken": NEXT}),
+            "rotation",
+            "",
+        ),
+    ];
+    for (event, error_type, word) in &cases {
+        let (answer, failed) = world.invoke("SecretRotationName", event).await;
+        let found = answer["errorType"].as_str().unwrap_or_default();
+        assert!(failed && found.starts_with(error_type), "{event}: {answer}");
+        let sentence = answer["errorMessage"].as_str().unwrap_or_default();
+        assert!(sentence.contains(word), "{event}: {answer}");
+    }
+    let first = AccessKeySpec::sample().id;
+    assert_eq!(world.liongard.valid_keys(), [first], "nothing was made");
+    println!("rotation: {} calls refused", cases.len());
+}
