@@ -193,7 +193,7 @@ fn leading(others: u64) -> Desk {
 
 /// Lets alerts join the crowd of `desk`, or tells what became of them.
 fn join(desk: &mut Desk, others: std::ops::Range<u64>, now: halogard_domain::Timestamp) {
-    let policy = desk.policy.storms.clone().unwrap();
+    let policy = desk.policy.storms.clone().unwrap_or_default();
     for id in others {
         desk.storms.place(&other(id), &policy, now);
     }

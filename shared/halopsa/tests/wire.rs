@@ -9,6 +9,7 @@
 #[allow(dead_code, reason = "each test file uses its part of the bench")]
 mod support;
 
+use halogard_domain::Timestamp;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, OutcomeId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
@@ -75,6 +76,24 @@ fn the_last_change_is_found_under_either_name_or_both() {
     ] {
         let row: TicketRow = from_value(row).unwrap();
         assert_eq!(row.last_update().unwrap().as_millis(), 1_777_712_400_000);
+    }
+}
+
+#[test]
+fn agent_one_is_nobody_and_a_row_without_one_does_not_say() {
+    let cases = [
+        (json!(0), Some(false)),
+        (json!(1), Some(false)),
+        (json!(12), Some(true)),
+        (json!(null), None),
+    ];
+    for (agent, expected) in cases {
+        let row = json!({
+            "id": 1, "client_id": 2, "tickettype_id": 3, "status_id": 4, "agent_id": agent
+        });
+        let row: TicketRow = from_value(row).unwrap();
+        let ticket = halogard_halopsa_webhook::from_row(&row, Timestamp::EPOCH).unwrap();
+        assert_eq!(ticket.assigned, expected, "{agent}");
     }
 }
 

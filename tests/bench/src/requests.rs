@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         .enable_all()
         .build()?;
     let mut report = Report::begin("What alerts cost", options.seed);
-    report.add(&runtime.block_on(one_alert(options.seed)));
+    report.add(&runtime.block_on(one_alert(options.seed))?);
     report.add(&runtime.block_on(idle_day(options.seed)));
     report.add(&runtime.block_on(at_once(options)));
     Ok(report.end())
@@ -110,7 +110,7 @@ impl Spent {
 }
 
 /// The life of one alert.
-async fn one_alert(seed: u64) -> Section {
+async fn one_alert(seed: u64) -> anyhow::Result<Section> {
     let mut bundle = quiet(seed, None).await;
     let mut rows = Vec::new();
     let mut before = Spent::so_far(&bundle);
@@ -130,41 +130,35 @@ async fn one_alert(seed: u64) -> Section {
     bundle.run_until_quiet().await;
     add("raised", 1, &bundle);
     if let Some(ticket) = bundle.ticket_of(alert) {
-        change(&bundle, alert);
+        change(&bundle, alert)?;
         bundle.run_until_quiet().await;
         add("its text changes", 1, &bundle);
-        bundle
-            .halo
-            .close_ticket(ticket.id, TECHNICIAN)
-            .expect("a technician may close it");
+        bundle.halo.close_ticket(ticket.id, TECHNICIAN)?;
         bundle.run_until_quiet().await;
         add("a technician closes its ticket", 0, &bundle);
     }
     let other = bundle.raise(1, "Disk full");
     bundle.run_until_quiet().await;
     add("another is raised", 1, &bundle);
-    bundle.liongard.close(other).expect("it may be closed");
+    bundle.liongard.close(other)?;
     bundle.run_until_quiet().await;
     add("it is over", 1, &bundle);
-    Section {
+    Ok(Section {
         title: "One alert: ≤ 1 request each, none when a webhook says enough".to_owned(),
         head: "what happens | requests | sweeps and tokens meanwhile | store writes | of what",
         rows,
         note: "Requests without those that come by time. A write is one call to the store, whatever it \
                holds; messages, marks and runs are not counted.",
-    }
+    })
 }
 
 /// Lets Liongard say something else about `alert`.
-fn change(bundle: &Bundle, alert: i64) {
+fn change(bundle: &Bundle, alert: i64) -> anyhow::Result<()> {
     let change = AlertChange {
         description: Some("Another text".to_owned()),
         ..AlertChange::default()
     };
-    bundle
-        .liongard
-        .change(alert, change)
-        .expect("it may be changed");
+    Ok(bundle.liongard.change(alert, change)?)
 }
 
 /// A day on which nothing happens.

@@ -89,7 +89,7 @@ fn kept_secret(bundle: &Bundle, office: &Office) {
 async fn take_turns(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64; 3] {
     let strategy = "halopsa-two-applications";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, Some(IDLE));
-    let (mut bundle, vault, office) = begun(&current).await;
+    let (mut bundle, vault, office) = Box::pin(begun(&current)).await;
     vault.announce(HALOPSA_SECRET, NEXT);
     prepare(&bundle, &office);
     // Nobody did anything yet: the operator is told which application to open.
@@ -186,7 +186,7 @@ fn orders() -> Vec<[Step; 4]> {
 async fn replace(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64; 3] {
     let strategy = "halopsa-application";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, None);
-    let (mut bundle, vault, office) = begun(&current).await;
+    let (mut bundle, vault, office) = Box::pin(begun(&current)).await;
     prepare(&bundle, &office);
     let next = value(strategy, APPLICATION, GENERATED, None);
     vault.paste(HALOPSA_SECRET, NEXT, &next);
@@ -242,7 +242,7 @@ fn one_applications_secret_is_replaced_under_load_stopped_at_every_call() {
 async fn an_application_without_a_scope_is_told_apart_from_a_wrong_secret() {
     let strategy = "halopsa-application";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, None);
-    let (bundle, vault, office) = begun(&current).await;
+    let (bundle, vault, office) = Box::pin(begun(&current)).await;
     for (secret, scopes, said) in [
         (
             "wrong",
