@@ -8,7 +8,7 @@ use halogard_domain::{Ticket, Timestamp};
 use halogard_wire::values;
 use serde::Deserialize;
 
-/// The technician that stands for none; 0 stands for "not set". Source: HaloPSA's reference of tickets.
+/// The technician that stands for nobody; 0 says nothing. Source: HaloPSA's reference of tickets.
 const UNASSIGNED: u64 = 1;
 
 /// A ticket as a list or `GET /Tickets/{id}` shows it.
@@ -35,7 +35,7 @@ pub struct TicketRow {
     /// The `priorityid` of the priority.
     #[serde(default, deserialize_with = "values::id")]
     pub priority_id: Option<PriorityId>,
-    /// The technician; 1 is "Unassigned", 0 is "not set".
+    /// The technician; 1 is "Unassigned", 0 is "not set" and read as absent.
     #[serde(default, deserialize_with = "values::id")]
     pub agent_id: Option<TechnicianId>,
     /// HaloPSA's own time of the last change, as most answers spell it; see

@@ -80,9 +80,9 @@ fn the_last_change_is_found_under_either_name_or_both() {
 }
 
 #[test]
-fn agent_one_is_nobody_and_a_row_without_one_does_not_say() {
+fn agent_one_is_nobody_and_a_row_that_names_none_does_not_say() {
     let cases = [
-        (json!(0), Some(false)),
+        (json!(0), None),
         (json!(1), Some(false)),
         (json!(12), Some(true)),
         (json!(null), None),
