@@ -66,7 +66,14 @@ fn dependencies_point_one_way() {
         ("halogard-config", &["domain", "runtime"]),
         (
             "halogard-connect",
-            &["app", "halopsa", "liongard", "runtime", "transport"],
+            &[
+                "app",
+                "domain",
+                "halopsa",
+                "liongard",
+                "runtime",
+                "transport",
+            ],
         ),
         (
             "halogard-lambda",
@@ -76,7 +83,7 @@ fn dependencies_point_one_way() {
                 "connect",
                 "domain",
                 "metrics",
-                "runtime-lean",
+                "runtime",
                 "transport",
             ],
         ),
