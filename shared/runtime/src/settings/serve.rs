@@ -18,7 +18,7 @@ pub(super) const POLL_INTERVAL_SECONDS: SettingInfo = SettingInfo::count(
     "seconds",
     (1, DAY_SECONDS),
     60,
-    "time between two looks at both sides for what no webhook told",
+    "time between two polls of Liongard; from 60 on, HaloPSA is swept every 300 only",
 );
 
 /// The domain says why.
