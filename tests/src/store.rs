@@ -89,8 +89,18 @@ impl Links for WatchedStore {
         self.inner.owner(ticket).await
     }
 
-    async fn save(&self, link: &Link, revision: Revision) -> Result<Revision, SaveError> {
-        self.write("links", self.inner.save(link, revision)).await
+    async fn save(
+        &self,
+        link: &Link,
+        told: &[Entry],
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
+        let written = self.write("links", self.inner.save(link, told, revision));
+        let saved = written.await;
+        if saved.is_ok() {
+            self.seen.sights().journal.extend_from_slice(told);
+        }
+        saved
     }
 
     async fn list(

@@ -266,14 +266,13 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Err(LookError::Unsettled)
     }
 
-    /// Stores the pair if it changed, then its story.
+    /// Stores the pair with what is to be told of it, if there is anything new.
     async fn keep(&self, hold: &mut Hold<'_>) -> Result<(), LookError> {
-        if hold.stored.as_ref() != Some(&hold.link) {
-            hold.revision = self.store.save(&hold.link, hold.revision).await?;
+        if hold.stored.as_ref() != Some(&hold.link) || !hold.story.is_empty() {
+            let (link, story) = (&hold.link, &hold.story);
+            hold.revision = self.store.save(link, story, hold.revision).await?;
             hold.stored = Some(hold.link.clone());
-        }
-        if !hold.story.is_empty() {
-            self.store.append(&std::mem::take(&mut hold.story)).await?;
+            hold.story.clear();
         }
         Ok(())
     }

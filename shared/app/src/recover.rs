@@ -54,7 +54,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             (_, Some(note)) if note.until > now => note.until = now,
             _ => return Ok(()),
         }
-        match self.store.save(&stored.value, stored.revision).await {
+        match self.store.save(&stored.value, &[], stored.revision).await {
             // Somebody has moved on with it; their claim is alive.
             Ok(_) | Err(SaveError::Conflict) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),

@@ -146,7 +146,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 }
                 _ => return Ok(()),
             }
-            match self.store.save(&stored.value, stored.revision).await {
+            match self.store.save(&stored.value, &[], stored.revision).await {
                 Err(SaveError::Conflict) => {}
                 saved => return saved.map(drop).map_err(LookError::from),
             }

@@ -207,7 +207,16 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                     .look_at_ticket(*ticket, news.as_deref(), cause, asked_at, gather)
                     .await;
                 tell(cause, None, Some(*ticket), &looked);
+                let said_nothing_new = match &looked {
+                    Ok(Looked::Done(did)) => did.is_empty() && news.is_some(),
+                    Ok(Looked::NotOurs) => true,
+                    _ => false,
+                };
                 let settlement = self.after_look(looked, attempt);
+                if said_nothing_new {
+                    // Coming again, it says nothing new again: it needs no memory.
+                    return settlement;
+                }
                 match self.remember_if_settled(cause, &settlement).await {
                     Ok(()) => settlement,
                     Err(error) => self.after_failure(&error.into(), attempt),

@@ -1,22 +1,25 @@
 //! Which state of each alert was last queued.
+//!
+//! Alerts that follow each other share an item, an attribute for each: a poll that finds ten
+//! thousand new ones writes four hundred times, and one that finds a change writes one unit.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use halogard_app::ports::{AlertIndex, Clock, Indexed, PortError};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::AlertId;
 
 use crate::error::AwsError;
-use crate::items::{Item, Range, Reader, SK, key, number, padded};
+use crate::items::{Change, PK, Range, Reader, SK, block, four_at_once, number};
 use crate::store::Store;
 
 /// The partition that holds the index.
 const INDEX: &str = "index";
-/// The digest of the state that was queued.
-const FACE: &str = "face";
-/// When it was queued.
-const QUEUED_AT: &str = "queued_at";
+
+/// Alerts that share an item. With numbers of ten digits they fill one write unit.
+const BLOCK: u64 = 25;
 
 /// Reads entries.
 const READER: Reader = Reader("alert index");
@@ -30,9 +33,14 @@ impl<C: Clock> AlertIndex for Store<C> {
         };
         let mut index = BTreeMap::new();
         self.each_page(range, |page| {
-            for item in &page {
-                let (alert, indexed) = entry(item)?;
-                index.insert(alert, indexed);
+            for (name, value) in page.iter().flatten() {
+                if name != PK && name != SK {
+                    let (alert, indexed) = entry(name, value).ok_or(AwsError::Attribute {
+                        place: READER.0,
+                        attribute: "of an alert",
+                    })?;
+                    index.insert(alert, indexed);
+                }
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -41,26 +49,30 @@ impl<C: Clock> AlertIndex for Store<C> {
     }
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
-        let items = entries.iter().map(|(alert, indexed)| {
-            let mut item = key(INDEX, padded(alert.get()));
-            item.insert(FACE.to_owned(), number(indexed.face));
-            item.insert(QUEUED_AT.to_owned(), number(indexed.queued_at.as_millis()));
-            item
+        let mut blocks = BTreeMap::<String, Vec<(String, AttributeValue)>>::new();
+        for (alert, indexed) in entries {
+            let queued_at = indexed.queued_at.as_millis();
+            let state = AttributeValue::L(vec![number(indexed.face), number(queued_at)]);
+            blocks
+                .entry(block(alert.get(), BLOCK))
+                .or_default()
+                .push((alert.to_string(), state));
+        }
+        let changes = blocks.into_iter().map(|(sk, states)| async move {
+            self.change_item(INDEX, &sk, Change::Set(states)).await
         });
-        Ok(self.put_items(items.collect()).await?)
+        Ok(four_at_once(changes).await?)
     }
 }
 
-/// The entry in `item`.
-fn entry(item: &Item) -> Result<(AlertId, Indexed), AwsError> {
-    let alert = READER.text(item, SK)?.parse();
-    let alert = alert.map_err(|_| AwsError::Attribute {
-        place: READER.0,
-        attribute: SK,
-    })?;
-    let indexed = Indexed {
-        face: READER.number(item, FACE)?,
-        queued_at: Timestamp::from_millis(READER.number(item, QUEUED_AT)?),
+/// The alert an attribute is named after, and the state it holds: a digest and a time.
+fn entry(name: &str, value: &AttributeValue) -> Option<(AlertId, Indexed)> {
+    let [face, queued_at] = value.as_l().ok()?.as_slice() else {
+        return None;
     };
-    Ok((alert, indexed))
+    let indexed = Indexed {
+        face: face.as_n().ok()?.parse().ok()?,
+        queued_at: Timestamp::from_millis(queued_at.as_n().ok()?.parse().ok()?),
+    };
+    Some((AlertId::new(name.parse().ok()?), indexed))
 }

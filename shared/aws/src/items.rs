@@ -5,12 +5,9 @@ use std::future::Future;
 use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use halogard_app::ports::{Clock, Revision};
 
 use crate::error::AwsError;
@@ -26,27 +23,15 @@ pub const EXPIRES: &str = "expires";
 /// The record as JSON.
 pub const BODY: &str = "body";
 /// Which write of the record this is.
-const REVISION: &str = "revision";
+pub const REVISION: &str = "revision";
 /// Names the write itself; see [`Store::write_name`].
-const WRITE: &str = "write";
+pub const WRITE: &str = "write";
 
 /// Bytes of the largest item DynamoDB takes, names of attributes included.
 pub const ITEM_BYTES_MAX: usize = 400 * 1024;
 
 /// Bytes set aside for everything but the body.
 pub const ITEM_OVERHEAD: usize = 512;
-
-/// Items one `BatchWriteItem` takes.
-const BATCH_ITEMS: usize = 25;
-
-/// Rounds in which what DynamoDB put off is offered again.
-const BATCH_ROUNDS_MAX: usize = 8;
-
-/// Pause before the first of these rounds; it doubles up to [`BATCH_PAUSE_MAX`].
-const BATCH_PAUSE: Duration = Duration::from_millis(50);
-
-/// Longest pause between two rounds.
-const BATCH_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Pages of one list that are read at the most: 10 GB at 1 MB each.
 const PAGES_MAX: usize = 10_000;
@@ -72,6 +57,11 @@ pub fn number(number: impl ToString) -> AttributeValue {
 /// An identity as a sort key: of one length, so that text sorts as numbers do.
 pub fn padded(id: u64) -> String {
     format!("{id:020}")
+}
+
+/// The sort key of the item that holds `id`, where `size` of them share one.
+pub fn block(id: u64, size: u64) -> String {
+    padded(id / size)
 }
 
 /// Reads attributes of items of one kind.
@@ -131,8 +121,14 @@ pub enum Keys {
     All,
     /// Those after this one.
     After(String),
-    /// Those that begin so.
-    BeginningWith(String),
+}
+
+/// A change of some attributes of an item, by name.
+pub enum Change {
+    /// They take these values.
+    Set(Vec<(String, AttributeValue)>),
+    /// Numbers grow by these; sets take these in.
+    Add(Vec<(String, AttributeValue)>),
 }
 
 /// What became of a conditional write.
@@ -226,10 +222,6 @@ impl<C: Clock> Store<C> {
                 .key_condition_expression("#pk = :pk AND #sk > :sk")
                 .expression_attribute_names("#sk", SK)
                 .expression_attribute_values(":sk", string(sk)),
-            Keys::BeginningWith(sk) => query
-                .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
-                .expression_attribute_names("#sk", SK)
-                .expression_attribute_values(":sk", string(sk)),
         };
         let mut start = None;
         for _ in 0..PAGES_MAX {
@@ -253,53 +245,34 @@ impl<C: Clock> Store<C> {
         })
     }
 
-    /// Adds or replaces `items`, whatever stood in their place. Safe to repeat.
-    pub(crate) async fn put_items(&self, items: Vec<Item>) -> Result<(), AwsError> {
-        let batches = items.chunks(BATCH_ITEMS).map(|batch| {
-            let put = |item: &Item| {
-                let put = PutRequest::builder().set_item(Some(item.clone())).build();
-                put.map(|put| WriteRequest::builder().put_request(put).build())
-            };
-            let batch: Result<Vec<_>, _> = batch.iter().map(put).collect();
-            async move {
-                let batch = batch.map_err(|error| AwsError::Unasked {
-                    call: "DynamoDB BatchWriteItem",
-                    source: Box::new(error),
-                })?;
-                self.write_batch(batch).await
-            }
-        });
-        four_at_once(batches).await
-    }
-
-    /// Writes one batch, offering again what DynamoDB put off.
-    async fn write_batch(&self, batch: Vec<WriteRequest>) -> Result<(), AwsError> {
-        const CALL: &str = "DynamoDB BatchWriteItem";
-        let mut left = batch;
-        let mut pause = BATCH_PAUSE;
-        for round in 0..BATCH_ROUNDS_MAX {
-            if round > 0 {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(BATCH_PAUSE_MAX);
-            }
-            let answer = self
-                .dynamodb()
-                .batch_write_item()
-                .request_items(self.table(), left)
-                .send()
-                .await
-                .map_err(|error| AwsError::of(CALL, error))?;
-            let put_off = answer.unprocessed_items.unwrap_or_default();
-            left = put_off.into_values().flatten().collect();
-            if left.is_empty() {
-                return Ok(());
-            }
+    /// Makes `change` to the item under a key, which is made if there is none. Safe to repeat.
+    pub(crate) async fn change_item(
+        &self,
+        pk: &str,
+        sk: &str,
+        change: Change,
+    ) -> Result<(), AwsError> {
+        let (verb, by, attributes) = match change {
+            Change::Set(attributes) => ("SET", "= ", attributes),
+            Change::Add(attributes) => ("ADD", "", attributes),
+        };
+        let places: Vec<_> = (0..attributes.len())
+            .map(|place| format!("#a{place} {by}:a{place}"))
+            .collect();
+        let mut update = self
+            .dynamodb()
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(key(pk, sk)))
+            .update_expression(format!("{verb} {}", places.join(", ")));
+        for (place, (name, value)) in attributes.into_iter().enumerate() {
+            update = update
+                .expression_attribute_names(format!("#a{place}"), name)
+                .expression_attribute_values(format!(":a{place}"), value);
         }
-        Err(AwsError::Unfinished {
-            call: CALL,
-            left: left.len(),
-            rounds: BATCH_ROUNDS_MAX,
-        })
+        let updated = update.send().await;
+        updated.map_err(|error| AwsError::of("DynamoDB UpdateItem", error))?;
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The audit trail.
 //!
-//! What happened to an alert in one millisecond is one item, to whose end entries are added: the
-//! table itself keeps their order, whoever adds them, and a look that has several things to tell
-//! writes once.
+//! What is told with a link stands in the link, and is moved here when it has grown long; see
+//! [`Tail`]. What is told without one is an item for each alert and millisecond, to whose end entries
+//! are added: the table itself keeps their order, whoever adds them.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,13 +14,15 @@ use halogard_domain::Timestamp;
 use halogard_domain::ids::AlertId;
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::items::{Item, Range, Reader, four_at_once, key, string};
+use crate::items::{Item, Range, Reader, SK, four_at_once, key, padded, string};
+use crate::links::LINKS;
 use crate::store::Store;
+use crate::tail::Tail;
 
 /// The partition of what concerns no alert; an alert's own has its number behind it.
 const STORY: &str = "story";
 /// The entries of one moment, oldest first, each as JSON.
-const ENTRIES: &str = "entries";
+pub const ENTRIES: &str = "entries";
 /// The names of the writes that added them.
 const WRITES: &str = "writes";
 
@@ -32,11 +34,10 @@ impl<C: Clock> Journal for Store<C> {
         let mut moments: BTreeMap<(Option<AlertId>, Timestamp), Vec<AttributeValue>> =
             BTreeMap::new();
         for entry in entries {
-            let json = string(to_json(READER.0, entry)?);
             moments
                 .entry((entry.alert, entry.at))
                 .or_default()
-                .push(json);
+                .push(kept(entry)?);
         }
         let additions = moments
             .into_iter()
@@ -45,30 +46,34 @@ impl<C: Clock> Journal for Store<C> {
     }
 
     async fn story(&self, alert: AlertId, limit: usize) -> Result<Vec<Entry>, PortError> {
-        let mut story: Vec<Entry> = Vec::new();
-        if limit == 0 {
-            return Ok(story);
-        }
+        let link = self.item(LINKS, &padded(alert.get())).await?;
+        let mut tail = link.as_ref().map(Tail::of);
         let range = Range {
             place: READER.0,
             pk: partition(Some(alert)),
-            page: Some(limit),
             ..Range::default()
         };
+        let mut story = Vec::new();
         self.each_page(range, |page| {
             for item in &page {
-                let room = limit - story.len();
-                for json in entries_in(item)?.iter().take(room) {
-                    story.push(entry(json)?);
+                let mut entries = entries_in(item)?;
+                let place = READER.text(item, SK)?;
+                // It is being moved, or that broke off: the longer copy is the newer.
+                let copy = tail.take_if(|tail| tail.place() == place);
+                if let Some(copy) = &copy
+                    && copy.entries.len() > entries.len()
+                {
+                    entries = &copy.entries;
                 }
+                story.extend(entries.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
             }
-            Ok(if story.len() == limit {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
+            Ok(ControlFlow::Continue(()))
         })
         .await?;
+        let tail = tail.map(|tail| tail.entries).unwrap_or_default();
+        story.extend(tail.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
+        story.sort_by_key(|entry: &Entry| entry.at);
+        story.truncate(limit);
         Ok(story)
     }
 }
@@ -112,13 +117,18 @@ impl<C: Clock> Store<C> {
 }
 
 /// The partition of what happened to `alert`.
-fn partition(alert: Option<AlertId>) -> String {
+pub fn partition(alert: Option<AlertId>) -> String {
     alert.map_or_else(|| STORY.to_owned(), |alert| format!("{STORY}#{alert}"))
 }
 
 /// The sort key of what happened at `at`. Whatever happened before 1970 happened at once.
 fn moment(at: Timestamp) -> String {
     format!("{:019}", at.as_millis().max(0))
+}
+
+/// `entry` as it is kept: as JSON.
+pub fn kept(entry: &Entry) -> Result<AttributeValue, AwsError> {
+    Ok(string(to_json(READER.0, entry)?))
 }
 
 /// The entries in `item`.

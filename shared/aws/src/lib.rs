@@ -16,6 +16,7 @@ mod queue;
 mod runs;
 mod store;
 mod storms;
+mod tail;
 mod tickets;
 mod vault;
 

@@ -2,21 +2,33 @@
 
 use std::ops::ControlFlow;
 
-use halogard_app::ports::{Clock, LinkFilter, Links, PortError, Revision, SaveError, Stored};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use halogard_app::ports::{
+    Clock, Entry, LinkFilter, Links, PortError, Revision, SaveError, Stored,
+};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
+use tracing::debug;
 
 use crate::error::{AwsError, from_json, to_json};
 use crate::items::{
-    BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD, Item, Keys, Range, Reader, Saved, key, padded, string,
+    BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD, Item, Keys, PK, REVISION, Range, Reader, WRITE, key,
+    number, padded, string,
 };
+use crate::journal::kept;
 use crate::store::Store;
+use crate::tail::{self, TAIL, Tail};
 
 /// The partition that holds every link.
-const LINKS: &str = "link";
+pub const LINKS: &str = "link";
 
 /// Reads links.
 const READER: Reader = Reader("links");
+
+/// Bytes set aside in a link's item for the end of its story.
+const TAIL_ROOM: usize = 8 * 1024;
 
 impl<C: Clock> Links for Store<C> {
     async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
@@ -50,13 +62,26 @@ impl<C: Clock> Links for Store<C> {
         Ok(owner)
     }
 
-    async fn save(&self, link: &Link, revision: Revision) -> Result<Revision, SaveError> {
-        let item = item(link)?;
+    async fn save(
+        &self,
+        link: &Link,
+        told: &[Entry],
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
+        let update = Update::of(link, told)?;
         self.enter_tickets(link).await?;
-        match self.save_item(item, revision).await? {
-            Saved::Done(revision) => Ok(revision),
-            Saved::Lost(_) => Err(SaveError::Conflict),
+        let place = key(LINKS, padded(link.alert.get()));
+        let write = string(self.write_name());
+        let saved = self.update_link(place.clone(), update, revision, &write);
+        let Some((next, tail)) = saved.await? else {
+            return Err(SaveError::Conflict);
+        };
+        if tail.is_long()
+            && let Err(error) = self.move_tail(link.alert, place, tail, write).await
+        {
+            debug!(%error, "a story stays in its link until the next save");
         }
+        Ok(next)
     }
 
     async fn list(
@@ -97,26 +122,104 @@ impl<C: Clock> Links for Store<C> {
     }
 }
 
-/// `link` as it is stored, but for its revision.
-///
-/// A link that does not fit is an error, not cut: its text's digest tells changes of the alert, and
-/// a person must hear of it.
-fn item(link: &Link) -> Result<Item, AwsError> {
-    let body = to_json(READER.0, link)?;
-    let most = ITEM_BYTES_MAX - ITEM_OVERHEAD;
-    if body.len() > most {
-        return Err(AwsError::link_too_large(link.alert, body.len(), most));
+impl<C: Clock> Store<C> {
+    /// Makes `update` if the link is still at `revision`, under the name `write`; brings what stands
+    /// in it of its story then. `None`: somebody else wrote since.
+    async fn update_link(
+        &self,
+        place: Item,
+        update: Update,
+        revision: Revision,
+        write: &AttributeValue,
+    ) -> Result<Option<(Revision, Tail)>, AwsError> {
+        let next = Revision(revision.0 + 1);
+        let request = update
+            .into_request(self.dynamodb().update_item())
+            .table_name(self.table())
+            .set_key(Some(place))
+            .expression_attribute_values(":next", number(next.0))
+            .expression_attribute_values(":write", write.clone())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let request = if revision.0 == 0 {
+            request
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", PK)
+        } else {
+            request
+                .condition_expression("#revision = :revision")
+                .expression_attribute_values(":revision", number(revision.0))
+        };
+        let stored = match request.send().await {
+            Ok(updated) => updated.attributes,
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let stored = failed.item.clone();
+                    // Our own write, whose answer was lost, is no conflict.
+                    stored.filter(|item| item.get(WRITE) == Some(write))
+                }
+                _ => return Err(AwsError::of("DynamoDB UpdateItem", error)),
+            },
+        };
+        Ok(stored.map(|item| (next, Tail::of(&item))))
     }
-    let mut item = key(LINKS, padded(link.alert.get()));
-    item.insert(BODY.to_owned(), string(body));
-    let flags = [
-        ("parked", link.parked.is_some()),
-        ("refused", link.refused.is_some()),
-        ("claimed", link.is_claimed()),
-    ];
-    for (flag, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
-        let value = aws_sdk_dynamodb::types::AttributeValue::Bool(true);
-        item.insert(flag.to_owned(), value);
+}
+
+/// A link as it is stored, but for its revision.
+struct Update {
+    body: String,
+    /// The lists it is on, and whether it is.
+    flags: [(&'static str, bool); 3],
+    told: Vec<AttributeValue>,
+}
+
+impl Update {
+    /// What storing `link` with what was `told` changes.
+    ///
+    /// A link that does not fit is an error, not cut: its text's digest tells changes of the alert,
+    /// and a person must hear of it.
+    fn of(link: &Link, told: &[Entry]) -> Result<Self, AwsError> {
+        let body = to_json(READER.0, link)?;
+        let told: Vec<_> = told.iter().map(kept).collect::<Result<_, _>>()?;
+        let most = ITEM_BYTES_MAX - ITEM_OVERHEAD - TAIL_ROOM;
+        let bytes = body.len() + tail::bytes(&told).saturating_sub(TAIL_ROOM);
+        if bytes > most {
+            return Err(AwsError::link_too_large(link.alert, bytes, most));
+        }
+        let flags = [
+            ("parked", link.parked.is_some()),
+            ("refused", link.refused.is_some()),
+            ("claimed", link.is_claimed()),
+        ];
+        Ok(Self { body, flags, told })
     }
-    Ok(item)
+
+    /// The same as an update's expression, which names `:next` and `:write` and leaves them open.
+    fn into_request(self, request: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+        let mut set = "SET #body = :body, #revision = :next, #write = :write".to_owned();
+        let mut request = request
+            .expression_attribute_names("#body", BODY)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_names("#write", WRITE)
+            .expression_attribute_values(":body", string(self.body));
+        let (on, off): (Vec<_>, Vec<_>) = self.flags.into_iter().partition(|(_, is_set)| *is_set);
+        for (flag, _) in &on {
+            set.push_str(&format!(", {flag} = :on"));
+        }
+        if !on.is_empty() {
+            request = request.expression_attribute_values(":on", AttributeValue::Bool(true));
+        }
+        if !self.told.is_empty() {
+            set.push_str(", #tail = list_append(if_not_exists(#tail, :none), :told)");
+            request = request
+                .expression_attribute_names("#tail", TAIL)
+                .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+                .expression_attribute_values(":told", AttributeValue::L(self.told));
+        }
+        if !off.is_empty() {
+            let off: Vec<_> = off.into_iter().map(|(flag, _)| flag).collect();
+            set.push_str(&format!(" REMOVE {}", off.join(", ")));
+        }
+        request.update_expression(set)
+    }
 }

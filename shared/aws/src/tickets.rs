@@ -3,53 +3,67 @@
 //! An entry is made before the link that names the ticket is saved, and is never taken back: what a
 //! link names is always entered, and what is entered counts only if the link still names it. So
 //! entry and link need no transaction, and whoever saves late can take nothing away.
+//!
+//! Tickets that follow each other share an item, and those opened together are entered together:
+//! whoever comes while a write is under way waits for the next one, which enters all who wait.
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use halogard_app::ports::Clock;
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
+use tokio::sync::Mutex as Turn;
 
 use crate::error::AwsError;
-use crate::items::{Keys, Range, Reader, SK, key, padded};
+use crate::items::{Change, block, four_at_once};
 use crate::store::Store;
 
-/// The partition that holds every entry; their sort keys are ticket and alert.
+/// The partition that holds every entry.
 const TICKETS: &str = "ticket";
 
-/// Reads entries.
-const READER: Reader = Reader("tickets");
+/// Tickets that share an item. With numbers of ten digits on both sides they fill one write unit.
+const BLOCK: u64 = 50;
 
 /// Alerts whose entries are remembered before all are forgotten: a few hundred kilobytes.
 const ALERTS_MAX: usize = 4096;
 
-/// Tickets known to be entered for each alert, so that a save enters new ones only.
+/// What is known to be entered, and what waits to be.
 #[derive(Debug, Default)]
-pub struct EnteredTickets(Mutex<HashMap<AlertId, BTreeSet<TicketId>>>);
+pub struct EnteredTickets {
+    /// Tickets known to be entered for each alert, so that a save enters new ones only.
+    known: Mutex<HashMap<AlertId, BTreeSet<TicketId>>>,
+    waiting: Mutex<BTreeSet<(TicketId, AlertId)>>,
+    /// Held by whoever writes.
+    turn: Turn<()>,
+}
 
 impl EnteredTickets {
     /// Notes that every ticket `link` names is entered.
     pub fn note(&self, link: &Link) {
-        let mut known = self.known();
+        self.note_all(named(link).map(|ticket| (ticket, link.alert)));
+    }
+
+    /// Notes what is entered.
+    fn note_all(&self, entered: impl IntoIterator<Item = (TicketId, AlertId)>) {
+        let mut known = open(&self.known);
         if known.len() >= ALERTS_MAX {
             known.clear();
         }
-        known.entry(link.alert).or_default().extend(named(link));
+        for (ticket, alert) in entered {
+            known.entry(alert).or_default().insert(ticket);
+        }
     }
 
-    /// Tickets `link` names that may not be entered.
-    fn missing(&self, link: &Link) -> BTreeSet<TicketId> {
-        let known = self.known();
+    /// What `link` names and may not be entered.
+    fn missing(&self, link: &Link) -> BTreeSet<(TicketId, AlertId)> {
+        let known = open(&self.known);
         let known = known.get(&link.alert);
         named(link)
             .filter(|ticket| known.is_none_or(|known| !known.contains(ticket)))
+            .map(|ticket| (ticket, link.alert))
             .collect()
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<AlertId, BTreeSet<TicketId>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,46 +72,66 @@ fn named(link: &Link) -> impl Iterator<Item = TicketId> {
     link.earlier_tickets.iter().copied().chain(link.ticket)
 }
 
+fn open<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<C: Clock> Store<C> {
     /// Enters what `link` names, as far as it may not be entered.
     pub(crate) async fn enter_tickets(&self, link: &Link) -> Result<(), AwsError> {
-        let missing = self.entered_tickets().missing(link);
+        let entered = self.entered_tickets();
+        let missing = entered.missing(link);
         if missing.is_empty() {
             return Ok(());
         }
-        let entry = |ticket: &TicketId| {
-            let sk = format!("{}#{}", padded(ticket.get()), padded(link.alert.get()));
-            key(TICKETS, sk)
-        };
-        self.put_items(missing.iter().map(entry).collect()).await?;
-        self.entered_tickets().note(link);
+        open(&entered.waiting).extend(missing);
+        let _turn = entered.turn.lock().await;
+        let missing = entered.missing(link);
+        if missing.is_empty() {
+            // Whoever had the turn before has entered it as well.
+            return Ok(());
+        }
+        let mut due = std::mem::take(&mut *open(&entered.waiting));
+        // Taken by somebody whose write failed, perhaps.
+        due.extend(missing);
+        self.enter(&due).await?;
+        entered.note_all(due);
         Ok(())
+    }
+
+    /// Enters what is `due`, one write for each item.
+    async fn enter(&self, due: &BTreeSet<(TicketId, AlertId)>) -> Result<(), AwsError> {
+        let mut blocks = BTreeMap::<String, BTreeMap<String, Vec<String>>>::new();
+        for (ticket, alert) in due {
+            let tickets = blocks.entry(block(ticket.get(), BLOCK)).or_default();
+            let alerts = tickets.entry(ticket.to_string()).or_default();
+            alerts.push(alert.to_string());
+        }
+        let changes = blocks.into_iter().map(|(sk, tickets)| async move {
+            let sets = tickets
+                .into_iter()
+                .map(|(ticket, alerts)| (ticket, AttributeValue::Ns(alerts)));
+            let change = Change::Add(sets.collect());
+            self.change_item(TICKETS, &sk, change).await
+        });
+        four_at_once(changes).await
     }
 
     /// The alerts `ticket` was ever entered for, by number.
     pub(crate) async fn alerts_entered_for(
         &self,
         ticket: TicketId,
-    ) -> Result<Vec<AlertId>, AwsError> {
-        let range = Range {
-            place: READER.0,
-            pk: TICKETS.to_owned(),
-            keys: Keys::BeginningWith(format!("{}#", padded(ticket.get()))),
-            ..Range::default()
+    ) -> Result<BTreeSet<AlertId>, AwsError> {
+        let item = self.item(TICKETS, &block(ticket.get(), BLOCK)).await?;
+        let Some(alerts) = item.and_then(|mut item| item.remove(&ticket.to_string())) else {
+            return Ok(BTreeSet::new());
         };
-        let mut alerts = Vec::new();
-        self.each_page(range, |page| {
-            for item in &page {
-                let alert = READER.text(item, SK)?.split_once('#');
-                let alert = alert.and_then(|(_, alert)| alert.parse().ok());
-                alerts.push(alert.ok_or(AwsError::Attribute {
-                    place: READER.0,
-                    attribute: SK,
-                })?);
-            }
-            Ok(ControlFlow::Continue(()))
-        })
-        .await?;
-        Ok(alerts)
+        let misfit = || AwsError::Attribute {
+            place: "tickets",
+            attribute: "of a ticket",
+        };
+        let alerts = alerts.as_ns().map_err(|_| misfit())?;
+        let id = |alert: &String| alert.parse().map(AlertId::new).map_err(|_| misfit());
+        alerts.iter().map(id).collect()
     }
 }

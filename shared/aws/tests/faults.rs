@@ -3,15 +3,15 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
+use futures_util::future::join_all;
 use halogard_app::ports::{
-    AlertIndex, Entry, Indexed, Journal, Leased, Leases, LedgerStore, Links, Marks, PortError,
-    Revision, SaveError, Swap,
+    Entry, Journal, Leased, Leases, LedgerStore, Links, Marks, Notifications, PortError, Revision,
+    SaveError, Swap,
 };
 use halogard_conformance::{Bench as _, MovableClock};
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::message::Notification;
 use halogard_domain::{FailureClass, Link, Timestamp};
 use support::{Fault, InTable, store};
 
@@ -42,7 +42,7 @@ async fn failing(fault: Fault) -> PortError {
 async fn a_call_that_fails_twice_succeeds_at_the_third_attempt() {
     let bench = InTable::fresh().await;
     let (store, between) = bench.through().await;
-    store.save(&link(), Revision(0)).await.unwrap();
+    store.save(&link(), &[], Revision(0)).await.unwrap();
     for fault in [THROTTLED, BROKEN, BUSY, Fault::HalfABody, Fault::Nothing] {
         between.seen();
         between.order([fault.clone(), fault.clone()]);
@@ -172,7 +172,7 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
         for recurrence in 1..=2 {
             link.recurrence = recurrence;
             between.order([fault.clone()]);
-            let saved = store.save(&link, revision).await.unwrap();
+            let saved = store.save(&link, &[], revision).await.unwrap();
             assert_eq!(saved, Revision(revision.0 + 1), "{fault:?}");
             revision = saved;
         }
@@ -185,10 +185,10 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
 async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
     let bench = InTable::fresh().await;
     let (store, between) = bench.through().await;
-    bench.store().save(&link(), Revision(0)).await.unwrap();
+    bench.store().save(&link(), &[], Revision(0)).await.unwrap();
     between.order([BROKEN, THROTTLED]);
 
-    let saved = store.save(&link(), Revision(0)).await;
+    let saved = store.save(&link(), &[], Revision(0)).await;
 
     assert!(matches!(saved, Err(SaveError::Conflict)), "{saved:?}");
 }
@@ -240,46 +240,131 @@ async fn an_entry_whose_answer_was_lost_is_told_once() {
     assert_eq!(story, [entry]);
 }
 
-/// An index of the alerts up to `count`.
-fn index(count: u64) -> BTreeMap<AlertId, Indexed> {
-    let entry = |id| {
-        let indexed = Indexed {
-            face: id,
-            queued_at: Timestamp::from_millis(1),
-        };
-        (AlertId::new(id), indexed)
-    };
-    (1..=count).map(entry).collect()
+fn entry(what: &str) -> Entry {
+    Entry {
+        at: Timestamp::from_millis(1),
+        alert: Some(AlertId::new(1)),
+        ticket: None,
+        what: what.to_owned(),
+        cause: "poll".to_owned(),
+        detail: Some("x".repeat(300)),
+    }
 }
 
 #[tokio::test]
-async fn items_that_were_put_off_are_written_in_the_end() {
+async fn what_was_told_with_a_link_whose_answer_was_lost_is_told_once() {
     let bench = InTable::fresh().await;
     let (store, between) = bench.through().await;
-    let some = [0, 3, 24].map(|written| Fault::PutOff { written });
-    between.order(
-        some.into_iter()
-            .chain([THROTTLED, Fault::PutOff { written: 0 }]),
-    );
+    for fault in [Fault::Nothing, Fault::HalfABody] {
+        let stored = store.load(AlertId::new(1)).await.unwrap();
+        let revision = stored.map_or(Revision(0), |stored| stored.revision);
+        between.order([fault]);
+        store
+            .save(&link(), &[entry("opened")], revision)
+            .await
+            .unwrap();
+    }
 
-    store.save_index(&index(110)).await.unwrap();
+    let story = store.story(AlertId::new(1), 10).await.unwrap();
+    assert_eq!(story, [entry("opened"), entry("opened")]);
+}
 
-    assert_eq!(bench.store().load_index().await.unwrap(), index(110));
+#[tokio::test]
+async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
+    // Which of the two writes of the move fails, and whether it takes effect.
+    let troubles: [(usize, [Fault; 3]); 4] = [
+        (0, [BROKEN, BROKEN, BROKEN]),
+        (1, [BROKEN, BROKEN, BROKEN]),
+        (0, [Fault::Nothing, BROKEN, BROKEN]),
+        (1, [Fault::Nothing, BROKEN, BROKEN]),
+    ];
+    for (step, faults) in troubles {
+        let bench = InTable::fresh().await;
+        let (store, between) = bench.through().await;
+        let told: Vec<_> = (0..9).map(|n| entry(&n.to_string())).collect();
+        let fine = std::iter::repeat_n(Fault::Fine, 1 + step);
+        between.order(fine.chain(faults.clone()));
+
+        let saved = store.save(&link(), &told[..4], Revision(0)).await;
+
+        let revision = saved.expect("the save itself has succeeded");
+        assert_eq!(between.seen().len(), 1 + step + 3, "{step} {faults:?}");
+        let story = || store.story(AlertId::new(1), 10);
+        assert_eq!(story().await.unwrap(), told[..4], "{step} {faults:?}");
+        let revision = store.save(&link(), &told[4..5], revision).await.unwrap();
+        assert_eq!(story().await.unwrap(), told[..5], "{step} {faults:?}");
+        store.save(&link(), &told[5..], revision).await.unwrap();
+        assert_eq!(story().await.unwrap(), told, "{step} {faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
+    let bench = InTable::fresh().await;
+    let (store, between) = bench.through().await;
+    let links: Vec<_> = (1..=20)
+        .map(|id| {
+            let mut link = Link::new(AlertId::new(id));
+            link.attach(TicketId::new(1000 + id));
+            link
+        })
+        .collect();
+    // The first to come writes alone and fails; so does who writes for all others.
+    between.order([BROKEN, BROKEN, BROKEN, BUSY, BUSY, BUSY]);
+
+    let saves = links.iter().map(|link| store.save(link, &[], Revision(0)));
+    let saved = join_all(saves).await;
+
+    let failed = saved.iter().filter(|saved| saved.is_err()).count();
+    assert_eq!(failed, 2);
+    for (link, saved) in links.iter().zip(&saved) {
+        let owner = store.owner(link.ticket.unwrap()).await.unwrap();
+        assert_eq!(owner.is_some(), saved.is_ok(), "{}", link.alert);
+    }
+}
+
+fn notification() -> Notification {
+    Notification {
+        delivery: Some("one".to_owned()),
+        content: "a".to_owned(),
+        event: None,
+        object: Some(100),
+        kind: "ticket_changed".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn items_that_were_put_off_are_read_in_the_end() {
+    let bench = InTable::fresh().await;
+    let (store, between) = bench.through().await;
+    let now = bench.now();
+    store.record(&notification(), now).await.unwrap();
+    let put_off = [
+        Fault::PutOff { read: 0 },
+        THROTTLED,
+        Fault::PutOff { read: 1 },
+    ];
+    between.order(put_off);
+
+    assert!(store.is_known(&notification(), now).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_table_that_puts_everything_off_is_throttled() {
     let bench = InTable::fresh().await;
     let (store, between) = bench.through().await;
-    between.always(Fault::PutOff { written: 0 });
+    between.always(Fault::PutOff { read: 0 });
 
-    let error = store.save_index(&index(3)).await.unwrap_err();
+    let error = store
+        .is_known(&notification(), bench.now())
+        .await
+        .unwrap_err();
 
     assert_eq!(error.class, FailureClass::Throttled { retry_after: None });
     assert_eq!(error.error_type, "store.throttled");
     assert_eq!(
         error.chain(),
-        "DynamoDB BatchWriteItem left 3 items undone after 8 rounds"
+        "DynamoDB BatchGetItem left 2 items undone after 5 rounds"
     );
 }
 
@@ -292,10 +377,10 @@ async fn a_link_that_was_not_saved_owns_no_ticket() {
     // The ticket is entered, then the link cannot be saved.
     between.order([Fault::Fine, BROKEN, BROKEN, BROKEN]);
 
-    assert!(store.save(&link, Revision(0)).await.is_err());
+    assert!(store.save(&link, &[], Revision(0)).await.is_err());
 
     assert_eq!(bench.store().owner(TicketId::new(100)).await.unwrap(), None);
-    store.save(&link, Revision(0)).await.unwrap();
+    store.save(&link, &[], Revision(0)).await.unwrap();
     let owner = bench.store().owner(TicketId::new(100)).await.unwrap();
     assert_eq!(owner, Some(AlertId::new(1)));
 }

@@ -54,7 +54,7 @@ async fn thousand(store: &Store<MovableClock>) {
     for id in 1..=1000 {
         let mut link = link(id, 4000);
         link.parked = (id >= 900).then_some(ParkReason::Unmapped);
-        store.save(&link, Revision(0)).await.unwrap();
+        store.save(&link, &[], Revision(0)).await.unwrap();
     }
 }
 
@@ -104,11 +104,14 @@ async fn a_list_reads_no_more_than_it_was_asked_for() {
 async fn a_link_too_large_for_the_table_is_refused_and_named() {
     let bench = InTable::fresh().await;
     let fits = link(7586, 400_000);
-    bench.store().save(&fits, Revision(0)).await.unwrap();
+    bench.store().save(&fits, &[], Revision(0)).await.unwrap();
     let stored = bench.store().load(fits.alert).await.unwrap().unwrap();
     assert_eq!(stored.value, fits);
 
-    let outcome = bench.store().save(&link(7586, 410_000), Revision(1)).await;
+    let outcome = bench
+        .store()
+        .save(&link(7586, 410_000), &[], Revision(1))
+        .await;
 
     let Err(SaveError::Store(error)) = outcome else {
         panic!("{outcome:?}");
@@ -150,12 +153,6 @@ async fn a_config_too_large_for_the_table_is_refused_and_named() {
     );
 }
 
-/// Every item of the table.
-async fn everything(bench: &InTable) -> Vec<support::Item> {
-    let scan = bench.dynamodb().scan().table_name(support::TABLE).send();
-    scan.await.unwrap().items.unwrap_or_default()
-}
-
 fn seconds(item: &support::Item, attribute: &str) -> i64 {
     item[attribute].as_n().unwrap().parse().unwrap()
 }
@@ -184,7 +181,7 @@ async fn a_notification_is_forgotten_though_its_items_are_still_there() {
     );
     assert!(!store.is_known(&notification, forgotten).await.unwrap());
 
-    let items = everything(&bench).await;
+    let items = bench.everything().await;
     let signs: Vec<_> = items
         .iter()
         .filter(|item| item.contains_key("expires"))
@@ -205,12 +202,12 @@ async fn a_right_that_ran_out_is_free_though_its_item_is_still_there() {
     let store = bench.store();
     let until = bench.now().plus(Duration::from_secs(90));
     store.take_lease("creates", "a", until).await.unwrap();
-    let item = everything(&bench).await.remove(0);
+    let item = bench.everything().await.remove(0);
     assert!(seconds(&item, "expires") * 1000 > until.as_millis());
 
     bench.pass(Duration::from_secs(90)).await;
 
-    assert_eq!(everything(&bench).await, [item]);
+    assert_eq!(bench.everything().await, [item]);
     let taken = store.take_lease("creates", "b", until).await.unwrap();
     assert_eq!(taken, Leased::Ours);
 }
@@ -237,7 +234,8 @@ async fn what_happened_in_one_moment_is_written_at_once() {
 
     assert_eq!(between.counts(), [("UpdateItem".to_owned(), 3)]);
     assert_eq!(store.story(AlertId::new(1), 10).await.unwrap(), told);
-    let keys: BTreeSet<_> = everything(&bench)
+    let keys: BTreeSet<_> = bench
+        .everything()
         .await
         .iter()
         .map(|item| item["pk"].as_s().unwrap().clone())

@@ -2,6 +2,7 @@
 
 mod support;
 
+use futures_util::future::join_all;
 use halogard_app::ports::{LedgerStore, Links, Revision, SaveError, Swap};
 use halogard_aws::AppliedConfig;
 use halogard_conformance::{Bench as _, MovableClock};
@@ -29,7 +30,7 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
     let alert = AlertId::new(1);
     let mut first = Link::new(alert);
     first.recurrence = 0;
-    bench.store().save(&first, Revision(0)).await.unwrap();
+    bench.store().save(&first, &[], Revision(0)).await.unwrap();
     let writers: Vec<_> = stores(&bench)
         .into_iter()
         .map(|store| {
@@ -39,7 +40,7 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
                     loop {
                         let mut stored = store.load(alert).await.unwrap().unwrap();
                         stored.value.recurrence += 1;
-                        match store.save(&stored.value, stored.revision).await {
+                        match store.save(&stored.value, &[], stored.revision).await {
                             Ok(_) => break,
                             Err(SaveError::Conflict) => conflicts += 1,
                             Err(SaveError::Store(error)) => panic!("{error}"),
@@ -106,10 +107,10 @@ async fn the_link_that_works_with_a_ticket_now_owns_it() {
     earlier.earlier_tickets = vec![ticket];
     let mut current = Link::new(AlertId::new(2));
     current.attach(ticket);
-    store.save(&earlier, Revision(0)).await.unwrap();
+    store.save(&earlier, &[], Revision(0)).await.unwrap();
     assert_eq!(store.owner(ticket).await.unwrap(), Some(AlertId::new(1)));
 
-    store.save(&current, Revision(0)).await.unwrap();
+    store.save(&current, &[], Revision(0)).await.unwrap();
 
     assert_eq!(store.owner(ticket).await.unwrap(), Some(AlertId::new(2)));
 }
@@ -123,7 +124,7 @@ async fn a_ticket_that_came_back_is_owned_again() {
     let mut revision = Revision(0);
     for is_attached in [true, false, true, false, true] {
         link.ticket = is_attached.then_some(ticket);
-        revision = store.save(&link, revision).await.unwrap();
+        revision = store.save(&link, &[], revision).await.unwrap();
         let owner = store.owner(ticket).await.unwrap();
         assert_eq!(owner.is_some(), is_attached);
     }
@@ -135,19 +136,43 @@ async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
     let (store, between) = bench.through().await;
     let mut link = Link::new(AlertId::new(1));
     link.attach(TicketId::new(100));
-    let revision = store.save(&link, Revision(0)).await.unwrap();
-    let both = [("BatchWriteItem".to_owned(), 1), ("PutItem".to_owned(), 1)];
-    assert_eq!(between.counts(), both);
+    let revision = store.save(&link, &[], Revision(0)).await.unwrap();
+    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 2)]);
 
-    let revision = store.save(&link, revision).await.unwrap();
-    assert_eq!(between.counts(), [("PutItem".to_owned(), 1)]);
+    let revision = store.save(&link, &[], revision).await.unwrap();
+    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 1)]);
 
     // Another process has read the link and so knows as much.
     let (other, between) = bench.through().await;
     other.load(link.alert).await.unwrap();
-    other.save(&link, revision).await.unwrap();
-    let both = [("GetItem".to_owned(), 1), ("PutItem".to_owned(), 1)];
+    other.save(&link, &[], revision).await.unwrap();
+    let both = [("GetItem".to_owned(), 1), ("UpdateItem".to_owned(), 1)];
     assert_eq!(between.counts(), both);
+}
+
+#[tokio::test]
+async fn tickets_of_one_company_are_entered_together() {
+    let bench = InTable::fresh().await;
+    let (store, between) = bench.through().await;
+    let links: Vec<_> = (0..50)
+        .map(|n| {
+            let mut link = Link::new(AlertId::new(7000 + 3 * n));
+            link.attach(TicketId::new(100_020 + n));
+            link
+        })
+        .collect();
+
+    let saves = links.iter().map(|link| store.save(link, &[], Revision(0)));
+    for saved in join_all(saves).await {
+        saved.unwrap();
+    }
+
+    // One for whoever came first, two for the blocks of all others.
+    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 50 + 3)]);
+    for link in &links {
+        let owner = bench.store().owner(link.ticket.unwrap()).await.unwrap();
+        assert_eq!(owner, Some(link.alert));
+    }
 }
 
 fn config(prefix: &str) -> AppliedConfig {

@@ -1,6 +1,6 @@
 //! Cases for [`Links`].
 
-use halogard_app::ports::{LinkFilter, Links, Revision, SaveError};
+use halogard_app::ports::{Entry, Journal, LinkFilter, Links, Revision, SaveError};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::{Claim, NoteClaim, Refused, Write};
@@ -31,6 +31,11 @@ macro_rules! links {
             a_link_leaves_a_list_when_its_reason_is_gone,
             a_thousand_links_are_listed_page_by_page,
             links_survive_a_restart,
+            what_is_told_with_a_link_is_its_story,
+            a_refused_save_tells_nothing,
+            a_story_told_save_by_save_is_told_whole,
+            a_link_of_many_entries_is_kept_as_it_is,
+            writers_at_once_tell_each_entry_once,
         }
     };
 }
@@ -88,7 +93,10 @@ pub async fn the_first_save_creates_the_link<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let link = Link::new(AlertId::new(1));
 
-    let saved = links.save(&link, NEW).await.expect("nobody else wrote");
+    let saved = links
+        .save(&link, &[], NEW)
+        .await
+        .expect("nobody else wrote");
 
     assert!(saved > NEW);
     assert_eq!(loaded(&links, 1).await, (link, saved));
@@ -97,15 +105,18 @@ pub async fn the_first_save_creates_the_link<B: Bench<Store: Links>>(bench: B) {
 pub async fn a_second_creation_is_a_conflict<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let link = Link::new(AlertId::new(1));
-    links.save(&link, NEW).await.expect("nobody else wrote");
+    links
+        .save(&link, &[], NEW)
+        .await
+        .expect("nobody else wrote");
 
-    assert_conflict(links.save(&link, NEW).await);
+    assert_conflict(links.save(&link, &[], NEW).await);
 }
 
 pub async fn a_link_that_was_never_created_cannot_be_changed<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
 
-    assert_conflict(links.save(&full_link(1), Revision(1)).await);
+    assert_conflict(links.save(&full_link(1), &[], Revision(1)).await);
 
     let found = links.load(AlertId::new(1)).await.expect("the store loads");
     assert_eq!(found, None);
@@ -117,24 +128,33 @@ pub async fn each_save_needs_the_newest_revision<B: Bench<Store: Links>>(bench: 
     let mut revision = NEW;
     for recurrence in 1..=5 {
         link.recurrence = recurrence;
-        let next = links.save(&link, revision).await.expect("it is the newest");
+        let next = links
+            .save(&link, &[], revision)
+            .await
+            .expect("it is the newest");
         assert!(next > revision);
-        assert_conflict(links.save(&link, revision).await);
+        assert_conflict(links.save(&link, &[], revision).await);
         revision = next;
     }
 
-    assert_conflict(links.save(&link, Revision(revision.0 + 1)).await);
+    assert_conflict(links.save(&link, &[], Revision(revision.0 + 1)).await);
     assert_eq!(loaded(&links, 1).await, (link, revision));
 }
 
 pub async fn a_conflict_changes_nothing<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let ours = full_link(1);
-    let first = links.save(&ours, NEW).await.expect("nobody else wrote");
-    let second = links.save(&ours, first).await.expect("it is the newest");
+    let first = links
+        .save(&ours, &[], NEW)
+        .await
+        .expect("nobody else wrote");
+    let second = links
+        .save(&ours, &[], first)
+        .await
+        .expect("it is the newest");
 
     let theirs = Link::new(AlertId::new(1));
-    assert_conflict(links.save(&theirs, first).await);
+    assert_conflict(links.save(&theirs, &[], first).await);
 
     assert_eq!(loaded(&links, 1).await, (ours, second));
     assert_eq!(listed(&links, LinkFilter::Parked).await, [1]);
@@ -148,7 +168,7 @@ pub async fn of_writers_at_once_exactly_one_wins_each_revision<B: Bench<Store: L
             let links = links.clone();
             async move {
                 let link = link_with(1, |link| link.recurrence = writer);
-                (writer, links.save(&link, revision).await)
+                (writer, links.save(&link, &[], revision).await)
             }
         }))
         .await;
@@ -168,11 +188,17 @@ pub async fn of_writers_at_once_exactly_one_wins_each_revision<B: Bench<Store: L
 pub async fn every_field_of_a_link_is_kept<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let full = full_link(1);
-    links.save(&full, NEW).await.expect("nobody else wrote");
+    links
+        .save(&full, &[], NEW)
+        .await
+        .expect("nobody else wrote");
     assert_eq!(loaded(&links, 1).await.0, full);
 
     let bare = Link::new(AlertId::new(2));
-    links.save(&bare, NEW).await.expect("nobody else wrote");
+    links
+        .save(&bare, &[], NEW)
+        .await
+        .expect("nobody else wrote");
     assert_eq!(loaded(&links, 2).await.0, bare);
 }
 
@@ -184,7 +210,10 @@ pub async fn a_long_description_is_kept<B: Bench<Store: Links>>(bench: B) {
         link.alert_seen = Some(seen);
     });
 
-    links.save(&link, NEW).await.expect("20,000 characters fit");
+    links
+        .save(&link, &[], NEW)
+        .await
+        .expect("20,000 characters fit");
 
     assert_eq!(loaded(&links, 1).await.0, link);
 }
@@ -192,12 +221,18 @@ pub async fn a_long_description_is_kept<B: Bench<Store: Links>>(bench: B) {
 pub async fn current_and_earlier_tickets_know_their_alert<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let mut link = link_with(1, |link| link.attach(TicketId::new(100)));
-    let revision = links.save(&link, NEW).await.expect("nobody else wrote");
+    let revision = links
+        .save(&link, &[], NEW)
+        .await
+        .expect("nobody else wrote");
     assert_eq!(owner(&links, 100).await, Some(1));
 
     link.renew();
     link.attach(TicketId::new(200));
-    links.save(&link, revision).await.expect("it is the newest");
+    links
+        .save(&link, &[], revision)
+        .await
+        .expect("it is the newest");
 
     assert_eq!(owner(&links, 100).await, Some(1), "an earlier ticket");
     assert_eq!(owner(&links, 200).await, Some(1), "the current ticket");
@@ -207,24 +242,36 @@ pub async fn current_and_earlier_tickets_know_their_alert<B: Bench<Store: Links>
 pub async fn a_ticket_taken_off_its_link_has_no_owner<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let mut link = link_with(1, |link| link.attach(TicketId::new(100)));
-    let revision = links.save(&link, NEW).await.expect("nobody else wrote");
+    let revision = links
+        .save(&link, &[], NEW)
+        .await
+        .expect("nobody else wrote");
 
     link.ticket = None;
-    links.save(&link, revision).await.expect("it is the newest");
+    links
+        .save(&link, &[], revision)
+        .await
+        .expect("it is the newest");
     assert_eq!(owner(&links, 100).await, None);
 
     let other = link_with(2, |link| link.attach(TicketId::new(100)));
-    links.save(&other, NEW).await.expect("nobody else wrote");
+    links
+        .save(&other, &[], NEW)
+        .await
+        .expect("nobody else wrote");
     assert_eq!(owner(&links, 100).await, Some(2), "the ticket moved over");
 }
 
 pub async fn a_refused_save_moves_no_ticket<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     let link = link_with(1, |link| link.attach(TicketId::new(100)));
-    links.save(&link, NEW).await.expect("nobody else wrote");
+    links
+        .save(&link, &[], NEW)
+        .await
+        .expect("nobody else wrote");
 
     let late = link_with(1, |link| link.attach(TicketId::new(200)));
-    assert_conflict(links.save(&late, NEW).await);
+    assert_conflict(links.save(&late, &[], NEW).await);
 
     assert_eq!(owner(&links, 100).await, Some(1));
     assert_eq!(owner(&links, 200).await, None);
@@ -263,7 +310,10 @@ fn one_of_each() -> [Link; 6] {
 pub async fn each_filter_lists_what_it_names<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     for link in one_of_each() {
-        links.save(&link, NEW).await.expect("nobody else wrote");
+        links
+            .save(&link, &[], NEW)
+            .await
+            .expect("nobody else wrote");
     }
 
     assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
@@ -275,9 +325,15 @@ pub async fn each_filter_lists_what_it_names<B: Bench<Store: Links>>(bench: B) {
 pub async fn a_link_leaves_a_list_when_its_reason_is_gone<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     for mut link in one_of_each() {
-        let revision = links.save(&link, NEW).await.expect("nobody else wrote");
+        let revision = links
+            .save(&link, &[], NEW)
+            .await
+            .expect("nobody else wrote");
         link.attach(TicketId::new(link.alert.get() + 1000));
-        links.save(&link, revision).await.expect("it is the newest");
+        links
+            .save(&link, &[], revision)
+            .await
+            .expect("it is the newest");
     }
 
     assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
@@ -293,7 +349,10 @@ pub async fn a_thousand_links_are_listed_page_by_page<B: Bench<Store: Links>>(be
         let link = link_with(id, |link| {
             link.parked = id.is_multiple_of(3).then_some(ParkReason::Unmapped);
         });
-        links.save(&link, NEW).await.expect("nobody else wrote");
+        links
+            .save(&link, &[], NEW)
+            .await
+            .expect("nobody else wrote");
     }
 
     for (filter, step) in [(LinkFilter::All, 1), (LinkFilter::Parked, 3)] {
@@ -314,7 +373,7 @@ pub async fn a_thousand_links_are_listed_page_by_page<B: Bench<Store: Links>>(be
 
 pub async fn links_survive_a_restart<B: Bench<Store: Links>>(bench: B) {
     let full = full_link(1);
-    let saved = bench.store().save(&full, NEW).await;
+    let saved = bench.store().save(&full, &[], NEW).await;
     let saved = saved.expect("nobody else wrote");
 
     let bench = bench.reopen().await;
@@ -322,4 +381,141 @@ pub async fn links_survive_a_restart<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     assert_eq!(loaded(&links, 1).await, (full, saved));
     assert_eq!(owner(&links, 1_000_001).await, Some(1));
+}
+
+/// Something to tell of alert `alert`, at `seconds`.
+fn entry(alert: u64, seconds: i64, what: &str) -> Entry {
+    Entry {
+        at: at(seconds),
+        alert: Some(AlertId::new(alert)),
+        ticket: Some(TicketId::new(100)),
+        what: what.to_owned(),
+        cause: "poll".to_owned(),
+        detail: None,
+    }
+}
+
+/// The whole story of alert `alert`.
+async fn story(journal: &impl Journal, alert: u64) -> Vec<Entry> {
+    let story = journal.story(AlertId::new(alert), 10_000).await;
+    story.expect("the store tells")
+}
+
+pub async fn what_is_told_with_a_link_is_its_story<B: Bench<Store: Links + Journal>>(bench: B) {
+    let store = bench.store();
+    let told = ["claimed", "opened", "opened"].map(|what| entry(1, 5, what));
+    let link = Link::new(AlertId::new(1));
+    let revision = store.save(&link, &told, NEW).await.expect("it is new");
+    let closed = entry(1, 9, "closed");
+    let last = std::slice::from_ref(&closed);
+    store.save(&link, last, revision).await.expect("the newest");
+    // What comes without a change of the pair stands where it belongs.
+    let apart = entry(1, 7, "explained");
+    let appended = store.append(std::slice::from_ref(&apart)).await;
+    appended.expect("the store appends");
+
+    let [first, second, third] = told;
+    let whole = [first, second, third, apart, closed];
+    assert_eq!(story(&store, 1).await, whole);
+    assert_eq!(story(&store, 2).await, []);
+    let cut = store.story(AlertId::new(1), 4).await;
+    assert_eq!(cut.expect("the store tells"), whole[..4]);
+
+    drop(store);
+    let bench = bench.reopen().await;
+    assert_eq!(story(&bench.store(), 1).await, whole);
+}
+
+pub async fn a_refused_save_tells_nothing<B: Bench<Store: Links + Journal>>(bench: B) {
+    let store = bench.store();
+    let link = Link::new(AlertId::new(1));
+    let told = [entry(1, 1, "opened")];
+    store.save(&link, &told, NEW).await.expect("it is new");
+
+    assert_conflict(store.save(&link, &[entry(1, 2, "late")], NEW).await);
+
+    assert_eq!(story(&store, 1).await, told);
+}
+
+pub async fn a_story_told_save_by_save_is_told_whole<B>(bench: B)
+where
+    B: Bench<Store: Links + Journal>,
+{
+    let store = bench.store();
+    let mut link = full_link(1);
+    let mut revision = NEW;
+    let mut told = Vec::new();
+    for save in 0..120_u32 {
+        link.recurrence = save;
+        let new: Vec<_> = (0..save % 3)
+            .map(|n| Entry {
+                detail: Some("x".repeat(usize::try_from(save * 30 + n).expect("small"))),
+                ..entry(1, i64::from(save), &format!("{save} {n}"))
+            })
+            .collect();
+        let saved = store.save(&link, &new, revision).await;
+        revision = saved.expect("it is the newest");
+        told.extend(new);
+    }
+
+    assert!(
+        story(&store, 1).await == told,
+        "{} entries, in order",
+        told.len()
+    );
+    assert_eq!(loaded(&store, 1).await, (link, revision));
+}
+
+pub async fn a_link_of_many_entries_is_kept_as_it_is<B: Bench<Store: Links + Journal>>(bench: B) {
+    let store = bench.store();
+    let link = full_link(1);
+    let told: Vec<_> = (0..20)
+        .map(|n| Entry {
+            detail: Some("y".repeat(1000)),
+            ..entry(1, n, "noted")
+        })
+        .collect();
+    let revision = store.save(&link, &told, NEW).await.expect("it is new");
+
+    assert_eq!(loaded(&store, 1).await, (link.clone(), revision));
+    assert_eq!(listed(&store, LinkFilter::All).await, [1]);
+    assert_eq!(listed(&store, LinkFilter::Parked).await, [1]);
+    assert_eq!(owner(&store, 1_000_001).await, Some(1));
+    let saved = store.save(&link, &[], revision).await;
+    saved.expect("what was told is no write of somebody else's");
+    assert_eq!(story(&store, 1).await, told);
+}
+
+pub async fn writers_at_once_tell_each_entry_once<B: Bench<Store: Links + Journal>>(bench: B) {
+    let store = bench.store();
+    let won = at_once((0..8).map(|writer| {
+        let store = store.clone();
+        async move {
+            let mut won = Vec::new();
+            for step in 0..12 {
+                let stored = store.load(AlertId::new(1)).await.expect("the store loads");
+                let revision = stored.map_or(NEW, |stored| stored.revision);
+                let link = link_with(1, |link| link.recurrence = writer);
+                let told = Entry {
+                    detail: Some("z".repeat(150)),
+                    ..entry(1, step, &format!("{writer} {step}"))
+                };
+                let saved = store.save(&link, std::slice::from_ref(&told), revision);
+                match saved.await {
+                    Ok(_) => won.push(told.what),
+                    lost => assert_conflict(lost),
+                }
+            }
+            won
+        }
+    }))
+    .await;
+
+    let mut won: Vec<_> = won.into_iter().flatten().collect();
+    let mut told: Vec<_> = story(&store, 1).await;
+    told.sort_by(|one, other| one.what.cmp(&other.what));
+    won.sort();
+    let told: Vec<_> = told.into_iter().map(|entry| entry.what).collect();
+    assert_eq!(told, won);
+    assert!(won.len() >= 12, "somebody wins each time");
 }

@@ -3,7 +3,7 @@
 use halogard_app::ports::{Clock, Entry, Journal, PortError};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{AlertId, TicketId};
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::error::StoreError;
 use crate::links::rows_max;
@@ -11,23 +11,7 @@ use crate::store::{Durability, Store};
 
 impl<C: Clock> Journal for Store<C> {
     async fn append(&self, entries: &[Entry]) -> Result<(), PortError> {
-        self.write(Durability::Kill, |db| {
-            let mut insert = db.prepare_cached(
-                "INSERT INTO journal (at, alert, ticket, what, cause, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            for entry in entries {
-                insert.execute(params![
-                    entry.at.as_millis(),
-                    entry.alert.map(AlertId::get),
-                    entry.ticket.map(TicketId::get),
-                    entry.what,
-                    entry.cause,
-                    entry.detail,
-                ])?;
-            }
-            Ok::<_, StoreError>(())
-        })?;
+        self.write(Durability::Kill, |db| write_entries(db, entries))?;
         Ok(())
     }
 
@@ -43,6 +27,25 @@ impl<C: Clock> Journal for Store<C> {
         })?;
         Ok(story)
     }
+}
+
+/// Adds `entries` to the trail.
+pub(crate) fn write_entries(db: &Connection, entries: &[Entry]) -> Result<(), StoreError> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO journal (at, alert, ticket, what, cause, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for entry in entries {
+        insert.execute(params![
+            entry.at.as_millis(),
+            entry.alert.map(AlertId::get),
+            entry.ticket.map(TicketId::get),
+            entry.what,
+            entry.cause,
+            entry.detail,
+        ])?;
+    }
+    Ok(())
 }
 
 /// The entry in `row`.

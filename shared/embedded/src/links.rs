@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use halogard_app::ports::{
-    AlertIndex, Clock, Indexed, LinkFilter, Links, PortError, Revision, SaveError, Stored,
+    AlertIndex, Clock, Entry, Indexed, LinkFilter, Links, PortError, Revision, SaveError, Stored,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::{Link, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{StoreError, from_json, to_json};
+use crate::journal::write_entries;
 use crate::store::{Durability, Store};
 
 /// Links survive a power cut: a lost claim could open a second ticket.
@@ -48,7 +49,12 @@ impl<C: Clock> Links for Store<C> {
         Ok(found.map(AlertId::new))
     }
 
-    async fn save(&self, link: &Link, revision: Revision) -> Result<Revision, SaveError> {
+    async fn save(
+        &self,
+        link: &Link,
+        told: &[Entry],
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
         self.write(SAFETY, |db| {
             if stored_revision(db, link.alert)? != revision {
                 return Err(SaveError::Conflict);
@@ -56,6 +62,7 @@ impl<C: Clock> Links for Store<C> {
             let next = Revision(revision.0 + 1);
             write_link(db, link, next)?;
             write_owners(db, link)?;
+            write_entries(db, told)?;
             Ok(next)
         })
     }

@@ -90,7 +90,7 @@ async fn save_link(store: &Store<MovableClock>, number: u64) {
         mark: number,
         until: Timestamp::EPOCH,
     });
-    store.save(&link, revision).await.unwrap();
+    store.save(&link, &[], revision).await.unwrap();
 }
 
 /// Takes one message out and reports it done.

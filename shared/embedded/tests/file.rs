@@ -147,7 +147,7 @@ fn another_key_reads_no_secret_and_everything_else() {
     let room = Room::new();
     put(&room, "halopsa", "a", Stage::Current);
     let link = Link::new(AlertId::new(1));
-    now(room.store.save(&link, Revision(0))).unwrap();
+    now(room.store.save(&link, &[], Revision(0))).unwrap();
     drop(room.store);
 
     let room = Room::with_key(room.folder, KEYS[1]);
@@ -215,7 +215,7 @@ fn a_ticket_of_two_links_belongs_to_the_one_that_works_with_it() {
     let mut current = Link::new(AlertId::new(2));
     current.ticket = Some(TicketId::new(100));
     for link in [&former, &current] {
-        now(room.store.save(link, Revision(0))).unwrap();
+        now(room.store.save(link, &[], Revision(0))).unwrap();
     }
 
     let owner = now(room.store.owner(TicketId::new(100))).unwrap();
@@ -227,18 +227,21 @@ fn a_ticket_of_two_links_belongs_to_the_one_that_works_with_it() {
 fn an_identity_that_does_not_fit_is_refused_and_not_bent() {
     let room = Room::new();
     let link = Link::new(AlertId::new(u64::MAX));
-    assert!(now(room.store.save(&link, Revision(0))).is_err());
+    assert!(now(room.store.save(&link, &[], Revision(0))).is_err());
     assert!(now(room.store.load(AlertId::new(u64::MAX))).is_err());
 
     let largest = Link::new(AlertId::new(u64::MAX >> 1));
-    now(room.store.save(&largest, Revision(0))).unwrap();
+    now(room.store.save(&largest, &[], Revision(0))).unwrap();
     assert!(now(room.store.load(largest.alert)).unwrap().is_some());
 }
 
 #[test]
 fn a_damaged_record_is_an_error_that_shows_nothing_of_it() {
     let room = Room::new();
-    now(room.store.save(&Link::new(AlertId::new(1)), Revision(0))).unwrap();
+    now(room
+        .store
+        .save(&Link::new(AlertId::new(1)), &[], Revision(0)))
+    .unwrap();
     room.shell()
         .execute("UPDATE links SET body = '{\"alert\":\"planted\"}'", ())
         .unwrap();

@@ -314,6 +314,7 @@ fn partitions() -> BTreeSet<String> {
         while let Some(line) = lines.next() {
             if line.starts_with("/// The partition") {
                 let constant = lines.next().unwrap_or_default();
+                let constant = constant.strip_prefix("pub ").unwrap_or(constant);
                 let name = constant
                     .strip_prefix("const ")
                     .and_then(|it| it.split('"').nth(1));

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::PortError;
 
-/// The audit trail: append-only, the story of every pair.
+/// The audit trail: append-only. The story of a pair is told where the pair is saved
+/// ([`Links::save`](super::Links::save)), so that neither is there without the other.
 pub trait Journal: Send + Sync {
-    /// Appends entries, in order.
+    /// Appends entries that come with no change of a pair, in order.
     fn append(&self, entries: &[Entry]) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Everything about an alert, oldest first, at most `limit`.

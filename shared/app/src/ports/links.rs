@@ -6,7 +6,7 @@ use std::future::Future;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::{Link, Timestamp};
 
-use super::PortError;
+use super::{Entry, PortError};
 
 /// Which write of a record was read. A save names it, so that no change of somebody else is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,10 +46,12 @@ pub trait Links: Send + Sync {
         ticket: TicketId,
     ) -> impl Future<Output = Result<Option<AlertId>, PortError>> + Send;
 
-    /// Stores `link`, if nobody else has since `revision` was read (0: if there is none yet).
+    /// Stores `link`, if nobody else has since `revision` was read (0: if there is none yet), and
+    /// with it what is `told` of its alert: both, or neither.
     fn save(
         &self,
         link: &Link,
+        told: &[Entry],
         revision: Revision,
     ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
 

@@ -476,7 +476,12 @@ impl Links for Store {
         Ok(owner.map(|link| link.alert))
     }
 
-    async fn save(&self, link: &Link, revision: Revision) -> Result<Revision, SaveError> {
+    async fn save(
+        &self,
+        link: &Link,
+        told: &[Entry],
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
         let mut contents = self.open();
         let current = contents
             .links
@@ -487,6 +492,7 @@ impl Links for Store {
         }
         let next = Revision(revision.0 + 1);
         contents.links.insert(link.alert, (link.clone(), next));
+        contents.story.extend_from_slice(told);
         Ok(next)
     }
 

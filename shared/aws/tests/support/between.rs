@@ -17,10 +17,10 @@ pub enum Fault {
     Nothing,
     /// It takes effect, and half of the answer comes back.
     HalfABody,
-    /// Of its items all but so many are put off.
+    /// Of the items it asks for all but so many are put off.
     PutOff {
-        /// Items that are written.
-        written: usize,
+        /// Items that are read.
+        read: usize,
     },
     /// It is passed on as it is.
     Fine,
@@ -116,32 +116,47 @@ async fn serve(mut caller: TcpStream, behind: String, orders: Arc<Mutex<Orders>>
                 caller.write_all(&answer[..half]).await.unwrap();
                 return;
             }
-            Fault::PutOff { written } => {
-                let (now, later) = divide(&json, written);
-                if let Some(now) = now {
-                    pass_on(&behind, &head, now.to_string().as_bytes()).await;
-                }
-                let body = json!({ "UnprocessedItems": later }).to_string();
-                answer(200, &body)
+            Fault::PutOff { read } => {
+                let (now, later) = divide(&json, read);
+                let mut said = match now {
+                    Some(now) => {
+                        let answer = pass_on(&behind, &head, now.to_string().as_bytes()).await;
+                        body_of(&answer)
+                    }
+                    None => json!({ "Responses": {} }),
+                };
+                said["UnprocessedKeys"] = later;
+                answer(200, &said.to_string())
             }
         };
         caller.write_all(&answer).await.unwrap();
     }
 }
 
-/// A batch of writes in two: what is done now, if anything, and the items that are put off.
-fn divide(batch: &Value, written: usize) -> (Option<Value>, Value) {
+/// A batch of reads in two: what is read now, if anything, and what is put off.
+fn divide(batch: &Value, read: usize) -> (Option<Value>, Value) {
     let tables = batch["RequestItems"].as_object().unwrap();
-    let (table, items) = tables.iter().next().unwrap();
-    let items = items.as_array().unwrap();
-    let (now, later) = items.split_at(written.min(items.len()));
-    let now = (!now.is_empty()).then(|| json!({ "RequestItems": { table: now } }));
+    let (table, wanted) = tables.iter().next().unwrap();
+    let keys = wanted["Keys"].as_array().unwrap();
+    let (now, later) = keys.split_at(read.min(keys.len()));
+    let part = |keys: &[Value]| {
+        let mut part = wanted.clone();
+        part["Keys"] = json!(keys);
+        json!({ table: part })
+    };
+    let now = (!now.is_empty()).then(|| json!({ "RequestItems": part(now) }));
     let later = if later.is_empty() {
         json!({})
     } else {
-        json!({ table: later })
+        part(later)
     };
     (now, later)
+}
+
+/// The body of a whole answer.
+fn body_of(answer: &[u8]) -> Value {
+    let split = answer.windows(4).position(|part| part == b"\r\n\r\n");
+    serde_json::from_slice(&answer[split.unwrap() + 4..]).unwrap()
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Vec<u8> {

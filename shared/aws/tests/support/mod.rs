@@ -61,6 +61,12 @@ impl InTable {
         client(&self.account, &self.endpoint)
     }
 
+    /// Every item of the table.
+    pub async fn everything(&self) -> Vec<Item> {
+        let scan = self.dynamodb().scan().table_name(TABLE).send();
+        scan.await.unwrap().items.unwrap_or_default()
+    }
+
     /// Another store on the same table that speaks through a server that misbehaves on order.
     pub async fn through(&self) -> (Store<MovableClock>, Between) {
         let between = Between::start(&self.endpoint).await;

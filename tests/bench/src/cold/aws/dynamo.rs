@@ -48,7 +48,6 @@ impl Dynamo {
             "BatchGetItem" => self.get_many(body),
             "Query" => self.query(body),
             "PutItem" | "UpdateItem" | "DeleteItem" => self.write(operation, body),
-            "BatchWriteItem" => self.write_many(body),
             "TransactWriteItems" => return self.transact(body),
             _ => Err(Trouble::Unknown("not known here".to_owned())),
         };
@@ -151,20 +150,6 @@ impl Dynamo {
             None => self.items.remove(&key),
         };
         Ok(shown.map_or_else(|| json!({}), |item| json!({ "Attributes": item })))
-    }
-
-    /// Several writes without conditions.
-    fn write_many(&mut self, body: &Value) -> Result<Value, Trouble> {
-        for requests in object(&body["RequestItems"])?.values() {
-            for request in array(requests)? {
-                match (request.get("PutRequest"), request.get("DeleteRequest")) {
-                    (Some(put), None) => self.write("PutItem", put)?,
-                    (None, Some(delete)) => self.write("DeleteItem", delete)?,
-                    _ => return Err(Trouble::Unknown("neither put nor delete".to_owned())),
-                };
-            }
-        }
-        Ok(json!({ "UnprocessedItems": {} }))
     }
 
     /// All writes or none.

@@ -73,7 +73,7 @@ impl<'a> Expression<'a> {
                 "ADD" => {
                     let step = reader.operand()?.ok_or("nothing to add")?;
                     let sum = match before.get(&name) {
-                        Some(value) if value.get("SS").is_some() => united(value, &step)?,
+                        Some(value) if is_set(value) => united(value, &step)?,
                         Some(value) => add(value, &step, 1)?,
                         None => step,
                     };
@@ -301,11 +301,17 @@ fn add(left: &Value, right: &Value, sign: i64) -> Understood<Value> {
     Ok(json!({ "N": (number(left)? + sign * number(right)?).to_string() }))
 }
 
-/// Two sets of texts as one.
+/// Whether `value` is a set of texts or of numbers.
+fn is_set(value: &Value) -> bool {
+    value.get("SS").is_some() || value.get("NS").is_some()
+}
+
+/// Two sets of one kind as one.
 fn united(left: &Value, right: &Value) -> Understood<Value> {
+    let kind = if left.get("SS").is_some() { "SS" } else { "NS" };
     let set = |value: &Value| {
-        let set = value["SS"].as_array().cloned();
-        set.ok_or_else(|| format!("no set of texts: {value}"))
+        let set = value[kind].as_array().cloned();
+        set.ok_or_else(|| format!("no set of the same kind: {value}"))
     };
     let mut all = set(left)?;
     all.extend(
@@ -313,7 +319,7 @@ fn united(left: &Value, right: &Value) -> Understood<Value> {
             .into_iter()
             .filter(|text| !set(left).is_ok_and(|set| set.contains(text))),
     );
-    Ok(json!({ "SS": all }))
+    Ok(json!({ kind: all }))
 }
 
 /// Whether a set, a list or a text has `part` in it.

@@ -1,0 +1,101 @@
+//! The end of an alert's story, which stands in the item of its link: what is told and what it is
+//! told of are one write. A tail that has grown to a write unit of its own is moved to the story's
+//! partition.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use halogard_app::ports::Clock;
+use halogard_domain::ids::AlertId;
+
+use crate::error::AwsError;
+use crate::items::{Item, Reader, WRITE, key, number};
+use crate::journal::{ENTRIES, partition};
+use crate::store::Store;
+
+/// The entries that stand in a link, oldest first, each as JSON.
+pub const TAIL: &str = "story";
+/// How many entries were moved out of a link.
+const MOVED: &str = "moved";
+
+/// Bytes of a tail above which it is moved: one write unit.
+const BYTES_MAX: usize = 1024;
+
+/// Entries that stand in a link.
+#[derive(Debug)]
+pub struct Tail {
+    /// Each as JSON, oldest first.
+    pub entries: Vec<AttributeValue>,
+    /// How many came before them.
+    before: usize,
+}
+
+impl Tail {
+    /// What stands in the link `item`.
+    pub fn of(item: &Item) -> Self {
+        let entries = item.get(TAIL).and_then(|tail| tail.as_l().ok());
+        Self {
+            entries: entries.cloned().unwrap_or_default(),
+            before: Reader(TAIL).number(item, MOVED).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is to be moved.
+    pub fn is_long(&self) -> bool {
+        bytes(&self.entries) > BYTES_MAX
+    }
+
+    /// The sort key it has once it is moved. Whoever breaks off while moving it leaves the same
+    /// entries in both places, and the next to move it writes over them.
+    pub fn place(&self) -> String {
+        format!("moved#{:010}", self.before)
+    }
+}
+
+/// Bytes of entries.
+pub fn bytes(entries: &[AttributeValue]) -> usize {
+    let texts = entries.iter().filter_map(|entry| entry.as_s().ok());
+    texts.map(String::len).sum()
+}
+
+impl<C: Clock> Store<C> {
+    /// Moves `tail`, which the write `write` left in the link under `link`, to the story of `alert`.
+    /// Stays where it is if somebody has written the link since: the next save sees to it.
+    pub(crate) async fn move_tail(
+        &self,
+        alert: AlertId,
+        link: Item,
+        tail: Tail,
+        write: AttributeValue,
+    ) -> Result<(), AwsError> {
+        let after = tail.before + tail.entries.len();
+        let mut item = key(partition(Some(alert)), tail.place());
+        item.insert(ENTRIES.to_owned(), AttributeValue::L(tail.entries));
+        self.dynamodb()
+            .put_item()
+            .table_name(self.table())
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(|error| AwsError::of("DynamoDB PutItem", error))?;
+        let removed = self
+            .dynamodb()
+            .update_item()
+            .table_name(self.table())
+            .set_key(Some(link))
+            .update_expression("SET #moved = :after REMOVE #tail")
+            .condition_expression("#write = :write")
+            .expression_attribute_names("#moved", MOVED)
+            .expression_attribute_names("#tail", TAIL)
+            .expression_attribute_names("#write", WRITE)
+            .expression_attribute_values(":after", number(after))
+            .expression_attribute_values(":write", write)
+            .send()
+            .await;
+        match removed {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(AwsError::of("DynamoDB UpdateItem", error)),
+            },
+        }
+    }
+}
