@@ -397,6 +397,34 @@ async fn a_repeated_notification_is_not_worked_twice() {
 }
 
 #[tokio::test]
+async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    let Message::LookAtTicket { cause, .. } = webhook("one", "a") else {
+        panic!("a webhook asks for a look at its ticket");
+    };
+    let settled = Message::ticket_news(ticket(4242, 7586, at(-30)), Cause::Sweep);
+    let ours = Message::ticket_news(ticket(4242, 7586, at(-30)), cause.clone());
+    let touched = Message::ticket_news(ticket(4242, 7586, at(-20)), cause.clone());
+    let printer = Ticket {
+        summary: "The printer is out of paper".into(),
+        ..ticket(99, 1, at(-30))
+    };
+    let strange = Message::ticket_news(printer, cause);
+    for message in [&settled, &ours, &ours, &touched, &strange, &strange] {
+        let outgoing = [message.clone().into()];
+        let sent = bench.bundle.store.send(Lane::Urgent, &outgoing);
+        sent.await.unwrap();
+    }
+
+    let outcomes = bench.work_off().await;
+
+    let nothing = ["in_step", "in_step", "in_step", "not_ours", "not_ours"];
+    assert_eq!(outcomes[1..], nothing);
+    assert_eq!(bench.bundle.store.open().notifications.len(), 0);
+    assert_eq!(bench.bundle.desk.switch.asked(), 0, "the bodies suffice");
+}
+
+#[tokio::test]
 async fn a_notification_whose_look_failed_is_no_repeat_when_it_comes_back() {
     let bench = linked(ticket(4242, 7586, at(-30))).await;
     bench
