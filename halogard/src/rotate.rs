@@ -5,28 +5,29 @@
 //! old value and the new one until all is done.
 
 mod deployed;
+mod halopsa;
+mod liongard;
 mod machine;
 mod notices;
 mod place;
+mod schedule;
 mod typed;
+mod webhook;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use halogard_app::budget::SharedBudget;
-use halogard_app::keyring::{self, Fields, WebhookKind};
+use halogard_app::keyring::Fields;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
-use halogard_app::rotate::{RotateError, Rotation, Turned, fresh_secret};
+use halogard_app::rotate::{RotateError, Rotation, Turned};
 use halogard_connect::Issuers;
-use halogard_embedded::Store;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::Environment;
 use halogard_transport::HttpTransport;
-use secrecy::{ExposeSecret as _, SecretString};
+
+pub use schedule::regularly;
 
 use crate::cli::{CredentialName, RotateOptions};
-use crate::kept::{self, LIONGARD};
+use crate::kept;
 use crate::output::{self, GOOD};
 use deployed::Deployed;
 use machine::Machine;
@@ -35,13 +36,6 @@ use place::Place;
 
 /// The exit code when a person has to do something before the command is given again.
 const PERSON_NEEDED: u8 = 3;
-
-/// Where applications are in HaloPSA.
-const APPLICATIONS: &str =
-    "HaloPSA → Configuration → Integrations → HaloPSA API → View Applications";
-
-/// What the template puts where an operator's value belongs.
-const PLACEHOLDER: &str = "REPLACE-ME";
 
 /// The request budget of a place.
 type Budget<P> = SharedBudget<<P as Place>::Store, SystemClock>;
@@ -81,59 +75,6 @@ pub async fn run(options: &RotateOptions) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A look at the key that failed is repeated after this time, or after the interval if that is
-/// shorter.
-const FAILED_LOOK_PAUSE: Duration = Duration::from_secs(3600);
-
-/// A key with fewer days left is rotated: with the usual life of 90 days, every month.
-const ROTATE_WITH_DAYS_LEFT: i64 = 60;
-
-/// Rotates Liongard's key on this machine's own schedule, with a look each `interval`, for as long as
-/// the process serves. Only a key kept in the vault: one that stands in settings is its owner's
-/// business.
-pub async fn regularly(environment: Environment, store: Store<SystemClock>, interval: Duration) {
-    let store = store.into();
-    let place = Machine { environment, store };
-    let bench = Bench { place };
-    loop {
-        let pause = match bench.look_at_key().await {
-            Ok(()) => interval,
-            Err(error) => {
-                let pause = interval.min(FAILED_LOOK_PAUSE);
-                tracing::warn!(
-                    reason = format!("{error:#}"),
-                    retry_after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                    "the look at Liongard's access key is repeated later"
-                );
-                pause
-            }
-        };
-        tokio::time::sleep(pause).await;
-    }
-}
-
-impl Bench<Machine> {
-    /// Deletes what was replaced, and rotates the key when it is time.
-    async fn look_at_key(&self) -> anyhow::Result<()> {
-        let given = kept::is_given(&self.place.environment, LIONGARD);
-        if given || self.is_first(LIONGARD).await? {
-            return Ok(());
-        }
-        let due_with = self
-            .current(LIONGARD)
-            .await?
-            .map_or(0, |key| due_with(&key));
-        let (rotation, _) = self.rotation().await?;
-        let looked = rotation.retire(LIONGARD).await?;
-        let due = looked.expires_in_days.is_some_and(|days| days <= due_with);
-        if due {
-            let version = self.version(LIONGARD).await?;
-            rotation.whole(LIONGARD, &version).await?;
-        }
-        Ok(())
-    }
-}
-
 impl<P: Place> Bench<P> {
     /// Exchanges the credential that was named.
     async fn exchange(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
@@ -144,146 +85,6 @@ impl<P: Place> Bench<P> {
         }
     }
 
-    /// Liongard's access key.
-    async fn liongard(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
-        const CREDENTIAL: CredentialName = CredentialName::Liongard;
-        let prepared = self.place.prepare(CREDENTIAL, "liongard-access-key");
-        if let Some(code) = prepared.await? {
-            return Ok(code);
-        }
-        let name = self.place.secret(CREDENTIAL);
-        let current = self.current(name).await?;
-        let by_hand = match &options.id {
-            None => None,
-            Some(id) => {
-                output::remark(
-                    "make a key in Liongard, as the integration's user: your profile → Account \
-                     Settings → Access Tokens",
-                );
-                let secret = typed::secret("Access Key Secret", options.secret_stdin)?;
-                Some(key_made_by_hand(current.as_ref(), id, &secret))
-            }
-        };
-        if self.is_first(name).await? {
-            let Some(key) = by_hand else {
-                anyhow::bail!(
-                    "no access key is kept yet; make one in Liongard (your profile → Account \
-                     Settings → Access Tokens) and give its ID with --id"
-                );
-            };
-            return self.keep_first(name, &key).await;
-        }
-        if let Some(key) = by_hand {
-            self.offer(name, &key).await?;
-        }
-        // Liongard is not under the budget.
-        let (rotation, _) = self.rotation().await?;
-        let version = self.version(name).await?;
-        let turned = rotation.whole(name, &version).await;
-        let rotated = turned.is_ok();
-        let code = self.told(CREDENTIAL, turned)?;
-        if !rotated {
-            return Ok(code);
-        }
-        let retired = rotation.retire(name).await?;
-        if let Some(days) = retired.expires_in_days {
-            output::remark(&format!("the key in use ends in {days} days"));
-        }
-        if retired.left > 0 {
-            output::remark(
-                "the replaced key goes on working for a day; give the command again after that, \
-                 and it is deleted",
-            );
-        }
-        Ok(code)
-    }
-
-    /// The client secret of HaloPSA's application.
-    async fn halopsa(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
-        const CREDENTIAL: CredentialName = CredentialName::Halopsa;
-        let strategy = if options.idle_id.is_some() {
-            "halopsa-two-applications"
-        } else {
-            "halopsa-application"
-        };
-        if let Some(code) = self.place.prepare(CREDENTIAL, strategy).await? {
-            return Ok(code);
-        }
-        let name = self.place.secret(CREDENTIAL);
-        let first = self.is_first(name).await?;
-        if !options.finish {
-            let current = self.current(name).await?.unwrap_or_default();
-            let active = filled(&current, "halopsa_client_id");
-            let turn = filled(&current, "halopsa_idle_client_id");
-            let id = options.id.clone().or(turn.clone()).or(active.clone());
-            let id = id.context("no application is kept yet; give its Client ID with --id")?;
-            output::remark(&format!(
-                "open {APPLICATIONS}, the application with the Client ID {id}, Edit, Generate, \
-                 and copy the secret. Do not press Save yet."
-            ));
-            let secret = typed::secret("Client Secret", options.secret_stdin)?;
-            let idle = options
-                .idle_id
-                .clone()
-                .or(active.filter(|active| *active != id));
-            let mut value = current
-                .with("halopsa_client_id", &id)
-                .with_secret("halopsa_client_secret", &secret)
-                .with("strategy", strategy);
-            if let Some(idle) = idle {
-                value = value
-                    .with("halopsa_idle_client_id", &idle)
-                    .with("strategy", "halopsa-two-applications");
-            }
-            if first {
-                typed::enter(
-                    "press Save in HaloPSA, then Enter here",
-                    options.secret_stdin,
-                )?;
-                return self.keep_first(name, &value).await;
-            }
-            self.offer(name, &value).await?;
-            output::remark("the secret is kept as pending");
-            typed::enter(
-                "now press Save in HaloPSA, then Enter here",
-                options.secret_stdin,
-            )?;
-        }
-        self.whole(CREDENTIAL, name).await
-    }
-
-    /// What proves webhook deliveries.
-    async fn webhook(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
-        const CREDENTIAL: CredentialName = CredentialName::Webhook;
-        if let Some(code) = self.place.prepare(CREDENTIAL, "webhook").await? {
-            return Ok(code);
-        }
-        let name = self.place.secret(CREDENTIAL);
-        let waiting = self.waiting(name).await?;
-        let has_value = waiting.as_ref().is_some_and(|it| it.value.is_some());
-        let version = waiting.map_or_else(new_version, |it| it.version);
-        if !has_value && options.finish {
-            anyhow::bail!("nothing is pending; give the command without --finish first");
-        }
-        if !has_value {
-            let current = self.current(name).await?.unwrap_or_default();
-            let next = exchanged(current, options.address)?;
-            let (vault, next) = (self.place.vault(), next.to_secret());
-            vault.put(name, &version, &next, Stage::Pending).await?;
-        }
-        if options.finish {
-            self.place.vault().promote(name, &version).await?;
-            return self.told(CREDENTIAL, Ok(Turned::Finished));
-        }
-        let (rotation, budget) = self.rotation().await?;
-        let turned = rotation.whole(name, &version).await;
-        hand_back::<P>(&budget).await;
-        match turned {
-            Err(error) if error.needs_person() => self.by_hand(name, &error).await,
-            other => self.told(CREDENTIAL, other),
-        }
-    }
-
     /// Takes every step for the version that waits.
     async fn whole(&self, credential: CredentialName, name: &str) -> anyhow::Result<ExitCode> {
         let (rotation, budget) = self.rotation().await?;
@@ -291,26 +92,6 @@ impl<P: Place> Bench<P> {
         let turned = rotation.whole(name, &version).await;
         hand_back::<P>(&budget).await;
         self.told(credential, turned)
-    }
-
-    /// Shows the new value for a person to enter.
-    async fn by_hand(&self, name: &str, error: &RotateError) -> anyhow::Result<ExitCode> {
-        output::remark(&error.to_string());
-        let waiting = self.waiting(name).await?;
-        let Some(pending) = waiting.and_then(|it| it.value) else {
-            return Ok(ExitCode::from(PERSON_NEEDED));
-        };
-        let kind = WebhookKind::of(&pending);
-        let value = pending.secret(kind.member());
-        let value = value.or_else(|| keyring::token(&pending));
-        if let Some(value) = value {
-            output::result(value.expose_secret());
-        }
-        output::remark(&format!(
-            "then give: halogard rotate webhook --finish{}",
-            self.place.option()
-        ));
-        Ok(ExitCode::from(PERSON_NEEDED))
     }
 
     /// The members of the version in use.
@@ -441,45 +222,6 @@ async fn hand_back<P: Place>(budget: &Budget<P>) {
     }
 }
 
-/// The days left with which `key` is rotated. A successor that is made for fewer days than usual
-/// must not be due from its first day on, so it is two thirds of its life at most.
-fn due_with(key: &Fields) -> i64 {
-    let life = key.number("liongard_access_key_days");
-    let share = life.map(|days| days.saturating_mul(2) / 3);
-    share.map_or(ROTATE_WITH_DAYS_LEFT, |days| {
-        days.clamp(0, ROTATE_WITH_DAYS_LEFT)
-    })
-}
-
-/// A key that a person has made, with whatever else stands in the secret.
-fn key_made_by_hand(current: Option<&Fields>, id: &str, secret: &SecretString) -> Fields {
-    let current = current.cloned().unwrap_or_default();
-    current
-        .with("strategy", "liongard-access-key")
-        .with("liongard_access_key_id", id)
-        .with_secret("liongard_access_key_secret", secret)
-        .without("liongard_access_key_expires_ms")
-}
-
-/// The webhook's members with a new value.
-fn exchanged(current: Fields, address: bool) -> anyhow::Result<Fields> {
-    let kind = if address {
-        WebhookKind::Address
-    } else {
-        WebhookKind::of(&current)
-    };
-    let now = SystemClock.now().as_millis();
-    Ok(current
-        .with_secret(kind.member(), &fresh_secret()?)
-        .with_number("rotated_at_ms", now))
-}
-
-/// The text of a member, unless nobody has filled it in yet.
-fn filled(fields: &Fields, member: &str) -> Option<String> {
-    let text = fields.text(member).filter(|text| *text != PLACEHOLDER);
-    text.map(str::to_owned)
-}
-
 /// The word by which the command knows a credential.
 const fn word(credential: CredentialName) -> &'static str {
     match credential {
@@ -517,15 +259,5 @@ mod tests {
         let version = new_version();
         assert!((32..=64).contains(&version.len()), "{version}");
         assert!(version.is_ascii(), "{version}");
-    }
-
-    #[test]
-    fn what_nobody_has_filled_in_counts_as_nothing() {
-        let fields = Fields::default()
-            .with("halopsa_client_id", PLACEHOLDER)
-            .with("halopsa_idle_client_id", "second");
-        assert_eq!(filled(&fields, "halopsa_client_id"), None);
-        let idle = filled(&fields, "halopsa_idle_client_id");
-        assert_eq!(idle.as_deref(), Some("second"));
     }
 }

@@ -1,6 +1,6 @@
 //! Cases for [`Links`].
 
-use halogard_app::ports::{Entry, Journal, LinkFilter, Links, Revision, SaveError};
+use halogard_app::ports::{LinkFilter, Links, Revision, SaveError};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::{Claim, NoteClaim, Refused, Write};
@@ -31,33 +31,28 @@ macro_rules! links {
             a_link_leaves_a_list_when_its_reason_is_gone,
             a_thousand_links_are_listed_page_by_page,
             links_survive_a_restart,
-            what_is_told_with_a_link_is_its_story,
-            a_refused_save_tells_nothing,
-            a_story_told_save_by_save_is_told_whole,
-            a_link_of_many_entries_is_kept_as_it_is,
-            writers_at_once_tell_each_entry_once,
         }
     };
 }
 
 /// Never written.
-const NEW: Revision = Revision(0);
+pub(crate) const NEW: Revision = Revision(0);
 
 /// The stored link of alert `id`, which is there, and its revision.
-async fn loaded(links: &impl Links, id: u64) -> (Link, Revision) {
+pub(crate) async fn loaded(links: &impl Links, id: u64) -> (Link, Revision) {
     let found = links.load(AlertId::new(id)).await.expect("the store loads");
     let stored = found.expect("the link is there");
     (stored.value, stored.revision)
 }
 
 /// Whose ticket `id` is.
-async fn owner(links: &impl Links, id: u64) -> Option<u64> {
+pub(crate) async fn owner(links: &impl Links, id: u64) -> Option<u64> {
     let owner = links.owner(TicketId::new(id)).await;
     owner.expect("the store looks").map(AlertId::get)
 }
 
 /// The alerts that `filter` lists, all in one page.
-async fn listed(links: &impl Links, filter: LinkFilter) -> Vec<u64> {
+pub(crate) async fn listed(links: &impl Links, filter: LinkFilter) -> Vec<u64> {
     let page = links.list(filter, None, 5000).await;
     let page = page.expect("the store lists");
     page.iter().map(|link| link.alert.get()).collect()
@@ -65,7 +60,7 @@ async fn listed(links: &impl Links, filter: LinkFilter) -> Vec<u64> {
 
 /// Asserts that a save lost against somebody else's.
 #[track_caller]
-fn assert_conflict(outcome: Result<Revision, SaveError>) {
+pub(crate) fn assert_conflict(outcome: Result<Revision, SaveError>) {
     assert!(
         matches!(outcome, Err(SaveError::Conflict)),
         "a conflict, not {outcome:?}"
@@ -73,7 +68,7 @@ fn assert_conflict(outcome: Result<Revision, SaveError>) {
 }
 
 /// A link that waits, for no reason but the one `set` gives.
-fn link_with(id: u64, set: impl FnOnce(&mut Link)) -> Link {
+pub(crate) fn link_with(id: u64, set: impl FnOnce(&mut Link)) -> Link {
     let mut link = Link::new(AlertId::new(id));
     set(&mut link);
     link
@@ -381,141 +376,4 @@ pub async fn links_survive_a_restart<B: Bench<Store: Links>>(bench: B) {
     let links = bench.store();
     assert_eq!(loaded(&links, 1).await, (full, saved));
     assert_eq!(owner(&links, 1_000_001).await, Some(1));
-}
-
-/// Something to tell of alert `alert`, at `seconds`.
-fn entry(alert: u64, seconds: i64, what: &str) -> Entry {
-    Entry {
-        at: at(seconds),
-        alert: Some(AlertId::new(alert)),
-        ticket: Some(TicketId::new(100)),
-        what: what.to_owned(),
-        cause: "poll".to_owned(),
-        detail: None,
-    }
-}
-
-/// The whole story of alert `alert`.
-async fn story(journal: &impl Journal, alert: u64) -> Vec<Entry> {
-    let story = journal.story(AlertId::new(alert), 10_000).await;
-    story.expect("the store tells")
-}
-
-pub async fn what_is_told_with_a_link_is_its_story<B: Bench<Store: Links + Journal>>(bench: B) {
-    let store = bench.store();
-    let told = ["claimed", "opened", "opened"].map(|what| entry(1, 5, what));
-    let link = Link::new(AlertId::new(1));
-    let revision = store.save(&link, &told, NEW).await.expect("it is new");
-    let closed = entry(1, 9, "closed");
-    let last = std::slice::from_ref(&closed);
-    store.save(&link, last, revision).await.expect("the newest");
-    // What comes without a change of the pair stands where it belongs.
-    let apart = entry(1, 7, "explained");
-    let appended = store.append(std::slice::from_ref(&apart)).await;
-    appended.expect("the store appends");
-
-    let [first, second, third] = told;
-    let whole = [first, second, third, apart, closed];
-    assert_eq!(story(&store, 1).await, whole);
-    assert_eq!(story(&store, 2).await, []);
-    let cut = store.story(AlertId::new(1), 4).await;
-    assert_eq!(cut.expect("the store tells"), whole[..4]);
-
-    drop(store);
-    let bench = bench.reopen().await;
-    assert_eq!(story(&bench.store(), 1).await, whole);
-}
-
-pub async fn a_refused_save_tells_nothing<B: Bench<Store: Links + Journal>>(bench: B) {
-    let store = bench.store();
-    let link = Link::new(AlertId::new(1));
-    let told = [entry(1, 1, "opened")];
-    store.save(&link, &told, NEW).await.expect("it is new");
-
-    assert_conflict(store.save(&link, &[entry(1, 2, "late")], NEW).await);
-
-    assert_eq!(story(&store, 1).await, told);
-}
-
-pub async fn a_story_told_save_by_save_is_told_whole<B>(bench: B)
-where
-    B: Bench<Store: Links + Journal>,
-{
-    let store = bench.store();
-    let mut link = full_link(1);
-    let mut revision = NEW;
-    let mut told = Vec::new();
-    for save in 0..120_u32 {
-        link.recurrence = save;
-        let new: Vec<_> = (0..save % 3)
-            .map(|n| Entry {
-                detail: Some("x".repeat(usize::try_from(save * 30 + n).expect("small"))),
-                ..entry(1, i64::from(save), &format!("{save} {n}"))
-            })
-            .collect();
-        let saved = store.save(&link, &new, revision).await;
-        revision = saved.expect("it is the newest");
-        told.extend(new);
-    }
-
-    assert!(
-        story(&store, 1).await == told,
-        "{} entries, in order",
-        told.len()
-    );
-    assert_eq!(loaded(&store, 1).await, (link, revision));
-}
-
-pub async fn a_link_of_many_entries_is_kept_as_it_is<B: Bench<Store: Links + Journal>>(bench: B) {
-    let store = bench.store();
-    let link = full_link(1);
-    let told: Vec<_> = (0..20)
-        .map(|n| Entry {
-            detail: Some("y".repeat(1000)),
-            ..entry(1, n, "noted")
-        })
-        .collect();
-    let revision = store.save(&link, &told, NEW).await.expect("it is new");
-
-    assert_eq!(loaded(&store, 1).await, (link.clone(), revision));
-    assert_eq!(listed(&store, LinkFilter::All).await, [1]);
-    assert_eq!(listed(&store, LinkFilter::Parked).await, [1]);
-    assert_eq!(owner(&store, 1_000_001).await, Some(1));
-    let saved = store.save(&link, &[], revision).await;
-    saved.expect("what was told is no write of somebody else's");
-    assert_eq!(story(&store, 1).await, told);
-}
-
-pub async fn writers_at_once_tell_each_entry_once<B: Bench<Store: Links + Journal>>(bench: B) {
-    let store = bench.store();
-    let won = at_once((0..8).map(|writer| {
-        let store = store.clone();
-        async move {
-            let mut won = Vec::new();
-            for step in 0..12 {
-                let stored = store.load(AlertId::new(1)).await.expect("the store loads");
-                let revision = stored.map_or(NEW, |stored| stored.revision);
-                let link = link_with(1, |link| link.recurrence = writer);
-                let told = Entry {
-                    detail: Some("z".repeat(150)),
-                    ..entry(1, step, &format!("{writer} {step}"))
-                };
-                let saved = store.save(&link, std::slice::from_ref(&told), revision);
-                match saved.await {
-                    Ok(_) => won.push(told.what),
-                    lost => assert_conflict(lost),
-                }
-            }
-            won
-        }
-    }))
-    .await;
-
-    let mut won: Vec<_> = won.into_iter().flatten().collect();
-    let mut told: Vec<_> = story(&store, 1).await;
-    told.sort_by(|one, other| one.what.cmp(&other.what));
-    won.sort();
-    let told: Vec<_> = told.into_iter().map(|entry| entry.what).collect();
-    assert_eq!(told, won);
-    assert!(won.len() >= 12, "somebody wins each time");
 }

@@ -1,0 +1,81 @@
+//! What proves webhook deliveries, exchanged by a person.
+
+use std::process::ExitCode;
+
+use halogard_app::keyring::{self, Fields, WebhookKind};
+use halogard_app::ports::{Clock as _, Stage, Vault as _};
+use halogard_app::rotate::{RotateError, Turned, fresh_secret};
+use halogard_runtime::SystemClock;
+use secrecy::ExposeSecret as _;
+
+use super::place::Place;
+use super::{Bench, PERSON_NEEDED, hand_back, new_version};
+use crate::cli::{CredentialName, RotateOptions};
+use crate::output;
+
+impl<P: Place> Bench<P> {
+    /// What proves webhook deliveries.
+    pub(super) async fn webhook(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
+        const CREDENTIAL: CredentialName = CredentialName::Webhook;
+        if let Some(code) = self.place.prepare(CREDENTIAL, "webhook").await? {
+            return Ok(code);
+        }
+        let name = self.place.secret(CREDENTIAL);
+        let waiting = self.waiting(name).await?;
+        let has_value = waiting.as_ref().is_some_and(|it| it.value.is_some());
+        let version = waiting.map_or_else(new_version, |it| it.version);
+        if !has_value && options.finish {
+            anyhow::bail!("nothing is pending; give the command without --finish first");
+        }
+        if !has_value {
+            let current = self.current(name).await?.unwrap_or_default();
+            let next = exchanged(current, options.address)?;
+            let (vault, next) = (self.place.vault(), next.to_secret());
+            vault.put(name, &version, &next, Stage::Pending).await?;
+        }
+        if options.finish {
+            self.place.vault().promote(name, &version).await?;
+            return self.told(CREDENTIAL, Ok(Turned::Finished));
+        }
+        let (rotation, budget) = self.rotation().await?;
+        let turned = rotation.whole(name, &version).await;
+        hand_back::<P>(&budget).await;
+        match turned {
+            Err(error) if error.needs_person() => self.by_hand(name, &error).await,
+            other => self.told(CREDENTIAL, other),
+        }
+    }
+
+    /// Shows the new value for a person to enter.
+    async fn by_hand(&self, name: &str, error: &RotateError) -> anyhow::Result<ExitCode> {
+        output::remark(&error.to_string());
+        let waiting = self.waiting(name).await?;
+        let Some(pending) = waiting.and_then(|it| it.value) else {
+            return Ok(ExitCode::from(PERSON_NEEDED));
+        };
+        let kind = WebhookKind::of(&pending);
+        let value = pending.secret(kind.member());
+        let value = value.or_else(|| keyring::token(&pending));
+        if let Some(value) = value {
+            output::result(value.expose_secret());
+        }
+        output::remark(&format!(
+            "then give: halogard rotate webhook --finish{}",
+            self.place.option()
+        ));
+        Ok(ExitCode::from(PERSON_NEEDED))
+    }
+}
+
+/// The webhook's members with a new value.
+fn exchanged(current: Fields, address: bool) -> anyhow::Result<Fields> {
+    let kind = if address {
+        WebhookKind::Address
+    } else {
+        WebhookKind::of(&current)
+    };
+    let now = SystemClock.now().as_millis();
+    Ok(current
+        .with_secret(kind.member(), &fresh_secret()?)
+        .with_number("rotated_at_ms", now))
+}
