@@ -4,10 +4,13 @@
 //! clocks of their own, a store with delays, roads with delays, and servers that count in four ways.
 
 mod fleet;
+mod life;
 mod peers;
+mod scene;
 mod scenes;
 mod server;
 mod sim;
+mod store;
 
 use crate::report::Report;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use governor::clock::{Clock as _, FakeRelativeClock};
 use governor::{Quota, RateLimiter};
 
-use super::fleet::Road;
+use super::scene::Road;
 use super::server::{Model, Server};
 use super::sim::{BEGIN, Event, World};
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use halogard_domain::budget::{Limit, Pace};
 
-use super::fleet::{self, Outcome, Road, Scene};
+use super::fleet;
 use super::peers::{self, Peer};
+use super::scene::{Outcome, Road, Scene};
 use super::server::Model;
 use crate::report::{Row, Section};
 
