@@ -7,10 +7,10 @@ mod fleet;
 mod life;
 mod peers;
 mod scene;
-mod scenes;
 mod server;
 mod sim;
 mod store;
+mod tables;
 
 use crate::report::Report;
 
@@ -27,19 +27,19 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     runs: u64,
     /// Only one of the tables.
-    #[arg(long, value_parser = scenes::names())]
+    #[arg(long, value_parser = tables::names())]
     only: Option<String>,
 }
 
 /// Measures; `false` when a bar is missed.
 pub fn run(options: &Options) -> anyhow::Result<bool> {
     let extent = if options.quick {
-        scenes::Extent::Hours
+        tables::Extent::Hours
     } else {
-        scenes::Extent::Days
+        tables::Extent::Days
     };
     let mut report = Report::begin("The request budget, measured", options.seed);
-    scenes::all(
+    tables::all(
         extent,
         options.seed,
         options.runs,
