@@ -17,6 +17,7 @@ mod runs;
 mod store;
 mod storms;
 mod tickets;
+mod tokens;
 mod vault;
 
 pub use access::{Access, AccessError};

@@ -19,6 +19,7 @@ pub mod queue;
 mod queue_model;
 pub mod runs;
 pub mod storms;
+pub mod tokens;
 pub mod vault;
 
 pub use bench::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, run};
