@@ -39,7 +39,9 @@ pub enum Error {
     Credential(#[from] KeyringError),
     /// Somebody else who shares our token is asking for the next one; nothing was sent, or it was
     /// refused before it was looked at.
-    #[error("the token of HaloPSA is being asked for by somebody else; it is looked for again at {until}")]
+    #[error(
+        "the token of HaloPSA is being asked for by somebody else; it is looked for again at {until}"
+    )]
     TokenUnderway {
         /// When to come back.
         until: Timestamp,

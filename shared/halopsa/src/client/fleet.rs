@@ -115,7 +115,10 @@ impl Record<'_> {
         let shared = stored.value.and_then(|token| {
             let shared = self.seal.open(&token.sealed);
             if shared.is_none() {
-                warn!(outcome = "unsealed", "the shared token cannot be opened; it counts as none");
+                warn!(
+                    outcome = "unsealed",
+                    "the shared token cannot be opened; it counts as none"
+                );
             }
             shared
         });

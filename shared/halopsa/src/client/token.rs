@@ -167,10 +167,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             return token;
         };
         let now = self.clock.now();
-        if login
-            .early_at
-            .is_some_and(|at| within(at, EARLY_LOOK, now))
-        {
+        if login.early_at.is_some_and(|at| within(at, EARLY_LOOK, now)) {
             return token;
         }
         login.early_at = Some(now);
