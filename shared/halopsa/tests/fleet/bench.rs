@@ -17,6 +17,7 @@ use halogard_domain::{FailureClass, Timestamp};
 use halogard_halopsa::{Client, ClientSettings, Credentials, Error};
 use halogard_simulator::{HaloPsa, HaloSettings, HandClock, RateLimit, SimClock};
 use halogard_transport::{Transport, TransportError};
+use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use secrecy::SecretString;
@@ -75,6 +76,8 @@ pub struct Heard {
     pub issued: Vec<String>,
     /// Calls that were answered with 401.
     pub refused_calls: usize,
+    /// The token of the latest call.
+    pub used_last: Option<String>,
 }
 
 /// The way to the simulated HaloPSA.
@@ -88,6 +91,11 @@ pub struct Line {
 impl Transport for Line {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let is_token = request.uri().path() == "/auth/token";
+        let bearer = request.headers().get(AUTHORIZATION);
+        if let Some(bearer) = bearer.and_then(|it| it.to_str().ok()) {
+            let token = bearer.strip_prefix("Bearer ").map(str::to_owned);
+            self.heard.lock().unwrap().used_last = token;
+        }
         // Others get their turns, as they would while the network is waited for.
         for _ in 0..3 {
             tokio::task::yield_now().await;
@@ -116,6 +124,8 @@ impl Transport for Line {
 pub struct Shelf {
     time: Time,
     fails: AtomicBool,
+    /// Holds back the next taking of a turn.
+    late: Mutex<Option<Arc<Semaphore>>>,
     kept: Mutex<Kept>,
 }
 
@@ -131,6 +141,18 @@ impl Shelf {
     /// From now on every call fails, or none.
     pub fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// The next turn is taken only when the semaphore lets it.
+    pub fn hold_back_a_turn(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.late.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+
+    /// Whether the turn that is to be held back is.
+    pub fn holds_back_a_turn(&self) -> bool {
+        self.late.lock().unwrap().is_none()
     }
 
     /// What is kept under each name.
@@ -217,6 +239,10 @@ impl Leases for Shelf {
         until: Timestamp,
     ) -> Result<Leased, PortError> {
         self.call().await?;
+        let late = self.late.lock().unwrap().take();
+        if let Some(gate) = late {
+            let _let_through = gate.acquire().await.expect("it is never closed");
+        }
         let now = self.time.now();
         let mut kept = self.kept.lock().unwrap();
         if let Some((other, until)) = kept.leases.get(name)
@@ -328,6 +354,7 @@ impl Bench {
             shelf: Arc::new(Shelf {
                 time: time.clone(),
                 fails: AtomicBool::new(false),
+                late: Mutex::default(),
                 kept: Mutex::default(),
             }),
             time,
@@ -405,6 +432,11 @@ impl Bench {
     /// Every token issued so far.
     pub fn issued(&self) -> Vec<String> {
         self.heard.lock().unwrap().issued.clone()
+    }
+
+    /// The token of the latest call.
+    pub fn used_last(&self) -> Option<String> {
+        self.heard.lock().unwrap().used_last.clone()
     }
 
     /// Calls so far that HaloPSA refused for their token.

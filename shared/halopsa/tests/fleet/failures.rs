@@ -49,6 +49,13 @@ async fn whoever_dies_while_renewing_early_holds_nobody_up() {
     let renewing = tokio::spawn(call(dying));
     until_asked(&bench, 2).await;
     renewing.abort();
+    assert!(all_answered(&all_call(&members).await));
+    let calls = bench.shelf.calls();
+    for _ in 0..5 {
+        bench.pass(5);
+        assert!(all_answered(&all_call(&members).await));
+    }
+    assert_eq!(bench.shelf.calls(), calls, "each looks twice a minute");
     for _ in 0..30 {
         assert!(all_answered(&all_call(&members).await));
         bench.pass(10);
@@ -71,6 +78,36 @@ async fn whoever_answers_after_its_turn_takes_over_what_was_shared_meanwhile() {
     assert_eq!(asking.await.unwrap(), Outcome::Answered);
     assert_eq!(bench.shelf.sealed(), shared);
     assert_eq!(bench.token_requests(), 2);
+    assert_eq!(bench.used_last(), bench.issued().pop());
+}
+
+#[tokio::test]
+async fn nobody_goes_back_to_a_refused_token_while_the_next_one_is_asked_for() {
+    let bench = Bench::new();
+    let (dying, answers) = bench.slow_member();
+    answers.add_permits(1);
+    assert_eq!(call(Arc::clone(&dying)).await, Outcome::Answered);
+    answers.forget_permits(1);
+    let members = bench.members(10);
+    assert!(all_answered(&all_call(&members).await));
+    bench.pass(600);
+    bench.halo.expire_tokens();
+
+    let asking = tokio::spawn(call(dying));
+    until_asked(&bench, 2).await;
+    asking.abort();
+    for _ in 0..44 {
+        let outcomes = all_call(&members).await;
+        assert_eq!(outcomes[&Outcome::ComeBack], 10);
+        bench.pass(1);
+    }
+    assert_eq!(bench.refused_calls(), 11);
+    bench.pass(1);
+    all_call(&members).await;
+    bench.pass(1);
+    assert!(all_answered(&all_call(&members).await));
+    assert_eq!(bench.refused_calls(), 11);
+    assert_eq!(bench.token_requests(), 3);
 }
 
 #[tokio::test]

@@ -48,6 +48,21 @@ async fn a_client_that_waits_does_not_ask_the_store_again_before_its_time() {
 }
 
 #[tokio::test]
+async fn whoever_gets_the_turn_late_looks_again_before_asking() {
+    let bench = Bench::new();
+    let gate = bench.shelf.hold_back_a_turn();
+    let late = tokio::spawn(call(bench.member()));
+    while !bench.shelf.holds_back_a_turn() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(call(bench.member()).await, Outcome::Answered);
+    gate.add_permits(1);
+    assert_eq!(late.await.unwrap(), Outcome::Answered);
+    assert_eq!(bench.token_requests(), 1);
+    assert_eq!(bench.shelf.turns(), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_hours_token_is_renewed_by_one_while_nobody_waits() {
     let bench = Bench::new();
     let members = bench.members(20);
