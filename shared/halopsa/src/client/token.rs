@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::keyring::{CredentialSource, TRIES_MAX};
+use halogard_app::keyring::{Asked, CredentialSource, TRIES_MAX};
 use halogard_app::ports::{Clock, PortError, RequestBudget};
 use halogard_domain::Timestamp;
 use halogard_transport::Transport;
@@ -188,7 +188,22 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
 
     /// A token as it is wanted, which is used from now on. Under the lock. Credentials that are
     /// refused are changed for the other version there may be, while they rotate.
-    async fn obtain(&self, login: &mut Login, want: Want<'_>) -> Result<Option<Token>, Error> {
+    ///
+    /// Needed once an hour, and kilobytes of state: in a box, not in every call.
+    fn obtain<'a>(
+        &'a self,
+        login: &'a mut Login,
+        want: Want<'a>,
+    ) -> Asked<'a, Result<Option<Token>, Error>> {
+        Box::pin(self.obtain_unboxed(login, want))
+    }
+
+    /// See [`obtain`](Self::obtain).
+    async fn obtain_unboxed(
+        &self,
+        login: &mut Login,
+        want: Want<'_>,
+    ) -> Result<Option<Token>, Error> {
         let presses = matches!(want, Want::Good { .. } | Want::Other(_));
         let underway_at = login.underway_at.filter(|_| presses);
         if let Some(at) = underway_at

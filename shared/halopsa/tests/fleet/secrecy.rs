@@ -36,6 +36,9 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
+/// What somebody does to a record.
+type Change = fn(&mut SealedToken);
+
 /// Whether `needle` stands somewhere in `hay`.
 fn holds(hay: &[u8], needle: &str) -> bool {
     hay.windows(needle.len())
@@ -84,7 +87,7 @@ async fn the_same_token_sealed_twice_looks_different() {
 
 #[tokio::test]
 async fn a_record_that_was_changed_counts_as_none_and_is_replaced() {
-    let changes: [(&str, fn(&mut SealedToken)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("the first byte", |token| token.sealed[0] ^= 1),
         ("the last byte", |token| {
             *token.sealed.last_mut().unwrap() ^= 1
