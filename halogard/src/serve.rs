@@ -75,6 +75,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         &settings.halo,
         &settings.liongard,
         keys,
+        Arc::new(store.clone()),
         connect::budget(&store, settings.limit, SystemClock),
         &SystemClock,
     )?;

@@ -1,6 +1,7 @@
 //! A deployed stack, seen from the operator's desk: its parts by name, its settings and its store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
@@ -106,9 +107,11 @@ impl Stack {
         &self,
     ) -> anyhow::Result<Vendors<SharedBudget<StackStore, SystemClock>, SystemClock>> {
         let settings = self.settings().await?;
-        let budget = SharedBudget::new(self.store()?, settings.limit, SystemClock);
-        let vendors =
-            halogard_connect::build(&settings.halo, &settings.liongard, budget, &SystemClock)?;
+        let store = self.store()?;
+        let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
+        let (halo, liongard) = (&settings.halo, &settings.liongard);
+        let tokens = Arc::new(store);
+        let vendors = halogard_connect::build(halo, liongard, tokens, budget, &SystemClock)?;
         Ok(vendors)
     }
 

@@ -187,7 +187,7 @@ impl Bundle {
             time: self.time.clone(),
         };
         let budget = SharedBudget::new(inner.clone(), self.setup.limit, self.time.clone());
-        let desk = self.desk(budget);
+        let desk = self.desk(budget, &inner);
         let mut use_cases = UseCases::new(
             desk,
             self.source(),
@@ -210,7 +210,7 @@ impl Bundle {
     }
 
     /// The client of HaloPSA.
-    fn desk(&self, budget: SimBudget) -> SimDesk {
+    fn desk(&self, budget: SimBudget, store: &Store<Time>) -> SimDesk {
         let addresses = Addresses::read("https://harbourstreet.halopsa.com", None)
             .expect("an address of HaloPSA");
         let settings = halogard_halopsa::ClientSettings {
@@ -225,7 +225,8 @@ impl Bundle {
             scopes: "read:tickets edit:tickets read:customers".to_owned(),
         };
         let line = self.line(Place::HaloPsa, self.halo.router());
-        let mut client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone());
+        let mut client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone())
+            .with_shared_tokens(Arc::new(store.clone()));
         if let Some(ring) = self.ring(HALOPSA_SECRET) {
             client = client.with_source(ring);
         }

@@ -35,7 +35,9 @@ impl Life {
         let (settings, _) = settings::read::<Settings>(&Environment::of(estate.settings()))?;
         let store = connect::open_store(folder, clock)?;
         let budget = connect::budget(&store, settings.limit, clock);
-        let vendors = halogard_connect::build(&settings.halo, &settings.liongard, budget, &clock)?;
+        let tokens = Arc::new(store.clone());
+        let (halo, liongard) = (&settings.halo, &settings.liongard);
+        let vendors = halogard_connect::build(halo, liongard, tokens, budget, &clock)?;
         let policy = estate.config.policy.clone();
         let mut bundle =
             RealBundle::new(vendors.desk, vendors.source, store.clone(), clock, policy);

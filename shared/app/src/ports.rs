@@ -14,6 +14,7 @@ mod leases;
 mod links;
 mod queue;
 mod storms;
+mod tokens;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
@@ -29,4 +30,5 @@ pub use leases::{Leased, Leases};
 pub use links::{AlertIndex, Indexed, LinkFilter, Links, Marks, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use storms::StormStates;
+pub use tokens::{SealedToken, Tokens};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};

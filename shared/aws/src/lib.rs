@@ -18,6 +18,7 @@ mod store;
 mod storms;
 mod tail;
 mod tickets;
+mod tokens;
 mod vault;
 
 pub use access::{Access, AccessError};

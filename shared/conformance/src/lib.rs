@@ -20,6 +20,7 @@ mod queue_model;
 pub mod runs;
 pub mod storms;
 pub mod told;
+pub mod tokens;
 pub mod vault;
 
 pub use bench::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, run};

@@ -6,7 +6,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use halogard_app::keyring::CredentialSource;
+use halogard_app::keyring::{CredentialSource, SharedTokens};
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_halopsa::{self as halopsa, Addresses, Desk};
 use halogard_liongard::{self as liongard, AccessKey, Address, ReadKey, Source};
@@ -58,7 +58,8 @@ pub struct Keys {
     pub liongard: Arc<dyn CredentialSource<AccessKey>>,
 }
 
-/// Builds the clients of both vendors, with the credentials of the settings for ever.
+/// Builds the clients of both vendors, with the credentials of the settings for ever. What HaloPSA
+/// issues for them is shared in `tokens`.
 ///
 /// # Errors
 ///
@@ -66,14 +67,15 @@ pub struct Keys {
 pub fn build<B: RequestBudget, C: Clock + Clone>(
     halo: &HaloSettings,
     liongard: &LiongardSettings,
+    tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
 ) -> Result<Vendors<B, C>, ConnectError> {
-    assemble(halo, liongard, None, budget, clock)
+    assemble(halo, liongard, None, tokens, budget, clock)
 }
 
 /// Builds the clients of both vendors, with credentials that may rotate while they are used. The
-/// settings still say where the vendors are.
+/// settings still say where the vendors are. What HaloPSA issues for them is shared in `tokens`.
 ///
 /// # Errors
 ///
@@ -82,10 +84,11 @@ pub fn build_with<B: RequestBudget, C: Clock + Clone>(
     halo: &HaloSettings,
     liongard: &LiongardSettings,
     keys: Keys,
+    tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
 ) -> Result<Vendors<B, C>, ConnectError> {
-    assemble(halo, liongard, Some(keys), budget, clock)
+    assemble(halo, liongard, Some(keys), tokens, budget, clock)
 }
 
 /// Puts the clients together.
@@ -93,6 +96,7 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
     halo: &HaloSettings,
     liongard: &LiongardSettings,
     keys: Option<Keys>,
+    tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
 ) -> Result<Vendors<B, C>, ConnectError> {
@@ -100,7 +104,8 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
     let mut forgiven = Vec::new();
     let desk_settings = halo_settings(halo, &mut forgiven)?;
     let source_settings = liongard_settings(liongard, &mut forgiven)?;
-    let mut desk = halopsa::Client::new(desk_settings, transport.clone(), budget, clock.clone());
+    let mut desk = halopsa::Client::new(desk_settings, transport.clone(), budget, clock.clone())
+        .with_shared_tokens(tokens);
     let mut source = liongard::Client::new(source_settings, transport);
     if let Some(keys) = keys {
         desk = desk.with_source(keys.halo);

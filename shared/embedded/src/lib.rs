@@ -12,6 +12,7 @@ mod queue;
 mod runs;
 mod store;
 mod storms;
+mod tokens;
 mod vault;
 
 pub use error::{Misfit, StoreError};

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use halogard_app::ports::{Marks as _, Revision, SealedToken, Tokens as _};
 use halogard_conformance::MovableClock;
+use halogard_domain::Timestamp;
 use halogard_embedded::{KeyError, OpenError, Store, StoreKey};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -144,16 +146,41 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
         error,
         OpenError::Newer {
             found: 99,
-            known: 3,
+            known: 4,
             ..
         }
     ));
     assert!(
         error
             .to_string()
-            .contains("newer version (schema 99, this version knows 3)")
+            .contains("newer version (schema 99, this version knows 4)")
     );
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_file_from_before_tokens_were_kept_is_brought_up_and_keeps_what_it_has() {
+    let (_folder, path) = room();
+    let store = open(&path).unwrap();
+    store.set_mark("here before", 7).await.unwrap();
+    drop(store);
+    let older = Connection::open(&path).unwrap();
+    older
+        .execute_batch("DROP TABLE tokens; PRAGMA user_version = 3")
+        .unwrap();
+    drop(older);
+
+    let store = open(&path).unwrap();
+
+    assert_eq!(store.mark("here before").await.unwrap(), Some(7));
+    let token = SealedToken {
+        sealed: vec![1, 2, 3],
+        until: Timestamp::from_millis(i64::MAX),
+    };
+    let saved = store.save_token("name", &token, Revision(0)).await;
+    saved.unwrap();
+    let kept = store.load_token("name").await.unwrap();
+    assert_eq!(kept.value, Some(token));
 }
 
 #[test]

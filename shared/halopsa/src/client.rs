@@ -2,13 +2,15 @@
 //!
 //! Every request goes through one private function, `send`, which takes a permit from the request
 //! budget first: tokens, later pages and repeats included. Nothing is retried, but for one repeat
-//! with a fresh token after a 401.
+//! with a fresh token after a 401. The token may be one for many processes, see `fleet`.
 
 mod call;
 mod customers;
+mod fleet;
 mod pages;
 mod query;
 mod reference;
+mod seal;
 mod settings;
 mod tickets;
 mod token;
@@ -18,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use halogard_app::keyring::{CredentialSource, Fixed};
+use halogard_app::keyring::{CredentialSource, Fixed, SharedTokens};
 use halogard_app::ports::{BudgetError, Clock, RequestBudget, Seen};
 use halogard_transport::Transport;
 use halogard_wire::{body, retry_after};
@@ -36,12 +38,13 @@ use crate::error::Error;
 use crate::route::{self, Route};
 use crate::said::Said;
 use call::Call;
-use token::Login;
+use fleet::Fleet;
+use token::{Login, Token};
 
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
 /// Each method spends one request of the budget per page, and one more when a token is due
-/// (about once an hour). Reads may be repeated; writes may not, unless the method says so: look
+/// (about once an hour, by whoever of those who share it is first). Reads may be repeated; writes may not, unless the method says so: look
 /// at [`Error::class`] first.
 pub struct Client<T, B, C> {
     /// The network; only `send` uses it.
@@ -58,8 +61,12 @@ pub struct Client<T, B, C> {
     tenant: Option<String>,
     /// Sent with token requests.
     scopes: String,
-    /// Who we are, and the token.
+    /// Who we are.
     login: Mutex<Login>,
+    /// The token in use, until it was refused or replaced.
+    at_hand: RwLock<Option<Token>>,
+    /// Where the token is shared, if it is.
+    fleet: Option<Fleet>,
     /// The applications we are or were, in small letters.
     applications: RwLock<BTreeSet<String>>,
 }
@@ -84,6 +91,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             tenant,
             scopes,
             login: Mutex::new(Login::new(Arc::new(Fixed::new(credentials)))),
+            at_hand: RwLock::default(),
+            fleet: None,
             applications: RwLock::default(),
         }
     }
@@ -96,9 +105,19 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         self
     }
 
+    /// Uses the token that others share in `tokens`, and shares what it gets there, sealed: only
+    /// who has the same credentials can open it.
+    #[must_use]
+    pub fn with_shared_tokens(mut self, tokens: Arc<dyn SharedTokens>) -> Self {
+        self.fleet = Some(Fleet::new(tokens));
+        self
+    }
+
     /// Goes on with other credentials: the token is dropped, the next call asks for one.
     pub async fn replace_credentials(&self, credentials: Credentials) {
-        *self.login.lock().await = Login::new(Arc::new(Fixed::new(credentials)));
+        let mut login = self.login.lock().await;
+        *login = Login::new(Arc::new(Fixed::new(credentials)));
+        self.keep(None);
     }
 
     /// Whether `client_id` is an application we have signed in as, or the one that takes turns with
@@ -121,23 +140,25 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         known.extend(ids.into_iter().flatten().map(|id| id.to_ascii_lowercase()));
     }
 
-    /// Asks for a new token now and keeps it. Proves the credentials and the scopes.
+    /// Asks for a new token now, keeps it and shares it. Proves the credentials and the scopes.
     ///
     /// # Errors
     ///
     /// [`Error::Token`] says which of them is wrong.
     pub async fn sign_in(&self) -> Result<(), Error> {
-        self.renewed_token().await.map(|_token| ())
+        self.prove().await
     }
 
     /// Sends a call with a token and brings the body of a success.
     async fn fetch(&self, call: &Call) -> Result<Bytes, Error> {
         let token = self.token().await?;
         match self.fetch_with(call, Some(&token.bearer)).await {
-            Err(Error::Status { status, .. }) if status == StatusCode::UNAUTHORIZED => {
+            Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
                 // Refused before it was looked at, so even a write may be sent again. Once.
-                let fresh = self.token_after(&token).await?;
-                self.fetch_with(call, Some(&fresh.bearer)).await
+                match self.token_after(&token).await? {
+                    Some(fresh) => self.fetch_with(call, Some(&fresh.bearer)).await,
+                    None => Err(refused),
+                }
             }
             other => other,
         }

@@ -37,6 +37,15 @@ pub enum Error {
     /// sent.
     #[error("there are no credentials of HaloPSA to use")]
     Credential(#[from] KeyringError),
+    /// Somebody else who shares our token is asking for the next one; nothing was sent, or it was
+    /// refused before it was looked at.
+    #[error(
+        "the token of HaloPSA is being asked for by somebody else; it is looked for again at {until}"
+    )]
+    TokenUnderway {
+        /// When to come back.
+        until: Timestamp,
+    },
     /// The request could not be put together; nothing was sent.
     #[error("{method} {route} could not be put together")]
     Request {
@@ -162,7 +171,9 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::OutOfBudget { .. } | Self::BudgetStore { .. } => FailureClass::Transient,
+            Self::OutOfBudget { .. } | Self::BudgetStore { .. } | Self::TokenUnderway { .. } => {
+                FailureClass::Transient
+            }
             Self::Credential(source) => source.class(),
             Self::Status {
                 status,
@@ -219,6 +230,15 @@ impl Error {
     pub fn out_of_budget_until(&self) -> Option<Timestamp> {
         match self {
             Self::OutOfBudget { until } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// When to come back, where that is known: there will be a permit, or a token.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::OutOfBudget { until } | Self::TokenUnderway { until } => Some(*until),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ impl From<Error> for PortError {
             class: error.class(),
             error_type: error_type(&error),
             said: error.said().map(|said| said.as_str().to_owned()),
-            retry_at: error.out_of_budget_until(),
+            retry_at: error.retry_at(),
             refusal: refusal(&error),
             source: Some(std::sync::Arc::new(error)),
         }
@@ -35,6 +35,7 @@ fn error_type(error: &Error) -> &'static str {
     match error {
         Error::OutOfBudget { .. } => "budget.spent",
         Error::BudgetStore { .. } => "budget.store",
+        Error::TokenUnderway { .. } => "desk.token_underway",
         Error::Token {
             said: Some(said), ..
         } if said.as_str().to_lowercase().contains("tenant") => "desk.tenant",

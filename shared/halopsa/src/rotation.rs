@@ -20,8 +20,8 @@ const BASIC: u8 = 1;
 /// HMAC, as a webhook's `authentication_type`.
 const HMAC: u8 = 3;
 
-/// A tenant whose credentials are exchanged. Signs in anew for every look: what is proved is the
-/// credential, not a token that is still good.
+/// A tenant whose credentials are exchanged. Signs in anew for every look, with a token that nobody
+/// else gets: what is proved is the credential, not a token that is still good.
 pub struct Exchange<T, B, C> {
     settings: ClientSettings,
     transport: T,
@@ -46,10 +46,12 @@ where
         }
     }
 
-    /// A client that has asked for nothing yet.
-    fn client(&self, settings: ClientSettings) -> Client<T, B, C> {
+    /// A client that has asked for nothing yet, and shares nothing. In a box, or the future of
+    /// every step would hold it.
+    fn client(&self, settings: ClientSettings) -> Box<Client<T, B, C>> {
         let (transport, budget) = (self.transport.clone(), self.budget.clone());
-        Client::new(settings, transport, budget, self.clock.clone())
+        let client = Client::new(settings, transport, budget, self.clock.clone());
+        Box::new(client)
     }
 }
 

@@ -248,9 +248,10 @@ impl<P: Platform> Kept<P> {
         let clock = &ground.clock;
         let budget = TimelyBudget::new(ground.budget.clone(), watch.clone(), clock.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
+        let tokens = Arc::new(ground.store.clone());
         let built = match ground.keys() {
-            Some(keys) => halogard_connect::build_with(halo, liongard, keys, budget, clock),
-            None => halogard_connect::build(halo, liongard, budget, clock),
+            Some(keys) => halogard_connect::build_with(halo, liongard, keys, tokens, budget, clock),
+            None => halogard_connect::build(halo, liongard, tokens, budget, clock),
         };
         let built = built.map_err(SetUpFault::from)?;
         for remark in &built.forgiven {

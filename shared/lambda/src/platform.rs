@@ -9,7 +9,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::Store;
 use halogard_app::budget::SharedBudget;
 use halogard_app::keyring::Keyring;
-use halogard_app::ports::{Clock, Delivery, Lane, LedgerStore, PortError, Vault};
+use halogard_app::ports::{Clock, Delivery, Lane, LedgerStore, PortError, Tokens, Vault};
 use halogard_connect::Keys;
 use halogard_domain::Policy;
 use halogard_metrics::Metrics;
@@ -27,7 +27,7 @@ pub const LIONGARD_SECRET: &str = "LIONGARD_SECRET";
 /// The kinds of parts a function is made of, and what they do beside the use cases' ports.
 pub trait Platform: Send + Sync {
     /// Everything that is kept.
-    type Store: Store + LedgerStore + Clone;
+    type Store: Store + LedgerStore + Tokens + Clone + 'static;
     /// Where the vendors' credentials are.
     type Vault: Vault + Clone + 'static;
     /// The time.

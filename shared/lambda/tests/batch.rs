@@ -9,7 +9,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use halogard_app::ports::{Lane, WorkQueue as _};
 use halogard_domain::Message;
 use halogard_domain::budget::Limit;
-use halogard_lambda::{FunctionError, Instance, NotReady, Spans, batch};
+use halogard_lambda::{FunctionError, Instance, NotReady, Spans, batch, round};
 use halogard_simulator::Fault;
 use support::{Bench, CLIENT_SECRET, Local, listed};
 
@@ -404,4 +404,47 @@ async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
     }
     assert_eq!(tickets(&bench), 1);
     assert_eq!(depth(&bench).await, 0);
+}
+
+/// How often HaloPSA was asked for a token.
+fn token_requests(bench: &Bench) -> u64 {
+    let by_route = bench.halo.stats().traffic.by_route;
+    by_route.get("POST /auth/token").copied().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn cold_instances_share_one_token_and_give_work_back_while_it_is_asked_for() {
+    let bench = Bench::new().await;
+    let hour = Fault::SlowBy {
+        milliseconds: 3_600_000,
+    };
+    bench.halo.faults().next("POST /auth/token", hour);
+    let dying = bench.instance();
+    let others = async {
+        while token_requests(&bench) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        for _ in 0..7 {
+            let records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
+            let answer = work_off(&bench, &bench.instance(), records).await;
+            assert_eq!(listed(&answer.unwrap()), [] as [&str; 0]);
+        }
+    };
+    tokio::select! {
+        _ = round::make(&dying, "inspector-poll", bench.deadline(120)) => {
+            panic!("its answer takes an hour")
+        }
+        () = others => {}
+    }
+    assert_eq!((tickets(&bench), token_requests(&bench)), (0, 1));
+
+    // The one who asked is dead; its turn runs out.
+    bench.time.pass(Duration::from_secs(45));
+    let back = bench.receive(Lane::Urgent).await;
+    assert_eq!(receive_counts(&back), ["1"; 7]);
+    for record in back {
+        let answer = work_off(&bench, &bench.instance(), vec![record]).await;
+        assert_eq!(listed(&answer.unwrap()), [] as [&str; 0]);
+    }
+    assert_eq!((tickets(&bench), token_requests(&bench)), (7, 2));
 }

@@ -1,19 +1,21 @@
 //! The token: asked for once, kept until shortly before it runs out.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::keyring::{CredentialSource, TRIES_MAX};
-use halogard_app::ports::{Clock, RequestBudget};
+use halogard_app::keyring::{Asked, CredentialSource, TRIES_MAX};
+use halogard_app::ports::{Clock, PortError, RequestBudget};
 use halogard_domain::Timestamp;
 use halogard_transport::Transport;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use tracing::warn;
 use url::form_urlencoded;
 
+use super::fleet::{COME_BACK, Want, within};
 use super::{Client, Credentials, decode};
 use crate::error::{BodyProblem, Error, TokenFailure};
 use crate::route;
@@ -25,13 +27,25 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// How long a token lives where the answer does not say. Source: every answer seen.
 const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
 
-/// Who we are, and the token that says so. Behind one lock, which is held while a token is asked
-/// for: others wait for that one rather than ask for their own.
+/// How long before it would be renewed anyway a shared token is renewed, as a part of its life: three
+/// minutes of an hour. Whoever asks first does it, and the others go on with the one they have.
+const EARLY: u32 = 20;
+
+/// How often somebody whose token is to be renewed early looks whether it was: as long as there is
+/// a good one, nothing presses.
+const EARLY_LOOK: Duration = Duration::from_secs(30);
+
+/// Who we are, and how a token is got. Behind one lock, which is held while a token is asked for:
+/// others wait for that one rather than ask for their own.
 pub(super) struct Login {
     /// Says who we are.
     source: Arc<dyn CredentialSource<Credentials>>,
-    /// What was issued last, until it was refused or replaced.
-    token: Option<Token>,
+    /// The token that was refused last.
+    refused: Option<HeaderValue>,
+    /// When somebody else was last found asking for a token that we need.
+    underway_at: Option<Timestamp>,
+    /// When it was last tried to renew a token early.
+    early_at: Option<Timestamp>,
 }
 
 impl Login {
@@ -39,7 +53,9 @@ impl Login {
     pub(super) fn new(source: Arc<dyn CredentialSource<Credentials>>) -> Self {
         Self {
             source,
-            token: None,
+            refused: None,
+            underway_at: None,
+            early_at: None,
         }
     }
 }
@@ -49,8 +65,10 @@ impl Login {
 pub(super) struct Token {
     /// The value of the `Authorization` header, marked sensitive.
     pub(super) bearer: HeaderValue,
+    /// From here on it is renewed early, where it is shared.
+    pub(super) renew_from: Timestamp,
     /// From here on it is not used any more.
-    renew_at: Timestamp,
+    pub(super) use_until: Timestamp,
 }
 
 /// The one member we need, and the one that helps. Others come and go by version.
@@ -73,51 +91,144 @@ struct TokenRefusal {
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// The token in use, or a new one when it is about to run out.
     pub(super) async fn token(&self) -> Result<Token, Error> {
-        let mut login = self.login.lock().await;
-        if let Some(token) = login
-            .token
-            .as_ref()
-            .filter(|token| self.clock.now() < token.renew_at)
-        {
-            return Ok(token.clone());
+        if let Some(token) = self.good_token() {
+            return Ok(if self.is_due(&token) {
+                self.renewed_early(token).await
+            } else {
+                token
+            });
         }
-        self.renew(&mut login).await
+        let mut login = self.login.lock().await;
+        if let Some(token) = self.good_token() {
+            return Ok(token);
+        }
+        let refused = login.refused.clone();
+        let want = Want::Good {
+            refused: refused.as_ref(),
+        };
+        let found = self.obtain(&mut login, want).await?;
+        // One is always found or asked for, unless there is one to be left as it is.
+        found.ok_or_else(|| Error::TokenUnderway {
+            until: self.clock.now().plus(COME_BACK),
+        })
     }
 
-    /// A token other than `refused`: the one somebody else has got meanwhile, or a new one.
-    pub(super) async fn token_after(&self, refused: &Token) -> Result<Token, Error> {
+    /// A token other than `refused`: the one somebody else has got meanwhile, or a new one. `None`
+    /// where a refused one was replaced so lately that another does not help.
+    pub(super) async fn token_after(&self, refused: &Token) -> Result<Option<Token>, Error> {
         let mut login = self.login.lock().await;
-        if let Some(token) = login
-            .token
-            .as_ref()
+        if let Some(token) = self
+            .good_token()
             .filter(|token| token.bearer != refused.bearer)
         {
-            return Ok(token.clone());
+            return Ok(Some(token));
         }
-        self.renew(&mut login).await
+        let found = self.obtain(&mut login, Want::Other(refused)).await;
+        if !matches!(found, Ok(None)) {
+            login.refused = Some(refused.bearer.clone());
+        }
+        if found.is_err() {
+            self.keep(None);
+        }
+        found
     }
 
-    /// A new token, whatever there is.
-    pub(super) async fn renewed_token(&self) -> Result<Token, Error> {
+    /// Asks for a new token, whatever there is.
+    pub(super) async fn prove(&self) -> Result<(), Error> {
         let mut login = self.login.lock().await;
-        self.renew(&mut login).await
+        self.keep(None);
+        self.obtain(&mut login, Want::New).await.map(|_token| ())
     }
 
-    /// A new token, under the lock; the old one is dropped even if there is none. Credentials that
-    /// are refused are changed for the other version there may be, while they rotate.
-    async fn renew(&self, login: &mut Login) -> Result<Token, Error> {
-        login.token = None;
+    /// The token at hand, if it may still be used.
+    fn good_token(&self) -> Option<Token> {
+        let at_hand = self.at_hand.read();
+        let at_hand = at_hand.unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        at_hand.clone().filter(|token| now < token.use_until)
+    }
+
+    /// Uses `token` from now on.
+    pub(super) fn keep(&self, token: Option<Token>) {
+        let at_hand = self.at_hand.write();
+        *at_hand.unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// Whether a good token is to be renewed early: only what is shared is, since otherwise nobody
+    /// but us waits for the new one.
+    fn is_due(&self, token: &Token) -> bool {
+        self.fleet.is_some() && self.clock.now() >= token.renew_from
+    }
+
+    /// A token that is good for longer than `token`, if it is our turn to get one or somebody else
+    /// has. Everybody else goes on with `token`, and so do we when that fails.
+    async fn renewed_early(&self, token: Token) -> Token {
+        let Ok(mut login) = self.login.try_lock() else {
+            return token;
+        };
+        let now = self.clock.now();
+        if login.early_at.is_some_and(|at| within(at, EARLY_LOOK, now)) {
+            return token;
+        }
+        login.early_at = Some(now);
+        match self.obtain(&mut login, Want::Later(&token)).await {
+            Ok(later) => later.unwrap_or(token),
+            Err(Error::TokenUnderway { .. }) => token,
+            Err(error) => {
+                let error = PortError::from(error);
+                warn!(
+                    error_type = error.error_type,
+                    reason = error.chain(),
+                    "the token could not be renewed early; the one at hand is used"
+                );
+                token
+            }
+        }
+    }
+
+    /// A token as it is wanted, which is used from now on. Under the lock. Credentials that are
+    /// refused are changed for the other version there may be, while they rotate.
+    ///
+    /// Needed once an hour, and kilobytes of state: in a box, not in every call.
+    fn obtain<'a>(
+        &'a self,
+        login: &'a mut Login,
+        want: Want<'a>,
+    ) -> Asked<'a, Result<Option<Token>, Error>> {
+        Box::pin(self.obtain_unboxed(login, want))
+    }
+
+    /// See [`obtain`](Self::obtain).
+    async fn obtain_unboxed(
+        &self,
+        login: &mut Login,
+        want: Want<'_>,
+    ) -> Result<Option<Token>, Error> {
+        let presses = matches!(want, Want::Good { .. } | Want::Other(_));
+        let underway_at = login.underway_at.filter(|_| presses);
+        if let Some(at) = underway_at
+            && within(at, COME_BACK, self.clock.now())
+        {
+            return Err(Error::TokenUnderway {
+                until: at.plus(COME_BACK),
+            });
+        }
         let mut held = login.source.current().await?;
         let mut tries = 1;
         loop {
             self.remember_application(&held.key);
-            let refused = match self.post_token(&held.key).await {
-                Ok(token) => {
-                    login.token = Some(token.clone());
-                    return Ok(token);
+            let refused = match self.token_for(&held.key, want).await {
+                Ok(found) => {
+                    if let Some(token) = &found {
+                        self.keep(Some(token.clone()));
+                    }
+                    return Ok(found);
                 }
                 Err(error) => error,
             };
+            if matches!(refused, Error::TokenUnderway { .. }) {
+                login.underway_at = Some(self.clock.now());
+            }
             if !refused.is_wrong_credential() || tries == TRIES_MAX {
                 return Err(refused);
             }
@@ -129,8 +240,20 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
     }
 
+    /// A token of `credentials`: that of the fleet, or a new one where there is none to share it.
+    async fn token_for(
+        &self,
+        credentials: &Credentials,
+        want: Want<'_>,
+    ) -> Result<Option<Token>, Error> {
+        match &self.fleet {
+            Some(fleet) => self.token_of_fleet(fleet, credentials, want).await,
+            None => self.post_token(credentials).await.map(Some),
+        }
+    }
+
     /// `POST {auth}/token`. May be repeated; spends one request.
-    async fn post_token(&self, credentials: &Credentials) -> Result<Token, Error> {
+    pub(super) async fn post_token(&self, credentials: &Credentials) -> Result<Token, Error> {
         let asked_at = self.clock.now();
         let request = self.token_request(credentials)?;
         let response = self.send(&route::TOKEN, request).await?;
@@ -153,9 +276,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                 }
             })?;
         bearer.set_sensitive(true);
+        let life = life(answer.expires_in.as_ref());
+        let use_until = asked_at.plus(usable_for(life));
         Ok(Token {
             bearer,
-            renew_at: asked_at.plus(usable_for(answer.expires_in.as_ref())),
+            renew_from: use_until.minus(life / EARLY),
+            use_until,
         })
     }
 
@@ -187,14 +313,18 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 }
 
-/// How long after it was asked for a token is used: until a minute before its end, or for half of
-/// a life too short for that, lest every call ask for its own.
-fn usable_for(expires_in: Option<&serde_json::Value>) -> Duration {
-    let life = expires_in
+/// How long a token lives, as far as its answer says.
+fn life(expires_in: Option<&serde_json::Value>) -> Duration {
+    expires_in
         .and_then(|life| life.as_f64().or_else(|| life.as_str()?.trim().parse().ok()))
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|life| !life.is_zero())
-        .unwrap_or(DEFAULT_LIFE);
+        .unwrap_or(DEFAULT_LIFE)
+}
+
+/// How long after it was asked for a token is used: until a minute before its end, or for half of
+/// a life too short for that, lest every call ask for its own.
+fn usable_for(life: Duration) -> Duration {
     life.saturating_sub(RENEW_BEFORE).max(life / 2)
 }
 

@@ -1,0 +1,194 @@
+//! What is shared of a token: sealed with the credential that brought it. Whoever has the credential
+//! could ask for a token anyway; whoever only reads the store learns nothing.
+
+use halogard_domain::Timestamp;
+use http::HeaderValue;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Credentials;
+use super::token::Token;
+
+/// Sets what is derived here apart from what anybody else derives from the same secret. Its number
+/// is that of the form below.
+const SALT: &[u8] = b"halogard: a token of HaloPSA, shared, form 1";
+
+/// What the name is derived for.
+const FOR_THE_NAME: &[u8] = b"name";
+
+/// What the key is derived for.
+const FOR_THE_KEY: &[u8] = b"key";
+
+/// Bytes of a name: two credentials never share one by chance.
+const NAME_BYTES: usize = 16;
+
+/// What a token is issued for. A token of another tenant or of other scopes has another name, and
+/// is sealed with another key.
+pub(super) struct Purpose<'a> {
+    /// Where it is issued.
+    pub(super) auth_url: &'a Url,
+    /// The tenant, where one is named.
+    pub(super) tenant: Option<&'a str>,
+    /// What it allows.
+    pub(super) scopes: &'a str,
+}
+
+/// Seals and opens what is shared by those who use one credential for one purpose.
+pub(super) struct Seal {
+    name: String,
+    key: LessSafeKey,
+}
+
+/// What somebody shared.
+#[derive(Clone)]
+pub(super) enum Shared {
+    /// A token.
+    Token {
+        /// The token.
+        token: Token,
+        /// When a token was replaced by this one because it was refused, if it was.
+        replaced_at: Option<Timestamp>,
+    },
+    /// The credential was refused.
+    Refused {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The same as it is sealed. Another form is none.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Sealed {
+    Token {
+        bearer: String,
+        renew_from: Timestamp,
+        use_until: Timestamp,
+        replaced_at: Option<Timestamp>,
+    },
+    Refused {
+        at: Timestamp,
+    },
+}
+
+/// A length for [`ring::hkdf`].
+struct Bytes(usize);
+
+impl KeyType for Bytes {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+impl Seal {
+    /// The seal of `credentials`, used for `purpose`. `None` where the system's cryptography fails,
+    /// which it never does for lengths such as these.
+    pub(super) fn of(credentials: &Credentials, purpose: &Purpose<'_>) -> Option<Self> {
+        let secret = credentials.client_secret.expose_secret().as_bytes();
+        let root = Salt::new(HKDF_SHA256, SALT).extract(secret);
+        let context = context(&credentials.client_id, purpose);
+        let key = root
+            .expand(&[FOR_THE_KEY, &context], &CHACHA20_POLY1305)
+            .map(UnboundKey::from);
+        Some(Self {
+            name: name(&root, &context)?,
+            key: LessSafeKey::new(key.ok()?),
+        })
+    }
+
+    /// What the record is called. Says nothing of the credential, and changes with it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Seals `shared`. `None` where it cannot be written or there are no random numbers.
+    pub(super) fn close(&self, shared: &Shared) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce).ok()?;
+        let mut text = serde_json::to_vec(&Sealed::of(shared)?).ok()?;
+        let place = Aad::from(self.name.as_bytes());
+        let sealing = Nonce::assume_unique_for_key(nonce);
+        self.key
+            .seal_in_place_append_tag(sealing, place, &mut text)
+            .ok()?;
+        Some([&nonce[..], &text].concat())
+    }
+
+    /// Opens what was sealed. `None` for anything else.
+    pub(super) fn open(&self, sealed: &[u8]) -> Option<Shared> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let place = Aad::from(self.name.as_bytes());
+        let mut text = text.to_vec();
+        let opening = Nonce::assume_unique_for_key(*nonce);
+        let text = self.key.open_in_place(opening, place, &mut text).ok()?;
+        serde_json::from_slice::<Sealed>(text).ok()?.into_shared()
+    }
+}
+
+impl Sealed {
+    fn of(shared: &Shared) -> Option<Self> {
+        Some(match shared {
+            Shared::Token { token, replaced_at } => Self::Token {
+                bearer: token.bearer.to_str().ok()?.to_owned(),
+                renew_from: token.renew_from,
+                use_until: token.use_until,
+                replaced_at: *replaced_at,
+            },
+            Shared::Refused { at } => Self::Refused { at: *at },
+        })
+    }
+
+    fn into_shared(self) -> Option<Shared> {
+        Some(match self {
+            Self::Token {
+                bearer,
+                renew_from,
+                use_until,
+                replaced_at,
+            } => {
+                let mut bearer = HeaderValue::try_from(bearer).ok()?;
+                bearer.set_sensitive(true);
+                Shared::Token {
+                    token: Token {
+                        bearer,
+                        renew_from,
+                        use_until,
+                    },
+                    replaced_at,
+                }
+            }
+            Self::Refused { at } => Shared::Refused { at },
+        })
+    }
+}
+
+/// Whose token it is and what for. Each part is preceded by its length: no two different wholes
+/// read the same.
+fn context(client_id: &str, purpose: &Purpose<'_>) -> Vec<u8> {
+    let tenant = purpose.tenant.map(|tenant| format!("={tenant}"));
+    let parts = [
+        client_id,
+        purpose.auth_url.as_str(),
+        tenant.as_deref().unwrap_or_default(),
+        purpose.scopes,
+    ];
+    let mut context = Vec::new();
+    for part in parts {
+        context.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        context.extend_from_slice(part.as_bytes());
+    }
+    context
+}
+
+/// The name, in hexadecimal.
+fn name(root: &Prk, context: &[u8]) -> Option<String> {
+    let mut bytes = [0; NAME_BYTES];
+    let info = [FOR_THE_NAME, context];
+    let derived = root.expand(&info, Bytes(NAME_BYTES)).ok()?;
+    derived.fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
