@@ -1,4 +1,10 @@
 //! Sweeping HaloPSA's tickets by their last update: what a webhook should have said and did not.
+//!
+//! A list that one request does not show is read page by page, from its end, and what a page says is
+//! queued before the next is asked for. How far that has come is kept: a sweep that breaks off is gone
+//! on with by the next one.
+
+mod rest;
 
 use std::time::Duration;
 
@@ -12,11 +18,16 @@ use tracing::info;
 use crate::bundle::{Bundle, Liongard, Store};
 use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, TicketDesk};
 use crate::reconcile::{CONTENTIONS_MAX, LookError};
+use rest::Rest;
 
 /// How far a sweep reads back behind the last change it saw, and for how long: the desk's index may lag.
 /// After that it reads from that change on, or the tickets of a storm would be listed again by every
 /// sweep until somebody changed another one.
 const OVERLAP: Duration = Duration::from_secs(300);
+
+/// Longer lists are read only when they are older than [`OVERLAP`], unless it is worth more to somebody:
+/// after a storm every page would be read again a sweep later, nearly all of it our own writes.
+const PAGES_AT_ONCE: usize = 10;
 
 /// Before the first sweep nothing was ours; changes older than this concern nobody.
 const FIRST_REACH: Duration = Duration::from_secs(3600);
@@ -39,6 +50,8 @@ pub struct SweepReport {
     pub queued: usize,
     /// Tickets that carry our key and were not remembered.
     pub adopted: usize,
+    /// Pages left for later, because what they hold is too new to be read only once.
+    pub pages_left: u32,
 }
 
 /// What a row of the sweep leads to.
@@ -49,46 +62,129 @@ struct Told {
 }
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
-    /// Sweeps, unless the last whole sweep began less than `interval` ago; says how much it led to.
+    /// Sweeps, unless the last whole sweep began less than `interval` ago; says how much it led to. What
+    /// is known of tickets at the end of a sweep is worth `worth` requests to the caller: a longer list
+    /// is left until it has settled.
     ///
     /// # Errors
     ///
     /// See [`sweep_tickets`](Self::sweep_tickets).
-    pub(crate) async fn sweep_if(&self, interval: Duration) -> Result<usize, LookError> {
+    pub(crate) async fn sweep_if(
+        &self,
+        interval: Duration,
+        worth: usize,
+    ) -> Result<usize, LookError> {
         let now = self.clock.now();
         let swept_at = self.swept_at().await?;
         if swept_at.is_some_and(|at| now.since(at) < interval) {
             return Ok(0);
         }
-        let swept = self.sweep_tickets().await?;
+        let swept = self.sweep(worth.max(PAGES_AT_ONCE)).await?;
         Ok(swept.queued + swept.adopted)
     }
 
-    /// Sweeps once. Safe to repeat.
+    /// Sweeps once, to the end. Safe to repeat.
     ///
     /// The very first sweep of a store looks for tickets that carry our key: a store that was lost
     /// is filled again before any alert is taken for new.
     ///
     /// # Errors
     ///
-    /// HaloPSA or a store failed; the mark stays, so the next sweep reads the same again.
+    /// HaloPSA or a store failed; the next sweep goes on with the page that was not read.
     pub async fn sweep_tickets(&self) -> Result<SweepReport, LookError> {
-        let Some(mark) = self.store.mark(MARK_SWEPT).await? else {
+        self.sweep(usize::MAX).await
+    }
+
+    /// Sweeps; stops before a list of more than `pages_max` pages that has not settled.
+    async fn sweep(&self, pages_max: usize) -> Result<SweepReport, LookError> {
+        if !self.has_swept().await? {
             return self.first_sweep().await;
-        };
-        let swept_to = Timestamp::from_millis(mark);
-        let began = self.clock.now();
+        }
+        let mut report = SweepReport::default();
+        let mut rest = self.rest().await?;
+        // Where the stretch ended that this sweep has read.
+        let mut read_to = None;
+        loop {
+            let asked_at = self.clock.now();
+            let changes = match &rest {
+                Some(rest) if is_too_long(rest, pages_max) && !rest.is_settled(asked_at) => {
+                    report.pages_left = rest.stretch.pages;
+                    return Ok(told(report, "put_off"));
+                }
+                Some(rest) => self.desk.read_on(&rest.stretch).await?,
+                None => {
+                    let since = match read_to {
+                        Some(read_to) => read_to,
+                        None => self.sweep_from(asked_at).await?,
+                    };
+                    self.desk.changed_since(since).await?
+                }
+            };
+            self.take_news(&changes.sightings, &mut report).await?;
+            rest = match (rest, changes.rest) {
+                (None, None) => {
+                    let times = changes.sightings.iter().filter_map(|seen| seen.changed_at);
+                    if let Some(newest) = times.max() {
+                        self.move_mark(newest, asked_at).await?;
+                    }
+                    let swept_at = asked_at.as_millis();
+                    self.store.set_mark(MARK_SWEPT_AT, swept_at).await?;
+                    return Ok(told(report, "swept"));
+                }
+                (None, Some(stretch)) => {
+                    let met_at = self.clock.now();
+                    let rest = Rest { stretch, met_at };
+                    self.begin_rest(&rest).await?;
+                    Some(rest)
+                }
+                (Some(Rest { met_at, .. }), Some(stretch)) => {
+                    let rest = Rest { stretch, met_at };
+                    self.keep_rest(Some(&rest)).await?;
+                    Some(rest)
+                }
+                (Some(read), None) => {
+                    self.move_mark(read.newest(), read.met_at).await?;
+                    self.keep_rest(None).await?;
+                    read_to = Some(read.newest());
+                    None
+                }
+            };
+        }
+    }
+
+    /// From when on changes are listed, at `now`.
+    async fn sweep_from(&self, now: Timestamp) -> Result<Timestamp, PortError> {
+        let swept_to = self.store.mark(MARK_SWEPT).await?.unwrap_or(0);
+        let swept_to = Timestamp::from_millis(swept_to);
         let seen_first = self.store.mark(MARK_SWEPT_TO_SINCE).await?;
-        let is_old = |at| began.since(Timestamp::from_millis(at)) >= OVERLAP;
-        let since = if seen_first.is_some_and(is_old) {
+        let is_old = |at| now.since(Timestamp::from_millis(at)) >= OVERLAP;
+        Ok(if seen_first.is_some_and(is_old) {
             swept_to
         } else {
             swept_to.minus(OVERLAP)
-        };
-        let sightings = self.desk.changed_since(since).await?;
+        })
+    }
+
+    /// Everything that changed until `newest` was listed; that was first seen `seen_at`.
+    async fn move_mark(&self, newest: Timestamp, seen_at: Timestamp) -> Result<(), PortError> {
+        let newest = newest.as_millis();
+        if self.store.mark(MARK_SWEPT).await?.unwrap_or(0) < newest {
+            let seen_at = seen_at.as_millis();
+            self.store.set_mark(MARK_SWEPT_TO_SINCE, seen_at).await?;
+            self.store.set_mark(MARK_SWEPT, newest).await?;
+        }
+        Ok(())
+    }
+
+    /// Queues what `sightings` say beyond what their pairs have heard.
+    async fn take_news(
+        &self,
+        sightings: &[Sighting],
+        report: &mut SweepReport,
+    ) -> Result<(), LookError> {
         let mut news = Vec::new();
         let mut doubted = Vec::new();
-        for sighting in &sightings {
+        for sighting in sightings {
             let Some(told) = self.news_in(sighting).await? else {
                 continue;
             };
@@ -101,30 +197,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         for (alert, ticket) in doubted {
             self.doubt_hands(alert, ticket).await?;
         }
-        let newest = sightings
-            .iter()
-            .filter_map(|sighting| sighting.changed_at)
-            .max();
-        if let Some(newest) = newest.filter(|newest| *newest > swept_to) {
-            let began = began.as_millis();
-            self.store.set_mark(MARK_SWEPT_TO_SINCE, began).await?;
-            self.store.set_mark(MARK_SWEPT, newest.as_millis()).await?;
-        }
-        self.store
-            .set_mark(MARK_SWEPT_AT, began.as_millis())
-            .await?;
-        let report = SweepReport {
-            listed: sightings.len(),
-            queued: news.len(),
-            adopted: 0,
-        };
-        info!(
-            listed = report.listed,
-            queued = report.queued,
-            outcome = "swept",
-            "swept HaloPSA's tickets"
-        );
-        Ok(report)
+        report.listed += sightings.len();
+        report.queued += news.len();
+        Ok(())
     }
 
     /// When the last whole sweep began: what it found changed is no longer taken for untouched.
@@ -233,4 +308,24 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         );
         Ok(report)
     }
+}
+
+/// Whether reading `rest` takes more than `pages_max` requests.
+fn is_too_long(rest: &Rest, pages_max: usize) -> bool {
+    usize::try_from(rest.stretch.pages).is_ok_and(|pages| pages > pages_max)
+}
+
+/// Writes the one line a sweep ends with.
+fn told(report: SweepReport, outcome: &'static str) -> SweepReport {
+    let SweepReport {
+        listed,
+        queued,
+        pages_left,
+        ..
+    } = report;
+    info!(
+        listed,
+        queued, pages_left, outcome, "swept HaloPSA's tickets"
+    );
+    report
 }

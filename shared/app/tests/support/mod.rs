@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use halogard_app::Bundle;
 use halogard_app::ports::{
-    AlertIndex, AlertList, AlertSource, Clock, DeadLetter, Delivery, Entry, EnvironmentInfo,
-    Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks, Notifications,
-    Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin, Sighting,
-    Stored, StormStates, TicketDesk, Unreadable, WorkQueue, WorkSink,
+    AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, Entry,
+    EnvironmentInfo, Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks,
+    Notifications, Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin,
+    Sighting, Stored, StormStates, Stretch, TicketDesk, Unreadable, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
@@ -161,6 +161,10 @@ pub struct Desk {
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
     pub sightings: Mutex<Vec<Sighting>>,
     pub since: Mutex<Vec<Timestamp>>,
+    /// What the next list of changes leaves to read.
+    pub stretch: Mutex<Option<Stretch>>,
+    /// What was asked for of stretches.
+    pub read_on: Mutex<Vec<Stretch>>,
 }
 
 impl TicketDesk for Desk {
@@ -204,10 +208,24 @@ impl TicketDesk for Desk {
         notes.iter().map(add).collect()
     }
 
-    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+    async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.switch.ask()?;
         self.since.lock().expect("no panic").push(since);
-        Ok(self.sightings.lock().expect("no panic").clone())
+        let rest = self.stretch.lock().expect("no panic").take();
+        let sightings = self.sightings.lock().expect("no panic").clone();
+        Ok(Changes { sightings, rest })
+    }
+
+    async fn read_on(&self, stretch: &Stretch) -> Result<Changes, PortError> {
+        self.switch.ask()?;
+        self.read_on.lock().expect("no panic").push(stretch.clone());
+        let pages = stretch.pages - 1;
+        let rest = (pages > 0).then(|| Stretch {
+            pages,
+            ..stretch.clone()
+        });
+        let sightings = self.sightings.lock().expect("no panic").clone();
+        Ok(Changes { sightings, rest })
     }
 }
 
