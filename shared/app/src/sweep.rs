@@ -16,14 +16,14 @@ use halogard_domain::{LinkKey, Ticket, Timestamp};
 use tracing::info;
 
 use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, TicketDesk};
+use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, Stretch, TicketDesk};
 use crate::reconcile::{CONTENTIONS_MAX, LookError};
-use rest::Rest;
+use rest::{Rest, State};
 
-/// How far a sweep reads back behind the last change it saw, and for how long: the desk's index may lag.
-/// After that it reads from that change on, or the tickets of a storm would be listed again by every
-/// sweep until somebody changed another one.
-const OVERLAP: Duration = Duration::from_secs(300);
+/// For so long a change may be missing from the desk's lists: an index may lag. What was listed earlier
+/// than this after it changed is listed once more. Less than the time between two sweeps, so that the
+/// next one is late enough.
+const OVERLAP: Duration = Duration::from_secs(240);
 
 /// Longer lists are read only when they are older than [`OVERLAP`], unless it is worth more to somebody:
 /// after a storm every page would be read again a sweep later, nearly all of it our own writes.
@@ -32,11 +32,14 @@ const PAGES_AT_ONCE: usize = 10;
 /// Before the first sweep nothing was ours; changes older than this concern nobody.
 const FIRST_REACH: Duration = Duration::from_secs(3600);
 
-/// The mark that holds the newest change seen, by the desk's clock.
+/// The mark that holds until when, by the desk's clock, every change was listed that can ever be.
 const MARK_SWEPT: &str = "tickets_swept_to";
 
-/// The mark that holds when that change was first seen, by our clock.
-const MARK_SWEPT_TO_SINCE: &str = "tickets_swept_to_since";
+/// The mark that holds a later change that was listed, by the desk's clock.
+const MARK_NEWEST: &str = "tickets_newest";
+
+/// The mark that holds when that was, by our clock: [`OVERLAP`] later nothing before it is hidden.
+const MARK_NEWEST_AT: &str = "tickets_newest_at";
 
 /// The mark that holds when the last whole sweep began, by our clock.
 const MARK_SWEPT_AT: &str = "tickets_swept_at";
@@ -102,76 +105,127 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         }
         let mut report = SweepReport::default();
         let mut rest = self.rest().await?;
-        // Where the stretch ended that this sweep has read.
-        let mut read_to = None;
         loop {
             let asked_at = self.clock.now();
-            let changes = match &rest {
-                Some(rest) if is_too_long(rest, pages_max) && !rest.is_settled(asked_at) => {
-                    report.pages_left = rest.stretch.pages;
+            if let Some(waits) = rest.as_mut().filter(|rest| rest.state == State::Waits) {
+                if waits.is_settled(asked_at) {
+                    waits.begin(State::Settled, asked_at);
+                } else if waits.is_longer_than(pages_max) {
+                    report.pages_left = waits.stretch.pages;
                     return Ok(told(report, "put_off"));
+                } else {
+                    waits.begin(State::Fresh, asked_at);
                 }
-                Some(rest) => self.desk.read_on(&rest.stretch).await?,
-                None => {
-                    let since = match read_to {
-                        Some(read_to) => read_to,
-                        None => self.sweep_from(asked_at).await?,
-                    };
-                    self.desk.changed_since(since).await?
-                }
+                self.begin_rest(waits).await?;
+            }
+            let since = match &rest {
+                Some(rest) => rest.newest(),
+                None => self.swept_to().await?,
+            };
+            let changes = match &rest {
+                Some(rest) if rest.stretch.pages > 0 => self.desk.read_on(&rest.stretch).await?,
+                _ => self.desk.changed_since(since).await?,
             };
             self.take_news(&changes.sightings, &mut report).await?;
             rest = match (rest, changes.rest) {
-                (None, None) => {
+                (Some(reading), left) if reading.stretch.pages > 0 => {
+                    let read = Stretch {
+                        pages: 0,
+                        ..reading.stretch.clone()
+                    };
+                    let stretch = left.unwrap_or(read);
+                    let rest = Rest { stretch, ..reading };
+                    if rest.stretch.pages == 0 {
+                        self.stretch_read(&rest).await?;
+                    }
+                    self.keep_rest(Some(&rest)).await?;
+                    Some(rest)
+                }
+                (_, Some(stretch)) => {
+                    let rest = Rest::met(stretch, self.clock.now());
+                    self.begin_rest(&rest).await?;
+                    Some(rest)
+                }
+                (read, None) => {
+                    if read.is_none() {
+                        self.settle(since, None, asked_at).await?;
+                    }
                     let times = changes.sightings.iter().filter_map(|seen| seen.changed_at);
                     if let Some(newest) = times.max() {
-                        self.move_mark(newest, asked_at).await?;
+                        self.note_newest(newest, asked_at).await?;
+                    }
+                    if read.is_some() {
+                        self.keep_rest(None).await?;
                     }
                     let swept_at = asked_at.as_millis();
                     self.store.set_mark(MARK_SWEPT_AT, swept_at).await?;
                     return Ok(told(report, "swept"));
                 }
-                (None, Some(stretch)) => {
-                    let met_at = self.clock.now();
-                    let rest = Rest { stretch, met_at };
-                    self.begin_rest(&rest).await?;
-                    Some(rest)
-                }
-                (Some(Rest { met_at, .. }), Some(stretch)) => {
-                    let rest = Rest { stretch, met_at };
-                    self.keep_rest(Some(&rest)).await?;
-                    Some(rest)
-                }
-                (Some(read), None) => {
-                    self.move_mark(read.newest(), read.met_at).await?;
-                    self.keep_rest(None).await?;
-                    read_to = Some(read.newest());
-                    None
-                }
             };
         }
     }
 
-    /// From when on changes are listed, at `now`.
-    async fn sweep_from(&self, now: Timestamp) -> Result<Timestamp, PortError> {
-        let swept_to = self.store.mark(MARK_SWEPT).await?.unwrap_or(0);
-        let swept_to = Timestamp::from_millis(swept_to);
-        let seen_first = self.store.mark(MARK_SWEPT_TO_SINCE).await?;
-        let is_old = |at| now.since(Timestamp::from_millis(at)) >= OVERLAP;
-        Ok(if seen_first.is_some_and(is_old) {
-            swept_to
-        } else {
-            swept_to.minus(OVERLAP)
-        })
+    /// Until when every change was listed that can ever be.
+    async fn swept_to(&self) -> Result<Timestamp, PortError> {
+        let mark = self.store.mark(MARK_SWEPT).await?.unwrap_or(0);
+        Ok(Timestamp::from_millis(mark))
     }
 
-    /// Everything that changed until `newest` was listed; that was first seen `seen_at`.
-    async fn move_mark(&self, newest: Timestamp, seen_at: Timestamp) -> Result<(), PortError> {
-        let newest = newest.as_millis();
-        if self.store.mark(MARK_SWEPT).await?.unwrap_or(0) < newest {
+    /// `rest` was read to its end.
+    async fn stretch_read(&self, rest: &Rest) -> Result<(), PortError> {
+        let since = rest.stretch.since;
+        if rest.state != State::Settled {
+            self.settle(since, Some(rest.newest()), rest.at).await?;
+            return self.note_newest(rest.newest(), rest.at).await;
+        }
+        // One that begins behind the mark leaves out what may have been hidden before it.
+        if since <= self.swept_to().await? {
+            self.move_mark(rest.newest()).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that changed since `since`, until `to` if that is given, was listed, none of it before
+    /// `listed_at`: the mark moves to what was newest a while before that, which can no longer have
+    /// anything hidden before it.
+    async fn settle(
+        &self,
+        since: Timestamp,
+        to: Option<Timestamp>,
+        listed_at: Timestamp,
+    ) -> Result<(), PortError> {
+        let newest = self.store.mark(MARK_NEWEST).await?;
+        let newest_at = self.store.mark(MARK_NEWEST_AT).await?;
+        let (Some(newest), Some(newest_at)) = (newest, newest_at) else {
+            return Ok(());
+        };
+        let newest = Timestamp::from_millis(newest);
+        let waited = listed_at.since(Timestamp::from_millis(newest_at));
+        if waited >= OVERLAP && since <= self.swept_to().await? {
+            let listed = to.map_or(newest, |to| to.min(newest));
+            self.move_mark(listed).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the mark forward to `at`.
+    async fn move_mark(&self, at: Timestamp) -> Result<(), PortError> {
+        if self.swept_to().await? < at {
+            self.store.set_mark(MARK_SWEPT, at.as_millis()).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the newest change listed, unless one that was noted before has not settled yet: it would
+    /// never, if each sweep put another in its place.
+    async fn note_newest(&self, newest: Timestamp, seen_at: Timestamp) -> Result<(), PortError> {
+        let swept_to = self.swept_to().await?.as_millis();
+        let noted = self.store.mark(MARK_NEWEST).await?.unwrap_or(0);
+        if noted <= swept_to && newest.as_millis() > swept_to {
+            // In this order: a time that is too late does no harm.
             let seen_at = seen_at.as_millis();
-            self.store.set_mark(MARK_SWEPT_TO_SINCE, seen_at).await?;
-            self.store.set_mark(MARK_SWEPT, newest).await?;
+            self.store.set_mark(MARK_NEWEST_AT, seen_at).await?;
+            self.store.set_mark(MARK_NEWEST, newest.as_millis()).await?;
         }
         Ok(())
     }
@@ -308,11 +362,6 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         );
         Ok(report)
     }
-}
-
-/// Whether reading `rest` takes more than `pages_max` requests.
-fn is_too_long(rest: &Rest, pages_max: usize) -> bool {
-    usize::try_from(rest.stretch.pages).is_ok_and(|pages| pages > pages_max)
 }
 
 /// Writes the one line a sweep ends with.

@@ -91,7 +91,7 @@ pub struct Changes {
 pub struct Stretch {
     /// The earliest change.
     pub since: Timestamp,
-    /// The latest change.
+    /// The latest change; whether that moment itself counts is not promised.
     pub until: Timestamp,
     /// Pages still to be read, the last of them next.
     pub pages: u32,

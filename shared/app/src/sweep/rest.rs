@@ -15,11 +15,11 @@ const MARK_SINCE: &str = "tickets_rest_since";
 /// The mark that holds its latest change.
 const MARK_UNTIL: &str = "tickets_rest_until";
 
-/// The mark that holds when it was met with, by our clock.
-const MARK_MET_AT: &str = "tickets_rest_met_at";
+/// The mark that holds when its state came about, by our clock.
+const MARK_AT: &str = "tickets_rest_at";
 
-/// The mark that holds what is left of it: pages, count, and a check of the three other marks. Zero when
-/// nothing is.
+/// The mark that holds its state, what is left of it, and a check of the three other marks. Zero when
+/// there is none.
 const MARK_LEFT: &str = "tickets_rest_left";
 
 /// Bits for the count.
@@ -28,25 +28,60 @@ const COUNT_BITS: u32 = 24;
 /// Bits for the pages.
 const PAGES_BITS: u32 = 12;
 
-/// Bits for the check, all that a mark has left without its sign.
-const CHECK_BITS: u32 = 63 - COUNT_BITS - PAGES_BITS;
+/// Bits for the state.
+const STATE_BITS: u32 = 2;
 
-/// A stretch that is not read to its end.
+/// Bits for the check, all that a mark has left without its sign.
+const CHECK_BITS: u32 = 63 - COUNT_BITS - PAGES_BITS - STATE_BITS;
+
+/// What is done about a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing yet.
+    Waits = 1,
+    /// Its reading began when changes could still be hidden.
+    Fresh,
+    /// Its reading began when none could be.
+    Settled,
+}
+
+/// A stretch, until it and what changed after it are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rest {
     pub(super) stretch: Stretch,
-    /// When its latest change was seen, by our clock.
-    pub(super) met_at: Timestamp,
+    pub(super) state: State,
+    /// Since when, by our clock; when it waits, that is when its latest change was seen.
+    pub(super) at: Timestamp,
 }
 
 impl Rest {
-    /// Whether no change of it can be hidden any more by an index that lags.
-    pub(super) fn is_settled(&self, now: Timestamp) -> bool {
-        now.since(self.met_at) >= OVERLAP
+    /// A stretch met with `at` this time.
+    pub(super) const fn met(stretch: Stretch, at: Timestamp) -> Self {
+        Self {
+            stretch,
+            state: State::Waits,
+            at,
+        }
     }
 
-    /// The newest change it is sure to hold. One millisecond short of its end: whether the desk counts
-    /// the ends themselves is not known, so that what follows begins inside.
+    /// Its reading begins.
+    pub(super) const fn begin(&mut self, state: State, now: Timestamp) {
+        self.state = state;
+        self.at = now;
+    }
+
+    /// Whether no change of it can be hidden any more by an index that lags.
+    pub(super) fn is_settled(&self, now: Timestamp) -> bool {
+        now.since(self.at) >= OVERLAP
+    }
+
+    /// Whether reading it takes more than `pages_max` requests.
+    pub(super) fn is_longer_than(&self, pages_max: usize) -> bool {
+        usize::try_from(self.stretch.pages).is_ok_and(|pages| pages > pages_max)
+    }
+
+    /// Until when it is sure to hold every change: one millisecond short of its end, since it is not
+    /// known whether the desk counts that.
     pub(super) fn newest(&self) -> Timestamp {
         self.stretch.until.minus(Duration::from_millis(1))
     }
@@ -54,7 +89,7 @@ impl Rest {
     /// What tells this stretch from any other: several processes may sweep, and their marks may be
     /// written in any order.
     fn check(&self) -> u64 {
-        let ends = [self.stretch.since, self.stretch.until, self.met_at];
+        let ends = [self.stretch.since, self.stretch.until, self.at];
         let texts = ends.map(|end| end.as_millis().to_string());
         let whole = digest(&texts.each_ref().map(String::as_str));
         whole & ((1 << CHECK_BITS) - 1)
@@ -67,7 +102,9 @@ impl Rest {
         if pages >> PAGES_BITS != 0 || count >> COUNT_BITS != 0 {
             return None;
         }
-        let left = (((self.check() << PAGES_BITS) | pages) << COUNT_BITS) | count;
+        let state = u64::from(self.state as u8);
+        let left = (self.check() << STATE_BITS) | state;
+        let left = (((left << PAGES_BITS) | pages) << COUNT_BITS) | count;
         i64::try_from(left).ok()
     }
 }
@@ -81,6 +118,12 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         };
         let time = |mark: Option<i64>| Timestamp::from_millis(mark.unwrap_or(0));
         let part = |bits: u64, width: u32| u32::try_from(bits & ((1 << width) - 1)).unwrap_or(0);
+        let state = match part(bits >> (COUNT_BITS + PAGES_BITS), STATE_BITS) {
+            1 => State::Waits,
+            2 => State::Fresh,
+            3 => State::Settled,
+            _ => return Ok(None),
+        };
         let rest = Rest {
             stretch: Stretch {
                 since: time(self.store.mark(MARK_SINCE).await?),
@@ -88,17 +131,18 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 pages: part(bits >> COUNT_BITS, PAGES_BITS),
                 count: part(bits, COUNT_BITS),
             },
-            met_at: time(self.store.mark(MARK_MET_AT).await?),
+            state,
+            at: time(self.store.mark(MARK_AT).await?),
         };
         Ok((rest.left() == Some(left)).then_some(rest))
     }
 
-    /// Keeps what is left to read, from the first page of a stretch on.
+    /// Keeps a stretch, its state, and what is left of it.
     pub(super) async fn begin_rest(&self, rest: &Rest) -> Result<(), PortError> {
         let ends = [
             (MARK_SINCE, rest.stretch.since),
             (MARK_UNTIL, rest.stretch.until),
-            (MARK_MET_AT, rest.met_at),
+            (MARK_AT, rest.at),
         ];
         for (mark, at) in ends {
             self.store.set_mark(mark, at.as_millis()).await?;
@@ -106,7 +150,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         self.keep_rest(Some(rest)).await
     }
 
-    /// Keeps how far the reading of a stretch has come, or that it is at its end. What a mark cannot
+    /// Keeps how far the reading of a stretch has come, or that there is none any more. What a mark cannot
     /// hold is not kept: the next sweep reads it again.
     pub(super) async fn keep_rest(&self, rest: Option<&Rest>) -> Result<(), PortError> {
         let left = rest.and_then(Rest::left).unwrap_or(0);
@@ -120,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    fn rest(since: i64, until: i64, met_at: i64, pages: u32, count: u32) -> Rest {
+    fn rest(since: i64, until: i64, at: i64, pages: u32, count: u32) -> Rest {
         Rest {
             stretch: Stretch {
                 since: Timestamp::from_millis(since),
@@ -128,14 +172,15 @@ mod tests {
                 pages,
                 count,
             },
-            met_at: Timestamp::from_millis(met_at),
+            state: State::Waits,
+            at: Timestamp::from_millis(at),
         }
     }
 
     proptest! {
         #[test]
         fn what_is_left_fits_a_mark_and_is_never_nothing(
-            ends in prop::array::uniform3(any::<i64>()), pages in 1..4096_u32, count in 0..1_u32 << 24,
+            ends in prop::array::uniform3(any::<i64>()), pages in 0..4096_u32, count in 0..1_u32 << 24,
         ) {
             let left = rest(ends[0], ends[1], ends[2], pages, count).left().unwrap();
             prop_assert!(left > 0);

@@ -21,8 +21,11 @@ use crate::wire::TicketRow;
 /// Rows of a full page.
 const PAGE_ROWS: u32 = TicketQuery::PAGE_ROWS;
 
-/// The step between two times that HaloPSA tells apart.
-const TICK: Duration = Duration::from_millis(1);
+/// How far a stretch reaches beyond the newest change it is sure to hold, so that what follows may begin
+/// one millisecond before its end and one after that change: whether HaloPSA counts the ends is not
+/// known, and nothing is listed twice for it, however many tickets changed at the same time. Shorter
+/// than the way to HaloPSA and back: when the stretch is asked for, its end is past.
+const BEYOND: Duration = Duration::from_millis(2);
 
 impl<T: Transport, B: RequestBudget, C: Clock> Desk<T, B, C> {
     /// Tickets that changed at or after `since`, the newest tickets first: among them is one that changed
@@ -46,20 +49,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> Desk<T, B, C> {
         let newest = page.rows.iter().filter_map(TicketRow::last_update).max();
         let is_full = came(&page) == u64::from(PAGE_ROWS) && page.set_aside == 0;
         match (newest, page.record_count) {
-            (Some(newest), Some(count)) if is_full => {
-                // A millisecond more at either end, since it is not known whether HaloPSA counts the
-                // ends; and always on, however many tickets changed at the same time.
-                let newest = newest.max(since.plus(TICK));
-                Ok(Changes {
-                    sightings: sightings(&page.rows, asked_at),
-                    rest: Some(Stretch {
-                        since,
-                        until: newest.plus(TICK),
-                        pages: pages(count)?,
-                        count: u32::try_from(count).unwrap_or(u32::MAX),
-                    }),
-                })
-            }
+            (Some(newest), Some(count)) if is_full => Ok(Changes {
+                sightings: sightings(&page.rows, asked_at),
+                rest: Some(Stretch {
+                    since,
+                    until: newest.plus(BEYOND),
+                    pages: pages(count)?,
+                    count: u32::try_from(count).unwrap_or(u32::MAX),
+                }),
+            }),
             _ => self.all_changes(since).await,
         }
     }
