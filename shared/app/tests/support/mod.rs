@@ -129,6 +129,8 @@ pub fn failing(class: FailureClass, error_type: &'static str) -> Failure {
 #[derive(Default)]
 pub struct Switch {
     failure: Mutex<Option<Failure>>,
+    /// Calls that succeed before it fails.
+    spared: Mutex<u32>,
     asked: Mutex<u32>,
 }
 
@@ -137,7 +139,14 @@ impl Switch {
         *self.failure.lock().expect("no panic") = Some(failure);
     }
 
+    /// Fails when it has been asked `calls` times more.
+    pub fn fail_after(&self, calls: u32, failure: Failure) {
+        *self.spared.lock().expect("no panic") = calls;
+        self.fail(failure);
+    }
+
     pub fn mend(&self) {
+        *self.spared.lock().expect("no panic") = 0;
         *self.failure.lock().expect("no panic") = None;
     }
 
@@ -147,6 +156,11 @@ impl Switch {
 
     fn ask(&self) -> Result<(), PortError> {
         *self.asked.lock().expect("no panic") += 1;
+        let mut spared = self.spared.lock().expect("no panic");
+        if *spared > 0 {
+            *spared -= 1;
+            return Ok(());
+        }
         match &*self.failure.lock().expect("no panic") {
             Some(failure) => Err(failure()),
             None => Ok(()),
