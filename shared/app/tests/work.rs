@@ -17,7 +17,7 @@ use halogard_app::ports::{Lane, PortError, Refusal, Sighting, Stretch, WorkSink}
 use halogard_app::work::{FAILURES_MAX, Worked};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
-use halogard_domain::{FailureClass, Link, Ticket, Timestamp, Word};
+use halogard_domain::{Alert, FailureClass, Link, Ticket, Timestamp, Word};
 use support::{Bench, CLOSED, Failure, alert, at, failing, ticket};
 
 const ALERT: AlertId = AlertId::new(7586);
@@ -128,6 +128,7 @@ async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
         worked,
         Worked {
             outcome: "out_of_budget",
+            did: vec![],
             rest_until: Some(until)
         }
     );
@@ -153,6 +154,7 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
             worked,
             Worked {
                 outcome: "throttled",
+                did: vec![],
                 rest_until: Some(at(pause))
             }
         );
@@ -207,6 +209,7 @@ async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() 
         worked,
         Worked {
             outcome: "unauthorised",
+            did: vec![],
             rest_until: Some(at(60))
         }
     );
@@ -223,6 +226,7 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
         last,
         Worked {
             outcome: "gave_up",
+            did: vec![],
             rest_until: None
         }
     );
@@ -634,6 +638,56 @@ async fn a_thorough_poll_queues_again_what_no_pair_ever_heard_of() {
     assert_eq!(thorough().await.unwrap().queued, 0);
 }
 
+#[tokio::test]
+async fn a_message_tells_everything_its_look_did() {
+    let bench = Bench::new();
+    poll(&bench, 1).await.unwrap();
+    let worked = work(&bench).await;
+    assert_eq!(worked.did, ["opened"]);
+    let news = |second, status, text: &str| {
+        let alert = Alert {
+            description: text.into(),
+            status: Word::new(status),
+            changed_at: at(second),
+            seen_at: at(second),
+            ..alert(1)
+        };
+        [Message::alert_news(alert, Cause::Poll).into()]
+    };
+    let over = news(0, "Closed", "over");
+    bench.bundle.store.send(Lane::Urgent, &over).await.unwrap();
+    assert_eq!(work(&bench).await.did, ["closed"]);
+    let again = news(10, "New", "worse");
+    bench.bundle.store.send(Lane::Urgent, &again).await.unwrap();
+    let worked = work(&bench).await;
+    assert_eq!(worked.did, ["reopened", "noted", "run_asked"]);
+    assert_eq!(worked.words().collect::<Vec<_>>(), worked.did);
+}
+
+#[test]
+fn each_word_counts_and_the_outcome_is_one_of_them() {
+    let worked = |did: &[&'static str], outcome| Worked {
+        outcome,
+        did: did.to_vec(),
+        rest_until: None,
+    };
+    let rows = [
+        (worked(&[], "in_step"), vec!["in_step"]),
+        (worked(&["closed"], "closed"), vec!["closed"]),
+        (
+            worked(&["opened", "noted", "noted"], "noted"),
+            vec!["opened", "noted", "noted"],
+        ),
+        (
+            worked(&["closed"], "transient"),
+            vec!["closed", "transient"],
+        ),
+    ];
+    for (worked, words) in rows {
+        assert_eq!(worked.words().collect::<Vec<_>>(), words, "{worked:?}");
+    }
+}
+
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
     bench
@@ -765,7 +819,7 @@ fn at_its_end() -> Timestamp {
 async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
     let bench = linked(ticket(4242, 7586, at(-30))).await;
     bench.bundle.round().await;
-    leave(&bench, 11);
+    leave(&bench, 4);
     assert_eq!(bench.bundle.round().await.swept, Some(0));
     assert_eq!(asked(&bench), (vec![], vec![at(-3600)]));
     bench.clock.pass(Duration::from_secs(239));
@@ -773,7 +827,7 @@ async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
     assert_eq!(asked(&bench), (vec![], vec![]), "it is not asked for again");
     bench.clock.pass(Duration::from_secs(1));
     bench.bundle.round().await;
-    let pages = (1..=11).rev().collect();
+    let pages = (1..=4).rev().collect();
     assert_eq!(asked(&bench), (pages, vec![at_its_end()]));
     assert_eq!(swept_to(&bench), Some(at_its_end()));
     bench.clock.pass(Duration::from_secs(300));
@@ -785,16 +839,16 @@ async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
 async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
     let bench = linked(ticket(4242, 7586, at(-30))).await;
     bench.bundle.round().await;
-    leave(&bench, 10);
+    leave(&bench, 3);
     bench.bundle.round().await;
-    let pages: Vec<u32> = (1..=10).rev().collect();
+    let pages: Vec<u32> = (1..=3).rev().collect();
     assert_eq!(
         asked(&bench),
         (pages.clone(), vec![at(-3600), at_its_end()])
     );
     assert_eq!(swept_to(&bench), Some(at(-3600)), "something may be hidden");
     bench.clock.pass(Duration::from_secs(300));
-    leave(&bench, 10);
+    leave(&bench, 3);
     bench.bundle.round().await;
     assert_eq!(asked(&bench), (pages, vec![at(-3600), at_its_end()]));
     assert_eq!(swept_to(&bench), Some(at_its_end()));
