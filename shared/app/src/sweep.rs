@@ -26,8 +26,9 @@ use rest::{Rest, State};
 const OVERLAP: Duration = Duration::from_secs(240);
 
 /// Longer lists are read only when they are older than [`OVERLAP`], unless it is worth more to somebody:
-/// after a storm every page would be read again a sweep later, nearly all of it our own writes.
-const PAGES_AT_ONCE: usize = 10;
+/// after a storm every page would be read again a sweep later, nearly all of it our own writes. Three
+/// hundred changes between two sweeps are more than people make.
+const PAGES_AT_ONCE: usize = 3;
 
 /// Before the first sweep nothing was ours; changes older than this concern nobody.
 const FIRST_REACH: Duration = Duration::from_secs(3600);
