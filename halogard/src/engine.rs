@@ -168,7 +168,7 @@ where
                 continue;
             }
             for worked in &worked {
-                self.tally.worked(*lane, worked.outcome);
+                self.tally.worked(*lane, worked.words());
             }
             if *lane != Lane::Runs {
                 // A look may have asked for a run.

@@ -14,7 +14,7 @@ pub struct Tally(Mutex<Counts>);
 /// The counts themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Messages worked off, by lane and outcome.
+    /// What came of messages, by lane and word: a look may have done several things.
     pub worked: BTreeMap<(&'static str, &'static str), u64>,
     /// Deliveries at the door, by answer.
     pub deliveries: BTreeMap<u16, u64>,
@@ -25,13 +25,12 @@ pub struct Counts {
 }
 
 impl Tally {
-    /// A message was worked off.
-    pub fn worked(&self, lane: Lane, outcome: &'static str) {
-        *self
-            .lock()
-            .worked
-            .entry((lane.name(), outcome))
-            .or_default() += 1;
+    /// A message was worked off, and this came of it.
+    pub fn worked(&self, lane: Lane, words: impl Iterator<Item = &'static str>) {
+        let mut counts = self.lock();
+        for word in words {
+            *counts.worked.entry((lane.name(), word)).or_default() += 1;
+        }
     }
 
     /// A delivery was answered.
@@ -88,7 +87,7 @@ pub fn prometheus(counts: &Counts, gauges: &Gauges, now: Timestamp) -> String {
     family(
         "halogard_messages_total",
         "counter",
-        "Messages worked off.",
+        "What came of messages; each counts under everything that was done for it.",
         worked.collect(),
     );
     let deliveries = counts.deliveries.iter();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use halogard_app::Bundle as UseCases;
-use halogard_app::budget::SharedBudget;
+use halogard_app::budget::{Patient, SharedBudget};
 use halogard_app::intake::{Credential, Door};
 use halogard_app::keyring::Keyring;
 use halogard_domain::ids::AlertId;
@@ -35,7 +35,7 @@ use crate::vault::StrictVault;
 const STORE_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// HaloPSA, in process and under the budget.
-pub type SimDesk = Desk<RouterTransport, SimBudget, Time>;
+pub type SimDesk = Desk<RouterTransport, Patient<SimBudget, Time, Time>, Time>;
 
 /// The request budget, in the embedded store.
 pub type SimBudget = SharedBudget<Store<Time>, Time>;
@@ -225,6 +225,8 @@ impl Bundle {
             scopes: "read:tickets edit:tickets read:customers".to_owned(),
         };
         let line = self.line(Place::HaloPsa, self.halo.router());
+        let (time, patience) = (self.time.clone(), self.setup.patience);
+        let budget = Patient::new(budget, time.clone(), time, patience);
         let mut client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone())
             .with_shared_tokens(Arc::new(store.clone()));
         if let Some(ring) = self.ring(HALOPSA_SECRET) {

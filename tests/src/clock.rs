@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use halogard_app::budget::Wait;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
 use halogard_simulator::{HandClock, SimClock};
@@ -46,5 +47,12 @@ impl Default for Time {
 impl Clock for Time {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.now_millis())
+    }
+}
+
+impl Wait for Time {
+    /// Moves the hand: whoever else waits meanwhile finds that time has passed for all.
+    async fn wait(&self, pause: Duration) {
+        self.pass(pause);
     }
 }

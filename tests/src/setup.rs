@@ -64,6 +64,9 @@ pub struct Setup {
     pub liongard: LiongardSettings,
     /// The request budget.
     pub limit: Limit,
+    /// How long is waited for a permit at most. None, so that scenarios see work that breaks off; the
+    /// program has [`Patient::PATIENCE`](halogard_app::budget::Patient::PATIENCE).
+    pub patience: Duration,
     /// Writes in one array.
     pub together_max: usize,
     /// How webhooks arrive.
@@ -119,6 +122,7 @@ impl Setup {
                 ..LiongardSettings::default()
             },
             limit: Limit::DEFAULT,
+            patience: Duration::ZERO,
             together_max: halogard_app::TOGETHER_MAX,
             courier: Courier::Prompt,
             payload: PayloadSize::Full,

@@ -94,8 +94,10 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             wanted.extend(self.refused_long_ago().await?);
         }
         let over = |id: &AlertId| alerts.get(id).is_some_and(Alert::is_closed);
-        if wanted.iter().any(|id| over(id) && index.contains_key(id)) {
-            self.sweep_before_closes().await;
+        let closes = |id: &&AlertId| over(id) && index.contains_key(id);
+        let closes = wanted.iter().filter(closes).count();
+        if closes > 0 {
+            self.sweep_before_closes(closes).await;
         }
         self.queue_news(&alerts, &wanted).await?;
         let unknown = |alert: &&Alert| alert.state() == halogard_domain::AlertState::Unknown;
@@ -126,9 +128,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     }
 
     /// Some tickets are about to be closed, those only that nobody has touched. One sweep shows that of
-    /// all of them; without it, the notes of each are read.
-    async fn sweep_before_closes(&self) {
-        if let Err(error) = self.sweep_if(HANDS_HOLD / 2).await {
+    /// all of them; without it, the notes of each are read, one request for each of `closes`.
+    async fn sweep_before_closes(&self, closes: usize) {
+        if let Err(error) = self.sweep_if(HANDS_HOLD / 2, closes).await {
             debug!(%error, "no sweep before tickets are closed; their notes are read instead");
         }
     }

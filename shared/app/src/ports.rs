@@ -21,7 +21,8 @@ pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, LedgerStore, Permit, RequestBudget, Seen, Swap};
 pub use clock::Clock;
 pub use desk::{
-    DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, TicketDesk, TicketTypeInfo,
+    Changes, DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, Stretch, TicketDesk,
+    TicketTypeInfo,
 };
 pub use error::{PortError, Refusal};
 pub use inspectors::{Inspectors, RunProgress, RunStates};

@@ -67,9 +67,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Looks at both sides once. A part that fails keeps its watermark, is logged, and stops no
     /// other part. HaloPSA is swept when that is due.
     pub async fn round(&self) -> Round {
-        let swept = self.sweep_if(self.sweep_interval).await;
+        let swept = self.sweep_if(self.sweep_interval, 0).await;
         if let Err(error) = &swept {
-            warn!(%error, "the sweep of HaloPSA broke off; the next one reads the same again");
+            warn!(%error, "the sweep of HaloPSA broke off; the next one goes on with it");
         }
         Round {
             swept: swept.ok(),

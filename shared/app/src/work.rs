@@ -41,8 +41,19 @@ const UNAUTHORISED_PAUSE: Duration = Duration::from_secs(60);
 pub struct Worked {
     /// A stable word for logs and metrics.
     pub outcome: &'static str,
+    /// A word for each thing a look did, in order; empty when it did nothing.
+    pub did: Vec<&'static str>,
     /// Nothing in this lane can be done before this time.
     pub rest_until: Option<Timestamp>,
+}
+
+impl Worked {
+    /// Every word to be counted: what was done, and the outcome where that is another.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        let last = self.did.last().copied();
+        let outcome = (last != Some(self.outcome)).then_some(self.outcome);
+        self.did.iter().copied().chain(outcome)
+    }
 }
 
 /// What a message is about.
@@ -134,8 +145,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         delivery: &Delivery,
         gather: &Gather,
     ) -> Result<Worked, PortError> {
+        let mut did = Vec::new();
         let settlement = match &delivery.message {
-            Ok(message) => self.attend(message, delivery, gather).await,
+            Ok(message) => self.attend(message, delivery, gather, &mut did).await,
             Err(unreadable) => Settlement::Bury("unreadable", unreadable.reason.clone()),
         };
         let receipt = &delivery.receipt;
@@ -174,12 +186,19 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         };
         Ok(Worked {
             outcome,
+            did,
             rest_until,
         })
     }
 
-    /// Does what `message` asks for.
-    async fn attend(&self, message: &Message, delivery: &Delivery, gather: &Gather) -> Settlement {
+    /// Does what `message` asks for; `did` takes in what a look did.
+    async fn attend(
+        &self,
+        message: &Message,
+        delivery: &Delivery,
+        gather: &Gather,
+        did: &mut Vec<&'static str>,
+    ) -> Settlement {
         let attempt = delivery.receive_count;
         match message {
             Message::LookAtAlert {
@@ -188,7 +207,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 let looked = self
                     .look_at_alert(*alert, news.as_deref(), cause, gather)
                     .await;
-                tell(cause, Some(*alert), None, &looked);
+                *did = tell(cause, Some(*alert), None, &looked);
                 self.after_look(looked, attempt)
             }
             Message::LookAtTicket {
@@ -206,12 +225,12 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 let looked = self
                     .look_at_ticket(*ticket, news.as_deref(), cause, asked_at, gather)
                     .await;
-                tell(cause, None, Some(*ticket), &looked);
                 let said_nothing_new = match &looked {
                     Ok(Looked::Done(did)) => did.is_empty() && news.is_some(),
                     Ok(Looked::NotOurs) => true,
                     _ => false,
                 };
+                *did = tell(cause, None, Some(*ticket), &looked);
                 let settlement = self.after_look(looked, attempt);
                 if said_nothing_new {
                     // Coming again, it says nothing new again: it needs no memory.
@@ -363,27 +382,28 @@ fn backoff(attempt: u32) -> Duration {
     Duration::from_secs(doubled).min(BACKOFF_MAX)
 }
 
-/// Writes the one line a unit of work ends with.
+/// Writes the one line a unit of work ends with; brings a word for each thing that was done.
 fn tell(
     cause: &Cause,
     alert: Option<AlertId>,
     ticket: Option<TicketId>,
     looked: &Result<Looked, LookError>,
-) {
+) -> Vec<&'static str> {
     let (outcome, did) = match looked {
-        Ok(Looked::Done(did)) => (did.last().copied().unwrap_or("in_step"), did.join(" ")),
-        Ok(Looked::Later(_)) => ("waiting", String::new()),
-        Ok(Looked::Refused(_)) => ("refused", String::new()),
-        Ok(Looked::NotOurs) => ("not_ours", String::new()),
+        Ok(Looked::Done(did)) => (did.last().copied().unwrap_or("in_step"), did.clone()),
+        Ok(Looked::Later(_)) => ("waiting", Vec::new()),
+        Ok(Looked::Refused(_)) => ("refused", Vec::new()),
+        Ok(Looked::NotOurs) => ("not_ours", Vec::new()),
         // Told where it is settled.
-        Err(_) => return,
+        Err(_) => return Vec::new(),
     };
     info!(
         alert_id = alert.map(AlertId::get),
         ticket_id = ticket.map(TicketId::get),
         cause = cause.word(),
         outcome,
-        did,
+        did = did.join(" "),
         "looked at a pair"
     );
+    did
 }

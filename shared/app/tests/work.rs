@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Thoroughness};
-use halogard_app::ports::{Lane, PortError, Refusal, Sighting, WorkSink};
+use halogard_app::ports::{Lane, PortError, Refusal, Sighting, Stretch, WorkSink};
 use halogard_app::work::{FAILURES_MAX, Worked};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
-use halogard_domain::{FailureClass, Link, Ticket, Timestamp};
+use halogard_domain::{Alert, FailureClass, Link, Ticket, Timestamp, Word};
 use support::{Bench, CLOSED, Failure, alert, at, failing, ticket};
 
 const ALERT: AlertId = AlertId::new(7586);
@@ -128,6 +128,7 @@ async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
         worked,
         Worked {
             outcome: "out_of_budget",
+            did: vec![],
             rest_until: Some(until)
         }
     );
@@ -153,6 +154,7 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
             worked,
             Worked {
                 outcome: "throttled",
+                did: vec![],
                 rest_until: Some(at(pause))
             }
         );
@@ -207,6 +209,7 @@ async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() 
         worked,
         Worked {
             outcome: "unauthorised",
+            did: vec![],
             rest_until: Some(at(60))
         }
     );
@@ -223,6 +226,7 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
         last,
         Worked {
             outcome: "gave_up",
+            did: vec![],
             rest_until: None
         }
     );
@@ -662,6 +666,56 @@ async fn a_thorough_poll_queues_again_what_no_pair_ever_heard_of() {
     assert_eq!(thorough().await.unwrap().queued, 0);
 }
 
+#[tokio::test]
+async fn a_message_tells_everything_its_look_did() {
+    let bench = Bench::new();
+    poll(&bench, 1).await.unwrap();
+    let worked = work(&bench).await;
+    assert_eq!(worked.did, ["opened"]);
+    let news = |second, status, text: &str| {
+        let alert = Alert {
+            description: text.into(),
+            status: Word::new(status),
+            changed_at: at(second),
+            seen_at: at(second),
+            ..alert(1)
+        };
+        [Message::alert_news(alert, Cause::Poll).into()]
+    };
+    let over = news(0, "Closed", "over");
+    bench.bundle.store.send(Lane::Urgent, &over).await.unwrap();
+    assert_eq!(work(&bench).await.did, ["closed"]);
+    let again = news(10, "New", "worse");
+    bench.bundle.store.send(Lane::Urgent, &again).await.unwrap();
+    let worked = work(&bench).await;
+    assert_eq!(worked.did, ["reopened", "noted", "run_asked"]);
+    assert_eq!(worked.words().collect::<Vec<_>>(), worked.did);
+}
+
+#[test]
+fn each_word_counts_and_the_outcome_is_one_of_them() {
+    let worked = |did: &[&'static str], outcome| Worked {
+        outcome,
+        did: did.to_vec(),
+        rest_until: None,
+    };
+    let rows = [
+        (worked(&[], "in_step"), vec!["in_step"]),
+        (worked(&["closed"], "closed"), vec!["closed"]),
+        (
+            worked(&["opened", "noted", "noted"], "noted"),
+            vec!["opened", "noted", "noted"],
+        ),
+        (
+            worked(&["closed"], "transient"),
+            vec!["closed", "transient"],
+        ),
+    ];
+    for (worked, words) in rows {
+        assert_eq!(worked.words().collect::<Vec<_>>(), words, "{worked:?}");
+    }
+}
+
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
     bench
@@ -728,52 +782,200 @@ async fn a_first_sweep_that_failed_is_made_again() {
 }
 
 #[tokio::test]
-async fn the_mark_of_the_sweep_only_moves_forward() {
+async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled() {
     let bench = linked(ticket(4242, 7586, at(-30))).await;
     bench.bundle.sweep_tickets().await.unwrap();
+    let changed = |second| vec![ticket(4242, 7586, at(second))];
     let rows = [
-        ("nothing listed", vec![], at(-3600)),
-        ("a change", vec![ticket(4242, 7586, at(100))], at(100)),
-        ("an older one", vec![ticket(4242, 7586, at(50))], at(100)),
+        ("nothing listed", 0, vec![], -3600),
         (
-            "one without a time",
-            vec![ticket(4242, 7586, Timestamp::EPOCH)],
-            at(100),
+            "a change, which may hide an earlier one",
+            0,
+            changed(100),
+            -3600,
         ),
-        ("the same again", vec![ticket(4242, 7586, at(100))], at(100)),
+        ("the same a little early", 239, changed(100), -3600),
+        ("the same when it has settled", 1, changed(100), 100),
+        ("an older one", 300, changed(50), 100),
+        ("one without a time", 300, changed(-1_790_000_000), 100),
+        ("another", 0, changed(200), 100),
         (
-            "two",
-            vec![ticket(4243, 1, at(300)), ticket(4242, 7586, at(200))],
-            at(300),
+            "a third, which does not put the second off",
+            240,
+            changed(300),
+            200,
         ),
+        ("the third when it has settled", 240, changed(300), 300),
     ];
-    for (what, seen, expected) in rows {
+    let mut marks = vec![at(-3600)];
+    for (what, pause, seen, expected) in rows {
+        bench.clock.pass(Duration::from_secs(pause));
         sweep(&bench, &seen).await;
-        assert_eq!(swept_to(&bench), Some(expected), "{what}");
+        assert_eq!(swept_to(&bench), Some(at(expected)), "{what}");
+        marks.push(at(expected));
     }
-    // Each sweep read back behind the mark as it stood, since clocks and indexes lag.
-    let since = bench.bundle.desk.since.lock().unwrap().clone();
-    let marks = [at(-3600), at(-3600), at(100), at(100), at(100), at(100)];
-    assert_eq!(
-        since,
-        marks.map(|mark| mark.minus(Duration::from_secs(300)))
-    );
+    // Each sweep read from the mark as it stood.
+    marks.pop();
+    assert_eq!(*bench.bundle.desk.since.lock().unwrap(), marks);
+}
+
+/// Changes of the next list that one request does not show.
+fn leave(bench: &Bench, pages: u32) -> Stretch {
+    let stretch = Stretch {
+        since: at(-3600),
+        until: at(100),
+        pages,
+        count: pages * 100,
+    };
+    *bench.bundle.desk.stretch.lock().unwrap() = Some(stretch.clone());
+    stretch
+}
+
+/// What was asked for since the last call: pages of stretches, and from when on changes were listed.
+fn asked(bench: &Bench) -> (Vec<u32>, Vec<Timestamp>) {
+    let read_on = std::mem::take(&mut *bench.bundle.desk.read_on.lock().unwrap());
+    let since = std::mem::take(&mut *bench.bundle.desk.since.lock().unwrap());
+    (read_on.iter().map(|stretch| stretch.pages).collect(), since)
+}
+
+/// Just before the end of the stretch.
+fn at_its_end() -> Timestamp {
+    at(100).minus(Duration::from_millis(1))
 }
 
 #[tokio::test]
-async fn a_change_is_listed_again_for_as_long_as_the_index_may_lag() {
+async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.round().await;
+    leave(&bench, 4);
+    assert_eq!(bench.bundle.round().await.swept, Some(0));
+    assert_eq!(asked(&bench), (vec![], vec![at(-3600)]));
+    bench.clock.pass(Duration::from_secs(239));
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench), (vec![], vec![]), "it is not asked for again");
+    bench.clock.pass(Duration::from_secs(1));
+    bench.bundle.round().await;
+    let pages = (1..=4).rev().collect();
+    assert_eq!(asked(&bench), (pages, vec![at_its_end()]));
+    assert_eq!(swept_to(&bench), Some(at_its_end()));
+    bench.clock.pass(Duration::from_secs(300));
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench), (vec![], vec![at_its_end()]));
+}
+
+#[tokio::test]
+async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.round().await;
+    leave(&bench, 3);
+    bench.bundle.round().await;
+    let pages: Vec<u32> = (1..=3).rev().collect();
+    assert_eq!(
+        asked(&bench),
+        (pages.clone(), vec![at(-3600), at_its_end()])
+    );
+    assert_eq!(swept_to(&bench), Some(at(-3600)), "something may be hidden");
+    bench.clock.pass(Duration::from_secs(300));
+    leave(&bench, 3);
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench), (pages, vec![at(-3600), at_its_end()]));
+    assert_eq!(swept_to(&bench), Some(at_its_end()));
+}
+
+#[tokio::test]
+async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
     let bench = linked(ticket(4242, 7586, at(-30))).await;
     bench.bundle.sweep_tickets().await.unwrap();
-    for pause in [0, 299, 1, 1] {
-        bench.clock.pass(Duration::from_secs(pause));
-        sweep(&bench, &[ticket(4242, 7586, at(100))]).await;
+    leave(&bench, 3);
+    let desk = &bench.bundle.desk;
+    let mut read = Vec::new();
+    // The list, three pages, and what changed since: one each time.
+    for last in [false, false, false, false, true] {
+        desk.switch
+            .fail_after(1, failing(FailureClass::Transient, "desk.unreachable"));
+        let swept = bench.bundle.sweep_tickets().await;
+        assert_eq!(swept.is_ok(), last);
+        desk.switch.mend();
+        read.push(asked(&bench));
     }
-    sweep(&bench, &[ticket(4242, 7586, at(200))]).await;
-    sweep(&bench, &[]).await;
+    let page = |page| (vec![page], vec![]);
+    let list = |since| (vec![], vec![since]);
+    let expected = [
+        list(at(-3600)),
+        page(3),
+        page(2),
+        page(1),
+        list(at_its_end()),
+    ];
+    assert_eq!(read, expected);
+}
 
-    let since = bench.bundle.desk.since.lock().unwrap().clone();
-    let expected = [at(-3900), at(-200), at(100), at(100), at(100), at(-100)];
-    assert_eq!(since, expected);
+#[tokio::test]
+async fn a_stretch_whose_marks_do_not_agree_is_read_anew() {
+    let marks = [
+        "tickets_rest_since",
+        "tickets_rest_until",
+        "tickets_rest_at",
+    ];
+    for mark in marks {
+        let bench = linked(ticket(4242, 7586, at(-30))).await;
+        bench.bundle.sweep_tickets().await.unwrap();
+        leave(&bench, 11);
+        bench.bundle.round().await;
+        asked(&bench);
+        let mut marks = std::mem::take(&mut bench.bundle.store.open().marks);
+        *marks.get_mut(mark).unwrap() += 1;
+        bench.bundle.store.open().marks = marks;
+        bench.bundle.sweep_tickets().await.unwrap();
+        assert_eq!(asked(&bench), (vec![], vec![at(-3600)]), "{mark}");
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    leave(&bench, 1);
+    let desk = &bench.bundle.desk;
+    // Read at once; then a long list that follows it, which settles.
+    desk.switch
+        .fail_after(2, failing(FailureClass::Transient, "desk.unreachable"));
+    bench.bundle.round().await;
+    desk.switch.mend();
+    let later = Stretch {
+        since: at_its_end(),
+        until: at(200),
+        ..leave(&bench, 11)
+    };
+    *desk.stretch.lock().unwrap() = Some(later);
+    bench.bundle.round().await;
+    bench.clock.pass(Duration::from_secs(240));
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench).0.len(), 1 + 11);
+    assert_eq!(swept_to(&bench), Some(at(-3600)));
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_before_so_many_closes_that_it_is_worth_it() {
+    for (closes, pages) in [(10, 0), (11, 11)] {
+        let bench = Bench::new();
+        bench.bundle.sweep_tickets().await.unwrap();
+        poll(&bench, 11).await.unwrap();
+        leave(&bench, 11);
+        bench.bundle.round().await;
+        asked(&bench);
+        let mut list = bench.bundle.liongard.list.lock().unwrap().clone();
+        for alert in &mut list.alerts[..closes] {
+            alert.status = Word::new("Closed");
+        }
+        *bench.bundle.liongard.list.lock().unwrap() = list;
+        bench
+            .bundle
+            .poll_alerts(Thoroughness::Changes)
+            .await
+            .unwrap();
+        assert_eq!(asked(&bench).0.len(), pages, "{closes}");
+    }
 }
 
 #[tokio::test]
@@ -805,6 +1007,8 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
     assert_eq!(swept_to(&bench), Some(at(-3600)));
     bench.bundle.desk.switch.mend();
     assert_eq!(bench.bundle.sweep_tickets().await.unwrap().queued, 1);
+    bench.clock.pass(Duration::from_secs(240));
+    bench.bundle.sweep_tickets().await.unwrap();
     assert_eq!(swept_to(&bench), Some(at(100)));
 }
 

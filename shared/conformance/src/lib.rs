@@ -19,8 +19,8 @@ pub mod queue;
 mod queue_model;
 pub mod runs;
 pub mod storms;
-pub mod told;
 pub mod tokens;
+pub mod told;
 pub mod vault;
 
 pub use bench::{Bench, BudgetBench, MovableClock, QueueBench, Time, VaultBench, run};

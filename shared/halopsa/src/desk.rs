@@ -2,11 +2,14 @@
 
 mod arrays;
 mod authors;
+mod changes;
 mod tickets;
 
 use std::time::Duration;
 
-use halogard_app::ports::{Clock, PortError, RequestBudget, SearchWithin, Sighting, TicketDesk};
+use halogard_app::ports::{
+    Changes, Clock, PortError, RequestBudget, SearchWithin, Stretch, TicketDesk,
+};
 use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
@@ -179,40 +182,28 @@ impl<T: Transport, B: RequestBudget, C: Clock> TicketDesk for Desk<T, B, C> {
         self.add_note_array(notes).await
     }
 
-    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
-        let query = TicketQuery {
-            lastupdatefromdate: Some(since),
-            pages_max: Some(PAGES_MAX),
-            ..TicketQuery::default()
-        };
-        let asked_at = self.clock.now();
-        let rows = whole(self.client.tickets(&query).await?)?;
-        Ok(rows
-            .iter()
-            .map(|row| Sighting {
-                id: row.id,
-                changed_at: row.last_update(),
-                // Without the time of its change a state cannot be put in order: it would count as
-                // older than everything, and the change would be missed.
-                ticket: row
-                    .last_update()
-                    .and_then(|_| tickets::from_row(row, asked_at)),
-            })
-            .collect())
+    async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
+        self.first_changes(since).await
+    }
+
+    async fn read_on(&self, stretch: &Stretch) -> Result<Changes, PortError> {
+        self.more_changes(stretch).await
     }
 }
 
 /// The rows of a list that came whole. One that did not hides what it lacks: never news.
 fn whole<R>(listing: Listing<R>) -> Result<Vec<R>, PortError> {
     if listing.is_short() {
-        let said = format!(
-            "{} of {} rows came",
-            listing.rows.len() + listing.set_aside,
-            listing.record_count.unwrap_or_default()
-        );
-        return Err(PortError::new(FailureClass::Transient, "desk.short_list").saying(said));
+        let came = listing.rows.len() + listing.set_aside;
+        return Err(short(came, listing.record_count.unwrap_or_default()));
     }
     Ok(listing.rows)
+}
+
+/// Fewer rows came than there are.
+fn short(came: usize, of: u64) -> PortError {
+    PortError::new(FailureClass::Transient, "desk.short_list")
+        .saying(format!("{came} of {of} rows came"))
 }
 
 /// A write that was accepted, with an answer that does not show it.

@@ -148,6 +148,7 @@ fn full_query() -> TicketQuery {
         occurred: Some((Timestamp::EPOCH, MORNING)),
         search_summary: Some("[LG-991]".into()),
         state: TicketState::Any,
+        newest_first: true,
         deleted: true,
         nocache: true,
         pages_max: None,

@@ -11,7 +11,9 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_app::ports::{BudgetError, PortError, Refusal, SearchWithin, Sighting, TicketDesk};
+use halogard_app::ports::{
+    BudgetError, Changes, PortError, Refusal, SearchWithin, Sighting, TicketDesk,
+};
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_domain::ids::{
     AlertId, CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId,
@@ -513,7 +515,9 @@ async fn all_tickets_that_carry_a_key_of_ours_are_listed() {
 async fn a_list_that_is_shorter_than_its_count_is_no_news() {
     let page = |rows: Value| json!({"record_count": 3, "tickets": rows});
     let short = || [page(json!([row(4242, "[LG-7586] Disk")])), page(json!([]))];
-    let bench = answering(&short());
+    // Too short for a page, which is tried from its first page on.
+    let [page_1, page_2] = short();
+    let bench = answering(&[page_1.clone(), page_1, page_2]);
     let swept = bench.desk().changed_since(MORNING).await.unwrap_err();
     let bench = answering(&short());
     let found = bench.desk().find(&key(), &within(None)).await.unwrap_err();
@@ -546,7 +550,11 @@ async fn a_sighting_says_as_much_as_its_row_does() {
         {"id": 4247, "status_id": 1, "client_id": 17, "tickettype_id": 5, "lastupdate": "2026-05-02T09:00:41.043"}
     ]);
     let bench = answering(&[list(rows)]);
-    let seen = bench.desk().changed_since(MORNING).await.unwrap();
+    let Changes {
+        sightings: seen,
+        rest,
+    } = bench.desk().changed_since(MORNING).await.unwrap();
+    assert_eq!(rest, None);
     let thin = |id, changed_at| Sighting {
         id: TicketId::new(id),
         changed_at,

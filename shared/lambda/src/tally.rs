@@ -33,9 +33,15 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts what became of `message`.
+    /// Counts what became of `message`: everything that was done, not only the last of it.
     pub fn count(&mut self, message: &Result<Message, Unreadable>, worked: &Worked) {
-        let counter = match worked.outcome {
+        for word in worked.words() {
+            self.count_word(message, word);
+        }
+    }
+
+    fn count_word(&mut self, message: &Result<Message, Unreadable>, word: &str) {
+        let counter = match word {
             "opened" => &mut self.tickets_opened,
             "closed" => &mut self.alerts_closed,
             "duplicate" => &mut self.duplicates,
@@ -88,4 +94,37 @@ fn is_news_of_a_ticket(message: &Result<Message, Unreadable>) -> bool {
             ..
         })
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use halogard_domain::ids::AlertId;
+
+    use super::*;
+
+    #[test]
+    fn a_look_that_opened_and_closed_counts_as_both() {
+        let message = Ok(Message::look_at_alert(AlertId::new(7586), Cause::Poll));
+        let mut tally = Tally::default();
+        let worked = Worked {
+            outcome: "closed",
+            did: vec!["opened", "noted", "closed"],
+            rest_until: None,
+        };
+        tally.count(&message, &worked);
+        // It closed, and then the queue could not be told.
+        let worked = Worked {
+            outcome: "throttled",
+            did: vec!["closed"],
+            rest_until: None,
+        };
+        tally.count(&message, &worked);
+        let expected = Tally {
+            tickets_opened: 1,
+            alerts_closed: 2,
+            throttled: 1,
+            ..Tally::default()
+        };
+        assert_eq!(tally, expected);
+    }
 }

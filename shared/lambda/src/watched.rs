@@ -2,8 +2,8 @@
 //! credential that either vendor refuses is noted.
 
 use halogard_app::ports::{
-    AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
-    SearchWithin, Sighting, TicketDesk,
+    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
+    SearchWithin, Stretch, TicketDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
@@ -86,8 +86,12 @@ impl<P: TicketDesk, C: Clock> TicketDesk for Watched<P, C> {
         self.all_noted(self.port.add_notes(notes).await)
     }
 
-    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+    async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.noted(self.port.changed_since(since).await)
+    }
+
+    async fn read_on(&self, stretch: &Stretch) -> Result<Changes, PortError> {
+        self.noted(self.port.read_on(stretch).await)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use halogard_app::SWEEP_INTERVAL;
 use halogard_app::ports::Clock as _;
+use halogard_domain::budget::Limit;
 use halogard_domain::storm::StormPolicy;
 use halogard_simulator::halopsa::PayloadSize;
 use halogard_simulator::liongard::AlertChange;
@@ -18,6 +19,9 @@ use crate::report::{Report, Row, Section};
 
 /// A day.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the program waits for a permit. The functions do not wait.
+const PATIENCE: Duration = Limit::AHEAD;
 
 /// HaloPSA's window.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -49,10 +53,11 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
 }
 
 /// A bundle as deployed, in step with an empty HaloPSA.
-async fn quiet(seed: u64, storms: Option<StormPolicy>) -> Bundle {
+async fn quiet(seed: u64, storms: Option<StormPolicy>, patience: Duration) -> Bundle {
     let setup = Setup {
         storms,
         seed,
+        patience,
         sweep_interval: SWEEP_INTERVAL,
         payload: PayloadSize::Full,
         level: Level::ERROR,
@@ -80,6 +85,16 @@ impl Spent {
     /// Requests since `before`.
     fn requests_since(&self, before: &Self) -> u64 {
         self.routes.values().sum::<u64>() - before.routes.values().sum::<u64>()
+    }
+
+    /// Requests since `before` by route, in words.
+    fn routes_since(&self, before: &Self) -> String {
+        let of = |spent: &Self, route: &str| spent.routes.get(route).copied().unwrap_or_default();
+        let spent = self.routes.keys().filter_map(|route| {
+            let count = of(self, route) - of(before, route);
+            (count > 0).then(|| format!("`{route}` {count}"))
+        });
+        spent.collect::<Vec<_>>().join(", ")
     }
 
     /// Requests since `before` that come by time and not by alert: sweeps and tokens.
@@ -111,7 +126,7 @@ impl Spent {
 
 /// The life of one alert.
 async fn one_alert(seed: u64) -> anyhow::Result<Section> {
-    let mut bundle = quiet(seed, None).await;
+    let mut bundle = quiet(seed, None, PATIENCE).await;
     let mut rows = Vec::new();
     let mut before = Spent::so_far(&bundle);
     let mut add = |what: &str, most: u64, bundle: &Bundle| {
@@ -163,7 +178,7 @@ fn change(bundle: &Bundle, alert: i64) -> anyhow::Result<()> {
 
 /// A day on which nothing happens.
 async fn idle_day(seed: u64) -> Section {
-    let mut bundle = quiet(seed, None).await;
+    let mut bundle = quiet(seed, None, PATIENCE).await;
     let before = Spent::so_far(&bundle);
     bundle.run_for(DAY).await;
     let requests = Spent::so_far(&bundle).requests_since(&before);
@@ -181,9 +196,11 @@ async fn idle_day(seed: u64) -> Section {
 /// Many alerts at once, with tickets of their own and sharing them.
 async fn at_once(options: &Options) -> Section {
     let mut rows = Vec::new();
-    for shared in [false, true] {
+    let program = ("program", PATIENCE);
+    let functions = ("functions", Duration::ZERO);
+    for (shared, (budget, patience)) in [(false, program), (false, functions), (true, program)] {
         let storms = shared.then(StormPolicy::default);
-        let mut bundle = quiet(options.seed, storms).await;
+        let mut bundle = quiet(options.seed, storms, patience).await;
         let before = Spent::so_far(&bundle);
         let began = bundle.time.now();
         let alerts: Vec<i64> = (0..options.alerts)
@@ -209,7 +226,8 @@ async fn at_once(options: &Options) -> Section {
         let first = spent.requests_since(&before);
         let (writes, which) = spent.writes_since(&before);
         bundle.run_for(Duration::from_secs(60 * 60)).await;
-        let hour = Spent::so_far(&bundle).requests_since(&before);
+        let after = Spent::so_far(&bundle);
+        let (hour, routes) = (after.requests_since(&spent), after.routes_since(&spent));
         let tickets = bundle.halo.tickets().len();
         let each = per_alert(writes, options.alerts);
         let what = if shared {
@@ -220,7 +238,7 @@ async fn at_once(options: &Options) -> Section {
         let in_window = took <= WINDOW;
         rows.push(Row {
             cells: format!(
-                "{} | {what} | {tickets} | {first} | {:.0} s | {hour} | {} | {each:.2} | {which}",
+                "{} | {what} | {budget} | {tickets} | {first} | {:.0} s | {hour} | {routes} | {} | {each:.2} | {which}",
                 alerts.len(),
                 took.as_secs_f64(),
                 bundle.halo.stats().traffic.rejected_429,
@@ -231,11 +249,12 @@ async fn at_once(options: &Options) -> Section {
     Section {
         title: "Raised at once: ≤ 210 requests inside the first window, ≤ 3 writes per alert"
             .to_owned(),
-        head: "alerts | which | tickets | requests | took | requests within the hour after | refused | \
+        head: "alerts | which | budget of the | tickets | requests | took | requests in the hour after | on what | refused | \
                store writes per alert | of what",
         rows,
         note: "Took counts from the moment they are raised, the wait for the next poll included. The hour \
-               after holds the sweeps that list the tickets.",
+               after begins there; in it are the sweeps that list the tickets. The program waits up to \
+               five seconds for a permit, the functions break off and come back.",
     }
 }
 

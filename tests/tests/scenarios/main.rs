@@ -16,6 +16,7 @@ mod reopening;
 mod sharing;
 mod store_lost;
 mod storms;
+mod sweeps;
 
 use halogard_simulator::liongard::AlertChange;
 use halogard_tests::Bundle;

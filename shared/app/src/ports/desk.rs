@@ -58,11 +58,45 @@ pub trait TicketDesk: Send + Sync {
         notes: &[NewNote],
     ) -> impl Future<Output = Vec<Result<NoteId, PortError>>> + Send;
 
-    /// Tickets that changed at or after `since`. Safe to repeat.
+    /// Tickets that changed at or after `since`: all of them if one request shows them, otherwise some
+    /// of them and the stretch to read on in. Whatever is not in that stretch changed later. Safe to
+    /// repeat.
     fn changed_since(
         &self,
         since: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Sighting>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Changes, PortError>> + Send;
+
+    /// The page of `stretch` that is next, and what is left after it. Safe to repeat, and to go on with
+    /// after any time.
+    fn read_on(&self, stretch: &Stretch)
+    -> impl Future<Output = Result<Changes, PortError>> + Send;
+}
+
+/// What one request shows of a list of changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Tickets, in no promised order.
+    pub sightings: Vec<Sighting>,
+    /// What is left to read; `None` when nothing is.
+    pub rest: Option<Stretch>,
+}
+
+/// Every ticket whose last change lies between two times that are past, by the desk's clock; as far as
+/// it is still to be read.
+///
+/// Nobody joins it: what changes now, changes later than `until`. Who changes again leaves it, and the
+/// tickets behind move up. So it is read from its last page to its first: what moves up is met again,
+/// and none is passed over, however long the reading takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The earliest change.
+    pub since: Timestamp,
+    /// The latest change; whether that moment itself counts is not promised.
+    pub until: Timestamp,
+    /// Pages still to be read, the last of them next.
+    pub pages: u32,
+    /// Tickets in the whole stretch, when that was last asked.
+    pub count: u32,
 }
 
 /// A ticket in a list. Lists are thinner than tickets, and differ by tenant.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use halogard_app::Bundle;
 use halogard_app::ports::{
-    AlertIndex, AlertList, AlertSource, Clock, DeadLetter, Delivery, Entry, EnvironmentInfo,
-    Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks, Notifications,
-    Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin, Sighting,
-    Stored, StormStates, TicketDesk, Unreadable, WorkQueue, WorkSink,
+    AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, Entry,
+    EnvironmentInfo, Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks,
+    Notifications, Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin,
+    Sighting, Stored, StormStates, Stretch, TicketDesk, Unreadable, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
@@ -129,6 +129,8 @@ pub fn failing(class: FailureClass, error_type: &'static str) -> Failure {
 #[derive(Default)]
 pub struct Switch {
     failure: Mutex<Option<Failure>>,
+    /// Calls that succeed before it fails.
+    spared: Mutex<u32>,
     asked: Mutex<u32>,
 }
 
@@ -137,7 +139,14 @@ impl Switch {
         *self.failure.lock().expect("no panic") = Some(failure);
     }
 
+    /// Fails when it has been asked `calls` times more.
+    pub fn fail_after(&self, calls: u32, failure: Failure) {
+        *self.spared.lock().expect("no panic") = calls;
+        self.fail(failure);
+    }
+
     pub fn mend(&self) {
+        *self.spared.lock().expect("no panic") = 0;
         *self.failure.lock().expect("no panic") = None;
     }
 
@@ -147,6 +156,11 @@ impl Switch {
 
     fn ask(&self) -> Result<(), PortError> {
         *self.asked.lock().expect("no panic") += 1;
+        let mut spared = self.spared.lock().expect("no panic");
+        if *spared > 0 {
+            *spared -= 1;
+            return Ok(());
+        }
         match &*self.failure.lock().expect("no panic") {
             Some(failure) => Err(failure()),
             None => Ok(()),
@@ -161,6 +175,10 @@ pub struct Desk {
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
     pub sightings: Mutex<Vec<Sighting>>,
     pub since: Mutex<Vec<Timestamp>>,
+    /// What the next list of changes leaves to read.
+    pub stretch: Mutex<Option<Stretch>>,
+    /// What was asked for of stretches.
+    pub read_on: Mutex<Vec<Stretch>>,
 }
 
 impl TicketDesk for Desk {
@@ -204,10 +222,24 @@ impl TicketDesk for Desk {
         notes.iter().map(add).collect()
     }
 
-    async fn changed_since(&self, since: Timestamp) -> Result<Vec<Sighting>, PortError> {
+    async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.switch.ask()?;
         self.since.lock().expect("no panic").push(since);
-        Ok(self.sightings.lock().expect("no panic").clone())
+        let rest = self.stretch.lock().expect("no panic").take();
+        let sightings = self.sightings.lock().expect("no panic").clone();
+        Ok(Changes { sightings, rest })
+    }
+
+    async fn read_on(&self, stretch: &Stretch) -> Result<Changes, PortError> {
+        self.switch.ask()?;
+        self.read_on.lock().expect("no panic").push(stretch.clone());
+        let pages = stretch.pages - 1;
+        let rest = (pages > 0).then(|| Stretch {
+            pages,
+            ..stretch.clone()
+        });
+        let sightings = self.sightings.lock().expect("no panic").clone();
+        Ok(Changes { sightings, rest })
     }
 }
 

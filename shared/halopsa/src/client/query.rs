@@ -4,6 +4,7 @@ use halogard_domain::Timestamp;
 use halogard_domain::ids::{HaloClientId, StatusId, TicketId, TicketTypeId};
 
 use super::call::{Call, iso};
+use super::pages::PAGE_SIZE;
 use crate::wire::TicketRow;
 
 /// Which tickets, named as HaloPSA's parameters are.
@@ -33,6 +34,8 @@ pub struct TicketQuery {
     pub deleted: bool,
     /// Past HaloPSA's cache, which a read soon after a write needs.
     pub nocache: bool,
+    /// The newest tickets first instead of last.
+    pub newest_first: bool,
     /// The most pages read, of 100 rows each; `None` is [`TicketQuery::PAGES_MAX`].
     pub pages_max: Option<u32>,
 }
@@ -50,6 +53,9 @@ pub enum TicketState {
 }
 
 impl TicketQuery {
+    /// Rows asked for with one page.
+    pub const PAGE_ROWS: u32 = PAGE_SIZE;
+
     /// The most pages read where the query does not say. More than 2,000 tickets in one poll is a
     /// filter that does not work, or a first run that should be cut by time.
     pub const PAGES_MAX: u32 = 20;
@@ -64,6 +70,7 @@ impl TicketQuery {
             .with_some("lastupdatefromdate", self.lastupdatefromdate.map(iso))
             .with_some("lastupdatetodate", self.lastupdatetodate.map(iso))
             .with_some("search_summary", self.search_summary.as_ref())
+            .with_flag("orderdesc", self.newest_first)
             .with_flag("deleted", self.deleted)
             .with_flag("nocache", self.nocache);
         let call = match self.occurred {

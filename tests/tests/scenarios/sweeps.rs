@@ -1,0 +1,230 @@
+//! Sweeps that break off at every page, while tickets change and many changed at the same moment.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halogard_app::ports::{Clock as _, Lane, WorkQueue as _};
+use halogard_domain::Message;
+use halogard_simulator::Fault;
+use halogard_simulator::halopsa::{NewTicket, TicketChange};
+use halogard_tests::{Bundle, Courier, Grid, Place, Setup};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::{DANA, RUBEN};
+
+/// Cases of each grid.
+const CASES: u64 = 60;
+
+/// Rows of a page.
+const PAGE: usize = 100;
+
+/// What a sweep has said of tickets: number, last change, status.
+type Heard = BTreeMap<u64, (i64, u64)>;
+
+/// A bundle that hears of tickets by sweeps only, which have not begun to see any.
+async fn deaf(seed: u64) -> Bundle {
+    let setup = Setup {
+        courier: Courier::Never,
+        latency: Duration::from_millis(6),
+        seed,
+        ..Setup::managed()
+    };
+    let bundle = Bundle::start(setup).await;
+    let first = bundle.life().use_cases.sweep_tickets().await;
+    first.unwrap();
+    bundle
+}
+
+/// Logs tickets that look like ours and are not remembered: every row of a list is news.
+fn log(bundle: &Bundle, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        let ticket = NewTicket {
+            client_id: 17,
+            tickettype_id: 5,
+            summary: format!("[LG-{}] Rule", number + 1),
+            details: String::new(),
+        };
+        bundle.halo.log_ticket(DANA, &ticket).unwrap();
+    }
+}
+
+/// Somebody works on any ticket.
+fn work(bundle: &Bundle, dice: &mut StdRng) {
+    let tickets = bundle.halo.tickets();
+    let living: Vec<i64> = tickets
+        .iter()
+        .filter(|it| !it.deleted)
+        .map(|it| it.id)
+        .collect();
+    let any = living[dice.random_range(0..living.len())];
+    let done = match dice.random_range(0..6) {
+        0 => bundle.halo.delete_ticket(any, RUBEN),
+        1 => bundle.halo.close_ticket(any, DANA),
+        2 => bundle.halo.add_note(any, RUBEN, "looked at").map(drop),
+        3 => {
+            log(bundle, tickets.len()..tickets.len() + 1);
+            Ok(())
+        }
+        _ => {
+            let change = TicketChange {
+                status_id: Some(2),
+                ..TicketChange::default()
+            };
+            bundle.halo.change_ticket(any, DANA, change)
+        }
+    };
+    done.unwrap();
+}
+
+/// Takes what was queued out of the queue.
+async fn hear(bundle: &Bundle, heard: &mut Heard) {
+    let store = &bundle.life().store;
+    loop {
+        let week = Duration::from_secs(7 * 24 * 3600);
+        let deliveries = store.receive(Lane::Urgent, 500, week).await.unwrap();
+        if deliveries.is_empty() {
+            return;
+        }
+        for delivery in deliveries {
+            let Ok(Message::LookAtTicket { ticket, news, .. }) = delivery.message else {
+                panic!("a sweep sends news of tickets");
+            };
+            let news = news.unwrap();
+            let told = (news.changed_at.as_millis(), news.status.get());
+            let known = heard.entry(ticket.get()).or_default();
+            *known = told.max(*known);
+            store.done(Lane::Urgent, &delivery.receipt).await.unwrap();
+        }
+    }
+}
+
+/// Pages of tickets that were read so far.
+fn pages_read(bundle: &Bundle) -> usize {
+    let calls = bundle.calls.to(Place::HaloPsa);
+    let page = |target: &str| target.contains("/Tickets?");
+    let read = calls
+        .iter()
+        .filter(|call| page(&call.target) && call.status == Some(200));
+    read.count()
+}
+
+/// Asserts that the last state of every ticket there is was told.
+fn expect_nothing_missed(bundle: &Bundle, heard: &Heard) {
+    for ticket in bundle.halo.tickets() {
+        if ticket.deleted {
+            continue;
+        }
+        let told = heard.get(&ticket.id.unsigned_abs()).copied();
+        let is = (ticket.updated_at, ticket.status_id.unsigned_abs());
+        assert_eq!(told, Some(is), "ticket {}", ticket.id);
+    }
+}
+
+/// How the world is while a sweep is under way.
+#[derive(Clone, Copy, PartialEq)]
+enum World {
+    /// Nobody works.
+    Still,
+    /// People work on tickets.
+    Busy,
+    /// The same, and the process dies after each page.
+    Deadly,
+}
+
+/// Tickets, many of them of the same moment, are listed by sweeps of which each reads one page.
+async fn read_page_by_page(seed: u64, world: World) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let mut bundle = deaf(seed).await;
+    let count = dice.random_range(PAGE + 1..5 * PAGE);
+    let mut logged = 0;
+    while logged < count {
+        // One moment may hold more than a page.
+        let together = dice.random_range(1..3 * PAGE).min(count - logged);
+        log(&bundle, logged..logged + together);
+        logged += together;
+        bundle
+            .time
+            .pass(Duration::from_millis(dice.random_range(0..3)));
+    }
+    let before = pages_read(&bundle);
+    let mut heard = Heard::new();
+    let mut broken_off = 0;
+    loop {
+        // One page is read, the next is not. A new process asks for a token first.
+        let token = u64::from(world == World::Deadly && broken_off > 0);
+        let faults = bundle.halo.faults();
+        faults.at_request(faults.requests_seen() + token + 2, Fault::RefuseConnection);
+        let swept = bundle.life().use_cases.sweep_tickets().await;
+        hear(&bundle, &mut heard).await;
+        if swept.is_ok() {
+            break;
+        }
+        broken_off += 1;
+        assert!(broken_off < 40, "it does not come to an end");
+        if world != World::Still {
+            for _ in 0..dice.random_range(0..5) {
+                work(&bundle, &mut dice);
+                bundle
+                    .time
+                    .pass(Duration::from_millis(dice.random_range(0..2)));
+            }
+        }
+        if world == World::Deadly {
+            bundle.crash().await;
+        }
+    }
+    bundle.halo.faults().clear();
+    let read = pages_read(&bundle) - before;
+    // One shows that there are many, one at the end that there are no more.
+    let most = count.div_ceil(PAGE) + 2;
+    assert!(read <= most, "{read} pages for {count} tickets");
+    assert!(broken_off + 1 >= count.div_ceil(PAGE));
+    // What changed since the last page was read is found by one sweep more.
+    bundle.life().use_cases.sweep_tickets().await.unwrap();
+    hear(&bundle, &mut heard).await;
+    expect_nothing_missed(&bundle, &heard);
+}
+
+/// Runs the cases of one grid.
+fn all(name: &'static str, world: World) {
+    let mut grid = Grid::new(name);
+    for seed in 0..CASES {
+        grid.case(&format!("seed {seed}"), read_page_by_page(seed, world));
+    }
+    grid.finish();
+}
+
+#[test]
+fn a_sweep_that_breaks_off_at_every_page_reads_each_once_and_misses_nothing() {
+    all("sweeps, nobody works", World::Still);
+}
+
+#[test]
+fn tickets_that_change_between_the_pages_of_a_sweep_are_not_missed() {
+    all("sweeps, people work", World::Busy);
+}
+
+#[test]
+fn a_process_that_dies_after_every_page_misses_nothing_and_reads_no_page_again() {
+    all("sweeps, the process dies", World::Deadly);
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_once_and_only_when_it_has_settled() {
+    let bundle = deaf(1).await;
+    log(&bundle, 0..1100);
+    let before = pages_read(&bundle);
+    let mut heard = Heard::new();
+    let met_at = bundle.time.now();
+    while pages_read(&bundle) - before < 2 {
+        bundle.life().use_cases.round().await;
+        hear(&bundle, &mut heard).await;
+        bundle.time.pass(Duration::from_secs(15));
+    }
+    let waited = bundle.time.now().since(met_at);
+    assert!(waited >= Duration::from_secs(240), "{waited:?}");
+    assert_eq!(heard.len(), 1100);
+    assert_eq!(pages_read(&bundle) - before, 1 + 11 + 1);
+    expect_nothing_missed(&bundle, &heard);
+}
