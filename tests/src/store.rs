@@ -8,12 +8,13 @@ use std::time::Duration;
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Entry, Indexed, Journal, Lane, Leased, Leases,
     LinkFilter, Links, Marks, Notifications, Outgoing, PortError, Revision, RunStates, SaveError,
-    Stored, StormStates, WorkQueue, WorkSink,
+    Stored, StormStates, SweepStates, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::storm::{StormKey, Storms};
+use halogard_domain::sweep::Swept;
 use halogard_domain::{Link, Timestamp};
 use halogard_embedded::Store;
 
@@ -167,6 +168,17 @@ impl RunStates for WatchedStore {
 
     async fn busy_targets(&self) -> Result<Vec<RunTarget>, PortError> {
         self.inner.busy_targets().await
+    }
+}
+
+impl SweepStates for WatchedStore {
+    async fn load_swept(&self) -> Result<Stored<Swept>, PortError> {
+        self.inner.load_swept().await
+    }
+
+    async fn save_swept(&self, swept: &Swept, revision: Revision) -> Result<Revision, SaveError> {
+        self.write("marks", self.inner.save_swept(swept, revision))
+            .await
     }
 }
 

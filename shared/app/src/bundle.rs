@@ -7,12 +7,21 @@ use halogard_domain::Policy;
 
 use crate::ports::{
     AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, Marks, Notifications,
-    RunStates, StormStates, TicketDesk, WorkQueue,
+    RunStates, StormStates, SweepStates, TicketDesk, WorkQueue,
 };
 
 /// Everything that is kept between two looks.
 pub trait Store:
-    Links + AlertIndex + Marks + Leases + RunStates + StormStates + WorkQueue + Journal + Notifications
+    Links
+    + AlertIndex
+    + Marks
+    + Leases
+    + RunStates
+    + StormStates
+    + SweepStates
+    + WorkQueue
+    + Journal
+    + Notifications
 {
 }
 
@@ -23,6 +32,7 @@ impl<S> Store for S where
         + Leases
         + RunStates
         + StormStates
+        + SweepStates
         + WorkQueue
         + Journal
         + Notifications

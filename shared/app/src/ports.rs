@@ -14,6 +14,7 @@ mod leases;
 mod links;
 mod queue;
 mod storms;
+mod sweeps;
 mod tokens;
 mod vault;
 
@@ -21,7 +22,7 @@ pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, LedgerStore, Permit, RequestBudget, Seen, Swap};
 pub use clock::Clock;
 pub use desk::{
-    Changes, DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, Stretch, TicketDesk,
+    Changes, DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, TicketDesk,
     TicketTypeInfo,
 };
 pub use error::{PortError, Refusal};
@@ -31,5 +32,6 @@ pub use leases::{Leased, Leases};
 pub use links::{AlertIndex, Indexed, LinkFilter, Links, Marks, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use storms::StormStates;
+pub use sweeps::SweepStates;
 pub use tokens::{SealedToken, Tokens};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};

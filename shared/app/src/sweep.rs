@@ -4,46 +4,27 @@
 //! queued before the next is asked for. How far that has come is kept: a sweep that breaks off is gone
 //! on with by the next one.
 
-mod rest;
-
 use std::time::Duration;
 
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
+use halogard_domain::sweep::{Reading, Rest, Stretch, Swept};
 use halogard_domain::ticket::Hands;
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use tracing::info;
 
 use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, Stretch, TicketDesk};
+use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, Stored, TicketDesk};
 use crate::reconcile::{CONTENTIONS_MAX, LookError};
-use rest::{Rest, State};
 
-/// For so long a change may be missing from the desk's lists: an index may lag. What was listed earlier
-/// than this after it changed is listed once more. Less than the time between two sweeps, so that the
-/// next one is late enough.
-const OVERLAP: Duration = Duration::from_secs(240);
-
-/// Longer lists are read only when they are older than [`OVERLAP`], unless it is worth more to somebody:
+/// Longer lists are read only once they have settled, unless it is worth more to somebody:
 /// after a storm every page would be read again a sweep later, nearly all of it our own writes. Three
 /// hundred changes between two sweeps are more than people make.
 const PAGES_AT_ONCE: usize = 3;
 
 /// Before the first sweep nothing was ours; changes older than this concern nobody.
 const FIRST_REACH: Duration = Duration::from_secs(3600);
-
-/// The mark that holds until when, by the desk's clock, every change was listed that can ever be.
-const MARK_SWEPT: &str = "tickets_swept_to";
-
-/// The mark that holds a later change that was listed, by the desk's clock.
-const MARK_NEWEST: &str = "tickets_newest";
-
-/// The mark that holds when that was, by our clock: [`OVERLAP`] later nothing before it is hidden.
-const MARK_NEWEST_AT: &str = "tickets_newest_at";
-
-/// The mark that holds when the last whole sweep began, by our clock.
-const MARK_SWEPT_AT: &str = "tickets_swept_at";
 
 /// What a sweep saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,134 +82,101 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// Sweeps; stops before a list of more than `pages_max` pages that has not settled.
     async fn sweep(&self, pages_max: usize) -> Result<SweepReport, LookError> {
-        if !self.has_swept().await? {
-            return self.first_sweep().await;
+        let mut stored = self.store.load_swept().await?;
+        if stored.value.to.is_none() {
+            return self.first_sweep(stored).await;
         }
         let mut report = SweepReport::default();
-        let mut rest = self.rest().await?;
         loop {
             let asked_at = self.clock.now();
-            if let Some(waits) = rest.as_mut().filter(|rest| rest.state == State::Waits) {
-                if waits.is_settled(asked_at) {
-                    waits.begin(State::Settled, asked_at);
-                } else if waits.is_longer_than(pages_max) {
-                    report.pages_left = waits.stretch.pages;
+            if let Some(rest) = &mut stored.value.rest
+                && rest.reading == Reading::Waits
+            {
+                if rest.is_settled(asked_at) {
+                    rest.begin(Reading::Settled, asked_at);
+                } else if rest.is_longer_than(pages_max) {
+                    report.pages_left = rest.stretch.pages;
                     return Ok(told(report, "put_off"));
                 } else {
-                    waits.begin(State::Fresh, asked_at);
+                    rest.begin(Reading::Fresh, asked_at);
                 }
-                self.begin_rest(waits).await?;
+                // Whoever goes on with it must know when it was begun.
+                if !self.keep_swept(&mut stored).await? {
+                    return Ok(told(report, "overtaken"));
+                }
             }
-            let since = match &rest {
-                Some(rest) => rest.newest(),
-                None => self.swept_to().await?,
-            };
-            let changes = match &rest {
-                Some(rest) if rest.stretch.pages > 0 => self.desk.read_on(&rest.stretch).await?,
-                _ => self.desk.changed_since(since).await?,
-            };
-            self.take_news(&changes.sightings, &mut report).await?;
-            rest = match (rest, changes.rest) {
-                (Some(reading), left) if reading.stretch.pages > 0 => {
-                    let read = Stretch {
-                        pages: 0,
-                        ..reading.stretch.clone()
-                    };
-                    let stretch = left.unwrap_or(read);
-                    let rest = Rest { stretch, ..reading };
-                    if rest.stretch.pages == 0 {
-                        self.stretch_read(&rest).await?;
-                    }
-                    self.keep_rest(Some(&rest)).await?;
-                    Some(rest)
-                }
-                (_, Some(stretch)) => {
-                    let rest = Rest::met(stretch, self.clock.now());
-                    self.begin_rest(&rest).await?;
-                    Some(rest)
-                }
-                (read, None) => {
-                    if read.is_none() {
-                        self.settle(since, None, asked_at).await?;
-                    }
-                    let times = changes.sightings.iter().filter_map(|seen| seen.changed_at);
-                    if let Some(newest) = times.max() {
-                        self.note_newest(newest, asked_at).await?;
-                    }
-                    if read.is_some() {
-                        self.keep_rest(None).await?;
-                    }
-                    let swept_at = asked_at.as_millis();
-                    self.store.set_mark(MARK_SWEPT_AT, swept_at).await?;
-                    return Ok(told(report, "swept"));
-                }
-            };
+            let is_whole = self
+                .read_next(&mut stored.value, asked_at, &mut report)
+                .await?;
+            if !self.keep_swept(&mut stored).await? {
+                return Ok(told(report, "overtaken"));
+            }
+            if is_whole {
+                return Ok(told(report, "swept"));
+            }
         }
     }
 
-    /// Until when every change was listed that can ever be.
-    async fn swept_to(&self) -> Result<Timestamp, PortError> {
-        let mark = self.store.mark(MARK_SWEPT).await?.unwrap_or(0);
-        Ok(Timestamp::from_millis(mark))
-    }
-
-    /// `rest` was read to its end.
-    async fn stretch_read(&self, rest: &Rest) -> Result<(), PortError> {
-        let since = rest.stretch.since;
-        if rest.state != State::Settled {
-            self.settle(since, Some(rest.newest()), rest.at).await?;
-            return self.note_newest(rest.newest(), rest.at).await;
-        }
-        // One that begins behind the mark leaves out what may have been hidden before it.
-        if since <= self.swept_to().await? {
-            self.move_mark(rest.newest()).await?;
-        }
-        Ok(())
-    }
-
-    /// Everything that changed since `since`, until `to` if that is given, was listed, none of it before
-    /// `listed_at`: the mark moves to what was newest a while before that, which can no longer have
-    /// anything hidden before it.
-    async fn settle(
+    /// Reads what is next, queues what it says, and takes it into `swept`; says whether nothing is left.
+    async fn read_next(
         &self,
-        since: Timestamp,
-        to: Option<Timestamp>,
-        listed_at: Timestamp,
-    ) -> Result<(), PortError> {
-        let newest = self.store.mark(MARK_NEWEST).await?;
-        let newest_at = self.store.mark(MARK_NEWEST_AT).await?;
-        let (Some(newest), Some(newest_at)) = (newest, newest_at) else {
-            return Ok(());
+        swept: &mut Swept,
+        asked_at: Timestamp,
+        report: &mut SweepReport,
+    ) -> Result<bool, LookError> {
+        let since = match &swept.rest {
+            Some(rest) => rest.newest(),
+            None => swept.listed_to(),
         };
-        let newest = Timestamp::from_millis(newest);
-        let waited = listed_at.since(Timestamp::from_millis(newest_at));
-        if waited >= OVERLAP && since <= self.swept_to().await? {
-            let listed = to.map_or(newest, |to| to.min(newest));
-            self.move_mark(listed).await?;
+        let changes = match &swept.rest {
+            Some(rest) if rest.stretch.pages > 0 => self.desk.read_on(&rest.stretch).await?,
+            _ => self.desk.changed_since(since).await?,
+        };
+        self.take_news(&changes.sightings, report).await?;
+        match (swept.rest.take(), changes.rest) {
+            (Some(reading), left) if reading.stretch.pages > 0 => {
+                let read = Stretch {
+                    pages: 0,
+                    ..reading.stretch.clone()
+                };
+                let rest = Rest {
+                    stretch: left.unwrap_or(read),
+                    ..reading
+                };
+                if rest.stretch.pages == 0 {
+                    swept.has_read(&rest);
+                }
+                swept.rest = Some(rest);
+                Ok(false)
+            }
+            (_, Some(stretch)) => {
+                swept.rest = Some(Rest::met(stretch, self.clock.now()));
+                Ok(false)
+            }
+            (read, None) => {
+                if read.is_none() {
+                    swept.settle(since, None, asked_at);
+                }
+                let times = changes.sightings.iter().filter_map(|seen| seen.changed_at);
+                if let Some(newest) = times.max() {
+                    swept.note(newest, asked_at);
+                }
+                swept.whole_at = Some(asked_at);
+                Ok(true)
+            }
         }
-        Ok(())
     }
 
-    /// Moves the mark forward to `at`.
-    async fn move_mark(&self, at: Timestamp) -> Result<(), PortError> {
-        if self.swept_to().await? < at {
-            self.store.set_mark(MARK_SWEPT, at.as_millis()).await?;
+    /// Keeps how far this sweep has come, unless another one was faster: then that one goes on.
+    async fn keep_swept(&self, stored: &mut Stored<Swept>) -> Result<bool, PortError> {
+        match self.store.save_swept(&stored.value, stored.revision).await {
+            Ok(revision) => {
+                stored.revision = revision;
+                Ok(true)
+            }
+            Err(SaveError::Conflict) => Ok(false),
+            Err(SaveError::Store(error)) => Err(error),
         }
-        Ok(())
-    }
-
-    /// Notes the newest change listed, unless one that was noted before has not settled yet: it would
-    /// never, if each sweep put another in its place.
-    async fn note_newest(&self, newest: Timestamp, seen_at: Timestamp) -> Result<(), PortError> {
-        let swept_to = self.swept_to().await?.as_millis();
-        let noted = self.store.mark(MARK_NEWEST).await?.unwrap_or(0);
-        if noted <= swept_to && newest.as_millis() > swept_to {
-            // In this order: a time that is too late does no harm.
-            let seen_at = seen_at.as_millis();
-            self.store.set_mark(MARK_NEWEST_AT, seen_at).await?;
-            self.store.set_mark(MARK_NEWEST, newest.as_millis()).await?;
-        }
-        Ok(())
     }
 
     /// Queues what `sightings` say beyond what their pairs have heard.
@@ -259,8 +207,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// When the last whole sweep began: what it found changed is no longer taken for untouched.
     pub(crate) async fn swept_at(&self) -> Result<Option<Timestamp>, PortError> {
-        let mark = self.store.mark(MARK_SWEPT_AT).await?;
-        Ok(mark.map(Timestamp::from_millis))
+        Ok(self.store.load_swept().await?.value.whole_at)
     }
 
     /// Whoever looks at `alert` before the news reaches it must not take its ticket for untouched.
@@ -290,7 +237,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     ///
     /// A store failed.
     pub async fn has_swept(&self) -> Result<bool, PortError> {
-        Ok(self.store.mark(MARK_SWEPT).await?.is_some())
+        Ok(self.store.load_swept().await?.value.to.is_some())
     }
 
     /// What `sighting` says beyond what its pair has heard; or that it may belong to a pair that
@@ -339,7 +286,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     }
 
     /// Takes in every ticket that carries our key.
-    async fn first_sweep(&self) -> Result<SweepReport, LookError> {
+    async fn first_sweep(&self, mut stored: Stored<Swept>) -> Result<SweepReport, LookError> {
         let began = self.clock.now();
         let policy = self.policy();
         let mut report = SweepReport::default();
@@ -354,8 +301,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 }
             }
         }
-        let mark = began.minus(FIRST_REACH).as_millis();
-        self.store.set_mark(MARK_SWEPT, mark).await?;
+        stored.value.to = Some(began.minus(FIRST_REACH));
+        // Whoever was faster has taken in the same tickets.
+        self.keep_swept(&mut stored).await?;
         info!(
             adopted = report.adopted,
             outcome = "first_sweep",

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Thoroughness};
-use halogard_app::ports::{Lane, PortError, Refusal, Sighting, Stretch, WorkSink};
+use halogard_app::ports::{Lane, PortError, Refusal, Sighting, WorkSink};
 use halogard_app::work::{FAILURES_MAX, Worked};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
+use halogard_domain::sweep::Stretch;
 use halogard_domain::{Alert, FailureClass, Link, Ticket, Timestamp, Word};
 use support::{Bench, CLOSED, Failure, alert, at, failing, ticket};
 
@@ -718,14 +719,7 @@ fn each_word_counts_and_the_outcome_is_one_of_them() {
 
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
-    bench
-        .bundle
-        .store
-        .open()
-        .marks
-        .get("tickets_swept_to")
-        .copied()
-        .map(Timestamp::from_millis)
+    bench.bundle.store.open().swept.0.to
 }
 
 /// Sweeps a list of `seen`.
@@ -911,24 +905,18 @@ async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
 }
 
 #[tokio::test]
-async fn a_stretch_whose_marks_do_not_agree_is_read_anew() {
-    let marks = [
-        "tickets_rest_since",
-        "tickets_rest_until",
-        "tickets_rest_at",
-    ];
-    for mark in marks {
-        let bench = linked(ticket(4242, 7586, at(-30))).await;
-        bench.bundle.sweep_tickets().await.unwrap();
-        leave(&bench, 11);
-        bench.bundle.round().await;
-        asked(&bench);
-        let mut marks = std::mem::take(&mut bench.bundle.store.open().marks);
-        *marks.get_mut(mark).unwrap() += 1;
-        bench.bundle.store.open().marks = marks;
-        bench.bundle.sweep_tickets().await.unwrap();
-        assert_eq!(asked(&bench), (vec![], vec![at(-3600)]), "{mark}");
-    }
+async fn a_sweep_that_was_overtaken_leaves_the_rest_to_the_faster_one() {
+    let bench = linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    leave(&bench, 11);
+    bench.bundle.round().await;
+    asked(&bench);
+    let faster = bench.bundle.store.open().swept.0.clone();
+    bench.bundle.store.open().overtake = Some(faster.clone());
+    let swept = bench.bundle.sweep_tickets().await.unwrap();
+    assert_eq!(swept.pages_left, 0);
+    assert_eq!(asked(&bench), (vec![], vec![]), "it reads nothing more");
+    assert_eq!(bench.bundle.store.open().swept.0, faster);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod queue;
 mod runs;
 mod store;
 mod storms;
+mod sweeps;
 mod tail;
 mod tickets;
 mod tokens;

@@ -5,4 +5,4 @@ mod support;
 use halogard_conformance::suite;
 use support::InTable;
 
-suite!(InTable: links, told, alert_index, marks, leases, runs, storms, tokens, journal, notifications);
+suite!(InTable: links, told, alert_index, marks, leases, runs, storms, sweeps, tokens, journal, notifications);

@@ -19,6 +19,7 @@ pub mod queue;
 mod queue_model;
 pub mod runs;
 pub mod storms;
+pub mod sweeps;
 pub mod tokens;
 pub mod told;
 pub mod vault;

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod runs;
 pub mod standing;
 pub mod storm;
+pub mod sweep;
 pub mod text;
 pub mod ticket;
 pub mod time;

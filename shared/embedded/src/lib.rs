@@ -12,6 +12,7 @@ mod queue;
 mod runs;
 mod store;
 mod storms;
+mod sweeps;
 mod tokens;
 mod vault;
 

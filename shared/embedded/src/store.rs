@@ -14,11 +14,12 @@ use crate::error::StoreError;
 use crate::key::StoreKey;
 
 /// Changes of the schema, oldest first. The file's `user_version` says how many were made.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// `user_version` of a file this version of the program has opened.

@@ -83,4 +83,4 @@ impl VaultBench for OnDisk {
     }
 }
 
-suite!(OnDisk: links, told, alert_index, marks, leases, runs, storms, tokens, queue, budget, journal, notifications, vault);
+suite!(OnDisk: links, told, alert_index, marks, leases, runs, storms, sweeps, tokens, queue, budget, journal, notifications, vault);

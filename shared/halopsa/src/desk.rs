@@ -7,10 +7,9 @@ mod tickets;
 
 use std::time::Duration;
 
-use halogard_app::ports::{
-    Changes, Clock, PortError, RequestBudget, SearchWithin, Stretch, TicketDesk,
-};
+use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, SearchWithin, TicketDesk};
 use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
+use halogard_domain::sweep::Stretch;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_transport::Transport;

@@ -13,9 +13,10 @@ mod support;
 use std::ops::Range;
 use std::time::Duration;
 
-use halogard_app::ports::{Changes, PortError, Stretch, TicketDesk};
+use halogard_app::ports::{Changes, PortError, TicketDesk};
 use halogard_domain::FailureClass::{Permanent, Transient};
 use halogard_domain::Timestamp;
+use halogard_domain::sweep::Stretch;
 use serde_json::{Value, json};
 use support::{Bench, MORNING, answer};
 

@@ -3,9 +3,10 @@
 
 use halogard_app::ports::{
     AlertList, AlertSource, Changes, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
-    SearchWithin, Stretch, TicketDesk,
+    SearchWithin, TicketDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
+use halogard_domain::sweep::Stretch;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{Alert, FailureClass, LinkKey, Ticket, Timestamp};
 

@@ -151,10 +151,9 @@ async fn read_page_by_page(seed: u64, world: World) {
     let mut heard = Heard::new();
     let mut broken_off = 0;
     loop {
-        // One page is read, the next is not. A new process asks for a token first.
-        let token = u64::from(world == World::Deadly && broken_off > 0);
+        // One page is read, the next is not. A new process takes over the token of the last one.
         let faults = bundle.halo.faults();
-        faults.at_request(faults.requests_seen() + token + 2, Fault::RefuseConnection);
+        faults.at_request(faults.requests_seen() + 2, Fault::RefuseConnection);
         let swept = bundle.life().use_cases.sweep_tickets().await;
         hear(&bundle, &mut heard).await;
         if swept.is_ok() {

@@ -7,6 +7,7 @@ use halogard_domain::ids::{
     HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,
     TicketTypeId,
 };
+use halogard_domain::sweep::Stretch;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 
@@ -79,24 +80,6 @@ pub struct Changes {
     pub sightings: Vec<Sighting>,
     /// What is left to read; `None` when nothing is.
     pub rest: Option<Stretch>,
-}
-
-/// Every ticket whose last change lies between two times that are past, by the desk's clock; as far as
-/// it is still to be read.
-///
-/// Nobody joins it: what changes now, changes later than `until`. Who changes again leaves it, and the
-/// tickets behind move up. So it is read from its last page to its first: what moves up is met again,
-/// and none is passed over, however long the reading takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// The earliest change.
-    pub since: Timestamp,
-    /// The latest change; whether that moment itself counts is not promised.
-    pub until: Timestamp,
-    /// Pages still to be read, the last of them next.
-    pub pages: u32,
-    /// Tickets in the whole stretch, when that was last asked.
-    pub count: u32,
 }
 
 /// A ticket in a list. Lists are thinner than tickets, and differ by tenant.

@@ -12,7 +12,7 @@ use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, Entry,
     EnvironmentInfo, Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks,
     Notifications, Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin,
-    Sighting, Stored, StormStates, Stretch, TicketDesk, Unreadable, WorkQueue, WorkSink,
+    Sighting, Stored, StormStates, SweepStates, TicketDesk, Unreadable, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
@@ -22,6 +22,7 @@ use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::storm::{StormKey, Storms};
+use halogard_domain::sweep::{Stretch, Swept};
 use halogard_domain::ticket::{Fate, Hands, NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{
     Alert, FailureClass, Link, LinkKey, Message, Policy, Ticket, Timestamp, Word,
@@ -335,6 +336,9 @@ pub struct Contents {
     pub leases: BTreeMap<String, (String, Timestamp)>,
     pub runs: BTreeMap<RunTarget, (Runs, Revision)>,
     pub storms: BTreeMap<StormKey, (Storms, Revision)>,
+    pub swept: (Swept, Revision),
+    /// What somebody else saves of a sweep before the next save.
+    pub overtake: Option<Swept>,
     pub queue: Vec<Item>,
     pub dead: Vec<DeadLetter>,
     pub story: Vec<Entry>,
@@ -658,6 +662,26 @@ impl StormStates for Store {
         }
         let next = Revision(revision.0 + 1);
         contents.storms.insert(key, (storms.clone(), next));
+        Ok(next)
+    }
+}
+
+impl SweepStates for Store {
+    async fn load_swept(&self) -> Result<Stored<Swept>, PortError> {
+        let (value, revision) = self.open().swept.clone();
+        Ok(Stored { value, revision })
+    }
+
+    async fn save_swept(&self, swept: &Swept, revision: Revision) -> Result<Revision, SaveError> {
+        let mut contents = self.open();
+        if let Some(faster) = contents.overtake.take() {
+            contents.swept = (faster, Revision(contents.swept.1.0 + 1));
+        }
+        if contents.swept.1 != revision {
+            return Err(SaveError::Conflict);
+        }
+        let next = Revision(revision.0 + 1);
+        contents.swept = (swept.clone(), next);
         Ok(next)
     }
 }

@@ -8,8 +8,9 @@
 
 use std::time::Duration;
 
-use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, Sighting, Stretch};
+use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, Sighting};
 use halogard_domain::Timestamp;
+use halogard_domain::sweep::Stretch;
 use halogard_transport::Transport;
 
 use super::{Desk, PAGES_MAX, short, tickets, whole};

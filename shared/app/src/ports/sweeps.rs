@@ -1,0 +1,20 @@
+//! The durable memory of sweeps.
+
+use std::future::Future;
+
+use halogard_domain::sweep::Swept;
+
+use super::{PortError, Revision, SaveError, Stored};
+
+/// Remembers how far sweeps of the desk's tickets have come.
+pub trait SweepStates: Send + Sync {
+    /// How far they have come; not begun, at revision 0, where there never was one.
+    fn load_swept(&self) -> impl Future<Output = Result<Stored<Swept>, PortError>> + Send;
+
+    /// Stores that, if nobody else has since `revision` was read.
+    fn save_swept(
+        &self,
+        swept: &Swept,
+        revision: Revision,
+    ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
+}

@@ -1,0 +1,128 @@
+//! Cases for [`SweepStates`].
+
+use halogard_app::ports::{Revision, SaveError, Stored, SweepStates};
+use halogard_domain::sweep::{Newest, Reading, Rest, Stretch, Swept};
+
+use crate::bench::{Bench, at_once};
+use crate::fixtures::at;
+
+/// Tries an adapter of `SweepStates`.
+#[macro_export]
+macro_rules! sweeps {
+    ($bench:ident) => {
+        $crate::cases! {
+            $bench, sweeps:
+            before_the_first_sweep_nothing_is_known,
+            every_field_of_a_sweep_is_kept,
+            a_sweep_needs_the_newest_revision,
+            of_sweeps_at_once_exactly_one_goes_on,
+            how_far_it_has_come_survives_a_restart,
+        }
+    };
+}
+
+/// Never written.
+const NEW: Revision = Revision(0);
+
+/// A sweep with a stretch of so many pages before it.
+fn swept(pages: u32) -> Swept {
+    Swept {
+        to: Some(at(1)),
+        newest: Some(Newest {
+            changed_at: at(2),
+            listed_at: at(3),
+        }),
+        whole_at: Some(at(4)),
+        rest: Some(Rest {
+            stretch: Stretch {
+                since: at(5),
+                until: at(6),
+                pages,
+                count: u32::MAX,
+            },
+            reading: Reading::Fresh,
+            at: at(7),
+        }),
+    }
+}
+
+/// How far it has come.
+async fn load(states: &impl SweepStates) -> Stored<Swept> {
+    states.load_swept().await.expect("the store loads")
+}
+
+/// Begins.
+async fn begin(states: &impl SweepStates, swept: &Swept) -> Revision {
+    let saved = states.save_swept(swept, NEW).await;
+    saved.expect("nobody else wrote")
+}
+
+/// Asserts that a save lost against somebody else's.
+#[track_caller]
+fn assert_conflict(outcome: Result<Revision, SaveError>) {
+    assert!(
+        matches!(outcome, Err(SaveError::Conflict)),
+        "a conflict, not {outcome:?}"
+    );
+}
+
+pub async fn before_the_first_sweep_nothing_is_known<B: Bench<Store: SweepStates>>(bench: B) {
+    let nothing = Stored {
+        value: Swept::default(),
+        revision: NEW,
+    };
+    assert_eq!(load(&bench.store()).await, nothing);
+}
+
+pub async fn every_field_of_a_sweep_is_kept<B: Bench<Store: SweepStates>>(bench: B) {
+    let states = bench.store();
+    let mut revision = NEW;
+    for reading in [Reading::Waits, Reading::Fresh, Reading::Settled] {
+        let mut value = swept(u32::MAX);
+        value.rest = value.rest.map(|rest| Rest { reading, ..rest });
+        let saved = states.save_swept(&value, revision).await;
+        revision = saved.expect("it is the newest");
+        assert_eq!(load(&states).await, Stored { value, revision });
+    }
+    let bare = Swept::default();
+    let saved = states.save_swept(&bare, revision).await;
+    saved.expect("it is the newest");
+    assert_eq!(load(&states).await.value, bare);
+}
+
+pub async fn a_sweep_needs_the_newest_revision<B: Bench<Store: SweepStates>>(bench: B) {
+    let states = bench.store();
+    assert_conflict(states.save_swept(&swept(1), Revision(1)).await);
+
+    let first = begin(&states, &swept(1)).await;
+    assert_conflict(states.save_swept(&swept(2), NEW).await);
+    let second = states.save_swept(&swept(2), first).await;
+    let second = second.expect("it is the newest");
+    assert!(second > first && first > NEW);
+
+    assert_conflict(states.save_swept(&swept(3), first).await);
+    let stored = load(&states).await;
+    assert_eq!((stored.value, stored.revision), (swept(2), second));
+}
+
+pub async fn of_sweeps_at_once_exactly_one_goes_on<B: Bench<Store: SweepStates>>(bench: B) {
+    let states = bench.store();
+    let outcomes = at_once((1..=16).map(|pages| {
+        let states = states.clone();
+        async move { states.save_swept(&swept(pages), NEW).await }
+    }))
+    .await;
+
+    let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    for outcome in lost {
+        assert_conflict(outcome);
+    }
+}
+
+pub async fn how_far_it_has_come_survives_a_restart<B: Bench<Store: SweepStates>>(bench: B) {
+    let begun = begin(&bench.store(), &swept(9)).await;
+    let bench = bench.reopen().await;
+    let stored = load(&bench.store()).await;
+    assert_eq!((stored.value, stored.revision), (swept(9), begun));
+}

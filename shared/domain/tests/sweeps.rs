@@ -1,0 +1,120 @@
+//! How far a sweep may say it has come.
+
+use std::time::Duration;
+
+use halogard_domain::Timestamp;
+use halogard_domain::sweep::{Newest, OVERLAP, Reading, Rest, Stretch, Swept};
+
+/// A time, in seconds.
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+/// Swept to 100 s, where a change of 200 s was listed at 300 s.
+fn swept() -> Swept {
+    Swept {
+        to: Some(at(100)),
+        newest: Some(Newest {
+            changed_at: at(200),
+            listed_at: at(300),
+        }),
+        ..Swept::default()
+    }
+}
+
+/// A stretch between two times, whose reading began at 900 s.
+fn rest(since: i64, until: i64, reading: Reading) -> Rest {
+    Rest {
+        stretch: Stretch {
+            since: at(since),
+            until: at(until),
+            pages: 0,
+            count: 500,
+        },
+        reading,
+        at: at(900),
+    }
+}
+
+#[test]
+fn the_mark_moves_only_to_what_was_listed_late_enough_and_without_a_gap() {
+    let settled = at(300).plus(OVERLAP);
+    let early = settled.minus(Duration::from_millis(1));
+    // Listed since, until if that is given, and when; where the mark is then, in seconds.
+    let rows = [
+        ("late enough", 100, None, settled, 200),
+        ("it overlaps", 50, None, settled, 200),
+        ("something may be hidden", 100, None, early, 100),
+        ("there is a gap", 101, None, settled, 100),
+        (
+            "it ends before what was newest",
+            100,
+            Some(150),
+            settled,
+            150,
+        ),
+        ("it ends after that", 100, Some(250), settled, 200),
+        ("it ends before the mark", 50, Some(60), settled, 100),
+    ];
+    for (name, since, to, listed_at, expected) in rows {
+        let mut swept = swept();
+        swept.settle(at(since), to.map(at), listed_at);
+        assert_eq!(swept.to, Some(at(expected)), "{name}");
+    }
+}
+
+#[test]
+fn before_anything_was_listed_the_mark_stays() {
+    let mut swept = Swept {
+        to: Some(at(100)),
+        ..Swept::default()
+    };
+    swept.settle(at(100), None, at(100_000));
+    assert_eq!(swept.to, Some(at(100)));
+}
+
+#[test]
+fn a_stretch_read_when_nothing_could_be_hidden_moves_the_mark_to_its_end() {
+    let rows = [
+        ("it follows the mark", 100, 800, 800),
+        ("it begins before it", 50, 800, 800),
+        ("it leaves a gap", 101, 800, 100),
+        ("it ends before it", 50, 90, 100),
+    ];
+    for (name, since, until, expected) in rows {
+        let rest = rest(since, until, Reading::Settled);
+        let mut swept = swept();
+        swept.has_read(&rest);
+        let moved = if expected == until {
+            rest.newest()
+        } else {
+            at(expected)
+        };
+        assert_eq!(swept.to, Some(moved), "{name}");
+    }
+}
+
+#[test]
+fn a_stretch_read_early_proves_what_was_listed_before_and_notes_its_end() {
+    let rest = rest(100, 800, Reading::Fresh);
+    let mut swept = swept();
+    swept.has_read(&rest);
+    assert_eq!(swept.to, Some(at(200)), "listed at 300 s, read at 900 s");
+    let noted = Newest {
+        changed_at: rest.newest(),
+        listed_at: at(900),
+    };
+    assert_eq!(swept.newest, Some(noted));
+}
+
+#[test]
+fn a_change_that_has_not_settled_is_not_replaced_by_a_newer_one() {
+    let mut swept = swept();
+    swept.note(at(250), at(310));
+    assert_eq!(swept.newest.unwrap().changed_at, at(200));
+    swept.settle(at(100), None, at(300).plus(OVERLAP));
+    swept.note(at(150), at(600));
+    assert_eq!(swept.newest.unwrap().changed_at, at(200), "it is past");
+    swept.note(at(250), at(600));
+    assert_eq!(swept.newest.unwrap().changed_at, at(250));
+}
