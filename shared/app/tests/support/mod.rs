@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use halogard_app::Bundle;
+use halogard_app::poll::{PollReport, Thoroughness};
 use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, Entry,
     EnvironmentInfo, Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks,
@@ -35,6 +36,12 @@ pub const CLOSED: StatusId = StatusId::new(9);
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_000 + seconds * 1000)
 }
+
+/// The alert of a bench that is [`linked`](Bench::linked).
+pub const ALERT: AlertId = AlertId::new(7586);
+
+/// Its ticket.
+pub const TICKET: TicketId = TicketId::new(4242);
 
 /// An open alert of a customer that is mapped.
 pub fn alert(id: u64) -> Alert {
@@ -731,6 +738,35 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// A bench whose alert 7586 has ticket 4242, which the desk holds in `status`.
+    pub async fn linked(status: Ticket) -> Self {
+        let bench = Self::new();
+        bench
+            .bundle
+            .desk
+            .tickets
+            .lock()
+            .unwrap()
+            .insert(status.id, status);
+        let mut link = Link::new(ALERT);
+        link.attach(TICKET);
+        link.hear_alert(alert(ALERT.get()));
+        link.hear_ticket(ticket(4242, 7586, at(-30)));
+        bench
+            .bundle
+            .store
+            .open()
+            .links
+            .insert(ALERT, (link, Revision(1)));
+        bench
+    }
+
+    /// Polls a list of alerts 1 to `count`.
+    pub async fn poll(&self, count: u64) -> Result<PollReport, PortError> {
+        self.bundle.liongard.show(count);
+        self.bundle.poll_alerts(Thoroughness::Changes).await
+    }
+
     pub fn new() -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(at(0).as_millis())));
         let store = Store {

@@ -1,0 +1,197 @@
+//! What a poll queues, believes and counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use halogard_app::poll::{PollReport, Thoroughness};
+use halogard_app::ports::{Lane, PortError, WorkSink};
+use halogard_domain::ids::AlertId;
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::{FailureClass, Word};
+use support::{Bench, alert, at, failing};
+
+#[tokio::test]
+async fn a_poll_queues_what_changed_and_nothing_twice() {
+    let bench = Bench::new();
+    assert_eq!(bench.poll(3).await.unwrap().queued, 3);
+    assert_eq!(bench.poll(3).await.unwrap().queued, 0);
+    bench.bundle.liongard.list.lock().unwrap().alerts[1].description = "worse".into();
+    let report = bench
+        .bundle
+        .poll_alerts(Thoroughness::Changes)
+        .await
+        .unwrap();
+    assert_eq!((report.listed, report.queued), (3, 1));
+    let last = bench.sent_to(Lane::Urgent).pop();
+    assert!(
+        matches!(last, Some(Message::LookAtAlert { alert, news: Some(_), .. }) if alert.get() == 2)
+    );
+}
+
+#[tokio::test]
+async fn a_poll_whose_messages_could_not_be_queued_queues_them_next_time() {
+    let bench = Bench::new();
+    bench
+        .bundle
+        .store
+        .sending
+        .fail(failing(FailureClass::Transient, "store.failed"));
+    assert_eq!(bench.poll(3).await.unwrap_err().error_type, "store.failed");
+    bench.bundle.store.sending.mend();
+    assert_eq!(bench.poll(3).await.unwrap().queued, 3);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_no_longer_listed_is_counted_and_never_closed() {
+    let bench = Bench::new();
+    bench.poll(5).await.unwrap();
+    let report = bench.poll(3).await.unwrap();
+    assert_eq!((report.missing, report.queued), (2, 0));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_reported_beside_the_others() {
+    let bench = Bench::new();
+    bench.bundle.liongard.list.lock().unwrap().unreadable = vec!["record 2 at .".into()];
+    let report = bench.poll(3).await.unwrap();
+    assert_eq!((report.listed, report.queued, report.unreadable), (3, 3, 1));
+}
+
+#[tokio::test]
+async fn a_status_word_nobody_knows_is_counted_and_queued_all_the_same() {
+    let bench = Bench::new();
+    bench.bundle.liongard.show(2);
+    bench.bundle.liongard.list.lock().unwrap().alerts[0].status =
+        halogard_domain::Word::new("Frobnicated");
+    let report = bench
+        .bundle
+        .poll_alerts(Thoroughness::Changes)
+        .await
+        .unwrap();
+    assert_eq!((report.unknown_words, report.queued), (1, 2));
+}
+
+#[tokio::test]
+async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
+    let bench = Bench::new();
+    bench.poll(20).await.unwrap();
+    bench.bundle.store.sent.lock().unwrap().clear();
+    for _ in 0..2 {
+        let error = bench.poll(9).await.unwrap_err();
+        assert_eq!(
+            (error.error_type, error.class),
+            ("alerts.shrunk", FailureClass::Transient)
+        );
+        assert_eq!(
+            error.said.as_deref(),
+            Some("9 alerts listed where there were 20")
+        );
+    }
+    assert_eq!(bench.poll(9).await.unwrap().missing, 11);
+    assert!(
+        bench.bundle.store.sent.lock().unwrap().is_empty(),
+        "a shorter list is no news"
+    );
+    // Believed: it is the measure for the next one.
+    assert_eq!(bench.poll(5).await.unwrap().listed, 5);
+}
+
+#[tokio::test]
+async fn a_whole_list_in_between_starts_the_count_anew() {
+    let bench = Bench::new();
+    bench.poll(20).await.unwrap();
+    for _ in 0..3 {
+        for _ in 0..2 {
+            bench.poll(0).await.unwrap_err();
+        }
+        bench.poll(20).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_list_that_is_not_believed() {
+    let bench = Bench::new();
+    bench.poll(20).await.unwrap();
+    bench.bundle.liongard.show(9);
+    bench.bundle.liongard.list.lock().unwrap().alerts[0].description = "worse".into();
+    bench
+        .bundle
+        .poll_alerts(Thoroughness::Changes)
+        .await
+        .unwrap_err();
+    assert_eq!(bench.sent_to(Lane::Urgent).len(), 20);
+    assert_eq!(bench.poll(20).await.unwrap().queued, 0);
+}
+
+#[tokio::test]
+async fn half_a_list_and_short_lists_may_shrink_as_they_like() {
+    let bench = Bench::new();
+    bench.poll(20).await.unwrap();
+    assert_eq!(bench.poll(10).await.unwrap().listed, 10);
+    let bench = Bench::new();
+    bench.poll(9).await.unwrap();
+    assert_eq!(bench.poll(0).await.unwrap().missing, 9);
+}
+
+#[tokio::test]
+async fn a_storm_leaves_the_urgent_lane_to_people() {
+    let bench = Bench::new();
+    bench.poll(50).await.unwrap();
+    assert_eq!(
+        (
+            bench.sent_to(Lane::Urgent).len(),
+            bench.sent_to(Lane::Bulk).len()
+        ),
+        (50, 0)
+    );
+    let bench = Bench::new();
+    bench.poll(51).await.unwrap();
+    assert_eq!(
+        (
+            bench.sent_to(Lane::Urgent).len(),
+            bench.sent_to(Lane::Bulk).len()
+        ),
+        (0, 51)
+    );
+    let bench = Bench::new();
+    bench.poll(450).await.unwrap();
+    let sizes: Vec<usize> = bench
+        .bundle
+        .store
+        .sent
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, messages)| messages.len())
+        .collect();
+    assert_eq!(
+        sizes,
+        [200, 200, 50],
+        "in pieces, each remembered on its own"
+    );
+}
+
+#[tokio::test]
+async fn a_thorough_poll_queues_again_what_no_pair_ever_heard_of() {
+    let bench = Bench::new();
+    bench.poll(2).await.unwrap();
+    // The messages got lost.
+    bench.bundle.store.open().queue.clear();
+    let thorough = || bench.bundle.poll_alerts(Thoroughness::Everything);
+    assert_eq!(
+        thorough().await.unwrap().queued,
+        0,
+        "they may still be under way"
+    );
+    bench.clock.pass(Duration::from_secs(900));
+    assert_eq!(thorough().await.unwrap().queued, 2);
+    assert_eq!(thorough().await.unwrap().queued, 0);
+}

@@ -1,0 +1,376 @@
+//! What a sweep queues, how far it says it has come, and how it goes on after it broke off.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use halogard_app::poll::Thoroughness;
+use halogard_app::ports::{Lane, Sighting};
+use halogard_domain::ids::TicketId;
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::sweep::Stretch;
+use halogard_domain::{FailureClass, Ticket, Timestamp, Word};
+use support::{ALERT, Bench, CLOSED, TICKET, at, failing, ticket};
+
+/// The mark of the sweep.
+fn swept_to(bench: &Bench) -> Option<Timestamp> {
+    bench.bundle.store.open().swept.0.to
+}
+
+/// Sweeps a list of `seen`.
+async fn sweep(bench: &Bench, seen: &[Ticket]) -> usize {
+    *bench.bundle.desk.sightings.lock().unwrap() = seen
+        .iter()
+        .map(|ticket| Sighting {
+            id: ticket.id,
+            changed_at: Some(ticket.changed_at),
+            ticket: Some(ticket.clone()),
+        })
+        .collect();
+    bench.bundle.sweep_tickets().await.unwrap().queued
+}
+
+#[tokio::test]
+async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
+    let bench = Bench::new();
+    let ours = ticket(4242, 7586, at(-30));
+    let theirs = Ticket {
+        summary: "Printer jams".into(),
+        ..ticket(4243, 1, at(-30))
+    };
+    for ticket in [ours, theirs] {
+        bench
+            .bundle
+            .desk
+            .tickets
+            .lock()
+            .unwrap()
+            .insert(ticket.id, ticket);
+    }
+    assert!(!bench.bundle.has_swept().await.unwrap());
+    let report = bench.bundle.sweep_tickets().await.unwrap();
+    assert_eq!((report.adopted, report.queued), (1, 0));
+    assert!(bench.bundle.has_swept().await.unwrap());
+    assert_eq!(swept_to(&bench), Some(at(-3600)));
+    assert_eq!(
+        bench.bundle.store.open().links[&ALERT].0.ticket,
+        Some(TICKET)
+    );
+}
+
+#[tokio::test]
+async fn a_first_sweep_that_failed_is_made_again() {
+    let bench = Bench::new();
+    bench
+        .bundle
+        .desk
+        .switch
+        .fail(failing(FailureClass::Transient, "desk.unreachable"));
+    bench.bundle.sweep_tickets().await.unwrap_err();
+    assert!(!bench.bundle.has_swept().await.unwrap());
+}
+
+#[tokio::test]
+async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    let changed = |second| vec![ticket(4242, 7586, at(second))];
+    let rows = [
+        ("nothing listed", 0, vec![], -3600),
+        (
+            "a change, which may hide an earlier one",
+            0,
+            changed(100),
+            -3600,
+        ),
+        ("the same a little early", 239, changed(100), -3600),
+        ("the same when it has settled", 1, changed(100), 100),
+        ("an older one", 300, changed(50), 100),
+        ("one without a time", 300, changed(-1_790_000_000), 100),
+        ("another", 0, changed(200), 100),
+        (
+            "a third, which does not put the second off",
+            240,
+            changed(300),
+            200,
+        ),
+        ("the third when it has settled", 240, changed(300), 300),
+    ];
+    let mut marks = vec![at(-3600)];
+    for (what, pause, seen, expected) in rows {
+        bench.clock.pass(Duration::from_secs(pause));
+        sweep(&bench, &seen).await;
+        assert_eq!(swept_to(&bench), Some(at(expected)), "{what}");
+        marks.push(at(expected));
+    }
+    // Each sweep read from the mark as it stood.
+    marks.pop();
+    assert_eq!(*bench.bundle.desk.since.lock().unwrap(), marks);
+}
+
+/// Changes of the next list that one request does not show.
+fn leave(bench: &Bench, pages: u32) -> Stretch {
+    let stretch = Stretch {
+        since: at(-3600),
+        until: at(100),
+        pages,
+        count: pages * 100,
+    };
+    *bench.bundle.desk.stretch.lock().unwrap() = Some(stretch.clone());
+    stretch
+}
+
+/// What was asked for since the last call: pages of stretches, and from when on changes were listed.
+fn asked(bench: &Bench) -> (Vec<u32>, Vec<Timestamp>) {
+    let read_on = std::mem::take(&mut *bench.bundle.desk.read_on.lock().unwrap());
+    let since = std::mem::take(&mut *bench.bundle.desk.since.lock().unwrap());
+    (read_on.iter().map(|stretch| stretch.pages).collect(), since)
+}
+
+/// Just before the end of the stretch.
+fn at_its_end() -> Timestamp {
+    at(100).minus(Duration::from_millis(1))
+}
+
+#[tokio::test]
+async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.round().await;
+    leave(&bench, 4);
+    assert_eq!(bench.bundle.round().await.swept, Some(0));
+    assert_eq!(asked(&bench), (vec![], vec![at(-3600)]));
+    bench.clock.pass(Duration::from_secs(239));
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench), (vec![], vec![]), "it is not asked for again");
+    bench.clock.pass(Duration::from_secs(1));
+    bench.bundle.round().await;
+    let pages = (1..=4).rev().collect();
+    assert_eq!(asked(&bench), (pages, vec![at_its_end()]));
+    assert_eq!(swept_to(&bench), Some(at_its_end()));
+    bench.clock.pass(Duration::from_secs(300));
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench), (vec![], vec![at_its_end()]));
+}
+
+#[tokio::test]
+async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.round().await;
+    leave(&bench, 3);
+    bench.bundle.round().await;
+    let pages: Vec<u32> = (1..=3).rev().collect();
+    assert_eq!(
+        asked(&bench),
+        (pages.clone(), vec![at(-3600), at_its_end()])
+    );
+    assert_eq!(swept_to(&bench), Some(at(-3600)), "something may be hidden");
+    bench.clock.pass(Duration::from_secs(300));
+    leave(&bench, 3);
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench), (pages, vec![at(-3600), at_its_end()]));
+    assert_eq!(swept_to(&bench), Some(at_its_end()));
+}
+
+#[tokio::test]
+async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    leave(&bench, 3);
+    let desk = &bench.bundle.desk;
+    let mut read = Vec::new();
+    // The list, three pages, and what changed since: one each time.
+    for last in [false, false, false, false, true] {
+        desk.switch
+            .fail_after(1, failing(FailureClass::Transient, "desk.unreachable"));
+        let swept = bench.bundle.sweep_tickets().await;
+        assert_eq!(swept.is_ok(), last);
+        desk.switch.mend();
+        read.push(asked(&bench));
+    }
+    let page = |page| (vec![page], vec![]);
+    let list = |since| (vec![], vec![since]);
+    let expected = [
+        list(at(-3600)),
+        page(3),
+        page(2),
+        page(1),
+        list(at_its_end()),
+    ];
+    assert_eq!(read, expected);
+}
+
+#[tokio::test]
+async fn a_sweep_that_was_overtaken_leaves_the_rest_to_the_faster_one() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    leave(&bench, 11);
+    bench.bundle.round().await;
+    asked(&bench);
+    let faster = bench.bundle.store.open().swept.0.clone();
+    bench.bundle.store.open().overtake = Some(faster.clone());
+    let swept = bench.bundle.sweep_tickets().await.unwrap();
+    assert_eq!(swept.pages_left, 0);
+    assert_eq!(asked(&bench), (vec![], vec![]), "it reads nothing more");
+    assert_eq!(bench.bundle.store.open().swept.0, faster);
+}
+
+#[tokio::test]
+async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    leave(&bench, 1);
+    let desk = &bench.bundle.desk;
+    // Read at once; then a long list that follows it, which settles.
+    desk.switch
+        .fail_after(2, failing(FailureClass::Transient, "desk.unreachable"));
+    bench.bundle.round().await;
+    desk.switch.mend();
+    let later = Stretch {
+        since: at_its_end(),
+        until: at(200),
+        ..leave(&bench, 11)
+    };
+    *desk.stretch.lock().unwrap() = Some(later);
+    bench.bundle.round().await;
+    bench.clock.pass(Duration::from_secs(240));
+    bench.bundle.round().await;
+    assert_eq!(asked(&bench).0.len(), 1 + 11);
+    assert_eq!(swept_to(&bench), Some(at(-3600)));
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_before_so_many_closes_that_it_is_worth_it() {
+    for (closes, pages) in [(10, 0), (11, 11)] {
+        let bench = Bench::new();
+        bench.bundle.sweep_tickets().await.unwrap();
+        bench.poll(11).await.unwrap();
+        leave(&bench, 11);
+        bench.bundle.round().await;
+        asked(&bench);
+        let mut list = bench.bundle.liongard.list.lock().unwrap().clone();
+        for alert in &mut list.alerts[..closes] {
+            alert.status = Word::new("Closed");
+        }
+        *bench.bundle.liongard.list.lock().unwrap() = list;
+        bench
+            .bundle
+            .poll_alerts(Thoroughness::Changes)
+            .await
+            .unwrap();
+        assert_eq!(asked(&bench).0.len(), pages, "{closes}");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    *bench.bundle.desk.sightings.lock().unwrap() = vec![Sighting {
+        id: TICKET,
+        changed_at: Some(at(100)),
+        ticket: Some(Ticket {
+            status: CLOSED,
+            ..ticket(4242, 7586, at(100))
+        }),
+    }];
+    bench
+        .bundle
+        .store
+        .sending
+        .fail(failing(FailureClass::Transient, "store.failed"));
+    bench.bundle.sweep_tickets().await.unwrap_err();
+    assert_eq!(swept_to(&bench), Some(at(-3600)));
+    bench.bundle.store.sending.mend();
+    bench
+        .bundle
+        .desk
+        .switch
+        .fail(failing(FailureClass::Transient, "desk.short_list"));
+    bench.bundle.sweep_tickets().await.unwrap_err();
+    assert_eq!(swept_to(&bench), Some(at(-3600)));
+    bench.bundle.desk.switch.mend();
+    assert_eq!(bench.bundle.sweep_tickets().await.unwrap().queued, 1);
+    bench.clock.pass(Duration::from_secs(240));
+    bench.bundle.sweep_tickets().await.unwrap();
+    assert_eq!(swept_to(&bench), Some(at(100)));
+}
+
+#[tokio::test]
+async fn a_sweep_queues_what_a_pair_has_not_heard() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    let heard = ticket(4242, 7586, at(-30));
+    assert_eq!(
+        sweep(&bench, std::slice::from_ref(&heard)).await,
+        0,
+        "it is known"
+    );
+    let older = Ticket {
+        status: CLOSED,
+        ..ticket(4242, 7586, at(-31))
+    };
+    assert_eq!(sweep(&bench, &[older]).await, 0, "it is older");
+    let same_moment = Ticket {
+        status: CLOSED,
+        ..heard
+    };
+    assert_eq!(sweep(&bench, &[same_moment]).await, 1);
+    assert_eq!(sweep(&bench, &[ticket(4242, 7586, at(-29))]).await, 1);
+    let marked = ticket(4250, 9999, at(-29));
+    assert_eq!(
+        sweep(&bench, &[marked]).await,
+        1,
+        "it carries our key and nobody remembers it"
+    );
+    let foreign = Ticket {
+        summary: "Printer jams".into(),
+        ..ticket(4251, 1, at(-29))
+    };
+    assert_eq!(sweep(&bench, &[foreign]).await, 0, "it is none of ours");
+}
+
+#[tokio::test]
+async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    *bench.bundle.desk.sightings.lock().unwrap() = vec![
+        Sighting {
+            id: TICKET,
+            changed_at: None,
+            ticket: None,
+        },
+        Sighting {
+            id: TicketId::new(4243),
+            changed_at: None,
+            ticket: None,
+        },
+    ];
+    let report = bench.bundle.sweep_tickets().await.unwrap();
+    assert_eq!((report.listed, report.queued), (2, 1));
+    assert_eq!(
+        bench.sent_to(Lane::Urgent),
+        [Message::look_at_ticket(TICKET, Cause::Sweep)]
+    );
+    assert_eq!(swept_to(&bench), Some(at(-3600)));
+}
+
+#[tokio::test]
+async fn a_thin_row_that_did_not_change_costs_no_look() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.bundle.sweep_tickets().await.unwrap();
+    for (changed_at, queued) in [(-30, 0), (-31, 0), (-29, 1)] {
+        *bench.bundle.desk.sightings.lock().unwrap() = vec![Sighting {
+            id: TICKET,
+            changed_at: Some(at(changed_at)),
+            ticket: None,
+        }];
+        let report = bench.bundle.sweep_tickets().await.unwrap();
+        assert_eq!(report.queued, queued, "{changed_at}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What a look remembers of the webhook behind it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use halogard_app::ports::{Lane, WorkSink};
+use halogard_domain::message::{Cause, Message, Notification, VERSION};
+use halogard_domain::{FailureClass, Ticket};
+use support::{Bench, TICKET, at, failing, ticket};
+
+/// "Look at the ticket", because of a webhook.
+fn webhook(delivery: &str, content: &str) -> Message {
+    let notification = Notification {
+        delivery: Some(delivery.into()),
+        content: content.into(),
+        event: Some("ticket updated".into()),
+        object: Some(TICKET.get()),
+        kind: "ticket_changed".into(),
+    };
+    Message::look_at_ticket(TICKET, Cause::Webhook { notification })
+}
+
+#[tokio::test]
+async fn a_repeated_notification_is_not_worked_twice() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    for (delivery, content) in [
+        ("one", "a"),
+        ("one", "a"),
+        ("two", "a"),
+        ("one", "b"),
+        ("three", "c"),
+    ] {
+        bench
+            .bundle
+            .store
+            .send(Lane::Urgent, &[webhook(delivery, content).into()])
+            .await
+            .unwrap();
+    }
+    let outcomes = bench.work_off().await;
+    assert_eq!(
+        outcomes[1..],
+        ["duplicate", "duplicate", "duplicate", "in_step"]
+    );
+    assert_ne!(outcomes[0], "duplicate");
+    assert_eq!(
+        bench.bundle.desk.switch.asked(),
+        2,
+        "once for each that is new"
+    );
+}
+
+#[tokio::test]
+async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let Message::LookAtTicket { cause, .. } = webhook("one", "a") else {
+        panic!("a webhook asks for a look at its ticket");
+    };
+    let settled = Message::ticket_news(ticket(4242, 7586, at(-30)), Cause::Sweep);
+    let ours = Message::ticket_news(ticket(4242, 7586, at(-30)), cause.clone());
+    let touched = Message::ticket_news(ticket(4242, 7586, at(-20)), cause.clone());
+    let printer = Ticket {
+        summary: "The printer is out of paper".into(),
+        ..ticket(99, 1, at(-30))
+    };
+    let strange = Message::ticket_news(printer, cause);
+    for message in [&settled, &ours, &ours, &touched, &strange, &strange] {
+        let outgoing = [message.clone().into()];
+        let sent = bench.bundle.store.send(Lane::Urgent, &outgoing);
+        sent.await.unwrap();
+    }
+
+    let outcomes = bench.work_off().await;
+
+    let nothing = ["in_step", "in_step", "in_step", "not_ours", "not_ours"];
+    assert_eq!(outcomes[1..], nothing);
+    assert_eq!(bench.bundle.store.open().notifications.len(), 0);
+    assert_eq!(bench.bundle.desk.switch.asked(), 0, "the bodies suffice");
+}
+
+#[tokio::test]
+async fn a_notification_whose_look_failed_is_no_repeat_when_it_comes_back() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench
+        .bundle
+        .desk
+        .switch
+        .fail(failing(FailureClass::Transient, "desk.unreachable"));
+    bench
+        .bundle
+        .store
+        .send(Lane::Urgent, &[webhook("one", "a").into()])
+        .await
+        .unwrap();
+    assert_eq!(bench.work_off().await, ["transient"]);
+    assert!(bench.bundle.store.open().notifications.is_empty());
+    bench.bundle.desk.switch.mend();
+    bench.clock.pass(Duration::from_secs(2));
+    assert_ne!(bench.work_off().await, ["duplicate"]);
+    assert_eq!(bench.bundle.store.open().notifications.len(), 1);
+}
+
+#[tokio::test]
+async fn a_notification_that_concerns_no_ticket_is_kept_and_counted_once() {
+    let bench = Bench::new();
+    let notification = Notification {
+        delivery: None,
+        content: "a".into(),
+        event: Some("site created".into()),
+        object: Some(31),
+        kind: "site_created".into(),
+    };
+    let keep = Message::KeepNotification {
+        version: VERSION,
+        notification,
+    };
+    for _ in 0..2 {
+        bench
+            .bundle
+            .store
+            .send(Lane::Urgent, &[keep.clone().into()])
+            .await
+            .unwrap();
+    }
+    assert_eq!(bench.work_off().await, ["kept", "duplicate"]);
+    let contents = bench.bundle.store.open();
+    assert_eq!(contents.story.len(), 1);
+    assert_eq!(contents.story[0].detail.as_deref(), Some("object 31"));
+    assert_eq!(contents.notifications.len(), 1);
+}
