@@ -8,15 +8,13 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::poll::{PollReport, Thoroughness};
-use halogard_app::ports::{Lane, PortError, WorkSink};
-use halogard_domain::ids::AlertId;
-use halogard_domain::message::{Cause, Message};
-use halogard_domain::{FailureClass, Word};
-use support::{Bench, alert, at, failing};
+use halogard_app::poll::Thoroughness;
+use halogard_app::ports::Lane;
+use halogard_domain::FailureClass;
+use halogard_domain::message::Message;
+use support::{Bench, failing};
 
 #[tokio::test]
 async fn a_poll_queues_what_changed_and_nothing_twice() {
