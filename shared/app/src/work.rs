@@ -341,7 +341,11 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             return retry(now, attempt, "contended", error.to_string());
         };
         if let Some(until) = port.retry_at {
-            return Settlement::Pause("out_of_budget", until);
+            let outcome = match port.error_type {
+                PortError::BUDGET_SPENT => "out_of_budget",
+                _ => "waiting",
+            };
+            return Settlement::Pause(outcome, until);
         }
         if port.refusal == Some(Refusal::Unauthorised) {
             warn!(

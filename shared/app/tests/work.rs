@@ -113,7 +113,7 @@ async fn an_empty_lane_has_no_work() {
 async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
     let until = at(240);
     let bench = failing_with(Arc::new(move || {
-        let mut error = PortError::new(FailureClass::Transient, "budget.spent");
+        let mut error = PortError::new(FailureClass::Transient, PortError::BUDGET_SPENT);
         error.retry_at = Some(until);
         error
     }))
@@ -165,9 +165,18 @@ fn unauthorised() -> PortError {
     error
 }
 
+/// A failure that says when to come back.
+fn coming_back(error_type: &'static str) -> Failure {
+    Arc::new(move || {
+        let mut error = PortError::new(FailureClass::Transient, error_type);
+        error.retry_at = Some(at(0));
+        error
+    })
+}
+
 #[tokio::test]
 async fn waiting_costs_nothing_however_often_it_happens() {
-    let rows: [(&str, Failure); 3] = [
+    let rows: [(&str, Failure); 4] = [
         ("unauthorised", Arc::new(unauthorised)),
         (
             "throttled",
@@ -176,14 +185,8 @@ async fn waiting_costs_nothing_however_often_it_happens() {
                 "desk.throttled",
             ),
         ),
-        (
-            "out_of_budget",
-            Arc::new(|| {
-                let mut error = PortError::new(FailureClass::Transient, "budget.spent");
-                error.retry_at = Some(at(0));
-                error
-            }),
-        ),
+        ("out_of_budget", coming_back(PortError::BUDGET_SPENT)),
+        ("waiting", coming_back("desk.token_underway")),
     ];
     for (outcome, failure) in rows {
         let bench = failing_with(failure).await;

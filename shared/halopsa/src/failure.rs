@@ -33,7 +33,7 @@ pub(crate) fn repeatable(error: Error) -> PortError {
 /// The short word that metrics and remedies go by.
 fn error_type(error: &Error) -> &'static str {
     match error {
-        Error::OutOfBudget { .. } => "budget.spent",
+        Error::OutOfBudget { .. } => PortError::BUDGET_SPENT,
         Error::BudgetStore { .. } => "budget.store",
         Error::TokenUnderway { .. } => "desk.token_underway",
         Error::Token {

@@ -40,6 +40,9 @@ pub enum Refusal {
 }
 
 impl PortError {
+    /// The [`error_type`](Self::error_type) of a request for which there was no permit.
+    pub const BUDGET_SPENT: &'static str = "budget.spent";
+
     /// An error of `class` without details.
     #[must_use]
     pub fn new(class: FailureClass, error_type: &'static str) -> Self {
