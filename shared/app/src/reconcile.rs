@@ -15,9 +15,8 @@ use crate::ports::{Clock, Entry, PortError, Revision, SaveError, TicketDesk};
 /// What a look at a pair led to.
 #[derive(Debug)]
 pub enum Looked {
-    /// Everything that was missing is done; the words say what, in order. Empty: nothing was
-    /// missing, such as for an echo of our own write.
-    Done(Vec<&'static str>),
+    /// Nothing is missing any more, or nothing was, such as for an echo of our own write.
+    Done,
     /// There is something to wait for; not a failure.
     Later(Timestamp),
     /// The desk refused a write for good; why, in its own words.
@@ -73,7 +72,8 @@ struct Hold<'a> {
 }
 
 impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
-    /// Looks at an alert and its ticket. Safe to repeat.
+    /// Looks at an alert and its ticket; adds a word for each thing it does to `did`, however it ends.
+    /// Safe to repeat.
     ///
     /// # Errors
     ///
@@ -84,6 +84,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         news: Option<&Alert>,
         cause: &Cause,
         gather: &Gather,
+        did: &mut Vec<&'static str>,
     ) -> Result<Looked, LookError> {
         let policy = self.policy();
         for _ in 0..CONTENTIONS_MAX {
@@ -104,7 +105,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             if let (Cause::RunEnded { .. }, Some(follow)) = (cause, &mut hold.link.follow) {
                 follow.ended = follow.asked.min(follow.ended + 1);
             }
-            match self.pursue(hold).await {
+            match self.pursue(hold, did).await {
                 Err(LookError::Contended) => {}
                 settled => return settled,
             }
@@ -112,7 +113,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         Err(LookError::Contended)
     }
 
-    /// Looks at a ticket and its alert, as was asked for at `asked_at`. Safe to repeat.
+    /// Looks at a ticket and its alert, as was asked for at `asked_at`; adds a word for each thing it
+    /// does to `did`, however it ends. Safe to repeat.
     ///
     /// # Errors
     ///
@@ -124,11 +126,12 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         cause: &Cause,
         asked_at: Timestamp,
         gather: &Gather,
+        did: &mut Vec<&'static str>,
     ) -> Result<Looked, LookError> {
         let policy = self.policy();
         for _ in 0..CONTENTIONS_MAX {
             let Some(alert) = self.store.owner(ticket).await? else {
-                return self.adopt_marked(ticket, news, &policy).await;
+                return self.adopt_marked(ticket, news, &policy, did).await;
             };
             let mut hold = self.take_hold(alert, &policy, gather, cause).await?;
             if hold.link.ticket != Some(ticket) {
@@ -140,7 +143,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 None if hold.has_read_since(asked_at, cause) => {}
                 None => self.read_ticket(&mut hold, ticket).await?,
             }
-            match self.pursue(hold).await {
+            match self.pursue(hold, did).await {
                 Err(LookError::Contended) => {}
                 settled => return settled,
             }
@@ -155,6 +158,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         id: TicketId,
         news: Option<&Ticket>,
         policy: &Policy,
+        did: &mut Vec<&'static str>,
     ) -> Result<Looked, LookError> {
         let Some(ticket) = news.filter(|news| news.id == id) else {
             return Ok(Looked::NotOurs);
@@ -162,12 +166,11 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix) else {
             return Ok(Looked::NotOurs);
         };
-        let adopted = self.adopt(&key, ticket, policy).await?;
-        Ok(if adopted {
-            Looked::Done(vec!["found"])
-        } else {
-            Looked::NotOurs
-        })
+        if !self.adopt(&key, ticket, policy).await? {
+            return Ok(Looked::NotOurs);
+        }
+        did.push("found");
+        Ok(Looked::Done)
     }
 
     /// Makes `ticket`, which carries `key`, the ticket of its alert, unless that has one. Safe to
@@ -231,8 +234,13 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     }
 
     /// Plans and carries out until nothing is missing.
-    async fn pursue(&self, mut hold: Hold<'_>) -> Result<Looked, LookError> {
+    async fn pursue(
+        &self,
+        mut hold: Hold<'_>,
+        did: &mut Vec<&'static str>,
+    ) -> Result<Looked, LookError> {
         let outcome = self.rounds(&mut hold).await;
+        did.append(&mut hold.did);
         // Whatever happened, what was learnt is kept; a conflict here means to start over.
         self.keep(&mut hold).await?;
         outcome
@@ -253,7 +261,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             );
             if steps.is_empty() {
                 hold.tell_if_liongard_did_not_follow(now);
-                return Ok(Looked::Done(std::mem::take(&mut hold.did)));
+                return Ok(Looked::Done);
             }
             for step in steps {
                 match self.carry_out(step, hold).await? {

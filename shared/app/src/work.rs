@@ -205,10 +205,10 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 alert, cause, news, ..
             } => {
                 let looked = self
-                    .look_at_alert(*alert, news.as_deref(), cause, gather)
+                    .look_at_alert(*alert, news.as_deref(), cause, gather, did)
                     .await;
-                *did = tell(cause, Some(*alert), None, &looked);
-                self.after_look(looked, attempt)
+                tell(cause, Some(*alert), None, &looked, did);
+                self.after_look(looked, did, attempt)
             }
             Message::LookAtTicket {
                 ticket,
@@ -223,15 +223,15 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 }
                 let asked_at = delivery.sent_at;
                 let looked = self
-                    .look_at_ticket(*ticket, news.as_deref(), cause, asked_at, gather)
+                    .look_at_ticket(*ticket, news.as_deref(), cause, asked_at, gather, did)
                     .await;
+                tell(cause, None, Some(*ticket), &looked, did);
                 let said_nothing_new = match &looked {
-                    Ok(Looked::Done(did)) => did.is_empty() && news.is_some(),
+                    Ok(Looked::Done) => did.is_empty() && news.is_some(),
                     Ok(Looked::NotOurs) => true,
                     _ => false,
                 };
-                *did = tell(cause, None, Some(*ticket), &looked);
-                let settlement = self.after_look(looked, attempt);
+                let settlement = self.after_look(looked, did, attempt);
                 if said_nothing_new {
                     // Coming again, it says nothing new again: it needs no memory.
                     return settlement;
@@ -260,10 +260,15 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         }
     }
 
-    /// How a message is settled after its look.
-    fn after_look(&self, looked: Result<Looked, LookError>, attempt: u32) -> Settlement {
+    /// How a message is settled after its look, which `did` this.
+    fn after_look(
+        &self,
+        looked: Result<Looked, LookError>,
+        did: &[&'static str],
+        attempt: u32,
+    ) -> Settlement {
         match looked {
-            Ok(Looked::Done(did)) => Settlement::Done(did.last().copied().unwrap_or("in_step")),
+            Ok(Looked::Done) => Settlement::Done(did.last().copied().unwrap_or("in_step")),
             Ok(Looked::NotOurs) => Settlement::Done("not_ours"),
             Ok(Looked::Later(until)) => Settlement::GiveBack("waiting", until),
             Ok(Looked::Refused(said)) => Settlement::Bury("refused", said),
@@ -386,20 +391,21 @@ fn backoff(attempt: u32) -> Duration {
     Duration::from_secs(doubled).min(BACKOFF_MAX)
 }
 
-/// Writes the one line a unit of work ends with; brings a word for each thing that was done.
+/// Writes the one line a unit of work ends with.
 fn tell(
     cause: &Cause,
     alert: Option<AlertId>,
     ticket: Option<TicketId>,
     looked: &Result<Looked, LookError>,
-) -> Vec<&'static str> {
-    let (outcome, did) = match looked {
-        Ok(Looked::Done(did)) => (did.last().copied().unwrap_or("in_step"), did.clone()),
-        Ok(Looked::Later(_)) => ("waiting", Vec::new()),
-        Ok(Looked::Refused(_)) => ("refused", Vec::new()),
-        Ok(Looked::NotOurs) => ("not_ours", Vec::new()),
+    did: &[&'static str],
+) {
+    let outcome = match looked {
+        Ok(Looked::Done) => did.last().copied().unwrap_or("in_step"),
+        Ok(Looked::Later(_)) => "waiting",
+        Ok(Looked::Refused(_)) => "refused",
+        Ok(Looked::NotOurs) => "not_ours",
         // Told where it is settled.
-        Err(_) => return Vec::new(),
+        Err(_) => return,
     };
     info!(
         alert_id = alert.map(AlertId::get),
@@ -409,5 +415,4 @@ fn tell(
         did = did.join(" "),
         "looked at a pair"
     );
-    did
 }

@@ -359,6 +359,19 @@ async fn a_message_tells_everything_its_look_did() {
     assert_eq!(worked.words().collect::<Vec<_>>(), worked.did);
 }
 
+#[tokio::test]
+async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
+    let bench = Bench::new();
+    bench.poll(1).await.unwrap();
+    let lost = failing(FailureClass::InDoubt, "desk.no_answer");
+    bench.bundle.desk.switch.fail(lost);
+    let worked = work(&bench).await;
+    assert_eq!(
+        worked.words().collect::<Vec<_>>(),
+        ["open_in_doubt", "in_doubt"]
+    );
+}
+
 #[test]
 fn each_word_counts_and_the_outcome_is_one_of_them() {
     let worked = |did: &[&'static str], outcome| Worked {

@@ -46,7 +46,7 @@ impl Tally {
             "closed" => &mut self.alerts_closed,
             "duplicate" => &mut self.duplicates,
             "in_step" if is_news_of_a_ticket(message) => &mut self.echoes,
-            "in_doubt" | "open_in_doubt" => &mut self.in_doubt,
+            "in_doubt" => &mut self.in_doubt,
             "throttled" | "out_of_budget" => &mut self.throttled,
             "unreadable" | "refused" | "failed" | "gave_up" => &mut self.dead_lettered,
             _ => return,
