@@ -17,6 +17,7 @@ pub mod marks;
 pub mod notifications;
 pub mod queue;
 mod queue_model;
+mod revised;
 pub mod runs;
 pub mod storms;
 pub mod sweeps;

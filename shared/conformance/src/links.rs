@@ -1,6 +1,6 @@
 //! Cases for [`Links`].
 
-use halogard_app::ports::{LinkFilter, Links, Revision, SaveError};
+use halogard_app::ports::{LinkFilter, Links, Revision};
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::{Claim, NoteClaim, Refused, Write};
@@ -8,6 +8,7 @@ use halogard_domain::policy::ParkReason;
 
 use crate::bench::{Bench, at_once};
 use crate::fixtures::{alert, at, full_link};
+use crate::revised::{NEW, assert_conflict};
 
 /// Tries an adapter of `Links`.
 #[macro_export]
@@ -35,9 +36,6 @@ macro_rules! links {
     };
 }
 
-/// Never written.
-pub(crate) const NEW: Revision = Revision(0);
-
 /// The stored link of alert `id`, which is there, and its revision.
 pub(crate) async fn loaded(links: &impl Links, id: u64) -> (Link, Revision) {
     let found = links.load(AlertId::new(id)).await.expect("the store loads");
@@ -56,15 +54,6 @@ pub(crate) async fn listed(links: &impl Links, filter: LinkFilter) -> Vec<u64> {
     let page = links.list(filter, None, 5000).await;
     let page = page.expect("the store lists");
     page.iter().map(|link| link.alert.get()).collect()
-}
-
-/// Asserts that a save lost against somebody else's.
-#[track_caller]
-pub(crate) fn assert_conflict(outcome: Result<Revision, SaveError>) {
-    assert!(
-        matches!(outcome, Err(SaveError::Conflict)),
-        "a conflict, not {outcome:?}"
-    );
 }
 
 /// A link that waits, for no reason but the one `set` gives.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use halogard_app::ports::{Revision, RunStates, SaveError, Stored};
+use halogard_app::ports::{Revision, RunStates, Stored};
 use halogard_domain::ids::{AlertId, LaunchpointId, RunId};
 use halogard_domain::runs::{InFlight, RunTarget, Runs};
 
 use crate::bench::{Bench, at_once};
 use crate::fixtures::at;
+use crate::revised::{NEW, assert_conflict};
 
 /// Tries an adapter of `RunStates`.
 #[macro_export]
@@ -25,9 +26,6 @@ macro_rules! runs {
         }
     };
 }
-
-/// Never written.
-const NEW: Revision = Revision(0);
 
 /// The inspector of one launchpoint.
 fn launchpoint(id: u64) -> RunTarget {
@@ -65,15 +63,6 @@ async fn load(states: &impl RunStates, target: RunTarget) -> Stored<Runs> {
 async fn create(states: &impl RunStates, target: RunTarget, runs: &Runs) -> Revision {
     let saved = states.save_runs(target, runs, NEW).await;
     saved.expect("nobody else wrote")
-}
-
-/// Asserts that a save lost against somebody else's.
-#[track_caller]
-fn assert_conflict(outcome: Result<Revision, SaveError>) {
-    assert!(
-        matches!(outcome, Err(SaveError::Conflict)),
-        "a conflict, not {outcome:?}"
-    );
 }
 
 pub async fn a_target_nobody_asked_for_has_no_runs<B: Bench<Store: RunStates>>(bench: B) {

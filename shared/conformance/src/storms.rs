@@ -1,12 +1,13 @@
 //! Cases for [`StormStates`].
 
-use halogard_app::ports::{Revision, SaveError, Stored, StormStates};
+use halogard_app::ports::{Revision, Stored, StormStates};
 use halogard_domain::ids::{AlertId, EnvironmentId};
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::{Alert, Word};
 
 use crate::bench::{Bench, at_once};
 use crate::fixtures::{alert, at};
+use crate::revised::{NEW, assert_conflict};
 
 /// Tries an adapter of `StormStates`.
 #[macro_export]
@@ -23,9 +24,6 @@ macro_rules! storms {
         }
     };
 }
-
-/// Never written.
-const NEW: Revision = Revision(0);
 
 /// An alert of a rule at a customer.
 fn of_rule(id: u64, environment: u64, rule: &str) -> Alert {
@@ -66,15 +64,6 @@ async fn load(states: &impl StormStates, key: StormKey) -> Stored<Storms> {
 async fn create(states: &impl StormStates, key: StormKey, storms: &Storms) -> Revision {
     let saved = states.save_storms(key, storms, NEW).await;
     saved.expect("nobody else wrote")
-}
-
-/// Asserts that a save lost against somebody else's.
-#[track_caller]
-fn assert_conflict(outcome: Result<Revision, SaveError>) {
-    assert!(
-        matches!(outcome, Err(SaveError::Conflict)),
-        "a conflict, not {outcome:?}"
-    );
 }
 
 pub async fn a_rule_without_a_storm_has_none<B: Bench<Store: StormStates>>(bench: B) {

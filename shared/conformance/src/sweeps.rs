@@ -1,10 +1,11 @@
 //! Cases for [`SweepStates`].
 
-use halogard_app::ports::{Revision, SaveError, Stored, SweepStates};
+use halogard_app::ports::{Revision, Stored, SweepStates};
 use halogard_domain::sweep::{Newest, Reading, Rest, Stretch, Swept};
 
 use crate::bench::{Bench, at_once};
 use crate::fixtures::at;
+use crate::revised::{NEW, assert_conflict};
 
 /// Tries an adapter of `SweepStates`.
 #[macro_export]
@@ -20,9 +21,6 @@ macro_rules! sweeps {
         }
     };
 }
-
-/// Never written.
-const NEW: Revision = Revision(0);
 
 /// A sweep with a stretch of so many pages before it.
 fn swept(pages: u32) -> Swept {
@@ -55,15 +53,6 @@ async fn load(states: &impl SweepStates) -> Stored<Swept> {
 async fn begin(states: &impl SweepStates, swept: &Swept) -> Revision {
     let saved = states.save_swept(swept, NEW).await;
     saved.expect("nobody else wrote")
-}
-
-/// Asserts that a save lost against somebody else's.
-#[track_caller]
-fn assert_conflict(outcome: Result<Revision, SaveError>) {
-    assert!(
-        matches!(outcome, Err(SaveError::Conflict)),
-        "a conflict, not {outcome:?}"
-    );
 }
 
 pub async fn before_the_first_sweep_nothing_is_known<B: Bench<Store: SweepStates>>(bench: B) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use halogard_app::ports::{Revision, SaveError, SealedToken, Stored, Tokens};
+use halogard_app::ports::{Revision, SealedToken, Stored, Tokens};
 use halogard_domain::Timestamp;
 
 use crate::bench::{Bench, at_once};
+use crate::revised::{NEW, assert_conflict};
 
 /// Tries an adapter of `Tokens`.
 #[macro_export]
@@ -31,9 +32,6 @@ const NAME: &str = "9f3c02d1a7b84e5566778899aabbccdd";
 
 /// How long a token is good for in most cases.
 const LIFE: Duration = Duration::from_secs(3600);
-
-/// Never written.
-const NEW: Revision = Revision(0);
 
 /// A token of 5,000 bytes, every byte among them, that is good until `until`.
 fn token(first: u8, until: Timestamp) -> SealedToken {
@@ -63,15 +61,6 @@ async fn save(
 ) -> Revision {
     let saved = tokens.save_token(name, token, revision).await;
     saved.expect("nobody else wrote")
-}
-
-/// Asserts that a save lost against somebody else's.
-#[track_caller]
-fn assert_conflict(outcome: Result<Revision, SaveError>) {
-    assert!(
-        matches!(outcome, Err(SaveError::Conflict)),
-        "a conflict, not {outcome:?}"
-    );
 }
 
 pub async fn a_name_without_a_token_has_none<B: Bench<Store: Tokens>>(bench: B) {

@@ -6,7 +6,8 @@ use halogard_domain::ids::{AlertId, TicketId};
 
 use crate::bench::{Bench, at_once};
 use crate::fixtures::{at, full_link};
-use crate::links::{NEW, assert_conflict, link_with, listed, loaded, owner};
+use crate::links::{link_with, listed, loaded, owner};
+use crate::revised::{NEW, assert_conflict};
 
 /// Tries an adapter that is both `Links` and `Journal`.
 #[macro_export]
