@@ -61,7 +61,7 @@ impl Subjects {
             expected,
             asks: match name {
                 INTAKE => Some("AmazonSQS.SendMessageBatch"),
-                WORKER | "inspector-poll" => Some("DynamoDB_20120810.PutItem"),
+                WORKER | "inspector-poll" => Some("DynamoDB_20120810.UpdateItem"),
                 "secret-rotation" => Some("secretsmanager.DescribeSecret"),
                 _ => None,
             },
