@@ -1,7 +1,7 @@
 //! What is shared says nothing to whoever cannot open it, and what cannot be opened is none.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bench::{
     APPLICATION, Bench, NEXT_SECRET, Outcome, Rotating, SECRET, all_answered, all_call, call,
@@ -35,6 +35,18 @@ impl<'a> MakeWriter<'a> for Captured {
         self.clone()
     }
 }
+
+/// What all tests of this program log, from the first use on. One thread's log alone would miss what
+/// another thread came by first without one.
+static LOG: LazyLock<Captured> = LazyLock::new(|| {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::TRACE)
+        .with_writer(captured.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    captured
+});
 
 /// What somebody does to a record.
 type Change = fn(&mut SealedToken);
@@ -146,12 +158,7 @@ async fn an_older_record_put_back_is_not_used_beyond_its_time() {
 
 #[tokio::test]
 async fn nothing_that_is_logged_or_printed_holds_the_token_or_the_secret() {
-    let captured = Captured::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_writer(captured.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let captured = LazyLock::force(&LOG);
     let bench = Bench::new();
     let members = bench.members(5);
     all_call(&members).await;
@@ -173,7 +180,6 @@ async fn nothing_that_is_logged_or_printed_holds_the_token_or_the_secret() {
         until: Timestamp::from_millis(1),
     };
     printed += &format!("{sealed:?} {:?}", PortError::from(error));
-    drop(guard);
 
     let logged = captured.0.lock().unwrap().clone();
     assert!(holds(&logged, "a token was asked for, for everybody"));
