@@ -2,12 +2,13 @@
 //! told of are one write. A tail that has grown to a write unit of its own is moved to the story's
 //! partition.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use halogard_app::ports::Clock;
 use halogard_domain::ids::AlertId;
 
 use crate::error::AwsError;
-use crate::items::{Item, Reader, WRITE, key, number};
+use crate::items::{Item, PK, Reader, WRITE, key, number};
 use crate::journal::{ENTRIES, partition};
 use crate::store::Store;
 
@@ -58,7 +59,9 @@ pub fn bytes(entries: &[AttributeValue]) -> usize {
 
 impl<C: Clock> Store<C> {
     /// Moves `tail`, which the write `write` left in the link under `link`, to the story of `alert`.
-    /// Stays where it is if somebody has written the link since: the next save sees to it.
+    /// Stays where it is if somebody has written the link since: the next save sees to it. A copy that
+    /// holds as much or more is left as it is: whoever wrote it had seen these entries too, or it is our
+    /// own, whose answer was lost.
     pub(crate) async fn move_tail(
         &self,
         alert: AlertId,
@@ -66,16 +69,28 @@ impl<C: Clock> Store<C> {
         tail: Tail,
         write: AttributeValue,
     ) -> Result<(), AwsError> {
-        let after = tail.before + tail.entries.len();
+        let count = tail.entries.len();
+        let after = tail.before + count;
         let mut item = key(partition(Some(alert)), tail.place());
         item.insert(ENTRIES.to_owned(), AttributeValue::L(tail.entries));
-        self.dynamodb()
+        let copied = self
+            .dynamodb()
             .put_item()
             .table_name(self.table())
             .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#pk) OR size(#entries) < :count")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#entries", ENTRIES)
+            .expression_attribute_values(":count", number(count))
             .send()
-            .await
-            .map_err(|error| AwsError::of("DynamoDB PutItem", error))?;
+            .await;
+        if let Err(error) = copied
+            && !error
+                .as_service_error()
+                .is_some_and(PutItemError::is_conditional_check_failed_exception)
+        {
+            return Err(AwsError::of("DynamoDB PutItem", error));
+        }
         let removed = self
             .dynamodb()
             .update_item()

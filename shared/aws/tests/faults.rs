@@ -3,7 +3,9 @@
 
 mod support;
 
-use futures_util::future::join_all;
+use std::sync::Arc;
+
+use futures_util::future::{join, join_all};
 use halogard_app::ports::{
     Entry, Journal, Leased, Leases, LedgerStore, Links, Marks, Notifications, PortError, Revision,
     SaveError, Swap,
@@ -14,6 +16,7 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
 use halogard_domain::{FailureClass, Link, Timestamp};
 use support::{Fault, InTable, store};
+use tokio::sync::Notify;
 
 /// Attempts of one call; see `access.rs`.
 const ATTEMPTS: usize = 3;
@@ -296,6 +299,33 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
         store.save(&link(), &told[5..], revision).await.unwrap();
         assert_eq!(story().await.unwrap(), told, "{step} {faults:?}");
     }
+}
+
+#[tokio::test]
+async fn a_move_that_comes_late_takes_nothing_from_the_story() {
+    let bench = InTable::fresh().await;
+    let (slow, between) = bench.through().await;
+    let told: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
+    let until = Arc::new(Notify::new());
+    // The save, then the move, which is under way when somebody else saves and moves.
+    between.order([Fault::Fine, Fault::Held(Arc::clone(&until))]);
+    let first = link();
+    let late = slow.save(&first, &told[..4], Revision(0));
+    let meanwhile = async {
+        let fast = bench.store();
+        while between.asked() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let saved = fast.save(&first, &told[4..], Revision(1)).await;
+        until.notify_one();
+        saved
+    };
+
+    let (late, fast) = join(late, meanwhile).await;
+
+    assert_eq!((late.unwrap(), fast.unwrap()), (Revision(1), Revision(2)));
+    let story = bench.store().story(AlertId::new(1), 10).await.unwrap();
+    assert_eq!(story, told);
 }
 
 #[tokio::test]

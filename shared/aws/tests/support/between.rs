@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// What becomes of one request.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub enum Fault {
         /// Items that are read.
         read: usize,
     },
+    /// It is passed on once it may.
+    Held(Arc<Notify>),
     /// It is passed on as it is.
     Fine,
 }
@@ -74,6 +77,11 @@ impl Between {
         std::mem::take(&mut self.orders.lock().unwrap().seen)
     }
 
+    /// How many requests there were so far.
+    pub fn asked(&self) -> usize {
+        self.orders.lock().unwrap().seen.len()
+    }
+
     /// How many requests there were so far of each operation; forgets them.
     pub fn counts(&self) -> Vec<(String, usize)> {
         let mut counts = std::collections::BTreeMap::<String, usize>::new();
@@ -100,6 +108,10 @@ async fn serve(mut caller: TcpStream, behind: String, orders: Arc<Mutex<Orders>>
         let answer = match fault {
             Fault::Refused(status, code, message) => refusal(status, code, message),
             Fault::Fine => pass_on(&behind, &head, &body).await,
+            Fault::Held(until) => {
+                until.notified().await;
+                pass_on(&behind, &head, &body).await
+            }
             Fault::Nothing => {
                 pass_on(&behind, &head, &body).await;
                 return;
