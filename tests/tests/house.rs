@@ -61,7 +61,6 @@ fn dependencies_point_one_way() {
         ("halogard-embedded", &["app", "domain"]),
         ("halogard-aws", &["app", "domain", "transport"]),
         ("halogard-signed", &["app", "connection", "domain"]),
-        ("halogard-metrics", &[]),
         ("halogard-runtime", &["app", "domain"]),
         ("halogard-config", &["domain", "runtime"]),
         (
@@ -77,15 +76,7 @@ fn dependencies_point_one_way() {
         ),
         (
             "halogard-lambda",
-            &[
-                "app",
-                "aws",
-                "connect",
-                "domain",
-                "metrics",
-                "runtime",
-                "transport",
-            ],
+            &["app", "aws", "connect", "domain", "runtime", "transport"],
         ),
         ("halogard-conformance", &["app", "domain"]),
         ("halogard-emulator", &[]),

@@ -2,8 +2,8 @@
 
 use halogard_app::ports::Clock as _;
 use halogard_app::rotate::{Retired, RotateError};
-use halogard_metrics::Metrics;
 use halogard_runtime::SystemClock;
+use halogard_runtime::metrics::Metrics;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 

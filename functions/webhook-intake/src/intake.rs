@@ -8,8 +8,8 @@ use halogard_app::ports::{Clock, Lane, WorkSink};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
 use halogard_halopsa_webhook::{answer, read};
-use halogard_metrics::Metrics;
 use halogard_runtime::MaskedToken;
+use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
 
 use crate::route::{Route, Sender};

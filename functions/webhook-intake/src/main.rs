@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use halogard_app::keyring::Gate;
 use halogard_domain::Timestamp;
-use halogard_metrics::Metrics;
+use halogard_runtime::metrics::Metrics;
 use halogard_runtime::{SystemClock, lines};
 use halogard_signed::Access;
 use lambda_runtime::{Error, LambdaEvent, service_fn};

@@ -12,7 +12,7 @@ use halogard_app::keyring::Keyring;
 use halogard_app::ports::{Clock, Delivery, Lane, LedgerStore, PortError, Tokens, Vault};
 use halogard_connect::Keys;
 use halogard_domain::Policy;
-use halogard_metrics::Metrics;
+use halogard_runtime::metrics::Metrics;
 use halogard_runtime::settings::Environment;
 
 use crate::lanes::Lanes;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use halogard_app::ports::{Clock as _, Marks as _, PortError};
 use halogard_app::round::Round;
 use halogard_domain::Timestamp;
-use halogard_metrics::Metrics;
+use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
 
 use crate::error::FunctionError;

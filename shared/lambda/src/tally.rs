@@ -4,7 +4,7 @@ use halogard_app::ports::Unreadable;
 use halogard_app::work::Worked;
 use halogard_domain::Message;
 use halogard_domain::message::Cause;
-use halogard_metrics::Metrics;
+use halogard_runtime::metrics::Metrics;
 
 use crate::instance::NotReady;
 

@@ -1,8 +1,8 @@
 //! What a function tells while it runs: log lines and metric lines.
 
 use halogard_domain::Timestamp;
-use halogard_metrics::Metrics;
 use halogard_runtime::lines;
+use halogard_runtime::metrics::Metrics;
 use tracing::subscriber::SetGlobalDefaultError;
 
 /// The variable in which Lambda says how much is to be logged.

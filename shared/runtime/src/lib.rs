@@ -4,6 +4,8 @@ mod clock;
 #[cfg(feature = "lines")]
 pub mod lines;
 mod masked;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod settings;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;

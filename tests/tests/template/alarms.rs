@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::rotate::EXPIRES_SOON_DAYS;
-use halogard_metrics::Metrics;
+use halogard_runtime::metrics::Metrics;
 use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, listed, refers_to, take_away};

@@ -1,7 +1,7 @@
-//! Whether a line says to CloudWatch what was counted.
+//! Tests of the embedded metric format.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use halogard_metrics::Metrics;
+use halogard_runtime::metrics::Metrics;
 use serde_json::Value;
 
 /// 2026-11-21T16:00:00Z.
@@ -37,7 +37,7 @@ fn every_metric_that_is_declared_has_a_value_and_every_dimension_too() {
 }
 
 #[test]
-fn a_function_counts_under_what_it_is_called_where_it_is_deployed() {
+fn the_dimension_is_the_name_of_the_deployed_function() {
     let metrics = Metrics::new("ticket-sync").count("Echoes", 1);
     assert_eq!(read(&metrics)["function"], "ticket-sync");
     let deployed = metrics.deployed_as("halogard-TicketSyncFunction-1A2B".to_owned());
@@ -48,7 +48,7 @@ fn a_function_counts_under_what_it_is_called_where_it_is_deployed() {
 }
 
 #[test]
-fn a_second_value_of_the_same_name_takes_the_place_of_the_first() {
+fn a_second_value_of_the_same_name_replaces_the_first() {
     let line = read(&Metrics::new("f").count("Echoes", 1).count("Echoes", 2));
     assert_eq!(line["Echoes"], 2);
     let declared = &line["_aws"]["CloudWatchMetrics"][0]["Metrics"];
@@ -56,7 +56,7 @@ fn a_second_value_of_the_same_name_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn what_is_no_number_is_left_out() {
+fn infinite_values_and_nan_are_left_out() {
     let line = read(
         &Metrics::new("f")
             .seconds("Lag", f64::NAN)

@@ -1,17 +1,38 @@
-#![doc = include_str!("../README.md")]
+//! Metrics of the functions: one JSON line on standard output in CloudWatch's *embedded metric format*.
+//!
+//! CloudWatch extracts the numbers from the log, so a metric costs no call and no waiting.
+//!
+//! ```
+//! use halogard_runtime::metrics::Metrics;
+//!
+//! let line = Metrics::new("ticket-sync")
+//!     .count("TicketsOpened", 1)
+//!     .seconds("PollLagSeconds", 4.2)
+//!     .line(1_795_276_800_000);
+//! let read: serde_json::Value = serde_json::from_str(&line)?;
+//! assert_eq!(read["TicketsOpened"], 1);
+//! assert_eq!(read["_aws"]["CloudWatchMetrics"][0]["Metrics"][1]["Unit"], "Seconds");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! A function collects one set for each unit of work and prints it at the end. The only dimension is
+//! `function`: the name of the deployed function, which Lambda gives in `AWS_LAMBDA_FUNCTION_NAME`, so
+//! that the alarms of one stack never read the metrics of another. Outside Lambda it is the name the set
+//! was created with. An id as a dimension would cost money for each id. Metric names are literals,
+//! spelled as the alarms spell them (`TicketsOpened`, `WebhooksRefused`).
 
 use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use serde_json::{Map, Number, Value, json};
 
-/// What all metrics of the bundle are filed under.
+/// The CloudWatch namespace of every metric.
 pub const NAMESPACE: &str = "Halogard";
 
-/// The variable in which Lambda says what the function is called where it is deployed.
+/// The variable in which Lambda gives the name of the deployed function.
 const DEPLOYED_AS: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
-/// The most metrics one line may hold. Source: CloudWatch, specification of the embedded metric
+/// The maximum number of metrics in one line. Source: CloudWatch, specification of the embedded metric
 /// format.
 const METRICS_MAX: usize = 100;
 
@@ -22,7 +43,7 @@ pub struct Metrics {
     values: Vec<(&'static str, Unit, Number)>,
 }
 
-/// What a number counts.
+/// The unit of a value.
 #[derive(Clone, Copy, Debug)]
 enum Unit {
     Count,
@@ -31,7 +52,7 @@ enum Unit {
 }
 
 impl Unit {
-    /// CloudWatch's word.
+    /// CloudWatch's name of the unit.
     const fn word(self) -> &'static str {
         match self {
             Self::Count => "Count",
@@ -42,7 +63,7 @@ impl Unit {
 }
 
 impl Metrics {
-    /// No metrics yet, of the function of this name.
+    /// An empty set for the function `function`.
     #[must_use]
     pub const fn new(function: &'static str) -> Self {
         Self {
@@ -51,20 +72,20 @@ impl Metrics {
         }
     }
 
-    /// The same, filed under what the function is called where it is deployed.
+    /// The same set, under the name of the deployed function.
     #[must_use]
     pub fn deployed_as(mut self, name: String) -> Self {
         self.function = Cow::Owned(name);
         self
     }
 
-    /// Adds a count. A second one of the same name takes the place of the first.
+    /// Adds a count. A second value of the same name replaces the first.
     #[must_use]
     pub fn count(self, name: &'static str, count: u64) -> Self {
         self.with(name, Unit::Count, Some(count.into()))
     }
 
-    /// Adds a number of seconds; one that is no number (infinite, not a number) is left out.
+    /// Adds a number of seconds; infinite values and NaN are left out.
     #[must_use]
     pub fn seconds(self, name: &'static str, seconds: f64) -> Self {
         self.with(name, Unit::Seconds, Number::from_f64(seconds))
@@ -103,13 +124,13 @@ impl Metrics {
         Value::Object(line).to_string()
     }
 
-    /// Writes the line to standard output, where Lambda takes it up; nothing when there are no
-    /// metrics. On Lambda they are those of the deployed function, so that two stacks of one account
-    /// count apart.
+    /// Writes the line to standard output, which Lambda forwards to CloudWatch; writes nothing when the
+    /// set is empty. On Lambda the dimension is the deployed function's name, so that two stacks of one
+    /// account are counted separately.
     ///
     /// # Errors
     ///
-    /// When standard output cannot be written to. The numbers are lost then, and nothing else.
+    /// When standard output cannot be written to. Only these numbers are lost then.
     pub fn print(&self, at_millis: i64) -> io::Result<()> {
         if self.values.is_empty() {
             return Ok(());
@@ -119,7 +140,7 @@ impl Metrics {
             None => self.line(at_millis),
         };
         line.push('\n');
-        // In one piece: lines of several writers stay whole.
+        // One write, so that lines of several writers do not mix.
         io::stdout().lock().write_all(line.as_bytes())
     }
 
@@ -137,7 +158,7 @@ impl Metrics {
     }
 }
 
-/// What Lambda calls this function; `None` elsewhere.
+/// The name of the deployed function; `None` outside Lambda.
 #[expect(
     clippy::disallowed_methods,
     reason = "the function's own name, which is no setting an operator writes"
