@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use halogard_app::keyring::Gate;
 use halogard_domain::Timestamp;
+use halogard_runtime::SystemClock;
 use halogard_runtime::metrics::Metrics;
-use halogard_runtime::{SystemClock, lines};
+use halogard_runtime::telemetry::{function_level, init_function};
 use halogard_signed::Access;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use webhook_intake::{BySettings, Event, FUNCTION, Intake, Queues, SecretsManager, Settings};
@@ -14,10 +15,8 @@ use webhook_intake::{BySettings, Event, FUNCTION, Intake, Queues, SecretsManager
 // One thread: an instance takes one event at a time, and a second thread costs memory and start.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lines::init(
-        FUNCTION,
-        lines::level(variable("AWS_LAMBDA_LOG_LEVEL").as_deref()),
-    )?;
+    let level = function_level(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
+    init_function(FUNCTION, level)?;
     let intake = match built() {
         Ok(intake) => intake,
         Err(error) => {

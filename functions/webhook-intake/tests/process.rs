@@ -222,7 +222,7 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .find(|line| line["outcome"] == "accepted")
         .unwrap();
-    assert_eq!(accepted["requestId"], "request-1");
+    assert_eq!(accepted["spans"][0]["requestId"], "request-1");
     assert_eq!(accepted["sender"], "halopsa");
     assert_eq!(accepted["status"], 200);
     assert_eq!(metrics.matches("\"WebhooksAccepted\":1").count(), 4);

@@ -1,11 +1,12 @@
-//! What a function tells while it runs: log lines and metric lines.
+//! Log lines and metric lines of a function.
+
+use std::error::Error;
 
 use halogard_domain::Timestamp;
-use halogard_runtime::lines;
 use halogard_runtime::metrics::Metrics;
-use tracing::subscriber::SetGlobalDefaultError;
+use halogard_runtime::telemetry::{function_level, init_function};
 
-/// The variable in which Lambda says how much is to be logged.
+/// The variable in which Lambda gives the log level.
 const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
 /// Starts logging for the whole process. Called once, first thing in `main`.
@@ -13,12 +14,13 @@ const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 /// # Errors
 ///
 /// Logging was started twice.
-pub fn start(function: &'static str) -> Result<(), SetGlobalDefaultError> {
+pub fn start(function: &'static str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let level = crate::process::variable(LOG_LEVEL);
-    lines::init(function, lines::level(level.as_deref()))
+    init_function(function, function_level(level.as_deref()))?;
+    Ok(())
 }
 
-/// Writes a metric line. What is lost when that fails: the numbers of one invocation.
+/// Writes a metric line. When that fails, the numbers of this invocation are lost.
 pub(crate) fn print(metrics: &Metrics, now: Timestamp) {
     if let Err(error) = metrics.print(now.as_millis()) {
         tracing::warn!(%error, "metrics could not be written");

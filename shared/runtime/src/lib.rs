@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
-#[cfg(feature = "lines")]
-pub mod lines;
 mod masked;
 #[cfg(feature = "metrics")]
 pub mod metrics;
