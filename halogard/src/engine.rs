@@ -10,8 +10,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::metrics::ProcessMetrics;
 use crate::pace::Pace;
-use crate::tally::Tally;
 
 /// How long a worker with nothing to do waits before it looks again. New work wakes it earlier;
 /// this bounds how late delayed messages are seen.
@@ -58,8 +58,8 @@ impl Bell {
 pub struct Engine<D, L, S, C> {
     /// The use cases and their parts.
     pub bundle: Arc<Bundle<D, L, S, C>>,
-    /// What happened so far.
-    pub tally: Arc<Tally>,
+    /// Metrics of the process.
+    pub metrics: Arc<ProcessMetrics>,
     /// Wakes the loops.
     pub bell: Bell,
     stop: watch::Sender<bool>,
@@ -82,14 +82,14 @@ where
         let (stop, stopped) = watch::channel(false);
         let mut engine = Self {
             bundle: Arc::new(bundle),
-            tally: Arc::new(Tally::default()),
+            metrics: Arc::new(ProcessMetrics::default()),
             bell: Bell::default(),
             stop,
             tasks: JoinSet::new(),
         };
         let hand = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
             bundle: Arc::clone(&engine.bundle),
-            tally: Arc::clone(&engine.tally),
+            metrics: Arc::clone(&engine.metrics),
             bell: engine.bell.clone(),
             work: Arc::clone(work),
             stopped: stopped.clone(),
@@ -123,7 +123,7 @@ where
 /// One loop of the engine.
 struct Worker<D, L, S, C> {
     bundle: Arc<Bundle<D, L, S, C>>,
-    tally: Arc<Tally>,
+    metrics: Arc<ProcessMetrics>,
     bell: Bell,
     /// What wakes this loop.
     work: Arc<Notify>,
@@ -163,12 +163,15 @@ where
     /// Works off messages of the first lane that has one.
     async fn work_one(&self) -> Result<Next, PortError> {
         for lane in self.lanes {
+            let began = self.bundle.clock.now();
             let worked = self.bundle.work_next(*lane).await?;
             if worked.is_empty() {
                 continue;
             }
+            self.metrics
+                .batch_processed(*lane, self.bundle.clock.now().since(began));
             for worked in &worked {
-                self.tally.worked(*lane, worked.words());
+                self.metrics.message_processed(*lane, worked.words());
             }
             if *lane != Lane::Runs {
                 // A look may have asked for a run.
@@ -189,9 +192,11 @@ where
             }
             let round = self.bundle.round().await;
             for (kind, ended) in round.parts() {
-                self.tally
-                    .round(kind, ended.is_some(), self.bundle.clock.now());
+                self.metrics
+                    .sync_task_ended(kind, ended.is_some(), self.bundle.clock.now());
             }
+            self.metrics
+                .sync_cycle_ended(self.bundle.clock.now().since(began));
             self.bell.ring_for_work();
             let wanted = if round.is_whole() {
                 interval

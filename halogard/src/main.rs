@@ -10,6 +10,7 @@ mod demo;
 mod engine;
 mod kept;
 mod lend;
+mod metrics;
 mod output;
 mod pace;
 mod rotate;
@@ -17,7 +18,6 @@ mod serve;
 mod simulate;
 mod stack;
 mod stack_command;
-mod tally;
 mod web;
 
 use std::process::ExitCode;

@@ -208,7 +208,7 @@ async fn serve(
         clock: SystemClock,
         gate,
         bell: engine.bell.clone(),
-        tally: Arc::clone(&engine.tally),
+        metrics: Arc::clone(&engine.metrics),
     };
     let (told, stopping) = oneshot::channel();
     let until_told = async move {

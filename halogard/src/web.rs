@@ -1,5 +1,6 @@
 //! What the process answers on HTTP: webhooks, the wake-up, health and metrics.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,10 +20,7 @@ use halogard_halopsa::webhook;
 use tracing::{info, warn};
 
 use crate::engine::Bell;
-use crate::tally::{Gauges, Tally, prometheus};
-
-/// Dead letters counted for the metrics; more than that is "at least".
-const DEAD_LETTERS_COUNTED: usize = 1000;
+use crate::metrics::{CONTENT_TYPE, Measured, ProcessMetrics};
 
 /// How much is read of a body that is too large. A sender that is cut off in the middle sees a
 /// broken connection and not the answer, so up to here it may finish.
@@ -38,8 +36,8 @@ pub struct Front<S, C, R, M> {
     pub gate: Gate<R, M, C>,
     /// Wakes the engine.
     pub bell: Bell,
-    /// What happened so far.
-    pub tally: Arc<Tally>,
+    /// Metrics of the process.
+    pub metrics: Arc<ProcessMetrics>,
 }
 
 /// The addresses of the process.
@@ -218,13 +216,13 @@ impl<S, C, R, M> Front<S, C, R, M> {
             }
             Err(turned) => warn!(reason = %turned, outcome = "refused", "turned a delivery away"),
         }
-        self.tally.delivered(status.as_u16());
+        self.metrics.delivery_answered(status.as_u16());
         let content_type = [(header::CONTENT_TYPE, answer.content_type())];
         (status, content_type, answer.body).into_response()
     }
 }
 
-/// Counts, as Prometheus reads them.
+/// Answers a scrape.
 async fn metrics<S, C, R, M>(State(front): State<Arc<Front<S, C, R, M>>>) -> Response
 where
     S: WorkQueue + Notifications,
@@ -232,8 +230,11 @@ where
     R: SecretReader,
     M: DoorMaker,
 {
-    match gauges(&front.store, front.gate.refreshes()).await {
-        Ok(gauges) => prometheus(&front.tally.counts(), &gauges, front.clock.now()).into_response(),
+    match measure(&front.store, front.gate.refreshes()).await {
+        Ok(measured) => match front.metrics.encode(&measured, front.clock.now()) {
+            Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+            Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        },
         Err(error) => {
             warn!(
                 error_type = error.error_type,
@@ -245,19 +246,19 @@ where
     }
 }
 
-/// What is measured at the moment of asking.
-async fn gauges<S: WorkQueue + Notifications>(
+/// Reads from the store what is not counted in this process. Counts only, never messages.
+async fn measure<S: WorkQueue + Notifications>(
     store: &S,
     secret_refreshes: u64,
-) -> Result<Gauges, PortError> {
-    let mut gauges = Gauges {
+) -> Result<Measured, PortError> {
+    let mut measured = Measured {
         secret_refreshes,
-        ..Gauges::default()
+        ..Measured::default()
     };
     for lane in Lane::ALL {
-        gauges.depth.push((lane.name(), store.depth(lane).await?));
+        measured.depth.push((lane.name(), store.depth(lane).await?));
     }
-    gauges.dead_letters = store.dead_letters(DEAD_LETTERS_COUNTED).await?.len();
-    gauges.notifications = store.counts().await?;
-    Ok(gauges)
+    measured.dead_letters = store.dead_letter_count().await?;
+    measured.notifications = store.counts().await?;
+    Ok(measured)
 }

@@ -256,6 +256,10 @@ impl WorkQueue for WatchedStore {
         self.inner.dead_letters(limit).await
     }
 
+    async fn dead_letter_count(&self) -> Result<u64, PortError> {
+        self.inner.dead_letter_count().await
+    }
+
     async fn redrive(&self, id: &str) -> Result<bool, PortError> {
         self.write("queue", self.inner.redrive(id)).await
     }

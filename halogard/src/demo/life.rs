@@ -52,7 +52,7 @@ impl Life {
             clock,
             gate,
             bell: engine.bell.clone(),
-            tally: Arc::clone(&engine.tally),
+            metrics: Arc::clone(&engine.metrics),
         };
         let listener = TcpListener::bind("127.0.0.1:0")
             .await

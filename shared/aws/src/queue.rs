@@ -116,6 +116,14 @@ impl<C: Clock> WorkQueue for Store<C> {
         self.list_dead_letters(limit).await
     }
 
+    async fn dead_letter_count(&self) -> Result<u64, PortError> {
+        let mut count = 0;
+        for lane in self.lanes_with_dead_letters() {
+            count += self.count_messages(self.dead_letter_queue(lane)?).await?;
+        }
+        Ok(count)
+    }
+
     async fn redrive(&self, id: &str) -> Result<bool, PortError> {
         self.drive_back(id).await
     }

@@ -522,6 +522,7 @@ pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueBench>
         bench.pass(Duration::from_secs(1)).await;
     }
 
+    assert_eq!(queue.dead_letter_count().await.expect("it counts"), 3);
     for limit in [2, 3, 10] {
         let letters = queue.dead_letters(limit).await.expect("the queue lists");
         let reasons: Vec<_> = letters

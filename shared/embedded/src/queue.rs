@@ -106,6 +106,15 @@ impl<C: Clock> WorkQueue for Store<C> {
         Ok(letters)
     }
 
+    async fn dead_letter_count(&self) -> Result<u64, PortError> {
+        let count = self.read(|db| {
+            Ok(db
+                .prepare_cached("SELECT count(*) FROM dead_letters")?
+                .query_row([], |row| row.get(0))?)
+        })?;
+        Ok(count)
+    }
+
     async fn redrive(&self, id: &str) -> Result<bool, PortError> {
         self.change(|db, now| {
             let letter: Option<(String, String)> = db

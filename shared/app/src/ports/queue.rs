@@ -146,6 +146,9 @@ pub trait WorkQueue: WorkSink {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeadLetter>, PortError>> + Send;
 
+    /// Dead letters of all lanes, counted without reading them. A hosted queue may count approximately.
+    fn dead_letter_count(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
+
     /// Sends a dead letter back to its lane, as new; `false` when there is none of that id.
     fn redrive(&self, id: &str) -> impl Future<Output = Result<bool, PortError>> + Send;
 

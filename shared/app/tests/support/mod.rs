@@ -490,6 +490,10 @@ impl WorkQueue for Store {
         Ok(self.open().dead.iter().take(limit).cloned().collect())
     }
 
+    async fn dead_letter_count(&self) -> Result<u64, PortError> {
+        Ok(self.open().dead.len() as u64)
+    }
+
     async fn redrive(&self, _: &str) -> Result<bool, PortError> {
         Ok(false)
     }
