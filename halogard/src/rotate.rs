@@ -21,8 +21,8 @@ use halogard_app::keyring::Fields;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_app::rotate::{RotateError, Rotation, Turned};
 use halogard_connect::Issuers;
+use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
-use halogard_transport::HttpTransport;
 
 pub use schedule::regularly;
 
@@ -43,7 +43,7 @@ type Budget<P> = SharedBudget<<P as Place>::Store, SystemClock>;
 /// The use case over a place's parts.
 type PlaceRotation<P> = Rotation<
     <P as Place>::Vault,
-    Issuers<HttpTransport, Budget<P>, SystemClock>,
+    Issuers<HttpClient, Budget<P>, SystemClock>,
     <P as Place>::Store,
     OnTerminal,
     SystemClock,

@@ -52,8 +52,8 @@ pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
 
 /// What the simulated HaloPSA posts webhooks with: TLS is set up and never used on loopback.
 pub fn courier_client() -> anyhow::Result<reqwest::Client> {
-    let transport = halogard_transport::TransportSettings::default();
-    Ok(halogard_transport::http_client(&transport)?)
+    let settings = halogard_http::HttpClientSettings::default();
+    Ok(halogard_http::reqwest_client(&settings)?)
 }
 
 /// Starts one server; on this machine only.

@@ -213,7 +213,7 @@ impl Bundle {
     fn desk(&self, budget: SimBudget, store: &Store<Time>) -> SimDesk {
         let addresses = Addresses::read("https://harbourstreet.halopsa.com", None)
             .expect("an address of HaloPSA");
-        let settings = halogard_halopsa::ClientSettings {
+        let settings = halogard_halopsa::HttpClientSettings {
             resource_url: addresses.resource,
             auth_url: addresses.auth,
             tenant: self.setup.halo.tenant.clone(),
@@ -241,7 +241,7 @@ impl Bundle {
         let id = id.map(|key| key.id.clone()).unwrap_or_default();
         let key = ReadKey::read(&id, &SecretString::from(planted::KEY_SECRET)).expect("a key");
         let address = Address::read("https://us1.app.liongard.com").expect("an address");
-        let settings = halogard_liongard::ClientSettings {
+        let settings = halogard_liongard::HttpClientSettings {
             base: address.origin,
             key: key.key,
         };

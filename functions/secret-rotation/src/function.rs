@@ -8,9 +8,9 @@ use halogard_app::ports::{Stage, Vault as _};
 use halogard_app::rotate::Rotation;
 use halogard_aws::{Access, SecretsManager, Store, StoreNames};
 use halogard_connect::{Issuers, VendorSettings, issuers};
+use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
-use halogard_transport::HttpTransport;
 
 use crate::setup::{Names, SetUpError};
 use crate::topic::Topic;
@@ -21,7 +21,7 @@ pub(crate) type Budget = SharedBudget<Store<SystemClock>, SystemClock>;
 /// The use case over AWS and both vendors.
 pub(crate) type AwsRotation = Rotation<
     SecretsManager,
-    Issuers<HttpTransport, Budget, SystemClock>,
+    Issuers<HttpClient, Budget, SystemClock>,
     Store<SystemClock>,
     Topic,
     SystemClock,

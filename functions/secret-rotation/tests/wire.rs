@@ -14,6 +14,7 @@ use halogard_app::rotate::{Notice, Notices, Rotation, Step};
 use halogard_aws::{Access, SecretsManager};
 use halogard_connect::{Issuers, VendorSettings, issuers};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
+use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment};
 use halogard_simulator::halopsa::ApiApplication;
@@ -22,7 +23,6 @@ use halogard_simulator::{
     HaloPsa, HaloSettings as SimHalo, Liongard, LiongardSettings as SimLiongard, ServerHandle,
     SystemSimClock, World, serve,
 };
-use halogard_transport::HttpTransport;
 
 /// The version that is rotated to: a token, as Secrets Manager wants them.
 const NEXT: &str = "22222222-2222-4222-8222-222222222222";
@@ -152,7 +152,7 @@ impl Bench {
         &self,
     ) -> Rotation<
         SecretsManager,
-        Issuers<HttpTransport, Plenty, SystemClock>,
+        Issuers<HttpClient, Plenty, SystemClock>,
         Memory,
         Memory,
         SystemClock,

@@ -1,16 +1,20 @@
 //! Puts the parts together and runs.
 
-use std::convert::Infallible;
-use std::sync::Arc;
+// The futures of the SDK are nested deeply.
+#![recursion_limit = "256"]
 
-use halogard_app::keyring::Gate;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use halogard_app::keyring::{Gate, InVault};
+use halogard_app::ports::Lane;
+use halogard_aws::{Access, QueueSender, SecretsManager};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
 use halogard_runtime::metrics::Metrics;
 use halogard_runtime::telemetry::{function_level, init_function};
-use halogard_signed::Access;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use webhook_intake::{BySettings, Event, FUNCTION, Intake, Queues, SecretsManager, Settings};
+use webhook_intake::{BySettings, Event, FUNCTION, Intake, Settings};
 
 // One thread: an instance takes one event at a time, and a second thread costs memory and start.
 #[tokio::main(flavor = "current_thread")]
@@ -31,14 +35,18 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-/// The function, built from the environment. Opens no connection: that waits for what needs it.
-fn built() -> Result<Intake<Queues<SystemClock>, SecretsManager<SystemClock>, SystemClock>, Error> {
+/// The function over SQS and Secrets Manager.
+type AwsIntake = Intake<QueueSender<SystemClock>, InVault<SecretsManager>, SystemClock>;
+
+/// The function, built from the environment. It opens no connection: the first delivery does.
+fn built() -> Result<AwsIntake, Error> {
     let settings = Settings::read(variable)?;
-    let access = Arc::new(Access::read(variable)?);
-    let vault = SecretsManager::new(&access, settings.secret, SystemClock);
+    let config = Access::read(variable)?.sdk_config();
+    let reader = InVault::new(SecretsManager::new(&config), settings.secret);
     let maker = BySettings::new(settings.webhook);
-    let gate = Gate::new(vault, maker, SystemClock, settings.secret_life);
-    let queues = Queues::new(&access, settings.urgent, settings.runs, SystemClock);
+    let gate = Gate::new(reader, maker, SystemClock, settings.secret_life);
+    let queue_urls = BTreeMap::from([(Lane::Urgent, settings.urgent), (Lane::Runs, settings.runs)]);
+    let queues = QueueSender::new(&config, queue_urls, SystemClock);
     Ok(Intake::new(queues, gate, SystemClock, print))
 }
 

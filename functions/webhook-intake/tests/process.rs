@@ -81,7 +81,9 @@ fn answer_of_aws((head, body): &Request) -> Result<Value, &'static str> {
     if head.contains("secretsmanager.GetSecretValue") {
         assert_eq!(body["SecretId"], "arn:the-secret");
         return match body["VersionStage"].as_str().unwrap() {
-            "AWSCURRENT" => Ok(json!({"SecretString": samples_secret().to_string()})),
+            "AWSCURRENT" => {
+                Ok(json!({"VersionId": "1", "SecretString": samples_secret().to_string()}))
+            }
             _ => Err("ResourceNotFoundException"),
         };
     }
@@ -89,7 +91,7 @@ fn answer_of_aws((head, body): &Request) -> Result<Value, &'static str> {
     let entries = body["Entries"].as_array().unwrap();
     let taken: Vec<Value> = entries
         .iter()
-        .map(|entry| json!({"Id": entry["Id"]}))
+        .map(|entry| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"}))
         .collect();
     Ok(json!({"Successful": taken, "Failed": []}))
 }

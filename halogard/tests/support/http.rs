@@ -1,6 +1,6 @@
 //! HTTP without ceremony.
 
-use halogard_transport::{TransportSettings, http_client};
+use halogard_http::{HttpClientSettings, reqwest_client};
 use serde_json::Value;
 
 /// A client that waits for each answer.
@@ -35,7 +35,7 @@ impl Http {
             .enable_all()
             .build()
             .unwrap();
-        let client = http_client(&TransportSettings::default()).unwrap();
+        let client = reqwest_client(&HttpClientSettings::default()).unwrap();
         Self { runtime, client }
     }
 

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionC
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use halogard_transport::{BuildError, Client, TransportSettings};
+use halogard_http::{BuildError, HttpClient, HttpClientSettings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -56,7 +56,11 @@ pub struct Access {
     region: String,
     credentials: Credentials,
     endpoint: Option<Url>,
-    client: Client,
+    /// FIPS-validated endpoints.
+    use_fips: bool,
+    /// Endpoints that IPv6 reaches too.
+    use_dual_stack: bool,
+    client: HttpClient,
 }
 
 /// Why we do not know how to reach AWS.
@@ -65,6 +69,12 @@ pub enum AccessError {
     /// A setting is not there.
     #[error("{name} is missing; Lambda sets it, elsewhere set it by hand")]
     Missing {
+        /// The environment variable.
+        name: &'static str,
+    },
+    /// A switch is neither on nor off.
+    #[error("{name} is neither true nor false; write one of them, or leave it out")]
+    Switch {
         /// The environment variable.
         name: &'static str,
     },
@@ -102,8 +112,8 @@ impl Access {
     /// Reads the settings through `get`, which maps a variable's name to its value.
     ///
     /// `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`. Credentials are read once: Lambda
-    /// ends a process before those it was started with run out.
+    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`, `AWS_USE_FIPS_ENDPOINT`,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`. Credentials are read once: Lambda ends a process before those it was started with run out.
     ///
     /// # Errors
     ///
@@ -116,6 +126,14 @@ impl Access {
             None => {
                 optional("AWS_DEFAULT_REGION").ok_or(AccessError::Missing { name: "AWS_REGION" })?
             }
+        };
+        let switch = |name| match optional(name) {
+            None => Ok(false),
+            Some(text) => text
+                .trim()
+                .to_ascii_lowercase()
+                .parse()
+                .map_err(|_| AccessError::Switch { name }),
         };
         let credentials = Credentials::new(
             required("AWS_ACCESS_KEY_ID")?,
@@ -131,7 +149,7 @@ impl Access {
         if let Some(path) = optional("AWS_CA_BUNDLE") {
             add_roots_of(Path::new(&path), &mut roots)?;
         }
-        let settings = TransportSettings {
+        let settings = HttpClientSettings {
             connect_timeout: CONNECT_TIMEOUT,
             total_timeout: CALL_TIMEOUT,
             answer_limit_bytes: ANSWER_BYTES_MAX,
@@ -140,7 +158,9 @@ impl Access {
             region,
             credentials,
             endpoint,
-            client: Client::new(roots, &settings)?,
+            use_fips: switch("AWS_USE_FIPS_ENDPOINT")?,
+            use_dual_stack: switch("AWS_USE_DUALSTACK_ENDPOINT")?,
+            client: HttpClient::new(roots, &settings)?,
         })
     }
 
@@ -150,6 +170,8 @@ impl Access {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
+            .use_fips(self.use_fips)
+            .use_dual_stack(self.use_dual_stack)
             .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
             .http_client(Http(self.client.clone()))
             .retry_config(

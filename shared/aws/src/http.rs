@@ -1,29 +1,30 @@
-//! The SDK's requests, sent by the client that sends the vendors' too.
+//! Sends the SDK's requests with the HTTP client that the vendors' requests use too.
 //!
-//! The SDK's own client would bring a second one of everything: HTTP/2, which none of the services
-//! we call speaks, another pool of connections, another reader of the system's roots.
+//! The SDK's own client would bring a second copy of everything: HTTP/2, which none of the services called here
+//! speaks, another connection pool, and a reader of the system's root certificates.
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpClient as SdkHttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use halogard_transport::{Client, TransportError};
+use halogard_http::{HttpClient, Transport as _, TransportError};
 
 /// The client, as the SDK wants it. How long a call may take is said by the client's settings and
 /// by the SDK's around it.
 #[derive(Clone, Debug)]
-pub(crate) struct Http(pub(crate) Client);
+pub(crate) struct Http(pub(crate) HttpClient);
 
 /// Why a request of the SDK was not sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the request's body is a stream, which none of our calls needs")]
 struct Streamed;
 
-impl HttpClient for Http {
+impl SdkHttpClient for Http {
     fn http_connector(
         &self,
         _: &HttpConnectorSettings,
@@ -41,7 +42,7 @@ impl HttpConnector for Http {
 }
 
 /// Sends one request.
-async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn send(client: &HttpClient, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let user = |error| ConnectorError::user(error);
     let request = request
         .try_into_http1x()

@@ -25,6 +25,6 @@ mod vault;
 pub use access::{Access, AccessError};
 pub use config::AppliedConfig;
 pub use error::{AwsError, Misfit};
-pub use queue::{Handed, QueueError, RECEIVES_MAX, Taken};
+pub use queue::{Handed, QueueError, QueueSender, RECEIVES_MAX, Taken};
 pub use store::{QueueUrls, Store, StoreNames};
 pub use vault::SecretsManager;

@@ -23,6 +23,7 @@ mod error;
 mod handed;
 mod held;
 mod incoming;
+mod sender;
 mod sending;
 mod settling;
 
@@ -30,9 +31,11 @@ pub use attributes::RECEIVES_MAX;
 pub use error::QueueError;
 pub use handed::{Handed, Taken};
 pub(crate) use held::Deliveries;
+pub use sender::QueueSender;
 
 use calls::Wait;
 use incoming::Arrival;
+use sending::Target;
 
 /// Rounds of one `receive`: each brings ten messages at most, and a round may bring only messages
 /// that came too early.
@@ -40,12 +43,11 @@ const RECEIVE_ROUNDS_MAX: u32 = 20;
 
 impl<C: Clock> WorkSink for Store<C> {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
-        let now = self.now();
-        let parcels = messages
-            .iter()
-            .map(|outgoing| sending::parcel(outgoing, now))
-            .collect::<Result<Vec<_>, QueueError>>()?;
-        self.send_parcels(lane, parcels).await
+        let target = Target {
+            sqs: self.sqs(),
+            queue: self.work_queue(lane)?,
+        };
+        target.send(messages, self.now()).await
     }
 }
 

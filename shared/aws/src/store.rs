@@ -137,7 +137,7 @@ impl<C> Clone for Store<C> {
 }
 
 /// The process was not told of a queue. No message is to blame, so none is given up for it.
-fn no_queue(lane: Lane, kind: &str) -> PortError {
+pub(crate) fn no_queue(lane: Lane, kind: &str) -> PortError {
     let name = lane.name().to_uppercase();
     PortError::new(FailureClass::Transient, "store.no_queue").saying(format!(
         "this process knows no {kind} for the lane {}; set {name}_QUEUE_URL and {name}_DEAD_LETTERS_URL",

@@ -77,6 +77,28 @@ fn an_endpoint_is_https_or_on_this_machine() {
 }
 
 #[test]
+fn endpoint_switches_are_true_or_false() {
+    for (value, on) in [
+        ("true", true),
+        ("TRUE", true),
+        ("false", false),
+        ("", false),
+    ] {
+        let access = read(&[
+            ("AWS_USE_FIPS_ENDPOINT", value),
+            ("AWS_USE_DUALSTACK_ENDPOINT", value),
+        ]);
+        let config = access.unwrap().sdk_config();
+        assert_eq!(config.use_fips(), Some(on), "{value}");
+        assert_eq!(config.use_dual_stack(), Some(on), "{value}");
+    }
+    for name in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
+        let refused = read(&[(name, "yes")]);
+        assert!(matches!(refused, Err(AccessError::Switch { name: named }) if named == name));
+    }
+}
+
+#[test]
 fn further_roots_are_read_from_a_file() {
     let file = roots().remove(0);
     let bundle = file.to_str().unwrap();

@@ -9,18 +9,18 @@ use std::sync::Arc;
 use halogard_app::keyring::{CredentialSource, SharedTokens};
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_halopsa::{self as halopsa, Addresses, Desk};
+use halogard_http::{BuildError, HttpClient, HttpClientSettings};
 use halogard_liongard::{self as liongard, AccessKey, Address, ReadKey, Source};
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
-use halogard_transport::{BuildError, HttpTransport, TransportSettings};
 
 pub use rotation::{Issuers, issuers};
 pub use settings::VendorSettings;
 
 /// HaloPSA, over the network and under the budget.
-pub type HttpDesk<B, C> = Desk<HttpTransport, B, C>;
+pub type HttpDesk<B, C> = Desk<HttpClient, B, C>;
 
 /// Liongard, over the network.
-pub type HttpSource<C> = Source<HttpTransport, C>;
+pub type HttpSource<C> = Source<HttpClient, C>;
 
 /// The parts of a bundle that talk to a vendor.
 pub struct Vendors<B, C> {
@@ -100,7 +100,7 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
     budget: B,
     clock: &C,
 ) -> Result<Vendors<B, C>, ConnectError> {
-    let transport = HttpTransport::new(&TransportSettings::default())?;
+    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
     let mut forgiven = Vec::new();
     let desk_settings = halo_settings(halo, &mut forgiven)?;
     let source_settings = liongard_settings(liongard, &mut forgiven)?;
@@ -122,10 +122,10 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
 fn halo_settings(
     settings: &HaloSettings,
     forgiven: &mut Vec<String>,
-) -> Result<halopsa::ClientSettings, ConnectError> {
+) -> Result<halopsa::HttpClientSettings, ConnectError> {
     let addresses = Addresses::read(&settings.resource_url, settings.auth_url.as_deref())?;
     forgiven.extend(addresses.forgiven);
-    Ok(halopsa::ClientSettings {
+    Ok(halopsa::HttpClientSettings {
         resource_url: addresses.resource,
         auth_url: addresses.auth,
         tenant: settings.tenant.clone(),
@@ -142,12 +142,12 @@ fn halo_settings(
 fn liongard_settings(
     settings: &LiongardSettings,
     forgiven: &mut Vec<String>,
-) -> Result<liongard::ClientSettings, ConnectError> {
+) -> Result<liongard::HttpClientSettings, ConnectError> {
     let address = Address::read(&settings.url)?;
     forgiven.extend(address.forgiven);
     let read = ReadKey::read(&settings.access_key_id, &settings.access_key_secret)?;
     forgiven.extend(read.forgiven);
-    Ok(liongard::ClientSettings {
+    Ok(liongard::HttpClientSettings {
         base: address.origin,
         key: read.key,
     })

@@ -7,9 +7,9 @@ use halogard_app::rotate::{
     AccessKeys, Applications, KeyInfo, KeyPair, NewKey, WebhookChange, Webhooks,
 };
 use halogard_halopsa::Exchange;
+use halogard_http::{HttpClient, HttpClientSettings, Transport};
 use halogard_liongard as liongard;
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
-use halogard_transport::{HttpTransport, Transport, TransportSettings};
 use secrecy::SecretString;
 
 use crate::{ConnectError, halo_settings, liongard_settings};
@@ -46,12 +46,12 @@ pub fn issuers<B, C>(
     liongard: &LiongardSettings,
     budget: B,
     clock: &C,
-) -> Result<Issuers<HttpTransport, B, C>, ConnectError>
+) -> Result<Issuers<HttpClient, B, C>, ConnectError>
 where
     B: RequestBudget + Clone,
     C: Clock + Clone,
 {
-    let transport = HttpTransport::new(&TransportSettings::default())?;
+    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
     let mut forgiven = Vec::new();
     let halo = halo_settings(halo, &mut forgiven)?;
     let liongard = liongard_settings(liongard, &mut forgiven)?;

@@ -8,7 +8,7 @@ use halogard_app::ports::{
 use halogard_domain::ids::{
     HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,
 };
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use crate::client::{ClientQuery, TicketTypeChoice};
 use crate::desk::Desk;

@@ -22,7 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use halogard_app::keyring::{CredentialSource, Fixed, SharedTokens};
 use halogard_app::ports::{BudgetError, Clock, RequestBudget, Seen};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use halogard_wire::{body, retry_after};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Response, StatusCode};
@@ -32,7 +32,7 @@ use url::Url;
 
 pub use pages::{Listing, Page};
 pub use query::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
-pub use settings::{ClientSettings, Credentials};
+pub use settings::{Credentials, HttpClientSettings};
 
 use crate::error::Error;
 use crate::route::{self, Route};
@@ -74,8 +74,8 @@ pub struct Client<T, B, C> {
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// A client that has not yet asked for a token.
     #[must_use]
-    pub fn new(settings: ClientSettings, transport: T, budget: B, clock: C) -> Self {
-        let ClientSettings {
+    pub fn new(settings: HttpClientSettings, transport: T, budget: B, clock: C) -> Self {
+        let HttpClientSettings {
             resource_url,
             auth_url,
             tenant,

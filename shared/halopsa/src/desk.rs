@@ -12,7 +12,7 @@ use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
 use halogard_domain::sweep::Stretch;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use tokio::sync::OnceCell;
 
 use crate::client::{Client, Listing, TicketDetail, TicketQuery};

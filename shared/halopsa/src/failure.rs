@@ -3,7 +3,7 @@
 use halogard_app::keyring::KeyringError;
 use halogard_app::ports::{PortError, Refusal};
 use halogard_domain::FailureClass;
-use halogard_transport::TransportError;
+use halogard_http::TransportError;
 use http::StatusCode;
 
 use crate::error::{Error, TokenFailure};

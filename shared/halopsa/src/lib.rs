@@ -13,7 +13,7 @@ pub mod wire;
 
 pub use address::{AddressError, Addresses};
 pub use client::{
-    Client, ClientQuery, ClientSettings, Credentials, Listing, Page, TicketDetail, TicketQuery,
+    Client, ClientQuery, Credentials, HttpClientSettings, Listing, Page, TicketDetail, TicketQuery,
     TicketState, TicketTypeChoice,
 };
 pub use desk::Desk;

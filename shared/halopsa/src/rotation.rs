@@ -5,10 +5,10 @@ use std::fmt;
 use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget};
 use halogard_app::rotate::{Applications, WebhookChange, Webhooks};
 use halogard_domain::FailureClass;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::client::{Client, ClientSettings, Credentials};
+use crate::client::{Client, Credentials, HttpClientSettings};
 use crate::wire::{WebhookRow, WebhookWrite};
 
 /// What changing a webhook takes. Source: none is documented; webhooks are an administrator's.
@@ -23,7 +23,7 @@ const HMAC: u8 = 3;
 /// A tenant whose credentials are exchanged. Signs in anew for every look, with a token that nobody
 /// else gets: what is proved is the credential, not a token that is still good.
 pub struct Exchange<T, B, C> {
-    settings: ClientSettings,
+    settings: HttpClientSettings,
     transport: T,
     budget: B,
     clock: C,
@@ -37,7 +37,7 @@ where
 {
     /// The tenant of `settings`, whose credentials are those in use.
     #[must_use]
-    pub const fn new(settings: ClientSettings, transport: T, budget: B, clock: C) -> Self {
+    pub const fn new(settings: HttpClientSettings, transport: T, budget: B, clock: C) -> Self {
         Self {
             settings,
             transport,
@@ -48,7 +48,7 @@ where
 
     /// A client that has asked for nothing yet, and shares nothing. In a box, or the future of
     /// every step would hold it.
-    fn client(&self, settings: ClientSettings) -> Box<Client<T, B, C>> {
+    fn client(&self, settings: HttpClientSettings) -> Box<Client<T, B, C>> {
         let (transport, budget) = (self.transport.clone(), self.budget.clone());
         let client = Client::new(settings, transport, budget, self.clock.clone());
         Box::new(client)
@@ -62,7 +62,7 @@ where
     C: Clock + Clone,
 {
     async fn prove(&self, client_id: &str, client_secret: &SecretString) -> Result<(), PortError> {
-        let client = self.client(ClientSettings {
+        let client = self.client(HttpClientSettings {
             credentials: Credentials {
                 client_id: client_id.to_owned(),
                 client_secret: client_secret.clone(),
@@ -88,7 +88,7 @@ where
         change: &WebhookChange,
     ) -> Result<(), PortError> {
         // A token of its own: the scopes of the daily work do not reach webhooks.
-        let client = self.client(ClientSettings {
+        let client = self.client(HttpClientSettings {
             scopes: WEBHOOK_SCOPE.to_owned(),
             ..self.settings.clone()
         });

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Seen};
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_halopsa::{BodyProblem, Error};
-use halogard_transport::TransportError;
+use halogard_http::TransportError;
 use http::Response;
 use support::{Bench, MORNING, answer, answer_with};
 

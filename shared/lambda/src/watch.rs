@@ -8,7 +8,7 @@ use std::time::Duration;
 use halogard_app::ports::{Lane, PortError, Refusal};
 use halogard_domain::Timestamp;
 use halogard_domain::budget::Share;
-use halogard_transport::TransportSettings;
+use halogard_http::HttpClientSettings;
 use lambda_runtime::Context;
 
 /// How the time of an invocation is divided.
@@ -27,7 +27,7 @@ impl Default for Spans {
     /// One call to AWS takes 12 s at the most, all its attempts included.
     fn default() -> Self {
         Self {
-            call_max: TransportSettings::default().total_timeout,
+            call_max: HttpClientSettings::default().total_timeout,
             run_up: Duration::from_secs(5),
             wind_up: Duration::from_secs(15),
         }

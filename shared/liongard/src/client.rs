@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use halogard_app::keyring::{CredentialSource, Fixed, TRIES_MAX};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use halogard_wire::{body, mended, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{Request, Response, StatusCode};
@@ -23,7 +23,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-pub use settings::ClientSettings;
+pub use settings::HttpClientSettings;
 
 use crate::AccessKey;
 use crate::error::{Error, RedirectRefusal, RequestError};
@@ -51,8 +51,8 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// A client that has asked for nothing yet.
     #[must_use]
-    pub fn new(settings: ClientSettings, transport: T) -> Self {
-        let ClientSettings { base, key } = settings;
+    pub fn new(settings: HttpClientSettings, transport: T) -> Self {
+        let HttpClientSettings { base, key } = settings;
         Self {
             transport,
             base,

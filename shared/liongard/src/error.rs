@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halogard_app::keyring::KeyringError;
 use halogard_domain::FailureClass;
-use halogard_transport::TransportError;
+use halogard_http::TransportError;
 use halogard_wire::Aside;
 pub use halogard_wire::BodyProblem;
 use http::{Method, StatusCode};

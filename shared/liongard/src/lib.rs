@@ -12,7 +12,7 @@ mod source;
 pub mod wire;
 
 pub use address::{Address, AddressError, environment_page};
-pub use client::{Client, ClientSettings};
+pub use client::{Client, HttpClientSettings};
 pub use error::{BodyProblem, Error, RedirectRefusal, RequestError};
 pub use key::{AccessKey, KeyError, ReadKey};
 pub use said::Said;

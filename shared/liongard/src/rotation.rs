@@ -3,7 +3,7 @@
 use halogard_app::ports::PortError;
 use halogard_app::rotate::{AccessKeys, KeyInfo, KeyPair, NewKey};
 use halogard_domain::FailureClass;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use crate::wire::{AccessKeyRow, KeyLife};
 use crate::{AccessKey, Client};

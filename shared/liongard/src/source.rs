@@ -6,7 +6,7 @@ use halogard_app::ports::{
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, RunId, TicketId};
 use halogard_domain::{Alert, FailureClass, Timestamp};
-use halogard_transport::{Transport, TransportError};
+use halogard_http::{Transport, TransportError};
 use http::StatusCode;
 
 use crate::client::Client;

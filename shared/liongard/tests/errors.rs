@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_domain::ids::LaunchpointId;
+use halogard_http::TransportError;
 use halogard_liongard::Error;
 use halogard_liongard::wire::KeyLife;
-use halogard_transport::TransportError;
 use support::{Bench, KEY_HEADER, KEY_ID, Outcome, SECRET, answer, answer_with};
 
 /// Names and values.

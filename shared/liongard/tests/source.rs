@@ -19,8 +19,8 @@ use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transie
 use halogard_domain::alert::AlertState;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
 use halogard_domain::{Alert, Timestamp, Word};
+use halogard_http::TransportError;
 use halogard_liongard::Source;
-use halogard_transport::TransportError;
 use serde_json::{Value, json};
 use support::alert::whole_alert;
 use support::{Bench, Outcome, Recorder, answer, answer_with, redirect};

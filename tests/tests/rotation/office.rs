@@ -129,7 +129,7 @@ impl Office {
         let client_id = text(halo, "halopsa_client_id", APPLICATION);
         let client_secret = text(halo, "halopsa_client_secret", planted::CLIENT_SECRET);
         let addresses = Addresses::read("https://harbourstreet.halopsa.com", None).unwrap();
-        let settings = halogard_halopsa::ClientSettings {
+        let settings = halogard_halopsa::HttpClientSettings {
             resource_url: addresses.resource,
             auth_url: addresses.auth,
             tenant: bundle.setup.halo.tenant.clone(),
@@ -152,7 +152,7 @@ impl Office {
             secret: SecretString::from("unused"),
         };
         let liongard = halogard_liongard::Client::new(
-            halogard_liongard::ClientSettings {
+            halogard_liongard::HttpClientSettings {
                 base: address.origin,
                 key,
             },

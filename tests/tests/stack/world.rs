@@ -135,8 +135,7 @@ impl World {
             .next()
             .unwrap_or_default();
         let address = format!("{}/_aws/lambda-url/{id}", emulator.endpoint());
-        let client =
-            halogard_transport::http_client(&halogard_transport::TransportSettings::default());
+        let client = halogard_http::reqwest_client(&halogard_http::HttpClientSettings::default());
         Self {
             halo,
             liongard,

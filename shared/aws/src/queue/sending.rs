@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use halogard_app::ports::{Clock, Lane, Outgoing, PortError};
+use halogard_app::ports::{Outgoing, PortError};
 use halogard_domain::{FailureClass, Message, Timestamp};
 
 use super::attributes::{Mark, allowed, size};
 use super::calls::{BATCH_MAX, Parcel};
 use super::error::QueueError;
 use crate::error::{AwsError, to_json};
-use crate::store::Store;
 
 /// Bytes of one message, and of all messages of one call, attributes included. Source: SQS API
 /// reference, SendMessage and SendMessageBatch, "1 MiB (1,048,576 bytes)".
@@ -97,29 +97,36 @@ struct Left {
     why: AwsError,
 }
 
-impl<C: Clock> Store<C> {
-    /// Sends `parcels` on `lane`.
-    pub(super) async fn send_parcels(
-        &self,
-        lane: Lane,
-        parcels: Vec<Parcel>,
-    ) -> Result<(), PortError> {
-        let queue = self.work_queue(lane)?;
+/// The one queue that messages are sent to.
+pub struct Target<'a> {
+    /// The client of the queues' service.
+    pub sqs: &'a Client,
+    /// The queue's URL.
+    pub queue: &'a str,
+}
+
+impl Target<'_> {
+    /// Sends `messages`, in as few calls as they fit in.
+    pub async fn send(&self, messages: &[Outgoing], now: Timestamp) -> Result<(), PortError> {
+        let parcels = messages
+            .iter()
+            .map(|outgoing| parcel(outgoing, now))
+            .collect::<Result<Vec<_>, QueueError>>()?;
         for batch in batches(parcels) {
-            self.send_batch(queue, batch).await?;
+            self.send_batch(batch).await?;
         }
         Ok(())
     }
 
     /// Sends one batch, and what the queue leaves out of it again. A message that is refused for what
     /// it is is not sent twice.
-    async fn send_batch(&self, queue: &str, batch: Vec<Parcel>) -> Result<(), PortError> {
+    async fn send_batch(&self, batch: Vec<Parcel>) -> Result<(), PortError> {
         let all = batch.len();
         let mut rest = batch;
         let mut rounds = 1;
         let mut pause = FIRST_PAUSE;
         loop {
-            let Some(left) = self.try_batch(queue, rest).await? else {
+            let Some(left) = self.try_batch(rest).await? else {
                 return Ok(());
             };
             if rounds == ROUNDS_MAX || left.why.class().0 == FailureClass::Permanent {
@@ -138,12 +145,8 @@ impl<C: Clock> Store<C> {
     }
 
     /// Sends one batch once.
-    async fn try_batch(
-        &self,
-        queue: &str,
-        mut batch: Vec<Parcel>,
-    ) -> Result<Option<Left>, PortError> {
-        let mut call = self.sqs().send_message_batch().queue_url(queue);
+    async fn try_batch(&self, mut batch: Vec<Parcel>) -> Result<Option<Left>, PortError> {
+        let mut call = self.sqs.send_message_batch().queue_url(self.queue);
         for (number, parcel) in batch.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(number.to_string())

@@ -6,6 +6,7 @@ mod deaths;
 mod faults;
 mod handed;
 mod limits;
+mod sender;
 
 use bench::OnSqs;
 use halogard_conformance::suite;

@@ -11,7 +11,7 @@ use halogard_app::ports::{
     Clock, Leased, PortError, RequestBudget, Revision, SaveError, SealedToken,
 };
 use halogard_domain::Timestamp;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use http::HeaderValue;
 use tracing::{debug, warn};
 

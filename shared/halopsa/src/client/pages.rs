@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use halogard_app::ports::{Clock, RequestBudget};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use serde::de::DeserializeOwned;
 
 use super::Client;

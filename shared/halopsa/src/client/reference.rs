@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::ids::TicketTypeId;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use super::call::Call;
 use super::query::TicketTypeChoice;

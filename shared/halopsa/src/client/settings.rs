@@ -8,7 +8,7 @@ use url::Url;
 
 /// What a client is built from. Its `Debug` says neither addresses nor credentials.
 #[derive(Clone)]
-pub struct ClientSettings {
+pub struct HttpClientSettings {
     /// Where the API is; ends in `/api`. See [`crate::Addresses`].
     pub resource_url: Url,
     /// Where tokens are issued; ends in `/auth`.
@@ -22,9 +22,9 @@ pub struct ClientSettings {
     pub scopes: String,
 }
 
-impl fmt::Debug for ClientSettings {
+impl fmt::Debug for HttpClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSettings")
+        f.debug_struct("HttpClientSettings")
             .field("scopes", &self.scopes)
             .finish_non_exhaustive()
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use halogard_app::keyring::{Asked, CredentialSource, TRIES_MAX};
 use halogard_app::ports::{Clock, PortError, RequestBudget};
 use halogard_domain::Timestamp;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use secrecy::ExposeSecret;

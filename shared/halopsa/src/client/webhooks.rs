@@ -1,7 +1,7 @@
 //! Webhooks. Very likely an administrator's scope: meant for set-up, not for run time.
 
 use halogard_app::ports::{Clock, RequestBudget};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use super::call::Call;
 use super::pages::Listing;

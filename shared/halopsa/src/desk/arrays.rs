@@ -9,7 +9,7 @@ use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget, TicketDesk a
 use halogard_domain::ids::NoteId;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use super::{Desk, PAGES_MAX, SEARCH_SLACK, tickets};
 use crate::client::TicketQuery;

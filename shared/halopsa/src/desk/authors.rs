@@ -3,7 +3,7 @@
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::ids::TechnicianId;
 use halogard_domain::ticket::{NoteAuthor, TicketNote};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use super::Desk;
 use crate::wire::{ActionRow, UNASSIGNED_AGENT};

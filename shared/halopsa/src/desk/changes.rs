@@ -11,7 +11,7 @@ use std::time::Duration;
 use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, Sighting};
 use halogard_domain::Timestamp;
 use halogard_domain::sweep::Stretch;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use super::{Desk, PAGES_MAX, short, tickets, whole};
 use crate::client::{Page, TicketQuery};

@@ -29,7 +29,7 @@ use halogard_domain::ticket::{
     Fate, Hands, NewNote, NewTicket, NoteAuthor, TicketChange, Validation,
 };
 use halogard_domain::{LinkKey, Ticket, Timestamp};
-use halogard_transport::TransportError;
+use halogard_http::TransportError;
 use http::Response;
 use serde_json::{Value, json};
 use support::{Bench, MORNING, answer, answer_with};

@@ -14,9 +14,9 @@ use halogard_app::ports::{
     SealedToken, SecretInfo, SecretVersion, Seen, Stage, Stored, Tokens, Vault, VaultError,
 };
 use halogard_domain::{FailureClass, Timestamp};
-use halogard_halopsa::{Client, ClientSettings, Credentials, Error};
+use halogard_halopsa::{Client, Credentials, Error, HttpClientSettings};
+use halogard_http::{Transport, TransportError};
 use halogard_simulator::{HaloPsa, HaloSettings, HandClock, RateLimit, SimClock};
-use halogard_transport::{Transport, TransportError};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -323,8 +323,8 @@ pub struct Bench {
 }
 
 /// What a client of the sample tenant is built from.
-pub fn settings() -> ClientSettings {
-    ClientSettings {
+pub fn settings() -> HttpClientSettings {
+    HttpClientSettings {
         resource_url: Url::parse("https://harbourstreet.halopsa.com/api").unwrap(),
         auth_url: Url::parse("https://harbourstreet.halopsa.com/auth").unwrap(),
         tenant: Some("harbourstreet".into()),
@@ -368,7 +368,7 @@ impl Bench {
     }
 
     /// The same from other settings.
-    pub fn member_of(&self, settings: ClientSettings) -> Arc<Member> {
+    pub fn member_of(&self, settings: HttpClientSettings) -> Arc<Member> {
         Arc::new(self.client(settings, Semaphore::MAX_PERMITS).0)
     }
 
@@ -396,7 +396,7 @@ impl Bench {
         Client::new(settings(), line, Free, self.time.clone())
     }
 
-    fn client(&self, settings: ClientSettings, answers: usize) -> (Member, Arc<Semaphore>) {
+    fn client(&self, settings: HttpClientSettings, answers: usize) -> (Member, Arc<Semaphore>) {
         let answers = Arc::new(Semaphore::new(answers));
         let line = self.line(Arc::clone(&answers));
         let client = Client::new(settings, line, Free, self.time.clone());

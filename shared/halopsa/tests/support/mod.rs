@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, Permit, RequestBudget, Seen};
 use halogard_domain::Timestamp;
-use halogard_halopsa::{Client, ClientSettings, Credentials, Desk};
-use halogard_transport::{Transport, TransportError};
+use halogard_halopsa::{Client, Credentials, Desk, HttpClientSettings};
+use halogard_http::{Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use url::Url;
@@ -170,8 +170,8 @@ pub struct Bench {
 }
 
 /// Settings with a tenant and [`SECRET`].
-pub fn settings() -> ClientSettings {
-    ClientSettings {
+pub fn settings() -> HttpClientSettings {
+    HttpClientSettings {
         resource_url: Url::parse("https://acme.halopsa.com/api").unwrap(),
         auth_url: Url::parse("https://acme.halopsa.com/auth").unwrap(),
         tenant: Some("acme".into()),

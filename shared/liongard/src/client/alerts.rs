@@ -1,7 +1,7 @@
 //! Alerts. Liongard's API has no call that changes one.
 
 use halogard_domain::ids::AlertId;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use halogard_wire::{BodyProblem, Unusable};
 
 use super::Client;

@@ -1,7 +1,7 @@
 //! Environments, in both versions of the API.
 
 use halogard_domain::ids::EnvironmentId;
-use halogard_transport::Transport;
+use halogard_http::Transport;
 
 use super::Client;
 use super::call::Call;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use halogard_domain::ids::{LaunchpointId, RunId};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use halogard_wire::values::OneOrMany;
 
 use super::Client;

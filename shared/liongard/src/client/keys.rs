@@ -1,6 +1,6 @@
 //! Access keys, for their rotation: a key can make its successor, and needs no password for it.
 
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use halogard_wire::body::{self, BodyProblem, Unusable};
 use halogard_wire::values::OneOrMany;
 

@@ -1,7 +1,7 @@
 //! Reading one record, which may come alone, as a list of one, or not at all.
 
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
-use halogard_transport::Transport;
+use halogard_http::Transport;
 use halogard_wire::body::{BodyProblem, Unusable};
 use halogard_wire::values::OneOrMany;
 use http::StatusCode;

@@ -8,15 +8,15 @@ use crate::AccessKey;
 
 /// What a client is built from. Its `Debug` says neither the address nor the key.
 #[derive(Clone)]
-pub struct ClientSettings {
+pub struct HttpClientSettings {
     /// Scheme, host and port, as `https://us1.app.liongard.com/`. See [`crate::Address`].
     pub base: Url,
     /// Who we are. See [`crate::ReadKey`].
     pub key: AccessKey,
 }
 
-impl fmt::Debug for ClientSettings {
+impl fmt::Debug for HttpClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSettings").finish_non_exhaustive()
+        f.debug_struct("HttpClientSettings").finish_non_exhaustive()
     }
 }

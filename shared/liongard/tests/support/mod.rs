@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use halogard_app::ports::Clock;
-use halogard_liongard::{AccessKey, Client, ClientSettings, Source};
-use halogard_transport::{Transport, TransportError};
+use halogard_http::{Transport, TransportError};
+use halogard_liongard::{AccessKey, Client, HttpClientSettings, Source};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use url::Url;
@@ -118,7 +118,7 @@ impl Bench {
     pub fn at(origin: &str, script: impl IntoIterator<Item = Outcome>) -> Self {
         let recorder = Arc::new(Recorder::default());
         recorder.answers.lock().unwrap().extend(script);
-        let settings = ClientSettings {
+        let settings = HttpClientSettings {
             base: Url::parse(origin).unwrap(),
             key: key(),
         };
@@ -140,7 +140,7 @@ impl Bench {
 
     /// A source of alerts behind the same recorder.
     pub fn source<C: Clock>(&self, clock: C) -> Source<Arc<Recorder>, C> {
-        let settings = ClientSettings {
+        let settings = HttpClientSettings {
             base: Url::parse(ORIGIN).unwrap(),
             key: key(),
         };

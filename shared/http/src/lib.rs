@@ -2,19 +2,18 @@
 
 mod client;
 mod error;
-mod http_transport;
+pub mod tls;
 
 use std::future::Future;
 
 use bytes::Bytes;
 
-pub use client::{Client, TransportSettings};
-pub use error::TransportError;
-pub use http_transport::{BuildError, HttpTransport, http_client};
+pub use client::{HttpClient, HttpClientSettings, reqwest_client};
+pub use error::{BuildError, TransportError};
 
-/// Sends one request and waits for the whole answer.
+/// Sends one request and returns the whole answer.
 ///
-/// No retries, no redirects followed, no decoding: what a repeat would mean is known one layer up.
+/// It does not retry, follow redirects or decode: only the caller knows what a repetition would mean.
 pub trait Transport: Send + Sync {
     /// Sends `request` once.
     ///

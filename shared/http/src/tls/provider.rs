@@ -1,8 +1,8 @@
-//! The cryptography that our connections need, and no more.
+//! The cryptography that the connections need, and no more.
 //!
-//! rustls's own provider holds everything a server or a client with a certificate may need, and all
-//! of it ends up in the program. Here are the AES suites, the key exchanges, and the signatures of
-//! certificates that servers on the web have, all of *ring*.
+//! rustls's own provider also holds what servers and clients with a certificate need, and all of it would end up in
+//! the binary. This one has the AES-GCM suites, the key exchanges and the certificate signatures that public servers
+//! use, all from *ring*.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use rustls::{Error, SignatureScheme, SupportedCipherSuite};
 use webpki::ring as algorithm;
 
 /// The provider.
-pub(crate) fn lean() -> CryptoProvider {
+pub(super) fn crypto_provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: SUITES.to_vec(),
         kx_groups: vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
         signature_verification_algorithms: SIGNATURES,
-        secure_random: &System,
-        key_provider: &NoKeys,
+        secure_random: &SystemRandom,
+        key_provider: &NoClientKeys,
     }
 }
 
-/// How data is encrypted, the preferred way first.
+/// The cipher suites, the preferred one first.
 const SUITES: &[SupportedCipherSuite] = &[
     cipher_suite::TLS13_AES_128_GCM_SHA256,
     cipher_suite::TLS13_AES_256_GCM_SHA384,
@@ -40,7 +40,7 @@ const SUITES: &[SupportedCipherSuite] = &[
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-/// What certificates and handshakes may be signed with.
+/// The signature algorithms accepted in certificates and handshakes.
 const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         algorithm::ECDSA_P256_SHA256,
@@ -93,19 +93,19 @@ const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
 
 /// The system's random numbers.
 #[derive(Debug)]
-struct System;
+struct SystemRandom;
 
-impl SecureRandom for System {
+impl SecureRandom for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
         getrandom::fill(bytes).map_err(|_| GetRandomFailed)
     }
 }
 
-/// We never show a certificate of our own.
+/// Halogard presents no client certificate.
 #[derive(Debug)]
-struct NoKeys;
+struct NoClientKeys;
 
-impl KeyProvider for NoKeys {
+impl KeyProvider for NoClientKeys {
     fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
         Err(Error::General(
             "there are no client certificates".to_owned(),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_transport::{HttpTransport, Transport, TransportError, TransportSettings};
+use halogard_http::{HttpClient, HttpClientSettings, Transport, TransportError};
 use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -77,11 +77,11 @@ async fn serve(mut stream: TcpStream, then: Then, requests: Arc<AtomicUsize>) {
     }
 }
 
-fn transport() -> HttpTransport {
-    HttpTransport::new(&TransportSettings::default()).unwrap()
+fn transport() -> HttpClient {
+    HttpClient::with_web_roots(&HttpClientSettings::default()).unwrap()
 }
 
-async fn get(transport: &HttpTransport, url: &str) -> Result<Bytes, TransportError> {
+async fn get(transport: &HttpClient, url: &str) -> Result<Bytes, TransportError> {
     let request = Request::get(url).body(Bytes::new()).unwrap();
     Ok(transport.send(request).await?.into_body())
 }

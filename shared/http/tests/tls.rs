@@ -9,9 +9,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use halogard_transport::{Client, TransportError, TransportSettings};
+use halogard_http::{HttpClient, HttpClientSettings, Transport as _, TransportError};
 use http::{Request, Response};
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
+use rcgen::{
+    CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
+};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::cipher_suite;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::version::TLS13;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -31,6 +35,15 @@ impl Server {
         version: &'static SupportedProtocolVersion,
         kind: &'static rcgen::SignatureAlgorithm,
     ) -> Self {
+        Self::with_provider(version, kind, rustls::crypto::ring::default_provider()).await
+    }
+
+    /// The same with the algorithms of `provider`.
+    async fn with_provider(
+        version: &'static SupportedProtocolVersion,
+        kind: &'static rcgen::SignatureAlgorithm,
+        provider: CryptoProvider,
+    ) -> Self {
         let key = KeyPair::generate_for(kind).unwrap();
         let certificate = CertificateParams::new(vec!["localhost".to_owned()])
             .unwrap()
@@ -39,8 +52,7 @@ impl Server {
         let mut roots = RootCertStore::empty();
         roots.add(certificate.der().clone()).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version])
             .unwrap()
             .with_no_client_auth()
@@ -71,7 +83,7 @@ impl Server {
         name: &str,
         roots: RootCertStore,
     ) -> Result<Response<Bytes>, TransportError> {
-        let client = Client::new(roots, &TransportSettings::default()).unwrap();
+        let client = HttpClient::new(roots, &HttpClientSettings::default()).unwrap();
         let url = format!("https://{name}:{}/", self.port);
         client
             .send(Request::get(url).body(Bytes::new()).unwrap())
@@ -107,4 +119,31 @@ async fn a_server_that_nobody_vouches_for_or_that_is_another_gets_nothing() {
     let server = Server::start(&TLS13, &PKCS_ECDSA_P256_SHA256).await;
     let another = server.call("127.0.0.1", server.roots.clone()).await;
     assert!(matches!(another, Err(TransportError::NotSent { .. })));
+}
+
+#[tokio::test]
+async fn a_server_without_a_common_algorithm_fails_with_a_sentence_that_names_ours() {
+    let default = rustls::crypto::ring::default_provider();
+    let chacha_only = CryptoProvider {
+        cipher_suites: vec![cipher_suite::TLS13_CHACHA20_POLY1305_SHA256],
+        ..default.clone()
+    };
+    let server = Server::with_provider(&TLS13, &PKCS_ECDSA_P256_SHA256, chacha_only).await;
+    let other_suite = server.call("localhost", server.roots.clone()).await;
+
+    let server = Server::with_provider(&TLS13, &PKCS_ED25519, default).await;
+    let other_certificate = server.call("localhost", server.roots.clone()).await;
+
+    for outcome in [other_suite, other_certificate] {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, TransportError::NotSent { .. }), "{error}");
+        let text = error.to_string();
+        for part in [
+            "no TLS version or algorithm in common",
+            "Halogard supports TLS 1.3",
+            "AES-GCM",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
 }

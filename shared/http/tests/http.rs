@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_transport::{HttpTransport, Transport, TransportError, TransportSettings};
+use halogard_http::{HttpClient, HttpClientSettings, Transport, TransportError};
 use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -106,26 +106,26 @@ fn say(status: &str, headers: &str, body: &str) -> Does {
     )
 }
 
-fn transport_with(total_timeout: Duration, answer_limit_bytes: usize) -> HttpTransport {
-    let settings = TransportSettings {
+fn transport_with(total_timeout: Duration, answer_limit_bytes: usize) -> HttpClient {
+    let settings = HttpClientSettings {
         connect_timeout: Duration::from_secs(5),
         total_timeout,
         answer_limit_bytes,
     };
-    HttpTransport::new(&settings).unwrap()
+    HttpClient::with_web_roots(&settings).unwrap()
 }
 
-fn transport() -> HttpTransport {
+fn transport() -> HttpClient {
     transport_with(Duration::from_secs(30), 1024)
 }
 
-async fn get(transport: &HttpTransport, url: &str) -> Outcome {
+async fn get(transport: &HttpClient, url: &str) -> Outcome {
     transport
         .send(Request::get(url).body(Bytes::new()).unwrap())
         .await
 }
 
-async fn post(transport: &HttpTransport, url: &str) -> Outcome {
+async fn post(transport: &HttpClient, url: &str) -> Outcome {
     let request = Request::post(url).header("Authorization", format!("Bearer {TOKEN}"));
     transport
         .send(request.body(Bytes::from_static(b"[{}]")).unwrap())
@@ -398,7 +398,7 @@ async fn one_call_that_failed_does_not_spoil_the_next() {
 
 #[test]
 fn the_usual_limits_leave_room_for_the_whole_list_of_alerts() {
-    let usual = TransportSettings::default();
+    let usual = HttpClientSettings::default();
     assert!(usual.connect_timeout < usual.total_timeout);
     assert!(usual.answer_limit_bytes >= 32 * 1024 * 1024);
 }

@@ -1,37 +1,36 @@
-//! Requests to any server, over connections that are kept.
+//! The client: requests to any server over pooled connections.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use halogard_connection::tls;
 use http::{Request, Response};
 use rustls::RootCertStore;
 
-use crate::error::innermost;
-use crate::{BuildError, TransportError};
+use crate::error::reason;
+use crate::{BuildError, Transport, TransportError, tls};
 
-/// Names the sender where a request does not.
+/// The `User-Agent` of a request that sets none.
 const USER_AGENT: &str = concat!("halogard/", env!("CARGO_PKG_VERSION"));
 
-/// How long a connection is kept with nothing to do. Load balancers close theirs after 60 seconds at
+/// How long an idle connection stays in the pool. Load balancers close theirs after 60 seconds at
 /// the earliest; a request must not be on its way to one that is being closed.
 const IDLE_MAX: Duration = Duration::from_secs(50);
 
-/// How long a call may take and how much it may bring.
+/// Time and size limits of a request.
 #[derive(Clone, Debug)]
-pub struct TransportSettings {
-    /// Time to a connection.
+pub struct HttpClientSettings {
+    /// Time to open a connection, TLS included.
     pub connect_timeout: Duration,
-    /// Time for the whole call, body included.
+    /// Time for the whole request, from connecting to the last byte of the answer.
     pub total_timeout: Duration,
     /// Largest answer accepted, in bytes.
     pub answer_limit_bytes: usize,
 }
 
-impl Default for TransportSettings {
-    /// Ten seconds to a healthy vendor is already slow; Liongard's whole alert list may be tens of
-    /// megabytes (`GET /tasks` knows no paging), hence the generous total and size.
+impl Default for HttpClientSettings {
+    /// Ten seconds is already slow for a healthy vendor. Liongard's whole alert list may be tens of megabytes (`GET
+    /// /tasks` has no paging), hence the generous total time and size.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
@@ -41,22 +40,21 @@ impl Default for TransportSettings {
     }
 }
 
-/// Sends requests. Connections are shared by its clones, which are cheap.
+/// Sends requests. Clones are cheap and share the connection pool.
 #[derive(Clone)]
-pub struct Client {
+pub struct HttpClient {
     http: reqwest::Client,
     answer_limit_bytes: usize,
 }
 
-impl Client {
-    /// A client that believes whom `roots` vouch for: no redirects, no proxy, no retries. Opens
-    /// nothing yet.
+impl HttpClient {
+    /// A client that trusts `roots`. It opens no connection yet.
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when the TLS set-up is refused.
-    pub fn new(roots: RootCertStore, settings: &TransportSettings) -> Result<Self, BuildError> {
-        let tls = tls(roots).map_err(|error| BuildError(error.into()))?;
+    /// [`BuildError`] when rustls refuses the TLS configuration.
+    pub fn new(roots: RootCertStore, settings: &HttpClientSettings) -> Result<Self, BuildError> {
+        let tls = tls::client_config(roots).map_err(|error| BuildError(error.into()))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
@@ -74,29 +72,38 @@ impl Client {
         })
     }
 
-    /// The HTTP client itself, for whoever needs no limit on answers.
-    #[must_use]
-    pub fn into_inner(self) -> reqwest::Client {
-        self.http
-    }
-
-    /// Sends `request` once, to the server its address names, and brings the whole answer.
+    /// A client that trusts the certificates of public web servers.
     ///
     /// # Errors
     ///
-    /// [`TransportError`] says whether the request may have reached the server.
-    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    /// As [`HttpClient::new`].
+    pub fn with_web_roots(settings: &HttpClientSettings) -> Result<Self, BuildError> {
+        Self::new(tls::web_roots(), settings)
+    }
+}
+
+/// The `reqwest` client itself, for the simulators, which need no limit on answers.
+///
+/// # Errors
+///
+/// As [`HttpClient::new`].
+pub fn reqwest_client(settings: &HttpClientSettings) -> Result<reqwest::Client, BuildError> {
+    Ok(HttpClient::with_web_roots(settings)?.http)
+}
+
+impl Transport for HttpClient {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let request =
             reqwest::Request::try_from(request).map_err(|error| TransportError::NotSent {
-                reason: innermost(&error),
+                reason: reason(&error),
             })?;
         let sent = self.http.execute(request).await;
-        let mut answer = sent.map_err(|error| sort(&error))?;
+        let mut answer = sent.map_err(|error| classify(&error))?;
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| sort(&error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&error))? {
             if body.len() + chunk.len() > self.answer_limit_bytes {
                 return Err(TransportError::TooLarge {
                     limit_bytes: self.answer_limit_bytes,
@@ -109,22 +116,24 @@ impl Client {
     }
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
+        f.debug_struct("HttpClient").finish_non_exhaustive()
     }
 }
 
-/// Only `is_connect` means that nothing was sent; `is_request` is true before and after sending.
-fn sort(error: &reqwest::Error) -> TransportError {
+/// The class of `error`. Only `is_connect` means that nothing was sent; `is_request` is true before and after sending.
+fn classify(error: &reqwest::Error) -> TransportError {
     if error.is_connect() || error.is_builder() {
-        let reason = innermost(error);
-        TransportError::NotSent { reason }
+        TransportError::NotSent {
+            reason: reason(error),
+        }
     } else if error.is_timeout() {
         let reason = "timed out".to_owned();
         TransportError::NoAnswer { reason }
     } else {
-        let reason = innermost(error);
-        TransportError::NoAnswer { reason }
+        TransportError::NoAnswer {
+            reason: reason(error),
+        }
     }
 }
