@@ -8,6 +8,7 @@ use halogard_app::budget::{Patient, SharedBudget, Wait};
 use halogard_connect::{HttpDesk, HttpSource};
 use halogard_domain::budget::Limit;
 use halogard_embedded::{Store, StoreKey};
+use halogard_runtime::SystemClock;
 
 use crate::pace::Pace;
 
@@ -32,12 +33,46 @@ pub type RealSource<C> = HttpSource<C>;
 /// The bundle over real parts.
 pub type RealBundle<C> = halogard_app::Bundle<RealDesk<C>, RealSource<C>, Store<C>, C>;
 
-/// Opens the store in `folder`, with its key beside it.
+/// The file of the store in a data folder.
+const STORE_FILE: &str = "halogard.db";
+
+/// The file of the key that encrypts the store's secrets, in the same folder.
+const KEY_FILE: &str = "halogard.key";
+
+/// Opens the store in `folder` for the worker, with its key beside it. One worker at a time may.
 pub fn open_store<C: Pace>(folder: &Path, clock: C) -> anyhow::Result<Store<C>> {
+    let key = store_key(folder)?;
+    Ok(Store::open(&folder.join(STORE_FILE), key, clock)?)
+}
+
+/// Opens the store in `folder` for a command that may come before the first `serve`, and creates it
+/// where there is none. Works beside a running `serve`.
+pub fn open_or_create_store(folder: &Path) -> anyhow::Result<Store<SystemClock>> {
+    let key = store_key(folder)?;
+    Ok(Store::open_or_create(
+        &folder.join(STORE_FILE),
+        key,
+        SystemClock,
+    )?)
+}
+
+/// Whether there is a store in `folder`.
+pub fn has_store(folder: &Path) -> bool {
+    folder.join(STORE_FILE).exists()
+}
+
+/// Whether a `serve` runs on the store in `folder`.
+pub fn is_serve_running(folder: &Path) -> anyhow::Result<bool> {
+    Ok(halogard_embedded::is_worker_running(
+        &folder.join(STORE_FILE),
+    )?)
+}
+
+/// The key of the store in `folder`; made at first use.
+fn store_key(folder: &Path) -> anyhow::Result<StoreKey> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
-    let key = StoreKey::load_or_create(&folder.join("halogard.key"))?;
-    Ok(Store::open(&folder.join("halogard.db"), key, clock)?)
+    Ok(StoreKey::load_or_create(&folder.join(KEY_FILE))?)
 }
 
 /// The request budget under `limit`, in `store`.

@@ -13,9 +13,10 @@ use tracing::warn;
 use crate::metrics::ProcessMetrics;
 use crate::pace::Pace;
 
-/// How long a worker with nothing to do waits before it looks again. New work wakes it earlier;
-/// this bounds how late delayed messages are seen.
-const IDLE: Duration = Duration::from_secs(1);
+/// How long a worker with nothing to do waits before it reads the queue again. New work of this
+/// process wakes it earlier; this bounds how late it sees delayed messages and those that another
+/// process, such as an operator command, has sent.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// Pause after the store itself failed.
 const STORE_PAUSE: Duration = Duration::from_secs(5);

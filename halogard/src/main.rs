@@ -9,7 +9,6 @@ mod connect;
 mod demo;
 mod engine;
 mod kept;
-mod lend;
 mod metrics;
 mod output;
 mod pace;

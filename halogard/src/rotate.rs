@@ -1,8 +1,8 @@
 //! `rotate`: a person exchanges a credential, on one machine or of a deployed stack.
 //!
-//! On one machine the store belongs to one process at a time: a `serve` that runs lends what is
-//! needed of it, and goes on working. So does a stack: its functions read its secrets, which hold the
-//! old value and the new one until all is done.
+//! On one machine the command opens the store beside a running `serve`, which goes on working and
+//! uses the new value by itself. So does a stack: its functions read its secrets, which hold the old
+//! value and the new one until all is done.
 
 mod deployed;
 mod halopsa;

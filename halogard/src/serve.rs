@@ -26,8 +26,6 @@ use crate::cli::ServeOptions;
 use crate::connect::{self, RealBundle};
 use crate::engine::Engine;
 use crate::kept;
-#[cfg(unix)]
-use crate::lend;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::rotate;
 use crate::web::{self, Front};
@@ -63,7 +61,11 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     }
     let given = process.or(config.settings);
     let (place, _) = settings::read::<ServeSettings>(&given)?;
-    let store = connect::open_store(&place.data_dir, SystemClock)?;
+    let store = if options.check {
+        connect::open_or_create_store(&place.data_dir)?
+    } else {
+        connect::open_store(&place.data_dir, SystemClock)?
+    };
     let complete = kept::complete(given.clone(), &store).await?;
     let (settings, forgiven) = settings::read::<Settings>(&complete)?;
     for remark in &forgiven {
@@ -104,11 +106,6 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let mut beside = JoinSet::new();
     let rotating = rotate::regularly(given, store.clone(), settings.serve.key_look_interval);
     beside.spawn(rotating);
-    #[cfg(unix)]
-    {
-        let (store, folder) = (store.clone(), settings.serve.data_dir.clone());
-        beside.spawn(async move { lend::lend(store, &folder).await });
-    }
     announce(&shown, listener.local_addr()?);
     serve(bundle, store, listener, &settings, path, stopped).await
 }
@@ -197,7 +194,8 @@ async fn serve(
     config: PathBuf,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    // Nobody else works on this store, so whatever is in hand was left by a process that died.
+    // This process holds the worker lock and commands receive no messages, so whatever is in hand was
+    // left by a worker that died.
     store.release_deliveries()?;
     bundle.recover_claims().await?;
     let policies = PolicyFile::new(config);

@@ -4,11 +4,10 @@
 
 mod support;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use halogard_app::ports::Stage;
 use serde_json::{Value, json};
@@ -56,7 +55,7 @@ fn make_key(bench: &Bench, id: &str, days: u64) {
     bench.sim.post("access-keys", &made);
 }
 
-/// The vault of a `serve` that does not run.
+/// The store in the data folder, opened beside `serve` or without one.
 fn vault(bench: &Bench) -> LocalVault {
     LocalVault::open(&bench.path("data"))
 }
@@ -461,37 +460,119 @@ fn a_new_address_counts_at_once_beside_the_old_one() {
 }
 
 #[test]
-fn a_folder_in_which_no_socket_can_be_made_costs_the_lending_alone() {
+fn a_path_of_any_length_to_the_data_folder_serves_both() {
     let mut bench = Bench::new();
-    // Longer than the path of a socket may be.
     bench.set("HALOGARD_DATA_DIR", &"d".repeat(120));
+    bench.unset("HALOPSA_WEBHOOK_TOKEN");
     let serve = bench.serve();
     an_alert_becomes_a_ticket(&bench);
-    assert!(serve.process.stderr().contains("no socket can be made"));
     let ended = rotate(&bench, &["webhook"]);
-    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    assert!(
-        ended.stderr.contains("stop `halogard serve` first"),
-        "{ended:?}"
-    );
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
     nothing_failed(&bench, &serve);
 }
 
 #[test]
-fn the_vault_is_lent_to_the_same_user_only_and_by_nobody_once_serve_is_gone() {
+fn a_rotation_begun_without_serve_is_finished_beside_it() {
     let bench = bench_with_webhook(&json!({}));
     let serve = bench.serve();
-    let socket = bench.path("data/halogard.sock");
-    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
     serve.process.kill();
-    // The socket is still there, and nobody listens.
-    assert!(socket.exists());
     let ended = rotate(&bench, &["webhook"]);
-    assert!(ended.stdout.contains("halogard_webhook_secret") || pasted(&ended).len() == 64);
+    assert_eq!(pasted(&ended).len(), 64);
     let serve = bench.serve();
     let ended = rotate(&bench, &["webhook", "--finish"]);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(ended.stdout.contains("goes on with it"), "{ended:?}");
     drop(serve);
+}
+
+#[test]
+fn a_first_command_says_that_it_created_the_store() {
+    let mut bench = Bench::new();
+    bench.unset("HALOPSA_WEBHOOK_TOKEN");
+    let ended = rotate(&bench, &["webhook"]);
+    assert!(ended.stderr.contains("a new one was created"), "{ended:?}");
+    let again = rotate(&bench, &["webhook"]);
+    assert!(!again.stderr.contains("a new one was created"), "{again:?}");
+}
+
+#[test]
+fn a_command_beside_a_busy_serve_is_done_at_once_and_kills_of_either_lose_nothing() {
+    const ALERTS: usize = 150;
+    let mut bench = bench_with_key(90, &json!({}));
+    bench.set("LIONGARD_KEY_LOOK_SECONDS", "3600");
+    let serve = bench.serve();
+    let raise = |count: usize| -> Vec<i64> {
+        let customers = [8801, 8802, 8803, 8804, 8805, 8806].into_iter().cycle();
+        let raised = customers.take(count);
+        raised
+            .map(|customer| bench.sim.raise(customer, "Local Admin Added"))
+            .collect()
+    };
+    let mut alerts = raise(ALERTS);
+    let began = Instant::now();
+    let ended = rotate(&bench, &["liongard"]);
+    println!("beside a busy serve the command took {:?}", began.elapsed());
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    // A command is killed in the middle of its work, and then so is `serve`.
+    for pause_ms in [5, 20, 60, 150] {
+        let mut command = program(&bench.path(""));
+        command.args(["rotate", "liongard"]).envs(&bench.settings);
+        let killed = Process::start(command);
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        killed.kill();
+    }
+    alerts.extend(raise(20));
+    serve.process.kill();
+    let serve = bench.serve();
+    let ended = rotate(&bench, &["liongard"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    wait_until("every alert's ticket", Duration::from_secs(60), || {
+        let tickets = bench.sim.look("tickets").to_string();
+        let has_ticket = |alert: &&i64| tickets.contains(&format!("[LG-{alert}]"));
+        (alerts.iter().filter(has_ticket).count() == alerts.len()).then_some(())
+    });
+    for alert in &alerts {
+        assert_eq!(bench.sim.tickets_of(*alert).len(), 1, "alert {alert}");
+    }
+    assert_eq!(serve.metric(&bench.http, "halogard_dead_letters"), 0);
+}
+
+#[test]
+fn work_that_another_process_queues_is_taken_within_a_second() {
+    let mut bench = Bench::new();
+    bench.set("POLL_INTERVAL_SECONDS", "3600");
+    let serve = bench.serve();
+    // The first poll is over.
+    wait_until("an idle process", SOON, || {
+        let rounds = bench.http.get(&format!("{}/metrics", serve.base_url)).body;
+        rounds.contains("succeeded=\"true\"").then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    let beside = vault(&bench);
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        let alert = bench.sim.raise(8801, "Local Admin Added");
+        beside.queue_alert(alert);
+        let began = Instant::now();
+        while beside.queued() > 0 {
+            assert!(began.elapsed() < SOON, "the message is not taken");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        waits.push(began.elapsed());
+        wait_until("the alert's ticket", SOON, || {
+            (bench.sim.tickets_of(alert).len() == 1).then_some(())
+        });
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    println!("from queued to done: {waits:?}");
+    // The wait, and reading and writing both sides.
+    assert!(
+        waits.iter().all(|wait| *wait < Duration::from_secs(2)),
+        "{waits:?}"
+    );
 }

@@ -233,7 +233,7 @@ fn a_second_serve_on_the_same_data_folder_is_refused() {
     let _first = bench.serve();
     let ended = bench.start(&[]).ended(SOON);
     let error = one_error(&ended);
-    assert!(error.contains("is in use by another process"), "{error}");
+    assert!(error.contains("already runs on the store in"), "{error}");
     assert!(error.contains("another data folder"), "{error}");
     assert!(!ended.stdout.contains("listening"), "{ended:?}");
 }

@@ -48,16 +48,24 @@ fn ours(manifest: &toml::Table) -> BTreeSet<String> {
 fn dependencies_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("halogard-domain", &[] as &[&str]),
+        ("halogard-sealing", &[]),
         ("halogard-app", &["domain"]),
         ("halogard-http", &[]),
         ("halogard-wire", &["domain"]),
         ("halogard-halopsa-webhook", &["app", "domain", "wire"]),
         (
             "halogard-halopsa",
-            &["app", "domain", "halopsa-webhook", "http", "wire"],
+            &[
+                "app",
+                "domain",
+                "halopsa-webhook",
+                "http",
+                "sealing",
+                "wire",
+            ],
         ),
         ("halogard-liongard", &["app", "domain", "http", "wire"]),
-        ("halogard-embedded", &["app", "domain"]),
+        ("halogard-embedded", &["app", "domain", "sealing"]),
         ("halogard-aws", &["app", "domain", "http"]),
         ("halogard-runtime", &["app", "domain"]),
         ("halogard-config", &["domain", "runtime"]),

@@ -4,26 +4,30 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use halogard_app::keyring::Fields;
-use halogard_app::ports::{Stage, Vault as _};
+use halogard_app::ports::{Stage, Vault};
 use halogard_connect::VendorSettings;
+use halogard_embedded::Store;
+use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, ServeSettings};
 
 use super::PERSON_NEEDED;
 use super::place::Place;
 use crate::cli::{CredentialName, RotateOptions};
+use crate::connect;
 use crate::kept::{self, HALOPSA, LIONGARD, WEBHOOK};
-use crate::lend::LocalStore;
 use crate::output::{self, GOOD};
 use crate::serve::token;
 
 /// This machine.
 pub struct Machine {
     pub(super) environment: Environment,
-    pub(super) store: LocalStore,
+    pub(super) store: Store<SystemClock>,
+    /// Whether a `serve` runs, and so uses the new credential by itself.
+    pub(super) serve_runs: bool,
 }
 
 impl Machine {
-    /// This machine's settings and store; a `serve` that runs lends its own.
+    /// This machine's settings and store, which a running `serve` may have open too.
     pub async fn open(options: &RotateOptions) -> anyhow::Result<Self> {
         let process = Environment::process();
         let path = options.config.clone();
@@ -31,8 +35,19 @@ impl Machine {
         let config = halogard_config::load(&path)?;
         let environment = process.or(config.settings);
         let (serve, _) = settings::read::<ServeSettings>(&environment)?;
-        let store = LocalStore::open(&serve.data_dir).await?;
-        Ok(Self { environment, store })
+        let is_new = !connect::has_store(&serve.data_dir);
+        let store = connect::open_or_create_store(&serve.data_dir)?;
+        if is_new {
+            output::caution(&format!(
+                "there was no store in the data folder {}; a new one was created",
+                serve.data_dir.display()
+            ));
+        }
+        Ok(Self {
+            environment,
+            store,
+            serve_runs: connect::is_serve_running(&serve.data_dir)?,
+        })
     }
 
     /// Copies a credential from the settings into the vault and asks for the settings to go: while
@@ -49,7 +64,10 @@ impl Machine {
             .into_iter()
             .find(|(known, _)| *known == name);
         let settings = of.map(|(_, settings)| settings).unwrap_or_default();
-        if self.store.read(name, Stage::Current).await?.is_none() {
+        if Vault::read(&self.store, name, Stage::Current)
+            .await?
+            .is_none()
+        {
             let mut value = Fields::default().with("strategy", strategy);
             for setting in settings {
                 let (text, _) = self
@@ -80,7 +98,10 @@ impl Machine {
             );
             return Ok(Some(ExitCode::from(PERSON_NEEDED)));
         }
-        if self.store.read(WEBHOOK, Stage::Current).await?.is_none() {
+        if Vault::read(&self.store, WEBHOOK, Stage::Current)
+            .await?
+            .is_none()
+        {
             let token = token::in_force(&self.store, &[]).await?;
             let token = token.first().context("a token was made just now")?;
             let value = Fields::default()
@@ -95,14 +116,14 @@ impl Machine {
 }
 
 impl Place for Machine {
-    type Vault = LocalStore;
-    type Store = LocalStore;
+    type Vault = Store<SystemClock>;
+    type Store = Store<SystemClock>;
 
-    fn vault(&self) -> &LocalStore {
+    fn vault(&self) -> &Store<SystemClock> {
         &self.store
     }
 
-    fn store(&self) -> &LocalStore {
+    fn store(&self) -> &Store<SystemClock> {
         &self.store
     }
 
@@ -135,7 +156,7 @@ impl Place for Machine {
     }
 
     fn afterwards(&self) -> &'static str {
-        if self.store.is_lent() {
+        if self.serve_runs {
             "`halogard serve` goes on with it"
         } else {
             "start `halogard serve`"

@@ -22,8 +22,11 @@ const ROTATE_WITH_DAYS_LEFT: i64 = 60;
 /// the process serves. Only a key kept in the vault: one that stands in settings is its owner's
 /// business.
 pub async fn regularly(environment: Environment, store: Store<SystemClock>, interval: Duration) {
-    let store = store.into();
-    let place = Machine { environment, store };
+    let place = Machine {
+        environment,
+        store,
+        serve_runs: true,
+    };
     let bench = Bench { place };
     loop {
         let pause = match bench.look_at_key().await {

@@ -1,9 +1,14 @@
-//! The vault of a `serve`, as an earlier life of it left it.
+//! The store of a `serve`, opened beside it as a command does.
 
 use std::path::Path;
 
 use halogard_app::keyring::Fields;
-use halogard_app::ports::{Clock as _, Stage, Vault as _};
+use halogard_app::ports::{
+    Clock as _, Lane, Outgoing, Stage, Vault as _, WorkQueue as _, WorkSink as _,
+};
+use halogard_domain::Message;
+use halogard_domain::ids::AlertId;
+use halogard_domain::message::Cause;
 use halogard_embedded::{Store, StoreKey};
 use halogard_runtime::SystemClock;
 use secrecy::ExposeSecret as _;
@@ -17,7 +22,7 @@ pub fn now_ms() -> i64 {
     SystemClock.now().as_millis()
 }
 
-/// The vault in a data folder that no process holds.
+/// The store in a data folder, whether a `serve` runs on it or not.
 pub struct LocalVault {
     store: Store<SystemClock>,
     runtime: tokio::runtime::Runtime,
@@ -29,7 +34,7 @@ impl LocalVault {
     pub fn open(folder: &Path) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let key = StoreKey::load_or_create(&folder.join("halogard.key")).unwrap();
-        let store = Store::open(&folder.join("halogard.db"), key, SystemClock).unwrap();
+        let store = Store::open_or_create(&folder.join("halogard.db"), key, SystemClock).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
@@ -42,6 +47,23 @@ impl LocalVault {
         let value = value.to_string().into();
         let put = self.store.put(name, version, &value, Stage::Current);
         self.runtime.block_on(put).unwrap();
+    }
+
+    /// Queues an alert to be looked at.
+    #[track_caller]
+    pub fn queue_alert(&self, alert: i64) {
+        let alert = AlertId::new(alert.try_into().unwrap());
+        let message = Message::look_at_alert(alert, Cause::Poll);
+        let messages = [Outgoing::from(message)];
+        let sent = self.store.send(Lane::Urgent, &messages);
+        self.runtime.block_on(sent).unwrap();
+    }
+
+    /// How many messages wait or are in hand.
+    #[track_caller]
+    pub fn queued(&self) -> u64 {
+        let depth = self.store.depth(Lane::Urgent);
+        self.runtime.block_on(depth).unwrap()
     }
 
     /// A version's members.

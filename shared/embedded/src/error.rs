@@ -1,6 +1,7 @@
 //! What can go wrong in the file once it is open.
 
 use halogard_app::ports::{PortError, SaveError, VaultError};
+use halogard_sealing::SealError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -19,9 +20,20 @@ pub enum StoreError {
         /// What is wrong with it.
         source: Misfit,
     },
-    /// The operating system gave no random numbers, so nothing was sealed.
-    #[error("no random numbers to seal a secret with")]
-    Random(#[from] getrandom::Error),
+    /// A secret could not be encrypted, so it was not stored.
+    #[error("a secret cannot be encrypted")]
+    Seal(#[from] SealError),
+    /// Another process has migrated the file to another schema since this one opened it.
+    #[error(
+        "the store has schema {found} by now and this version of halogard uses {known}; install \
+         the version of halogard that `halogard serve` runs"
+    )]
+    SchemaChanged {
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
+        known: i32,
+    },
 }
 
 /// Where a text stops being what it should be. Says nothing of the text itself, which may hold what

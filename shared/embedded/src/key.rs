@@ -6,19 +6,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
-use secrecy::{ExposeSecret, SecretBox};
+use halogard_sealing::{KEY_BYTES, SealingKey};
 
-/// Length of the key.
-const KEY_BYTES: usize = 32;
-
-/// Length of a nonce. Drawn at random for each write: at a few rotations a day, the 2³² writes at
-/// which that would want a second thought are never reached.
-const NONCE_BYTES: usize = 12;
-
-/// Seals the secrets of one store. Whoever has the file but not the key reads none of them.
-pub struct StoreKey(SecretBox<[u8; KEY_BYTES]>);
+/// Seals the secrets of one store. A reader who has the file but not the key learns none of them.
+pub struct StoreKey(pub(crate) SealingKey);
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +47,6 @@ pub enum KeyError {
     Random(#[from] getrandom::Error),
 }
 
-/// What was sealed cannot be opened: another key, another place, or damage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotOpened;
-
 impl StoreKey {
     /// Reads the key from the file `path`; draws one and keeps it there when there is no such file.
     ///
@@ -93,7 +80,7 @@ impl StoreKey {
             .decode(text.trim())
             .map_err(|_| KeyError::Malformed)?;
         let key = bytes.try_into().map_err(|_| KeyError::Malformed)?;
-        Ok(Self(SecretBox::new(Box::new(key))))
+        Ok(Self(SealingKey::new(&key)))
     }
 
     /// Reads the key from the file `path`.
@@ -108,38 +95,6 @@ impl StoreKey {
         Self::from_text(&text).map_err(|_| KeyError::MalformedFile {
             path: path.to_owned(),
         })
-    }
-
-    /// Seals `value`; only the same `place` opens it again, so sealed values cannot be exchanged.
-    pub(crate) fn seal(&self, place: &[u8], value: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
-        let nonce = draw::<NONCE_BYTES>()?;
-        let payload = Payload {
-            msg: value,
-            aad: place,
-        };
-        let sealed = self
-            .cipher()
-            .encrypt(&Nonce::from(nonce), payload)
-            // Only for values beyond 256 GiB, which no caller can hold.
-            .map_err(|_| getrandom::Error::UNEXPECTED)?;
-        Ok([&nonce[..], &sealed].concat())
-    }
-
-    /// Opens what was sealed for `place`.
-    pub(crate) fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOpened> {
-        let (nonce, text) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(NotOpened)?;
-        let payload = Payload {
-            msg: text,
-            aad: place,
-        };
-        self.cipher()
-            .decrypt(&Nonce::from(*nonce), payload)
-            .map_err(|_| NotOpened)
-    }
-
-    /// The cipher under this key.
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&Key::from(*self.0.expose_secret()))
     }
 }
 

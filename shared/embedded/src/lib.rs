@@ -18,4 +18,4 @@ mod vault;
 
 pub use error::{Misfit, StoreError};
 pub use key::{KeyError, StoreKey};
-pub use store::{OpenError, Store};
+pub use store::{OpenError, Store, is_worker_running};

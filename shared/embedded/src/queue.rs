@@ -39,6 +39,12 @@ impl<C: Clock> WorkQueue for Store<C> {
         max: usize,
         visibility: Duration,
     ) -> Result<Vec<Delivery>, PortError> {
+        // An idle worker looks often; only a message to take is worth the write lock.
+        let now = self.now();
+        let is_empty = self.read(|db| Ok(waiting(db, lane, now, 1)?.is_empty()))?;
+        if is_empty {
+            return Ok(Vec::new());
+        }
         self.change(|db, now| {
             let visible = waiting(db, lane, now, max)?;
             for message in &visible {
@@ -157,7 +163,7 @@ impl<C: Clock> Store<C> {
     /// Hands out again at once what a process that died had in its hands. Their deliveries count: the
     /// message may be what it died of.
     ///
-    /// For the start of the one process that uses the store.
+    /// For the start of the worker, which holds the worker lock; operator commands receive nothing.
     ///
     /// # Errors
     ///

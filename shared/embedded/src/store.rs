@@ -1,9 +1,14 @@
-//! The file: opened once, by one process, and used under one lock.
+//! The file: opened by one worker, and beside it by any number of operator commands.
+//!
+//! [`Store::open`] is for the worker: it takes the worker lock and migrates the file.
+//! [`Store::open_existing`] and [`Store::open_or_create`] are for commands: they take no lock and
+//! never migrate. SQLite itself orders the transactions of all processes.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use halogard_app::ports::Clock;
@@ -33,8 +38,28 @@ const SCHEMA_VERSION: i32 = MIGRATIONS.len() as i32;
 /// Marks the file as ours for `file(1)` and for [`OpenError::Foreign`]: "HALO" in ASCII.
 const APPLICATION_ID: i32 = 0x4841_4c4f;
 
-/// How long a write waits for a person's shell that holds the file.
+/// How long a call waits while another process writes. Transactions take milliseconds, so this is
+/// reached only when someone holds a transaction open in a SQLite shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause between two attempts to begin a transaction while another process writes. SQLite's own busy
+/// handler pauses for up to 100 ms, in which a busy worker begins many more transactions: a command
+/// that tries rarely would wait for seconds.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often a call is attempted while another process writes.
+#[expect(clippy::cast_possible_truncation, reason = "a few thousand")]
+const BUSY_ATTEMPTS_MAX: i32 = (BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis()) as i32;
+
+/// How long a starting worker waits for the worker lock, which a command that asks whether a worker
+/// runs holds for a moment.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Pause between two attempts to take the worker lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// The file whose lock says that a worker runs.
+const LOCK_FILE: &str = "halogard.lock";
 
 /// Statements kept compiled; more than the store has.
 const STATEMENTS_MAX: usize = 64;
@@ -49,7 +74,8 @@ struct Inner<C> {
     database: Mutex<Database>,
     key: StoreKey,
     clock: C,
-    _lock: File,
+    /// Held for as long as a worker uses the store; a command holds none.
+    worker_lock: Option<File>,
 }
 
 /// The connection and how hard its commits are at present.
@@ -71,14 +97,25 @@ pub(crate) enum Durability {
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Only one process may use a store at a time.
+    /// Only one worker may run on a store.
     #[error(
-        "the store in {} is in use by another process; stop that one, or choose another data folder",
+        "a worker (`halogard serve`) already runs on the store in {}; stop it first, or choose \
+         another data folder",
         folder.display()
     )]
-    InUse {
+    WorkerRunning {
         /// Where the store is.
         folder: PathBuf,
+    },
+    /// There is no store where a command looked for one.
+    #[error(
+        "there is no store at {}; start `halogard serve` once, or set HALOGARD_DATA_DIR to the data \
+         folder that it uses",
+        path.display()
+    )]
+    NoStore {
+        /// The file that was looked for.
+        path: PathBuf,
     },
     /// The folder or a file in it cannot be made or opened.
     #[error("{} cannot be made or opened", path.display())]
@@ -103,10 +140,10 @@ pub enum OpenError {
         /// Which file.
         path: PathBuf,
     },
-    /// A newer version of the program has written the file.
+    /// A newer version of the program has migrated the file.
     #[error(
-        "{} was written by a newer version (schema {found}, this version knows {known}); \
-         install that version again, or restore an older backup",
+        "{} has schema {found}, and this version of halogard uses schema {known}; install the newer \
+         version that wrote it, or restore an older backup",
         path.display()
     )]
     Newer {
@@ -114,7 +151,22 @@ pub enum OpenError {
         path: PathBuf,
         /// The file's schema.
         found: i32,
-        /// The newest schema this version knows.
+        /// The schema of this version.
+        known: i32,
+    },
+    /// The file has an older schema, and a command does not migrate.
+    #[error(
+        "{} has schema {found}, and this version of halogard uses schema {known}; (re)start \
+         `halogard serve` with this version, which migrates the store, or use the version of \
+         halogard that `serve` runs",
+        path.display()
+    )]
+    Older {
+        /// Which file.
+        path: PathBuf,
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
         known: i32,
     },
     /// SQLite refused.
@@ -128,33 +180,69 @@ pub enum OpenError {
 }
 
 impl<C: Clock> Store<C> {
-    /// Opens the store in the file `path`, and makes file and folder where there are none.
+    /// Opens the store in the file `path` for a worker: takes the worker lock, creates folder and file
+    /// where there are none, and migrates an older file.
     ///
-    /// Both are made readable for their owner only: texts of alerts and tickets stand in the file.
+    /// Folder and file are readable for their owner only: texts of alerts and tickets are in the file.
     ///
     /// # Errors
     ///
-    /// Every [`OpenError`] says what a person can do. A file that is refused is left as it was.
+    /// Every [`OpenError`] names the remedy. A file that is refused is left as it was.
     pub fn open(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(path);
         create_folder(folder).map_err(|source| files(folder, source))?;
         let lock = lock(folder)?;
         open_private(path).map_err(|source| files(path, source))?;
+        Ok(Self::over(
+            connect(path, Migrate::Older)?,
+            key,
+            clock,
+            Some(lock),
+        ))
+    }
+
+    /// Opens the store in the file `path` for a command, beside a worker or without one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoStore`], [`OpenError::Older`] and [`OpenError::Newer`] name the remedy. Nothing
+    /// is created or migrated.
+    pub fn open_existing(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        Ok(Self::over(
+            connect(path, Migrate::Nothing)?,
+            key,
+            clock,
+            None,
+        ))
+    }
+
+    /// Opens the store in the file `path` for a command that may come before the first worker, and
+    /// creates it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_existing`], but for [`OpenError::NoStore`].
+    pub fn open_or_create(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        let folder = folder_of(path);
+        create_folder(folder).map_err(|source| files(folder, source))?;
+        open_private(path).map_err(|source| files(path, source))?;
+        Ok(Self::over(connect(path, Migrate::Empty)?, key, clock, None))
+    }
+
+    /// The store over an open connection.
+    fn over(connection: Connection, key: StoreKey, clock: C, worker_lock: Option<File>) -> Self {
         let database = Database {
-            connection: connect(path)?,
+            connection,
             durability: Durability::Kill,
         };
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
                 database: Mutex::new(database),
                 key,
                 clock,
-                _lock: lock,
+                worker_lock,
             }),
-        })
+        }
     }
 
     /// The time by the store's clock.
@@ -172,7 +260,9 @@ impl<C: Clock> Store<C> {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        look(&self.database().connection)
+        let database = self.database();
+        self.check_schema(&database.connection)?;
+        look(&database.connection)
     }
 
     /// Does `work` wholly or, when it fails, not at all.
@@ -183,17 +273,36 @@ impl<C: Clock> Store<C> {
     ) -> Result<T, E> {
         let mut database = self.database();
         let transaction = database.begin(durability)?;
+        self.check_schema(&transaction)?;
         let outcome = work(&transaction)?;
         transaction.commit().map_err(StoreError::from)?;
         Ok(outcome)
     }
 
+    /// Refuses a file that a newer worker has migrated since a command opened it. Under the worker
+    /// lock nobody else migrates.
+    fn check_schema(&self, connection: &Connection) -> Result<(), StoreError> {
+        if self.inner.worker_lock.is_some() {
+            return Ok(());
+        }
+        let found = connection
+            .prepare_cached("PRAGMA user_version")?
+            .query_row((), |row| row.get(0))?;
+        if found == SCHEMA_VERSION {
+            return Ok(());
+        }
+        Err(StoreError::SchemaChanged {
+            found,
+            known: SCHEMA_VERSION,
+        })
+    }
+
     /// The database, for the length of one call.
     ///
     /// A plain lock, held on the caller's own thread and never across an `await`: a call takes well
-    /// under a millisecond (a disk flush, where there is one, about as long), no other process
-    /// competes, and a second thread would only add the hand-over. A panic of another holder has
-    /// rolled its transaction back, so the lock's poison says nothing.
+    /// under a millisecond (a disk flush, where there is one, about as long), and waits for another
+    /// process only while that commits. A panic of another holder has rolled its transaction back, so
+    /// the lock's poison says nothing.
     fn database(&self) -> MutexGuard<'_, Database> {
         self.inner
             .database
@@ -253,24 +362,74 @@ fn open_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Takes the right to use the store in `folder`. The system takes it back when the process ends,
+/// The folder of the file `path`.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Takes the worker lock of the store in `folder`. The system releases it when the process ends,
 /// however it ends; the file stays, and means nothing by itself.
 fn lock(folder: &Path) -> Result<File, OpenError> {
-    let path = folder.join("halogard.lock");
+    let path = folder.join(LOCK_FILE);
     let file = open_private(&path).map_err(|source| files(&path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            folder: fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()),
-        }),
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(files(&path, source)),
+            Err(TryLockError::WouldBlock) if waited < LOCK_TIMEOUT => {
+                thread::sleep(LOCK_PAUSE);
+                waited += LOCK_PAUSE;
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::WorkerRunning {
+                    folder: fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()),
+                });
+            }
+        }
+    }
+}
+
+/// Whether a worker runs on the store in the file `path`.
+///
+/// # Errors
+///
+/// [`OpenError::Files`] when the lock file cannot be opened.
+pub fn is_worker_running(path: &Path) -> Result<bool, OpenError> {
+    let path = folder_of(path).join(LOCK_FILE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(files(&path, source)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(source)) => Err(files(&path, source)),
     }
 }
 
-/// Opens the database, makes sure that it is ours, and brings it to the newest schema.
-fn connect(path: &Path) -> Result<Connection, OpenError> {
+/// Which files are brought to the newest schema when they are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Migrate {
+    /// None: the file must have the schema of this version.
+    Nothing,
+    /// A new, empty file only.
+    Empty,
+    /// An empty file and one with an older schema.
+    Older,
+}
+
+/// Opens the database, makes sure that it is ours, and migrates it where `migrate` allows that.
+fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
     let sql = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase {
+            path: path.to_owned(),
+        },
+        Some(ErrorCode::CannotOpen) if !path.exists() => OpenError::NoStore {
             path: path.to_owned(),
         },
         _ => OpenError::Sql {
@@ -280,12 +439,47 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sql)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(sql)?;
-    let origin = Origin::of(&connection).map_err(sql)?;
+    connection
+        .busy_handler(Some(wait_for_writer))
+        .map_err(sql)?;
+    // One transaction, so that another process that creates the store meanwhile is seen whole or not
+    // at all.
+    let origin = connection
+        .transaction()
+        .and_then(|snapshot| Origin::of(&snapshot))
+        .map_err(sql)?;
     let version = origin.schema_version(path)?;
+    match version {
+        SCHEMA_VERSION => {}
+        // A new file is empty until its first worker has created the tables.
+        0 if allowed == Migrate::Nothing => {
+            return Err(OpenError::NoStore {
+                path: path.to_owned(),
+            });
+        }
+        found if found > 0 && allowed != Migrate::Older => {
+            return Err(OpenError::Older {
+                path: path.to_owned(),
+                found,
+                known: SCHEMA_VERSION,
+            });
+        }
+        _ => {}
+    }
     tune(&connection).map_err(sql)?;
-    migrate(&mut connection, version).map_err(sql)?;
+    if version != SCHEMA_VERSION {
+        migrate(&mut connection, path, sql)?;
+    }
     Ok(connection)
+}
+
+/// Whether a call tries again while another process writes.
+fn wait_for_writer(attempts: i32) -> bool {
+    if attempts >= BUSY_ATTEMPTS_MAX {
+        return false;
+    }
+    thread::sleep(BUSY_PAUSE);
+    true
 }
 
 /// What a file says about where it comes from, read before anything is written to it.
@@ -307,18 +501,17 @@ impl Origin {
     }
 
     /// The schema of the file at `path`, if it is one of ours; 0 for a new file.
-    fn schema_version(&self, path: &Path) -> Result<usize, OpenError> {
-        let newer = || OpenError::Newer {
-            path: path.to_owned(),
-            found: self.user_version,
-            known: SCHEMA_VERSION,
-        };
+    fn schema_version(&self, path: &Path) -> Result<i32, OpenError> {
         match self.application_id {
             0 if self.is_empty => Ok(0),
-            APPLICATION_ID if self.user_version <= SCHEMA_VERSION => {
-                usize::try_from(self.user_version).map_err(|_| newer())
+            APPLICATION_ID if (1..=SCHEMA_VERSION).contains(&self.user_version) => {
+                Ok(self.user_version)
             }
-            APPLICATION_ID => Err(newer()),
+            APPLICATION_ID => Err(OpenError::Newer {
+                path: path.to_owned(),
+                found: self.user_version,
+                known: SCHEMA_VERSION,
+            }),
             _ => Err(OpenError::Foreign {
                 path: path.to_owned(),
             }),
@@ -329,21 +522,51 @@ impl Origin {
 /// Settings of the connection.
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    enter_wal_mode(connection)?;
     connection.pragma_update(None, "synchronous", Durability::Kill.pragma())?;
     // A file from somewhere else runs nothing of its own.
     connection.pragma_update(None, "trusted_schema", false)
 }
 
-/// Makes the changes that a file of schema `version` lacks, all or none.
-fn migrate(connection: &mut Connection, version: usize) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for change in MIGRATIONS.iter().skip(version) {
-        transaction.execute_batch(change)?;
+/// Turns on the write-ahead log. The file remembers it, so only its creation has anything to do; SQLite
+/// calls no busy handler when two processes create a store at once.
+fn enter_wal_mode(connection: &Connection) -> rusqlite::Result<()> {
+    let mut attempts = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && wait_for_writer(attempts) =>
+            {
+                attempts += 1;
+            }
+            other => return other,
+        }
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    transaction.commit()
+}
+
+/// Makes the changes that the file lacks, all or none. What it lacks is read within the transaction:
+/// two processes may create a store at once.
+fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    sql: impl Fn(rusqlite::Error) -> OpenError + Copy,
+) -> Result<(), OpenError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(sql)?;
+    let version = Origin::of(&transaction)
+        .map_err(sql)?
+        .schema_version(path)?;
+    let done = usize::try_from(version).unwrap_or_default();
+    for change in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(change).map_err(sql)?;
+    }
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
+        .map_err(sql)?;
+    transaction.commit().map_err(sql)
 }
 
 /// An error about `path`.

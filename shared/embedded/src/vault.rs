@@ -74,6 +74,7 @@ impl<C: Clock> Vault for Store<C> {
             }
             let sealed = self
                 .key()
+                .0
                 .seal(&place(name, version), value.expose_secret().as_bytes())
                 .map_err(StoreError::from)?;
             clear(db, name, stage)?;
@@ -111,7 +112,7 @@ struct Sealed {
 impl Sealed {
     /// The version of `name` in the clear.
     fn open(self, key: &StoreKey, name: &str) -> Result<SecretVersion, VaultError> {
-        let opened = key.open(&place(name, &self.version), &self.sealed).ok();
+        let opened = key.0.open(&place(name, &self.version), &self.sealed).ok();
         let value = opened
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| VaultError::Unreadable {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use halogard_app::ports::{Marks as _, Revision, SealedToken, Tokens as _};
 use halogard_conformance::MovableClock;
 use halogard_domain::Timestamp;
-use halogard_embedded::{KeyError, OpenError, Store, StoreKey};
+use halogard_embedded::{KeyError, OpenError, Store, StoreKey, is_worker_running};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -34,23 +34,135 @@ fn refusal(path: &Path) -> OpenError {
     }
 }
 
+/// The error of a command that must not get the store.
+fn command_refusal(path: &Path) -> OpenError {
+    match open_existing(path) {
+        Ok(_) => panic!("the store opened"),
+        Err(error) => error,
+    }
+}
+
+fn open_existing(path: &Path) -> Result<Store<MovableClock>, OpenError> {
+    let key = StoreKey::from_text(KEY).unwrap();
+    Store::open_existing(path, key, MovableClock::default())
+}
+
+fn open_or_create(path: &Path) -> Result<Store<MovableClock>, OpenError> {
+    let key = StoreKey::from_text(KEY).unwrap();
+    Store::open_or_create(path, key, MovableClock::default())
+}
+
 #[test]
-fn only_one_may_have_the_store_open_and_the_next_one_later() {
+fn only_one_worker_may_have_the_store_and_the_next_one_later() {
     let (folder, path) = room();
     let first = open(&path).unwrap();
     let clone = first.clone();
 
     let error = refusal(&path);
-    assert!(matches!(error, OpenError::InUse { .. }));
+    assert!(matches!(error, OpenError::WorkerRunning { .. }));
     let text = error.to_string();
     let folder = fs::canonicalize(folder.path()).unwrap();
     assert!(text.contains(folder.to_str().unwrap()), "{text}");
-    assert!(text.contains("stop that one, or choose another data folder"));
+    assert!(text.contains("stop it first, or choose another data folder"));
 
     drop(first);
-    assert!(matches!(refusal(&path), OpenError::InUse { .. }));
+    assert!(matches!(refusal(&path), OpenError::WorkerRunning { .. }));
     drop(clone);
     open(&path).unwrap();
+}
+
+#[test]
+fn the_worker_lock_says_whether_a_worker_runs_and_keeps_no_command_out() {
+    let (folder, path) = room();
+    assert!(!is_worker_running(&path).unwrap(), "no folder yet");
+    let command = open_or_create(&path).unwrap();
+    assert!(!is_worker_running(&path).unwrap());
+    let worker = open(&path).unwrap();
+    assert!(is_worker_running(&path).unwrap());
+    let another = open_existing(&path).unwrap();
+    drop((command, another));
+    assert!(is_worker_running(&path).unwrap());
+    drop(worker);
+    assert!(!is_worker_running(&path).unwrap());
+    drop(folder);
+}
+
+#[test]
+fn a_command_where_there_is_no_store_says_so_and_creates_nothing() {
+    let (folder, path) = room();
+    for what in ["no file", "an empty file"] {
+        if what == "an empty file" {
+            fs::write(&path, "").unwrap();
+        }
+        let error = command_refusal(&path);
+        assert!(
+            matches!(error, OpenError::NoStore { .. }),
+            "{what}: {error:?}"
+        );
+        let text = error.to_string();
+        assert!(text.contains("start `halogard serve` once"), "{text}");
+        assert!(text.contains("HALOGARD_DATA_DIR"), "{text}");
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+}
+
+#[test]
+fn processes_that_create_a_store_at_once_all_get_it() {
+    for _ in 0..20 {
+        let (_folder, path) = room();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| open_or_create(&path).unwrap());
+            }
+            scope.spawn(|| open(&path).unwrap());
+        });
+        open_existing(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_command_does_not_migrate_an_older_file_and_names_both_versions() {
+    let (_folder, path) = room();
+    drop(open(&path).unwrap());
+    let older = Connection::open(&path).unwrap();
+    older.pragma_update(None, "user_version", 3).unwrap();
+    drop(older);
+    let before = fs::read(&path).unwrap();
+
+    for refused in [open_existing(&path), open_or_create(&path)] {
+        let Err(error) = refused else {
+            panic!("the store opened");
+        };
+        assert!(
+            matches!(error, OpenError::Older { found: 3, .. }),
+            "{error:?}"
+        );
+        let text = error.to_string();
+        assert!(text.contains("has schema 3"), "{text}");
+        assert!(text.contains("uses schema 5"), "{text}");
+        assert!(text.contains("(re)start `halogard serve`"), "{text}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_command_stops_when_a_newer_worker_migrates_the_file_under_it() {
+    let (_folder, path) = room();
+    drop(open(&path).unwrap());
+    let command = open_existing(&path).unwrap();
+    command.set_mark("before", 1).await.unwrap();
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+
+    for error in [
+        command.set_mark("after", 1).await.unwrap_err(),
+        command.mark("before").await.unwrap_err(),
+    ] {
+        let text = error.chain();
+        assert!(text.contains("schema 99"), "{text}");
+        assert!(text.contains("uses 5"), "{text}");
+    }
 }
 
 #[test]
@@ -153,7 +265,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
     assert!(
         error
             .to_string()
-            .contains("newer version (schema 99, this version knows 5)")
+            .contains("has schema 99, and this version of halogard uses schema 5")
     );
     assert_eq!(fs::read(&path).unwrap(), before);
 }

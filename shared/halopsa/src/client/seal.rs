@@ -2,10 +2,9 @@
 //! could ask for a token anyway; whoever only reads the store learns nothing.
 
 use halogard_domain::Timestamp;
+use halogard_sealing::{KEY_BYTES, SealingKey};
 use http::HeaderValue;
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -40,7 +39,7 @@ pub(super) struct Purpose<'a> {
 /// Seals and opens what is shared by those who use one credential for one purpose.
 pub(super) struct Seal {
     name: String,
-    key: LessSafeKey,
+    key: SealingKey,
 }
 
 /// What somebody shared.
@@ -91,12 +90,10 @@ impl Seal {
         let secret = credentials.client_secret.expose_secret().as_bytes();
         let root = Salt::new(HKDF_SHA256, SALT).extract(secret);
         let context = context(&credentials.client_id, purpose);
-        let key = root
-            .expand(&[FOR_THE_KEY, &context], &CHACHA20_POLY1305)
-            .map(UnboundKey::from);
+        let key = derive::<KEY_BYTES>(&root, FOR_THE_KEY, &context)?;
         Some(Self {
             name: name(&root, &context)?,
-            key: LessSafeKey::new(key.ok()?),
+            key: SealingKey::new(&key),
         })
     }
 
@@ -107,25 +104,14 @@ impl Seal {
 
     /// Seals `shared`. `None` where it cannot be written or there are no random numbers.
     pub(super) fn close(&self, shared: &Shared) -> Option<Vec<u8>> {
-        let mut nonce = [0; NONCE_LEN];
-        SystemRandom::new().fill(&mut nonce).ok()?;
-        let mut text = serde_json::to_vec(&Sealed::of(shared)?).ok()?;
-        let place = Aad::from(self.name.as_bytes());
-        let sealing = Nonce::assume_unique_for_key(nonce);
-        self.key
-            .seal_in_place_append_tag(sealing, place, &mut text)
-            .ok()?;
-        Some([&nonce[..], &text].concat())
+        let text = serde_json::to_vec(&Sealed::of(shared)?).ok()?;
+        self.key.seal(self.name.as_bytes(), &text).ok()
     }
 
     /// Opens what was sealed. `None` for anything else.
     pub(super) fn open(&self, sealed: &[u8]) -> Option<Shared> {
-        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let place = Aad::from(self.name.as_bytes());
-        let mut text = text.to_vec();
-        let opening = Nonce::assume_unique_for_key(*nonce);
-        let text = self.key.open_in_place(opening, place, &mut text).ok()?;
-        serde_json::from_slice::<Sealed>(text).ok()?.into_shared()
+        let text = self.key.open(self.name.as_bytes(), sealed).ok()?;
+        serde_json::from_slice::<Sealed>(&text).ok()?.into_shared()
     }
 }
 
@@ -186,9 +172,14 @@ fn context(client_id: &str, purpose: &Purpose<'_>) -> Vec<u8> {
 
 /// The name, in hexadecimal.
 fn name(root: &Prk, context: &[u8]) -> Option<String> {
-    let mut bytes = [0; NAME_BYTES];
-    let info = [FOR_THE_NAME, context];
-    let derived = root.expand(&info, Bytes(NAME_BYTES)).ok()?;
-    derived.fill(&mut bytes).ok()?;
+    let bytes = derive::<NAME_BYTES>(root, FOR_THE_NAME, context)?;
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Bytes derived for one purpose and context. `None` where the system's cryptography fails.
+fn derive<const N: usize>(root: &Prk, purpose: &[u8], context: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let info = [purpose, context];
+    root.expand(&info, Bytes(N)).ok()?.fill(&mut bytes).ok()?;
+    Some(bytes)
 }
