@@ -104,6 +104,24 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
+fn one_version_of_rust_is_named_everywhere() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let toml = |file: &str| read(file).parse::<toml::Table>().unwrap();
+    let toolchain = toml("rust-toolchain.toml");
+    let channel = toolchain["toolchain"]["channel"].as_str().unwrap();
+    for file in ["Cargo.toml", "tests/bench/peers/Cargo.toml"] {
+        let manifest = toml(file);
+        let version = manifest["workspace"]["package"]["rust-version"].as_str();
+        let version = version.unwrap();
+        assert_eq!(channel, format!("{version}.0"), "{file}");
+    }
+    let minor = channel.rsplit_once('.').unwrap().0;
+    for file in ["README.md", "CONTRIBUTING.md"] {
+        assert!(read(file).contains(&format!("{minor} or newer")), "{file}");
+    }
+}
+
+#[test]
 fn the_domain_brings_no_more_than_serde() {
     let manifest = &manifests()["halogard-domain"];
     let names: Vec<_> = manifest["dependencies"]
