@@ -1,7 +1,4 @@
-//! The cold path: how long a function takes from nothing to its first answer, how large it is, what it
-//! holds and what an event costs, each beside a stated peer on the same machine in the same run.
-//!
-//! `docs/cold-path.md` says how it is measured and why so.
+#![doc = include_str!("cold/README.md")]
 
 mod authority;
 mod aws;
@@ -83,7 +80,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     measure::sizes(&workshop, &subjects, &mut report)?;
     measure::memory(&stage, &subjects, &mut report)?;
     if let Some(intake) = subjects.function(measure::INTAKE) {
-        measure::work(&stage, intake, &subjects.empty_http, &mut report)?;
+        measure::work(&stage, intake, &subjects, &mut report)?;
     }
     report.machine.push(format!("load after: {}", load()?));
     let text = match options.json {

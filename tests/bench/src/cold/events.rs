@@ -37,8 +37,8 @@ pub fn deliveries() -> anyhow::Result<Vec<Vec<u8>>> {
         .collect()
 }
 
-/// Deliveries as large by somebody who knows nothing: a guessed path, no signature.
-pub fn strangers_deliveries() -> anyhow::Result<Vec<Vec<u8>>> {
+/// Deliveries of the same size with a guessed path and no signature.
+pub fn unauthenticated_deliveries() -> anyhow::Result<Vec<Vec<u8>>> {
     (0..DELIVERIES)
         .map(|number| Ok(request("bench-guessed", None, &delivery(number)?)))
         .collect()
@@ -49,7 +49,7 @@ pub fn forged_deliveries() -> anyhow::Result<Vec<Vec<u8>>> {
     (0..DELIVERIES)
         .map(|number| {
             let body = delivery(number)?;
-            let signature = signature(body.as_bytes(), "somebody else's secret")?;
+            let signature = signature(body.as_bytes(), "another secret")?;
             Ok(request(PATH_TOKEN, Some(&signature), &body))
         })
         .collect()

@@ -50,12 +50,6 @@ impl Sample {
         self.0.push(value);
     }
 
-    /// What is left of each measurement beyond the median of `floor`.
-    pub fn beyond(&self, floor: &Self) -> Self {
-        let floor = floor.summary().median;
-        Self(self.0.iter().map(|value| value - floor).collect())
-    }
-
     /// What is printed.
     pub fn summary(&self) -> Summary {
         let mut sorted = self.0.clone();
