@@ -4,34 +4,34 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use halogard_app::budget::{Patient, SharedBudget, Wait};
-use halogard_connect::{HttpDesk, HttpSource};
+use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_domain::budget::Limit;
-use halogard_embedded::{Store, StoreKey};
 use halogard_runtime::SystemClock;
+use halogard_sqlite::{Store, StoreKey};
+use halogard_vendors::{HttpAlertSource, HttpServiceDesk};
 
 use crate::pace::Pace;
 
 /// HaloPSA, over the network and under the budget.
-pub type RealDesk<C> = HttpDesk<RealBudget<C>, C>;
+pub type RealDesk<C> = HttpServiceDesk<RealBudget<C>, C>;
 
 /// The request budget, in the store. Waits for a permit that is seconds away.
-pub type RealBudget<C> = Patient<SharedBudget<Store<C>, C>, C, Waiting<C>>;
+pub type RealBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Waiting<C>>;
 
 /// Waits by a clock.
 pub struct Waiting<C>(C);
 
-impl<C: Pace> Wait for Waiting<C> {
-    fn wait(&self, pause: Duration) -> impl Future<Output = ()> + Send {
+impl<C: Pace> Sleep for Waiting<C> {
+    fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send {
         self.0.sleep(pause)
     }
 }
 
 /// Liongard, over the network.
-pub type RealSource<C> = HttpSource<C>;
+pub type RealSource<C> = HttpAlertSource<C>;
 
 /// The bundle over real parts.
-pub type RealBundle<C> = halogard_app::Bundle<RealDesk<C>, RealSource<C>, Store<C>, C>;
+pub type RealBundle<C> = halogard_app::Reconciler<RealDesk<C>, RealSource<C>, Store<C>, C>;
 
 /// The file of the store in a data folder.
 const STORE_FILE: &str = "halogard.db";
@@ -63,7 +63,7 @@ pub fn has_store(folder: &Path) -> bool {
 
 /// Whether a `serve` runs on the store in `folder`.
 pub fn is_serve_running(folder: &Path) -> anyhow::Result<bool> {
-    Ok(halogard_embedded::is_worker_running(
+    Ok(halogard_sqlite::is_worker_running(
         &folder.join(STORE_FILE),
     )?)
 }
@@ -78,6 +78,6 @@ fn store_key(folder: &Path) -> anyhow::Result<StoreKey> {
 /// The request budget under `limit`, in `store`.
 pub fn budget<C: Pace>(store: &Store<C>, limit: Limit, clock: C) -> RealBudget<C> {
     let shared = SharedBudget::new(store.clone(), limit, clock.clone());
-    let patience = RealBudget::<C>::PATIENCE;
-    Patient::new(shared, clock.clone(), Waiting(clock), patience)
+    let patience = RealBudget::<C>::MAX_WAIT;
+    WaitingBudget::new(shared, clock.clone(), Waiting(clock), patience)
 }

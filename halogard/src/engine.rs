@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::ports::{Lane, PortError, TicketDesk};
-use halogard_app::{Bundle, Liongard, Store};
+use halogard_app::ports::{Lane, PortError, ServiceDesk};
+use halogard_app::{Liongard, Reconciler, Store};
 use halogard_domain::{Policy, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -58,7 +58,7 @@ impl Bell {
 /// The running bundle. Dropping it stops everything at once, as a crash would; nothing is lost.
 pub struct Engine<D, L, S, C> {
     /// The use cases and their parts.
-    pub bundle: Arc<Bundle<D, L, S, C>>,
+    pub reconciler: Arc<Reconciler<D, L, S, C>>,
     /// Metrics of the process.
     pub metrics: Arc<ProcessMetrics>,
     /// Wakes the loops.
@@ -69,27 +69,27 @@ pub struct Engine<D, L, S, C> {
 
 impl<D, L, S, C> Engine<D, L, S, C>
 where
-    D: TicketDesk + 'static,
+    D: ServiceDesk + 'static,
     L: Liongard + 'static,
     S: Store + 'static,
     C: Pace,
 {
     /// Starts the loops.
     pub fn start(
-        bundle: Bundle<D, L, S, C>,
+        reconciler: Reconciler<D, L, S, C>,
         poll_interval: Duration,
         policies: impl PolicySource,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut engine = Self {
-            bundle: Arc::new(bundle),
+            reconciler: Arc::new(reconciler),
             metrics: Arc::new(ProcessMetrics::default()),
             bell: Bell::default(),
             stop,
             tasks: JoinSet::new(),
         };
         let hand = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
-            bundle: Arc::clone(&engine.bundle),
+            reconciler: Arc::clone(&engine.reconciler),
             metrics: Arc::clone(&engine.metrics),
             bell: engine.bell.clone(),
             work: Arc::clone(work),
@@ -123,7 +123,7 @@ where
 
 /// One loop of the engine.
 struct Worker<D, L, S, C> {
-    bundle: Arc<Bundle<D, L, S, C>>,
+    reconciler: Arc<Reconciler<D, L, S, C>>,
     metrics: Arc<ProcessMetrics>,
     bell: Bell,
     /// What wakes this loop.
@@ -134,7 +134,7 @@ struct Worker<D, L, S, C> {
 
 impl<D, L, S, C> Worker<D, L, S, C>
 where
-    D: TicketDesk,
+    D: ServiceDesk,
     L: Liongard,
     S: Store,
     C: Pace,
@@ -145,7 +145,7 @@ where
             match self.work_one().await {
                 Ok(Next::AtOnce) => tokio::task::yield_now().await,
                 Ok(Next::Rest(until)) => {
-                    let pause = until.since(self.bundle.clock.now());
+                    let pause = until.since(self.reconciler.clock.now());
                     self.pause(pause, false).await;
                 }
                 Ok(Next::Idle) => self.pause(IDLE, true).await,
@@ -164,13 +164,13 @@ where
     /// Works off messages of the first lane that has one.
     async fn work_one(&self) -> Result<Next, PortError> {
         for lane in self.lanes {
-            let began = self.bundle.clock.now();
-            let worked = self.bundle.work_next(*lane).await?;
+            let began = self.reconciler.clock.now();
+            let worked = self.reconciler.process_next(*lane).await?;
             if worked.is_empty() {
                 continue;
             }
             self.metrics
-                .batch_processed(*lane, self.bundle.clock.now().since(began));
+                .batch_processed(*lane, self.reconciler.clock.now().since(began));
             for worked in &worked {
                 self.metrics.message_processed(*lane, worked.words());
             }
@@ -178,8 +178,8 @@ where
                 // A look may have asked for a run.
                 self.bell.ring_for_work();
             }
-            let rest_until = worked.iter().filter_map(|worked| worked.rest_until).max();
-            return Ok(rest_until.map_or(Next::AtOnce, Next::Rest));
+            let pause_until = worked.iter().filter_map(|worked| worked.pause_until).max();
+            return Ok(pause_until.map_or(Next::AtOnce, Next::Rest));
         }
         Ok(Next::Idle)
     }
@@ -187,31 +187,31 @@ where
     /// Sweeps and polls, again and again.
     async fn poll(mut self, interval: Duration, policies: impl PolicySource) {
         while !*self.stopped.borrow() {
-            let began = self.bundle.clock.now();
+            let began = self.reconciler.clock.now();
             if let Some(policy) = policies.changed() {
-                self.bundle.set_policy(policy);
+                self.reconciler.set_policy(policy);
             }
-            let round = self.bundle.round().await;
+            let round = self.reconciler.sync_cycle().await;
             for (kind, ended) in round.parts() {
                 self.metrics
-                    .sync_task_ended(kind, ended.is_some(), self.bundle.clock.now());
+                    .sync_task_ended(kind, ended.is_some(), self.reconciler.clock.now());
             }
             self.metrics
-                .sync_cycle_ended(self.bundle.clock.now().since(began));
+                .sync_cycle_ended(self.reconciler.clock.now().since(began));
             self.bell.ring_for_work();
-            let wanted = if round.is_whole() {
+            let wanted = if round.is_complete() {
                 interval
             } else {
                 interval.min(BROKEN_OFF_PAUSE)
             };
-            let rest = wanted.saturating_sub(self.bundle.clock.now().since(began));
+            let rest = wanted.saturating_sub(self.reconciler.clock.now().since(began));
             self.pause(rest, false).await;
         }
     }
 
     /// Waits, unless it is time to stop or, where `for_work`, this loop's bell rings.
     async fn pause(&mut self, pause: Duration, for_work: bool) {
-        let clock = self.bundle.clock.clone();
+        let clock = self.reconciler.clock.clone();
         tokio::select! {
             () = clock.sleep(pause) => {}
             () = self.work.notified(), if for_work => {}

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use halogard_app::keyring::{Fields, Given, Keyring};
+use halogard_app::credentials::{CredentialCache, SecretFields, StaticVault};
 use halogard_app::ports::{Stage, Vault};
-use halogard_connect::Keys;
-use halogard_embedded::Store;
-use halogard_liongard::ReadKey;
+use halogard_liongard::ParsedAccessKey;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{Environment, HaloSettings, LiongardSettings};
+use halogard_sqlite::Store;
+use halogard_vendors::CredentialSources;
 use secrecy::ExposeSecret as _;
 
 /// The secret with the credentials for HaloPSA.
@@ -45,11 +45,11 @@ pub async fn fields(
     vault: &impl Vault,
     name: &str,
     stage: Stage,
-) -> anyhow::Result<Option<(String, Fields)>> {
+) -> anyhow::Result<Option<(String, SecretFields)>> {
     let Some(found) = vault.read(name, stage).await? else {
         return Ok(None);
     };
-    Ok(Some((found.version, Fields::read(&found.value)?)))
+    Ok(Some((found.version, SecretFields::parse(&found.value)?)))
 }
 
 /// The settings, with the credentials of the vault where none are given.
@@ -66,7 +66,7 @@ pub async fn complete(environment: Environment, vault: &impl Vault) -> anyhow::R
             let value = kept.text(&setting.to_ascii_lowercase())?;
             Some((setting, value.to_owned()))
         });
-        environment = environment.or_kept(values.collect::<Vec<_>>());
+        environment = environment.or_stored(values.collect::<Vec<_>>());
     }
     Ok(environment)
 }
@@ -77,17 +77,17 @@ pub fn keys(
     store: &Store<SystemClock>,
     halo: &HaloSettings,
     liongard: &LiongardSettings,
-) -> anyhow::Result<Keys> {
-    let halo_fields = Fields::default()
+) -> anyhow::Result<CredentialSources> {
+    let halo_fields = SecretFields::default()
         .with("halopsa_client_id", &halo.client_id)
         .with_secret("halopsa_client_secret", &halo.client_secret);
-    let key = ReadKey::read(&liongard.access_key_id, &liongard.access_key_secret)?.key;
-    let liongard_fields = Fields::default()
+    let key = ParsedAccessKey::read(&liongard.access_key_id, &liongard.access_key_secret)?.key;
+    let liongard_fields = SecretFields::default()
         .with("liongard_access_key_id", &key.id)
         .with("liongard_access_key_secret", key.secret.expose_secret());
-    let given = |fields, name| Keyring::new(Given::new(fields), SystemClock, name);
-    let kept = |name| Keyring::new(store.clone(), SystemClock, name);
-    Ok(Keys {
+    let given = |fields, name| CredentialCache::new(StaticVault::new(fields), SystemClock, name);
+    let kept = |name| CredentialCache::new(store.clone(), SystemClock, name);
+    Ok(CredentialSources {
         halo: if is_given(environment, HALOPSA) {
             Arc::new(given(halo_fields, HALOPSA))
         } else {

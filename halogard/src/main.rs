@@ -8,6 +8,7 @@ mod config_command;
 mod connect;
 mod demo;
 mod engine;
+mod http;
 mod kept;
 mod metrics;
 mod output;
@@ -17,7 +18,6 @@ mod serve;
 mod simulate;
 mod stack;
 mod stack_command;
-mod web;
 
 use std::process::ExitCode;
 

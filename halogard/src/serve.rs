@@ -1,8 +1,8 @@
 //! `serve`: the bundle as one process against real systems.
 
-pub mod door;
 mod policy_file;
 pub mod token;
+pub mod webhook_auth;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use halogard_app::ports::{Clock as _, Marks as _, PortError};
-use halogard_app::preflight::{self, Extent, Level, Report};
+use halogard_app::ports::{Clock as _, PortError, Values as _};
+use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::Timestamp;
-use halogard_embedded::Store;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, ServeSettings, Settings};
+use halogard_sqlite::Store;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -25,10 +25,10 @@ use tokio::task::JoinSet;
 use crate::cli::ServeOptions;
 use crate::connect::{self, RealBundle};
 use crate::engine::Engine;
+use crate::http::{self, HttpState};
 use crate::kept;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::rotate;
-use crate::web::{self, Front};
 use policy_file::PolicyFile;
 use token::Shown;
 
@@ -67,13 +67,13 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         connect::open_store(&place.data_dir, SystemClock)?
     };
     let complete = kept::complete(given.clone(), &store).await?;
-    let (settings, forgiven) = settings::read::<Settings>(&complete)?;
-    for remark in &forgiven {
+    let (settings, warnings) = settings::read::<Settings>(&complete)?;
+    for remark in &warnings {
         output::caution(&remark.to_string());
     }
     let listener = listen(settings.serve.listen).await?;
     let keys = kept::keys(&given, &store, &settings.halo, &settings.liongard)?;
-    let vendors = halogard_connect::build_with(
+    let vendors = halogard_vendors::build_with(
         &settings.halo,
         &settings.liongard,
         keys,
@@ -81,16 +81,16 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         connect::budget(&store, settings.limit, SystemClock),
         &SystemClock,
     )?;
-    for remark in &vendors.forgiven {
+    for remark in &vendors.normalizations {
         output::caution(remark);
     }
     let (desk, source) = (vendors.desk, vendors.source);
-    let mut bundle = RealBundle::new(desk, source, store.clone(), SystemClock, config.policy);
-    bundle.inspector_min_interval = settings.serve.inspector_min_interval;
+    let mut reconciler = RealBundle::new(desk, source, store.clone(), SystemClock, config.policy);
+    reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
     if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
-        bundle.sweep_interval = settings.serve.poll_interval;
+        reconciler.sweep_interval = settings.serve.poll_interval;
     }
-    let report = checked(&bundle, options.check).await?;
+    let report = checked(&reconciler, options.check).await?;
     show(&report, options.check);
     if report.has_problems() {
         return Ok(ExitCode::FAILURE);
@@ -104,10 +104,11 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let shown = token::shown(&store, &settings.webhook).await?;
     let stopped = told_to_stop();
     let mut beside = JoinSet::new();
-    let rotating = rotate::regularly(given, store.clone(), settings.serve.key_look_interval);
+    let rotating =
+        rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
     beside.spawn(rotating);
     announce(&shown, listener.local_addr()?);
-    serve(bundle, store, listener, &settings, path, stopped).await
+    serve(reconciler, store, listener, &settings, path, stopped).await
 }
 
 /// Takes the address before anything else is done, so that a wrong one shows at once.
@@ -119,31 +120,34 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Checks settings and config against both vendors. A start soon after one whose policy fitted looks
 /// at the access only: a process that is started again and again must not spend the budget on that.
-async fn checked(bundle: &RealBundle<SystemClock>, everything: bool) -> Result<Report, PortError> {
-    let policy = bundle.policy();
-    let fitted = i64::from_ne_bytes(policy.digest().to_ne_bytes());
+async fn checked(
+    reconciler: &RealBundle<SystemClock>,
+    everything: bool,
+) -> Result<PreflightReport, PortError> {
+    let policy = reconciler.policy();
+    let fitted = i64::from_ne_bytes(policy.fingerprint().to_ne_bytes());
     let now = SystemClock.now();
-    let same = bundle.store.mark(MARK_FITTED).await? == Some(fitted);
-    let at = bundle.store.mark(MARK_FITTED_AT).await?.unwrap_or(0);
+    let same = reconciler.store.value(MARK_FITTED).await? == Some(fitted);
+    let at = reconciler.store.value(MARK_FITTED_AT).await?.unwrap_or(0);
     let lately = now.since(Timestamp::from_millis(at)) < FITS_FOR;
     let extent = if same && lately && !everything {
         Extent::Access
     } else {
         Extent::Everything
     };
-    let report = preflight::check(&bundle.desk, &bundle.liongard, &policy, extent).await;
+    let report = preflight::check(&reconciler.desk, &reconciler.liongard, &policy, extent).await;
     if extent == Extent::Everything && !report.has_problems() {
-        bundle.store.set_mark(MARK_FITTED, fitted).await?;
-        bundle
+        reconciler.store.set_value(MARK_FITTED, fitted).await?;
+        reconciler
             .store
-            .set_mark(MARK_FITTED_AT, now.as_millis())
+            .set_value(MARK_FITTED_AT, now.as_millis())
             .await?;
     }
     Ok(report)
 }
 
 /// Prints what the check found; what is in order only when asked.
-pub fn show(report: &Report, everything: bool) {
+pub fn show(report: &PreflightReport, everything: bool) {
     for finding in report
         .findings
         .iter()
@@ -187,7 +191,7 @@ fn announce(shown: &Shown, address: SocketAddr) {
 
 /// Works until the process is told to stop, then finishes what is in hand.
 async fn serve(
-    bundle: RealBundle<SystemClock>,
+    reconciler: RealBundle<SystemClock>,
     store: Store<SystemClock>,
     listener: TcpListener,
     settings: &Settings,
@@ -196,12 +200,12 @@ async fn serve(
 ) -> anyhow::Result<ExitCode> {
     // This process holds the worker lock and commands receive no messages, so whatever is in hand was
     // left by a worker that died.
-    store.release_deliveries()?;
-    bundle.recover_claims().await?;
+    store.requeue_in_flight()?;
+    reconciler.recover_claims().await?;
     let policies = PolicyFile::new(config);
-    let engine = Engine::start(bundle, settings.serve.poll_interval, policies);
-    let gate = door::gate(&store, &settings.webhook, SystemClock);
-    let front = Front {
+    let engine = Engine::start(reconciler, settings.serve.poll_interval, policies);
+    let gate = webhook_auth::gate(&store, &settings.webhook, SystemClock);
+    let front = HttpState {
         store,
         clock: SystemClock,
         gate,
@@ -215,7 +219,7 @@ async fn serve(
         // Nobody listens when the server has failed already.
         told.send(()).unwrap_or_default();
     };
-    let served = axum::serve(listener, web::router(front)).with_graceful_shutdown(until_told);
+    let served = axum::serve(listener, http::router(front)).with_graceful_shutdown(until_told);
     let drained = async {
         stopping.await.unwrap_or_default();
         tokio::time::sleep(DRAIN_MAX).await;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use halogard_simulator::halopsa::{ApiApplication, deliver_forever};
+use halogard_simulator::halopsa::{ApiApplication, deliver_webhooks};
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
 use halogard_simulator::{
-    HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock, SystemSimClock,
-    World, admin_router, serve,
+    HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
+    SystemSimClock, World, admin_router, serve,
 };
 use tokio::net::TcpListener;
 
@@ -22,18 +22,18 @@ use crate::serve::told_to_stop;
 pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
     let world = World::sample(usize::try_from(options.customers)?);
     let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);
-    let mut halo_settings = HaloSettings {
+    let mut halo_settings = SimHaloSettings {
         world: world.clone(),
-        ..HaloSettings::default()
+        ..SimHaloSettings::default()
     };
     halo_settings.rate_limit.requests_max = usize::try_from(options.window_requests_max)?;
     halo_settings.rate_limit.window = Duration::from_secs(options.window_seconds);
     let halo = HaloPsa::new(halo_settings, Arc::clone(&clock), options.seed);
     let native_ticketing = options.native_ticketing.then(NativeTicketing::default);
-    let liongard_settings = LiongardSettings {
+    let liongard_settings = SimLiongardSettings {
         world,
         native_ticketing,
-        ..LiongardSettings::default()
+        ..SimLiongardSettings::default()
     };
     let liongard = Liongard::new(liongard_settings, clock, options.seed);
     liongard.connect(halo.clone());
@@ -44,7 +44,7 @@ pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
     ];
     let stopped = told_to_stop();
     announce(&servers);
-    let courier = tokio::spawn(deliver_forever(halo, courier_client()?));
+    let courier = tokio::spawn(deliver_webhooks(halo, courier_client()?));
     stopped.await;
     courier.abort();
     Ok(ExitCode::SUCCESS)
@@ -83,7 +83,7 @@ fn announce([halopsa, liongard, admin]: &[ServerHandle; 3]) {
         ("HALOPSA_RESOURCE_URL", halopsa.base_url()),
         (
             "HALOPSA_TENANT",
-            HaloSettings::default().tenant.unwrap_or_default(),
+            SimHaloSettings::default().tenant.unwrap_or_default(),
         ),
         ("HALOPSA_CLIENT_ID", application.client_id),
         ("HALOPSA_CLIENT_SECRET", application.client_secret),

@@ -8,10 +8,10 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_types::SdkConfig;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Lane, Stage, Vault as _};
-use halogard_aws::{Access, QueueUrls, SecretsManager, Store, StoreNames};
-use halogard_connect::{VendorSettings, Vendors};
+use halogard_aws::{AwsSettings, QueueUrls, SecretsManager, Store, StoreNames};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
+use halogard_vendors::{VendorSettings, Vendors};
 use secrecy::ExposeSecret as _;
 
 /// The store of a stack.
@@ -31,7 +31,7 @@ pub struct Stack {
 impl Stack {
     /// Asks CloudFormation for the stack `name`.
     pub async fn find(name: &str) -> anyhow::Result<Self> {
-        let access = Access::read(process_variable).context(
+        let access = AwsSettings::read(process_variable).context(
             "no credentials for AWS; set them with \
              `eval \"$(aws configure export-credentials --format env)\"`, and AWS_REGION",
         )?;
@@ -111,7 +111,7 @@ impl Stack {
         let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(store);
-        let vendors = halogard_connect::build(halo, liongard, tokens, budget, &SystemClock)?;
+        let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &SystemClock)?;
         Ok(vendors)
     }
 

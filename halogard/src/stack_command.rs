@@ -27,7 +27,7 @@ pub async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<Exi
         output::caution("[settings] is for one machine; a stack's settings are its parameters");
     }
     let vendors = stack.vendors().await?;
-    for remark in &vendors.forgiven {
+    for remark in &vendors.normalizations {
         output::caution(remark);
     }
     let report = preflight::check(

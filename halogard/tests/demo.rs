@@ -81,7 +81,10 @@ fn both_sides_agree_where_liongard_makes_the_tickets() {
 #[test]
 fn both_sides_agree_although_everything_fails_now_and_then() {
     let summary = summary(&["--faults"]);
-    assert!(summary["faults_struck"].as_u64().unwrap() > 0, "{summary}");
+    assert!(
+        summary["faults_injected"].as_u64().unwrap() > 0,
+        "{summary}"
+    );
 }
 
 #[test]

@@ -54,12 +54,12 @@ impl World<'_> {
                 let words = ["Critical", "High", "Medium", "Low"];
                 let word = words.choose(&mut self.rng).unwrap();
                 let change = json!({ "priority": word });
-                sim.post(&format!("alerts/{alert}/change"), &change);
+                sim.post(&format!("alerts/{alert}/update"), &change);
             }
             (2..4, Some(alert), _) => sim.alert(alert, "close"),
             (4, Some(alert), _) => sim.alert(alert, "reopen"),
             (5..7, _, Some((alert, ticket))) => {
-                sim.alert(alert, "remedy");
+                sim.alert(alert, "clear-condition");
                 sim.ticket(ticket, "close");
             }
             _ => {
@@ -99,7 +99,7 @@ fn agree(alert: &Value, ticket: &Value) -> bool {
         // The ticket of a technician who has worked on it is left to them.
         (true, false) => touched,
         // Liongard still finds what the technician thinks is mended.
-        (false, true) => touched && alert["remedied"] == false,
+        (false, true) => touched && alert["condition_cleared"] == false,
     }
 }
 

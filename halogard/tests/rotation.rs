@@ -40,7 +40,7 @@ fn bench_with_key(days: u64, more: &Value) -> Bench {
     let mut bench = Bench::new();
     bench.unset("LIONGARD_ACCESS_KEY_ID");
     bench.unset("LIONGARD_ACCESS_KEY_SECRET");
-    bench.set("LIONGARD_KEY_LOOK_SECONDS", "1");
+    bench.set("LIONGARD_KEY_CHECK_SECONDS", "1");
     make_key(&bench, FIRST_KEY, days);
     let mut kept = key(FIRST_KEY, FIRST_SECRET);
     let more = more.as_object().unwrap().clone();
@@ -181,7 +181,7 @@ fn a_key_that_was_replaced_a_day_ago_is_deleted() {
 #[test]
 fn a_key_whose_making_was_not_answered_goes_and_another_takes_its_place() {
     let bench = bench_with_key(30, &json!({}));
-    let fault = json!({ "route": "POST /access-keys", "fault": { "kind": "lose_answer" } });
+    let fault = json!({ "route": "POST /access-keys", "fault": { "kind": "drop_response" } });
     let plan = json!({ "vendor": "liongard", "next": [fault] });
     bench.sim.post("faults", &plan);
     let serve = bench.serve();
@@ -206,7 +206,7 @@ fn a_key_whose_making_was_not_answered_goes_and_another_takes_its_place() {
 #[test]
 fn a_key_that_stands_in_settings_is_left_to_its_owner() {
     let mut bench = Bench::new();
-    bench.set("LIONGARD_KEY_LOOK_SECONDS", "1");
+    bench.set("LIONGARD_KEY_CHECK_SECONDS", "1");
     let serve = bench.serve();
     an_alert_becomes_a_ticket(&bench);
     std::thread::sleep(Duration::from_secs(3));
@@ -217,7 +217,7 @@ fn a_key_that_stands_in_settings_is_left_to_its_owner() {
 #[test]
 fn a_key_is_rotated_by_command_while_serve_runs() {
     let mut bench = bench_with_key(90, &json!({}));
-    bench.set("LIONGARD_KEY_LOOK_SECONDS", "3600");
+    bench.set("LIONGARD_KEY_CHECK_SECONDS", "3600");
     let serve = bench.serve();
     let ended = rotate(&bench, &["liongard"]);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -241,7 +241,7 @@ fn the_secret_of_halopsa_is_rotated_by_command_while_serve_runs() {
     // Save was pressed: the old one is dead, and so are its tokens.
     let new = "planted-second-secret-of-halopsa";
     let saved = json!({ "client_id": id, "client_secret": new });
-    bench.sim.post("secret", &saved);
+    bench.sim.post("client-secret", &saved);
     let ended = rotate_with(&bench, &["halopsa", "--secret-stdin"], new);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     bench.sim.delete("tokens");
@@ -388,7 +388,7 @@ fn halopsa_itself_is_told_the_new_secret_and_none_of_its_deliveries_is_refused()
     let serve = bench.serve();
     let auth = json!({ "kind": "hmac", "header": SIGNATURE, "secret": OLD });
     let webhook = json!({ "url": serve.webhook_url, "auth": auth, "payload": "full" });
-    bench.sim.post("webhook", &webhook);
+    bench.sim.post("webhooks", &webhook);
     let log_ticket = || {
         let ticket =
             json!({ "client_id": 17, "tickettype_id": 5, "summary": "A printer is on fire" });
@@ -499,7 +499,7 @@ fn a_first_command_says_that_it_created_the_store() {
 fn a_command_beside_a_busy_serve_is_done_at_once_and_kills_of_either_lose_nothing() {
     const ALERTS: usize = 150;
     let mut bench = bench_with_key(90, &json!({}));
-    bench.set("LIONGARD_KEY_LOOK_SECONDS", "3600");
+    bench.set("LIONGARD_KEY_CHECK_SECONDS", "3600");
     let serve = bench.serve();
     let raise = |count: usize| -> Vec<i64> {
         let customers = [8801, 8802, 8803, 8804, 8805, 8806].into_iter().cycle();

@@ -75,7 +75,7 @@ fn a_ticket_that_a_technician_closes_has_liongard_look_within_seconds() {
     let serve = bench.serve();
     bench.register_webhook(&serve.webhook_url);
     let ticket = ticket_of(&bench, alert)["id"].as_i64().unwrap();
-    bench.sim.alert(alert, "remedy");
+    bench.sim.alert(alert, "clear-condition");
     bench.sim.ticket(ticket, "close");
     wait_until(
         "a run of the HaloPSA inspector",

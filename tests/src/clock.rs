@@ -2,57 +2,57 @@
 
 use std::time::Duration;
 
-use halogard_app::budget::Wait;
+use halogard_app::budget::Sleep;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
-use halogard_simulator::{HandClock, SimClock};
+use halogard_simulator::{ManualClock, SimClock};
 
 /// The simulators' clock, seen from the bundle. Clones share one hand.
 #[derive(Clone, Debug)]
-pub struct Time(HandClock);
+pub struct ScenarioClock(ManualClock);
 
-impl Time {
+impl ScenarioClock {
     /// 2026-05-04T08:00:00Z, a Monday morning.
     pub const BEGIN: Timestamp = Timestamp::from_millis(1_777_881_600_000);
 
-    /// A clock that shows [`Time::BEGIN`].
+    /// A clock that shows [`ScenarioClock::BEGIN`].
     #[must_use]
     pub fn new() -> Self {
-        Self(HandClock::at_millis(Self::BEGIN.as_millis()))
+        Self(ManualClock::at_millis(Self::BEGIN.as_millis()))
     }
 
     /// The simulators' side of the clock.
     #[must_use]
-    pub fn hand(&self) -> HandClock {
+    pub fn sim_clock(&self) -> ManualClock {
         self.0.clone()
     }
 
     /// Lets time pass.
-    pub fn pass(&self, by: Duration) {
+    pub fn advance(&self, by: Duration) {
         self.0.advance(by);
     }
 
     /// Moves on to `at`; stays where it is when that is past.
-    pub fn reach(&self, at: Timestamp) {
+    pub fn advance_to(&self, at: Timestamp) {
         self.0.advance(at.since(self.now()));
     }
 }
 
-impl Default for Time {
+impl Default for ScenarioClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Clock for Time {
+impl Clock for ScenarioClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.now_millis())
     }
 }
 
-impl Wait for Time {
+impl Sleep for ScenarioClock {
     /// Moves the hand: whoever else waits meanwhile finds that time has passed for all.
-    async fn wait(&self, pause: Duration) {
-        self.pass(pause);
+    async fn sleep(&self, pause: Duration) {
+        self.advance(pause);
     }
 }

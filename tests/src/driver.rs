@@ -5,9 +5,9 @@ use std::time::Duration;
 use halogard_app::ports::{Clock as _, Lane, WorkQueue as _};
 use halogard_domain::Timestamp;
 
-use crate::bundle::Bundle;
-use crate::clock::Time;
-use crate::fuse::Stopped;
+use crate::clock::ScenarioClock;
+use crate::crash_point::Crashed;
+use crate::scenario::Scenario;
 
 /// Both sides are polled this often.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(60);
@@ -22,14 +22,14 @@ const START_TAKES: Duration = Duration::from_secs(3);
 const QUIET_ROUNDS: u32 = 2;
 
 /// The longest a scenario may take to become quiet, by its clock.
-const QUIET_WITHIN: Duration = Duration::from_secs(3 * 24 * 3600);
+const QUIET_DEADLINE: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// The most that is done before time passes: more means going round in circles.
 const STEPS_AT_ONCE_MAX: u32 = 5_000;
 
 /// When what is due, as the program's loops keep it.
 #[derive(Debug)]
-pub struct Pace {
+pub struct DueTimes {
     next_round: Timestamp,
     tickets_rest: Timestamp,
     runs_rest: Timestamp,
@@ -38,9 +38,9 @@ pub struct Pace {
     pub(crate) whole_rounds: u64,
 }
 
-impl Pace {
+impl DueTimes {
     /// The pace of a process that begins now.
-    pub(crate) fn starting(time: &Time) -> Self {
+    pub(crate) fn starting(time: &ScenarioClock) -> Self {
         Self {
             next_round: time.now(),
             tickets_rest: Timestamp::EPOCH,
@@ -51,10 +51,10 @@ impl Pace {
     }
 
     /// The process begins again.
-    pub(crate) fn restart(&mut self, time: &Time) {
+    pub(crate) fn restart(&mut self, time: &ScenarioClock) {
         let whole_rounds = self.whole_rounds;
-        if time.now() > Time::BEGIN {
-            time.pass(START_TAKES);
+        if time.now() > ScenarioClock::BEGIN {
+            time.advance(START_TAKES);
         }
         *self = Self {
             whole_rounds,
@@ -63,72 +63,72 @@ impl Pace {
     }
 }
 
-impl Bundle {
+impl Scenario {
     /// Does one thing that is due: a webhook, a round, or one message of each lane. `false` when
     /// there was nothing. A process that is stopped meanwhile is started again.
     pub async fn step(&mut self) -> bool {
         match self.try_step().await {
             Ok(did) => did,
-            Err(Stopped) => {
+            Err(Crashed) => {
                 self.crash().await;
                 true
             }
         }
     }
 
-    async fn try_step(&mut self) -> Result<bool, Stopped> {
+    async fn try_step(&mut self) -> Result<bool, Crashed> {
         let now = self.time.now();
         let mut did = self.deliver_webhooks().await? > 0;
-        if self.pace.next_round <= now {
+        if self.due.next_round <= now {
             self.round().await?;
             did = true;
         }
-        if self.pace.tickets_rest <= now {
+        if self.due.tickets_rest <= now {
             for lane in [Lane::Urgent, Lane::Bulk] {
                 if let Some(rest) = self.work(lane).await? {
-                    self.pace.tickets_rest = rest;
+                    self.due.tickets_rest = rest;
                     did = true;
                     break;
                 }
             }
         }
-        if self.pace.runs_rest <= now
+        if self.due.runs_rest <= now
             && let Some(rest) = self.work(Lane::Runs).await?
         {
-            self.pace.runs_rest = rest;
+            self.due.runs_rest = rest;
             did = true;
         }
         Ok(did)
     }
 
     /// Works off one message of `lane`; says until when the lane rests, if there was one.
-    async fn work(&mut self, lane: Lane) -> Result<Option<Timestamp>, Stopped> {
-        let work = self.life().use_cases.work_next(lane);
-        let worked = self.fuse.while_alive(Box::pin(work)).await?;
+    async fn work(&mut self, lane: Lane) -> Result<Option<Timestamp>, Crashed> {
+        let work = self.process().use_cases.process_next(lane);
+        let worked = self.crash_points.until_crash(Box::pin(work)).await?;
         let worked = worked.expect("the embedded queue works");
         if worked.is_empty() {
             return Ok(None);
         }
-        self.pace.quiet_rounds = 0;
-        let rest_until = worked.iter().filter_map(|worked| worked.rest_until).max();
-        Ok(Some(rest_until.unwrap_or_default()))
+        self.due.quiet_rounds = 0;
+        let pause_until = worked.iter().filter_map(|worked| worked.pause_until).max();
+        Ok(Some(pause_until.unwrap_or_default()))
     }
 
     /// One round over both sides, as the program's poller makes it.
-    async fn round(&mut self) -> Result<(), Stopped> {
+    async fn round(&mut self) -> Result<(), Crashed> {
         let began = self.time.now();
-        let round = self.life().use_cases.round();
-        let round = self.fuse.while_alive(Box::pin(round)).await?;
-        let whole = round.is_whole();
+        let round = self.process().use_cases.sync_cycle();
+        let round = self.crash_points.until_crash(Box::pin(round)).await?;
+        let whole = round.is_complete();
         let pause = if whole {
             POLL_INTERVAL
         } else {
             BROKEN_OFF_PAUSE
         };
-        self.pace.next_round = began.plus(pause);
-        self.pace.whole_rounds += u64::from(whole);
-        self.pace.quiet_rounds = if whole && round.queued() == 0 {
-            self.pace.quiet_rounds + 1
+        self.due.next_round = began.plus(pause);
+        self.due.whole_rounds += u64::from(whole);
+        self.due.quiet_rounds = if whole && round.queued() == 0 {
+            self.due.quiet_rounds + 1
         } else {
             0
         };
@@ -140,10 +140,10 @@ impl Bundle {
     pub async fn is_quiet(&self) -> bool {
         let mut waiting = 0;
         for lane in Lane::ALL {
-            let depth = self.life().store.depth(lane).await;
+            let depth = self.process().store.depth(lane).await;
             waiting += depth.expect("the store works");
         }
-        waiting == 0 && self.next_webhook_at().is_none() && self.pace.quiet_rounds >= QUIET_ROUNDS
+        waiting == 0 && self.next_webhook_at().is_none() && self.due.quiet_rounds >= QUIET_ROUNDS
     }
 
     /// Works until nothing is left to do. What the world did a moment ago is seen in any case.
@@ -152,13 +152,13 @@ impl Bundle {
     ///
     /// When it takes days.
     pub async fn run_until_quiet(&mut self) {
-        let give_up = self.time.now().plus(QUIET_WITHIN);
-        self.pace.quiet_rounds = 0;
+        let give_up = self.time.now().plus(QUIET_DEADLINE);
+        self.due.quiet_rounds = 0;
         while !self.is_quiet().await {
             assert!(self.time.now() < give_up, "it does not become quiet");
             self.run_until_idle().await;
             if !self.is_quiet().await {
-                self.time.reach(self.next_time());
+                self.time.advance_to(self.next_time());
             }
         }
     }
@@ -170,14 +170,14 @@ impl Bundle {
             self.run_until_idle().await;
             let next = self.next_time();
             if next >= until {
-                self.time.reach(until);
+                self.time.advance_to(until);
                 return;
             }
-            self.time.reach(next);
+            self.time.advance_to(next);
         }
     }
 
-    /// Works until `done` holds.
+    /// Works until `ack` holds.
     ///
     /// # Panics
     ///
@@ -190,7 +190,7 @@ impl Bundle {
                 "it does not come about within {within:?}: {what}"
             );
             if !self.step().await {
-                self.time.reach(self.next_time());
+                self.time.advance_to(self.next_time());
             }
         }
     }
@@ -209,11 +209,11 @@ impl Bundle {
         let now = self.time.now();
         let soonest = now.plus(Duration::from_millis(1));
         let rests = [
-            self.pace.tickets_rest,
-            self.pace.runs_rest,
-            self.pace.next_round,
+            self.due.tickets_rest,
+            self.due.runs_rest,
+            self.due.next_round,
         ];
-        let due = self.seen.next_due(now);
+        let due = self.store_activity.next_due(now);
         let webhook = self.next_webhook_at();
         let later = rests.into_iter().filter(|at| *at > now);
         let next = later.chain(due).chain(webhook).min();

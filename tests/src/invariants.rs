@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use halogard_app::ports::{DeadLetter, WorkQueue as _};
-use halogard_domain::standing::Standing;
+use halogard_domain::pair_status::PairStatus;
 use halogard_domain::{Link, LinkKey, Message};
 use halogard_simulator::halopsa::TicketView;
 use halogard_simulator::liongard::AlertView;
 
-use crate::bundle::Bundle;
 use crate::driver::POLL_INTERVAL;
+use crate::scenario::Scenario;
 use crate::setup::planted;
-use crate::transport::Call;
+use crate::transport::LoggedRequest;
 
 /// More dead letters than any scenario leaves behind.
 const DEAD_LETTERS_MAX: usize = 10_000;
@@ -48,11 +48,11 @@ fn agree(alert: &AlertView, ticket: &TicketView) -> bool {
         (true, false) => touched(ticket),
         // Closed in HaloPSA, and the condition still holds. Of a ticket it made itself Liongard
         // must have heard; a condition that is gone must have been noticed.
-        (false, true) => alert.external_id.is_none() && !alert.remedied && touched(ticket),
+        (false, true) => alert.external_id.is_none() && !alert.condition_cleared && touched(ticket),
     }
 }
 
-impl Bundle {
+impl Scenario {
     /// Works until nothing is left to do, then checks everything that must hold.
     ///
     /// # Panics
@@ -63,7 +63,7 @@ impl Bundle {
         self.check().await;
     }
 
-    /// [`Bundle::conclude`] without waiting first.
+    /// [`Scenario::conclude`] without waiting first.
     ///
     /// # Panics
     ///
@@ -100,15 +100,15 @@ impl Bundle {
                     "alert {} is {:?}, remedied: {}; its ticket {} is closed: {}, touched: {}; {:?}",
                     alert.id,
                     alert.status,
-                    alert.remedied,
+                    alert.condition_cleared,
                     ticket.id,
                     ticket.closed,
                     touched(ticket),
                     self.link(alert.id).await,
                 )),
                 None if alert.closed || !alert.visible || buried.contains(&alert.id) => {}
-                None => match self.standing(alert.id).await {
-                    Some(Standing::Parked(_) | Standing::InStorm) => {}
+                None => match self.pair_status(alert.id).await {
+                    Some(PairStatus::Parked(_) | PairStatus::InStorm) => {}
                     other => problems.push(format!("alert {} is lost: {other:?}", alert.id)),
                 },
             }
@@ -119,8 +119,8 @@ impl Bundle {
     /// Whether alerts that are open share the ticket of `alert`.
     async fn leads_open_alerts(&self, alert: i64) -> bool {
         let link = self.link(alert).await;
-        let lead = link.as_ref().and_then(Link::lead);
-        lead.is_some_and(|lead| lead.tally.open > 0)
+        let lead = link.as_ref().and_then(Link::leader_state);
+        lead.is_some_and(|lead| lead.summary.open > 0)
     }
 
     /// Alerts that ended among the dead letters, with a reason.
@@ -130,7 +130,7 @@ impl Bundle {
         with_reason
             .filter_map(|letter| serde_json::from_str(&letter.body).ok())
             .filter_map(|message| match message {
-                Message::LookAtAlert { alert, .. } => i64::try_from(alert.get()).ok(),
+                Message::ReconcileAlert { alert, .. } => i64::try_from(alert.get()).ok(),
                 _ => None,
             })
             .collect()
@@ -141,8 +141,8 @@ impl Bundle {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for call in self.calls.all() {
-            let Call {
+        for call in self.requests.all() {
+            let LoggedRequest {
                 place,
                 at,
                 method,
@@ -152,7 +152,7 @@ impl Bundle {
             } = call;
             (place, at, method.as_str(), target, &body[..], status).hash(&mut hasher);
         }
-        format!("{:?}", self.seen.journal()).hash(&mut hasher);
+        format!("{:?}", self.store_activity.journal()).hash(&mut hasher);
         format!("{:?}", self.halo.tickets()).hash(&mut hasher);
         format!("{:?}", self.liongard.alerts()).hash(&mut hasher);
         hasher.finish()
@@ -160,7 +160,7 @@ impl Bundle {
 
     /// What nobody could work off.
     pub async fn dead_letters(&self) -> Vec<DeadLetter> {
-        let letters = self.life().store.dead_letters(DEAD_LETTERS_MAX).await;
+        let letters = self.process().store.dead_letters(DEAD_LETTERS_MAX).await;
         letters.expect("the store works")
     }
 
@@ -200,8 +200,8 @@ impl Bundle {
     /// Two more looks at both sides lead to nothing: our own writes are no news.
     async fn expect_no_further_writes(&mut self) {
         let before = (self.writes(), self.liongard.stats().ad_hoc_runs);
-        let rounds = self.pace.whole_rounds;
-        while self.pace.whole_rounds < rounds + 2 {
+        let rounds = self.due.whole_rounds;
+        while self.due.whole_rounds < rounds + 2 {
             self.run_for(POLL_INTERVAL).await;
         }
         let after = (self.writes(), self.liongard.stats().ad_hoc_runs);
@@ -211,8 +211,8 @@ impl Bundle {
     /// Nothing that was planted stands where people look.
     fn expect_no_secret(&self, letters: &[DeadLetter]) {
         let mut secrets: Vec<String> = planted::ALL.map(str::to_owned).to_vec();
-        secrets.extend(self.calls.bearers());
-        let journal = format!("{:?}", self.seen.journal());
+        secrets.extend(self.requests.bearers());
+        let journal = format!("{:?}", self.store_activity.journal());
         let reasons: String = letters
             .iter()
             .map(|letter| letter.reason.as_str())

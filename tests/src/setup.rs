@@ -10,11 +10,11 @@ use halogard_domain::policy::Mode;
 use halogard_domain::storm::StormPolicy;
 use halogard_simulator::halopsa::{ApiApplication, PayloadSize};
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
-use halogard_simulator::{HaloSettings, LiongardSettings, World};
+use halogard_simulator::{SimHaloSettings, SimLiongardSettings, World};
 use tracing::Level;
 
-use crate::courier::Courier;
-use crate::vault::StrictVault;
+use crate::vault::InMemoryVault;
+use crate::webhook_delivery::WebhookDelivery;
 
 /// Secrets and names that must stand in no log, no journal and no dead letter.
 pub mod planted {
@@ -53,24 +53,24 @@ pub const HALOPSA_SECRET: &str = "halogard/halopsa";
 /// The secret with the key for Liongard.
 pub const LIONGARD_SECRET: &str = "halogard/liongard";
 
-/// What a scenario starts from. Fields are changed before [`crate::Bundle::start`].
+/// What a scenario starts from. SecretFields are changed before [`crate::Scenario::start`].
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Who creates the tickets.
     pub mode: Mode,
     /// How the simulated HaloPSA behaves.
-    pub halo: HaloSettings,
+    pub halo: SimHaloSettings,
     /// How the simulated Liongard behaves.
-    pub liongard: LiongardSettings,
+    pub liongard: SimLiongardSettings,
     /// The request budget.
     pub limit: Limit,
     /// How long is waited for a permit at most. None, so that scenarios see work that breaks off; the
-    /// program has [`Patient::PATIENCE`](halogard_app::budget::Patient::PATIENCE).
+    /// program has [`WaitingBudget::MAX_WAIT`](halogard_app::budget::WaitingBudget::MAX_WAIT).
     pub patience: Duration,
     /// Writes in one array.
-    pub together_max: usize,
+    pub batch_max: usize,
     /// How webhooks arrive.
-    pub courier: Courier,
+    pub webhook_delivery: WebhookDelivery,
     /// How much of the ticket they carry.
     pub payload: PayloadSize,
     /// How long a request takes.
@@ -91,7 +91,7 @@ pub struct Setup {
     pub level: Level,
     /// Where credentials come from, when not from settings: the secrets [`HALOPSA_SECRET`] and
     /// [`LIONGARD_SECRET`] of this vault.
-    pub vault: Option<StrictVault>,
+    pub vault: Option<InMemoryVault>,
 }
 
 impl Setup {
@@ -110,21 +110,21 @@ impl Setup {
         };
         Self {
             mode,
-            halo: HaloSettings {
+            halo: SimHaloSettings {
                 world: world.clone(),
                 applications: vec![application],
-                ..HaloSettings::default()
+                ..SimHaloSettings::default()
             },
-            liongard: LiongardSettings {
+            liongard: SimLiongardSettings {
                 world,
                 access_keys: vec![key],
                 native_ticketing: (mode == Mode::Native).then(NativeTicketing::default),
-                ..LiongardSettings::default()
+                ..SimLiongardSettings::default()
             },
             limit: Limit::DEFAULT,
             patience: Duration::ZERO,
-            together_max: halogard_app::TOGETHER_MAX,
-            courier: Courier::Prompt,
+            batch_max: halogard_app::BATCH_MAX,
+            webhook_delivery: WebhookDelivery::Prompt,
             payload: PayloadSize::Full,
             latency: Duration::from_millis(150),
             unmapped: BTreeSet::new(),

@@ -6,82 +6,82 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_app::ports::{
-    AlertIndex, Clock as _, DeadLetter, Delivery, Entry, Indexed, Journal, Lane, Leased, Leases,
-    LinkFilter, Links, Marks, Notifications, Outgoing, PortError, Revision, RunStates, SaveError,
-    Stored, StormStates, SweepStates, WorkQueue, WorkSink,
+    AlertIndex, Clock as _, DeadLetter, Delivery, Journal, JournalEntry, Lane, LeaseOutcome,
+    Leases, LinkFilter, Links, Notifications, Outgoing, PortError, QueuedState, Revision,
+    RunStates, SaveError, Stored, StormStates, SweepStates, Values, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::storm::{StormKey, Storms};
-use halogard_domain::sweep::Swept;
+use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::{Link, Timestamp};
-use halogard_embedded::Store;
+use halogard_sqlite::Store;
 
-use crate::clock::Time;
-use crate::fuse::{Fuse, Place};
+use crate::clock::ScenarioClock;
+use crate::crash_point::{Component, CrashPoints};
 
 /// What was seen at the store. Clones share; it outlives the process.
 #[derive(Clone, Debug, Default)]
-pub struct Seen(Arc<Mutex<Sights>>);
+pub struct StoreActivity(Arc<Mutex<Activity>>);
 
 #[derive(Debug, Default)]
-struct Sights {
+struct Activity {
     /// Times at which a message may be handed out again.
     due: BTreeSet<Timestamp>,
-    journal: Vec<Entry>,
+    journal: Vec<JournalEntry>,
     /// Calls that write, by what they write.
     writes: BTreeMap<&'static str, u64>,
 }
 
-impl Seen {
+impl StoreActivity {
     /// When a message may next be handed out, after `now`.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut sights = self.sights();
-        sights.due = sights.due.split_off(&now.plus(Duration::from_millis(1)));
-        sights.due.first().copied()
+        let mut activity = self.activity();
+        activity.due = activity.due.split_off(&now.plus(Duration::from_millis(1)));
+        activity.due.first().copied()
     }
 
     /// Everything that was written to the journal.
     #[must_use]
-    pub fn journal(&self) -> Vec<Entry> {
-        self.sights().journal.clone()
+    pub fn journal(&self) -> Vec<JournalEntry> {
+        self.activity().journal.clone()
     }
 
     /// Calls that wrote something, by what it was.
     #[must_use]
     pub fn writes(&self) -> BTreeMap<&'static str, u64> {
-        self.sights().writes.clone()
+        self.activity().writes.clone()
     }
 
     fn due(&self, at: Timestamp) {
-        self.sights().due.insert(at);
+        self.activity().due.insert(at);
     }
 
-    fn sights(&self) -> MutexGuard<'_, Sights> {
+    fn activity(&self) -> MutexGuard<'_, Activity> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The store as the use cases of a scenario have it.
 #[derive(Clone)]
-pub struct WatchedStore {
-    pub(crate) inner: Store<Time>,
-    pub(crate) seen: Seen,
-    pub(crate) fuse: Fuse,
-    pub(crate) time: Time,
+pub struct ObservedStore {
+    pub(crate) inner: Store<ScenarioClock>,
+    pub(crate) activity: StoreActivity,
+    pub(crate) crash_points: CrashPoints,
+    pub(crate) time: ScenarioClock,
 }
 
-impl WatchedStore {
+impl ObservedStore {
     /// Does a write, unless the process stops there.
     async fn write<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
-        *self.seen.sights().writes.entry(what).or_default() += 1;
-        self.fuse.guard(Place::Store, work).await
+        *self.activity.activity().writes.entry(what).or_default() += 1;
+        self.crash_points.guard(Component::Store, work).await
     }
 }
 
-impl Links for WatchedStore {
+impl Links for ObservedStore {
     async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
         self.inner.load(alert).await
     }
@@ -93,13 +93,13 @@ impl Links for WatchedStore {
     async fn save(
         &self,
         link: &Link,
-        told: &[Entry],
+        told: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         let written = self.write("links", self.inner.save(link, told, revision));
         let saved = written.await;
         if saved.is_ok() {
-            self.seen.sights().journal.extend_from_slice(told);
+            self.activity.activity().journal.extend_from_slice(told);
         }
         saved
     }
@@ -114,34 +114,34 @@ impl Links for WatchedStore {
     }
 }
 
-impl AlertIndex for WatchedStore {
-    async fn load_index(&self) -> Result<BTreeMap<AlertId, Indexed>, PortError> {
+impl AlertIndex for ObservedStore {
+    async fn load_index(&self) -> Result<BTreeMap<AlertId, QueuedState>, PortError> {
         self.inner.load_index().await
     }
 
-    async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
+    async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
         self.write("index", self.inner.save_index(entries)).await
     }
 }
 
-impl Marks for WatchedStore {
-    async fn mark(&self, name: &str) -> Result<Option<i64>, PortError> {
-        self.inner.mark(name).await
+impl Values for ObservedStore {
+    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
+        self.inner.value(name).await
     }
 
-    async fn set_mark(&self, name: &str, value: i64) -> Result<(), PortError> {
-        self.write("marks", self.inner.set_mark(name, value)).await
+    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
+        self.write("marks", self.inner.set_value(name, value)).await
     }
 }
 
-impl Leases for WatchedStore {
-    async fn take_lease(
+impl Leases for ObservedStore {
+    async fn acquire_lease(
         &self,
         name: &str,
         holder: &str,
         until: Timestamp,
-    ) -> Result<Leased, PortError> {
-        self.write("rights", self.inner.take_lease(name, holder, until))
+    ) -> Result<LeaseOutcome, PortError> {
+        self.write("rights", self.inner.acquire_lease(name, holder, until))
             .await
     }
 
@@ -151,7 +151,7 @@ impl Leases for WatchedStore {
     }
 }
 
-impl RunStates for WatchedStore {
+impl RunStates for ObservedStore {
     async fn load_runs(&self, target: RunTarget) -> Result<Stored<Runs>, PortError> {
         self.inner.load_runs(target).await
     }
@@ -171,18 +171,22 @@ impl RunStates for WatchedStore {
     }
 }
 
-impl SweepStates for WatchedStore {
-    async fn load_swept(&self) -> Result<Stored<Swept>, PortError> {
+impl SweepStates for ObservedStore {
+    async fn load_swept(&self) -> Result<Stored<SweepCursor>, PortError> {
         self.inner.load_swept().await
     }
 
-    async fn save_swept(&self, swept: &Swept, revision: Revision) -> Result<Revision, SaveError> {
+    async fn save_swept(
+        &self,
+        swept: &SweepCursor,
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
         self.write("marks", self.inner.save_swept(swept, revision))
             .await
     }
 }
 
-impl StormStates for WatchedStore {
+impl StormStates for ObservedStore {
     async fn load_storms(&self, key: StormKey) -> Result<Stored<Storms>, PortError> {
         self.inner.load_storms(key).await
     }
@@ -198,16 +202,16 @@ impl StormStates for WatchedStore {
     }
 }
 
-impl WorkSink for WatchedStore {
+impl WorkSink for ObservedStore {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
         for at in messages.iter().filter_map(|message| message.not_before) {
-            self.seen.due(at);
+            self.activity.due(at);
         }
         self.write("queue", self.inner.send(lane, messages)).await
     }
 }
 
-impl WorkQueue for WatchedStore {
+impl WorkQueue for ObservedStore {
     async fn receive(
         &self,
         lane: Lane,
@@ -216,23 +220,23 @@ impl WorkQueue for WatchedStore {
     ) -> Result<Vec<Delivery>, PortError> {
         let received = self.inner.receive(lane, max, visibility).await?;
         if !received.is_empty() {
-            self.seen.due(self.time.now().plus(visibility));
+            self.activity.due(self.time.now().plus(visibility));
         }
         Ok(received)
     }
 
-    async fn done(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
-        self.write("queue", self.inner.done(lane, receipt)).await
+    async fn ack(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
+        self.write("queue", self.inner.ack(lane, receipt)).await
     }
 
-    async fn give_back(
+    async fn defer(
         &self,
         lane: Lane,
         receipt: &str,
         not_before: Timestamp,
     ) -> Result<(), PortError> {
-        self.seen.due(not_before);
-        self.write("queue", self.inner.give_back(lane, receipt, not_before))
+        self.activity.due(not_before);
+        self.write("queue", self.inner.defer(lane, receipt, not_before))
             .await
     }
 
@@ -242,13 +246,13 @@ impl WorkQueue for WatchedStore {
         receipt: &str,
         not_before: Timestamp,
     ) -> Result<(), PortError> {
-        self.seen.due(not_before);
+        self.activity.due(not_before);
         self.write("queue", self.inner.retry(lane, receipt, not_before))
             .await
     }
 
-    async fn bury(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
-        self.write("queue", self.inner.bury(lane, receipt, reason))
+    async fn dead_letter(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
+        self.write("queue", self.inner.dead_letter(lane, receipt, reason))
             .await
     }
 
@@ -269,21 +273,21 @@ impl WorkQueue for WatchedStore {
     }
 }
 
-impl Journal for WatchedStore {
-    async fn append(&self, entries: &[Entry]) -> Result<(), PortError> {
+impl Journal for ObservedStore {
+    async fn append(&self, entries: &[JournalEntry]) -> Result<(), PortError> {
         let written = self.write("story", self.inner.append(entries)).await;
         if written.is_ok() {
-            self.seen.sights().journal.extend_from_slice(entries);
+            self.activity.activity().journal.extend_from_slice(entries);
         }
         written
     }
 
-    async fn story(&self, alert: AlertId, limit: usize) -> Result<Vec<Entry>, PortError> {
-        self.inner.story(alert, limit).await
+    async fn journal(&self, alert: AlertId, limit: usize) -> Result<Vec<JournalEntry>, PortError> {
+        self.inner.journal(alert, limit).await
     }
 }
 
-impl Notifications for WatchedStore {
+impl Notifications for ObservedStore {
     async fn is_known(
         &self,
         notification: &Notification,

@@ -10,20 +10,20 @@ use bytes::Bytes;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
 use halogard_http::{Transport, TransportError};
-use halogard_simulator::{AnswerCut, ConnectionLost, NeverArrived};
+use halogard_simulator::{ConnectionLost, RequestNotReceived, ResponseTruncated};
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-use crate::clock::Time;
-use crate::fuse::{Fuse, Place};
+use crate::clock::ScenarioClock;
+use crate::crash_point::{Component, CrashPoints};
 
 /// A request that was made, and how it was answered.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct LoggedRequest {
     /// Whom it went to.
-    pub place: Place,
+    pub place: Component,
     /// When it left.
     pub at: Timestamp,
     /// The method.
@@ -38,18 +38,18 @@ pub struct Call {
 
 /// What both lines remember. Clones share.
 #[derive(Clone, Debug, Default)]
-pub struct Calls(Arc<Mutex<Kept>>);
+pub struct RequestLog(Arc<Mutex<Requests>>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    calls: Vec<Call>,
+struct Requests {
+    calls: Vec<LoggedRequest>,
     bearers: BTreeSet<String>,
 }
 
-impl Calls {
+impl RequestLog {
     /// Every request so far, in order.
     #[must_use]
-    pub fn all(&self) -> Vec<Call> {
+    pub fn all(&self) -> Vec<LoggedRequest> {
         self.kept().calls.clone()
     }
 
@@ -61,7 +61,7 @@ impl Calls {
 
     /// Requests to `place`, in order: number 1 is the first.
     #[must_use]
-    pub fn to(&self, place: Place) -> Vec<Call> {
+    pub fn to(&self, place: Component) -> Vec<LoggedRequest> {
         let kept = self.kept();
         let calls = kept.calls.iter().filter(|call| call.place == place);
         calls.cloned().collect()
@@ -73,7 +73,7 @@ impl Calls {
         self.kept().bearers.clone()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Requests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,9 +83,9 @@ type Rewrite = dyn Fn(&str, &[u8]) -> Option<Bytes> + Send;
 
 /// Answers a vendor never gave, for what no simulator does. Clones share.
 #[derive(Clone, Default)]
-pub struct Tampering(Arc<Mutex<Option<Box<Rewrite>>>>);
+pub struct AnswerRewrite(Arc<Mutex<Option<Box<Rewrite>>>>);
 
-impl Tampering {
+impl AnswerRewrite {
     /// From now on bodies pass through `rewrite`.
     pub fn with(&self, rewrite: impl Fn(&str, &[u8]) -> Option<Bytes> + Send + 'static) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(rewrite));
@@ -107,12 +107,12 @@ impl Tampering {
 /// The way to one simulated vendor.
 #[derive(Clone)]
 pub struct RouterTransport {
-    pub(crate) place: Place,
+    pub(crate) place: Component,
     pub(crate) router: Router,
-    pub(crate) time: Time,
-    pub(crate) fuse: Fuse,
-    pub(crate) calls: Calls,
-    pub(crate) tampering: Tampering,
+    pub(crate) time: ScenarioClock,
+    pub(crate) crash_points: CrashPoints,
+    pub(crate) calls: RequestLog,
+    pub(crate) answer_rewrite: AnswerRewrite,
     /// How long a request takes; half of it on the way there.
     pub(crate) latency: Duration,
 }
@@ -121,32 +121,32 @@ impl RouterTransport {
     /// Carries the request there and the answer back.
     async fn carry(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let target = target_of(&request);
-        self.time.pass(self.latency / 2);
+        self.time.advance(self.latency / 2);
         let answered = self.router.clone().oneshot(request.map(Body::from)).await;
         let response = match answered {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        self.time.pass(self.latency / 2);
+        self.time.advance(self.latency / 2);
         let (parts, body) = response.into_parts();
         let reason = || "the connection was closed".to_owned();
-        if parts.extensions.get::<NeverArrived>().is_some() {
+        if parts.extensions.get::<RequestNotReceived>().is_some() {
             return Err(TransportError::NotSent { reason: reason() });
         }
-        let cut = parts.extensions.get::<AnswerCut>().is_some();
+        let cut = parts.extensions.get::<ResponseTruncated>().is_some();
         if cut || parts.extensions.get::<ConnectionLost>().is_some() {
             return Err(TransportError::NoAnswer { reason: reason() });
         }
         let body = body.collect().await.map_err(|_| TransportError::NoAnswer {
             reason: "the body broke off".to_owned(),
         })?;
-        let body = self.tampering.apply(&target, body.to_bytes());
+        let body = self.answer_rewrite.apply(&target, body.to_bytes());
         Ok(Response::from_parts(parts, body))
     }
 
     /// Writes down that `request` leaves; returns its place in the list.
     fn note(&self, request: &Request<Bytes>) -> usize {
-        let call = Call {
+        let call = LoggedRequest {
             place: self.place,
             at: self.time.now(),
             method: request.method().clone(),
@@ -173,7 +173,10 @@ fn target_of(request: &Request<Bytes>) -> String {
 impl Transport for RouterTransport {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let number = self.note(&request);
-        let answer = self.fuse.guard(self.place, self.carry(request)).await;
+        let answer = self
+            .crash_points
+            .guard(self.place, self.carry(request))
+            .await;
         if let Ok(response) = &answer {
             let status = response.status().as_u16();
             if let Some(call) = self.calls.kept().calls.get_mut(number) {

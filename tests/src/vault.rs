@@ -4,17 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::fuse::{Fuse, Place};
+use crate::crash_point::{Component, CrashPoints};
 
-/// Secrets in memory. Clones share what is kept; each caller has its own fuse.
+/// Secrets in memory. Clones share what is kept; each caller has its own crash_points.
 #[derive(Clone, Debug, Default)]
-pub struct StrictVault {
+pub struct InMemoryVault {
     kept: Arc<Mutex<BTreeMap<String, Secret>>>,
-    fuse: Fuse,
+    crash_points: CrashPoints,
 }
 
 #[derive(Debug, Default)]
@@ -26,18 +26,18 @@ struct Secret {
     reads: u64,
 }
 
-impl StrictVault {
+impl InMemoryVault {
     /// The same secrets, for a process that may be stopped at any call.
     #[must_use]
-    pub fn through(&self, fuse: &Fuse) -> Self {
+    pub fn through(&self, crash_points: &CrashPoints) -> Self {
         Self {
             kept: Arc::clone(&self.kept),
-            fuse: fuse.clone(),
+            crash_points: crash_points.clone(),
         }
     }
 
     /// Stores a secret's first value, and whether it rotates.
-    pub fn hold(&self, name: &str, version: &str, fields: &Fields, rotates: bool) {
+    pub fn hold(&self, name: &str, version: &str, fields: &SecretFields, rotates: bool) {
         let mut kept = self.kept();
         let secret = kept.entry(name.to_owned()).or_default();
         secret.rotates = rotates;
@@ -51,7 +51,7 @@ impl StrictVault {
     }
 
     /// Puts a version into use as a finished rotation does; the former one is the previous.
-    pub fn succeed(&self, name: &str, version: &str, fields: &Fields) {
+    pub fn succeed(&self, name: &str, version: &str, fields: &SecretFields) {
         let mut kept = self.kept();
         let secret = kept.entry(name.to_owned()).or_default();
         secret.values.insert(version.to_owned(), fields.to_secret());
@@ -68,7 +68,7 @@ impl StrictVault {
     }
 
     /// Stores a value as an operator does by hand.
-    pub fn paste(&self, name: &str, version: &str, fields: &Fields) {
+    pub fn paste(&self, name: &str, version: &str, fields: &SecretFields) {
         let mut kept = self.kept();
         let secret = kept.entry(name.to_owned()).or_default();
         secret.values.insert(version.to_owned(), fields.to_secret());
@@ -77,12 +77,12 @@ impl StrictVault {
 
     /// The version in a stage, and its members; `None` for the members when it is empty.
     #[must_use]
-    pub fn look(&self, name: &str, stage: Stage) -> Option<(String, Option<Fields>)> {
+    pub fn look(&self, name: &str, stage: Stage) -> Option<(String, Option<SecretFields>)> {
         let kept = self.kept();
         let secret = kept.get(name)?;
         let version = secret.stages.get(&stage)?;
         let value = secret.values.get(version);
-        let fields = value.map(|value| Fields::read(value).expect("a JSON object"));
+        let fields = value.map(|value| SecretFields::parse(value).expect("a JSON object"));
         Some((version.clone(), fields))
     }
 
@@ -111,7 +111,7 @@ impl StrictVault {
     }
 }
 
-impl Vault for StrictVault {
+impl Vault for InMemoryVault {
     async fn describe(&self, name: &str) -> Result<Option<SecretInfo>, VaultError> {
         let work = async {
             let kept = self.kept();
@@ -126,7 +126,7 @@ impl Vault for StrictVault {
                 }
             })
         };
-        Ok(self.fuse.guard(Place::Store, work).await)
+        Ok(self.crash_points.guard(Component::Store, work).await)
     }
 
     async fn read(&self, name: &str, stage: Stage) -> Result<Option<SecretVersion>, VaultError> {
@@ -141,7 +141,7 @@ impl Vault for StrictVault {
                 value: value.clone(),
             })
         };
-        Ok(self.fuse.guard(Place::Store, work).await)
+        Ok(self.crash_points.guard(Component::Store, work).await)
     }
 
     async fn put(
@@ -173,7 +173,7 @@ impl Vault for StrictVault {
             secret.stages.insert(stage, version.to_owned());
             Ok(())
         };
-        self.fuse.guard(Place::Store, work).await
+        self.crash_points.guard(Component::Store, work).await
     }
 
     async fn promote(&self, name: &str, version: &str) -> Result<(), VaultError> {
@@ -202,6 +202,6 @@ impl Vault for StrictVault {
             }
             Ok(())
         };
-        self.fuse.guard(Place::Store, work).await
+        self.crash_points.guard(Component::Store, work).await
     }
 }

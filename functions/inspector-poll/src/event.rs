@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 /// What this function takes; for whoever sent something else.
 const EXPECTED: &str =
-    r#"{"type":"round"} from the schedule, or {"Records":[…]} from the queue of runs"#;
+    r#"{"type":"sync_cycle"} from the schedule, or {"Records":[…]} from the queue of runs"#;
 
 /// An event as it comes. Whatever else stands in it is left alone.
 #[derive(Debug, Deserialize)]
 #[serde(
-    expecting = r#"{"type":"round"} from the schedule, or {"Records":[…]} from the queue of runs"#
+    expecting = r#"{"type":"sync_cycle"} from the schedule, or {"Records":[…]} from the queue of runs"#
 )]
 pub struct Event {
     /// What the schedule says.
@@ -24,19 +24,19 @@ pub struct Event {
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum Request {
     /// A round over both sides.
-    Round,
+    SyncCycle,
     /// These messages.
     Batch(Vec<SqsMessage>),
 }
 
-impl TryFrom<Event> for Call {
+impl TryFrom<Event> for Request {
     type Error = FunctionError;
 
     fn try_from(event: Event) -> Result<Self, FunctionError> {
         match (event.kind.as_deref(), event.records) {
-            (Some("round"), None) => Ok(Self::Round),
+            (Some("sync_cycle"), None) => Ok(Self::SyncCycle),
             (None, Some(records)) => Ok(Self::Batch(records)),
             _ => Err(FunctionError::Event { expected: EXPECTED }),
         }
@@ -51,9 +51,9 @@ mod tests {
     use super::*;
 
     /// What `text` asks for, or what is said against it.
-    fn call(text: &str) -> Result<Call, String> {
+    fn call(text: &str) -> Result<Request, String> {
         let event: Event = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        Call::try_from(event).map_err(|error| error.to_string())
+        Request::try_from(event).map_err(|error| error.to_string())
     }
 
     fn sample(name: &str) -> String {
@@ -63,9 +63,12 @@ mod tests {
 
     #[test]
     fn each_sample_asks_for_what_it_is_meant_to_show() {
-        assert_eq!(call(&sample("inspector-poll-round.json")), Ok(Call::Round));
+        assert_eq!(
+            call(&sample("inspector-poll-sync-cycle.json")),
+            Ok(Request::SyncCycle)
+        );
         let runs = call(&sample("inspector-poll-runs.json"));
-        assert!(matches!(runs, Ok(Call::Batch(records)) if records.len() == 1));
+        assert!(matches!(runs, Ok(Request::Batch(records)) if records.len() == 1));
         assert!(call(&sample("inspector-poll-wrong-type.json")).is_err());
     }
 
@@ -75,11 +78,11 @@ mod tests {
             "{}",
             "[]",
             "7",
-            "\"round\"",
+            "\"sync_cycle\"",
             "null",
             r#"{"type":"sweep"}"#,
             r#"{"type":7}"#,
-            r#"{"type":"round","Records":[]}"#,
+            r#"{"type":"sync_cycle","Records":[]}"#,
             r#"{"Records":7}"#,
             r#"{"source":"aws.events","detail":{}}"#,
         ];

@@ -1,13 +1,14 @@
 //! From an event to a round or a batch.
 
 use aws_lambda_events::sqs::SqsBatchResponse;
+use halogard_app::cycle::CycleReport;
 use halogard_app::ports::Lane;
 use halogard_domain::Timestamp;
-use halogard_lambda::{FunctionError, Instance, Platform, batch, deadline, round};
+use halogard_lambda::{FunctionError, Instance, Platform, batch, cycle, deadline};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 
-use crate::event::{Call, Event};
+use crate::event::{Event, Request};
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "inspector-poll";
@@ -20,9 +21,9 @@ const LANES: [Lane; 1] = [Lane::Runs];
 #[serde(untagged)]
 pub enum Answer {
     /// To the schedule; nobody reads it but a person who calls the function by hand.
-    Round {
+    SyncCycle {
         /// Whether both sides were read to the end.
-        whole: bool,
+        complete: bool,
         /// Messages the round led to.
         queued: usize,
     },
@@ -38,7 +39,7 @@ pub async fn handle<P: Platform>(
     let deadline = deadline(&event.context);
     answer(instance, event.payload, deadline)
         .await
-        .inspect_err(FunctionError::tell)
+        .inspect_err(FunctionError::log)
 }
 
 /// The answer to `event`, in an invocation that ends at `deadline`.
@@ -47,17 +48,19 @@ async fn answer<P: Platform>(
     event: Event,
     deadline: Timestamp,
 ) -> Result<Answer, FunctionError> {
-    match Call::try_from(event)? {
-        Call::Round => {
-            let rounded = round::make(instance, FUNCTION, deadline).await?;
-            let round = rounded.and_then(|rounded| rounded.round);
-            Ok(Answer::Round {
-                whole: round.is_some_and(|round| round.is_whole()),
-                queued: round.map_or(0, |round| round.queued()),
+    match Request::try_from(event)? {
+        Request::SyncCycle => {
+            let cycle = cycle::run(instance, FUNCTION, deadline).await?;
+            let report = cycle.and_then(|cycle| cycle.report);
+            Ok(Answer::SyncCycle {
+                complete: report.is_some_and(CycleReport::is_complete),
+                queued: report.map_or(0, CycleReport::queued),
             })
         }
-        Call::Batch(records) => batch::work_off(instance, FUNCTION, &LANES, records, deadline)
-            .await
-            .map(Answer::Batch),
+        Request::Batch(records) => {
+            batch::process_batch(instance, FUNCTION, &LANES, records, deadline)
+                .await
+                .map(Answer::Batch)
+        }
     }
 }

@@ -10,7 +10,7 @@ use lambda_runtime::service_fn;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start(handler::FUNCTION)?;
-    let instance = Instance::new(Aws::of_process());
+    let instance = Instance::new(Aws::from_environment());
     // Boxed: the runtime moves the future about, and this one is large.
     let handle = service_fn(|event| Box::pin(handler::handle(&instance, event)));
     lambda_runtime::run(handle).await

@@ -18,15 +18,15 @@ async fn a_round_queues_what_it_finds_and_other_events_are_told_what_was_expecte
     let alert = stack.alert();
     let function = stack.start(PROGRAM, "inspector-poll");
 
-    let answer = function.invoke(&json!({"type": "round"})).await;
+    let answer = function.invoke(&json!({"type": "sync_cycle"})).await;
 
     assert!(!answer.failed, "{}", answer.body);
     let body: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(body, json!({"whole": true, "queued": 1}));
+    assert_eq!(body, json!({"complete": true, "queued": 1}));
     let queued = stack.event(Lane::Urgent).await;
     let message = queued["Records"][0]["body"].as_str().unwrap();
     let message: Value = serde_json::from_str(message).unwrap();
-    assert_eq!(message["type"], "look_at_alert");
+    assert_eq!(message["type"], "reconcile_alert");
     assert_eq!(message["alert"], alert);
 
     let refused = function.invoke(&json!({"type": "sweep"})).await;
@@ -37,7 +37,7 @@ async fn a_round_queues_what_it_finds_and_other_events_are_told_what_was_expecte
         body["errorMessage"]
             .as_str()
             .unwrap()
-            .contains(r#"{"type":"round"}"#)
+            .contains(r#"{"type":"sync_cycle"}"#)
     );
 }
 
@@ -45,7 +45,7 @@ async fn a_round_queues_what_it_finds_and_other_events_are_told_what_was_expecte
 async fn a_message_of_the_runs_queue_is_seen_to() {
     let stack = Stack::deploy().await;
     stack
-        .send(Lane::Runs, Message::see_to_run(RunTarget::HaloPsa))
+        .send(Lane::Runs, Message::advance_run(RunTarget::HaloPsa))
         .await;
     let function = stack.start(PROGRAM, "inspector-poll");
 

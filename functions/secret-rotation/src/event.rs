@@ -1,10 +1,10 @@
 //! What the function is called with.
 
-use halogard_app::rotate::{Step, UnknownStep};
+use halogard_app::rotation::{Step, UnknownStep};
 use serde::Deserialize;
 
 /// The step of ours that no rotation has: the daily look at what earlier rotations left.
-const RETIRE: &str = "retireReplaced";
+const DELETE_EXPIRED: &str = "deleteExpired";
 
 /// A call, as Secrets Manager sends it. Members it adds are passed over.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,7 +34,7 @@ pub enum Call {
         version: String,
     },
     /// The daily look.
-    Retire {
+    DeleteExpired {
         /// The secret.
         secret: String,
     },
@@ -46,7 +46,7 @@ pub enum EventError {
     /// A member is missing or empty.
     #[error(
         "the event has no {0}; Secrets Manager sends Step, SecretId and ClientRequestToken, and a \
-         schedule sends the step retireReplaced with SecretId"
+         schedule sends the step deleteExpired with SecretId"
     )]
     Missing(&'static str),
     /// The step is none.
@@ -60,8 +60,8 @@ impl TryFrom<Event> for Call {
     fn try_from(event: Event) -> Result<Self, EventError> {
         let step = given(event.step, "Step")?;
         let secret = given(event.secret_id, "SecretId")?;
-        if step == RETIRE {
-            return Ok(Self::Retire { secret });
+        if step == DELETE_EXPIRED {
+            return Ok(Self::DeleteExpired { secret });
         }
         let step = step.parse()?;
         let version = given(event.client_request_token, "ClientRequestToken")?;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use halogard_app::budget::SharedBudget;
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{Stage, Vault as _};
-use halogard_app::rotate::Rotation;
-use halogard_aws::{Access, SecretsManager, Store, StoreNames};
-use halogard_connect::{Issuers, VendorSettings, issuers};
+use halogard_app::rotation::Rotation;
+use halogard_aws::{AwsSettings, SecretsManager, Store, StoreNames};
 use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
+use halogard_vendors::{VendorAdmin, VendorSettings, vendor_admin};
 
 use crate::setup::{Names, SetUpError};
 use crate::topic::Topic;
@@ -21,7 +21,7 @@ pub(crate) type Budget = SharedBudget<Store<SystemClock>, SystemClock>;
 /// The use case over AWS and both vendors.
 pub(crate) type AwsRotation = Rotation<
     SecretsManager,
-    Issuers<HttpClient, Budget, SystemClock>,
+    VendorAdmin<HttpClient, Budget, SystemClock>,
     Store<SystemClock>,
     Topic,
     SystemClock,
@@ -44,7 +44,7 @@ impl Function {
     /// A variable is missing or wrong.
     pub fn new(get: impl Fn(&str) -> Option<String>) -> Result<Self, SetUpError> {
         let names = Names::read(&get)?;
-        let config = Access::read(&get)?.sdk_config();
+        let config = AwsSettings::read(&get)?.sdk_config();
         let plain = SETTINGS
             .iter()
             .filter_map(|info| Some((info.name, get(info.name)?)))
@@ -76,7 +76,7 @@ impl Function {
         let environment = Environment::of(secrets.chain(plain));
         let (vendors, _) = settings::read::<VendorSettings>(&environment)?;
         let budget = SharedBudget::new(self.store.clone(), vendors.limit, SystemClock);
-        let vendors = issuers(
+        let vendors = vendor_admin(
             &vendors.halo,
             &vendors.liongard,
             budget.clone(),
@@ -86,20 +86,21 @@ impl Function {
             vault: self.vault.clone(),
             vendors,
             marks: self.store.clone(),
-            notices: self.topic.clone(),
+            notifier: self.topic.clone(),
             clock: SystemClock,
         };
         Ok((rotation, budget))
     }
 
     /// The members of a secret in use.
-    async fn fields(&self, variable: &'static str, name: &str) -> Result<Fields, SetUpError> {
+    async fn fields(&self, variable: &'static str, name: &str) -> Result<SecretFields, SetUpError> {
         let found = self.vault.read(name, Stage::Current).await;
         let found = found.map_err(|source| SetUpError::Vault {
             variable,
             source: Box::new(source),
         })?;
         let found = found.ok_or(SetUpError::NoValue(variable))?;
-        Fields::read(&found.value).map_err(|source| SetUpError::NotFields { variable, source })
+        SecretFields::parse(&found.value)
+            .map_err(|source| SetUpError::NotJsonObject { variable, source })
     }
 }

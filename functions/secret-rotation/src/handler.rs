@@ -1,7 +1,7 @@
 //! From an event to a step.
 
 use halogard_app::ports::Clock as _;
-use halogard_app::rotate::{Retired, RotateError};
+use halogard_app::rotation::{CleanupReport, RotateError};
 use halogard_runtime::SystemClock;
 use halogard_runtime::metrics::Metrics;
 use lambda_runtime::Diagnostic;
@@ -22,7 +22,7 @@ pub struct Answer {
     pub deleted: Option<usize>,
     /// Replaced keys that stay for now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left: Option<usize>,
+    pub remaining: Option<usize>,
     /// Days until the current key ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_in_days: Option<i64>,
@@ -66,7 +66,7 @@ pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallErr
     let (rotation, budget) = function.rotation().await?;
     let answer = Box::pin(take(&rotation, &call)).await;
     // Permits a frozen process holds are lost to everybody.
-    if let Err(error) = budget.hand_back().await {
+    if let Err(error) = budget.release_unused().await {
         tracing::debug!(%error, "permits of the request budget were left to expire");
     }
     let failed = u64::from(answer.is_err());
@@ -95,22 +95,22 @@ async fn take(rotation: &AwsRotation, call: &Call) -> Result<Answer, RotateError
         } => {
             let turned = rotation.step(*step, secret, version).await?;
             Ok(Answer {
-                outcome: turned.word(),
+                outcome: turned.as_str(),
                 deleted: None,
-                left: None,
+                remaining: None,
                 expires_in_days: None,
             })
         }
-        Call::Retire { secret } => {
-            let Retired {
+        Call::DeleteExpired { secret } => {
+            let CleanupReport {
                 deleted,
-                left,
+                remaining,
                 expires_in_days,
-            } = rotation.retire(secret).await?;
+            } = rotation.delete_expired(secret).await?;
             Ok(Answer {
-                outcome: "retired",
+                outcome: "cleaned_up",
                 deleted: Some(deleted),
-                left: Some(left),
+                remaining: Some(remaining),
                 expires_in_days,
             })
         }

@@ -2,11 +2,11 @@
 
 use std::error::Error as _;
 
-use halogard_app::keyring::NotFields;
+use halogard_app::credentials::NotJsonObject;
 use halogard_app::ports::VaultError;
-use halogard_aws::AccessError;
-use halogard_connect::ConnectError;
+use halogard_aws::AwsSettingsError;
 use halogard_runtime::settings::SettingsError;
+use halogard_vendors::VendorsError;
 
 /// What the variables of the function name.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub enum SetUpError {
     Missing(&'static str),
     /// AWS cannot be reached with what the variables say.
     #[error(transparent)]
-    Access(#[from] AccessError),
+    AwsSettings(#[from] AwsSettingsError),
     /// A setting is missing or wrong.
     #[error("{0}")]
     Settings(#[from] SettingsError),
@@ -47,15 +47,15 @@ pub enum SetUpError {
     NoValue(&'static str),
     /// A secret is of no use.
     #[error("the secret named by {variable} cannot be used")]
-    NotFields {
+    NotJsonObject {
         /// The variable.
         variable: &'static str,
         /// Why.
-        source: NotFields,
+        source: NotJsonObject,
     },
     /// A vendor's address or key is none.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(#[from] VendorsError),
 }
 
 impl SetUpError {

@@ -3,7 +3,7 @@
 use aws_sdk_sns::Client;
 use aws_types::SdkConfig;
 use halogard_app::ports::PortError;
-use halogard_app::rotate::{Notice, Notices};
+use halogard_app::rotation::{Notice, Notifier};
 use halogard_domain::FailureClass;
 
 /// The most characters of a subject. Source: Amazon SNS API Reference, Publish.
@@ -27,17 +27,17 @@ impl Topic {
     }
 }
 
-impl Notices for Topic {
-    async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+impl Notifier for Topic {
+    async fn notify(&self, notice: &Notice) -> Result<(), PortError> {
         tracing::warn!(
-            notice = notice.kind.word(),
+            notice = notice.kind.as_str(),
             text = notice.text,
             "people are told"
         );
         let Some(arn) = &self.arn else {
             return Ok(());
         };
-        let subject: String = format!("Halogard: {}", notice.kind.word())
+        let subject: String = format!("Halogard: {}", notice.kind.as_str())
             .chars()
             .take(SUBJECT_CHARS_MAX)
             .collect();
@@ -52,7 +52,7 @@ impl Notices for Topic {
         match published {
             Ok(_) => Ok(()),
             Err(error) => {
-                Err(PortError::new(FailureClass::Transient, "topic.failed").caused_by(error))
+                Err(PortError::new(FailureClass::Transient, "topic.failed").with_source(error))
             }
         }
     }

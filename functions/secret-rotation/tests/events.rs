@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use halogard_app::rotate::Step;
+use halogard_app::rotation::Step;
 use secret_rotation::{Call, Event, EventError};
 
 /// The secret of every sample.
@@ -30,7 +30,7 @@ fn call(file: &str) -> Result<Call, EventError> {
 fn every_sample_is_taken_for_what_it_is() {
     let mut seen = BTreeSet::new();
     for step in Step::ALL {
-        let word = step.word().trim_end_matches("Secret");
+        let word = step.as_str().trim_end_matches("Secret");
         let file = format!("rotation-{word}.json");
         let wanted = Call::Step {
             step,
@@ -40,10 +40,10 @@ fn every_sample_is_taken_for_what_it_is() {
         assert_eq!(call(&file), Ok(wanted), "{file}");
         seen.insert(file);
     }
-    let retire = Call::Retire {
+    let retire = Call::DeleteExpired {
         secret: SECRET.to_owned(),
     };
-    assert_eq!(call("rotation-retire.json"), Ok(retire));
+    assert_eq!(call("rotation-delete-expired.json"), Ok(retire));
     let step = call("rotation-wrong-step.json").unwrap_err().to_string();
     for part in ["`deleteSecret`", "createSecret", "finishSecret"] {
         assert!(step.contains(part), "{step}");
@@ -65,7 +65,7 @@ fn an_event_that_lacks_a_member_is_refused_by_its_name() {
         ("{}", "Step"),
         (r#"{"Step": " "}"#, "Step"),
         (r#"{"Step": "createSecret"}"#, "SecretId"),
-        (r#"{"Step": "retireReplaced"}"#, "SecretId"),
+        (r#"{"Step": "deleteExpired"}"#, "SecretId"),
     ] {
         let event: Event = serde_json::from_str(text).unwrap();
         assert_eq!(Call::try_from(event), Err(EventError::Missing(missing)));

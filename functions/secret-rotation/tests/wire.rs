@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_secretsmanager::Client;
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{
-    BudgetError, Marks, Permit, PortError, RequestBudget, Seen, Stage, Vault as _,
+    BudgetError, Permit, PermitOutcome, PortError, RequestBudget, Stage, Values, Vault as _,
 };
-use halogard_app::rotate::{Notice, Notices, Rotation, Step};
-use halogard_aws::{Access, SecretsManager};
-use halogard_connect::{Issuers, VendorSettings, issuers};
+use halogard_app::rotation::{Notice, Notifier, Rotation, Step};
+use halogard_aws::{AwsSettings, SecretsManager};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
 use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
@@ -20,9 +19,10 @@ use halogard_runtime::settings::{self, Environment};
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::AccessKeySpec;
 use halogard_simulator::{
-    HaloPsa, HaloSettings as SimHalo, Liongard, LiongardSettings as SimLiongard, ServerHandle,
-    SystemSimClock, World, serve,
+    HaloPsa, Liongard, ServerHandle, SimHaloSettings as SimHalo,
+    SimLiongardSettings as SimLiongard, SystemSimClock, World, serve,
 };
+use halogard_vendors::{VendorAdmin, VendorSettings, vendor_admin};
 
 /// The version that is rotated to: a token, as Secrets Manager wants them.
 const NEXT: &str = "22222222-2222-4222-8222-222222222222";
@@ -36,31 +36,31 @@ impl RequestBudget for Plenty {
         Ok(Permit { slot: 0 })
     }
 
-    async fn settle(&self, _permit: Permit, _seen: Seen) -> Result<(), BudgetError> {
+    async fn settle(&self, _permit: Permit, _seen: PermitOutcome) -> Result<(), BudgetError> {
         Ok(())
     }
 }
 
-/// Marks and notices in memory.
+/// Values and notices in memory.
 #[derive(Clone, Default)]
 struct Memory {
     marks: Arc<Mutex<BTreeMap<String, i64>>>,
     told: Arc<Mutex<Vec<Notice>>>,
 }
 
-impl Marks for Memory {
-    async fn mark(&self, name: &str) -> Result<Option<i64>, PortError> {
+impl Values for Memory {
+    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         Ok(self.marks.lock().unwrap().get(name).copied())
     }
 
-    async fn set_mark(&self, name: &str, value: i64) -> Result<(), PortError> {
+    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
         self.marks.lock().unwrap().insert(name.to_owned(), value);
         Ok(())
     }
 }
 
-impl Notices for Memory {
-    async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+impl Notifier for Memory {
+    async fn notify(&self, notice: &Notice) -> Result<(), PortError> {
         self.told.lock().unwrap().push(notice.clone());
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Bench {
         ];
         let service = StrictSecretsManager::start().await.unwrap();
         let endpoint = service.endpoint();
-        let access = Access::read(|name| match name {
+        let access = AwsSettings::read(|name| match name {
             "AWS_REGION" => Some(REGION.to_owned()),
             "AWS_ACCESS_KEY_ID" => Some("000000000000".to_owned()),
             "AWS_SECRET_ACCESS_KEY" => Some(SECRET_ACCESS_KEY.to_owned()),
@@ -125,7 +125,7 @@ impl Bench {
     }
 
     /// Makes a secret with a first value, and starts a rotation of it.
-    async fn secret(&self, name: &str, value: &Fields) {
+    async fn secret(&self, name: &str, value: &SecretFields) {
         use secrecy::ExposeSecret as _;
         let value = value.to_secret();
         let made = self.client.create_secret().name(name);
@@ -152,7 +152,7 @@ impl Bench {
         &self,
     ) -> Rotation<
         SecretsManager,
-        Issuers<HttpClient, Plenty, SystemClock>,
+        VendorAdmin<HttpClient, Plenty, SystemClock>,
         Memory,
         Memory,
         SystemClock,
@@ -172,24 +172,25 @@ impl Bench {
         let (settings, _) = settings::read::<VendorSettings>(&environment).unwrap();
         Rotation {
             vault: self.vault.clone(),
-            vendors: issuers(&settings.halo, &settings.liongard, Plenty, &SystemClock).unwrap(),
+            vendors: vendor_admin(&settings.halo, &settings.liongard, Plenty, &SystemClock)
+                .unwrap(),
             marks: self.memory.clone(),
-            notices: self.memory.clone(),
+            notifier: self.memory.clone(),
             clock: SystemClock,
         }
     }
 
     /// The members in a stage.
-    async fn fields(&self, name: &str, stage: Stage) -> Option<Fields> {
+    async fn fields(&self, name: &str, stage: Stage) -> Option<SecretFields> {
         let found = self.vault.read(name, stage).await.unwrap()?;
-        Some(Fields::read(&found.value).unwrap())
+        Some(SecretFields::parse(&found.value).unwrap())
     }
 }
 
 /// Members of a secret.
-fn fields(members: &[(&str, &str)]) -> Fields {
+fn fields(members: &[(&str, &str)]) -> SecretFields {
     let members = members.iter();
-    members.fold(Fields::default(), |all, (name, value)| {
+    members.fold(SecretFields::default(), |all, (name, value)| {
         all.with(name, value)
     })
 }
@@ -213,7 +214,7 @@ async fn an_access_key_rotates_over_the_wire_each_step_taken_twice() {
     ] {
         for wanted in [did, again] {
             let turned = rotation.step(step, "halogard/liongard", NEXT).await;
-            assert_eq!(turned.unwrap().word(), wanted, "{step:?}");
+            assert_eq!(turned.unwrap().as_str(), wanted, "{step:?}");
         }
     }
     let current = bench
@@ -245,7 +246,7 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
     bench.secret(name, &value(&application.client_secret)).await;
     let rotation = bench.rotation();
     let asked = rotation.step(Step::Create, name, NEXT).await.unwrap_err();
-    assert_eq!(asked.error_type(), "rotation.person_needed");
+    assert_eq!(asked.error_type(), "rotation.action_required");
     assert!(bench.fields(name, Stage::Pending).await.is_none());
     let early = rotation.step(Step::Finish, name, NEXT).await.unwrap_err();
     assert_eq!(early.error_type(), "rotation.no_value");

@@ -18,7 +18,7 @@ pub async fn handle<P: Platform>(
 ) -> Result<SqsBatchResponse, FunctionError> {
     let deadline = deadline(&event.context);
     let records = event.payload.records;
-    batch::work_off(instance, FUNCTION, &LANES, records, deadline)
+    batch::process_batch(instance, FUNCTION, &LANES, records, deadline)
         .await
-        .inspect_err(FunctionError::tell)
+        .inspect_err(FunctionError::log)
 }

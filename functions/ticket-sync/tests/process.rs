@@ -19,7 +19,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_ticket-sync");
 async fn a_message_of_the_queue_becomes_a_ticket_and_nothing_is_listed() {
     let stack = Stack::deploy().await;
     let alert = stack.alert();
-    let look = Message::look_at_alert(AlertId::new(alert), Cause::Poll);
+    let look = Message::reconcile_alert(AlertId::new(alert), Cause::Poll);
     stack.send(Lane::Urgent, look).await;
     let function = stack.start(PROGRAM, "ticket-sync");
 
@@ -39,7 +39,7 @@ async fn a_message_of_the_queue_becomes_a_ticket_and_nothing_is_listed() {
 #[tokio::test]
 async fn a_message_of_a_strange_queue_is_listed() {
     let stack = Stack::deploy().await;
-    let look = Message::look_at_alert(AlertId::new(1), Cause::Poll);
+    let look = Message::reconcile_alert(AlertId::new(1), Cause::Poll);
     stack.send(Lane::Runs, look).await;
     let function = stack.start(PROGRAM, "ticket-sync");
     let event = stack.event(Lane::Runs).await;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::intake::{BODY_BYTES_MAX, Turned};
+use halogard_app::intake::{BODY_BYTES_MAX, Rejection};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -73,22 +73,22 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// [`Turned::TooLarge`], and [`Turned::NotAuthentic`] for what is no body at all: it proves
+    /// [`Rejection::TooLarge`], and [`Rejection::NotAuthentic`] for what is no body at all: it proves
     /// nothing about who sent it.
-    pub fn body(&self) -> Result<Vec<u8>, Turned> {
+    pub fn body(&self) -> Result<Vec<u8>, Rejection> {
         let Some(raw) = &self.body else {
             return Ok(Vec::new());
         };
         let text: Option<String> =
-            serde_json::from_str(raw.get()).map_err(|_| Turned::NotAuthentic)?;
+            serde_json::from_str(raw.get()).map_err(|_| Rejection::NotAuthentic)?;
         let text = text.unwrap_or_default();
         let body = if self.is_base64_encoded {
-            STANDARD.decode(text).map_err(|_| Turned::NotAuthentic)?
+            STANDARD.decode(text).map_err(|_| Rejection::NotAuthentic)?
         } else {
             text.into_bytes()
         };
         if body.len() > BODY_BYTES_MAX {
-            return Err(Turned::TooLarge);
+            return Err(Rejection::TooLarge);
         }
         Ok(body)
     }
@@ -98,7 +98,7 @@ impl Event {
     /// # Errors
     ///
     /// As [`Event::body`].
-    pub fn check_size(&self) -> Result<(), Turned> {
+    pub fn check_size(&self) -> Result<(), Rejection> {
         let length = self.body.as_ref().map_or(0, |raw| raw.get().len());
         if length <= BODY_BYTES_MAX {
             // Escapes and base64 only ever make it longer.

@@ -1,24 +1,24 @@
-//! Check, read, queue, answer.
+//! Check, parse, queue, answer.
 
 use std::sync::Arc;
 
-use halogard_app::intake::{Knock, Turned, take_in};
-use halogard_app::keyring::{Doors, Doubt, Gate, SecretReader};
+use halogard_app::credentials::{Authenticators, Mismatch, RotatingAuthenticator, SecretReader};
+use halogard_app::intake::{Rejection, WebhookRequest, accept_delivery};
 use halogard_app::ports::{Clock, Lane, WorkSink};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
-use halogard_halopsa_webhook::{answer, read};
+use halogard_halopsa_webhook::{parse, response_to};
 use halogard_runtime::MaskedToken;
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
 
 use crate::route::{Route, Sender};
-use crate::{BySettings, Event, FUNCTION, Reply};
+use crate::{Event, FUNCTION, Reply, SettingsAuthenticators};
 
 /// The function.
 pub struct Intake<Q, R, C> {
     queues: Q,
-    gate: Gate<R, BySettings, C>,
+    gate: RotatingAuthenticator<R, SettingsAuthenticators, C>,
     clock: C,
     /// Takes up what was counted.
     meter: fn(&Metrics, Timestamp),
@@ -29,7 +29,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
     /// takes up what was counted.
     pub const fn new(
         queues: Q,
-        gate: Gate<R, BySettings, C>,
+        gate: RotatingAuthenticator<R, SettingsAuthenticators, C>,
         clock: C,
         meter: fn(&Metrics, Timestamp),
     ) -> Self {
@@ -57,7 +57,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         let mut first = None;
         let taken = self.take(sender, token, event, &mut first).await;
         let ended = self.clock.now();
-        let answer = answer(&taken);
+        let answer = response_to(&taken);
         let token = MaskedToken::from(token);
         let duration_ms = u64::try_from(ended.since(began).as_millis()).unwrap_or(u64::MAX);
         let (sender, status) = (sender.name(), answer.status);
@@ -78,7 +78,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                         u64::try_from(*messages).unwrap_or(u64::MAX),
                     )
             }
-            Err(Turned::NotQueued(error)) => {
+            Err(Rejection::NotQueued(error)) => {
                 warn!(
                     sender, %token, status, duration_ms,
                     error_type = error.error_type,
@@ -87,9 +87,9 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                 );
                 metrics
             }
-            Err(turned) => {
+            Err(rejection) => {
                 warn!(
-                    sender, %token, status, duration_ms, reason = %turned,
+                    sender, %token, status, duration_ms, reason = %rejection,
                     outcome = "refused", "turned a delivery away"
                 );
                 metrics.count("WebhooksRefused", 1)
@@ -107,19 +107,19 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         token: &str,
         event: &Event,
         first: &mut Option<Message>,
-    ) -> Result<usize, Turned> {
+    ) -> Result<usize, Rejection> {
         event.check_size()?;
-        let doors = self.gate.doors().await.map_err(Turned::NotQueued)?;
+        let doors = self.gate.doors().await.map_err(Rejection::NotQueued)?;
         let taken = self.take_through(&doors, sender, token, event, first).await;
-        if !matches!(taken, Err(Turned::NotAuthentic)) {
+        if !matches!(taken, Err(Rejection::NotAuthentic)) {
             return taken;
         }
-        let doubt = if doors.know(token) {
-            Doubt::Credential
+        let doubt = if doors.matches_path(token) {
+            Mismatch::Credential
         } else {
-            Doubt::Address
+            Mismatch::Address
         };
-        match self.gate.newer_than(&doors, doubt).await {
+        match self.gate.refreshed(&doors, doubt).await {
             Some(newer) => self.take_through(&newer, sender, token, event, first).await,
             None => taken,
         }
@@ -128,31 +128,31 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
     /// Takes a delivery in through `doors`. The address is checked before the body is touched.
     async fn take_through(
         &self,
-        doors: &Arc<Doors>,
+        doors: &Arc<Authenticators>,
         sender: Sender,
         token: &str,
         event: &Event,
         first: &mut Option<Message>,
-    ) -> Result<usize, Turned> {
-        if !doors.know(token) {
-            return Err(Turned::NotAuthentic);
+    ) -> Result<usize, Rejection> {
+        if !doors.matches_path(token) {
+            return Err(Rejection::NotAuthentic);
         }
         match sender {
             Sender::Liongard => {
                 let poll = [Message::poll().into()];
                 let sent = self.queues.send(Lane::Runs, &poll).await;
-                sent.map(|()| 1).map_err(Turned::NotQueued)
+                sent.map(|()| 1).map_err(Rejection::NotQueued)
             }
             Sender::HaloPsa => {
                 let body = event.body()?;
-                let knock = Knock {
+                let request = WebhookRequest {
                     path_token: token,
                     header: &|name| event.header(name),
                     body: &body,
                 };
                 let now = self.clock.now();
-                take_in(&self.queues, &doors.delivery, &knock, |body| {
-                    let messages = read(body, now)?;
+                accept_delivery(&self.queues, &doors.delivery, &request, |body| {
+                    let messages = parse(body, now)?;
                     *first = messages.first().cloned();
                     Ok(messages)
                 })
@@ -165,12 +165,12 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
 /// The delivery and the ticket that `message` names, for the log.
 fn names(message: Option<&Message>) -> (Option<&str>, Option<u64>) {
     match message {
-        Some(Message::LookAtTicket {
+        Some(Message::ReconcileTicket {
             ticket,
             cause: Cause::Webhook { notification },
             ..
         }) => (notification.delivery.as_deref(), Some(ticket.get())),
-        Some(Message::KeepNotification { notification, .. }) => {
+        Some(Message::RecordNotification { notification, .. }) => {
             (notification.delivery.as_deref(), None)
         }
         _ => (None, None),

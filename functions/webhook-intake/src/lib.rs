@@ -1,14 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod authenticators;
 mod event;
-mod gate;
 mod intake;
 mod reply;
 mod route;
 mod settings;
 
+pub use authenticators::{SettingsAuthenticators, WebhookSecretError};
 pub use event::Event;
-pub use gate::{BySettings, GateError};
 pub use intake::Intake;
 pub use reply::Reply;
 pub use settings::{Settings, SettingsError};

@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use halogard_app::keyring::{Gate, InVault};
+use halogard_app::credentials::{RotatingAuthenticator, VaultReader};
 use halogard_app::ports::Lane;
-use halogard_aws::{Access, QueueSender, SecretsManager};
+use halogard_aws::{AwsSettings, QueueSender, SecretsManager};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
 use halogard_runtime::metrics::Metrics;
 use halogard_runtime::telemetry::{function_level, init_function};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use webhook_intake::{BySettings, Event, FUNCTION, Intake, Settings};
+use webhook_intake::{Event, FUNCTION, Intake, Settings, SettingsAuthenticators};
 
 // One thread: an instance takes one event at a time, and a second thread costs memory and start.
 #[tokio::main(flavor = "current_thread")]
@@ -36,15 +36,15 @@ async fn main() -> Result<(), Error> {
 }
 
 /// The function over SQS and Secrets Manager.
-type AwsIntake = Intake<QueueSender<SystemClock>, InVault<SecretsManager>, SystemClock>;
+type AwsIntake = Intake<QueueSender<SystemClock>, VaultReader<SecretsManager>, SystemClock>;
 
 /// The function, built from the environment. It opens no connection: the first delivery does.
 fn built() -> Result<AwsIntake, Error> {
     let settings = Settings::read(variable)?;
-    let config = Access::read(variable)?.sdk_config();
-    let reader = InVault::new(SecretsManager::new(&config), settings.secret);
-    let maker = BySettings::new(settings.webhook);
-    let gate = Gate::new(reader, maker, SystemClock, settings.secret_life);
+    let config = AwsSettings::read(variable)?.sdk_config();
+    let reader = VaultReader::new(SecretsManager::new(&config), settings.secret);
+    let maker = SettingsAuthenticators::new(settings.webhook);
+    let gate = RotatingAuthenticator::new(reader, maker, SystemClock, settings.secret_life);
     let queue_urls = BTreeMap::from([(Lane::Urgent, settings.urgent), (Lane::Runs, settings.runs)]);
     let queues = QueueSender::new(&config, queue_urls, SystemClock);
     Ok(Intake::new(queues, gate, SystemClock, print))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use halogard_halopsa_webhook::Answer;
+use halogard_halopsa_webhook::WebhookResponse;
 use serde::Serialize;
 
 /// The answer.
@@ -46,8 +46,8 @@ impl Reply {
     }
 }
 
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
+impl From<WebhookResponse> for Reply {
+    fn from(answer: WebhookResponse) -> Self {
         Self::new(
             answer.status,
             "content-type",

@@ -18,7 +18,7 @@ const SAMPLES: [(&str, (u16, &str), &[&str]); 15] = [
     (
         "accepted-full-body",
         ACCEPTED,
-        &["urgent: look at 4242 with news"],
+        &["urgent: look at 4242 with snapshot"],
     ),
     ("accepted-small-body", ACCEPTED, &["urgent: look at 4242"]),
     (
@@ -50,11 +50,17 @@ const SAMPLES: [(&str, (u16, &str), &[&str]); 15] = [
 
 fn worded((lane, message): &(Lane, Message)) -> String {
     let what = match message {
-        Message::LookAtTicket { ticket, news, .. } => {
-            let news = if news.is_some() { " with news" } else { "" };
-            format!("look at {}{news}", ticket.get())
+        Message::ReconcileTicket {
+            ticket, snapshot, ..
+        } => {
+            let snapshot = if snapshot.is_some() {
+                " with snapshot"
+            } else {
+                ""
+            };
+            format!("look at {}{snapshot}", ticket.get())
         }
-        Message::KeepNotification { .. } => "keep".to_owned(),
+        Message::RecordNotification { .. } => "keep".to_owned(),
         Message::Poll { .. } => "poll".to_owned(),
         other => panic!("{other:?}"),
     };

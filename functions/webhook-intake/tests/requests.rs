@@ -134,10 +134,10 @@ async fn what_a_body_of_any_size_leads_to_fits_into_a_queue() {
         let event = delivery(TOKEN, KEY, &ticket(&summary));
         assert_eq!(bench.answer(&event).await.0, ACCEPTED);
         let (_, message) = bench.queues.taken().pop().unwrap();
-        let Message::LookAtTicket { news, .. } = &message else {
+        let Message::ReconcileTicket { snapshot, .. } = &message else {
             panic!("{message:?}");
         };
-        assert_eq!(news.is_some(), summary.len() <= 1_000);
+        assert_eq!(snapshot.is_some(), summary.len() <= 1_000);
         largest = largest.max(serde_json::to_string(&message).unwrap().len());
     }
     assert!(

@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use halogard_config::Config;
 use halogard_domain::policy::Mode;
 use halogard_simulator::halopsa::{
-    ApiApplication, PayloadSize, WebhookAuth, WebhookHabits, WebhookSpec, deliver_forever,
+    ApiApplication, DeliveryBehaviour, PayloadSize, WebhookAuth, WebhookSpec, deliver_webhooks,
 };
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
 use halogard_simulator::{
-    Fault, FaultOdds, HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock,
-    World, admin_router, serve,
+    Fault, FaultRate, HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings,
+    SimLiongardSettings, World, admin_router, serve,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -57,16 +57,16 @@ impl Estate {
     pub async fn build(options: &DemoOptions, clock: WarpClock) -> anyhow::Result<Self> {
         let world = World::sample(CUSTOMERS);
         let shared: Arc<dyn SimClock> = Arc::new(clock);
-        let halo_settings = HaloSettings {
+        let halo_settings = SimHaloSettings {
             world: world.clone(),
-            ..HaloSettings::default()
+            ..SimHaloSettings::default()
         };
         let halo = HaloPsa::new(halo_settings, Arc::clone(&shared), options.seed);
         let native_ticketing = (options.mode == ModeName::Native).then(NativeTicketing::default);
-        let liongard_settings = LiongardSettings {
+        let liongard_settings = SimLiongardSettings {
             world: world.clone(),
             native_ticketing,
-            ..LiongardSettings::default()
+            ..SimLiongardSettings::default()
         };
         let liongard = Liongard::new(liongard_settings, shared, options.seed);
         liongard.connect(halo.clone());
@@ -74,7 +74,7 @@ impl Estate {
         let halo_server = start(halo.router()).await?;
         let liongard_server = start(liongard.router()).await?;
         let admin_server = start(admin_router(halo.clone(), liongard.clone())).await?;
-        let courier = tokio::spawn(deliver_forever(halo.clone(), courier_client()?));
+        let courier = tokio::spawn(deliver_webhooks(halo.clone(), courier_client()?));
         Ok(Self {
             halo,
             liongard,
@@ -95,7 +95,7 @@ impl Estate {
             ("HALOPSA_RESOURCE_URL", self.halo_server.base_url()),
             (
                 "HALOPSA_TENANT",
-                HaloSettings::default().tenant.unwrap_or_default(),
+                SimHaloSettings::default().tenant.unwrap_or_default(),
             ),
             ("HALOPSA_CLIENT_ID", application.client_id),
             ("HALOPSA_CLIENT_SECRET", application.client_secret),
@@ -127,13 +127,13 @@ impl Estate {
         let throttle = Fault::Status429 {
             retry_after: Some("5".to_owned()),
         };
-        let odds = |fault, probability| FaultOdds {
+        let odds = |fault, probability| FaultRate {
             fault,
             probability,
             route: None,
         };
         let faults = vec![
-            odds(Fault::LoseAnswer, 0.03),
+            odds(Fault::DropResponse, 0.03),
             odds(Fault::RefuseConnection, 0.02),
             odds(throttle, 0.01),
             odds(Fault::Status429 { retry_after: None }, 0.01),
@@ -141,24 +141,24 @@ impl Estate {
             odds(Fault::Status500AfterEffect, 0.01),
             odds(Fault::Gateway502Html, 0.02),
             odds(Fault::Gateway504AfterEffect, 0.01),
-            odds(Fault::HalfBody, 0.01),
-            odds(Fault::OtherShape, 0.01),
+            odds(Fault::TruncatedBody, 0.01),
+            odds(Fault::UnexpectedJson, 0.01),
             odds(Fault::ExpireToken, 0.01),
         ];
-        self.halo.faults().by_chance(faults.clone());
-        let on_liongard = |odds: &FaultOdds| odds.fault != Fault::ExpireToken;
+        self.halo.faults().set_random(faults.clone());
+        let on_liongard = |odds: &FaultRate| odds.fault != Fault::ExpireToken;
         self.liongard
             .faults()
-            .by_chance(faults.into_iter().filter(on_liongard).collect());
-        let habits = WebhookHabits {
+            .set_random(faults.into_iter().filter(on_liongard).collect());
+        let habits = DeliveryBehaviour {
             lost: 0.15,
             duplicated: 0.2,
-            overtaken: 0.2,
+            reordered: 0.2,
             delay_max: Duration::from_secs(5),
-            ..WebhookHabits::default()
+            ..DeliveryBehaviour::default()
         };
         self.halo
-            .change_settings(|settings| settings.webhook_habits = habits);
+            .change_settings(|settings| settings.delivery_behaviour = habits);
     }
 
     /// From now on everything works.
@@ -166,7 +166,7 @@ impl Estate {
         self.halo.faults().clear();
         self.liongard.faults().clear();
         self.halo
-            .change_settings(|settings| settings.webhook_habits = WebhookHabits::default());
+            .change_settings(|settings| settings.delivery_behaviour = DeliveryBehaviour::default());
     }
 
     /// Says where everything is, for a demo that goes on.

@@ -89,7 +89,9 @@ fn judge(alert: &AlertView, ticket: &TicketView) -> Standing {
         (true, false) if touched(ticket) => Standing::LeftToTechnician,
         // Liongard's own ticketing knows the ticket, so its inspector must have closed the alert; a
         // condition that is gone must have been noticed.
-        (false, true) if alert.external_id.is_none() && !alert.remedied && touched(ticket) => {
+        (false, true)
+            if alert.external_id.is_none() && !alert.condition_cleared && touched(ticket) =>
+        {
             Standing::ResolvedInPsaOnly
         }
         _ => Standing::OutOfStep,

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
-use halogard_embedded::Store;
 use halogard_runtime::settings::{self, Environment, Settings};
 use halogard_simulator::{ServerHandle, serve};
+use halogard_sqlite::Store;
 use tokio::net::TcpListener;
 
 use crate::connect::{self, RealBundle, RealDesk, RealSource};
 use crate::demo::POLL_INTERVAL;
 use crate::demo::estate::Estate;
 use crate::engine::{Engine, FixedPolicy};
+use crate::http::{self, HttpState};
 use crate::pace::WarpClock;
-use crate::serve::door;
-use crate::web::{self, Front};
+use crate::serve::webhook_auth;
 
 /// The engine of the demo.
 type DemoEngine = Engine<RealDesk<WarpClock>, RealSource<WarpClock>, Store<WarpClock>, WarpClock>;
@@ -37,17 +37,17 @@ impl Life {
         let budget = connect::budget(&store, settings.limit, clock);
         let tokens = Arc::new(store.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
-        let vendors = halogard_connect::build(halo, liongard, tokens, budget, &clock)?;
+        let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock)?;
         let policy = estate.config.policy.clone();
-        let mut bundle =
+        let mut reconciler =
             RealBundle::new(vendors.desk, vendors.source, store.clone(), clock, policy);
-        bundle.inspector_min_interval = MIN_INTERVAL;
-        bundle.sweep_interval = POLL_INTERVAL;
-        store.release_deliveries()?;
-        bundle.recover_claims().await?;
-        let engine = Engine::start(bundle, POLL_INTERVAL, FixedPolicy);
-        let gate = door::gate(&store, &settings.webhook, clock);
-        let front = Front {
+        reconciler.inspector_min_interval = MIN_INTERVAL;
+        reconciler.sweep_interval = POLL_INTERVAL;
+        store.requeue_in_flight()?;
+        reconciler.recover_claims().await?;
+        let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy);
+        let gate = webhook_auth::gate(&store, &settings.webhook, clock);
+        let front = HttpState {
             store: store.clone(),
             clock,
             gate,
@@ -57,7 +57,7 @@ impl Life {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("no free port")?;
-        let server = serve(web::router(front), listener)?;
+        let server = serve(http::router(front), listener)?;
         estate.send_webhooks_to(&server.base_url())?;
         Ok(Self {
             engine,

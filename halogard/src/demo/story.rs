@@ -204,7 +204,7 @@ impl Story {
                             .add_note(ticket.id, technician, "Looking into it.")?;
                     }
                     Act::MendAndCloseTicket => {
-                        estate.liongard.remedy(alert)?;
+                        estate.liongard.clear_condition(alert)?;
                         estate.halo.close_ticket(ticket.id, technician)?;
                     }
                     _ => estate.halo.close_ticket(ticket.id, technician)?,

@@ -25,7 +25,7 @@ pub struct Summary {
     halo_window_max: usize,
     liongard_requests: u64,
     inspector_runs: usize,
-    faults_struck: u64,
+    faults_injected: u64,
     elapsed_seconds: f64,
     mode: &'static str,
     seed: u64,
@@ -55,7 +55,7 @@ impl Summary {
             halo_window_max: halo.window_max,
             liongard_requests: liongard.traffic.requests,
             inspector_runs: liongard.ad_hoc_runs.values().sum(),
-            faults_struck: estate.halo.faults().struck() + estate.liongard.faults().struck(),
+            faults_injected: estate.halo.faults().injected() + estate.liongard.faults().injected(),
             elapsed_seconds: (elapsed.as_secs_f64() * 10.0).round() / 10.0,
             mode: match options.mode {
                 crate::cli::ModeName::Managed => "managed",
@@ -96,7 +96,7 @@ impl Summary {
             ),
             format!(
                 "{} Liongard requests, {} inspector runs, {} faults struck",
-                self.liongard_requests, self.inspector_runs, self.faults_struck
+                self.liongard_requests, self.inspector_runs, self.faults_injected
             ),
             format!(
                 "{} s, {} mode, seed {}",

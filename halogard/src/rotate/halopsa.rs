@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 
-use super::place::Place;
-use super::{Bench, typed};
+use super::target::Target;
+use super::{RotateCommand, prompt};
 use crate::cli::{CredentialName, RotateOptions};
 use crate::output;
 
@@ -17,7 +17,7 @@ const APPLICATIONS: &str =
 /// What the template puts where an operator's value belongs.
 const PLACEHOLDER: &str = "REPLACE-ME";
 
-impl<P: Place> Bench<P> {
+impl<P: Target> RotateCommand<P> {
     /// The client secret of HaloPSA's application.
     pub(super) async fn halopsa(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
         const CREDENTIAL: CredentialName = CredentialName::Halopsa;
@@ -26,11 +26,11 @@ impl<P: Place> Bench<P> {
         } else {
             "halopsa-application"
         };
-        if let Some(code) = self.place.prepare(CREDENTIAL, strategy).await? {
+        if let Some(code) = self.target.prepare(CREDENTIAL, strategy).await? {
             return Ok(code);
         }
-        let name = self.place.secret(CREDENTIAL);
-        let first = self.is_first(name).await?;
+        let name = self.target.secret(CREDENTIAL);
+        let first = self.is_unset(name).await?;
         if !options.finish {
             let current = self.current(name).await?.unwrap_or_default();
             let active = filled(&current, "halopsa_client_id");
@@ -41,7 +41,7 @@ impl<P: Place> Bench<P> {
                 "open {APPLICATIONS}, the application with the Client ID {id}, Edit, Generate, \
                  and copy the secret. Do not press Save yet."
             ));
-            let secret = typed::secret("Client Secret", options.secret_stdin)?;
+            let secret = prompt::secret("Client Secret", options.secret_stdin)?;
             let idle = options
                 .idle_id
                 .clone()
@@ -56,25 +56,25 @@ impl<P: Place> Bench<P> {
                     .with("strategy", "halopsa-two-applications");
             }
             if first {
-                typed::enter(
+                prompt::enter(
                     "press Save in HaloPSA, then Enter here",
                     options.secret_stdin,
                 )?;
-                return self.keep_first(name, &value).await;
+                return self.store_first(name, &value).await;
             }
-            self.offer(name, &value).await?;
+            self.put_pending(name, &value).await?;
             output::remark("the secret is kept as pending");
-            typed::enter(
+            prompt::enter(
                 "now press Save in HaloPSA, then Enter here",
                 options.secret_stdin,
             )?;
         }
-        self.whole(CREDENTIAL, name).await
+        self.run_all(CREDENTIAL, name).await
     }
 }
 
 /// The text of a member, unless nobody has filled it in yet.
-fn filled(fields: &Fields, member: &str) -> Option<String> {
+fn filled(fields: &SecretFields, member: &str) -> Option<String> {
     let text = fields.text(member).filter(|text| *text != PLACEHOLDER);
     text.map(str::to_owned)
 }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_nobody_has_filled_in_counts_as_nothing() {
-        let fields = Fields::default()
+        let fields = SecretFields::default()
             .with("halopsa_client_id", PLACEHOLDER)
             .with("halopsa_idle_client_id", "second");
         assert_eq!(filled(&fields, "halopsa_client_id"), None);

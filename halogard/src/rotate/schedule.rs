@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use halogard_app::keyring::Fields;
-use halogard_embedded::Store;
+use halogard_app::credentials::SecretFields;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
+use halogard_sqlite::Store;
 
-use super::Bench;
-use super::machine::Machine;
+use super::RotateCommand;
+use super::local_target::LocalTarget;
 use crate::kept::{self, LIONGARD};
 
 /// A look at the key that failed is repeated after this time, or after the interval if that is
@@ -21,15 +21,19 @@ const ROTATE_WITH_DAYS_LEFT: i64 = 60;
 /// Rotates Liongard's key on this machine's own schedule, with a look each `interval`, for as long as
 /// the process serves. Only a key kept in the vault: one that stands in settings is its owner's
 /// business.
-pub async fn regularly(environment: Environment, store: Store<SystemClock>, interval: Duration) {
-    let place = Machine {
+pub async fn rotate_on_schedule(
+    environment: Environment,
+    store: Store<SystemClock>,
+    interval: Duration,
+) {
+    let target = LocalTarget {
         environment,
         store,
         serve_runs: true,
     };
-    let bench = Bench { place };
+    let command = RotateCommand { target };
     loop {
-        let pause = match bench.look_at_key().await {
+        let pause = match command.check_key().await {
             Ok(()) => interval,
             Err(error) => {
                 let pause = interval.min(FAILED_LOOK_PAUSE);
@@ -45,11 +49,11 @@ pub async fn regularly(environment: Environment, store: Store<SystemClock>, inte
     }
 }
 
-impl Bench<Machine> {
+impl RotateCommand<LocalTarget> {
     /// Deletes what was replaced, and rotates the key when it is time.
-    async fn look_at_key(&self) -> anyhow::Result<()> {
-        let given = kept::is_given(&self.place.environment, LIONGARD);
-        if given || self.is_first(LIONGARD).await? {
+    async fn check_key(&self) -> anyhow::Result<()> {
+        let given = kept::is_given(&self.target.environment, LIONGARD);
+        if given || self.is_unset(LIONGARD).await? {
             return Ok(());
         }
         let due_with = self
@@ -57,11 +61,11 @@ impl Bench<Machine> {
             .await?
             .map_or(0, |key| due_with(&key));
         let (rotation, _) = self.rotation().await?;
-        let looked = rotation.retire(LIONGARD).await?;
+        let looked = rotation.delete_expired(LIONGARD).await?;
         let due = looked.expires_in_days.is_some_and(|days| days <= due_with);
         if due {
             let version = self.version(LIONGARD).await?;
-            rotation.whole(LIONGARD, &version).await?;
+            rotation.run_all(LIONGARD, &version).await?;
         }
         Ok(())
     }
@@ -69,7 +73,7 @@ impl Bench<Machine> {
 
 /// The days left with which `key` is rotated. A successor that is made for fewer days than usual
 /// must not be due from its first day on, so it is two thirds of its life at most.
-fn due_with(key: &Fields) -> i64 {
+fn due_with(key: &SecretFields) -> i64 {
     let life = key.number("liongard_access_key_days");
     let share = life.map(|days| days.saturating_mul(2) / 3);
     share.map_or(ROTATE_WITH_DAYS_LEFT, |days| {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use halogard_app::keyring;
+use halogard_app::credentials;
 use halogard_app::ports::{Stage, Vault};
 use halogard_runtime::settings::WebhookSettings;
 use secrecy::SecretString;
@@ -56,9 +56,9 @@ pub async fn shown(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Re
             by_address: settings.credentials.is_empty(),
         });
     };
-    let asked = settings.credentials.is_empty() && keyring::credentials(&fields).is_empty();
+    let asked = settings.credentials.is_empty() && credentials::credentials(&fields).is_empty();
     Ok(Shown {
-        token: keyring::token(&fields),
+        token: credentials::token(&fields),
         by_address: asked,
     })
 }

@@ -129,7 +129,7 @@ impl Bench {
             "kind": "hmac", "header": "X-Halo-Signature", "secret": WEBHOOK_SECRET,
         });
         self.sim.post(
-            "webhook",
+            "webhooks",
             &json!({ "url": url, "auth": auth, "payload": "full" }),
         );
     }

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{
     Clock as _, Lane, Outgoing, Stage, Vault as _, WorkQueue as _, WorkSink as _,
 };
 use halogard_domain::Message;
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;
-use halogard_embedded::{Store, StoreKey};
 use halogard_runtime::SystemClock;
+use halogard_sqlite::{Store, StoreKey};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ impl LocalVault {
     #[track_caller]
     pub fn queue_alert(&self, alert: i64) {
         let alert = AlertId::new(alert.try_into().unwrap());
-        let message = Message::look_at_alert(alert, Cause::Poll);
+        let message = Message::reconcile_alert(alert, Cause::Poll);
         let messages = [Outgoing::from(message)];
         let sent = self.store.send(Lane::Urgent, &messages);
         self.runtime.block_on(sent).unwrap();
@@ -72,7 +72,7 @@ impl LocalVault {
         let read = halogard_app::ports::Vault::read(&self.store, name, stage);
         let found = self.runtime.block_on(read).unwrap()?;
         let text = found.value.expose_secret();
-        assert!(Fields::read(&found.value).is_ok());
+        assert!(SecretFields::parse(&found.value).is_ok());
         Some(serde_json::from_str(text).unwrap())
     }
 }

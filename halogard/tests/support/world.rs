@@ -68,7 +68,7 @@ impl Sim {
         raised["id"].as_i64().unwrap()
     }
 
-    /// Has a hand do something to an alert: `close`, `reopen`, `remedy`.
+    /// Has a hand do something to an alert: `close`, `reopen`, `clear-condition`.
     #[track_caller]
     pub fn alert(&self, id: i64, hand: &str) {
         self.post(&format!("alerts/{id}/{hand}"), &json!({}));

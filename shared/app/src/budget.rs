@@ -5,25 +5,25 @@
 //! leases permits are handed out without asking anybody. A holder that dies takes its lease with it;
 //! the ledger frees that later by itself.
 
-mod local;
-mod patient;
-mod spread;
+mod backoff;
+mod permit_cache;
+mod waiting;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::lock::Mutex as Turn;
+use futures_util::lock::Mutex as AsyncMutex;
 use halogard_domain::Timestamp;
-use halogard_domain::budget::{Ask, Ledger, Limit, Pace, Share};
+use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority};
 
 use crate::ports::{
-    BudgetError, Clock, LedgerStore, Permit, PortError, RequestBudget, Seen, Stored, Swap,
+    BudgetError, Clock, LedgerStore, Permit, PermitOutcome, PortError, RequestBudget, Stored, Swap,
 };
-use local::{Local, News};
-pub use patient::{Patient, Wait};
+use permit_cache::{PermitCache, Reports};
+pub use waiting::{Sleep, WaitingBudget};
 
 /// How often a lease is tried when others are faster each time.
-const TRIES: u32 = 4;
+const LEASE_ATTEMPTS: u32 = 4;
 
 /// The request budget of one process, on a ledger that others share.
 ///
@@ -31,7 +31,7 @@ const TRIES: u32 = 4;
 /// frozen: permits it holds are lost to everybody until they free themselves.
 pub struct SharedBudget<S, C> {
     holder: Arc<Holder<S, C>>,
-    share: Share,
+    priority: Priority,
 }
 
 /// What all clones of a budget have in common.
@@ -40,9 +40,9 @@ struct Holder<S, C> {
     limit: Limit,
     pace: Pace,
     clock: C,
-    local: Mutex<Local>,
+    cache: Mutex<PermitCache>,
     /// One lease at a time: who waits for it finds permits afterwards.
-    turn: Turn<()>,
+    lease_lock: AsyncMutex<()>,
 }
 
 impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
@@ -66,19 +66,19 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
                 limit,
                 pace,
                 clock,
-                local: Mutex::new(Local::new(seed)),
-                turn: Turn::new(()),
+                cache: Mutex::new(PermitCache::new(seed)),
+                lease_lock: AsyncMutex::new(()),
             }),
-            share: Share::default(),
+            priority: Priority::default(),
         }
     }
 
     /// The same holder, asking for `share` of the limit.
     #[must_use]
-    pub fn for_share(&self, share: Share) -> Self {
+    pub fn with_priority(&self, priority: Priority) -> Self {
         Self {
             holder: Arc::clone(&self.holder),
-            share,
+            priority,
         }
     }
 
@@ -88,10 +88,10 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
     /// # Errors
     ///
     /// The store failed; the permits free themselves later.
-    pub async fn hand_back(&self) -> Result<(), BudgetError> {
-        let _turn = self.holder.turn.lock().await;
-        self.holder.local().empty_stash();
-        self.holder.tell().await
+    pub async fn release_unused(&self) -> Result<(), BudgetError> {
+        let _guard = self.holder.lease_lock.lock().await;
+        self.holder.cache().drop_permits();
+        self.holder.report().await
     }
 
     /// Requests left in the window as of the newest ledger this process has seen; `None` before the
@@ -99,10 +99,10 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
     #[must_use]
     pub fn left(&self) -> Option<u64> {
         let now = self.holder.clock.now();
-        let local = self.holder.local();
-        let ledger = &local.known.as_ref()?.value;
+        let cache = self.holder.cache();
+        let ledger = &cache.known.as_ref()?.value;
         let used = u64::try_from(ledger.in_use(now)).unwrap_or(u64::MAX);
-        let all = u64::from(ledger.believed(&self.holder.limit));
+        let all = u64::from(ledger.effective_limit(&self.holder.limit));
         Some(all.saturating_sub(used))
     }
 }
@@ -111,7 +111,7 @@ impl<S, C> Clone for SharedBudget<S, C> {
     fn clone(&self) -> Self {
         Self {
             holder: Arc::clone(&self.holder),
-            share: self.share,
+            priority: self.priority,
         }
     }
 }
@@ -119,52 +119,52 @@ impl<S, C> Clone for SharedBudget<S, C> {
 impl<S: LedgerStore, C: Clock> RequestBudget for SharedBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
         let holder = &*self.holder;
-        if let Some(answer) = holder.local().take(holder.clock.now(), self.share) {
+        if let Some(answer) = holder.cache().take(holder.clock.now(), self.priority) {
             return answer;
         }
-        let _turn = holder.turn.lock().await;
+        let _guard = holder.lease_lock.lock().await;
         // Perhaps somebody of this process has leased meanwhile.
-        if let Some(answer) = holder.local().take(holder.clock.now(), self.share) {
+        if let Some(answer) = holder.cache().take(holder.clock.now(), self.priority) {
             return answer;
         }
-        holder.lease(self.share).await
+        holder.lease(self.priority).await
     }
 
-    async fn settle(&self, permit: Permit, seen: Seen) -> Result<(), BudgetError> {
+    async fn settle(&self, permit: Permit, outcome: PermitOutcome) -> Result<(), BudgetError> {
         let holder = &*self.holder;
         let now = holder.clock.now();
-        holder.local().note(permit.slot, now, seen);
-        if seen == Seen::Answered {
+        holder.cache().note(permit.slot, now, outcome);
+        if outcome == PermitOutcome::Completed {
             return Ok(());
         }
         // The others must know at once, and what is leased would be refused as well.
-        let _turn = holder.turn.lock().await;
-        holder.local().empty_stash();
-        holder.tell().await
+        let _guard = holder.lease_lock.lock().await;
+        holder.cache().drop_permits();
+        holder.report().await
     }
 }
 
 impl<S: LedgerStore, C: Clock> Holder<S, C> {
-    fn local(&self) -> MutexGuard<'_, Local> {
-        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, PermitCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leases permits and takes the first.
-    async fn lease(&self, share: Share) -> Result<Permit, BudgetError> {
-        let want = match share {
+    async fn lease(&self, priority: Priority) -> Result<Permit, BudgetError> {
+        let want = match priority {
             // One by one: what urgent work leases and does not use, nobody else can.
-            Share::Urgent => 1,
-            Share::Whole | Share::Bulk => self.local().want(self.clock.now()),
+            Priority::Urgent => 1,
+            Priority::Normal | Priority::Bulk => self.cache().want(self.clock.now()),
         };
-        let ask = Ask {
-            want,
-            share,
+        let ask = PermitRequest {
+            permits_max: want,
+            priority,
             pace: self.pace,
         };
-        let (mut stored, mut fresh) = self.start().await?;
-        for _ in 0..TRIES {
+        let (mut stored, mut fresh) = self.current_ledger().await?;
+        for _ in 0..LEASE_ATTEMPTS {
             let now = self.clock.now();
-            let (mut ledger, news) = self.renewed(&stored);
+            let (mut ledger, reports) = self.with_reports(&stored);
             let granted = match ledger.grant(now, &self.limit, &ask) {
                 Ok(granted) => granted,
                 Err(_) if !fresh => {
@@ -174,58 +174,58 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
                     continue;
                 }
                 Err(denied) => {
-                    if news.is_due(now, &self.limit) {
-                        self.tell_once(&ledger, &stored, &news).await?;
+                    if reports.is_due(now, &self.limit) {
+                        self.report_once(&ledger, &stored, &reports).await?;
                     }
-                    return Err(self.local().denied(now, denied, share));
+                    return Err(self.cache().denied(now, denied, priority));
                 }
             };
             match self.swap(&ledger, &stored).await? {
-                Swap::Done(revision) => {
-                    let mut local = self.local();
-                    local.told(&news);
-                    local.know(Stored {
+                Swap::Stored(revision) => {
+                    let mut cache = self.cache();
+                    cache.reported(&reports);
+                    cache.wrote(Stored {
                         value: ledger,
                         revision,
                     });
-                    local.leased(now, granted, share);
+                    cache.leased(now, granted, priority);
                     // The store may have been slow: what is too old by now is not used.
-                    let taken = local.take(self.clock.now(), share);
-                    return taken.unwrap_or(Err(BudgetError::Spent {
+                    let taken = cache.take(self.clock.now(), priority);
+                    return taken.unwrap_or(Err(BudgetError::Exhausted {
                         until: self.clock.now(),
                     }));
                 }
-                Swap::Lost(newer) => {
-                    self.local().lost();
+                Swap::Conflict(newer) => {
+                    self.cache().conflicted();
                     stored = newer;
                     fresh = true;
                 }
             }
         }
         let now = self.clock.now();
-        Err(self.local().outrun(now))
+        Err(self.cache().contended(now))
     }
 
     /// Tells what became of permits, if there is anything to tell.
-    async fn tell(&self) -> Result<(), BudgetError> {
-        if self.local().news().is_empty() {
+    async fn report(&self) -> Result<(), BudgetError> {
+        if self.cache().reports().is_empty() {
             return Ok(());
         }
-        let (mut stored, _) = self.start().await?;
-        for _ in 0..TRIES {
-            let (ledger, news) = self.renewed(&stored);
+        let (mut stored, _) = self.current_ledger().await?;
+        for _ in 0..LEASE_ATTEMPTS {
+            let (ledger, reports) = self.with_reports(&stored);
             match self.swap(&ledger, &stored).await? {
-                Swap::Done(revision) => {
-                    let mut local = self.local();
-                    local.told(&news);
-                    local.know(Stored {
+                Swap::Stored(revision) => {
+                    let mut cache = self.cache();
+                    cache.reported(&reports);
+                    cache.wrote(Stored {
                         value: ledger,
                         revision,
                     });
                     return Ok(());
                 }
-                Swap::Lost(newer) => {
-                    self.local().lost();
+                Swap::Conflict(newer) => {
+                    self.cache().conflicted();
                     stored = newer;
                 }
             }
@@ -235,16 +235,16 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
     }
 
     /// One try to tell, where a denial leaves nothing else to write.
-    async fn tell_once(
+    async fn report_once(
         &self,
         ledger: &Ledger,
         stored: &Stored<Ledger>,
-        news: &News,
+        reports: &Reports,
     ) -> Result<(), BudgetError> {
-        if let Swap::Done(revision) = self.swap(ledger, stored).await? {
-            let mut local = self.local();
-            local.told(news);
-            local.know(Stored {
+        if let Swap::Stored(revision) = self.swap(ledger, stored).await? {
+            let mut cache = self.cache();
+            cache.reported(reports);
+            cache.wrote(Stored {
                 value: ledger.clone(),
                 revision,
             });
@@ -254,25 +254,25 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
 
     /// The ledger to begin with, and whether it was just read. A holder that is alone knows the
     /// newest: it wrote it.
-    async fn start(&self) -> Result<(Stored<Ledger>, bool), BudgetError> {
-        let known = self.local().known_if_alone();
+    async fn current_ledger(&self) -> Result<(Stored<Ledger>, bool), BudgetError> {
+        let known = self.cache().known_if_sole_writer();
         match known {
             Some(known) => Ok((known, false)),
             None => Ok((self.load().await?, true)),
         }
     }
 
-    /// The ledger with our news in it, and what these are.
-    fn renewed(&self, stored: &Stored<Ledger>) -> (Ledger, News) {
-        let news = self.local().news();
+    /// The ledger with our reports in it, and what these are.
+    fn with_reports(&self, stored: &Stored<Ledger>) -> (Ledger, Reports) {
+        let reports = self.cache().reports();
         let mut ledger = stored.value.clone();
-        news.enter(&mut ledger, &self.limit);
-        (ledger, news)
+        reports.enter(&mut ledger, &self.limit);
+        (ledger, reports)
     }
 
     async fn load(&self) -> Result<Stored<Ledger>, BudgetError> {
         let stored = self.store.load_ledger().await.map_err(failed)?;
-        self.local().read(&stored);
+        self.cache().read(&stored);
         Ok(stored)
     }
 
@@ -295,5 +295,5 @@ fn failed(error: PortError) -> BudgetError {
 
 /// When a denied holder comes back.
 fn spent(until: Timestamp) -> BudgetError {
-    BudgetError::Spent { until }
+    BudgetError::Exhausted { until }
 }

@@ -1,10 +1,10 @@
 //! Webhook intake: check, read, queue, answer. Never calls a vendor.
 
-mod door;
+mod authenticator;
 
 use halogard_domain::Message;
 
-pub use door::{Credential, Door, Knock};
+pub use authenticator::{Authenticator, WebhookCredential, WebhookRequest};
 
 use crate::ports::{Lane, Outgoing, PortError, WorkSink};
 
@@ -13,7 +13,7 @@ pub const BODY_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// Why a delivery was not taken in.
 #[derive(Debug, thiserror::Error)]
-pub enum Turned {
+pub enum Rejection {
     /// A wrong path token or a wrong credential; one answer for both.
     #[error("the delivery is not authentic")]
     NotAuthentic,
@@ -38,27 +38,27 @@ pub struct NotJson;
 ///
 /// # Errors
 ///
-/// [`Turned`] says what to answer.
-pub async fn take_in<Q: WorkSink>(
+/// [`Rejection`] says what to answer.
+pub async fn accept_delivery<Q: WorkSink>(
     queue: &Q,
-    door: &Door,
-    knock: &Knock<'_>,
+    door: &Authenticator,
+    request: &WebhookRequest<'_>,
     read: impl FnOnce(&[u8]) -> Result<Vec<Message>, NotJson>,
-) -> Result<usize, Turned> {
-    if knock.body.len() > BODY_BYTES_MAX {
-        return Err(Turned::TooLarge);
+) -> Result<usize, Rejection> {
+    if request.body.len() > BODY_BYTES_MAX {
+        return Err(Rejection::TooLarge);
     }
-    if !door.opens_for(knock) {
-        return Err(Turned::NotAuthentic);
+    if !door.verify(request) {
+        return Err(Rejection::NotAuthentic);
     }
-    let messages = read(knock.body).map_err(|NotJson| Turned::NotJson)?;
+    let messages = read(request.body).map_err(|NotJson| Rejection::NotJson)?;
     let count = messages.len();
     let outgoing: Vec<Outgoing> = messages.into_iter().map(Outgoing::from).collect();
     if !outgoing.is_empty() {
         queue
             .send(Lane::Urgent, &outgoing)
             .await
-            .map_err(Turned::NotQueued)?;
+            .map_err(Rejection::NotQueued)?;
     }
     Ok(count)
 }

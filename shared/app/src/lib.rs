@@ -1,18 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 pub mod budget;
-mod bundle;
-pub mod inspect;
+pub mod credentials;
+pub mod cycle;
+pub mod inspection;
 pub mod intake;
-pub mod keyring;
 pub mod poll;
 pub mod ports;
 pub mod preflight;
+pub mod process;
 pub mod reconcile;
-pub mod recover;
-pub mod rotate;
-pub mod round;
+mod reconciler;
+pub mod recovery;
+pub mod rotation;
 pub mod sweep;
-pub mod work;
 
-pub use bundle::{Bundle, Liongard, SWEEP_INTERVAL, Store, TOGETHER_MAX};
+pub use reconciler::{BATCH_MAX, Liongard, Reconciler, SWEEP_INTERVAL, Store};

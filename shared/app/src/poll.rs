@@ -4,22 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use halogard_domain::ids::AlertId;
-use halogard_domain::link::REFUSAL_HOLDS;
+use halogard_domain::link::REFUSAL_RETRY_AFTER;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::ticket::HANDS_HOLD;
+use halogard_domain::ticket::ACTIVITY_TTL;
 use halogard_domain::{Alert, FailureClass, plan};
 use tracing::{debug, info, warn};
 
-use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Indexed, Lane, LinkFilter, Outgoing, PortError, TicketDesk};
+use crate::ports::{Clock, Lane, LinkFilter, Outgoing, PortError, QueuedState, ServiceDesk};
+use crate::reconciler::{Liongard, Reconciler, Store};
 
 /// How closely a poll compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thoroughness {
+pub enum Scope {
     /// With what was last queued.
-    Changes,
+    Changed,
     /// Also with what every pair last heard: repairs whatever got lost on the way.
-    Everything,
+    All,
 }
 
 /// What a poll saw.
@@ -38,7 +38,7 @@ pub struct PollReport {
 }
 
 /// Changes in one poll above which they count as a storm and leave the urgent lane to people.
-const STORM: usize = 50;
+const BULK_ABOVE: usize = 50;
 
 /// Messages sent in one call, and index entries saved with them.
 const CHUNK: usize = 200;
@@ -50,25 +50,25 @@ const SHRUNK_BELOW_PERCENT: usize = 50;
 const SHRINK_MATTERS_FROM: usize = 10;
 
 /// Polls in a row that must show a much shorter list before it is believed.
-const SHRINK_BELIEVED_AFTER: i64 = 3;
+const SHRUNK_ACCEPTED_AFTER: i64 = 3;
 
 /// An alert queued this long ago, and not heard of by its pair, is queued again.
 const LOST_AFTER: Duration = Duration::from_secs(900);
 
 /// The mark that holds the length of the last believed list.
-const MARK_LISTED: &str = "alerts_listed";
+const LISTED: &str = "alerts_listed";
 
 /// The mark that counts much shorter lists in a row.
-const MARK_SHRUNK: &str = "alerts_shrunk";
+const SHRUNK: &str = "alerts_shrunk";
 
-impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
     /// Polls once. Safe to repeat; whatever was queued twice does no harm.
     ///
     /// # Errors
     ///
     /// Liongard or a store failed, or the list is suddenly much shorter (`alerts.shrunk`): nothing
     /// was taken from it, and the next poll looks again.
-    pub async fn poll_alerts(&self, thoroughness: Thoroughness) -> Result<PollReport, PortError> {
+    pub async fn poll_alerts(&self, scope: Scope) -> Result<PollReport, PortError> {
         let list = self.liongard.list().await?;
         for place in &list.unreadable {
             warn!(
@@ -86,20 +86,20 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         let is_new = |alert: &&Alert| {
             index
                 .get(&alert.id)
-                .is_none_or(|known| known.face != alert.face_digest())
+                .is_none_or(|known| known.fingerprint != alert.fingerprint())
         };
         let mut wanted: BTreeSet<AlertId> = alerts.values().filter(is_new).map(|a| a.id).collect();
-        if thoroughness == Thoroughness::Everything {
-            wanted.extend(self.lost(&alerts, &index).await?);
-            wanted.extend(self.refused_long_ago().await?);
+        if scope == Scope::All {
+            wanted.extend(self.find_lost(&alerts, &index).await?);
+            wanted.extend(self.refusals_to_retry().await?);
         }
         let over = |id: &AlertId| alerts.get(id).is_some_and(Alert::is_closed);
         let closes = |id: &&AlertId| over(id) && index.contains_key(id);
         let closes = wanted.iter().filter(closes).count();
         if closes > 0 {
-            self.sweep_before_closes(closes).await;
+            self.refresh_activity_before_closes(closes).await;
         }
-        self.queue_news(&alerts, &wanted).await?;
+        self.enqueue_alerts(&alerts, &wanted).await?;
         let unknown = |alert: &&Alert| alert.state() == halogard_domain::AlertState::Unknown;
         let report = PollReport {
             listed: alerts.len(),
@@ -129,40 +129,40 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// Some tickets are about to be closed, those only that nobody has touched. One sweep shows that of
     /// all of them; without it, the notes of each are read, one request for each of `closes`.
-    async fn sweep_before_closes(&self, closes: usize) {
-        if let Err(error) = self.sweep_if(HANDS_HOLD / 2, closes).await {
+    async fn refresh_activity_before_closes(&self, closes: usize) {
+        if let Err(error) = self.sweep_if_older_than(ACTIVITY_TTL / 2, closes).await {
             debug!(%error, "no sweep before tickets are closed; their notes are read instead");
         }
     }
 
     /// Refuses a list that is suddenly much shorter, until it has been so a few times in a row.
     async fn guard_against_shrinking(&self, listed: usize) -> Result<(), PortError> {
-        let before = self.store.mark(MARK_LISTED).await?.unwrap_or(0);
+        let before = self.store.value(LISTED).await?.unwrap_or(0);
         let before = usize::try_from(before).unwrap_or(0);
         let shrunk = before >= SHRINK_MATTERS_FROM
             && listed.saturating_mul(100) < before.saturating_mul(SHRUNK_BELOW_PERCENT);
-        let in_a_row = self.store.mark(MARK_SHRUNK).await?.unwrap_or(0);
-        if shrunk && in_a_row + 1 < SHRINK_BELIEVED_AFTER {
-            self.store.set_mark(MARK_SHRUNK, in_a_row + 1).await?;
+        let in_a_row = self.store.value(SHRUNK).await?.unwrap_or(0);
+        if shrunk && in_a_row + 1 < SHRUNK_ACCEPTED_AFTER {
+            self.store.set_value(SHRUNK, in_a_row + 1).await?;
             let said = format!("{listed} alerts listed where there were {before}");
-            return Err(PortError::new(FailureClass::Transient, "alerts.shrunk").saying(said));
+            return Err(PortError::new(FailureClass::Transient, "alerts.shrunk").with_message(said));
         }
         if in_a_row != 0 {
-            self.store.set_mark(MARK_SHRUNK, 0).await?;
+            self.store.set_value(SHRUNK, 0).await?;
         }
         if listed != before {
             let listed = i64::try_from(listed).unwrap_or(i64::MAX);
-            self.store.set_mark(MARK_LISTED, listed).await?;
+            self.store.set_value(LISTED, listed).await?;
         }
         Ok(())
     }
 
     /// Alerts that were queued a while ago and whose pair has not heard of it, or still misses
     /// something: their message got lost, or ended among the dead letters.
-    async fn lost(
+    async fn find_lost(
         &self,
         alerts: &BTreeMap<AlertId, Alert>,
-        index: &BTreeMap<AlertId, Indexed>,
+        index: &BTreeMap<AlertId, QueuedState>,
     ) -> Result<Vec<AlertId>, PortError> {
         let policy = self.policy();
         let now = self.clock.now();
@@ -173,9 +173,9 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             let Some(last) = links.last() else { break };
             after = Some(last.alert);
             for link in links {
-                let (alert, ticket) = (link.alert_seen.as_ref(), link.ticket_seen.as_ref());
-                let heard = alert.map(Alert::face_digest);
-                let listed = alerts.get(&link.alert).map(Alert::face_digest);
+                let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
+                let heard = alert.map(Alert::fingerprint);
+                let listed = alerts.get(&link.alert).map(Alert::fingerprint);
                 let nothing_missing = plan(&link, alert, ticket, &policy, now).is_empty();
                 if heard == listed && nothing_missing {
                     unsettled.remove(&link.alert);
@@ -192,7 +192,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// Alerts whose write was refused so long ago that it is tried once more: what was wrong may
     /// have been mended in HaloPSA.
-    async fn refused_long_ago(&self) -> Result<Vec<AlertId>, PortError> {
+    async fn refusals_to_retry(&self) -> Result<Vec<AlertId>, PortError> {
         let now = self.clock.now();
         let mut due = Vec::new();
         let mut after = None;
@@ -204,18 +204,18 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             after = Some(last.alert);
             due.extend(links.iter().filter_map(|link| {
                 let refused = link.refused.as_ref()?;
-                (now.since(refused.at) >= REFUSAL_HOLDS).then_some(link.alert)
+                (now.since(refused.at) >= REFUSAL_RETRY_AFTER).then_some(link.alert)
             }));
         }
     }
 
     /// Queues the alerts `wanted`, then remembers that it did.
-    async fn queue_news(
+    async fn enqueue_alerts(
         &self,
         alerts: &BTreeMap<AlertId, Alert>,
         wanted: &BTreeSet<AlertId>,
     ) -> Result<(), PortError> {
-        let lane = if wanted.len() > STORM {
+        let lane = if wanted.len() > BULK_ABOVE {
             Lane::Bulk
         } else {
             Lane::Urgent
@@ -224,7 +224,7 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         for chunk in news.chunks(CHUNK) {
             let messages: Vec<Outgoing> = chunk
                 .iter()
-                .map(|alert| Message::alert_news((*alert).clone(), Cause::Poll).into())
+                .map(|alert| Message::alert_snapshot((*alert).clone(), Cause::Poll).into())
                 .collect();
             self.store.send(lane, &messages).await?;
             let queued_at = self.clock.now();
@@ -233,8 +233,8 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 .map(|alert| {
                     (
                         alert.id,
-                        Indexed {
-                            face: alert.face_digest(),
+                        QueuedState {
+                            fingerprint: alert.fingerprint(),
                             queued_at,
                         },
                     )

@@ -6,31 +6,31 @@
 mod alerts;
 mod budget;
 mod clock;
-mod desk;
 mod error;
 mod inspectors;
 mod journal;
 mod leases;
 mod links;
 mod queue;
+mod service_desk;
 mod storms;
 mod sweeps;
 mod tokens;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
-pub use budget::{BudgetError, LedgerStore, Permit, RequestBudget, Seen, Swap};
+pub use budget::{BudgetError, LedgerStore, Permit, PermitOutcome, RequestBudget, Swap};
 pub use clock::Clock;
-pub use desk::{
-    Changes, DeskCatalogue, MandatoryField, Named, SearchWithin, Sighting, TicketDesk,
-    TicketTypeInfo,
-};
 pub use error::{PortError, Refusal};
 pub use inspectors::{Inspectors, RunProgress, RunStates};
-pub use journal::{Entry, Journal, Notifications};
-pub use leases::{Leased, Leases};
-pub use links::{AlertIndex, Indexed, LinkFilter, Links, Marks, Revision, SaveError, Stored};
+pub use journal::{Journal, JournalEntry, Notifications};
+pub use leases::{LeaseOutcome, Leases};
+pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored, Values};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
+pub use service_desk::{
+    Changes, MandatoryField, Named, SearchWithin, ServiceDesk, ServiceDeskCatalog, TicketListing,
+    TicketTypeInfo,
+};
 pub use storms::StormStates;
 pub use sweeps::SweepStates;
 pub use tokens::{SealedToken, Tokens};

@@ -1,15 +1,15 @@
 //! Checking a policy against what both vendors really have, before the first alert finds out.
 
-mod desk;
 mod environments;
+mod halopsa;
 mod report;
 
 use halogard_domain::policy::Mode;
 use halogard_domain::{FailureClass, Policy};
 
-pub use report::{Finding, Level, Report};
+pub use report::{Finding, Level, PreflightReport};
 
-use crate::ports::{AlertSource, DeskCatalogue, Inspectors, PortError, Refusal};
+use crate::ports::{AlertSource, Inspectors, PortError, Refusal, ServiceDeskCatalog};
 
 /// How much is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +23,13 @@ pub enum Extent {
 /// Looks at both vendors and at what the policy names there. Read-only.
 ///
 /// Never fails: what cannot be looked at becomes a finding of its own.
-pub async fn check<D: DeskCatalogue, L: AlertSource + Inspectors>(
+pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
     desk: &D,
     liongard: &L,
     policy: &Policy,
     extent: Extent,
-) -> Report {
-    let mut report = Report::default();
+) -> PreflightReport {
+    let mut report = PreflightReport::default();
     match desk.identity().await {
         Ok(agent) if agent.active => report.note(format!("HaloPSA answers as {:?}", agent.name)),
         Ok(agent) => report.problem(
@@ -38,19 +38,19 @@ pub async fn check<D: DeskCatalogue, L: AlertSource + Inspectors>(
         ),
         Err(error) => {
             refused(&mut report, "HaloPSA", &error);
-            if hopeless(&error) {
+            if is_fatal(&error) {
                 return report;
             }
         }
     }
     if extent == Extent::Everything {
-        desk::check(desk, policy, &mut report).await;
+        halopsa::check(desk, policy, &mut report).await;
     }
     match liongard.environments().await {
         Ok(environments) => environments::check(&environments, policy, &mut report),
         Err(error) => {
             refused(&mut report, "Liongard", &error);
-            if hopeless(&error) {
+            if is_fatal(&error) {
                 return report;
             }
         }
@@ -60,18 +60,18 @@ pub async fn check<D: DeskCatalogue, L: AlertSource + Inspectors>(
 }
 
 /// Whether every other question would get the same answer.
-fn hopeless(error: &PortError) -> bool {
+fn is_fatal(error: &PortError) -> bool {
     matches!(error.refusal, Some(Refusal::Unauthorised))
         || error.error_type.ends_with(".unreachable")
 }
 
 /// Whether the failure may be over in a minute: throttled, out of budget, a gateway's bad moment.
-fn passing(error: &PortError) -> bool {
-    error.retry_at.is_some() || (error.class != FailureClass::Permanent && !hopeless(error))
+fn is_temporary(error: &PortError) -> bool {
+    error.retry_at.is_some() || (error.class != FailureClass::Permanent && !is_fatal(error))
 }
 
 /// A vendor that does not answer, or not to us.
-fn refused(report: &mut Report, vendor: &str, error: &PortError) {
+fn refused(report: &mut PreflightReport, vendor: &str, error: &PortError) {
     let said = error.chain();
     match error.refusal {
         Some(Refusal::Forbidden) => report.cannot_tell(
@@ -84,7 +84,7 @@ fn refused(report: &mut Report, vendor: &str, error: &PortError) {
              profile → Account Settings → Access Tokens, and LIONGARD_URL with the address you sign \
              in at; make a new key if the secret is lost",
         ),
-        _ if passing(error) => report.cannot_tell(
+        _ if is_temporary(error) => report.cannot_tell(
             format!("{vendor} does not answer right now: {said}"),
             "nothing; work waits until it does, and the check is made again at the next start",
         ),
@@ -103,20 +103,20 @@ fn refused(report: &mut Report, vendor: &str, error: &PortError) {
 /// What to change when HaloPSA refuses or does not answer.
 fn halo_remedy(error: &PortError) -> &'static str {
     match error.error_type {
-        "desk.scope" => {
+        "halopsa.scope" => {
             "take the scope out of HALOPSA_SCOPES, or grant it to the application under \
              Configuration → Integrations → HaloPSA API → Permissions; one unknown scope refuses all"
         }
-        "desk.tenant" => {
+        "halopsa.tenant" => {
             "compare HALOPSA_TENANT with Configuration → Integrations → HaloPSA API → Tenant"
         }
-        "desk.credential" => {
+        "halopsa.credential" => {
             "compare HALOPSA_CLIENT_ID and HALOPSA_CLIENT_SECRET with the application under \
              Configuration → Integrations → HaloPSA API (the client id may change at the first \
              save), HALOPSA_TENANT with the tenant shown there, and HALOPSA_RESOURCE_URL with the \
              address you sign in at"
         }
-        "desk.unreachable" => {
+        "halopsa.unreachable" => {
             "check HALOPSA_RESOURCE_URL and HALOPSA_AUTH_URL and that this machine can reach them"
         }
         _ => "check HALOPSA_RESOURCE_URL, HALOPSA_AUTH_URL and HALOPSA_TENANT",
@@ -124,7 +124,7 @@ fn halo_remedy(error: &PortError) -> &'static str {
 }
 
 /// Liongard must have exactly one HaloPSA inspector to tell it about tickets.
-async fn inspectors<L: Inspectors>(liongard: &L, policy: &Policy, report: &mut Report) {
+async fn inspectors<L: Inspectors>(liongard: &L, policy: &Policy, report: &mut PreflightReport) {
     let remedy = "add or enable one HaloPSA inspector in Liongard, in your own environment; it is \
                   the only way in which Liongard learns of a ticket's state";
     match (liongard.halo_launchpoints().await, policy.mode) {

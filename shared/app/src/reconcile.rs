@@ -1,24 +1,24 @@
 //! Looking at one pair: load what is known, plan, carry out, remember.
 
-pub(crate) mod gather;
 mod steps;
+pub(crate) mod write_batcher;
 
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Cause;
-use halogard_domain::standing::{Standing, standing};
+use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timestamp, plan};
 
-use self::gather::Gather;
-use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Entry, PortError, Revision, SaveError, TicketDesk};
+use self::write_batcher::WriteBatcher;
+use crate::ports::{Clock, JournalEntry, PortError, Revision, SaveError, ServiceDesk};
+use crate::reconciler::{Liongard, Reconciler, Store};
 
 /// What a look at a pair led to.
 #[derive(Debug)]
-pub enum Looked {
+pub enum Outcome {
     /// Nothing is missing any more, or nothing was, such as for an echo of our own write.
     Done,
     /// There is something to wait for; not a failure.
-    Later(Timestamp),
+    Waiting(Timestamp),
     /// The desk refused a write for good; why, in its own words.
     Refused(String),
     /// It concerns no pair of ours.
@@ -27,150 +27,154 @@ pub enum Looked {
 
 /// Why a look broke off.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum ReconcileError {
     /// A port failed; its class says what may follow.
     #[error(transparent)]
     Port(#[from] PortError),
     /// Somebody else kept writing the same pair.
     #[error("somebody else kept writing this pair")]
-    Contended,
+    Conflict,
     /// Planning after carrying out the plan still found something to do.
     #[error("the plan for this pair does not settle")]
     Unsettled,
 }
 
-impl From<SaveError> for LookError {
+impl From<SaveError> for ReconcileError {
     fn from(error: SaveError) -> Self {
         match error {
-            SaveError::Conflict => Self::Contended,
+            SaveError::Conflict => Self::Conflict,
             SaveError::Store(error) => Self::Port(error),
         }
     }
 }
 
 /// How often a look starts over because somebody else wrote the pair meanwhile.
-pub(crate) const CONTENTIONS_MAX: usize = 5;
+pub(crate) const CONFLICTS_MAX: usize = 5;
 
 /// How often a pair is planned in one look: the longest way is claim, find, open, agree, run.
-const ROUNDS_MAX: usize = 8;
+const PLANS_MAX: usize = 8;
 
 /// The cause of a look that follows an inspector's run.
-const RUN_ENDED: &str = Cause::RunEnded { succeeded: true }.word();
+const RUN_ENDED: &str = Cause::RunEnded { succeeded: true }.as_str();
 
 /// One pair under our hands.
-struct Hold<'a> {
+struct PairSession<'a> {
     link: Link,
     revision: Revision,
     /// The link as it is stored, to save changes only.
     stored: Option<Link>,
     policy: &'a Policy,
     /// The looks whose writes go out together with this one's.
-    gather: &'a Gather,
+    batcher: &'a WriteBatcher,
     cause: &'static str,
-    did: Vec<&'static str>,
-    story: Vec<Entry>,
+    actions: Vec<&'static str>,
+    journal: Vec<JournalEntry>,
 }
 
-impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
-    /// Looks at an alert and its ticket; adds a word for each thing it does to `did`, however it ends.
+impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+    /// Looks at an alert and its ticket; adds a word for each thing it does to `actions`, however it ends.
     /// Safe to repeat.
     ///
     /// # Errors
     ///
-    /// [`LookError`]; nothing is lost by repeating the look later.
-    pub(crate) async fn look_at_alert(
+    /// [`ReconcileError`]; nothing is lost by repeating the look later.
+    pub(crate) async fn reconcile_alert(
         &self,
         alert: AlertId,
-        news: Option<&Alert>,
+        snapshot: Option<&Alert>,
         cause: &Cause,
-        gather: &Gather,
-        did: &mut Vec<&'static str>,
-    ) -> Result<Looked, LookError> {
+        batcher: &WriteBatcher,
+        actions: &mut Vec<&'static str>,
+    ) -> Result<Outcome, ReconcileError> {
         let policy = self.policy();
-        for _ in 0..CONTENTIONS_MAX {
-            let mut hold = self.take_hold(alert, &policy, gather, cause).await?;
-            if let Some(news) = news {
-                hold.link.hear_alert(news.clone());
-            } else if hold.link.alert_seen.is_none() || matches!(cause, Cause::RunEnded { .. }) {
+        for _ in 0..CONFLICTS_MAX {
+            let mut session = self.load_session(alert, &policy, batcher, cause).await?;
+            if let Some(snapshot) = snapshot {
+                session.link.observe_alert(snapshot.clone());
+            } else if session.link.observed_alert.is_none()
+                || matches!(cause, Cause::RunEnded { .. })
+            {
                 match self.liongard.read(alert).await? {
-                    Some(alert) => hold.link.hear_alert(alert),
-                    None if hold.link.alert_seen.is_none() => return Ok(Looked::NotOurs),
+                    Some(alert) => session.link.observe_alert(alert),
+                    None if session.link.observed_alert.is_none() => return Ok(Outcome::NotOurs),
                     // No longer listed is not closed.
                     None => {}
                 }
             }
             if *cause == Cause::Operator {
-                hold.link.refused = None;
+                session.link.refused = None;
             }
-            if let (Cause::RunEnded { .. }, Some(follow)) = (cause, &mut hold.link.follow) {
-                follow.ended = follow.asked.min(follow.ended + 1);
+            if let (Cause::RunEnded { .. }, Some(follow)) =
+                (cause, &mut session.link.pending_inspection)
+            {
+                follow.completed = follow.requested.min(follow.completed + 1);
             }
-            match self.pursue(hold, did).await {
-                Err(LookError::Contended) => {}
+            match self.converge(session, actions).await {
+                Err(ReconcileError::Conflict) => {}
                 settled => return settled,
             }
         }
-        Err(LookError::Contended)
+        Err(ReconcileError::Conflict)
     }
 
     /// Looks at a ticket and its alert, as was asked for at `asked_at`; adds a word for each thing it
-    /// does to `did`, however it ends. Safe to repeat.
+    /// does to `actions`, however it ends. Safe to repeat.
     ///
     /// # Errors
     ///
-    /// [`LookError`]; nothing is lost by repeating the look later.
-    pub(crate) async fn look_at_ticket(
+    /// [`ReconcileError`]; nothing is lost by repeating the look later.
+    pub(crate) async fn reconcile_ticket(
         &self,
         ticket: TicketId,
-        news: Option<&Ticket>,
+        snapshot: Option<&Ticket>,
         cause: &Cause,
         asked_at: Timestamp,
-        gather: &Gather,
-        did: &mut Vec<&'static str>,
-    ) -> Result<Looked, LookError> {
+        batcher: &WriteBatcher,
+        actions: &mut Vec<&'static str>,
+    ) -> Result<Outcome, ReconcileError> {
         let policy = self.policy();
-        for _ in 0..CONTENTIONS_MAX {
+        for _ in 0..CONFLICTS_MAX {
             let Some(alert) = self.store.owner(ticket).await? else {
-                return self.adopt_marked(ticket, news, &policy, did).await;
+                return self.adopt_by_key(ticket, snapshot, &policy, actions).await;
             };
-            let mut hold = self.take_hold(alert, &policy, gather, cause).await?;
-            if hold.link.ticket != Some(ticket) {
+            let mut session = self.load_session(alert, &policy, batcher, cause).await?;
+            if session.link.ticket != Some(ticket) {
                 // An earlier ticket of the alert: its story is over.
-                return Ok(Looked::NotOurs);
+                return Ok(Outcome::NotOurs);
             }
-            match news {
-                Some(news) => hold.link.hear_ticket(news.clone()),
-                None if hold.has_read_since(asked_at, cause) => {}
-                None => self.read_ticket(&mut hold, ticket).await?,
+            match snapshot {
+                Some(snapshot) => session.link.observe_ticket(snapshot.clone()),
+                None if session.was_read_since(asked_at, cause) => {}
+                None => self.read_ticket(&mut session, ticket).await?,
             }
-            match self.pursue(hold, did).await {
-                Err(LookError::Contended) => {}
+            match self.converge(session, actions).await {
+                Err(ReconcileError::Conflict) => {}
                 settled => return settled,
             }
         }
-        Err(LookError::Contended)
+        Err(ReconcileError::Conflict)
     }
 
     /// A ticket nobody remembers, but which may carry our key: the store was lost, or the answer to
     /// its opening was.
-    async fn adopt_marked(
+    async fn adopt_by_key(
         &self,
         id: TicketId,
-        news: Option<&Ticket>,
+        snapshot: Option<&Ticket>,
         policy: &Policy,
-        did: &mut Vec<&'static str>,
-    ) -> Result<Looked, LookError> {
-        let Some(ticket) = news.filter(|news| news.id == id) else {
-            return Ok(Looked::NotOurs);
+        actions: &mut Vec<&'static str>,
+    ) -> Result<Outcome, ReconcileError> {
+        let Some(ticket) = snapshot.filter(|snapshot| snapshot.id == id) else {
+            return Ok(Outcome::NotOurs);
         };
         let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix) else {
-            return Ok(Looked::NotOurs);
+            return Ok(Outcome::NotOurs);
         };
         if !self.adopt(&key, ticket, policy).await? {
-            return Ok(Looked::NotOurs);
+            return Ok(Outcome::NotOurs);
         }
-        did.push("found");
-        Ok(Looked::Done)
+        actions.push("found");
+        Ok(Outcome::Done)
     }
 
     /// Makes `ticket`, which carries `key`, the ticket of its alert, unless that has one. Safe to
@@ -180,147 +184,153 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         key: &LinkKey,
         ticket: &Ticket,
         policy: &Policy,
-    ) -> Result<bool, LookError> {
+    ) -> Result<bool, ReconcileError> {
         // It writes nothing to the desk.
-        let gather = Gather::of(1, 1);
-        for _ in 0..CONTENTIONS_MAX {
-            let mut hold = self
-                .take_hold(key.alert, policy, &gather, &Cause::Sweep)
+        let batcher = WriteBatcher::of(1, 1);
+        for _ in 0..CONFLICTS_MAX {
+            let mut session = self
+                .load_session(key.alert, policy, &batcher, &Cause::Sweep)
                 .await?;
-            let known = hold.link.ticket.is_some() && hold.link.recurrence >= key.recurrence;
-            let newer_needed = hold.link.recurrence > key.recurrence;
+            let known = session.link.ticket.is_some() && session.link.recurrence >= key.recurrence;
+            let newer_needed = session.link.recurrence > key.recurrence;
             if known || newer_needed {
                 return Ok(false);
             }
-            hold.link.recurrence = key.recurrence;
-            hold.link.attach(ticket.id);
-            hold.link.hear_ticket(ticket.clone());
-            hold.tell(self.clock.now(), "found", None);
-            match self.keep(&mut hold).await {
-                Err(LookError::Contended) => {}
+            session.link.recurrence = key.recurrence;
+            session.link.attach(ticket.id);
+            session.link.observe_ticket(ticket.clone());
+            session.record(self.clock.now(), "found", None);
+            match self.save(&mut session).await {
+                Err(ReconcileError::Conflict) => {}
                 other => return other.map(|()| true),
             }
         }
-        Err(LookError::Contended)
+        Err(ReconcileError::Conflict)
     }
 
     /// Loads the pair of `alert`.
-    async fn take_hold<'a>(
+    async fn load_session<'a>(
         &self,
         alert: AlertId,
         policy: &'a Policy,
-        gather: &'a Gather,
+        batcher: &'a WriteBatcher,
         cause: &Cause,
-    ) -> Result<Hold<'a>, LookError> {
+    ) -> Result<PairSession<'a>, ReconcileError> {
         let stored = self.store.load(alert).await?;
         let revision = stored
             .as_ref()
             .map_or(Revision::default(), |stored| stored.revision);
         let stored = stored.map(|stored| stored.value);
         let link = stored.clone().unwrap_or_else(|| Link::new(alert));
-        let cause = cause.word();
-        let mut hold = Hold {
+        let cause = cause.as_str();
+        let mut session = PairSession {
             link,
             revision,
             stored,
             policy,
-            gather,
+            batcher,
             cause,
-            did: Vec::new(),
-            story: Vec::new(),
+            actions: Vec::new(),
+            journal: Vec::new(),
         };
-        self.hear_crowd(&mut hold).await?;
-        Ok(hold)
+        self.refresh_group(&mut session).await?;
+        Ok(session)
     }
 
     /// Plans and carries out until nothing is missing.
-    async fn pursue(
+    async fn converge(
         &self,
-        mut hold: Hold<'_>,
-        did: &mut Vec<&'static str>,
-    ) -> Result<Looked, LookError> {
-        let outcome = self.rounds(&mut hold).await;
-        did.append(&mut hold.did);
+        mut session: PairSession<'_>,
+        actions: &mut Vec<&'static str>,
+    ) -> Result<Outcome, ReconcileError> {
+        let outcome = self.plan_and_run(&mut session).await;
+        actions.append(&mut session.actions);
         // Whatever happened, what was learnt is kept; a conflict here means to start over.
-        self.keep(&mut hold).await?;
+        self.save(&mut session).await?;
         outcome
     }
 
-    /// Plans and carries out; what is learnt stays in `hold`.
-    async fn rounds(&self, hold: &mut Hold<'_>) -> Result<Looked, LookError> {
-        for _ in 0..ROUNDS_MAX {
-            hold.release_if_mapped();
-            let (alert, ticket) = (hold.link.alert_seen.clone(), hold.link.ticket_seen.clone());
+    /// Plans and carries out; what is learnt stays in `session`.
+    async fn plan_and_run(&self, session: &mut PairSession<'_>) -> Result<Outcome, ReconcileError> {
+        for _ in 0..PLANS_MAX {
+            session.release_if_mapped();
+            let (alert, ticket) = (
+                session.link.observed_alert.clone(),
+                session.link.observed_ticket.clone(),
+            );
             let now = self.clock.now();
             let steps = plan(
-                &hold.link,
+                &session.link,
                 alert.as_ref(),
                 ticket.as_ref(),
-                hold.policy,
+                session.policy,
                 now,
             );
             if steps.is_empty() {
-                hold.tell_if_liongard_did_not_follow(now);
-                return Ok(Looked::Done);
+                session.record_if_alert_stayed_open(now);
+                return Ok(Outcome::Done);
             }
             for step in steps {
-                match self.carry_out(step, hold).await? {
-                    steps::Next::GoOn => {}
-                    steps::Next::PlanAgain => break,
-                    steps::Next::Leave(looked) => return Ok(looked),
+                match self.execute(step, session).await? {
+                    steps::Next::Continue => {}
+                    steps::Next::Replan => break,
+                    steps::Next::Stop(outcome) => return Ok(outcome),
                 }
             }
         }
-        Err(LookError::Unsettled)
+        Err(ReconcileError::Unsettled)
     }
 
     /// Stores the pair with what is to be told of it, if there is anything new.
-    async fn keep(&self, hold: &mut Hold<'_>) -> Result<(), LookError> {
-        if hold.stored.as_ref() != Some(&hold.link) || !hold.story.is_empty() {
-            let (link, story) = (&hold.link, &hold.story);
-            hold.revision = self.store.save(link, story, hold.revision).await?;
-            hold.stored = Some(hold.link.clone());
-            hold.story.clear();
+    async fn save(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
+        if session.stored.as_ref() != Some(&session.link) || !session.journal.is_empty() {
+            let (link, journal) = (&session.link, &session.journal);
+            session.revision = self.store.save(link, journal, session.revision).await?;
+            session.stored = Some(session.link.clone());
+            session.journal.clear();
         }
         Ok(())
     }
 }
 
-impl Hold<'_> {
+impl PairSession<'_> {
     /// Notes what was done, for the outcome and for the story.
-    fn tell(&mut self, at: Timestamp, what: &'static str, detail: Option<String>) {
-        self.did.push(what);
-        self.story.push(Entry {
+    fn record(&mut self, at: Timestamp, what: &'static str, detail: Option<String>) {
+        self.actions.push(what);
+        self.journal.push(JournalEntry {
             at,
             alert: Some(self.link.alert),
             ticket: self.link.ticket,
-            what: what.to_owned(),
+            event: what.to_owned(),
             cause: self.cause.to_owned(),
             detail,
         });
     }
 
     /// Shows a difference that stays: Liongard has looked again, and still finds the condition.
-    fn tell_if_liongard_did_not_follow(&mut self, now: Timestamp) {
-        let looked_again = self.cause == RUN_ENDED && self.did.is_empty();
-        if looked_again && standing(&self.link, self.policy, now) == Standing::ResolvedInPsaOnly {
+    fn record_if_alert_stayed_open(&mut self, now: Timestamp) {
+        let looked_again = self.cause == RUN_ENDED && self.actions.is_empty();
+        if looked_again
+            && pair_status(&self.link, self.policy, now) == PairStatus::ResolvedInPsaOnly
+        {
             let detail = "resolved in PSA, still open in Liongard".to_owned();
-            self.tell(now, "resolved_in_psa_only", Some(detail));
+            self.record(now, "resolved_in_psa_only", Some(detail));
         }
     }
 
     /// Whether the ticket was read after a webhook asked for it: a storm of them about one ticket
     /// costs one read, not one each.
-    fn has_read_since(&self, asked_at: Timestamp, cause: &Cause) -> bool {
-        let seen = self.link.ticket_seen.as_ref();
-        matches!(cause, Cause::Webhook { .. }) && seen.is_some_and(|seen| seen.seen_at > asked_at)
+    fn was_read_since(&self, asked_at: Timestamp, cause: &Cause) -> bool {
+        let seen = self.link.observed_ticket.as_ref();
+        matches!(cause, Cause::Webhook { .. })
+            && seen.is_some_and(|seen| seen.observed_at > asked_at)
     }
 
     /// A parked alert is released as soon as the policy has a place for it.
     fn release_if_mapped(&mut self) {
         let mapped = self
             .link
-            .alert_seen
+            .observed_alert
             .as_ref()
             .is_some_and(|alert| self.policy.choose(alert).is_ok());
         if mapped {

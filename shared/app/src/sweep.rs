@@ -9,22 +9,24 @@ use std::time::Duration;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
-use halogard_domain::sweep::{Reading, Rest, Stretch, Swept};
-use halogard_domain::ticket::Hands;
+use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
+use halogard_domain::ticket::HumanActivity;
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use tracing::info;
 
-use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, Sighting, Stored, TicketDesk};
-use crate::reconcile::{CONTENTIONS_MAX, LookError};
+use crate::ports::{
+    Clock, Lane, Outgoing, PortError, SaveError, ServiceDesk, Stored, TicketListing,
+};
+use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
+use crate::reconciler::{Liongard, Reconciler, Store};
 
 /// Longer lists are read only once they have settled, unless it is worth more to somebody:
 /// after a storm every page would be read again a sweep later, nearly all of it our own writes. Three
 /// hundred changes between two sweeps are more than people make.
-const PAGES_AT_ONCE: usize = 3;
+const UNSETTLED_PAGES_MAX: usize = 3;
 
 /// Before the first sweep nothing was ours; changes older than this concern nobody.
-const FIRST_REACH: Duration = Duration::from_secs(3600);
+const INITIAL_LOOKBACK: Duration = Duration::from_secs(3600);
 
 /// What a sweep saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,17 +38,17 @@ pub struct SweepReport {
     /// Tickets that carry our key and were not remembered.
     pub adopted: usize,
     /// Pages left for later, because what they hold is too new to be read only once.
-    pub pages_left: u32,
+    pub pages_deferred: u32,
 }
 
 /// What a row of the sweep leads to.
-struct Told {
+struct SweepMessage {
     message: Message,
     /// The alert whose ticket was taken for untouched until now.
-    doubts: Option<AlertId>,
+    invalidates: Option<AlertId>,
 }
 
-impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
     /// Sweeps, unless the last whole sweep began less than `interval` ago; says how much it led to. What
     /// is known of tickets at the end of a sweep is worth `worth` requests to the caller: a longer list
     /// is left until it has settled.
@@ -54,17 +56,17 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// # Errors
     ///
     /// See [`sweep_tickets`](Self::sweep_tickets).
-    pub(crate) async fn sweep_if(
+    pub(crate) async fn sweep_if_older_than(
         &self,
         interval: Duration,
         worth: usize,
-    ) -> Result<usize, LookError> {
+    ) -> Result<usize, ReconcileError> {
         let now = self.clock.now();
-        let swept_at = self.swept_at().await?;
+        let swept_at = self.last_full_sweep().await?;
         if swept_at.is_some_and(|at| now.since(at) < interval) {
             return Ok(0);
         }
-        let swept = self.sweep(worth.max(PAGES_AT_ONCE)).await?;
+        let swept = self.sweep(worth.max(UNSETTLED_PAGES_MAX)).await?;
         Ok(swept.queued + swept.adopted)
     }
 
@@ -76,99 +78,99 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// # Errors
     ///
     /// HaloPSA or a store failed; the next sweep goes on with the page that was not read.
-    pub async fn sweep_tickets(&self) -> Result<SweepReport, LookError> {
+    pub async fn sweep_tickets(&self) -> Result<SweepReport, ReconcileError> {
         self.sweep(usize::MAX).await
     }
 
     /// Sweeps; stops before a list of more than `pages_max` pages that has not settled.
-    async fn sweep(&self, pages_max: usize) -> Result<SweepReport, LookError> {
+    async fn sweep(&self, pages_max: usize) -> Result<SweepReport, ReconcileError> {
         let mut stored = self.store.load_swept().await?;
-        if stored.value.to.is_none() {
-            return self.first_sweep(stored).await;
+        if stored.value.watermark.is_none() {
+            return self.initial_sweep(stored).await;
         }
         let mut report = SweepReport::default();
         loop {
             let asked_at = self.clock.now();
-            if let Some(rest) = &mut stored.value.rest
-                && rest.reading == Reading::Waits
+            if let Some(rest) = &mut stored.value.pending
+                && rest.phase == ReadPhase::Queued
             {
                 if rest.is_settled(asked_at) {
-                    rest.begin(Reading::Settled, asked_at);
-                } else if rest.is_longer_than(pages_max) {
-                    report.pages_left = rest.stretch.pages;
-                    return Ok(told(report, "put_off"));
+                    rest.begin(ReadPhase::Settled, asked_at);
+                } else if rest.exceeds(pages_max) {
+                    report.pages_deferred = rest.range.pages;
+                    return Ok(log_sweep(report, "deferred"));
                 } else {
-                    rest.begin(Reading::Fresh, asked_at);
+                    rest.begin(ReadPhase::Fresh, asked_at);
                 }
                 // Whoever goes on with it must know when it was begun.
-                if !self.keep_swept(&mut stored).await? {
-                    return Ok(told(report, "overtaken"));
+                if !self.save_cursor(&mut stored).await? {
+                    return Ok(log_sweep(report, "superseded"));
                 }
             }
             let is_whole = self
-                .read_next(&mut stored.value, asked_at, &mut report)
+                .read_next_page(&mut stored.value, asked_at, &mut report)
                 .await?;
-            if !self.keep_swept(&mut stored).await? {
-                return Ok(told(report, "overtaken"));
+            if !self.save_cursor(&mut stored).await? {
+                return Ok(log_sweep(report, "superseded"));
             }
             if is_whole {
-                return Ok(told(report, "swept"));
+                return Ok(log_sweep(report, "swept"));
             }
         }
     }
 
     /// Reads what is next, queues what it says, and takes it into `swept`; says whether nothing is left.
-    async fn read_next(
+    async fn read_next_page(
         &self,
-        swept: &mut Swept,
+        swept: &mut SweepCursor,
         asked_at: Timestamp,
         report: &mut SweepReport,
-    ) -> Result<bool, LookError> {
-        let since = match &swept.rest {
-            Some(rest) => rest.newest(),
-            None => swept.listed_to(),
+    ) -> Result<bool, ReconcileError> {
+        let since = match &swept.pending {
+            Some(rest) => rest.covered_until(),
+            None => swept.watermark(),
         };
-        let changes = match &swept.rest {
-            Some(rest) if rest.stretch.pages > 0 => self.desk.read_on(&rest.stretch).await?,
+        let changes = match &swept.pending {
+            Some(rest) if rest.range.pages > 0 => self.desk.next_page(&rest.range).await?,
             _ => self.desk.changed_since(since).await?,
         };
-        self.take_news(&changes.sightings, report).await?;
-        match (swept.rest.take(), changes.rest) {
-            (Some(reading), left) if reading.stretch.pages > 0 => {
-                let read = Stretch {
+        self.enqueue_changes(&changes.listings, report).await?;
+        match (swept.pending.take(), changes.rest) {
+            (Some(reading), left) if reading.range.pages > 0 => {
+                let read = ChangeRange {
                     pages: 0,
-                    ..reading.stretch.clone()
+                    ..reading.range.clone()
                 };
-                let rest = Rest {
-                    stretch: left.unwrap_or(read),
+                let rest = PendingRange {
+                    range: left.unwrap_or(read),
                     ..reading
                 };
-                if rest.stretch.pages == 0 {
-                    swept.has_read(&rest);
+                if rest.range.pages == 0 {
+                    swept.complete_range(&rest);
                 }
-                swept.rest = Some(rest);
+                swept.pending = Some(rest);
                 Ok(false)
             }
             (_, Some(stretch)) => {
-                swept.rest = Some(Rest::met(stretch, self.clock.now()));
+                swept.pending = Some(PendingRange::discovered(stretch, self.clock.now()));
                 Ok(false)
             }
             (read, None) => {
                 if read.is_none() {
                     swept.settle(since, None, asked_at);
                 }
-                let times = changes.sightings.iter().filter_map(|seen| seen.changed_at);
+                let times = changes.listings.iter().filter_map(|seen| seen.changed_at);
                 if let Some(newest) = times.max() {
-                    swept.note(newest, asked_at);
+                    swept.observe(newest, asked_at);
                 }
-                swept.whole_at = Some(asked_at);
+                swept.last_full_sweep = Some(asked_at);
                 Ok(true)
             }
         }
     }
 
     /// Keeps how far this sweep has come, unless another one was faster: then that one goes on.
-    async fn keep_swept(&self, stored: &mut Stored<Swept>) -> Result<bool, PortError> {
+    async fn save_cursor(&self, stored: &mut Stored<SweepCursor>) -> Result<bool, PortError> {
         match self.store.save_swept(&stored.value, stored.revision).await {
             Ok(revision) => {
                 stored.revision = revision;
@@ -179,56 +181,60 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         }
     }
 
-    /// Queues what `sightings` say beyond what their pairs have heard.
-    async fn take_news(
+    /// Queues what `listings` say beyond what their pairs have heard.
+    async fn enqueue_changes(
         &self,
-        sightings: &[Sighting],
+        listings: &[TicketListing],
         report: &mut SweepReport,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ReconcileError> {
         let mut news = Vec::new();
-        let mut doubted = Vec::new();
-        for sighting in sightings {
-            let Some(told) = self.news_in(sighting).await? else {
+        let mut invalidated = Vec::new();
+        for listing in listings {
+            let Some(found) = self.message_for(listing).await? else {
                 continue;
             };
-            doubted.extend(told.doubts.map(|alert| (alert, sighting.id)));
-            news.push(Outgoing::from(told.message));
+            invalidated.extend(found.invalidates.map(|alert| (alert, listing.id)));
+            news.push(Outgoing::from(found.message));
         }
         if !news.is_empty() {
             self.store.send(Lane::Urgent, &news).await?;
         }
-        for (alert, ticket) in doubted {
-            self.doubt_hands(alert, ticket).await?;
+        for (alert, ticket) in invalidated {
+            self.invalidate_activity(alert, ticket).await?;
         }
-        report.listed += sightings.len();
+        report.listed += listings.len();
         report.queued += news.len();
         Ok(())
     }
 
     /// When the last whole sweep began: what it found changed is no longer taken for untouched.
-    pub(crate) async fn swept_at(&self) -> Result<Option<Timestamp>, PortError> {
-        Ok(self.store.load_swept().await?.value.whole_at)
+    pub(crate) async fn last_full_sweep(&self) -> Result<Option<Timestamp>, PortError> {
+        Ok(self.store.load_swept().await?.value.last_full_sweep)
     }
 
     /// Whoever looks at `alert` before the news reaches it must not take its ticket for untouched.
-    async fn doubt_hands(&self, alert: AlertId, ticket: TicketId) -> Result<(), LookError> {
-        for _ in 0..CONTENTIONS_MAX {
+    async fn invalidate_activity(
+        &self,
+        alert: AlertId,
+        ticket: TicketId,
+    ) -> Result<(), ReconcileError> {
+        for _ in 0..CONFLICTS_MAX {
             let Some(mut stored) = self.store.load(alert).await? else {
                 return Ok(());
             };
-            let seen = stored.value.ticket_seen.as_mut();
+            let seen = stored.value.observed_ticket.as_mut();
             match seen.filter(|seen| seen.id == ticket) {
-                Some(seen) if matches!(seen.hands, Hands::Untouched { .. }) => {
-                    seen.hands = Hands::Unknown;
+                Some(seen) if matches!(seen.activity, HumanActivity::None { .. }) => {
+                    seen.activity = HumanActivity::Unknown;
                 }
                 _ => return Ok(()),
             }
             match self.store.save(&stored.value, &[], stored.revision).await {
                 Err(SaveError::Conflict) => {}
-                saved => return saved.map(drop).map_err(LookError::from),
+                saved => return saved.map(drop).map_err(ReconcileError::from),
             }
         }
-        Err(LookError::Contended)
+        Err(ReconcileError::Conflict)
     }
 
     /// Whether HaloPSA was ever swept for this store.
@@ -237,61 +243,70 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     ///
     /// A store failed.
     pub async fn has_swept(&self) -> Result<bool, PortError> {
-        Ok(self.store.load_swept().await?.value.to.is_some())
+        Ok(self.store.load_swept().await?.value.watermark.is_some())
     }
 
-    /// What `sighting` says beyond what its pair has heard; or that it may belong to a pair that
+    /// What `listing` says beyond what its pair has heard; or that it may belong to a pair that
     /// forgot it.
-    async fn news_in(&self, sighting: &Sighting) -> Result<Option<Told>, PortError> {
-        let owner = self.store.owner(sighting.id).await?;
+    async fn message_for(
+        &self,
+        listing: &TicketListing,
+    ) -> Result<Option<SweepMessage>, PortError> {
+        let owner = self.store.owner(listing.id).await?;
         let Some(alert) = owner else {
             let prefix = &self.policy().key_prefix;
             let marked = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
-            let marked = sighting.ticket.as_ref().filter(marked).cloned();
-            return Ok(marked.map(|ticket| Told {
-                message: Message::ticket_news(ticket, Cause::Sweep),
-                doubts: None,
+            let marked = listing.ticket.as_ref().filter(marked).cloned();
+            return Ok(marked.map(|ticket| SweepMessage {
+                message: Message::ticket_snapshot(ticket, Cause::Sweep),
+                invalidates: None,
             }));
         };
         let link = self.store.load(alert).await?.map(|stored| stored.value);
         if link
             .as_ref()
-            .is_some_and(|link| link.ticket != Some(sighting.id))
+            .is_some_and(|link| link.ticket != Some(listing.id))
         {
             return Ok(None);
         }
-        let seen = link.and_then(|link| link.ticket_seen);
-        let doubts = seen
+        let seen = link.and_then(|link| link.observed_ticket);
+        let invalidates = seen
             .as_ref()
-            .filter(|seen| matches!(seen.hands, Hands::Untouched { .. }))
+            .filter(|seen| matches!(seen.activity, HumanActivity::None { .. }))
             .map(|_| alert);
-        let (says_more, message) = match &sighting.ticket {
+        let (says_more, message) = match &listing.ticket {
             None => {
                 let known = seen.map(|seen| seen.changed_at);
-                let says_more = sighting.changed_at.is_none() || sighting.changed_at > known;
-                let look = Message::look_at_ticket(sighting.id, Cause::Sweep);
+                let says_more = listing.changed_at.is_none() || listing.changed_at > known;
+                let look = Message::reconcile_ticket(listing.id, Cause::Sweep);
                 (says_more, look)
             }
             Some(ticket) => {
                 let says_more = seen.is_none_or(|seen| {
                     ticket.changed_at > seen.changed_at
                         || (ticket.changed_at == seen.changed_at
-                            && (ticket.status, ticket.fate) != (seen.status, seen.fate))
+                            && (ticket.status, ticket.existence) != (seen.status, seen.existence))
                 });
-                let news = Message::ticket_news(ticket.clone(), Cause::Sweep);
+                let news = Message::ticket_snapshot(ticket.clone(), Cause::Sweep);
                 (says_more, news)
             }
         };
-        Ok(says_more.then_some(Told { message, doubts }))
+        Ok(says_more.then_some(SweepMessage {
+            message,
+            invalidates,
+        }))
     }
 
     /// Takes in every ticket that carries our key.
-    async fn first_sweep(&self, mut stored: Stored<Swept>) -> Result<SweepReport, LookError> {
+    async fn initial_sweep(
+        &self,
+        mut stored: Stored<SweepCursor>,
+    ) -> Result<SweepReport, ReconcileError> {
         let began = self.clock.now();
         let policy = self.policy();
         let mut report = SweepReport::default();
         if policy.mode == Mode::Managed {
-            let marked = self.desk.marked(&policy.key_prefix).await?;
+            let marked = self.desk.find_all_with_key(&policy.key_prefix).await?;
             report.listed = marked.len();
             for ticket in &marked {
                 if let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix)
@@ -301,29 +316,29 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
                 }
             }
         }
-        stored.value.to = Some(began.minus(FIRST_REACH));
+        stored.value.watermark = Some(began.minus(INITIAL_LOOKBACK));
         // Whoever was faster has taken in the same tickets.
-        self.keep_swept(&mut stored).await?;
+        self.save_cursor(&mut stored).await?;
         info!(
             adopted = report.adopted,
-            outcome = "first_sweep",
-            "looked for tickets that carry our key"
+            outcome = "initial_sweep",
+            "searched for tickets that carry our key"
         );
         Ok(report)
     }
 }
 
 /// Writes the one line a sweep ends with.
-fn told(report: SweepReport, outcome: &'static str) -> SweepReport {
+fn log_sweep(report: SweepReport, outcome: &'static str) -> SweepReport {
     let SweepReport {
         listed,
         queued,
-        pages_left,
+        pages_deferred,
         ..
     } = report;
     info!(
         listed,
-        queued, pages_left, outcome, "swept HaloPSA's tickets"
+        queued, pages_deferred, outcome, "swept HaloPSA's tickets"
     );
     report
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use halogard_app::budget::{Patient, SharedBudget, Wait};
+use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::ports::{
-    BudgetError, Clock, LedgerStore, Permit, PortError, RequestBudget as _, Revision, Seen, Stored,
-    Swap,
+    BudgetError, Clock, LedgerStore, Permit, PermitOutcome, PortError, RequestBudget as _,
+    Revision, Stored, Swap,
 };
-use halogard_domain::budget::{Ledger, Limit, Pace, Share};
+use halogard_domain::budget::{Ledger, Limit, Pace, Priority};
 use halogard_domain::{FailureClass, Timestamp};
 
 const NOON: i64 = 1_767_600_000_000;
@@ -36,8 +36,8 @@ impl Clock for Hand {
     }
 }
 
-impl Wait for Hand {
-    async fn wait(&self, pause: Duration) {
+impl Sleep for Hand {
+    async fn sleep(&self, pause: Duration) {
         self.pass(pause);
     }
 }
@@ -107,7 +107,7 @@ impl LedgerStore for Memory {
         }
         let mut stored = self.stored.lock().unwrap();
         if stored.revision != revision {
-            return Ok(Swap::Lost(stored.clone()));
+            return Ok(Swap::Conflict(stored.clone()));
         }
         *stored = Stored {
             value: ledger.clone(),
@@ -118,19 +118,22 @@ impl LedgerStore for Memory {
             Mood::Slow(span) => self.clock.pass(span),
             Mood::Well | Mood::Fails => {}
         }
-        Ok(Swap::Done(stored.revision))
+        Ok(Swap::Stored(stored.revision))
     }
 }
 
 /// Takes a permit and has it answered at once.
 async fn use_one(budget: &SharedBudget<Memory, Hand>) {
     let permit = budget.take().await.unwrap();
-    budget.settle(permit, Seen::Answered).await.unwrap();
+    budget
+        .settle(permit, PermitOutcome::Completed)
+        .await
+        .unwrap();
 }
 
 fn until(taken: Result<Permit, BudgetError>) -> Timestamp {
     match taken {
-        Err(BudgetError::Spent { until }) => until,
+        Err(BudgetError::Exhausted { until }) => until,
         other => panic!("there is no permit, not {other:?}"),
     }
 }
@@ -168,11 +171,11 @@ async fn what_is_handed_back_is_free_and_handing_back_nothing_costs_nothing() {
     }
     assert_eq!(store.in_use(), 7, "three are leased and not used");
 
-    budget.hand_back().await.unwrap();
+    budget.release_unused().await.unwrap();
     assert_eq!(store.in_use(), 4);
 
     let writes = store.writes();
-    budget.hand_back().await.unwrap();
+    budget.release_unused().await.unwrap();
     assert_eq!(store.writes(), writes);
 }
 
@@ -183,7 +186,7 @@ async fn a_swap_that_was_lost_goes_on_with_the_newer_ledger_without_reading_agai
     let (one, other) = (store.budget(Limit::DEFAULT), store.budget(Limit::DEFAULT));
     for _ in 0..6 {
         use_one(&one).await;
-        one.hand_back().await.unwrap();
+        one.release_unused().await.unwrap();
         clock.pass(Duration::from_secs(30));
     }
     let alone = store.reads.load(Ordering::SeqCst);
@@ -193,13 +196,13 @@ async fn a_swap_that_was_lost_goes_on_with_the_newer_ledger_without_reading_agai
         alone,
         "alone it need not read"
     );
-    one.hand_back().await.unwrap();
+    one.release_unused().await.unwrap();
 
     use_one(&other).await;
     let reads = store.reads.load(Ordering::SeqCst);
     use_one(&one).await;
     assert_eq!(store.reads.load(Ordering::SeqCst), reads);
-    one.hand_back().await.unwrap();
+    one.release_unused().await.unwrap();
     assert_eq!(store.in_use(), 9, "nobody's permit was lost");
 }
 
@@ -216,7 +219,7 @@ async fn a_permit_is_not_used_when_the_process_slept_over_it() {
     let writes = store.writes();
     use_one(&budget).await;
     assert_eq!(store.writes(), writes + 1, "a new lease");
-    budget.hand_back().await.unwrap();
+    budget.release_unused().await.unwrap();
     assert_eq!(store.in_use(), 5, "the old ones were given back");
 }
 
@@ -283,7 +286,7 @@ async fn a_refusal_stops_every_holder_at_once() {
     }
     let refused = one.take().await.unwrap();
     let pause = Some(Duration::from_secs(20));
-    one.settle(refused, Seen::Refused { retry_after: pause })
+    one.settle(refused, PermitOutcome::RateLimited { retry_after: pause })
         .await
         .unwrap();
 
@@ -299,12 +302,12 @@ async fn a_refusal_stops_every_holder_at_once() {
 async fn urgent_work_uses_what_its_process_has_leased_for_bulk_work() {
     let clock = Hand::new();
     let store = Memory::new(&clock);
-    let bulk = store.budget(Limit::DEFAULT).for_share(Share::Bulk);
+    let bulk = store.budget(Limit::DEFAULT).with_priority(Priority::Bulk);
     for _ in 0..4 {
         use_one(&bulk).await;
     }
     let writes = store.writes();
-    use_one(&bulk.for_share(Share::Urgent)).await;
+    use_one(&bulk.with_priority(Priority::Urgent)).await;
     assert_eq!(store.writes(), writes);
 }
 
@@ -313,26 +316,29 @@ async fn a_patient_holder_waits_for_a_permit_that_is_near_and_for_no_other() {
     let clock = Hand::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
-    let patient = Patient::new(budget, clock.clone(), clock.clone(), Duration::from_secs(5));
+    let waiting = WaitingBudget::new(budget, clock.clone(), clock.clone(), Duration::from_secs(5));
     let began = clock.now();
     let mut taken = 0;
     // More than go at once, a little under two thirds of 450: the rest, about thirty, come one by one
     // at three every two seconds, and each is waited for.
     for _ in 0..320 {
-        let permit = patient.take().await.unwrap();
-        patient.settle(permit, Seen::Answered).await.unwrap();
+        let permit = waiting.take().await.unwrap();
+        waiting
+            .settle(permit, PermitOutcome::Completed)
+            .await
+            .unwrap();
         taken += 1;
     }
     let took = clock.now().since(began);
     assert!((17..22).contains(&took.as_secs()), "{taken} in {took:?}");
 
-    let permit = patient.take().await.unwrap();
+    let permit = waiting.take().await.unwrap();
     let hour = Some(Duration::from_secs(3_600));
-    patient
-        .settle(permit, Seen::Refused { retry_after: hour })
+    waiting
+        .settle(permit, PermitOutcome::RateLimited { retry_after: hour })
         .await
         .unwrap();
-    let far = until(patient.take().await);
+    let far = until(waiting.take().await);
     assert!(far > clock.now().plus(Duration::from_secs(5)));
 }
 

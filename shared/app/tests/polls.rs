@@ -10,7 +10,7 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_app::poll::Thoroughness;
+use halogard_app::poll::Scope;
 use halogard_app::ports::Lane;
 use halogard_domain::FailureClass;
 use halogard_domain::message::Message;
@@ -21,16 +21,12 @@ async fn a_poll_queues_what_changed_and_nothing_twice() {
     let bench = Bench::new();
     assert_eq!(bench.poll(3).await.unwrap().queued, 3);
     assert_eq!(bench.poll(3).await.unwrap().queued, 0);
-    bench.bundle.liongard.list.lock().unwrap().alerts[1].description = "worse".into();
-    let report = bench
-        .bundle
-        .poll_alerts(Thoroughness::Changes)
-        .await
-        .unwrap();
+    bench.reconciler.liongard.list.lock().unwrap().alerts[1].description = "worse".into();
+    let report = bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!((report.listed, report.queued), (3, 1));
     let last = bench.sent_to(Lane::Urgent).pop();
     assert!(
-        matches!(last, Some(Message::LookAtAlert { alert, news: Some(_), .. }) if alert.get() == 2)
+        matches!(last, Some(Message::ReconcileAlert { alert, snapshot: Some(_), .. }) if alert.get() == 2)
     );
 }
 
@@ -38,12 +34,12 @@ async fn a_poll_queues_what_changed_and_nothing_twice() {
 async fn a_poll_whose_messages_could_not_be_queued_queues_them_next_time() {
     let bench = Bench::new();
     bench
-        .bundle
+        .reconciler
         .store
         .sending
         .fail(failing(FailureClass::Transient, "store.failed"));
     assert_eq!(bench.poll(3).await.unwrap_err().error_type, "store.failed");
-    bench.bundle.store.sending.mend();
+    bench.reconciler.store.sending.mend();
     assert_eq!(bench.poll(3).await.unwrap().queued, 3);
 }
 
@@ -58,7 +54,7 @@ async fn an_alert_that_is_no_longer_listed_is_counted_and_never_closed() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_reported_beside_the_others() {
     let bench = Bench::new();
-    bench.bundle.liongard.list.lock().unwrap().unreadable = vec!["record 2 at .".into()];
+    bench.reconciler.liongard.list.lock().unwrap().unreadable = vec!["record 2 at .".into()];
     let report = bench.poll(3).await.unwrap();
     assert_eq!((report.listed, report.queued, report.unreadable), (3, 3, 1));
 }
@@ -66,14 +62,10 @@ async fn a_record_that_cannot_be_read_is_reported_beside_the_others() {
 #[tokio::test]
 async fn a_status_word_nobody_knows_is_counted_and_queued_all_the_same() {
     let bench = Bench::new();
-    bench.bundle.liongard.show(2);
-    bench.bundle.liongard.list.lock().unwrap().alerts[0].status =
-        halogard_domain::Word::new("Frobnicated");
-    let report = bench
-        .bundle
-        .poll_alerts(Thoroughness::Changes)
-        .await
-        .unwrap();
+    bench.reconciler.liongard.show(2);
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].status =
+        halogard_domain::Slug::new("Frobnicated");
+    let report = bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!((report.unknown_words, report.queued), (1, 2));
 }
 
@@ -81,7 +73,7 @@ async fn a_status_word_nobody_knows_is_counted_and_queued_all_the_same() {
 async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
     let bench = Bench::new();
     bench.poll(20).await.unwrap();
-    bench.bundle.store.sent.lock().unwrap().clear();
+    bench.reconciler.store.sent.lock().unwrap().clear();
     for _ in 0..2 {
         let error = bench.poll(9).await.unwrap_err();
         assert_eq!(
@@ -89,14 +81,14 @@ async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
             ("alerts.shrunk", FailureClass::Transient)
         );
         assert_eq!(
-            error.said.as_deref(),
+            error.message.as_deref(),
             Some("9 alerts listed where there were 20")
         );
     }
     assert_eq!(bench.poll(9).await.unwrap().missing, 11);
     assert!(
-        bench.bundle.store.sent.lock().unwrap().is_empty(),
-        "a shorter list is no news"
+        bench.reconciler.store.sent.lock().unwrap().is_empty(),
+        "a shorter list is no snapshot"
     );
     // Believed: it is the measure for the next one.
     assert_eq!(bench.poll(5).await.unwrap().listed, 5);
@@ -118,11 +110,11 @@ async fn a_whole_list_in_between_starts_the_count_anew() {
 async fn nothing_is_taken_from_a_list_that_is_not_believed() {
     let bench = Bench::new();
     bench.poll(20).await.unwrap();
-    bench.bundle.liongard.show(9);
-    bench.bundle.liongard.list.lock().unwrap().alerts[0].description = "worse".into();
+    bench.reconciler.liongard.show(9);
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].description = "worse".into();
     bench
-        .bundle
-        .poll_alerts(Thoroughness::Changes)
+        .reconciler
+        .poll_alerts(Scope::Changed)
         .await
         .unwrap_err();
     assert_eq!(bench.sent_to(Lane::Urgent).len(), 20);
@@ -162,7 +154,7 @@ async fn a_storm_leaves_the_urgent_lane_to_people() {
     let bench = Bench::new();
     bench.poll(450).await.unwrap();
     let sizes: Vec<usize> = bench
-        .bundle
+        .reconciler
         .store
         .sent
         .lock()
@@ -182,8 +174,8 @@ async fn a_thorough_poll_queues_again_what_no_pair_ever_heard_of() {
     let bench = Bench::new();
     bench.poll(2).await.unwrap();
     // The messages got lost.
-    bench.bundle.store.open().queue.clear();
-    let thorough = || bench.bundle.poll_alerts(Thoroughness::Everything);
+    bench.reconciler.store.open().queue.clear();
+    let thorough = || bench.reconciler.poll_alerts(Scope::All);
     assert_eq!(
         thorough().await.unwrap().queued,
         0,

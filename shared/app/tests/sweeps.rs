@@ -10,30 +10,30 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_app::poll::Thoroughness;
-use halogard_app::ports::{Lane, Sighting};
+use halogard_app::poll::Scope;
+use halogard_app::ports::{Lane, TicketListing};
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::sweep::Stretch;
-use halogard_domain::{FailureClass, Ticket, Timestamp, Word};
+use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::{FailureClass, Slug, Ticket, Timestamp};
 use support::{ALERT, Bench, CLOSED, TICKET, at, failing, ticket};
 
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
-    bench.bundle.store.open().swept.0.to
+    bench.reconciler.store.open().swept.0.watermark
 }
 
 /// Sweeps a list of `seen`.
 async fn sweep(bench: &Bench, seen: &[Ticket]) -> usize {
-    *bench.bundle.desk.sightings.lock().unwrap() = seen
+    *bench.reconciler.desk.listings.lock().unwrap() = seen
         .iter()
-        .map(|ticket| Sighting {
+        .map(|ticket| TicketListing {
             id: ticket.id,
             changed_at: Some(ticket.changed_at),
             ticket: Some(ticket.clone()),
         })
         .collect();
-    bench.bundle.sweep_tickets().await.unwrap().queued
+    bench.reconciler.sweep_tickets().await.unwrap().queued
 }
 
 #[tokio::test]
@@ -46,20 +46,20 @@ async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
     };
     for ticket in [ours, theirs] {
         bench
-            .bundle
+            .reconciler
             .desk
             .tickets
             .lock()
             .unwrap()
             .insert(ticket.id, ticket);
     }
-    assert!(!bench.bundle.has_swept().await.unwrap());
-    let report = bench.bundle.sweep_tickets().await.unwrap();
+    assert!(!bench.reconciler.has_swept().await.unwrap());
+    let report = bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!((report.adopted, report.queued), (1, 0));
-    assert!(bench.bundle.has_swept().await.unwrap());
+    assert!(bench.reconciler.has_swept().await.unwrap());
     assert_eq!(swept_to(&bench), Some(at(-3600)));
     assert_eq!(
-        bench.bundle.store.open().links[&ALERT].0.ticket,
+        bench.reconciler.store.open().links[&ALERT].0.ticket,
         Some(TICKET)
     );
 }
@@ -68,18 +68,18 @@ async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
 async fn a_first_sweep_that_failed_is_made_again() {
     let bench = Bench::new();
     bench
-        .bundle
+        .reconciler
         .desk
         .switch
-        .fail(failing(FailureClass::Transient, "desk.unreachable"));
-    bench.bundle.sweep_tickets().await.unwrap_err();
-    assert!(!bench.bundle.has_swept().await.unwrap());
+        .fail(failing(FailureClass::Transient, "halopsa.unreachable"));
+    bench.reconciler.sweep_tickets().await.unwrap_err();
+    assert!(!bench.reconciler.has_swept().await.unwrap());
 }
 
 #[tokio::test]
 async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     let changed = |second| vec![ticket(4242, 7586, at(second))];
     let rows = [
         ("nothing listed", 0, vec![], -3600),
@@ -111,26 +111,29 @@ async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled()
     }
     // Each sweep read from the mark as it stood.
     marks.pop();
-    assert_eq!(*bench.bundle.desk.since.lock().unwrap(), marks);
+    assert_eq!(*bench.reconciler.desk.since.lock().unwrap(), marks);
 }
 
 /// Changes of the next list that one request does not show.
-fn leave(bench: &Bench, pages: u32) -> Stretch {
-    let stretch = Stretch {
+fn leave(bench: &Bench, pages: u32) -> ChangeRange {
+    let stretch = ChangeRange {
         since: at(-3600),
         until: at(100),
         pages,
         count: pages * 100,
     };
-    *bench.bundle.desk.stretch.lock().unwrap() = Some(stretch.clone());
+    *bench.reconciler.desk.stretch.lock().unwrap() = Some(stretch.clone());
     stretch
 }
 
 /// What was asked for since the last call: pages of stretches, and from when on changes were listed.
 fn asked(bench: &Bench) -> (Vec<u32>, Vec<Timestamp>) {
-    let read_on = std::mem::take(&mut *bench.bundle.desk.read_on.lock().unwrap());
-    let since = std::mem::take(&mut *bench.bundle.desk.since.lock().unwrap());
-    (read_on.iter().map(|stretch| stretch.pages).collect(), since)
+    let next_page = std::mem::take(&mut *bench.reconciler.desk.next_page.lock().unwrap());
+    let since = std::mem::take(&mut *bench.reconciler.desk.since.lock().unwrap());
+    (
+        next_page.iter().map(|stretch| stretch.pages).collect(),
+        since,
+    )
 }
 
 /// Just before the end of the stretch.
@@ -141,29 +144,29 @@ fn at_its_end() -> Timestamp {
 #[tokio::test]
 async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     leave(&bench, 4);
-    assert_eq!(bench.bundle.round().await.swept, Some(0));
+    assert_eq!(bench.reconciler.sync_cycle().await.swept, Some(0));
     assert_eq!(asked(&bench), (vec![], vec![at(-3600)]));
     bench.clock.pass(Duration::from_secs(239));
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     assert_eq!(asked(&bench), (vec![], vec![]), "it is not asked for again");
     bench.clock.pass(Duration::from_secs(1));
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     let pages = (1..=4).rev().collect();
     assert_eq!(asked(&bench), (pages, vec![at_its_end()]));
     assert_eq!(swept_to(&bench), Some(at_its_end()));
     bench.clock.pass(Duration::from_secs(300));
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     assert_eq!(asked(&bench), (vec![], vec![at_its_end()]));
 }
 
 #[tokio::test]
 async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     leave(&bench, 3);
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     let pages: Vec<u32> = (1..=3).rev().collect();
     assert_eq!(
         asked(&bench),
@@ -172,7 +175,7 @@ async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
     assert_eq!(swept_to(&bench), Some(at(-3600)), "something may be hidden");
     bench.clock.pass(Duration::from_secs(300));
     leave(&bench, 3);
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     assert_eq!(asked(&bench), (pages, vec![at(-3600), at_its_end()]));
     assert_eq!(swept_to(&bench), Some(at_its_end()));
 }
@@ -180,15 +183,15 @@ async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
 #[tokio::test]
 async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     leave(&bench, 3);
-    let desk = &bench.bundle.desk;
+    let desk = &bench.reconciler.desk;
     let mut read = Vec::new();
     // The list, three pages, and what changed since: one each time.
     for last in [false, false, false, false, true] {
         desk.switch
-            .fail_after(1, failing(FailureClass::Transient, "desk.unreachable"));
-        let swept = bench.bundle.sweep_tickets().await;
+            .fail_after(1, failing(FailureClass::Transient, "halopsa.unreachable"));
+        let swept = bench.reconciler.sweep_tickets().await;
         assert_eq!(swept.is_ok(), last);
         desk.switch.mend();
         read.push(asked(&bench));
@@ -208,38 +211,38 @@ async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
 #[tokio::test]
 async fn a_sweep_that_was_overtaken_leaves_the_rest_to_the_faster_one() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     leave(&bench, 11);
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     asked(&bench);
-    let faster = bench.bundle.store.open().swept.0.clone();
-    bench.bundle.store.open().overtake = Some(faster.clone());
-    let swept = bench.bundle.sweep_tickets().await.unwrap();
-    assert_eq!(swept.pages_left, 0);
+    let faster = bench.reconciler.store.open().swept.0.clone();
+    bench.reconciler.store.open().overtake = Some(faster.clone());
+    let swept = bench.reconciler.sweep_tickets().await.unwrap();
+    assert_eq!(swept.pages_deferred, 0);
     assert_eq!(asked(&bench), (vec![], vec![]), "it reads nothing more");
-    assert_eq!(bench.bundle.store.open().swept.0, faster);
+    assert_eq!(bench.reconciler.store.open().swept.0, faster);
 }
 
 #[tokio::test]
 async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     leave(&bench, 1);
-    let desk = &bench.bundle.desk;
+    let desk = &bench.reconciler.desk;
     // Read at once; then a long list that follows it, which settles.
     desk.switch
-        .fail_after(2, failing(FailureClass::Transient, "desk.unreachable"));
-    bench.bundle.round().await;
+        .fail_after(2, failing(FailureClass::Transient, "halopsa.unreachable"));
+    bench.reconciler.sync_cycle().await;
     desk.switch.mend();
-    let later = Stretch {
+    let later = ChangeRange {
         since: at_its_end(),
         until: at(200),
         ..leave(&bench, 11)
     };
     *desk.stretch.lock().unwrap() = Some(later);
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     bench.clock.pass(Duration::from_secs(240));
-    bench.bundle.round().await;
+    bench.reconciler.sync_cycle().await;
     assert_eq!(asked(&bench).0.len(), 1 + 11);
     assert_eq!(swept_to(&bench), Some(at(-3600)));
 }
@@ -248,21 +251,17 @@ async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
 async fn a_long_list_is_read_before_so_many_closes_that_it_is_worth_it() {
     for (closes, pages) in [(10, 0), (11, 11)] {
         let bench = Bench::new();
-        bench.bundle.sweep_tickets().await.unwrap();
+        bench.reconciler.sweep_tickets().await.unwrap();
         bench.poll(11).await.unwrap();
         leave(&bench, 11);
-        bench.bundle.round().await;
+        bench.reconciler.sync_cycle().await;
         asked(&bench);
-        let mut list = bench.bundle.liongard.list.lock().unwrap().clone();
+        let mut list = bench.reconciler.liongard.list.lock().unwrap().clone();
         for alert in &mut list.alerts[..closes] {
-            alert.status = Word::new("Closed");
+            alert.status = Slug::new("Closed");
         }
-        *bench.bundle.liongard.list.lock().unwrap() = list;
-        bench
-            .bundle
-            .poll_alerts(Thoroughness::Changes)
-            .await
-            .unwrap();
+        *bench.reconciler.liongard.list.lock().unwrap() = list;
+        bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
         assert_eq!(asked(&bench).0.len(), pages, "{closes}");
     }
 }
@@ -270,8 +269,8 @@ async fn a_long_list_is_read_before_so_many_closes_that_it_is_worth_it() {
 #[tokio::test]
 async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
-    *bench.bundle.desk.sightings.lock().unwrap() = vec![Sighting {
+    bench.reconciler.sweep_tickets().await.unwrap();
+    *bench.reconciler.desk.listings.lock().unwrap() = vec![TicketListing {
         id: TICKET,
         changed_at: Some(at(100)),
         ticket: Some(Ticket {
@@ -280,31 +279,31 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
         }),
     }];
     bench
-        .bundle
+        .reconciler
         .store
         .sending
         .fail(failing(FailureClass::Transient, "store.failed"));
-    bench.bundle.sweep_tickets().await.unwrap_err();
+    bench.reconciler.sweep_tickets().await.unwrap_err();
     assert_eq!(swept_to(&bench), Some(at(-3600)));
-    bench.bundle.store.sending.mend();
+    bench.reconciler.store.sending.mend();
     bench
-        .bundle
+        .reconciler
         .desk
         .switch
-        .fail(failing(FailureClass::Transient, "desk.short_list"));
-    bench.bundle.sweep_tickets().await.unwrap_err();
+        .fail(failing(FailureClass::Transient, "halopsa.short_list"));
+    bench.reconciler.sweep_tickets().await.unwrap_err();
     assert_eq!(swept_to(&bench), Some(at(-3600)));
-    bench.bundle.desk.switch.mend();
-    assert_eq!(bench.bundle.sweep_tickets().await.unwrap().queued, 1);
+    bench.reconciler.desk.switch.mend();
+    assert_eq!(bench.reconciler.sweep_tickets().await.unwrap().queued, 1);
     bench.clock.pass(Duration::from_secs(240));
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!(swept_to(&bench), Some(at(100)));
 }
 
 #[tokio::test]
 async fn a_sweep_queues_what_a_pair_has_not_heard() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     let heard = ticket(4242, 7586, at(-30));
     assert_eq!(
         sweep(&bench, std::slice::from_ref(&heard)).await,
@@ -338,24 +337,24 @@ async fn a_sweep_queues_what_a_pair_has_not_heard() {
 #[tokio::test]
 async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
-    *bench.bundle.desk.sightings.lock().unwrap() = vec![
-        Sighting {
+    bench.reconciler.sweep_tickets().await.unwrap();
+    *bench.reconciler.desk.listings.lock().unwrap() = vec![
+        TicketListing {
             id: TICKET,
             changed_at: None,
             ticket: None,
         },
-        Sighting {
+        TicketListing {
             id: TicketId::new(4243),
             changed_at: None,
             ticket: None,
         },
     ];
-    let report = bench.bundle.sweep_tickets().await.unwrap();
+    let report = bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!((report.listed, report.queued), (2, 1));
     assert_eq!(
         bench.sent_to(Lane::Urgent),
-        [Message::look_at_ticket(TICKET, Cause::Sweep)]
+        [Message::reconcile_ticket(TICKET, Cause::Sweep)]
     );
     assert_eq!(swept_to(&bench), Some(at(-3600)));
 }
@@ -363,14 +362,14 @@ async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
 #[tokio::test]
 async fn a_thin_row_that_did_not_change_costs_no_look() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench.bundle.sweep_tickets().await.unwrap();
+    bench.reconciler.sweep_tickets().await.unwrap();
     for (changed_at, queued) in [(-30, 0), (-31, 0), (-29, 1)] {
-        *bench.bundle.desk.sightings.lock().unwrap() = vec![Sighting {
+        *bench.reconciler.desk.listings.lock().unwrap() = vec![TicketListing {
             id: TICKET,
             changed_at: Some(at(changed_at)),
             ticket: None,
         }];
-        let report = bench.bundle.sweep_tickets().await.unwrap();
+        let report = bench.reconciler.sweep_tickets().await.unwrap();
         assert_eq!(report.queued, queued, "{changed_at}");
     }
 }

@@ -24,7 +24,7 @@ fn webhook(delivery: &str, content: &str) -> Message {
         object: Some(TICKET.get()),
         kind: "ticket_changed".into(),
     };
-    Message::look_at_ticket(TICKET, Cause::Webhook { notification })
+    Message::reconcile_ticket(TICKET, Cause::Webhook { notification })
 }
 
 #[tokio::test]
@@ -38,20 +38,20 @@ async fn a_repeated_notification_is_not_worked_twice() {
         ("three", "c"),
     ] {
         bench
-            .bundle
+            .reconciler
             .store
             .send(Lane::Urgent, &[webhook(delivery, content).into()])
             .await
             .unwrap();
     }
-    let outcomes = bench.work_off().await;
+    let outcomes = bench.process_all().await;
     assert_eq!(
         outcomes[1..],
-        ["duplicate", "duplicate", "duplicate", "in_step"]
+        ["duplicate", "duplicate", "duplicate", "in_sync"]
     );
     assert_ne!(outcomes[0], "duplicate");
     assert_eq!(
-        bench.bundle.desk.switch.asked(),
+        bench.reconciler.desk.switch.asked(),
         2,
         "once for each that is new"
     );
@@ -60,51 +60,55 @@ async fn a_repeated_notification_is_not_worked_twice() {
 #[tokio::test]
 async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    let Message::LookAtTicket { cause, .. } = webhook("one", "a") else {
+    let Message::ReconcileTicket { cause, .. } = webhook("one", "a") else {
         panic!("a webhook asks for a look at its ticket");
     };
-    let settled = Message::ticket_news(ticket(4242, 7586, at(-30)), Cause::Sweep);
-    let ours = Message::ticket_news(ticket(4242, 7586, at(-30)), cause.clone());
-    let touched = Message::ticket_news(ticket(4242, 7586, at(-20)), cause.clone());
+    let settled = Message::ticket_snapshot(ticket(4242, 7586, at(-30)), Cause::Sweep);
+    let ours = Message::ticket_snapshot(ticket(4242, 7586, at(-30)), cause.clone());
+    let touched = Message::ticket_snapshot(ticket(4242, 7586, at(-20)), cause.clone());
     let printer = Ticket {
         summary: "The printer is out of paper".into(),
         ..ticket(99, 1, at(-30))
     };
-    let strange = Message::ticket_news(printer, cause);
+    let strange = Message::ticket_snapshot(printer, cause);
     for message in [&settled, &ours, &ours, &touched, &strange, &strange] {
         let outgoing = [message.clone().into()];
-        let sent = bench.bundle.store.send(Lane::Urgent, &outgoing);
+        let sent = bench.reconciler.store.send(Lane::Urgent, &outgoing);
         sent.await.unwrap();
     }
 
-    let outcomes = bench.work_off().await;
+    let outcomes = bench.process_all().await;
 
-    let nothing = ["in_step", "in_step", "in_step", "not_ours", "not_ours"];
+    let nothing = ["in_sync", "in_sync", "in_sync", "not_ours", "not_ours"];
     assert_eq!(outcomes[1..], nothing);
-    assert_eq!(bench.bundle.store.open().notifications.len(), 0);
-    assert_eq!(bench.bundle.desk.switch.asked(), 0, "the bodies suffice");
+    assert_eq!(bench.reconciler.store.open().notifications.len(), 0);
+    assert_eq!(
+        bench.reconciler.desk.switch.asked(),
+        0,
+        "the bodies suffice"
+    );
 }
 
 #[tokio::test]
 async fn a_notification_whose_look_failed_is_no_repeat_when_it_comes_back() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench
-        .bundle
+        .reconciler
         .desk
         .switch
-        .fail(failing(FailureClass::Transient, "desk.unreachable"));
+        .fail(failing(FailureClass::Transient, "halopsa.unreachable"));
     bench
-        .bundle
+        .reconciler
         .store
         .send(Lane::Urgent, &[webhook("one", "a").into()])
         .await
         .unwrap();
-    assert_eq!(bench.work_off().await, ["transient"]);
-    assert!(bench.bundle.store.open().notifications.is_empty());
-    bench.bundle.desk.switch.mend();
+    assert_eq!(bench.process_all().await, ["transient"]);
+    assert!(bench.reconciler.store.open().notifications.is_empty());
+    bench.reconciler.desk.switch.mend();
     bench.clock.pass(Duration::from_secs(2));
-    assert_ne!(bench.work_off().await, ["duplicate"]);
-    assert_eq!(bench.bundle.store.open().notifications.len(), 1);
+    assert_ne!(bench.process_all().await, ["duplicate"]);
+    assert_eq!(bench.reconciler.store.open().notifications.len(), 1);
 }
 
 #[tokio::test]
@@ -117,20 +121,20 @@ async fn a_notification_that_concerns_no_ticket_is_kept_and_counted_once() {
         object: Some(31),
         kind: "site_created".into(),
     };
-    let keep = Message::KeepNotification {
+    let keep = Message::RecordNotification {
         version: VERSION,
         notification,
     };
     for _ in 0..2 {
         bench
-            .bundle
+            .reconciler
             .store
             .send(Lane::Urgent, &[keep.clone().into()])
             .await
             .unwrap();
     }
-    assert_eq!(bench.work_off().await, ["kept", "duplicate"]);
-    let contents = bench.bundle.store.open();
+    assert_eq!(bench.process_all().await, ["recorded", "duplicate"]);
+    let contents = bench.reconciler.store.open();
     assert_eq!(contents.story.len(), 1);
     assert_eq!(contents.story[0].detail.as_deref(), Some("object 31"));
     assert_eq!(contents.notifications.len(), 1);

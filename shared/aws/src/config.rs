@@ -5,7 +5,9 @@ use halogard_domain::{Policy, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::items::{BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD, Reader, Saved, key, string};
+use crate::items::{
+    AttributeReader, BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD_BYTES, SaveOutcome, key, string,
+};
 use crate::store::Store;
 
 /// The partition of what the operator decided.
@@ -14,7 +16,7 @@ const CONFIG: &str = "config";
 const APPLIED: &str = "applied";
 
 /// Reads it.
-const READER: Reader = Reader("config");
+const READER: AttributeReader = AttributeReader("config");
 
 /// A policy as it was applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,7 +59,7 @@ impl<C: Clock> Store<C> {
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         let body = to_json(READER.0, config)?;
-        let most = ITEM_BYTES_MAX - ITEM_OVERHEAD;
+        let most = ITEM_BYTES_MAX - ITEM_OVERHEAD_BYTES;
         if body.len() > most {
             return Err(AwsError::TooLarge {
                 place: READER.0,
@@ -71,8 +73,8 @@ impl<C: Clock> Store<C> {
         let mut item = key(CONFIG, APPLIED);
         item.insert(BODY.to_owned(), string(body));
         match self.save_item(item, revision).await? {
-            Saved::Done(revision) => Ok(revision),
-            Saved::Lost(_) => Err(SaveError::Conflict),
+            SaveOutcome::Saved(revision) => Ok(revision),
+            SaveOutcome::Conflict(_) => Err(SaveError::Conflict),
         }
     }
 }

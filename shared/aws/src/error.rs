@@ -7,13 +7,13 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use halogard_app::ports::{PortError, SaveError};
 use halogard_domain::FailureClass;
 use halogard_domain::ids::AlertId;
-use halogard_domain::text::cut;
+use halogard_domain::render::truncate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 /// Characters kept of what a service said.
-const SAID_CHARS_MAX: usize = 300;
+const MESSAGE_CHARS_MAX: usize = 300;
 
 /// Codes that ask for fewer requests, of all three services.
 const THROTTLES: [&str; 12] = [
@@ -52,14 +52,14 @@ const QUOTES_THE_REQUEST: [&str; 3] = [
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// The service answered that it will not.
-    #[error("{call} was refused: {code}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+    #[error("{call} was refused: {code}{}", service_message.as_ref().map(|service_message| format!(": {service_message}")).unwrap_or_default())]
     Refused {
         /// Service and operation.
         call: &'static str,
         /// The service's own code, or the HTTP status.
         code: String,
         /// The service's own sentence, cut.
-        said: Option<String>,
+        service_message: Option<String>,
         /// What may follow.
         class: FailureClass,
         /// For metrics.
@@ -75,7 +75,7 @@ pub enum AwsError {
     },
     /// The request could not be built.
     #[error("{call} could not be asked")]
-    Unasked {
+    InvalidRequest {
         /// Service and operation.
         call: &'static str,
         /// Why.
@@ -97,7 +97,7 @@ pub enum AwsError {
         /// The kind of record.
         place: &'static str,
         /// What is wrong with it.
-        source: Misfit,
+        source: DecodeError,
     },
     /// A record lacks an attribute, or it is of another type.
     #[error("a record of {place} has no usable attribute {attribute}")]
@@ -125,7 +125,7 @@ pub enum AwsError {
     },
     /// A list goes on past every bound.
     #[error("the list of {place} did not end after {pages} pages")]
-    Endless {
+    TooManyPages {
         /// The kind of record.
         place: &'static str,
         /// Pages that were read.
@@ -137,13 +137,13 @@ pub enum AwsError {
 /// belongs in no log; the parser's own words would quote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at line {line}, column {column}")]
-pub struct Misfit {
+pub struct DecodeError {
     what: &'static str,
     line: usize,
     column: usize,
 }
 
-impl From<serde_json::Error> for Misfit {
+impl From<serde_json::Error> for DecodeError {
     fn from(error: serde_json::Error) -> Self {
         Self {
             what: match error.classify() {
@@ -164,12 +164,12 @@ impl AwsError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let SdkError::ServiceError(answer) = &error else {
-            let unasked = matches!(error, SdkError::ConstructionFailure(_));
+            let invalid_request = matches!(error, SdkError::ConstructionFailure(_));
             let source = error
                 .into_source()
                 .unwrap_or_else(|error| Box::new(error) as Box<dyn Error + Send + Sync>);
-            return if unasked {
-                Self::Unasked { call, source }
+            return if invalid_request {
+                Self::InvalidRequest { call, source }
             } else {
                 Self::Unreachable { call, source }
             };
@@ -179,7 +179,7 @@ impl AwsError {
         let (class, error_type) = classify(code, status);
         Self::Refused {
             call,
-            said: said(code, answer.err().message()),
+            service_message: shown_message(code, answer.err().message()),
             code: if code.is_empty() {
                 format!("HTTP {status}")
             } else {
@@ -201,16 +201,19 @@ impl AwsError {
         Self::Refused {
             call,
             code: code.to_owned(),
-            said: said(code, message),
+            service_message: shown_message(code, message),
             class,
             error_type,
         }
     }
 
     /// `call` could not be built.
-    pub(crate) fn unasked(call: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn invalid_request(
+        call: &'static str,
+        source: impl Error + Send + Sync + 'static,
+    ) -> Self {
         let source = Box::new(source);
-        Self::Unasked { call, source }
+        Self::InvalidRequest { call, source }
     }
 
     /// The link of `alert` does not fit.
@@ -231,7 +234,7 @@ impl AwsError {
                 class, error_type, ..
             } => (*class, error_type),
             Self::Unreachable { .. } => (FailureClass::Transient, "store.unreachable"),
-            Self::Unasked { .. } => (FailureClass::Permanent, "store.unasked"),
+            Self::InvalidRequest { .. } => (FailureClass::Permanent, "store.invalid_request"),
             Self::Unfinished { .. } => (
                 FailureClass::Throttled { retry_after: None },
                 "store.throttled",
@@ -241,7 +244,7 @@ impl AwsError {
                 (FailureClass::Transient, "store.record")
             }
             Self::TooLarge { .. } => (FailureClass::Permanent, "store.too_large"),
-            Self::Endless { .. } => (FailureClass::Transient, "store.endless"),
+            Self::TooManyPages { .. } => (FailureClass::Transient, "store.too_many_pages"),
         }
     }
 }
@@ -266,10 +269,11 @@ fn classify(code: &str, status: u16) -> (FailureClass, &'static str) {
 }
 
 /// What the service said, as far as it may be shown.
-fn said(code: &str, message: Option<&str>) -> Option<String> {
+fn shown_message(code: &str, message: Option<&str>) -> Option<String> {
     let message = message.filter(|_| !QUOTES_THE_REQUEST.contains(&code))?;
     let line: Vec<&str> = message.split_whitespace().collect();
-    Some(cut(&line.join(" "), SAID_CHARS_MAX)).filter(|said| !said.is_empty())
+    Some(truncate(&line.join(" "), MESSAGE_CHARS_MAX))
+        .filter(|service_message| !service_message.is_empty())
 }
 
 impl From<AwsError> for PortError {
@@ -278,11 +282,12 @@ impl From<AwsError> for PortError {
         let port = Self::new(class, error_type);
         let port = match &error {
             AwsError::Refused {
-                said: Some(said), ..
-            } => port.saying(said),
+                service_message: Some(service_message),
+                ..
+            } => port.with_message(service_message),
             _ => port,
         };
-        port.caused_by(error)
+        port.with_source(error)
     }
 }
 

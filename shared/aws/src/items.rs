@@ -24,14 +24,14 @@ pub const EXPIRES: &str = "expires";
 pub const BODY: &str = "body";
 /// Which write of the record this is.
 pub const REVISION: &str = "revision";
-/// Names the write itself; see [`Store::write_name`].
+/// Names the write itself; see [`Store::write_id`].
 pub const WRITE: &str = "write";
 
 /// Bytes of the largest item DynamoDB takes, names of attributes included.
 pub const ITEM_BYTES_MAX: usize = 400 * 1024;
 
 /// Bytes set aside for everything but the body.
-pub const ITEM_OVERHEAD: usize = 512;
+pub const ITEM_OVERHEAD_BYTES: usize = 512;
 
 /// Pages of one list that are read at the most: 10 GB at 1 MB each.
 const PAGES_MAX: usize = 10_000;
@@ -66,12 +66,12 @@ pub fn block(id: u64, size: u64) -> String {
 
 /// Reads attributes of items of one kind.
 #[derive(Clone, Copy)]
-pub struct Reader(
+pub struct AttributeReader(
     /// The kind, for errors.
     pub &'static str,
 );
 
-impl Reader {
+impl AttributeReader {
     /// The text in `attribute`.
     pub fn text<'i>(self, item: &'i Item, attribute: &'static str) -> Result<&'i str, AwsError> {
         let text = item.get(attribute).and_then(|value| value.as_s().ok());
@@ -100,13 +100,13 @@ impl Reader {
 
 /// A list of items with one partition key, in order of their sort keys.
 #[derive(Clone, Debug, Default)]
-pub struct Range {
+pub struct ItemRange {
     /// The kind of record, for errors.
     pub place: &'static str,
     /// The partition key.
     pub pk: String,
     /// Which of them.
-    pub keys: Keys,
+    pub keys: SortKeys,
     /// A filter expression over attributes, without values of its own.
     pub filter: Option<&'static str>,
     /// Items in one page at the most.
@@ -115,7 +115,7 @@ pub struct Range {
 
 /// Which sort keys.
 #[derive(Clone, Debug, Default)]
-pub enum Keys {
+pub enum SortKeys {
     /// All.
     #[default]
     All,
@@ -124,7 +124,7 @@ pub enum Keys {
 }
 
 /// A change of some attributes of an item, by name.
-pub enum Change {
+pub enum ItemChange {
     /// They take these values.
     Set(Vec<(String, AttributeValue)>),
     /// Numbers grow by these; sets take these in.
@@ -132,11 +132,11 @@ pub enum Change {
 }
 
 /// What became of a conditional write.
-pub enum Saved {
+pub enum SaveOutcome {
     /// It is stored, at this revision.
-    Done(Revision),
+    Saved(Revision),
     /// Somebody else wrote since; this is stored, if anything.
-    Lost(Option<Item>),
+    Conflict(Option<Item>),
 }
 
 impl<C: Clock> Store<C> {
@@ -161,9 +161,9 @@ impl<C: Clock> Store<C> {
         &self,
         mut item: Item,
         revision: Revision,
-    ) -> Result<Saved, AwsError> {
+    ) -> Result<SaveOutcome, AwsError> {
         let next = Revision(revision.0 + 1);
-        let write = string(self.write_name());
+        let write = string(self.write_id());
         item.insert(REVISION.to_owned(), number(next.0));
         item.insert(WRITE.to_owned(), write.clone());
         let put = self
@@ -181,15 +181,15 @@ impl<C: Clock> Store<C> {
                 .expression_attribute_values(":revision", number(revision.0))
         };
         match put.send().await {
-            Ok(_) => Ok(Saved::Done(next)),
+            Ok(_) => Ok(SaveOutcome::Saved(next)),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     let stored = failed.item.clone();
                     let is_ours = stored.as_ref().and_then(|item| item.get(WRITE)) == Some(&write);
                     Ok(if is_ours {
-                        Saved::Done(next)
+                        SaveOutcome::Saved(next)
                     } else {
-                        Saved::Lost(stored)
+                        SaveOutcome::Conflict(stored)
                     })
                 }
                 _ => Err(AwsError::of("DynamoDB PutItem", error)),
@@ -200,7 +200,7 @@ impl<C: Clock> Store<C> {
     /// Hands the items of `range` to `take`, page by page, until it breaks off or there are no more.
     pub(crate) async fn each_page(
         &self,
-        range: Range,
+        range: ItemRange,
         mut take: impl FnMut(Vec<Item>) -> Result<ControlFlow<()>, AwsError> + Send,
     ) -> Result<(), AwsError> {
         let query = self
@@ -217,8 +217,8 @@ impl<C: Clock> Store<C> {
             .expression_attribute_names("#pk", PK)
             .expression_attribute_values(":pk", string(range.pk));
         let query = match range.keys {
-            Keys::All => query.key_condition_expression("#pk = :pk"),
-            Keys::After(sk) => query
+            SortKeys::All => query.key_condition_expression("#pk = :pk"),
+            SortKeys::After(sk) => query
                 .key_condition_expression("#pk = :pk AND #sk > :sk")
                 .expression_attribute_names("#sk", SK)
                 .expression_attribute_values(":sk", string(sk)),
@@ -239,7 +239,7 @@ impl<C: Clock> Store<C> {
                 return Ok(());
             }
         }
-        Err(AwsError::Endless {
+        Err(AwsError::TooManyPages {
             place: range.place,
             pages: PAGES_MAX,
         })
@@ -250,11 +250,11 @@ impl<C: Clock> Store<C> {
         &self,
         pk: &str,
         sk: &str,
-        change: Change,
+        change: ItemChange,
     ) -> Result<(), AwsError> {
         let (verb, by, attributes) = match change {
-            Change::Set(attributes) => ("SET", "= ", attributes),
-            Change::Add(attributes) => ("ADD", "", attributes),
+            ItemChange::Set(attributes) => ("SET", "= ", attributes),
+            ItemChange::Add(attributes) => ("ADD", "", attributes),
         };
         let places: Vec<_> = (0..attributes.len())
             .map(|place| format!("#a{place} {by}:a{place}"))
@@ -278,7 +278,7 @@ impl<C: Clock> Store<C> {
 
 /// Does `jobs`, four at a time, until one fails. Enough to hide the way to the table and back,
 /// few enough to leave its throughput to others.
-pub async fn four_at_once<J>(jobs: impl Iterator<Item = J> + Send) -> Result<(), AwsError>
+pub async fn try_join_four<J>(jobs: impl Iterator<Item = J> + Send) -> Result<(), AwsError>
 where
     J: Future<Output = Result<(), AwsError>> + Send,
 {

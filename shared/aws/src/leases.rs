@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use halogard_app::ports::{Clock, Leased, Leases, PortError};
+use halogard_app::ports::{Clock, LeaseOutcome, Leases, PortError};
 use halogard_domain::Timestamp;
 
 use crate::error::AwsError;
-use crate::items::{EXPIRES, PK, Reader, key, number, string};
+use crate::items::{AttributeReader, EXPIRES, PK, key, number, string};
 use crate::store::Store;
 
 /// The partition that holds every right, by name.
@@ -15,28 +15,28 @@ const LEASES: &str = "lease";
 /// Who has it.
 const HOLDER: &str = "holder";
 /// When it runs out, in milliseconds.
-const RUNS_OUT: &str = "runs_out";
+const EXPIRES_AT_MS: &str = "expires_at_ms";
 
 /// Reads rights.
-const READER: Reader = Reader("leases");
+const READER: AttributeReader = AttributeReader("leases");
 
 /// Seconds after its end at which a right may be cleared away.
-const KEPT_SECONDS: i64 = 24 * 60 * 60;
+const RETENTION_SECONDS: i64 = 24 * 60 * 60;
 
 impl<C: Clock> Leases for Store<C> {
-    async fn take_lease(
+    async fn acquire_lease(
         &self,
         name: &str,
         holder: &str,
         until: Timestamp,
-    ) -> Result<Leased, PortError> {
+    ) -> Result<LeaseOutcome, PortError> {
         let mut item = key(LEASES, name);
         item.insert(HOLDER.to_owned(), string(holder));
-        item.insert(RUNS_OUT.to_owned(), number(until.as_millis()));
+        item.insert(EXPIRES_AT_MS.to_owned(), number(until.as_millis()));
         let expires = until
             .as_millis()
             .div_euclid(1000)
-            .saturating_add(KEPT_SECONDS);
+            .saturating_add(RETENTION_SECONDS);
         item.insert(EXPIRES.to_owned(), number(expires));
         let taken = self
             .dynamodb()
@@ -44,27 +44,27 @@ impl<C: Clock> Leases for Store<C> {
             .table_name(self.table())
             .set_item(Some(item))
             .condition_expression(
-                "attribute_not_exists(#pk) OR #holder = :holder OR #runs_out <= :now",
+                "attribute_not_exists(#pk) OR #holder = :holder OR #expires_at_ms <= :now",
             )
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#holder", HOLDER)
-            .expression_attribute_names("#runs_out", RUNS_OUT)
+            .expression_attribute_names("#expires_at_ms", EXPIRES_AT_MS)
             .expression_attribute_values(":holder", string(holder))
             .expression_attribute_values(":now", number(self.now().as_millis()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         let Err(error) = taken else {
-            return Ok(Leased::Ours);
+            return Ok(LeaseOutcome::Acquired);
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 let theirs = failed.item().ok_or(AwsError::Attribute {
                     place: READER.0,
-                    attribute: RUNS_OUT,
+                    attribute: EXPIRES_AT_MS,
                 })?;
-                let until = Timestamp::from_millis(READER.number(theirs, RUNS_OUT)?);
-                Ok(Leased::Theirs { until })
+                let until = Timestamp::from_millis(READER.number(theirs, EXPIRES_AT_MS)?);
+                Ok(LeaseOutcome::HeldByOther { until })
             }
             _ => Err(AwsError::of("DynamoDB PutItem", error).into()),
         }

@@ -4,7 +4,7 @@ use halogard_app::ports::{Clock, LedgerStore, PortError, Revision, Stored, Swap}
 use halogard_domain::budget::Ledger;
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::items::{BODY, Item, Reader, Saved, key, string};
+use crate::items::{AttributeReader, BODY, Item, SaveOutcome, key, string};
 use crate::store::Store;
 
 /// The partition of the request budget.
@@ -13,7 +13,7 @@ const BUDGET: &str = "budget";
 const LEDGER: &str = "ledger";
 
 /// Reads the ledger.
-const READER: Reader = Reader("budget");
+const READER: AttributeReader = AttributeReader("budget");
 
 impl<C: Clock> LedgerStore for Store<C> {
     async fn load_ledger(&self) -> Result<Stored<Ledger>, PortError> {
@@ -25,8 +25,8 @@ impl<C: Clock> LedgerStore for Store<C> {
         let mut item = key(BUDGET, LEDGER);
         item.insert(BODY.to_owned(), string(to_json(READER.0, ledger)?));
         Ok(match self.save_item(item, revision).await? {
-            Saved::Done(revision) => Swap::Done(revision),
-            Saved::Lost(item) => Swap::Lost(stored(item.as_ref())?),
+            SaveOutcome::Saved(revision) => Swap::Stored(revision),
+            SaveOutcome::Conflict(item) => Swap::Conflict(stored(item.as_ref())?),
         })
     }
 }

@@ -1,30 +1,30 @@
 #![doc = include_str!("../README.md")]
 
-mod access;
 mod alert_index;
+mod aws_settings;
 mod config;
 mod error;
 mod http;
+mod inline_entries;
 mod items;
 mod journal;
 mod leases;
 mod ledger;
 mod links;
-mod marks;
 mod notifications;
 mod queue;
 mod runs;
 mod store;
 mod storms;
 mod sweeps;
-mod tail;
-mod tickets;
+mod ticket_owners;
 mod tokens;
+mod values;
 mod vault;
 
-pub use access::{Access, AccessError};
+pub use aws_settings::{AwsSettings, AwsSettingsError};
 pub use config::AppliedConfig;
-pub use error::{AwsError, Misfit};
-pub use queue::{Handed, QueueError, QueueSender, RECEIVES_MAX, Taken};
+pub use error::{AwsError, DecodeError};
+pub use queue::{Admission, EventSourceRecord, QueueError, QueueSender, RECEIVES_MAX};
 pub use store::{QueueUrls, Store, StoreNames};
 pub use vault::SecretsManager;

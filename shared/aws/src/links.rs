@@ -6,29 +6,29 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use halogard_app::ports::{
-    Clock, Entry, LinkFilter, Links, PortError, Revision, SaveError, Stored,
+    Clock, JournalEntry, LinkFilter, Links, PortError, Revision, SaveError, Stored,
 };
 use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
 use tracing::debug;
 
 use crate::error::{AwsError, from_json, to_json};
+use crate::inline_entries::{self, INLINE_ENTRIES, InlineEntries};
 use crate::items::{
-    BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD, Item, Keys, PK, REVISION, Range, Reader, WRITE, key,
-    number, padded, string,
+    AttributeReader, BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD_BYTES, Item, ItemRange, PK, REVISION,
+    SortKeys, WRITE, key, number, padded, string,
 };
-use crate::journal::kept;
+use crate::journal::encode_entry;
 use crate::store::Store;
-use crate::tail::{self, TAIL, Tail};
 
 /// The partition that holds every link.
 pub const LINKS: &str = "link";
 
 /// Reads links.
-const READER: Reader = Reader("links");
+const READER: AttributeReader = AttributeReader("links");
 
 /// Bytes set aside in a link's item for the end of its story.
-const TAIL_ROOM: usize = 8 * 1024;
+const INLINE_ENTRIES_BYTES: usize = 8 * 1024;
 
 impl<C: Clock> Links for Store<C> {
     async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
@@ -36,8 +36,8 @@ impl<C: Clock> Links for Store<C> {
             return Ok(None);
         };
         let value: Link = from_json(READER.0, READER.text(&item, BODY)?)?;
-        // Whatever a stored link names was entered before it.
-        self.entered_tickets().note(&value);
+        // Whatever a stored link names was indexed before it.
+        self.ticket_owners().remember(&value);
         Ok(Some(Stored {
             value,
             revision: READER.revision(&item)?,
@@ -48,7 +48,7 @@ impl<C: Clock> Links for Store<C> {
         // Entries are never taken back, so the links themselves are asked. Should two name one
         // ticket, the one that works with it now owns it.
         let mut owner = None;
-        for alert in self.alerts_entered_for(ticket).await? {
+        for alert in self.indexed_alerts(ticket).await? {
             let Some(link) = self.load(alert).await? else {
                 continue;
             };
@@ -65,19 +65,19 @@ impl<C: Clock> Links for Store<C> {
     async fn save(
         &self,
         link: &Link,
-        told: &[Entry],
+        told: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         let update = Update::of(link, told)?;
-        self.enter_tickets(link).await?;
+        self.index_tickets(link).await?;
         let place = key(LINKS, padded(link.alert.get()));
-        let write = string(self.write_name());
+        let write = string(self.write_id());
         let saved = self.update_link(place.clone(), update, revision, &write);
-        let Some((next, tail)) = saved.await? else {
+        let Some((next, inline)) = saved.await? else {
             return Err(SaveError::Conflict);
         };
-        if tail.is_long()
-            && let Err(error) = self.move_tail(link.alert, place, tail, write).await
+        if inline.exceeds_limit()
+            && let Err(error) = self.archive_entries(link.alert, place, inline, write).await
         {
             debug!(%error, "a story stays in its link until the next save");
         }
@@ -94,10 +94,10 @@ impl<C: Clock> Links for Store<C> {
         if limit == 0 {
             return Ok(links);
         }
-        let range = Range {
+        let range = ItemRange {
             place: READER.0,
             pk: LINKS.to_owned(),
-            keys: after.map_or(Keys::All, |alert| Keys::After(padded(alert.get()))),
+            keys: after.map_or(SortKeys::All, |alert| SortKeys::After(padded(alert.get()))),
             filter: match filter {
                 LinkFilter::All => None,
                 LinkFilter::Parked => Some("attribute_exists(parked)"),
@@ -131,7 +131,7 @@ impl<C: Clock> Store<C> {
         update: Update,
         revision: Revision,
         write: &AttributeValue,
-    ) -> Result<Option<(Revision, Tail)>, AwsError> {
+    ) -> Result<Option<(Revision, InlineEntries)>, AwsError> {
         let next = Revision(revision.0 + 1);
         let request = update
             .into_request(self.dynamodb().update_item())
@@ -161,7 +161,7 @@ impl<C: Clock> Store<C> {
                 _ => return Err(AwsError::of("DynamoDB UpdateItem", error)),
             },
         };
-        Ok(stored.map(|item| (next, Tail::of(&item))))
+        Ok(stored.map(|item| (next, InlineEntries::of(&item))))
     }
 }
 
@@ -178,11 +178,11 @@ impl Update {
     ///
     /// A link that does not fit is an error, not cut: its text's digest tells changes of the alert,
     /// and a person must hear of it.
-    fn of(link: &Link, told: &[Entry]) -> Result<Self, AwsError> {
+    fn of(link: &Link, told: &[JournalEntry]) -> Result<Self, AwsError> {
         let body = to_json(READER.0, link)?;
-        let told: Vec<_> = told.iter().map(kept).collect::<Result<_, _>>()?;
-        let most = ITEM_BYTES_MAX - ITEM_OVERHEAD - TAIL_ROOM;
-        let bytes = body.len() + tail::bytes(&told).saturating_sub(TAIL_ROOM);
+        let told: Vec<_> = told.iter().map(encode_entry).collect::<Result<_, _>>()?;
+        let most = ITEM_BYTES_MAX - ITEM_OVERHEAD_BYTES - INLINE_ENTRIES_BYTES;
+        let bytes = body.len() + inline_entries::bytes(&told).saturating_sub(INLINE_ENTRIES_BYTES);
         if bytes > most {
             return Err(AwsError::link_too_large(link.alert, bytes, most));
         }
@@ -210,9 +210,9 @@ impl Update {
             request = request.expression_attribute_values(":on", AttributeValue::Bool(true));
         }
         if !self.told.is_empty() {
-            set.push_str(", #tail = list_append(if_not_exists(#tail, :none), :told)");
+            set.push_str(", #inline = list_append(if_not_exists(#inline, :none), :told)");
             request = request
-                .expression_attribute_names("#tail", TAIL)
+                .expression_attribute_names("#inline", INLINE_ENTRIES)
                 .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
                 .expression_attribute_values(":told", AttributeValue::L(self.told));
         }

@@ -12,24 +12,24 @@ use halogard_domain::message::Notification;
 use sha2::{Digest, Sha256};
 
 use crate::error::AwsError;
-use crate::items::{EXPIRES, Item, PK, Range, Reader, SK, key, number};
+use crate::items::{AttributeReader, EXPIRES, Item, ItemRange, PK, SK, key, number};
 use crate::store::Store;
 
 /// The partition of the signs by which a notification is known again.
-const SIGNS: &str = "notification";
+const KEYS: &str = "notification";
 /// The partition of the counts, by kind.
 const COUNTS: &str = "notification_count";
 /// When a sign was last recorded, in milliseconds.
 const RECORDED_AT: &str = "recorded_at";
 /// How often a kind was recorded.
-const TIMES: &str = "times";
+const COUNT: &str = "count";
 
 /// Reads signs and counts.
-const READER: Reader = Reader("notifications");
+const READER: AttributeReader = AttributeReader("notifications");
 
 /// How long after a sign is forgotten it may be cleared away: the clocks of two processes and of
 /// DynamoDB may differ.
-const SPARE: Duration = Duration::from_secs(24 * 60 * 60);
+const RETENTION_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Rounds in which keys that DynamoDB put off are asked for again.
 const ROUNDS_MAX: usize = 5;
@@ -43,7 +43,9 @@ impl<C: Clock> Notifications for Store<C> {
         notification: &Notification,
         now: Timestamp,
     ) -> Result<bool, PortError> {
-        let keys = signs(notification).map(|sign| key(SIGNS, sign)).collect();
+        let keys = dedup_keys(notification)
+            .map(|dedup_key| key(KEYS, dedup_key))
+            .collect();
         let since = now.minus(Self::MEMORY).as_millis();
         for item in self.items_under(keys).await? {
             if READER.number::<i64>(&item, RECORDED_AT)? >= since {
@@ -54,25 +56,25 @@ impl<C: Clock> Notifications for Store<C> {
     }
 
     async fn record(&self, notification: &Notification, now: Timestamp) -> Result<(), PortError> {
-        let forgotten = now.plus(Self::MEMORY).plus(SPARE);
+        let forgotten = now.plus(Self::MEMORY).plus(RETENTION_MARGIN);
         // The count comes last: whoever dies before it has lost one of a metric, nothing more.
-        for sign in signs(notification) {
-            self.remember_sign(&sign, now, forgotten).await?;
+        for dedup_key in dedup_keys(notification) {
+            self.record_key(&dedup_key, now, forgotten).await?;
         }
         Ok(self.count_kind(&notification.kind).await?)
     }
 
     async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
-        let range = Range {
+        let range = ItemRange {
             place: READER.0,
             pk: COUNTS.to_owned(),
-            ..Range::default()
+            ..ItemRange::default()
         };
         let mut counts = Vec::new();
         self.each_page(range, |page| {
             for item in &page {
                 let kind = READER.text(item, SK)?.to_owned();
-                counts.push((kind, READER.number(item, TIMES)?));
+                counts.push((kind, READER.number(item, COUNT)?));
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -85,7 +87,7 @@ impl<C: Clock> Store<C> {
     /// The items under `keys`, as far as they are there, as they are now.
     async fn items_under(&self, keys: Vec<Item>) -> Result<Vec<Item>, AwsError> {
         const CALL: &str = "DynamoDB BatchGetItem";
-        let unasked = |error| AwsError::Unasked {
+        let invalid_request = |error| AwsError::InvalidRequest {
             call: CALL,
             source: Box::new(error),
         };
@@ -93,7 +95,7 @@ impl<C: Clock> Store<C> {
             .set_keys(Some(keys))
             .consistent_read(true)
             .build()
-            .map_err(unasked)?;
+            .map_err(invalid_request)?;
         let mut left = HashMap::from([(self.table().to_owned(), wanted)]);
         let mut found = Vec::new();
         let mut pause = PAUSE;
@@ -130,13 +132,13 @@ impl<C: Clock> Store<C> {
     }
 
     /// Remembers `sign` as recorded at `now`, unless it was recorded later.
-    async fn remember_sign(
+    async fn record_key(
         &self,
-        sign: &str,
+        dedup_key: &str,
         now: Timestamp,
         forgotten: Timestamp,
     ) -> Result<(), AwsError> {
-        let mut item = key(SIGNS, sign);
+        let mut item = key(KEYS, dedup_key);
         item.insert(RECORDED_AT.to_owned(), number(now.as_millis()));
         let expires = forgotten.as_millis().div_euclid(1000);
         item.insert(EXPIRES.to_owned(), number(expires));
@@ -166,8 +168,8 @@ impl<C: Clock> Store<C> {
             .update_item()
             .table_name(self.table())
             .set_key(Some(key(COUNTS, kind)))
-            .update_expression("ADD #times :one")
-            .expression_attribute_names("#times", TIMES)
+            .update_expression("ADD #count :one")
+            .expression_attribute_names("#count", COUNT)
             .expression_attribute_values(":one", number(1))
             .send()
             .await
@@ -178,21 +180,21 @@ impl<C: Clock> Store<C> {
 
 /// The sort keys under which `notification` is known again. Ids come from outside and may be of any
 /// length; keys may not.
-fn signs(notification: &Notification) -> impl Iterator<Item = String> {
+fn dedup_keys(notification: &Notification) -> impl Iterator<Item = String> {
     let delivery = notification
         .delivery
         .as_deref()
-        .map(|id| sign("delivery", id));
-    let content = sign("content", &notification.content);
+        .map(|id| dedup_key("delivery", id));
+    let content = dedup_key("content", &notification.content);
     delivery.into_iter().chain([content])
 }
 
 /// `text` as a key of fixed length.
-fn sign(known_by: &str, text: &str) -> String {
-    let mut sign = format!("{known_by}#");
+fn dedup_key(known_by: &str, text: &str) -> String {
+    let mut dedup_key = format!("{known_by}#");
     for byte in Sha256::digest(text) {
         // Writing to a string cannot fail.
-        write!(sign, "{byte:02x}").unwrap_or_default();
+        write!(dedup_key, "{byte:02x}").unwrap_or_default();
     }
-    sign
+    dedup_key
 }

@@ -20,21 +20,21 @@ mod attributes;
 mod calls;
 mod dead_letters;
 mod error;
-mod handed;
-mod held;
-mod incoming;
+mod event_source;
+mod in_flight;
+mod received;
 mod sender;
 mod sending;
 mod settling;
 
 pub use attributes::RECEIVES_MAX;
 pub use error::QueueError;
-pub use handed::{Handed, Taken};
-pub(crate) use held::Deliveries;
+pub use event_source::{Admission, EventSourceRecord};
+pub(crate) use in_flight::InFlight;
 pub use sender::QueueSender;
 
 use calls::Wait;
-use incoming::Arrival;
+use received::Received;
 use sending::Target;
 
 /// Rounds of one `receive`: each brings ten messages at most, and a round may bring only messages
@@ -79,18 +79,18 @@ impl<C: Clock> WorkQueue for Store<C> {
                 break;
             }
             for message in came {
-                let arrival = Arrival::polled(lane, message, until);
-                deliveries.extend(self.accept(arrival).await?);
+                let received = Received::polled(lane, message, until);
+                deliveries.extend(self.accept(received).await?);
             }
         }
         Ok(deliveries)
     }
 
-    async fn done(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
+    async fn ack(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
         self.finish(lane, receipt).await
     }
 
-    async fn give_back(
+    async fn defer(
         &self,
         lane: Lane,
         receipt: &str,
@@ -110,8 +110,8 @@ impl<C: Clock> WorkQueue for Store<C> {
             .await
     }
 
-    async fn bury(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
-        self.lay_to_rest(lane, receipt, reason).await
+    async fn dead_letter(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
+        self.move_to_dead_letters(lane, receipt, reason).await
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
@@ -127,7 +127,7 @@ impl<C: Clock> WorkQueue for Store<C> {
     }
 
     async fn redrive(&self, id: &str) -> Result<bool, PortError> {
-        self.drive_back(id).await
+        self.redrive_dead_letter(id).await
     }
 
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {

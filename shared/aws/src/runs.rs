@@ -8,18 +8,18 @@ use halogard_domain::ids::LaunchpointId;
 use halogard_domain::runs::{RunTarget, Runs};
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::items::{BODY, Range, Reader, SK, Saved, key, padded, string};
+use crate::items::{AttributeReader, BODY, ItemRange, SK, SaveOutcome, key, padded, string};
 use crate::store::Store;
 
 /// The partition that holds the runs of every target.
-const RUNS: &str = "runs";
+const RUNS: &str = "inspector_run";
 /// The sort key of Liongard's inspector of HaloPSA.
 const HALOPSA: &str = "halopsa";
 /// What the sort key of any other inspector begins with.
 const LAUNCHPOINT: &str = "launchpoint#";
 
 /// Reads runs.
-const READER: Reader = Reader("runs");
+const READER: AttributeReader = AttributeReader("runs");
 
 impl<C: Clock> RunStates for Store<C> {
     async fn load_runs(&self, target: RunTarget) -> Result<Stored<Runs>, PortError> {
@@ -47,17 +47,17 @@ impl<C: Clock> RunStates for Store<C> {
             item.insert("busy".to_owned(), AttributeValue::Bool(true));
         }
         match self.save_item(item, revision).await? {
-            Saved::Done(revision) => Ok(revision),
-            Saved::Lost(_) => Err(SaveError::Conflict),
+            SaveOutcome::Saved(revision) => Ok(revision),
+            SaveOutcome::Conflict(_) => Err(SaveError::Conflict),
         }
     }
 
     async fn busy_targets(&self) -> Result<Vec<RunTarget>, PortError> {
-        let range = Range {
+        let range = ItemRange {
             place: READER.0,
             pk: RUNS.to_owned(),
             filter: Some("attribute_exists(busy)"),
-            ..Range::default()
+            ..ItemRange::default()
         };
         let mut targets = Vec::new();
         self.each_page(range, |page| {

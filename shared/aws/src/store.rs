@@ -9,8 +9,8 @@ use aws_types::SdkConfig;
 use halogard_app::ports::{Clock, Lane, PortError};
 use halogard_domain::{FailureClass, Timestamp};
 
-use crate::queue::Deliveries;
-use crate::tickets::EnteredTickets;
+use crate::queue::InFlight;
+use crate::ticket_owners::TicketOwnerCache;
 
 /// Every store port on AWS. Cheap to clone; all clones share their connections.
 pub struct Store<C> {
@@ -27,8 +27,8 @@ struct Inner<C> {
     instance: String,
     /// Writes of this store so far.
     writes: AtomicU64,
-    entered_tickets: EnteredTickets,
-    deliveries: Deliveries,
+    ticket_owners: TicketOwnerCache,
+    in_flight: InFlight,
 }
 
 /// What the parts of the store are called.
@@ -60,8 +60,8 @@ impl<C: Clock> Store<C> {
                 clock,
                 instance: format!("{:016x}", RandomState::new().hash_one(())),
                 writes: AtomicU64::new(0),
-                deliveries: Deliveries::default(),
-                entered_tickets: EnteredTickets::default(),
+                in_flight: InFlight::default(),
+                ticket_owners: TicketOwnerCache::default(),
             }),
         }
     }
@@ -111,20 +111,20 @@ impl<C> Store<C> {
     }
 
     /// The messages in our hands.
-    pub(crate) fn deliveries(&self) -> &Deliveries {
-        &self.inner.deliveries
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.inner.in_flight
     }
 
     /// A name for one write, unlike any other's: by it a write whose answer was lost is known
     /// again.
-    pub(crate) fn write_name(&self) -> String {
+    pub(crate) fn write_id(&self) -> String {
         let number = self.inner.writes.fetch_add(1, Ordering::Relaxed);
         format!("{}-{number:x}", self.inner.instance)
     }
 
-    /// Tickets known to be entered in the table.
-    pub(crate) fn entered_tickets(&self) -> &EnteredTickets {
-        &self.inner.entered_tickets
+    /// Tickets known to be indexed in the table.
+    pub(crate) fn ticket_owners(&self) -> &TicketOwnerCache {
+        &self.inner.ticket_owners
     }
 }
 
@@ -139,7 +139,7 @@ impl<C> Clone for Store<C> {
 /// The process was not told of a queue. No message is to blame, so none is given up for it.
 pub(crate) fn no_queue(lane: Lane, kind: &str) -> PortError {
     let name = lane.name().to_uppercase();
-    PortError::new(FailureClass::Transient, "store.no_queue").saying(format!(
+    PortError::new(FailureClass::Transient, "store.no_queue").with_message(format!(
         "this process knows no {kind} for the lane {}; set {name}_QUEUE_URL and {name}_DEAD_LETTERS_URL",
         lane.name()
     ))

@@ -4,14 +4,14 @@ use halogard_app::ports::{Clock, PortError, Revision, SaveError, Stored, StormSt
 use halogard_domain::storm::{StormKey, Storms};
 
 use crate::error::{from_json, to_json};
-use crate::items::{BODY, Reader, Saved, key, string};
+use crate::items::{AttributeReader, BODY, SaveOutcome, key, string};
 use crate::store::Store;
 
 /// The partition that holds the storms of every rule and customer.
-const STORMS: &str = "storms";
+const STORMS: &str = "storm";
 
 /// Reads storms.
-const READER: Reader = Reader("storms");
+const READER: AttributeReader = AttributeReader("storms");
 
 impl<C: Clock> StormStates for Store<C> {
     async fn load_storms(&self, storm: StormKey) -> Result<Stored<Storms>, PortError> {
@@ -36,8 +36,8 @@ impl<C: Clock> StormStates for Store<C> {
         let mut item = key(STORMS, storm.to_string());
         item.insert(BODY.to_owned(), string(to_json(READER.0, storms)?));
         match self.save_item(item, revision).await? {
-            Saved::Done(revision) => Ok(revision),
-            Saved::Lost(_) => Err(SaveError::Conflict),
+            SaveOutcome::Saved(revision) => Ok(revision),
+            SaveOutcome::Conflict(_) => Err(SaveError::Conflict),
         }
     }
 }

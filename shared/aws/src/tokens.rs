@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use halogard_app::ports::{Clock, PortError, Revision, SaveError, SealedToken, Stored, Tokens};
 use halogard_domain::Timestamp;
 
-use crate::items::{EXPIRES, Item, Reader, Saved, key, number};
+use crate::items::{AttributeReader, EXPIRES, Item, SaveOutcome, key, number};
 use crate::store::Store;
 
 /// The partition that holds every token, by name.
@@ -13,13 +13,13 @@ const TOKENS: &str = "token";
 /// What was sealed.
 const SEALED: &str = "sealed";
 /// When it runs out, in milliseconds.
-const RUNS_OUT: &str = "runs_out";
+const EXPIRES_AT_MS: &str = "expires_at_ms";
 
 /// Reads tokens.
-const READER: Reader = Reader("tokens");
+const READER: AttributeReader = AttributeReader("tokens");
 
 /// Seconds after its end at which a token may be cleared away.
-const KEPT_SECONDS: i64 = 24 * 60 * 60;
+const RETENTION_SECONDS: i64 = 24 * 60 * 60;
 
 impl<C: Clock> Tokens for Store<C> {
     async fn load_token(&self, name: &str) -> Result<Stored<Option<SealedToken>>, PortError> {
@@ -42,16 +42,18 @@ impl<C: Clock> Tokens for Store<C> {
         token: &SealedToken,
         revision: Revision,
     ) -> Result<Revision, SaveError> {
-        let runs_out = token.until.as_millis();
-        let expires = runs_out.div_euclid(1000).saturating_add(KEPT_SECONDS);
+        let expires_at_ms = token.until.as_millis();
+        let expires = expires_at_ms
+            .div_euclid(1000)
+            .saturating_add(RETENTION_SECONDS);
         let sealed = AttributeValue::B(Blob::new(token.sealed.as_slice()));
         let mut item = key(TOKENS, name);
         item.insert(SEALED.to_owned(), sealed);
-        item.insert(RUNS_OUT.to_owned(), number(runs_out));
+        item.insert(EXPIRES_AT_MS.to_owned(), number(expires_at_ms));
         item.insert(EXPIRES.to_owned(), number(expires));
         match self.save_item(item, revision).await? {
-            Saved::Done(revision) => Ok(revision),
-            Saved::Lost(_) => Err(SaveError::Conflict),
+            SaveOutcome::Saved(revision) => Ok(revision),
+            SaveOutcome::Conflict(_) => Err(SaveError::Conflict),
         }
     }
 }
@@ -59,7 +61,7 @@ impl<C: Clock> Tokens for Store<C> {
 /// The token in `item`. One that cannot be read counts as none: a new one is soon put in its place.
 fn token(item: &Item) -> Option<SealedToken> {
     let sealed = item.get(SEALED)?.as_b().ok()?;
-    let until = READER.number(item, RUNS_OUT).ok()?;
+    let until = READER.number(item, EXPIRES_AT_MS).ok()?;
     Some(SealedToken {
         sealed: sealed.as_ref().to_vec(),
         until: Timestamp::from_millis(until),

@@ -179,8 +179,11 @@ impl SecretsManager {
 
 /// `error` without the service's sentence, which may quote what it was given: a value.
 fn without_words(mut error: AwsError) -> AwsError {
-    if let AwsError::Refused { said, .. } = &mut error {
-        *said = None;
+    if let AwsError::Refused {
+        service_message, ..
+    } = &mut error
+    {
+        *service_message = None;
     }
     error
 }

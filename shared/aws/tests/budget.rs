@@ -4,16 +4,16 @@ mod support;
 
 use halogard_app::budget::SharedBudget;
 use halogard_aws::Store;
-use halogard_conformance::{Bench as _, BudgetBench, MovableClock, suite};
+use halogard_conformance::{BudgetFixture, ManualClock, StoreFixture as _, suite};
 use halogard_domain::budget::Limit;
-use support::InTable;
+use support::DynamoDbFixture;
 
-impl BudgetBench for InTable {
-    type Budget = SharedBudget<Store<MovableClock>, MovableClock>;
+impl BudgetFixture for DynamoDbFixture {
+    type Budget = SharedBudget<Store<ManualClock>, ManualClock>;
 
     fn budget(&self, limit: Limit) -> Self::Budget {
         SharedBudget::new(self.store(), limit, self.clock.clone())
     }
 }
 
-suite!(InTable: budget);
+suite!(DynamoDbFixture: budget);

@@ -7,18 +7,20 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use halogard_app::ports::{AlertIndex, Entry, Indexed, Leases, Links, Notifications, Revision};
-use halogard_conformance::Bench as _;
+use halogard_app::ports::{
+    AlertIndex, JournalEntry, Leases, Links, Notifications, QueuedState, Revision,
+};
+use halogard_conformance::StoreFixture as _;
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::link::{Base, Claim, Opening};
+use halogard_domain::link::{Base, Claim, OpeningSnapshot};
 use halogard_domain::message::Notification;
-use halogard_domain::ticket::{Fate, Hands, Ticket};
-use halogard_domain::{Alert, Link, Timestamp, Word};
+use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
+use halogard_domain::{Alert, Link, Slug, Timestamp};
 use serde_json::Value;
-use support::{InTable, Item};
+use support::{DynamoDbFixture, Item};
 
 /// Bytes of one write unit.
 const UNIT: usize = 1024;
@@ -34,8 +36,8 @@ fn alert() -> Alert {
         environment_name: "Example Manufacturing Ltd".to_owned(),
         name: "Active Directory | Privileged Users: New Admin Account Added".to_owned(),
         description: "A user was added to a privileged group. ".repeat(23),
-        priority: Word::new("high"),
-        status: Word::new("new"),
+        priority: Slug::new("high"),
+        status: Slug::new("new"),
         inspector: Some("active-directory-inspector".to_owned()),
         inspector_alias: Some("Active Directory".to_owned()),
         rule: Some("Privileged Users: New Admin Account Added".to_owned()),
@@ -45,7 +47,7 @@ fn alert() -> Alert {
         visible: true,
         raised_at: NOW,
         changed_at: NOW,
-        seen_at: NOW,
+        observed_at: NOW,
         page: Some("https://us1.app.liongard.com/#/alerts/7586".to_owned()),
     }
 }
@@ -61,17 +63,17 @@ fn ticket() -> Ticket {
             .to_owned(),
         assigned: Some(true),
         changed_at: NOW,
-        seen_at: NOW,
-        fate: Fate::Present,
-        hands: Hands::Untouched { as_of: NOW },
+        observed_at: NOW,
+        existence: Existence::Present,
+        activity: HumanActivity::None { as_of: NOW },
     }
 }
 
 /// The link while its ticket is being opened.
 fn claimed() -> Link {
     let mut link = Link::new(AlertId::new(7586));
-    link.opening = Some(Opening::of(&alert()));
-    link.alert_seen = Some(alert());
+    link.opening = Some(OpeningSnapshot::of(&alert()));
+    link.observed_alert = Some(alert());
     link.claim = Claim::Held {
         since: NOW,
         until: NOW,
@@ -83,12 +85,12 @@ fn claimed() -> Link {
 fn agreed() -> Link {
     let mut link = claimed();
     link.attach(ticket().id);
-    link.ticket_seen = Some(ticket());
+    link.observed_ticket = Some(ticket());
     link.base = Some(Base {
         alert_closed: false,
-        alert_status: Word::new("new"),
-        alert_priority: Word::new("high"),
-        alert_text: alert().text_digest(),
+        alert_status: Slug::new("new"),
+        alert_priority: Slug::new("high"),
+        alert_text: alert().text_hash(),
         ticket_status: StatusId::new(1),
         ticket_closed: None,
         ticket_priority: Some(PriorityId::new(2)),
@@ -96,12 +98,12 @@ fn agreed() -> Link {
     link
 }
 
-fn told(what: &str) -> Entry {
-    Entry {
+fn told(what: &str) -> JournalEntry {
+    JournalEntry {
         at: NOW,
         alert: Some(AlertId::new(7586)),
         ticket: Some(ticket().id),
-        what: what.to_owned(),
+        event: what.to_owned(),
         cause: "poll".to_owned(),
         detail: None,
     }
@@ -146,14 +148,18 @@ struct Cost {
 }
 
 /// What the requests in `seen` cost, by partition.
-async fn cost(bench: &InTable, seen: &[(String, Value)]) -> BTreeMap<String, Cost> {
+async fn cost(bench: &DynamoDbFixture, seen: &[(String, Value)]) -> BTreeMap<String, Cost> {
     let mut costs = BTreeMap::new();
     add_cost(&mut costs, bench, seen).await;
     costs
 }
 
 /// Adds what the requests in `seen` cost.
-async fn add_cost(costs: &mut BTreeMap<String, Cost>, bench: &InTable, seen: &[(String, Value)]) {
+async fn add_cost(
+    costs: &mut BTreeMap<String, Cost>,
+    bench: &DynamoDbFixture,
+    seen: &[(String, Value)],
+) {
     let items: BTreeMap<_, _> = bench
         .everything()
         .await
@@ -189,11 +195,11 @@ fn sum(costs: &BTreeMap<String, Cost>) -> (usize, usize) {
 
 /// What a company of alerts costs that become tickets: what poll and looks ask of the store.
 async fn raised(count: u64) -> BTreeMap<String, Cost> {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let ids = || (0..count).map(|n| AlertId::new(7586 + n));
-    let indexed = Indexed {
-        face: alert().face_digest(),
+    let indexed = QueuedState {
+        fingerprint: alert().fingerprint(),
         queued_at: NOW,
     };
     let index = ids().map(|id| (id, indexed)).collect();
@@ -207,10 +213,13 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
         };
         claims.push(store.save(&link, &[], Revision(0)).await.unwrap());
     }
-    let mut seen = between.seen();
+    let mut seen = between.requests();
     let mut costs = cost(&bench, &seen).await;
-    let until = bench.now().plus(halogard_domain::link::CLAIM_LIFE);
-    store.take_lease("opening", "worker", until).await.unwrap();
+    let until = bench.now().plus(halogard_domain::link::CLAIM_TTL);
+    store
+        .acquire_lease("opening", "worker", until)
+        .await
+        .unwrap();
     store.release_lease("opening", "worker").await.unwrap();
     let looks = ids().zip(claims).map(|(id, revision)| {
         let store = store.clone();
@@ -226,7 +235,7 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
         saved.unwrap();
     }
     // The webhook that tells of our own ticket changes nothing, and is not remembered.
-    let opened = between.seen();
+    let opened = between.requests();
     add_cost(&mut costs, &bench, &opened).await;
     seen.extend(opened);
     let reads = seen.iter().filter(|(operation, _)| operation == "GetItem");
@@ -270,7 +279,7 @@ async fn a_company_of_fifty_alerts_costs_three_writes_each_at_the_most() {
 
 #[tokio::test]
 async fn a_webhook_that_changed_something_costs_three_write_units() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let notification = Notification {
         delivery: Some("2f1d6c1e-6a0a-4d0c-8f7e-0f3a1c9b7d55".to_owned()),
@@ -283,23 +292,23 @@ async fn a_webhook_that_changed_something_costs_three_write_units() {
     store.is_known(&notification, NOW).await.unwrap();
     store.record(&notification, NOW).await.unwrap();
 
-    let costs = cost(&bench, &between.seen()).await;
+    let costs = cost(&bench, &between.requests()).await;
     println!("{costs:#?}");
     assert_eq!(sum(&costs), (3, 3));
 }
 
 #[tokio::test]
 async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let mut revision = store.save(&agreed(), &[], Revision(0)).await.unwrap();
-    between.seen();
+    between.requests();
     for _ in 0..60 {
         let told = [told("fields_set")];
         revision = store.save(&agreed(), &told, revision).await.unwrap();
     }
 
-    let costs = cost(&bench, &between.seen()).await;
+    let costs = cost(&bench, &between.requests()).await;
     println!("{costs:#?}");
     let (_, units) = sum(&costs);
     let links_alone = 60 * 3;
@@ -308,33 +317,33 @@ async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
 
 #[tokio::test]
 async fn index_entries_that_follow_each_other_share_a_write_unit() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    let indexed = Indexed {
-        face: u64::MAX,
+    let indexed = QueuedState {
+        fingerprint: u64::MAX,
         queued_at: NOW,
     };
     let first = 4_000_000_000;
     let entries = (first..first + 10_000).map(|id| (AlertId::new(id), indexed));
     store.save_index(&entries.collect()).await.unwrap();
 
-    let costs = cost(&bench, &between.seen()).await;
+    let costs = cost(&bench, &between.requests()).await;
     println!("ten thousand index entries: {costs:#?}");
     assert_eq!(sum(&costs), (400, 400));
     let one = [(AlertId::new(first + 7), indexed)].into();
     store.save_index(&one).await.unwrap();
-    assert_eq!(sum(&cost(&bench, &between.seen()).await), (1, 1));
+    assert_eq!(sum(&cost(&bench, &between.requests()).await), (1, 1));
 }
 
 #[tokio::test]
 async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
     use halogard_app::ports::RunStates as _;
     use halogard_domain::runs::{RunTarget, Runs};
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let mut runs = Runs::default();
     for id in 0..50 {
-        runs.ask(AlertId::new(10_000 + id));
+        runs.request(AlertId::new(10_000 + id));
     }
 
     store
@@ -342,7 +351,7 @@ async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
         .await
         .unwrap();
 
-    let costs = cost(&bench, &between.seen()).await;
+    let costs = cost(&bench, &between.requests()).await;
     println!("{costs:#?}");
     assert_eq!(costs["runs"].units, 1);
 }

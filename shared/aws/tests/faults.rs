@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use halogard_app::ports::{
-    Entry, Journal, Leased, Leases, LedgerStore, Links, Marks, Notifications, PortError, Revision,
-    SaveError, Swap,
+    Journal, JournalEntry, LeaseOutcome, Leases, LedgerStore, Links, Notifications, PortError,
+    Revision, SaveError, Swap, Values,
 };
-use halogard_conformance::{Bench as _, MovableClock};
+use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
 use halogard_domain::{FailureClass, Link, Timestamp};
-use support::{Fault, InTable, store};
+use support::{DynamoDbFixture, Fault, store};
 use tokio::sync::Notify;
 
 /// Attempts of one call; see `access.rs`.
@@ -35,7 +35,7 @@ fn link() -> Link {
 
 /// Loads a link from a table whose every answer is `fault`; it must fail.
 async fn failing(fault: Fault) -> PortError {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     between.always(fault);
     store.load(AlertId::new(1)).await.unwrap_err()
@@ -43,17 +43,23 @@ async fn failing(fault: Fault) -> PortError {
 
 #[tokio::test]
 async fn a_call_that_fails_twice_succeeds_at_the_third_attempt() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     store.save(&link(), &[], Revision(0)).await.unwrap();
-    for fault in [THROTTLED, BROKEN, BUSY, Fault::HalfABody, Fault::Nothing] {
-        between.seen();
-        between.order([fault.clone(), fault.clone()]);
+    for fault in [
+        THROTTLED,
+        BROKEN,
+        BUSY,
+        Fault::TruncatedBody,
+        Fault::NoAnswer,
+    ] {
+        between.requests();
+        between.inject([fault.clone(), fault.clone()]);
 
         let loaded = store.load(AlertId::new(1)).await.unwrap();
 
         assert!(loaded.is_some(), "{fault:?}");
-        assert_eq!(between.seen().len(), ATTEMPTS, "{fault:?}");
+        assert_eq!(between.requests().len(), ATTEMPTS, "{fault:?}");
     }
 }
 
@@ -67,7 +73,7 @@ async fn a_store_that_asks_for_fewer_requests_is_throttled() {
         let error = failing(Fault::Refused(400, code, "Slow down")).await;
         assert_eq!(error.class, FailureClass::Throttled { retry_after: None });
         assert_eq!(error.error_type, "store.throttled");
-        assert_eq!(error.said.as_deref(), Some("Slow down"));
+        assert_eq!(error.message.as_deref(), Some("Slow down"));
     }
 }
 
@@ -82,7 +88,7 @@ async fn what_the_service_could_not_do_may_be_repeated() {
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_unreachable() {
-    for fault in [Fault::Nothing, Fault::HalfABody] {
+    for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let error = failing(fault.clone()).await;
         assert_eq!(error.class, FailureClass::Transient, "{fault:?}");
         assert_eq!(error.error_type, "store.unreachable", "{fault:?}");
@@ -99,7 +105,7 @@ async fn a_store_that_is_not_there_is_unreachable() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", free.local_addr().unwrap());
     drop(free);
-    let store = store("100000000000", &endpoint, MovableClock::default());
+    let store = store("100000000000", &endpoint, ManualClock::default());
 
     let error = store.load(AlertId::new(1)).await.unwrap_err();
 
@@ -128,7 +134,7 @@ async fn a_fault_of_the_deployment_gives_up_no_message() {
 
 #[tokio::test]
 async fn a_request_that_is_wrong_in_itself_is_not_repeated() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     between.always(Fault::Refused(
         400,
@@ -136,18 +142,18 @@ async fn a_request_that_is_wrong_in_itself_is_not_repeated() {
         "Item size has exceeded the maximum allowed size",
     ));
 
-    let error = store.set_mark("tickets", 1).await.unwrap_err();
+    let error = store.set_value("tickets", 1).await.unwrap_err();
 
     assert_eq!(error.class, FailureClass::Permanent);
     assert_eq!(error.error_type, "store.refused");
-    assert_eq!(between.seen().len(), 1);
+    assert_eq!(between.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn what_the_service_said_is_cut() {
     let long: &'static str = "word ".repeat(500).leak();
     let error = failing(Fault::Refused(400, "AccessDeniedException", long)).await;
-    assert!(error.said.unwrap().chars().count() <= 300);
+    assert!(error.message.unwrap().chars().count() <= 300);
 }
 
 #[tokio::test]
@@ -163,9 +169,9 @@ async fn a_sentence_that_quotes_the_signed_request_is_not_repeated() {
 
 #[tokio::test]
 async fn a_save_whose_answer_was_lost_is_known_again() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    for fault in [Fault::Nothing, Fault::HalfABody] {
+    for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let mut link = link();
         let mut revision = store
             .load(link.alert)
@@ -174,7 +180,7 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
             .map_or(Revision(0), |stored| stored.revision);
         for recurrence in 1..=2 {
             link.recurrence = recurrence;
-            between.order([fault.clone()]);
+            between.inject([fault.clone()]);
             let saved = store.save(&link, &[], revision).await.unwrap();
             assert_eq!(saved, Revision(revision.0 + 1), "{fault:?}");
             revision = saved;
@@ -186,10 +192,10 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
 
 #[tokio::test]
 async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     bench.store().save(&link(), &[], Revision(0)).await.unwrap();
-    between.order([BROKEN, THROTTLED]);
+    between.inject([BROKEN, THROTTLED]);
 
     let saved = store.save(&link(), &[], Revision(0)).await;
 
@@ -198,13 +204,13 @@ async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
 
 #[tokio::test]
 async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    between.order([Fault::Nothing]);
+    between.inject([Fault::NoAnswer]);
 
     let swapped = store.swap_ledger(&Ledger::default(), Revision(0)).await;
 
-    assert_eq!(swapped.unwrap(), Swap::Done(Revision(1)));
+    assert_eq!(swapped.unwrap(), Swap::Stored(Revision(1)));
     assert_eq!(
         bench.store().load_ledger().await.unwrap().revision,
         Revision(1)
@@ -213,42 +219,42 @@ async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
 
 #[tokio::test]
 async fn a_right_whose_answer_was_lost_is_ours() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let until = bench.now().plus(std::time::Duration::from_secs(90));
-    between.order([Fault::Nothing]);
+    between.inject([Fault::NoAnswer]);
 
-    let taken = store.take_lease("creates", "a", until).await.unwrap();
+    let taken = store.acquire_lease("creates", "a", until).await.unwrap();
 
-    assert_eq!(taken, Leased::Ours);
+    assert_eq!(taken, LeaseOutcome::Acquired);
 }
 
 #[tokio::test]
 async fn an_entry_whose_answer_was_lost_is_told_once() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    let entry = Entry {
+    let entry = JournalEntry {
         at: Timestamp::from_millis(1),
         alert: Some(AlertId::new(1)),
         ticket: None,
-        what: "opened".to_owned(),
+        event: "opened".to_owned(),
         cause: "poll".to_owned(),
         detail: None,
     };
-    between.order([Fault::Nothing, Fault::HalfABody]);
+    between.inject([Fault::NoAnswer, Fault::TruncatedBody]);
 
     store.append(std::slice::from_ref(&entry)).await.unwrap();
 
-    let story = store.story(AlertId::new(1), 10).await.unwrap();
+    let story = store.journal(AlertId::new(1), 10).await.unwrap();
     assert_eq!(story, [entry]);
 }
 
-fn entry(what: &str) -> Entry {
-    Entry {
+fn entry(what: &str) -> JournalEntry {
+    JournalEntry {
         at: Timestamp::from_millis(1),
         alert: Some(AlertId::new(1)),
         ticket: None,
-        what: what.to_owned(),
+        event: what.to_owned(),
         cause: "poll".to_owned(),
         detail: Some("x".repeat(300)),
     }
@@ -256,19 +262,19 @@ fn entry(what: &str) -> Entry {
 
 #[tokio::test]
 async fn what_was_told_with_a_link_whose_answer_was_lost_is_told_once() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    for fault in [Fault::Nothing, Fault::HalfABody] {
+    for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let stored = store.load(AlertId::new(1)).await.unwrap();
         let revision = stored.map_or(Revision(0), |stored| stored.revision);
-        between.order([fault]);
+        between.inject([fault]);
         store
             .save(&link(), &[entry("opened")], revision)
             .await
             .unwrap();
     }
 
-    let story = store.story(AlertId::new(1), 10).await.unwrap();
+    let story = store.journal(AlertId::new(1), 10).await.unwrap();
     assert_eq!(story, [entry("opened"), entry("opened")]);
 }
 
@@ -278,21 +284,21 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
     let troubles: [(usize, [Fault; 3]); 4] = [
         (0, [BROKEN, BROKEN, BROKEN]),
         (1, [BROKEN, BROKEN, BROKEN]),
-        (0, [Fault::Nothing, BROKEN, BROKEN]),
-        (1, [Fault::Nothing, BROKEN, BROKEN]),
+        (0, [Fault::NoAnswer, BROKEN, BROKEN]),
+        (1, [Fault::NoAnswer, BROKEN, BROKEN]),
     ];
     for (step, faults) in troubles {
-        let bench = InTable::fresh().await;
+        let bench = DynamoDbFixture::fresh().await;
         let (store, between) = bench.through().await;
         let told: Vec<_> = (0..9).map(|n| entry(&n.to_string())).collect();
-        let fine = std::iter::repeat_n(Fault::Fine, 1 + step);
-        between.order(fine.chain(faults.clone()));
+        let fine = std::iter::repeat_n(Fault::None, 1 + step);
+        between.inject(fine.chain(faults.clone()));
 
         let saved = store.save(&link(), &told[..4], Revision(0)).await;
 
         let revision = saved.expect("the save itself has succeeded");
-        assert_eq!(between.seen().len(), 1 + step + 3, "{step} {faults:?}");
-        let story = || store.story(AlertId::new(1), 10);
+        assert_eq!(between.requests().len(), 1 + step + 3, "{step} {faults:?}");
+        let story = || store.journal(AlertId::new(1), 10);
         assert_eq!(story().await.unwrap(), told[..4], "{step} {faults:?}");
         let revision = store.save(&link(), &told[4..5], revision).await.unwrap();
         assert_eq!(story().await.unwrap(), told[..5], "{step} {faults:?}");
@@ -303,17 +309,17 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
 
 #[tokio::test]
 async fn a_move_that_comes_late_takes_nothing_from_the_story() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (slow, between) = bench.through().await;
     let told: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
     let until = Arc::new(Notify::new());
     // The save, then the move, which is under way when somebody else saves and moves.
-    between.order([Fault::Fine, Fault::Held(Arc::clone(&until))]);
+    between.inject([Fault::None, Fault::Delayed(Arc::clone(&until))]);
     let first = link();
     let late = slow.save(&first, &told[..4], Revision(0));
     let meanwhile = async {
         let fast = bench.store();
-        while between.asked() < 2 {
+        while between.request_count() < 2 {
             tokio::task::yield_now().await;
         }
         let saved = fast.save(&first, &told[4..], Revision(1)).await;
@@ -324,13 +330,13 @@ async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let (late, fast) = join(late, meanwhile).await;
 
     assert_eq!((late.unwrap(), fast.unwrap()), (Revision(1), Revision(2)));
-    let story = bench.store().story(AlertId::new(1), 10).await.unwrap();
+    let story = bench.store().journal(AlertId::new(1), 10).await.unwrap();
     assert_eq!(story, told);
 }
 
 #[tokio::test]
 async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let links: Vec<_> = (1..=20)
         .map(|id| {
@@ -340,7 +346,7 @@ async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
         })
         .collect();
     // The first to come writes alone and fails; so does who writes for all others.
-    between.order([BROKEN, BROKEN, BROKEN, BUSY, BUSY, BUSY]);
+    between.inject([BROKEN, BROKEN, BROKEN, BUSY, BUSY, BUSY]);
 
     let saves = links.iter().map(|link| store.save(link, &[], Revision(0)));
     let saved = join_all(saves).await;
@@ -365,25 +371,25 @@ fn notification() -> Notification {
 
 #[tokio::test]
 async fn items_that_were_put_off_are_read_in_the_end() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let now = bench.now();
     store.record(&notification(), now).await.unwrap();
     let put_off = [
-        Fault::PutOff { read: 0 },
+        Fault::Unprocessed { read: 0 },
         THROTTLED,
-        Fault::PutOff { read: 1 },
+        Fault::Unprocessed { read: 1 },
     ];
-    between.order(put_off);
+    between.inject(put_off);
 
     assert!(store.is_known(&notification(), now).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_table_that_puts_everything_off_is_throttled() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    between.always(Fault::PutOff { read: 0 });
+    between.always(Fault::Unprocessed { read: 0 });
 
     let error = store
         .is_known(&notification(), bench.now())
@@ -400,12 +406,12 @@ async fn a_table_that_puts_everything_off_is_throttled() {
 
 #[tokio::test]
 async fn a_link_that_was_not_saved_owns_no_ticket() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let mut link = link();
     link.attach(TicketId::new(100));
     // The ticket is entered, then the link cannot be saved.
-    between.order([Fault::Fine, BROKEN, BROKEN, BROKEN]);
+    between.inject([Fault::None, BROKEN, BROKEN, BROKEN]);
 
     assert!(store.save(&link, &[], Revision(0)).await.is_err());
 

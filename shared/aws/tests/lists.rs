@@ -7,16 +7,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Entry, Journal, Leased, Leases, LinkFilter, Links, Notifications, PortError, Revision,
-    SaveError,
+    Journal, JournalEntry, LeaseOutcome, Leases, LinkFilter, Links, Notifications, PortError,
+    Revision, SaveError,
 };
 use halogard_aws::{AppliedConfig, Store};
-use halogard_conformance::{Bench as _, MovableClock};
+use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::ids::{AlertId, EnvironmentId};
 use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mode, ParkReason, Policy};
-use halogard_domain::{Alert, FailureClass, Link, Timestamp, Word};
-use support::InTable;
+use halogard_domain::{Alert, FailureClass, Link, Slug, Timestamp};
+use support::DynamoDbFixture;
 
 fn alert(id: u64, description: String) -> Alert {
     Alert {
@@ -26,8 +26,8 @@ fn alert(id: u64, description: String) -> Alert {
         environment_name: String::new(),
         name: "Active Directory | New admin".to_owned(),
         description,
-        priority: Word::new("high"),
-        status: Word::new("new"),
+        priority: Slug::new("high"),
+        status: Slug::new("new"),
         inspector: None,
         inspector_alias: None,
         rule: None,
@@ -37,7 +37,7 @@ fn alert(id: u64, description: String) -> Alert {
         visible: true,
         raised_at: Timestamp::from_millis(1),
         changed_at: Timestamp::from_millis(1),
-        seen_at: Timestamp::from_millis(1),
+        observed_at: Timestamp::from_millis(1),
         page: None,
     }
 }
@@ -45,12 +45,12 @@ fn alert(id: u64, description: String) -> Alert {
 /// A link of about `bytes` bytes.
 fn link(id: u64, bytes: usize) -> Link {
     let mut link = Link::new(AlertId::new(id));
-    link.alert_seen = Some(alert(id, "x".repeat(bytes)));
+    link.observed_alert = Some(alert(id, "x".repeat(bytes)));
     link
 }
 
 /// 1000 links of 4 KB; those from the 900th on are parked.
-async fn thousand(store: &Store<MovableClock>) {
+async fn thousand(store: &Store<ManualClock>) {
     for id in 1..=1000 {
         let mut link = link(id, 4000);
         link.parked = (id >= 900).then_some(ParkReason::Unmapped);
@@ -64,19 +64,19 @@ fn ids(links: &[Link]) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_list_of_several_megabytes_is_read_whole() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     thousand(&bench.store()).await;
     let (store, between) = bench.through().await;
 
     let all = store.list(LinkFilter::All, None, 5000).await.unwrap();
     assert_eq!(ids(&all), (1..=1000).collect::<Vec<_>>());
-    let pages = between.seen().len();
+    let pages = between.requests().len();
     assert!(pages >= 4, "4 MB are more than {pages} pages");
 
     // Most pages hold nothing that the filter lets through.
     let parked = store.list(LinkFilter::Parked, None, 5000).await.unwrap();
     assert_eq!(ids(&parked), (900..=1000).collect::<Vec<_>>());
-    assert_eq!(between.seen().len(), pages);
+    assert_eq!(between.requests().len(), pages);
 
     let after = Some(AlertId::new(950));
     let some = store.list(LinkFilter::Parked, after, 7).await.unwrap();
@@ -88,21 +88,21 @@ async fn a_list_of_several_megabytes_is_read_whole() {
 
 #[tokio::test]
 async fn a_list_reads_no_more_than_it_was_asked_for() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     thousand(&bench.store()).await;
     let (store, between) = bench.through().await;
 
     let page = store.list(LinkFilter::All, None, 50).await.unwrap();
 
     assert_eq!(page.len(), 50);
-    let seen = between.seen();
+    let seen = between.requests();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].1["Limit"], 50);
 }
 
 #[tokio::test]
 async fn a_link_too_large_for_the_table_is_refused_and_named() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let fits = link(7586, 400_000);
     bench.store().save(&fits, &[], Revision(0)).await.unwrap();
     let stored = bench.store().load(fits.alert).await.unwrap().unwrap();
@@ -132,7 +132,7 @@ async fn a_link_too_large_for_the_table_is_refused_and_named() {
 
 #[tokio::test]
 async fn a_config_too_large_for_the_table_is_refused_and_named() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let config = AppliedConfig {
         policy: Policy::empty(Mode::Managed),
         text: "#".repeat(420_000),
@@ -159,7 +159,7 @@ fn seconds(item: &support::Item, attribute: &str) -> i64 {
 
 #[tokio::test]
 async fn a_notification_is_forgotten_though_its_items_are_still_there() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let store = bench.store();
     let notification = Notification {
         delivery: Some("d".repeat(5000)),
@@ -170,7 +170,7 @@ async fn a_notification_is_forgotten_though_its_items_are_still_there() {
     };
     let now = bench.now();
     store.record(&notification, now).await.unwrap();
-    let memory = Store::<MovableClock>::MEMORY;
+    let memory = Store::<ManualClock>::MEMORY;
     let forgotten = now.plus(memory).plus(Duration::from_millis(1));
 
     assert!(
@@ -198,29 +198,29 @@ async fn a_notification_is_forgotten_though_its_items_are_still_there() {
 
 #[tokio::test]
 async fn a_right_that_ran_out_is_free_though_its_item_is_still_there() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let store = bench.store();
     let until = bench.now().plus(Duration::from_secs(90));
-    store.take_lease("creates", "a", until).await.unwrap();
+    store.acquire_lease("creates", "a", until).await.unwrap();
     let item = bench.everything().await.remove(0);
     assert!(seconds(&item, "expires") * 1000 > until.as_millis());
 
-    bench.pass(Duration::from_secs(90)).await;
+    bench.advance(Duration::from_secs(90)).await;
 
     assert_eq!(bench.everything().await, [item]);
-    let taken = store.take_lease("creates", "b", until).await.unwrap();
-    assert_eq!(taken, Leased::Ours);
+    let taken = store.acquire_lease("creates", "b", until).await.unwrap();
+    assert_eq!(taken, LeaseOutcome::Acquired);
 }
 
 #[tokio::test]
 async fn what_happened_in_one_moment_is_written_at_once() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    let entry = |alert: Option<u64>, what: &str| Entry {
+    let entry = |alert: Option<u64>, what: &str| JournalEntry {
         at: Timestamp::from_millis(5),
         alert: alert.map(AlertId::new),
         ticket: None,
-        what: what.to_owned(),
+        event: what.to_owned(),
         cause: "poll".to_owned(),
         detail: None,
     };
@@ -233,7 +233,7 @@ async fn what_happened_in_one_moment_is_written_at_once() {
         .unwrap();
 
     assert_eq!(between.counts(), [("UpdateItem".to_owned(), 3)]);
-    assert_eq!(store.story(AlertId::new(1), 10).await.unwrap(), told);
+    assert_eq!(store.journal(AlertId::new(1), 10).await.unwrap(), told);
     let keys: BTreeSet<_> = bench
         .everything()
         .await
@@ -242,6 +242,8 @@ async fn what_happened_in_one_moment_is_written_at_once() {
         .collect();
     assert_eq!(
         keys,
-        ["story", "story#1", "story#2"].map(str::to_owned).into()
+        ["journal", "journal#1", "journal#2"]
+            .map(str::to_owned)
+            .into()
     );
 }

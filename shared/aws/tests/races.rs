@@ -5,12 +5,12 @@ mod support;
 use futures_util::future::join_all;
 use halogard_app::ports::{LedgerStore, Links, Revision, SaveError, Swap};
 use halogard_aws::AppliedConfig;
-use halogard_conformance::{Bench as _, MovableClock};
+use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::policy::{Mode, Policy};
 use halogard_domain::{Link, Timestamp};
-use support::{InTable, store};
+use support::{DynamoDbFixture, store};
 
 /// Writers at once.
 const WRITERS: usize = 16;
@@ -19,14 +19,14 @@ const WRITERS: usize = 16;
 const CHANGES: u32 = 10;
 
 /// A store of its own for each writer, as processes have.
-fn stores(bench: &InTable) -> Vec<halogard_aws::Store<MovableClock>> {
+fn stores(bench: &DynamoDbFixture) -> Vec<halogard_aws::Store<ManualClock>> {
     let one = || store(&bench.account, &bench.endpoint, bench.clock.clone());
     (0..WRITERS).map(|_| one()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let alert = AlertId::new(1);
     let mut first = Link::new(alert);
     first.recurrence = 0;
@@ -65,7 +65,7 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
 
 #[tokio::test]
 async fn a_lost_swap_brings_the_newer_ledger_along() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let empty = store.load_ledger().await.unwrap();
     assert_eq!(empty.revision, Revision(0));
@@ -74,7 +74,7 @@ async fn a_lost_swap_brings_the_newer_ledger_along() {
         .swap_ledger(&Ledger::default(), Revision(0))
         .await
         .unwrap();
-    between.seen();
+    between.requests();
 
     let swapped = store
         .swap_ledger(&Ledger::default(), Revision(0))
@@ -82,25 +82,25 @@ async fn a_lost_swap_brings_the_newer_ledger_along() {
         .unwrap();
 
     let newest = bench.store().load_ledger().await.unwrap();
-    assert_eq!(swapped, Swap::Lost(newest));
+    assert_eq!(swapped, Swap::Conflict(newest));
     assert_eq!(between.counts(), [("PutItem".to_owned(), 1)]);
 }
 
 #[tokio::test]
 async fn a_ledger_that_was_taken_away_is_empty_again() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
 
     let swapped = bench
         .store()
         .swap_ledger(&Ledger::default(), Revision(7))
         .await;
 
-    assert!(matches!(swapped.unwrap(), Swap::Lost(stored) if stored.revision == Revision(0)));
+    assert!(matches!(swapped.unwrap(), Swap::Conflict(stored) if stored.revision == Revision(0)));
 }
 
 #[tokio::test]
 async fn the_link_that_works_with_a_ticket_now_owns_it() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let store = bench.store();
     let ticket = TicketId::new(100);
     let mut earlier = Link::new(AlertId::new(1));
@@ -117,7 +117,7 @@ async fn the_link_that_works_with_a_ticket_now_owns_it() {
 
 #[tokio::test]
 async fn a_ticket_that_came_back_is_owned_again() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let store = bench.store();
     let ticket = TicketId::new(100);
     let mut link = Link::new(AlertId::new(1));
@@ -132,7 +132,7 @@ async fn a_ticket_that_came_back_is_owned_again() {
 
 #[tokio::test]
 async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let mut link = Link::new(AlertId::new(1));
     link.attach(TicketId::new(100));
@@ -152,7 +152,7 @@ async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
 
 #[tokio::test]
 async fn tickets_of_one_company_are_entered_together() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
     let links: Vec<_> = (0..50)
         .map(|n| {
@@ -187,7 +187,7 @@ fn config(prefix: &str) -> AppliedConfig {
 
 #[tokio::test]
 async fn the_policy_in_force_is_kept_and_changed_by_one_at_a_time() {
-    let bench = InTable::fresh().await;
+    let bench = DynamoDbFixture::fresh().await;
     let store = bench.store();
     assert_eq!(store.load_config().await.unwrap(), None);
     let first = store.save_config(&config("A"), Revision(0)).await.unwrap();

@@ -3,6 +3,6 @@
 mod support;
 
 use halogard_conformance::suite;
-use support::InTable;
+use support::DynamoDbFixture;
 
-suite!(InTable: links, told, alert_index, marks, leases, runs, storms, sweeps, tokens, journal, notifications);
+suite!(DynamoDbFixture: links, links_with_journal, alert_index, values, leases, runs, storms, sweeps, tokens, journal, notifications);

@@ -5,8 +5,8 @@ mod value;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use halogard_domain::Word;
-use halogard_domain::text::cut;
+use halogard_domain::Slug;
+use halogard_domain::render::truncate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -123,7 +123,7 @@ impl Check<'_, '_> {
         let name = key.get_ref().as_ref();
         let fits = match others.key {
             KeyKind::Name => !name.trim().is_empty(),
-            KeyKind::Word => !Word::new(name).is_empty(),
+            KeyKind::Word => !Slug::new(name).is_empty(),
             KeyKind::Id => name
                 .parse()
                 .is_ok_and(|id: u64| id > 0 && id.to_string() == name),
@@ -148,14 +148,14 @@ impl Check<'_, '_> {
 
     /// Words that differ only in spelling are the same word, and may have one value only.
     fn words(&mut self, table: &DeTable<'_>, shape: &Table, place: &Place) {
-        let mut seen: BTreeMap<Word, Range<usize>> = BTreeMap::new();
+        let mut seen: BTreeMap<Slug, Range<usize>> = BTreeMap::new();
         let mut keys: Vec<_> = table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
         for key in keys
             .into_iter()
             .filter(|key| shape.key(key.get_ref()).is_none())
         {
-            let word = Word::new(key.get_ref());
+            let word = Slug::new(key.get_ref());
             if let Some(first) = seen.get(&word).filter(|_| !word.is_empty()) {
                 let line = self.findings.source().line_of(first);
                 let message = format!("`{word}` stands in {place} twice; first in line {line}");
@@ -184,5 +184,5 @@ fn home_of(name: &str, table: &Table, place: &Place) -> Option<Place> {
 
 /// A name as it stands in a message.
 fn shown(name: &str) -> String {
-    cut(&name.escape_debug().to_string(), SHOWN_CHARS_MAX)
+    truncate(&name.escape_debug().to_string(), SHOWN_CHARS_MAX)
 }

@@ -15,7 +15,7 @@ pub const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub enum LoadError {
     /// There is no such file.
     #[error("there is no config file {}; `halogard config init` writes one", path.display())]
-    Absent {
+    NotFound {
         /// Where it was looked for.
         path: PathBuf,
     },
@@ -29,13 +29,13 @@ pub enum LoadError {
     },
     /// It is far too long.
     #[error("{} is longer than {} MiB, too long for a config file", path.display(), FILE_BYTES_MAX >> 20)]
-    TooLong {
+    TooLarge {
         /// Which one.
         path: PathBuf,
     },
     /// It is not text in UTF-8.
     #[error("{}:{line}: not text in UTF-8; save the file with this encoding", path.display())]
-    NotText {
+    NotUtf8 {
         /// Which one.
         path: PathBuf,
         /// The first line that cannot be read.
@@ -43,7 +43,7 @@ pub enum LoadError {
     },
     /// What it says is wrong.
     #[error(transparent)]
-    Wrong(#[from] Problems),
+    Invalid(#[from] Problems),
 }
 
 /// Reads the file at `path`.
@@ -57,14 +57,14 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|source| unreadable(path, source))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
-        return Err(LoadError::TooLong {
+        return Err(LoadError::TooLarge {
             path: path.to_owned(),
         });
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let readable = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = readable.iter().filter(|byte| **byte == b'\n').count() + 1;
-        LoadError::NotText {
+        LoadError::NotUtf8 {
             path: path.to_owned(),
             line,
         }
@@ -75,7 +75,7 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 fn unreadable(path: &Path, source: io::Error) -> LoadError {
     let path = path.to_owned();
     match source.kind() {
-        ErrorKind::NotFound => LoadError::Absent { path },
+        ErrorKind::NotFound => LoadError::NotFound { path },
         _ => LoadError::Unreadable { path, source },
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Others {
 pub(crate) enum KeyKind {
     /// Any name.
     Name,
-    /// A word of Liongard; spelling differences that [`Word`](halogard_domain::Word) ignores do
+    /// A word of Liongard; spelling differences that [`Slug`](halogard_domain::Slug) ignores do
     /// not matter.
     Word,
     /// A number of HaloPSA.

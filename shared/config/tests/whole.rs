@@ -9,12 +9,12 @@ use halogard_domain::ids::{
     TechnicianId, TicketTypeId,
 };
 use halogard_domain::policy::{
-    ClosePolicy, Closer, Mapping, Mode, NATIVE_GRACE, Otherwise, Pattern, PriorityMap, ReopenRule,
+    ClosePolicy, ClosedBy, Fallback, Mapping, Mode, NATIVE_GRACE, Pattern, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
 use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::Validation;
-use halogard_domain::{LinkKey, Policy, Word};
+use halogard_domain::{LinkKey, Policy, Slug};
 
 const LEAST: &str = r#"
 mode = "managed"                       # or "native"
@@ -92,8 +92,8 @@ fn the_least_file_makes_a_policy_with_defaults() {
     let default = Template {
         team: Some("Service Desk".to_owned()),
         priorities: PriorityMap {
-            words: priorities
-                .map(|(word, id)| (Word::new(word), PriorityId::new(id)))
+            by_slug: priorities
+                .map(|(word, id)| (Slug::new(word), PriorityId::new(id)))
                 .into(),
             default: Some(PriorityId::new(4)),
         },
@@ -104,7 +104,7 @@ fn the_least_file_makes_a_policy_with_defaults() {
                 open: StatusId::new(1),
                 closed: StatusId::new(9),
                 also_closed: BTreeSet::new(),
-                words: BTreeMap::new(),
+                by_slug: BTreeMap::new(),
             },
         )
     };
@@ -160,12 +160,12 @@ fn every_key_reaches_the_policy() {
             open: StatusId::new(1),
             closed: StatusId::new(9),
             also_closed: [8, 10].map(StatusId::new).into(),
-            words: [("in_progress", 2), ("awaiting_customer", 4)]
-                .map(|(word, id)| (Word::new(word), StatusId::new(id)))
+            by_slug: [("in_progress", 2), ("awaiting_customer", 4)]
+                .map(|(word, id)| (Slug::new(word), StatusId::new(id)))
                 .into(),
         },
         priorities: PriorityMap {
-            words: [(Word::new("critical"), PriorityId::new(1))].into(),
+            by_slug: [(Slug::new("critical"), PriorityId::new(1))].into(),
             default: Some(PriorityId::new(4)),
         },
         summary: "{inspector}: {rule}".to_owned(),
@@ -176,15 +176,15 @@ fn every_key_reaches_the_policy() {
         closing_technician: Some(TechnicianId::new(12)),
         reopen: ReopenTable {
             rules: vec![
-                row(Some(Closer::Desk), Some(9), ReopenWhen::Never),
-                row(Some(Closer::Halogard), None, ReopenWhen::Always),
+                row(Some(ClosedBy::HaloPsa), Some(9), ReopenWhen::Never),
+                row(Some(ClosedBy::Halogard), None, ReopenWhen::Always),
                 row(
                     None,
                     None,
                     ReopenWhen::Within(Duration::from_secs(3 * 86_400)),
                 ),
             ],
-            otherwise: Otherwise::Leave,
+            fallback: Fallback::Leave,
         },
         validation: Validation::Skipped,
     };
@@ -194,13 +194,13 @@ fn every_key_reaches_the_policy() {
         Rule {
             inspector: Some(Pattern::new("active-*")),
             rule: Some(Pattern::new("*stale*")),
-            priorities: ["critical", "high"].map(Word::new).into(),
+            priorities: ["critical", "high"].map(Slug::new).into(),
             group: Some("gold".to_owned()),
             environments: [EnvironmentId::new(8801)].into(),
             template: "servers".to_owned(),
         },
         Rule {
-            priorities: [Word::new("low")].into(),
+            priorities: [Slug::new("low")].into(),
             template: "servers".to_owned(),
             ..Rule::default()
         },
@@ -219,13 +219,13 @@ fn storms_are_off_until_the_table_says_otherwise() {
     assert_eq!(storms("[storms]\nenabled = false\ntickets_max = 3"), None);
     assert_eq!(storms("[storms]"), Some(StormPolicy::default()));
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let every = "[storms]\nenabled = true\ntickets_max = 3\nwithin_minutes = 4\ncalm_minutes = 5\n\
-                 digest_minutes = 6\nnotes_max = 7";
+    let every = "[storms]\nenabled = true\ntickets_max = 3\nwindow_minutes = 4\nquiet_minutes = 5\n\
+                 summary_minutes = 6\nnotes_max = 7";
     let expected = StormPolicy {
         tickets_max: 3,
-        within: minutes(4),
-        calm_after: minutes(5),
-        digest_every: minutes(6),
+        window: minutes(4),
+        quiet_after: minutes(5),
+        summary_interval: minutes(6),
         notes_max: 7,
     };
     assert_eq!(storms(every), Some(expected));
@@ -264,7 +264,7 @@ fn a_file_is_read_or_it_is_said_why_not() {
     let path = folder.path().join("halogard.toml");
 
     let absent = load(&path).unwrap_err();
-    assert!(matches!(absent, LoadError::Absent { .. }));
+    assert!(matches!(absent, LoadError::NotFound { .. }));
     assert!(
         absent
             .to_string()
@@ -278,7 +278,7 @@ fn a_file_is_read_or_it_is_said_why_not() {
     std::fs::write(&path, b"mode = \"managed\"\nkey_prefix = \"\xff\"\n").unwrap();
     assert!(matches!(
         load(&path),
-        Err(LoadError::NotText { line: 2, .. })
+        Err(LoadError::NotUtf8 { line: 2, .. })
     ));
 
     std::fs::write(&path, "mode = 1\n").unwrap();
@@ -290,7 +290,7 @@ fn a_file_is_read_or_it_is_said_why_not() {
 
     let long = std::fs::File::create(&path).unwrap();
     long.set_len(halogard_config::FILE_BYTES_MAX + 1).unwrap();
-    assert!(matches!(load(&path), Err(LoadError::TooLong { .. })));
+    assert!(matches!(load(&path), Err(LoadError::TooLarge { .. })));
 
     assert!(matches!(
         load(folder.path()),

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Word;
+use crate::Slug;
+use crate::hash::hash64;
 use crate::ids::{AlertId, EnvironmentId, LaunchpointId, TicketId};
-use crate::text::digest;
 use crate::time::Timestamp;
 
 /// A condition Liongard reports.
@@ -27,10 +27,10 @@ pub struct Alert {
     pub description: String,
     /// Machine word of the priority, such as `critical`.
     #[serde(default)]
-    pub priority: Word,
+    pub priority: Slug,
     /// Machine word of the status, such as `new`.
     #[serde(default)]
-    pub status: Word,
+    pub status: Slug,
     /// Machine name of the inspector, such as `active-directory-inspector`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inspector: Option<String>,
@@ -58,7 +58,7 @@ pub struct Alert {
     pub changed_at: Timestamp,
     /// When we read this report, by our clock: tells reports of one change time apart.
     #[serde(default)]
-    pub seen_at: Timestamp,
+    pub observed_at: Timestamp,
     /// A page about it, for the ticket's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
@@ -98,7 +98,7 @@ const OPEN: [&str; 6] = [
 impl AlertState {
     /// Reads a status word.
     #[must_use]
-    pub fn of(word: &Word) -> Self {
+    pub fn of(word: &Slug) -> Self {
         let begins = |list: &[&str]| list.iter().any(|start| word.as_str().starts_with(start));
         if begins(&CLOSED) {
             Self::Closed
@@ -125,8 +125,8 @@ impl Alert {
 
     /// A number that changes when what the alert tells people changes.
     #[must_use]
-    pub fn text_digest(&self) -> u64 {
-        digest(&[&self.name, &self.description])
+    pub fn text_hash(&self) -> u64 {
+        hash64(&[&self.name, &self.description])
     }
 
     /// A number that changes when anything the bundle acts on changes.
@@ -134,13 +134,13 @@ impl Alert {
     /// Compared instead of times, because Liongard leaves the change time empty at first and two
     /// changes may share one.
     #[must_use]
-    pub fn face_digest(&self) -> u64 {
+    pub fn fingerprint(&self) -> u64 {
         let native = self
             .native_ticket
             .map_or(String::new(), |id| id.to_string());
         let environment = self.environment.to_string();
         let visible = if self.visible { "visible" } else { "hidden" };
-        digest(&[
+        hash64(&[
             &self.name,
             &self.description,
             self.priority.as_str(),
@@ -158,9 +158,9 @@ impl Alert {
         let rank = |alert: &Self| {
             (
                 alert.changed_at,
-                alert.seen_at,
+                alert.observed_at,
                 alert.is_closed(),
-                alert.face_digest(),
+                alert.fingerprint(),
             )
         };
         if rank(&other) > rank(&self) {

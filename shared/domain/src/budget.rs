@@ -8,22 +8,22 @@
 //! ```text
 //!  permit given        sent   answer seen                       slot free again
 //!       |---- GRACE ----|          |-------- window + MARGIN --------|
-//!       |------------ PERMIT_LIFE -------------|---- window + MARGIN ----|  nobody reported
+//!       |------------ PERMIT_TTL -------------|---- window + MARGIN ----|  nobody reported
 //! ```
 //!
 //! Three rules decide when a permit may be used, each in a file of its own: `slots` (never more
-//! than the limit in any window), `flow` (never more than a server allows that counts otherwise)
-//! and `learned` (what refusals taught about the true limit).
+//! than the limit in any window), `window_estimate` (never more than a server allows that counts otherwise)
+//! and `adaptive_limit` (what refusals taught about the true limit).
 
-mod flow;
-mod learned;
+mod adaptive_limit;
+mod compact;
 mod ledger;
 mod slots;
-mod text;
+mod window_estimate;
 
 use std::time::Duration;
 
-pub use ledger::{Ask, Denied, Granted, Ledger};
+pub use ledger::{Denied, GrantedPermit, Ledger, PermitRequest};
 
 /// How many requests a rolling window allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +53,18 @@ impl Limit {
     /// How far ahead of its time a permit may be leased. Instances that wait come back at times of
     /// their own; what is leased ahead leaves no gap until the next one comes. Who holds a permit
     /// that is not due waits for it.
-    pub const AHEAD: Duration = Duration::from_secs(5);
+    pub const LEASE_AHEAD: Duration = Duration::from_secs(5);
 
     /// How long after its time a permit may still be used; then it is given back.
     pub const GRACE: Duration = Duration::from_secs(3);
 
     /// A permit whose answer nobody saw is given up this long after its time, then waits its
     /// window: its [`GRACE`](Self::GRACE), and longer than any call may take (30 seconds).
-    pub const PERMIT_LIFE: Duration = Duration::from_secs(35);
+    pub const PERMIT_TTL: Duration = Duration::from_secs(35);
 
     /// Requests from which on a backlog is paced. Pacing costs a permit or two of each window: too
     /// much of a small limit.
-    pub const PACED_FROM: u32 = 100;
+    pub const PACED_LIMIT_MIN: u32 = 100;
 }
 
 impl Default for Limit {
@@ -88,24 +88,24 @@ pub enum Pace {
 
 /// Whose work a request is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Share {
+pub enum Priority {
     /// A person waits: goes before the pace of the others, from slots that are kept for it.
     Urgent,
     /// Nothing is known about who waits. May use every slot.
     #[default]
-    Whole,
+    Normal,
     /// Nobody waits: leaves the slots that are kept for urgent work.
     Bulk,
 }
 
-impl Share {
+impl Priority {
     /// Every share, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Urgent, Self::Whole, Self::Bulk];
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
     /// Slots of `level` that this share leaves to others: one in fifty for bulk work.
     pub(crate) const fn leaves(self, level: u32) -> u32 {
         match self {
-            Self::Urgent | Self::Whole => 0,
+            Self::Urgent | Self::Normal => 0,
             Self::Bulk => level / 50,
         }
     }

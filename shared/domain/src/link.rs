@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::ids::{AlertId, PriorityId, StatusId, TicketId};
 use crate::key::LinkKey;
-use crate::policy::{Closer, ParkReason, Policy, StatusMap};
-use crate::storm::{Lead, Place};
+use crate::policy::{ClosedBy, ParkReason, Policy, StatusMap};
+use crate::slug::Slug;
+use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
-use crate::word::Word;
 
 /// How long a claim keeps others from opening the same ticket. Longer than any call may take.
-pub const CLAIM_LIFE: Duration = Duration::from_secs(90);
+pub const CLAIM_TTL: Duration = Duration::from_secs(90);
 
 /// How long after a create of unknown outcome its ticket may still appear: gateways answer before
 /// the service has finished.
-pub const DOUBT_SETTLE: Duration = Duration::from_secs(15);
+pub const IN_DOUBT_SETTLE: Duration = Duration::from_secs(15);
 
 /// How long a refusal keeps a write from being tried again when nothing we can see has changed. Most
 /// refusals are mended in HaloPSA, where we cannot see it.
-pub const REFUSAL_HOLDS: Duration = Duration::from_secs(6 * 60 * 60);
+pub const REFUSAL_RETRY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// This alert belongs to that ticket, and what both sides last agreed on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct Link {
     pub claim: Claim,
     /// What the alert said when its ticket was asked for.
     #[serde(default)]
-    pub opening: Option<Opening>,
+    pub opening: Option<OpeningSnapshot>,
     /// The ticket, once there is one.
     #[serde(default)]
     pub ticket: Option<TicketId>,
@@ -48,36 +48,36 @@ pub struct Link {
     pub base: Option<Base>,
     /// The newest report about the alert.
     #[serde(default)]
-    pub alert_seen: Option<Alert>,
+    pub observed_alert: Option<Alert>,
     /// The newest report about the ticket.
     #[serde(default)]
-    pub ticket_seen: Option<Ticket>,
+    pub observed_ticket: Option<Ticket>,
     /// Why there is no ticket for now.
     #[serde(default)]
     pub parked: Option<ParkReason>,
     /// A write that the desk refused for good.
     #[serde(default)]
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedWrite>,
     /// An inspector was asked to tell Liongard about the ticket.
     #[serde(default)]
-    pub follow: Option<Follow>,
+    pub pending_inspection: Option<PendingInspection>,
     /// A note that is being added, or whose answer has not been seen.
     #[serde(default)]
-    pub note: Option<NoteClaim>,
+    pub note_claim: Option<NoteClaim>,
     /// Our notes about changes of the alert, on the current ticket.
     #[serde(default)]
-    pub notes: u32,
+    pub note_count: u32,
     /// Where the alert stands in a storm, once that was decided.
     #[serde(default)]
-    pub place: Option<Place>,
+    pub membership: Option<Membership>,
     /// The pair needs no more work unless something changes.
     #[serde(default)]
-    pub ended: Option<Ended>,
+    pub terminal_reason: Option<TerminalReason>,
 }
 
 /// The right to open the ticket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+#[serde(tag = "state", rename_all = "snake_case")]
 pub enum Claim {
     /// Nobody's, and no earlier attempt is in doubt.
     #[default]
@@ -100,7 +100,7 @@ pub enum Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteClaim {
     /// Digest of its text.
-    pub mark: u64,
+    pub text_hash: u64,
     /// Until then whoever took it may still be at it.
     pub until: Timestamp,
 }
@@ -111,9 +111,9 @@ pub struct Base {
     /// The alert was over.
     pub alert_closed: bool,
     /// The alert's status word.
-    pub alert_status: Word,
+    pub alert_status: Slug,
     /// The alert's priority word.
-    pub alert_priority: Word,
+    pub alert_priority: Slug,
     /// Digest of the alert's text.
     pub alert_text: u64,
     /// The ticket's status.
@@ -127,23 +127,23 @@ pub struct Base {
 /// What an alert said when its ticket was asked for: until both sides agree, this is what the ticket
 /// is known to say, even when its answer was lost and the alert has changed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opening {
+pub struct OpeningSnapshot {
     /// The alert's status word.
-    pub status: Word,
+    pub status: Slug,
     /// The alert's priority word.
-    pub priority: Word,
+    pub priority: Slug,
     /// Digest of the alert's text.
     pub text: u64,
 }
 
-impl Opening {
+impl OpeningSnapshot {
     /// What `alert` says now.
     #[must_use]
     pub fn of(alert: &Alert) -> Self {
         Self {
             status: alert.status.clone(),
             priority: alert.priority.clone(),
-            text: alert.text_digest(),
+            text: alert.text_hash(),
         }
     }
 }
@@ -152,20 +152,20 @@ impl Opening {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// Who closed it.
-    pub by: Closer,
+    pub by: ClosedBy,
     /// When.
     pub at: Timestamp,
 }
 
 /// A write the desk refused for good; tried again when what led to it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RefusedWrite {
     /// What was refused.
-    pub write: Write,
+    pub write: WriteKind,
     /// The desk's own sentence, redacted.
-    pub said: String,
+    pub message: String,
     /// The policy it was tried under.
-    pub policy: u64,
+    pub policy_fingerprint: u64,
     /// The ticket's state it was tried on, if there was one.
     pub ticket_changed_at: Option<Timestamp>,
     /// When.
@@ -175,7 +175,7 @@ pub struct Refused {
 /// The kinds of writes to the desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Write {
+pub enum WriteKind {
     /// Opening the ticket.
     Open,
     /// Setting fields of an open ticket.
@@ -190,25 +190,25 @@ pub enum Write {
 
 /// An inspector was asked to tell Liongard about the ticket's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Follow {
+pub struct PendingInspection {
     /// When Liongard was asked to look.
-    pub since: Timestamp,
+    pub requested_at: Timestamp,
     /// Runs that were asked for.
-    pub asked: u32,
+    pub requested: u32,
     /// How many of them have come to their end.
-    pub ended: u32,
+    pub completed: u32,
 }
 
 /// Why a pair needs no more work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ended {
+pub enum TerminalReason {
     /// The alert was over before a ticket was opened.
-    NeverNeeded,
+    NotNeeded,
     /// The ticket is gone; nobody is made to look at it again while the alert stays as it is.
-    TicketGone,
+    TicketDeleted,
     /// The ticket is gone and the alert is over.
-    TicketGoneAlertOver,
+    TicketDeletedAlertClosed,
 }
 
 impl Link {
@@ -223,45 +223,48 @@ impl Link {
             ticket: None,
             earlier_tickets: Vec::new(),
             base: None,
-            alert_seen: None,
-            ticket_seen: None,
+            observed_alert: None,
+            observed_ticket: None,
             parked: None,
             refused: None,
-            follow: None,
-            note: None,
-            notes: 0,
-            place: None,
-            ended: None,
+            pending_inspection: None,
+            note_claim: None,
+            note_count: 0,
+            membership: None,
+            terminal_reason: None,
         }
     }
 
     /// Whether somebody is at work on the ticket or a note, or was and never said how it ended.
     #[must_use]
     pub fn is_claimed(&self) -> bool {
-        self.claim != Claim::Free || self.note.is_some()
+        self.claim != Claim::Free || self.note_claim.is_some()
     }
 
     /// What it knows of the crowd that shares its ticket, if it leads one.
     #[must_use]
-    pub const fn lead(&self) -> Option<&Lead> {
-        match &self.place {
-            Some(Place::Leads(lead)) => Some(lead),
+    pub const fn leader_state(&self) -> Option<&LeaderState> {
+        match &self.membership {
+            Some(Membership::Leader(lead)) => Some(lead),
             _ => None,
         }
     }
 
     /// The same, to be changed.
-    pub const fn lead_mut(&mut self) -> Option<&mut Lead> {
-        match &mut self.place {
-            Some(Place::Leads(lead)) => Some(lead),
+    pub const fn leader_state_mut(&mut self) -> Option<&mut LeaderState> {
+        match &mut self.membership {
+            Some(Membership::Leader(lead)) => Some(lead),
             _ => None,
         }
     }
 
     /// Whether what the ticket is about is over: `alert`, and every alert that shares the ticket.
     #[must_use]
-    pub fn is_over(&self, alert: &Alert) -> bool {
-        alert.is_closed() && self.lead().is_none_or(|lead| lead.tally.open == 0)
+    pub fn is_resolved(&self, alert: &Alert) -> bool {
+        alert.is_closed()
+            && self
+                .leader_state()
+                .is_none_or(|lead| lead.summary.open == 0)
     }
 
     /// The key of the current ticket.
@@ -275,9 +278,9 @@ impl Link {
     }
 
     /// Takes in a report about the alert; an older one changes nothing.
-    pub fn hear_alert(&mut self, alert: Alert) {
+    pub fn observe_alert(&mut self, alert: Alert) {
         debug_assert_eq!(alert.id, self.alert, "a report reached the wrong link");
-        self.alert_seen = Some(match self.alert_seen.take() {
+        self.observed_alert = Some(match self.observed_alert.take() {
             Some(known) => known.newer(alert),
             None => alert,
         });
@@ -285,11 +288,11 @@ impl Link {
 
     /// Takes in a report about the ticket; an older one, or one about another ticket, changes
     /// nothing.
-    pub fn hear_ticket(&mut self, ticket: Ticket) {
+    pub fn observe_ticket(&mut self, ticket: Ticket) {
         if self.ticket != Some(ticket.id) {
             return;
         }
-        self.ticket_seen = Some(match self.ticket_seen.take() {
+        self.observed_ticket = Some(match self.observed_ticket.take() {
             Some(known) => known.newer(ticket),
             None => ticket,
         });
@@ -299,37 +302,37 @@ impl Link {
     pub fn attach(&mut self, ticket: TicketId) {
         if self.ticket != Some(ticket) {
             self.earlier_tickets.extend(self.ticket);
-            self.ticket_seen = None;
-            self.note = None;
-            self.notes = 0;
+            self.observed_ticket = None;
+            self.note_claim = None;
+            self.note_count = 0;
         }
         self.ticket = Some(ticket);
         self.claim = Claim::Free;
         self.parked = None;
         self.refused = None;
-        self.ended = None;
+        self.terminal_reason = None;
     }
 
     /// Begins the next ticket of the same alert.
-    pub fn renew(&mut self) {
+    pub fn begin_next_ticket(&mut self) {
         let mut next = Self::new(self.alert);
         next.recurrence = self.recurrence.saturating_add(1);
         next.earlier_tickets = std::mem::take(&mut self.earlier_tickets);
         next.earlier_tickets.extend(self.ticket);
-        next.alert_seen = self.alert_seen.take();
+        next.observed_alert = self.observed_alert.take();
         *self = next;
     }
 
     /// Whether `write` was refused for good, not long ago, and nothing that led to it has changed
     /// since.
     #[must_use]
-    pub fn still_refused(&self, write: Write, policy: &Policy, now: Timestamp) -> bool {
+    pub fn is_suppressed(&self, write: WriteKind, policy: &Policy, now: Timestamp) -> bool {
         self.refused.as_ref().is_some_and(|refused| {
             refused.write == write
-                && now.since(refused.at) < REFUSAL_HOLDS
-                && refused.policy == policy.digest()
+                && now.since(refused.at) < REFUSAL_RETRY_AFTER
+                && refused.policy_fingerprint == policy.fingerprint()
                 && refused.ticket_changed_at
-                    == self.ticket_seen.as_ref().map(|seen| seen.changed_at)
+                    == self.observed_ticket.as_ref().map(|seen| seen.changed_at)
         })
     }
 }
@@ -341,14 +344,14 @@ impl Base {
         let closed = statuses.is_closed(ticket.status);
         let known = before.and_then(|base| base.ticket_closed);
         let by_desk = Closure {
-            by: Closer::Desk,
+            by: ClosedBy::HaloPsa,
             at: ticket.changed_at,
         };
         Self {
             alert_closed: alert.is_closed(),
             alert_status: alert.status.clone(),
             alert_priority: alert.priority.clone(),
-            alert_text: alert.text_digest(),
+            alert_text: alert.text_hash(),
             ticket_status: ticket.status,
             ticket_closed: closed.then(|| known.unwrap_or(by_desk)),
             ticket_priority: ticket.priority,
@@ -362,14 +365,16 @@ impl Base {
         alert: &Alert,
         ticket: &Ticket,
         statuses: &StatusMap,
-        opening: Option<&Opening>,
+        opening: Option<&OpeningSnapshot>,
     ) -> Self {
         let open_status = if statuses.is_closed(ticket.status) {
             statuses.open
         } else {
             ticket.status
         };
-        let opening = opening.cloned().unwrap_or_else(|| Opening::of(alert));
+        let opening = opening
+            .cloned()
+            .unwrap_or_else(|| OpeningSnapshot::of(alert));
         Self {
             alert_closed: false,
             alert_status: opening.status,

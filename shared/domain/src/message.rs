@@ -15,7 +15,7 @@ use crate::ticket::Ticket;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Message {
     /// Look at this alert.
-    LookAtAlert {
+    ReconcileAlert {
         /// Form of this message.
         version: u8,
         /// The alert.
@@ -24,10 +24,10 @@ pub enum Message {
         cause: Cause,
         /// Its newest state, if the sender saw it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        news: Option<Box<Alert>>,
+        snapshot: Option<Box<Alert>>,
     },
     /// Look at this ticket.
-    LookAtTicket {
+    ReconcileTicket {
         /// Form of this message.
         version: u8,
         /// The ticket.
@@ -36,10 +36,10 @@ pub enum Message {
         cause: Cause,
         /// Its newest state, if the sender saw it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        news: Option<Box<Ticket>>,
+        snapshot: Option<Box<Ticket>>,
     },
     /// See whether this inspector is to be started, and how its run does.
-    SeeToRun {
+    AdvanceRun {
         /// Form of this message.
         version: u8,
         /// The inspector.
@@ -51,7 +51,7 @@ pub enum Message {
         version: u8,
     },
     /// Keep and count a webhook that concerns no ticket, or that nobody knows.
-    KeepNotification {
+    RecordNotification {
         /// Form of this message.
         version: u8,
         /// What it said.
@@ -108,7 +108,7 @@ pub enum Cause {
 impl Cause {
     /// The cause as one word, for logs and stories.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Poll => "poll",
             Self::Sweep => "sweep",
@@ -128,57 +128,57 @@ pub const VERSION: u8 = 1;
 impl Message {
     /// Look at `alert`, of which nothing new is known.
     #[must_use]
-    pub const fn look_at_alert(alert: AlertId, cause: Cause) -> Self {
-        Self::LookAtAlert {
+    pub const fn reconcile_alert(alert: AlertId, cause: Cause) -> Self {
+        Self::ReconcileAlert {
             version: VERSION,
             alert,
             cause,
-            news: None,
+            snapshot: None,
         }
     }
 
     /// Look at the alert of which `news` was seen.
     #[must_use]
-    pub fn alert_news(news: Alert, cause: Cause) -> Self {
-        Self::LookAtAlert {
+    pub fn alert_snapshot(snapshot: Alert, cause: Cause) -> Self {
+        Self::ReconcileAlert {
             version: VERSION,
-            alert: news.id,
+            alert: snapshot.id,
             cause,
-            news: Some(Box::new(news)),
+            snapshot: Some(Box::new(snapshot)),
         }
     }
 
     /// Look at `ticket`, of which nothing new is known.
     #[must_use]
-    pub const fn look_at_ticket(ticket: TicketId, cause: Cause) -> Self {
-        Self::LookAtTicket {
+    pub const fn reconcile_ticket(ticket: TicketId, cause: Cause) -> Self {
+        Self::ReconcileTicket {
             version: VERSION,
             ticket,
             cause,
-            news: None,
+            snapshot: None,
         }
     }
 
     /// Look at the ticket of which `news` was seen.
     #[must_use]
-    pub fn ticket_news(news: Ticket, cause: Cause) -> Self {
-        Self::LookAtTicket {
+    pub fn ticket_snapshot(snapshot: Ticket, cause: Cause) -> Self {
+        Self::ReconcileTicket {
             version: VERSION,
-            ticket: news.id,
+            ticket: snapshot.id,
             cause,
-            news: Some(Box::new(news)),
+            snapshot: Some(Box::new(snapshot)),
         }
     }
 
     /// The same question without the news, for a queue that cannot hold them: whoever looks, then
     /// looks for itself.
     #[must_use]
-    pub fn without_news(&self) -> Self {
+    pub fn without_snapshot(&self) -> Self {
         let mut bare = self.clone();
         match &mut bare {
-            Self::LookAtAlert { news, .. } => *news = None,
-            Self::LookAtTicket { news, .. } => *news = None,
-            Self::SeeToRun { .. } | Self::Poll { .. } | Self::KeepNotification { .. } => {}
+            Self::ReconcileAlert { snapshot, .. } => *snapshot = None,
+            Self::ReconcileTicket { snapshot, .. } => *snapshot = None,
+            Self::AdvanceRun { .. } | Self::Poll { .. } | Self::RecordNotification { .. } => {}
         }
         bare
     }
@@ -191,8 +191,8 @@ impl Message {
 
     /// See to the runs of `target`.
     #[must_use]
-    pub const fn see_to_run(target: RunTarget) -> Self {
-        Self::SeeToRun {
+    pub const fn advance_run(target: RunTarget) -> Self {
+        Self::AdvanceRun {
             version: VERSION,
             target,
         }

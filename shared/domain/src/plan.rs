@@ -1,14 +1,14 @@
 //! The heart: what is missing between an alert and its ticket.
 
-mod both;
-mod opening;
+mod linked;
+mod unlinked;
 
 use crate::alert::Alert;
 use crate::ids::TicketId;
-use crate::link::{Base, Ended, Link};
+use crate::link::{Base, Link, TerminalReason};
 use crate::policy::{Mode, ParkReason, Policy};
 use crate::runs::RunTarget;
-use crate::ticket::{Fate, NewTicket, Ticket, TicketChange};
+use crate::ticket::{Existence, NewTicket, Ticket, TicketChange};
 use crate::time::Timestamp;
 
 /// One thing to do. Steps are carried out in order; after a step that only looks, the plan is made
@@ -17,11 +17,11 @@ use crate::time::Timestamp;
 pub enum Step {
     /// Find out whether the alert gets a ticket of its own or shares that of a storm, or tell its storm
     /// what became of it.
-    TakePlace,
+    AssignGroup,
     /// Take the right to open the ticket.
     Claim,
     /// Look in the desk for a ticket that carries our key: an earlier attempt is in doubt.
-    Find,
+    FindByKey,
     /// Open the ticket.
     Open(Box<NewTicket>),
     /// This existing ticket is the alert's.
@@ -29,31 +29,31 @@ pub enum Step {
     /// Read the ticket's current state.
     ReadTicket,
     /// Find out whether a person has worked on the ticket, as of now.
-    ReadHands,
+    CheckActivity,
     /// Set fields of the open ticket.
     SetFields(TicketChange),
     /// Add a note (safe HTML), once.
     AddNote(String),
     /// Add a note (safe HTML) that counts the alerts which share the ticket, once.
-    Digest(String),
+    AddSummaryNote(String),
     /// Let no more alerts share the ticket.
-    EndCrowd,
+    CloseGroup,
     /// Close the ticket.
     Close(TicketChange),
     /// Open the ticket again, and say why (safe HTML).
     Reopen(TicketChange, String),
     /// Begin the next ticket of the same alert.
-    Renew,
+    BeginNextTicket,
     /// Have Liongard look: its HaloPSA inspector, or the one that found the alert.
-    RunInspector(Vec<RunTarget>),
+    RequestInspections(Vec<RunTarget>),
     /// Wait for a mapping or a template.
     Park(ParkReason),
     /// Look again at this time.
     Wait(Timestamp),
     /// Record what both sides now agree on.
-    Agree(Base),
+    SetBase(Base),
     /// Record that no more work is needed.
-    Finish(Ended),
+    Finish(TerminalReason),
 }
 
 /// Says what is missing.
@@ -71,25 +71,30 @@ pub fn plan(
     let Some(alert) = alert else {
         return Vec::new();
     };
-    if let Some(ended @ (Ended::TicketGone | Ended::TicketGoneAlertOver)) = link.ended {
-        return after_the_ticket(ended, alert, policy);
+    if let Some(
+        ended @ (TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed),
+    ) = link.terminal_reason
+    {
+        return after_deletion(ended, alert, policy);
     }
     if link.ticket.is_none() {
-        return opening::plan(link, alert, policy, now);
+        return unlinked::plan(link, alert, policy, now);
     }
     let Some(ticket) = ticket else {
         return vec![Step::ReadTicket];
     };
-    match ticket.fate {
-        Fate::Gone => ending_the_crowd(link, vec![Step::Finish(Ended::TicketGone)]),
+    match ticket.existence {
+        Existence::Deleted => {
+            closing_the_group(link, vec![Step::Finish(TerminalReason::TicketDeleted)])
+        }
         // A ticket merged into one that is merged back would lead in circles; one that was ours
         // before is not followed again.
-        Fate::MergedInto(into) if link.earlier_tickets.contains(&into) => {
-            vec![Step::Finish(Ended::TicketGone)]
+        Existence::MergedInto(into) if link.earlier_tickets.contains(&into) => {
+            vec![Step::Finish(TerminalReason::TicketDeleted)]
         }
-        Fate::MergedInto(into) => vec![Step::Adopt(into)],
-        Fate::Present => match policy.choose(alert) {
-            Ok((_, template)) => both::plan(link, alert, ticket, template, policy, now),
+        Existence::MergedInto(into) => vec![Step::Adopt(into)],
+        Existence::Present => match policy.choose(alert) {
+            Ok((_, template)) => linked::plan(link, alert, ticket, template, policy, now),
             Err(reason) if link.parked == Some(reason) => Vec::new(),
             Err(reason) => vec![Step::Park(reason)],
         },
@@ -97,19 +102,23 @@ pub fn plan(
 }
 
 /// `steps`, after which no alert may join the ticket of `link` any more.
-fn ending_the_crowd(link: &Link, steps: Vec<Step>) -> Vec<Step> {
-    if link.lead().is_some_and(|lead| !lead.tally.over) {
-        vec![Step::EndCrowd]
+fn closing_the_group(link: &Link, steps: Vec<Step>) -> Vec<Step> {
+    if link.leader_state().is_some_and(|lead| !lead.summary.closed) {
+        vec![Step::CloseGroup]
     } else {
         steps
     }
 }
 
 /// A deleted ticket stays deleted. Only an alert that was over and is back gets a new one.
-fn after_the_ticket(ended: Ended, alert: &Alert, policy: &Policy) -> Vec<Step> {
+fn after_deletion(ended: TerminalReason, alert: &Alert, policy: &Policy) -> Vec<Step> {
     match (ended, alert.is_closed(), policy.mode) {
-        (Ended::TicketGone, true, _) => vec![Step::Finish(Ended::TicketGoneAlertOver)],
-        (Ended::TicketGoneAlertOver, false, Mode::Managed) => vec![Step::Renew],
+        (TerminalReason::TicketDeleted, true, _) => {
+            vec![Step::Finish(TerminalReason::TicketDeletedAlertClosed)]
+        }
+        (TerminalReason::TicketDeletedAlertClosed, false, Mode::Managed) => {
+            vec![Step::BeginNextTicket]
+        }
         _ => Vec::new(),
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use closing::{ClosePolicy, Closer, Otherwise, ReopenRule, ReopenTable, ReopenWhen, Reopening};
+pub use closing::{
+    ClosePolicy, ClosedBy, Fallback, ReopenDecision, ReopenRule, ReopenTable, ReopenWhen,
+};
 pub use pattern::Pattern;
 
 use crate::alert::Alert;
@@ -17,10 +19,10 @@ use crate::ids::{
     TechnicianId, TicketTypeId,
 };
 use crate::key::LinkKey;
+use crate::render;
+use crate::slug::Slug;
 use crate::storm::StormPolicy;
-use crate::text;
 use crate::ticket::Validation;
-use crate::word::Word;
 
 /// Who creates the tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +81,7 @@ pub struct Rule {
     /// The name of the alert rule.
     pub rule: Option<Pattern>,
     /// Any of these priorities; empty means all.
-    pub priorities: BTreeSet<Word>,
+    pub priorities: BTreeSet<Slug>,
     /// A group the customer is in.
     pub group: Option<String>,
     /// Any of these customers; empty means all.
@@ -105,7 +107,7 @@ pub struct Template {
     pub statuses: StatusMap,
     /// Priorities for known words.
     pub priorities: PriorityMap,
-    /// The title pattern; see [`text::SUMMARY_WORDS`].
+    /// The title pattern; see [`render::SUMMARY_PLACEHOLDERS`].
     pub summary: String,
     /// The kind of our notes.
     pub outcome: OutcomeId,
@@ -135,14 +137,14 @@ impl Template {
             category: None,
             statuses,
             priorities: PriorityMap::default(),
-            summary: text::DEFAULT_SUMMARY.to_owned(),
+            summary: render::DEFAULT_SUMMARY_PATTERN.to_owned(),
             outcome: Self::INTERNAL_NOTE,
             custom_fields: BTreeMap::new(),
             key_field: None,
             close: ClosePolicy::Untouched,
             closing_technician: None,
             reopen: ReopenTable::default(),
-            validation: Validation::Desk,
+            validation: Validation::Enforced,
         }
     }
 
@@ -160,7 +162,7 @@ pub struct StatusMap {
     /// Other statuses in which a ticket counts as closed.
     pub also_closed: BTreeSet<StatusId>,
     /// Statuses for words of Liongard other than "open" and "closed".
-    pub words: BTreeMap<Word, StatusId>,
+    pub by_slug: BTreeMap<Slug, StatusId>,
 }
 
 impl StatusMap {
@@ -175,7 +177,7 @@ impl StatusMap {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriorityMap {
     /// By Liongard's word.
-    pub words: BTreeMap<Word, PriorityId>,
+    pub by_slug: BTreeMap<Slug, PriorityId>,
     /// For every other word; `None` leaves it to the desk.
     pub default: Option<PriorityId>,
 }
@@ -183,8 +185,8 @@ pub struct PriorityMap {
 impl PriorityMap {
     /// The priority for `word`.
     #[must_use]
-    pub fn of(&self, word: &Word) -> Option<PriorityId> {
-        self.words.get(word).copied().or(self.default)
+    pub fn of(&self, word: &Slug) -> Option<PriorityId> {
+        self.by_slug.get(word).copied().or(self.default)
     }
 }
 
@@ -236,8 +238,8 @@ impl Policy {
     /// A number that changes with any decision. What was refused under one policy may be tried
     /// again under another.
     #[must_use]
-    pub fn digest(&self) -> u64 {
-        text::digest(&[&format!("{self:?}")])
+    pub fn fingerprint(&self) -> u64 {
+        crate::hash::hash64(&[&format!("{self:?}")])
     }
 }
 

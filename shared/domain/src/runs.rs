@@ -12,24 +12,24 @@ use crate::time::Timestamp;
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How often a run under way is looked at.
-pub const FOLLOW_EVERY: Duration = Duration::from_secs(5);
+pub const RUN_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A run that has not ended after this time is given up. Liongard publishes no bound; inspections
 /// of large tenants take minutes.
-pub const GIVE_UP_AFTER: Duration = Duration::from_secs(900);
+pub const RUN_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Failed runs in a row after which those waiting are told that Liongard did not follow.
 pub const FAILURES_MAX: u32 = 3;
 
 /// A run that Liongard does not let us watch is taken to have ended after this time; the alert is
 /// read again then, and says for itself whether it followed.
-pub const UNWATCHED_ENDS_AFTER: Duration = Duration::from_secs(60);
+pub const UNOBSERVABLE_RUN_TIME: Duration = Duration::from_secs(60);
 
 /// A run that was started and is not listed after this time did not start.
-pub const NOT_LISTED_AFTER: Duration = Duration::from_secs(120);
+pub const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A watcher this late is replaced.
-pub const WATCHER_OVERDUE: Duration = Duration::from_secs(60);
+pub const WATCHER_GRACE: Duration = Duration::from_secs(60);
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,11 +48,11 @@ pub struct Runs {
     pub waiting: BTreeSet<AlertId>,
     /// A run was asked for since the last start, by an alert or not.
     #[serde(default)]
-    pub wanted: bool,
+    pub requested: bool,
     /// The run under way.
-    pub in_flight: Option<InFlight>,
+    pub in_flight: Option<RunInFlight>,
     /// When a run was last started.
-    pub last_started: Option<Timestamp>,
+    pub last_started_at: Option<Timestamp>,
     /// Runs that failed in a row.
     #[serde(default)]
     pub failures: u32,
@@ -63,60 +63,63 @@ pub struct Runs {
 
 /// A run under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InFlight {
+pub struct RunInFlight {
     /// The launchpoint that was started.
     pub launchpoint: LaunchpointId,
     /// The newest run known before the start; ours is newer.
     pub newest_before: Option<RunId>,
     /// When it was started.
-    pub started: Timestamp,
+    pub started_at: Timestamp,
     /// Alerts whose ticket changed before the start: this run ought to bring them along.
-    pub carries: BTreeSet<AlertId>,
+    pub alerts: BTreeSet<AlertId>,
 }
 
 /// What is to be done about a target now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextRun {
     /// Nobody waits.
-    Rest,
+    Idle,
     /// Start it now.
     Start,
     /// Start it then: the least interval has not passed.
     StartAt(Timestamp),
     /// One is under way: look how it does.
-    Follow,
+    CheckProgress,
 }
 
 impl Runs {
     /// Asks for a run; `alert` is told when it has ended.
-    pub fn ask(&mut self, alert: AlertId) {
+    pub fn request(&mut self, alert: AlertId) {
         self.waiting.insert(alert);
-        self.wanted = true;
+        self.requested = true;
     }
 
     /// Whether somebody sees to these runs. One watcher is enough; one that is long overdue died.
     #[must_use]
     pub fn is_watched(&self, now: Timestamp) -> bool {
         self.watched_until
-            .is_some_and(|until| until.plus(WATCHER_OVERDUE) > now)
+            .is_some_and(|until| until.plus(WATCHER_GRACE) > now)
     }
 
     /// Whether a run is wanted or under way.
     #[must_use]
     pub const fn is_busy(&self) -> bool {
-        self.wanted || self.in_flight.is_some()
+        self.requested || self.in_flight.is_some()
     }
 
     /// What is to be done at `now`, at most one run in `min_interval`.
     #[must_use]
     pub fn next(&self, now: Timestamp, min_interval: Duration) -> NextRun {
         if self.in_flight.is_some() {
-            return NextRun::Follow;
+            return NextRun::CheckProgress;
         }
-        if !self.wanted {
-            return NextRun::Rest;
+        if !self.requested {
+            return NextRun::Idle;
         }
-        match self.last_started.map(|started| started.plus(min_interval)) {
+        match self
+            .last_started_at
+            .map(|started| started.plus(min_interval))
+        {
             Some(earliest) if earliest > now => NextRun::StartAt(earliest),
             _ => NextRun::Start,
         }
@@ -129,14 +132,14 @@ impl Runs {
         newest_before: Option<RunId>,
         now: Timestamp,
     ) {
-        let carries = std::mem::take(&mut self.waiting);
-        self.wanted = false;
-        self.last_started = Some(now);
-        self.in_flight = Some(InFlight {
+        let alerts = std::mem::take(&mut self.waiting);
+        self.requested = false;
+        self.last_started_at = Some(now);
+        self.in_flight = Some(RunInFlight {
             launchpoint,
             newest_before,
-            started: now,
-            carries,
+            started_at: now,
+            alerts,
         });
     }
 
@@ -145,7 +148,7 @@ impl Runs {
         self.failures = 0;
         self.in_flight
             .take()
-            .map(|run| run.carries)
+            .map(|run| run.alerts)
             .unwrap_or_default()
     }
 
@@ -155,11 +158,11 @@ impl Runs {
         let carried = self
             .in_flight
             .take()
-            .map(|run| run.carries)
+            .map(|run| run.alerts)
             .unwrap_or_default();
         self.failures += 1;
         if self.failures < FAILURES_MAX {
-            self.wanted = true;
+            self.requested = true;
             self.waiting.extend(carried);
             return BTreeSet::new();
         }

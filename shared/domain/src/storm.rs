@@ -5,18 +5,18 @@
 //! notes at intervals. The crowd takes in nobody any more when it was calm for a while, or when its
 //! ticket is closed; alerts then get tickets of their own again.
 
-mod crowd;
+mod group;
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use crowd::{Crowd, LISTED_MAX, MEMBERS_MAX, Tally};
+pub use group::{Group, GroupSummary, LISTED_MAX, MEMBERS_MAX};
 
 use crate::alert::Alert;
+use crate::hash::hash64;
 use crate::ids::{AlertId, EnvironmentId};
-use crate::text::digest;
 use crate::time::Timestamp;
 
 /// What the operator decided about storms.
@@ -25,11 +25,11 @@ pub struct StormPolicy {
     /// Alerts of one rule at one customer that get tickets of their own within `within`.
     pub tickets_max: u32,
     /// The stretch of time in which they are counted.
-    pub within: Duration,
+    pub window: Duration,
     /// A storm is over when nobody joined it for so long.
-    pub calm_after: Duration,
+    pub quiet_after: Duration,
     /// The least time between two notes that count it.
-    pub digest_every: Duration,
+    pub summary_interval: Duration,
     /// The most notes of ours about changes on any one ticket.
     pub notes_max: u32,
 }
@@ -40,9 +40,9 @@ impl Default for StormPolicy {
     fn default() -> Self {
         Self {
             tickets_max: 10,
-            within: Duration::from_secs(15 * 60),
-            calm_after: Duration::from_secs(60 * 60),
-            digest_every: Duration::from_secs(30 * 60),
+            window: Duration::from_secs(15 * 60),
+            quiet_after: Duration::from_secs(60 * 60),
+            summary_interval: Duration::from_secs(30 * 60),
             notes_max: 50,
         }
     }
@@ -62,7 +62,7 @@ impl StormKey {
         let rule = alert.rule.as_deref().unwrap_or(&alert.name);
         Self {
             environment: alert.environment,
-            rule: digest(&[rule]),
+            rule: hash64(&[rule]),
         }
     }
 }
@@ -75,14 +75,14 @@ impl fmt::Display for StormKey {
 
 /// Where an alert stands in the storms of its rule and customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum Place {
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Membership {
     /// It has a ticket of its own.
-    Alone,
+    Ungrouped,
     /// Its ticket stands for a crowd.
-    Leads(Lead),
+    Leader(LeaderState),
     /// It shares the ticket of another alert.
-    Joined {
+    Member {
         /// The alert whose ticket it shares.
         leader: AlertId,
         /// Whether the crowd counts it as open.
@@ -92,46 +92,46 @@ pub enum Place {
 
 /// What the leader of a crowd knows of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lead {
+pub struct LeaderState {
     /// The crowd, as it was last looked up.
-    pub tally: Tally,
+    pub summary: GroupSummary,
     /// Alerts that had joined when the ticket was last told.
-    pub joined_told: u64,
+    pub joined_reported: u64,
     /// Those among them that were open.
-    pub open_told: u64,
+    pub open_reported: u64,
     /// When the ticket was last told, or the crowd began.
-    pub told_at: Timestamp,
+    pub reported_at: Timestamp,
 }
 
-impl Lead {
+impl LeaderState {
     /// The lead of a crowd that begins at `now`.
     #[must_use]
-    pub fn beginning(now: Timestamp) -> Self {
+    pub fn starting_at(now: Timestamp) -> Self {
         Self {
-            tally: Tally::default(),
-            joined_told: 0,
-            open_told: 0,
-            told_at: now,
+            summary: GroupSummary::default(),
+            joined_reported: 0,
+            open_reported: 0,
+            reported_at: now,
         }
     }
 
     /// Whether the ticket says less than is known.
     #[must_use]
-    pub const fn has_news(&self) -> bool {
-        self.tally.joined != self.joined_told || self.tally.open != self.open_told
+    pub const fn has_unreported(&self) -> bool {
+        self.summary.joined != self.joined_reported || self.summary.open != self.open_reported
     }
 
     /// When the ticket may be told next.
     #[must_use]
-    pub fn due(&self, policy: &StormPolicy) -> Timestamp {
-        self.told_at.plus(policy.digest_every)
+    pub fn summary_due_at(&self, policy: &StormPolicy) -> Timestamp {
+        self.reported_at.plus(policy.summary_interval)
     }
 
     /// The ticket has been told at `now`.
-    pub fn told(&mut self, now: Timestamp) {
-        self.joined_told = self.tally.joined;
-        self.open_told = self.tally.open;
-        self.told_at = now;
+    pub fn mark_reported(&mut self, now: Timestamp) {
+        self.joined_reported = self.summary.joined;
+        self.open_reported = self.summary.open;
+        self.reported_at = now;
     }
 }
 
@@ -140,70 +140,70 @@ impl Lead {
 pub struct Storms {
     /// Alerts that got tickets of their own lately, and when.
     #[serde(default)]
-    alone: Vec<(AlertId, Timestamp)>,
+    ungrouped: Vec<(AlertId, Timestamp)>,
     /// The newest last; only that one may still take in alerts.
     #[serde(default)]
-    crowds: Vec<Crowd>,
+    groups: Vec<Group>,
 }
 
 /// The most crowds that are remembered; older ones are only asked who is still open.
-const CROWDS_MAX: usize = 8;
+const GROUPS_MAX: usize = 8;
 
 impl Storms {
     /// Gives `alert` its place, or takes in what became of it. Safe to repeat.
-    pub fn place(&mut self, alert: &Alert, policy: &StormPolicy, now: Timestamp) -> Place {
+    pub fn assign(&mut self, alert: &Alert, policy: &StormPolicy, now: Timestamp) -> Membership {
         let open = !alert.is_closed();
-        let mut crowds = self.crowds.iter_mut();
+        let mut groups = self.groups.iter_mut();
         // Whoever is back when its crowd takes in nobody any more is no longer part of it.
-        if let Some(crowd) = crowds.find(|crowd| crowd.holds(alert.id))
-            && crowd.hear(alert.id, open)
+        if let Some(group) = groups.find(|group| group.contains(alert.id))
+            && group.observe(alert.id, open)
         {
-            let leader = crowd.leader();
-            return Place::Joined { leader, open };
+            let leader = group.leader();
+            return Membership::Member { leader, open };
         }
-        let leads = |crowd: &&Crowd| crowd.leader() == alert.id && !crowd.is_over();
-        if self.crowds.iter().any(|crowd| leads(&crowd)) {
-            return Place::Leads(Lead::beginning(now));
+        let leads = |group: &&Group| group.leader() == alert.id && !group.is_closed();
+        if self.groups.iter().any(|group| leads(&group)) {
+            return Membership::Leader(LeaderState::starting_at(now));
         }
-        self.alone
-            .retain(|(_, since)| now.since(*since) < policy.within);
-        if self.alone.iter().any(|(id, _)| *id == alert.id) {
-            return Place::Alone;
+        self.ungrouped
+            .retain(|(_, since)| now.since(*since) < policy.window);
+        if self.ungrouped.iter().any(|(id, _)| *id == alert.id) {
+            return Membership::Ungrouped;
         }
-        if let Some(crowd) = self.gathering(policy, now) {
-            crowd.join(alert, now);
-            let leader = crowd.leader();
-            return Place::Joined { leader, open };
+        if let Some(group) = self.open_group(policy, now) {
+            group.add(alert, now);
+            let leader = group.leader();
+            return Membership::Member { leader, open };
         }
         let tickets_max = usize::try_from(policy.tickets_max).unwrap_or(usize::MAX);
-        if self.alone.len() < tickets_max {
-            self.alone.push((alert.id, now));
-            return Place::Alone;
+        if self.ungrouped.len() < tickets_max {
+            self.ungrouped.push((alert.id, now));
+            return Membership::Ungrouped;
         }
-        self.crowds.push(Crowd::led_by(alert.id, now));
-        let too_many = self.crowds.len().saturating_sub(CROWDS_MAX);
-        self.crowds.drain(..too_many);
-        Place::Leads(Lead::beginning(now))
+        self.groups.push(Group::new(alert.id, now));
+        let too_many = self.groups.len().saturating_sub(GROUPS_MAX);
+        self.groups.drain(..too_many);
+        Membership::Leader(LeaderState::starting_at(now))
     }
 
     /// The crowd that takes in alerts, if one does.
-    fn gathering(&mut self, policy: &StormPolicy, now: Timestamp) -> Option<&mut Crowd> {
-        let crowd = self.crowds.last_mut()?;
-        if crowd.is_calm(policy, now) || crowd.is_full() {
-            crowd.end();
+    fn open_group(&mut self, policy: &StormPolicy, now: Timestamp) -> Option<&mut Group> {
+        let group = self.groups.last_mut()?;
+        if group.is_quiet(policy, now) || group.is_full() {
+            group.close();
         }
-        Some(crowd).filter(|crowd| !crowd.is_over())
+        Some(group).filter(|group| !group.is_closed())
     }
 
     /// The crowd of `leader`.
     #[must_use]
-    pub fn crowd(&self, leader: AlertId) -> Option<&Crowd> {
-        self.crowds.iter().rev().find(|it| it.leader() == leader)
+    pub fn group(&self, leader: AlertId) -> Option<&Group> {
+        self.groups.iter().rev().find(|it| it.leader() == leader)
     }
 
     /// The same, to be changed.
-    pub fn crowd_mut(&mut self, leader: AlertId) -> Option<&mut Crowd> {
-        let mut newest_first = self.crowds.iter_mut().rev();
-        newest_first.find(|crowd| crowd.leader() == leader)
+    pub fn group_mut(&mut self, leader: AlertId) -> Option<&mut Group> {
+        let mut newest_first = self.groups.iter_mut().rev();
+        newest_first.find(|group| group.leader() == leader)
     }
 }

@@ -37,83 +37,83 @@ pub struct Ticket {
     pub changed_at: Timestamp,
     /// When we read this report, by our clock: tells reports of one change time apart.
     #[serde(default)]
-    pub seen_at: Timestamp,
+    pub observed_at: Timestamp,
     /// Whether it still exists.
     #[serde(default)]
-    pub fate: Fate,
+    pub existence: Existence,
     /// Whether a person has worked on it.
     #[serde(default)]
-    pub hands: Hands,
+    pub activity: HumanActivity,
 }
 
 /// Whether a ticket still exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum Existence {
     /// It is there.
     #[default]
     Present,
     /// A person merged it into another ticket, which carries on for it.
     MergedInto(TicketId),
     /// It was deleted, or we may no longer see it.
-    Gone,
+    Deleted,
 }
 
 /// Whether a person has worked on a ticket: a note, a time entry, a status change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hands {
+pub enum HumanActivity {
     /// Not looked up since the ticket last changed.
     #[default]
     Unknown,
     /// Nobody but integrations.
-    Untouched {
+    None {
         /// Until when that is known, by our clock.
         as_of: Timestamp,
     },
     /// At least one person.
-    Touched,
+    Seen,
 }
 
-/// How long what is known about [`Hands`] is acted on. A person may have touched the ticket since, as
+/// How long what is known about [`HumanActivity`] is acted on. A person may have touched the ticket since, as
 /// one may between any look and the write that follows it; this keeps that stretch short.
-pub const HANDS_HOLD: Duration = Duration::from_secs(60);
+pub const ACTIVITY_TTL: Duration = Duration::from_secs(60);
 
-impl Hands {
+impl HumanActivity {
     /// Whether nobody but integrations has worked on the ticket, as far as may be acted on at `now`.
     #[must_use]
-    pub fn are_off(self, now: Timestamp) -> bool {
-        matches!(self, Self::Untouched { as_of } if now.since(as_of) <= HANDS_HOLD)
+    pub fn is_untouched(self, now: Timestamp) -> bool {
+        matches!(self, Self::None { as_of } if now.since(as_of) <= ACTIVITY_TTL)
     }
 }
 
 impl Ticket {
     /// The newer of two reports about the same ticket, by the desk's own clock first. Commutative,
-    /// associative, idempotent. What was looked up about [`Hands`] holds for every report of the
+    /// associative, idempotent. What was looked up about [`HumanActivity`] holds for every report of the
     /// same change.
     #[must_use]
     pub fn newer(self, other: Self) -> Self {
         let rank = |ticket: &Self| {
             (
                 ticket.changed_at,
-                ticket.seen_at,
-                ticket.fate,
+                ticket.observed_at,
+                ticket.existence,
                 ticket.status,
                 ticket.priority,
                 ticket.assigned,
             )
         };
-        let hands = match self.changed_at.cmp(&other.changed_at) {
-            Ordering::Greater => self.hands,
-            Ordering::Equal => self.hands.max(other.hands),
-            Ordering::Less => other.hands,
+        let activity = match self.changed_at.cmp(&other.changed_at) {
+            Ordering::Greater => self.activity,
+            Ordering::Equal => self.activity.max(other.activity),
+            Ordering::Less => other.activity,
         };
         let newer = if rank(&other) > rank(&self) {
             other
         } else {
             self
         };
-        Self { hands, ..newer }
+        Self { activity, ..newer }
     }
 }
 
@@ -154,7 +154,7 @@ pub struct NewTicket {
 pub enum Validation {
     /// As for a technician.
     #[default]
-    Desk,
+    Enforced,
     /// Skipped; the operator asked for it.
     Skipped,
 }
@@ -222,9 +222,9 @@ pub struct TicketNote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteAuthor {
     /// This bundle.
-    Ourselves,
+    Halogard,
     /// Another integration, or the desk itself.
-    Machine,
+    Integration,
     /// A technician or a customer.
     Person,
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::budget::{Ask, Denied, Granted, Ledger, Limit, Pace, Share};
+use halogard_domain::budget::{
+    Denied, GrantedPermit, Ledger, Limit, Pace, PermitRequest, Priority,
+};
 use proptest::prelude::*;
 
 /// Too small to be paced.
@@ -13,9 +15,9 @@ const SMALL: Limit = Limit {
 };
 
 /// One permit, nothing said of who waits.
-const ONE: Ask = Ask {
-    want: 1,
-    share: Share::Whole,
+const ONE: PermitRequest = PermitRequest {
+    permits_max: 1,
+    priority: Priority::Normal,
     pace: Pace::Even,
 };
 
@@ -30,32 +32,39 @@ fn take(ledger: &mut Ledger, now: Timestamp, limit: &Limit) -> Result<u64, Times
             assert_eq!((granted.len(), granted[0].from), (1, now));
             Ok(granted[0].slot)
         }
-        Err(denied) => Err(denied.until),
+        Err(denied) => Err(denied.usable_at),
     }
 }
 
 /// Asks for `share` until there is none within `within`; returns the times of all permits.
-fn drain(ledger: &mut Ledger, now: Timestamp, share: Share, within: Duration) -> Vec<Timestamp> {
-    let ask = Ask {
-        want: 16,
-        share,
+fn drain(
+    ledger: &mut Ledger,
+    now: Timestamp,
+    priority: Priority,
+    within: Duration,
+) -> Vec<Timestamp> {
+    let request = PermitRequest {
+        permits_max: 16,
+        priority,
         pace: Pace::Even,
     };
     let mut times = Vec::new();
     let mut clock = now;
     while clock <= now.plus(within) {
-        match ledger.grant(clock, &Limit::DEFAULT, &ask) {
+        match ledger.grant(clock, &Limit::DEFAULT, &request) {
             Ok(granted) => {
                 for one in granted {
                     times.push(one.from);
-                    ledger.settle(
+                    ledger.complete(
                         one.slot,
                         one.from.plus(Duration::from_millis(300)),
                         &Limit::DEFAULT,
                     );
                 }
             }
-            Err(Denied { until, .. }) => clock = until,
+            Err(Denied {
+                usable_at: until, ..
+            }) => clock = until,
         }
     }
     times.retain(|time| *time <= now.plus(within));
@@ -67,7 +76,7 @@ fn a_slot_is_free_one_window_after_its_answer_was_seen() {
     let mut ledger = Ledger::default();
     let slots = [(); 3].map(|()| take(&mut ledger, at(0), &SMALL).unwrap());
     for slot in slots {
-        ledger.settle(slot, at(1_000), &SMALL);
+        ledger.complete(slot, at(1_000), &SMALL);
     }
     let free_at = at(1_000).plus(SMALL.window).plus(Limit::MARGIN);
     assert_eq!(take(&mut ledger, at(2_000), &SMALL), Err(free_at));
@@ -81,7 +90,7 @@ fn a_time_between_two_ticks_is_rounded_up() {
     let mut ledger = Ledger::default();
     let slots = [(); 3].map(|()| take(&mut ledger, at(0), &SMALL).unwrap());
     for slot in slots {
-        ledger.settle(slot, at(1_001), &SMALL);
+        ledger.complete(slot, at(1_001), &SMALL);
     }
     let free_at = at(1_050).plus(SMALL.window).plus(Limit::MARGIN);
     assert_eq!(take(&mut ledger, at(2_000), &SMALL), Err(free_at));
@@ -94,7 +103,7 @@ fn a_slot_whose_holder_died_is_freed_after_its_life_and_a_window() {
         take(&mut ledger, at(0), &SMALL).unwrap();
     }
     let free_at = at(0)
-        .plus(Limit::PERMIT_LIFE)
+        .plus(Limit::PERMIT_TTL)
         .plus(SMALL.window)
         .plus(Limit::MARGIN);
     assert_eq!(take(&mut ledger, at(1), &SMALL), Err(free_at));
@@ -105,16 +114,16 @@ fn a_slot_whose_holder_died_is_freed_after_its_life_and_a_window() {
 fn settling_and_giving_back_twice_count_once() {
     let mut ledger = Ledger::default();
     let slot = take(&mut ledger, at(0), &SMALL).unwrap();
-    ledger.settle(slot, at(10), &SMALL);
-    ledger.settle(slot, at(20), &SMALL);
+    ledger.complete(slot, at(10), &SMALL);
+    ledger.complete(slot, at(20), &SMALL);
     assert_eq!(ledger.in_use(at(30)), 1);
     // What was answered was used, whatever is said later.
-    ledger.give_back(Granted { slot, from: at(0) });
+    ledger.release(GrantedPermit { slot, from: at(0) });
     assert_eq!(ledger.in_use(at(30)), 1);
 
     let unused = ledger.grant(at(30), &SMALL, &ONE).unwrap()[0];
-    ledger.give_back(unused);
-    ledger.give_back(unused);
+    ledger.release(unused);
+    ledger.release(unused);
     assert_eq!(ledger.in_use(at(30)), 1);
 }
 
@@ -122,11 +131,11 @@ fn settling_and_giving_back_twice_count_once() {
 fn a_number_is_never_given_out_again() {
     let mut ledger = Ledger::default();
     let first = ledger.grant(at(0), &SMALL, &ONE).unwrap()[0];
-    ledger.give_back(first);
+    ledger.release(first);
     let second = ledger.grant(at(0), &SMALL, &ONE).unwrap()[0];
     assert_ne!(first.slot, second.slot);
     // A holder that repeats itself takes nothing from another.
-    ledger.give_back(first);
+    ledger.release(first);
     assert_eq!(ledger.in_use(at(0)), 1);
 }
 
@@ -135,7 +144,7 @@ fn a_lowered_limit_holds_at_once() {
     let mut ledger = Ledger::default();
     for second in 0..3 {
         let slot = take(&mut ledger, at(second * 1_000), &SMALL).unwrap();
-        ledger.settle(slot, at(second * 1_000), &SMALL);
+        ledger.complete(slot, at(second * 1_000), &SMALL);
     }
     let lower = Limit {
         requests_max: 1,
@@ -148,7 +157,12 @@ fn a_lowered_limit_holds_at_once() {
 #[test]
 fn from_rest_almost_two_thirds_go_at_once_and_the_rest_evenly() {
     let mut ledger = Ledger::default();
-    let times = drain(&mut ledger, at(0), Share::Whole, Duration::from_secs(60));
+    let times = drain(
+        &mut ledger,
+        at(0),
+        Priority::Normal,
+        Duration::from_secs(60),
+    );
     let at_once = times.iter().filter(|time| **time == at(0)).count();
     assert_eq!(at_once, 291);
     let gaps: Vec<_> = times[291..]
@@ -164,18 +178,33 @@ fn from_rest_almost_two_thirds_go_at_once_and_the_rest_evenly() {
 #[test]
 fn what_was_accepted_in_one_window_may_go_at_once_the_next_time() {
     let mut ledger = Ledger::default();
-    drain(&mut ledger, at(0), Share::Whole, Duration::from_secs(300));
+    drain(
+        &mut ledger,
+        at(0),
+        Priority::Normal,
+        Duration::from_secs(300),
+    );
     let rested = at(1_200_000);
-    let times = drain(&mut ledger, rested, Share::Whole, Duration::from_secs(1));
+    let times = drain(
+        &mut ledger,
+        rested,
+        Priority::Normal,
+        Duration::from_secs(1),
+    );
     assert!(times.len() > 425, "{}", times.len());
 }
 
 #[test]
 fn bulk_work_leaves_slots_for_urgent_work() {
     let mut ledger = Ledger::default();
-    drain(&mut ledger, at(0), Share::Bulk, Duration::from_secs(2_000));
-    let urgent = Ask {
-        share: Share::Urgent,
+    drain(
+        &mut ledger,
+        at(0),
+        Priority::Bulk,
+        Duration::from_secs(2_000),
+    );
+    let urgent = PermitRequest {
+        priority: Priority::Urgent,
         ..ONE
     };
     for second in 0..3 {
@@ -191,17 +220,22 @@ fn bulk_work_leaves_slots_for_urgent_work() {
 #[test]
 fn urgent_work_does_not_wait_for_what_is_leased_ahead() {
     let mut ledger = Ledger::default();
-    let bulk = Ask {
-        want: 16,
-        share: Share::Bulk,
+    let bulk = PermitRequest {
+        permits_max: 16,
+        priority: Priority::Bulk,
         pace: Pace::Even,
     };
-    drain(&mut ledger, at(0), Share::Bulk, Duration::from_secs(2_000));
+    drain(
+        &mut ledger,
+        at(0),
+        Priority::Bulk,
+        Duration::from_secs(2_000),
+    );
     let now = at(2_001_000);
     let leased = ledger.grant(now, &Limit::DEFAULT, &bulk).unwrap();
     assert!(leased[0].from > now);
-    let urgent = Ask {
-        share: Share::Urgent,
+    let urgent = PermitRequest {
+        priority: Priority::Urgent,
         ..ONE
     };
     let granted = ledger.grant(now, &Limit::DEFAULT, &urgent).unwrap();
@@ -212,22 +246,27 @@ fn urgent_work_does_not_wait_for_what_is_leased_ahead() {
 fn a_refusal_lowers_what_is_believed_and_quiet_raises_it() {
     let mut ledger = Ledger::default();
     let limit = Limit::DEFAULT;
-    let times = drain(&mut ledger, at(0), Share::Whole, Duration::from_secs(20));
+    let times = drain(
+        &mut ledger,
+        at(0),
+        Priority::Normal,
+        Duration::from_secs(20),
+    );
     assert!(times.len() > 300);
     let now = at(25_000);
     let refused = ledger.grant(now, &limit, &ONE).unwrap()[0];
-    ledger.refuse(refused.slot, now, None, &limit);
+    ledger.rate_limited(refused.slot, now, None, &limit);
 
-    let believed = ledger.believed(&limit);
+    let believed = ledger.effective_limit(&limit);
     assert!(believed < 340, "{believed}");
     let Err(denied) = ledger.grant(now, &limit, &ONE) else {
         panic!("nothing is sent into a refusal");
     };
-    assert!(denied.until >= now.plus(Duration::from_secs(5)));
+    assert!(denied.usable_at >= now.plus(Duration::from_secs(5)));
 
     let later = now.plus(Duration::from_secs(300 * (18 + 50)));
     ledger.grant(later, &limit, &ONE).unwrap();
-    assert_eq!(ledger.believed(&limit), 450);
+    assert_eq!(ledger.effective_limit(&limit), 450);
 }
 
 #[test]
@@ -238,20 +277,20 @@ fn a_refusal_with_little_of_ours_in_the_window_costs_growing_pauses_and_no_level
     let mut pauses = Vec::new();
     for _ in 0..8 {
         let slot = ledger.grant(now, &limit, &ONE).unwrap()[0].slot;
-        ledger.refuse(slot, now, None, &limit);
+        ledger.rate_limited(slot, now, None, &limit);
         let until = match ledger.grant(now, &limit, &ONE) {
-            // Leased ahead of its time.
+            // LeaseOutcome ahead of its time.
             Ok(granted) => {
-                ledger.give_back(granted[0]);
+                ledger.release(granted[0]);
                 granted[0].from
             }
-            Err(denied) => denied.until,
+            Err(denied) => denied.usable_at,
         };
         pauses.push(until.since(now).as_secs());
         now = until;
     }
     assert_eq!(pauses, [5, 10, 20, 40, 80, 150, 150, 150]);
-    assert_eq!(ledger.believed(&limit), 450);
+    assert_eq!(ledger.effective_limit(&limit), 450);
 }
 
 #[test]
@@ -264,24 +303,24 @@ fn the_vendors_other_limit_is_met_with_one_request_and_tried_again_after_a_day()
         match ledger.grant(clock, &limit, &ONE) {
             Ok(granted) => {
                 clock = clock.max(granted[0].from);
-                ledger.settle(granted[0].slot, clock, &limit);
+                ledger.complete(granted[0].slot, clock, &limit);
                 sent += 1;
             }
-            Err(denied) => clock = denied.until,
+            Err(denied) => clock = denied.usable_at,
         }
     }
     assert!(clock < at(7_000), "nine were paced");
     let now = at(10_000);
     let refused = ledger.grant(now, &limit, &ONE).unwrap()[0];
-    ledger.refuse(refused.slot, now, None, &limit);
-    assert!((298..=300).contains(&ledger.believed(&limit)));
-    let believed = ledger.believed(&limit);
+    ledger.rate_limited(refused.slot, now, None, &limit);
+    assert!((298..=300).contains(&ledger.effective_limit(&limit)));
+    let believed = ledger.effective_limit(&limit);
 
     let hours = |hours: u64| now.plus(Duration::from_secs(3_600 * hours));
     ledger.grant(hours(23), &limit, &ONE).unwrap();
-    assert_eq!(ledger.believed(&limit), believed);
+    assert_eq!(ledger.effective_limit(&limit), believed);
     ledger.grant(hours(25), &limit, &ONE).unwrap();
-    assert!(ledger.believed(&limit) > believed);
+    assert!(ledger.effective_limit(&limit) > believed);
 }
 
 #[test]
@@ -289,7 +328,7 @@ fn a_pause_that_a_refusal_names_is_kept_within_a_window() {
     for (named, kept) in [(0, 1), (7, 7), (86_400, 300)] {
         let mut ledger = Ledger::default();
         let slot = take(&mut ledger, at(0), &SMALL).unwrap();
-        ledger.refuse(slot, at(0), Some(Duration::from_secs(named)), &SMALL);
+        ledger.rate_limited(slot, at(0), Some(Duration::from_secs(named)), &SMALL);
         let until = take(&mut ledger, at(0), &SMALL).unwrap_err();
         assert!(
             until >= at(kept * 1_000) && until <= at(300_150),
@@ -304,7 +343,7 @@ fn a_full_ledger_is_small_and_reads_as_it_was_written() {
     drain(
         &mut ledger,
         at(1_767_600_012_345),
-        Share::Whole,
+        Priority::Normal,
         Duration::from_secs(3_000),
     );
     let text = serde_json::to_string(&ledger).unwrap();
@@ -327,7 +366,11 @@ enum Act {
     /// Time passes.
     Wait(i64),
     /// Somebody asks for permits, whose clock is off by some milliseconds.
-    Ask { want: u32, share: Share, skew: i64 },
+    Ask {
+        want: u32,
+        priority: Priority,
+        skew: i64,
+    },
     /// The oldest permit in hand is sent, arrives, and is answered, all in this time; or its holder
     /// dies, after it was sent.
     Send {
@@ -343,11 +386,11 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let share = prop::sample::select(Share::ALL.to_vec());
+    let priority = prop::sample::select(Priority::ALL.to_vec());
     let act = prop_oneof![
         2 => (0..20_000_i64).prop_map(Act::Wait),
         1 => (0..200_000_i64).prop_map(Act::Wait),
-        8 => (1..20_u32, share, -50..50_i64).prop_map(|(want, share, skew)| Act::Ask { want, share, skew }),
+        8 => (1..20_u32, priority, -50..50_i64).prop_map(|(want, priority, skew)| Act::Ask { want, priority, skew }),
         12 => (0..3_000_i64, 1..20_000_i64, 1..10_000_i64, prop::bool::weighted(0.1))
             .prop_map(|(late, there, back, dies)| Act::Send { late, there, back, dies }),
         1 => Just(Act::GiveBack),
@@ -369,15 +412,15 @@ proptest! {
         let limit = Limit { requests_max: max, window: Duration::from_secs(60) };
         let mut ledger = Ledger::default();
         let mut now = 1_000_000_i64;
-        let mut held: Vec<(Granted, i64)> = Vec::new();
+        let mut held: Vec<(GrantedPermit, i64)> = Vec::new();
         let mut open: Vec<(i64, u64, i64)> = Vec::new();
         let mut arrivals: Vec<i64> = Vec::new();
         for act in acts {
             match act {
                 Act::Wait(pause) => now += pause,
-                Act::Ask { want, share, skew } => {
-                    let ask = Ask { want, share, pace };
-                    let granted = ledger.grant(at(now + skew), &limit, &ask);
+                Act::Ask { want, priority, skew } => {
+                    let request = PermitRequest { permits_max: want, priority, pace };
+                    let granted = ledger.grant(at(now + skew), &limit, &request);
                     held.extend(granted.into_iter().flatten().map(|one| (one, skew)));
                 }
                 Act::Send { late, there, back, dies } => {
@@ -387,7 +430,7 @@ proptest! {
                     let (one, skew) = held.remove(0);
                     let due = one.from.as_millis() - skew;
                     if now > due + 3_000 {
-                        ledger.give_back(one);
+                        ledger.release(one);
                         continue;
                     }
                     let sent = now.max(due + late.min(3_000));
@@ -399,7 +442,7 @@ proptest! {
                 }
                 Act::GiveBack => {
                     if let Some((one, _)) = held.pop() {
-                        ledger.give_back(one);
+                        ledger.release(one);
                     }
                 }
                 Act::Restart => {
@@ -409,7 +452,7 @@ proptest! {
             }
             open.retain(|(seen, slot, skew)| {
                 if *seen <= now {
-                    ledger.settle(*slot, at(*seen + skew), &limit);
+                    ledger.complete(*slot, at(*seen + skew), &limit);
                 }
                 *seen > now
             });

@@ -17,8 +17,8 @@ use halogard_domain::ids::{
 };
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::runs::RunTarget;
-use halogard_domain::ticket::{Fate, Hands};
-use halogard_domain::{Alert, Ticket, Timestamp, Word};
+use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::{Alert, Slug, Ticket, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -38,8 +38,8 @@ fn alert() -> Alert {
         environment_name: "Northwind Dental".into(),
         name: "Active Directory | Stale Privileged Accounts".into(),
         description: "2 accounts have not signed in for 90 days".into(),
-        priority: Word::new("critical"),
-        status: Word::new("Closed - Complete"),
+        priority: Slug::new("critical"),
+        status: Slug::new("Closed - Complete"),
         inspector: Some("active-directory-inspector".into()),
         inspector_alias: Some("Active Directory".into()),
         rule: Some("Stale Privileged Accounts".into()),
@@ -49,7 +49,7 @@ fn alert() -> Alert {
         visible: false,
         raised_at: at(-60),
         changed_at: at(0),
-        seen_at: at(1),
+        observed_at: at(1),
         page: Some("https://us1.app.liongard.com/environments/8801".into()),
     }
 }
@@ -65,9 +65,9 @@ fn ticket() -> Ticket {
         summary: "[LG-7586] Active Directory | Stale Privileged Accounts".into(),
         assigned: Some(true),
         changed_at: at(0),
-        seen_at: at(1),
-        fate: Fate::MergedInto(TicketId::new(4250)),
-        hands: Hands::Touched,
+        observed_at: at(1),
+        existence: Existence::MergedInto(TicketId::new(4250)),
+        activity: HumanActivity::Seen,
     }
 }
 
@@ -100,59 +100,62 @@ fn forms() -> BTreeMap<&'static str, Message> {
     };
     let ended = |succeeded| Cause::RunEnded { succeeded };
     BTreeMap::from([
-        ("look_at_alert", Message::look_at_alert(ALERT, Cause::Poll)),
         (
-            "look_at_alert_with_news",
-            Message::alert_news(alert(), Cause::Poll),
+            "reconcile_alert",
+            Message::reconcile_alert(ALERT, Cause::Poll),
         ),
         (
-            "look_at_alert_after_a_run",
-            Message::look_at_alert(ALERT, ended(true)),
+            "reconcile_alert_with_snapshot",
+            Message::alert_snapshot(alert(), Cause::Poll),
         ),
         (
-            "look_at_alert_after_a_failed_run",
-            Message::look_at_alert(ALERT, ended(false)),
+            "reconcile_alert_after_a_run",
+            Message::reconcile_alert(ALERT, ended(true)),
         ),
         (
-            "look_at_alert_after_a_config_change",
-            Message::look_at_alert(ALERT, Cause::ConfigChanged),
+            "reconcile_alert_after_a_failed_run",
+            Message::reconcile_alert(ALERT, ended(false)),
         ),
         (
-            "look_at_alert_in_recovery",
-            Message::look_at_alert(ALERT, Cause::Recovery),
+            "reconcile_alert_after_a_config_change",
+            Message::reconcile_alert(ALERT, Cause::ConfigChanged),
         ),
         (
-            "look_at_alert_for_an_operator",
-            Message::look_at_alert(ALERT, Cause::Operator),
+            "reconcile_alert_in_recovery",
+            Message::reconcile_alert(ALERT, Cause::Recovery),
         ),
         (
-            "look_at_ticket",
-            Message::look_at_ticket(TICKET, webhook.clone()),
+            "reconcile_alert_for_an_operator",
+            Message::reconcile_alert(ALERT, Cause::Operator),
         ),
         (
-            "look_at_ticket_with_news",
-            Message::ticket_news(ticket(), webhook),
+            "reconcile_ticket",
+            Message::reconcile_ticket(TICKET, webhook.clone()),
         ),
         (
-            "look_at_ticket_after_a_sweep",
-            Message::look_at_ticket(TICKET, Cause::Sweep),
+            "reconcile_ticket_with_snapshot",
+            Message::ticket_snapshot(ticket(), webhook),
+        ),
+        (
+            "reconcile_ticket_after_a_sweep",
+            Message::reconcile_ticket(TICKET, Cause::Sweep),
         ),
         ("poll", Message::poll()),
-        ("see_to_run", Message::see_to_run(RunTarget::HaloPsa)),
+        ("advance_run", Message::advance_run(RunTarget::HaloPsa)),
         (
-            "see_to_run_of_a_launchpoint",
-            Message::see_to_run(RunTarget::Launchpoint(LaunchpointId::new(18700))),
+            "advance_run_of_a_launchpoint",
+            Message::advance_run(RunTarget::Launchpoint(LaunchpointId::new(18700))),
         ),
         (
-            "keep_notification",
-            Message::KeepNotification {
+            "record_notification",
+            Message::RecordNotification {
                 version: VERSION,
                 notification: notification("site created", 31, "site_created"),
             },
         ),
         (
-            "keep_notification_of_an_unreadable_body",
-            Message::KeepNotification {
+            "record_notification_of_an_unreadable_body",
+            Message::RecordNotification {
                 version: VERSION,
                 notification: unreadable_notification(),
             },
@@ -232,13 +235,16 @@ fn extend(value: &mut Value) {
 #[test]
 fn members_a_later_version_may_add_are_passed_over() {
     // An object that stands for a variant has exactly one member.
-    let is_variant = ["look_at_ticket_with_news", "see_to_run_of_a_launchpoint"];
+    let is_variant = [
+        "reconcile_ticket_with_snapshot",
+        "advance_run_of_a_launchpoint",
+    ];
     for (name, meant) in forms() {
         let mut form: Value = serde_json::from_str(&golden(name)).expect(name);
         if is_variant.contains(&name) {
             form["added_later"] = json!(1);
-            if form["news"].is_object() {
-                form["news"]["added_later"] = json!("x");
+            if form["snapshot"].is_object() {
+                form["snapshot"]["added_later"] = json!("x");
             }
         } else {
             extend(&mut form);
@@ -251,31 +257,39 @@ fn members_a_later_version_may_add_are_passed_over() {
 #[test]
 fn news_with_nothing_but_what_is_needed_is_read() {
     let least = json!({
-        "type": "look_at_alert", "version": 1, "alert": 7586, "cause": {"by": "poll"},
-        "news": {"id": 7586, "environment": 8801, "name": "n", "raised_at": 5, "changed_at": 6}
+        "type": "reconcile_alert", "version": 1, "alert": 7586, "cause": {"by": "poll"},
+        "snapshot": {"id": 7586, "environment": 8801, "name": "n", "raised_at": 5, "changed_at": 6}
     });
-    let Message::LookAtAlert {
-        news: Some(news), ..
+    let Message::ReconcileAlert {
+        snapshot: Some(snapshot),
+        ..
     } = serde_json::from_value(least).expect("it is read")
     else {
         panic!("another message");
     };
-    assert!(news.visible, "an alert is visible unless it says otherwise");
-    assert_eq!(news.seen_at, Timestamp::EPOCH);
-    assert!(news.status.is_empty() && news.native_ticket.is_none());
+    assert!(
+        snapshot.visible,
+        "an alert is visible unless it says otherwise"
+    );
+    assert_eq!(snapshot.observed_at, Timestamp::EPOCH);
+    assert!(snapshot.status.is_empty() && snapshot.native_ticket.is_none());
 
     let least = json!({
-        "type": "look_at_ticket", "version": 1, "ticket": 4242, "cause": {"by": "sweep"},
-        "news": {"id": 4242, "client": 17, "ticket_type": 5, "status": 9, "changed_at": 6}
+        "type": "reconcile_ticket", "version": 1, "ticket": 4242, "cause": {"by": "sweep"},
+        "snapshot": {"id": 4242, "client": 17, "ticket_type": 5, "status": 9, "changed_at": 6}
     });
-    let Message::LookAtTicket {
-        news: Some(news), ..
+    let Message::ReconcileTicket {
+        snapshot: Some(snapshot),
+        ..
     } = serde_json::from_value(least).expect("it is read")
     else {
         panic!("another message");
     };
-    assert_eq!((news.fate, news.hands), (Fate::Present, Hands::Unknown));
-    assert_eq!(news.priority, None);
+    assert_eq!(
+        (snapshot.existence, snapshot.activity),
+        (Existence::Present, HumanActivity::Unknown)
+    );
+    assert_eq!(snapshot.priority, None);
 }
 
 #[test]
@@ -291,40 +305,40 @@ fn what_is_no_message_is_not_taken_for_one() {
         ),
         (
             "no version",
-            json!({"type": "look_at_alert", "alert": 7586, "cause": {"by": "poll"}}),
+            json!({"type": "reconcile_alert", "alert": 7586, "cause": {"by": "poll"}}),
         ),
         (
             "no alert",
-            json!({"type": "look_at_alert", "version": 1, "cause": {"by": "poll"}}),
+            json!({"type": "reconcile_alert", "version": 1, "cause": {"by": "poll"}}),
         ),
         (
             "no cause",
-            json!({"type": "look_at_alert", "version": 1, "alert": 7586}),
+            json!({"type": "reconcile_alert", "version": 1, "alert": 7586}),
         ),
         (
             "an unknown cause",
-            json!({"type": "look_at_alert", "version": 1, "alert": 7586, "cause": {"by": "whim"}}),
+            json!({"type": "reconcile_alert", "version": 1, "alert": 7586, "cause": {"by": "whim"}}),
         ),
         (
             "a negative alert",
-            json!({"type": "look_at_alert", "version": 1, "alert": -1, "cause": {"by": "poll"}}),
+            json!({"type": "reconcile_alert", "version": 1, "alert": -1, "cause": {"by": "poll"}}),
         ),
         (
             "a version out of range",
-            json!({"type": "look_at_alert", "version": 256, "alert": 1, "cause": {"by": "poll"}}),
+            json!({"type": "reconcile_alert", "version": 256, "alert": 1, "cause": {"by": "poll"}}),
         ),
         (
-            "news without its environment",
-            json!({"type": "look_at_alert", "version": 1, "alert": 1, "cause": {"by": "poll"},
-                   "news": {"id": 1, "name": "n", "raised_at": 5, "changed_at": 6}}),
+            "snapshot without its environment",
+            json!({"type": "reconcile_alert", "version": 1, "alert": 1, "cause": {"by": "poll"},
+                   "snapshot": {"id": 1, "name": "n", "raised_at": 5, "changed_at": 6}}),
         ),
         (
             "a webhook without its notification",
-            json!({"type": "look_at_ticket", "version": 1, "ticket": 1, "cause": {"by": "webhook"}}),
+            json!({"type": "reconcile_ticket", "version": 1, "ticket": 1, "cause": {"by": "webhook"}}),
         ),
         (
             "an unknown target",
-            json!({"type": "see_to_run", "version": 1, "target": "hudu"}),
+            json!({"type": "advance_run", "version": 1, "target": "hudu"}),
         ),
         ("a list", json!([])),
         ("null", Value::Null),
@@ -338,12 +352,13 @@ fn what_is_no_message_is_not_taken_for_one() {
 #[test]
 fn each_cause_has_the_word_it_is_written_with() {
     for (name, message) in forms() {
-        let (Message::LookAtAlert { cause, .. } | Message::LookAtTicket { cause, .. }) = message
+        let (Message::ReconcileAlert { cause, .. } | Message::ReconcileTicket { cause, .. }) =
+            message
         else {
             continue;
         };
         let written = serde_json::to_value(&cause).expect(name);
-        assert_eq!(written["by"], cause.word(), "{name}");
+        assert_eq!(written["by"], cause.as_str(), "{name}");
     }
 }
 
@@ -357,23 +372,23 @@ proptest! {
         visible in any::<bool>(),
     ) {
         let [raised, changed, seen] = times.map(Timestamp::from_millis);
-        let news = Alert {
+        let snapshot = Alert {
             id: AlertId::new(id),
             description: text.clone(),
-            status: Word::new(&text),
+            status: Slug::new(&text),
             visible,
             raised_at: raised,
             changed_at: changed,
-            seen_at: seen,
+            observed_at: seen,
             ..alert()
         };
         let other = Ticket { id: TicketId::new(id), summary: text.clone(), changed_at: changed, ..ticket() };
         let notification = notification(&text, id, &text);
         for message in [
-            Message::alert_news(news, Cause::RunEnded { succeeded }),
-            Message::ticket_news(other, Cause::Webhook { notification: notification.clone() }),
-            Message::see_to_run(RunTarget::Launchpoint(LaunchpointId::new(id))),
-            Message::KeepNotification { version: VERSION, notification },
+            Message::alert_snapshot(snapshot, Cause::RunEnded { succeeded }),
+            Message::ticket_snapshot(other, Cause::Webhook { notification: notification.clone() }),
+            Message::advance_run(RunTarget::Launchpoint(LaunchpointId::new(id))),
+            Message::RecordNotification { version: VERSION, notification },
         ] {
             let written = serde_json::to_string(&message).expect("it is written");
             let read: Message = serde_json::from_str(&written).expect("it is read");

@@ -8,12 +8,12 @@
 mod support;
 
 use halogard_domain::ids::{PriorityId, StatusId, TicketId};
-use halogard_domain::link::{Claim, Ended, Follow};
+use halogard_domain::link::{Claim, PendingInspection, TerminalReason};
 use halogard_domain::plan::Step;
-use halogard_domain::policy::{ClosePolicy, Mode, Otherwise, ReopenTable};
+use halogard_domain::policy::{ClosePolicy, Fallback, Mode, ReopenTable};
 use halogard_domain::storm::StormPolicy;
-use halogard_domain::ticket::{Fate, Hands};
-use halogard_domain::{Alert, Link, Ticket, Word, plan};
+use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::{Alert, Link, Slug, Ticket, plan};
 use proptest::prelude::*;
 use support::{CLOSED, Desk, OPEN, TICKET, alert, at, policy, ticket};
 
@@ -62,11 +62,11 @@ fn any_policy() -> impl Strategy<Value = halogard_domain::Policy> {
         Just(ReopenTable::default()),
         Just(ReopenTable {
             rules: vec![],
-            otherwise: Otherwise::NewTicket
+            fallback: Fallback::NewTicket
         }),
         Just(ReopenTable {
             rules: vec![],
-            otherwise: Otherwise::Leave
+            fallback: Fallback::Leave
         }),
     ];
     let storms = prop_oneof![
@@ -96,13 +96,13 @@ fn happen(desk: &mut Desk, event: &Event, now: i64) {
             status,
             priority,
             text,
-        } => desk.link.hear_alert(Alert {
-            status: Word::new(status),
-            priority: Word::new(priority),
+        } => desk.link.observe_alert(Alert {
+            status: Slug::new(status),
+            priority: Slug::new(priority),
             description: format!("text {text}"),
             native_ticket: (desk.policy.mode == Mode::Native).then_some(TICKET),
             changed_at: at(now),
-            seen_at: at(now),
+            observed_at: at(now),
             ..alert()
         }),
         Event::DeskTouch => desk.touched = true,
@@ -113,12 +113,12 @@ fn happen(desk: &mut Desk, event: &Event, now: i64) {
             match event {
                 Event::DeskStatus(status) => ticket.status = StatusId::new(*status),
                 Event::DeskPriority(priority) => ticket.priority = Some(PriorityId::new(*priority)),
-                _ => ticket.fate = Fate::Gone,
+                _ => ticket.existence = Existence::Deleted,
             }
             desk.touched = true;
             ticket.changed_at = at(now);
-            ticket.seen_at = at(now);
-            desk.link.hear_ticket(ticket.clone());
+            ticket.observed_at = at(now);
+            desk.link.observe_ticket(ticket.clone());
         }
     }
 }
@@ -143,7 +143,7 @@ proptest! {
             prop_assert_eq!(desk.plan(at(now + 5_001)), vec![]);
             if let Some(ticket) = desk.ticket.clone() {
                 // Our own write comes back as news.
-                desk.link.hear_ticket(Ticket { hands: Hands::Unknown, ..ticket });
+                desk.link.observe_ticket(Ticket { activity: HumanActivity::Unknown, ..ticket });
                 prop_assert_eq!(desk.plan(at(now + 5_002)), vec![]);
             }
         }
@@ -156,12 +156,12 @@ proptest! {
         policy in any_policy(),
         word in "[A-Za-z -]{0,12}",
         before in prop_oneof![Just(OPEN), Just(StatusId::new(2))],
-        hands in prop_oneof![Just(Hands::Unknown), Just(Hands::Untouched { as_of: at(1_000_000) }), Just(Hands::Touched)],
+        activity in prop_oneof![Just(HumanActivity::Unknown), Just(HumanActivity::None { as_of: at(1_000_000) }), Just(HumanActivity::Seen)],
     ) {
-        let unknown = Alert { status: Word::new(&word), changed_at: at(50), ..alert() };
+        let unknown = Alert { status: Slug::new(&word), changed_at: at(50), ..alert() };
         prop_assume!(!unknown.is_closed());
         let link = support::linked(&policy);
-        let ticket = Ticket { hands, ..ticket(before, 60) };
+        let ticket = Ticket { activity, ..ticket(before, 60) };
         let steps = plan(&link, Some(&unknown), Some(&ticket), &policy, at(1_000_000));
         let closes = steps.iter().any(|step| matches!(step, Step::Close(_)));
         prop_assert!(!closes, "{steps:?}");
@@ -175,25 +175,25 @@ proptest! {
     ) {
         let words = ["New", "Closed", "In Progress"];
         let alerts: Vec<Alert> = reports.iter().map(|(changed, seen, word, text)| Alert {
-            status: Word::new(words[*word]),
+            status: Slug::new(words[*word]),
             description: format!("{text}"),
             changed_at: at(*changed),
-            seen_at: at(*seen),
+            observed_at: at(*seen),
             ..alert()
         }).collect();
         let tickets: Vec<Ticket> = reports.iter().map(|(changed, seen, status, hands)| Ticket {
-            seen_at: at(*seen),
-            hands: [Hands::Unknown, Hands::Untouched { as_of: at(5) }, Hands::Touched][usize::from(*hands)],
+            observed_at: at(*seen),
+            activity: [HumanActivity::Unknown, HumanActivity::None { as_of: at(5) }, HumanActivity::Seen][usize::from(*hands)],
             ..ticket([OPEN, CLOSED, StatusId::new(2)][*status], *changed)
         }).collect();
         let hear = |order: &[usize]| {
             let mut link = Link::new(alert().id);
             link.ticket = Some(TICKET);
             for index in order {
-                link.hear_alert(alerts[*index].clone());
-                link.hear_ticket(tickets[*index].clone());
+                link.observe_alert(alerts[*index].clone());
+                link.observe_ticket(tickets[*index].clone());
             }
-            (link.alert_seen, link.ticket_seen)
+            (link.observed_alert, link.observed_ticket)
         };
         let order: Vec<usize> = (0..alerts.len()).collect();
         let mut other = order.clone();
@@ -209,17 +209,17 @@ proptest! {
         status in "\\PC{0,20}",
         ticket_status in any::<u64>(),
         times in (any::<i64>(), any::<i64>(), any::<i64>()),
-        claim in 0..3_u8, fate in 0..3_u8, ended in 0..4_u8,
+        claim in 0..3_u8, existence in 0..3_u8, ended in 0..4_u8,
         has_ticket in any::<bool>(), saw_ticket in any::<bool>(), has_base in any::<bool>(),
         name in "\\PC{0,300}",
     ) {
         let (first, second, now) = times;
         let time = halogard_domain::Timestamp::from_millis;
         let alert = Alert {
-            status: Word::new(&status), name, changed_at: time(first), seen_at: time(second), ..alert()
+            status: Slug::new(&status), name, changed_at: time(first), observed_at: time(second), ..alert()
         };
         let ticket = Ticket {
-            fate: [Fate::Present, Fate::Gone, Fate::MergedInto(TicketId::new(7))][usize::from(fate)],
+            existence: [Existence::Present, Existence::Deleted, Existence::MergedInto(TicketId::new(7))][usize::from(existence)],
             changed_at: time(second),
             ..ticket(StatusId::new(ticket_status), 0)
         };
@@ -230,8 +230,8 @@ proptest! {
             1 => Claim::Held { since: time(first), until: time(second) },
             _ => Claim::InDoubt { since: time(second) },
         };
-        link.ended = [None, Some(Ended::NeverNeeded), Some(Ended::TicketGone), Some(Ended::TicketGoneAlertOver)][usize::from(ended)];
-        link.follow = has_base.then_some(Follow { since: time(first), asked: u32::MAX, ended: 0 });
+        link.terminal_reason = [None, Some(TerminalReason::NotNeeded), Some(TerminalReason::TicketDeleted), Some(TerminalReason::TicketDeletedAlertClosed)][usize::from(ended)];
+        link.pending_inspection = has_base.then_some(PendingInspection { requested_at: time(first), requested: u32::MAX, completed: 0 });
         let seen = saw_ticket.then_some(&ticket);
         let steps = plan(&link, Some(&alert), seen, &policy, time(now));
         prop_assert!(steps.len() <= 4, "{steps:?}");

@@ -5,15 +5,17 @@ mod support;
 use std::time::Duration;
 
 use halogard_domain::ids::{EnvironmentId, PriorityId, TechnicianId, TicketId};
-use halogard_domain::link::{Claim, DOUBT_SETTLE, Ended, Opening, Refused, Write};
+use halogard_domain::link::{
+    Claim, IN_DOUBT_SETTLE, OpeningSnapshot, RefusedWrite, TerminalReason, WriteKind,
+};
+use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::{
-    ClosePolicy, Closer, Mode, Otherwise, ParkReason, ReopenRule, ReopenTable, ReopenWhen,
+    ClosePolicy, ClosedBy, Fallback, Mode, ParkReason, ReopenRule, ReopenTable, ReopenWhen,
 };
 use halogard_domain::runs::RunTarget;
-use halogard_domain::standing::{Standing, standing};
-use halogard_domain::ticket::{Fate, Hands};
-use halogard_domain::{Alert, Link, Ticket, Word, plan};
+use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::{Alert, Link, Slug, Ticket, plan};
 use support::{
     CLOSED, Desk, IN_PROGRESS, OPEN, RESOLVED, TICKET, alert, alert_with, at, linked, policy,
     ticket,
@@ -24,24 +26,24 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
     steps
         .iter()
         .map(|step| match step {
-            Step::TakePlace => "take place",
-            Step::Digest(_) => "digest",
-            Step::EndCrowd => "end crowd",
+            Step::AssignGroup => "take place",
+            Step::AddSummaryNote(_) => "digest",
+            Step::CloseGroup => "end crowd",
             Step::Claim => "claim",
-            Step::Find => "find",
+            Step::FindByKey => "find",
             Step::Open(_) => "open",
             Step::Adopt(_) => "adopt",
             Step::ReadTicket => "read ticket",
-            Step::ReadHands => "read hands",
+            Step::CheckActivity => "read hands",
             Step::SetFields(_) => "set fields",
             Step::AddNote(_) => "note",
             Step::Close(_) => "close",
             Step::Reopen(..) => "reopen",
-            Step::Renew => "renew",
-            Step::RunInspector(_) => "run",
+            Step::BeginNextTicket => "renew",
+            Step::RequestInspections(_) => "run",
             Step::Park(_) => "park",
             Step::Wait(_) => "wait",
-            Step::Agree(_) => "agree",
+            Step::SetBase(_) => "agree",
             Step::Finish(_) => "finish",
         })
         .collect()
@@ -58,14 +60,14 @@ struct Row {
 
 fn untouched(ticket: Ticket) -> Ticket {
     Ticket {
-        hands: Hands::Untouched { as_of: at(1_000) },
+        activity: HumanActivity::None { as_of: at(1_000) },
         ..ticket
     }
 }
 
 fn touched(ticket: Ticket) -> Ticket {
     Ticket {
-        hands: Hands::Touched,
+        activity: HumanActivity::Seen,
         ..ticket
     }
 }
@@ -87,7 +89,7 @@ fn every_change_since_both_were_open_has_its_answer() {
         expected,
     };
     let low = Alert {
-        priority: Word::new("low"),
+        priority: Slug::new("low"),
         ..alert_with("New", 50)
     };
     let reworded = Alert {
@@ -99,11 +101,11 @@ fn every_change_since_both_were_open_has_its_answer() {
         ..ticket(OPEN, 60)
     };
     let gone = Ticket {
-        fate: Fate::Gone,
+        existence: Existence::Deleted,
         ..ticket(OPEN, 60)
     };
     let merged = Ticket {
-        fate: Fate::MergedInto(TicketId::new(99)),
+        existence: Existence::MergedInto(TicketId::new(99)),
         ..ticket(OPEN, 60)
     };
     let rows = [
@@ -342,16 +344,16 @@ fn an_alert_without_a_ticket_has_its_answer() {
 fn an_attempt_in_doubt_is_looked_for_and_never_simply_repeated() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
-    link.hear_alert(alert());
+    link.observe_alert(alert());
     link.claim = Claim::InDoubt { since: at(10) };
-    let settled = at(10).plus(DOUBT_SETTLE);
+    let settled = at(10).plus(IN_DOUBT_SETTLE);
     assert_eq!(
         plan(&link, Some(&alert()), None, &policy, at(11)),
         [Step::Wait(settled)]
     );
     assert_eq!(
         plan(&link, Some(&alert()), None, &policy, settled),
-        [Step::Find]
+        [Step::FindByKey]
     );
     link.claim = Claim::Held {
         since: at(10),
@@ -363,13 +365,13 @@ fn an_attempt_in_doubt_is_looked_for_and_never_simply_repeated() {
     );
     assert_eq!(
         plan(&link, Some(&alert()), None, &policy, at(100)),
-        [Step::Find]
+        [Step::FindByKey]
     );
     // Even when the alert is over by now: the ticket may be there and must be closed.
     let over = alert_with("Closed", 60);
     assert_eq!(
         plan(&link, Some(&over), None, &policy, at(100)),
-        [Step::Find]
+        [Step::FindByKey]
     );
 }
 
@@ -385,7 +387,7 @@ fn a_persons_choice_of_long_ago_is_not_overruled() {
     base.ticket_priority = chosen.priority;
     base.ticket_status = chosen.status;
     let later = Alert {
-        priority: Word::new("low"),
+        priority: Slug::new("low"),
         ..alert_with("In Progress", 50)
     };
     let steps = plan(&link, Some(&later), Some(&chosen), &policy, at(100));
@@ -396,11 +398,11 @@ fn a_persons_choice_of_long_ago_is_not_overruled() {
 fn a_change_while_the_answer_was_lost_is_told_on_the_ticket_that_is_found() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
-    link.opening = Some(Opening::of(&alert()));
+    link.opening = Some(OpeningSnapshot::of(&alert()));
     link.attach(TICKET);
     let changed = Alert {
         description: "3 accounts".into(),
-        priority: Word::new("low"),
+        priority: Slug::new("low"),
         ..alert_with("New", 50)
     };
     let steps = plan(
@@ -421,12 +423,12 @@ fn a_parked_alert_waits_and_is_opened_once_it_is_mapped() {
         .environments
         .remove(&EnvironmentId::new(8801))
         .unwrap();
-    desk.link.hear_alert(alert());
+    desk.link.observe_alert(alert());
     desk.settle(at(1));
     assert_eq!(desk.link.parked, Some(ParkReason::Unmapped));
     assert_eq!(
-        standing(&desk.link, &desk.policy, at(1)),
-        Standing::Parked(ParkReason::Unmapped)
+        pair_status(&desk.link, &desk.policy, at(1)),
+        PairStatus::Parked(ParkReason::Unmapped)
     );
     assert_eq!(desk.plan(at(2)), []);
     desk.policy
@@ -438,24 +440,24 @@ fn a_parked_alert_waits_and_is_opened_once_it_is_mapped() {
 
 #[test]
 fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
-    let known_at = |seconds| Hands::Untouched { as_of: at(seconds) };
+    let known_at = |seconds| HumanActivity::None { as_of: at(seconds) };
     let rows = [
         (ClosePolicy::Untouched, known_at(100), "close"),
         (ClosePolicy::Untouched, known_at(40), "close"),
         (ClosePolicy::Untouched, known_at(39), "read hands"),
-        (ClosePolicy::Untouched, Hands::Touched, "note"),
-        (ClosePolicy::Untouched, Hands::Unknown, "read hands"),
-        (ClosePolicy::Always, Hands::Unknown, "close"),
-        (ClosePolicy::Always, Hands::Touched, "close"),
+        (ClosePolicy::Untouched, HumanActivity::Seen, "note"),
+        (ClosePolicy::Untouched, HumanActivity::Unknown, "read hands"),
+        (ClosePolicy::Always, HumanActivity::Unknown, "close"),
+        (ClosePolicy::Always, HumanActivity::Seen, "close"),
         (ClosePolicy::Never, known_at(39), "note"),
-        (ClosePolicy::Never, Hands::Unknown, "note"),
+        (ClosePolicy::Never, HumanActivity::Unknown, "note"),
     ];
-    for (close, hands, expected) in rows {
+    for (close, activity, expected) in rows {
         let mut policy = policy(Mode::Managed);
         let link = linked(&policy);
         policy.templates.get_mut("default").unwrap().close = close;
         let ticket = Ticket {
-            hands,
+            activity,
             ..ticket(OPEN, 60)
         };
         let steps = plan(
@@ -465,7 +467,7 @@ fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
             &policy,
             at(100),
         );
-        assert_eq!(names(&steps)[0], expected, "{close:?} {hands:?}");
+        assert_eq!(names(&steps)[0], expected, "{close:?} {activity:?}");
     }
 }
 
@@ -503,7 +505,7 @@ fn reopening_is_decided_by_the_table() {
             closed_by: None,
             reopen: ReopenWhen::Never,
         }],
-        otherwise: Otherwise::Leave,
+        fallback: Fallback::Leave,
     };
     let wont_fix = ReopenTable {
         rules: vec![
@@ -518,13 +520,13 @@ fn reopening_is_decided_by_the_table() {
                 reopen: ReopenWhen::Within(Duration::from_secs(3600)),
             },
         ],
-        otherwise: Otherwise::NewTicket,
+        fallback: Fallback::NewTicket,
     };
     let rows = [
         (
             "ours, long ago",
             ReopenTable::default(),
-            Closer::Halogard,
+            ClosedBy::Halogard,
             CLOSED,
             400 * day,
             "reopen",
@@ -532,7 +534,7 @@ fn reopening_is_decided_by_the_table() {
         (
             "a person's, this week",
             ReopenTable::default(),
-            Closer::Desk,
+            ClosedBy::HaloPsa,
             CLOSED,
             6 * day,
             "reopen",
@@ -540,16 +542,23 @@ fn reopening_is_decided_by_the_table() {
         (
             "a person's, long ago",
             ReopenTable::default(),
-            Closer::Desk,
+            ClosedBy::HaloPsa,
             CLOSED,
             8 * day,
             "renew",
         ),
-        ("never, leave", never, Closer::Halogard, CLOSED, 10, "agree"),
+        (
+            "never, leave",
+            never,
+            ClosedBy::Halogard,
+            CLOSED,
+            10,
+            "agree",
+        ),
         (
             "won't-fix status",
             wont_fix.clone(),
-            Closer::Desk,
+            ClosedBy::HaloPsa,
             RESOLVED,
             10,
             "renew",
@@ -557,7 +566,7 @@ fn reopening_is_decided_by_the_table() {
         (
             "other status within the hour",
             wont_fix.clone(),
-            Closer::Desk,
+            ClosedBy::HaloPsa,
             CLOSED,
             3600,
             "reopen",
@@ -565,7 +574,7 @@ fn reopening_is_decided_by_the_table() {
         (
             "other status after the hour",
             wont_fix,
-            Closer::Desk,
+            ClosedBy::HaloPsa,
             CLOSED,
             3601,
             "renew",
@@ -599,13 +608,13 @@ fn an_alert_that_is_back_after_its_ticket_was_given_up_gets_the_next_one() {
     let mut desk = Desk::new(policy(Mode::Managed));
     desk.policy.templates.get_mut("default").unwrap().reopen = ReopenTable {
         rules: Vec::new(),
-        otherwise: Otherwise::NewTicket,
+        fallback: Fallback::NewTicket,
     };
-    desk.link.hear_alert(alert());
+    desk.link.observe_alert(alert());
     desk.settle(at(1));
-    desk.link.hear_alert(alert_with("Closed", 50));
+    desk.link.observe_alert(alert_with("Closed", 50));
     desk.settle(at(51));
-    desk.link.hear_alert(alert_with("New", 100));
+    desk.link.observe_alert(alert_with("New", 100));
     desk.settle(at(101));
     assert_eq!((desk.opened, desk.link.recurrence), (2, 2));
     assert_eq!(desk.link.earlier_tickets, [TICKET]);
@@ -616,15 +625,15 @@ fn an_alert_that_is_back_after_its_ticket_was_given_up_gets_the_next_one() {
 fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
     let mut policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
-    link.refused = Some(Refused {
-        write: Write::Open,
-        said: "Details is mandatory".into(),
-        policy: policy.digest(),
+    link.refused = Some(RefusedWrite {
+        write: WriteKind::Open,
+        message: "Details is mandatory".into(),
+        policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: None,
         at: at(5),
     });
     assert_eq!(plan(&link, Some(&alert()), None, &policy, at(10)), []);
-    assert_eq!(standing(&link, &policy, at(10)), Standing::Refused);
+    assert_eq!(pair_status(&link, &policy, at(10)), PairStatus::Refused);
     let next_day = at(24 * 3600);
     assert_eq!(
         names(&plan(&link, Some(&alert()), None, &policy, next_day)),
@@ -642,16 +651,16 @@ fn a_refused_priority_does_not_keep_the_note_back() {
     let policy = policy(Mode::Managed);
     let mut link = linked(&policy);
     let seen = ticket(OPEN, 60);
-    link.ticket_seen = Some(seen.clone());
-    link.refused = Some(Refused {
-        write: Write::SetFields,
-        said: "no".into(),
-        policy: policy.digest(),
+    link.observed_ticket = Some(seen.clone());
+    link.refused = Some(RefusedWrite {
+        write: WriteKind::SetFields,
+        message: "no".into(),
+        policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: Some(seen.changed_at),
         at: at(70),
     });
     let alert = Alert {
-        priority: Word::new("low"),
+        priority: Slug::new("low"),
         description: "more".into(),
         ..alert_with("New", 50)
     };
@@ -664,29 +673,32 @@ fn a_refused_priority_does_not_keep_the_note_back() {
 #[test]
 fn a_closed_ticket_has_liongard_look_and_the_difference_is_shown_until_it_follows() {
     let mut desk = Desk::new(policy(Mode::Managed));
-    desk.link.hear_alert(alert());
+    desk.link.observe_alert(alert());
     desk.settle(at(1));
-    desk.link.hear_ticket(ticket(CLOSED, 50));
+    desk.link.observe_ticket(ticket(CLOSED, 50));
     desk.settle(at(51));
     let own = RunTarget::Launchpoint(alert().launchpoint.unwrap());
     assert!(
         desk.done
-            .contains(&Step::RunInspector(vec![RunTarget::HaloPsa, own]))
+            .contains(&Step::RequestInspections(vec![RunTarget::HaloPsa, own]))
     );
     assert_eq!(
-        standing(&desk.link, &desk.policy, at(51)),
-        Standing::AwaitingLiongard
+        pair_status(&desk.link, &desk.policy, at(51)),
+        PairStatus::AwaitingLiongard
     );
-    desk.link.follow.as_mut().unwrap().ended = 2;
+    desk.link.pending_inspection.as_mut().unwrap().completed = 2;
     assert_eq!(desk.plan(at(60)), []);
     assert_eq!(
-        standing(&desk.link, &desk.policy, at(60)),
-        Standing::ResolvedInPsaOnly
+        pair_status(&desk.link, &desk.policy, at(60)),
+        PairStatus::ResolvedInPsaOnly
     );
-    desk.link.hear_alert(alert_with("Closed", 70));
+    desk.link.observe_alert(alert_with("Closed", 70));
     desk.settle(at(71));
-    assert_eq!(standing(&desk.link, &desk.policy, at(71)), Standing::InStep);
-    assert_eq!(desk.link.follow, None);
+    assert_eq!(
+        pair_status(&desk.link, &desk.policy, at(71)),
+        PairStatus::InSync
+    );
+    assert_eq!(desk.link.pending_inspection, None);
 }
 
 #[test]
@@ -700,33 +712,36 @@ fn native_mode_runs_only_the_inspector_that_knows_its_tickets() {
         &policy,
         at(100),
     );
-    assert_eq!(steps[0], Step::RunInspector(vec![RunTarget::HaloPsa]));
+    assert_eq!(steps[0], Step::RequestInspections(vec![RunTarget::HaloPsa]));
 }
 
 #[test]
 fn a_deleted_ticket_is_not_replaced_until_the_alert_was_over_and_is_back() {
     let mut desk = Desk::new(policy(Mode::Managed));
-    desk.link.hear_alert(alert());
+    desk.link.observe_alert(alert());
     desk.settle(at(1));
-    desk.link.hear_ticket(Ticket {
-        fate: Fate::Gone,
+    desk.link.observe_ticket(Ticket {
+        existence: Existence::Deleted,
         ..ticket(OPEN, 50)
     });
     desk.settle(at(51));
     assert_eq!(
-        standing(&desk.link, &desk.policy, at(51)),
-        Standing::TicketGone
+        pair_status(&desk.link, &desk.policy, at(51)),
+        PairStatus::TicketDeleted
     );
-    desk.link.hear_alert(Alert {
+    desk.link.observe_alert(Alert {
         description: "still".into(),
         ..alert_with("New", 60)
     });
     desk.settle(at(61));
     assert_eq!(desk.opened, 1);
-    desk.link.hear_alert(alert_with("Closed", 70));
+    desk.link.observe_alert(alert_with("Closed", 70));
     desk.settle(at(71));
-    assert_eq!(desk.link.ended, Some(Ended::TicketGoneAlertOver));
-    desk.link.hear_alert(alert_with("New", 80));
+    assert_eq!(
+        desk.link.terminal_reason,
+        Some(TerminalReason::TicketDeletedAlertClosed)
+    );
+    desk.link.observe_alert(alert_with("New", 80));
     desk.settle(at(81));
     assert_eq!(desk.opened, 2);
 }
@@ -738,11 +753,11 @@ fn tickets_merged_in_a_circle_end_the_story() {
     link.attach(TicketId::new(99));
     let back = Ticket {
         id: TicketId::new(99),
-        fate: Fate::MergedInto(TICKET),
+        existence: Existence::MergedInto(TICKET),
         ..ticket(OPEN, 70)
     };
     assert_eq!(
         plan(&link, Some(&alert()), Some(&back), &policy, at(80)),
-        [Step::Finish(Ended::TicketGone)]
+        [Step::Finish(TerminalReason::TicketDeleted)]
     );
 }

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use halogard_domain::Word;
+use halogard_domain::Slug;
 use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
 };
 use halogard_domain::policy::{
-    ClosePolicy, Closer, Mapping, Mode, Otherwise, Pattern, Policy, PriorityMap, ReopenRule,
+    ClosePolicy, ClosedBy, Fallback, Mapping, Mode, Pattern, Policy, PriorityMap, ReopenRule,
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
 use halogard_domain::storm::StormPolicy;
@@ -29,10 +29,10 @@ fn full() -> Policy {
             open: StatusId::new(1),
             closed: StatusId::new(9),
             also_closed: BTreeSet::from([StatusId::new(8), StatusId::new(10)]),
-            words: BTreeMap::from([(Word::new("In Progress"), StatusId::new(2))]),
+            by_slug: BTreeMap::from([(Slug::new("In Progress"), StatusId::new(2))]),
         },
         priorities: PriorityMap {
-            words: BTreeMap::from([(Word::new("critical"), PriorityId::new(1))]),
+            by_slug: BTreeMap::from([(Slug::new("critical"), PriorityId::new(1))]),
             default: Some(PriorityId::new(3)),
         },
         summary: "{name} on {system}".to_owned(),
@@ -45,12 +45,12 @@ fn full() -> Policy {
             rules: vec![
                 ReopenRule {
                     closing_status: Some(StatusId::new(9)),
-                    closed_by: Some(Closer::Desk),
+                    closed_by: Some(ClosedBy::HaloPsa),
                     reopen: ReopenWhen::Within(Duration::from_millis(86_400_001)),
                 },
                 ReopenRule {
                     closing_status: None,
-                    closed_by: Some(Closer::Halogard),
+                    closed_by: Some(ClosedBy::Halogard),
                     reopen: ReopenWhen::Always,
                 },
                 ReopenRule {
@@ -59,7 +59,7 @@ fn full() -> Policy {
                     reopen: ReopenWhen::Never,
                 },
             ],
-            otherwise: Otherwise::Leave,
+            fallback: Fallback::Leave,
         },
         validation: Validation::Skipped,
     };
@@ -73,7 +73,7 @@ fn full() -> Policy {
     let rule = Rule {
         inspector: Some(Pattern::new("Active*Directory")),
         rule: Some(Pattern::new("*stale*")),
-        priorities: BTreeSet::from([Word::new("High"), Word::new("Critical")]),
+        priorities: BTreeSet::from([Slug::new("High"), Slug::new("Critical")]),
         group: Some("gold".to_owned()),
         environments: BTreeSet::from([EnvironmentId::new(31)]),
         template: "standard".to_owned(),
@@ -87,9 +87,9 @@ fn full() -> Policy {
         native_grace: Duration::from_secs(601),
         storms: Some(StormPolicy {
             tickets_max: 7,
-            within: Duration::from_secs(61),
-            calm_after: Duration::from_secs(62),
-            digest_every: Duration::from_secs(63),
+            window: Duration::from_secs(61),
+            quiet_after: Duration::from_secs(62),
+            summary_interval: Duration::from_secs(63),
             notes_max: 8,
         }),
     }
@@ -108,7 +108,7 @@ fn every_field_of_a_policy_is_kept() {
 #[test]
 fn a_policy_that_was_stored_is_no_other_policy() {
     for policy in [full(), Policy::empty(Mode::Managed)] {
-        assert_eq!(stored_and_read(&policy).digest(), policy.digest());
+        assert_eq!(stored_and_read(&policy).fingerprint(), policy.fingerprint());
     }
 }
 

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId};
+use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
 use halogard_domain::policy::Mode;
 use halogard_domain::runs::RunTarget;
-use halogard_domain::standing::{Standing, standing};
-use halogard_domain::storm::{LISTED_MAX, MEMBERS_MAX, Place, StormKey, StormPolicy, Storms};
-use halogard_domain::ticket::Hands;
-use halogard_domain::{Alert, Ticket, Word};
+use halogard_domain::storm::{LISTED_MAX, MEMBERS_MAX, Membership, StormKey, StormPolicy, Storms};
+use halogard_domain::ticket::HumanActivity;
+use halogard_domain::{Alert, Slug, Ticket};
 use proptest::prelude::*;
 use support::{CLOSED, Desk, alert, at, policy};
 
@@ -38,24 +38,24 @@ fn other(id: u64) -> Alert {
 /// The same alert, over.
 fn over(alert: &Alert) -> Alert {
     Alert {
-        status: Word::new("closed"),
+        status: Slug::new("closed"),
         ..alert.clone()
     }
 }
 
 /// Where `alert` stands, as one word.
-fn word(place: &Place) -> String {
+fn word(place: &Membership) -> String {
     match place {
-        Place::Alone => "alone".to_owned(),
-        Place::Leads(_) => "leads".to_owned(),
-        Place::Joined { leader, open } => format!("joined {leader} {open}"),
+        Membership::Ungrouped => "alone".to_owned(),
+        Membership::Leader(_) => "leads".to_owned(),
+        Membership::Member { leader, open } => format!("joined {leader} {open}"),
     }
 }
 
 #[test]
 fn the_third_alert_leads_and_later_ones_join_it() {
     let mut storms = Storms::default();
-    let mut place = |id, seconds| word(&storms.place(&other(id), &two_tickets(), at(seconds)));
+    let mut place = |id, seconds| word(&storms.assign(&other(id), &two_tickets(), at(seconds)));
     assert_eq!(place(1, 0), "alone");
     assert_eq!(place(2, 1), "alone");
     assert_eq!(place(3, 2), "leads");
@@ -70,7 +70,10 @@ fn alerts_far_apart_are_no_storm() {
     let mut storms = Storms::default();
     for id in 0..20 {
         let now = at(i64::try_from(id).unwrap() * 15 * 60 / 2);
-        assert_eq!(storms.place(&other(id), &two_tickets(), now), Place::Alone);
+        assert_eq!(
+            storms.assign(&other(id), &two_tickets(), now),
+            Membership::Ungrouped
+        );
     }
 }
 
@@ -99,13 +102,13 @@ fn rules_and_customers_are_counted_apart() {
 fn a_storm_that_was_calm_for_an_hour_is_over() {
     let mut storms = Storms::default();
     for id in 1..=4 {
-        storms.place(&other(id), &two_tickets(), at(0));
+        storms.assign(&other(id), &two_tickets(), at(0));
     }
-    let place = storms.place(&other(5), &two_tickets(), at(3_599));
+    let place = storms.assign(&other(5), &two_tickets(), at(3_599));
     assert_eq!(word(&place), "joined 3 true");
-    let place = storms.place(&other(6), &two_tickets(), at(2 * 3_600));
+    let place = storms.assign(&other(6), &two_tickets(), at(2 * 3_600));
     assert_eq!(word(&place), "alone");
-    assert!(storms.crowd(AlertId::new(3)).unwrap().is_over());
+    assert!(storms.group(AlertId::new(3)).unwrap().is_closed());
 }
 
 #[test]
@@ -113,38 +116,38 @@ fn who_is_over_is_counted_and_who_comes_back_is_open_again() {
     let mut storms = Storms::default();
     let policy = two_tickets();
     for id in 1..=5 {
-        storms.place(&other(id), &policy, at(0));
+        storms.assign(&other(id), &policy, at(0));
     }
     let leader = AlertId::new(3);
-    let tally = |storms: &Storms| {
-        let tally = storms.crowd(leader).unwrap().tally();
-        (tally.joined, tally.open)
+    let summary = |storms: &Storms| {
+        let summary = storms.group(leader).unwrap().summary();
+        (summary.joined, summary.open)
     };
-    assert_eq!(tally(&storms), (2, 2));
+    assert_eq!(summary(&storms), (2, 2));
     for _ in 0..2 {
-        let place = storms.place(&over(&other(4)), &policy, at(1));
+        let place = storms.assign(&over(&other(4)), &policy, at(1));
         assert_eq!(word(&place), "joined 3 false");
-        assert_eq!(tally(&storms), (2, 1));
+        assert_eq!(summary(&storms), (2, 1));
     }
     assert_eq!(
-        word(&storms.place(&other(4), &policy, at(2))),
+        word(&storms.assign(&other(4), &policy, at(2))),
         "joined 3 true"
     );
-    assert_eq!(tally(&storms), (2, 2));
+    assert_eq!(summary(&storms), (2, 2));
 
-    storms.place(&over(&other(4)), &policy, at(3));
-    storms.crowd_mut(leader).unwrap().end();
+    storms.assign(&over(&other(4)), &policy, at(3));
+    storms.group_mut(leader).unwrap().close();
     assert_eq!(
-        word(&storms.place(&other(5), &policy, at(4))),
+        word(&storms.assign(&other(5), &policy, at(4))),
         "joined 3 true"
     );
-    let back = storms.place(&other(4), &policy, at(5));
+    let back = storms.assign(&other(4), &policy, at(5));
     assert_eq!(
         word(&back),
         "leads",
-        "its crowd is over: it is counted anew"
+        "its group is over: it is counted anew"
     );
-    assert_eq!(tally(&storms), (1, 1));
+    assert_eq!(summary(&storms), (1, 1));
 }
 
 #[test]
@@ -153,12 +156,12 @@ fn a_full_crowd_takes_in_nobody() {
     let policy = two_tickets();
     let members = u64::try_from(MEMBERS_MAX).unwrap();
     for id in 0..members + 3 {
-        storms.place(&other(id), &policy, at(0));
+        storms.assign(&other(id), &policy, at(0));
     }
-    let tally = storms.crowd(AlertId::new(2)).unwrap().tally();
-    assert_eq!(tally.joined, members);
-    assert_eq!(tally.listed.len(), LISTED_MAX);
-    let next = storms.place(&other(members + 3), &policy, at(0));
+    let summary = storms.group(AlertId::new(2)).unwrap().summary();
+    assert_eq!(summary.joined, members);
+    assert_eq!(summary.listed.len(), LISTED_MAX);
+    let next = storms.assign(&other(members + 3), &policy, at(0));
     assert_eq!(word(&next), "leads");
 }
 
@@ -166,15 +169,15 @@ fn a_full_crowd_takes_in_nobody() {
 fn a_leader_is_sent_for_once() {
     let mut storms = Storms::default();
     for id in 1..=4 {
-        storms.place(&other(id), &two_tickets(), at(0));
+        storms.assign(&other(id), &two_tickets(), at(0));
     }
-    let crowd = storms.crowd_mut(AlertId::new(3)).unwrap();
-    assert!(crowd.send_for_leader(at(0)));
-    assert!(!crowd.send_for_leader(at(2 * 3_600 - 1)));
-    assert!(crowd.send_for_leader(at(2 * 3_600)), "the message got lost");
-    assert!(crowd.leader_came());
-    assert!(!crowd.leader_came());
-    assert!(crowd.send_for_leader(at(2 * 3_600)));
+    let group = storms.group_mut(AlertId::new(3)).unwrap();
+    assert!(group.request_leader(at(0)));
+    assert!(!group.request_leader(at(2 * 3_600 - 1)));
+    assert!(group.request_leader(at(2 * 3_600)), "the message got lost");
+    assert!(group.leader_arrived());
+    assert!(!group.leader_arrived());
+    assert!(group.request_leader(at(2 * 3_600)));
 }
 
 /// The desk of an alert that leads a crowd of `others`.
@@ -185,7 +188,7 @@ fn leading(others: u64) -> Desk {
         ..StormPolicy::default()
     });
     let mut desk = Desk::new(policy);
-    desk.link.hear_alert(alert());
+    desk.link.observe_alert(alert());
     desk.settle(at(1));
     join(&mut desk, 0..others, at(2));
     desk
@@ -195,9 +198,9 @@ fn leading(others: u64) -> Desk {
 fn join(desk: &mut Desk, others: std::ops::Range<u64>, now: halogard_domain::Timestamp) {
     let policy = desk.policy.storms.clone().unwrap_or_default();
     for id in others {
-        desk.storms.place(&other(id), &policy, now);
+        desk.storms.assign(&other(id), &policy, now);
     }
-    desk.hear_crowd();
+    desk.observe_group();
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn a_crowd_is_counted_in_a_note_when_that_is_due() {
     let due = at(1).plus(Duration::from_secs(30 * 60));
     assert_eq!(desk.plan(at(60)).last(), Some(&Step::Wait(due)));
     let steps = desk.plan(due);
-    let Some(Step::Digest(html)) = steps.first() else {
+    let Some(Step::AddSummaryNote(html)) = steps.first() else {
         panic!("{steps:?}");
     };
     assert!(
@@ -235,7 +238,7 @@ fn a_crowd_is_counted_in_a_note_when_that_is_due() {
 
     join(&mut desk, 3..40, due);
     let steps = desk.plan(due.plus(Duration::from_secs(30 * 60)));
-    let Some(Step::Digest(html)) = steps.first() else {
+    let Some(Step::AddSummaryNote(html)) = steps.first() else {
         panic!("{steps:?}");
     };
     assert!(html.contains("<p>And 15 more.</p>"), "{html}");
@@ -249,7 +252,7 @@ fn notes_on_one_ticket_are_capped() {
         let now = at(turn * 3_600);
         join(&mut desk, 0..u64::try_from(turn).unwrap(), now);
         desk.settle(now);
-        desk.link.hear_alert(Alert {
+        desk.link.observe_alert(Alert {
             description: format!("text {turn}"),
             changed_at: now,
             ..alert()
@@ -260,7 +263,7 @@ fn notes_on_one_ticket_are_capped() {
         .done
         .iter()
         .filter_map(|step| match step {
-            Step::AddNote(html) | Step::Digest(html) => Some(html),
+            Step::AddNote(html) | Step::AddSummaryNote(html) => Some(html),
             _ => None,
         })
         .collect();
@@ -273,7 +276,7 @@ fn notes_on_one_ticket_are_capped() {
 #[test]
 fn the_ticket_of_a_crowd_is_closed_when_all_of_it_is_over() {
     let mut desk = leading(2);
-    desk.link.hear_alert(Alert {
+    desk.link.observe_alert(Alert {
         changed_at: at(10),
         ..over(&alert())
     });
@@ -281,21 +284,27 @@ fn the_ticket_of_a_crowd_is_closed_when_all_of_it_is_over() {
         let steps = desk.plan(at(20));
         steps
             .iter()
-            .any(|step| matches!(step, Step::Close(_) | Step::ReadHands))
+            .any(|step| matches!(step, Step::Close(_) | Step::CheckActivity))
     };
     assert!(!closes(&desk), "two are open");
-    assert_eq!(standing(&desk.link, &desk.policy, at(20)), Standing::InStep);
+    assert_eq!(
+        pair_status(&desk.link, &desk.policy, at(20)),
+        PairStatus::InSync
+    );
 
     let policy = desk.policy.storms.clone().unwrap();
     for id in 0..2 {
-        desk.storms.place(&over(&other(id)), &policy, at(20));
+        desk.storms.assign(&over(&other(id)), &policy, at(20));
     }
-    desk.hear_crowd();
+    desk.observe_group();
     assert!(closes(&desk));
     desk.settle(at(20));
     assert_eq!(desk.ticket.as_ref().unwrap().status, CLOSED);
-    assert!(desk.storms.crowd(alert().id).unwrap().is_over());
-    assert_eq!(standing(&desk.link, &desk.policy, at(21)), Standing::InStep);
+    assert!(desk.storms.group(alert().id).unwrap().is_closed());
+    assert_eq!(
+        pair_status(&desk.link, &desk.policy, at(21)),
+        PairStatus::InSync
+    );
     let said = desk.done.iter().find_map(|step| match step {
         Step::Close(change) => change.closure_note.clone(),
         _ => None,
@@ -312,13 +321,13 @@ fn a_person_who_closes_the_ticket_has_every_inspector_look() {
     let closed = Ticket {
         status: CLOSED,
         changed_at: at(30),
-        hands: Hands::Touched,
+        activity: HumanActivity::Seen,
         ..desk.ticket.clone().unwrap()
     };
     desk.ticket = Some(closed.clone());
-    desk.link.hear_ticket(closed);
+    desk.link.observe_ticket(closed);
     let steps = desk.plan(at(31));
-    let Some(Step::RunInspector(targets)) = steps.first() else {
+    let Some(Step::RequestInspections(targets)) = steps.first() else {
         panic!("{steps:?}");
     };
     let expected: BTreeSet<RunTarget> = [0, 1]
@@ -329,7 +338,7 @@ fn a_person_who_closes_the_ticket_has_every_inspector_look() {
         .collect();
     assert_eq!(targets.iter().copied().collect::<BTreeSet<_>>(), expected);
     desk.settle(at(31));
-    assert!(desk.storms.crowd(alert().id).unwrap().is_over());
+    assert!(desk.storms.group(alert().id).unwrap().is_closed());
 }
 
 #[test]
@@ -341,18 +350,18 @@ fn a_leader_that_is_over_before_its_ticket_opens_it_for_the_others() {
     });
     for (others, opened) in [(0, 0), (1, 1)] {
         let mut desk = Desk::new(policy.clone());
-        desk.link.hear_alert(alert());
+        desk.link.observe_alert(alert());
         let storms = desk.policy.storms.clone().unwrap();
-        desk.link.place = Some(desk.storms.place(&alert(), &storms, at(1)));
+        desk.link.membership = Some(desk.storms.assign(&alert(), &storms, at(1)));
         join(&mut desk, 0..others, at(1));
-        desk.link.hear_alert(Alert {
+        desk.link.observe_alert(Alert {
             changed_at: at(2),
             ..over(&alert())
         });
         desk.settle(at(3));
         assert_eq!(desk.opened, opened, "{others} others");
         if others == 0 {
-            assert!(desk.storms.crowd(alert().id).unwrap().is_over());
+            assert!(desk.storms.group(alert().id).unwrap().is_closed());
         }
     }
 }
@@ -367,23 +376,23 @@ proptest! {
     fn nobody_is_counted_twice_or_forgotten(happenings in happenings(), repeat in any::<bool>()) {
         let policy = two_tickets();
         let mut storms = Storms::default();
-        let mut places: BTreeMap<u64, Place> = BTreeMap::new();
+        let mut places: BTreeMap<u64, Membership> = BTreeMap::new();
         let mut now = 0;
         for (id, open, pause) in happenings {
             now += pause;
             let state = if open { other(id) } else { over(&other(id)) };
             // As a link does: whoever is over and has no place needs none.
-            let joined = matches!(places.get(&id), Some(Place::Joined { .. }));
+            let joined = matches!(places.get(&id), Some(Membership::Member { .. }));
             if !open && !joined {
                 places.remove(&id);
                 continue;
             }
-            if open && matches!(places.get(&id), Some(Place::Alone | Place::Leads(_))) {
+            if open && matches!(places.get(&id), Some(Membership::Ungrouped | Membership::Leader(_))) {
                 continue;
             }
-            let mut place = storms.place(&state, &policy, at(now));
+            let mut place = storms.assign(&state, &policy, at(now));
             if repeat {
-                let again = storms.place(&state, &policy, at(now));
+                let again = storms.assign(&state, &policy, at(now));
                 prop_assert_eq!(word(&place), word(&again));
                 place = again;
             }
@@ -391,15 +400,15 @@ proptest! {
         }
         let mut counted: BTreeMap<AlertId, (u64, u64)> = BTreeMap::new();
         for place in places.values() {
-            if let Place::Joined { leader, open } = place {
+            if let Membership::Member { leader, open } = place {
                 let (joined, are_open) = counted.entry(*leader).or_default();
                 *joined += 1;
                 *are_open += u64::from(*open);
             }
         }
         for (leader, expected) in counted {
-            let tally = storms.crowd(leader).expect("it is remembered").tally();
-            prop_assert_eq!((tally.joined, tally.open), expected, "led by {}", leader);
+            let summary = storms.group(leader).expect("it is remembered").summary();
+            prop_assert_eq!((summary.joined, summary.open), expected, "led by {}", leader);
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::sweep::{Newest, OVERLAP, Reading, Rest, Stretch, Swept};
+use halogard_domain::sweep_cursor::{
+    ChangeRange, INDEX_LAG_MAX, PendingRange, ReadPhase, SweepCursor, Unsettled,
+};
 
 /// A time, in seconds.
 fn at(seconds: i64) -> Timestamp {
@@ -11,34 +13,34 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// Swept to 100 s, where a change of 200 s was listed at 300 s.
-fn swept() -> Swept {
-    Swept {
-        to: Some(at(100)),
-        newest: Some(Newest {
+fn swept() -> SweepCursor {
+    SweepCursor {
+        watermark: Some(at(100)),
+        unsettled: Some(Unsettled {
             changed_at: at(200),
             listed_at: at(300),
         }),
-        ..Swept::default()
+        ..SweepCursor::default()
     }
 }
 
 /// A stretch between two times, whose reading began at 900 s.
-fn rest(since: i64, until: i64, reading: Reading) -> Rest {
-    Rest {
-        stretch: Stretch {
+fn rest(since: i64, until: i64, reading: ReadPhase) -> PendingRange {
+    PendingRange {
+        range: ChangeRange {
             since: at(since),
             until: at(until),
             pages: 0,
             count: 500,
         },
-        reading,
-        at: at(900),
+        phase: reading,
+        phase_since: at(900),
     }
 }
 
 #[test]
 fn the_mark_moves_only_to_what_was_listed_late_enough_and_without_a_gap() {
-    let settled = at(300).plus(OVERLAP);
+    let settled = at(300).plus(INDEX_LAG_MAX);
     let early = settled.minus(Duration::from_millis(1));
     // Listed since, until if that is given, and when; where the mark is then, in seconds.
     let rows = [
@@ -59,18 +61,18 @@ fn the_mark_moves_only_to_what_was_listed_late_enough_and_without_a_gap() {
     for (name, since, to, listed_at, expected) in rows {
         let mut swept = swept();
         swept.settle(at(since), to.map(at), listed_at);
-        assert_eq!(swept.to, Some(at(expected)), "{name}");
+        assert_eq!(swept.watermark, Some(at(expected)), "{name}");
     }
 }
 
 #[test]
 fn before_anything_was_listed_the_mark_stays() {
-    let mut swept = Swept {
-        to: Some(at(100)),
-        ..Swept::default()
+    let mut swept = SweepCursor {
+        watermark: Some(at(100)),
+        ..SweepCursor::default()
     };
     swept.settle(at(100), None, at(100_000));
-    assert_eq!(swept.to, Some(at(100)));
+    assert_eq!(swept.watermark, Some(at(100)));
 }
 
 #[test]
@@ -82,39 +84,43 @@ fn a_stretch_read_when_nothing_could_be_hidden_moves_the_mark_to_its_end() {
         ("it ends before it", 50, 90, 100),
     ];
     for (name, since, until, expected) in rows {
-        let rest = rest(since, until, Reading::Settled);
+        let rest = rest(since, until, ReadPhase::Settled);
         let mut swept = swept();
-        swept.has_read(&rest);
+        swept.complete_range(&rest);
         let moved = if expected == until {
-            rest.newest()
+            rest.covered_until()
         } else {
             at(expected)
         };
-        assert_eq!(swept.to, Some(moved), "{name}");
+        assert_eq!(swept.watermark, Some(moved), "{name}");
     }
 }
 
 #[test]
 fn a_stretch_read_early_proves_what_was_listed_before_and_notes_its_end() {
-    let rest = rest(100, 800, Reading::Fresh);
+    let rest = rest(100, 800, ReadPhase::Fresh);
     let mut swept = swept();
-    swept.has_read(&rest);
-    assert_eq!(swept.to, Some(at(200)), "listed at 300 s, read at 900 s");
-    let noted = Newest {
-        changed_at: rest.newest(),
+    swept.complete_range(&rest);
+    assert_eq!(
+        swept.watermark,
+        Some(at(200)),
+        "listed at 300 s, read at 900 s"
+    );
+    let noted = Unsettled {
+        changed_at: rest.covered_until(),
         listed_at: at(900),
     };
-    assert_eq!(swept.newest, Some(noted));
+    assert_eq!(swept.unsettled, Some(noted));
 }
 
 #[test]
 fn a_change_that_has_not_settled_is_not_replaced_by_a_newer_one() {
     let mut swept = swept();
-    swept.note(at(250), at(310));
-    assert_eq!(swept.newest.unwrap().changed_at, at(200));
-    swept.settle(at(100), None, at(300).plus(OVERLAP));
-    swept.note(at(150), at(600));
-    assert_eq!(swept.newest.unwrap().changed_at, at(200), "it is past");
-    swept.note(at(250), at(600));
-    assert_eq!(swept.newest.unwrap().changed_at, at(250));
+    swept.observe(at(250), at(310));
+    assert_eq!(swept.unsettled.unwrap().changed_at, at(200));
+    swept.settle(at(100), None, at(300).plus(INDEX_LAG_MAX));
+    swept.observe(at(150), at(600));
+    assert_eq!(swept.unsettled.unwrap().changed_at, at(200), "it is past");
+    swept.observe(at(250), at(600));
+    assert_eq!(swept.unsettled.unwrap().changed_at, at(250));
 }

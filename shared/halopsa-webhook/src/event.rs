@@ -75,7 +75,7 @@ impl EventKind {
 
     /// The kind as one word, for counts.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::TicketChanged => "ticket_changed",
             Self::NewTicketLogged => "new_ticket_logged",

@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
 mod event;
-mod read;
-mod row;
+mod parse;
+mod response;
+mod ticket_row;
 
-pub use answer::{Answer, answer};
 pub use event::EventKind;
-pub use read::read;
-pub use row::{TicketRow, from_row};
+pub use parse::parse;
+pub use response::{WebhookResponse, response_to};
+pub use ticket_row::{TicketRow, ticket_from_row};

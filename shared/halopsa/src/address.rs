@@ -4,7 +4,7 @@
 //! server (`https://acme.halopsa.com/auth`) and a tenant. People paste the host alone, the address
 //! of their browser, or one in the place of the other; all of that leads to the same two.
 
-use halogard_wire::pasted::{bare, is_this_machine, without_schemes};
+use halogard_wire::input::{is_loopback, split_schemes, trimmed};
 use url::Url;
 
 /// The setting of the first address, as an operator writes it.
@@ -24,7 +24,7 @@ pub struct Addresses {
     /// Where its tokens are issued; ends in `/auth`.
     pub auth: Url,
     /// What was put right on the way, one remark each, for the operator to see.
-    pub forgiven: Vec<String>,
+    pub normalizations: Vec<String>,
 }
 
 /// Why a text leads to no address. Says which setting, what is wrong, and what to do.
@@ -71,18 +71,18 @@ impl Addresses {
     ///
     /// # Errors
     ///
-    /// [`AddressError`] when a text cannot be forgiven.
+    /// [`AddressError`] when a text cannot be normalizations.
     pub fn read(resource: &str, auth: Option<&str>) -> Result<Self, AddressError> {
-        let mut forgiven = Vec::new();
-        let resource = base_of(resource, RESOURCE_SETTING, "api", &mut forgiven)?;
-        let auth = match auth.filter(|text| !bare(text).is_empty()) {
-            Some(text) => base_of(text, AUTH_SETTING, "auth", &mut forgiven)?,
+        let mut normalizations = Vec::new();
+        let resource = base_of(resource, RESOURCE_SETTING, "api", &mut normalizations)?;
+        let auth = match auth.filter(|text| !trimmed(text).is_empty()) {
+            Some(text) => base_of(text, AUTH_SETTING, "auth", &mut normalizations)?,
             None => resource.clone(),
         };
         Ok(Self {
             resource: under(resource, "api"),
             auth: under(auth, "auth"),
-            forgiven,
+            normalizations,
         })
     }
 }
@@ -99,21 +99,21 @@ fn base_of(
     pasted: &str,
     setting: &'static str,
     own_tail: &str,
-    forgiven: &mut Vec<String>,
+    normalizations: &mut Vec<String>,
 ) -> Result<Url, AddressError> {
-    let mut forgive = |what: &str| forgiven.push(format!("{setting}: {what}"));
-    let text = bare(pasted);
+    let mut note = |what: &str| normalizations.push(format!("{setting}: {what}"));
+    let text = trimmed(pasted);
     if text.is_empty() {
         return Err(AddressError::Empty { setting });
     }
     if text != pasted {
-        forgive("took away blanks or quotes around it");
+        note("took away blanks or quotes around it");
     }
-    let (schemes, rest) = without_schemes(text);
+    let (schemes, rest) = split_schemes(text);
     match schemes.as_slice() {
         [] if rest.contains("://") => return Err(AddressError::OtherScheme { setting }),
         [] | [_] => {}
-        _ => forgive("took away a second https://"),
+        _ => note("took away a second https://"),
     }
     let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
     let parse = |scheme: &str| {
@@ -122,12 +122,12 @@ fn base_of(
     };
     let mut url = parse(if is_plain { "http" } else { "https" })?;
     if schemes.is_empty() {
-        if is_this_machine(&url) {
+        if is_loopback(&url) {
             // A stand-in, which speaks plain http unless it says otherwise.
             url = parse("http")?;
-            forgive("put http:// before it, since it is this machine");
+            note("put http:// before it, since it is this machine");
         } else {
-            forgive("put https:// before it");
+            note("put https:// before it");
         }
     }
     if url.host_str().is_none_or(str::is_empty) {
@@ -136,24 +136,24 @@ fn base_of(
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressError::WithCredentials { setting });
     }
-    if is_plain && !is_this_machine(&url) {
+    if is_plain && !is_loopback(&url) {
         return Err(AddressError::NotEncrypted { setting });
     }
     if url.host_str().is_some_and(|host| !rest.starts_with(host)) {
-        forgive("wrote the host in lower case");
+        note("wrote the host in lower case");
     }
     if url.query().is_some() || url.fragment().is_some() {
         url.set_query(None);
         url.set_fragment(None);
-        forgive("left out what stands after ? or #; a tenant belongs into HALOPSA_TENANT");
+        note("left out what stands after ? or #; a tenant belongs into HALOPSA_TENANT");
     }
-    shorten_path(&mut url, own_tail, &mut forgive);
+    shorten_path(&mut url, own_tail, &mut note);
     Ok(url)
 }
 
 /// Takes the known parts off the end of the path; what is left is where an on-premises HaloPSA
 /// may live.
-fn shorten_path(url: &mut Url, own_tail: &str, forgive: &mut impl FnMut(&str)) {
+fn shorten_path(url: &mut Url, own_tail: &str, note: &mut impl FnMut(&str)) {
     let path = url.path().to_owned();
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let mut tails = Vec::new();
@@ -166,12 +166,12 @@ fn shorten_path(url: &mut Url, own_tail: &str, forgive: &mut impl FnMut(&str)) {
         parts.pop();
     }
     match tails.as_slice() {
-        [] => forgive(&format!("put /{own_tail} at its end")),
+        [] => note(&format!("put /{own_tail} at its end")),
         [only] if only == own_tail => {}
-        _ => forgive(&format!("put /{own_tail} in the place of its last part")),
+        _ => note(&format!("put /{own_tail} in the place of its last part")),
     }
     if path.len() > 1 && path.ends_with('/') || path.contains("//") {
-        forgive("took away slashes at its end");
+        note("took away slashes at its end");
     }
     url.set_path(&parts.join("/"));
 }

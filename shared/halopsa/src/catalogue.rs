@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::ports::{
-    Clock, DeskCatalogue, MandatoryField, Named, PortError, Refusal, RequestBudget, TicketTypeInfo,
+    Clock, MandatoryField, Named, PortError, Refusal, RequestBudget, ServiceDeskCatalog,
+    TicketTypeInfo,
 };
 use halogard_domain::ids::{
     HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,
@@ -11,7 +12,7 @@ use halogard_domain::ids::{
 use halogard_http::Transport;
 
 use crate::client::{ClientQuery, TicketTypeChoice};
-use crate::desk::Desk;
+use crate::service_desk::HaloServiceDesk;
 use crate::wire::FieldRow;
 
 /// A record with its name, or its number where it has none.
@@ -20,7 +21,7 @@ fn named<Id: std::fmt::Display>(id: Id, name: Option<String>, active: bool) -> N
     Named { id, name, active }
 }
 
-impl<T: Transport, B: RequestBudget, C: Clock> DeskCatalogue for Desk<T, B, C> {
+impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServiceDesk<T, B, C> {
     /// Signs in anew, so that a secret or scope that no longer holds shows now, then asks who we
     /// are.
     async fn identity(&self) -> Result<Named<TechnicianId>, PortError> {

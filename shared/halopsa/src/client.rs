@@ -4,14 +4,14 @@
 //! budget first: tokens, later pages and repeats included. Nothing is retried, but for one repeat
 //! with a fresh token after a 401. The token may be one for many processes, see `fleet`.
 
-mod call;
 mod customers;
-mod fleet;
 mod pages;
 mod query;
 mod reference;
-mod seal;
+mod request;
+mod sealing;
 mod settings;
+mod shared_token;
 mod tickets;
 mod token;
 mod webhooks;
@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use halogard_app::keyring::{CredentialSource, Fixed, SharedTokens};
-use halogard_app::ports::{BudgetError, Clock, RequestBudget, Seen};
+use halogard_app::credentials::{CredentialSource, SharedTokens, StaticCredential};
+use halogard_app::ports::{BudgetError, Clock, PermitOutcome, RequestBudget};
 use halogard_http::Transport;
 use halogard_wire::{body, retry_after};
 use http::header::AUTHORIZATION;
@@ -35,11 +35,11 @@ pub use query::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeC
 pub use settings::{Credentials, HttpClientSettings};
 
 use crate::error::Error;
-use crate::route::{self, Route};
-use crate::said::Said;
-use call::Call;
-use fleet::Fleet;
-use token::{Login, Token};
+use crate::route::{self, HaloRoute};
+use crate::vendor_message::VendorMessage;
+use request::HaloRequest;
+use shared_token::SharedTokenCache;
+use token::{BearerToken, LoginState};
 
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
@@ -62,11 +62,11 @@ pub struct Client<T, B, C> {
     /// Sent with token requests.
     scopes: String,
     /// Who we are.
-    login: Mutex<Login>,
+    login: Mutex<LoginState>,
     /// The token in use, until it was refused or replaced.
-    at_hand: RwLock<Option<Token>>,
+    current: RwLock<Option<BearerToken>>,
     /// Where the token is shared, if it is.
-    fleet: Option<Fleet>,
+    token_cache: Option<SharedTokenCache>,
     /// The applications we are or were, in small letters.
     applications: RwLock<BTreeSet<String>>,
 }
@@ -90,9 +90,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             auth_url,
             tenant,
             scopes,
-            login: Mutex::new(Login::new(Arc::new(Fixed::new(credentials)))),
-            at_hand: RwLock::default(),
-            fleet: None,
+            login: Mutex::new(LoginState::new(Arc::new(StaticCredential::new(
+                credentials,
+            )))),
+            current: RwLock::default(),
+            token_cache: None,
             applications: RwLock::default(),
         }
     }
@@ -101,7 +103,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// the settings for ever.
     #[must_use]
     pub fn with_source(mut self, source: Arc<dyn CredentialSource<Credentials>>) -> Self {
-        self.login = Mutex::new(Login::new(source));
+        self.login = Mutex::new(LoginState::new(source));
         self
     }
 
@@ -109,15 +111,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// who has the same credentials can open it.
     #[must_use]
     pub fn with_shared_tokens(mut self, tokens: Arc<dyn SharedTokens>) -> Self {
-        self.fleet = Some(Fleet::new(tokens));
+        self.token_cache = Some(SharedTokenCache::new(tokens));
         self
     }
 
     /// Goes on with other credentials: the token is dropped, the next call asks for one.
     pub async fn replace_credentials(&self, credentials: Credentials) {
         let mut login = self.login.lock().await;
-        *login = Login::new(Arc::new(Fixed::new(credentials)));
-        self.keep(None);
+        *login = LoginState::new(Arc::new(StaticCredential::new(credentials)));
+        self.set_current(None);
     }
 
     /// Whether `client_id` is an application we have signed in as, or the one that takes turns with
@@ -146,11 +148,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// [`Error::Token`] says which of them is wrong.
     pub async fn sign_in(&self) -> Result<(), Error> {
-        self.prove().await
+        self.request_new_token().await
     }
 
     /// Sends a call with a token and brings the body of a success.
-    async fn fetch(&self, call: &Call) -> Result<Bytes, Error> {
+    async fn fetch(&self, call: &HaloRequest) -> Result<Bytes, Error> {
         let token = self.token().await?;
         match self.fetch_with(call, Some(&token.bearer)).await {
             Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
@@ -165,7 +167,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 
     /// Sends a call as it stands and brings the body of a success.
-    async fn fetch_with(&self, call: &Call, bearer: Option<&HeaderValue>) -> Result<Bytes, Error> {
+    async fn fetch_with(
+        &self,
+        call: &HaloRequest,
+        bearer: Option<&HeaderValue>,
+    ) -> Result<Bytes, Error> {
         let mut request = call.to_request(&self.resource_url)?;
         if let Some(bearer) = bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
@@ -175,7 +181,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 
     /// Sends a call with a token and reads the answer with `seed`.
-    async fn read<S, V>(&self, call: &Call, seed: S) -> Result<V, Error>
+    async fn read<S, V>(&self, call: &HaloRequest, seed: S) -> Result<V, Error>
     where
         S: for<'de> DeserializeSeed<'de, Value = V>,
     {
@@ -186,7 +192,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// The only way out: takes a permit, sends, settles the permit whatever came of it.
     async fn send(
         &self,
-        route: &Route,
+        route: &HaloRoute,
         request: http::Request<Bytes>,
     ) -> Result<Response<Bytes>, Error> {
         let permit = self.budget.take().await?;
@@ -210,17 +216,23 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 
     /// What an answer, or none, tells the budget.
-    fn seen(&self, response: Option<&Response<Bytes>>) -> Seen {
+    fn seen(&self, response: Option<&Response<Bytes>>) -> PermitOutcome {
         match response {
-            Some(refused) if refused.status() == StatusCode::TOO_MANY_REQUESTS => Seen::Refused {
-                retry_after: retry_after(refused.headers(), Some(self.clock.now())),
-            },
-            _ => Seen::Answered,
+            Some(refused) if refused.status() == StatusCode::TOO_MANY_REQUESTS => {
+                PermitOutcome::RateLimited {
+                    retry_after: retry_after(refused.headers(), Some(self.clock.now())),
+                }
+            }
+            _ => PermitOutcome::Completed,
         }
     }
 
     /// The body of a success, or what the answer is instead.
-    fn body_of_success(&self, route: &Route, response: Response<Bytes>) -> Result<Bytes, Error> {
+    fn body_of_success(
+        &self,
+        route: &HaloRoute,
+        response: Response<Bytes>,
+    ) -> Result<Bytes, Error> {
         let status = response.status();
         if status.is_success() {
             return Ok(response.into_body());
@@ -236,22 +248,22 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             method,
             route: route.template,
             status,
-            said: Said::read(response.body()),
+            message: VendorMessage::read(response.body()),
             retry_after: retry_after(response.headers(), Some(self.clock.now())),
         })
     }
 }
 
 /// Reads `body` as what `route` promises.
-fn decode<S, V>(route: &Route, seed: S, body: &[u8]) -> Result<V, Error>
+fn decode<S, V>(route: &HaloRoute, seed: S, body: &[u8]) -> Result<V, Error>
 where
     S: for<'de> DeserializeSeed<'de, Value = V>,
 {
-    body::read_with(seed, body).map_err(|unusable| Error::Body {
+    body::read_with(seed, body).map_err(|invalid| Error::Body {
         method: route.method.clone(),
         route: route.template,
-        path: unusable.path,
-        problem: unusable.problem,
+        path: invalid.path,
+        problem: invalid.problem,
     })
 }
 

@@ -3,21 +3,21 @@
 use std::fmt;
 use std::time::Duration;
 
-use halogard_app::keyring::KeyringError;
+use halogard_app::credentials::CredentialError;
 use halogard_app::ports::BudgetError;
 use halogard_domain::{FailureClass, Timestamp};
 use halogard_http::TransportError;
-use halogard_wire::Aside;
 pub use halogard_wire::BodyProblem;
+use halogard_wire::Suffix;
 use http::{Method, StatusCode};
 
-use crate::Said;
+use crate::VendorMessage;
 use crate::route::TOKEN_TEMPLATE;
 
 /// Why a call brought nothing.
 ///
 /// Names endpoints by their template (`/Tickets/{id}`), never filled in, and holds nothing of a
-/// body but what the vendor [`Said`], redacted.
+/// body but what the vendor [`VendorMessage`], redacted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No request may be sent yet; nothing was.
@@ -36,13 +36,13 @@ pub enum Error {
     /// There are no credentials to ask with, or all of them were refused a moment ago; nothing was
     /// sent.
     #[error("there are no credentials of HaloPSA to use")]
-    Credential(#[from] KeyringError),
+    Credential(#[from] CredentialError),
     /// Somebody else who shares our token is asking for the next one; nothing was sent, or it was
     /// refused before it was looked at.
     #[error(
         "the token of HaloPSA is being asked for by somebody else; it is looked for again at {until}"
     )]
-    TokenUnderway {
+    TokenPending {
         /// When to come back.
         until: Timestamp,
     },
@@ -58,15 +58,15 @@ pub enum Error {
         source: RequestError,
     },
     /// HaloPSA issued no token.
-    #[error("HaloPSA issued no token: {kind}{}", Aside(.said.as_ref()))]
+    #[error("HaloPSA issued no token: {kind}{}", Suffix(.message.as_ref()))]
     Token {
         /// What was wrong with the request.
         kind: TokenFailure,
         /// What HaloPSA said.
-        said: Option<Said>,
+        message: Option<VendorMessage>,
     },
     /// HaloPSA answered with a status that is no success.
-    #[error("HaloPSA answered {method} {route} with {status}{}", Aside(.said.as_ref()))]
+    #[error("HaloPSA answered {method} {route} with {status}{}", Suffix(.message.as_ref()))]
     Status {
         /// The method.
         method: Method,
@@ -75,7 +75,7 @@ pub enum Error {
         /// The status.
         status: StatusCode,
         /// What HaloPSA said.
-        said: Option<Said>,
+        message: Option<VendorMessage>,
         /// How long it asked us to stay away, between 1 and 300 seconds.
         retry_after: Option<Duration>,
     },
@@ -171,7 +171,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::OutOfBudget { .. } | Self::BudgetStore { .. } | Self::TokenUnderway { .. } => {
+            Self::OutOfBudget { .. } | Self::BudgetStore { .. } | Self::TokenPending { .. } => {
                 FailureClass::Transient
             }
             Self::Credential(source) => source.class(),
@@ -187,7 +187,7 @@ impl Error {
                 route,
                 status,
                 ..
-            } if may_have_worked(*status) => once_sent(method, route),
+            } if may_have_taken_effect(*status) => class_if_sent(method, route),
             Self::Transport {
                 source: TransportError::NotSent { .. },
                 ..
@@ -196,14 +196,14 @@ impl Error {
                 method,
                 route,
                 source: TransportError::NoAnswer { .. },
-            } => once_sent(method, route),
+            } => class_if_sent(method, route),
             // Repeated, the answer is as large as before; a write did its work all the same.
             Self::Transport {
                 method,
                 route,
                 source: TransportError::TooLarge { .. },
             }
-            | Self::Body { method, route, .. } => once_answered(method, route),
+            | Self::Body { method, route, .. } => class_if_answered(method, route),
             Self::Request { .. }
             | Self::Token { .. }
             | Self::Status { .. }
@@ -238,7 +238,7 @@ impl Error {
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
-            Self::OutOfBudget { until } | Self::TokenUnderway { until } => Some(*until),
+            Self::OutOfBudget { until } | Self::TokenPending { until } => Some(*until),
             _ => None,
         }
     }
@@ -254,9 +254,9 @@ impl Error {
 
     /// What HaloPSA said when it refused.
     #[must_use]
-    pub fn said(&self) -> Option<&Said> {
+    pub fn message(&self) -> Option<&VendorMessage> {
         match self {
-            Self::Status { said, .. } | Self::Token { said, .. } => said.as_ref(),
+            Self::Status { message, .. } | Self::Token { message, .. } => message.as_ref(),
             _ => None,
         }
     }
@@ -267,14 +267,14 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)
             || (self.status() == Some(StatusCode::BAD_REQUEST)
-                && self.said().is_some_and(Said::record_not_found))
+                && self.message().is_some_and(VendorMessage::record_not_found))
     }
 }
 
 impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
         match error {
-            BudgetError::Spent { until } => Self::OutOfBudget { until },
+            BudgetError::Exhausted { until } => Self::OutOfBudget { until },
             BudgetError::Store { .. } => Self::BudgetStore { source: error },
         }
     }
@@ -282,7 +282,7 @@ impl From<BudgetError> for Error {
 
 /// Whether a request that got `status` may have done its work: a gateway that gave up waiting, or
 /// a server that failed somewhere on the way. Everything else is a refusal.
-fn may_have_worked(status: StatusCode) -> bool {
+fn may_have_taken_effect(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT
 }
 
@@ -293,7 +293,7 @@ fn repeatable(method: &Method, route: &str) -> bool {
 }
 
 /// The class of a request that may have reached HaloPSA.
-fn once_sent(method: &Method, route: &str) -> FailureClass {
+fn class_if_sent(method: &Method, route: &str) -> FailureClass {
     if repeatable(method, route) {
         FailureClass::Transient
     } else {
@@ -302,7 +302,7 @@ fn once_sent(method: &Method, route: &str) -> FailureClass {
 }
 
 /// The class of a request that HaloPSA accepted, with an answer we cannot use.
-fn once_answered(method: &Method, route: &str) -> FailureClass {
+fn class_if_answered(method: &Method, route: &str) -> FailureClass {
     if repeatable(method, route) {
         FailureClass::Permanent
     } else {

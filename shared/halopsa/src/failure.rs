@@ -1,6 +1,6 @@
 //! From this client's errors to what the use cases understand.
 
-use halogard_app::keyring::KeyringError;
+use halogard_app::credentials::CredentialError;
 use halogard_app::ports::{PortError, Refusal};
 use halogard_domain::FailureClass;
 use halogard_http::TransportError;
@@ -13,7 +13,7 @@ impl From<Error> for PortError {
         Self {
             class: error.class(),
             error_type: error_type(&error),
-            said: error.said().map(|said| said.as_str().to_owned()),
+            message: error.message().map(|message| message.as_str().to_owned()),
             retry_at: error.retry_at(),
             refusal: refusal(&error),
             source: Some(std::sync::Arc::new(error)),
@@ -33,36 +33,37 @@ pub(crate) fn repeatable(error: Error) -> PortError {
 /// The short word that metrics and remedies go by.
 fn error_type(error: &Error) -> &'static str {
     match error {
-        Error::OutOfBudget { .. } => PortError::BUDGET_SPENT,
+        Error::OutOfBudget { .. } => PortError::BUDGET_EXHAUSTED,
         Error::BudgetStore { .. } => "budget.store",
-        Error::TokenUnderway { .. } => "desk.token_underway",
+        Error::TokenPending { .. } => "halopsa.token_pending",
         Error::Token {
-            said: Some(said), ..
-        } if said.as_str().to_lowercase().contains("tenant") => "desk.tenant",
+            message: Some(message),
+            ..
+        } if message.as_str().to_lowercase().contains("tenant") => "halopsa.tenant",
         Error::Token {
             kind: TokenFailure::InvalidScope,
             ..
-        } => "desk.scope",
+        } => "halopsa.scope",
         Error::Token { .. }
-        | Error::Credential(KeyringError::Refused { .. } | KeyringError::Unusable { .. }) => {
-            "desk.credential"
+        | Error::Credential(CredentialError::Refused { .. } | CredentialError::Unusable { .. }) => {
+            "halopsa.credential"
         }
-        Error::Credential(KeyringError::Vault { .. }) => "vault.failed",
+        Error::Credential(CredentialError::Vault { .. }) => "vault.failed",
         Error::Transport {
             source: TransportError::NotSent { .. },
             ..
-        } => "desk.unreachable",
-        Error::Transport { .. } => "desk.no_answer",
+        } => "halopsa.unreachable",
+        Error::Transport { .. } => "halopsa.no_answer",
         Error::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
-            "desk.throttled"
+            "halopsa.throttled"
         }
-        Error::Status { status, .. } if status.is_server_error() => "desk.failed",
-        Error::Status { .. } => "desk.refused",
-        Error::Redirected { .. } => "desk.redirected",
+        Error::Status { status, .. } if status.is_server_error() => "halopsa.failed",
+        Error::Status { .. } => "halopsa.refused",
+        Error::Redirected { .. } => "halopsa.redirected",
         Error::Request { .. }
         | Error::Body { .. }
         | Error::TooManyPages { .. }
-        | Error::PageRepeated { .. } => "desk.unexpected",
+        | Error::PageRepeated { .. } => "halopsa.unexpected",
     }
 }
 
@@ -84,10 +85,10 @@ fn refusal(error: &Error) -> Option<Refusal> {
     if error.is_not_found() {
         return Some(Refusal::NotFound);
     }
-    let said = error.said()?;
-    if said.mentions_assign_before_closing() {
+    let message = error.message()?;
+    if message.mentions_assign_before_closing() {
         return Some(Refusal::MustBeAssigned);
     }
-    let missing = said.names_missing_fields();
+    let missing = message.names_missing_fields();
     (!missing.is_empty()).then_some(Refusal::MissingFields(missing))
 }

@@ -3,12 +3,12 @@
 pub mod address;
 mod catalogue;
 pub mod client;
-mod desk;
 mod error;
 mod failure;
 mod rotation;
 mod route;
-mod said;
+mod service_desk;
+mod vendor_message;
 pub mod wire;
 
 pub use address::{AddressError, Addresses};
@@ -16,8 +16,8 @@ pub use client::{
     Client, ClientQuery, Credentials, HttpClientSettings, Listing, Page, TicketDetail, TicketQuery,
     TicketState, TicketTypeChoice,
 };
-pub use desk::Desk;
 pub use error::{BodyProblem, Error, RequestError, TokenFailure};
 pub use halogard_halopsa_webhook as webhook;
-pub use rotation::Exchange;
-pub use said::Said;
+pub use rotation::HaloCredentialAdmin;
+pub use service_desk::HaloServiceDesk;
+pub use vendor_message::VendorMessage;

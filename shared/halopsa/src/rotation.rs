@@ -1,9 +1,9 @@
-//! Applications and webhooks behind the ports that a rotation knows.
+//! ApplicationAdmin and webhooks behind the ports that a rotation knows.
 
 use std::fmt;
 
 use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget};
-use halogard_app::rotate::{Applications, WebhookChange, Webhooks};
+use halogard_app::rotation::{ApplicationAdmin, WebhookAdmin, WebhookChange};
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,14 +22,14 @@ const HMAC: u8 = 3;
 
 /// A tenant whose credentials are exchanged. Signs in anew for every look, with a token that nobody
 /// else gets: what is proved is the credential, not a token that is still good.
-pub struct Exchange<T, B, C> {
+pub struct HaloCredentialAdmin<T, B, C> {
     settings: HttpClientSettings,
     transport: T,
     budget: B,
     clock: C,
 }
 
-impl<T, B, C> Exchange<T, B, C>
+impl<T, B, C> HaloCredentialAdmin<T, B, C>
 where
     T: Transport + Clone,
     B: RequestBudget + Clone,
@@ -55,13 +55,13 @@ where
     }
 }
 
-impl<T, B, C> Applications for Exchange<T, B, C>
+impl<T, B, C> ApplicationAdmin for HaloCredentialAdmin<T, B, C>
 where
     T: Transport + Clone,
     B: RequestBudget + Clone,
     C: Clock + Clone,
 {
-    async fn prove(&self, client_id: &str, client_secret: &SecretString) -> Result<(), PortError> {
+    async fn verify(&self, client_id: &str, client_secret: &SecretString) -> Result<(), PortError> {
         let client = self.client(HttpClientSettings {
             credentials: Credentials {
                 client_id: client_id.to_owned(),
@@ -76,7 +76,7 @@ where
     }
 }
 
-impl<T, B, C> Webhooks for Exchange<T, B, C>
+impl<T, B, C> WebhookAdmin for HaloCredentialAdmin<T, B, C>
 where
     T: Transport + Clone,
     B: RequestBudget + Clone,
@@ -145,14 +145,15 @@ fn write(row: &WebhookRow, change: &WebhookChange) -> Option<WebhookWrite> {
 
 /// HaloPSA has no webhook with our address.
 fn not_there() -> PortError {
-    let mut error = PortError::new(FailureClass::Permanent, "desk.no_webhook")
-        .saying("HaloPSA lists no webhook whose address ends in our token");
+    let mut error = PortError::new(FailureClass::Permanent, "halopsa.no_webhook")
+        .with_message("HaloPSA lists no webhook whose address ends in our token");
     error.refusal = Some(Refusal::NotFound);
     error
 }
 
-impl<T, B, C> fmt::Debug for Exchange<T, B, C> {
+impl<T, B, C> fmt::Debug for HaloCredentialAdmin<T, B, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").finish_non_exhaustive()
+        f.debug_struct("HaloCredentialAdmin")
+            .finish_non_exhaustive()
     }
 }

@@ -4,14 +4,14 @@ use http::Method;
 
 /// One endpoint: what is done, and where. The template is what errors and logs may show.
 #[derive(Clone, Debug)]
-pub(crate) struct Route {
+pub(crate) struct HaloRoute {
     /// The HTTP method.
     pub(crate) method: Method,
     /// The path below `/api`, with `{id}` unfilled.
     pub(crate) template: &'static str,
 }
 
-impl Route {
+impl HaloRoute {
     /// Reading at `template`.
     const fn get(template: &'static str) -> Self {
         Self {
@@ -41,51 +41,51 @@ impl Route {
 pub(crate) const TOKEN_TEMPLATE: &str = "/auth/token";
 
 /// Where tokens are issued.
-pub(crate) const TOKEN: Route = Route::post(TOKEN_TEMPLATE);
+pub(crate) const TOKEN: HaloRoute = HaloRoute::post(TOKEN_TEMPLATE);
 /// Where tokens are issued, for those who only know the host.
-pub(crate) const AUTH_INFO: Route = Route::get("/AuthInfo");
+pub(crate) const AUTH_INFO: HaloRoute = HaloRoute::get("/AuthInfo");
 
 /// Tickets.
-pub(crate) const TICKETS: Route = Route::get("/Tickets");
+pub(crate) const TICKETS: HaloRoute = HaloRoute::get("/Tickets");
 /// One ticket.
-pub(crate) const TICKET: Route = Route::get("/Tickets/{id}");
+pub(crate) const TICKET: HaloRoute = HaloRoute::get("/Tickets/{id}");
 /// Creates and changes tickets.
-pub(crate) const POST_TICKETS: Route = Route::post("/Tickets");
+pub(crate) const POST_TICKETS: HaloRoute = HaloRoute::post("/Tickets");
 /// What was written on a ticket.
-pub(crate) const ACTIONS: Route = Route::get("/Actions");
+pub(crate) const ACTIONS: HaloRoute = HaloRoute::get("/Actions");
 /// Writes on tickets.
-pub(crate) const POST_ACTIONS: Route = Route::post("/Actions");
+pub(crate) const POST_ACTIONS: HaloRoute = HaloRoute::post("/Actions");
 
 /// Ticket statuses.
-pub(crate) const STATUSES: Route = Route::get("/Status");
+pub(crate) const STATUSES: HaloRoute = HaloRoute::get("/Status");
 /// Priorities, per SLA.
-pub(crate) const PRIORITIES: Route = Route::get("/Priority");
+pub(crate) const PRIORITIES: HaloRoute = HaloRoute::get("/Priority");
 /// Types of ticket.
-pub(crate) const TICKET_TYPES: Route = Route::get("/TicketType");
+pub(crate) const TICKET_TYPES: HaloRoute = HaloRoute::get("/TicketType");
 /// One type of ticket, with its fields.
-pub(crate) const TICKET_TYPE: Route = Route::get("/TicketType/{id}");
+pub(crate) const TICKET_TYPE: HaloRoute = HaloRoute::get("/TicketType/{id}");
 /// Teams.
-pub(crate) const TEAMS: Route = Route::get("/Team");
+pub(crate) const TEAMS: HaloRoute = HaloRoute::get("/Team");
 /// Agents.
-pub(crate) const AGENTS: Route = Route::get("/Agent");
+pub(crate) const AGENTS: HaloRoute = HaloRoute::get("/Agent");
 /// The agent our application acts as.
-pub(crate) const AGENT_ME: Route = Route::get("/Agent/me");
+pub(crate) const AGENT_ME: HaloRoute = HaloRoute::get("/Agent/me");
 /// Customers.
-pub(crate) const CLIENTS: Route = Route::get("/Client");
+pub(crate) const CLIENTS: HaloRoute = HaloRoute::get("/Client");
 /// One customer.
-pub(crate) const CLIENT: Route = Route::get("/Client/{id}");
+pub(crate) const CLIENT: HaloRoute = HaloRoute::get("/Client/{id}");
 /// Sites of a customer.
-pub(crate) const SITES: Route = Route::get("/Site");
+pub(crate) const SITES: HaloRoute = HaloRoute::get("/Site");
 /// Kinds of action.
-pub(crate) const OUTCOMES: Route = Route::get("/Outcome");
+pub(crate) const OUTCOMES: HaloRoute = HaloRoute::get("/Outcome");
 /// Settings of the tenant.
-pub(crate) const CONTROL: Route = Route::get("/Control");
+pub(crate) const CONTROL: HaloRoute = HaloRoute::get("/Control");
 
 /// Webhooks.
-pub(crate) const WEBHOOKS: Route = Route::get("/Webhook");
+pub(crate) const WEBHOOKS: HaloRoute = HaloRoute::get("/Webhook");
 /// Creates and changes webhooks.
-pub(crate) const POST_WEBHOOK: Route = Route::post("/Webhook");
+pub(crate) const POST_WEBHOOK: HaloRoute = HaloRoute::post("/Webhook");
 /// Which events make a webhook fire.
-pub(crate) const NOTIFICATIONS: Route = Route::get("/Notification");
+pub(crate) const NOTIFICATIONS: HaloRoute = HaloRoute::get("/Notification");
 /// Binds an event to a webhook.
-pub(crate) const POST_NOTIFICATION: Route = Route::post("/Notification");
+pub(crate) const POST_NOTIFICATION: HaloRoute = HaloRoute::post("/Notification");

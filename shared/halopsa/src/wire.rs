@@ -22,7 +22,7 @@ pub use ticket::{CustomFieldWrite, TicketRow, TicketWrite};
 pub use ticket_type::{FieldInfo, FieldRow, TicketTypeRow};
 pub use webhook::{NotificationRow, NotificationWrite, WebhookRow, WebhookWrite};
 
-pub(crate) use list::{Listed, OneOrMany, Rows};
+pub(crate) use list::{ListSeed, OneOrManySeed, Rows};
 
 /// A row of a list, known by a number.
 pub(crate) trait Row {

@@ -6,10 +6,10 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
-use halogard_app::ports::{Refusal, TicketDesk as _};
+use halogard_app::ports::{Refusal, ServiceDesk as _};
 use halogard_domain::FailureClass::{InDoubt, Permanent};
 use halogard_domain::LinkKey;
 use halogard_domain::ids::{
@@ -17,7 +17,7 @@ use halogard_domain::ids::{
 };
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, Validation};
 use serde_json::{Value, json};
-use support::{Bench, answer};
+use support::{Harness, answer};
 
 fn new_ticket(alert: u64) -> NewTicket {
     NewTicket {
@@ -37,7 +37,7 @@ fn new_ticket(alert: u64) -> NewTicket {
         summary: format!("[LG-{alert}] Disk"),
         details_html: "<p>full</p>".into(),
         custom_fields: [].into(),
-        validation: Validation::Desk,
+        validation: Validation::Enforced,
     }
 }
 
@@ -72,19 +72,22 @@ fn list(rows: &[Value]) -> Value {
     json!({"record_count": rows.len(), "tickets": rows})
 }
 
-/// A bench with these answers: a status and a body each.
-fn answering(answers: &[(u16, Value)]) -> Bench {
-    let bench = Bench::new();
+/// A harness with these answers: a status and a body each.
+fn answering(answers: &[(u16, Value)]) -> Harness {
+    let harness = Harness::new();
     for (status, body) in answers {
-        bench.next(Ok(answer(*status, &body.to_string())));
+        harness.next(Ok(answer(*status, &body.to_string())));
     }
-    bench
+    harness
 }
 
 /// The numbers of the tickets that were opened, or why not.
-async fn opened(bench: &Bench, alerts: std::ops::RangeInclusive<u64>) -> Vec<Result<u64, String>> {
+async fn opened(
+    harness: &Harness,
+    alerts: std::ops::RangeInclusive<u64>,
+) -> Vec<Result<u64, String>> {
     let tickets: Vec<_> = alerts.map(new_ticket).collect();
-    let answers = bench.desk().open(&tickets).await;
+    let answers = harness.desk().open(&tickets).await;
     answers
         .into_iter()
         .map(|answer| match answer {
@@ -95,40 +98,50 @@ async fn opened(bench: &Bench, alerts: std::ops::RangeInclusive<u64>) -> Vec<Res
 }
 
 /// The titles posted, request by request; a read posts none.
-fn posted(bench: &Bench) -> Vec<Vec<String>> {
+fn posted(harness: &Harness) -> Vec<Vec<String>> {
     let titles = |body: &[u8]| {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let items = body.as_array().cloned().unwrap_or_default();
         let title = |item: &Value| item["summary"].as_str().unwrap_or_default().to_owned();
         items.iter().map(title).collect()
     };
-    bench.sent().iter().map(|sent| titles(&sent.body)).collect()
+    harness
+        .sent()
+        .iter()
+        .map(|sent| titles(&sent.body))
+        .collect()
 }
 
 #[tokio::test]
 async fn answers_in_another_order_are_matched_by_key() {
-    let bench = answering(&[(201, json!([row(3), row(1), row(2)]))]);
-    assert_eq!(opened(&bench, 1..=3).await, [Ok(4001), Ok(4002), Ok(4003)]);
-    assert_eq!(bench.sent().len(), 1, "one request for all three");
+    let harness = answering(&[(201, json!([row(3), row(1), row(2)]))]);
+    assert_eq!(
+        opened(&harness, 1..=3).await,
+        [Ok(4001), Ok(4002), Ok(4003)]
+    );
+    assert_eq!(harness.sent().len(), 1, "one request for all three");
 }
 
 #[tokio::test]
 async fn an_answer_that_shows_the_last_ticket_only_is_completed_by_one_look() {
-    let bench = answering(&[(201, row(3)), (200, list(&[row(2), row(1)]))]);
-    assert_eq!(opened(&bench, 1..=3).await, [Ok(4001), Ok(4002), Ok(4003)]);
-    assert_eq!(bench.sent().len(), 2);
+    let harness = answering(&[(201, row(3)), (200, list(&[row(2), row(1)]))]);
+    assert_eq!(
+        opened(&harness, 1..=3).await,
+        [Ok(4001), Ok(4002), Ok(4003)]
+    );
+    assert_eq!(harness.sent().len(), 2);
 }
 
 #[tokio::test]
 async fn a_ticket_no_answer_shows_is_in_doubt_and_the_others_are_open() {
-    let bench = answering(&[(201, json!([row(1)])), (200, list(&[row(1)]))]);
+    let harness = answering(&[(201, json!([row(1)])), (200, list(&[row(1)]))]);
     let doubt = || Err(format!("{InDoubt:?}"));
-    assert_eq!(opened(&bench, 1..=2).await, [Ok(4001), doubt()]);
+    assert_eq!(opened(&harness, 1..=2).await, [Ok(4001), doubt()]);
 }
 
 #[tokio::test]
 async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
-    let bench = answering(&[
+    let harness = answering(&[
         (400, json!("Please complete the field Impact")),
         // None of the four exists.
         (200, list(&[])),
@@ -141,10 +154,10 @@ async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
 
     let refused = || Err(format!("{Permanent:?}"));
     assert_eq!(
-        opened(&bench, 1..=4).await,
+        opened(&harness, 1..=4).await,
         [Ok(4001), Ok(4002), refused(), Ok(4004)]
     );
-    let sent = posted(&bench);
+    let sent = posted(&harness);
     assert_eq!(sent[0].len(), 4);
     assert_eq!(sent[2], ["[LG-1] Disk", "[LG-2] Disk"]);
     assert_eq!(sent[3], ["[LG-3] Disk", "[LG-4] Disk"]);
@@ -154,34 +167,37 @@ async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
 
 #[tokio::test]
 async fn what_a_refused_array_left_behind_is_not_opened_again() {
-    let bench = answering(&[
+    let harness = answering(&[
         (400, json!("Please complete the field Impact")),
         // The two before the refused one were kept.
         (200, list(&[row(1), row(2)])),
         (400, json!("Please complete the field Impact")),
     ]);
     let refused = || Err(format!("{Permanent:?}"));
-    assert_eq!(opened(&bench, 1..=3).await, [Ok(4001), Ok(4002), refused()]);
-    assert_eq!(posted(&bench)[2], ["[LG-3] Disk"]);
+    assert_eq!(
+        opened(&harness, 1..=3).await,
+        [Ok(4001), Ok(4002), refused()]
+    );
+    assert_eq!(posted(&harness)[2], ["[LG-3] Disk"]);
 }
 
 #[tokio::test]
 async fn when_nobody_says_what_a_refused_array_left_behind_every_ticket_is_in_doubt() {
-    let bench = answering(&[
+    let harness = answering(&[
         (400, json!("Please complete the field Impact")),
         (503, json!("later")),
     ]);
     let doubt = || Err(format!("{InDoubt:?}"));
-    assert_eq!(opened(&bench, 1..=2).await, [doubt(), doubt()]);
+    assert_eq!(opened(&harness, 1..=2).await, [doubt(), doubt()]);
 }
 
 #[tokio::test]
 async fn a_credential_that_is_not_accepted_is_no_reason_to_halve() {
     // A 401 is repeated once, with another token.
-    let bench = answering(&[(401, json!("")), (401, json!(""))]);
+    let harness = answering(&[(401, json!("")), (401, json!(""))]);
     let tickets: Vec<_> = (1..=3).map(new_ticket).collect();
-    let answers = bench.desk().open(&tickets).await;
-    assert_eq!(bench.sent().len(), 2);
+    let answers = harness.desk().open(&tickets).await;
+    assert_eq!(harness.sent().len(), 2);
     assert_eq!(answers.len(), 3);
     for answer in answers {
         assert_eq!(answer.unwrap_err().refusal, Some(Refusal::Unauthorised));
@@ -190,8 +206,8 @@ async fn a_credential_that_is_not_accepted_is_no_reason_to_halve() {
 
 #[tokio::test]
 async fn changes_are_matched_by_ticket_and_a_missing_one_is_read() {
-    let bench = answering(&[(201, json!([row(2), row(3)])), (200, row(1))]);
-    let answers = bench
+    let harness = answering(&[(201, json!([row(2), row(3)])), (200, row(1))]);
+    let answers = harness
         .desk()
         .change(&[change(4001), change(4002), change(4003)])
         .await;
@@ -201,22 +217,22 @@ async fn changes_are_matched_by_ticket_and_a_missing_one_is_read() {
 
 #[tokio::test]
 async fn a_refused_array_of_changes_is_halved_without_a_look() {
-    let bench = answering(&[
+    let harness = answering(&[
         (400, json!("no")),
         (201, json!([row(1)])),
         (400, json!("no")),
     ]);
-    let answers = bench.desk().change(&[change(4001), change(4002)]).await;
+    let answers = harness.desk().change(&[change(4001), change(4002)]).await;
     assert_eq!(answers[0].as_ref().unwrap().id.get(), 4001);
     assert_eq!(answers[1].as_ref().unwrap_err().class, Permanent);
-    assert_eq!(bench.sent().len(), 3);
+    assert_eq!(harness.sent().len(), 3);
 }
 
 #[tokio::test]
 async fn notes_are_matched_by_ticket() {
     let rows = json!([{"id": 9, "ticket_id": 4002}, {"id": 5, "ticket_id": 4001}]);
-    let bench = answering(&[(201, rows)]);
-    let answers = bench.desk().add_notes(&[note(4001), note(4002)]).await;
+    let harness = answering(&[(201, rows)]);
+    let answers = harness.desk().add_notes(&[note(4001), note(4002)]).await;
     let ids: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(ids, [NoteId::new(5), NoteId::new(9)]);
 }
@@ -226,14 +242,14 @@ async fn after_a_refused_array_of_notes_only_missing_ones_are_added_again() {
     let actions =
         |rows: Value| json!({"record_count": rows.as_array().unwrap().len(), "actions": rows});
     let kept = json!([{"id": 2, "ticket_id": 4001, "note": "x Halogard LG-4001 ab"}]);
-    let bench = answering(&[
+    let harness = answering(&[
         (400, json!("no")),
         (200, actions(kept)),
         (200, json!({"id": 6, "name": "Agent"})),
         (200, actions(json!([]))),
         (201, json!([{"id": 3, "ticket_id": 4002}])),
     ]);
-    let answers = bench.desk().add_notes(&[note(4001), note(4002)]).await;
+    let answers = harness.desk().add_notes(&[note(4001), note(4002)]).await;
     let ids: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(ids, [NoteId::new(2), NoteId::new(3)]);
 }

@@ -6,18 +6,18 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
-use halogard_app::ports::{DeskCatalogue, MandatoryField, Named, Refusal, TicketTypeInfo};
+use halogard_app::ports::{MandatoryField, Named, Refusal, ServiceDeskCatalog, TicketTypeInfo};
 use halogard_domain::ids::{
     HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,
 };
 use serde_json::{Value, json};
-use support::{Bench, answer};
+use support::{Harness, answer};
 
-fn answering(body: &Value) -> Bench {
-    Bench::answering(&[&body.to_string()])
+fn answering(body: &Value) -> Harness {
+    Harness::answering(&[&body.to_string()])
 }
 
 fn named<Id>(id: Id, name: &str, active: bool) -> Named<Id> {
@@ -39,16 +39,16 @@ async fn each_priority_is_named_once_and_hidden_ones_are_left_out() {
         {"id": "6f0a-5", "priorityid": 4, "slaid": 1, "name": "Low", "ishidden": true},
         {"id": "6f0a-6", "priorityid": 4, "slaid": 2, "name": "Low", "ishidden": false}
     ]);
-    let bench = answering(&body);
+    let harness = answering(&body);
     assert_eq!(
-        bench.desk().priorities().await.unwrap(),
+        harness.desk().priorities().await.unwrap(),
         [
             named(PriorityId::new(1), "Critical", true),
             named(PriorityId::new(3), "Medium", true),
             named(PriorityId::new(4), "Low", true)
         ]
     );
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
@@ -67,11 +67,11 @@ async fn a_new_ticket_must_carry_custom_fields_that_say_so_themselves() {
         // The desk's own fields are left to its own sentence.
         field(json!({"id": 8, "name": "category_1", "label": "Category", "mandatory": true}), json!([])),
         field(json!({"id": 9, "label": "Nameless", "mandatory": true}), json!([])),
-        {"fieldid": 107, "fieldname": "No more is said", "technew": 2},
+        {"fieldid": 107, "fieldname": "No more is message", "technew": 2},
         {"fieldname": "Summary", "fieldinfo": {"id": -1, "name": "CFx", "mandatory": true}}
     ]});
-    let bench = answering(&body);
-    let info = bench
+    let harness = answering(&body);
+    let info = harness
         .desk()
         .ticket_type(TicketTypeId::new(5))
         .await
@@ -92,16 +92,16 @@ async fn a_new_ticket_must_carry_custom_fields_that_say_so_themselves() {
             allowed_statuses: [].into(),
         })
     );
-    assert_eq!(bench.only_sent().path, "/api/TicketType/5");
+    assert_eq!(harness.only_sent().path, "/api/TicketType/5");
 }
 
 #[tokio::test]
 async fn a_ticket_type_that_is_not_there_is_none() {
     for (status, body) in [(404, ""), (400, "\"Record not found\"")] {
-        let bench = Bench::new();
-        bench.next(Ok(answer(status, body)));
+        let harness = Harness::new();
+        harness.next(Ok(answer(status, body)));
         assert_eq!(
-            bench
+            harness
                 .desk()
                 .ticket_type(TicketTypeId::new(5))
                 .await
@@ -109,9 +109,9 @@ async fn a_ticket_type_that_is_not_there_is_none() {
             None
         );
     }
-    let bench = Bench::new();
-    bench.next(Ok(answer(403, "")));
-    let error = bench
+    let harness = Harness::new();
+    harness.next(Ok(answer(403, "")));
+    let error = harness
         .desk()
         .ticket_type(TicketTypeId::new(5))
         .await
@@ -133,19 +133,19 @@ async fn whether_tickets_must_be_assigned_is_not_known_without_the_right_to_look
         (403, "\"You do not have access\"", None),
     ];
     for (status, body, expected) in rows {
-        let bench = Bench::new();
-        bench.next(Ok(answer(status, body)));
+        let harness = Harness::new();
+        harness.next(Ok(answer(status, body)));
         assert_eq!(
-            bench.desk().must_assign_to_close().await.unwrap(),
+            harness.desk().must_assign_to_close().await.unwrap(),
             expected,
             "{status} {body}"
         );
     }
     for status in [401, 404, 500] {
-        let bench = Bench::new();
-        bench.next(Ok(answer(status, "")));
-        bench.next(Ok(answer(status, "")));
-        bench
+        let harness = Harness::new();
+        harness.next(Ok(answer(status, "")));
+        harness.next(Ok(answer(status, "")));
+        harness
             .desk()
             .must_assign_to_close()
             .await
@@ -155,34 +155,34 @@ async fn whether_tickets_must_be_assigned_is_not_known_without_the_right_to_look
 
 #[tokio::test]
 async fn who_we_are_is_asked_with_a_fresh_token() {
-    let bench = Bench::answering(&[
+    let harness = Harness::answering(&[
         r#"{"id": 40, "name": "Halogard"}"#,
         r#"{"id": 40, "isdisabled": true}"#,
     ]);
-    let desk = bench.desk();
+    let desk = harness.desk();
     let me = TechnicianId::new(40);
     assert_eq!(desk.identity().await.unwrap(), named(me, "Halogard", true));
     assert_eq!(desk.identity().await.unwrap(), named(me, "40", false));
     assert_eq!(
-        bench.tokens().len(),
+        harness.tokens().len(),
         2,
         "a secret that no longer holds shows now"
     );
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
 
-    bench.next_token(Ok(answer(401, r#"{"error":"invalid_client"}"#)));
+    harness.next_token(Ok(answer(401, r#"{"error":"invalid_client"}"#)));
     let error = desk.identity().await.unwrap_err();
     assert_eq!(
         (error.error_type, error.refusal),
-        ("desk.credential", Some(Refusal::Unauthorised))
+        ("halopsa.credential", Some(Refusal::Unauthorised))
     );
 }
 
 #[tokio::test]
 async fn records_without_a_name_are_called_by_their_number() {
-    let bench = answering(&json!([{"id": 1, "name": "New"}, {"id": 9}]));
+    let harness = answering(&json!([{"id": 1, "name": "New"}, {"id": 9}]));
     assert_eq!(
-        bench.desk().statuses().await.unwrap(),
+        harness.desk().statuses().await.unwrap(),
         [
             named(StatusId::new(1), "New", true),
             named(StatusId::new(9), "9", true)
@@ -192,39 +192,39 @@ async fn records_without_a_name_are_called_by_their_number() {
 
 #[tokio::test]
 async fn what_is_retired_is_listed_as_such() {
-    let bench = answering(
+    let harness = answering(
         &json!([{"id": 5, "name": "Alert", "cancreate": true}, {"id": 6, "name": "Old", "cancreate": false}]),
     );
     assert_eq!(
-        bench.desk().ticket_types().await.unwrap(),
+        harness.desk().ticket_types().await.unwrap(),
         [
             named(TicketTypeId::new(5), "Alert", true),
             named(TicketTypeId::new(6), "Old", false)
         ]
     );
-    let bench = answering(
+    let harness = answering(
         &json!([{"id": 12, "name": "Dana Ito"}, {"id": 13, "name": "Left", "isdisabled": true}]),
     );
     assert_eq!(
-        bench.desk().technicians().await.unwrap(),
+        harness.desk().technicians().await.unwrap(),
         [
             named(TechnicianId::new(12), "Dana Ito", true),
             named(TechnicianId::new(13), "Left", false)
         ]
     );
-    let bench = answering(
+    let harness = answering(
         &json!([{"id": 2, "name": "Service Desk"}, {"id": 3, "name": "Gone", "inactive": true}, {"id": 4}]),
     );
     assert_eq!(
-        bench.desk().teams().await.unwrap(),
+        harness.desk().teams().await.unwrap(),
         ["Service Desk"],
         "tickets name teams by name"
     );
-    let bench = answering(
+    let harness = answering(
         &json!([{"id": 7, "outcome": "Internal Note"}, {"id": -3, "outcome": "System"}, {"id": 8, "outcome": "Old", "hidden": true}]),
     );
     assert_eq!(
-        bench.desk().outcomes().await.unwrap(),
+        harness.desk().outcomes().await.unwrap(),
         [
             named(OutcomeId::new(7), "Internal Note", true),
             named(OutcomeId::new(8), "Old", false)
@@ -235,21 +235,24 @@ async fn what_is_retired_is_listed_as_such() {
 #[tokio::test]
 async fn clients_and_sites_are_listed_with_the_inactive_ones() {
     let clients = json!({"record_count": 2, "clients": [{"id": 17, "name": "Northwind Dental"}, {"id": 18, "name": "Old Mill", "inactive": true}]});
-    let bench = answering(&clients);
+    let harness = answering(&clients);
     assert_eq!(
-        bench.desk().clients().await.unwrap(),
+        harness.desk().clients().await.unwrap(),
         [
             named(HaloClientId::new(17), "Northwind Dental", true),
             named(HaloClientId::new(18), "Old Mill", false)
         ]
     );
-    assert_eq!(bench.only_sent().ask("includeinactive"), Some("true"));
+    assert_eq!(
+        harness.only_sent().query_value("includeinactive"),
+        Some("true")
+    );
     let sites =
         json!({"record_count": 1, "sites": [{"id": 31, "name": "Main", "client_id": 17.0}]});
-    let bench = answering(&sites);
+    let harness = answering(&sites);
     assert_eq!(
-        bench.desk().sites(HaloClientId::new(17)).await.unwrap(),
+        harness.desk().sites(HaloClientId::new(17)).await.unwrap(),
         [named(SiteId::new(31), "Main", true)]
     );
-    assert_eq!(bench.only_sent().ask("client_id"), Some("17"));
+    assert_eq!(harness.only_sent().query_value("client_id"), Some("17"));
 }

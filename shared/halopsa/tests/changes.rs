@@ -7,18 +7,18 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use std::ops::Range;
 use std::time::Duration;
 
-use halogard_app::ports::{Changes, PortError, TicketDesk};
+use halogard_app::ports::{Changes, PortError, ServiceDesk};
 use halogard_domain::FailureClass::{Permanent, Transient};
 use halogard_domain::Timestamp;
-use halogard_domain::sweep::Stretch;
+use halogard_domain::sweep_cursor::ChangeRange;
 use serde_json::{Value, json};
-use support::{Bench, MORNING, answer};
+use support::{Harness, MORNING, answer};
 
 /// 2026-05-02T09:00:41.043Z, when every ticket of these lists changed last.
 const CHANGED: Timestamp = Timestamp::from_millis(MORNING.as_millis() + 41_043);
@@ -34,18 +34,18 @@ fn page_of(count: u64, ids: Range<u64>, last_update: &str) -> Value {
     json!({"record_count": count, "tickets": ids.map(row).collect::<Vec<_>>()})
 }
 
-/// A bench whose next answers are successes with these bodies.
-fn answering(bodies: &[Value]) -> Bench {
-    let bench = Bench::new();
+/// A harness whose next answers are successes with these bodies.
+fn answering(bodies: &[Value]) -> Harness {
+    let harness = Harness::new();
     for body in bodies {
-        bench.next(Ok(answer(200, &body.to_string())));
+        harness.next(Ok(answer(200, &body.to_string())));
     }
-    bench
+    harness
 }
 
 /// A stretch of `count` tickets of which `pages` are left.
-fn stretch(pages: u32, count: u32) -> Stretch {
-    Stretch {
+fn stretch(pages: u32, count: u32) -> ChangeRange {
+    ChangeRange {
         since: MORNING,
         until: CHANGED.plus(Duration::from_millis(2)),
         pages,
@@ -54,67 +54,67 @@ fn stretch(pages: u32, count: u32) -> Stretch {
 }
 
 /// Reads on in `stretch`, where HaloPSA answers so.
-async fn read_on(stretch: &Stretch, bodies: &[Value]) -> Result<Changes, PortError> {
-    let bench = answering(bodies);
-    let changes = bench.desk().read_on(stretch).await;
-    bench.expect_all_accounted();
+async fn next_page(stretch: &ChangeRange, bodies: &[Value]) -> Result<Changes, PortError> {
+    let harness = answering(bodies);
+    let changes = harness.desk().next_page(stretch).await;
+    harness.assert_all_settled();
     changes
 }
 
 #[tokio::test]
 async fn a_list_of_more_than_a_page_leaves_a_stretch_that_is_past() {
-    let bench = answering(&[page(250, 0..100)]);
-    let changes = bench.desk().changed_since(MORNING).await.unwrap();
-    assert_eq!(changes.sightings.len(), 100);
+    let harness = answering(&[page(250, 0..100)]);
+    let changes = harness.desk().changed_since(MORNING).await.unwrap();
+    assert_eq!(changes.listings.len(), 100);
     assert_eq!(changes.rest, Some(stretch(3, 250)));
-    let sent = bench.only_sent();
+    let sent = harness.only_sent();
     assert_eq!(
-        sent.ask("lastupdatefromdate"),
+        sent.query_value("lastupdatefromdate"),
         Some("2026-05-02T09:00:00.000Z")
     );
-    assert_eq!(sent.ask("lastupdatetodate"), None);
+    assert_eq!(sent.query_value("lastupdatetodate"), None);
     assert_eq!(
-        (sent.ask("order"), sent.ask("orderdesc")),
+        (sent.query_value("order"), sent.query_value("orderdesc")),
         (Some("id"), Some("true"))
     );
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
 async fn a_stretch_always_goes_on_however_many_changed_at_once() {
-    let bench = answering(&[page(250, 0..100)]);
-    let changes = bench.desk().changed_since(CHANGED).await.unwrap();
+    let harness = answering(&[page(250, 0..100)]);
+    let changes = harness.desk().changed_since(CHANGED).await.unwrap();
     assert!(changes.rest.unwrap().until > CHANGED.plus(Duration::from_millis(1)));
 }
 
 #[tokio::test]
 async fn a_stretch_is_read_from_its_last_page_to_its_first() {
-    let bench = answering(&[page(250, 0..50), page(250, 50..150), page(250, 150..250)]);
-    let desk = bench.desk();
+    let harness = answering(&[page(250, 0..50), page(250, 50..150), page(250, 150..250)]);
+    let desk = harness.desk();
     let mut left = Some(stretch(3, 250));
     let mut ids = Vec::new();
     while let Some(stretch) = left {
-        let changes = desk.read_on(&stretch).await.unwrap();
-        ids.extend(changes.sightings.iter().map(|seen| seen.id.get()));
+        let changes = desk.next_page(&stretch).await.unwrap();
+        ids.extend(changes.listings.iter().map(|seen| seen.id.get()));
         left = changes.rest;
     }
     assert_eq!(ids, (1..=250).collect::<Vec<_>>());
-    let asked: Vec<_> = bench
+    let asked: Vec<_> = harness
         .sent()
         .iter()
-        .map(|sent| sent.ask("page_no").unwrap().to_owned())
+        .map(|sent| sent.query_value("page_no").unwrap().to_owned())
         .collect();
     assert_eq!(asked, ["3", "2", "1"]);
-    let sent = &bench.sent()[0];
+    let sent = &harness.sent()[0];
     assert_eq!(
-        sent.ask("lastupdatefromdate"),
+        sent.query_value("lastupdatefromdate"),
         Some("2026-05-02T09:00:00.000Z")
     );
     assert_eq!(
-        sent.ask("lastupdatetodate"),
+        sent.query_value("lastupdatetodate"),
         Some("2026-05-02T09:00:41.045Z")
     );
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn pages_that_have_become_empty_are_passed_over() {
         (101, Some(2)),
         (400, Some(4)),
     ] {
-        let changes = read_on(&stretch(5, 450), &[page(count, 0..0)])
+        let changes = next_page(&stretch(5, 450), &[page(count, 0..0)])
             .await
             .unwrap();
         assert_eq!(changes.rest.map(|rest| rest.pages), left, "{count}");
@@ -136,28 +136,28 @@ async fn pages_that_have_become_empty_are_passed_over() {
 #[tokio::test]
 async fn a_stretch_that_somebody_joined_is_read_anew() {
     let joined = page(451, 0..51);
-    let changes = read_on(&stretch(5, 450), &[joined]).await.unwrap();
+    let changes = next_page(&stretch(5, 450), &[joined]).await.unwrap();
     assert_eq!(changes.rest, Some(stretch(5, 451)));
     let joined = page(451, 0..100);
-    let changes = read_on(&stretch(2, 450), &[joined]).await.unwrap();
+    let changes = next_page(&stretch(2, 450), &[joined]).await.unwrap();
     assert_eq!(changes.rest, Some(stretch(5, 451)));
 }
 
 #[tokio::test]
 async fn a_page_with_other_rows_than_it_must_have_is_no_news() {
     let short = page(450, 0..99);
-    let error = read_on(&stretch(2, 450), &[short]).await.unwrap_err();
+    let error = next_page(&stretch(2, 450), &[short]).await.unwrap_err();
     assert_eq!(
         (error.class, error.error_type),
-        (Transient, "desk.short_list")
+        (Transient, "halopsa.short_list")
     );
-    assert_eq!(error.said.as_deref(), Some("99 of 100 rows came"));
+    assert_eq!(error.message.as_deref(), Some("99 of 100 rows came"));
     // A page number that is not heeded brings a full page where half of one is left.
     let repeated = page(450, 0..100);
-    let error = read_on(&stretch(5, 450), &[repeated]).await.unwrap_err();
+    let error = next_page(&stretch(5, 450), &[repeated]).await.unwrap_err();
     assert_eq!(
         (error.class, error.error_type),
-        (Permanent, "desk.unexpected")
+        (Permanent, "halopsa.unexpected")
     );
 }
 
@@ -166,10 +166,10 @@ async fn a_stretch_to_which_the_list_does_not_keep_is_listed_whole() {
     let later = page_of(2, 0..2, "2026-05-02T09:00:41.046");
     let uncounted = json!({"tickets": [{"id": 1, "last_update": "2026-05-02T09:00:41.043"}]});
     for odd in [later, uncounted] {
-        let changes = read_on(&stretch(1, 2), &[odd, page(3, 0..3)])
+        let changes = next_page(&stretch(1, 2), &[odd, page(3, 0..3)])
             .await
             .unwrap();
-        assert_eq!((changes.sightings.len(), changes.rest), (3, None));
+        assert_eq!((changes.listings.len(), changes.rest), (3, None));
     }
 }
 
@@ -183,22 +183,22 @@ async fn a_list_that_does_not_say_what_a_stretch_needs_is_listed_whole() {
         vec![timeless.clone(), timeless, last],
         vec![clamped.clone(), clamped, page(60, 50..60)],
     ] {
-        let bench = answering(&bodies);
-        let changes = bench.desk().changed_since(MORNING).await.unwrap();
-        assert!(changes.sightings.len() > 59);
+        let harness = answering(&bodies);
+        let changes = harness.desk().changed_since(MORNING).await.unwrap();
+        assert!(changes.listings.len() > 59);
         assert_eq!(changes.rest, None);
-        bench.expect_all_accounted();
+        harness.assert_all_settled();
     }
 }
 
 #[tokio::test]
 async fn more_changes_than_there_can_be_are_an_error() {
-    let bench = answering(&[page(40_001, 0..100)]);
-    let error = bench.desk().changed_since(MORNING).await.unwrap_err();
+    let harness = answering(&[page(40_001, 0..100)]);
+    let error = harness.desk().changed_since(MORNING).await.unwrap_err();
     assert_eq!(
         (error.class, error.error_type),
-        (Permanent, "desk.unexpected")
+        (Permanent, "halopsa.unexpected")
     );
-    let bench = answering(&[page(40_000, 0..100)]);
-    assert!(bench.desk().changed_since(MORNING).await.is_ok());
+    let harness = answering(&[page(40_000, 0..100)]);
+    assert!(harness.desk().changed_since(MORNING).await.is_ok());
 }

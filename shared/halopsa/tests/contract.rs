@@ -9,7 +9,7 @@
 #[allow(dead_code, reason = "each vendor uses its part of the list")]
 #[path = "../../wire/contract/contract.rs"]
 mod contract;
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use contract::{Contract, Operation};
@@ -23,7 +23,7 @@ use halogard_halopsa::wire::{
 };
 use halogard_halopsa::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
 use serde_json::{Value, json};
-use support::{Bench, MORNING, Sent};
+use support::{Harness, MORNING, SentRequest};
 
 /// Query names we send, or may come to send, that the description does not know, each with the
 /// reason.
@@ -65,13 +65,13 @@ fn contract() -> Contract {
 }
 
 /// The operation that `sent` asks for.
-fn operation_of<'a>(contract: &'a Contract, sent: &Sent) -> Option<&'a Operation> {
+fn operation_of<'a>(contract: &'a Contract, sent: &SentRequest) -> Option<&'a Operation> {
     let path = sent.path.strip_prefix("/api").expect("below /api");
     contract.operation_of(sent.method.as_str(), path)
 }
 
 /// What is wrong with `sent` by the contract, as sentences.
-fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
+fn complaints(contract: &Contract, sent: &SentRequest) -> Vec<String> {
     let method = sent.method.as_str();
     let Some(operation) = operation_of(contract, sent) else {
         return vec![format!("{method} {} is unknown", sent.path)];
@@ -156,14 +156,14 @@ fn full_query() -> TicketQuery {
 }
 
 /// Calls every method of the client once and brings what was sent.
-async fn everything_sent() -> Vec<Sent> {
+async fn everything_sent() -> Vec<SentRequest> {
     const NONE: &str = r#"{"record_count":0}"#;
     const ONE: &str = r#"{"id":1}"#;
-    let bench = Bench::answering(&[
+    let harness = Harness::answering(&[
         "{}", NONE, NONE, NONE, ONE, ONE, NONE, ONE, "[]", "[]", "[]", "[]", ONE, "[]", "[]", ONE,
         NONE, ONE, NONE, "[]", "{}", "[]", ONE, "[]", ONE,
     ]);
-    let client = &bench.client;
+    let client = &harness.client;
     let ticket = TicketId::new(4242);
     client.authinfo().await.unwrap();
     client.tickets(&full_query()).await.unwrap();
@@ -247,8 +247,8 @@ async fn everything_sent() -> Vec<Sent> {
     client.notifications("0b9c").await.unwrap();
     let row = NotificationWrite::of_event("0b9c".into(), 76, "Status changed".into());
     client.post_notification(&row).await.unwrap();
-    bench.expect_all_accounted();
-    bench.sent()
+    harness.assert_all_settled();
+    harness.sent()
 }
 
 #[tokio::test]

@@ -6,40 +6,40 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::ports::{BudgetError, Seen};
+use halogard_app::ports::{BudgetError, PermitOutcome};
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_halopsa::{BodyProblem, Error};
 use halogard_http::TransportError;
 use http::Response;
-use support::{Bench, MORNING, answer, answer_with};
+use support::{Harness, MORNING, answer, answer_with};
 
 type Outcome = Result<Response<Bytes>, TransportError>;
 
 /// How a read fails when it gets `outcome`.
 async fn read_failing(outcome: Outcome) -> Error {
-    let bench = Bench::new();
-    bench.next(outcome);
-    let error = bench.client.agent_me().await.unwrap_err();
-    bench.expect_all_accounted();
+    let harness = Harness::new();
+    harness.next(outcome);
+    let error = harness.client.agent_me().await.unwrap_err();
+    harness.assert_all_settled();
     error
 }
 
 /// How a write fails when it gets `outcome`.
 async fn write_failing(outcome: Outcome) -> Error {
-    let bench = Bench::new();
-    bench.next(outcome);
-    let error = bench
+    let harness = Harness::new();
+    harness.next(outcome);
+    let error = harness
         .client
         .post_tickets(&[Default::default()])
         .await
         .unwrap_err();
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
     error
 }
 
@@ -145,8 +145,12 @@ async fn an_unusable_body_is_named_by_its_place_and_never_shown() {
         (r#"{"tickets":"planted"}"#, "tickets"),
     ];
     for (body, place) in rows {
-        let bench = Bench::answering(&[body]);
-        let error = bench.client.tickets(&Default::default()).await.unwrap_err();
+        let harness = Harness::answering(&[body]);
+        let error = harness
+            .client
+            .tickets(&Default::default())
+            .await
+            .unwrap_err();
         let Error::Body { path, .. } = &error else {
             panic!("{body}: {error:?}")
         };
@@ -173,16 +177,20 @@ async fn a_pause_is_read_as_seconds_or_as_a_date_and_clamped() {
 
 #[tokio::test]
 async fn the_budget_is_told_of_a_refusal_and_of_the_pause_it_names() {
-    let bench = Bench::new();
-    bench.next(Ok(answer_with(429, "retry-after", "7")));
-    bench.client.agent_me().await.unwrap_err();
-    bench.next(Ok(answer(503, "")));
-    bench.client.agent_me().await.unwrap_err();
+    let harness = Harness::new();
+    harness.next(Ok(answer_with(429, "retry-after", "7")));
+    harness.client.agent_me().await.unwrap_err();
+    harness.next(Ok(answer(503, "")));
+    harness.client.agent_me().await.unwrap_err();
     let retry_after = Some(Duration::from_secs(7));
-    let token = Seen::Answered;
+    let token = PermitOutcome::Completed;
     assert_eq!(
-        *bench.budget.seen.lock().unwrap(),
-        [token, Seen::Refused { retry_after }, Seen::Answered]
+        *harness.budget.seen.lock().unwrap(),
+        [
+            token,
+            PermitOutcome::RateLimited { retry_after },
+            PermitOutcome::Completed
+        ]
     );
 }
 
@@ -213,38 +221,38 @@ async fn a_redirect_is_a_mistake_in_the_settings_and_not_followed() {
 
 #[tokio::test]
 async fn a_spent_budget_sends_nothing_and_says_until_when() {
-    let bench = Bench::new();
-    *bench.budget.refusal.lock().unwrap() = Some(BudgetError::Spent { until: MORNING });
-    let error = bench
+    let harness = Harness::new();
+    *harness.budget.refusal.lock().unwrap() = Some(BudgetError::Exhausted { until: MORNING });
+    let error = harness
         .client
         .post_tickets(&[Default::default()])
         .await
         .unwrap_err();
     assert_eq!(error.out_of_budget_until(), Some(MORNING));
     assert_eq!(error.class(), Transient);
-    assert!(bench.sent().is_empty() && bench.tokens().is_empty());
+    assert!(harness.sent().is_empty() && harness.tokens().is_empty());
 }
 
 #[tokio::test]
 async fn a_budget_that_cannot_be_asked_sends_nothing() {
-    let bench = Bench::new();
-    *bench.budget.refusal.lock().unwrap() = Some(BudgetError::Store {
+    let harness = Harness::new();
+    *harness.budget.refusal.lock().unwrap() = Some(BudgetError::Store {
         reason: "gone".into(),
     });
-    let error = bench.client.teams().await.unwrap_err();
+    let error = harness.client.teams().await.unwrap_err();
     assert!(matches!(error, Error::BudgetStore { .. }));
     assert_eq!(
         (error.class(), error.out_of_budget_until()),
         (Transient, None)
     );
-    assert!(bench.tokens().is_empty());
+    assert!(harness.tokens().is_empty());
 }
 
 #[tokio::test]
 async fn a_permit_that_cannot_be_settled_does_not_lose_the_answer_of_a_write() {
-    let bench = Bench::answering(&[r#"{"id":7}"#]);
-    *bench.budget.settle_fails.lock().unwrap() = true;
-    let written = bench
+    let harness = Harness::answering(&[r#"{"id":7}"#]);
+    *harness.budget.settle_fails.lock().unwrap() = true;
+    let written = harness
         .client
         .post_tickets(&[Default::default()])
         .await
@@ -272,11 +280,11 @@ async fn an_unknown_ticket_is_told_by_status_or_by_sentence() {
 
 #[tokio::test]
 async fn an_error_names_the_template_and_what_halopsa_said() {
-    let bench = Bench::new();
+    let harness = Harness::new();
     let body = r#"{"Message":"Call dana@acme.example"}"#;
-    bench.next(Ok(answer(400, body)));
+    harness.next(Ok(answer(400, body)));
     let id = "4242".parse().unwrap();
-    let error = bench
+    let error = harness
         .client
         .ticket(id, Default::default())
         .await

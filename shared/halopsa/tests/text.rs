@@ -6,11 +6,11 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-use halogard_halopsa::{AddressError, Addresses, Said};
+use halogard_halopsa::{AddressError, Addresses, VendorMessage};
 
-fn said(body: &str) -> String {
-    Said::read(body.as_bytes())
-        .map(|said| said.to_string())
+fn message(body: &str) -> String {
+    VendorMessage::read(body.as_bytes())
+        .map(|message| message.to_string())
         .unwrap_or_default()
 }
 
@@ -138,7 +138,7 @@ fn what_cannot_be_forgiven_is_named_with_its_setting() {
 fn what_was_forgiven_is_said() {
     let addresses = Addresses::read(" https://ACME.halopsa.com/auth/token/ ", None).unwrap();
     assert_eq!(
-        addresses.forgiven,
+        addresses.normalizations,
         [
             "HALOPSA_RESOURCE_URL: took away blanks or quotes around it",
             "HALOPSA_RESOURCE_URL: wrote the host in lower case",
@@ -153,7 +153,7 @@ fn what_was_forgiven_is_said() {
     assert!(
         Addresses::read(api, Some(auth))
             .unwrap()
-            .forgiven
+            .normalizations
             .is_empty()
     );
 }
@@ -190,16 +190,16 @@ fn every_form_of_an_error_body_gives_its_sentence() {
         (r#"["first of a list"]"#, "first of a list"),
     ];
     for (body, sentence) in rows {
-        assert_eq!(said(body), sentence, "{body}");
+        assert_eq!(message(body), sentence, "{body}");
     }
     assert_eq!(
-        said("{\"a\":1}"),
+        message("{\"a\":1}"),
         "{\"a\":1}",
         "an unknown form is kept as text"
     );
-    assert_eq!(Said::read(b""), None);
+    assert_eq!(VendorMessage::read(b""), None);
     assert!(
-        Said::read(&[0xff, 0xfe, 0x41]).is_some(),
+        VendorMessage::read(&[0xff, 0xfe, 0x41]).is_some(),
         "what is no text is no panic"
     );
 }
@@ -211,13 +211,13 @@ fn what_no_log_may_hold_is_taken_out_wherever_the_sentence_stood() {
         r#""got client_secret=planted""#,
         r#"{"Message":"got client_secret=planted"}"#,
     ] {
-        assert_eq!(said(body), "got client_secret= [hidden]", "{body}");
+        assert_eq!(message(body), "got client_secret= [hidden]", "{body}");
     }
 }
 
 #[test]
 fn the_few_sentences_that_are_acted_upon_are_known() {
-    let read = |text: &str| Said::read(text.as_bytes()).unwrap();
+    let read = |text: &str| VendorMessage::read(text.as_bytes()).unwrap();
     assert!(
         read(r#""Please assign this Ticket these before closing it.""#)
             .mentions_assign_before_closing()
@@ -252,7 +252,7 @@ fn missing_fields_are_named_as_far_as_the_sentence_tells() {
         ("Name must be unique", &[]),
     ];
     for (text, names) in rows {
-        let said = Said::read(text.as_bytes()).unwrap();
-        assert_eq!(said.names_missing_fields(), names, "{text}");
+        let message = VendorMessage::read(text.as_bytes()).unwrap();
+        assert_eq!(message.names_missing_fields(), names, "{text}");
     }
 }

@@ -6,14 +6,14 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use std::time::Duration;
 
 use halogard_domain::FailureClass;
 use halogard_halopsa::{Credentials, Error, TokenFailure};
-use support::{Bench, SECRET, answer, answer_with, settings, token};
+use support::{Harness, SECRET, answer, answer_with, settings, token};
 
 fn refused(code: &str, sentence: &str) -> String {
     format!(r#"{{"error":"{code}","error_description":"{sentence}"}}"#)
@@ -21,11 +21,11 @@ fn refused(code: &str, sentence: &str) -> String {
 
 #[tokio::test]
 async fn a_token_request_is_a_form_with_tenant_and_scopes() {
-    let bench = Bench::new();
-    bench.client.sign_in().await.unwrap();
-    let asked = &bench.tokens()[0];
+    let harness = Harness::new();
+    harness.client.sign_in().await.unwrap();
+    let asked = &harness.tokens()[0];
     assert_eq!(asked.method, "POST");
-    assert_eq!(asked.ask("tenant"), Some("acme"));
+    assert_eq!(asked.query_value("tenant"), Some("acme"));
     assert_eq!(
         asked.headers["content-type"],
         "application/x-www-form-urlencoded"
@@ -39,52 +39,52 @@ async fn a_token_request_is_a_form_with_tenant_and_scopes() {
 
 #[tokio::test]
 async fn one_token_serves_many_calls() {
-    let bench = Bench::answering(&["[]", "[]", "[]"]);
+    let harness = Harness::answering(&["[]", "[]", "[]"]);
     for _ in 0..3 {
-        bench.client.priorities().await.unwrap();
+        harness.client.priorities().await.unwrap();
     }
-    assert_eq!(bench.tokens().len(), 1);
+    assert_eq!(harness.tokens().len(), 1);
     assert!(
-        bench
+        harness
             .sent()
             .iter()
             .all(|sent| sent.bearer() == Some("Bearer token-1"))
     );
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
 async fn calls_at_the_same_time_ask_for_one_token() {
-    let bench = Bench::answering(&["[]", "[]", "[]"]);
+    let harness = Harness::answering(&["[]", "[]", "[]"]);
     let (a, b, c) = tokio::join!(
-        bench.client.teams(),
-        bench.client.priorities(),
-        bench.client.agents()
+        harness.client.teams(),
+        harness.client.priorities(),
+        harness.client.agents()
     );
     assert!(a.is_ok() && b.is_ok() && c.is_ok());
-    assert_eq!(bench.tokens().len(), 1);
+    assert_eq!(harness.tokens().len(), 1);
 }
 
 #[tokio::test]
 async fn a_token_is_renewed_a_minute_before_it_runs_out() {
-    let bench = Bench::answering(&["[]", "[]", "[]"]);
-    bench.client.teams().await.unwrap();
-    bench.pass(Duration::from_secs(3539));
-    bench.client.teams().await.unwrap();
-    assert_eq!(bench.tokens().len(), 1);
-    bench.pass(Duration::from_secs(1));
-    bench.client.teams().await.unwrap();
-    assert_eq!(bench.tokens().len(), 2);
+    let harness = Harness::answering(&["[]", "[]", "[]"]);
+    harness.client.teams().await.unwrap();
+    harness.advance(Duration::from_secs(3539));
+    harness.client.teams().await.unwrap();
+    assert_eq!(harness.tokens().len(), 1);
+    harness.advance(Duration::from_secs(1));
+    harness.client.teams().await.unwrap();
+    assert_eq!(harness.tokens().len(), 2);
 }
 
 #[tokio::test]
 async fn a_token_without_a_life_lives_an_hour() {
-    let bench = Bench::answering(&["[]", "[]"]);
-    bench.next_token(Ok(answer(200, r#"{"access_token":"bare"}"#)));
-    bench.client.teams().await.unwrap();
-    bench.pass(Duration::from_secs(3500));
-    bench.client.teams().await.unwrap();
-    assert_eq!(bench.tokens().len(), 1);
+    let harness = Harness::answering(&["[]", "[]"]);
+    harness.next_token(Ok(answer(200, r#"{"access_token":"bare"}"#)));
+    harness.client.teams().await.unwrap();
+    harness.advance(Duration::from_secs(3500));
+    harness.client.teams().await.unwrap();
+    assert_eq!(harness.tokens().len(), 1);
 }
 
 #[tokio::test]
@@ -98,68 +98,68 @@ async fn a_life_is_read_as_a_number_or_as_text_and_never_costs_the_token() {
         (r#"{"seconds":120}"#, 3500, 1),
         ("-1", 3500, 1),
     ] {
-        let bench = Bench::answering(&["[]", "[]"]);
+        let harness = Harness::answering(&["[]", "[]"]);
         let body = format!(r#"{{"access_token":"first","expires_in":{life}}}"#);
-        bench.next_token(Ok(answer(200, &body)));
-        bench.client.teams().await.unwrap();
-        bench.pass(Duration::from_secs(later));
-        bench.client.teams().await.unwrap();
-        assert_eq!(bench.tokens().len(), tokens, "{life}");
+        harness.next_token(Ok(answer(200, &body)));
+        harness.client.teams().await.unwrap();
+        harness.advance(Duration::from_secs(later));
+        harness.client.teams().await.unwrap();
+        assert_eq!(harness.tokens().len(), tokens, "{life}");
     }
 }
 
 #[tokio::test]
 async fn a_token_of_less_than_a_minute_is_still_used_more_than_once() {
-    let bench = Bench::answering(&["[]", "[]"]);
-    bench.next_token(Ok(token(1, 30)));
-    bench.client.teams().await.unwrap();
-    bench.pass(Duration::from_secs(14));
-    bench.client.teams().await.unwrap();
-    assert_eq!(bench.tokens().len(), 1);
+    let harness = Harness::answering(&["[]", "[]"]);
+    harness.next_token(Ok(token(1, 30)));
+    harness.client.teams().await.unwrap();
+    harness.advance(Duration::from_secs(14));
+    harness.client.teams().await.unwrap();
+    assert_eq!(harness.tokens().len(), 1);
 }
 
 #[tokio::test]
 async fn a_401_is_repeated_once_with_a_fresh_token_even_for_a_write() {
-    let bench = Bench::new();
-    bench.next(Ok(answer(401, "")));
-    bench.next(Ok(answer(200, r#"{"id":7}"#)));
-    let written = bench
+    let harness = Harness::new();
+    harness.next(Ok(answer(401, "")));
+    harness.next(Ok(answer(200, r#"{"id":7}"#)));
+    let written = harness
         .client
         .post_tickets(&[Default::default()])
         .await
         .unwrap();
     assert_eq!(written[0].id.get(), 7);
-    let bearers: Vec<String> = bench
+    let bearers: Vec<String> = harness
         .sent()
         .iter()
         .map(|sent| sent.bearer().unwrap().to_owned())
         .collect();
     assert_eq!(bearers, ["Bearer token-1", "Bearer token-2"]);
-    bench.expect_all_accounted();
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
 async fn a_second_401_is_permanent_and_not_repeated() {
-    let bench = Bench::new();
-    bench.next(Ok(answer(401, "")));
-    bench.next(Ok(answer(401, "")));
-    let error = bench.client.teams().await.unwrap_err();
+    let harness = Harness::new();
+    harness.next(Ok(answer(401, "")));
+    harness.next(Ok(answer(401, "")));
+    let error = harness.client.teams().await.unwrap_err();
     assert_eq!(error.class(), FailureClass::Permanent);
-    assert_eq!(bench.sent().len(), 2);
-    bench.expect_all_accounted();
+    assert_eq!(harness.sent().len(), 2);
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
 async fn two_calls_refused_at_once_share_the_fresh_token() {
-    let bench = Bench::new();
-    bench.client.sign_in().await.unwrap();
+    let harness = Harness::new();
+    harness.client.sign_in().await.unwrap();
     for status in [401, 401, 200, 200] {
-        bench.next(Ok(answer(status, "[]")));
+        harness.next(Ok(answer(status, "[]")));
     }
-    let (a, b) = tokio::join!(bench.client.teams(), bench.client.agents());
+    let (a, b) = tokio::join!(harness.client.teams(), harness.client.agents());
     assert!(a.is_ok() && b.is_ok());
-    assert_eq!(bench.tokens().len(), 2);
-    bench.expect_all_accounted();
+    assert_eq!(harness.tokens().len(), 2);
+    harness.assert_all_settled();
 }
 
 #[tokio::test]
@@ -194,23 +194,23 @@ async fn each_reason_to_refuse_a_token_is_told_apart() {
         (401, String::new(), TokenFailure::Other),
     ];
     for (status, body, expected) in rows {
-        let bench = Bench::new();
-        bench.next_token(Ok(answer(status, &body)));
-        let error = bench.client.teams().await.unwrap_err();
+        let harness = Harness::new();
+        harness.next_token(Ok(answer(status, &body)));
+        let error = harness.client.teams().await.unwrap_err();
         assert_eq!(error.class(), FailureClass::Permanent);
         let Error::Token { kind, .. } = error else {
             panic!("{status} {body}: {error:?}")
         };
         assert_eq!(kind, expected, "{status} {body}");
-        bench.expect_all_accounted();
+        harness.assert_all_settled();
     }
 }
 
 #[tokio::test]
 async fn an_address_that_is_no_token_server_is_not_blamed_on_the_credentials() {
-    let bench = Bench::new();
-    bench.next_token(Ok(answer(404, "<html>IIS</html>")));
-    let error = bench.client.teams().await.unwrap_err();
+    let harness = Harness::new();
+    harness.next_token(Ok(answer(404, "<html>IIS</html>")));
+    let error = harness.client.teams().await.unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
     assert_eq!(
         error.to_string(),
@@ -221,27 +221,27 @@ async fn an_address_that_is_no_token_server_is_not_blamed_on_the_credentials() {
 #[tokio::test]
 async fn a_failed_token_request_never_leaves_a_write_in_doubt() {
     for answer in [answer(503, ""), answer(200, "{}"), answer(429, "")] {
-        let bench = Bench::new();
-        bench.next_token(Ok(answer));
-        let error = bench
+        let harness = Harness::new();
+        harness.next_token(Ok(answer));
+        let error = harness
             .client
             .post_tickets(&[Default::default()])
             .await
             .unwrap_err();
         assert_ne!(error.class(), FailureClass::InDoubt, "{error}");
-        assert!(bench.sent().is_empty());
+        assert!(harness.sent().is_empty());
     }
 }
 
 #[tokio::test]
 async fn a_redirect_of_the_token_request_is_not_followed() {
-    let bench = Bench::new();
-    bench.next_token(Ok(answer_with(
+    let harness = Harness::new();
+    harness.next_token(Ok(answer_with(
         302,
         "location",
         "https://elsewhere.example/auth/token",
     )));
-    let error = bench.client.teams().await.unwrap_err();
+    let error = harness.client.teams().await.unwrap_err();
     assert!(matches!(
         error,
         Error::Redirected {
@@ -249,31 +249,31 @@ async fn a_redirect_of_the_token_request_is_not_followed() {
             ..
         }
     ));
-    assert_eq!(bench.tokens().len(), 1);
+    assert_eq!(harness.tokens().len(), 1);
 }
 
 #[tokio::test]
 async fn new_credentials_are_used_at_the_next_call() {
-    let bench = Bench::answering(&["[]", "[]"]);
-    bench.client.teams().await.unwrap();
+    let harness = Harness::answering(&["[]", "[]"]);
+    harness.client.teams().await.unwrap();
     let credentials = Credentials {
         client_id: "app-b".into(),
         client_secret: "other".into(),
         idle_client_id: None,
     };
-    bench.client.replace_credentials(credentials).await;
-    bench.client.teams().await.unwrap();
-    let asked = String::from_utf8(bench.tokens()[1].body.to_vec()).unwrap();
+    harness.client.replace_credentials(credentials).await;
+    harness.client.teams().await.unwrap();
+    let asked = String::from_utf8(harness.tokens()[1].body.to_vec()).unwrap();
     assert!(asked.contains("client_id=app-b&client_secret=other"));
-    assert_eq!(bench.sent()[1].bearer(), Some("Bearer token-2"));
+    assert_eq!(harness.sent()[1].bearer(), Some("Bearer token-2"));
 }
 
 #[tokio::test]
 async fn no_error_repeats_the_secret_or_the_token() {
-    let bench = Bench::new();
+    let harness = Harness::new();
     let echo = format!("client our-app with {SECRET} is unknown");
-    bench.next_token(Ok(answer(401, &refused("invalid_client", &echo))));
-    let error = bench.client.teams().await.unwrap_err();
+    harness.next_token(Ok(answer(401, &refused("invalid_client", &echo))));
+    let error = harness.client.teams().await.unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(
         !shown.contains(SECRET) && !shown.contains("our-app"),

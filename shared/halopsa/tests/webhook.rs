@@ -9,9 +9,9 @@
 use halogard_app::intake::NotJson;
 use halogard_domain::ids::{HaloClientId, PriorityId, StatusId, TicketId, TicketTypeId};
 use halogard_domain::message::{Cause, Message, Notification};
-use halogard_domain::ticket::{Fate, Hands};
+use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
-use halogard_halopsa::webhook::{EventKind, read};
+use halogard_halopsa::webhook::{EventKind, parse};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ fn without(pointer: &str) -> Value {
 
 /// The messages `body` leads to.
 fn messages(body: &Value) -> Vec<Message> {
-    read(&serde_json::to_vec(body).unwrap(), NOW).expect("it is JSON")
+    parse(&serde_json::to_vec(body).unwrap(), NOW).expect("it is JSON")
 }
 
 /// The only message `body` leads to.
@@ -67,7 +67,9 @@ fn message(body: &Value) -> Message {
 /// The ticket to be looked at, and its news.
 fn look(body: &Value) -> (TicketId, Option<Ticket>) {
     match message(body) {
-        Message::LookAtTicket { ticket, news, .. } => (ticket, news.map(|news| *news)),
+        Message::ReconcileTicket {
+            ticket, snapshot, ..
+        } => (ticket, snapshot.map(|snapshot| *snapshot)),
         other => panic!("{body} led to {other:?}"),
     }
 }
@@ -75,20 +77,20 @@ fn look(body: &Value) -> (TicketId, Option<Ticket>) {
 /// What is kept of a notification, whatever it leads to.
 fn notification(body: &Value) -> Notification {
     match message(body) {
-        Message::LookAtTicket {
+        Message::ReconcileTicket {
             cause: Cause::Webhook { notification },
             ..
         }
-        | Message::KeepNotification { notification, .. } => notification,
+        | Message::RecordNotification { notification, .. } => notification,
         other => panic!("{body} led to {other:?}"),
     }
 }
 
 /// What is kept of a body that is JSON and nothing we know.
 fn kept_as_unknown(body: &[u8]) -> Notification {
-    let messages = read(body, NOW).expect("it is JSON");
+    let messages = parse(body, NOW).expect("it is JSON");
     match messages.as_slice() {
-        [Message::KeepNotification { notification, .. }] => {
+        [Message::RecordNotification { notification, .. }] => {
             assert_eq!(notification.kind, "unknown");
             notification.clone()
         }
@@ -98,7 +100,7 @@ fn kept_as_unknown(body: &[u8]) -> Notification {
 
 #[test]
 fn a_whole_ticket_is_news() {
-    let (id, news) = look(&whole());
+    let (id, snapshot) = look(&whole());
     assert_eq!(id, TicketId::new(4242));
     let expected = Ticket {
         id,
@@ -109,11 +111,11 @@ fn a_whole_ticket_is_news() {
         summary: "[LG-7586] Disk".into(),
         assigned: None,
         changed_at: CHANGED,
-        seen_at: NOW,
-        fate: Fate::Present,
-        hands: Hands::Unknown,
+        observed_at: NOW,
+        existence: Existence::Present,
+        activity: HumanActivity::Unknown,
     };
-    assert_eq!(news, Some(expected));
+    assert_eq!(snapshot, Some(expected));
 }
 
 #[test]
@@ -148,24 +150,27 @@ fn a_body_that_does_not_say_everything_leads_to_a_look_without_news() {
 
 #[test]
 fn the_priority_and_the_title_may_be_missing_from_news() {
-    let (_, news) = look(&without("/ticket/priority_id"));
-    assert_eq!(news.expect("news").priority, None);
-    let (_, news) = look(&without("/ticket/summary"));
-    assert_eq!(news.expect("news").summary, "");
+    let (_, snapshot) = look(&without("/ticket/priority_id"));
+    assert_eq!(snapshot.expect("snapshot").priority, None);
+    let (_, snapshot) = look(&without("/ticket/summary"));
+    assert_eq!(snapshot.expect("snapshot").summary, "");
 }
 
 #[test]
 fn a_merged_or_deleted_ticket_is_news_about_its_fate() {
-    let fate = |body: Value| look(&body).1.expect("news").fate;
+    let existence = |body: Value| look(&body).1.expect("snapshot").existence;
     assert_eq!(
-        fate(with("/ticket/merged_into_id", json!(4250))),
-        Fate::MergedInto(TicketId::new(4250))
+        existence(with("/ticket/merged_into_id", json!(4250))),
+        Existence::MergedInto(TicketId::new(4250))
     );
     assert_eq!(
-        fate(with("/ticket/merged_into_id", json!(4242))),
-        Fate::Present
+        existence(with("/ticket/merged_into_id", json!(4242))),
+        Existence::Present
     );
-    assert_eq!(fate(with("/ticket/deleted", json!(true))), Fate::Gone);
+    assert_eq!(
+        existence(with("/ticket/deleted", json!(true))),
+        Existence::Deleted
+    );
 }
 
 #[test]
@@ -213,7 +218,7 @@ fn a_ticket_event_that_names_no_ticket_is_kept_and_counted_as_one() {
         json!(18e18),
     ] {
         let body = json!({"event": "ticket updated", "object_id": none});
-        let Message::KeepNotification { notification, .. } = message(&body) else {
+        let Message::RecordNotification { notification, .. } = message(&body) else {
             panic!("{body} led to a look");
         };
         assert_eq!(
@@ -253,8 +258,8 @@ fn each_event_has_its_kind() {
     for (event, kind) in rows {
         assert_eq!(EventKind::of(Some(event), &json!({})), kind, "{event}");
         let body = json!({"event": event, "object_id": 7});
-        assert_eq!(notification(&body).kind, kind.word(), "{event}");
-        let looks = matches!(message(&body), Message::LookAtTicket { .. });
+        assert_eq!(notification(&body).kind, kind.as_str(), "{event}");
+        let looks = matches!(message(&body), Message::ReconcileTicket { .. });
         assert_eq!(looks, kind.concerns_ticket(), "{event}");
     }
 }
@@ -294,8 +299,10 @@ fn a_batch_leads_to_a_message_for_each_notification_in_order() {
     let shown: Vec<String> = found
         .iter()
         .map(|message| match message {
-            Message::LookAtTicket { ticket, news, .. } => format!("{ticket} {}", news.is_some()),
-            Message::KeepNotification { notification, .. } => notification.kind.clone(),
+            Message::ReconcileTicket {
+                ticket, snapshot, ..
+            } => format!("{ticket} {}", snapshot.is_some()),
+            Message::RecordNotification { notification, .. } => notification.kind.clone(),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -328,10 +335,10 @@ fn one_notification_that_cannot_be_held_loses_no_other_of_its_batch() {
             r#"[{0},{bad},{0}]"#,
             json!({"event": "ticket updated", "object_id": 4242})
         );
-        let found = read(body.as_bytes(), NOW).expect("it is JSON");
+        let found = parse(body.as_bytes(), NOW).expect("it is JSON");
         assert_eq!(found.len(), 3, "{bad:.20}");
-        assert!(matches!(found[0], Message::LookAtTicket { .. }));
-        assert!(matches!(found[1], Message::KeepNotification { .. }));
+        assert!(matches!(found[0], Message::ReconcileTicket { .. }));
+        assert!(matches!(found[1], Message::RecordNotification { .. }));
         assert_eq!(found[0], found[2]);
     }
 }
@@ -339,7 +346,7 @@ fn one_notification_that_cannot_be_held_loses_no_other_of_its_batch() {
 #[test]
 fn a_batch_of_more_than_fits_is_kept_as_a_whole() {
     let list = |length: usize| format!("[{}]", vec!["0"; length].join(","));
-    assert_eq!(read(list(10_000).as_bytes(), NOW).unwrap().len(), 10_000);
+    assert_eq!(parse(list(10_000).as_bytes(), NOW).unwrap().len(), 10_000);
     kept_as_unknown(list(10_001).as_bytes());
 }
 
@@ -457,9 +464,9 @@ fn a_number_too_large_for_a_record_is_none() {
         "9007199254740994.0",
     ] {
         let body = format!(r#"{{"event":"ticket updated","object_id":{huge}}}"#);
-        let found = read(body.as_bytes(), NOW).expect("it is JSON");
+        let found = parse(body.as_bytes(), NOW).expect("it is JSON");
         assert!(
-            matches!(found[..], [Message::KeepNotification { .. }]),
+            matches!(found[..], [Message::RecordNotification { .. }]),
             "{huge}: {found:?}"
         );
     }
@@ -469,7 +476,7 @@ fn a_number_too_large_for_a_record_is_none() {
 fn a_byte_order_mark_before_the_body_is_passed_over() {
     let plain = serde_json::to_vec(&whole()).unwrap();
     let marked = [b"\xef\xbb\xbf".as_slice(), &plain].concat();
-    assert_eq!(read(&marked, NOW), read(&plain, NOW));
+    assert_eq!(parse(&marked, NOW), parse(&plain, NOW));
     let unknown = [b"\xef\xbb\xbf".as_slice(), b"4242"].concat();
     kept_as_unknown(&unknown);
 }
@@ -496,7 +503,7 @@ fn what_is_not_json_is_refused() {
     ];
     for body in rows {
         assert_eq!(
-            read(body, NOW),
+            parse(body, NOW),
             Err(NotJson),
             "{}",
             String::from_utf8_lossy(body)
@@ -540,15 +547,15 @@ proptest! {
     #[test]
     fn any_json_is_taken_in_and_nothing_of_it_is_passed_over(value in any_json()) {
         let body = serde_json::to_vec(&value).unwrap();
-        let found = read(&body, NOW);
+        let found = parse(&body, NOW);
         let expected = value.as_array().map_or(1, Vec::len);
         prop_assert_eq!(found.as_ref().map(Vec::len), Ok(expected));
         for message in found.unwrap() {
             let sound = match &message {
-                Message::LookAtTicket { ticket, news, .. } => {
-                    ticket.get() > 0 && news.as_ref().is_none_or(|news| news.id == *ticket)
+                Message::ReconcileTicket { ticket, snapshot, .. } => {
+                    ticket.get() > 0 && snapshot.as_ref().is_none_or(|snapshot| snapshot.id == *ticket)
                 }
-                other => matches!(other, Message::KeepNotification { .. }),
+                other => matches!(other, Message::RecordNotification { .. }),
             };
             prop_assert!(sound, "{message:?}");
             // What is queued must be readable there.
@@ -559,7 +566,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(body in any::<Vec<u8>>()) {
-        drop(read(&body, NOW));
+        drop(parse(&body, NOW));
     }
 
     #[test]
@@ -570,6 +577,6 @@ proptest! {
         if cut {
             body.truncate(at);
         }
-        drop(read(&body, NOW));
+        drop(parse(&body, NOW));
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use halogard_app::intake::NotJson;
 use halogard_domain::Timestamp;
 use halogard_domain::message::{Cause, Message};
-use halogard_halopsa::webhook::read;
+use halogard_halopsa::webhook::parse;
 use serde_json::Value;
 
 /// What a sample leads to.
@@ -107,23 +107,23 @@ const SAMPLES: [(&str, Leads); 32] = [
     ("halopsa/wrong-types.json", To(&["keep unknown"])),
     ("liongard/wake-up.json", WakeUp),
     (
-        "queue/keep-notification.json",
-        Queued("keep site_created of 31", "keep_notification"),
+        "queue/record-notification.json",
+        Queued("keep site_created of 31", "record_notification"),
     ),
     (
-        "queue/look-at-alert.json",
+        "queue/reconcile-alert.json",
         Queued(
             "look at alert 7586, now closed_complete",
-            "look_at_alert_with_news",
+            "reconcile_alert_with_snapshot",
         ),
     ),
     (
-        "queue/look-at-ticket.json",
-        Queued("look at 4242", "look_at_ticket"),
+        "queue/reconcile-ticket.json",
+        Queued("look at 4242", "reconcile_ticket"),
     ),
     (
-        "queue/see-to-run.json",
-        Queued("see to HaloPsa", "see_to_run"),
+        "queue/advance-run.json",
+        Queued("see to HaloPsa", "advance_run"),
     ),
     ("queue/poll.json", Queued("poll", "poll")),
 ];
@@ -131,29 +131,33 @@ const SAMPLES: [(&str, Leads); 32] = [
 /// `message` in a few words.
 fn worded(message: &Message) -> String {
     match message {
-        Message::LookAtTicket {
-            ticket, news: None, ..
-        } => format!("look at {ticket}"),
-        Message::LookAtTicket {
+        Message::ReconcileTicket {
             ticket,
-            news: Some(news),
+            snapshot: None,
+            ..
+        } => format!("look at {ticket}"),
+        Message::ReconcileTicket {
+            ticket,
+            snapshot: Some(snapshot),
             ..
         } => {
-            format!("look at {ticket}, now in status {}", news.status)
+            format!("look at {ticket}, now in status {}", snapshot.status)
         }
-        Message::LookAtAlert {
-            alert, news: None, ..
-        } => format!("look at alert {alert}"),
-        Message::LookAtAlert {
+        Message::ReconcileAlert {
             alert,
-            news: Some(news),
+            snapshot: None,
+            ..
+        } => format!("look at alert {alert}"),
+        Message::ReconcileAlert {
+            alert,
+            snapshot: Some(snapshot),
             ..
         } => {
-            format!("look at alert {alert}, now {}", news.status)
+            format!("look at alert {alert}, now {}", snapshot.status)
         }
-        Message::SeeToRun { target, .. } => format!("see to {target:?}"),
+        Message::AdvanceRun { target, .. } => format!("see to {target:?}"),
         Message::Poll { .. } => "poll".to_owned(),
-        Message::KeepNotification { notification, .. } => {
+        Message::RecordNotification { notification, .. } => {
             let of = notification
                 .object
                 .map_or(String::new(), |object| format!(" of {object}"));
@@ -172,7 +176,7 @@ fn sample(name: &str) -> Vec<u8> {
 }
 
 fn taken_in(body: &[u8]) -> Result<Vec<Message>, NotJson> {
-    read(body, Timestamp::from_millis(1_790_318_500_000))
+    parse(body, Timestamp::from_millis(1_790_318_500_000))
 }
 
 #[test]
@@ -237,11 +241,11 @@ fn no_two_samples_are_the_same_delivery() {
     for (name, leads) in SAMPLES {
         let To(_) = leads else { continue };
         for message in taken_in(&sample(name)).expect(name) {
-            let (Message::LookAtTicket {
+            let (Message::ReconcileTicket {
                 cause: Cause::Webhook { notification },
                 ..
             }
-            | Message::KeepNotification { notification, .. }) = message
+            | Message::RecordNotification { notification, .. }) = message
             else {
                 panic!("{name} leads to something else");
             };

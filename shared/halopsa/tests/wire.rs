@@ -6,7 +6,7 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use halogard_domain::Timestamp;
@@ -18,7 +18,7 @@ use halogard_halopsa::wire::{
     TicketTypeRow, TicketWrite, WebhookRow, WebhookWrite,
 };
 use serde_json::{Value, from_value, json};
-use support::Bench;
+use support::Harness;
 
 /// A ticket row with `member` set to `value`.
 fn row_with(member: &str, value: Value) -> Result<TicketRow, serde_json::Error> {
@@ -92,7 +92,7 @@ fn agent_one_is_nobody_and_a_row_that_names_none_does_not_say() {
             "id": 1, "client_id": 2, "tickettype_id": 3, "status_id": 4, "agent_id": agent
         });
         let row: TicketRow = from_value(row).unwrap();
-        let ticket = halogard_halopsa_webhook::from_row(&row, Timestamp::EPOCH).unwrap();
+        let ticket = halogard_halopsa_webhook::ticket_from_row(&row, Timestamp::EPOCH).unwrap();
         assert_eq!(ticket.assigned, expected, "{agent}");
     }
 }
@@ -143,7 +143,7 @@ fn a_ticket_type_brings_its_fields() {
 
 #[tokio::test]
 async fn a_write_is_an_array_of_what_is_set_with_whole_numbers() {
-    let bench = Bench::answering(&[r#"{"id":4243}"#]);
+    let harness = Harness::answering(&[r#"{"id":4243}"#]);
     let ticket = TicketWrite {
         tickettype_id: Some(TicketTypeId::new(5)),
         client_id: Some(HaloClientId::new(17)),
@@ -155,9 +155,9 @@ async fn a_write_is_an_array_of_what_is_set_with_whole_numbers() {
         novalidate: Some(true),
         ..TicketWrite::default()
     };
-    bench.client.post_tickets(&[ticket]).await.unwrap();
-    let sent = bench.only_sent();
-    assert_eq!(sent.ask("returnall"), Some("true"));
+    harness.client.post_tickets(&[ticket]).await.unwrap();
+    let sent = harness.only_sent();
+    assert_eq!(sent.query_value("returnall"), Some("true"));
     assert_eq!(
         sent.headers["content-type"],
         "application/json; charset=utf-8"
@@ -171,13 +171,13 @@ async fn a_write_is_an_array_of_what_is_set_with_whole_numbers() {
 
 #[tokio::test]
 async fn a_write_is_answered_by_an_object_or_a_list() {
-    let bench = Bench::answering(&[
+    let harness = Harness::answering(&[
         r#"{"id":1,"_warning":"template not applied"}"#,
         r#"[{"id":"1"}]"#,
         r#"[{"id":1},{"id":2}]"#,
     ]);
     for expected in [1, 1, 2] {
-        let written = bench
+        let written = harness
             .client
             .post_tickets(&[TicketWrite::default()])
             .await
@@ -188,16 +188,16 @@ async fn a_write_is_answered_by_an_object_or_a_list() {
 
 #[tokio::test]
 async fn writing_nothing_sends_nothing() {
-    let bench = Bench::new();
-    assert!(bench.client.post_tickets(&[]).await.unwrap().is_empty());
-    assert!(bench.client.post_actions(&[]).await.unwrap().is_empty());
-    bench.expect_all_accounted();
-    assert!(bench.sent().is_empty() && bench.tokens().is_empty());
+    let harness = Harness::new();
+    assert!(harness.client.post_tickets(&[]).await.unwrap().is_empty());
+    assert!(harness.client.post_actions(&[]).await.unwrap().is_empty());
+    harness.assert_all_settled();
+    assert!(harness.sent().is_empty() && harness.tokens().is_empty());
 }
 
 #[tokio::test]
 async fn an_action_always_says_who_sees_it_and_whether_it_is_mailed() {
-    let bench = Bench::answering(&[r#"[{"id":1},{"id":2}]"#]);
+    let harness = Harness::answering(&[r#"[{"id":1},{"id":2}]"#]);
     let ticket = TicketId::new(4242);
     let by_id = ActionOutcome::Id(OutcomeId::new(7));
     let by_name = ActionOutcome::Name("Note".into());
@@ -209,9 +209,9 @@ async fn an_action_always_says_who_sees_it_and_whether_it_is_mailed() {
             ..ActionWrite::internal(ticket, by_name, "<p>b</p>".into())
         },
     ];
-    bench.client.post_actions(&actions).await.unwrap();
+    harness.client.post_actions(&actions).await.unwrap();
     assert_eq!(
-        bench.only_sent().json(),
+        harness.only_sent().json(),
         json!([
             { "ticket_id": 4242, "outcome_id": 7, "note_html": "<p>a</p>",
               "hiddenfromuser": true, "sendemail": false },
@@ -223,25 +223,25 @@ async fn an_action_always_says_who_sees_it_and_whether_it_is_mailed() {
 
 #[tokio::test]
 async fn settings_are_read_as_an_object_or_a_list_of_one() {
-    let bench = Bench::answering(&[
+    let harness = Harness::answering(&[
         r#"{"app_version":"2.220","mustassigntoclose":true,"nextfaultidcalculationmethod":0}"#,
         r#"[{"mustassigntoclose":"true","nextfaultidcalculationmethod":"0"}]"#,
     ]);
     for _ in 0..2 {
-        let control: Control = bench.client.control().await.unwrap();
+        let control: Control = harness.client.control().await.unwrap();
         assert_eq!(control.mustassigntoclose, Some(true));
     }
 }
 
 #[tokio::test]
 async fn the_addresses_of_a_tenant_are_read_without_a_token() {
-    let bench = Bench::answering(&[
+    let harness = Harness::answering(&[
         r#"{"auth_url":"https://acme.halopsa.com/auth","tenant_id":"acme","x":1}"#,
     ]);
-    let info = bench.client.authinfo().await.unwrap();
+    let info = harness.client.authinfo().await.unwrap();
     assert_eq!(info.tenant_id.as_deref(), Some("acme"));
-    assert_eq!(bench.only_sent().bearer(), None);
-    bench.expect_all_accounted();
+    assert_eq!(harness.only_sent().bearer(), None);
+    harness.assert_all_settled();
 }
 
 #[test]
@@ -277,8 +277,8 @@ fn a_notification_binds_one_event_without_conditions() {
 #[test]
 fn calls_can_be_awaited_on_any_thread() {
     fn on_any_thread<F: Future + Send>(_: F) {}
-    let bench = Bench::new();
-    on_any_thread(bench.client.tickets(&Default::default()));
-    on_any_thread(bench.client.post_tickets(&[]));
-    on_any_thread(bench.client.notifications("0b9c"));
+    let harness = Harness::new();
+    on_any_thread(harness.client.tickets(&Default::default()));
+    on_any_thread(harness.client.post_tickets(&[]));
+    on_any_thread(harness.client.notifications("0b9c"));
 }

@@ -6,16 +6,18 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Lane, PortError};
-use halogard_aws::{Access, Handed, QueueUrls, SecretsManager, Store, StoreNames, Taken};
+use halogard_aws::{
+    Admission, AwsSettings, EventSourceRecord, QueueUrls, SecretsManager, Store, StoreNames,
+};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{Environment, Reader, SETTINGS};
 
+use crate::environment;
 use crate::lanes::Lanes;
 use crate::platform::{
-    Applied, Ground, HALOPSA_SECRET, LIONGARD_SECRET, Platform, SecretName, TakenOver,
+    AppliedConfig, HALOPSA_SECRET, LIONGARD_SECRET, Platform, ReceivedRecord, Resources, SecretName,
 };
-use crate::process;
 use crate::setup::{SetUpError, SetUpFault};
 use crate::vendors;
 
@@ -46,8 +48,8 @@ pub struct Aws<G> {
 impl Aws<fn(&str) -> Option<String>> {
     /// What the variables of this process name.
     #[must_use]
-    pub fn of_process() -> Self {
-        Self::of(process::variable)
+    pub fn from_environment() -> Self {
+        Self::of(environment::variable)
     }
 }
 
@@ -96,7 +98,7 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
     type Vault = SecretsManager;
     type Clock = SystemClock;
 
-    fn ground(&self) -> Result<Ground<Self>, SetUpError> {
+    fn resources(&self) -> Result<Resources<Self>, SetUpError> {
         let mut faults = Vec::new();
         let names = self.names(&mut faults);
         let secrets = SECRETS
@@ -111,7 +113,7 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
         let limit = vendors::limit(&settings)
             .map_err(|wrong| faults.extend(wrong))
             .ok();
-        let access = Access::read(&self.get)
+        let access = AwsSettings::read(&self.get)
             .map_err(|wrong| faults.push(wrong.into()))
             .ok();
         let (Some(access), Some(limit), true) = (access, limit, faults.is_empty()) else {
@@ -121,7 +123,7 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
         let lanes = Lanes::of(lanes.map(|(lane, urls)| (*lane, urls.work.as_str())));
         let config = access.sdk_config();
         let store = Store::new(&config, names, SystemClock);
-        Ok(Ground {
+        Ok(Resources {
             budget: SharedBudget::new(store.clone(), limit, SystemClock),
             store,
             vault: SecretsManager::new(&config),
@@ -133,21 +135,24 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
         })
     }
 
-    async fn take_over(
+    async fn receive(
         &self,
         store: &Store<SystemClock>,
         lane: Lane,
         record: SqsMessage,
-    ) -> Result<TakenOver, PortError> {
+    ) -> Result<ReceivedRecord, PortError> {
         Ok(match store.deliver(lane, handed(record)).await? {
-            Taken::Now(delivery) => TakenOver::Ready(delivery),
-            Taken::TooEarly { .. } => TakenOver::TooEarly,
+            Admission::Ready(delivery) => ReceivedRecord::Ready(delivery),
+            Admission::Deferred { .. } => ReceivedRecord::TooEarly,
         })
     }
 
-    async fn applied(&self, store: &Store<SystemClock>) -> Result<Option<Applied>, PortError> {
+    async fn applied_config(
+        &self,
+        store: &Store<SystemClock>,
+    ) -> Result<Option<AppliedConfig>, PortError> {
         let stored = store.load_config().await?;
-        Ok(stored.map(|stored| Applied {
+        Ok(stored.map(|stored| AppliedConfig {
             revision: stored.revision.0,
             policy: stored.value.policy,
         }))
@@ -156,12 +161,12 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
 
 /// A record as the store takes it. What is missing counts as empty: the event source leaves nothing
 /// out.
-fn handed(record: SqsMessage) -> Handed {
+fn handed(record: SqsMessage) -> EventSourceRecord {
     let system = |name: &str| record.attributes.get(name)?.parse::<i64>().ok();
     let receive_count = system("ApproximateReceiveCount").and_then(|count| count.try_into().ok());
     let sent_at = system("SentTimestamp").unwrap_or_default();
     let attributes = record.message_attributes.into_iter();
-    Handed {
+    EventSourceRecord {
         receive_count: receive_count.unwrap_or(1),
         sent_at: Timestamp::from_millis(sent_at),
         message_id: record.message_id.unwrap_or_default(),

@@ -8,22 +8,22 @@ use halogard_domain::Timestamp;
 use tracing::{error, info, warn};
 
 use crate::error::FunctionError;
-use crate::instance::{FunctionBundle, Instance, Invocation, NotReady};
-use crate::platform::{Platform, TakenOver};
-use crate::tally::Tally;
+use crate::instance::{FunctionReconciler, Instance, Invocation, NotReady};
+use crate::metrics::InvocationMetrics;
+use crate::platform::{Platform, ReceivedRecord};
 
 /// How long messages are given back for when nothing can be done with them now: no config, or wrong
 /// settings. Somebody has to act first, so this is no hurry, and short enough not to be waited for.
 const NOT_READY_PAUSE: Duration = Duration::from_secs(60);
 
 /// Pause before the next try of work that took longer than the invocation.
-const CUT_OFF_PAUSE: Duration = Duration::from_secs(60);
+const TIMED_OUT_PAUSE: Duration = Duration::from_secs(60);
 
 /// The batch under way.
 struct Batch<'a, P: Platform> {
     invocation: &'a Invocation<P>,
     answer: SqsBatchResponse,
-    tally: Tally,
+    metrics: InvocationMetrics,
     /// Records given back without having been tried.
     given_back: usize,
     /// Why the whole batch is to be handed out again, if it is.
@@ -31,7 +31,7 @@ struct Batch<'a, P: Platform> {
 }
 
 /// A record in our hands.
-struct Held {
+struct InFlightRecord {
     id: Option<String>,
     lane: Lane,
     delivery: Delivery,
@@ -51,7 +51,7 @@ struct Held {
 ///
 /// Not even the queue can be had, or the answer cannot name a record that is to stay; all records
 /// stay in the queue.
-pub async fn work_off<P: Platform>(
+pub async fn process_batch<P: Platform>(
     instance: &Instance<P>,
     function: &'static str,
     lanes: &[Lane],
@@ -62,26 +62,26 @@ pub async fn work_off<P: Platform>(
     let mut batch = Batch {
         invocation: &invocation,
         answer: SqsBatchResponse::default(),
-        tally: Tally::default(),
+        metrics: InvocationMetrics::default(),
         given_back: 0,
         failure: None,
     };
     let count = records.len();
-    let held = batch.take_over(lanes, records).await;
-    match &invocation.bundle {
-        Ok(bundle) => batch.work(bundle, held).await,
-        Err(why) => batch.put_off(why, held).await,
+    let held = batch.receive(lanes, records).await;
+    match &invocation.reconciler {
+        Ok(reconciler) => batch.work(reconciler, held).await,
+        Err(why) => batch.defer_all(why, held).await,
     }
-    let ground = &invocation.ground;
-    ground.hand_back().await;
+    let resources = &invocation.resources;
+    resources.hand_back().await;
     info!(
         records = count,
         given_back = batch.given_back,
         unsettled = batch.answer.batch_item_failures.len(),
-        outcome = "worked_off",
-        "worked off a batch"
+        outcome = "processed",
+        "batch processed"
     );
-    batch.tell(function);
+    batch.write_metrics(function);
     match batch.failure {
         Some(failure) => Err(failure),
         None => Ok(batch.answer),
@@ -90,23 +90,27 @@ pub async fn work_off<P: Platform>(
 
 impl<P: Platform> Batch<'_, P> {
     /// Takes over the records that may be worked off now.
-    async fn take_over(&mut self, lanes: &[Lane], records: Vec<SqsMessage>) -> Vec<Held> {
+    async fn receive(&mut self, lanes: &[Lane], records: Vec<SqsMessage>) -> Vec<InFlightRecord> {
         let Invocation {
-            platform, ground, ..
+            platform,
+            resources,
+            ..
         } = self.invocation;
         let mut held = Vec::with_capacity(records.len());
         for record in records {
             let arn = record.event_source_arn.as_deref().unwrap_or_default();
-            let lane = ground.lanes.lane_of(arn);
+            let lane = resources.lanes.lane_of(arn);
             let Some(lane) = lane.filter(|lane| lanes.contains(lane)) else {
                 error!(queue = arn, "this function does not work off this queue");
                 self.unsettled(record.message_id);
                 continue;
             };
             let id = record.message_id.clone();
-            match platform.take_over(&ground.store, lane, record).await {
-                Ok(TakenOver::Ready(delivery)) => held.push(Held { id, lane, delivery }),
-                Ok(TakenOver::TooEarly) => self.given_back += 1,
+            match platform.receive(&resources.store, lane, record).await {
+                Ok(ReceivedRecord::Ready(delivery)) => {
+                    held.push(InFlightRecord { id, lane, delivery })
+                }
+                Ok(ReceivedRecord::TooEarly) => self.given_back += 1,
                 Err(error) => self.settled(id, Err(error)),
             }
         }
@@ -115,55 +119,56 @@ impl<P: Platform> Batch<'_, P> {
 
     /// Works off what is held, in company as large as the bundle allows; what cannot be tried any
     /// more is given back.
-    async fn work(&mut self, bundle: &FunctionBundle<P>, held: Vec<Held>) {
-        let mut rest_until = None;
-        for (lane, company) in companies(held, bundle.together_max) {
-            let now = bundle.clock.now();
-            match rest_until {
-                Some(until) if until > now => self.give_back(company, until).await,
-                _ if self.invocation.watch.allows_work(now) => {
-                    rest_until = self.work_company(bundle, lane, company).await;
+    async fn work(&mut self, reconciler: &FunctionReconciler<P>, held: Vec<InFlightRecord>) {
+        let mut pause_until = None;
+        for (lane, batch) in batches(held, reconciler.batch_max) {
+            let now = reconciler.clock.now();
+            match pause_until {
+                Some(until) if until > now => self.defer(batch, until).await,
+                _ if self.invocation.deadline.allows_start(now) => {
+                    pause_until = self.process_one_batch(reconciler, lane, batch).await;
                 }
                 // At once: the next invocation has time enough.
-                _ => self.give_back(company, now).await,
+                _ => self.defer(batch, now).await,
             }
         }
     }
 
     /// Works off one company; says until when the lane rests.
-    async fn work_company(
+    async fn process_one_batch(
         &mut self,
-        bundle: &FunctionBundle<P>,
+        reconciler: &FunctionReconciler<P>,
         lane: Lane,
-        company: Vec<Held>,
+        batch: Vec<InFlightRecord>,
     ) -> Option<Timestamp> {
-        let (ids, deliveries): (Vec<_>, Vec<_>) = company
+        let (ids, deliveries): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .map(|held| (held.id, held.delivery))
             .unzip();
-        let watch = &self.invocation.watch;
-        watch.work_for(Some(lane));
-        let left = watch.left(bundle.clock.now());
-        let work = Box::pin(bundle.work(lane, &deliveries));
-        let Ok(worked) = tokio::time::timeout(left, work).await else {
-            self.cut_off(bundle, lane, ids, &deliveries).await;
-            return Some(bundle.clock.now());
+        let deadline = &self.invocation.deadline;
+        deadline.set_lane(Some(lane));
+        let left = deadline.left(reconciler.clock.now());
+        let work = Box::pin(reconciler.process(lane, &deliveries));
+        let Ok(processed) = tokio::time::timeout(left, work).await else {
+            self.retry_timed_out(reconciler, lane, ids, &deliveries)
+                .await;
+            return Some(reconciler.clock.now());
         };
-        let mut rest_until = None;
-        for ((id, delivery), worked) in ids.into_iter().zip(&deliveries).zip(worked) {
-            if let Ok(worked) = &worked {
-                self.tally.count(&delivery.message, worked);
-                rest_until = rest_until.max(worked.rest_until);
+        let mut pause_until = None;
+        for ((id, delivery), processed) in ids.into_iter().zip(&deliveries).zip(processed) {
+            if let Ok(processed) = &processed {
+                self.metrics.count(&delivery.message, processed);
+                pause_until = pause_until.max(processed.pause_until);
             }
-            self.settled(id, worked.map(|_| ()));
+            self.settled(id, processed.map(|_| ()));
         }
-        rest_until
+        pause_until
     }
 
     /// Leaves work that took too long for another try. What of it was settled meanwhile stays so.
-    async fn cut_off(
+    async fn retry_timed_out(
         &mut self,
-        bundle: &FunctionBundle<P>,
+        reconciler: &FunctionReconciler<P>,
         lane: Lane,
         ids: Vec<Option<String>>,
         deliveries: &[Delivery],
@@ -171,30 +176,30 @@ impl<P: Platform> Batch<'_, P> {
         warn!(
             lane = lane.name(),
             messages = deliveries.len(),
-            outcome = "cut_off",
-            "work took longer than the invocation; it is tried again"
+            outcome = "timed_out",
+            "processing timed out; the messages will be retried"
         );
-        let until = bundle.clock.now().plus(CUT_OFF_PAUSE);
+        let until = reconciler.clock.now().plus(TIMED_OUT_PAUSE);
         for (id, delivery) in ids.into_iter().zip(deliveries) {
-            let left = bundle.store.retry(lane, &delivery.receipt, until).await;
+            let left = reconciler.store.retry(lane, &delivery.receipt, until).await;
             self.settled(id, left);
         }
     }
 
     /// Gives everything back for a while, and says why.
-    async fn put_off(&mut self, why: &NotReady, held: Vec<Held>) {
-        self.tally.put_off(why);
-        why.tell();
-        let until = self.invocation.ground.clock.now().plus(NOT_READY_PAUSE);
-        self.give_back(held, until).await;
+    async fn defer_all(&mut self, why: &NotReady, held: Vec<InFlightRecord>) {
+        self.metrics.defer_all(why);
+        why.log();
+        let until = self.invocation.resources.clock.now().plus(NOT_READY_PAUSE);
+        self.defer(held, until).await;
     }
 
     /// Gives records back untried.
-    async fn give_back(&mut self, untried: Vec<Held>, until: Timestamp) {
-        let ground = &self.invocation.ground;
+    async fn defer(&mut self, untried: Vec<InFlightRecord>, until: Timestamp) {
+        let resources = &self.invocation.resources;
         self.given_back += untried.len();
-        for Held { id, lane, delivery } in untried {
-            let given = ground.store.give_back(lane, &delivery.receipt, until).await;
+        for InFlightRecord { id, lane, delivery } in untried {
+            let given = resources.store.defer(lane, &delivery.receipt, until).await;
             self.settled(id, given);
         }
     }
@@ -206,7 +211,7 @@ impl<P: Platform> Batch<'_, P> {
                 message_id = id.as_deref(),
                 error_type = error.error_type,
                 reason = error.chain(),
-                "a message could not be settled; it comes back"
+                "message could not be settled; it will be redelivered"
             );
             self.unsettled(id);
         }
@@ -221,28 +226,28 @@ impl<P: Platform> Batch<'_, P> {
                 failure.item_identifier = id;
                 self.answer.batch_item_failures.push(failure);
             }
-            None => self.failure = Some(FunctionError::Nameless),
+            None => self.failure = Some(FunctionError::MissingMessageId),
         }
     }
 
     /// Writes the metrics.
-    fn tell(&self, function: &'static str) {
-        let ground = &self.invocation.ground;
-        let metrics = ground.with_budget(self.tally.metrics(function));
-        crate::telemetry::print(&metrics, ground.clock.now());
+    fn write_metrics(&self, function: &'static str) {
+        let resources = &self.invocation.resources;
+        let metrics = resources.with_budget(self.metrics.metrics(function));
+        crate::telemetry::print(&metrics, resources.clock.now());
     }
 }
 
-/// Records in companies of one lane and at most `most`, in order.
-fn companies(held: Vec<Held>, most: usize) -> Vec<(Lane, Vec<Held>)> {
-    let mut companies: Vec<(Lane, Vec<Held>)> = Vec::new();
+/// Records in batches of one lane and at most `most`, in order.
+fn batches(held: Vec<InFlightRecord>, most: usize) -> Vec<(Lane, Vec<InFlightRecord>)> {
+    let mut batches: Vec<(Lane, Vec<InFlightRecord>)> = Vec::new();
     for record in held {
-        match companies.last_mut() {
-            Some((lane, company)) if *lane == record.lane && company.len() < most => {
-                company.push(record);
+        match batches.last_mut() {
+            Some((lane, batch)) if *lane == record.lane && batch.len() < most => {
+                batch.push(record);
             }
-            _ => companies.push((record.lane, vec![record])),
+            _ => batches.push((record.lane, vec![record])),
         }
     }
-    companies
+    batches
 }

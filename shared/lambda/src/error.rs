@@ -17,7 +17,7 @@ pub enum FunctionError {
     NotReady(NotReady),
     /// A record that stays in the queue has no id by which the answer could say so.
     #[error("a record without messageId could not be settled; the whole batch stays in the queue")]
-    Nameless,
+    MissingMessageId,
     /// The event is none this function is for.
     #[error("this event is none of ours; expected {expected}")]
     Event {
@@ -33,7 +33,7 @@ impl FunctionError {
         match self {
             Self::SetUp(_) => "function.set_up",
             Self::NotReady(_) => "function.not_ready",
-            Self::Nameless => "function.nameless_record",
+            Self::MissingMessageId => "function.missing_message_id",
             Self::Event { .. } => "function.event",
         }
     }
@@ -41,12 +41,12 @@ impl FunctionError {
 
 impl FunctionError {
     /// Writes why an invocation failed: the runtime reports it to Lambda and logs nothing.
-    pub fn tell(&self) {
+    pub fn log(&self) {
         tracing::error!(
             error_type = self.error_type(),
             outcome = "failed",
             reason = %self,
-            "the invocation failed"
+            "invocation failed"
         );
     }
 }

@@ -3,38 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::Bundle;
+use halogard_app::Reconciler;
 use halogard_app::ports::{Clock as _, PortError};
-use halogard_connect::{HttpDesk, HttpSource};
 use halogard_domain::{Policy, Timestamp};
+use halogard_vendors::{HttpAlertSource, HttpServiceDesk};
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
-use crate::platform::{Ground, Platform};
+use crate::deadline::{Deadline, Reserves};
+use crate::deadline_budget::DeadlineBudget;
+use crate::deadline_guard::DeadlineGuard;
+use crate::platform::{Platform, Resources};
 use crate::setup::{SetUpError, SetUpFault};
-use crate::timely::TimelyBudget;
 use crate::vendors;
-use crate::watch::{Spans, Watch};
-use crate::watched::Watched;
 
 /// How long a config is taken to be the one in force. The operator who applied one waits no longer
 /// than this; a function that runs all the time reads one item a minute.
-const CONFIG_FRESH: Duration = Duration::from_secs(60);
+const CONFIG_TTL: Duration = Duration::from_secs(60);
 
 /// Least time between two readings of the secrets. A credential that is refused was mostly rotated a
 /// moment ago; one that is wrong altogether must not cost a call to the vault with every message.
 const SECRETS_MIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The use cases of a function over its real parts.
-pub type FunctionBundle<P> = Bundle<
-    Watched<
-        HttpDesk<
-            TimelyBudget<<P as Platform>::Store, <P as Platform>::Clock>,
+pub type FunctionReconciler<P> = Reconciler<
+    DeadlineGuard<
+        HttpServiceDesk<
+            DeadlineBudget<<P as Platform>::Store, <P as Platform>::Clock>,
             <P as Platform>::Clock,
         >,
         <P as Platform>::Clock,
     >,
-    Watched<HttpSource<<P as Platform>::Clock>, <P as Platform>::Clock>,
+    DeadlineGuard<HttpAlertSource<<P as Platform>::Clock>, <P as Platform>::Clock>,
     <P as Platform>::Store,
     <P as Platform>::Clock,
 >;
@@ -42,17 +42,17 @@ pub type FunctionBundle<P> = Bundle<
 /// One instance of a function, from its first invocation to its last.
 pub struct Instance<P: Platform> {
     platform: Arc<P>,
-    watch: Watch,
-    kept: Mutex<Option<Kept<P>>>,
+    deadline: Deadline,
+    state: Mutex<Option<State<P>>>,
 }
 
 /// What is kept once it could be put together.
-struct Kept<P: Platform> {
-    ground: Arc<Ground<P>>,
+struct State<P: Platform> {
+    resources: Arc<Resources<P>>,
     /// Names this instance among those that work on the same stores.
     worker: String,
     config: Option<Config>,
-    bundle: Option<Built<P>>,
+    reconciler: Option<Cached<P>>,
 }
 
 /// The config in force.
@@ -63,8 +63,8 @@ struct Config {
 }
 
 /// The use cases, over the vendors as they could be reached when the secrets were last read.
-struct Built<P: Platform> {
-    bundle: Arc<FunctionBundle<P>>,
+struct Cached<P: Platform> {
+    reconciler: Arc<FunctionReconciler<P>>,
     /// Whose policy is in force.
     revision: u64,
     built_at: Timestamp,
@@ -77,11 +77,11 @@ pub struct Invocation<P: Platform> {
     /// What the parts do beside their ports.
     pub platform: Arc<P>,
     /// The parts that need no vendor.
-    pub ground: Arc<Ground<P>>,
+    pub resources: Arc<Resources<P>>,
     /// How much time is left.
-    pub watch: Watch,
+    pub deadline: Deadline,
     /// The use cases, or why nothing can be done now.
-    pub bundle: Result<Arc<FunctionBundle<P>>, NotReady>,
+    pub reconciler: Result<Arc<FunctionReconciler<P>>, NotReady>,
 }
 
 /// Why no work can be done now.
@@ -101,19 +101,19 @@ pub enum NotReady {
 impl NotReady {
     /// Writes why nothing is done. A config that is yet to come is no fault; anything else is, and
     /// somebody should look.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn log(&self) {
         match self {
             Self::NotConfigured => {
-                warn!(outcome = "not_configured", reason = %self, "nothing is done");
+                warn!(outcome = "not_configured", reason = %self, "not ready");
             }
             Self::Config(error) => error!(
                 outcome = "set_up_failed",
                 error_type = error.error_type,
                 reason = error.chain(),
-                "the config in force could not be read; nothing is done"
+                "config could not be read; not ready"
             ),
             Self::SetUp(wrong) => {
-                error!(outcome = "set_up_failed", reason = %wrong, "nothing is done");
+                error!(outcome = "set_up_failed", reason = %wrong, "not ready");
             }
         }
     }
@@ -124,16 +124,16 @@ impl<P: Platform> Instance<P> {
     /// start that fetched secrets would fail with them, and be billed for waiting.
     #[must_use]
     pub fn new(platform: P) -> Self {
-        Self::with(platform, Spans::default())
+        Self::with(platform, Reserves::default())
     }
 
     /// The same with other spans of time, for tests.
     #[must_use]
-    pub fn with(platform: P, spans: Spans) -> Self {
+    pub fn with(platform: P, reserves: Reserves) -> Self {
         Self {
             platform: Arc::new(platform),
-            watch: Watch::new(spans),
-            kept: Mutex::new(None),
+            deadline: Deadline::new(reserves),
+            state: Mutex::new(None),
         }
     }
 
@@ -144,65 +144,65 @@ impl<P: Platform> Instance<P> {
     ///
     /// Not even the stores can be had. The next invocation tries again.
     pub async fn begin(&self, deadline: Timestamp) -> Result<Invocation<P>, SetUpError> {
-        self.watch.begin(deadline);
-        let mut slot = self.kept.lock().await;
-        let kept = match &mut *slot {
-            Some(kept) => kept,
-            empty => empty.insert(Kept::new(self.platform.ground()?)?),
+        self.deadline.begin(deadline);
+        let mut slot = self.state.lock().await;
+        let state = match &mut *slot {
+            Some(state) => state,
+            empty => empty.insert(State::new(self.platform.resources()?)?),
         };
-        let bundle = kept.bundle(&self.platform, &self.watch).await;
+        let reconciler = state.reconciler(&self.platform, &self.deadline).await;
         Ok(Invocation {
             platform: Arc::clone(&self.platform),
-            ground: Arc::clone(&kept.ground),
-            watch: self.watch.clone(),
-            bundle,
+            resources: Arc::clone(&state.resources),
+            deadline: self.deadline.clone(),
+            reconciler,
         })
     }
 }
 
-impl<P: Platform> Kept<P> {
-    fn new(ground: Ground<P>) -> Result<Self, SetUpError> {
+impl<P: Platform> State<P> {
+    fn new(resources: Resources<P>) -> Result<Self, SetUpError> {
         Ok(Self {
-            ground: Arc::new(ground),
+            resources: Arc::new(resources),
             worker: worker()?,
             config: None,
-            bundle: None,
+            reconciler: None,
         })
     }
 
     /// The use cases, under the config in force and with credentials nobody has refused.
-    async fn bundle(
+    async fn reconciler(
         &mut self,
         platform: &P,
-        watch: &Watch,
-    ) -> Result<Arc<FunctionBundle<P>>, NotReady> {
-        let now = self.ground.clock.now();
+        deadline: &Deadline,
+    ) -> Result<Arc<FunctionReconciler<P>>, NotReady> {
+        let now = self.resources.clock.now();
         self.refresh_config(platform, now).await?;
         let Some(config) = &self.config else {
             return Err(NotReady::NotConfigured);
         };
-        if watch.take_refused()
-            && let Some(built) = &mut self.bundle
+        if deadline.take_credential_refused()
+            && let Some(built) = &mut self.reconciler
         {
             built.refused = true;
         }
-        match &mut self.bundle {
+        match &mut self.reconciler {
             Some(built) if !built.is_to_be_renewed(now) => {
                 if built.revision != config.revision {
-                    built.bundle.set_policy(config.policy.clone());
+                    built.reconciler.set_policy(config.policy.clone());
                     built.revision = config.revision;
                 }
-                Ok(Arc::clone(&built.bundle))
+                Ok(Arc::clone(&built.reconciler))
             }
             _ => {
-                let bundle = self.build(config, watch).await?;
-                self.bundle = Some(Built {
-                    bundle: Arc::clone(&bundle),
+                let reconciler = self.build(config, deadline).await?;
+                self.reconciler = Some(Cached {
+                    reconciler: Arc::clone(&reconciler),
                     revision: config.revision,
                     built_at: now,
                     refused: false,
                 });
-                Ok(bundle)
+                Ok(reconciler)
             }
         }
     }
@@ -210,11 +210,14 @@ impl<P: Platform> Kept<P> {
     /// Reads the config anew when it is no longer fresh. One that cannot be read now leaves the
     /// former in force.
     async fn refresh_config(&mut self, platform: &P, now: Timestamp) -> Result<(), NotReady> {
-        let fresh = |config: &Config| now.since(config.read_at) < CONFIG_FRESH;
+        let fresh = |config: &Config| now.since(config.read_at) < CONFIG_TTL;
         if self.config.as_ref().is_some_and(fresh) {
             return Ok(());
         }
-        match (platform.applied(&self.ground.store).await, &mut self.config) {
+        match (
+            platform.applied_config(&self.resources.store).await,
+            &mut self.config,
+        ) {
             (Ok(Some(applied)), Some(config)) if applied.revision == config.revision => {
                 config.read_at = now;
             }
@@ -230,7 +233,7 @@ impl<P: Platform> Kept<P> {
             (Err(error), Some(_)) => warn!(
                 error_type = error.error_type,
                 reason = error.chain(),
-                "the config could not be read; the former one stays in force"
+                "config could not be read; the previous one stays in force"
             ),
             (Err(error), None) => return Err(NotReady::Config(error)),
         }
@@ -241,36 +244,37 @@ impl<P: Platform> Kept<P> {
     async fn build(
         &self,
         config: &Config,
-        watch: &Watch,
-    ) -> Result<Arc<FunctionBundle<P>>, SetUpError> {
-        let ground = &*self.ground;
-        let settings = vendors::read(&ground.vault, &ground.secrets, &ground.settings).await?;
-        let clock = &ground.clock;
-        let budget = TimelyBudget::new(ground.budget.clone(), watch.clone(), clock.clone());
+        deadline: &Deadline,
+    ) -> Result<Arc<FunctionReconciler<P>>, SetUpError> {
+        let resources = &*self.resources;
+        let settings =
+            vendors::read(&resources.vault, &resources.secrets, &resources.settings).await?;
+        let clock = &resources.clock;
+        let budget = DeadlineBudget::new(resources.budget.clone(), deadline.clone(), clock.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
-        let tokens = Arc::new(ground.store.clone());
-        let built = match ground.keys() {
-            Some(keys) => halogard_connect::build_with(halo, liongard, keys, tokens, budget, clock),
-            None => halogard_connect::build(halo, liongard, tokens, budget, clock),
+        let tokens = Arc::new(resources.store.clone());
+        let built = match resources.keys() {
+            Some(keys) => halogard_vendors::build_with(halo, liongard, keys, tokens, budget, clock),
+            None => halogard_vendors::build(halo, liongard, tokens, budget, clock),
         };
         let built = built.map_err(SetUpFault::from)?;
-        for remark in &built.forgiven {
+        for remark in &built.normalizations {
             warn!(%remark, "a setting works, though not as it was written");
         }
-        let mut bundle = Bundle::new(
-            Watched::new(built.desk, watch.clone(), clock.clone()),
-            Watched::new(built.source, watch.clone(), clock.clone()),
-            ground.store.clone(),
+        let mut reconciler = Reconciler::new(
+            DeadlineGuard::new(built.desk, deadline.clone(), clock.clone()),
+            DeadlineGuard::new(built.source, deadline.clone(), clock.clone()),
+            resources.store.clone(),
             clock.clone(),
             config.policy.clone(),
         );
-        bundle.worker.clone_from(&self.worker);
-        bundle.inspector_min_interval = ground.inspector_min_interval;
-        Ok(Arc::new(bundle))
+        reconciler.worker.clone_from(&self.worker);
+        reconciler.inspector_min_interval = resources.inspector_min_interval;
+        Ok(Arc::new(reconciler))
     }
 }
 
-impl<P: Platform> Built<P> {
+impl<P: Platform> Cached<P> {
     /// Whether the secrets are to be read again: a credential was refused, and not a moment ago.
     fn is_to_be_renewed(&self, now: Timestamp) -> bool {
         self.refused && now.since(self.built_at) >= SECRETS_MIN_INTERVAL

@@ -8,12 +8,12 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::Store;
 use halogard_app::budget::SharedBudget;
-use halogard_app::keyring::Keyring;
+use halogard_app::credentials::CredentialCache;
 use halogard_app::ports::{Clock, Delivery, Lane, LedgerStore, PortError, Tokens, Vault};
-use halogard_connect::Keys;
 use halogard_domain::Policy;
 use halogard_runtime::metrics::Metrics;
 use halogard_runtime::settings::Environment;
+use halogard_vendors::CredentialSources;
 
 use crate::lanes::Lanes;
 use crate::setup::SetUpError;
@@ -38,7 +38,7 @@ pub trait Platform: Send + Sync {
     /// # Errors
     ///
     /// Everything that is missing or wrong, at once.
-    fn ground(&self) -> Result<Ground<Self>, SetUpError>
+    fn resources(&self) -> Result<Resources<Self>, SetUpError>
     where
         Self: Sized;
 
@@ -48,22 +48,22 @@ pub trait Platform: Send + Sync {
     /// # Errors
     ///
     /// It came before its time and could not be put back.
-    fn take_over(
+    fn receive(
         &self,
         store: &Self::Store,
         lane: Lane,
         record: SqsMessage,
-    ) -> impl Future<Output = Result<TakenOver, PortError>> + Send;
+    ) -> impl Future<Output = Result<ReceivedRecord, PortError>> + Send;
 
     /// The config in force; `None` when none was ever applied.
-    fn applied(
+    fn applied_config(
         &self,
         store: &Self::Store,
-    ) -> impl Future<Output = Result<Option<Applied>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Option<AppliedConfig>, PortError>> + Send;
 }
 
 /// The parts, before any vendor's credential is known.
-pub struct Ground<P: Platform> {
+pub struct Resources<P: Platform> {
     /// Everything that is kept.
     pub store: P::Store,
     /// Where the vendors' credentials are.
@@ -94,7 +94,7 @@ pub struct SecretName {
 
 /// What became of a message that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TakenOver {
+pub enum ReceivedRecord {
     /// It may be worked off.
     Ready(Delivery),
     /// It was to be delayed for longer than the queue can, its time has not come, and it is back on
@@ -102,16 +102,16 @@ pub enum TakenOver {
     TooEarly,
 }
 
-impl<P: Platform> Ground<P> {
+impl<P: Platform> Resources<P> {
     /// Where the clients take their credentials from: each secret is read again when one of its
     /// values is refused, and the pending value is tried, so that a rotation fails no work.
-    pub(crate) fn keys(&self) -> Option<Keys> {
+    pub(crate) fn keys(&self) -> Option<CredentialSources> {
         let ring = |variable: &str| {
             let secret = self.secrets.iter().find(|it| it.variable == variable)?;
             let (vault, clock) = (self.vault.clone(), self.clock.clone());
-            Some(Arc::new(Keyring::new(vault, clock, &secret.name)))
+            Some(Arc::new(CredentialCache::new(vault, clock, &secret.name)))
         };
-        Some(Keys {
+        Some(CredentialSources {
             halo: ring(HALOPSA_SECRET)?,
             liongard: ring(LIONGARD_SECRET)?,
         })
@@ -120,7 +120,7 @@ impl<P: Platform> Ground<P> {
     /// Gives back the permits that were leased and not used: an instance may be frozen after its
     /// answer, for as long as it takes. What is lost when that fails: they free themselves later.
     pub(crate) async fn hand_back(&self) {
-        if let Err(error) = self.budget.hand_back().await {
+        if let Err(error) = self.budget.release_unused().await {
             tracing::warn!(%error, "permits of the request budget were left to expire");
         }
     }
@@ -136,7 +136,7 @@ impl<P: Platform> Ground<P> {
 
 /// The config in force.
 #[derive(Clone, Debug)]
-pub struct Applied {
+pub struct AppliedConfig {
     /// Which one it is; grows with each that is applied.
     pub revision: u64,
     /// What the operator decided.

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use halogard_app::ports::VaultError;
-use halogard_aws::AccessError;
-use halogard_connect::ConnectError;
+use halogard_aws::AwsSettingsError;
 use halogard_runtime::settings::SettingFault;
+use halogard_vendors::VendorsError;
 
 /// Everything that is missing or wrong, one line each. Tried again at the next invocation.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum SetUpFault {
     },
     /// AWS cannot be reached this way.
     #[error(transparent)]
-    Access(#[from] AccessError),
+    AwsSettings(#[from] AwsSettingsError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers; nothing tells this instance from others")]
     Random(#[source] getrandom::Error),
@@ -69,7 +69,7 @@ pub enum SetUpFault {
     Setting(SettingFault),
     /// There is no client of a vendor.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(#[from] VendorsError),
 }
 
 impl SetUpError {

@@ -1,9 +1,9 @@
 //! From settings and secrets to how both vendors are reached.
 
 use halogard_app::ports::{Stage, Vault};
-use halogard_connect::VendorSettings;
 use halogard_domain::budget::Limit;
 use halogard_runtime::settings::{self, Environment, SETTINGS, SettingsError};
+use halogard_vendors::VendorSettings;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
@@ -26,8 +26,8 @@ pub(crate) async fn read<V: Vault>(
         }
     }
     match settings::read::<VendorSettings>(&over(values, plain)) {
-        Ok((vendors, forgiven)) if faults.is_empty() => {
-            for remark in forgiven {
+        Ok((vendors, warnings)) if faults.is_empty() => {
+            for remark in warnings {
                 tracing::warn!(%remark, "a setting works, though not as it was written");
             }
             Ok(vendors)

@@ -9,14 +9,14 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use halogard_app::ports::{Lane, WorkQueue as _};
 use halogard_domain::Message;
 use halogard_domain::budget::Limit;
-use halogard_lambda::{FunctionError, Instance, NotReady, Spans, batch, round};
+use halogard_lambda::{FunctionError, Instance, NotReady, Reserves, batch, cycle};
 use halogard_simulator::Fault;
-use support::{Bench, CLIENT_SECRET, Local, listed};
+use support::{Bench, CLIENT_SECRET, TestPlatform, listed};
 
 /// Works off `records` in an invocation that has two minutes.
-async fn work_off(
+async fn process_batch(
     bench: &Bench,
-    instance: &Instance<Local>,
+    instance: &Instance<TestPlatform>,
     records: Vec<SqsMessage>,
 ) -> Result<SqsBatchResponse, FunctionError> {
     work_off_within(bench, instance, records, 120).await
@@ -25,13 +25,13 @@ async fn work_off(
 /// The same in an invocation that has this long.
 async fn work_off_within(
     bench: &Bench,
-    instance: &Instance<Local>,
+    instance: &Instance<TestPlatform>,
     records: Vec<SqsMessage>,
     seconds: u64,
 ) -> Result<SqsBatchResponse, FunctionError> {
     let lanes = [Lane::Urgent, Lane::Bulk];
     let deadline = bench.deadline(seconds);
-    batch::work_off(instance, "ticket-sync", &lanes, records, deadline).await
+    batch::process_batch(instance, "ticket-sync", &lanes, records, deadline).await
 }
 
 /// How many tickets HaloPSA has that carry a key of ours.
@@ -62,7 +62,7 @@ async fn a_batch_is_worked_off_whole_and_nothing_is_listed() {
     let alerts: Vec<Message> = (0..3).map(|_| bench.alert()).collect();
     let records = bench.event(Lane::Urgent, alerts).await;
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), [] as [&str; 0]);
     assert_eq!(tickets(&bench), 3);
@@ -84,7 +84,7 @@ async fn an_unreadable_body_is_buried_alone() {
         .await;
     records[0].body = Some("no message of ours".to_owned());
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), [] as [&str; 0]);
     assert_eq!(tickets(&bench), 1);
@@ -105,7 +105,7 @@ async fn when_the_budget_is_spent_the_rest_goes_back_untried_and_free_of_charge(
     let records = bench.event(Lane::Urgent, alerts).await;
     assert_eq!(records.len(), 60);
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), [] as [&str; 0]);
     assert_eq!(bench.halo_requests(), 1);
@@ -155,7 +155,7 @@ async fn a_queue_that_is_not_ours_is_refused_and_its_neighbour_worked_off() {
         .filter_map(|record| record.message_id.clone())
         .collect();
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), ids);
     assert_eq!(tickets(&bench), 1);
@@ -174,7 +174,7 @@ async fn only_records_that_could_not_be_settled_are_listed() {
     );
     bench.controls.broken.lock().unwrap().insert(receipt);
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), [id]);
     assert_eq!(tickets(&bench), 1);
@@ -187,13 +187,15 @@ async fn a_record_that_stays_and_has_no_id_keeps_the_whole_batch_in_the_queue() 
         let instance = bench.instance();
         let mut records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
         records[0].message_id = nameless;
-        let settled = work_off(&bench, &instance, records.clone()).await.unwrap();
+        let settled = process_batch(&bench, &instance, records.clone())
+            .await
+            .unwrap();
         assert_eq!(listed(&settled), [] as [&str; 0], "it need not be listed");
 
         records[0].event_source_arn = None;
-        let refused = work_off(&bench, &instance, records).await;
+        let refused = process_batch(&bench, &instance, records).await;
         assert!(
-            matches!(refused, Err(FunctionError::Nameless)),
+            matches!(refused, Err(FunctionError::MissingMessageId)),
             "{refused:?}"
         );
     }
@@ -206,7 +208,7 @@ async fn before_a_config_is_applied_messages_wait_a_minute_and_are_not_lost() {
     let instance = bench.instance();
     let records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), [] as [&str; 0]);
     assert_eq!((bench.halo_requests(), bench.liongard_requests()), (0, 0));
@@ -216,7 +218,7 @@ async fn before_a_config_is_applied_messages_wait_a_minute_and_are_not_lost() {
     assert_eq!(receive_counts(&back), ["1"]);
 
     *bench.controls.applied.lock().unwrap() = config;
-    work_off(&bench, &instance, back).await.unwrap();
+    process_batch(&bench, &instance, back).await.unwrap();
     assert_eq!(tickets(&bench), 1);
 }
 
@@ -224,7 +226,7 @@ async fn before_a_config_is_applied_messages_wait_a_minute_and_are_not_lost() {
 async fn a_config_that_was_applied_anew_is_in_force_within_a_minute() {
     let bench = Bench::new().await;
     let instance = bench.instance();
-    work_off(&bench, &instance, Vec::new()).await.unwrap();
+    process_batch(&bench, &instance, Vec::new()).await.unwrap();
     if let Some(applied) = &mut *bench.controls.applied.lock().unwrap() {
         applied.revision = 2;
         applied.policy.key_prefix = "NEW".to_owned();
@@ -232,8 +234,8 @@ async fn a_config_that_was_applied_anew_is_in_force_within_a_minute() {
     let prefix_after = async |seconds| {
         bench.time.pass(Duration::from_secs(seconds));
         let invocation = instance.begin(bench.deadline(120)).await.unwrap();
-        let bundle = invocation.bundle.unwrap();
-        bundle.policy().key_prefix.clone()
+        let reconciler = invocation.reconciler.unwrap();
+        reconciler.policy().key_prefix.clone()
     };
     assert_eq!(prefix_after(59).await, "LG");
     assert_eq!(prefix_after(1).await, "NEW");
@@ -257,11 +259,11 @@ async fn everything_that_is_missing_or_wrong_is_named_at_once_and_tried_again() 
     let instance = bench.instance();
     let records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
 
-    let answer = work_off(&bench, &instance, records).await.unwrap();
+    let answer = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&answer), [] as [&str; 0]);
     let invocation = instance.begin(bench.deadline(120)).await.unwrap();
-    let Err(NotReady::SetUp(wrong)) = invocation.bundle else {
+    let Err(NotReady::SetUp(wrong)) = invocation.reconciler else {
         panic!("it cannot be ready");
     };
     let text = wrong.to_string();
@@ -292,7 +294,12 @@ async fn everything_that_is_missing_or_wrong_is_named_at_once_and_tried_again() 
     bench
         .store_halo_secret("v3", &client_id, CLIENT_SECRET)
         .await;
-    let text = match instance.begin(bench.deadline(120)).await.unwrap().bundle {
+    let text = match instance
+        .begin(bench.deadline(120))
+        .await
+        .unwrap()
+        .reconciler
+    {
         Err(NotReady::SetUp(wrong)) => wrong.to_string(),
         _ => panic!("LIONGARD_URL is still missing"),
     };
@@ -308,7 +315,7 @@ async fn everything_that_is_missing_or_wrong_is_named_at_once_and_tried_again() 
     bench.time.pass(Duration::from_secs(60));
     let back = bench.receive(Lane::Urgent).await;
     assert_eq!(receive_counts(&back), ["1"]);
-    work_off(&bench, &instance, back).await.unwrap();
+    process_batch(&bench, &instance, back).await.unwrap();
     assert_eq!(tickets(&bench), 1);
 }
 
@@ -319,12 +326,12 @@ async fn without_names_of_table_and_queues_the_invocation_fails_and_the_next_one
     *bench.controls.groundless.lock().unwrap() = true;
     let records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
 
-    let failed = work_off(&bench, &instance, records.clone()).await;
+    let failed = process_batch(&bench, &instance, records.clone()).await;
 
     assert!(matches!(failed, Err(FunctionError::SetUp(_))), "{failed:?}");
     assert_eq!(failed.unwrap_err().error_type(), "function.set_up");
     *bench.controls.groundless.lock().unwrap() = false;
-    work_off(&bench, &instance, records).await.unwrap();
+    process_batch(&bench, &instance, records).await.unwrap();
     assert_eq!(tickets(&bench), 1);
 }
 
@@ -333,7 +340,7 @@ async fn a_refused_credential_is_read_again_at_most_once_a_minute() {
     let bench = Bench::new().await;
     let client_id = halogard_simulator::halopsa::ApiApplication::sample().client_id;
     let instance = bench.instance();
-    work_off(&bench, &instance, Vec::new()).await.unwrap();
+    process_batch(&bench, &instance, Vec::new()).await.unwrap();
     bench
         .halo
         .replace_secret(&client_id, "fresh-secret")
@@ -341,7 +348,7 @@ async fn a_refused_credential_is_read_again_at_most_once_a_minute() {
     bench.time.pass(Duration::from_secs(30));
     let records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
 
-    let refused = work_off(&bench, &instance, records).await.unwrap();
+    let refused = process_batch(&bench, &instance, records).await.unwrap();
 
     assert_eq!(listed(&refused), [] as [&str; 0]);
     assert_eq!(tickets(&bench), 0);
@@ -352,27 +359,27 @@ async fn a_refused_credential_is_read_again_at_most_once_a_minute() {
     // Too soon after the last reading: the old credential is still in use, and refused again.
     let before = bench.halo_requests();
     let another = bench.event(Lane::Urgent, vec![bench.alert()]).await;
-    work_off(&bench, &instance, another).await.unwrap();
+    process_batch(&bench, &instance, another).await.unwrap();
     assert_eq!(tickets(&bench), 0);
     assert!(bench.halo_requests() <= before + 1, "one try, no storm");
 
     bench.time.pass(Duration::from_secs(60));
     let back = bench.receive(Lane::Urgent).await;
     assert_eq!(receive_counts(&back), ["1"; 2]);
-    work_off(&bench, &instance, back).await.unwrap();
+    process_batch(&bench, &instance, back).await.unwrap();
     assert_eq!(tickets(&bench), 2);
 }
 
 #[tokio::test]
 async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
     let bench = Bench::new().await;
-    let spans = Spans {
+    let reserves = Reserves {
         call_max: Duration::from_millis(50),
-        run_up: Duration::ZERO,
-        wind_up: Duration::from_secs(100),
+        start_min: Duration::ZERO,
+        shutdown: Duration::from_secs(100),
     };
-    let instance = bench.instance_with(spans);
-    let slow = Fault::SlowBy {
+    let instance = bench.instance_with(reserves);
+    let slow = Fault::Delay {
         milliseconds: 60_000,
     };
     bench.halo.faults().next("POST /auth/token", slow);
@@ -381,13 +388,13 @@ async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
     // A fifth of a second until work is cut off, by the real clock.
     let deadline = bench.deadline(100).plus(Duration::from_millis(200));
     let lanes = [Lane::Urgent];
-    let answer = batch::work_off(&instance, "ticket-sync", &lanes, records, deadline)
+    let answer = batch::process_batch(&instance, "ticket-sync", &lanes, records, deadline)
         .await
         .unwrap();
 
     assert_eq!(listed(&answer), [] as [&str; 0]);
     assert_eq!(
-        bench.halo.faults().waiting(),
+        bench.halo.faults().pending(),
         0,
         "the slow answer was asked for"
     );
@@ -396,11 +403,11 @@ async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
     assert_eq!(receive_counts(&back), ["2"]);
     // The claim of whoever was cut off has to run out first.
     let instance = bench.instance();
-    work_off(&bench, &instance, back).await.unwrap();
+    process_batch(&bench, &instance, back).await.unwrap();
     for _ in 0..10 {
         bench.time.pass(Duration::from_secs(60));
         let back = bench.receive(Lane::Urgent).await;
-        work_off(&bench, &instance, back).await.unwrap();
+        process_batch(&bench, &instance, back).await.unwrap();
     }
     assert_eq!(tickets(&bench), 1);
     assert_eq!(depth(&bench).await, 0);
@@ -415,7 +422,7 @@ fn token_requests(bench: &Bench) -> u64 {
 #[tokio::test]
 async fn cold_instances_share_one_token_and_give_work_back_while_it_is_asked_for() {
     let bench = Bench::new().await;
-    let hour = Fault::SlowBy {
+    let hour = Fault::Delay {
         milliseconds: 3_600_000,
     };
     bench.halo.faults().next("POST /auth/token", hour);
@@ -426,12 +433,12 @@ async fn cold_instances_share_one_token_and_give_work_back_while_it_is_asked_for
         }
         for _ in 0..7 {
             let records = bench.event(Lane::Urgent, vec![bench.alert()]).await;
-            let answer = work_off(&bench, &bench.instance(), records).await;
+            let answer = process_batch(&bench, &bench.instance(), records).await;
             assert_eq!(listed(&answer.unwrap()), [] as [&str; 0]);
         }
     };
     tokio::select! {
-        _ = round::make(&dying, "inspector-poll", bench.deadline(120)) => {
+        _ = cycle::run(&dying, "inspector-poll", bench.deadline(120)) => {
             panic!("its answer takes an hour")
         }
         () = others => {}
@@ -443,7 +450,7 @@ async fn cold_instances_share_one_token_and_give_work_back_while_it_is_asked_for
     let back = bench.receive(Lane::Urgent).await;
     assert_eq!(receive_counts(&back), ["1"; 7]);
     for record in back {
-        let answer = work_off(&bench, &bench.instance(), vec![record]).await;
+        let answer = process_batch(&bench, &bench.instance(), vec![record]).await;
         assert_eq!(listed(&answer.unwrap()), [] as [&str; 0]);
     }
     assert_eq!((tickets(&bench), token_requests(&bench)), (7, 2));

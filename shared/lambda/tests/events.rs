@@ -19,7 +19,7 @@ async fn answer_to(bench: &Bench, name: &str, lanes: &[Lane]) -> Vec<String> {
     let text = fs::read_to_string(path.join(name)).unwrap();
     let event: SqsEvent = serde_json::from_str(&text).unwrap();
     let instance = bench.instance();
-    let answer = batch::work_off(
+    let answer = batch::process_batch(
         &instance,
         "sample",
         lanes,
@@ -39,7 +39,7 @@ async fn the_alert_of_the_urgent_sample_is_looked_at() {
     let stay = answer_to(&bench, "ticket-sync-urgent.json", &TICKETS).await;
     assert_eq!(stay, [] as [&str; 0]);
     let link = bench.store.load(AlertId::new(7586)).await.unwrap().unwrap();
-    assert!(link.value.alert_seen.is_some());
+    assert!(link.value.observed_alert.is_some());
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn the_sample_with_a_broken_body_keeps_nothing_in_the_queue() {
     assert!(
         bench
             .store
-            .story(AlertId::new(7586), 10)
+            .journal(AlertId::new(7586), 10)
             .await
             .unwrap()
             .is_empty()

@@ -5,7 +5,7 @@
 //! scheme once stopped another product's connector for a day.
 
 use halogard_domain::ids::EnvironmentId;
-use halogard_wire::pasted::{bare, is_this_machine, without_schemes};
+use halogard_wire::input::{is_loopback, split_schemes, trimmed};
 use url::Url;
 
 use crate::origin::origin_of;
@@ -28,7 +28,7 @@ pub struct Address {
     /// Scheme, host and port; the path is `/`.
     pub origin: Url,
     /// What was put right on the way, one remark each, for the operator to see.
-    pub forgiven: Vec<String>,
+    pub normalizations: Vec<String>,
 }
 
 /// Why a text leads to no address. Says what is wrong, and what to do.
@@ -64,46 +64,45 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// [`AddressError`] when the text cannot be forgiven.
+    /// [`AddressError`] when the text cannot be normalizations.
     pub fn read(pasted: &str) -> Result<Self, AddressError> {
-        let mut forgiven = Vec::new();
-        let mut forgive = |what: &str| forgiven.push(format!("LIONGARD_URL: {what}"));
-        let text = bare(pasted);
+        let mut normalizations = Vec::new();
+        let mut note = |what: &str| normalizations.push(format!("LIONGARD_URL: {what}"));
+        let text = trimmed(pasted);
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
         if text != pasted {
-            forgive("took away blanks or quotes around it");
+            note("took away blanks or quotes around it");
         }
-        let (schemes, rest) = without_schemes(text);
+        let (schemes, rest) = split_schemes(text);
         match schemes.as_slice() {
             [] if rest.contains("://") => return Err(AddressError::OtherScheme),
             [] | [_] => {}
-            _ => forgive("took away a second scheme"),
+            _ => note("took away a second scheme"),
         }
-        let url = host_in(&schemes, rest, &mut forgive)?;
+        let url = host_in(&schemes, rest, &mut note)?;
         if rest.trim_end_matches('/').contains(['/', '\\', '?', '#']) {
-            forgive("left out what stands after the host");
+            note("left out what stands after the host");
         }
         let origin = origin_of(&url).ok_or(AddressError::NotAnAddress)?;
-        Ok(Self { origin, forgiven })
+        Ok(Self {
+            origin,
+            normalizations,
+        })
     }
 }
 
 /// The host in `rest`, as a whole address, with the path still on it.
-fn host_in(
-    schemes: &[&str],
-    rest: &str,
-    forgive: &mut impl FnMut(&str),
-) -> Result<Url, AddressError> {
+fn host_in(schemes: &[&str], rest: &str, note: &mut impl FnMut(&str)) -> Result<Url, AddressError> {
     let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
     let mut url = Url::parse(&format!("https://{rest}")).map_err(|_| AddressError::NotAnAddress)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressError::WithCredentials);
     }
     let host = url.host_str().unwrap_or_default().to_owned();
-    if is_this_machine(&url) {
-        return on_this_machine(schemes, is_plain, rest, forgive);
+    if is_loopback(&url) {
+        return on_this_machine(schemes, is_plain, rest, note);
     }
     if is_plain {
         return Err(AddressError::NotEncrypted);
@@ -113,14 +112,14 @@ fn host_in(
     }
     let dotless = host.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let whole = if dotless && url.port().is_none() {
-        forgive("took the word for the name of an instance");
+        note("took the word for the name of an instance");
         format!("{host}.{INSTANCE_DOMAIN}")
     } else if let Some(instance) = instance_of_api_host(&host) {
-        forgive("took away api. before the instance");
+        note("took away api. before the instance");
         instance.to_owned()
     } else {
         if schemes.is_empty() {
-            forgive("put https:// before it");
+            note("put https:// before it");
         }
         host
     };
@@ -134,10 +133,10 @@ fn on_this_machine(
     schemes: &[&str],
     is_plain: bool,
     rest: &str,
-    forgive: &mut impl FnMut(&str),
+    note: &mut impl FnMut(&str),
 ) -> Result<Url, AddressError> {
     if schemes.is_empty() {
-        forgive("put http:// before it, since it is this machine");
+        note("put http:// before it, since it is this machine");
     }
     let scheme = if is_plain || schemes.is_empty() {
         "http"

@@ -4,19 +4,19 @@
 //! the configured host is followed once, with the same method, body and headers.
 
 mod alerts;
-mod call;
 mod environments;
 mod inspectors;
 mod keys;
-mod records;
+mod request;
 mod settings;
+mod single_record;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use halogard_app::keyring::{CredentialSource, Fixed, TRIES_MAX};
+use halogard_app::credentials::{CredentialSource, StaticCredential, TRIES_MAX};
 use halogard_http::Transport;
-use halogard_wire::{body, mended, retry_after};
+use halogard_wire::{body, replace_lone_surrogates, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
@@ -28,8 +28,8 @@ pub use settings::HttpClientSettings;
 use crate::AccessKey;
 use crate::error::{Error, RedirectRefusal, RequestError};
 use crate::origin;
-use crate::said::{self, Said};
-use call::Call;
+use crate::vendor_message::{self, VendorMessage};
+use request::LiongardRequest;
 
 /// The header that carries the key. `Authorization` is refused.
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-roar-api-key");
@@ -56,7 +56,7 @@ impl<T: Transport> Client<T> {
         Self {
             transport,
             base,
-            keys: Arc::new(Fixed::new(key)),
+            keys: Arc::new(StaticCredential::new(key)),
         }
     }
 
@@ -77,7 +77,7 @@ impl<T: Transport> Client<T> {
         Self {
             transport: self.transport.clone(),
             base: self.base.clone(),
-            keys: Arc::new(Fixed::new(key)),
+            keys: Arc::new(StaticCredential::new(key)),
         }
     }
 
@@ -88,21 +88,21 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a call and reads the whole body of a success as a `V`.
-    async fn read<V: DeserializeOwned>(&self, call: &Call) -> Result<V, Error> {
+    async fn read<V: DeserializeOwned>(&self, call: &LiongardRequest) -> Result<V, Error> {
         let bytes = self.fetch(call).await?;
-        body::read(&bytes).map_err(|unusable| call.not_usable(unusable))
+        body::read(&bytes).map_err(|invalid| call.invalid_body(invalid))
     }
 
     /// Sends a call and brings the body of a success, half characters mended.
-    async fn fetch(&self, call: &Call) -> Result<Bytes, Error> {
+    async fn fetch(&self, call: &LiongardRequest) -> Result<Bytes, Error> {
         let body = self.fetch_as_sent(call).await?;
-        Ok(mended(&body).map_or(body, Bytes::from))
+        Ok(replace_lone_surrogates(&body).map_or(body, Bytes::from))
     }
 
     /// Sends a call and brings the body of a success. A key that is refused is changed for the other
     /// version there may be, while it rotates: it was refused before the call was looked at, so
     /// even a write may be sent again.
-    async fn fetch_as_sent(&self, call: &Call) -> Result<Bytes, Error> {
+    async fn fetch_as_sent(&self, call: &LiongardRequest) -> Result<Bytes, Error> {
         let mut held = self.keys.current().await?;
         let mut tries = 1;
         loop {
@@ -119,7 +119,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a call with `key` and brings the body of a success.
-    async fn fetch_with(&self, call: &Call, key: &AccessKey) -> Result<Bytes, Error> {
+    async fn fetch_with(&self, call: &LiongardRequest, key: &AccessKey) -> Result<Bytes, Error> {
         let asked = call.url(&self.base);
         let answer = self.send(call, &asked, key).await?;
         if !origin::is_redirect(answer.status()) {
@@ -139,19 +139,19 @@ impl<T: Transport> Client<T> {
     }
 
     /// What a refusal within a success says, without our key.
-    async fn said(&self, body: &[u8]) -> Option<Said> {
+    async fn message(&self, body: &[u8]) -> Option<VendorMessage> {
         let held = self.keys.current().await.ok()?;
-        said_without(body, &held.key)
+        message_without_secrets(body, &held.key)
     }
 
     /// The only way out. The key goes along, so `url` must be one of those that may see it.
     async fn send(
         &self,
-        call: &Call,
+        call: &LiongardRequest,
         url: &Url,
         key: &AccessKey,
     ) -> Result<Response<Bytes>, Error> {
-        if !origin::is_private(url) {
+        if !origin::is_encrypted_or_loopback(url) {
             return Err(call.not_sendable(RequestError::NotEncrypted));
         }
         let request = request(call, url, key).map_err(|source| call.not_sendable(source))?;
@@ -170,7 +170,11 @@ impl<T: Transport> Client<T> {
 }
 
 /// The request of `call` to `url`, with the key.
-fn request(call: &Call, url: &Url, key: &AccessKey) -> Result<Request<Bytes>, RequestError> {
+fn request(
+    call: &LiongardRequest,
+    url: &Url,
+    key: &AccessKey,
+) -> Result<Request<Bytes>, RequestError> {
     let mut request = Request::builder()
         .method(call.route.method())
         .uri(url.as_str())
@@ -183,18 +187,22 @@ fn request(call: &Call, url: &Url, key: &AccessKey) -> Result<Request<Bytes>, Re
 }
 
 /// The body of a success, or what the answer is instead.
-fn body_of_success(call: &Call, answer: Response<Bytes>, key: &AccessKey) -> Result<Bytes, Error> {
+fn body_of_success(
+    call: &LiongardRequest,
+    answer: Response<Bytes>,
+    key: &AccessKey,
+) -> Result<Bytes, Error> {
     let status = answer.status();
     if status.is_success() {
         return Ok(answer.into_body());
     }
-    let said = said_without(answer.body(), key);
+    let message = message_without_secrets(answer.body(), key);
     let (method, route) = (call.route.method(), call.route.template);
     if status == StatusCode::UNAUTHORIZED {
         return Err(Error::Unauthorised {
             method,
             route,
-            said,
+            message,
         });
     }
     let retry_after = retry_after(answer.headers(), None);
@@ -202,19 +210,19 @@ fn body_of_success(call: &Call, answer: Response<Bytes>, key: &AccessKey) -> Res
         method,
         route,
         status,
-        said,
+        message,
         retry_after,
     })
 }
 
 /// What a refusal says, without our key.
-fn said_without(body: &[u8], key: &AccessKey) -> Option<Said> {
+fn message_without_secrets(body: &[u8], key: &AccessKey) -> Option<VendorMessage> {
     let encoded = key.encoded();
-    said::read(body, &[&encoded, key.secret.expose_secret(), &key.id])
+    vendor_message::read(body, &[&encoded, key.secret.expose_secret(), &key.id])
 }
 
 /// The error that `call` was sent elsewhere, and did not go.
-fn redirected(call: &Call, to_host: Option<String>, why: RedirectRefusal) -> Error {
+fn redirected(call: &LiongardRequest, to_host: Option<String>, why: RedirectRefusal) -> Error {
     Error::Redirected {
         method: call.route.method(),
         route: call.route.template,

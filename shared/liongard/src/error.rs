@@ -3,24 +3,24 @@
 use std::fmt;
 use std::time::Duration;
 
-use halogard_app::keyring::KeyringError;
+use halogard_app::credentials::CredentialError;
 use halogard_domain::FailureClass;
 use halogard_http::TransportError;
-use halogard_wire::Aside;
 pub use halogard_wire::BodyProblem;
+use halogard_wire::Suffix;
 use http::{Method, StatusCode};
 
-use crate::Said;
+use crate::VendorMessage;
 
 /// Why a call brought nothing.
 ///
 /// Names endpoints by their template (`/api/v1/tasks/{TaskID}`), never filled in, and holds
-/// nothing of a body but what the vendor [`Said`], redacted.
+/// nothing of a body but what the vendor [`VendorMessage`], redacted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no key to ask with, or all of them were refused a moment ago; nothing was sent.
     #[error("there is no access key of Liongard to use")]
-    Credential(#[from] KeyringError),
+    Credential(#[from] CredentialError),
     /// The request could not be put together; nothing was sent.
     #[error("{method} {route} could not be put together")]
     Request {
@@ -57,17 +57,17 @@ pub enum Error {
         why: RedirectRefusal,
     },
     /// The key is wrong, expired, revoked, or was not seen.
-    #[error("Liongard does not accept the access key for {method} {route}{}", Aside(.said.as_ref()))]
+    #[error("Liongard does not accept the access key for {method} {route}{}", Suffix(.message.as_ref()))]
     Unauthorised {
         /// The method.
         method: Method,
         /// The endpoint's template.
         route: &'static str,
         /// What Liongard said.
-        said: Option<Said>,
+        message: Option<VendorMessage>,
     },
     /// Liongard answered with another status that is no success.
-    #[error("Liongard answered {method} {route} with {status}{}", Aside(.said.as_ref()))]
+    #[error("Liongard answered {method} {route} with {status}{}", Suffix(.message.as_ref()))]
     Status {
         /// The method.
         method: Method,
@@ -76,19 +76,19 @@ pub enum Error {
         /// The status.
         status: StatusCode,
         /// What Liongard said.
-        said: Option<Said>,
+        message: Option<VendorMessage>,
         /// How long it asked us to stay away, between 1 and 300 seconds.
         retry_after: Option<Duration>,
     },
     /// The status is a success, and the envelope says that it was none (version 2).
-    #[error("Liongard refused {method} {route}{}", Aside(.said.as_ref()))]
+    #[error("Liongard refused {method} {route}{}", Suffix(.message.as_ref()))]
     Refused {
         /// The method.
         method: Method,
         /// The endpoint's template.
         route: &'static str,
         /// What Liongard said.
-        said: Option<Said>,
+        message: Option<VendorMessage>,
     },
     /// The answer is a success, and not what the endpoint promises.
     #[error("the answer to {method} {route} from Liongard is not usable at {path}: {problem}")]
@@ -128,7 +128,7 @@ pub enum RequestError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectRefusal {
     /// It leads to another host or port; the key stays here.
-    OtherPlace,
+    OtherHost,
     /// It leads to plain `http`.
     NotEncrypted,
     /// It names no target that can be read.
@@ -140,7 +140,7 @@ pub enum RedirectRefusal {
 impl fmt::Display for RedirectRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OtherPlace => "that is not the configured host; check LIONGARD_URL",
+            Self::OtherHost => "that is not the configured host; check LIONGARD_URL",
             Self::NotEncrypted => "that is not https; check LIONGARD_URL",
             Self::NoTarget => "it does not say where to",
             Self::SecondHop => "that is the second redirect in a row; check LIONGARD_URL",
@@ -160,10 +160,12 @@ impl Error {
             } if *status == StatusCode::TOO_MANY_REQUESTS => FailureClass::Throttled {
                 retry_after: *retry_after,
             },
-            Self::Status { method, status, .. } if may_have_worked(*status) => once_sent(method),
+            Self::Status { method, status, .. } if may_have_taken_effect(*status) => {
+                class_if_sent(method)
+            }
             // The result is shown elsewhere, so there is one.
             Self::Status { method, status, .. } if *status == StatusCode::SEE_OTHER => {
-                once_answered(method)
+                class_if_answered(method)
             }
             Self::Credential(source) => source.class(),
             Self::Transport {
@@ -174,14 +176,14 @@ impl Error {
                 method,
                 source: TransportError::NoAnswer { .. },
                 ..
-            } => once_sent(method),
+            } => class_if_sent(method),
             // Repeated, the answer is as large as before; a write did its work all the same.
             Self::Transport {
                 method,
                 source: TransportError::TooLarge { .. },
                 ..
             }
-            | Self::Body { method, .. } => once_answered(method),
+            | Self::Body { method, .. } => class_if_answered(method),
             Self::Request { .. }
             | Self::Redirected { .. }
             | Self::Unauthorised { .. }
@@ -207,11 +209,11 @@ impl Error {
 
     /// What Liongard said when it refused.
     #[must_use]
-    pub fn said(&self) -> Option<&Said> {
+    pub fn message(&self) -> Option<&VendorMessage> {
         match self {
-            Self::Status { said, .. }
-            | Self::Unauthorised { said, .. }
-            | Self::Refused { said, .. } => said.as_ref(),
+            Self::Status { message, .. }
+            | Self::Unauthorised { message, .. }
+            | Self::Refused { message, .. } => message.as_ref(),
             Self::Credential(_)
             | Self::Request { .. }
             | Self::Transport { .. }
@@ -229,12 +231,12 @@ impl Error {
 
 /// Whether a request that got `status` may have done its work: a gateway that gave up waiting, or
 /// a server that failed somewhere on the way.
-fn may_have_worked(status: StatusCode) -> bool {
+fn may_have_taken_effect(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT
 }
 
 /// The class of a request that may have reached Liongard. To delete twice is to delete.
-fn once_sent(method: &Method) -> FailureClass {
+fn class_if_sent(method: &Method) -> FailureClass {
     if method.is_idempotent() {
         FailureClass::Transient
     } else {
@@ -243,7 +245,7 @@ fn once_sent(method: &Method) -> FailureClass {
 }
 
 /// The class of a request that Liongard accepted, with an answer we cannot use.
-fn once_answered(method: &Method) -> FailureClass {
+fn class_if_answered(method: &Method) -> FailureClass {
     if method.is_idempotent() {
         FailureClass::Permanent
     } else {

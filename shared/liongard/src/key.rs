@@ -4,8 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::keyring::{Fields, FromFields, MissingField};
-use halogard_wire::pasted::bare;
+use halogard_app::credentials::{FromSecret, MissingMember, SecretFields};
+use halogard_wire::input::trimmed;
 use http::HeaderValue;
 use http::header::InvalidHeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -31,9 +31,9 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-impl FromFields for AccessKey {
-    fn from_fields(fields: &Fields) -> Result<Self, MissingField> {
-        let text = |name| fields.text(name).ok_or(MissingField(name));
+impl FromSecret for AccessKey {
+    fn from_secret(fields: &SecretFields) -> Result<Self, MissingMember> {
+        let text = |name| fields.text(name).ok_or(MissingMember(name));
         Ok(Self {
             id: text("liongard_access_key_id")?.to_owned(),
             secret: SecretString::from(text("liongard_access_key_secret")?),
@@ -57,17 +57,17 @@ impl AccessKey {
 
 /// A key that was read from settings.
 #[derive(Clone, Debug)]
-pub struct ReadKey {
+pub struct ParsedAccessKey {
     /// The key.
     pub key: AccessKey,
     /// What was put right on the way, one remark each, for the operator to see.
-    pub forgiven: Vec<String>,
+    pub normalizations: Vec<String>,
 }
 
 /// Why two texts are no access key. Says which setting, what is wrong, and what to do; never shows
 /// the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum AccessKeyError {
     /// There is nothing to read.
     #[error(
         "{setting} is empty; make a key in Liongard under your profile, Account Settings, \
@@ -88,57 +88,60 @@ pub enum KeyError {
         "LIONGARD_ACCESS_KEY_ID holds a colon, so it looks like id and secret in one; give what \
          stands before the colon here, and what follows as LIONGARD_ACCESS_KEY_SECRET"
     )]
-    BothHalves,
+    IdAndSecretInOne,
     /// It was broken in two by copying.
     #[error("{setting} has a blank or a line break within; copy it again in one piece")]
-    BlankWithin {
+    ContainsWhitespace {
         /// The setting.
         setting: &'static str,
     },
 }
 
-impl ReadKey {
+impl ParsedAccessKey {
     /// Reads both halves, as they were pasted.
     ///
     /// # Errors
     ///
-    /// [`KeyError`] when a text cannot be forgiven.
-    pub fn read(id: &str, secret: &SecretString) -> Result<Self, KeyError> {
-        let mut forgiven = Vec::new();
-        let id = half(id, ID_SETTING, &mut forgiven)?;
-        let secret = half(secret.expose_secret(), SECRET_SETTING, &mut forgiven)?;
+    /// [`AccessKeyError`] when a text cannot be normalizations.
+    pub fn read(id: &str, secret: &SecretString) -> Result<Self, AccessKeyError> {
+        let mut normalizations = Vec::new();
+        let id = parse_part(id, ID_SETTING, &mut normalizations)?;
+        let secret = parse_part(secret.expose_secret(), SECRET_SETTING, &mut normalizations)?;
         if id.contains(':') {
-            return Err(KeyError::BothHalves);
+            return Err(AccessKeyError::IdAndSecretInOne);
         }
         let key = AccessKey {
             id: id.to_owned(),
             secret: secret.into(),
         };
-        Ok(Self { key, forgiven })
+        Ok(Self {
+            key,
+            normalizations,
+        })
     }
 }
 
 /// One half of a key without what comes along when people copy.
-fn half<'a>(
+fn parse_part<'a>(
     pasted: &'a str,
     setting: &'static str,
-    forgiven: &mut Vec<String>,
-) -> Result<&'a str, KeyError> {
-    let text = bare(pasted);
+    normalizations: &mut Vec<String>,
+) -> Result<&'a str, AccessKeyError> {
+    let text = trimmed(pasted);
     if text.is_empty() {
-        return Err(KeyError::Empty { setting });
+        return Err(AccessKeyError::Empty { setting });
     }
     if text
         .get(..6)
         .is_some_and(|start| start.eq_ignore_ascii_case("basic "))
     {
-        return Err(KeyError::HeaderValue { setting });
+        return Err(AccessKeyError::HeaderValue { setting });
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(KeyError::BlankWithin { setting });
+        return Err(AccessKeyError::ContainsWhitespace { setting });
     }
     if text != pasted {
-        forgiven.push(format!("{setting}: took away blanks or quotes around it"));
+        normalizations.push(format!("{setting}: took away blanks or quotes around it"));
     }
     Ok(text)
 }

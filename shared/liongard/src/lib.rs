@@ -1,19 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 pub mod address;
+mod alert_source;
 pub mod client;
 mod error;
 pub mod key;
 mod origin;
 mod rotation;
 mod route;
-mod said;
-mod source;
+mod vendor_message;
 pub mod wire;
 
 pub use address::{Address, AddressError, environment_page};
+pub use alert_source::LiongardAlertSource;
 pub use client::{Client, HttpClientSettings};
 pub use error::{BodyProblem, Error, RedirectRefusal, RequestError};
-pub use key::{AccessKey, KeyError, ReadKey};
-pub use said::Said;
-pub use source::Source;
+pub use key::{AccessKey, AccessKeyError, ParsedAccessKey};
+pub use vendor_message::VendorMessage;

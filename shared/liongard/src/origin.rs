@@ -1,19 +1,19 @@
 //! Which places may see the key.
 
-use halogard_wire::pasted::is_this_machine;
+use halogard_wire::input::is_loopback;
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 use url::{Origin, Url};
 
 use crate::error::RedirectRefusal;
 
-/// A second name of each instance, to which Liongard may redirect. Source: the vendor's own
+/// A second name of each instance, to which Liongard may redirect. LiongardAlertSource: the vendor's own
 /// PowerShell module.
 const API_PREFIX: &str = "api.";
 
 /// Whether nobody on the way to `url` can read along.
-pub(crate) fn is_private(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url))
+pub(crate) fn is_encrypted_or_loopback(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 /// Whether an answer with `status` says "ask there, in the same words". 303 does not: it says
@@ -49,12 +49,12 @@ pub(crate) fn hop(base: &Url, asked: &Url, headers: &HeaderMap) -> Hop {
         };
     };
     let to_host = target.host_str().map(str::to_owned);
-    let target = if !is_near(base, &target) {
-        Err(RedirectRefusal::OtherPlace)
-    } else if !is_private(&target) {
+    let target = if !is_allowed_host(base, &target) {
+        Err(RedirectRefusal::OtherHost)
+    } else if !is_encrypted_or_loopback(&target) {
         Err(RedirectRefusal::NotEncrypted)
     } else if !is_same_port(base, &target) {
-        Err(RedirectRefusal::OtherPlace)
+        Err(RedirectRefusal::OtherHost)
     } else {
         Ok(target)
     };
@@ -62,11 +62,11 @@ pub(crate) fn hop(base: &Url, asked: &Url, headers: &HeaderMap) -> Hop {
 }
 
 /// Whether `target` names the host of `base`, or its second name, and nobody else's credentials.
-fn is_near(base: &Url, target: &Url) -> bool {
+fn is_allowed_host(base: &Url, target: &Url) -> bool {
     let (Some(own), Some(other)) = (base.host_str(), target.host_str()) else {
         return false;
     };
-    let is_second_name = || !is_this_machine(base) && other.strip_prefix(API_PREFIX) == Some(own);
+    let is_second_name = || !is_loopback(base) && other.strip_prefix(API_PREFIX) == Some(own);
     target.username().is_empty()
         && target.password().is_none()
         && (own == other || is_second_name())

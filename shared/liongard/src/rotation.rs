@@ -1,21 +1,21 @@
 //! Access keys behind the port that a rotation knows.
 
 use halogard_app::ports::PortError;
-use halogard_app::rotate::{AccessKeys, KeyInfo, KeyPair, NewKey};
+use halogard_app::rotation::{AccessKeyAdmin, KeyInfo, KeyPair, NewKey};
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
 
-use crate::wire::{AccessKeyRow, KeyLife};
+use crate::wire::{AccessKeyRow, KeyLifetime};
 use crate::{AccessKey, Client};
 
-impl<T: Transport + Clone> AccessKeys for Client<T> {
+impl<T: Transport + Clone> AccessKeyAdmin for Client<T> {
     async fn list(&self, with: &KeyPair) -> Result<Vec<KeyInfo>, PortError> {
         let rows = self.with_key(key(with)).access_keys().await?;
         let there = rows.into_iter().filter(|row| row.deleted_on.is_none());
         Ok(there.map(info).collect())
     }
 
-    async fn mint(&self, with: &KeyPair, life_days: Option<u16>) -> Result<NewKey, PortError> {
+    async fn create(&self, with: &KeyPair, life_days: Option<u16>) -> Result<NewKey, PortError> {
         let life = life(life_days)?;
         let made = self.with_key(key(with)).create_access_key(life).await?;
         Ok(NewKey {
@@ -27,7 +27,7 @@ impl<T: Transport + Clone> AccessKeys for Client<T> {
         })
     }
 
-    async fn prove(&self, key_pair: &KeyPair) -> Result<(), PortError> {
+    async fn verify(&self, key_pair: &KeyPair) -> Result<(), PortError> {
         self.with_key(key(key_pair)).task_count().await?;
         Ok(())
     }
@@ -57,15 +57,15 @@ fn info(row: AccessKeyRow) -> KeyInfo {
 }
 
 /// The word the API takes for a number of days.
-fn life(days: Option<u16>) -> Result<KeyLife, PortError> {
+fn life(days: Option<u16>) -> Result<KeyLifetime, PortError> {
     match days {
-        None => Ok(KeyLife::Unlimited),
-        Some(30) => Ok(KeyLife::Days30),
-        Some(90) => Ok(KeyLife::Days90),
-        Some(180) => Ok(KeyLife::Days180),
-        Some(360) => Ok(KeyLife::Days360),
+        None => Ok(KeyLifetime::Unlimited),
+        Some(30) => Ok(KeyLifetime::Days30),
+        Some(90) => Ok(KeyLifetime::Days90),
+        Some(180) => Ok(KeyLifetime::Days180),
+        Some(360) => Ok(KeyLifetime::Days360),
         Some(days) => Err(
-            PortError::new(FailureClass::Permanent, "liongard.unexpected").saying(format!(
+            PortError::new(FailureClass::Permanent, "liongard.unexpected").with_message(format!(
                 "a key cannot live {days} days; write 30, 90, 180, 360 or \"Unlimited\" as \
              liongard_access_key_days"
             )),

@@ -7,7 +7,7 @@ use http::Method;
 
 /// One endpoint: what is done, and where. The template is what errors and logs may show.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Route {
+pub(crate) struct LiongardRoute {
     /// What is done.
     verb: Verb,
     /// The path below the origin, with at most one `{…}` unfilled.
@@ -22,7 +22,7 @@ enum Verb {
     Delete,
 }
 
-impl Route {
+impl LiongardRoute {
     const fn get(template: &'static str) -> Self {
         Self {
             verb: Verb::Get,
@@ -72,22 +72,26 @@ impl Route {
     }
 }
 
-pub(crate) const TASKS: Route = Route::get("/api/v1/tasks");
-pub(crate) const TASK: Route = Route::get("/api/v1/tasks/{TaskID}");
-pub(crate) const TASK_COUNT: Route = Route::get("/api/v1/tasks/count");
+pub(crate) const TASKS: LiongardRoute = LiongardRoute::get("/api/v1/tasks");
+pub(crate) const TASK: LiongardRoute = LiongardRoute::get("/api/v1/tasks/{TaskID}");
+pub(crate) const TASK_COUNT: LiongardRoute = LiongardRoute::get("/api/v1/tasks/count");
 
-pub(crate) const ENVIRONMENTS: Route = Route::get("/api/v1/environments");
-pub(crate) const ENVIRONMENT: Route = Route::get("/api/v1/environments/{EnvironmentID}");
-pub(crate) const ENVIRONMENTS_V2: Route = Route::get("/api/v2/environments/");
+pub(crate) const ENVIRONMENTS: LiongardRoute = LiongardRoute::get("/api/v1/environments");
+pub(crate) const ENVIRONMENT: LiongardRoute =
+    LiongardRoute::get("/api/v1/environments/{EnvironmentID}");
+pub(crate) const ENVIRONMENTS_V2: LiongardRoute = LiongardRoute::get("/api/v2/environments/");
 
-pub(crate) const INSPECTORS: Route = Route::get("/api/v1/inspectors");
-pub(crate) const LAUNCHPOINTS: Route = Route::get("/api/v1/launchpoints");
-pub(crate) const LAUNCHPOINT: Route = Route::get("/api/v1/launchpoints/{LaunchpointID}");
-pub(crate) const RUN_LAUNCHPOINTS: Route = Route::post("/api/v1/launchpoints/run");
+pub(crate) const INSPECTORS: LiongardRoute = LiongardRoute::get("/api/v1/inspectors");
+pub(crate) const LAUNCHPOINTS: LiongardRoute = LiongardRoute::get("/api/v1/launchpoints");
+pub(crate) const LAUNCHPOINT: LiongardRoute =
+    LiongardRoute::get("/api/v1/launchpoints/{LaunchpointID}");
+pub(crate) const RUN_LAUNCHPOINTS: LiongardRoute = LiongardRoute::post("/api/v1/launchpoints/run");
 
-pub(crate) const TIMELINE: Route = Route::get("/api/v1/timeline");
-pub(crate) const TIMELINE_ENTRY: Route = Route::get("/api/v1/timeline/{TimelineID}");
+pub(crate) const TIMELINE: LiongardRoute = LiongardRoute::get("/api/v1/timeline");
+pub(crate) const TIMELINE_ENTRY: LiongardRoute =
+    LiongardRoute::get("/api/v1/timeline/{TimelineID}");
 
-pub(crate) const ACCESS_KEYS: Route = Route::get("/api/v1/access-keys");
-pub(crate) const CREATE_ACCESS_KEY: Route = Route::post("/api/v1/access-keys");
-pub(crate) const DELETE_ACCESS_KEY: Route = Route::delete("/api/v1/access-keys/{AccessKeyID}");
+pub(crate) const ACCESS_KEYS: LiongardRoute = LiongardRoute::get("/api/v1/access-keys");
+pub(crate) const CREATE_ACCESS_KEY: LiongardRoute = LiongardRoute::post("/api/v1/access-keys");
+pub(crate) const DELETE_ACCESS_KEY: LiongardRoute =
+    LiongardRoute::delete("/api/v1/access-keys/{AccessKeyID}");

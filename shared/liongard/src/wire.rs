@@ -14,18 +14,18 @@ mod task;
 mod tasks;
 mod timeline;
 
-pub use access_key::{AccessKeyRow, KeyLife, NewAccessKey};
-pub use envelope::{Page, Paging};
+pub use access_key::{AccessKeyRow, KeyLifetime, NewAccessKey};
+pub use envelope::{Paging, V2Page};
 pub use environment::EnvironmentRow;
 pub use launchpoint::{InspectorRow, LaunchpointRow};
-pub use lookup::{EnvironmentRef, InspectorRef, Lookup, RuleRef, Tier};
+pub use lookup::{EnvironmentRef, InspectorRef, LookupValue, RuleRef, Tier};
 pub use run::{RunAnswer, RunRefusal};
 pub use task::{LaunchpointRef, TaskRow, TimelineRef};
-pub use tasks::{Tasks, Unreadable};
+pub use tasks::{Tasks, UnreadableTask};
 pub use timeline::{RunOutcome, TimelineRow};
 
-pub(crate) use access_key::KeyWrite;
-pub(crate) use envelope::{Opened, open};
+pub(crate) use access_key::AccessKeyWrite;
+pub(crate) use envelope::{EnvelopeBody, parse_envelope};
 pub(crate) use run::{RunReply, RunWrite};
 pub(crate) use tasks::read_tasks;
 
@@ -35,4 +35,4 @@ use serde::Deserialize;
 /// A whole number that is the entire answer, as a count.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Count(#[serde(deserialize_with = "values::whole")] pub(crate) Option<i64>);
+pub(crate) struct TaskCount(#[serde(deserialize_with = "values::integer")] pub(crate) Option<i64>);

@@ -7,7 +7,7 @@
 )]
 
 use halogard_domain::ids::EnvironmentId;
-use halogard_liongard::{Address, AddressError, KeyError, ReadKey, environment_page};
+use halogard_liongard::{AccessKeyError, Address, AddressError, ParsedAccessKey, environment_page};
 use secrecy::{ExposeSecret, SecretString};
 
 /// The origin of most tests.
@@ -16,7 +16,10 @@ const US1: &str = "https://us1.app.liongard.com/";
 /// The origin that `pasted` leads to, and whether something was put right.
 fn read(pasted: &str) -> (String, bool) {
     let address = Address::read(pasted).unwrap_or_else(|error| panic!("{pasted}: {error}"));
-    (address.origin.to_string(), !address.forgiven.is_empty())
+    (
+        address.origin.to_string(),
+        !address.normalizations.is_empty(),
+    )
 }
 
 #[test]
@@ -128,11 +131,11 @@ fn the_page_of_a_customer_is_below_the_origin() {
 
 #[test]
 fn blanks_around_a_key_are_taken_away_and_said() {
-    let read = ReadKey::read(" id1\n", &SecretString::from("\"s3cret\" ")).unwrap();
+    let read = ParsedAccessKey::read(" id1\n", &SecretString::from("\"s3cret\" ")).unwrap();
     assert_eq!(read.key.id, "id1");
     assert_eq!(read.key.secret.expose_secret(), "s3cret");
     assert_eq!(
-        read.forgiven,
+        read.normalizations,
         [
             "LIONGARD_ACCESS_KEY_ID: took away blanks or quotes around it",
             "LIONGARD_ACCESS_KEY_SECRET: took away blanks or quotes around it",
@@ -143,9 +146,9 @@ fn blanks_around_a_key_are_taken_away_and_said() {
 
 #[test]
 fn a_clean_key_is_taken_as_it_is() {
-    let read = ReadKey::read("id1", &SecretString::from("s3:cret")).unwrap();
+    let read = ParsedAccessKey::read("id1", &SecretString::from("s3:cret")).unwrap();
     assert_eq!(read.key.secret.expose_secret(), "s3:cret");
-    assert!(read.forgiven.is_empty());
+    assert!(read.normalizations.is_empty());
 }
 
 #[test]
@@ -153,23 +156,27 @@ fn what_is_no_key_is_explained_and_not_shown() {
     let id = "LIONGARD_ACCESS_KEY_ID";
     let secret = "LIONGARD_ACCESS_KEY_SECRET";
     let table = [
-        ("", "s3cret", KeyError::Empty { setting: id }),
-        ("id1", " ", KeyError::Empty { setting: secret }),
+        ("", "s3cret", AccessKeyError::Empty { setting: id }),
+        ("id1", " ", AccessKeyError::Empty { setting: secret }),
         (
             "Basic aWQ6cw==",
             "s3cret",
-            KeyError::HeaderValue { setting: id },
+            AccessKeyError::HeaderValue { setting: id },
         ),
         (
             "id1",
             "basic aWQ6cw==",
-            KeyError::HeaderValue { setting: secret },
+            AccessKeyError::HeaderValue { setting: secret },
         ),
-        ("id1:s3cret", "s3cret", KeyError::BothHalves),
-        ("id1", "s3c\nret", KeyError::BlankWithin { setting: secret }),
+        ("id1:s3cret", "s3cret", AccessKeyError::IdAndSecretInOne),
+        (
+            "id1",
+            "s3c\nret",
+            AccessKeyError::ContainsWhitespace { setting: secret },
+        ),
     ];
     for (id, secret, expected) in table {
-        let error = ReadKey::read(id, &SecretString::from(secret)).unwrap_err();
+        let error = ParsedAccessKey::read(id, &SecretString::from(secret)).unwrap_err();
         assert_eq!(error, expected);
         assert!(!error.to_string().contains("s3c"));
     }

@@ -6,20 +6,20 @@
     reason = "a test fails where its ground is missing"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
-use halogard_liongard::wire::{Lookup, TaskRow};
+use halogard_liongard::wire::{LookupValue, TaskRow};
 use serde_json::{Value, json};
-use support::Bench;
+use support::Harness;
 use support::alert::whole_alert;
 
 /// The alert in `value`, as the client reads it.
 async fn read(value: &Value) -> TaskRow {
     let body = json!([value]).to_string();
-    let tasks = Bench::answering([body.as_str()])
+    let tasks = Harness::answering([body.as_str()])
         .client
         .tasks()
         .await
@@ -45,8 +45,8 @@ async fn a_whole_alert_is_read() {
         alert.environment.unwrap().name.as_deref(),
         Some("Northwind Dental")
     );
-    assert_eq!(alert.priority.unwrap().word().as_str(), "critical");
-    assert_eq!(alert.status.unwrap().word().as_str(), "new");
+    assert_eq!(alert.priority.unwrap().slug().as_str(), "critical");
+    assert_eq!(alert.status.unwrap().slug().as_str(), "new");
     assert_eq!(
         alert.rule.unwrap().name.as_deref(),
         Some("Stale Privileged Accounts")
@@ -149,7 +149,7 @@ async fn the_number_of_the_ticket_is_a_number_a_text_or_nothing() {
 async fn a_status_is_a_record_a_name_or_nothing_and_its_machine_word_counts_first() {
     let word = async |value: Value| {
         let status = read_with("Status", value).await.status;
-        status.map(|status| status.word().to_string())
+        status.map(|status| status.slug().to_string())
     };
     assert_eq!(
         word(json!({"Name": "Neu", "Reserved": "new"}))
@@ -169,7 +169,7 @@ async fn a_status_is_a_record_a_name_or_nothing_and_its_machine_word_counts_firs
     );
     assert_eq!(word(Value::Null).await, None);
     assert_eq!(word(json!("")).await, None);
-    assert_eq!(Lookup::default().word().as_str(), "");
+    assert_eq!(LookupValue::default().slug().as_str(), "");
 }
 
 #[tokio::test]

@@ -6,14 +6,14 @@
     reason = "a test fails where its ground is missing"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use halogard_domain::ids::AlertId;
 use halogard_liongard::{BodyProblem, Error};
 use serde_json::json;
 use support::alert::whole_alert;
-use support::{Bench, answer};
+use support::{Harness, answer};
 
 #[tokio::test]
 async fn a_date_of_no_known_form_makes_the_record_unreadable_and_is_not_shown() {
@@ -26,7 +26,7 @@ async fn a_date_of_no_known_form_makes_the_record_unreadable_and_is_not_shown() 
         let mut alert = whole_alert();
         alert["UpdatedOn"] = value;
         let body = json!([alert]).to_string();
-        let tasks = Bench::answering([body.as_str()])
+        let tasks = Harness::answering([body.as_str()])
             .client
             .tasks()
             .await
@@ -48,7 +48,7 @@ async fn a_bad_record_in_the_middle_is_reported_and_loses_no_other() {
         {"ID":[3]},
         {"ID":4,"Name":"last"}
     ]"#;
-    let tasks = Bench::answering([body]).client.tasks().await.unwrap();
+    let tasks = Harness::answering([body]).client.tasks().await.unwrap();
     let ids: Vec<u64> = tasks.alerts.iter().map(|alert| alert.id.get()).collect();
     assert_eq!(ids, [1, 4]);
     let reports: Vec<String> = tasks.unreadable.iter().map(ToString::to_string).collect();
@@ -68,7 +68,7 @@ async fn a_bad_record_in_the_middle_is_reported_and_loses_no_other() {
 
 #[tokio::test]
 async fn a_list_that_breaks_off_is_an_error_and_no_short_list() {
-    let error = Bench::answering([r#"[{"ID":1},{"ID":2,"#])
+    let error = Harness::answering([r#"[{"ID":1},{"ID":2,"#])
         .client
         .tasks()
         .await
@@ -95,7 +95,7 @@ async fn a_success_that_is_no_list_is_an_error() {
         ("[] []", BodyProblem::NotJson),
     ];
     for (body, expected) in table {
-        let error = Bench::answering([body]).client.tasks().await.unwrap_err();
+        let error = Harness::answering([body]).client.tasks().await.unwrap_err();
         match error {
             Error::Body { problem, route, .. } => {
                 assert_eq!((problem, route), (expected, "/api/v1/tasks"), "{body}");
@@ -107,14 +107,14 @@ async fn a_success_that_is_no_list_is_an_error() {
 
 #[tokio::test]
 async fn an_empty_list_is_no_alerts() {
-    let tasks = Bench::answering(["[]"]).client.tasks().await.unwrap();
+    let tasks = Harness::answering(["[]"]).client.tasks().await.unwrap();
     assert_eq!((tasks.alerts.len(), tasks.unreadable.len()), (0, 0));
 }
 
 #[tokio::test]
 async fn ten_thousand_alerts_are_read() {
     let body = json!(vec![whole_alert(); 10_000]).to_string();
-    let tasks = Bench::answering([body.as_str()])
+    let tasks = Harness::answering([body.as_str()])
         .client
         .tasks()
         .await
@@ -129,9 +129,9 @@ async fn one_alert_comes_alone_or_as_a_list_of_one() {
         whole_alert().to_string(),
         json!([whole_alert()]).to_string(),
     ] {
-        let bench = Bench::answering([body.as_str()]);
-        assert_eq!(bench.client.task(id).await.unwrap().unwrap().id, id);
-        assert_eq!(bench.only_sent().path(), "/api/v1/tasks/7586/");
+        let harness = Harness::answering([body.as_str()]);
+        assert_eq!(harness.client.task(id).await.unwrap().unwrap().id, id);
+        assert_eq!(harness.only_sent().path(), "/api/v1/tasks/7586/");
     }
 }
 
@@ -144,21 +144,21 @@ async fn an_unknown_alert_is_an_empty_list_null_or_404() {
         answer(404, ""),
     ];
     for outcome in unknown {
-        let bench = Bench::scripted([outcome]);
-        assert_eq!(bench.client.task(AlertId::new(1)).await.unwrap(), None);
+        let harness = Harness::scripted([outcome]);
+        assert_eq!(harness.client.task(AlertId::new(1)).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
 async fn a_404_that_is_a_page_says_nothing_of_an_alert() {
-    let bench = Bench::scripted([answer(404, "<html>no such site</html>")]);
-    let error = bench.client.task(AlertId::new(1)).await.unwrap_err();
-    assert_eq!(error.said().unwrap().as_str(), "an HTML page");
+    let harness = Harness::scripted([answer(404, "<html>no such site</html>")]);
+    let error = harness.client.task(AlertId::new(1)).await.unwrap_err();
+    assert_eq!(error.message().unwrap().as_str(), "an HTML page");
 }
 
 #[tokio::test]
 async fn another_alert_than_the_one_asked_for_is_an_error() {
-    let error = Bench::answering([r#"[{"ID":2}]"#])
+    let error = Harness::answering([r#"[{"ID":2}]"#])
         .client
         .task(AlertId::new(1))
         .await
@@ -178,7 +178,7 @@ async fn another_alert_than_the_one_asked_for_is_an_error() {
 #[tokio::test]
 async fn one_unreadable_alert_names_the_place_and_not_the_body() {
     let body = r#"[{"ID":1,"Visible":"planted-text"}]"#;
-    let error = Bench::answering([body])
+    let error = Harness::answering([body])
         .client
         .task(AlertId::new(1))
         .await
@@ -194,7 +194,7 @@ async fn one_unreadable_alert_names_the_place_and_not_the_body() {
 #[tokio::test]
 async fn the_count_is_a_bare_number() {
     assert_eq!(
-        Bench::answering(["2341"])
+        Harness::answering(["2341"])
             .client
             .task_count()
             .await
@@ -202,7 +202,7 @@ async fn the_count_is_a_bare_number() {
         2341
     );
     assert_eq!(
-        Bench::answering([r#""2341""#])
+        Harness::answering([r#""2341""#])
             .client
             .task_count()
             .await
@@ -210,7 +210,7 @@ async fn the_count_is_a_bare_number() {
         2341
     );
     for body in ["null", "-1", "[]", r#"{"count":1}"#] {
-        Bench::answering([body])
+        Harness::answering([body])
             .client
             .task_count()
             .await

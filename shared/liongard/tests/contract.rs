@@ -10,7 +10,7 @@
 #[allow(dead_code, reason = "each vendor uses its part of the list")]
 #[path = "../../wire/contract/contract.rs"]
 mod contract;
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use std::collections::BTreeSet;
@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 use contract::{Contract, Operation};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
 use halogard_liongard::wire::{
-    AccessKeyRow, EnvironmentRow, InspectorRow, KeyLife, LaunchpointRow, NewAccessKey, TaskRow,
+    AccessKeyRow, EnvironmentRow, InspectorRow, KeyLifetime, LaunchpointRow, NewAccessKey, TaskRow,
     TimelineRow,
 };
 use serde::de::value::Error as Stop;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
-use support::{Bench, Sent};
+use support::{Harness, SentRequest};
 
 /// Where we differ from the descriptions, and why: method, beginning of the path, what, reason.
 const DEVIATIONS: [(&str, &str, &str, &str); 1] = [(
@@ -38,12 +38,12 @@ fn contract() -> Contract {
 }
 
 /// The operation that `sent` asks for.
-fn operation_of<'a>(contract: &'a Contract, sent: &Sent) -> Option<&'a Operation> {
+fn operation_of<'a>(contract: &'a Contract, sent: &SentRequest) -> Option<&'a Operation> {
     contract.operation_of(sent.method.as_str(), &described_path(sent))
 }
 
 /// The path of `sent` as the descriptions write it: without the slash we add.
-fn described_path(sent: &Sent) -> String {
+fn described_path(sent: &SentRequest) -> String {
     let is_deviation = DEVIATIONS
         .iter()
         .any(|(method, start, ..)| sent.method == *method && sent.path().starts_with(start));
@@ -58,7 +58,7 @@ fn described_path(sent: &Sent) -> String {
 }
 
 /// What is wrong with `sent` by the contract, as sentences.
-fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
+fn complaints(contract: &Contract, sent: &SentRequest) -> Vec<String> {
     let Some(operation) = operation_of(contract, sent) else {
         return vec![format!("{} {} is unknown", sent.method, sent.path())];
     };
@@ -77,14 +77,14 @@ fn complaints(contract: &Contract, sent: &Sent) -> Vec<String> {
 }
 
 /// Calls every method of the client once and brings what was sent.
-async fn everything_sent() -> Vec<Sent> {
+async fn everything_sent() -> Vec<SentRequest> {
     let made = r#"{"AccessKeyId":"k2","AccessKeySecret":"s"}"#;
     let run = r#"{"results":[],"errors":[]}"#;
     let page = r#"{"Success":true,"Data":[]}"#;
-    let bench = Bench::answering([
+    let harness = Harness::answering([
         "[]", "[]", "0", "[]", "[]", "[]", "[]", "[]", run, "[]", "[]", "[]", made, "1", page,
     ]);
-    let client = &bench.client;
+    let client = &harness.client;
     let launchpoint = LaunchpointId::new(501);
     client.tasks().await.unwrap();
     client.task(AlertId::new(7586)).await.unwrap();
@@ -98,11 +98,11 @@ async fn everything_sent() -> Vec<Sent> {
     client.timeline(launchpoint).await.unwrap();
     client.timeline_entry(RunId::new(1)).await.unwrap();
     client.access_keys().await.unwrap();
-    client.create_access_key(KeyLife::Days90).await.unwrap();
+    client.create_access_key(KeyLifetime::Days90).await.unwrap();
     client.delete_access_key("k1").await.unwrap();
     client.environments_v2(1).await.unwrap();
-    bench.expect_all_used();
-    bench.sent()
+    harness.assert_script_used_up();
+    harness.sent()
 }
 
 #[tokio::test]

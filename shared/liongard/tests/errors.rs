@@ -6,7 +6,7 @@
     reason = "a test fails where its ground is missing"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use std::error::Error as _;
@@ -16,15 +16,15 @@ use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transie
 use halogard_domain::ids::LaunchpointId;
 use halogard_http::TransportError;
 use halogard_liongard::Error;
-use halogard_liongard::wire::KeyLife;
-use support::{Bench, KEY_HEADER, KEY_ID, Outcome, SECRET, answer, answer_with};
+use halogard_liongard::wire::KeyLifetime;
+use support::{Harness, KEY_HEADER, KEY_ID, Outcome, SECRET, answer, answer_with};
 
 /// Names and values.
 type Headers = &'static [(&'static str, &'static str)];
 
 /// The failure of a read that got `outcome`.
 async fn read(outcome: Outcome) -> Error {
-    Bench::scripted([outcome])
+    Harness::scripted([outcome])
         .client
         .task_count()
         .await
@@ -34,7 +34,7 @@ async fn read(outcome: Outcome) -> Error {
 /// The failure of a run that got `outcome`.
 async fn run(outcome: Outcome) -> Error {
     let launchpoint = LaunchpointId::new(501);
-    Bench::scripted([outcome])
+    Harness::scripted([outcome])
         .client
         .run_launchpoints(&[launchpoint])
         .await
@@ -42,10 +42,10 @@ async fn run(outcome: Outcome) -> Error {
 }
 
 /// The sentence kept of a refusal.
-async fn said(status: u16, body: &str) -> Option<String> {
+async fn message(status: u16, body: &str) -> Option<String> {
     read(answer(status, body))
         .await
-        .said()
+        .message()
         .map(ToString::to_string)
 }
 
@@ -103,14 +103,14 @@ async fn what_may_follow_a_missing_answer_depends_on_whether_it_was_sent() {
 
 #[tokio::test]
 async fn a_key_that_may_have_been_made_is_in_doubt_and_a_deleted_one_may_be_deleted_again() {
-    let bench = Bench::scripted([answer(500, ""), answer(500, "")]);
-    let error = bench
+    let harness = Harness::scripted([answer(500, ""), answer(500, "")]);
+    let error = harness
         .client
-        .create_access_key(KeyLife::Days30)
+        .create_access_key(KeyLifetime::Days30)
         .await
         .unwrap_err();
     assert_eq!(error.class(), InDoubt);
-    let error = bench.client.delete_access_key("k1").await.unwrap_err();
+    let error = harness.client.delete_access_key("k1").await.unwrap_err();
     assert_eq!(error.class(), Transient);
 }
 
@@ -178,10 +178,14 @@ async fn what_liongard_said_is_found_in_each_of_its_forms() {
         ("<!DOCTYPE html><html>503</html>", "an HTML page"),
     ];
     for (body, expected) in table {
-        assert_eq!(said(400, body).await.as_deref(), Some(expected), "{body}");
+        assert_eq!(
+            message(400, body).await.as_deref(),
+            Some(expected),
+            "{body}"
+        );
     }
-    assert_eq!(said(400, "").await, None);
-    assert_eq!(said(400, "  ").await, None);
+    assert_eq!(message(400, "").await, None);
+    assert_eq!(message(400, "  ").await, None);
 }
 
 #[tokio::test]
@@ -216,8 +220,8 @@ async fn an_error_names_the_route_unfilled_and_its_cause_once() {
     let outcome = Err(TransportError::NoAnswer {
         reason: "timed out".into(),
     });
-    let bench = Bench::scripted([outcome]);
-    let error = bench
+    let harness = Harness::scripted([outcome]);
+    let error = harness
         .client
         .launchpoint(LaunchpointId::new(501))
         .await
@@ -235,8 +239,8 @@ async fn an_error_names_the_route_unfilled_and_its_cause_once() {
 #[tokio::test]
 async fn a_key_of_any_characters_can_be_sent() {
     // Base64 makes every key fit for a header.
-    let bench = Bench::answering(["1"]);
+    let harness = Harness::answering(["1"]);
     let mut key = support::key();
     key.secret = "ü\n\u{0}: \u{1F511}".into();
-    assert_eq!(bench.client.with_key(key).task_count().await.unwrap(), 1);
+    assert_eq!(harness.client.with_key(key).task_count().await.unwrap(), 1);
 }

@@ -6,7 +6,7 @@
     reason = "a test fails where its ground is missing"
 )]
 
-#[allow(dead_code, reason = "each test file uses its part of the bench")]
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use halogard_domain::ids::{LaunchpointId, RunId};
@@ -15,11 +15,11 @@ use halogard_liongard::Error;
 use halogard_liongard::wire::RunOutcome;
 use http::Method;
 use serde_json::{Value, json};
-use support::Bench;
+use support::Harness;
 
 #[tokio::test]
 async fn runs_are_asked_for_by_post_and_may_fail_in_part() {
-    let bench = Bench::answering([
+    let harness = Harness::answering([
         r#"{"results":[{"ID":501}],"errors":[{"ID":502,"Message":"disabled, ask a.b@example.net"}]}"#,
     ]);
     let asked = [
@@ -27,13 +27,13 @@ async fn runs_are_asked_for_by_post_and_may_fail_in_part() {
         LaunchpointId::new(502),
         LaunchpointId::new(503),
     ];
-    let run = bench.client.run_launchpoints(&asked).await.unwrap();
+    let run = harness.client.run_launchpoints(&asked).await.unwrap();
     let started: Vec<bool> = asked.iter().map(|id| run.has_started(*id)).collect();
     assert_eq!(started, [true, false, false]);
-    let said = run.refusal_of(asked[1]).unwrap().said.as_ref().unwrap();
-    assert_eq!(said.as_str(), "disabled, ask [hidden]");
+    let message = run.refusal_of(asked[1]).unwrap().message.as_ref().unwrap();
+    assert_eq!(message.as_str(), "disabled, ask [hidden]");
     assert!(run.refusal_of(asked[2]).is_none());
-    let sent = bench.only_sent();
+    let sent = harness.only_sent();
     assert_eq!(sent.method, Method::POST);
     assert_eq!(sent.path(), "/api/v1/launchpoints/run");
     assert_eq!(sent.json(), json!({"LaunchPoints": [501, 502, 503]}));
@@ -41,24 +41,25 @@ async fn runs_are_asked_for_by_post_and_may_fail_in_part() {
 
 #[tokio::test]
 async fn a_refusal_that_names_no_launchpoint_is_of_those_that_did_not_start() {
-    let bench = Bench::answering([r#"{"results":[{"ID":501}],"errors":[{"Message":"no agent"}]}"#]);
+    let harness =
+        Harness::answering([r#"{"results":[{"ID":501}],"errors":[{"Message":"no agent"}]}"#]);
     let [started, other] = [501, 502].map(LaunchpointId::new);
-    let run = bench
+    let run = harness
         .client
         .run_launchpoints(&[started, other])
         .await
         .unwrap();
     assert!(run.refusal_of(started).is_none());
-    let said = run.refusal_of(other).unwrap().said.as_ref().unwrap();
-    assert_eq!(said.as_str(), "no agent");
+    let message = run.refusal_of(other).unwrap().message.as_ref().unwrap();
+    assert_eq!(message.as_str(), "no agent");
 }
 
 #[tokio::test]
 async fn asking_for_no_runs_sends_nothing() {
-    let bench = Bench::scripted([]);
-    let run = bench.client.run_launchpoints(&[]).await.unwrap();
+    let harness = Harness::scripted([]);
+    let run = harness.client.run_launchpoints(&[]).await.unwrap();
     assert_eq!((run.started.len(), run.errors.len()), (0, 0));
-    assert!(bench.sent().is_empty());
+    assert!(harness.sent().is_empty());
 }
 
 #[tokio::test]
@@ -70,7 +71,7 @@ async fn an_answer_to_a_run_that_tells_nothing_leaves_it_in_doubt() {
         r#"{"results":[{"ID":null}]}"#,
         "<html>",
     ] {
-        let error = Bench::answering([body])
+        let error = Harness::answering([body])
             .client
             .run_launchpoints(&[LaunchpointId::new(501)])
             .await;
@@ -89,15 +90,15 @@ async fn a_timeline_is_filtered_again_and_newest_first() {
         {"ID":14,"Launchpoint":null},
         {"ID":11,"Launchpoint":{"ID":501}}
     ]"#;
-    let bench = Bench::answering([body]);
-    let runs = bench
+    let harness = Harness::answering([body]);
+    let runs = harness
         .client
         .timeline(LaunchpointId::new(501))
         .await
         .unwrap();
     let ids: Vec<u64> = runs.iter().map(|run| run.id.get()).collect();
     assert_eq!(ids, [12, 11, 10]);
-    let sent = bench.only_sent();
+    let sent = harness.only_sent();
     let [(name, condition)] = sent.query().try_into().unwrap();
     assert_eq!(name, "conditions[]");
     let condition: Value = serde_json::from_str(&condition).unwrap();
@@ -112,8 +113,8 @@ async fn a_run_is_read_with_its_times() {
     let body = r#"[{"ID":1294715,"Launchpoint":{"ID":501,"Alias":"AD"},"Status":"Completed","AdHoc":true,
         "ExitCode":0,"ExitMessage":"","ScheduledAt":"2026/01/05 02:10:00","ProcessingAt":"2026/01/05 02:10:01",
         "RunningAt":"2026/01/05 02:10:02","FinishedAt":"2026/01/05 02:14:09","CreatedOn":"2026/01/05 02:10:00"}]"#;
-    let bench = Bench::answering([body]);
-    let run = bench
+    let harness = Harness::answering([body]);
+    let run = harness
         .client
         .timeline_entry(RunId::new(1_294_715))
         .await
@@ -159,8 +160,8 @@ async fn how_a_run_does_is_read_from_its_end_and_its_code() {
     ];
     for (mut run, expected) in table {
         run["ID"] = json!(1);
-        let bench = Bench::answering([run.to_string().as_str()]);
-        let row = bench
+        let harness = Harness::answering([run.to_string().as_str()]);
+        let row = harness
             .client
             .timeline_entry(RunId::new(1))
             .await
@@ -173,7 +174,7 @@ async fn how_a_run_does_is_read_from_its_end_and_its_code() {
                 let code = exit_code.map_or("?".to_owned(), |code| code.to_string());
                 format!(
                     "failed {code} {}",
-                    message.as_ref().map_or("", |said| said.as_str())
+                    message.as_ref().map_or("", |message| message.as_str())
                 )
             }
         };

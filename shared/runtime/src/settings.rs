@@ -9,9 +9,9 @@ mod error;
 mod halo;
 mod info;
 mod liongard;
+mod normalize;
 mod reader;
 mod serve;
-mod tidy;
 mod webhook;
 
 use halogard_domain::budget::Limit;
@@ -22,7 +22,7 @@ pub use error::{SettingFault, SettingsError};
 pub use halo::HaloSettings;
 pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};
 pub use liongard::LiongardSettings;
-pub use reader::{Forgiven, Reader};
+pub use reader::{Reader, SettingWarning};
 pub use serve::{CONFIG, ServeSettings};
 pub use webhook::WebhookSettings;
 
@@ -34,19 +34,19 @@ pub trait FromSettings: Sized {
     fn take(reader: &mut Reader<'_>) -> Option<Self>;
 }
 
-/// Reads the settings that make a `T`, and what was forgiven on the way.
+/// Reads the settings that make a `T`, and what was warnings on the way.
 ///
 /// # Errors
 ///
 /// Everything that is missing or wrong, at once.
 pub fn read<T: FromSettings>(
     environment: &Environment,
-) -> Result<(T, Vec<Forgiven>), SettingsError> {
+) -> Result<(T, Vec<SettingWarning>), SettingsError> {
     let mut reader = Reader::new(environment);
     let taken = T::take(&mut reader);
-    let (faults, forgiven) = reader.finish();
+    let (faults, warnings) = reader.finish();
     match taken {
-        Some(taken) if faults.is_empty() => Ok((taken, forgiven)),
+        Some(taken) if faults.is_empty() => Ok((taken, warnings)),
         _ => Err(SettingsError::new(faults)),
     }
 }

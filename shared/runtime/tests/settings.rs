@@ -1,9 +1,9 @@
-//! Settings as operators write them: what is missing, what is wrong, what is forgiven.
+//! Settings as operators write them: what is missing, what is wrong, what is warnings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use halogard_app::intake::Credential;
+use halogard_app::intake::WebhookCredential;
 use halogard_domain::budget::Limit;
 use halogard_runtime::settings::{self, Environment, SETTINGS, Settings};
 use proptest::prelude::*;
@@ -26,9 +26,9 @@ fn with(changes: &[(&str, &str)]) -> Environment {
 }
 
 fn accepted(changes: &[(&str, &str)]) -> (Settings, Vec<String>) {
-    let (settings, forgiven) = settings::read::<Settings>(&with(changes))
+    let (settings, warnings) = settings::read::<Settings>(&with(changes))
         .unwrap_or_else(|error| panic!("refused: {error}"));
-    (settings, forgiven.iter().map(ToString::to_string).collect())
+    (settings, warnings.iter().map(ToString::to_string).collect())
 }
 
 fn refused(changes: &[(&str, &str)]) -> String {
@@ -40,8 +40,8 @@ fn refused(changes: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_least_is_enough_and_the_rest_has_defaults() {
-    let (settings, forgiven) = accepted(&[]);
-    assert_eq!(forgiven, [""; 0]);
+    let (settings, warnings) = accepted(&[]);
+    assert_eq!(warnings, [""; 0]);
     assert_eq!(
         settings.halo.scopes,
         "read:tickets edit:tickets read:customers"
@@ -159,7 +159,7 @@ fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
 
 #[test]
 fn what_is_forgiven_works_and_is_said() {
-    let (settings, forgiven) = accepted(&[
+    let (settings, warnings) = accepted(&[
         ("HALOPSA_CLIENT_ID", " \"6f1d\"\n"),
         ("HALOPSA_SCOPES", "read:tickets,edit:tickets"),
         ("HALOPSA_WEBHOOK_TOKEN", "short"),
@@ -170,7 +170,7 @@ fn what_is_forgiven_works_and_is_said() {
     assert_eq!(settings.halo.client_id, "6f1d");
     assert_eq!(settings.halo.scopes, "read:tickets edit:tickets");
     assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:9000");
-    let Credential::Bearer { token } = &settings.webhook.credentials[0] else {
+    let WebhookCredential::Bearer { token } = &settings.webhook.credentials[0] else {
         panic!("not a bearer token: {:?}", settings.webhook.credentials);
     };
     assert_eq!(token.expose_secret(), "abc");
@@ -182,7 +182,7 @@ fn what_is_forgiven_works_and_is_said() {
         "HALOPSA_WEBHOOK_SIGNATURE_HEADER: the colon after the name was removed",
         "HALOPSA_WEBHOOK_BEARER: the word Bearer before the token was removed",
     ];
-    assert_eq!(forgiven, expected);
+    assert_eq!(warnings, expected);
 }
 
 #[test]
@@ -206,8 +206,8 @@ fn during_an_exchange_both_credentials_are_in_force_the_newer_first() {
         .credentials
         .iter()
         .map(|credential| match credential {
-            Credential::Hmac { header, secret }
-            | Credential::ApiKey {
+            WebhookCredential::Hmac { header, secret }
+            | WebhookCredential::ApiKey {
                 header,
                 key: secret,
             } => {
@@ -257,8 +257,8 @@ fn no_secret_is_shown_by_debug_or_by_a_refusal() {
         .chain([("HALOPSA_WEBHOOK_USERNAME", "halo")])
         .collect();
     let environment = with(&secrets);
-    let (settings, forgiven) = settings::read::<Settings>(&environment).unwrap();
-    let shown = format!("{environment:?} {settings:?} {settings:#?} {forgiven:?}");
+    let (settings, warnings) = settings::read::<Settings>(&environment).unwrap();
+    let shown = format!("{environment:?} {settings:?} {settings:#?} {warnings:?}");
     assert!(!shown.contains(PLANTED), "{shown}");
 
     for (name, _) in secrets

@@ -16,7 +16,7 @@ use crate::liongard::Liongard;
 
 /// Both vendors, as the admin routes hold them.
 #[derive(Clone, Debug)]
-struct Hands {
+struct AdminState {
     /// The service desk.
     halo: HaloPsa,
     /// The watch.
@@ -28,31 +28,31 @@ struct Hands {
 pub fn admin_router(halo: HaloPsa, liongard: Liongard) -> Router {
     Router::new()
         .route("/admin/alerts", get(alerts::list).post(alerts::raise))
-        .route("/admin/alerts/{id}/change", post(alerts::change))
-        .route("/admin/alerts/{id}/{hand}", post(alerts::hand))
+        .route("/admin/alerts/{id}/update", post(alerts::change))
+        .route("/admin/alerts/{id}/{action}", post(alerts::act))
         .route("/admin/tickets", get(tickets::list).post(tickets::log))
-        .route("/admin/tickets/{id}/{hand}", post(tickets::hand))
-        .route("/admin/webhook", post(webhook::register))
+        .route("/admin/tickets/{id}/{action}", post(tickets::act))
+        .route("/admin/webhooks", post(webhook::register))
         .route("/admin/deliveries", get(webhook::deliveries))
         .route("/admin/faults", post(faults::add).delete(faults::clear))
-        .route("/admin/secret", post(faults::replace_secret))
+        .route("/admin/client-secret", post(faults::replace_secret))
         .route("/admin/tokens", delete(faults::expire_tokens))
         .route(
             "/admin/access-keys",
-            get(faults::list_keys).post(faults::make_key),
+            get(faults::list_keys).post(faults::create_key),
         )
         .route("/admin/access-keys/{id}", delete(faults::revoke_key))
         .route("/admin/stats", get(stats))
         .route("/admin/runs", get(runs))
-        .with_state(Hands { halo, liongard })
+        .with_state(AdminState { halo, liongard })
 }
 
 /// `GET /admin/stats`.
-async fn stats(State(hands): State<Hands>) -> Json<Value> {
-    Json(json!({ "halopsa": hands.halo.stats(), "liongard": hands.liongard.stats() }))
+async fn stats(State(state): State<AdminState>) -> Json<Value> {
+    Json(json!({ "halopsa": state.halo.stats(), "liongard": state.liongard.stats() }))
 }
 
 /// `GET /admin/runs`.
-async fn runs(State(hands): State<Hands>) -> Json<Value> {
-    Json(json!(hands.liongard.runs()))
+async fn runs(State(state): State<AdminState>) -> Json<Value> {
+    Json(json!(state.liongard.runs()))
 }

@@ -37,9 +37,9 @@ impl SimClock for SystemSimClock {
 
 /// A clock that stands still until it is moved by hand; its clones share one hand.
 #[derive(Clone, Debug)]
-pub struct HandClock(Arc<AtomicI64>);
+pub struct ManualClock(Arc<AtomicI64>);
 
-impl HandClock {
+impl ManualClock {
     /// A clock that shows `millis` since the Unix epoch.
     #[must_use]
     pub fn at_millis(millis: i64) -> Self {
@@ -57,7 +57,7 @@ impl HandClock {
     }
 }
 
-impl SimClock for HandClock {
+impl SimClock for ManualClock {
     fn now_millis(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::rate_limit::RollingLog;
+use crate::rate_limit::SlidingWindow;
 
 /// The window of the products' own limits: five minutes.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -31,9 +31,9 @@ pub(crate) struct Traffic {
     /// The counts.
     stats: TrafficStats,
     /// All requests of the last window.
-    arrived: RollingLog,
+    arrived: SlidingWindow,
     /// Those of them that were not refused.
-    accepted: RollingLog,
+    accepted: SlidingWindow,
 }
 
 impl Traffic {
@@ -42,13 +42,13 @@ impl Traffic {
         self.stats.requests += 1;
         *self.stats.by_route.entry(route.to_owned()).or_default() += 1;
         self.arrived.add(now);
-        self.stats.window_max = self.stats.window_max.max(self.arrived.settle(now, WINDOW));
+        self.stats.window_max = self.stats.window_max.max(self.arrived.prune(now, WINDOW));
     }
 
     /// Counts a request the vendor went on with.
     pub(crate) fn accepted(&mut self, now: i64) {
         self.accepted.add(now);
-        let within = self.accepted.settle(now, WINDOW);
+        let within = self.accepted.prune(now, WINDOW);
         self.stats.accepted_window_max = self.stats.accepted_window_max.max(within);
     }
 

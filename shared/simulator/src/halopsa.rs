@@ -5,7 +5,6 @@ mod auth;
 mod client_api;
 mod delivery;
 mod events;
-mod inspection;
 mod outbox;
 mod reference_data;
 mod refusal;
@@ -19,6 +18,7 @@ mod ticket_fields;
 mod ticket_list;
 mod ticket_rows;
 mod ticket_writes;
+mod views;
 mod webhook_api;
 mod webhooks;
 
@@ -30,17 +30,19 @@ use axum::response::Response;
 use http::StatusCode;
 
 use crate::clock::SimClock;
-use crate::door::{self, Door, Vendor};
-use crate::exchange::{Answer, Call};
 use crate::faults::Faults;
+use crate::http_message::{SimRequest, SimResponse};
+use crate::pipeline::{self, RequestPipeline, SimulatedVendor};
 use crate::rate_limit::RateLimit;
 
-pub use delivery::deliver_forever;
-pub use inspection::{ActionView, HaloStats, TicketView};
+pub use delivery::deliver_webhooks;
 pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
-pub use settings::{ApiApplication, ArrayFailure, HaloSettings, SingleAnswer, WebhookHabits};
-pub(crate) use technician::ForeignTicket;
-pub use technician::{NewTicket, TicketChange};
+pub use settings::{
+    ApiApplication, ArrayFailure, DeliveryBehaviour, SimHaloSettings, SingleAnswer,
+};
+pub(crate) use technician::IntegrationTicket;
+pub use technician::{TicketEdit, TicketSpec};
+pub use views::{ActionView, HaloStats, TicketView};
 pub use webhooks::{Batching, PayloadSize, WebhookAuth, WebhookSpec, event_numbers};
 
 use state::HaloState;
@@ -51,7 +53,7 @@ pub struct HaloPsa {
     /// The tenant's memory.
     state: Arc<Mutex<HaloState>>,
     /// What every request passes.
-    door: Door,
+    pipeline: RequestPipeline,
     /// The time.
     clock: Arc<dyn SimClock>,
 }
@@ -65,10 +67,10 @@ impl std::fmt::Debug for HaloPsa {
 impl HaloPsa {
     /// A fresh tenant. Everything left to chance follows from `seed`.
     #[must_use]
-    pub fn new(settings: HaloSettings, clock: Arc<dyn SimClock>, seed: u64) -> Self {
+    pub fn new(settings: SimHaloSettings, clock: Arc<dyn SimClock>, seed: u64) -> Self {
         Self {
             state: Arc::new(Mutex::new(HaloState::new(settings, seed))),
-            door: Door::seeded(seed ^ 0x4a10),
+            pipeline: RequestPipeline::seeded(seed ^ 0x4a10),
             clock,
         }
     }
@@ -76,7 +78,7 @@ impl HaloPsa {
     /// Everything the tenant serves: `/auth` and `/api`, in any letter case.
     pub fn router(&self) -> Router {
         async fn receive(State(halo): State<HaloPsa>, request: Request) -> Response {
-            door::receive(halo, request).await
+            pipeline::receive(halo, request).await
         }
         Router::new().fallback(receive).with_state(self.clone())
     }
@@ -84,11 +86,11 @@ impl HaloPsa {
     /// The faults in store for this tenant's callers.
     #[must_use]
     pub fn faults(&self) -> &Faults {
-        self.door.faults()
+        self.pipeline.faults()
     }
 
     /// Changes settings while the tenant runs.
-    pub fn change_settings(&self, change: impl FnOnce(&mut HaloSettings)) {
+    pub fn change_settings(&self, change: impl FnOnce(&mut SimHaloSettings)) {
         change(&mut self.state().settings);
     }
 
@@ -98,16 +100,16 @@ impl HaloPsa {
     }
 }
 
-impl Vendor for HaloPsa {
-    fn door(&self) -> &Door {
-        &self.door
+impl SimulatedVendor for HaloPsa {
+    fn pipeline(&self) -> &RequestPipeline {
+        &self.pipeline
     }
 
     fn now(&self) -> i64 {
         self.clock.now_millis()
     }
 
-    fn route(&self, call: &Call) -> String {
+    fn route(&self, call: &SimRequest) -> String {
         routes::template(call)
     }
 
@@ -117,23 +119,23 @@ impl Vendor for HaloPsa {
         applies.then(|| state.settings.rate_limit.clone())
     }
 
-    fn throttled(&self, limit: &RateLimit) -> Answer {
+    fn throttled(&self, limit: &RateLimit) -> SimResponse {
         refusal::throttled(limit)
     }
 
-    fn broken(&self) -> Answer {
+    fn broken(&self) -> SimResponse {
         refusal::exception(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Execution Timeout Expired. The timeout period elapsed prior to completion.",
         )
     }
 
-    fn end_session(&self, call: &Call) -> Answer {
+    fn end_session(&self, call: &SimRequest) -> SimResponse {
         self.state().forget_token(call);
         refusal::unauthorised()
     }
 
-    async fn serve(&self, call: Call) -> Answer {
+    async fn serve(&self, call: SimRequest) -> SimResponse {
         routes::serve(self, &call).await
     }
 }

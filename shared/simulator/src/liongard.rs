@@ -2,19 +2,19 @@
 
 mod access_keys;
 mod alert;
-mod alert_life;
+mod alert_actions;
 mod conditions;
 mod environments;
-mod estate;
-mod inspection;
 mod inventory;
-mod native;
+mod launchpoints;
+mod lookups;
+mod native_tickets;
 mod routes;
 mod runs;
 mod settings;
 mod state;
 mod timeline;
-mod words;
+mod views;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,17 +25,17 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::clock::SimClock;
-use crate::door::{self, Door, Vendor};
-use crate::exchange::{Answer, Call};
 use crate::faults::Faults;
 use crate::halopsa::HaloPsa;
+use crate::http_message::{SimRequest, SimResponse};
+use crate::pipeline::{self, RequestPipeline, SimulatedVendor};
 use crate::rate_limit::RateLimit;
 
 pub use access_keys::{AccessKeySpec, Role};
-pub use alert_life::{AlertChange, AlertSpec};
-pub use inspection::{AlertView, LiongardStats, RunView};
-pub use runs::RunFate;
-pub use settings::{LiongardSettings, NativeTicketing, RedirectLocation, Redirects, RunTimes};
+pub use alert_actions::{AlertChange, AlertSpec};
+pub use runs::RunResult;
+pub use settings::{NativeTicketing, RedirectLocation, Redirects, RunTimes, SimLiongardSettings};
+pub use views::{AlertView, LiongardStats, RunView};
 
 use state::LiongardState;
 
@@ -45,7 +45,7 @@ pub struct Liongard {
     /// The instance's memory.
     state: Arc<Mutex<LiongardState>>,
     /// What every request passes.
-    door: Door,
+    pipeline: RequestPipeline,
     /// The time.
     clock: Arc<dyn SimClock>,
 }
@@ -59,11 +59,11 @@ impl std::fmt::Debug for Liongard {
 impl Liongard {
     /// A fresh instance without an alert. Everything left to chance follows from `seed`.
     #[must_use]
-    pub fn new(settings: LiongardSettings, clock: Arc<dyn SimClock>, seed: u64) -> Self {
+    pub fn new(settings: SimLiongardSettings, clock: Arc<dyn SimClock>, seed: u64) -> Self {
         let now = clock.now_millis();
         Self {
             state: Arc::new(Mutex::new(LiongardState::new(settings, seed, now))),
-            door: Door::seeded(seed ^ 0x110a),
+            pipeline: RequestPipeline::seeded(seed ^ 0x110a),
             clock,
         }
     }
@@ -76,7 +76,7 @@ impl Liongard {
     /// Everything the instance serves: `/api/v1` and `/api/v2`.
     pub fn router(&self) -> Router {
         async fn receive(State(liongard): State<Liongard>, request: Request) -> Response {
-            door::receive(liongard, request).await
+            pipeline::receive(liongard, request).await
         }
         Router::new().fallback(receive).with_state(self.clone())
     }
@@ -84,11 +84,11 @@ impl Liongard {
     /// The faults in store for this instance's callers.
     #[must_use]
     pub fn faults(&self) -> &Faults {
-        self.door.faults()
+        self.pipeline.faults()
     }
 
     /// Changes settings while the instance runs.
-    pub fn change_settings(&self, change: impl FnOnce(&mut LiongardSettings)) {
+    pub fn change_settings(&self, change: impl FnOnce(&mut SimLiongardSettings)) {
         change(&mut self.state().settings);
     }
 
@@ -98,24 +98,24 @@ impl Liongard {
     }
 
     /// Locks the instance with every run finished whose time has come.
-    fn settled(&self) -> MutexGuard<'_, LiongardState> {
+    fn current_state(&self) -> MutexGuard<'_, LiongardState> {
         let now = self.clock.now_millis();
         let mut state = self.state();
-        state.settle(now);
+        state.advance_to(now);
         state
     }
 }
 
-impl Vendor for Liongard {
-    fn door(&self) -> &Door {
-        &self.door
+impl SimulatedVendor for Liongard {
+    fn pipeline(&self) -> &RequestPipeline {
+        &self.pipeline
     }
 
     fn now(&self) -> i64 {
         self.clock.now_millis()
     }
 
-    fn route(&self, call: &Call) -> String {
+    fn route(&self, call: &SimRequest) -> String {
         routes::template(call)
     }
 
@@ -123,28 +123,28 @@ impl Vendor for Liongard {
         Some(self.state().settings.rate_limit.clone())
     }
 
-    fn throttled(&self, limit: &RateLimit) -> Answer {
+    fn throttled(&self, limit: &RateLimit) -> SimResponse {
         let text = format!(
             "Too many requests: {} requests per {} seconds are allowed",
             limit.requests_max,
             limit.window.as_secs()
         );
-        Answer::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": text }))
+        SimResponse::json(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": text }))
     }
 
-    fn broken(&self) -> Answer {
-        Answer::json(
+    fn broken(&self) -> SimResponse {
+        SimResponse::json(
             StatusCode::INTERNAL_SERVER_ERROR,
             &json!({ "message": "Internal server error" }),
         )
     }
 
-    fn end_session(&self, _call: &Call) -> Answer {
+    fn end_session(&self, _call: &SimRequest) -> SimResponse {
         access_keys::invalid_session()
     }
 
-    async fn serve(&self, call: Call) -> Answer {
+    async fn serve(&self, call: SimRequest) -> SimResponse {
         let now = self.clock.now_millis();
-        self.settled().answer(&call, now)
+        self.current_state().answer(&call, now)
     }
 }

@@ -22,9 +22,9 @@ pub struct RateLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusedRequests {
     /// Only accepted requests fill the window.
-    AreFree,
+    NotCounted,
     /// Refused requests fill the window too.
-    Count,
+    Counted,
 }
 
 /// Whether a refusal names a pause.
@@ -51,11 +51,11 @@ impl RateLimit {
 
 /// Moments within a window that ends now.
 #[derive(Debug, Default)]
-pub(crate) struct RollingLog(VecDeque<i64>);
+pub(crate) struct SlidingWindow(VecDeque<i64>);
 
-impl RollingLog {
+impl SlidingWindow {
     /// Forgets what lies a window or more before `now`, and says how much is left.
-    pub(crate) fn settle(&mut self, now: i64, window: Duration) -> usize {
+    pub(crate) fn prune(&mut self, now: i64, window: Duration) -> usize {
         let oldest = now.saturating_sub(whole_millis(window));
         while self.0.front().is_some_and(|&moment| moment <= oldest) {
             self.0.pop_front();
@@ -89,9 +89,9 @@ mod tests {
     #[test]
     fn a_place_is_free_again_exactly_one_window_later() {
         let window = Duration::from_secs(300);
-        let mut log = RollingLog::default();
+        let mut log = SlidingWindow::default();
         log.add(1_000);
-        assert_eq!(log.settle(300_999, window), 1);
-        assert_eq!(log.settle(301_000, window), 0);
+        assert_eq!(log.prune(300_999, window), 1);
+        assert_eq!(log.prune(301_000, window), 0);
     }
 }

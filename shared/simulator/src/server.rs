@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt as _;
 
-use crate::markers::{AnswerCut, ConnectionLost};
+use crate::markers::{ConnectionLost, ResponseTruncated};
 
 /// A running server; dropping it closes the socket and every connection.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Drop for ServerHandle {
 
 /// Serves `router` on `listener` until the handle is dropped.
 ///
-/// Obeys [`ConnectionLost`] and [`AnswerCut`]: the first drops the connection without an answer,
+/// Obeys [`ConnectionLost`] and [`ResponseTruncated`]: the first drops the connection without an answer,
 /// the second after part of the body. HTTP/1.1 only.
 ///
 /// # Errors
@@ -88,7 +88,7 @@ async fn accept(router: Router, listener: TcpListener) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(router.clone(), stream));
+                    connections.spawn(serve_stream(router.clone(), stream));
                 }
                 Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
             },
@@ -102,7 +102,7 @@ async fn accept(router: Router, listener: TcpListener) {
 }
 
 /// Serves one connection to its end.
-async fn converse(router: Router, stream: TcpStream) {
+async fn serve_stream(router: Router, stream: TcpStream) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
         async move {
@@ -110,13 +110,13 @@ async fn converse(router: Router, stream: TcpStream) {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            carried(response).await
+            apply_markers(response).await
         }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
-        // Dropped on purpose, or by the caller: both are ordinary here.
+        // ConnectionDropped on purpose, or by the caller: both are ordinary here.
         tracing::debug!(%error, "a connection ended early");
     }
 }
@@ -124,52 +124,59 @@ async fn converse(router: Router, stream: TcpStream) {
 /// The answer gets lost on its way.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped on purpose")]
-struct Dropped;
+struct ConnectionDropped;
 
 /// The response as it is sent, or the wish that there be none.
-async fn carried(response: Response) -> Result<Response, Dropped> {
+async fn apply_markers(response: Response) -> Result<Response, ConnectionDropped> {
     if response.extensions().get::<ConnectionLost>().is_some() {
-        return Err(Dropped);
+        return Err(ConnectionDropped);
     }
-    let Some(cut) = response.extensions().get::<AnswerCut>().copied() else {
+    let Some(cut) = response.extensions().get::<ResponseTruncated>().copied() else {
         return Ok(response);
     };
     let (parts, body) = response.into_parts();
-    let whole = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+    let whole = body
+        .collect()
+        .await
+        .map_err(|_| ConnectionDropped)?
+        .to_bytes();
     let half = whole.slice(..cut.after_bytes.min(whole.len()));
-    Ok(Response::from_parts(parts, Body::new(CutBody::Whole(half))))
+    Ok(Response::from_parts(
+        parts,
+        Body::new(TruncatedBody::Whole(half)),
+    ))
 }
 
 /// A body that breaks off: one piece, a pause in which it leaves, then an error.
 #[derive(Debug)]
-enum CutBody {
+enum TruncatedBody {
     /// Nothing sent yet.
     Whole(Bytes),
     /// The piece was handed over and has yet to leave.
-    Leaving,
+    Flushing,
     /// Time to break off.
-    Gone,
+    Closed,
 }
 
-impl hyper::body::Body for CutBody {
+impl hyper::body::Body for TruncatedBody {
     type Data = Bytes;
-    type Error = Dropped;
+    type Error = ConnectionDropped;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
-        match std::mem::replace(&mut *self, Self::Gone) {
+    ) -> Poll<Option<Result<Frame<Bytes>, ConnectionDropped>>> {
+        match std::mem::replace(&mut *self, Self::Closed) {
             Self::Whole(half) => {
-                *self = Self::Leaving;
+                *self = Self::Flushing;
                 Poll::Ready(Some(Ok(Frame::data(half))))
             }
             // While the body is pending, the connection flushes what it has.
-            Self::Leaving => {
+            Self::Flushing => {
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            Self::Gone => Poll::Ready(Some(Err(Dropped))),
+            Self::Closed => Poll::Ready(Some(Err(ConnectionDropped))),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The world both simulated vendors start from: an MSP, its customers, its desk and its estate.
 
 mod customers;
-mod desk;
-mod estate;
+mod inspectors;
+mod service_desk;
 
 use std::collections::BTreeMap;
 
 pub use customers::{ClientSpec, EnvironmentSpec};
-pub use desk::{
-    Agent, CustomField, DeskSetup, Outcome, Priority, Status, Team, TicketType, status_ids,
+pub use inspectors::{HALOPSA_INSPECTOR, Inspector, Launchpoint};
+pub use service_desk::{
+    Agent, CustomField, OutcomeSpec, Priority, ServiceDeskSetup, Status, Team, TicketType,
+    status_ids,
 };
-pub use estate::{HALOPSA_INSPECTOR, Inspector, Launchpoint};
 
 /// The MSP's own environment in Liongard.
 pub const MSP_ENVIRONMENT: i64 = 8800;
@@ -28,7 +29,7 @@ pub struct World {
     /// Which client an environment really is; Liongard's native ticketing goes by it.
     pub client_of: BTreeMap<i64, i64>,
     /// How the service desk is set up.
-    pub desk: DeskSetup,
+    pub service_desk: ServiceDeskSetup,
     /// The kinds of inspectors.
     pub inspectors: Vec<Inspector>,
     /// The configured inspectors.
@@ -45,8 +46,8 @@ impl World {
             environments: vec![EnvironmentSpec::own()],
             clients: vec![ClientSpec::own()],
             client_of: BTreeMap::from([(MSP_ENVIRONMENT, MSP_CLIENT)]),
-            desk: DeskSetup::sample(),
-            inspectors: estate::inspectors(),
+            service_desk: ServiceDeskSetup::sample(),
+            inspectors: inspectors::inspectors(),
             launchpoints: vec![Launchpoint::halopsa()],
         };
         for (index, name) in names.iter().enumerate() {
@@ -55,7 +56,7 @@ impl World {
             world.client_of.insert(environment.id, 17 + offset);
             world
                 .launchpoints
-                .extend(estate::launchpoints_of(&environment, offset));
+                .extend(inspectors::launchpoints_of(&environment, offset));
             world.environments.push(environment);
             world
                 .clients
@@ -68,7 +69,7 @@ impl World {
     /// invisible environment, a name that differs from the first customer's only in case and
     /// punctuation, an inactive client, and one customer each that only one side knows.
     #[must_use]
-    pub fn with_oddities(mut self) -> Self {
+    pub fn with_edge_cases(mut self) -> Self {
         let first = self.environments.get(1).cloned();
         let mut next = self
             .environments

@@ -39,14 +39,14 @@ impl fmt::Display for BodyProblem {
 /// Where and how a body was not what its endpoint promises. Holds nothing of the body but the
 /// names of its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable {
+pub struct BodyError {
     /// The place, as `tickets[3].id`; `.` is the whole body.
     pub path: String,
     /// What was wrong there.
     pub problem: BodyProblem,
 }
 
-impl Unusable {
+impl BodyError {
     /// The body as a whole has `problem`.
     #[must_use]
     pub fn whole(problem: BodyProblem) -> Self {
@@ -77,8 +77,8 @@ impl Unusable {
 ///
 /// # Errors
 ///
-/// [`Unusable`] when it is none.
-pub fn read<'de, V: Deserialize<'de>>(body: &'de [u8]) -> Result<V, Unusable> {
+/// [`BodyError`] when it is none.
+pub fn read<'de, V: Deserialize<'de>>(body: &'de [u8]) -> Result<V, BodyError> {
     read_with(PhantomData::<V>, body)
 }
 
@@ -86,12 +86,12 @@ pub fn read<'de, V: Deserialize<'de>>(body: &'de [u8]) -> Result<V, Unusable> {
 ///
 /// # Errors
 ///
-/// [`Unusable`] when `seed` cannot make anything of it, or something follows.
+/// [`BodyError`] when `seed` cannot make anything of it, or something follows.
 pub fn read_with<'de, S: DeserializeSeed<'de>>(
     seed: S,
     body: &'de [u8],
-) -> Result<S::Value, Unusable> {
-    refuse_pages(body)?;
+) -> Result<S::Value, BodyError> {
+    reject_html(body)?;
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut track = Track::new();
     let value = seed
@@ -106,22 +106,22 @@ pub fn read_with<'de, S: DeserializeSeed<'de>>(
 /// # Errors
 ///
 /// [`BodyProblem::Empty`] and [`BodyProblem::Html`].
-pub fn refuse_pages(body: &[u8]) -> Result<(), Unusable> {
+pub fn reject_html(body: &[u8]) -> Result<(), BodyError> {
     match body.trim_ascii_start().first() {
-        None => Err(Unusable::whole(BodyProblem::Empty)),
-        Some(b'<') => Err(Unusable::whole(BodyProblem::Html)),
+        None => Err(BodyError::whole(BodyProblem::Empty)),
+        Some(b'<') => Err(BodyError::whole(BodyProblem::Html)),
         Some(_) => Ok(()),
     }
 }
 
 /// Keeps the place and the kind of `error`; its text may quote the body.
-fn sort(place: &str, error: &serde_json::Error) -> Unusable {
+fn sort(place: &str, error: &serde_json::Error) -> BodyError {
     if !error.is_data() {
-        return Unusable::at(place, BodyProblem::NotJson);
+        return BodyError::at(place, BodyProblem::NotJson);
     }
     match missing_member(&error.to_string()) {
-        Some(member) => Unusable::at(member, BodyProblem::Missing).below(place),
-        None => Unusable::at(place, BodyProblem::Unexpected),
+        Some(member) => BodyError::at(member, BodyProblem::Missing).below(place),
+        None => BodyError::at(place, BodyProblem::Unexpected),
     }
 }
 

@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod body;
-mod halves;
-pub mod pasted;
-mod pause;
-pub mod sentence;
+pub mod input;
+pub mod redacted_message;
+mod retry_after;
+mod surrogates;
 pub mod values;
 
-pub use body::{BodyProblem, Unusable};
-pub use halves::mended;
-pub use pause::retry_after;
-pub use sentence::{Aside, Sentence};
+pub use body::{BodyError, BodyProblem};
+pub use redacted_message::{RedactedMessage, Suffix};
+pub use retry_after::retry_after;
+pub use surrogates::replace_lone_surrogates;

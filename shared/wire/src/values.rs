@@ -6,14 +6,14 @@
 
 mod flag;
 mod lists;
-mod moment;
 mod named;
 mod number;
 mod text;
+mod timestamp;
 
 pub use flag::flag;
 pub use lists::{OneOrMany, any_items, list, one_or_many};
-pub use moment::moment;
 pub use named::{FromName, named};
-pub use number::{id, required_id, whole};
+pub use number::{id, integer, required_id};
 pub use text::{required_text, text};
+pub use timestamp::timestamp;

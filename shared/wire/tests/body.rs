@@ -5,7 +5,7 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-use halogard_wire::body::{self, BodyProblem, Unusable};
+use halogard_wire::body::{self, BodyError, BodyProblem};
 use halogard_wire::values;
 use serde::Deserialize;
 
@@ -36,12 +36,12 @@ fn each_problem_is_told_with_its_place_and_nothing_of_the_body() {
         (r#"[{"id":1,"inner":{}}]"#, "[0].inner.id", Missing),
     ];
     for (text, path, problem) in table {
-        let unusable = body::read::<Vec<Row>>(text.as_bytes()).unwrap_err();
-        assert_eq!(unusable, Unusable::at(path, problem), "{text}");
-        assert!(!format!("{unusable:?}").contains("planted"), "{text}");
+        let invalid = body::read::<Vec<Row>>(text.as_bytes()).unwrap_err();
+        assert_eq!(invalid, BodyError::at(path, problem), "{text}");
+        assert!(!format!("{invalid:?}").contains("planted"), "{text}");
     }
     let whole = body::read::<Row>(b"{}").unwrap_err();
-    assert_eq!(whole, Unusable::at("id", Missing));
+    assert_eq!(whole, BodyError::at("id", Missing));
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_whole_body_is_read_with_blanks_around_it() {
 fn a_place_within_a_part_is_a_place_within_the_whole() {
     let table = [(".", "Data"), ("ID", "Data.ID"), ("[3].ID", "Data[3].ID")];
     for (inner, whole) in table {
-        let part = Unusable::at(inner, BodyProblem::Missing);
+        let part = BodyError::at(inner, BodyProblem::Missing);
         assert_eq!(part.below("Data").path, whole);
     }
-    let part = Unusable::at("ID", BodyProblem::Missing);
+    let part = BodyError::at("ID", BodyProblem::Missing);
     assert_eq!(part.below(".").path, "ID");
 }
 

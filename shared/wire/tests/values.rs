@@ -94,7 +94,7 @@ fn a_number_that_is_no_id_keeps_its_sign_and_zero() {
         (json!(null), None),
     ];
     for (value, expected) in table {
-        assert_eq!(values::whole(value.clone()).unwrap(), expected, "{value}");
+        assert_eq!(values::integer(value.clone()).unwrap(), expected, "{value}");
     }
 }
 
@@ -160,7 +160,7 @@ fn a_moment_is_read_in_every_form_seen() {
         ("1980-01-01T00:00:00", 315_532_800_000),
     ];
     for (text, millis) in table {
-        let moment = values::moment(json!(text)).unwrap();
+        let moment = values::timestamp(json!(text)).unwrap();
         assert_eq!(moment, Some(Timestamp::from_millis(millis)), "{text}");
     }
 }
@@ -184,7 +184,7 @@ fn every_way_to_say_never_is_none() {
         json!("9999/12/31 23:59:59"),
     ];
     for value in never {
-        assert_eq!(values::moment(value.clone()).unwrap(), None, "{value}");
+        assert_eq!(values::timestamp(value.clone()).unwrap(), None, "{value}");
     }
 }
 
@@ -199,7 +199,7 @@ fn a_date_of_no_known_form_is_an_error() {
         json!(1_631_301_663_195_i64),
     ];
     for value in odd.into_iter().chain(other_kinds()) {
-        assert!(values::moment(value.clone()).is_err(), "{value}");
+        assert!(values::timestamp(value.clone()).is_err(), "{value}");
     }
 }
 
@@ -207,9 +207,9 @@ fn a_date_of_no_known_form_is_an_error() {
 fn an_error_never_quotes_text() {
     let planted = || json!("planted");
     let errors = [
-        values::whole(planted()).unwrap_err(),
+        values::integer(planted()).unwrap_err(),
         values::flag(planted()).unwrap_err(),
-        values::moment(planted()).unwrap_err(),
+        values::timestamp(planted()).unwrap_err(),
     ];
     for error in errors {
         assert!(!error.to_string().contains("planted"), "{error}");

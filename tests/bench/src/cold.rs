@@ -10,7 +10,7 @@ mod numbers;
 mod process;
 mod report;
 mod runtime_api;
-mod stage;
+mod sandbox;
 mod stopwatch;
 mod subject;
 mod vendors;
@@ -21,10 +21,10 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use clap::Args;
 
-use self::build::Workshop;
+use self::build::BuildOutput;
 use self::measure::Subjects;
 use self::report::Report;
-use self::stage::Stage;
+use self::sandbox::Sandbox;
 
 /// How the cold path is measured.
 #[derive(Args, Debug)]
@@ -57,7 +57,7 @@ const FUNCTIONS: [&str; 4] = [
 ///
 /// Something could not be built, started or understood. A bar that is missed is no error.
 pub fn run(options: &Options) -> anyhow::Result<bool> {
-    let workshop = Workshop::find()?;
+    let workshop = BuildOutput::find()?;
     let functions: Vec<&'static str> = FUNCTIONS
         .into_iter()
         .filter(|function| options.functions.iter().any(|asked| asked == function))
@@ -66,21 +66,21 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         workshop.build_peers()?;
         workshop.build_functions(&functions)?;
     }
-    let stage = Stage::build()?;
-    let subjects = Subjects::prepare(&workshop, &stage, &functions)?;
+    let sandbox = Sandbox::build()?;
+    let subjects = Subjects::prepare(&workshop, &sandbox, &functions)?;
     let mut report = Report {
         machine: machine()?,
         ..Report::default()
     };
     report.notes.push(format!(
         "peers with the SDK's defaults load {} roots of the system, as they do on Lambda",
-        stage.authority.system_roots
+        sandbox.authority.system_roots
     ));
-    measure::starts(&stage, &subjects, options.runs, &mut report)?;
+    measure::starts(&sandbox, &subjects, options.runs, &mut report)?;
     measure::sizes(&workshop, &subjects, &mut report)?;
-    measure::memory(&stage, &subjects, &mut report)?;
+    measure::memory(&sandbox, &subjects, &mut report)?;
     if let Some(intake) = subjects.function(measure::INTAKE) {
-        measure::work(&stage, intake, &subjects, &mut report)?;
+        measure::work(&sandbox, intake, &subjects, &mut report)?;
     }
     report.machine.push(format!("load after: {}", load()?));
     let text = match options.json {

@@ -1,16 +1,16 @@
 //! The request budget against simulated servers: `bench limiter`.
 //!
 //! A discrete-event simulation that drives the production limiter through its ports: instances with
-//! clocks of their own, a store with delays, roads with delays, and servers that count in four ways.
+//! clocks of their own, a store with delays, networks with delays, and servers that count in four ways.
 
 mod fleet;
-mod life;
+mod instance;
 mod peers;
-mod scene;
 mod server;
 mod sim;
 mod store;
 mod tables;
+mod workload;
 
 use crate::report::Report;
 

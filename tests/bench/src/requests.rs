@@ -12,7 +12,7 @@ use halogard_domain::budget::Limit;
 use halogard_domain::storm::StormPolicy;
 use halogard_simulator::halopsa::PayloadSize;
 use halogard_simulator::liongard::AlertChange;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 use tracing::Level;
 
 use crate::report::{Report, Row, Section};
@@ -21,7 +21,7 @@ use crate::report::{Report, Row, Section};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long the program waits for a permit. The functions do not wait.
-const PATIENCE: Duration = Limit::AHEAD;
+const DEADLINE: Duration = Limit::LEASE_AHEAD;
 
 /// HaloPSA's window.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
 }
 
 /// A bundle as deployed, in step with an empty HaloPSA.
-async fn quiet(seed: u64, storms: Option<StormPolicy>, patience: Duration) -> Bundle {
+async fn quiet(seed: u64, storms: Option<StormPolicy>, patience: Duration) -> Scenario {
     let setup = Setup {
         storms,
         seed,
@@ -63,7 +63,7 @@ async fn quiet(seed: u64, storms: Option<StormPolicy>, patience: Duration) -> Bu
         level: Level::ERROR,
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     bundle.run_until_quiet().await;
     bundle
 }
@@ -75,10 +75,10 @@ struct Spent {
 }
 
 impl Spent {
-    fn so_far(bundle: &Bundle) -> Self {
+    fn so_far(bundle: &Scenario) -> Self {
         Self {
             routes: bundle.halo.stats().traffic.by_route,
-            writes: bundle.seen.writes(),
+            writes: bundle.store_activity.writes(),
         }
     }
 
@@ -126,10 +126,10 @@ impl Spent {
 
 /// The life of one alert.
 async fn one_alert(seed: u64) -> anyhow::Result<Section> {
-    let mut bundle = quiet(seed, None, PATIENCE).await;
+    let mut bundle = quiet(seed, None, DEADLINE).await;
     let mut rows = Vec::new();
     let mut before = Spent::so_far(&bundle);
-    let mut add = |what: &str, most: u64, bundle: &Bundle| {
+    let mut add = |what: &str, most: u64, bundle: &Scenario| {
         let now = Spent::so_far(bundle);
         let by_time = now.by_time_since(&before);
         let requests = now.requests_since(&before) - by_time;
@@ -168,7 +168,7 @@ async fn one_alert(seed: u64) -> anyhow::Result<Section> {
 }
 
 /// Lets Liongard say something else about `alert`.
-fn change(bundle: &Bundle, alert: i64) -> anyhow::Result<()> {
+fn change(bundle: &Scenario, alert: i64) -> anyhow::Result<()> {
     let change = AlertChange {
         description: Some("Another text".to_owned()),
         ..AlertChange::default()
@@ -178,7 +178,7 @@ fn change(bundle: &Bundle, alert: i64) -> anyhow::Result<()> {
 
 /// A day on which nothing happens.
 async fn idle_day(seed: u64) -> Section {
-    let mut bundle = quiet(seed, None, PATIENCE).await;
+    let mut bundle = quiet(seed, None, DEADLINE).await;
     let before = Spent::so_far(&bundle);
     bundle.run_for(DAY).await;
     let requests = Spent::so_far(&bundle).requests_since(&before);
@@ -196,7 +196,7 @@ async fn idle_day(seed: u64) -> Section {
 /// Many alerts at once, with tickets of their own and sharing them.
 async fn at_once(options: &Options) -> Section {
     let mut rows = Vec::new();
-    let program = ("program", PATIENCE);
+    let program = ("program", DEADLINE);
     let functions = ("functions", Duration::ZERO);
     for (shared, (budget, patience)) in [(false, program), (false, functions), (true, program)] {
         let storms = shared.then(StormPolicy::default);
@@ -215,7 +215,7 @@ async fn at_once(options: &Options) -> Section {
         // Until a pair has heard of the last one.
         let mut left = alerts.iter().copied().peekable();
         while let Some(alert) = left.peek() {
-            if bundle.standing(*alert).await.is_some_and(settled) {
+            if bundle.pair_status(*alert).await.is_some_and(settled) {
                 left.next();
             } else {
                 bundle.run_for(Duration::from_secs(1)).await;
@@ -259,9 +259,9 @@ async fn at_once(options: &Options) -> Section {
 }
 
 /// Whether a pair has what it needs.
-const fn settled(standing: halogard_domain::standing::Standing) -> bool {
-    use halogard_domain::standing::Standing;
-    matches!(standing, Standing::InStep | Standing::InStorm)
+const fn settled(standing: halogard_domain::pair_status::PairStatus) -> bool {
+    use halogard_domain::pair_status::PairStatus;
+    matches!(standing, PairStatus::InSync | PairStatus::InStorm)
 }
 
 /// A share, for people.

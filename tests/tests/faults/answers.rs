@@ -1,16 +1,16 @@
 //! Answers that are lost, late, refused or odd.
 
 use halogard_simulator::Fault;
-use halogard_tests::transport::Call;
-use halogard_tests::{Bundle, Courier, Grid, Place};
+use halogard_tests::transport::LoggedRequest;
+use halogard_tests::{CaseMatrix, Component, Scenario, WebhookDelivery};
 use http::Method;
 
-use crate::story::{self, Patience};
+use crate::script::{self, RecoveryTime};
 
 /// Every kind of fault that may strike any call.
 fn faults() -> Vec<Fault> {
     vec![
-        Fault::LoseAnswer,
+        Fault::DropResponse,
         Fault::RefuseConnection,
         Fault::Status429 {
             retry_after: Some("7".to_owned()),
@@ -21,15 +21,15 @@ fn faults() -> Vec<Fault> {
         Fault::Gateway502Html,
         Fault::Gateway504Html,
         Fault::Gateway504AfterEffect,
-        Fault::HalfBody,
-        Fault::OtherShape,
+        Fault::TruncatedBody,
+        Fault::UnexpectedJson,
         Fault::ExpireToken,
     ]
 }
 
 /// Faults for `call`: a refusal without a word strikes reads only; a write refused for good is
 /// rightly not repeated, and has a scenario of its own.
-fn faults_for(call: &Call) -> Vec<Fault> {
+fn faults_for(call: &LoggedRequest) -> Vec<Fault> {
     let mut faults = faults();
     if call.method == Method::GET {
         faults.push(Fault::Empty403);
@@ -38,21 +38,21 @@ fn faults_for(call: &Call) -> Vec<Fault> {
 }
 
 /// Lets `fault` strike the call to `place` with this ordinal.
-fn strike(bundle: &Bundle, place: Place, ordinal: u64, fault: Fault) {
+fn strike(bundle: &Scenario, place: Component, ordinal: u64, fault: Fault) {
     let faults = match place {
-        Place::HaloPsa => bundle.halo.faults(),
+        Component::HaloPsa => bundle.halo.faults(),
         _ => bundle.liongard.faults(),
     };
     faults.at_request(ordinal, fault);
 }
 
 /// Tells the story once in peace, then once for each call and each fault.
-fn every_fault_at_every_call(name: &'static str, courier: Courier) {
-    let mut grid = Grid::new(name);
-    let Some(peace) = grid.case("in peace", story::in_peace(courier)) else {
+fn every_fault_at_every_call(name: &'static str, webhook_delivery: WebhookDelivery) {
+    let mut grid = CaseMatrix::new(name);
+    let Some(peace) = grid.case("in peace", script::without_faults(webhook_delivery)) else {
         return grid.finish();
     };
-    for place in [Place::HaloPsa, Place::Liongard] {
+    for place in [Component::HaloPsa, Component::Liongard] {
         for (ordinal, call) in peace.calls_to(place) {
             for fault in faults_for(call) {
                 let label = format!(
@@ -63,11 +63,11 @@ fn every_fault_at_every_call(name: &'static str, courier: Courier) {
                 // looked at again by the hourly comparison.
                 let refused = fault == Fault::Empty403;
                 let patience = if refused {
-                    Patience::Hours
+                    RecoveryTime::Hours
                 } else {
-                    Patience::Minutes
+                    RecoveryTime::Minutes
                 };
-                let told = story::tell(courier, patience, |bundle| {
+                let told = script::run_with(webhook_delivery, patience, |bundle| {
                     bundle.expects_dead_letters = refused;
                     strike(bundle, place, ordinal, fault);
                 });
@@ -80,15 +80,18 @@ fn every_fault_at_every_call(name: &'static str, courier: Courier) {
 
 #[test]
 fn every_fault_at_every_call_with_prompt_webhooks() {
-    every_fault_at_every_call("faults, webhooks prompt", Courier::Prompt);
+    every_fault_at_every_call("faults, webhooks prompt", WebhookDelivery::Prompt);
 }
 
 #[test]
 fn every_fault_at_every_call_with_webhooks_twice_and_in_reverse() {
-    every_fault_at_every_call("faults, webhooks twice in reverse", Courier::TwiceInReverse);
+    every_fault_at_every_call(
+        "faults, webhooks twice in reverse",
+        WebhookDelivery::TwiceInReverse,
+    );
 }
 
 #[test]
 fn every_fault_at_every_call_without_webhooks() {
-    every_fault_at_every_call("faults, webhooks lost", Courier::Never);
+    every_fault_at_every_call("faults, webhooks lost", WebhookDelivery::Never);
 }

@@ -1,22 +1,22 @@
 //! The process stops: before a call, after its effect, around every write to the store.
 
-use halogard_tests::{Courier, Grid, Moment, Place};
+use halogard_tests::{CaseMatrix, Component, CrashTiming, WebhookDelivery};
 
-use crate::story::{self, Patience, Told};
+use crate::script::{self, Recording, RecoveryTime};
 
-const PLACES: [Place; 3] = [Place::HaloPsa, Place::Liongard, Place::Store];
+const COMPONENTS: [Component; 3] = [Component::HaloPsa, Component::Liongard, Component::Store];
 
-const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
+const TIMINGS: [CrashTiming; 2] = [CrashTiming::Before, CrashTiming::After];
 
 /// Where the process stops in one case.
-type Stop = (Place, u64, Moment);
+type Stop = (Component, u64, CrashTiming);
 
 /// Every point at which the story's process may stop.
-fn every_point(peace: &Told) -> Vec<Stop> {
+fn every_point(peace: &Recording) -> Vec<Stop> {
     let mut points = Vec::new();
-    for place in PLACES {
+    for place in COMPONENTS {
         for ordinal in 1..=peace.visits(place) {
-            for moment in MOMENTS {
+            for moment in TIMINGS {
                 points.push((place, ordinal, moment));
             }
         }
@@ -25,54 +25,54 @@ fn every_point(peace: &Told) -> Vec<Stop> {
 }
 
 /// Tells the story with the process stopped at `stops`.
-fn stopped_at(grid: &mut Grid, courier: Courier, stops: &[Stop]) {
-    let told = story::tell(courier, Patience::Minutes, |bundle| {
+fn stopped_at(grid: &mut CaseMatrix, webhook_delivery: WebhookDelivery, stops: &[Stop]) {
+    let told = script::run_with(webhook_delivery, RecoveryTime::Minutes, |bundle| {
         for (place, ordinal, moment) in stops {
-            bundle.fuse.arm(*place, *ordinal, *moment);
+            bundle.crash_points.arm(*place, *ordinal, *moment);
         }
     });
     grid.case(&format!("stopped at {stops:?}"), told);
 }
 
 /// Tells the story once in peace, then once for each point at which the process may stop.
-fn stopped_at_every_point(name: &'static str, courier: Courier) {
-    let mut grid = Grid::new(name);
-    let peace = grid.case("in peace", story::in_peace(courier));
+fn stopped_at_every_point(name: &'static str, webhook_delivery: WebhookDelivery) {
+    let mut grid = CaseMatrix::new(name);
+    let peace = grid.case("in peace", script::without_faults(webhook_delivery));
     for point in peace.as_ref().map(every_point).unwrap_or_default() {
-        stopped_at(&mut grid, courier, &[point]);
+        stopped_at(&mut grid, webhook_delivery, &[point]);
     }
     grid.finish();
 }
 
 #[test]
 fn the_process_stopped_at_every_point_with_prompt_webhooks() {
-    stopped_at_every_point("crashes, webhooks prompt", Courier::Prompt);
+    stopped_at_every_point("crashes, webhooks prompt", WebhookDelivery::Prompt);
 }
 
 #[test]
 fn the_process_stopped_at_every_point_with_webhooks_twice_and_in_reverse() {
     stopped_at_every_point(
         "crashes, webhooks twice in reverse",
-        Courier::TwiceInReverse,
+        WebhookDelivery::TwiceInReverse,
     );
 }
 
 #[test]
 fn the_process_stopped_at_every_point_without_webhooks() {
-    stopped_at_every_point("crashes, webhooks lost", Courier::Never);
+    stopped_at_every_point("crashes, webhooks lost", WebhookDelivery::Never);
 }
 
 #[test]
 fn the_process_stopped_twice() {
-    let mut grid = Grid::new("pairs of crashes");
-    let courier = Courier::Prompt;
-    let peace = grid.case("in peace", story::in_peace(courier));
+    let mut grid = CaseMatrix::new("pairs of crashes");
+    let webhook_delivery = WebhookDelivery::Prompt;
+    let peace = grid.case("in peace", script::without_faults(webhook_delivery));
     let points = peace.as_ref().map(every_point).unwrap_or_default();
     // Strides without a common divisor: neighbours, and points far apart.
     for (first, stride) in points.iter().step_by(7).zip((1..=23).cycle()) {
         let (place, ordinal, moment) = *first;
         let second = (place, ordinal + stride, moment);
-        stopped_at(&mut grid, courier, &[*first, second]);
+        stopped_at(&mut grid, webhook_delivery, &[*first, second]);
     }
     grid.finish();
 }

@@ -4,4 +4,4 @@
 
 mod answers;
 mod crashes;
-mod story;
+mod script;

@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::Stage;
-use halogard_app::rotate::Step;
+use halogard_app::rotation::Step;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, planted};
-use halogard_tests::transport::Call;
-use halogard_tests::vault::StrictVault;
-use halogard_tests::{Bundle, Grid, Place, Setup};
+use halogard_tests::transport::LoggedRequest;
+use halogard_tests::vault::InMemoryVault;
+use halogard_tests::{CaseMatrix, Component, Scenario, Setup};
 use tracing::Level;
 
 use crate::liongard::both;
-use crate::office::{Office, PLACES, REFRESHED, WORK_WAITED, fields, logged};
+use crate::rotation_function::{
+    COMPONENTS, CREDENTIAL_REFRESHED_LOG, CREDENTIAL_REJECTED_LOG, RotationFunction, fields, logged,
+};
 
 /// The version a rotation goes to.
 const NEXT: &str = "11111111-bbbb-4bbb-8bbb-000000000002";
@@ -26,7 +28,7 @@ const IDLE: &str = "5b1c7d90-halogard-sync-b";
 const GENERATED: &str = "planted-generated-secret-61d2";
 
 /// A value for application `client_id`.
-fn value(strategy: &str, client_id: &str, secret: &str, idle: Option<&str>) -> Fields {
+fn value(strategy: &str, client_id: &str, secret: &str, idle: Option<&str>) -> SecretFields {
     let value = fields(&[
         ("strategy", strategy),
         ("halopsa_client_id", client_id),
@@ -39,8 +41,8 @@ fn value(strategy: &str, client_id: &str, secret: &str, idle: Option<&str>) -> F
 }
 
 /// A bundle at work whose credentials come from `current`, and two applications at HaloPSA.
-async fn begun(current: &Fields) -> (Bundle, StrictVault, Office) {
-    let vault = StrictVault::default();
+async fn begun(current: &SecretFields) -> (Scenario, InMemoryVault, RotationFunction) {
+    let vault = InMemoryVault::default();
     vault.hold(HALOPSA_SECRET, "v1", current, true);
     let key = fields(&[
         (
@@ -61,16 +63,16 @@ async fn begun(current: &Fields) -> (Bundle, StrictVault, Office) {
         ..setup.halo.applications[0].clone()
     };
     setup.halo.applications.push(idle);
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
-    let office = Office::over(&vault);
-    (bundle, vault, office)
+    let function = RotationFunction::over(&vault);
+    (bundle, vault, function)
 }
 
 /// The bundle's token requests since the `from`th call, with their answers.
-fn token_calls(bundle: &Bundle, from: usize) -> Vec<Call> {
-    let calls = bundle.calls.all().into_iter().skip(from);
+fn token_calls(bundle: &Scenario, from: usize) -> Vec<LoggedRequest> {
+    let calls = bundle.requests.all().into_iter().skip(from);
     calls
         .filter(|call| call.target.starts_with("/auth/token"))
         .collect()
@@ -78,44 +80,47 @@ fn token_calls(bundle: &Bundle, from: usize) -> Vec<Call> {
 
 /// Nothing about the rotation stands where people look.
 #[track_caller]
-fn kept_secret(bundle: &Bundle, office: &Office) {
-    for text in [bundle.logs.text(), format!("{:?}", office.told.all())] {
+fn kept_secret(bundle: &Scenario, function: &RotationFunction) {
+    for text in [bundle.logs.text(), format!("{:?}", function.told.all())] {
         assert!(!text.contains(GENERATED));
         assert!(!text.contains(planted::CLIENT_SECRET));
     }
 }
 
-/// Rotates from one application to the other under load; brings the visits the office made.
-async fn take_turns(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64; 3] {
+/// Rotates from one application to the other under load; brings the visits the function made.
+async fn take_turns(
+    order: &[Step],
+    prepare: impl FnOnce(&Scenario, &RotationFunction),
+) -> [u64; 3] {
     let strategy = "halopsa-two-applications";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, Some(IDLE));
-    let (mut bundle, vault, office) = Box::pin(begun(&current)).await;
+    let (mut bundle, vault, function) = Box::pin(begun(&current)).await;
     vault.announce(HALOPSA_SECRET, NEXT);
-    prepare(&bundle, &office);
+    prepare(&bundle, &function);
     // Nobody did anything yet: the operator is told which application to open.
-    let asked = office
-        .attempt(&bundle, Step::Create, HALOPSA_SECRET, NEXT)
+    let asked = function
+        .try_step(&bundle, Step::Create, HALOPSA_SECRET, NEXT)
         .await;
     if let Some(asked) = asked {
-        assert_eq!(asked, Err("rotation.person_needed".to_owned()));
-        let notice = &office.told.all()[0];
+        assert_eq!(asked, Err("rotation.action_required".to_owned()));
+        let notice = &function.told.all()[0];
         assert!(notice.text.contains(IDLE), "{}", notice.text);
     }
     bundle.run_for(Duration::from_secs(300)).await;
     bundle.halo.replace_secret(IDLE, GENERATED).unwrap();
     let next = value(strategy, IDLE, GENERATED, Some(APPLICATION));
     vault.paste(HALOPSA_SECRET, NEXT, &next);
-    let from = bundle.calls.count();
+    let from = bundle.requests.count();
     let mut customer = 0;
     for step in order {
         customer += 1;
         bundle.raise(customer % 6, "Certificate Expires Soon");
-        office
-            .insist(&mut bundle, *step, HALOPSA_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, *step, HALOPSA_SECRET, NEXT)
             .await;
         bundle.run_for(Duration::from_secs(45)).await;
     }
-    let visits = PLACES.map(|place| office.fuse.count(place));
+    let visits = COMPONENTS.map(|place| function.crash_points.count(place));
     assert_eq!(vault.look(HALOPSA_SECRET, Stage::Current).unwrap().0, NEXT);
     // Tokens run out, and the next ones come from the other application.
     let alert = bundle.raise(3, "Firewall Rule Changed");
@@ -132,25 +137,33 @@ async fn take_turns(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [
     for call in token_calls(&bundle, from) {
         assert_eq!(call.status, Some(200), "a token was refused: {call:?}");
     }
-    assert_eq!(logged(&bundle, WORK_WAITED), 0, "a synchronisation failed");
-    assert_eq!(logged(&bundle, REFRESHED), 0, "nobody was refused");
-    kept_secret(&bundle, &office);
+    assert_eq!(
+        logged(&bundle, CREDENTIAL_REJECTED_LOG),
+        0,
+        "a synchronisation failed"
+    );
+    assert_eq!(
+        logged(&bundle, CREDENTIAL_REFRESHED_LOG),
+        0,
+        "nobody was refused"
+    );
+    kept_secret(&bundle, &function);
     visits
 }
 
 #[test]
 fn two_applications_take_turns_under_load_stopped_at_every_call() {
-    let mut grid = Grid::new("two applications, stopped at every call of every step");
+    let mut grid = CaseMatrix::new("two applications, stopped at every call of every step");
     let visits = grid
         .case("in peace", take_turns(&Step::ALL, |_, _| ()))
         .unwrap_or_default();
-    println!("visits of the office to store, HaloPSA, Liongard: {visits:?}");
-    for (place, count) in PLACES.into_iter().zip(visits) {
+    println!("visits of the function to store, HaloPSA, Liongard: {visits:?}");
+    for (place, count) in COMPONENTS.into_iter().zip(visits) {
         for stop in (1..=count).flat_map(|at| both(place, at)) {
             grid.case(
                 &format!("stopped at {stop:?}"),
-                take_turns(&Step::ALL, |_, office| {
-                    office.fuse.arm(stop.0, stop.1, stop.2);
+                take_turns(&Step::ALL, |_, function| {
+                    function.crash_points.arm(stop.0, stop.1, stop.2);
                 }),
             );
         }
@@ -160,7 +173,7 @@ fn two_applications_take_turns_under_load_stopped_at_every_call() {
 
 #[test]
 fn the_steps_may_come_in_any_order() {
-    let mut grid = Grid::new("two applications, every order of the steps");
+    let mut grid = CaseMatrix::new("two applications, every order of the steps");
     for order in orders() {
         // A step that comes too early fails and is taken again in its turn.
         let whole: Vec<Step> = order.iter().copied().chain(Step::ALL).collect();
@@ -182,16 +195,16 @@ fn orders() -> Vec<[Step; 4]> {
 }
 
 /// One application: the new secret is pasted first and saved in HaloPSA then, which ends the old
-/// one at once. Brings the visits the office made.
-async fn replace(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64; 3] {
+/// one at once. Brings the visits the function made.
+async fn replace(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunction)) -> [u64; 3] {
     let strategy = "halopsa-application";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, None);
-    let (mut bundle, vault, office) = Box::pin(begun(&current)).await;
-    prepare(&bundle, &office);
+    let (mut bundle, vault, function) = Box::pin(begun(&current)).await;
+    prepare(&bundle, &function);
     let next = value(strategy, APPLICATION, GENERATED, None);
     vault.paste(HALOPSA_SECRET, NEXT, &next);
     bundle.run_for(Duration::from_secs(90)).await;
-    let from = bundle.calls.count();
+    let from = bundle.requests.count();
     bundle.halo.replace_secret(APPLICATION, GENERATED).unwrap();
     // The worst case: the tokens end with the secret.
     bundle.halo.expire_tokens();
@@ -199,38 +212,42 @@ async fn replace(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64
     bundle.run_for(Duration::from_secs(60)).await;
     assert!(bundle.ticket_of(alert).is_some(), "work goes on at once");
     for step in order {
-        office
-            .insist(&mut bundle, *step, HALOPSA_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, *step, HALOPSA_SECRET, NEXT)
             .await;
         bundle.halo.expire_tokens();
         bundle.run_for(Duration::from_secs(400)).await;
     }
-    let visits = PLACES.map(|place| office.fuse.count(place));
+    let visits = COMPONENTS.map(|place| function.crash_points.count(place));
     bundle.conclude().await;
     let refused = token_calls(&bundle, from)
         .iter()
         .filter(|call| call.status != Some(200))
         .count();
     assert_eq!(refused, 1, "one token request beyond those needed");
-    assert_eq!(logged(&bundle, WORK_WAITED), 0, "a synchronisation failed");
-    assert_eq!(logged(&bundle, REFRESHED), 1, "one refresh");
-    kept_secret(&bundle, &office);
+    assert_eq!(
+        logged(&bundle, CREDENTIAL_REJECTED_LOG),
+        0,
+        "a synchronisation failed"
+    );
+    assert_eq!(logged(&bundle, CREDENTIAL_REFRESHED_LOG), 1, "one refresh");
+    kept_secret(&bundle, &function);
     visits
 }
 
 #[test]
 fn one_applications_secret_is_replaced_under_load_stopped_at_every_call() {
-    let mut grid = Grid::new("one application, stopped at every call of every step");
+    let mut grid = CaseMatrix::new("one application, stopped at every call of every step");
     let visits = grid
         .case("in peace", replace(&Step::ALL, |_, _| ()))
         .unwrap_or_default();
-    println!("visits of the office to store, HaloPSA, Liongard: {visits:?}");
-    for (place, count) in PLACES.into_iter().zip(visits) {
+    println!("visits of the function to store, HaloPSA, Liongard: {visits:?}");
+    for (place, count) in COMPONENTS.into_iter().zip(visits) {
         for stop in (1..=count).flat_map(|at| both(place, at)) {
             grid.case(
                 &format!("stopped at {stop:?}"),
-                replace(&Step::ALL, |_, office| {
-                    office.fuse.arm(stop.0, stop.1, stop.2);
+                replace(&Step::ALL, |_, function| {
+                    function.crash_points.arm(stop.0, stop.1, stop.2);
                 }),
             );
         }
@@ -242,7 +259,7 @@ fn one_applications_secret_is_replaced_under_load_stopped_at_every_call() {
 async fn an_application_without_a_scope_is_told_apart_from_a_wrong_secret() {
     let strategy = "halopsa-application";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, None);
-    let (bundle, vault, office) = Box::pin(begun(&current)).await;
+    let (bundle, vault, function) = Box::pin(begun(&current)).await;
     for (secret, scopes, said) in [
         (
             "wrong",
@@ -261,10 +278,10 @@ async fn an_application_without_a_scope_is_told_apart_from_a_wrong_secret() {
             &value(strategy, APPLICATION, secret, None),
         );
         // The same version with another value, as only this vault of the test allows.
-        let rotation = office.rotation(&bundle);
+        let rotation = function.rotation(&bundle);
         let error = rotation.step(Step::Test, HALOPSA_SECRET, NEXT).await;
         let error = error.unwrap_err().chain();
         assert!(error.contains(said), "{error}");
     }
-    assert!(office.calls.to(Place::HaloPsa).len() >= 2);
+    assert!(function.calls.to(Component::HaloPsa).len() >= 2);
 }

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::Stage;
-use halogard_app::rotate::{NoticeKind, Step};
+use halogard_app::rotation::{NoticeKind, Step};
 use halogard_simulator::Fault;
 use halogard_simulator::liongard::{AccessKeySpec, Redirects};
 use halogard_tests::setup::{LIONGARD_SECRET, planted};
-use halogard_tests::vault::StrictVault;
-use halogard_tests::{Bundle, Grid, Moment, Place, Setup};
+use halogard_tests::vault::InMemoryVault;
+use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup};
 use tracing::Level;
 
-use crate::office::{Office, PLACES, REFRESHED, Stop, WORK_WAITED, fields, logged};
+use crate::rotation_function::{
+    COMPONENTS, CREDENTIAL_REFRESHED_LOG, CREDENTIAL_REJECTED_LOG, RotationFunction, Stop, fields,
+    logged,
+};
 
 /// The version a rotation goes to.
 const NEXT: &str = "11111111-aaaa-4aaa-8aaa-000000000002";
@@ -24,7 +27,7 @@ const OVERLAP_HOURS: i64 = 1;
 const OVERLAP: Duration = Duration::from_secs(3660);
 
 /// The secret before its rotation.
-fn first() -> Fields {
+fn first() -> SecretFields {
     fields(&[
         ("strategy", "liongard-access-key"),
         ("liongard_access_key_id", &AccessKeySpec::sample().id),
@@ -34,8 +37,8 @@ fn first() -> Fields {
 }
 
 /// A bundle whose key comes from a vault, and a rotation that has been announced.
-async fn begun() -> (Bundle, StrictVault, Office) {
-    let vault = StrictVault::default();
+async fn begun() -> (Scenario, InMemoryVault, RotationFunction) {
+    let vault = InMemoryVault::default();
     vault.hold(LIONGARD_SECRET, "v1", &first(), true);
     let halo = fields(&[
         ("strategy", "halopsa-application"),
@@ -50,23 +53,23 @@ async fn begun() -> (Bundle, StrictVault, Office) {
     };
     // A fault at a route is to strike the call itself, and not the hop before it.
     setup.liongard.redirects = Redirects::Off;
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     vault.announce(LIONGARD_SECRET, NEXT);
-    let office = Office::over(&vault);
-    (bundle, vault, office)
+    let function = RotationFunction::over(&vault);
+    (bundle, vault, function)
 }
 
 /// The key in a stage.
-fn key_in(vault: &StrictVault, stage: Stage) -> Option<String> {
+fn key_in(vault: &InMemoryVault, stage: Stage) -> Option<String> {
     let (_, fields) = vault.look(LIONGARD_SECRET, stage)?;
     fields?.text("liongard_access_key_id").map(str::to_owned)
 }
 
 /// At least one of the keys a process may hold opens Liongard.
 #[track_caller]
-fn some_key_works(bundle: &Bundle, vault: &StrictVault) {
+fn some_key_works(bundle: &Scenario, vault: &InMemoryVault) {
     let valid = bundle.liongard.valid_keys();
     let current = key_in(vault, Stage::Current).unwrap();
     assert!(
@@ -75,22 +78,22 @@ fn some_key_works(bundle: &Bundle, vault: &StrictVault) {
     );
 }
 
-/// Rotates under load, then lets the overlap pass; brings the visits the office made.
-async fn rotate(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64; 3] {
-    let (mut bundle, vault, office) = begun().await;
-    prepare(&bundle, &office);
+/// Rotates under load, then lets the overlap pass; brings the visits the function made.
+async fn rotate(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunction)) -> [u64; 3] {
+    let (mut bundle, vault, function) = begun().await;
+    prepare(&bundle, &function);
     let mut customer = 0;
     for step in order {
         // News between the steps: the load a rotation must not disturb.
         customer += 1;
         bundle.raise(customer % 6, "Certificate Expires Soon");
-        office
-            .insist(&mut bundle, *step, LIONGARD_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, *step, LIONGARD_SECRET, NEXT)
             .await;
         some_key_works(&bundle, &vault);
         bundle.run_for(Duration::from_secs(45)).await;
     }
-    let visits = PLACES.map(|place| office.fuse.count(place));
+    let visits = COMPONENTS.map(|place| function.crash_points.count(place));
     let current = key_in(&vault, Stage::Current).unwrap();
     assert_ne!(current, AccessKeySpec::sample().id, "nothing was rotated");
     assert_eq!(vault.look(LIONGARD_SECRET, Stage::Current).unwrap().0, NEXT);
@@ -98,14 +101,24 @@ async fn rotate(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64;
     bundle.run_for(Duration::from_secs(600)).await;
     bundle.raise(3, "Firewall Rule Changed");
     bundle.run_for(OVERLAP).await;
-    bundle.time.pass(Duration::from_secs(600));
-    office.fuse.disarm();
-    office.retire(&bundle, LIONGARD_SECRET).await.unwrap();
+    bundle.time.advance(Duration::from_secs(600));
+    function.crash_points.disarm();
+    function
+        .delete_expired(&bundle, LIONGARD_SECRET)
+        .await
+        .unwrap();
     assert!(bundle.liongard.valid_keys().contains(&current));
     bundle.raise(4, "Backup Failed");
     bundle.conclude().await;
-    assert_eq!(logged(&bundle, WORK_WAITED), 0, "a synchronisation failed");
-    assert!(logged(&bundle, REFRESHED) <= 1, "more than one refresh");
+    assert_eq!(
+        logged(&bundle, CREDENTIAL_REJECTED_LOG),
+        0,
+        "a synchronisation failed"
+    );
+    assert!(
+        logged(&bundle, CREDENTIAL_REFRESHED_LOG) <= 1,
+        "more than one refresh"
+    );
     let secret = vault
         .look(LIONGARD_SECRET, Stage::Current)
         .unwrap()
@@ -116,7 +129,7 @@ async fn rotate(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64;
         .unwrap()
         .to_owned();
     assert!(!bundle.logs.text().contains(&secret), "a secret was logged");
-    let told = format!("{:?}", office.told.all());
+    let told = format!("{:?}", function.told.all());
     assert!(!told.contains(&secret) && !told.contains(planted::KEY_SECRET));
     assert_eq!(
         bundle.liongard.valid_keys(),
@@ -128,16 +141,16 @@ async fn rotate(order: &[Step], prepare: impl FnOnce(&Bundle, &Office)) -> [u64;
 
 #[test]
 fn an_access_key_rotates_under_load_stopped_at_every_call() {
-    let mut grid = Grid::new("liongard, stopped at every call of every step");
+    let mut grid = CaseMatrix::new("liongard, stopped at every call of every step");
     let peace = grid.case("in peace", rotate(&Step::ALL, |_, _| ()));
     let visits = peace.unwrap_or_default();
-    println!("visits of the office to store, HaloPSA, Liongard: {visits:?}");
-    for (place, count) in PLACES.into_iter().zip(visits) {
+    println!("visits of the function to store, HaloPSA, Liongard: {visits:?}");
+    for (place, count) in COMPONENTS.into_iter().zip(visits) {
         for stop in (1..=count).flat_map(|at| both(place, at)) {
             grid.case(
                 &format!("stopped at {stop:?}"),
-                rotate(&Step::ALL, |_, office| {
-                    office.fuse.arm(stop.0, stop.1, stop.2);
+                rotate(&Step::ALL, |_, function| {
+                    function.crash_points.arm(stop.0, stop.1, stop.2);
                 }),
             );
         }
@@ -146,23 +159,26 @@ fn an_access_key_rotates_under_load_stopped_at_every_call() {
 }
 
 /// Both sides of a visit.
-pub fn both(place: Place, at: u64) -> [Stop; 2] {
-    [(place, at, Moment::Before), (place, at, Moment::After)]
+pub fn both(place: Component, at: u64) -> [Stop; 2] {
+    [
+        (place, at, CrashTiming::Before),
+        (place, at, CrashTiming::After),
+    ]
 }
 
 #[test]
 fn an_access_key_rotates_under_load_with_every_answer_lost_or_refused() {
-    let mut grid = Grid::new("liongard, every fault at every vendor call");
+    let mut grid = CaseMatrix::new("liongard, every fault at every vendor call");
     let routes = ["GET /access-keys", "POST /access-keys", "GET /tasks/count"];
     let faults = [
-        Fault::LoseAnswer,
+        Fault::DropResponse,
         Fault::RefuseConnection,
         Fault::Status429 { retry_after: None },
         Fault::Status500,
         Fault::Status500AfterEffect,
         Fault::Gateway502Html,
         Fault::Gateway504AfterEffect,
-        Fault::HalfBody,
+        Fault::TruncatedBody,
     ];
     for route in routes {
         for fault in faults.clone() {
@@ -179,7 +195,7 @@ fn an_access_key_rotates_under_load_with_every_answer_lost_or_refused() {
 
 #[test]
 fn each_step_twice_changes_nothing_more() {
-    let mut grid = Grid::new("liongard, each step again");
+    let mut grid = CaseMatrix::new("liongard, each step again");
     let twice: Vec<Step> = Step::ALL
         .into_iter()
         .flat_map(|step| [step, step])
@@ -192,7 +208,7 @@ fn each_step_twice_changes_nothing_more() {
 
 #[tokio::test]
 async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_other_is() {
-    let (mut bundle, vault, office) = begun().await;
+    let (mut bundle, vault, function) = begun().await;
     // Somebody else's key, made long before and never used.
     let stranger = AccessKeySpec {
         id: "ffffffffffffffffffff".to_owned(),
@@ -204,15 +220,15 @@ async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_ot
     bundle
         .liongard
         .faults()
-        .next("POST /access-keys", Fault::LoseAnswer);
-    let first = office
-        .attempt(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
+        .next("POST /access-keys", Fault::DropResponse);
+    let first = function
+        .try_step(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
         .await;
     assert_eq!(first, Some(Err("rotation.vendor".to_owned())));
     assert_eq!(bundle.liongard.valid_keys().len(), 3, "the orphan is there");
     for step in Step::ALL {
-        office
-            .insist(&mut bundle, step, LIONGARD_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
     }
     let valid = bundle.liongard.valid_keys();
@@ -223,56 +239,71 @@ async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_ot
 
 #[tokio::test]
 async fn a_replaced_key_stays_for_its_overlap_and_while_somebody_uses_it() {
-    let (mut bundle, _vault, office) = begun().await;
+    let (mut bundle, _vault, function) = begun().await;
     for step in Step::ALL {
-        office
-            .insist(&mut bundle, step, LIONGARD_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
     }
-    let early = office.retire(&bundle, LIONGARD_SECRET).await.unwrap();
-    assert_eq!((early.deleted, early.left), (0, 1));
+    let early = function
+        .delete_expired(&bundle, LIONGARD_SECRET)
+        .await
+        .unwrap();
+    assert_eq!((early.deleted, early.remaining), (0, 1));
     assert_eq!(early.expires_in_days, Some(89));
     bundle.run_for(OVERLAP).await;
     let old = AccessKeySpec::sample();
     // A process with the old key in its settings.
-    bundle.liongard.touch_key(&old.id);
-    let used = office.retire(&bundle, LIONGARD_SECRET).await.unwrap();
-    assert_eq!((used.deleted, used.left), (0, 1));
-    assert_eq!(office.told.count(NoticeKind::OldStillUsed), 1);
+    bundle.liongard.mark_key_used(&old.id);
+    let used = function
+        .delete_expired(&bundle, LIONGARD_SECRET)
+        .await
+        .unwrap();
+    assert_eq!((used.deleted, used.remaining), (0, 1));
+    assert_eq!(function.told.count(NoticeKind::OldKeyInUse), 1);
     bundle.run_for(Duration::from_secs(2 * 3600)).await;
-    let late = office.retire(&bundle, LIONGARD_SECRET).await.unwrap();
-    assert_eq!((late.deleted, late.left), (1, 0));
-    let again = office.retire(&bundle, LIONGARD_SECRET).await.unwrap();
-    assert_eq!((again.deleted, again.left), (0, 0));
+    let late = function
+        .delete_expired(&bundle, LIONGARD_SECRET)
+        .await
+        .unwrap();
+    assert_eq!((late.deleted, late.remaining), (1, 0));
+    let again = function
+        .delete_expired(&bundle, LIONGARD_SECRET)
+        .await
+        .unwrap();
+    assert_eq!((again.deleted, again.remaining), (0, 0));
 }
 
 #[tokio::test]
 async fn a_key_that_is_about_to_end_is_reported_in_time() {
-    let (mut bundle, _vault, office) = begun().await;
+    let (mut bundle, _vault, function) = begun().await;
     for step in Step::ALL {
-        office
-            .insist(&mut bundle, step, LIONGARD_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
     }
-    assert_eq!(office.told.count(NoticeKind::ExpiresSoon), 0);
-    bundle.time.pass(Duration::from_secs(70 * 86_400));
-    let look = office.retire(&bundle, LIONGARD_SECRET).await.unwrap();
+    assert_eq!(function.told.count(NoticeKind::ExpiresSoon), 0);
+    bundle.time.advance(Duration::from_secs(70 * 86_400));
+    let look = function
+        .delete_expired(&bundle, LIONGARD_SECRET)
+        .await
+        .unwrap();
     assert_eq!(look.expires_in_days, Some(19));
-    assert_eq!(office.told.count(NoticeKind::ExpiresSoon), 1);
+    assert_eq!(function.told.count(NoticeKind::ExpiresSoon), 1);
 }
 
 #[tokio::test]
 async fn a_key_that_was_deleted_by_hand_makes_work_wait_until_a_person_pastes_another() {
-    let (mut bundle, vault, office) = begun().await;
+    let (mut bundle, vault, function) = begun().await;
     bundle.liongard.revoke_key(&AccessKeySpec::sample().id);
     let alert = bundle.raise(1, "Backup Failed");
     bundle.run_for(Duration::from_secs(600)).await;
     assert!(bundle.ticket_of(alert).is_none());
-    let refused = office
-        .attempt(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
+    let refused = function
+        .try_step(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
         .await;
-    assert_eq!(refused, Some(Err("rotation.person_needed".to_owned())));
-    let notice = &office.told.all()[0];
+    assert_eq!(refused, Some(Err("rotation.action_required".to_owned())));
+    let notice = &function.told.all()[0];
     assert!(
         notice.text.contains("Account Settings → Access Tokens"),
         "{notice:?}"
@@ -293,8 +324,8 @@ async fn a_key_that_was_deleted_by_hand_makes_work_wait_until_a_person_pastes_an
         "work goes on with the pending key"
     );
     for step in Step::ALL {
-        office
-            .insist(&mut bundle, step, LIONGARD_SECRET, NEXT)
+        function
+            .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
     }
     bundle.conclude().await;

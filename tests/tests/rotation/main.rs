@@ -2,10 +2,10 @@
 //! at every call; the old credential refused at once; a person at the keyboard.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod by_hand;
+mod credential_cache;
 mod halopsa;
 mod liongard;
-mod office;
-mod ring;
+mod manual;
+mod rotation_function;
 mod steps;
 mod webhook;

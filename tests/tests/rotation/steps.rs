@@ -1,14 +1,14 @@
 //! Each step in each state a secret can be in, against what the vendor's rotation template does.
 
-use halogard_app::keyring::Fields;
+use halogard_app::credentials::SecretFields;
 use halogard_app::ports::Stage;
-use halogard_app::rotate::Step;
+use halogard_app::rotation::Step;
 use halogard_simulator::halopsa::{WebhookAuth, WebhookSpec};
 use halogard_tests::setup::{HALOPSA_SECRET, LIONGARD_SECRET, planted};
-use halogard_tests::vault::StrictVault;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::vault::InMemoryVault;
+use halogard_tests::{Scenario, Setup};
 
-use crate::office::{Office, fields};
+use crate::rotation_function::{RotationFunction, fields};
 
 /// The version that is rotated to.
 const NEXT: &str = "next";
@@ -61,9 +61,9 @@ const STATES: [State; 12] = [
 struct Subject {
     name: &'static str,
     strategy: &'static str,
-    current: Fields,
-    next: Fields,
-    refused: Fields,
+    current: SecretFields,
+    next: SecretFields,
+    refused: SecretFields,
     /// What create, set, test and finish do to an empty version.
     empty: [&'static str; 4],
     /// What set does to a version with a value.
@@ -98,7 +98,7 @@ fn subjects(new_key: &str) -> Vec<Subject> {
         ])
     };
     let empty = [
-        "rotation.person_needed",
+        "rotation.action_required",
         "rotation.no_value",
         "rotation.no_value",
         "rotation.no_value",
@@ -145,7 +145,7 @@ fn subjects(new_key: &str) -> Vec<Subject> {
 }
 
 /// Brings the secret into `state`.
-fn bring(vault: &StrictVault, subject: &Subject, state: State) {
+fn bring(vault: &InMemoryVault, subject: &Subject, state: State) {
     let name = subject.name;
     match state {
         State::NoSecret => return,
@@ -217,9 +217,9 @@ async fn every_step_does_in_every_state_what_the_template_does() {
         for state in STATES {
             for step in Step::ALL {
                 let subject = &subjects(&sample)[index];
-                let vault = StrictVault::default();
+                let vault = InMemoryVault::default();
                 bring(&vault, subject, state);
-                let bundle = Bundle::start(Setup::managed()).await;
+                let bundle = Scenario::start(Setup::managed()).await;
                 let spec = WebhookSpec::to(
                     &format!(
                         "https://x.example/webhooks/halopsa/{}",
@@ -228,13 +228,13 @@ async fn every_step_does_in_every_state_what_the_template_does() {
                     WebhookAuth::None,
                 );
                 bundle.halo.register_webhook(&spec);
-                let office = Office::over(&vault);
+                let function = RotationFunction::over(&vault);
                 let before = vault.picture(subject.name);
                 let outcome = |taken: Option<Result<&'static str, String>>| {
                     taken.unwrap().map_or_else(|error| error, str::to_owned)
                 };
                 let label = format!("{} {state:?} {step:?}", subject.strategy);
-                let taken = office.attempt(&bundle, step, subject.name, NEXT).await;
+                let taken = function.try_step(&bundle, step, subject.name, NEXT).await;
                 let did = outcome(taken);
                 let wanted = expected(subject, state, step);
                 assert_eq!(did, wanted, "{label}");
@@ -246,7 +246,7 @@ async fn every_step_does_in_every_state_what_the_template_does() {
                     "{label} changed what is stored, or did not"
                 );
                 // Once more: the same, or that it is done.
-                let again = office.attempt(&bundle, step, subject.name, NEXT).await;
+                let again = function.try_step(&bundle, step, subject.name, NEXT).await;
                 let again = outcome(again);
                 let repeated = match wanted {
                     "created" => "already_pending",
@@ -264,16 +264,16 @@ async fn every_step_does_in_every_state_what_the_template_does() {
 
 #[tokio::test]
 async fn the_error_of_a_step_names_the_secret_and_what_to_do_and_shows_no_value() {
-    let vault = StrictVault::default();
+    let vault = InMemoryVault::default();
     let sample = halogard_simulator::liongard::AccessKeySpec::sample().id;
     for subject in subjects(&sample) {
         for state in STATES {
-            let vault = StrictVault::default();
+            let vault = InMemoryVault::default();
             bring(&vault, &subject, state);
-            let bundle = Bundle::start(Setup::managed()).await;
-            let office = Office::over(&vault);
+            let bundle = Scenario::start(Setup::managed()).await;
+            let function = RotationFunction::over(&vault);
             for step in Step::ALL {
-                let rotation = office.rotation(&bundle);
+                let rotation = function.rotation(&bundle);
                 let Err(error) = rotation.step(step, subject.name, NEXT).await else {
                     continue;
                 };

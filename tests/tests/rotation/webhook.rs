@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use halogard_app::intake::Knock;
-use halogard_app::keyring::{ByMembers, Doubt, Fields, Gate, InVault, LIFE};
+use halogard_app::credentials::{
+    MemberAuthenticators, Mismatch, RotatingAuthenticator, SecretFields, TTL, VaultReader,
+};
+use halogard_app::intake::WebhookRequest;
 use halogard_app::ports::Stage;
-use halogard_app::rotate::Step;
+use halogard_app::rotation::Step;
 use halogard_simulator::HaloPsa;
 use halogard_simulator::halopsa::{OutgoingDelivery, WebhookAuth, WebhookSpec};
 use halogard_tests::setup::planted;
-use halogard_tests::vault::StrictVault;
-use halogard_tests::{Bundle, Courier, Grid, Setup, Time};
+use halogard_tests::vault::InMemoryVault;
+use halogard_tests::{CaseMatrix, Scenario, ScenarioClock, Setup, WebhookDelivery};
 use tracing::Level;
 
 use crate::liongard::both;
-use crate::office::{Office, PLACES, fields};
+use crate::rotation_function::{COMPONENTS, RotationFunction, fields};
 
 /// The secret's name.
 const NAME: &str = "halogard/webhook";
@@ -31,7 +33,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn secret(self) -> Fields {
+    fn secret(self) -> SecretFields {
         let fields = fields(&[
             ("strategy", "webhook"),
             ("halopsa_webhook_token", planted::WEBHOOK_TOKEN),
@@ -61,45 +63,46 @@ impl Kind {
 }
 
 /// The gate of one process or function.
-type LocalGate = Gate<InVault<StrictVault>, ByMembers, Time>;
+type LocalAuthenticator =
+    RotatingAuthenticator<VaultReader<InMemoryVault>, MemberAuthenticators, ScenarioClock>;
 
 /// A gate by the secret of `vault`.
-fn gate(vault: &StrictVault, time: &Time) -> LocalGate {
-    let reader = InVault::new(vault.clone(), NAME);
-    Gate::new(reader, ByMembers::default(), time.clone(), LIFE)
+fn gate(vault: &InMemoryVault, time: &ScenarioClock) -> LocalAuthenticator {
+    let reader = VaultReader::new(vault.clone(), NAME);
+    RotatingAuthenticator::new(reader, MemberAuthenticators::default(), time.clone(), TTL)
 }
 
-/// Whether `gate` opens for `knock`, as whoever receives webhooks asks it.
-async fn lets_in(gate: &LocalGate, knock: &Knock<'_>) -> bool {
+/// Whether `gate` opens for `request`, as whoever receives webhooks asks it.
+async fn is_accepted(gate: &LocalAuthenticator, request: &WebhookRequest<'_>) -> bool {
     let doors = gate.doors().await.unwrap();
-    if doors.delivery.opens_for(knock) {
+    if doors.delivery.verify(request) {
         return true;
     }
-    let doubt = if doors.know(knock.path_token) {
-        Doubt::Credential
+    let doubt = if doors.matches_path(request.path_token) {
+        Mismatch::Credential
     } else {
-        Doubt::Address
+        Mismatch::Address
     };
-    let newer = gate.newer_than(&doors, doubt).await;
-    newer.is_some_and(|newer| newer.delivery.opens_for(knock))
+    let newer = gate.refreshed(&doors, doubt).await;
+    newer.is_some_and(|newer| newer.delivery.verify(request))
 }
 
 /// A tenant that sends, a gate that lets in, and how many were let in and turned away.
-struct Street {
-    bundle: Bundle,
-    gate: LocalGate,
-    let_in: usize,
-    turned_away: usize,
+struct WebhookSender {
+    bundle: Scenario,
+    gate: LocalAuthenticator,
+    accepted: usize,
+    rejected: usize,
 }
 
-impl Street {
-    async fn new(kind: Kind, vault: &StrictVault) -> Self {
+impl WebhookSender {
+    async fn new(kind: Kind, vault: &InMemoryVault) -> Self {
         let setup = Setup {
-            courier: Courier::Never,
+            webhook_delivery: WebhookDelivery::Never,
             level: Level::INFO,
             ..Setup::managed()
         };
-        let bundle = Bundle::start(setup).await;
+        let bundle = Scenario::start(setup).await;
         remove_webhooks(&bundle.halo);
         let url = format!(
             "https://bundle.example.org/webhooks/halopsa/{}",
@@ -112,51 +115,51 @@ impl Street {
         Self {
             bundle,
             gate,
-            let_in: 0,
-            turned_away: 0,
+            accepted: 0,
+            rejected: 0,
         }
     }
 
     /// Something happens in HaloPSA, and what it sends is delivered.
     async fn news(&mut self) {
-        let ticket = halogard_simulator::halopsa::NewTicket {
+        let ticket = halogard_simulator::halopsa::TicketSpec {
             client_id: 17,
             tickettype_id: 5,
             summary: "A printer is on fire".to_owned(),
             details: String::new(),
         };
         self.bundle.halo.log_ticket(12, &ticket).unwrap();
-        self.bundle.time.pass(Duration::from_secs(1));
+        self.bundle.time.advance(Duration::from_secs(1));
         use halogard_app::ports::Clock as _;
         let now = self.bundle.time.now().as_millis();
         let due = self.bundle.halo.take_due(now);
         assert!(!due.is_empty(), "HaloPSA sends something");
         for delivery in due {
-            if self.knock(&delivery).await {
-                self.let_in += 1;
+            if self.request(&delivery).await {
+                self.accepted += 1;
             } else {
-                self.turned_away += 1;
+                self.rejected += 1;
             }
         }
     }
 
-    async fn knock(&self, delivery: &OutgoingDelivery) -> bool {
+    async fn request(&self, delivery: &OutgoingDelivery) -> bool {
         let header = |name: &str| -> Vec<Vec<u8>> {
             let headers = delivery.headers.iter();
             let named = headers.filter(|(given, _)| given.eq_ignore_ascii_case(name));
             named.map(|(_, value)| value.clone().into_bytes()).collect()
         };
-        let knock = Knock {
+        let request = WebhookRequest {
             path_token: delivery.url.rsplit('/').next().unwrap_or_default(),
             header: &header,
             body: &delivery.body,
         };
-        lets_in(&self.gate, &knock).await
+        is_accepted(&self.gate, &request).await
     }
 
     /// Time passes.
     fn wait(&self, seconds: u64) {
-        self.bundle.time.pass(Duration::from_secs(seconds));
+        self.bundle.time.advance(Duration::from_secs(seconds));
     }
 }
 
@@ -165,19 +168,19 @@ fn remove_webhooks(halo: &HaloPsa) {
     halo.remove_webhooks();
 }
 
-/// Rotates while deliveries keep coming; brings the visits the office made.
-async fn rotate(kind: Kind, prepare: impl FnOnce(&Office)) -> [u64; 3] {
-    let vault = StrictVault::default();
+/// Rotates while deliveries keep coming; brings the visits the function made.
+async fn rotate(kind: Kind, prepare: impl FnOnce(&RotationFunction)) -> [u64; 3] {
+    let vault = InMemoryVault::default();
     vault.hold(NAME, "v1", &kind.secret(), true);
-    let mut street = Street::new(kind, &vault).await;
-    let office = Office::over(&vault);
+    let mut street = WebhookSender::new(kind, &vault).await;
+    let function = RotationFunction::over(&vault);
     street.news().await;
     vault.announce(NAME, NEXT);
-    prepare(&office);
+    prepare(&function);
     for step in Step::ALL {
         for attempt in 0.. {
             assert!(attempt < 5, "{step:?} does not succeed");
-            let taken = office.attempt(&street.bundle, step, NAME, NEXT).await;
+            let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
             street.news().await;
             if let Some(Ok(_)) = taken {
                 break;
@@ -187,7 +190,7 @@ async fn rotate(kind: Kind, prepare: impl FnOnce(&Office)) -> [u64; 3] {
         street.wait(15);
         street.news().await;
     }
-    let visits = PLACES.map(|place| office.fuse.count(place));
+    let visits = COMPONENTS.map(|place| function.crash_points.count(place));
     let (version, fields) = vault.look(NAME, Stage::Current).unwrap();
     assert_eq!(version, NEXT);
     assert_ne!(fields, Some(kind.secret()));
@@ -195,8 +198,8 @@ async fn rotate(kind: Kind, prepare: impl FnOnce(&Office)) -> [u64; 3] {
         street.wait(3600);
         street.news().await;
     }
-    assert_eq!(street.turned_away, 0, "of {}", street.let_in);
-    let told = format!("{:?} {}", office.told.all(), street.bundle.logs.text());
+    assert_eq!(street.rejected, 0, "of {}", street.accepted);
+    let told = format!("{:?} {}", function.told.all(), street.bundle.logs.text());
     for secret in [planted::WEBHOOK_SECRET, planted::WEBHOOK_TOKEN] {
         assert!(!told.contains(secret));
     }
@@ -205,15 +208,16 @@ async fn rotate(kind: Kind, prepare: impl FnOnce(&Office)) -> [u64; 3] {
 
 #[test]
 fn no_delivery_is_turned_away_while_the_secret_rotates_stopped_at_every_call() {
-    let mut grid = Grid::new("webhook, stopped at every call of every step");
+    let mut grid = CaseMatrix::new("webhook, stopped at every call of every step");
     for kind in [Kind::Hmac, Kind::Basic, Kind::Address] {
         let visits = grid
             .case(&format!("{kind:?} in peace"), rotate(kind, |_| ()))
             .unwrap_or_default();
-        println!("{kind:?}: visits of the office to store, HaloPSA, Liongard: {visits:?}");
-        for (place, count) in PLACES.into_iter().zip(visits) {
+        println!("{kind:?}: visits of the function to store, HaloPSA, Liongard: {visits:?}");
+        for (place, count) in COMPONENTS.into_iter().zip(visits) {
             for stop in (1..=count).flat_map(|at| both(place, at)) {
-                let prepare = |office: &Office| office.fuse.arm(stop.0, stop.1, stop.2);
+                let prepare =
+                    |function: &RotationFunction| function.crash_points.arm(stop.0, stop.1, stop.2);
                 grid.case(
                     &format!("{kind:?} stopped at {stop:?}"),
                     rotate(kind, prepare),
@@ -226,43 +230,43 @@ fn no_delivery_is_turned_away_while_the_secret_rotates_stopped_at_every_call() {
 
 #[tokio::test]
 async fn the_old_secret_lets_nothing_in_once_its_overlap_is_over() {
-    let vault = StrictVault::default();
+    let vault = InMemoryVault::default();
     vault.hold(NAME, "v1", &Kind::Hmac.secret(), true);
-    let mut street = Street::new(Kind::Hmac, &vault).await;
-    let office = Office::over(&vault);
+    let mut street = WebhookSender::new(Kind::Hmac, &vault).await;
+    let function = RotationFunction::over(&vault);
     vault.announce(NAME, NEXT);
     for step in [Step::Create, Step::Test, Step::Finish] {
         // Nobody tells HaloPSA.
-        let taken = office.attempt(&street.bundle, step, NAME, NEXT).await;
+        let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
         taken.unwrap().unwrap();
     }
     street.wait(23 * 3600);
     street.news().await;
-    assert_eq!(street.turned_away, 0);
+    assert_eq!(street.rejected, 0);
     street.wait(3600);
-    let before = street.let_in;
+    let before = street.accepted;
     street.news().await;
-    assert_eq!(street.let_in, before);
-    assert!(street.turned_away > 0);
+    assert_eq!(street.accepted, before);
+    assert!(street.rejected > 0);
 }
 
 #[tokio::test]
 async fn without_the_right_to_change_webhooks_a_person_is_asked_and_both_values_are_let_in() {
-    let vault = StrictVault::default();
+    let vault = InMemoryVault::default();
     vault.hold(NAME, "v1", &Kind::Hmac.secret(), true);
-    let mut street = Street::new(Kind::Hmac, &vault).await;
+    let mut street = WebhookSender::new(Kind::Hmac, &vault).await;
     street.bundle.halo.change_settings(|settings| {
         settings.applications[0]
             .scopes
             .retain(|scope| scope != "admin");
     });
-    let office = Office::over(&vault);
+    let function = RotationFunction::over(&vault);
     vault.announce(NAME, NEXT);
-    let attempt = |step| office.attempt(&street.bundle, step, NAME, NEXT);
+    let attempt = |step| function.try_step(&street.bundle, step, NAME, NEXT);
     attempt(Step::Create).await.unwrap().unwrap();
     let refused = attempt(Step::Set).await.unwrap();
-    assert_eq!(refused, Err("rotation.person_needed".to_owned()));
-    let text = office.told.all()[0].text.clone();
+    assert_eq!(refused, Err("rotation.action_required".to_owned()));
+    let text = function.told.all()[0].text.clone();
     for part in [
         "Configuration → Integrations → Webhooks",
         "halopsa_webhook_secret",
@@ -292,41 +296,41 @@ async fn without_the_right_to_change_webhooks_a_person_is_asked_and_both_values_
     street.bundle.halo.bind_all_events(&id).unwrap();
     street.news().await;
     for step in [Step::Test, Step::Finish] {
-        let taken = office.attempt(&street.bundle, step, NAME, NEXT).await;
+        let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
         taken.unwrap().unwrap();
     }
     street.wait(600);
     street.news().await;
-    assert_eq!(street.turned_away, 0);
+    assert_eq!(street.rejected, 0);
 }
 
 #[tokio::test]
 async fn a_stranger_who_knocks_all_day_costs_few_reads() {
-    let vault = StrictVault::default();
+    let vault = InMemoryVault::default();
     vault.hold(NAME, "v1", &Kind::Hmac.secret(), true);
-    let time = Time::new();
+    let time = ScenarioClock::new();
     let gate = gate(&vault, &time);
     for _ in 0..600 {
-        let knock = Knock {
+        let request = WebhookRequest {
             path_token: "guess",
             header: &|_| Vec::new(),
             body: b"{}",
         };
-        assert!(!lets_in(&gate, &knock).await);
-        time.pass(Duration::from_millis(100));
+        assert!(!is_accepted(&gate, &request).await);
+        time.advance(Duration::from_millis(100));
     }
     let reads = vault.reads(NAME);
     println!("600 strange deliveries in a minute: {reads} reads of the vault");
     // Two versions at first, and all three because of the first stranger.
     assert_eq!((reads, gate.refreshes()), (5, 1));
     for _ in 0..3600 {
-        let knock = Knock {
+        let request = WebhookRequest {
             path_token: planted::WEBHOOK_TOKEN,
             header: &|_| vec![b"forged".to_vec()],
             body: b"{}",
         };
-        assert!(!lets_in(&gate, &knock).await);
-        time.pass(Duration::from_secs(1));
+        assert!(!is_accepted(&gate, &request).await);
+        time.advance(Duration::from_secs(1));
     }
     assert_eq!(gate.refreshes(), 61, "one a minute");
 }

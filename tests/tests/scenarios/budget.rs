@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_domain::budget::Limit;
 use halogard_simulator::{RateLimit, RefusedRequests, RetryAfter};
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 use crate::DANA;
 
@@ -18,14 +18,14 @@ fn allowing(requests_max: u32) -> Setup {
     setup.halo.rate_limit = RateLimit {
         requests_max: usize::try_from(requests_max).unwrap(),
         window: Duration::from_secs(300),
-        refused: RefusedRequests::Count,
+        refused: RefusedRequests::Counted,
         retry_after: RetryAfter::Absent,
     };
     setup
 }
 
 /// Nothing was refused, and nothing was counted as a failure.
-fn expect_patience(bundle: &Bundle) {
+fn expect_patience(bundle: &Scenario) {
     assert_eq!(bundle.halo.stats().traffic.rejected_429, 0);
     let log = bundle.logs.text();
     assert!(
@@ -36,7 +36,7 @@ fn expect_patience(bundle: &Bundle) {
 
 #[tokio::test]
 async fn twenty_alerts_get_their_tickets_five_requests_at_a_time() {
-    let mut bundle = Bundle::start(allowing(5)).await;
+    let mut bundle = Scenario::start(allowing(5)).await;
     let alerts: Vec<i64> = (0..20)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
         .collect();
@@ -49,7 +49,7 @@ async fn twenty_alerts_get_their_tickets_five_requests_at_a_time() {
 
 #[tokio::test]
 async fn a_crash_does_not_forget_what_was_spent() {
-    let mut bundle = Bundle::start(allowing(5)).await;
+    let mut bundle = Scenario::start(allowing(5)).await;
     for number in 0..6 {
         bundle.raise(number, "Rule");
     }
@@ -65,8 +65,8 @@ async fn a_crash_does_not_forget_what_was_spent() {
 async fn a_limit_lower_than_we_know_of_costs_delay_only() {
     let mut setup = allowing(60);
     setup.limit = Limit::DEFAULT;
-    setup.together_max = 1;
-    let mut bundle = Bundle::start(setup).await;
+    setup.batch_max = 1;
+    let mut bundle = Scenario::start(setup).await;
     let alerts: Vec<i64> = (0..90)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
         .collect();

@@ -1,27 +1,27 @@
 //! An alert is over: what becomes of its ticket.
 
 use halogard_app::ports::Clock as _;
-use halogard_domain::standing::Standing;
+use halogard_domain::pair_status::PairStatus;
 use halogard_tests::setup::CLOSING_TECHNICIAN;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 use crate::{DANA, with_ticket};
 
 #[tokio::test]
 async fn a_ticket_nobody_touched_is_closed_with_its_alert() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.conclude().await;
     let ticket = bundle.halo.ticket(ticket).unwrap();
     assert!(ticket.closed);
     assert_eq!(ticket.agent_id, CLOSING_TECHNICIAN, "it had to be assigned");
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]
 async fn a_ticket_somebody_works_on_gets_a_note_and_stays_open() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle
         .halo
@@ -33,8 +33,8 @@ async fn a_ticket_somebody_works_on_gets_a_note_and_stays_open() {
     let notes = bundle.our_notes(ticket);
     assert_eq!(notes.len(), 1, "{notes:#?}");
     assert!(notes[0].contains("stays open"), "{notes:#?}");
-    let standing = bundle.standing(alert).await;
-    assert_eq!(standing, Some(Standing::LeftToTechnician));
+    let standing = bundle.pair_status(alert).await;
+    assert_eq!(standing, Some(PairStatus::LeftToTechnician));
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_touched_ticket_is_closed_where_policy_says_always() {
         template: "close = \"always\"".to_owned(),
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle
         .halo
@@ -60,7 +60,7 @@ async fn an_untouched_ticket_is_left_open_where_policy_says_never() {
         template: "close = \"never\"".to_owned(),
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.excuse(alert);
@@ -75,12 +75,12 @@ async fn a_close_refused_for_want_of_an_assignee_is_told_and_made_up_for() {
         closing_technician: false,
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup.clone()).await;
+    let mut bundle = Scenario::start(setup.clone()).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.run_until_quiet().await;
     assert!(!bundle.halo.ticket(ticket).unwrap().closed);
-    assert_eq!(bundle.standing(alert).await, Some(Standing::Refused));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::Refused));
     let letters = bundle.dead_letters().await;
     assert_eq!(letters.len(), 1, "{letters:#?}");
     assert!(
@@ -95,12 +95,12 @@ async fn a_close_refused_for_want_of_an_assignee_is_told_and_made_up_for() {
     bundle.expects_dead_letters = true;
     bundle.conclude().await;
     assert!(bundle.halo.ticket(ticket).unwrap().closed);
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]
 async fn a_closed_alert_leaves_a_ticket_alone_that_was_closed_before() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_until_quiet().await;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use halogard_app::SWEEP_INTERVAL;
 
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 /// Requests to HaloPSA so far, but for the sweeps' lists and the tokens, which come by time and not
 /// by alert.
-fn spent(bundle: &Bundle) -> u64 {
+fn spent(bundle: &Scenario) -> u64 {
     let routes = bundle.halo.stats().traffic.by_route;
     let by_time = ["GET /Tickets", "POST /auth/token"];
     routes
@@ -19,7 +19,7 @@ fn spent(bundle: &Bundle) -> u64 {
 }
 
 /// The requests so far, by route.
-fn table(bundle: &Bundle) -> String {
+fn table(bundle: &Scenario) -> String {
     let routes = bundle.halo.stats().traffic.by_route;
     let row = |(route, requests): (&String, &u64)| format!("{requests:>6}  {route}\n");
     routes.iter().map(row).collect()
@@ -31,7 +31,7 @@ async fn an_alert_raised_and_closed_costs_two_requests() {
         let mut setup = Setup::managed();
         setup.halo.must_assign_to_close = must_assign_to_close;
         setup.sweep_interval = SWEEP_INTERVAL;
-        let mut bundle = Bundle::start(setup).await;
+        let mut bundle = Scenario::start(setup).await;
         bundle.run_until_quiet().await;
         let idle = spent(&bundle);
 
@@ -52,7 +52,7 @@ async fn an_alert_raised_and_closed_costs_two_requests() {
 async fn an_idle_day_costs_little() {
     let mut setup = Setup::managed();
     setup.sweep_interval = SWEEP_INTERVAL;
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     bundle.run_until_quiet().await;
     let before = bundle.halo.stats().traffic.requests;
     bundle.run_for(Duration::from_secs(24 * 3600)).await;

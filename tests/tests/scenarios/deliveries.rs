@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::intake::Turned;
+use halogard_app::intake::Rejection;
 use halogard_app::ports::Notifications as _;
 use halogard_simulator::halopsa::OutgoingDelivery;
 use halogard_tests::setup::planted;
-use halogard_tests::{Bundle, Courier, Setup};
+use halogard_tests::{Scenario, Setup, WebhookDelivery};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
@@ -16,13 +16,13 @@ use sha2::Sha256;
 use crate::{DANA, with_ticket};
 
 /// Webhooks that were recorded so far, all kinds together.
-async fn recorded(bundle: &Bundle) -> u64 {
-    let counts = bundle.life().store.counts().await.unwrap();
+async fn recorded(bundle: &Scenario) -> u64 {
+    let counts = bundle.process().store.counts().await.unwrap();
     counts.iter().map(|(_, count)| count).sum()
 }
 
 /// The delivery of a technician's note, taken out of the bag before it arrives.
-async fn caught(bundle: &mut Bundle) -> OutgoingDelivery {
+async fn caught(bundle: &mut Scenario) -> OutgoingDelivery {
     let (_, ticket) = with_ticket(bundle).await;
     bundle
         .halo
@@ -50,15 +50,15 @@ fn retold(delivery: &OutgoingDelivery) -> OutgoingDelivery {
 
 #[tokio::test]
 async fn a_delivery_is_recognised_thirty_days_later() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let delivery = caught(&mut bundle).await;
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.run_until_quiet().await;
-    let before = (recorded(&bundle).await, bundle.calls.count());
+    let before = (recorded(&bundle).await, bundle.requests.count());
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.run_until_idle().await;
-    assert_eq!((recorded(&bundle).await, bundle.calls.count()), before);
-    bundle.time.pass(Duration::from_secs(30 * 24 * 3600));
+    assert_eq!((recorded(&bundle).await, bundle.requests.count()), before);
+    bundle.time.advance(Duration::from_secs(30 * 24 * 3600));
     for again in [delivery.clone(), retold(&delivery)] {
         bundle.hand_over(&again).await.unwrap().unwrap();
         bundle.run_until_quiet().await;
@@ -69,23 +69,23 @@ async fn a_delivery_is_recognised_thirty_days_later() {
 
 #[tokio::test]
 async fn the_same_news_under_another_id_is_recognised() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let delivery = caught(&mut bundle).await;
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.run_until_quiet().await;
-    let before = (recorded(&bundle).await, bundle.calls.count());
+    let before = (recorded(&bundle).await, bundle.requests.count());
     bundle.hand_over(&retold(&delivery)).await.unwrap().unwrap();
     bundle.run_until_idle().await;
-    assert_eq!((recorded(&bundle).await, bundle.calls.count()), before);
+    assert_eq!((recorded(&bundle).await, bundle.requests.count()), before);
 }
 
 #[tokio::test]
 async fn old_news_that_comes_last_changes_nothing() {
     let setup = Setup {
-        courier: Courier::Never,
+        webhook_delivery: WebhookDelivery::Never,
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     let now = halogard_app::ports::Clock::now(&bundle.time);
     drop(bundle.halo.take_due(now.as_millis()));
@@ -95,8 +95,8 @@ async fn old_news_that_comes_last_changes_nothing() {
         .unwrap();
     let now = halogard_app::ports::Clock::now(&bundle.time);
     let old = bundle.halo.take_due(now.as_millis());
-    bundle.liongard.remedy(alert).unwrap();
-    bundle.time.pass(Duration::from_secs(30));
+    bundle.liongard.clear_condition(alert).unwrap();
+    bundle.time.advance(Duration::from_secs(30));
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_until_quiet().await;
     let before = (bundle.writes(), bundle.liongard.stats().ad_hoc_runs);
@@ -110,7 +110,7 @@ async fn old_news_that_comes_last_changes_nothing() {
 
 #[tokio::test]
 async fn a_forged_delivery_is_turned_away() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let delivery = caught(&mut bundle).await;
     let forged = OutgoingDelivery {
         body: retold(&delivery).body,
@@ -122,7 +122,7 @@ async fn a_forged_delivery_is_turned_away() {
     };
     for wrong in [forged, elsewhere] {
         let turned = bundle.hand_over(&wrong).await.unwrap();
-        assert!(matches!(turned, Err(Turned::NotAuthentic)), "{turned:?}");
+        assert!(matches!(turned, Err(Rejection::NotAuthentic)), "{turned:?}");
     }
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.conclude().await;

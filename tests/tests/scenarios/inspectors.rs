@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use halogard_app::ports::Clock as _;
-use halogard_domain::standing::Standing;
-use halogard_simulator::liongard::RunFate;
-use halogard_simulator::{Fault, FaultOdds};
-use halogard_tests::Bundle;
+use halogard_domain::pair_status::PairStatus;
+use halogard_simulator::liongard::RunResult;
+use halogard_simulator::{Fault, FaultRate};
+use halogard_tests::Scenario;
 
 use crate::{DANA, HALO_INSPECTOR, RUBEN, with_ticket};
 
 /// When runs of `launchpoint` were asked for.
-fn starts(bundle: &Bundle, launchpoint: i64) -> Vec<i64> {
+fn starts(bundle: &Scenario, launchpoint: i64) -> Vec<i64> {
     let runs = bundle.liongard.runs().into_iter();
     runs.filter(|run| run.launchpoint_id == launchpoint)
         .map(|run| run.scheduled_at)
@@ -20,7 +20,7 @@ fn starts(bundle: &Bundle, launchpoint: i64) -> Vec<i64> {
 
 #[tokio::test]
 async fn the_first_change_runs_the_inspector_at_once_and_the_next_ones_share_a_run() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alerts: Vec<i64> = (0..4)
         .map(|customer| bundle.raise(customer, "Rule"))
         .collect();
@@ -49,26 +49,26 @@ async fn the_first_change_runs_the_inspector_at_once_and_the_next_ones_share_a_r
 
 #[tokio::test]
 async fn a_remedied_alert_is_followed_to_its_end() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     let own = bundle.alert(alert).launchpoint_id;
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_for(Duration::from_secs(5)).await;
-    let waiting = bundle.standing(alert).await;
-    assert_eq!(waiting, Some(Standing::AwaitingLiongard));
+    let waiting = bundle.pair_status(alert).await;
+    assert_eq!(waiting, Some(PairStatus::AwaitingLiongard));
     bundle.conclude().await;
     assert!(bundle.alert(alert).closed);
     assert_eq!(
         (bundle.runs_of(own), bundle.runs_of(HALO_INSPECTOR)),
         (1, 1)
     );
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]
 async fn a_condition_that_still_holds_stands_as_resolved_in_the_desk_only() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.conclude().await;
@@ -77,21 +77,24 @@ async fn a_condition_that_still_holds_stands_as_resolved_in_the_desk_only() {
         bundle.halo.ticket(ticket).unwrap().closed,
         "never overruled"
     );
-    let standing = bundle.standing(alert).await;
-    assert_eq!(standing, Some(Standing::ResolvedInPsaOnly));
-    let story = bundle.story(alert).await;
-    assert_eq!(story, ["opened", "run_asked", "resolved_in_psa_only"]);
+    let standing = bundle.pair_status(alert).await;
+    assert_eq!(standing, Some(PairStatus::ResolvedInPsaOnly));
+    let story = bundle.journal(alert).await;
+    assert_eq!(
+        story,
+        ["opened", "inspection_requested", "resolved_in_psa_only"]
+    );
 }
 
 #[tokio::test]
 async fn a_run_that_fails_is_made_again() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     let own = bundle.alert(alert).launchpoint_id;
     for _ in 0..2 {
-        bundle.liongard.next_run(RunFate::Fails);
+        bundle.liongard.set_next_run(RunResult::Fails);
     }
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.conclude().await;
     assert!(bundle.alert(alert).closed);
@@ -103,12 +106,12 @@ async fn a_run_that_fails_is_made_again() {
 
 #[tokio::test]
 async fn a_run_that_never_ends_is_given_up_and_made_again() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     for _ in 0..2 {
-        bundle.liongard.next_run(RunFate::NeverFinishes);
+        bundle.liongard.set_next_run(RunResult::NeverFinishes);
     }
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.conclude().await;
     assert!(bundle.alert(alert).closed);
@@ -116,13 +119,13 @@ async fn a_run_that_never_ends_is_given_up_and_made_again() {
 
 #[tokio::test]
 async fn a_run_asked_for_with_a_refused_key_is_asked_for_again() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     for _ in 0..3 {
         let faults = bundle.liongard.faults();
         faults.next("POST /launchpoints/run", Fault::ExpireToken);
     }
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.conclude().await;
     assert!(bundle.alert(alert).closed);
@@ -130,15 +133,15 @@ async fn a_run_asked_for_with_a_refused_key_is_asked_for_again() {
 
 #[tokio::test]
 async fn runs_that_may_not_be_watched_are_made_all_the_same() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
-    let never = FaultOdds {
+    let never = FaultRate {
         fault: Fault::Empty403,
         probability: 1.0,
         route: Some("GET /timeline".to_owned()),
     };
-    bundle.liongard.faults().by_chance(vec![never]);
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.faults().set_random(vec![never]);
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_for(Duration::from_secs(600)).await;
     assert!(bundle.alert(alert).closed);
@@ -150,14 +153,14 @@ async fn runs_that_may_not_be_watched_are_made_all_the_same() {
 
 #[tokio::test]
 async fn a_list_of_inspectors_that_may_not_be_read_fills_no_dead_letters() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (_, ticket) = with_ticket(&mut bundle).await;
-    let never = FaultOdds {
+    let never = FaultRate {
         fault: Fault::Empty403,
         probability: 1.0,
         route: Some("GET /launchpoints".to_owned()),
     };
-    bundle.liongard.faults().by_chance(vec![never]);
+    bundle.liongard.faults().set_random(vec![never]);
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_for(Duration::from_secs(3 * 3600)).await;
     let letters = bundle.dead_letters().await.len();
@@ -171,13 +174,13 @@ async fn a_list_of_inspectors_that_may_not_be_read_fills_no_dead_letters() {
 
 #[tokio::test]
 async fn a_status_that_is_neither_open_nor_closed_runs_the_inspector_too() {
-    use halogard_simulator::halopsa::TicketChange;
+    use halogard_simulator::halopsa::TicketEdit;
     use halogard_simulator::world::status_ids;
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (_, ticket) = with_ticket(&mut bundle).await;
-    let waiting = TicketChange {
+    let waiting = TicketEdit {
         status_id: Some(status_ids::WAITING),
-        ..TicketChange::default()
+        ..TicketEdit::default()
     };
     bundle.halo.change_ticket(ticket, RUBEN, waiting).unwrap();
     bundle.conclude().await;
@@ -187,7 +190,7 @@ async fn a_status_that_is_neither_open_nor_closed_runs_the_inspector_too() {
 
 #[tokio::test]
 async fn a_note_runs_no_inspector() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (_, ticket) = with_ticket(&mut bundle).await;
     bundle
         .halo
@@ -199,7 +202,7 @@ async fn a_note_runs_no_inspector() {
 
 #[tokio::test]
 async fn our_own_close_runs_no_inspector() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, _) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.conclude().await;

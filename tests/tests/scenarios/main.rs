@@ -4,8 +4,8 @@
 mod budget;
 mod closing;
 mod costs;
+mod deleted_tickets;
 mod deliveries;
-mod gone;
 mod inspectors;
 mod native;
 mod opening;
@@ -13,13 +13,13 @@ mod parking;
 mod polls;
 mod refusals;
 mod reopening;
-mod sharing;
+mod shared_tickets;
 mod store_lost;
 mod storms;
 mod sweeps;
 
 use halogard_simulator::liongard::AlertChange;
-use halogard_tests::Bundle;
+use halogard_tests::Scenario;
 
 /// A technician of the simulated desk.
 const DANA: i64 = 12;
@@ -31,7 +31,7 @@ const RUBEN: i64 = 13;
 const HALO_INSPECTOR: i64 = 500;
 
 /// A bundle with one alert, raised for the first customer, and its ticket.
-async fn with_ticket(bundle: &mut Bundle) -> (i64, i64) {
+async fn with_ticket(bundle: &mut Scenario) -> (i64, i64) {
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     (alert, bundle.only_ticket(alert).id)

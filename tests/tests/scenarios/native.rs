@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use halogard_domain::standing::Standing;
+use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::liongard::NativeTicketing;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 use crate::{DANA, HALO_INSPECTOR, news};
 
 /// A bundle whose Liongard leaves tickets behind when alerts close.
-async fn drifting() -> Bundle {
+async fn drifting() -> Scenario {
     let mut setup = Setup::native();
     setup.liongard.native_ticketing = Some(NativeTicketing {
         drifts: true,
         ..NativeTicketing::default()
     });
-    Bundle::start(setup).await
+    Scenario::start(setup).await
 }
 
 #[tokio::test]
 async fn liongards_own_ticket_is_linked_and_never_a_second_one_opened() {
-    let mut bundle = Bundle::native().await;
+    let mut bundle = Scenario::native().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.conclude().await;
     let ticket = bundle.only_ticket(alert);
@@ -30,7 +30,7 @@ async fn liongards_own_ticket_is_linked_and_never_a_second_one_opened() {
         Some(ticket.id.unsigned_abs())
     );
     assert_eq!(bundle.writes(), 0);
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
     bundle
         .liongard
         .change(alert, news("8 accounts now", "Low"))
@@ -43,7 +43,7 @@ async fn liongards_own_ticket_is_linked_and_never_a_second_one_opened() {
 async fn an_alert_without_a_ticket_of_its_own_gets_none_from_us() {
     let mut setup = Setup::native();
     setup.liongard.native_ticketing = None;
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.excuse(alert);
     bundle.conclude().await;
@@ -52,7 +52,7 @@ async fn an_alert_without_a_ticket_of_its_own_gets_none_from_us() {
 
 #[tokio::test]
 async fn a_technicians_close_reaches_the_alert_through_the_inspector() {
-    let mut bundle = Bundle::native().await;
+    let mut bundle = Scenario::native().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     let ticket = bundle.only_ticket(alert).id;
@@ -66,7 +66,7 @@ async fn a_technicians_close_reaches_the_alert_through_the_inspector() {
 
 #[tokio::test]
 async fn a_technicians_reopening_reaches_the_alert_too() {
-    let mut bundle = Bundle::native().await;
+    let mut bundle = Scenario::native().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     let ticket = bundle.only_ticket(alert).id;
@@ -79,7 +79,7 @@ async fn a_technicians_reopening_reaches_the_alert_too() {
 
 #[tokio::test]
 async fn a_close_that_liongards_own_ticketing_makes_is_left_to_it() {
-    let mut bundle = Bundle::native().await;
+    let mut bundle = Scenario::native().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     bundle.liongard.close(alert).unwrap();
@@ -98,7 +98,7 @@ async fn a_ticket_left_behind_is_closed_after_the_grace() {
     assert!(!bundle.only_ticket(alert).closed, "it has ten minutes");
     bundle.conclude().await;
     assert!(bundle.only_ticket(alert).closed);
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! An alert opens a ticket, and its changes reach it.
 
-use halogard_domain::standing::Standing;
-use halogard_simulator::halopsa::TicketChange;
+use halogard_domain::pair_status::PairStatus;
+use halogard_simulator::halopsa::TicketEdit;
 use halogard_simulator::world::status_ids;
-use halogard_tests::{Bundle, Place};
+use halogard_tests::{Component, Scenario};
 use http::Method;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{DANA, news, with_ticket, word};
 
 #[tokio::test]
 async fn an_alert_becomes_one_ticket_as_the_template_has_it() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     let ticket = bundle.halo.ticket(ticket).unwrap();
     assert_eq!(ticket.client_id, 17);
@@ -24,8 +24,8 @@ async fn an_alert_becomes_one_ticket_as_the_template_has_it() {
         (1, "Service Desk")
     );
     assert_eq!(bundle.writes(), 1, "one request wrote, one time");
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
-    let calls = bundle.calls.to(Place::HaloPsa);
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
+    let calls = bundle.requests.to(Component::HaloPsa);
     let create = calls
         .iter()
         .find(|call| call.method == Method::POST && call.target.starts_with("/api/Tickets"))
@@ -37,7 +37,7 @@ async fn an_alert_becomes_one_ticket_as_the_template_has_it() {
 
 #[tokio::test]
 async fn a_changed_alert_changes_the_priority_and_is_noted_once() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle
         .liongard
@@ -54,7 +54,7 @@ async fn a_changed_alert_changes_the_priority_and_is_noted_once() {
 
 #[tokio::test]
 async fn changes_between_two_polls_make_one_note() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     for count in 2..9 {
         let text = format!("{count} accounts");
@@ -72,11 +72,11 @@ async fn changes_between_two_polls_make_one_note() {
 
 #[tokio::test]
 async fn a_priority_that_a_person_chose_is_kept_whatever_liongard_says() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
-    let choice = TicketChange {
+    let choice = TicketEdit {
         priority_id: Some(3),
-        ..TicketChange::default()
+        ..TicketEdit::default()
     };
     bundle.halo.change_ticket(ticket, DANA, choice).unwrap();
     bundle
@@ -95,7 +95,7 @@ async fn a_priority_that_a_person_chose_is_kept_whatever_liongard_says() {
 
 #[tokio::test]
 async fn an_unknown_word_closes_nothing() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle
         .liongard
@@ -113,7 +113,7 @@ async fn an_unknown_word_closes_nothing() {
 
 #[tokio::test]
 async fn a_known_word_sets_the_mapped_status() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.change(alert, word("In Progress")).unwrap();
     bundle.conclude().await;
@@ -123,11 +123,11 @@ async fn a_known_word_sets_the_mapped_status() {
 
 #[tokio::test]
 async fn a_hidden_alert_opens_no_ticket_and_closes_none() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (seen, ticket) = with_ticket(&mut bundle).await;
     let hidden = bundle.raise(1, "Noise");
-    bundle.liongard.hide(hidden).unwrap();
-    bundle.liongard.hide(seen).unwrap();
+    bundle.liongard.hide_alert(hidden).unwrap();
+    bundle.liongard.hide_alert(seen).unwrap();
     bundle.conclude().await;
     assert!(bundle.tickets_of(hidden).is_empty());
     assert!(!bundle.halo.ticket(ticket).unwrap().closed);
@@ -135,7 +135,7 @@ async fn a_hidden_alert_opens_no_ticket_and_closes_none() {
 
 #[tokio::test]
 async fn an_alert_that_is_over_before_it_is_heard_of_needs_no_ticket() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     bundle.run_until_quiet().await;
     let alert = bundle.raise(0, "A moment's trouble");
     bundle.liongard.close(alert).unwrap();
@@ -146,7 +146,7 @@ async fn an_alert_that_is_over_before_it_is_heard_of_needs_no_ticket() {
 
 #[tokio::test]
 async fn a_storm_of_alerts_gets_a_ticket_each() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alerts: Vec<i64> = (0..80)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
         .collect();

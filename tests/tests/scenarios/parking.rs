@@ -1,8 +1,8 @@
 //! Alerts nobody mapped wait, and are released.
 
+use halogard_domain::pair_status::PairStatus;
 use halogard_domain::policy::ParkReason;
-use halogard_domain::standing::Standing;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 use crate::news;
 
@@ -12,7 +12,7 @@ async fn an_unmapped_alert_waits_and_is_released_when_it_is_mapped() {
         unmapped: [8801].into(),
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup.clone()).await;
+    let mut bundle = Scenario::start(setup.clone()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     let other = bundle.raise(1, "Stale Privileged Accounts");
     bundle.conclude().await;
@@ -20,8 +20,8 @@ async fn an_unmapped_alert_waits_and_is_released_when_it_is_mapped() {
         bundle.tickets_of(alert).is_empty(),
         "never a default client"
     );
-    let parked = Some(Standing::Parked(ParkReason::Unmapped));
-    assert_eq!(bundle.standing(alert).await, parked);
+    let parked = Some(PairStatus::Parked(ParkReason::Unmapped));
+    assert_eq!(bundle.pair_status(alert).await, parked);
     bundle.only_ticket(other);
     let mapped = Setup {
         unmapped: [].into(),
@@ -30,7 +30,7 @@ async fn an_unmapped_alert_waits_and_is_released_when_it_is_mapped() {
     bundle.set_policy(mapped.policy());
     bundle.conclude().await;
     assert_eq!(bundle.only_ticket(alert).client_id, 17);
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_parked_alert_that_is_over_is_released_to_nothing() {
         unmapped: [8801].into(),
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup.clone()).await;
+    let mut bundle = Scenario::start(setup.clone()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     bundle.liongard.close(alert).unwrap();
@@ -51,7 +51,7 @@ async fn a_parked_alert_that_is_over_is_released_to_nothing() {
 
 #[tokio::test]
 async fn a_pair_whose_mapping_is_taken_away_rests_and_catches_up() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     let ticket = bundle.only_ticket(alert).id;

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use halogard_app::poll::Thoroughness;
+use halogard_app::poll::Scope;
 use halogard_app::ports::{Lane, WorkQueue as _};
-use halogard_domain::standing::Standing;
-use halogard_tests::{Bundle, Courier, Setup};
+use halogard_domain::pair_status::PairStatus;
+use halogard_tests::{Scenario, Setup, WebhookDelivery};
 use serde_json::Value;
 
 use crate::{DANA, HALO_INSPECTOR, news, with_ticket};
 
 /// A bundle no webhook ever reaches.
-async fn without_webhooks() -> Bundle {
+async fn without_webhooks() -> Scenario {
     let setup = Setup {
-        courier: Courier::Never,
+        webhook_delivery: WebhookDelivery::Never,
         ..Setup::managed()
     };
-    Bundle::start(setup).await
+    Scenario::start(setup).await
 }
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn both_sides_agree_though_no_webhook_ever_comes() {
     let over = bundle.raise(1, "MFA Disabled");
     let changed = bundle.raise(2, "Certificate Expires Soon");
     bundle.run_until_quiet().await;
-    bundle.liongard.remedy(mended).unwrap();
+    bundle.liongard.clear_condition(mended).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.liongard.close(over).unwrap();
     bundle
@@ -42,18 +42,18 @@ async fn both_sides_agree_though_no_webhook_ever_comes() {
 
 #[tokio::test]
 async fn a_list_that_is_suddenly_shorter_is_an_error_until_it_is_so_three_times() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alerts: Vec<i64> = (0..12)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
         .collect();
     bundle.run_until_quiet().await;
-    bundle.liongard.cut_list(Some(2));
+    bundle.liongard.truncate_list(Some(2));
     for _ in 0..2 {
-        let polled = bundle.life().use_cases.poll_alerts(Thoroughness::Changes);
+        let polled = bundle.process().use_cases.poll_alerts(Scope::Changed);
         let error = polled.await.unwrap_err();
         assert_eq!(error.error_type, "alerts.shrunk");
     }
-    let polled = bundle.life().use_cases.poll_alerts(Thoroughness::Changes);
+    let polled = bundle.process().use_cases.poll_alerts(Scope::Changed);
     let report = polled.await.unwrap();
     assert_eq!((report.listed, report.missing), (2, 10));
     bundle.conclude().await;
@@ -64,20 +64,20 @@ async fn a_list_that_is_suddenly_shorter_is_an_error_until_it_is_so_three_times(
 
 #[tokio::test]
 async fn an_alert_that_vanishes_closes_nothing() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
-    bundle.liongard.vanish(alert).unwrap();
+    bundle.liongard.remove_alert(alert).unwrap();
     bundle.conclude().await;
     bundle.run_for(Duration::from_secs(2 * 3600)).await;
     assert!(!bundle.halo.ticket(ticket).unwrap().closed);
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]
 async fn a_ticket_closed_for_a_vanished_alert_is_not_opened_again() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
-    bundle.liongard.vanish(alert).unwrap();
+    bundle.liongard.remove_alert(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.conclude().await;
     assert!(bundle.halo.ticket(ticket).unwrap().closed);
@@ -85,11 +85,11 @@ async fn a_ticket_closed_for_a_vanished_alert_is_not_opened_again() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_holds_up_no_other() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let first = bundle.raise(0, "Before it");
     let broken = bundle.raise(1, "The broken one");
     let last = bundle.raise(2, "After it");
-    bundle.tampering.with(|target, body| {
+    bundle.answer_rewrite.with(|target, body| {
         let listed = target.starts_with("/api/v1/tasks/");
         let mut list: Value = serde_json::from_slice(body).ok().filter(|_| listed)?;
         let record = list.as_array_mut()?.get_mut(1)?;
@@ -107,24 +107,24 @@ async fn a_record_that_cannot_be_read_holds_up_no_other() {
             .text()
             .contains("is not readable; the others go on")
     );
-    bundle.tampering.end();
+    bundle.answer_rewrite.end();
     bundle.conclude().await;
     bundle.only_ticket(broken);
 }
 
 #[tokio::test]
 async fn a_day_without_liongard_costs_delay_only() {
-    outage(|bundle, out| bundle.liongard.faults().by_chance(always_failing(out))).await;
+    outage(|bundle, out| bundle.liongard.faults().set_random(always_failing(out))).await;
 }
 
 #[tokio::test]
 async fn a_day_without_halopsa_costs_delay_only() {
-    outage(|bundle, out| bundle.halo.faults().by_chance(always_failing(out))).await;
+    outage(|bundle, out| bundle.halo.faults().set_random(always_failing(out))).await;
 }
 
 /// Every request fails, or none.
-fn always_failing(out: bool) -> Vec<halogard_simulator::FaultOdds> {
-    let odds = halogard_simulator::FaultOdds {
+fn always_failing(out: bool) -> Vec<halogard_simulator::FaultRate> {
+    let odds = halogard_simulator::FaultRate {
         fault: halogard_simulator::Fault::Gateway502Html,
         probability: 1.0,
         route: None,
@@ -133,10 +133,10 @@ fn always_failing(out: bool) -> Vec<halogard_simulator::FaultOdds> {
 }
 
 /// Things happen on both sides while one of them is away for a day.
-async fn outage(switch: impl Fn(&Bundle, bool)) {
+async fn outage(switch: impl Fn(&Scenario, bool)) {
     let mut setup = Setup::managed();
     setup.level = tracing::Level::WARN;
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let (over, _) = with_ticket(&mut bundle).await;
     let mended = bundle.raise(1, "MFA Disabled");
     bundle.run_until_quiet().await;
@@ -144,14 +144,14 @@ async fn outage(switch: impl Fn(&Bundle, bool)) {
     switch(&bundle, true);
     let fresh = bundle.raise(2, "Certificate Expires Soon");
     bundle.liongard.close(over).unwrap();
-    bundle.liongard.remedy(mended).unwrap();
+    bundle.liongard.clear_condition(mended).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_for(Duration::from_secs(3600)).await;
-    let watchers = bundle.life().store.depth(Lane::Runs).await.unwrap();
+    let watchers = bundle.process().store.depth(Lane::Runs).await.unwrap();
     assert!(watchers <= 2, "{watchers} watch two inspectors");
     // The clock leaps, or the rounds that fail every fifteen seconds would fill the day.
     for _ in 0..92 {
-        bundle.time.pass(Duration::from_secs(14 * 60));
+        bundle.time.advance(Duration::from_secs(14 * 60));
         bundle.run_for(Duration::from_secs(60)).await;
     }
     switch(&bundle, false);

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use halogard_domain::standing::Standing;
+use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::Fault;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 /// A setup whose ticket type asks for a field that the template does not fill.
 fn with_mandatory_field() -> Setup {
     let mut setup = Setup::managed();
-    let types = &mut setup.halo.world.desk.ticket_types;
+    let types = &mut setup.halo.world.service_desk.ticket_types;
     let alerts = types.iter_mut().find(|kind| kind.id == 5).unwrap();
     alerts.mandatory_fields.push("CFPurchaseOrder".to_owned());
     setup
@@ -19,7 +19,7 @@ fn with_mandatory_field() -> Setup {
 #[tokio::test]
 async fn a_missing_mandatory_field_is_named_and_the_alert_is_kept() {
     let setup = with_mandatory_field();
-    let mut bundle = Bundle::start(setup.clone()).await;
+    let mut bundle = Scenario::start(setup.clone()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     let letters = bundle.dead_letters().await;
@@ -30,9 +30,9 @@ async fn a_missing_mandatory_field_is_named_and_the_alert_is_kept() {
         "{reason}"
     );
     assert!(reason.contains("CFPurchaseOrder"), "{reason}");
-    assert_eq!(bundle.standing(alert).await, Some(Standing::Refused));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::Refused));
     bundle.run_for(Duration::from_secs(2 * 3600)).await;
-    let posts = bundle.calls.all();
+    let posts = bundle.requests.all();
     let posts = posts
         .iter()
         .filter(|call| call.method == http::Method::POST && call.target.contains("/Tickets"));
@@ -46,12 +46,12 @@ async fn a_missing_mandatory_field_is_named_and_the_alert_is_kept() {
     bundle.conclude().await;
     let ticket = bundle.only_ticket(alert);
     assert_eq!(ticket.custom_fields[&166], "PO-4711");
-    assert_eq!(bundle.standing(alert).await, Some(Standing::InStep));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }
 
 #[tokio::test]
 async fn what_was_mended_in_the_desk_is_found_out_within_hours() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     bundle.run_until_quiet().await;
     bundle.halo.faults().next("POST /Tickets", Fault::Empty403);
     let alert = bundle.raise(0, "Stale Privileged Accounts");
@@ -66,7 +66,7 @@ async fn what_was_mended_in_the_desk_is_found_out_within_hours() {
 
 #[tokio::test]
 async fn a_refused_alert_holds_up_nobody_else() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     bundle.run_until_quiet().await;
     // The array of five, the three and the two of its first half, and the first of these alone.
     for _ in 0..4 {
@@ -85,7 +85,7 @@ async fn a_refused_alert_holds_up_nobody_else() {
 
 #[tokio::test]
 async fn a_note_that_is_refused_holds_up_neither_the_status_nor_the_close() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;
     bundle.halo.faults().next("POST /Actions", Fault::Empty403);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use halogard_domain::standing::Standing;
-use halogard_tests::{Bundle, Setup};
+use halogard_domain::pair_status::PairStatus;
+use halogard_tests::{Scenario, Setup};
 
 use crate::{DANA, HALO_INSPECTOR, with_ticket};
 
@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[tokio::test]
 async fn a_ticket_we_closed_is_opened_again_with_its_alert() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.run_until_quiet().await;
@@ -27,12 +27,12 @@ async fn a_ticket_we_closed_is_opened_again_with_its_alert() {
 
 #[tokio::test]
 async fn a_ticket_a_person_closed_is_opened_again_within_a_week() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.run_until_quiet().await;
-    bundle.time.pass(DAY * 6);
+    bundle.time.advance(DAY * 6);
     bundle.liongard.reopen(alert).unwrap();
     bundle.conclude().await;
     assert_eq!(bundle.only_ticket(alert).id, ticket);
@@ -41,12 +41,12 @@ async fn a_ticket_a_person_closed_is_opened_again_within_a_week() {
 
 #[tokio::test]
 async fn later_than_a_week_the_alert_gets_a_new_ticket() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, first) = with_ticket(&mut bundle).await;
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(first, DANA).unwrap();
     bundle.run_until_quiet().await;
-    bundle.time.pass(DAY * 8);
+    bundle.time.advance(DAY * 8);
     bundle.liongard.reopen(alert).unwrap();
     bundle.conclude().await;
     let tickets = bundle.tickets_of(alert);
@@ -62,7 +62,7 @@ async fn a_ticket_stays_closed_where_policy_says_never() {
         template: "reopen = []\nafter_that = \"leave\"".to_owned(),
         ..Setup::managed()
     };
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.run_until_quiet().await;
@@ -75,7 +75,7 @@ async fn a_ticket_stays_closed_where_policy_says_never() {
 
 #[tokio::test]
 async fn a_ticket_that_a_technician_opens_again_has_liongard_look() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
     bundle.run_until_quiet().await;
@@ -86,13 +86,13 @@ async fn a_ticket_that_a_technician_opens_again_has_liongard_look() {
         "never overruled"
     );
     assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
-    let standing = bundle.standing(alert).await;
-    assert_eq!(standing, Some(Standing::LeftToTechnician));
+    let standing = bundle.pair_status(alert).await;
+    assert_eq!(standing, Some(PairStatus::LeftToTechnician));
 }
 
 #[tokio::test]
 async fn an_alert_that_flaps_keeps_its_one_ticket() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     for _ in 0..5 {
         bundle.liongard.close(alert).unwrap();

@@ -1,14 +1,14 @@
 //! The store is lost: what HaloPSA holds fills it again.
 
-use halogard_domain::standing::Standing;
+use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::Fault;
-use halogard_tests::Bundle;
+use halogard_tests::Scenario;
 
 use crate::{DANA, with_ticket};
 
 #[tokio::test]
 async fn an_empty_store_adopts_the_tickets_there_are() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alerts: Vec<i64> = (0..6)
         .map(|customer| bundle.raise(customer, "Rule"))
         .collect();
@@ -17,7 +17,7 @@ async fn an_empty_store_adopts_the_tickets_there_are() {
     bundle.conclude().await;
     for alert in &alerts {
         bundle.only_ticket(*alert);
-        assert_eq!(bundle.standing(*alert).await, Some(Standing::InStep));
+        assert_eq!(bundle.pair_status(*alert).await, Some(PairStatus::InSync));
     }
     assert_eq!(bundle.halo.stats().creates.len(), 6);
     bundle.liongard.close(alerts[0]).unwrap();
@@ -27,7 +27,7 @@ async fn an_empty_store_adopts_the_tickets_there_are() {
 
 #[tokio::test]
 async fn no_alert_counts_as_new_until_the_desk_was_searched() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, _) = with_ticket(&mut bundle).await;
     for _ in 0..4 {
         bundle
@@ -43,12 +43,12 @@ async fn no_alert_counts_as_new_until_the_desk_was_searched() {
 
 #[tokio::test]
 async fn what_happened_meanwhile_is_caught_up_with() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (over, _) = with_ticket(&mut bundle).await;
     let mended = bundle.raise(1, "MFA Disabled");
     bundle.run_until_quiet().await;
     bundle.liongard.close(over).unwrap();
-    bundle.liongard.remedy(mended).unwrap();
+    bundle.liongard.clear_condition(mended).unwrap();
     let ticket = bundle.only_ticket(mended).id;
     bundle.halo.close_ticket(ticket, DANA).unwrap();
     bundle.lose_the_store().await;
@@ -60,14 +60,14 @@ async fn what_happened_meanwhile_is_caught_up_with() {
 
 #[tokio::test]
 async fn the_newest_of_several_tickets_of_an_alert_is_adopted() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let (alert, first) = with_ticket(&mut bundle).await;
-    bundle.liongard.remedy(alert).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
     bundle.halo.close_ticket(first, DANA).unwrap();
     bundle.run_until_quiet().await;
     bundle
         .time
-        .pass(std::time::Duration::from_secs(9 * 24 * 3600));
+        .advance(std::time::Duration::from_secs(9 * 24 * 3600));
     bundle.liongard.reopen(alert).unwrap();
     bundle.run_until_quiet().await;
     let second = bundle.ticket_of(alert).unwrap().id;

@@ -2,24 +2,24 @@
 
 use halogard_simulator::Fault;
 use halogard_simulator::halopsa::ArrayFailure;
-use halogard_tests::{Bundle, Setup};
+use halogard_tests::{Scenario, Setup};
 
 /// Raises so many alerts at six customers.
-fn storm(bundle: &mut Bundle, alerts: i64) -> Vec<i64> {
+fn storm(bundle: &mut Scenario, alerts: i64) -> Vec<i64> {
     (0..alerts)
         .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
         .collect()
 }
 
 /// Requests to HaloPSA of `route` so far.
-fn requests(bundle: &Bundle, route: &str) -> u64 {
+fn requests(bundle: &Scenario, route: &str) -> u64 {
     let traffic = bundle.halo.stats().traffic;
     traffic.by_route.get(route).copied().unwrap_or_default()
 }
 
 #[tokio::test]
 async fn a_thousand_alerts_are_opened_fifty_in_a_request() {
-    let mut bundle = Bundle::managed().await;
+    let mut bundle = Scenario::managed().await;
     let alerts = storm(&mut bundle, 1_000);
     bundle.run_until_quiet().await;
 
@@ -40,7 +40,7 @@ async fn a_thousand_alerts_are_opened_fifty_in_a_request() {
 async fn alerts_that_are_over_close_their_tickets_in_arrays() {
     let mut setup = Setup::managed();
     setup.halo.must_assign_to_close = false;
-    let mut bundle = Bundle::start(setup).await;
+    let mut bundle = Scenario::start(setup).await;
     let alerts = storm(&mut bundle, 100);
     bundle.run_until_quiet().await;
     let before = requests(&bundle, "POST /Tickets");
@@ -61,12 +61,12 @@ async fn a_lost_answer_to_an_array_doubles_none_of_its_tickets() {
     for array_failure in [ArrayFailure::NothingKept, ArrayFailure::EarlierKept] {
         let mut setup = Setup::managed();
         setup.halo.array_failure = array_failure;
-        let mut bundle = Bundle::start(setup).await;
+        let mut bundle = Scenario::start(setup).await;
         bundle.run_until_quiet().await;
         bundle
             .halo
             .faults()
-            .next("POST /Tickets", Fault::LoseAnswer);
+            .next("POST /Tickets", Fault::DropResponse);
         let alerts = storm(&mut bundle, 60);
         bundle.run_until_quiet().await;
         for alert in alerts {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use halogard_app::ports::{Clock as _, Lane, WorkQueue as _};
 use halogard_domain::Message;
 use halogard_simulator::Fault;
-use halogard_simulator::halopsa::{NewTicket, TicketChange};
-use halogard_tests::{Bundle, Courier, Grid, Place, Setup};
+use halogard_simulator::halopsa::{TicketEdit, TicketSpec};
+use halogard_tests::{CaseMatrix, Component, Scenario, Setup, WebhookDelivery};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -23,23 +23,23 @@ const PAGE: usize = 100;
 type Heard = BTreeMap<u64, (i64, u64)>;
 
 /// A bundle that hears of tickets by sweeps only, which have not begun to see any.
-async fn deaf(seed: u64) -> Bundle {
+async fn deaf(seed: u64) -> Scenario {
     let setup = Setup {
-        courier: Courier::Never,
+        webhook_delivery: WebhookDelivery::Never,
         latency: Duration::from_millis(6),
         seed,
         ..Setup::managed()
     };
-    let bundle = Bundle::start(setup).await;
-    let first = bundle.life().use_cases.sweep_tickets().await;
+    let bundle = Scenario::start(setup).await;
+    let first = bundle.process().use_cases.sweep_tickets().await;
     first.unwrap();
     bundle
 }
 
 /// Logs tickets that look like ours and are not remembered: every row of a list is news.
-fn log(bundle: &Bundle, numbers: std::ops::Range<usize>) {
+fn log(bundle: &Scenario, numbers: std::ops::Range<usize>) {
     for number in numbers {
-        let ticket = NewTicket {
+        let ticket = TicketSpec {
             client_id: 17,
             tickettype_id: 5,
             summary: format!("[LG-{}] Rule", number + 1),
@@ -50,7 +50,7 @@ fn log(bundle: &Bundle, numbers: std::ops::Range<usize>) {
 }
 
 /// Somebody works on any ticket.
-fn work(bundle: &Bundle, dice: &mut StdRng) {
+fn work(bundle: &Scenario, dice: &mut StdRng) {
     let tickets = bundle.halo.tickets();
     let living: Vec<i64> = tickets
         .iter()
@@ -67,9 +67,9 @@ fn work(bundle: &Bundle, dice: &mut StdRng) {
             Ok(())
         }
         _ => {
-            let change = TicketChange {
+            let change = TicketEdit {
                 status_id: Some(2),
-                ..TicketChange::default()
+                ..TicketEdit::default()
             };
             bundle.halo.change_ticket(any, DANA, change)
         }
@@ -78,8 +78,8 @@ fn work(bundle: &Bundle, dice: &mut StdRng) {
 }
 
 /// Takes what was queued out of the queue.
-async fn hear(bundle: &Bundle, heard: &mut Heard) {
-    let store = &bundle.life().store;
+async fn hear(bundle: &Scenario, heard: &mut Heard) {
+    let store = &bundle.process().store;
     loop {
         let week = Duration::from_secs(7 * 24 * 3600);
         let deliveries = store.receive(Lane::Urgent, 500, week).await.unwrap();
@@ -87,21 +87,24 @@ async fn hear(bundle: &Bundle, heard: &mut Heard) {
             return;
         }
         for delivery in deliveries {
-            let Ok(Message::LookAtTicket { ticket, news, .. }) = delivery.message else {
-                panic!("a sweep sends news of tickets");
+            let Ok(Message::ReconcileTicket {
+                ticket, snapshot, ..
+            }) = delivery.message
+            else {
+                panic!("a sweep sends snapshot of tickets");
             };
-            let news = news.unwrap();
-            let told = (news.changed_at.as_millis(), news.status.get());
+            let snapshot = snapshot.unwrap();
+            let told = (snapshot.changed_at.as_millis(), snapshot.status.get());
             let known = heard.entry(ticket.get()).or_default();
             *known = told.max(*known);
-            store.done(Lane::Urgent, &delivery.receipt).await.unwrap();
+            store.ack(Lane::Urgent, &delivery.receipt).await.unwrap();
         }
     }
 }
 
 /// Pages of tickets that were read so far.
-fn pages_read(bundle: &Bundle) -> usize {
-    let calls = bundle.calls.to(Place::HaloPsa);
+fn pages_read(bundle: &Scenario) -> usize {
+    let calls = bundle.requests.to(Component::HaloPsa);
     let page = |target: &str| target.contains("/Tickets?");
     let read = calls
         .iter()
@@ -110,7 +113,7 @@ fn pages_read(bundle: &Bundle) -> usize {
 }
 
 /// Asserts that the last state of every ticket there is was told.
-fn expect_nothing_missed(bundle: &Bundle, heard: &Heard) {
+fn expect_nothing_missed(bundle: &Scenario, heard: &Heard) {
     for ticket in bundle.halo.tickets() {
         if ticket.deleted {
             continue;
@@ -145,7 +148,7 @@ async fn read_page_by_page(seed: u64, world: World) {
         logged += together;
         bundle
             .time
-            .pass(Duration::from_millis(dice.random_range(0..3)));
+            .advance(Duration::from_millis(dice.random_range(0..3)));
     }
     let before = pages_read(&bundle);
     let mut heard = Heard::new();
@@ -154,7 +157,7 @@ async fn read_page_by_page(seed: u64, world: World) {
         // One page is read, the next is not. A new process takes over the token of the last one.
         let faults = bundle.halo.faults();
         faults.at_request(faults.requests_seen() + 2, Fault::RefuseConnection);
-        let swept = bundle.life().use_cases.sweep_tickets().await;
+        let swept = bundle.process().use_cases.sweep_tickets().await;
         hear(&bundle, &mut heard).await;
         if swept.is_ok() {
             break;
@@ -166,7 +169,7 @@ async fn read_page_by_page(seed: u64, world: World) {
                 work(&bundle, &mut dice);
                 bundle
                     .time
-                    .pass(Duration::from_millis(dice.random_range(0..2)));
+                    .advance(Duration::from_millis(dice.random_range(0..2)));
             }
         }
         if world == World::Deadly {
@@ -185,7 +188,7 @@ async fn read_page_by_page(seed: u64, world: World) {
 
 /// Runs the cases of one grid.
 fn all(name: &'static str, world: World) {
-    let mut grid = Grid::new(name);
+    let mut grid = CaseMatrix::new(name);
     for seed in 0..CASES {
         grid.case(&format!("seed {seed}"), read_page_by_page(seed, world));
     }
@@ -215,9 +218,9 @@ async fn a_long_list_is_read_once_and_only_when_it_has_settled() {
     let mut heard = Heard::new();
     let met_at = bundle.time.now();
     while pages_read(&bundle) - before < 2 {
-        bundle.life().use_cases.round().await;
+        bundle.process().use_cases.sync_cycle().await;
         hear(&bundle, &mut heard).await;
-        bundle.time.pass(Duration::from_secs(15));
+        bundle.time.advance(Duration::from_secs(15));
     }
     let waited = bundle.time.now().since(met_at);
     assert!(waited >= Duration::from_secs(240), "{waited:?}");

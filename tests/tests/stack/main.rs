@@ -9,12 +9,12 @@
     reason = "the number of cases is part of the result"
 )]
 
+mod aws_cli;
 mod binaries;
-mod desk;
-mod ears;
-mod hands;
+mod deployment;
+mod end_to_end;
+mod operator_commands;
 mod permissions;
 mod poison;
 mod rotation;
-mod story;
-mod world;
+mod topic;

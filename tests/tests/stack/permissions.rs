@@ -9,9 +9,9 @@ use halogard_tests::invariants::tickets_of;
 use halogard_tests::setup::planted;
 use serde_json::{Value, json};
 
-use crate::ears::Ears;
+use crate::deployment::{Deployment, eventually, until};
 use crate::rotation::Rotating;
-use crate::world::{World, comes_about, until};
+use crate::topic::TopicSubscription;
 
 /// What Lambda, the schedule or Secrets Manager do in the name of a role. The emulator does it
 /// without asking; the template's tests hold each of these to the event source, log group or target
@@ -39,7 +39,7 @@ const NOT_OURS: [(&str, &[&str]); 6] = [
 
 /// The inline policy of a role.
 struct Policy<'a> {
-    world: &'a World,
+    world: &'a Deployment,
     role: &'static str,
     name: String,
     document: Value,
@@ -48,15 +48,12 @@ struct Policy<'a> {
 
 impl<'a> Policy<'a> {
     /// The policy of the role with this logical id.
-    async fn of(world: &'a World, role: &'static str) -> Self {
+    async fn of(world: &'a Deployment, role: &'static str) -> Self {
         let arguments = json!({"RoleName": world.resources[role]});
-        let names = world
-            .hands
-            .call("iam", "list_role_policies", arguments)
-            .await;
+        let names = world.aws.call("iam", "list_role_policies", arguments).await;
         let name = names["PolicyNames"][0].as_str().unwrap().to_owned();
         let arguments = json!({"RoleName": world.resources[role], "PolicyName": name});
-        let policy = world.hands.call("iam", "get_role_policy", arguments).await;
+        let policy = world.aws.call("iam", "get_role_policy", arguments).await;
         let document = match &policy["PolicyDocument"] {
             Value::String(text) => serde_json::from_str(text).unwrap(),
             document => document.clone(),
@@ -78,7 +75,7 @@ impl<'a> Policy<'a> {
             "PolicyDocument": document.to_string(),
         });
         self.world
-            .hands
+            .aws
             .call("iam", "put_role_policy", arguments)
             .await;
     }
@@ -140,15 +137,15 @@ impl<'a> Policy<'a> {
 }
 
 /// How often the function has said `words`.
-async fn said(world: &World, function: &str, words: &str) -> usize {
+async fn said(world: &Deployment, function: &str, words: &str) -> usize {
     let lines = world.logs(function).await;
     lines.iter().filter(|line| line.contains(words)).count()
 }
 
 /// Waits until `function` has said `words` once more than `before`.
-async fn says(world: &World, function: &str, words: &str, before: usize) {
+async fn says(world: &Deployment, function: &str, words: &str, before: usize) {
     let what = format!("{function} says {words:?}");
-    if !comes_about(async || said(world, function, words).await > before).await {
+    if !eventually(async || said(world, function, words).await > before).await {
         let lines = world.logs(function).await;
         let newest: Vec<&String> = lines.iter().rev().take(12).collect();
         panic!("it does not come about: {what}; it said {newest:#?}");
@@ -156,13 +153,13 @@ async fn says(world: &World, function: &str, words: &str, before: usize) {
 }
 
 /// Puts `body` on the queue that `output` names.
-async fn send(world: &World, output: &str, body: &Value) {
+async fn send(world: &Deployment, output: &str, body: &Value) {
     let arguments = json!({"QueueUrl": world.outputs[output], "MessageBody": body.to_string()});
-    world.hands.call("sqs", "send_message", arguments).await;
+    world.aws.call("sqs", "send_message", arguments).await;
 }
 
 /// Sends what cannot be read, which is then to be buried; `letters` is where.
-async fn poison(world: &World, queue: &str, letters: &str) {
+async fn poison(world: &Deployment, queue: &str, letters: &str) {
     let before = world.depth(letters).await;
     send(world, queue, &json!({"type": "poison"})).await;
     until("the poison is buried", async || {
@@ -172,7 +169,7 @@ async fn poison(world: &World, queue: &str, letters: &str) {
 }
 
 /// The same when it may not be buried: `function` says so.
-async fn unburied(world: &World, queue: &str, function: &str) {
+async fn unburied(world: &Deployment, queue: &str, function: &str) {
     const UNSETTLED: &str = "could not be settled";
     let before = said(world, function, UNSETTLED).await;
     send(world, queue, &json!({"type": "poison"})).await;
@@ -180,13 +177,13 @@ async fn unburied(world: &World, queue: &str, function: &str) {
 }
 
 /// A delivery of HaloPSA, signed; the status of the answer.
-async fn deliver(world: &World) -> u16 {
+async fn deliver(world: &Deployment) -> u16 {
     world.deliver_signed_with(planted::WEBHOOK_SECRET).await
 }
 
 #[tokio::test]
 async fn webhook_intake_needs_every_permission_it_has() {
-    let world = World::deployed().await;
+    let world = Deployment::deployed().await;
     let mut policy = Policy::of(&world, "WebhookIntakeRole").await;
     let wake_up = format!("/webhooks/liongard/{}", planted::WEBHOOK_TOKEN);
 
@@ -219,21 +216,21 @@ async fn webhook_intake_needs_every_permission_it_has() {
 #[tokio::test]
 async fn inspector_poll_needs_every_permission_it_has() {
     const FUNCTION: &str = "inspector-poll";
-    let world = World::at_work().await;
+    let world = Deployment::in_operation().await;
     let mut policy = Policy::of(&world, "InspectorPollRole").await;
 
     let broken_off = async || {
         let round = world.round().await;
-        assert_eq!(round["whole"], false, "{round}");
+        assert_eq!(round["complete"], false, "{round}");
     };
     world.raise("disk full");
     policy.without("QueueWhatIsUrgent", broken_off).await;
-    assert_eq!(world.round().await["whole"], true);
+    assert_eq!(world.round().await["complete"], true);
     for number in 0..60 {
         world.raise(&format!("storm {number}"));
     }
     policy.without("QueueWhatCanWait", broken_off).await;
-    assert_eq!(world.round().await["whole"], true);
+    assert_eq!(world.round().await["complete"], true);
 
     poison(&world, "RunsQueueUrl", "RunsDeadLettersUrl").await;
     policy
@@ -262,7 +259,7 @@ async fn inspector_poll_needs_every_permission_it_has() {
         async move || {
             world.start_anew("InspectorPollName").await;
             let (answer, failed) = world
-                .invoke("InspectorPollName", &json!({"type": "round"}))
+                .invoke("InspectorPollName", &json!({"type":"sync_cycle"}))
                 .await;
             let says = answer.to_string();
             assert!(failed && says.contains(variable), "{variable}: {answer}");
@@ -275,20 +272,20 @@ async fn inspector_poll_needs_every_permission_it_has() {
         .without("SignInToLiongard", refused("LIONGARD_SECRET"))
         .await;
     world.start_anew("InspectorPollName").await;
-    assert_eq!(world.round().await["whole"], true);
+    assert_eq!(world.round().await["complete"], true);
     policy.without("KeepWhatWasSeen", broken_off).await;
     policy
         .without("ReadTheConfig", async || {
             const UNREAD: &str = "the config in force could not be read";
             world.start_anew("InspectorPollName").await;
             let (answer, failed) = world
-                .invoke("InspectorPollName", &json!({"type": "round"}))
+                .invoke("InspectorPollName", &json!({"type":"sync_cycle"}))
                 .await;
             assert!(failed && answer.to_string().contains(UNREAD), "{answer}");
         })
         .await;
     assert_eq!(
-        world.round().await["whole"],
+        world.round().await["complete"],
         true,
         "everything is as it was"
     );
@@ -298,10 +295,10 @@ async fn inspector_poll_needs_every_permission_it_has() {
 #[tokio::test]
 async fn ticket_sync_needs_every_permission_it_has() {
     const FUNCTION: &str = "ticket-sync";
-    let world = World::deployed().await;
+    let world = Deployment::deployed().await;
     let mut policy = Policy::of(&world, "TicketSyncRole").await;
     let look = json!({
-        "type": "look_at_alert", "version": 1, "alert": 1, "cause": {"by": "operator"},
+        "type": "reconcile_alert", "version": 1, "alert": 1, "cause": {"by": "operator"},
     });
 
     // Before a config is applied everything is put back.
@@ -382,7 +379,7 @@ async fn ticket_sync_needs_every_permission_it_has() {
             let before = said(&world, FUNCTION, "left for another try").await;
             world.halo.close_ticket(ticket, 12).unwrap();
             let look = json!({
-                "type": "look_at_ticket", "version": 1, "ticket": ticket, "cause": {"by": "operator"},
+                "type": "reconcile_ticket", "version": 1, "ticket": ticket, "cause": {"by": "operator"},
             });
             send(&world, "UrgentQueueUrl", &look).await;
             says(&world, FUNCTION, "left for another try", before).await;
@@ -394,8 +391,8 @@ async fn ticket_sync_needs_every_permission_it_has() {
 #[tokio::test]
 async fn secret_rotation_needs_every_permission_it_has() {
     const SECRETS: &str = "RotateTheThreeSecrets";
-    let world = World::at_work().await;
-    let people = Ears::of(&world).await;
+    let world = Deployment::in_operation().await;
+    let people = TopicSubscription::of(&world).await;
     let mut policy = Policy::of(&world, "SecretRotationRole").await;
     let key = Rotating::announced(&world, "LiongardSecretArn").await;
     let halo = Rotating::announced(&world, "HaloPsaSecretArn").await;
@@ -463,16 +460,16 @@ async fn secret_rotation_needs_every_permission_it_has() {
         "TopicArn": topic, "AttributeName": "Policy", "AttributeValue": alarms_only.to_string(),
     });
     world
-        .hands
+        .aws
         .call("sns", "set_topic_attributes", arguments)
         .await;
     people.take().await;
-    halo.fails("createSecret", "rotation.person_needed").await;
-    people.hear(1).await;
+    halo.fails("createSecret", "rotation.action_required").await;
+    people.wait_for(1).await;
     policy
         .without("TellTheOperator", async || {
             const UNSENT: &str = "a notice could not be sent";
-            halo.fails("createSecret", "rotation.person_needed").await;
+            halo.fails("createSecret", "rotation.action_required").await;
             says(&world, "secret-rotation", UNSENT, 0).await;
             assert_eq!(people.take().await, []);
         })

@@ -3,23 +3,23 @@
 use halogard_tests::invariants::tickets_of;
 use serde_json::{Value, json};
 
-use crate::world::{World, until};
+use crate::deployment::{Deployment, until};
 
 /// The letters of a dead-letter queue.
-async fn letters(world: &World, output: &str) -> Vec<Value> {
+async fn letters(world: &Deployment, output: &str) -> Vec<Value> {
     let arguments = json!({
         "QueueUrl": world.outputs[output],
         "MessageAttributeNames": ["All"],
         "MaxNumberOfMessages": 10,
         "VisibilityTimeout": 0,
     });
-    let received = world.hands.call("sqs", "receive_message", arguments).await;
+    let received = world.aws.call("sqs", "receive_message", arguments).await;
     received["Messages"].as_array().cloned().unwrap_or_default()
 }
 
 #[tokio::test]
 async fn a_message_nobody_can_read_is_buried_with_the_reason_and_holds_up_no_other() {
-    let world = World::at_work().await;
+    let world = Deployment::in_operation().await;
     let lanes = [
         ("UrgentQueueUrl", "UrgentDeadLettersUrl"),
         ("BulkQueueUrl", "BulkDeadLettersUrl"),
@@ -28,7 +28,7 @@ async fn a_message_nobody_can_read_is_buried_with_the_reason_and_holds_up_no_oth
     for (queue, _) in lanes {
         let poison =
             json!({"QueueUrl": world.outputs[queue], "MessageBody": "{\"type\":\"poison\"}"});
-        world.hands.call("sqs", "send_message", poison).await;
+        world.aws.call("sqs", "send_message", poison).await;
     }
     let alert = world.raise("disk full");
     world.round().await;

@@ -8,8 +8,8 @@ use halogard_simulator::liongard::AccessKeySpec;
 use halogard_tests::setup::{APPLICATION, planted};
 use serde_json::{Value, json};
 
-use crate::ears::Ears;
-use crate::world::{World, until};
+use crate::deployment::{Deployment, until};
+use crate::topic::TopicSubscription;
 
 /// The version that is rotated to: a token, as Secrets Manager wants them.
 const NEXT: &str = "22222222-2222-4222-8222-222222222222";
@@ -19,27 +19,23 @@ const GENERATED: &str = "planted-generated-secret-61d2";
 
 /// A secret of the stack, and the function that rotates it.
 pub struct Rotating<'a> {
-    world: &'a World,
+    world: &'a Deployment,
     /// The secret.
     pub arn: String,
 }
 
 impl<'a> Rotating<'a> {
     /// Announces the next version of the secret that `output` names, as the schedule does.
-    pub async fn announced(world: &'a World, output: &str) -> Self {
+    pub async fn announced(world: &'a Deployment, output: &str) -> Self {
         let name = json!({"FunctionName": world.outputs["SecretRotationName"]});
-        let known = world
-            .hands
-            .call("lambda", "get_function_configuration", name);
+        let known = world.aws.call("lambda", "get_function_configuration", name);
         let function = known.await["FunctionArn"].clone();
         let arn = world.outputs[output].clone();
         let arguments = json!({
             "SecretId": arn, "ClientRequestToken": NEXT, "RotationLambdaARN": function,
         });
-        let hands = &world.hands;
-        hands
-            .call("secretsmanager", "rotate_secret", arguments)
-            .await;
+        let aws = &world.aws;
+        aws.call("secretsmanager", "rotate_secret", arguments).await;
         Self { world, arn }
     }
 
@@ -74,9 +70,9 @@ impl<'a> Rotating<'a> {
 
     /// The versions with their labels and values.
     pub async fn versions(&self) -> BTreeMap<String, (Vec<String>, Option<Value>)> {
-        let hands = &self.world.hands;
+        let aws = &self.world.aws;
         let asked = json!({"SecretId": self.arn});
-        let known = hands.call("secretsmanager", "describe_secret", asked).await;
+        let known = aws.call("secretsmanager", "describe_secret", asked).await;
         let mut versions = BTreeMap::new();
         let labelled = known["VersionIdsToStages"].as_object();
         for (version, labels) in labelled.into_iter().flatten() {
@@ -108,15 +104,14 @@ impl<'a> Rotating<'a> {
             "VersionStages": ["AWSPENDING"],
             "SecretString": value.to_string(),
         });
-        let hands = &self.world.hands;
-        hands
-            .call("secretsmanager", "put_secret_value", arguments)
+        let aws = &self.world.aws;
+        aws.call("secretsmanager", "put_secret_value", arguments)
             .await;
     }
 
     /// The daily look at what was replaced.
-    async fn retire(&self) -> Value {
-        let event = json!({"Step": "retireReplaced", "SecretId": self.arn});
+    async fn delete_expired(&self) -> Value {
+        let event = json!({"Step": "deleteExpired", "SecretId": self.arn});
         let (answer, failed) = self.world.invoke("SecretRotationName", &event).await;
         assert!(!failed, "{answer}");
         answer
@@ -124,7 +119,7 @@ impl<'a> Rotating<'a> {
 }
 
 /// What the function logged has outcomes and metrics, and nothing that must not be there.
-async fn told_and_secret(world: &World, made: &[&str]) {
+async fn told_and_secret(world: &Deployment, made: &[&str]) {
     let lines = world.logs("secret-rotation").await;
     let said = |what: &str| lines.iter().any(|line| line.contains(what));
     let filed = format!("\"function\":\"{}\"", world.outputs["SecretRotationName"]);
@@ -137,24 +132,24 @@ async fn told_and_secret(world: &World, made: &[&str]) {
 }
 
 /// A mark in the stack's table.
-async fn mark(world: &World, name: &str) -> Option<String> {
-    let key = json!({"pk": {"S": "mark"}, "sk": {"S": name}});
+async fn mark(world: &Deployment, name: &str) -> Option<String> {
+    let key = json!({"pk": {"S": "value"}, "sk": {"S": name}});
     let asked = json!({"TableName": world.outputs["TableName"], "Key": key});
-    let found = world.hands.call("dynamodb", "get_item", asked).await;
-    found["Item"]["amount"]["N"].as_str().map(str::to_owned)
+    let found = world.aws.call("dynamodb", "get_item", asked).await;
+    found["Item"]["value"]["N"].as_str().map(str::to_owned)
 }
 
 #[tokio::test]
 async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
-    let world = World::at_work().await;
-    let people = Ears::of(&world).await;
+    let world = Deployment::in_operation().await;
+    let people = TopicSubscription::of(&world).await;
     let old = world.setup.liongard.access_keys[0].id.clone();
     let before = json!({"Step": "createSecret", "SecretId": world.outputs["LiongardSecretArn"], "ClientRequestToken": NEXT});
     let (off, failed) = world.invoke("SecretRotationName", &before).await;
     assert!(failed && off["errorType"] == "rotation.off", "{off}");
     assert_eq!(
-        people.hear(1).await[0].subject,
-        "Halogard: rotation-needs-you"
+        people.wait_for(1).await[0].subject,
+        "Halogard: rotation-action-required"
     );
 
     let key = Rotating::announced(&world, "LiongardSecretArn").await;
@@ -166,41 +161,43 @@ async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
     ] {
         key.does_once(step, first, again).await;
         assert_eq!(world.liongard.valid_keys().len(), 2, "after {step}");
-        world.opens_a_ticket(&format!("after {step}")).await;
+        world.raise_and_await_ticket(&format!("after {step}")).await;
     }
     assert!(key.is_turned().await);
     let current = key.current().await;
     let new = current["liongard_access_key_id"].as_str().unwrap();
     assert_eq!(world.liongard.valid_keys(), [old.as_str(), new]);
-    let minting = format!("minting a key for {}", key.arn);
-    assert_eq!(mark(&world, &minting).await.as_deref(), Some("0"));
+    let key_creation = format!("key_creation:{}", key.arn);
+    assert_eq!(mark(&world, &key_creation).await.as_deref(), Some("0"));
 
-    let daily = json!({"outcome": "retired", "deleted": 0, "left": 1, "expires_in_days": 89});
-    assert_eq!(key.retire().await, daily, "the overlap is not over");
+    let daily =
+        json!({"outcome": "cleaned_up", "deleted": 0, "remaining": 1, "expires_in_days": 89});
+    assert_eq!(key.delete_expired().await, daily, "the overlap is not over");
     let mut shortened = current.clone();
     shortened["overlap_hours"] = json!(0);
     let arguments = json!({"SecretId": key.arn, "SecretString": shortened.to_string()});
-    let hands = &world.hands;
-    hands
-        .call("secretsmanager", "put_secret_value", arguments)
+    let aws = &world.aws;
+    aws.call("secretsmanager", "put_secret_value", arguments)
         .await;
-    assert_eq!(key.retire().await, daily, "somebody still uses it");
-    let told = people.hear(1).await;
-    assert_eq!(told[0].subject, "Halogard: old-key-still-used");
+    assert_eq!(key.delete_expired().await, daily, "somebody still uses it");
+    let told = people.wait_for(1).await;
+    assert_eq!(told[0].subject, "Halogard: old-key-in-use");
     assert!(told[0].text.contains(&old), "{}", told[0].text);
 
     // Nobody has used it for two hours, as far as Liongard says.
     world
         .liongard_clock
         .fall_behind(Duration::from_secs(2 * 3600));
-    world.liongard.touch_key(&old);
-    let deleted = json!({"outcome": "retired", "deleted": 1, "left": 0, "expires_in_days": 89});
-    assert_eq!(key.retire().await, deleted);
+    world.liongard.mark_key_used(&old);
+    let deleted =
+        json!({"outcome": "cleaned_up", "deleted": 1, "remaining": 0, "expires_in_days": 89});
+    assert_eq!(key.delete_expired().await, deleted);
     assert_eq!(world.liongard.valid_keys(), [new]);
-    let nothing = json!({"outcome": "retired", "deleted": 0, "left": 0, "expires_in_days": 89});
-    assert_eq!(key.retire().await, nothing);
+    let nothing =
+        json!({"outcome": "cleaned_up", "deleted": 0, "remaining": 0, "expires_in_days": 89});
+    assert_eq!(key.delete_expired().await, nothing);
     // Instances that hold the deleted key are refused, and look again.
-    world.opens_a_ticket("after the old key").await;
+    world.raise_and_await_ticket("after the old key").await;
     assert_eq!(people.take().await, []);
     let secret = current["liongard_access_key_secret"].as_str().unwrap();
     told_and_secret(&world, &[secret]).await;
@@ -209,15 +206,15 @@ async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
 
 #[tokio::test]
 async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken_up() {
-    let world = World::at_work().await;
-    let people = Ears::of(&world).await;
+    let world = Deployment::in_operation().await;
+    let people = TopicSubscription::of(&world).await;
     let halo = Rotating::announced(&world, "HaloPsaSecretArn").await;
     let announced = halo.current().await;
 
     for _ in 0..2 {
-        let sentence = halo.fails("createSecret", "rotation.person_needed").await;
-        let told = people.hear(1).await;
-        assert_eq!(told[0].subject, "Halogard: rotation-needs-you");
+        let sentence = halo.fails("createSecret", "rotation.action_required").await;
+        let told = people.wait_for(1).await;
+        assert_eq!(told[0].subject, "Halogard: rotation-action-required");
         for part in [APPLICATION, "View Applications", "press Save", &halo.arn] {
             assert!(sentence.contains(part), "{sentence}");
         }
@@ -225,8 +222,10 @@ async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken
         assert!(!halo.is_turned().await);
     }
     halo.fails("testSecret", "rotation.no_value").await;
-    people.hear(1).await;
-    world.opens_a_ticket("while a person is needed").await;
+    people.wait_for(1).await;
+    world
+        .raise_and_await_ticket("while a person is needed")
+        .await;
 
     let mut next = announced.clone();
     next["halopsa_client_secret"] = json!(GENERATED);
@@ -237,13 +236,15 @@ async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken
         let unsaved = halo.fails(step, "rotation.not_accepted").await;
         assert!(unsaved.contains("press Save"), "{unsaved}");
     }
-    people.hear(2).await;
+    people.wait_for(2).await;
     assert_eq!(halo.current().await, announced, "never an untried value");
 
     // Save: the old secret ends at once, and with it here every token.
     world.halo.replace_secret(APPLICATION, GENERATED).unwrap();
     world.halo.expire_tokens();
-    world.opens_a_ticket("between Save and the next step").await;
+    world
+        .raise_and_await_ticket("between Save and the next step")
+        .await;
     for (step, first, again) in [
         ("setSecret", "nothing_to_do", "nothing_to_do"),
         ("testSecret", "tested", "tested"),
@@ -255,7 +256,7 @@ async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken
     for function in ["InspectorPollName", "TicketSyncName"] {
         world.start_anew(function).await;
     }
-    world.opens_a_ticket("with the new secret").await;
+    world.raise_and_await_ticket("with the new secret").await;
     assert_eq!(people.take().await, []);
     told_and_secret(&world, &[GENERATED]).await;
     println!(
@@ -265,9 +266,9 @@ async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken
 
 #[tokio::test]
 async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_in() {
-    let world = World::at_work().await;
-    let people = Ears::of(&world).await;
-    let ticket = world.opens_a_ticket("disk full").await;
+    let world = Deployment::in_operation().await;
+    let people = TopicSubscription::of(&world).await;
+    let ticket = world.raise_and_await_ticket("disk full").await;
     let webhook = Rotating::announced(&world, "WebhookSecretArn").await;
     webhook
         .does_once("createSecret", "created", "already_pending")
@@ -306,7 +307,7 @@ async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_i
 
     // HaloPSA signs with what it was told: its own webhook closes the alert.
     let alert = world.liongard.alerts()[0].id;
-    world.liongard.remedy(alert).unwrap();
+    world.liongard.clear_condition(alert).unwrap();
     world.halo.close_ticket(ticket, 12).unwrap();
     until("the alert closes by webhook", async || {
         world.liongard.alert(alert).unwrap().closed
@@ -319,18 +320,18 @@ async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_i
 
 #[tokio::test]
 async fn a_webhook_that_may_not_be_changed_by_api_is_entered_by_a_person() {
-    let world = World::at_work().await;
+    let world = Deployment::in_operation().await;
     world.halo.change_settings(|settings| {
         let scopes = &mut settings.applications[0].scopes;
         scopes.retain(|scope| scope != "admin");
     });
-    let people = Ears::of(&world).await;
+    let people = TopicSubscription::of(&world).await;
     let webhook = Rotating::announced(&world, "WebhookSecretArn").await;
     webhook
         .does_once("createSecret", "created", "already_pending")
         .await;
     for _ in 0..2 {
-        let sentence = webhook.fails("setSecret", "rotation.person_needed").await;
+        let sentence = webhook.fails("setSecret", "rotation.action_required").await;
         for part in [
             "Configuration → Integrations → Webhooks",
             "halopsa_webhook_secret",
@@ -338,8 +339,8 @@ async fn a_webhook_that_may_not_be_changed_by_api_is_entered_by_a_person() {
         ] {
             assert!(sentence.contains(part), "{sentence}");
         }
-        let told = people.hear(1).await;
-        assert_eq!(told[0].subject, "Halogard: rotation-needs-you");
+        let told = people.wait_for(1).await;
+        assert_eq!(told[0].subject, "Halogard: rotation-action-required");
         assert!(told[0].text.contains(&sentence), "{}", told[0].text);
     }
     let old = planted::WEBHOOK_SECRET;
@@ -361,7 +362,7 @@ async fn a_webhook_that_may_not_be_changed_by_api_is_entered_by_a_person() {
 
 #[tokio::test]
 async fn a_call_that_is_none_is_refused_by_what_is_wrong_with_it() {
-    let world = World::deployed().await;
+    let world = Deployment::deployed().await;
     let secret = &world.outputs["LiongardSecretArn"];
     Rotating::announced(&world, "LiongardSecretArn").await;
     let unknown = "33333333-3333-4333-8333-333333333333";

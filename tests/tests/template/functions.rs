@@ -301,8 +301,8 @@ fn what_is_called_without_an_answer_says_where_failures_go_and_how_often_it_is_t
             "what schedules say",
             messages,
             BTreeSet::from([
-                r#"{"type":"round"}"#,
-                r#"{"Step":"retireReplaced","SecretId":"${LiongardSecret.Id}"}"#,
+                r#"{"type":"sync_cycle"}"#,
+                r#"{"Step":"deleteExpired","SecretId":"${LiongardSecret.Id}"}"#,
             ]),
         );
     }
@@ -349,7 +349,7 @@ fn every_queue_that_is_worked_answers_for_each_message_by_itself() {
             );
             let size = source["BatchSize"].as_u64().unwrap_or(u64::MAX);
             found.look(
-                size <= halogard_app::TOGETHER_MAX as u64,
+                size <= halogard_app::BATCH_MAX as u64,
                 format!("{id} takes more at once than go out together"),
             );
             // Lambda asks for a window where more than ten are taken.

@@ -379,7 +379,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
                     .filter(|it| *it != "config")
                     .cloned()
                     .collect(),
-                "SecretRotationRole" => ["budget", "mark"].map(str::to_owned).into(),
+                "SecretRotationRole" => ["budget", "value"].map(str::to_owned).into(),
                 _ => BTreeSet::new(),
             };
             found.equal(format!("partitions {id} writes"), written, expected);

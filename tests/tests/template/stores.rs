@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use halogard_app::rotate::Strategy;
+use halogard_app::rotation::Strategy;
 use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, take_away};
@@ -139,7 +139,7 @@ fn secrets_are_named_as_the_settings_and_hold_nothing_that_a_vendor_would_accept
             };
             let object: Value = serde_json::from_str(text).unwrap_or_default();
             for (member, value) in object.as_object().into_iter().flatten() {
-                let known = Strategy::ALL.iter().any(|it| *value == it.word());
+                let known = Strategy::ALL.iter().any(|it| *value == it.as_str());
                 found.look(
                     member != "strategy" || known,
                     format!("{id} names no strategy"),

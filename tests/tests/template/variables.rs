@@ -13,7 +13,7 @@ use crate::sources::{source_of, variables_in};
 /// address of the function that of the others.
 const ONE_PROCESS_ONLY: [&str; 5] = [
     "POLL_INTERVAL_SECONDS",
-    "LIONGARD_KEY_LOOK_SECONDS",
+    "LIONGARD_KEY_CHECK_SECONDS",
     "HALOGARD_CONFIG",
     "HALOGARD_DATA_DIR",
     "HALOGARD_LISTEN",

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::keyring::{Gate, SecretReader};
+use halogard_app::credentials::{RotatingAuthenticator, SecretReader};
 use halogard_app::ports::{Clock, Lane, Outgoing, PortError, Stage, WorkSink};
 use halogard_domain::{FailureClass, Message, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use webhook_intake::{BySettings, Event, Intake};
+use webhook_intake::{Event, Intake, SettingsAuthenticators};
 
 /// The end of the address in the samples.
 pub const TOKEN: &str = "an-example-token-of-32-characters";
@@ -25,7 +25,7 @@ pub const TOKEN: &str = "an-example-token-of-32-characters";
 pub const KEY: &str = "an-example-secret-for-signatures";
 
 /// How long the tests' secret is used.
-pub const LIFE: Duration = Duration::from_secs(300);
+pub const TTL: Duration = Duration::from_secs(300);
 
 /// The secret that the samples fit.
 pub fn samples_secret() -> Value {
@@ -152,8 +152,8 @@ pub struct Bench {
 impl Bench {
     pub fn with(vault: Vault) -> Self {
         let (queues, clock) = (Queues::default(), Hand::default());
-        let maker = BySettings::new(Vec::new());
-        let gate = Gate::new(vault.clone(), maker, clock.clone(), LIFE);
+        let maker = SettingsAuthenticators::new(Vec::new());
+        let gate = RotatingAuthenticator::new(vault.clone(), maker, clock.clone(), TTL);
         Self {
             intake: Intake::new(queues.clone(), gate, clock.clone(), |_, _| {}),
             queues,

@@ -14,7 +14,7 @@ pub trait RequestBudget: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`BudgetError::Spent`] says when to come back; nothing was taken.
+    /// [`BudgetError::Exhausted`] says when to come back; nothing was taken.
     fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send;
 
     /// Reports what became of the permitted request, just now.
@@ -30,7 +30,7 @@ pub trait RequestBudget: Send + Sync {
     fn settle(
         &self,
         permit: Permit,
-        seen: Seen,
+        outcome: PermitOutcome,
     ) -> impl Future<Output = Result<(), BudgetError>> + Send;
 }
 
@@ -42,19 +42,19 @@ impl<B: RequestBudget> RequestBudget for std::sync::Arc<B> {
     fn settle(
         &self,
         permit: Permit,
-        seen: Seen,
+        outcome: PermitOutcome,
     ) -> impl Future<Output = Result<(), BudgetError>> + Send {
-        (**self).settle(permit, seen)
+        (**self).settle(permit, outcome)
     }
 }
 
 /// What became of a permitted request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum PermitOutcome {
     /// It was answered, or given up on; not refused for being one too many.
-    Answered,
+    Completed,
     /// It was one too many (429).
-    Refused {
+    RateLimited {
         /// How long the answer asked us to stay away, if it said.
         retry_after: Option<Duration>,
     },
@@ -72,7 +72,7 @@ pub struct Permit {
 pub enum BudgetError {
     /// Every slot of the window is in use until `until`.
     #[error("the request budget is spent until {until}")]
-    Spent {
+    Exhausted {
         /// When the next slot frees.
         until: Timestamp,
     },
@@ -101,7 +101,7 @@ pub trait LedgerStore: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Swap {
     /// It is stored, at this revision.
-    Done(Revision),
+    Stored(Revision),
     /// Somebody else was faster; this is stored instead.
-    Lost(Stored<Ledger>),
+    Conflict(Stored<Ledger>),
 }

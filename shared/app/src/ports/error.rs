@@ -7,14 +7,14 @@ use halogard_domain::{FailureClass, Timestamp};
 
 /// A call through a port that failed.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{error_type}{}", self.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+#[error("{error_type}{}", self.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
 pub struct PortError {
     /// What may follow.
     pub class: FailureClass,
-    /// Short and stable, for metrics and alarms: `desk.refused`, `budget.spent`.
+    /// Short and stable, for metrics and alarms: `halopsa.refused`, `budget.exhausted`.
     pub error_type: &'static str,
     /// What the other side said, redacted and cut, where it said something.
-    pub said: Option<String>,
+    pub message: Option<String>,
     /// When to come back, where that is known. Waiting until then is no failure.
     pub retry_at: Option<Timestamp>,
     /// What kind of refusal it was, where we can do something about it.
@@ -41,7 +41,7 @@ pub enum Refusal {
 
 impl PortError {
     /// The [`error_type`](Self::error_type) of a request for which there was no permit.
-    pub const BUDGET_SPENT: &'static str = "budget.spent";
+    pub const BUDGET_EXHAUSTED: &'static str = "budget.exhausted";
 
     /// An error of `class` without details.
     #[must_use]
@@ -49,7 +49,7 @@ impl PortError {
         Self {
             class,
             error_type,
-            said: None,
+            message: None,
             retry_at: None,
             refusal: None,
             source: None,
@@ -58,22 +58,22 @@ impl PortError {
 
     /// The adapter's own error behind this one.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+    pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
 
     /// What the other side said.
     #[must_use]
-    pub fn saying(mut self, said: impl Into<String>) -> Self {
-        self.said = Some(said.into());
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
         self
     }
 
     /// A store of ours that failed: nothing was written, or the same write may be repeated.
     #[must_use]
     pub fn store(source: impl Error + Send + Sync + 'static) -> Self {
-        Self::new(FailureClass::Transient, "store.failed").caused_by(source)
+        Self::new(FailureClass::Transient, "store.failed").with_source(source)
     }
 
     /// What happened with its causes, one line, for logs and dead letters.

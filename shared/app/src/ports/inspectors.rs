@@ -39,9 +39,9 @@ pub trait Inspectors: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunProgress {
     /// No newer run is listed yet.
-    NotSeen,
+    NotListed,
     /// It has not ended.
-    Underway,
+    InProgress,
     /// It did its work.
     Succeeded,
     /// It ended without having done its work; what it said.

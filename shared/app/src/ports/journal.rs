@@ -14,19 +14,22 @@ use super::PortError;
 /// ([`Links::save`](super::Links::save)), so that neither is there without the other.
 pub trait Journal: Send + Sync {
     /// Appends entries that come with no change of a pair, in order.
-    fn append(&self, entries: &[Entry]) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn append(
+        &self,
+        entries: &[JournalEntry],
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Everything about an alert, oldest first, at most `limit`.
-    fn story(
+    fn journal(
         &self,
         alert: AlertId,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Entry>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Vec<JournalEntry>, PortError>> + Send;
 }
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// When.
     pub at: Timestamp,
     /// The alert it concerns, if one.
@@ -34,7 +37,7 @@ pub struct Entry {
     /// The ticket it concerns, if one.
     pub ticket: Option<TicketId>,
     /// What happened, as a stable word: `opened`, `closed`, `refused`.
-    pub what: String,
+    pub event: String,
     /// What led to it, as a stable word: `poll`, `webhook`.
     pub cause: String,
     /// More for a person; never a secret, a body or a personal name.

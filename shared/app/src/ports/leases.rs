@@ -11,12 +11,12 @@ use super::PortError;
 pub trait Leases: Send + Sync {
     /// Takes the right `name` for `holder` until `until`, unless somebody else has it. Taking it
     /// again moves its end.
-    fn take_lease(
+    fn acquire_lease(
         &self,
         name: &str,
         holder: &str,
         until: Timestamp,
-    ) -> impl Future<Output = Result<Leased, PortError>> + Send;
+    ) -> impl Future<Output = Result<LeaseOutcome, PortError>> + Send;
 
     /// Gives the right `name` back. Does nothing when `holder` no longer has it.
     fn release_lease(
@@ -28,11 +28,11 @@ pub trait Leases: Send + Sync {
 
 /// Whose the right is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leased {
+pub enum LeaseOutcome {
     /// Ours.
-    Ours,
+    Acquired,
     /// Somebody else's, for so long at the most.
-    Theirs {
+    HeldByOther {
         /// When it runs out.
         until: Timestamp,
     },

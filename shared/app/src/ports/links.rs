@@ -6,7 +6,7 @@ use std::future::Future;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::{Link, Timestamp};
 
-use super::{Entry, PortError};
+use super::{JournalEntry, PortError};
 
 /// Which write of a record was read. A save names it, so that no change of somebody else is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ pub trait Links: Send + Sync {
     fn save(
         &self,
         link: &Link,
-        told: &[Entry],
+        told: &[JournalEntry],
         revision: Revision,
     ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
 
@@ -82,31 +82,31 @@ pub trait AlertIndex: Send + Sync {
     /// Everything known.
     fn load_index(
         &self,
-    ) -> impl Future<Output = Result<BTreeMap<AlertId, Indexed>, PortError>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<AlertId, QueuedState>, PortError>> + Send;
 
     /// Adds or replaces entries.
     fn save_index(
         &self,
-        entries: &BTreeMap<AlertId, Indexed>,
+        entries: &BTreeMap<AlertId, QueuedState>,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// One entry of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Indexed {
-    /// [`halogard_domain::Alert::face_digest`] of the state that was queued.
-    pub face: u64,
+pub struct QueuedState {
+    /// [`halogard_domain::Alert::fingerprint`] of the state that was queued.
+    pub fingerprint: u64,
     /// When it was queued.
     pub queued_at: Timestamp,
 }
 
 /// Named marks: how far a poll has read, how long a list was, which policy was last applied.
-pub trait Marks: Send + Sync {
+pub trait Values: Send + Sync {
     /// The mark; `None` when it was never set.
-    fn mark(&self, name: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send;
+    fn value(&self, name: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send;
 
     /// Sets the mark.
-    fn set_mark(
+    fn set_value(
         &self,
         name: &str,
         value: i64,

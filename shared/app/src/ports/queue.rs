@@ -113,11 +113,10 @@ pub trait WorkQueue: WorkSink {
     ) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
 
     /// The message is done with. Settling a delivery that has run out is no error and does nothing.
-    fn done(&self, lane: Lane, receipt: &str)
-    -> impl Future<Output = Result<(), PortError>> + Send;
+    fn ack(&self, lane: Lane, receipt: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Gives the message back until `not_before`; this delivery does not count.
-    fn give_back(
+    fn defer(
         &self,
         lane: Lane,
         receipt: &str,
@@ -133,7 +132,7 @@ pub trait WorkQueue: WorkSink {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Puts the message among the dead letters.
-    fn bury(
+    fn dead_letter(
         &self,
         lane: Lane,
         receipt: &str,

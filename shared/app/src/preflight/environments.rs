@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use halogard_domain::Policy;
 
-use super::Report;
+use super::PreflightReport;
 use crate::ports::EnvironmentInfo;
 
 /// Looks up mapped environments, and counts those that are mapped to nobody.
-pub(super) fn check(environments: &[EnvironmentInfo], policy: &Policy, report: &mut Report) {
+pub(super) fn check(
+    environments: &[EnvironmentInfo],
+    policy: &Policy,
+    report: &mut PreflightReport,
+) {
     if environments.is_empty() {
         report.cannot_tell(
             "Liongard shows no environment to this key".to_owned(),

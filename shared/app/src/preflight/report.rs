@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What a check found, in the order it looked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct PreflightReport {
     /// The findings.
     pub findings: Vec<Finding>,
 }
@@ -33,7 +33,7 @@ pub enum Level {
     Problem,
 }
 
-impl Report {
+impl PreflightReport {
     /// Whether anything would keep the bundle from working.
     #[must_use]
     pub fn has_problems(&self) -> bool {

@@ -1,95 +1,97 @@
 //! Carrying out one step of a plan.
 
+mod batched;
+mod grouping;
 mod opening;
-mod sending;
-mod sharing;
 mod writing;
 
 use halogard_domain::LinkKey;
 use halogard_domain::ids::TicketId;
-use halogard_domain::link::{Base, Claim, Ended, Follow};
+use halogard_domain::link::{Base, Claim, PendingInspection, TerminalReason};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::RunTarget;
-use halogard_domain::ticket::{Fate, Hands, NoteAuthor};
+use halogard_domain::ticket::{Existence, HumanActivity, NoteAuthor};
 
-use super::{CONTENTIONS_MAX, Hold, LookError, Looked};
-use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, Lane, SaveError, TicketDesk};
+use super::{CONFLICTS_MAX, Outcome, PairSession, ReconcileError};
+use crate::ports::{Clock, Lane, SaveError, ServiceDesk};
+use crate::reconciler::{Liongard, Reconciler, Store};
 
 /// What follows a step.
 pub(super) enum Next {
     /// The next step of the same plan.
-    GoOn,
+    Continue,
     /// The step has shown something new: the plan is made anew.
-    PlanAgain,
+    Replan,
     /// Nothing more can be done in this look.
-    Leave(Looked),
+    Stop(Outcome),
 }
 
-impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
-    /// Carries out `step`; what it changes is noted in `hold`.
-    pub(super) async fn carry_out(
+impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+    /// Carries out `step`; what it changes is noted in `session`.
+    pub(super) async fn execute(
         &self,
         step: Step,
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
         let now = self.clock.now();
         match step {
-            Step::TakePlace => self.take_place(hold).await,
-            Step::Claim => self.claim(hold).await,
-            Step::Find => self.find(hold).await,
-            Step::Open(ticket) => self.open(*ticket, hold).await,
-            Step::ReadHands => self.read_hands(hold).await,
-            Step::SetFields(change) => self.set_fields(&change, hold).await,
-            Step::AddNote(html) => self.add_note(&html, hold).await,
-            Step::Digest(html) => {
-                let next = self.add_note(&html, hold).await?;
-                if let (Next::GoOn, Some(lead)) = (&next, hold.link.lead_mut()) {
-                    lead.told(self.clock.now());
+            Step::AssignGroup => self.resolve_membership(session).await,
+            Step::Claim => self.claim(session).await,
+            Step::FindByKey => self.find(session).await,
+            Step::Open(ticket) => self.open(*ticket, session).await,
+            Step::CheckActivity => self.check_activity(session).await,
+            Step::SetFields(change) => self.set_fields(&change, session).await,
+            Step::AddNote(html) => self.add_note(&html, session).await,
+            Step::AddSummaryNote(html) => {
+                let next = self.add_note(&html, session).await?;
+                if let (Next::Continue, Some(lead)) = (&next, session.link.leader_state_mut()) {
+                    lead.mark_reported(self.clock.now());
                 }
                 Ok(next)
             }
-            Step::EndCrowd => self.end_crowd(hold).await,
-            Step::Close(change) => self.close(change, hold).await,
-            Step::Reopen(change, html) => self.reopen(&change, &html, hold).await,
-            Step::RunInspector(targets) => self.ask_for_runs(&targets, hold).await,
-            Step::Wait(until) => Ok(Next::Leave(Looked::Later(until))),
+            Step::CloseGroup => self.close_group(session).await,
+            Step::Close(change) => self.close(change, session).await,
+            Step::Reopen(change, html) => self.reopen(&change, &html, session).await,
+            Step::RequestInspections(targets) => self.request_runs(&targets, session).await,
+            Step::Wait(until) => Ok(Next::Stop(Outcome::Waiting(until))),
             Step::Adopt(ticket) => {
-                hold.link.attach(ticket);
-                hold.tell(now, "adopted", None);
-                Ok(Next::PlanAgain)
+                session.link.attach(ticket);
+                session.record(now, "adopted", None);
+                Ok(Next::Replan)
             }
             Step::ReadTicket => {
-                if let Some(ticket) = hold.link.ticket {
-                    self.read_ticket(hold, ticket).await?;
+                if let Some(ticket) = session.link.ticket {
+                    self.read_ticket(session, ticket).await?;
                 }
-                Ok(Next::PlanAgain)
+                Ok(Next::Replan)
             }
-            Step::Renew => {
-                hold.link.renew();
-                hold.tell(now, "renewed", None);
-                Ok(Next::PlanAgain)
+            Step::BeginNextTicket => {
+                session.link.begin_next_ticket();
+                session.record(now, "next_ticket_started", None);
+                Ok(Next::Replan)
             }
             Step::Park(reason) => {
-                hold.link.parked = Some(reason);
-                hold.tell(now, "parked", Some(format!("{reason:?}")));
-                Ok(Next::GoOn)
+                session.link.parked = Some(reason);
+                session.record(now, "parked", Some(format!("{reason:?}")));
+                Ok(Next::Continue)
             }
-            Step::Agree(base) => {
-                hold.agree(base);
-                Ok(Next::GoOn)
+            Step::SetBase(base) => {
+                session.set_base(base);
+                Ok(Next::Continue)
             }
             Step::Finish(ended) => {
-                hold.link.ended = Some(ended);
-                hold.link.parked = None;
-                hold.link.place = None;
+                session.link.terminal_reason = Some(ended);
+                session.link.parked = None;
+                session.link.membership = None;
                 let what = match ended {
-                    Ended::NeverNeeded => "never_needed",
-                    Ended::TicketGone | Ended::TicketGoneAlertOver => "ticket_gone",
+                    TerminalReason::NotNeeded => "not_needed",
+                    TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed => {
+                        "ticket_gone"
+                    }
                 };
-                hold.tell(now, what, None);
-                Ok(Next::GoOn)
+                session.record(now, what, None);
+                Ok(Next::Continue)
             }
         }
     }
@@ -97,18 +99,18 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     /// Reads the ticket's current state. One that is gone ends the pair's story.
     pub(super) async fn read_ticket(
         &self,
-        hold: &mut Hold<'_>,
+        session: &mut PairSession<'_>,
         id: TicketId,
-    ) -> Result<(), LookError> {
-        match (self.desk.read(id).await?, &mut hold.link.ticket_seen) {
-            (Some(ticket), _) => hold.link.hear_ticket(ticket),
+    ) -> Result<(), ReconcileError> {
+        match (self.desk.read(id).await?, &mut session.link.observed_ticket) {
+            (Some(ticket), _) => session.link.observe_ticket(ticket),
             (None, Some(seen)) => {
-                seen.fate = Fate::Gone;
-                seen.seen_at = self.clock.now();
+                seen.existence = Existence::Deleted;
+                seen.observed_at = self.clock.now();
             }
             (None, None) => {
-                hold.link.ended = Some(Ended::TicketGone);
-                hold.tell(self.clock.now(), "ticket_gone", None);
+                session.link.terminal_reason = Some(TerminalReason::TicketDeleted);
+                session.record(self.clock.now(), "ticket_gone", None);
             }
         }
         Ok(())
@@ -116,61 +118,65 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
 
     /// Finds out whether a person has worked on the ticket. A sweep a moment ago that found it
     /// unchanged spares the request; the entry that opened it says nothing about persons.
-    async fn read_hands(&self, hold: &mut Hold<'_>) -> Result<Next, LookError> {
-        let by_a_person = hold.ticket_is_a_persons();
-        if let Some(seen) = &mut hold.link.ticket_seen {
+    async fn check_activity(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
+        let by_a_person = session.is_owned_by_person();
+        if let Some(seen) = &mut session.link.observed_ticket {
             if by_a_person {
-                seen.hands = Hands::Touched;
-                return Ok(Next::PlanAgain);
+                seen.activity = HumanActivity::Seen;
+                return Ok(Next::Replan);
             }
-            if let Hands::Untouched { .. } = seen.hands
-                && let Some(swept_at) = self.swept_at().await?
-                && let swept = (Hands::Untouched { as_of: swept_at })
-                && swept.are_off(self.clock.now())
+            if let HumanActivity::None { .. } = seen.activity
+                && let Some(swept_at) = self.last_full_sweep().await?
+                && let swept = (HumanActivity::None { as_of: swept_at })
+                && swept.is_untouched(self.clock.now())
             {
-                seen.hands = swept;
-                return Ok(Next::PlanAgain);
+                seen.activity = swept;
+                return Ok(Next::Replan);
             }
             let notes = self.desk.notes(seen.id).await?;
             let touched = notes
                 .iter()
                 .any(|note| note.id.get() != 1 && note.author == NoteAuthor::Person);
-            seen.hands = if touched {
-                Hands::Touched
+            seen.activity = if touched {
+                HumanActivity::Seen
             } else {
-                Hands::Untouched {
+                HumanActivity::None {
                     as_of: self.clock.now(),
                 }
             };
         }
-        Ok(Next::PlanAgain)
+        Ok(Next::Replan)
     }
 
     /// Asks for inspector runs, and has somebody see to them.
-    async fn ask_for_runs(
+    async fn request_runs(
         &self,
         targets: &[RunTarget],
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
         let now = self.clock.now();
         for target in targets {
-            self.ask_for_run(*target, hold).await?;
+            self.request_run(*target, session).await?;
         }
         let asked = u32::try_from(targets.len()).unwrap_or(u32::MAX);
-        hold.link.follow = Some(Follow {
-            since: now,
-            asked,
-            ended: 0,
+        session.link.pending_inspection = Some(PendingInspection {
+            requested_at: now,
+            requested: asked,
+            completed: 0,
         });
-        hold.tell(now, "run_asked", None);
-        Ok(Next::GoOn)
+        session.record(now, "inspection_requested", None);
+        Ok(Next::Continue)
     }
 
     /// Asks for a run of one target. Asking again changes nothing.
-    async fn ask_for_run(&self, target: RunTarget, hold: &Hold<'_>) -> Result<(), LookError> {
-        for _ in 0..CONTENTIONS_MAX {
+    async fn request_run(
+        &self,
+        target: RunTarget,
+        session: &PairSession<'_>,
+    ) -> Result<(), ReconcileError> {
+        for _ in 0..CONFLICTS_MAX {
             let mut stored = self.store.load_runs(target).await?;
-            stored.value.ask(hold.link.alert);
+            stored.value.request(session.link.alert);
             let watched = stored.value.is_watched(self.clock.now());
             match self
                 .store
@@ -179,41 +185,41 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             {
                 Ok(_) if watched => return Ok(()),
                 Ok(_) => {
-                    let watch = Message::see_to_run(target).into();
+                    let watch = Message::advance_run(target).into();
                     return Ok(self.store.send(Lane::Runs, &[watch]).await?);
                 }
                 Err(SaveError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(LookError::Contended)
+        Err(ReconcileError::Conflict)
     }
 }
 
-impl Hold<'_> {
+impl PairSession<'_> {
     /// Whether the ticket is neither ours nor Liongard's own: one that a person opened, and into
     /// which ours was merged, or whose title a person has rewritten. Reports that hold no title say
     /// nothing about that.
-    fn ticket_is_a_persons(&self) -> bool {
+    fn is_owned_by_person(&self) -> bool {
         let native = self
             .link
-            .alert_seen
+            .observed_alert
             .as_ref()
             .and_then(|alert| alert.native_ticket);
-        self.link.ticket_seen.as_ref().is_some_and(|seen| {
+        self.link.observed_ticket.as_ref().is_some_and(|seen| {
             let marked = LinkKey::find_in(&seen.summary, &self.policy.key_prefix).is_some();
             !seen.summary.is_empty() && !marked && native != Some(seen.id)
         })
     }
 
     /// Records what both sides now agree on.
-    fn agree(&mut self, base: Base) {
+    fn set_base(&mut self, base: Base) {
         if base.alert_closed == base.ticket_closed.is_some() {
-            self.link.follow = None;
+            self.link.pending_inspection = None;
         }
         self.link.base = Some(base);
         self.link.opening = None;
-        self.link.ended = None;
+        self.link.terminal_reason = None;
         self.link.claim = Claim::Free;
     }
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use halogard_app::Bundle;
-use halogard_app::poll::{PollReport, Thoroughness};
+use halogard_app::Reconciler;
+use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
-    AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, Entry,
-    EnvironmentInfo, Indexed, Inspectors, Journal, Lane, Leased, Leases, LinkFilter, Links, Marks,
-    Notifications, Outgoing, PortError, Revision, RunProgress, RunStates, SaveError, SearchWithin,
-    Sighting, Stored, StormStates, SweepStates, TicketDesk, Unreadable, WorkQueue, WorkSink,
+    AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, EnvironmentInfo,
+    Inspectors, Journal, JournalEntry, Lane, LeaseOutcome, Leases, LinkFilter, Links,
+    Notifications, Outgoing, PortError, QueuedState, Revision, RunProgress, RunStates, SaveError,
+    SearchWithin, ServiceDesk, Stored, StormStates, SweepStates, TicketListing, Unreadable, Values,
+    WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
@@ -23,10 +24,12 @@ use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::storm::{StormKey, Storms};
-use halogard_domain::sweep::{Stretch, Swept};
-use halogard_domain::ticket::{Fate, Hands, NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
+use halogard_domain::ticket::{
+    Existence, HumanActivity, NewNote, NewTicket, TicketChange, TicketNote,
+};
 use halogard_domain::{
-    Alert, FailureClass, Link, LinkKey, Message, Policy, Ticket, Timestamp, Word,
+    Alert, FailureClass, Link, LinkKey, Message, Policy, Slug, Ticket, Timestamp,
 };
 
 pub const OPEN: StatusId = StatusId::new(1);
@@ -52,8 +55,8 @@ pub fn alert(id: u64) -> Alert {
         environment_name: "Northwind Dental".into(),
         name: "Active Directory | New admin".into(),
         description: "somebody was made an administrator".into(),
-        priority: Word::new("high"),
-        status: Word::new("New"),
+        priority: Slug::new("high"),
+        status: Slug::new("New"),
         inspector: None,
         inspector_alias: None,
         rule: None,
@@ -63,7 +66,7 @@ pub fn alert(id: u64) -> Alert {
         visible: true,
         raised_at: at(-60),
         changed_at: at(-60),
-        seen_at: at(-60),
+        observed_at: at(-60),
         page: None,
     }
 }
@@ -79,9 +82,9 @@ pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
         summary: format!("[LG-{alert}] New admin"),
         assigned: Some(true),
         changed_at,
-        seen_at: changed_at,
-        fate: Fate::Present,
-        hands: Hands::Unknown,
+        observed_at: changed_at,
+        existence: Existence::Present,
+        activity: HumanActivity::Unknown,
     }
 }
 
@@ -91,7 +94,7 @@ pub fn policy() -> Policy {
         open: OPEN,
         closed: CLOSED,
         also_closed: [].into(),
-        words: [].into(),
+        by_slug: [].into(),
     };
     let template = Template::new("default", TicketTypeId::new(5), statuses);
     let mut policy = Policy::empty(Mode::Managed);
@@ -110,16 +113,16 @@ pub fn policy() -> Policy {
 }
 
 /// A clock that stands still until it is moved.
-pub struct HandClock(AtomicI64);
+pub struct ManualClock(AtomicI64);
 
-impl HandClock {
+impl ManualClock {
     pub fn pass(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).expect("a moderate time");
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
-impl Clock for HandClock {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
@@ -181,15 +184,15 @@ impl Switch {
 pub struct Desk {
     pub switch: Switch,
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
-    pub sightings: Mutex<Vec<Sighting>>,
+    pub listings: Mutex<Vec<TicketListing>>,
     pub since: Mutex<Vec<Timestamp>>,
     /// What the next list of changes leaves to read.
-    pub stretch: Mutex<Option<Stretch>>,
+    pub stretch: Mutex<Option<ChangeRange>>,
     /// What was asked for of stretches.
-    pub read_on: Mutex<Vec<Stretch>>,
+    pub next_page: Mutex<Vec<ChangeRange>>,
 }
 
-impl TicketDesk for Desk {
+impl ServiceDesk for Desk {
     async fn find(&self, key: &LinkKey, _: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
         self.switch.ask()?;
         let tickets = self.tickets.lock().expect("no panic");
@@ -198,7 +201,7 @@ impl TicketDesk for Desk {
         Ok(tickets.values().filter(carries).cloned().collect())
     }
 
-    async fn marked(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
+    async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
         self.switch.ask()?;
         let tickets = self.tickets.lock().expect("no panic");
         let carries = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
@@ -234,20 +237,23 @@ impl TicketDesk for Desk {
         self.switch.ask()?;
         self.since.lock().expect("no panic").push(since);
         let rest = self.stretch.lock().expect("no panic").take();
-        let sightings = self.sightings.lock().expect("no panic").clone();
-        Ok(Changes { sightings, rest })
+        let listings = self.listings.lock().expect("no panic").clone();
+        Ok(Changes { listings, rest })
     }
 
-    async fn read_on(&self, stretch: &Stretch) -> Result<Changes, PortError> {
+    async fn next_page(&self, stretch: &ChangeRange) -> Result<Changes, PortError> {
         self.switch.ask()?;
-        self.read_on.lock().expect("no panic").push(stretch.clone());
+        self.next_page
+            .lock()
+            .expect("no panic")
+            .push(stretch.clone());
         let pages = stretch.pages - 1;
-        let rest = (pages > 0).then(|| Stretch {
+        let rest = (pages > 0).then(|| ChangeRange {
             pages,
             ..stretch.clone()
         });
-        let sightings = self.sightings.lock().expect("no panic").clone();
-        Ok(Changes { sightings, rest })
+        let listings = self.listings.lock().expect("no panic").clone();
+        Ok(Changes { listings, rest })
     }
 }
 
@@ -319,7 +325,7 @@ impl Inspectors for Liongard {
     }
 
     async fn progress(&self, _: LaunchpointId, _: Option<RunId>) -> Result<RunProgress, PortError> {
-        self.switch.ask().map(|()| RunProgress::Underway)
+        self.switch.ask().map(|()| RunProgress::InProgress)
     }
 }
 
@@ -337,25 +343,25 @@ pub struct Item {
 #[derive(Default)]
 pub struct Contents {
     pub links: BTreeMap<AlertId, (Link, Revision)>,
-    pub index: BTreeMap<AlertId, Indexed>,
+    pub index: BTreeMap<AlertId, QueuedState>,
     pub marks: BTreeMap<String, i64>,
     /// Who has which right, and until when.
     pub leases: BTreeMap<String, (String, Timestamp)>,
     pub runs: BTreeMap<RunTarget, (Runs, Revision)>,
     pub storms: BTreeMap<StormKey, (Storms, Revision)>,
-    pub swept: (Swept, Revision),
+    pub swept: (SweepCursor, Revision),
     /// What somebody else saves of a sweep before the next save.
-    pub overtake: Option<Swept>,
+    pub overtake: Option<SweepCursor>,
     pub queue: Vec<Item>,
     pub dead: Vec<DeadLetter>,
-    pub story: Vec<Entry>,
+    pub story: Vec<JournalEntry>,
     pub notifications: Vec<Notification>,
     sent: u64,
 }
 
 /// Everything kept, in memory.
 pub struct Store {
-    pub clock: Arc<HandClock>,
+    pub clock: Arc<ManualClock>,
     pub contents: Mutex<Contents>,
     /// The queue's `send`.
     pub sending: Switch,
@@ -450,12 +456,12 @@ impl WorkQueue for Store {
             .collect())
     }
 
-    async fn done(&self, _: Lane, receipt: &str) -> Result<(), PortError> {
+    async fn ack(&self, _: Lane, receipt: &str) -> Result<(), PortError> {
         self.settle(receipt, |contents, at| drop(contents.queue.remove(at)));
         Ok(())
     }
 
-    async fn give_back(&self, _: Lane, receipt: &str, until: Timestamp) -> Result<(), PortError> {
+    async fn defer(&self, _: Lane, receipt: &str, until: Timestamp) -> Result<(), PortError> {
         self.settle(receipt, |contents, at| {
             contents.queue[at].not_before = until;
             contents.queue[at].received -= 1;
@@ -470,7 +476,7 @@ impl WorkQueue for Store {
         Ok(())
     }
 
-    async fn bury(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
+    async fn dead_letter(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
         let at = self.clock.now();
         self.settle(receipt, |contents, place| {
             let item = contents.queue.remove(place);
@@ -526,7 +532,7 @@ impl Links for Store {
     async fn save(
         &self,
         link: &Link,
-        told: &[Entry],
+        told: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         let mut contents = self.open();
@@ -566,32 +572,32 @@ impl Links for Store {
 }
 
 impl AlertIndex for Store {
-    async fn load_index(&self) -> Result<BTreeMap<AlertId, Indexed>, PortError> {
+    async fn load_index(&self) -> Result<BTreeMap<AlertId, QueuedState>, PortError> {
         Ok(self.open().index.clone())
     }
 
-    async fn save_index(&self, entries: &BTreeMap<AlertId, Indexed>) -> Result<(), PortError> {
+    async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
         self.open().index.extend(entries);
         Ok(())
     }
 }
 
 impl Leases for Store {
-    async fn take_lease(
+    async fn acquire_lease(
         &self,
         name: &str,
         holder: &str,
         until: Timestamp,
-    ) -> Result<Leased, PortError> {
+    ) -> Result<LeaseOutcome, PortError> {
         let now = self.clock.now();
         let mut contents = self.open();
         match contents.leases.get(name) {
             Some((other, until)) if other != holder && *until > now => {
-                Ok(Leased::Theirs { until: *until })
+                Ok(LeaseOutcome::HeldByOther { until: *until })
             }
             _ => {
                 contents.leases.insert(name.into(), (holder.into(), until));
-                Ok(Leased::Ours)
+                Ok(LeaseOutcome::Acquired)
             }
         }
     }
@@ -609,12 +615,12 @@ impl Leases for Store {
     }
 }
 
-impl Marks for Store {
-    async fn mark(&self, name: &str) -> Result<Option<i64>, PortError> {
+impl Values for Store {
+    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         Ok(self.open().marks.get(name).copied())
     }
 
-    async fn set_mark(&self, name: &str, value: i64) -> Result<(), PortError> {
+    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
         self.open().marks.insert(name.into(), value);
         Ok(())
     }
@@ -678,12 +684,16 @@ impl StormStates for Store {
 }
 
 impl SweepStates for Store {
-    async fn load_swept(&self) -> Result<Stored<Swept>, PortError> {
+    async fn load_swept(&self) -> Result<Stored<SweepCursor>, PortError> {
         let (value, revision) = self.open().swept.clone();
         Ok(Stored { value, revision })
     }
 
-    async fn save_swept(&self, swept: &Swept, revision: Revision) -> Result<Revision, SaveError> {
+    async fn save_swept(
+        &self,
+        swept: &SweepCursor,
+        revision: Revision,
+    ) -> Result<Revision, SaveError> {
         let mut contents = self.open();
         if let Some(faster) = contents.overtake.take() {
             contents.swept = (faster, Revision(contents.swept.1.0 + 1));
@@ -698,12 +708,12 @@ impl SweepStates for Store {
 }
 
 impl Journal for Store {
-    async fn append(&self, entries: &[Entry]) -> Result<(), PortError> {
+    async fn append(&self, entries: &[JournalEntry]) -> Result<(), PortError> {
         self.open().story.extend_from_slice(entries);
         Ok(())
     }
 
-    async fn story(&self, alert: AlertId, limit: usize) -> Result<Vec<Entry>, PortError> {
+    async fn journal(&self, alert: AlertId, limit: usize) -> Result<Vec<JournalEntry>, PortError> {
         let contents = self.open();
         let about = contents
             .story
@@ -737,8 +747,8 @@ impl Notifications for Store {
 
 /// The bundle with everything around it.
 pub struct Bench {
-    pub bundle: Bundle<Desk, Liongard, Store, Arc<HandClock>>,
-    pub clock: Arc<HandClock>,
+    pub reconciler: Reconciler<Desk, Liongard, Store, Arc<ManualClock>>,
+    pub clock: Arc<ManualClock>,
 }
 
 impl Bench {
@@ -746,7 +756,7 @@ impl Bench {
     pub async fn linked(status: Ticket) -> Self {
         let bench = Self::new();
         bench
-            .bundle
+            .reconciler
             .desk
             .tickets
             .lock()
@@ -754,10 +764,10 @@ impl Bench {
             .insert(status.id, status);
         let mut link = Link::new(ALERT);
         link.attach(TICKET);
-        link.hear_alert(alert(ALERT.get()));
-        link.hear_ticket(ticket(4242, 7586, at(-30)));
+        link.observe_alert(alert(ALERT.get()));
+        link.observe_ticket(ticket(4242, 7586, at(-30)));
         bench
-            .bundle
+            .reconciler
             .store
             .open()
             .links
@@ -767,12 +777,12 @@ impl Bench {
 
     /// Polls a list of alerts 1 to `count`.
     pub async fn poll(&self, count: u64) -> Result<PollReport, PortError> {
-        self.bundle.liongard.show(count);
-        self.bundle.poll_alerts(Thoroughness::Changes).await
+        self.reconciler.liongard.show(count);
+        self.reconciler.poll_alerts(Scope::Changed).await
     }
 
     pub fn new() -> Self {
-        let clock = Arc::new(HandClock(AtomicI64::new(at(0).as_millis())));
+        let clock = Arc::new(ManualClock(AtomicI64::new(at(0).as_millis())));
         let store = Store {
             clock: Arc::clone(&clock),
             contents: Mutex::default(),
@@ -780,47 +790,51 @@ impl Bench {
             sent: Mutex::default(),
             slow: Mutex::default(),
         };
-        let bundle = Bundle::new(
+        let reconciler = Reconciler::new(
             Desk::default(),
             Liongard::default(),
             store,
             Arc::clone(&clock),
             policy(),
         );
-        Self { bundle, clock }
+        Self { reconciler, clock }
     }
 
     /// What was sent to `lane` so far.
     pub fn sent_to(&self, lane: Lane) -> Vec<Message> {
-        let sent = self.bundle.store.sent.lock().expect("no panic");
+        let sent = self.reconciler.store.sent.lock().expect("no panic");
         let of_lane = sent.iter().filter(|(to, _)| *to == lane);
         of_lane.flat_map(|(_, messages)| messages.clone()).collect()
     }
 
     /// The only message in the queue.
     pub fn only_item(&self) -> Item {
-        let contents = self.bundle.store.open();
+        let contents = self.reconciler.store.open();
         assert_eq!(contents.queue.len(), 1, "one message was expected");
         contents.queue[0].clone()
     }
 
     /// The only dead letter.
     pub fn only_dead(&self) -> DeadLetter {
-        let contents = self.bundle.store.open();
+        let contents = self.reconciler.store.open();
         assert_eq!(contents.dead.len(), 1, "one dead letter was expected");
         contents.dead[0].clone()
     }
 
     /// Works off everything that is due, at most 20 messages of each lane; says what became of them.
-    pub async fn work_off(&self) -> Vec<&'static str> {
+    pub async fn process_all(&self) -> Vec<&'static str> {
         let mut outcomes = VecDeque::new();
         for lane in Lane::ALL {
             for _ in 0..20 {
-                let worked = self.bundle.work_next(lane).await.expect("the queue works");
-                if worked.is_empty() {
+                let processed = self
+                    .reconciler
+                    .process_next(lane)
+                    .await
+                    .expect("the queue works");
+                if processed.is_empty() {
                     break;
                 }
-                outcomes.extend(worked.iter().map(|worked| worked.outcome));
+                outcomes.extend(processed.iter().map(|processed| processed.outcome));
             }
         }
         outcomes.into()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use halogard_domain::Timestamp;
-use halogard_domain::text::cut;
+use halogard_domain::render::truncate;
 
 /// Receives after which the queue's redrive policy takes a message away (`maxReceiveCount`). A
 /// message that waits or is retried is a copy and starts anew, so this many workers have died of it.
@@ -16,14 +16,14 @@ const SENT_AT: &str = "sent_at";
 /// When it may be delivered at the earliest; a queue delays by a quarter of an hour at most.
 const NOT_BEFORE: &str = "not_before";
 
-/// Deliveries that failed before this copy was made.
+/// InFlight that failed before this copy was made.
 const FAILURES: &str = "failures";
 
 /// Why it is a dead letter, as a JSON string.
 const REASON: &str = "reason";
 
 /// When it became one.
-const BURIED_AT: &str = "buried_at";
+const DEAD_LETTERED_AT: &str = "dead_lettered_at";
 
 /// How often it had been handed out by then.
 const RECEIVE_COUNT: &str = "receive_count";
@@ -39,17 +39,17 @@ pub type Attributes = HashMap<String, MessageAttributeValue>;
 
 /// What we must know of a message besides its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct MessageMetadata {
     /// When it was first sent.
     pub sent_at: Timestamp,
     /// When it may be delivered; at once when `None`.
     pub not_before: Option<Timestamp>,
-    /// Deliveries that failed before this copy was made.
+    /// InFlight that failed before this copy was made.
     pub failures: u32,
 }
 
-impl Mark {
-    /// The mark of a message that is new at `now`.
+impl MessageMetadata {
+    /// The metadata of a message that is new at `now`.
     pub const fn new(now: Timestamp) -> Self {
         Self {
             sent_at: now,
@@ -81,7 +81,7 @@ impl Mark {
 
 /// What makes a message a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Burial {
+pub struct DeadLetterMetadata {
     /// Why.
     pub reason: String,
     /// When.
@@ -90,13 +90,13 @@ pub struct Burial {
     pub receive_count: u32,
 }
 
-impl Burial {
+impl DeadLetterMetadata {
     /// What `texts` say of a message of a dead-letter queue. One that nobody buried was taken there
     /// by the redrive policy, which says neither why nor when: its workers died.
-    pub fn read(texts: &Texts, mark: &Mark, sent: Timestamp) -> Self {
+    pub fn read(texts: &Texts, metadata: &MessageMetadata, sent: Timestamp) -> Self {
         let reason = texts.get(REASON);
         let reason = reason.map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.clone()));
-        let all = mark.failures.saturating_add(RECEIVES_MAX);
+        let all = metadata.failures.saturating_add(RECEIVES_MAX);
         Self {
             reason: reason.unwrap_or_else(|| {
                 format!(
@@ -104,19 +104,19 @@ impl Burial {
                      message; its log says where"
                 )
             }),
-            at: time(texts, BURIED_AT).unwrap_or(sent),
+            at: time(texts, DEAD_LETTERED_AT).unwrap_or(sent),
             receive_count: number(texts, RECEIVE_COUNT).unwrap_or(all),
         }
     }
 
     /// The attributes that say this.
     pub fn attributes(&self) -> Attributes {
-        let reason = cut(&self.reason, REASON_CHARS_MAX);
+        let reason = truncate(&self.reason, REASON_CHARS_MAX);
         // A string always has a form in JSON.
         let reason = allowed(serde_json::to_string(&reason).unwrap_or_default());
         Attributes::from([
             attribute(REASON, "String", reason),
-            number_attribute(BURIED_AT, self.at.as_millis()),
+            number_attribute(DEAD_LETTERED_AT, self.at.as_millis()),
             number_attribute(RECEIVE_COUNT, self.receive_count.into()),
         ])
     }
@@ -187,16 +187,16 @@ mod tests {
 
     #[test]
     fn what_is_marked_is_read_again() {
-        let mark = Mark {
+        let metadata = MessageMetadata {
             sent_at: Timestamp::from_millis(1_767_600_000_007),
             not_before: Some(Timestamp::from_millis(-1)),
             failures: 3,
         };
-        let read = Mark::read(&texts(Some(&mark.attributes())), Timestamp::EPOCH);
-        assert_eq!(read, mark);
-        let new = Mark::new(mark.sent_at);
+        let read = MessageMetadata::read(&texts(Some(&metadata.attributes())), Timestamp::EPOCH);
+        assert_eq!(read, metadata);
+        let new = MessageMetadata::new(metadata.sent_at);
         assert_eq!(
-            Mark::read(&texts(Some(&new.attributes())), Timestamp::EPOCH),
+            MessageMetadata::read(&texts(Some(&new.attributes())), Timestamp::EPOCH),
             new
         );
     }
@@ -210,7 +210,10 @@ mod tests {
             ("not_before", ""),
         ];
         let strange = strange.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(Mark::read(&Texts::from(strange), sent), Mark::new(sent));
+        assert_eq!(
+            MessageMetadata::read(&Texts::from(strange), sent),
+            MessageMetadata::new(sent)
+        );
     }
 
     #[test]
@@ -220,12 +223,12 @@ mod tests {
             "plain",
             "\u{0}\u{1f}\u{7f}\u{fffe}\u{ffff}\u{10348}\"\\\r\n ä€",
         ] {
-            let burial = Burial {
+            let dead_letter = DeadLetterMetadata {
                 reason: reason.to_owned(),
                 at: Timestamp::from_millis(9),
                 receive_count: 2,
             };
-            let attributes = burial.attributes();
+            let attributes = dead_letter.attributes();
             let values = attributes
                 .values()
                 .map(|value| value.string_value().unwrap());
@@ -234,38 +237,38 @@ mod tests {
                     .into_iter()
                     .all(|value| !value.is_empty() && taken(value))
             );
-            let read = Burial::read(
+            let read = DeadLetterMetadata::read(
                 &texts(Some(&attributes)),
-                &Mark::new(Timestamp::EPOCH),
+                &MessageMetadata::new(Timestamp::EPOCH),
                 Timestamp::EPOCH,
             );
-            assert_eq!(read, burial);
+            assert_eq!(read, dead_letter);
         }
     }
 
     #[test]
     fn the_longest_reason_leaves_room_for_the_body() {
-        let burial = Burial {
+        let dead_letter = DeadLetterMetadata {
             reason: "\u{0}".repeat(REASON_CHARS_MAX * 3),
             at: Timestamp::from_millis(i64::MIN),
             receive_count: u32::MAX,
         };
-        let mark = Mark {
+        let metadata = MessageMetadata {
             sent_at: Timestamp::from_millis(i64::MIN),
             not_before: Some(Timestamp::from_millis(i64::MIN)),
             failures: u32::MAX,
         };
-        let all = size(&burial.attributes()) + size(&mark.attributes());
+        let all = size(&dead_letter.attributes()) + size(&metadata.attributes());
         assert!(all <= crate::queue::sending::ATTRIBUTES_MAX, "{all} bytes");
     }
 
     #[test]
     fn a_letter_that_nobody_buried_says_that_its_workers_died() {
-        let mark = Mark {
+        let metadata = MessageMetadata {
             failures: 2,
-            ..Mark::new(Timestamp::from_millis(1))
+            ..MessageMetadata::new(Timestamp::from_millis(1))
         };
-        let read = Burial::read(&Texts::new(), &mark, Timestamp::from_millis(7));
+        let read = DeadLetterMetadata::read(&Texts::new(), &metadata, Timestamp::from_millis(7));
         assert!(read.reason.contains("worker died"), "{}", read.reason);
         assert_eq!(
             (read.at, read.receive_count),

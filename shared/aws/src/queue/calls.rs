@@ -47,7 +47,7 @@ pub enum Wait {
 
 /// A message on its way out.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub struct EncodedMessage {
     /// The body.
     pub body: String,
     /// What travels with it.
@@ -56,7 +56,7 @@ pub struct Parcel {
     pub delay: Duration,
 }
 
-impl Parcel {
+impl EncodedMessage {
     /// The delay as a queue takes it: whole seconds, rather too long than too short.
     pub fn delay_seconds(&self) -> i32 {
         whole_seconds(self.delay, DELAY_SECONDS_MAX)
@@ -101,13 +101,13 @@ impl<C> Store<C> {
     }
 
     /// Sends one message to `queue`.
-    pub(super) async fn post(&self, queue: &str, parcel: Parcel) -> Result<(), PortError> {
+    pub(super) async fn post(&self, queue: &str, message: EncodedMessage) -> Result<(), PortError> {
         self.sqs()
             .send_message()
             .queue_url(queue)
-            .delay_seconds(parcel.delay_seconds())
-            .set_message_attributes(Some(parcel.attributes))
-            .message_body(parcel.body)
+            .delay_seconds(message.delay_seconds())
+            .set_message_attributes(Some(message.attributes))
+            .message_body(message.body)
             .send()
             .await
             .map_err(|error| AwsError::of("SQS SendMessage", error))?;
@@ -153,7 +153,9 @@ impl<C> Store<C> {
                 .receipt_handle(handle)
                 .visibility_timeout(0)
                 .build()
-                .map_err(|error| AwsError::unasked("SQS ChangeMessageVisibilityBatch", error))?;
+                .map_err(|error| {
+                    AwsError::invalid_request("SQS ChangeMessageVisibilityBatch", error)
+                })?;
             call = call.entries(entry);
         }
         let answer = call

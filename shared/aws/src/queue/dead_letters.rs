@@ -2,40 +2,40 @@
 //!
 //! SQS cannot list a queue: it hands messages out. So a list receives every letter, keeps the oldest,
 //! and shows all of them again. While that lasts the letters are hidden from others who look; one who
-//! dies meanwhile hides them for [`HIDDEN`] at most, and loses none.
+//! dies meanwhile hides them for [`SCAN_VISIBILITY`] at most, and loses none.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_app::ports::{Clock, DeadLetter, Lane, PortError};
 
-use super::attributes::{Burial, Mark};
-use super::calls::{BATCH_MAX, Parcel, Wait};
+use super::attributes::{DeadLetterMetadata, MessageMetadata};
+use super::calls::{BATCH_MAX, EncodedMessage, Wait};
 use super::error::QueueError;
-use super::incoming::Received;
+use super::received::RawMessage;
 use crate::store::Store;
 
 /// How long letters are hidden while we look: longer than looking through the most of them takes.
-const HIDDEN: Duration = Duration::from_secs(300);
+const SCAN_VISIBILITY: Duration = Duration::from_secs(300);
 
 /// Letters that are looked through on one lane. Source of the bound: SQS hands out 120,000 messages
 /// of a standard queue at a time, and a few hundred a second to one who asks for ten at a time.
-const LETTERS_MAX: usize = 50_000;
+const DEAD_LETTERS_SCANNED_MAX: usize = 50_000;
 
 /// What looking through one lane brought.
 #[derive(Default)]
-struct Look {
+struct DeadLetterScan {
     /// The oldest letters, oldest first.
     letters: Vec<DeadLetter>,
-    /// The letter that was looked for, hidden for [`HIDDEN`].
-    found: Option<Received>,
+    /// The letter that was looked for, hidden for [`SCAN_VISIBILITY`].
+    found: Option<RawMessage>,
     /// What names the other letters, to show them again.
     handles: Vec<String>,
 }
 
 /// What is looked for.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+enum ScanFor<'a> {
     /// The oldest letters, so many at most.
     Oldest(usize),
     /// The one of this message id.
@@ -53,34 +53,34 @@ impl<C: Clock> Store<C> {
         }
         let mut letters = Vec::new();
         for lane in self.lanes_with_dead_letters() {
-            letters.extend(self.look(lane, Wanted::Oldest(limit)).await?.letters);
+            letters.extend(self.scan(lane, ScanFor::Oldest(limit)).await?.letters);
         }
         keep_oldest(&mut letters, limit);
         Ok(letters)
     }
 
     /// Sends the letter `id` back to its lane, as new. `false` also while somebody else looks at it.
-    pub(super) async fn drive_back(&self, id: &str) -> Result<bool, PortError> {
+    pub(super) async fn redrive_dead_letter(&self, id: &str) -> Result<bool, PortError> {
         let Some((lane, message)) = read_id(id) else {
             return Ok(false);
         };
         let queue = self.work_queue(lane)?;
         let dead_letters = self.dead_letter_queue(lane)?;
-        let Some(letter) = self.look(lane, Wanted::One(message)).await?.found else {
+        let Some(letter) = self.scan(lane, ScanFor::One(message)).await?.found else {
             return Ok(false);
         };
         let sent = self
             .post(
                 queue,
-                Parcel {
+                EncodedMessage {
                     body: letter.body,
-                    attributes: Mark::new(self.now()).attributes(),
+                    attributes: MessageMetadata::new(self.now()).attributes(),
                     delay: Duration::ZERO,
                 },
             )
             .await;
         if let Err(error) = sent {
-            self.show_again(lane, &[letter.handle]).await;
+            self.make_visible_again(lane, &[letter.handle]).await;
             return Err(error);
         }
         if let Err(error) = self.delete(dead_letters, &letter.handle).await {
@@ -95,52 +95,55 @@ impl<C: Clock> Store<C> {
     }
 
     /// Looks through the letters of `lane`, and shows again what was not looked for.
-    async fn look(&self, lane: Lane, wanted: Wanted<'_>) -> Result<Look, PortError> {
-        let mut look = Look::default();
-        let outcome = self.look_through(lane, wanted, &mut look).await;
-        self.show_again(lane, &look.handles).await;
-        outcome.map(|()| look)
+    async fn scan(&self, lane: Lane, wanted: ScanFor<'_>) -> Result<DeadLetterScan, PortError> {
+        let mut scan = DeadLetterScan::default();
+        let outcome = self.scan_into(lane, wanted, &mut scan).await;
+        self.make_visible_again(lane, &scan.handles).await;
+        outcome.map(|()| scan)
     }
 
     /// Receives letters until there are no more, or the one that is wanted has come.
-    async fn look_through(
+    async fn scan_into(
         &self,
         lane: Lane,
-        wanted: Wanted<'_>,
-        look: &mut Look,
+        wanted: ScanFor<'_>,
+        scan: &mut DeadLetterScan,
     ) -> Result<(), PortError> {
         let queue = self.dead_letter_queue(lane)?;
         let mut seen = BTreeSet::new();
-        while seen.len() < LETTERS_MAX {
+        while seen.len() < DEAD_LETTERS_SCANNED_MAX {
             let before = seen.len();
-            for message in self.fetch(queue, BATCH_MAX, HIDDEN, Wait::ForAll).await? {
-                let received = Received::of(message);
-                if matches!(wanted, Wanted::One(id) if id == received.id) {
-                    look.found = Some(received);
+            for message in self
+                .fetch(queue, BATCH_MAX, SCAN_VISIBILITY, Wait::ForAll)
+                .await?
+            {
+                let received = RawMessage::of(message);
+                if matches!(wanted, ScanFor::One(id) if id == received.id) {
+                    scan.found = Some(received);
                     continue;
                 }
-                look.handles.push(received.handle.clone());
+                scan.handles.push(received.handle.clone());
                 if seen.insert(received.id.clone())
-                    && let Wanted::Oldest(limit) = wanted
+                    && let ScanFor::Oldest(limit) = wanted
                 {
-                    look.letters.push(letter(lane, received));
-                    keep_oldest(&mut look.letters, limit);
+                    scan.letters.push(letter(lane, received));
+                    keep_oldest(&mut scan.letters, limit);
                 }
             }
             // Nothing new: none are left, or the first ones come round again.
-            if look.found.is_some() || seen.len() == before {
+            if scan.found.is_some() || seen.len() == before {
                 return Ok(());
             }
         }
         Err(QueueError::TooManyDeadLetters {
             lane: lane.name(),
-            most: LETTERS_MAX,
+            most: DEAD_LETTERS_SCANNED_MAX,
         }
         .into())
     }
 
-    /// Shows letters again. Those for which it fails show themselves after [`HIDDEN`].
-    async fn show_again(&self, lane: Lane, handles: &[String]) {
+    /// Shows letters again. Those for which it fails show themselves after [`SCAN_VISIBILITY`].
+    async fn make_visible_again(&self, lane: Lane, handles: &[String]) {
         let Ok(queue) = self.dead_letter_queue(lane) else {
             return;
         };
@@ -160,7 +163,7 @@ impl<C: Clock> Store<C> {
             tracing::warn!(
                 failed,
                 lane = lane.name(),
-                seconds = HIDDEN.as_secs(),
+                seconds = SCAN_VISIBILITY.as_secs(),
                 "dead letters that were listed stay hidden for some time"
             );
         }
@@ -168,15 +171,15 @@ impl<C: Clock> Store<C> {
 }
 
 /// The letter in `received`, a message of the dead-letter queue of `lane`.
-fn letter(lane: Lane, received: Received) -> DeadLetter {
-    let burial = Burial::read(&received.texts, &received.mark, received.sent);
+fn letter(lane: Lane, received: RawMessage) -> DeadLetter {
+    let dead_letter = DeadLetterMetadata::read(&received.texts, &received.metadata, received.sent);
     DeadLetter {
         id: format!("{}.{}", lane.name(), received.id),
         lane,
         body: received.body,
-        reason: burial.reason,
-        at: burial.at,
-        receive_count: burial.receive_count,
+        reason: dead_letter.reason,
+        at: dead_letter.at,
+        receive_count: dead_letter.receive_count,
     }
 }
 

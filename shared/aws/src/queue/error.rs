@@ -38,7 +38,7 @@ pub enum QueueError {
     },
     /// A message that another process received cannot be copied here.
     #[error("the message is in the hands of another process, which alone can bury it")]
-    NotInHand,
+    NotInFlight,
     /// More dead letters than are looked through.
     #[error(
         "the lane {lane} has more than {most} dead letters; drive some back or purge its dead-letter \
@@ -59,11 +59,11 @@ impl From<QueueError> for PortError {
                 (FailureClass::Permanent, "queue.too_large")
             }
             QueueError::NotTaken { source, .. } => (source.class().0, "queue.not_taken"),
-            QueueError::NotInHand => (FailureClass::Transient, "queue.not_in_hand"),
+            QueueError::NotInFlight => (FailureClass::Transient, "queue.not_in_flight"),
             QueueError::TooManyDeadLetters { .. } => {
                 (FailureClass::Transient, "queue.too_many_dead_letters")
             }
         };
-        Self::new(class, error_type).caused_by(error)
+        Self::new(class, error_type).with_source(error)
     }
 }

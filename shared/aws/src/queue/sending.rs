@@ -7,8 +7,8 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use halogard_app::ports::{Outgoing, PortError};
 use halogard_domain::{FailureClass, Message, Timestamp};
 
-use super::attributes::{Mark, allowed, size};
-use super::calls::{BATCH_MAX, Parcel};
+use super::attributes::{MessageMetadata, allowed, size};
+use super::calls::{BATCH_MAX, EncodedMessage};
 use super::error::QueueError;
 use crate::error::{AwsError, to_json};
 
@@ -31,10 +31,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// `outgoing` as it is sent at `now`. A message that is too large goes without its news: the worker
 /// then looks for itself.
-pub fn parcel(outgoing: &Outgoing, now: Timestamp) -> Result<Parcel, QueueError> {
+pub fn encode(outgoing: &Outgoing, now: Timestamp) -> Result<EncodedMessage, QueueError> {
     let mut body = body(&outgoing.message)?;
     if body.len() > BODY_BYTES_MAX {
-        body = self::body(&outgoing.message.without_news())?;
+        body = self::body(&outgoing.message.without_snapshot())?;
     }
     if body.len() > BODY_BYTES_MAX {
         return Err(QueueError::TooLarge {
@@ -44,13 +44,13 @@ pub fn parcel(outgoing: &Outgoing, now: Timestamp) -> Result<Parcel, QueueError>
         });
     }
     let not_before = outgoing.not_before.filter(|time| *time > now);
-    let mark = Mark {
+    let metadata = MessageMetadata {
         not_before,
-        ..Mark::new(now)
+        ..MessageMetadata::new(now)
     };
-    Ok(Parcel {
+    Ok(EncodedMessage {
         body,
-        attributes: mark.attributes(),
+        attributes: metadata.attributes(),
         delay: not_before.unwrap_or(now).since(now),
     })
 }
@@ -63,28 +63,28 @@ fn body(message: &Message) -> Result<String, QueueError> {
 /// What a message asks for, for an error.
 fn kind(message: &Message) -> &'static str {
     match message {
-        Message::LookAtAlert { .. } => "to look at an alert",
-        Message::LookAtTicket { .. } => "to look at a ticket",
-        Message::SeeToRun { .. } => "to see to a run",
+        Message::ReconcileAlert { .. } => "to look at an alert",
+        Message::ReconcileTicket { .. } => "to look at a ticket",
+        Message::AdvanceRun { .. } => "to see to a run",
         Message::Poll { .. } => "to poll",
-        Message::KeepNotification { .. } => "to keep a notification",
+        Message::RecordNotification { .. } => "to keep a notification",
     }
 }
 
-/// `parcels` in batches that one call takes, in their order.
-fn batches(parcels: Vec<Parcel>) -> Vec<Vec<Parcel>> {
-    let mut batches: Vec<Vec<Parcel>> = Vec::new();
+/// `messages` in batches that one call takes, in their order.
+fn batches(messages: Vec<EncodedMessage>) -> Vec<Vec<EncodedMessage>> {
+    let mut batches: Vec<Vec<EncodedMessage>> = Vec::new();
     let mut bytes = 0;
-    for parcel in parcels {
-        let more = parcel.body.len() + size(&parcel.attributes);
+    for message in messages {
+        let more = message.body.len() + size(&message.attributes);
         match batches.last_mut() {
             Some(batch) if batch.len() < BATCH_MAX && bytes + more <= CALL_BYTES_MAX => {
                 bytes += more;
-                batch.push(parcel);
+                batch.push(message);
             }
             _ => {
                 bytes = more;
-                batches.push(vec![parcel]);
+                batches.push(vec![message]);
             }
         }
     }
@@ -92,8 +92,8 @@ fn batches(parcels: Vec<Parcel>) -> Vec<Vec<Parcel>> {
 }
 
 /// What a call left out, and why, of one of them.
-struct Left {
-    parcels: Vec<Parcel>,
+struct Unsent {
+    messages: Vec<EncodedMessage>,
     why: AwsError,
 }
 
@@ -108,11 +108,11 @@ pub struct Target<'a> {
 impl Target<'_> {
     /// Sends `messages`, in as few calls as they fit in.
     pub async fn send(&self, messages: &[Outgoing], now: Timestamp) -> Result<(), PortError> {
-        let parcels = messages
+        let messages = messages
             .iter()
-            .map(|outgoing| parcel(outgoing, now))
+            .map(|outgoing| encode(outgoing, now))
             .collect::<Result<Vec<_>, QueueError>>()?;
-        for batch in batches(parcels) {
+        for batch in batches(messages) {
             self.send_batch(batch).await?;
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Target<'_> {
 
     /// Sends one batch, and what the queue leaves out of it again. A message that is refused for what
     /// it is is not sent twice.
-    async fn send_batch(&self, batch: Vec<Parcel>) -> Result<(), PortError> {
+    async fn send_batch(&self, batch: Vec<EncodedMessage>) -> Result<(), PortError> {
         let all = batch.len();
         let mut rest = batch;
         let mut rounds = 1;
@@ -131,13 +131,13 @@ impl Target<'_> {
             };
             if rounds == ROUNDS_MAX || left.why.class().0 == FailureClass::Permanent {
                 return Err(PortError::from(QueueError::NotTaken {
-                    left: left.parcels.len(),
+                    left: left.messages.len(),
                     all,
                     rounds,
                     source: left.why,
                 }));
             }
-            rest = left.parcels;
+            rest = left.messages;
             rounds += 1;
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -145,16 +145,16 @@ impl Target<'_> {
     }
 
     /// Sends one batch once.
-    async fn try_batch(&self, mut batch: Vec<Parcel>) -> Result<Option<Left>, PortError> {
+    async fn try_batch(&self, mut batch: Vec<EncodedMessage>) -> Result<Option<Unsent>, PortError> {
         let mut call = self.sqs.send_message_batch().queue_url(self.queue);
-        for (number, parcel) in batch.iter().enumerate() {
+        for (number, message) in batch.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(number.to_string())
-                .message_body(&parcel.body)
-                .delay_seconds(parcel.delay_seconds())
-                .set_message_attributes(Some(parcel.attributes.clone()))
+                .message_body(&message.body)
+                .delay_seconds(message.delay_seconds())
+                .set_message_attributes(Some(message.attributes.clone()))
                 .build()
-                .map_err(|error| AwsError::unasked("SQS SendMessageBatch", error))?;
+                .map_err(|error| AwsError::invalid_request("SQS SendMessageBatch", error))?;
             call = call.entries(entry);
         }
         let answer = call
@@ -183,8 +183,8 @@ impl Target<'_> {
             (entry.code(), entry.message(), entry.sender_fault())
         });
         let why = AwsError::refused("SQS SendMessageBatch", code, message, theirs);
-        Ok(Some(Left {
-            parcels: batch,
+        Ok(Some(Unsent {
+            messages: batch,
             why,
         }))
     }

@@ -3,23 +3,23 @@
 use halogard_app::ports::{Clock, Lane, PortError};
 use halogard_domain::Timestamp;
 
-use super::attributes::{Burial, Mark};
-use super::calls::Parcel;
+use super::attributes::{DeadLetterMetadata, MessageMetadata};
+use super::calls::EncodedMessage;
 use super::error::QueueError;
-use super::held::{Held, Known, Receipt};
+use super::in_flight::{InFlightMessage, Receipt, ReceiptState};
 use crate::store::Store;
 
 impl<C: Clock> Store<C> {
     /// The message is done with.
     pub(super) async fn finish(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
         let queue = self.work_queue(lane)?;
-        match self.deliveries().settle(lane, receipt, self.now()) {
-            Known::Ours(Receipt::Polled { until, handle }, held) => {
+        match self.in_flight().settle(lane, receipt, self.now()) {
+            ReceiptState::Ours(Receipt::Polled { until, handle }, held) => {
                 let deleted = self.delete(queue, &handle).await;
                 self.or_restore(deleted, Receipt::Polled { until, handle }, held)
             }
-            Known::Elsewhere(handle) => self.delete(queue, &handle).await,
-            Known::Ours(Receipt::Handed { .. }, _) | Known::Over => Ok(()),
+            ReceiptState::OtherProcess(handle) => self.delete(queue, &handle).await,
+            ReceiptState::Ours(Receipt::EventSource { .. }, _) | ReceiptState::Expired => Ok(()),
         }
     }
 
@@ -37,27 +37,29 @@ impl<C: Clock> Store<C> {
     ) -> Result<(), PortError> {
         let queue = self.work_queue(lane)?;
         let now = self.now();
-        match self.deliveries().settle(lane, receipt, now) {
-            Known::Ours(receipt, held) => {
-                let mark = Mark {
-                    sent_at: held.mark.sent_at,
+        match self.in_flight().settle(lane, receipt, now) {
+            ReceiptState::Ours(receipt, held) => {
+                let metadata = MessageMetadata {
+                    sent_at: held.metadata.sent_at,
                     not_before: (not_before > now).then_some(not_before),
                     failures: failures(held.receive_count),
                 };
-                let copy = Parcel {
+                let copy = EncodedMessage {
                     body: held.body.clone(),
-                    attributes: mark.attributes(),
+                    attributes: metadata.attributes(),
                     delay: not_before.since(now),
                 };
                 self.replace(receipt, held, queue, copy).await
             }
-            Known::Elsewhere(handle) => self.hide(queue, &handle, not_before.since(now)).await,
-            Known::Over => Ok(()),
+            ReceiptState::OtherProcess(handle) => {
+                self.hide(queue, &handle, not_before.since(now)).await
+            }
+            ReceiptState::Expired => Ok(()),
         }
     }
 
     /// Puts the message among the dead letters.
-    pub(super) async fn lay_to_rest(
+    pub(super) async fn move_to_dead_letters(
         &self,
         lane: Lane,
         receipt: &str,
@@ -65,24 +67,24 @@ impl<C: Clock> Store<C> {
     ) -> Result<(), PortError> {
         let dead_letters = self.dead_letter_queue(lane)?;
         let now = self.now();
-        match self.deliveries().settle(lane, receipt, now) {
-            Known::Ours(receipt, held) => {
-                let burial = Burial {
+        match self.in_flight().settle(lane, receipt, now) {
+            ReceiptState::Ours(receipt, held) => {
+                let dead_letter = DeadLetterMetadata {
                     reason: reason.to_owned(),
                     at: now,
                     receive_count: held.receive_count,
                 };
-                let mut attributes = Mark::new(held.mark.sent_at).attributes();
-                attributes.extend(burial.attributes());
-                let letter = Parcel {
+                let mut attributes = MessageMetadata::new(held.metadata.sent_at).attributes();
+                attributes.extend(dead_letter.attributes());
+                let letter = EncodedMessage {
                     body: held.body.clone(),
                     attributes,
                     delay: std::time::Duration::ZERO,
                 };
                 self.replace(receipt, held, dead_letters, letter).await
             }
-            Known::Elsewhere(_) => Err(QueueError::NotInHand.into()),
-            Known::Over => Ok(()),
+            ReceiptState::OtherProcess(_) => Err(QueueError::NotInFlight.into()),
+            ReceiptState::Expired => Ok(()),
         }
     }
 
@@ -91,15 +93,15 @@ impl<C: Clock> Store<C> {
     async fn replace(
         &self,
         receipt: Receipt,
-        held: Held,
+        held: InFlightMessage,
         target: &str,
-        copy: Parcel,
+        copy: EncodedMessage,
     ) -> Result<(), PortError> {
         let lane = held.lane;
         let sent = self.post(target, copy).await;
         let handle = match &receipt {
             Receipt::Polled { handle, .. } => Some(handle.clone()),
-            Receipt::Handed { .. } => None,
+            Receipt::EventSource { .. } => None,
         };
         self.or_restore(sent, receipt, held)?;
         if let Some(handle) = handle
@@ -120,10 +122,10 @@ impl<C: Clock> Store<C> {
         &self,
         outcome: Result<(), PortError>,
         receipt: Receipt,
-        held: Held,
+        held: InFlightMessage,
     ) -> Result<(), PortError> {
         if outcome.is_err() {
-            self.deliveries().restore(&receipt, held);
+            self.in_flight().restore(&receipt, held);
         }
         outcome
     }

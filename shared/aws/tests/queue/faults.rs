@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use halogard_app::ports::{Lane, Outgoing, PortError, WorkQueue as _, WorkSink as _};
 use halogard_aws::Store;
-use halogard_conformance::{Bench as _, MovableClock};
+use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;
 use halogard_domain::{FailureClass, Message};
-use halogard_emulator::{Fault, Tampered};
+use halogard_emulator::{Fault, FaultProxy};
 
-use crate::bench::OnSqs;
+use crate::fixture::SqsFixture;
 
 const VISIBILITY: Duration = Duration::from_secs(600);
 
@@ -18,24 +18,24 @@ const VISIBILITY: Duration = Duration::from_secs(600);
 const ATTEMPTS: usize = 3;
 
 /// A bench, a way to it on which things go wrong, and a store that goes that way.
-async fn tampered() -> (OnSqs, Tampered, Store<MovableClock>) {
-    let bench = OnSqs::fresh().await;
-    let way = Tampered::start(&bench.endpoint()).await.unwrap();
+async fn tampered() -> (SqsFixture, FaultProxy, Store<ManualClock>) {
+    let bench = SqsFixture::fresh().await;
+    let way = FaultProxy::start(&bench.endpoint()).await.unwrap();
     let store = bench.through(&way.endpoint());
     (bench, way, store)
 }
 
 fn messages(count: u64) -> Vec<Outgoing> {
-    let looks = (1..=count).map(|id| Message::look_at_alert(AlertId::new(id), Cause::Poll));
+    let looks = (1..=count).map(|id| Message::reconcile_alert(AlertId::new(id), Cause::Poll));
     looks.map(Outgoing::from).collect()
 }
 
-async fn depth(bench: &OnSqs) -> u64 {
+async fn depth(bench: &SqsFixture) -> u64 {
     bench.store.depth(Lane::Bulk).await.unwrap()
 }
 
 /// Plans `fault` for every attempt at one call.
-fn always(way: &Tampered, operation: &str, fault: &Fault) {
+fn always(way: &FaultProxy, operation: &str, fault: &Fault) {
     for _ in 0..ATTEMPTS {
         way.faults().plan(operation, fault.clone());
     }
@@ -122,7 +122,7 @@ async fn an_answer_lost_after_sending_may_send_twice_and_never_loses() {
 }
 
 /// One message in the hands of `store`; its receipt.
-async fn in_hand(store: &Store<MovableClock>) -> String {
+async fn in_hand(store: &Store<ManualClock>) -> String {
     store.send(Lane::Bulk, &messages(1)).await.unwrap();
     let mut some = store.receive(Lane::Bulk, 1, VISIBILITY).await.unwrap();
     some.remove(0).receipt
@@ -130,20 +130,20 @@ async fn in_hand(store: &Store<MovableClock>) -> String {
 
 /// Settles `receipt` in the way of `number`: gives it back, retries it, or buries it.
 async fn settle(
-    bench: &OnSqs,
-    store: &Store<MovableClock>,
+    bench: &SqsFixture,
+    store: &Store<ManualClock>,
     number: u32,
     receipt: &str,
 ) -> Result<(), PortError> {
     match number {
-        0 => store.give_back(Lane::Bulk, receipt, bench.now()).await,
+        0 => store.defer(Lane::Bulk, receipt, bench.now()).await,
         1 => store.retry(Lane::Bulk, receipt, bench.now()).await,
-        _ => store.bury(Lane::Bulk, receipt, "refused").await,
+        _ => store.dead_letter(Lane::Bulk, receipt, "refused").await,
     }
 }
 
 /// Copies of the one message, living and dead.
-async fn copies(bench: &OnSqs) -> usize {
+async fn copies(bench: &SqsFixture) -> usize {
     let dead = bench.store.dead_letters(10).await.unwrap().len();
     usize::try_from(depth(bench).await).unwrap() + dead
 }
@@ -218,9 +218,9 @@ async fn a_message_that_could_not_be_deleted_can_be_reported_done_again() {
             code: "ServiceUnavailable",
         },
     );
-    store.done(Lane::Bulk, &receipt).await.unwrap_err();
+    store.ack(Lane::Bulk, &receipt).await.unwrap_err();
     assert_eq!(depth(&bench).await, 1);
-    store.done(Lane::Bulk, &receipt).await.unwrap();
+    store.ack(Lane::Bulk, &receipt).await.unwrap();
     assert_eq!(depth(&bench).await, 0);
 }
 
@@ -228,7 +228,10 @@ async fn a_message_that_could_not_be_deleted_can_be_reported_done_again() {
 async fn a_letter_whose_redrive_fails_is_shown_again() {
     let (bench, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
-    store.bury(Lane::Bulk, &receipt, "refused").await.unwrap();
+    store
+        .dead_letter(Lane::Bulk, &receipt, "refused")
+        .await
+        .unwrap();
     let id = store.dead_letters(1).await.unwrap().remove(0).id;
     always(
         &way,
@@ -248,7 +251,10 @@ async fn a_letter_whose_redrive_fails_is_shown_again() {
 async fn letters_are_shown_again_though_a_list_breaks_off() {
     let (bench, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
-    store.bury(Lane::Bulk, &receipt, "refused").await.unwrap();
+    store
+        .dead_letter(Lane::Bulk, &receipt, "refused")
+        .await
+        .unwrap();
     // The urgent lane is looked through, then the first page of the bulk lane; the second fails.
     let before = way.faults().calls("ReceiveMessage");
     store.dead_letters(1).await.unwrap();

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use halogard_app::ports::{Lane, WorkQueue as _, WorkSink as _};
-use halogard_conformance::Bench as _;
+use halogard_conformance::StoreFixture as _;
 use halogard_domain::alert::Alert;
 use halogard_domain::ids::{AlertId, EnvironmentId};
 use halogard_domain::message::{Cause, Notification};
-use halogard_domain::{FailureClass, Message, Timestamp, Word};
+use halogard_domain::{FailureClass, Message, Slug, Timestamp};
 
-use crate::bench::OnSqs;
+use crate::fixture::SqsFixture;
 
 const VISIBILITY: Duration = Duration::from_secs(600);
 
@@ -18,7 +18,7 @@ const BODY_MAX: usize = 1_048_576 - 8_192;
 
 /// "Keep this notification", `bytes` long as a body.
 fn keep(bytes: usize) -> Message {
-    let message = |content: String| Message::KeepNotification {
+    let message = |content: String| Message::RecordNotification {
         version: 1,
         notification: Notification {
             delivery: None,
@@ -44,8 +44,8 @@ fn news(description: String) -> Message {
         environment_name: "one".to_owned(),
         name: "alert".to_owned(),
         description,
-        priority: Word::new("low"),
-        status: Word::new("new"),
+        priority: Slug::new("low"),
+        status: Slug::new("new"),
         inspector: None,
         inspector_alias: None,
         rule: None,
@@ -55,15 +55,15 @@ fn news(description: String) -> Message {
         visible: true,
         raised_at: now,
         changed_at: now,
-        seen_at: now,
+        observed_at: now,
         page: None,
     };
-    Message::alert_news(alert, Cause::Poll)
+    Message::alert_snapshot(alert, Cause::Poll)
 }
 
 #[tokio::test]
 async fn the_longest_body_goes_there_back_and_to_the_dead_letters() {
-    let bench = OnSqs::fresh().await;
+    let bench = SqsFixture::fresh().await;
     let message = keep(BODY_MAX);
     bench
         .store
@@ -88,7 +88,7 @@ async fn the_longest_body_goes_there_back_and_to_the_dead_letters() {
     let reason = "\u{0}".repeat(5000);
     bench
         .store
-        .bury(Lane::Bulk, &some[0].receipt, &reason)
+        .dead_letter(Lane::Bulk, &some[0].receipt, &reason)
         .await
         .unwrap();
     let letters = bench.store.dead_letters(1).await.unwrap();
@@ -104,7 +104,7 @@ async fn the_longest_body_goes_there_back_and_to_the_dead_letters() {
 
 #[tokio::test]
 async fn one_byte_more_is_refused_for_good_and_says_why() {
-    let bench = OnSqs::fresh().await;
+    let bench = SqsFixture::fresh().await;
     let refused = bench
         .store
         .send(Lane::Bulk, &[keep(BODY_MAX + 1).into()])
@@ -121,7 +121,7 @@ async fn one_byte_more_is_refused_for_good_and_says_why() {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_goes_without_its_news() {
-    let bench = OnSqs::fresh().await;
+    let bench = SqsFixture::fresh().await;
     let large = news("x".repeat(BODY_MAX));
     let fits = news("x".repeat(BODY_MAX - 1000));
     bench
@@ -134,14 +134,14 @@ async fn a_message_that_is_too_large_goes_without_its_news() {
         .receive(Lane::Bulk, 10, VISIBILITY)
         .await
         .unwrap();
-    let bare = Message::look_at_alert(AlertId::new(7), Cause::Poll);
+    let bare = Message::reconcile_alert(AlertId::new(7), Cause::Poll);
     assert!(some.iter().any(|one| one.message == Ok(bare.clone())));
     assert!(some.iter().any(|one| one.message.as_ref() == Ok(&fits)));
 }
 
 #[tokio::test]
 async fn messages_too_large_for_one_call_together_are_sent_in_several() {
-    let bench = OnSqs::fresh().await;
+    let bench = SqsFixture::fresh().await;
     let messages: Vec<_> = (0..7).map(|_| keep(400_000).into()).collect();
     bench.store.send(Lane::Bulk, &messages).await.unwrap();
     assert_eq!(bench.store.depth(Lane::Bulk).await.unwrap(), 7);
@@ -149,7 +149,7 @@ async fn messages_too_large_for_one_call_together_are_sent_in_several() {
 
 #[tokio::test]
 async fn characters_that_no_queue_takes_arrive_all_the_same() {
-    let bench = OnSqs::fresh().await;
+    let bench = SqsFixture::fresh().await;
     let message = news("\u{0}\u{1f}\u{7f}\u{fffe}\u{ffff}\u{10ffff} \"\\ end".to_owned());
     bench
         .store

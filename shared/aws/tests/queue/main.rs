@@ -1,14 +1,14 @@
 //! The queues, over the wire: what the port promises, and what only SQS can do to us.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod bench;
-mod deaths;
+mod event_source;
 mod faults;
-mod handed;
+mod fixture;
 mod limits;
 mod sender;
+mod worker_crashes;
 
-use bench::OnSqs;
+use fixture::SqsFixture;
 use halogard_conformance::suite;
 
-suite!(OnSqs: queue);
+suite!(SqsFixture: queue);

@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 
 use halogard_app::ports::{Lane, Outgoing, WorkQueue as _, WorkSink as _};
 use halogard_aws::QueueSender;
-use halogard_conformance::Bench as _;
+use halogard_conformance::StoreFixture as _;
 use halogard_domain::Message;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::Cause;
-use halogard_emulator::Tampered;
+use halogard_emulator::FaultProxy;
 
-use crate::bench::{OnSqs, access};
+use crate::fixture::{SqsFixture, access};
 
 fn messages(count: u64) -> Vec<Outgoing> {
     let messages =
-        (1..=count).map(|id| Message::look_at_ticket(TicketId::new(id), Cause::Operator));
+        (1..=count).map(|id| Message::reconcile_ticket(TicketId::new(id), Cause::Operator));
     messages.map(Outgoing::from).collect()
 }
 
 #[tokio::test]
 async fn a_sender_puts_ten_messages_into_one_call_and_the_store_receives_each_once() {
     for (count, calls) in [(0, 0), (1, 1), (10, 1), (11, 2), (25, 3)] {
-        let bench = OnSqs::fresh().await;
-        let proxy = Tampered::start(&bench.endpoint()).await.unwrap();
+        let bench = SqsFixture::fresh().await;
+        let proxy = FaultProxy::start(&bench.endpoint()).await.unwrap();
         let config = access(&bench.account, &proxy.endpoint()).sdk_config();
         let urls = BTreeMap::from([(Lane::Urgent, bench.names.queues[&Lane::Urgent].work.clone())]);
         let sender = QueueSender::new(&config, urls, bench.clock.clone());
@@ -37,7 +37,7 @@ async fn a_sender_puts_ten_messages_into_one_call_and_the_store_receives_each_on
 
 #[tokio::test]
 async fn a_sender_refuses_a_lane_without_a_queue_url() {
-    let bench = OnSqs::fresh().await;
+    let bench = SqsFixture::fresh().await;
     let config = access(&bench.account, &bench.endpoint()).sdk_config();
     let sender = QueueSender::new(&config, BTreeMap::new(), bench.clock.clone());
     let error = sender.send(Lane::Bulk, &messages(1)).await.unwrap_err();

@@ -6,7 +6,7 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-mod between;
+mod fault_proxy;
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveSpecification,
 };
 use halogard_app::ports::Clock as _;
-use halogard_aws::{Access, Store, StoreNames};
-use halogard_conformance::{Bench, MovableClock, Time};
+use halogard_aws::{AwsSettings, Store, StoreNames};
+use halogard_conformance::{ManualClock, StoreFixture, TimeSource};
 use halogard_domain::Timestamp;
 use halogard_emulator::{Emulator, REGION, SECRET_ACCESS_KEY};
 
-pub use between::{Between, Fault};
+pub use fault_proxy::{Fault, FaultProxy};
 
 /// An item as the table holds it.
 pub type Item = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
@@ -29,24 +29,24 @@ pub type Item = std::collections::HashMap<String, aws_sdk_dynamodb::types::Attri
 pub const TABLE: &str = "halogard";
 
 /// A store on a table of its own.
-pub struct InTable {
+pub struct DynamoDbFixture {
     pub account: String,
     pub endpoint: String,
-    pub clock: MovableClock,
-    store: Store<MovableClock>,
+    pub clock: ManualClock,
+    store: Store<ManualClock>,
 }
 
-impl InTable {
+impl DynamoDbFixture {
     /// An empty table in an account nobody has used.
     pub async fn new() -> Self {
         let emulator = Emulator::shared().await;
         let account = emulator.account();
         let endpoint = emulator.endpoint().to_string();
         create_table(&client(&account, &endpoint)).await;
-        Self::open(account, endpoint, MovableClock::default())
+        Self::open(account, endpoint, ManualClock::default())
     }
 
-    fn open(account: String, endpoint: String, clock: MovableClock) -> Self {
+    fn open(account: String, endpoint: String, clock: ManualClock) -> Self {
         let store = store(&account, &endpoint, clock.clone());
         Self {
             account,
@@ -68,17 +68,17 @@ impl InTable {
     }
 
     /// Another store on the same table that speaks through a server that misbehaves on order.
-    pub async fn through(&self) -> (Store<MovableClock>, Between) {
-        let between = Between::start(&self.endpoint).await;
+    pub async fn through(&self) -> (Store<ManualClock>, FaultProxy) {
+        let between = FaultProxy::start(&self.endpoint).await;
         let store = store(&self.account, &between.endpoint(), self.clock.clone());
         (store, between)
     }
 }
 
-impl Bench for InTable {
-    type Store = Store<MovableClock>;
+impl StoreFixture for DynamoDbFixture {
+    type Store = Store<ManualClock>;
 
-    const TIME: Time = Time::Movable;
+    const TIME_SOURCE: TimeSource = TimeSource::Manual;
 
     async fn fresh() -> Self {
         Self::new().await
@@ -97,14 +97,14 @@ impl Bench for InTable {
         self.clock.now()
     }
 
-    async fn pass(&self, by: Duration) {
+    async fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 }
 
 /// How `account` is reached at `endpoint`.
-pub fn access(account: &str, endpoint: &str) -> Access {
-    Access::read(|name| {
+pub fn access(account: &str, endpoint: &str) -> AwsSettings {
+    AwsSettings::read(|name| {
         let value = match name {
             "AWS_REGION" => REGION,
             "AWS_ACCESS_KEY_ID" => account,
@@ -122,7 +122,7 @@ fn client(account: &str, endpoint: &str) -> aws_sdk_dynamodb::Client {
 }
 
 /// A store of `account` at `endpoint`.
-pub fn store(account: &str, endpoint: &str, clock: MovableClock) -> Store<MovableClock> {
+pub fn store(account: &str, endpoint: &str, clock: ManualClock) -> Store<ManualClock> {
     let names = StoreNames {
         table: TABLE.to_owned(),
         ..StoreNames::default()

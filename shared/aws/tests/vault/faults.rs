@@ -1,12 +1,12 @@
 //! Calls that fail before or after they took effect.
 
 use halogard_app::ports::{Stage, Vault as _, VaultError};
-use halogard_conformance::Bench as _;
+use halogard_conformance::StoreFixture as _;
 use halogard_domain::FailureClass;
 use halogard_emulator::Fault;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{NAMES, Strict};
+use super::{NAMES, SecretsManagerFixture};
 
 const A: &str = "aaaaaaaa-0000-4000-8000-000000000000";
 const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
@@ -15,8 +15,8 @@ const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
 const ATTEMPTS: usize = 3;
 
 /// A secret with a current and a pending version.
-async fn with_pending() -> Strict {
-    let bench = Strict::fresh().await;
+async fn with_pending() -> SecretsManagerFixture {
+    let bench = SecretsManagerFixture::fresh().await;
     for (version, stage) in [(A, Stage::Current), (B, Stage::Pending)] {
         let value = SecretString::from(version);
         bench
@@ -29,7 +29,7 @@ async fn with_pending() -> Strict {
 }
 
 /// The version in `stage`.
-async fn version(bench: &Strict, stage: Stage) -> Option<String> {
+async fn version(bench: &SecretsManagerFixture, stage: Stage) -> Option<String> {
     let found = bench.vault.read(NAMES[0], stage).await.unwrap();
     found.map(|found| {
         assert_eq!(found.value.expose_secret(), found.version);
@@ -55,7 +55,7 @@ async fn an_answer_lost_after_the_effect_is_got_over_at_every_call() {
         assert_eq!(previous.as_deref(), Some(A));
     }
 
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     bench
         .service
         .faults()

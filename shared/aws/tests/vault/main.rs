@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use halogard_app::ports::Clock as _;
-use halogard_aws::{Access, SecretsManager};
-use halogard_conformance::{Bench, MovableClock, Time, VaultBench, suite};
+use halogard_aws::{AwsSettings, SecretsManager};
+use halogard_conformance::{ManualClock, StoreFixture, TimeSource, VaultFixture, suite};
 use halogard_domain::Timestamp;
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
 
@@ -20,7 +20,7 @@ const NAMES: [&str; 2] = ["halogard/halopsa", "halogard/liongard"];
 
 /// How the service at `endpoint` is reached as `account`.
 fn config(account: &str, endpoint: &str) -> SdkConfig {
-    let access = Access::read(|name| match name {
+    let access = AwsSettings::read(|name| match name {
         "AWS_REGION" => Some(REGION.to_owned()),
         "AWS_ACCESS_KEY_ID" => Some(account.to_owned()),
         "AWS_SECRET_ACCESS_KEY" => Some(SECRET_ACCESS_KEY.to_owned()),
@@ -31,29 +31,29 @@ fn config(account: &str, endpoint: &str) -> SdkConfig {
 }
 
 /// A strict Secrets Manager of the case's own.
-struct Strict {
+struct SecretsManagerFixture {
     service: StrictSecretsManager,
     vault: SecretsManager,
     client: aws_sdk_secretsmanager::Client,
-    clock: MovableClock,
+    clock: ManualClock,
 }
 
-impl Strict {
+impl SecretsManagerFixture {
     fn at(service: StrictSecretsManager) -> Self {
         let config = config("000000000000", &service.endpoint());
         Self {
             vault: SecretsManager::new(&config),
             client: aws_sdk_secretsmanager::Client::new(&config),
-            clock: MovableClock::default(),
+            clock: ManualClock::default(),
             service,
         }
     }
 }
 
-impl Bench for Strict {
+impl StoreFixture for SecretsManagerFixture {
     type Store = SecretsManager;
 
-    const TIME: Time = Time::Movable;
+    const TIME_SOURCE: TimeSource = TimeSource::Manual;
 
     async fn fresh() -> Self {
         let bench = Self::at(StrictSecretsManager::start().await.unwrap());
@@ -81,15 +81,15 @@ impl Bench for Strict {
         self.clock.now()
     }
 
-    async fn pass(&self, by: Duration) {
+    async fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 }
 
-impl VaultBench for Strict {
+impl VaultFixture for SecretsManagerFixture {
     fn at_rest(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
-suite!(Strict: vault);
+suite!(SecretsManagerFixture: vault);

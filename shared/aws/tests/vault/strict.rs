@@ -2,25 +2,25 @@
 
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use halogard_app::ports::{Stage, Vault as _, VaultError};
-use halogard_conformance::Bench as _;
+use halogard_conformance::StoreFixture as _;
 use halogard_domain::FailureClass;
 use secrecy::SecretString;
 
-use super::{NAMES, Strict};
+use super::{NAMES, SecretsManagerFixture};
 
 const A: &str = "aaaaaaaa-0000-4000-8000-000000000000";
 const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
 const C: &str = "cccccccc-0000-4000-8000-000000000000";
 
 /// Puts the version's own name as its value, with `label`.
-async fn put(bench: &Strict, version: &str, label: &str) {
+async fn put(bench: &SecretsManagerFixture, version: &str, label: &str) {
     let call = bench.client.put_secret_value().secret_id(NAMES[0]);
     let call = call.client_request_token(version).secret_string(version);
     call.version_stages(label).send().await.unwrap();
 }
 
 /// The labels of each version, "version: label label", in order.
-async fn labels(bench: &Strict) -> Vec<String> {
+async fn labels(bench: &SecretsManagerFixture) -> Vec<String> {
     let described = bench.client.describe_secret().secret_id(NAMES[0]).send();
     let all = described.await.unwrap().version_ids_to_stages;
     let lines = all
@@ -37,7 +37,7 @@ async fn labels(bench: &Strict) -> Vec<String> {
 
 /// Moves `label`; the code of the refusal, or nothing.
 async fn moved(
-    bench: &Strict,
+    bench: &SecretsManagerFixture,
     label: &str,
     from: Option<&str>,
     to: Option<&str>,
@@ -60,7 +60,7 @@ async fn moved(
 
 #[tokio::test]
 async fn the_first_version_is_current_whatever_label_it_was_put_with() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     put(&bench, A, "AWSPENDING").await;
     assert_eq!(labels(&bench).await, ["a: AWSCURRENT AWSPENDING"]);
     // Promoting it therefore only takes the other label off.
@@ -70,7 +70,7 @@ async fn the_first_version_is_current_whatever_label_it_was_put_with() {
 
 #[tokio::test]
 async fn a_label_moves_to_the_version_it_is_put_with_and_current_leaves_previous_behind() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     put(&bench, A, "AWSCURRENT").await;
     put(&bench, B, "AWSCURRENT").await;
     assert_eq!(labels(&bench).await, ["a: AWSPREVIOUS", "b: AWSCURRENT"]);
@@ -80,7 +80,7 @@ async fn a_label_moves_to_the_version_it_is_put_with_and_current_leaves_previous
 
 #[tokio::test]
 async fn a_label_on_another_version_moves_only_if_that_version_is_named() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     put(&bench, A, "AWSCURRENT").await;
     put(&bench, B, "AWSPENDING").await;
     let invalid = Some("InvalidParameterException".to_owned());
@@ -102,7 +102,7 @@ async fn a_label_on_another_version_moves_only_if_that_version_is_named() {
 
 #[tokio::test]
 async fn a_version_without_labels_is_listed_only_when_asked_for() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     for version in [A, B, C] {
         put(&bench, version, "AWSCURRENT").await;
     }
@@ -118,7 +118,7 @@ async fn a_version_without_labels_is_listed_only_when_asked_for() {
 
 #[tokio::test]
 async fn a_secret_is_made_once_and_a_repeat_with_its_token_is_ignored() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     let make = |token: &'static str, value: &'static str| {
         let call = bench.client.create_secret().name("halogard/new");
         call.client_request_token(token).secret_string(value).send()
@@ -133,7 +133,7 @@ async fn a_secret_is_made_once_and_a_repeat_with_its_token_is_ignored() {
 
 #[tokio::test]
 async fn a_rotation_announces_a_version_without_a_value_and_refuses_a_second_one() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     put(&bench, A, "AWSCURRENT").await;
     let rotate = |token: &'static str| {
         let call = bench.client.rotate_secret().secret_id(NAMES[0]);
@@ -186,7 +186,7 @@ async fn a_rotation_announces_a_version_without_a_value_and_refuses_a_second_one
 
 #[tokio::test]
 async fn a_version_of_another_length_is_refused_for_good_and_without_its_value() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     for version in ["short", &"x".repeat(65)] {
         let value = SecretString::from("planted-value");
         let outcome = bench
@@ -203,7 +203,7 @@ async fn a_version_of_another_length_is_refused_for_good_and_without_its_value()
 
 #[tokio::test]
 async fn a_secret_nobody_made_is_not_there_and_takes_nothing() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     let name = "halogard/never made";
     assert!(
         bench
@@ -223,7 +223,7 @@ async fn a_secret_nobody_made_is_not_there_and_takes_nothing() {
 
 #[tokio::test]
 async fn a_binary_value_is_not_one_of_ours() {
-    let bench = Strict::fresh().await;
+    let bench = SecretsManagerFixture::fresh().await;
     let bytes = aws_sdk_secretsmanager::primitives::Blob::new([1, 2, 3]);
     let call = bench.client.put_secret_value().secret_id(NAMES[0]);
     call.secret_binary(bytes).send().await.unwrap();

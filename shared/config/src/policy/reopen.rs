@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_domain::ids::StatusId;
-use halogard_domain::policy::{Closer, Otherwise, ReopenRule, ReopenTable, ReopenWhen, StatusMap};
+use halogard_domain::policy::{ClosedBy, Fallback, ReopenRule, ReopenTable, ReopenWhen, StatusMap};
 use toml::Spanned;
 
 use crate::fields::Fields;
@@ -26,7 +26,7 @@ pub(super) fn read(
         check_reach(&table.rules, &rows, findings);
     }
     if let Some("leave") = fields.text("after_that").map(Spanned::into_inner) {
-        table.otherwise = Otherwise::Leave;
+        table.fallback = Fallback::Leave;
     }
     table
 }
@@ -60,8 +60,8 @@ fn read_row(
     Some(ReopenRule {
         closing_status: closing_status.map(|status| StatusId::new(status.into_inner())),
         closed_by: match row.text("closed_by").map(Spanned::into_inner) {
-            Some("halogard") => Some(Closer::Halogard),
-            Some("technician") => Some(Closer::Desk),
+            Some("halogard") => Some(ClosedBy::Halogard),
+            Some("technician") => Some(ClosedBy::HaloPsa),
             _ => None,
         },
         reopen: reopen?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use halogard_domain::Word;
+use halogard_domain::Slug;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::{Pattern, Rule};
 
@@ -42,7 +42,7 @@ fn read_one(
     let priorities = fields.texts("priority");
     if let Some(blank) = priorities
         .iter()
-        .find(|text| Word::new(text.get_ref()).is_empty())
+        .find(|text| Slug::new(text.get_ref()).is_empty())
     {
         findings.error(&blank.span(), "a priority needs a letter or a digit");
     }
@@ -51,7 +51,7 @@ fn read_one(
         rule: pattern("rule"),
         priorities: priorities
             .iter()
-            .map(|text| Word::new(text.get_ref()))
+            .map(|text| Slug::new(text.get_ref()))
             .collect(),
         group: fields
             .text("group")

@@ -24,9 +24,9 @@ pub(super) fn read(file: &Fields<'_>) -> Option<StormPolicy> {
     };
     Some(StormPolicy {
         tickets_max: number("tickets_max").unwrap_or(usual.tickets_max),
-        within: minutes("within_minutes", usual.within),
-        calm_after: minutes("calm_minutes", usual.calm_after),
-        digest_every: minutes("digest_minutes", usual.digest_every),
+        window: minutes("window_minutes", usual.window),
+        quiet_after: minutes("quiet_minutes", usual.quiet_after),
+        summary_interval: minutes("summary_minutes", usual.summary_interval),
         notes_max: number("notes_max").unwrap_or(usual.notes_max),
     })
 }

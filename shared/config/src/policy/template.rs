@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use halogard_domain::Word;
+use halogard_domain::Slug;
 use halogard_domain::ids::{
     CustomFieldId, OutcomeId, PriorityId, StatusId, TechnicianId, TicketTypeId,
 };
 use halogard_domain::policy::{ClosePolicy, PriorityMap, StatusMap, Template};
-use halogard_domain::text::SUMMARY_WORDS;
+use halogard_domain::render::SUMMARY_PLACEHOLDERS;
 use halogard_domain::ticket::Validation;
 use toml::Spanned;
 
@@ -65,7 +65,7 @@ pub(super) fn read(
     template.reopen = reopen;
     template.validation = match fields.switch("validate") {
         Some(false) => Validation::Skipped,
-        Some(true) | None => Validation::Desk,
+        Some(true) | None => Validation::Enforced,
     };
     Some(template)
 }
@@ -91,13 +91,13 @@ fn statuses(status: &Fields<'_>, findings: &mut Findings<'_>) -> Option<StatusMa
     let words = status
         .named_numbers()
         .filter(|(word, _)| !matches!(*word.get_ref(), "open" | "closed"))
-        .map(|(word, id)| (Word::new(word.get_ref()), StatusId::new(id)))
+        .map(|(word, id)| (Slug::new(word.get_ref()), StatusId::new(id)))
         .collect();
     Some(StatusMap {
         open: StatusId::new(open.into_inner()),
         closed: StatusId::new(closed.into_inner()),
         also_closed: ids(&also_closed, StatusId::new),
-        words,
+        by_slug: words,
     })
 }
 
@@ -106,10 +106,10 @@ fn priorities(priority: &Fields<'_>) -> PriorityMap {
     let words = priority
         .named_numbers()
         .filter(|(word, _)| *word.get_ref() != "default")
-        .map(|(word, id)| (Word::new(word.get_ref()), PriorityId::new(id)))
+        .map(|(word, id)| (Slug::new(word.get_ref()), PriorityId::new(id)))
         .collect();
     PriorityMap {
-        words,
+        by_slug: words,
         default: default.map(PriorityId::new),
     }
 }
@@ -144,10 +144,10 @@ fn check_summary(summary: &Spanned<&str>, findings: &mut Findings<'_>) {
             return;
         };
         let word = &after[..close];
-        if !SUMMARY_WORDS.contains(&word) {
-            let hint = match nearest(word, SUMMARY_WORDS) {
+        if !SUMMARY_PLACEHOLDERS.contains(&word) {
+            let hint = match nearest(word, SUMMARY_PLACEHOLDERS) {
                 Some(meant) => format!("did you mean {{{meant}}}?"),
-                None => format!("there is {{{}}}", SUMMARY_WORDS.join("}, {")),
+                None => format!("there is {{{}}}", SUMMARY_PLACEHOLDERS.join("}, {")),
             };
             let written = &rest[open..open + close + 2];
             let span = place_of(written, summary, findings);

@@ -264,19 +264,19 @@ fn storms() -> Table {
                 least: 1,
                 most: STORM_TICKETS_MAX,
             },
-            "alerts of one rule at one customer that get tickets of their own within_minutes; the \
+            "alerts of one rule at one customer that get tickets of their own window_minutes; the \
              next one's ticket stands for all that follow; 10 when absent",
         ),
         minutes(
-            "within_minutes",
+            "window_minutes",
             "the time in which they are counted; 15 when absent",
         ),
         minutes(
-            "calm_minutes",
+            "quiet_minutes",
             "a storm is over when no alert joined it for so long; 60 when absent",
         ),
         minutes(
-            "digest_minutes",
+            "summary_minutes",
             "the least time between two notes that count the alerts; 30 when absent",
         ),
         Key::optional(

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::flow::Flow;
-use super::learned::Learned;
+use super::adaptive_limit::AdaptiveLimit;
 use super::slots::{Slots, State, Tick, tick_at, time_of};
-use super::{Limit, Pace, Share};
+use super::window_estimate::WindowEstimate;
+use super::{Limit, Pace, Priority};
 use crate::time::Timestamp;
 
 /// How long a lease may span beyond that.
@@ -18,25 +18,25 @@ const SPAN: Duration = Duration::from_secs(20);
 const PACE_BELOW_MILLI: i64 = 1_400;
 
 /// Paces ahead that are looked at for an urgent request.
-const JUMP_STEPS: u32 = 60;
+const URGENT_STEPS_MAX: u32 = 60;
 
-/// How full bursts may make the window, in thousandths: see [`flow`](super::flow) for the rest.
+/// How full bursts may make the window, in thousandths: see [`flow`](super::window_estimate) for the rest.
 const BURST_PER_MILLE: i64 = 960;
 
 /// A request for permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct PermitRequest {
     /// How many, at most.
-    pub want: u32,
+    pub permits_max: u32,
     /// Whose work it is for.
-    pub share: Share,
+    pub priority: Priority,
     /// What the server is taken for.
     pub pace: Pace,
 }
 
 /// A permit, and when it may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted {
+pub struct GrantedPermit {
     /// Names it when it is reported or given back; no other permit of this ledger has this number.
     pub slot: u64,
     /// From when on it may be used, until [`Limit::GRACE`] later.
@@ -47,25 +47,25 @@ pub struct Granted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denied {
     /// When a permit may be used, if nobody else is faster.
-    pub until: Timestamp,
+    pub usable_at: Timestamp,
     /// From when on it can be leased: ahead of its time, where that does no harm.
-    pub leasable: Timestamp,
+    pub leasable_at: Timestamp,
 }
 
 /// The permits that are out or in use, what was sent lately, and what was learned of the limit.
 ///
-/// A value: a store keeps it, this arithmetic changes it. Written as JSON it has about one byte for
+/// A value: a store keeps it, this arithmetic changes it. StoredLedger as JSON it has about one byte for
 /// each request of a window, and 300 for the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "StoredLedger", into = "StoredLedger")]
 pub struct Ledger {
     slots: Slots,
-    flow: Flow,
-    learned: Learned,
+    estimate: WindowEstimate,
+    adaptive: AdaptiveLimit,
     /// When the next paced request is due, in microseconds since 1970.
     pace_at: i64,
     /// When the next urgent request may go before its turn above what was ever accepted, likewise.
-    jump_at: i64,
+    urgent_at: i64,
 }
 
 impl Ledger {
@@ -80,13 +80,13 @@ impl Ledger {
         &mut self,
         now: Timestamp,
         limit: &Limit,
-        ask: &Ask,
-    ) -> Result<Vec<Granted>, Denied> {
-        self.turn(now, limit);
+        request: &PermitRequest,
+    ) -> Result<Vec<GrantedPermit>, Denied> {
+        self.advance_to(now, limit);
         let used = self.slots.in_use(tick_now(now));
-        let terms = Terms::of(&self.learned, limit, ask, used);
-        if let Some(jumped) = self.jump(now, limit, &terms) {
-            return jumped.map(|granted| vec![granted]);
+        let rules = GrantRules::of(&self.adaptive, limit, request, used);
+        if let Some(urgent) = self.grant_urgent(now, limit, &rules) {
+            return urgent.map(|granted| vec![granted]);
         }
         let mut frees: Vec<Tick> = self
             .slots
@@ -95,26 +95,28 @@ impl Ledger {
             .collect();
         frees.sort_unstable();
         let in_use = frees.len();
-        let want = ask.want.min(self.learned.lease_max());
-        let want = want.min(terms.lease_max(in_use)).max(1);
+        let want = request.permits_max.min(self.adaptive.lease_max());
+        let want = want.min(rules.lease_max(in_use)).max(1);
         let mut granted = Vec::new();
         for index in 0..usize::try_from(want).unwrap_or(1) {
-            let over = (in_use + index + 1).saturating_sub(terms.level);
+            let over = (in_use + index + 1).saturating_sub(rules.level);
             let free_at = match over.checked_sub(1).map(|at| frees.get(at)) {
                 None => now,
                 Some(Some(tick)) => time_of(*tick),
                 // More are out than ever free: the level is smaller than one lease.
                 Some(None) => break,
             };
-            let earliest = free_at.max(now).max(self.learned.wait_until.unwrap_or(now));
-            let (from, pace_at) = self.due(earliest, limit, &terms);
-            if granted.is_empty() && from > now.plus(terms.ahead) {
+            let earliest = free_at
+                .max(now)
+                .max(self.adaptive.wait_until.unwrap_or(now));
+            let (from, pace_at) = self.due(earliest, limit, &rules);
+            if granted.is_empty() && from > now.plus(rules.ahead) {
                 return Err(Denied {
-                    until: from,
-                    leasable: from.minus(terms.ahead),
+                    usable_at: from,
+                    leasable_at: from.minus(rules.ahead),
                 });
             }
-            if from > now.plus(terms.ahead).plus(terms.span) {
+            if from > now.plus(rules.ahead).plus(rules.span) {
                 break;
             }
             self.pace_at = pace_at;
@@ -123,54 +125,54 @@ impl Ledger {
         if granted.is_empty() {
             let until = now.plus(limit.window);
             return Err(Denied {
-                until,
-                leasable: until,
+                usable_at: until,
+                leasable_at: until,
             });
         }
         Ok(granted)
     }
 
-    fn give_out(&mut self, from: Timestamp, limit: &Limit) -> Granted {
-        self.flow.add(from);
+    fn give_out(&mut self, from: Timestamp, limit: &Limit) -> GrantedPermit {
+        self.estimate.add(from);
         let slot = self.slots.give_out(tick_at(from.plus(unreported(limit))));
-        Granted { slot, from }
+        GrantedPermit { slot, from }
     }
 
     /// One permit for urgent work before those that are leased ahead, as soon as neither the slots nor
     /// any server's way of counting forbids it; `None` when that is not soon, or it is other work.
-    fn jump(
+    fn grant_urgent(
         &mut self,
         now: Timestamp,
         limit: &Limit,
-        terms: &Terms,
-    ) -> Option<Result<Granted, Denied>> {
-        let paced = terms.paced.as_ref()?;
-        let cap = paced.jump_milli?;
-        let begin = now.max(self.learned.wait_until.unwrap_or(now));
+        rules: &GrantRules,
+    ) -> Option<Result<GrantedPermit, Denied>> {
+        let paced = rules.paced.as_ref()?;
+        let cap = paced.urgent_milli?;
+        let begin = now.max(self.adaptive.wait_until.unwrap_or(now));
         let gap = Duration::from_micros(paced.gap.unsigned_abs());
         // What is leased ahead counts, and counts when it is sent.
         let leased = from_micros(self.pace_at - paced.gap);
-        let at = (0..JUMP_STEPS)
+        let at = (0..URGENT_STEPS_MAX)
             .map(|step| begin.plus(gap * step))
             .find(|at| {
                 // Above what was ever accepted not at once, but one by one.
-                let calm = micros(*at) >= self.jump_at;
+                let calm = micros(*at) >= self.urgent_at;
                 let cap = if calm {
                     cap
                 } else {
                     paced.proven_milli.min(cap)
                 };
-                self.flow.fits_one_more(leased.max(*at), cap)
-                    && self.has_room(*at, limit, terms.level)
+                self.estimate.fits_one_more(leased.max(*at), cap)
+                    && self.has_room(*at, limit, rules.level)
             })?;
-        if at > now.plus(Limit::AHEAD) {
+        if at > now.plus(Limit::LEASE_AHEAD) {
             return Some(Err(Denied {
-                until: at,
-                leasable: at,
+                usable_at: at,
+                leasable_at: at,
             }));
         }
         self.pace_at = self.pace_at.max(micros(at)) + paced.gap;
-        self.jump_at = micros(at) + paced.gap;
+        self.urgent_at = micros(at) + paced.gap;
         Some(Ok(self.give_out(at, limit)))
     }
 
@@ -202,14 +204,14 @@ impl Ledger {
     ///
     /// Safe to repeat. A slot that had already been given up is entered again: its request still
     /// counts at the server.
-    pub fn settle(&mut self, slot: u64, seen: Timestamp, limit: &Limit) {
+    pub fn complete(&mut self, slot: u64, seen: Timestamp, limit: &Limit) {
         self.slots
             .report(slot, settled(seen, limit), State::Answered);
     }
 
     /// Notes that the request of `slot` was refused at `seen`, because the server counts more than
     /// it allows; it may have asked for a pause.
-    pub fn refuse(
+    pub fn rate_limited(
         &mut self,
         slot: u64,
         seen: Timestamp,
@@ -230,13 +232,13 @@ impl Ledger {
             })
             .count();
         let ours = u32::try_from(ours).unwrap_or(u32::MAX);
-        self.learned.refuse(seen, ours, retry_after, limit);
+        self.adaptive.refuse(seen, ours, retry_after, limit);
     }
 
     /// Gives a permit back that was never used. Safe to repeat.
-    pub fn give_back(&mut self, granted: Granted) {
+    pub fn release(&mut self, granted: GrantedPermit) {
         if self.slots.give_back(granted.slot) {
-            self.flow.take_back(granted.from);
+            self.estimate.take_back(granted.from);
         }
     }
 
@@ -249,33 +251,33 @@ impl Ledger {
     /// Requests that are believed to be allowed in a window: `limit`, or less when the server
     /// refused some.
     #[must_use]
-    pub fn believed(&self, limit: &Limit) -> u32 {
-        self.learned.level(limit)
+    pub fn effective_limit(&self, limit: &Limit) -> u32 {
+        self.adaptive.level(limit)
     }
 
     /// Brings everything to `now`.
-    fn turn(&mut self, now: Timestamp, limit: &Limit) {
+    fn advance_to(&mut self, now: Timestamp, limit: &Limit) {
         let tick = tick_now(now);
         let ended = self.slots.forget(tick);
-        self.learned.ended(ended.lost, ended.reported);
+        self.adaptive.ended(ended.lost, ended.reported);
         let mut in_use = 0;
         let mut answered = 0;
         for slot in self.slots.used(tick) {
             in_use += 1;
             answered += u32::from(slot.state == State::Answered);
         }
-        self.flow.turn(now, limit.window, in_use);
-        self.learned.prove(answered);
-        self.learned.turn(now, limit);
+        self.estimate.advance_to(now, limit.window, in_use);
+        self.adaptive.record_accepted(answered);
+        self.adaptive.advance_to(now, limit);
     }
 
     /// When a request that may be sent from `earliest` on is due, and when the one after it.
-    fn due(&self, earliest: Timestamp, limit: &Limit, terms: &Terms) -> (Timestamp, i64) {
-        let Some(paced) = &terms.paced else {
+    fn due(&self, earliest: Timestamp, limit: &Limit, rules: &GrantRules) -> (Timestamp, i64) {
+        let Some(paced) = &rules.paced else {
             return (earliest, self.pace_at);
         };
         let begin = micros(earliest);
-        if self.flow.fits_one_more(earliest, paced.burst_milli) {
+        if self.estimate.fits_one_more(earliest, paced.burst_milli) {
             return (earliest, self.pace_at.max(begin + paced.gap));
         }
         // One request late is made up for; more would be a burst.
@@ -284,7 +286,7 @@ impl Ledger {
         // Every request leaves the estimate within two windows.
         let steps_max = 2 * micros_in(limit.window) / paced.gap;
         for _ in 0..steps_max {
-            if self.flow.fits_one_more(from, paced.level_milli) {
+            if self.estimate.fits_one_more(from, paced.level_milli) {
                 break;
             }
             due = micros(from) + paced.gap;
@@ -295,7 +297,7 @@ impl Ledger {
 }
 
 /// What holds for one grant.
-struct Terms {
+struct GrantRules {
     /// Slots that may be in use.
     level: usize,
     /// How far ahead of its time the first permit may be leased.
@@ -315,47 +317,47 @@ struct Paced {
     /// How full a burst may make any server's window.
     burst_milli: i64,
     /// How full one urgent request may, before its turn; `None` for other work.
-    jump_milli: Option<i64>,
+    urgent_milli: Option<i64>,
     /// How full a window was before without a refusal.
     proven_milli: i64,
     /// How full anything may.
     level_milli: i64,
 }
 
-impl Terms {
-    fn of(learned: &Learned, limit: &Limit, ask: &Ask, in_use: usize) -> Self {
-        let believed = learned.level(limit);
-        let level = (believed - ask.share.leaves(believed)).max(1);
-        let large = believed >= Limit::PACED_FROM;
-        let paced = (large && ask.pace == Pace::Even).then(|| {
+impl GrantRules {
+    fn of(adaptive: &AdaptiveLimit, limit: &Limit, request: &PermitRequest, in_use: usize) -> Self {
+        let effective = adaptive.level(limit);
+        let level = (effective - request.priority.leaves(effective)).max(1);
+        let large = effective >= Limit::PACED_LIMIT_MIN;
+        let paced = (large && request.pace == Pace::Even).then(|| {
             let level_milli = i64::from(level) * 1000;
             let pace_milli = level_milli - PACE_BELOW_MILLI;
-            let burst_milli = match ask.share {
+            let burst_milli = match request.priority {
                 // Slots that bulk work takes at once are all taken for the whole of a window.
-                Share::Bulk => level_milli / 10,
-                Share::Urgent | Share::Whole => level_milli * BURST_PER_MILLE / 1000,
+                Priority::Bulk => level_milli / 10,
+                Priority::Urgent | Priority::Normal => level_milli * BURST_PER_MILLE / 1000,
             };
-            let proven_milli = i64::from(learned.burst_max(limit)) * 1000;
+            let proven_milli = i64::from(adaptive.burst_max(limit)) * 1000;
             Paced {
                 gap: micros_in(limit.window) * 1000 / pace_milli,
                 burst_milli: burst_milli.min(proven_milli),
-                jump_milli: (ask.share == Share::Urgent).then_some(pace_milli),
+                urgent_milli: (request.priority == Priority::Urgent).then_some(pace_milli),
                 proven_milli,
                 level_milli,
             }
         });
         // Where holders die, what they have leased ahead is lost. Where so many were never accepted
         // in one window, whoever has leased ahead would be refused.
-        let proven = learned.burst_max(limit);
+        let proven = adaptive.burst_max(limit);
         let unproven =
-            proven < believed / 20 * 17 && in_use >= usize::try_from(proven).unwrap_or(usize::MAX);
-        let fragile = learned.lease_max() == 1 || unproven;
+            proven < effective / 20 * 17 && in_use >= usize::try_from(proven).unwrap_or(usize::MAX);
+        let fragile = adaptive.lease_max() == 1 || unproven;
         // Of a small limit only what is free: what one holder has leased ahead, another lacks.
         let ahead = |span| if large { span } else { Duration::ZERO };
         let first = if fragile {
             Duration::ZERO
         } else {
-            Limit::AHEAD
+            Limit::LEASE_AHEAD
         };
         Self {
             level: usize::try_from(level).unwrap_or(usize::MAX),
@@ -378,7 +380,7 @@ impl Terms {
 
 /// From a permit's time until its slot is free, when nobody reports.
 fn unreported(limit: &Limit) -> Duration {
-    Limit::PERMIT_LIFE + limit.window + Limit::MARGIN
+    Limit::PERMIT_TTL + limit.window + Limit::MARGIN
 }
 
 /// When a slot is free whose answer was seen at `seen`.
@@ -409,7 +411,7 @@ fn micros_in(span: Duration) -> i64 {
 
 /// The ledger as JSON.
 #[derive(Clone, Serialize, Deserialize)]
-struct Written {
+struct StoredLedger {
     /// The number of the first slot.
     first: u64,
     /// The slots.
@@ -419,46 +421,46 @@ struct Written {
     /// The first cell.
     from: i64,
     /// The cells.
-    flow: String,
+    estimate: String,
     /// When the next paced request is due.
     pace: i64,
     /// When the next urgent request may jump.
-    jump: i64,
+    urgent: i64,
     /// What was learned.
-    learned: Learned,
+    adaptive: AdaptiveLimit,
 }
 
-impl From<Ledger> for Written {
+impl From<Ledger> for StoredLedger {
     fn from(ledger: Ledger) -> Self {
         let (first, slots) = ledger.slots.to_text();
-        let mut flow = String::with_capacity(ledger.flow.counts.len());
-        for count in &ledger.flow.counts {
-            super::text::write(&mut flow, i64::from(*count));
+        let mut flow = String::with_capacity(ledger.estimate.counts.len());
+        for count in &ledger.estimate.counts {
+            super::compact::write(&mut flow, i64::from(*count));
         }
         Self {
             first,
             slots,
-            cell: ledger.flow.cell_ms,
-            from: ledger.flow.first,
-            flow,
+            cell: ledger.estimate.cell_ms,
+            from: ledger.estimate.first,
+            estimate: flow,
             pace: ledger.pace_at,
-            jump: ledger.jump_at,
-            learned: ledger.learned,
+            urgent: ledger.urgent_at,
+            adaptive: ledger.adaptive,
         }
     }
 }
 
-impl TryFrom<Written> for Ledger {
+impl TryFrom<StoredLedger> for Ledger {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, &'static str> {
+    fn try_from(written: StoredLedger) -> Result<Self, &'static str> {
         let slots = Slots::from_text(written.first, &written.slots)
             .ok_or("the slots of the request budget cannot be read")?;
-        let mut reader = super::text::Reader::new(&written.flow);
-        let mut flow = Flow {
+        let mut reader = super::compact::Reader::new(&written.estimate);
+        let mut flow = WindowEstimate {
             cell_ms: written.cell,
             first: written.from,
-            ..Flow::default()
+            ..WindowEstimate::default()
         };
         while !reader.is_done() {
             let count = reader.number().and_then(|count| u32::try_from(count).ok());
@@ -467,10 +469,10 @@ impl TryFrom<Written> for Ledger {
         }
         Ok(Self {
             slots,
-            flow,
-            learned: written.learned,
+            estimate: flow,
+            adaptive: written.adaptive,
             pace_at: written.pace,
-            jump_at: written.jump,
+            urgent_at: written.urgent,
         })
     }
 }

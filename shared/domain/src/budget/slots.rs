@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Limit, text};
+use super::{Limit, compact};
 use crate::time::Timestamp;
 
 /// Times as the ledger counts them: ticks since 1970, rounded up.
@@ -62,7 +62,7 @@ pub(super) struct Slots {
 
 /// How many slots ended, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct ExpiredSlots {
     /// Nobody ever reported.
     pub(super) lost: u32,
     /// Somebody did.
@@ -71,8 +71,8 @@ pub(super) struct Ended {
 
 impl Slots {
     /// Forgets slots that are free at `now`, from the oldest on; says what became of them.
-    pub(super) fn forget(&mut self, now: Tick) -> Ended {
-        let mut ended = Ended::default();
+    pub(super) fn forget(&mut self, now: Tick) -> ExpiredSlots {
+        let mut ended = ExpiredSlots::default();
         while let Some(slot) = self.list.front().filter(|slot| !slot.is_used_at(now)) {
             match slot.state {
                 State::Out => ended.lost += 1,
@@ -155,7 +155,7 @@ impl Slots {
                 continue;
             }
             let last = &mut last[usize::from(slot.state == State::Out)];
-            text::write(&mut text, slot.free_at.wrapping_sub(*last));
+            compact::write(&mut text, slot.free_at.wrapping_sub(*last));
             *last = slot.free_at;
         }
         (self.first, text)
@@ -163,7 +163,7 @@ impl Slots {
 
     /// Reads [`to_text`](Self::to_text); `None` when it is none.
     pub(super) fn from_text(first: u64, text: &str) -> Option<Self> {
-        let mut reader = text::Reader::new(text);
+        let mut reader = compact::Reader::new(text);
         let mut list = VecDeque::new();
         let mut last = [0_i64; 2];
         while !reader.is_done() {

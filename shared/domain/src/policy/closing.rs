@@ -23,11 +23,11 @@ pub enum ClosePolicy {
 /// Who closed a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Closer {
+pub enum ClosedBy {
     /// We did, because the alert was over.
     Halogard,
     /// A technician, the customer, or a rule of the desk.
-    Desk,
+    HaloPsa,
 }
 
 /// When a closed ticket is opened again because its alert is back: the first row that fits decides.
@@ -36,7 +36,7 @@ pub struct ReopenTable {
     /// The rows, first match first.
     pub rules: Vec<ReopenRule>,
     /// What happens when no row fits or the row's time is over.
-    pub otherwise: Otherwise,
+    pub fallback: Fallback,
 }
 
 /// One row of the table. Absent conditions always fit.
@@ -45,7 +45,7 @@ pub struct ReopenRule {
     /// The status the ticket was closed with.
     pub closing_status: Option<StatusId>,
     /// Who closed it.
-    pub closed_by: Option<Closer>,
+    pub closed_by: Option<ClosedBy>,
     /// Whether it is opened again.
     pub reopen: ReopenWhen,
 }
@@ -65,7 +65,7 @@ pub enum ReopenWhen {
 /// What happens to an alert that is back when its ticket stays closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Otherwise {
+pub enum Fallback {
     /// A new ticket is opened for it.
     #[default]
     NewTicket,
@@ -75,7 +75,7 @@ pub enum Otherwise {
 
 /// What is to be done about an alert that is back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reopening {
+pub enum ReopenDecision {
     /// Open the same ticket again.
     Reopen,
     /// Open a new ticket.
@@ -94,10 +94,10 @@ impl ReopenTable {
     pub fn decide(
         &self,
         status: StatusId,
-        closer: Closer,
+        closer: ClosedBy,
         closed_at: Timestamp,
         now: Timestamp,
-    ) -> Reopening {
+    ) -> ReopenDecision {
         let row = self.rules.iter().find(|row| {
             row.closing_status.is_none_or(|wanted| wanted == status)
                 && row.closed_by.is_none_or(|wanted| wanted == closer)
@@ -107,10 +107,10 @@ impl ReopenTable {
             Some(ReopenWhen::Within(limit)) => now.since(closed_at) <= limit,
             Some(ReopenWhen::Never) | None => false,
         };
-        match (reopen, self.otherwise) {
-            (true, _) => Reopening::Reopen,
-            (false, Otherwise::NewTicket) => Reopening::NewTicket,
-            (false, Otherwise::Leave) => Reopening::Leave,
+        match (reopen, self.fallback) {
+            (true, _) => ReopenDecision::Reopen,
+            (false, Fallback::NewTicket) => ReopenDecision::NewTicket,
+            (false, Fallback::Leave) => ReopenDecision::Leave,
         }
     }
 }
@@ -122,7 +122,7 @@ impl Default for ReopenTable {
             rules: vec![
                 ReopenRule {
                     closing_status: None,
-                    closed_by: Some(Closer::Halogard),
+                    closed_by: Some(ClosedBy::Halogard),
                     reopen: ReopenWhen::Always,
                 },
                 ReopenRule {
@@ -131,7 +131,7 @@ impl Default for ReopenTable {
                     reopen: ReopenWhen::Within(Self::WITHIN),
                 },
             ],
-            otherwise: Otherwise::NewTicket,
+            fallback: Fallback::NewTicket,
         }
     }
 }

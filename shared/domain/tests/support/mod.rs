@@ -13,12 +13,12 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::link::{Claim, Ended, Follow, Link};
+use halogard_domain::link::{Claim, Link, PendingInspection, TerminalReason};
 use halogard_domain::plan::{Step, plan};
 use halogard_domain::policy::{Mapping, Mode, Policy, StatusMap, Template};
 use halogard_domain::storm::Storms;
-use halogard_domain::ticket::{Fate, Hands};
-use halogard_domain::{Alert, Ticket, Timestamp, Word};
+use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::{Alert, Slug, Ticket, Timestamp};
 
 pub const OPEN: StatusId = StatusId::new(1);
 pub const IN_PROGRESS: StatusId = StatusId::new(2);
@@ -37,12 +37,12 @@ pub fn policy(mode: Mode) -> Policy {
         open: OPEN,
         closed: CLOSED,
         also_closed: BTreeSet::from([RESOLVED]),
-        words: [(Word::new("in progress"), IN_PROGRESS)].into(),
+        by_slug: [(Slug::new("in progress"), IN_PROGRESS)].into(),
     };
     let mut template = Template::new("default", TicketTypeId::new(5), statuses);
-    template.priorities.words = [
-        (Word::new("critical"), PriorityId::new(1)),
-        (Word::new("low"), PriorityId::new(4)),
+    template.priorities.by_slug = [
+        (Slug::new("critical"), PriorityId::new(1)),
+        (Slug::new("low"), PriorityId::new(4)),
     ]
     .into();
     template.priorities.default = Some(PriorityId::new(3));
@@ -70,8 +70,8 @@ pub fn alert() -> Alert {
         environment_name: "Northwind Dental".into(),
         name: "Active Directory | Stale Privileged Accounts".into(),
         description: "2 privileged accounts have not signed in for 90 days".into(),
-        priority: Word::new("Critical"),
-        status: Word::new("New"),
+        priority: Slug::new("Critical"),
+        status: Slug::new("New"),
         inspector: Some("active-directory-inspector".into()),
         inspector_alias: Some("Active Directory".into()),
         rule: Some("Stale Privileged Accounts".into()),
@@ -81,7 +81,7 @@ pub fn alert() -> Alert {
         visible: true,
         raised_at: at(0),
         changed_at: at(0),
-        seen_at: at(0),
+        observed_at: at(0),
         page: None,
     }
 }
@@ -89,9 +89,9 @@ pub fn alert() -> Alert {
 /// The alert with another status, changed at `seconds`.
 pub fn alert_with(status: &str, seconds: i64) -> Alert {
     Alert {
-        status: Word::new(status),
+        status: Slug::new(status),
         changed_at: at(seconds),
-        seen_at: at(seconds),
+        observed_at: at(seconds),
         ..alert()
     }
 }
@@ -107,16 +107,16 @@ pub fn ticket(status: StatusId, seconds: i64) -> Ticket {
         summary: "[LG-7586] Active Directory | Stale Privileged Accounts".into(),
         assigned: Some(true),
         changed_at: at(seconds),
-        seen_at: at(seconds),
-        fate: Fate::Present,
-        hands: Hands::Unknown,
+        observed_at: at(seconds),
+        existence: Existence::Present,
+        activity: HumanActivity::Unknown,
     }
 }
 
 /// A link whose alert and ticket agreed when both were open.
 pub fn linked(policy: &Policy) -> Link {
     let mut desk = Desk::new(policy.clone());
-    desk.link.hear_alert(Alert {
+    desk.link.observe_alert(Alert {
         native_ticket: (policy.mode == Mode::Native).then_some(TICKET),
         ..alert()
     });
@@ -155,19 +155,19 @@ impl Desk {
     }
 
     /// Brings what the link knows of its crowd up to date.
-    pub fn hear_crowd(&mut self) {
-        let crowd = self.storms.crowd(self.link.alert);
-        let tally = crowd.map(halogard_domain::storm::Crowd::tally);
-        if let (Some(tally), Some(lead)) = (tally, self.link.lead_mut()) {
-            lead.tally = tally;
+    pub fn observe_group(&mut self) {
+        let crowd = self.storms.group(self.link.alert);
+        let summary = crowd.map(halogard_domain::storm::Group::summary);
+        if let (Some(summary), Some(lead)) = (summary, self.link.leader_state_mut()) {
+            lead.summary = summary;
         }
     }
 
     /// What the plan says now.
     pub fn plan(&self, now: Timestamp) -> Vec<Step> {
         let (alert, ticket) = (
-            self.link.alert_seen.as_ref(),
-            self.link.ticket_seen.as_ref(),
+            self.link.observed_alert.as_ref(),
+            self.link.observed_ticket.as_ref(),
         );
         plan(&self.link, alert, ticket, &self.policy, now)
     }
@@ -202,15 +202,15 @@ impl Desk {
                     until: now.plus(Duration::from_secs(90)),
                 };
             }
-            Step::Find => {
+            Step::FindByKey => {
                 let found = self
                     .ticket
                     .clone()
-                    .filter(|ticket| ticket.fate == Fate::Present);
+                    .filter(|ticket| ticket.existence == Existence::Present);
                 match found {
                     Some(ticket) => {
                         self.link.attach(ticket.id);
-                        self.link.hear_ticket(ticket);
+                        self.link.observe_ticket(ticket);
                     }
                     None => self.link.claim = Claim::Free,
                 }
@@ -227,12 +227,12 @@ impl Desk {
                     summary: new.summary,
                     assigned: Some(true),
                     changed_at: now,
-                    seen_at: now,
-                    fate: Fate::Present,
-                    hands: Hands::Unknown,
+                    observed_at: now,
+                    existence: Existence::Present,
+                    activity: HumanActivity::Unknown,
                 };
                 self.link.attach(opened.id);
-                self.link.hear_ticket(opened.clone());
+                self.link.observe_ticket(opened.clone());
                 self.touched = false;
                 self.ticket = Some(opened);
                 return false;
@@ -247,22 +247,22 @@ impl Desk {
                     .clone()
                     .filter(|ticket| Some(ticket.id) == self.link.ticket)
                 {
-                    Some(ticket) => self.link.hear_ticket(ticket),
-                    None => self.link.ended = Some(Ended::TicketGone),
+                    Some(ticket) => self.link.observe_ticket(ticket),
+                    None => self.link.terminal_reason = Some(TerminalReason::TicketDeleted),
                 }
                 return false;
             }
-            Step::ReadHands => {
-                let hands = if self.touched {
-                    Hands::Touched
+            Step::CheckActivity => {
+                let activity = if self.touched {
+                    HumanActivity::Seen
                 } else {
-                    Hands::Untouched { as_of: now }
+                    HumanActivity::None { as_of: now }
                 };
                 self.link
-                    .ticket_seen
+                    .observed_ticket
                     .as_mut()
                     .expect("a ticket to read")
-                    .hands = hands;
+                    .activity = activity;
                 return false;
             }
             Step::SetFields(change) | Step::Close(change) | Step::Reopen(change, _) => {
@@ -270,53 +270,64 @@ impl Desk {
                 ticket.status = change.status;
                 ticket.priority = change.priority.or(ticket.priority);
                 ticket.changed_at = now.max(ticket.changed_at);
-                ticket.seen_at = now;
-                self.link.hear_ticket(ticket.clone());
+                ticket.observed_at = now;
+                self.link.observe_ticket(ticket.clone());
             }
-            Step::AddNote(_) => self.link.notes += 1,
-            Step::Digest(_) => {
-                self.link.notes += 1;
-                self.link.lead_mut().expect("a crowd to count").told(now);
+            Step::AddNote(_) => self.link.note_count += 1,
+            Step::AddSummaryNote(_) => {
+                self.link.note_count += 1;
+                self.link
+                    .leader_state_mut()
+                    .expect("a group to count")
+                    .mark_reported(now);
             }
-            Step::TakePlace => {
-                let alert = self.link.alert_seen.as_ref().expect("an alert to place");
+            Step::AssignGroup => {
+                let alert = self
+                    .link
+                    .observed_alert
+                    .as_ref()
+                    .expect("an alert to place");
                 let storms = self.policy.storms.clone().unwrap_or_default();
-                self.link.place = Some(self.storms.place(alert, &storms, now));
-                self.link.ended = None;
+                self.link.membership = Some(self.storms.assign(alert, &storms, now));
+                self.link.terminal_reason = None;
                 return false;
             }
-            Step::EndCrowd => {
-                if let Some(crowd) = self.storms.crowd_mut(self.link.alert) {
-                    crowd.end();
+            Step::CloseGroup => {
+                if let Some(crowd) = self.storms.group_mut(self.link.alert) {
+                    crowd.close();
                 }
-                self.hear_crowd();
-                self.link.lead_mut().expect("a crowd to end").tally.over = true;
+                self.observe_group();
+                self.link
+                    .leader_state_mut()
+                    .expect("a crowd to end")
+                    .summary
+                    .closed = true;
                 return false;
             }
-            Step::RunInspector(targets) => {
+            Step::RequestInspections(targets) => {
                 let asked = u32::try_from(targets.len()).expect("few targets");
-                self.link.follow = Some(Follow {
-                    since: now,
-                    asked,
-                    ended: 0,
+                self.link.pending_inspection = Some(PendingInspection {
+                    requested_at: now,
+                    requested: asked,
+                    completed: 0,
                 });
             }
             Step::Park(reason) => self.link.parked = Some(reason),
-            Step::Renew => {
-                self.link.renew();
+            Step::BeginNextTicket => {
+                self.link.begin_next_ticket();
                 return false;
             }
-            Step::Agree(base) => {
+            Step::SetBase(base) => {
                 if base.alert_closed == base.ticket_closed.is_some() {
-                    self.link.follow = None;
+                    self.link.pending_inspection = None;
                 }
                 self.link.base = Some(base);
                 self.link.opening = None;
-                self.link.ended = None;
+                self.link.terminal_reason = None;
             }
             Step::Finish(ended) => {
-                self.link.ended = Some(ended);
-                self.link.place = None;
+                self.link.terminal_reason = Some(ended);
+                self.link.membership = None;
             }
             Step::Wait(_) => unreachable!("nobody waits here"),
         }

@@ -6,9 +6,9 @@ use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::ids::HaloClientId;
 use halogard_http::Transport;
 
-use super::call::Call;
 use super::pages::{Listing, paged};
-use super::query::{ClientQuery, agrees};
+use super::query::{ClientQuery, matches_if_known};
+use super::request::HaloRequest;
 use super::{Client, route};
 use crate::error::Error;
 use crate::wire::{ClientRow, SiteRow};
@@ -26,7 +26,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// [`Error::TooManyPages`] beyond 10,000 customers.
     pub async fn clients(&self, query: &ClientQuery) -> Result<Listing<ClientRow>, Error> {
-        let call_for = |page_no| paged(query.ask(Call::to(route::CLIENTS)), page_no);
+        let call_for = |page_no| paged(query.apply_to(HaloRequest::to(route::CLIENTS)), page_no);
         let belongs = |row: &ClientRow| query.includeinactive || row.inactive != Some(true);
         self.all_pages(call_for, "clients", CUSTOMER_PAGES_MAX, belongs)
             .await
@@ -38,7 +38,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// [`Error::is_not_found`] for an unknown customer.
     pub async fn client(&self, id: HaloClientId) -> Result<ClientRow, Error> {
-        let call = Call::to(route::CLIENT)
+        let call = HaloRequest::to(route::CLIENT)
             .of(id.get())
             .with("includedetails", true);
         self.read(&call, PhantomData::<ClientRow>).await
@@ -52,8 +52,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// [`Error::TooManyPages`] beyond 10,000 sites.
     pub async fn sites(&self, client: HaloClientId) -> Result<Listing<SiteRow>, Error> {
-        let call_for = |page_no| paged(Call::to(route::SITES).with("client_id", client), page_no);
-        let belongs = |row: &SiteRow| agrees(Some(client), row.client_id);
+        let call_for = |page_no| {
+            paged(
+                HaloRequest::to(route::SITES).with("client_id", client),
+                page_no,
+            )
+        };
+        let belongs = |row: &SiteRow| matches_if_known(Some(client), row.client_id);
         self.all_pages(call_for, "sites", CUSTOMER_PAGES_MAX, belongs)
             .await
     }

@@ -7,9 +7,9 @@ use halogard_http::Transport;
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use super::call::Call;
+use super::request::HaloRequest;
 use crate::error::Error;
-use crate::wire::{Listed, Row, Rows};
+use crate::wire::{ListSeed, Row, Rows};
 
 /// Rows per page. Source: vendor OpenAPI, which names it as the maximum; larger pages work on some
 /// tenants.
@@ -22,7 +22,7 @@ pub struct Page<R> {
     pub rows: Vec<R>,
     /// Rows that were sent although they do not match. HaloPSA ignores parameters it does not
     /// know, so a filter that stopped working shows here and nowhere else.
-    pub set_aside: usize,
+    pub filtered_out: usize,
     /// How many rows match in all, by HaloPSA's count.
     pub record_count: Option<u64>,
 }
@@ -32,8 +32,8 @@ pub struct Page<R> {
 pub struct Listing<R> {
     /// The rows that match what was asked for, each once.
     pub rows: Vec<R>,
-    /// Rows that were sent although they do not match; see [`Page::set_aside`].
-    pub set_aside: usize,
+    /// Rows that were sent although they do not match; see [`Page::filtered_out`].
+    pub filtered_out: usize,
     /// How many rows match in all, by HaloPSA's count on the last page.
     pub record_count: Option<u64>,
     /// How many pages were read; each was one request of the budget.
@@ -45,19 +45,19 @@ impl<R> Listing<R> {
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.record_count
-            .is_some_and(|count| as_count(self.rows.len() + self.set_aside) < count)
+            .is_some_and(|count| as_count(self.rows.len() + self.filtered_out) < count)
     }
 
     /// A list that comes in one piece.
     fn from_page(page: Page<R>) -> Self {
         let Page {
             rows,
-            set_aside,
+            filtered_out,
             record_count,
         } = page;
         Self {
             rows,
-            set_aside,
+            filtered_out,
             record_count,
             pages: 1,
         }
@@ -70,7 +70,7 @@ fn as_count(length: usize) -> u64 {
 }
 
 /// `call`, asking for one page in an order that does not move while one reads on.
-pub(super) fn paged(call: Call, page_no: u32) -> Call {
+pub(super) fn paged(call: HaloRequest, page_no: u32) -> HaloRequest {
     call.with("pageinate", true)
         .with("page_size", PAGE_SIZE)
         .with("page_no", page_no)
@@ -79,11 +79,15 @@ pub(super) fn paged(call: Call, page_no: u32) -> Call {
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// Reads one list as it comes.
-    pub(super) async fn rows<R>(&self, call: &Call, name: &'static str) -> Result<Vec<R>, Error>
+    pub(super) async fn rows<R>(
+        &self,
+        call: &HaloRequest,
+        name: &'static str,
+    ) -> Result<Vec<R>, Error>
     where
         R: DeserializeOwned,
     {
-        self.read(call, Listed::called(name))
+        self.read(call, ListSeed::named(name))
             .await
             .map(|list: Rows<R>| list.rows)
     }
@@ -91,27 +95,27 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// Reads one page and sets aside what does not belong.
     pub(super) async fn page<R>(
         &self,
-        call: &Call,
+        call: &HaloRequest,
         name: &'static str,
         belongs: impl Fn(&R) -> bool,
     ) -> Result<Page<R>, Error>
     where
         R: DeserializeOwned,
     {
-        let list: Rows<R> = self.read(call, Listed::called(name)).await?;
+        let list: Rows<R> = self.read(call, ListSeed::named(name)).await?;
         let sent = list.rows.len();
         let rows: Vec<R> = list.rows.into_iter().filter(belongs).collect();
         Ok(Page {
-            set_aside: sent - rows.len(),
+            filtered_out: sent - rows.len(),
             rows,
             record_count: list.record_count,
         })
     }
 
     /// Reads a list that is not paged and sets aside what does not belong.
-    pub(super) async fn whole_list<R>(
+    pub(super) async fn unpaged_list<R>(
         &self,
-        call: &Call,
+        call: &HaloRequest,
         name: &'static str,
         belongs: impl Fn(&R) -> bool,
     ) -> Result<Listing<R>, Error>
@@ -127,7 +131,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// first being 1.
     pub(super) async fn all_pages<R>(
         &self,
-        call_for: impl Fn(u32) -> Call,
+        call_for: impl Fn(u32) -> HaloRequest,
         name: &'static str,
         pages_max: u32,
         belongs: impl Fn(&R) -> bool,
@@ -138,7 +142,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let mut seen = HashSet::new();
         let mut whole = Listing {
             rows: Vec::new(),
-            set_aside: 0,
+            filtered_out: 0,
             record_count: None,
             pages: 0,
         };
@@ -151,7 +155,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                     cap: pages_max,
                 });
             }
-            let list: Rows<R> = self.read(&call, Listed::called(name)).await?;
+            let list: Rows<R> = self.read(&call, ListSeed::named(name)).await?;
             whole.pages = page;
             whole.record_count = list.record_count;
             let is_empty = list.rows.is_empty();
@@ -163,7 +167,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                 if belongs(&row) {
                     whole.rows.push(row);
                 } else {
-                    whole.set_aside += 1;
+                    whole.filtered_out += 1;
                 }
             }
             let is_all = list

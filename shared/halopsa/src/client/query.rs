@@ -3,8 +3,8 @@
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{HaloClientId, StatusId, TicketId, TicketTypeId};
 
-use super::call::{Call, iso};
 use super::pages::PAGE_SIZE;
+use super::request::{HaloRequest, iso};
 use crate::wire::TicketRow;
 
 /// Which tickets, named as HaloPSA's parameters are.
@@ -61,7 +61,7 @@ impl TicketQuery {
     pub const PAGES_MAX: u32 = 20;
 
     /// Adds what is asked for to `call`.
-    pub(super) fn ask(&self, call: Call) -> Call {
+    pub(super) fn apply_to(&self, call: HaloRequest) -> HaloRequest {
         let call = call
             .with_some("client_id", self.client_id)
             .with_some("requesttype_id", self.requesttype_id)
@@ -93,16 +93,16 @@ impl TicketQuery {
     ///
     /// Looks at customer, type, status, technician, ids, times of change and texts. Not at open or
     /// closed, which the tenant's statuses decide, nor at [`TicketQuery::occurred`].
-    pub(super) fn admits(&self, row: &TicketRow) -> bool {
-        agrees(self.client_id, row.client_id)
-            && agrees(self.requesttype_id, row.tickettype_id)
-            && agrees(self.status_id, row.status_id)
+    pub(super) fn matches(&self, row: &TicketRow) -> bool {
+        matches_if_known(self.client_id, row.client_id)
+            && matches_if_known(self.requesttype_id, row.tickettype_id)
+            && matches_if_known(self.status_id, row.status_id)
             && (self.ticketids.is_empty() || self.ticketids.contains(&row.id))
-            && both(self.lastupdatefromdate, row.last_update(), |from, at| {
+            && if_both_known(self.lastupdatefromdate, row.last_update(), |from, at| {
                 at >= from
             })
-            && both(self.lastupdatetodate, row.last_update(), |to, at| at <= to)
-            && both(
+            && if_both_known(self.lastupdatetodate, row.last_update(), |to, at| at <= to)
+            && if_both_known(
                 self.search_summary.as_deref(),
                 row.summary.as_deref(),
                 holds,
@@ -111,12 +111,12 @@ impl TicketQuery {
 }
 
 /// Whether `found` is what was `asked`, if both are known.
-pub(super) fn agrees<V: PartialEq>(asked: Option<V>, found: Option<V>) -> bool {
-    both(asked, found, |asked, found| asked == found)
+pub(super) fn matches_if_known<V: PartialEq>(asked: Option<V>, found: Option<V>) -> bool {
+    if_both_known(asked, found, |asked, found| asked == found)
 }
 
 /// Whether `holds` of both, if both are known.
-fn both<V>(asked: Option<V>, found: Option<V>, holds: impl Fn(V, V) -> bool) -> bool {
+fn if_both_known<V>(asked: Option<V>, found: Option<V>, holds: impl Fn(V, V) -> bool) -> bool {
     match (asked, found) {
         (Some(asked), Some(found)) => holds(asked, found),
         _ => true,
@@ -150,7 +150,7 @@ pub struct ClientQuery {
 
 impl ClientQuery {
     /// Adds what is asked for to `call`.
-    pub(super) fn ask(&self, call: Call) -> Call {
+    pub(super) fn apply_to(&self, call: HaloRequest) -> HaloRequest {
         call.with_some("search", self.search.as_ref())
             .with("includeactive", true)
             .with_flag("includeinactive", self.includeinactive)

@@ -6,12 +6,12 @@ use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::ids::TicketTypeId;
 use halogard_http::Transport;
 
-use super::call::Call;
 use super::query::TicketTypeChoice;
+use super::request::HaloRequest;
 use super::{Client, decode, route};
 use crate::error::Error;
 use crate::wire::{
-    AgentRow, AuthInfo, Control, OneOrMany, OutcomeRow, PriorityRow, StatusRow, TeamRow,
+    AgentRow, AuthInfo, Control, OneOrManySeed, OutcomeRow, PriorityRow, StatusRow, TeamRow,
     TicketTypeRow,
 };
 
@@ -23,7 +23,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn authinfo(&self) -> Result<AuthInfo, Error> {
-        let call = Call::to(route::AUTH_INFO);
+        let call = HaloRequest::to(route::AUTH_INFO);
         let body = self.fetch_with(&call, None).await?;
         decode(&call.route, PhantomData::<AuthInfo>, &body)
     }
@@ -34,7 +34,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn statuses(&self, of: Option<TicketTypeId>) -> Result<Vec<StatusRow>, Error> {
-        let call = Call::to(route::STATUSES).with_some("tickettype_id", of);
+        let call = HaloRequest::to(route::STATUSES).with_some("tickettype_id", of);
         self.rows(&call, "statuses").await
     }
 
@@ -44,7 +44,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn priorities(&self) -> Result<Vec<PriorityRow>, Error> {
-        self.rows(&Call::to(route::PRIORITIES), "priorities").await
+        self.rows(&HaloRequest::to(route::PRIORITIES), "priorities")
+            .await
     }
 
     /// `GET /TicketType`: the types of ticket, with whether they demand fields.
@@ -56,7 +57,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         &self,
         choice: TicketTypeChoice,
     ) -> Result<Vec<TicketTypeRow>, Error> {
-        let call = Call::to(route::TICKET_TYPES).with("include_mandatory_field_check", true);
+        let call = HaloRequest::to(route::TICKET_TYPES).with("include_mandatory_field_check", true);
         let call = match choice {
             TicketTypeChoice::All => call.with("showall", true),
             TicketTypeChoice::Creatable => call.with("can_create_only", true),
@@ -70,7 +71,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn ticket_type(&self, id: TicketTypeId) -> Result<TicketTypeRow, Error> {
-        let call = Call::to(route::TICKET_TYPE)
+        let call = HaloRequest::to(route::TICKET_TYPE)
             .of(id.get())
             .with("includedetails", true)
             .with("isnewticket", true);
@@ -83,8 +84,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn teams(&self) -> Result<Vec<TeamRow>, Error> {
-        self.rows(&Call::to(route::TEAMS).with("showall", true), "teams")
-            .await
+        self.rows(
+            &HaloRequest::to(route::TEAMS).with("showall", true),
+            "teams",
+        )
+        .await
     }
 
     /// `GET /Agent`: the agents, disabled ones and those for the API included.
@@ -93,7 +97,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn agents(&self) -> Result<Vec<AgentRow>, Error> {
-        let call = Call::to(route::AGENTS)
+        let call = HaloRequest::to(route::AGENTS)
             .with("includeenabled", true)
             .with("includedisabled", true)
             .with("includeapiagents", true);
@@ -106,7 +110,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn agent_me(&self) -> Result<AgentRow, Error> {
-        self.read(&Call::to(route::AGENT_ME), PhantomData::<AgentRow>)
+        self.read(&HaloRequest::to(route::AGENT_ME), PhantomData::<AgentRow>)
             .await
     }
 
@@ -116,7 +120,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn outcomes(&self, of: Option<TicketTypeId>) -> Result<Vec<OutcomeRow>, Error> {
-        let call = Call::to(route::OUTCOMES).with_some("tickettype_id", of);
+        let call = HaloRequest::to(route::OUTCOMES).with_some("tickettype_id", of);
         self.rows(&call, "outcomes").await
     }
 
@@ -127,8 +131,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn control(&self) -> Result<Control, Error> {
-        let call = Call::to(route::CONTROL);
-        let mut settings = self.read(&call, OneOrMany::<Control>::new()).await?;
+        let call = HaloRequest::to(route::CONTROL);
+        let mut settings = self.read(&call, OneOrManySeed::<Control>::new()).await?;
         // The reader takes no empty list, so the first is there.
         Ok(settings.swap_remove(0))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use halogard_app::keyring::{Fields, FromFields, MissingField};
+use halogard_app::credentials::{FromSecret, MissingMember, SecretFields};
 use secrecy::SecretString;
 use url::Url;
 
@@ -43,9 +43,9 @@ pub struct Credentials {
     pub idle_client_id: Option<String>,
 }
 
-impl FromFields for Credentials {
-    fn from_fields(fields: &Fields) -> Result<Self, MissingField> {
-        let text = |name| fields.text(name).ok_or(MissingField(name));
+impl FromSecret for Credentials {
+    fn from_secret(fields: &SecretFields) -> Result<Self, MissingMember> {
+        let text = |name| fields.text(name).ok_or(MissingMember(name));
         Ok(Self {
             client_id: text("halopsa_client_id")?.to_owned(),
             client_secret: SecretString::from(text("halopsa_client_secret")?),

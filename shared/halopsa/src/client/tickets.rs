@@ -6,12 +6,12 @@ use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::ids::TicketId;
 use halogard_http::Transport;
 
-use super::call::Call;
 use super::pages::{Listing, Page, paged};
-use super::query::{TicketDetail, TicketQuery, agrees};
+use super::query::{TicketDetail, TicketQuery, matches_if_known};
+use super::request::HaloRequest;
 use super::{Client, route};
 use crate::error::Error;
-use crate::wire::{ActionRow, ActionWrite, OneOrMany, TicketRow, TicketWrite};
+use crate::wire::{ActionRow, ActionWrite, OneOrManySeed, TicketRow, TicketWrite};
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// `GET /Tickets`, all pages. Spends one request per 100 tickets.
@@ -24,8 +24,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// [`Error::PageRepeated`] when the list does not move on.
     pub async fn tickets(&self, query: &TicketQuery) -> Result<Listing<TicketRow>, Error> {
         let pages_max = query.pages_max.unwrap_or(TicketQuery::PAGES_MAX);
-        let call_for = |page_no| paged(query.ask(Call::to(route::TICKETS)), page_no);
-        self.all_pages(call_for, "tickets", pages_max, |row| query.admits(row))
+        let call_for = |page_no| paged(query.apply_to(HaloRequest::to(route::TICKETS)), page_no);
+        self.all_pages(call_for, "tickets", pages_max, |row| query.matches(row))
             .await
     }
 
@@ -39,8 +39,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         query: &TicketQuery,
         page_no: u32,
     ) -> Result<Page<TicketRow>, Error> {
-        let call = paged(query.ask(Call::to(route::TICKETS)), page_no);
-        self.page(&call, "tickets", |row| query.admits(row)).await
+        let call = paged(query.apply_to(HaloRequest::to(route::TICKETS)), page_no);
+        self.page(&call, "tickets", |row| query.matches(row)).await
     }
 
     /// `GET /Tickets/{id}`. Spends one request.
@@ -49,7 +49,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// [`Error::is_not_found`] for a ticket that is deleted or unknown.
     pub async fn ticket(&self, id: TicketId, detail: TicketDetail) -> Result<TicketRow, Error> {
-        let call = Call::to(route::TICKET)
+        let call = HaloRequest::to(route::TICKET)
             .of(id.get())
             .with_flag("includedetails", detail.includedetails)
             .with_flag("nocache", detail.nocache);
@@ -71,10 +71,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         if tickets.is_empty() {
             return Ok(Vec::new());
         }
-        let call = Call::to(route::POST_TICKETS)
+        let call = HaloRequest::to(route::POST_TICKETS)
             .with("returnall", true)
             .posting(tickets)?;
-        self.read(&call, OneOrMany::new()).await
+        self.read(&call, OneOrManySeed::new()).await
     }
 
     /// `GET /Actions`: everything written on `ticket`, the system's own entries included. Not
@@ -84,9 +84,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn actions(&self, ticket: TicketId) -> Result<Listing<ActionRow>, Error> {
-        let call = Call::to(route::ACTIONS).with("ticket_id", ticket);
-        self.whole_list(&call, "actions", |row: &ActionRow| {
-            agrees(Some(ticket), row.ticket_id)
+        let call = HaloRequest::to(route::ACTIONS).with("ticket_id", ticket);
+        self.unpaged_list(&call, "actions", |row: &ActionRow| {
+            matches_if_known(Some(ticket), row.ticket_id)
         })
         .await
     }
@@ -102,9 +102,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         if actions.is_empty() {
             return Ok(Vec::new());
         }
-        let call = Call::to(route::POST_ACTIONS)
+        let call = HaloRequest::to(route::POST_ACTIONS)
             .with("returnall", true)
             .posting(actions)?;
-        self.read(&call, OneOrMany::new()).await
+        self.read(&call, OneOrManySeed::new()).await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::keyring::{Asked, CredentialSource, TRIES_MAX};
+use halogard_app::credentials::{BoxFuture, CredentialSource, TRIES_MAX};
 use halogard_app::ports::{Clock, PortError, RequestBudget};
 use halogard_domain::Timestamp;
 use halogard_http::Transport;
@@ -15,58 +15,58 @@ use serde::Deserialize;
 use tracing::warn;
 use url::form_urlencoded;
 
-use super::fleet::{COME_BACK, Want, within};
+use super::shared_token::{Need, RETRY_DELAY, within};
 use super::{Client, Credentials, decode};
 use crate::error::{BodyProblem, Error, TokenFailure};
 use crate::route;
-use crate::said::Said;
+use crate::vendor_message::VendorMessage;
 
 /// How long before its end a token is renewed, so that none runs out under way.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
+const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(60);
 
 /// How long a token lives where the answer does not say. Source: every answer seen.
-const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// How long before it would be renewed anyway a shared token is renewed, as a part of its life: three
 /// minutes of an hour. Whoever asks first does it, and the others go on with the one they have.
-const EARLY: u32 = 20;
+const EARLY_REFRESH_DIVISOR: u32 = 20;
 
 /// How often somebody whose token is to be renewed early looks whether it was: as long as there is
 /// a good one, nothing presses.
-const EARLY_LOOK: Duration = Duration::from_secs(30);
+const EARLY_REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
 /// Who we are, and how a token is got. Behind one lock, which is held while a token is asked for:
 /// others wait for that one rather than ask for their own.
-pub(super) struct Login {
+pub(super) struct LoginState {
     /// Says who we are.
     source: Arc<dyn CredentialSource<Credentials>>,
     /// The token that was refused last.
     refused: Option<HeaderValue>,
     /// When somebody else was last found asking for a token that we need.
-    underway_at: Option<Timestamp>,
+    pending_since: Option<Timestamp>,
     /// When it was last tried to renew a token early.
-    early_at: Option<Timestamp>,
+    early_refresh_at: Option<Timestamp>,
 }
 
-impl Login {
+impl LoginState {
     /// Credentials that have brought no token yet.
     pub(super) fn new(source: Arc<dyn CredentialSource<Credentials>>) -> Self {
         Self {
             source,
             refused: None,
-            underway_at: None,
-            early_at: None,
+            pending_since: None,
+            early_refresh_at: None,
         }
     }
 }
 
 /// A token.
 #[derive(Clone)]
-pub(super) struct Token {
+pub(super) struct BearerToken {
     /// The value of the `Authorization` header, marked sensitive.
     pub(super) bearer: HeaderValue,
     /// From here on it is renewed early, where it is shared.
-    pub(super) renew_from: Timestamp,
+    pub(super) refresh_from: Timestamp,
     /// From here on it is not used any more.
     pub(super) use_until: Timestamp,
 }
@@ -90,90 +90,96 @@ struct TokenRefusal {
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// The token in use, or a new one when it is about to run out.
-    pub(super) async fn token(&self) -> Result<Token, Error> {
-        if let Some(token) = self.good_token() {
-            return Ok(if self.is_due(&token) {
-                self.renewed_early(token).await
+    pub(super) async fn token(&self) -> Result<BearerToken, Error> {
+        if let Some(token) = self.valid_token() {
+            return Ok(if self.is_refresh_due(&token) {
+                self.refreshed_early(token).await
             } else {
                 token
             });
         }
         let mut login = self.login.lock().await;
-        if let Some(token) = self.good_token() {
+        if let Some(token) = self.valid_token() {
             return Ok(token);
         }
         let refused = login.refused.clone();
-        let want = Want::Good {
+        let need = Need::Valid {
             refused: refused.as_ref(),
         };
-        let found = self.obtain(&mut login, want).await?;
+        let found = self.obtain(&mut login, need).await?;
         // One is always found or asked for, unless there is one to be left as it is.
-        found.ok_or_else(|| Error::TokenUnderway {
-            until: self.clock.now().plus(COME_BACK),
+        found.ok_or_else(|| Error::TokenPending {
+            until: self.clock.now().plus(RETRY_DELAY),
         })
     }
 
     /// A token other than `refused`: the one somebody else has got meanwhile, or a new one. `None`
     /// where a refused one was replaced so lately that another does not help.
-    pub(super) async fn token_after(&self, refused: &Token) -> Result<Option<Token>, Error> {
+    pub(super) async fn token_after(
+        &self,
+        refused: &BearerToken,
+    ) -> Result<Option<BearerToken>, Error> {
         let mut login = self.login.lock().await;
         if let Some(token) = self
-            .good_token()
+            .valid_token()
             .filter(|token| token.bearer != refused.bearer)
         {
             return Ok(Some(token));
         }
-        let found = self.obtain(&mut login, Want::Other(refused)).await;
+        let found = self.obtain(&mut login, Need::Replacement(refused)).await;
         if !matches!(found, Ok(None)) {
             login.refused = Some(refused.bearer.clone());
         }
         if found.is_err() {
-            self.keep(None);
+            self.set_current(None);
         }
         found
     }
 
     /// Asks for a new token, whatever there is.
-    pub(super) async fn prove(&self) -> Result<(), Error> {
+    pub(super) async fn request_new_token(&self) -> Result<(), Error> {
         let mut login = self.login.lock().await;
-        self.keep(None);
-        self.obtain(&mut login, Want::New).await.map(|_token| ())
+        self.set_current(None);
+        self.obtain(&mut login, Need::New).await.map(|_token| ())
     }
 
     /// The token at hand, if it may still be used.
-    fn good_token(&self) -> Option<Token> {
-        let at_hand = self.at_hand.read();
-        let at_hand = at_hand.unwrap_or_else(PoisonError::into_inner);
+    fn valid_token(&self) -> Option<BearerToken> {
+        let current = self.current.read();
+        let current = current.unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
-        at_hand.clone().filter(|token| now < token.use_until)
+        current.clone().filter(|token| now < token.use_until)
     }
 
     /// Uses `token` from now on.
-    pub(super) fn keep(&self, token: Option<Token>) {
-        let at_hand = self.at_hand.write();
-        *at_hand.unwrap_or_else(PoisonError::into_inner) = token;
+    pub(super) fn set_current(&self, token: Option<BearerToken>) {
+        let current = self.current.write();
+        *current.unwrap_or_else(PoisonError::into_inner) = token;
     }
 
     /// Whether a good token is to be renewed early: only what is shared is, since otherwise nobody
     /// but us waits for the new one.
-    fn is_due(&self, token: &Token) -> bool {
-        self.fleet.is_some() && self.clock.now() >= token.renew_from
+    fn is_refresh_due(&self, token: &BearerToken) -> bool {
+        self.token_cache.is_some() && self.clock.now() >= token.refresh_from
     }
 
     /// A token that is good for longer than `token`, if it is our turn to get one or somebody else
     /// has. Everybody else goes on with `token`, and so do we when that fails.
-    async fn renewed_early(&self, token: Token) -> Token {
+    async fn refreshed_early(&self, token: BearerToken) -> BearerToken {
         let Ok(mut login) = self.login.try_lock() else {
             return token;
         };
         let now = self.clock.now();
-        if login.early_at.is_some_and(|at| within(at, EARLY_LOOK, now)) {
+        if login
+            .early_refresh_at
+            .is_some_and(|at| within(at, EARLY_REFRESH_PAUSE, now))
+        {
             return token;
         }
-        login.early_at = Some(now);
-        match self.obtain(&mut login, Want::Later(&token)).await {
+        login.early_refresh_at = Some(now);
+        match self.obtain(&mut login, Need::LongerLived(&token)).await {
             Ok(later) => later.unwrap_or(token),
-            Err(Error::TokenUnderway { .. }) => token,
+            Err(Error::TokenPending { .. }) => token,
             Err(error) => {
                 let error = PortError::from(error);
                 warn!(
@@ -192,42 +198,42 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// Needed once an hour, and kilobytes of state: in a box, not in every call.
     fn obtain<'a>(
         &'a self,
-        login: &'a mut Login,
-        want: Want<'a>,
-    ) -> Asked<'a, Result<Option<Token>, Error>> {
-        Box::pin(self.obtain_unboxed(login, want))
+        login: &'a mut LoginState,
+        need: Need<'a>,
+    ) -> BoxFuture<'a, Result<Option<BearerToken>, Error>> {
+        Box::pin(self.obtain_unboxed(login, need))
     }
 
     /// See [`obtain`](Self::obtain).
     async fn obtain_unboxed(
         &self,
-        login: &mut Login,
-        want: Want<'_>,
-    ) -> Result<Option<Token>, Error> {
-        let presses = matches!(want, Want::Good { .. } | Want::Other(_));
-        let underway_at = login.underway_at.filter(|_| presses);
-        if let Some(at) = underway_at
-            && within(at, COME_BACK, self.clock.now())
+        login: &mut LoginState,
+        need: Need<'_>,
+    ) -> Result<Option<BearerToken>, Error> {
+        let presses = matches!(need, Need::Valid { .. } | Need::Replacement(_));
+        let pending_since = login.pending_since.filter(|_| presses);
+        if let Some(at) = pending_since
+            && within(at, RETRY_DELAY, self.clock.now())
         {
-            return Err(Error::TokenUnderway {
-                until: at.plus(COME_BACK),
+            return Err(Error::TokenPending {
+                until: at.plus(RETRY_DELAY),
             });
         }
         let mut held = login.source.current().await?;
         let mut tries = 1;
         loop {
             self.remember_application(&held.key);
-            let refused = match self.token_for(&held.key, want).await {
+            let refused = match self.token_for(&held.key, need).await {
                 Ok(found) => {
                     if let Some(token) = &found {
-                        self.keep(Some(token.clone()));
+                        self.set_current(Some(token.clone()));
                     }
                     return Ok(found);
                 }
                 Err(error) => error,
             };
-            if matches!(refused, Error::TokenUnderway { .. }) {
-                login.underway_at = Some(self.clock.now());
+            if matches!(refused, Error::TokenPending { .. }) {
+                login.pending_since = Some(self.clock.now());
             }
             if !refused.is_wrong_credential() || tries == TRIES_MAX {
                 return Err(refused);
@@ -244,16 +250,16 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     async fn token_for(
         &self,
         credentials: &Credentials,
-        want: Want<'_>,
-    ) -> Result<Option<Token>, Error> {
-        match &self.fleet {
-            Some(fleet) => self.token_of_fleet(fleet, credentials, want).await,
+        need: Need<'_>,
+    ) -> Result<Option<BearerToken>, Error> {
+        match &self.token_cache {
+            Some(cache) => self.shared_token(cache, credentials, need).await,
             None => self.post_token(credentials).await.map(Some),
         }
     }
 
     /// `POST {auth}/token`. May be repeated; spends one request.
-    pub(super) async fn post_token(&self, credentials: &Credentials) -> Result<Token, Error> {
+    pub(super) async fn post_token(&self, credentials: &Credentials) -> Result<BearerToken, Error> {
         let asked_at = self.clock.now();
         let request = self.token_request(credentials)?;
         let response = self.send(&route::TOKEN, request).await?;
@@ -276,11 +282,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                 }
             })?;
         bearer.set_sensitive(true);
-        let life = life(answer.expires_in.as_ref());
-        let use_until = asked_at.plus(usable_for(life));
-        Ok(Token {
+        let lifetime = lifetime(answer.expires_in.as_ref());
+        let use_until = asked_at.plus(usable_for(lifetime));
+        Ok(BearerToken {
             bearer,
-            renew_from: use_until.minus(life / EARLY),
+            refresh_from: use_until.minus(lifetime / EARLY_REFRESH_DIVISOR),
             use_until,
         })
     }
@@ -314,18 +320,24 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
 }
 
 /// How long a token lives, as far as its answer says.
-fn life(expires_in: Option<&serde_json::Value>) -> Duration {
+fn lifetime(expires_in: Option<&serde_json::Value>) -> Duration {
     expires_in
-        .and_then(|life| life.as_f64().or_else(|| life.as_str()?.trim().parse().ok()))
+        .and_then(|lifetime| {
+            lifetime
+                .as_f64()
+                .or_else(|| lifetime.as_str()?.trim().parse().ok())
+        })
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|life| !life.is_zero())
-        .unwrap_or(DEFAULT_LIFE)
+        .filter(|lifetime| !lifetime.is_zero())
+        .unwrap_or(DEFAULT_LIFETIME)
 }
 
 /// How long after it was asked for a token is used: until a minute before its end, or for half of
 /// a life too short for that, lest every call ask for its own.
-fn usable_for(life: Duration) -> Duration {
-    life.saturating_sub(RENEW_BEFORE).max(life / 2)
+fn usable_for(lifetime: Duration) -> Duration {
+    lifetime
+        .saturating_sub(REFRESH_BEFORE_EXPIRY)
+        .max(lifetime / 2)
 }
 
 /// The refusal in an answer to a token request, if it is one. Whether a wrong secret gets 400 or
@@ -355,6 +367,6 @@ fn refusal(response: &Response<Bytes>, credentials: &Credentials) -> Option<Erro
     ];
     Some(Error::Token {
         kind,
-        said: Said::read_hiding(response.body(), &secrets),
+        message: VendorMessage::read_hiding(response.body(), &secrets),
     })
 }

@@ -3,11 +3,11 @@
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_http::Transport;
 
-use super::call::Call;
 use super::pages::Listing;
+use super::request::HaloRequest;
 use super::{Client, route};
 use crate::error::Error;
-use crate::wire::{NotificationRow, NotificationWrite, OneOrMany, WebhookRow, WebhookWrite};
+use crate::wire::{NotificationRow, NotificationWrite, OneOrManySeed, WebhookRow, WebhookWrite};
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// `GET /Webhook`: the outgoing webhooks. HaloPSA does not say whose they are; ours is known
@@ -17,8 +17,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn webhooks(&self) -> Result<Vec<WebhookRow>, Error> {
-        self.rows(&Call::to(route::WEBHOOKS).with("type", 0), "webhooks")
-            .await
+        self.rows(
+            &HaloRequest::to(route::WEBHOOKS).with("type", 0),
+            "webhooks",
+        )
+        .await
     }
 
     /// `POST /Webhook`: creates one, or changes the one whose id it carries. Spends one request.
@@ -29,8 +32,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// Of class `InDoubt` whenever the work may have been done.
     pub async fn post_webhook(&self, webhook: &WebhookWrite) -> Result<WebhookRow, Error> {
-        let call = Call::to(route::POST_WEBHOOK).posting(std::slice::from_ref(webhook))?;
-        let mut rows = self.read(&call, OneOrMany::<WebhookRow>::new()).await?;
+        let call = HaloRequest::to(route::POST_WEBHOOK).posting(std::slice::from_ref(webhook))?;
+        let mut rows = self.read(&call, OneOrManySeed::<WebhookRow>::new()).await?;
         // The reader takes no empty list, so the first is there.
         Ok(rows.swap_remove(0))
     }
@@ -42,12 +45,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn notifications(&self, webhook_id: &str) -> Result<Listing<NotificationRow>, Error> {
-        let call = Call::to(route::NOTIFICATIONS).with("webhook_id", webhook_id);
+        let call = HaloRequest::to(route::NOTIFICATIONS).with("webhook_id", webhook_id);
         let belongs = |row: &NotificationRow| match &row.webhook_id {
             Some(found) => found.eq_ignore_ascii_case(webhook_id),
             None => true,
         };
-        self.whole_list(&call, "notifications", belongs).await
+        self.unpaged_list(&call, "notifications", belongs).await
     }
 
     /// `POST /Notification`: binds one event. Spends one request.
@@ -61,10 +64,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         &self,
         notification: &NotificationWrite,
     ) -> Result<NotificationRow, Error> {
-        let call =
-            Call::to(route::POST_NOTIFICATION).posting(std::slice::from_ref(notification))?;
+        let call = HaloRequest::to(route::POST_NOTIFICATION)
+            .posting(std::slice::from_ref(notification))?;
         let mut rows = self
-            .read(&call, OneOrMany::<NotificationRow>::new())
+            .read(&call, OneOrManySeed::<NotificationRow>::new())
             .await?;
         // The reader takes no empty list, so the first is there.
         Ok(rows.swap_remove(0))

@@ -22,16 +22,16 @@ pub(crate) struct Rows<T> {
 /// Which endpoint does which is known with medium confidence only, and the two forms cannot be
 /// confused. A wrapper whose list is null or missing is empty, provided that it has a
 /// `record_count`: an object with neither is something else, and an error.
-pub(crate) struct Listed<T> {
+pub(crate) struct ListSeed<T> {
     /// What the list is called in its wrapper.
     name: &'static str,
     /// Makes the type of the rows known.
     rows: PhantomData<T>,
 }
 
-impl<T> Listed<T> {
+impl<T> ListSeed<T> {
     /// A list that is called `name` where it is wrapped.
-    pub(crate) fn called(name: &'static str) -> Self {
+    pub(crate) fn named(name: &'static str) -> Self {
         Self {
             name,
             rows: PhantomData,
@@ -39,7 +39,7 @@ impl<T> Listed<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Listed<T> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for ListSeed<T> {
     type Value = Rows<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -56,17 +56,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for NullableList<T> {
     }
 }
 
-/// A member read with [`values::whole`].
-struct Count(Option<u64>);
+/// A member read with [`values::integer`].
+struct RecordCount(Option<u64>);
 
-impl<'de> Deserialize<'de> for Count {
+impl<'de> Deserialize<'de> for RecordCount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = values::whole(from)?;
+        let number = values::integer(from)?;
         Ok(Self(number.and_then(|number| u64::try_from(number).ok())))
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Listed<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListSeed<T> {
     type Value = Rows<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +89,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Listed<T> {
             if member == self.name {
                 rows = Some(members.next_value::<NullableList<T>>()?.0);
             } else if member == "record_count" {
-                record_count = members.next_value::<Count>()?.0;
+                record_count = members.next_value::<RecordCount>()?.0;
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
@@ -105,16 +105,16 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Listed<T> {
 }
 
 /// Reads one object, or a list of at least one: builds of HaloPSA answer a write either way.
-pub(crate) struct OneOrMany<T>(PhantomData<T>);
+pub(crate) struct OneOrManySeed<T>(PhantomData<T>);
 
-impl<T> OneOrMany<T> {
+impl<T> OneOrManySeed<T> {
     /// The reader.
     pub(crate) fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for OneOrMany<T> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for OneOrManySeed<T> {
     type Value = Vec<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {

@@ -16,7 +16,7 @@ pub struct WebhookRow {
     #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
     /// 0 is an outgoing webhook.
-    #[serde(default, rename = "type", deserialize_with = "values::whole")]
+    #[serde(default, rename = "type", deserialize_with = "values::integer")]
     pub kind: Option<i64>,
     /// Where it sends to.
     #[serde(default, deserialize_with = "values::text")]
@@ -28,13 +28,13 @@ pub struct WebhookRow {
     #[serde(default, deserialize_with = "values::flag")]
     pub disabled: Option<bool>,
     /// 0 none, 1 Basic, 3 HMAC.
-    #[serde(default, deserialize_with = "values::whole")]
+    #[serde(default, deserialize_with = "values::integer")]
     pub authentication_type: Option<i64>,
     /// The header that carries the HMAC.
     #[serde(default, deserialize_with = "values::text")]
     pub authentication_header: Option<String>,
     /// The status of the last delivery.
-    #[serde(default, deserialize_with = "values::whole")]
+    #[serde(default, deserialize_with = "values::integer")]
     pub last_status: Option<i64>,
 }
 
@@ -120,7 +120,7 @@ pub struct NotificationRow {
     #[serde(default, deserialize_with = "values::text")]
     pub webhook_id: Option<String>,
     /// The event, a row of lookup 64.
-    #[serde(default, deserialize_with = "values::whole")]
+    #[serde(default, deserialize_with = "values::integer")]
     pub eventno: Option<i64>,
     /// Its name.
     #[serde(default, deserialize_with = "values::text")]

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::ports::{BudgetError, Clock, Permit, RequestBudget, Seen};
+use halogard_app::ports::{BudgetError, Clock, Permit, PermitOutcome, RequestBudget};
 use halogard_domain::Timestamp;
-use halogard_halopsa::{Client, Credentials, Desk, HttpClientSettings};
+use halogard_halopsa::{Client, Credentials, HaloServiceDesk, HttpClientSettings};
 use halogard_http::{Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub const MORNING: Timestamp = Timestamp::from_millis(1_777_712_400_000);
 
 /// A request as it left.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub struct SentRequest {
     pub method: Method,
     pub path: String,
     pub query: Vec<(String, String)>,
@@ -31,8 +31,8 @@ pub struct Sent {
     pub body: Bytes,
 }
 
-impl Sent {
-    pub fn ask(&self, name: &str) -> Option<&str> {
+impl SentRequest {
+    pub fn query_value(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
             .find(|(key, _)| key == name)
@@ -52,26 +52,26 @@ type Outcome = Result<Response<Bytes>, TransportError>;
 
 /// The scripted HaloPSA. Token requests get a token unless something else is scripted.
 #[derive(Default)]
-pub struct Recorder {
+pub struct ScriptedTransport {
     answers: Mutex<VecDeque<Outcome>>,
     token_answers: Mutex<VecDeque<Outcome>>,
-    sent: Mutex<Vec<Sent>>,
+    sent: Mutex<Vec<SentRequest>>,
 }
 
-impl Recorder {
+impl ScriptedTransport {
     /// Keeps `sent` and says how many requests for tokens there were.
-    fn remember(&self, sent: Sent) -> usize {
+    fn remember(&self, sent: SentRequest) -> usize {
         let mut all = self.sent.lock().unwrap();
         all.push(sent);
         all.iter().filter(|sent| sent.path == "/auth/token").count()
     }
 }
 
-impl Transport for Recorder {
+impl Transport for ScriptedTransport {
     async fn send(&self, request: Request<Bytes>) -> Outcome {
         let url = Url::parse(&request.uri().to_string()).expect("a whole address");
         let is_token = url.path() == "/auth/token";
-        let tokens = self.remember(Sent {
+        let tokens = self.remember(SentRequest {
             method: request.method().clone(),
             path: url.path().to_owned(),
             query: url.query_pairs().into_owned().collect(),
@@ -121,15 +121,15 @@ pub fn answer_with(status: u16, name: &str, value: &str) -> Response<Bytes> {
 
 /// A budget that counts, and fails when told to.
 #[derive(Default)]
-pub struct Ledger {
+pub struct CountingBudget {
     pub taken: AtomicI64,
     pub settled: AtomicI64,
     pub refusal: Mutex<Option<BudgetError>>,
     pub settle_fails: Mutex<bool>,
-    pub seen: Mutex<Vec<Seen>>,
+    pub seen: Mutex<Vec<PermitOutcome>>,
 }
 
-impl RequestBudget for Ledger {
+impl RequestBudget for CountingBudget {
     async fn take(&self) -> Result<Permit, BudgetError> {
         if let Some(refusal) = self.refusal.lock().unwrap().clone() {
             return Err(refusal);
@@ -140,7 +140,7 @@ impl RequestBudget for Ledger {
         })
     }
 
-    async fn settle(&self, _permit: Permit, seen: Seen) -> Result<(), BudgetError> {
+    async fn settle(&self, _permit: Permit, seen: PermitOutcome) -> Result<(), BudgetError> {
         self.settled.fetch_add(1, Ordering::SeqCst);
         self.seen.lock().unwrap().push(seen);
         if *self.settle_fails.lock().unwrap() {
@@ -153,20 +153,20 @@ impl RequestBudget for Ledger {
 }
 
 /// A clock that stands still until it is moved.
-pub struct HandClock(AtomicI64);
+pub struct ManualClock(AtomicI64);
 
-impl Clock for HandClock {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 }
 
 /// A client with everything around it.
-pub struct Bench {
-    pub client: Client<Arc<Recorder>, Arc<Ledger>, Arc<HandClock>>,
-    pub recorder: Arc<Recorder>,
-    pub budget: Arc<Ledger>,
-    clock: Arc<HandClock>,
+pub struct Harness {
+    pub client: Client<Arc<ScriptedTransport>, Arc<CountingBudget>, Arc<ManualClock>>,
+    pub transport: Arc<ScriptedTransport>,
+    pub budget: Arc<CountingBudget>,
+    clock: Arc<ManualClock>,
 }
 
 /// Settings with a tenant and [`SECRET`].
@@ -184,86 +184,88 @@ pub fn settings() -> HttpClientSettings {
     }
 }
 
-impl Bench {
+impl Harness {
     pub fn new() -> Self {
-        let recorder = Arc::new(Recorder::default());
-        let budget = Arc::new(Ledger::default());
-        let clock = Arc::new(HandClock(AtomicI64::new(MORNING.as_millis())));
+        let transport = Arc::new(ScriptedTransport::default());
+        let budget = Arc::new(CountingBudget::default());
+        let clock = Arc::new(ManualClock(AtomicI64::new(MORNING.as_millis())));
         let client = Client::new(
             settings(),
-            Arc::clone(&recorder),
+            Arc::clone(&transport),
             Arc::clone(&budget),
             Arc::clone(&clock),
         );
         Self {
             client,
-            recorder,
+            transport,
             budget,
             clock,
         }
     }
 
-    /// A bench whose next answers are successes with these bodies.
+    /// A harness whose next answers are successes with these bodies.
     pub fn answering(bodies: &[&str]) -> Self {
-        let bench = Self::new();
+        let harness = Self::new();
         for body in bodies {
-            bench.next(Ok(answer(200, body)));
+            harness.next(Ok(answer(200, body)));
         }
-        bench
+        harness
     }
 
-    /// A desk behind the same recorder, budget and clock, with a token of its own.
-    pub fn desk(&self) -> Desk<Arc<Recorder>, Arc<Ledger>, Arc<HandClock>> {
+    /// A desk behind the same transport, budget and clock, with a token of its own.
+    pub fn desk(
+        &self,
+    ) -> HaloServiceDesk<Arc<ScriptedTransport>, Arc<CountingBudget>, Arc<ManualClock>> {
         let client = Client::new(
             settings(),
-            Arc::clone(&self.recorder),
+            Arc::clone(&self.transport),
             Arc::clone(&self.budget),
             Arc::clone(&self.clock),
         );
-        Desk::new(client, Arc::clone(&self.clock), "our-app".into())
+        HaloServiceDesk::new(client, Arc::clone(&self.clock), "our-app".into())
     }
 
     pub fn next(&self, outcome: Outcome) {
-        self.recorder.answers.lock().unwrap().push_back(outcome);
+        self.transport.answers.lock().unwrap().push_back(outcome);
     }
 
     pub fn next_token(&self, outcome: Outcome) {
-        self.recorder
+        self.transport
             .token_answers
             .lock()
             .unwrap()
             .push_back(outcome);
     }
 
-    pub fn pass(&self, time: Duration) {
+    pub fn advance(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).unwrap();
         self.clock.0.fetch_add(millis, Ordering::SeqCst);
     }
 
     /// The requests so far, those for tokens left out.
-    pub fn sent(&self) -> Vec<Sent> {
-        let mut sent = self.recorder.sent.lock().unwrap().clone();
+    pub fn sent(&self) -> Vec<SentRequest> {
+        let mut sent = self.transport.sent.lock().unwrap().clone();
         sent.retain(|sent| sent.path != "/auth/token");
         sent
     }
 
     /// The only request, but for that of a token.
-    pub fn only_sent(&self) -> Sent {
+    pub fn only_sent(&self) -> SentRequest {
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1, "one request was expected");
         sent.remove(0)
     }
 
     /// The requests for tokens so far.
-    pub fn tokens(&self) -> Vec<Sent> {
-        let mut sent = self.recorder.sent.lock().unwrap().clone();
+    pub fn tokens(&self) -> Vec<SentRequest> {
+        let mut sent = self.transport.sent.lock().unwrap().clone();
         sent.retain(|sent| sent.path == "/auth/token");
         sent
     }
 
     /// Every request had a permit, and every permit was settled.
-    pub fn expect_all_accounted(&self) {
-        let all = i64::try_from(self.recorder.sent.lock().unwrap().len()).unwrap();
+    pub fn assert_all_settled(&self) {
+        let all = i64::try_from(self.transport.sent.lock().unwrap().len()).unwrap();
         assert_eq!(
             self.budget.taken.load(Ordering::SeqCst),
             all,
@@ -275,11 +277,11 @@ impl Bench {
             "permits settled"
         );
         assert!(
-            self.recorder.answers.lock().unwrap().is_empty(),
+            self.transport.answers.lock().unwrap().is_empty(),
             "an answer is left over"
         );
         assert!(
-            self.recorder.token_answers.lock().unwrap().is_empty(),
+            self.transport.token_answers.lock().unwrap().is_empty(),
             "a token is left over"
         );
     }

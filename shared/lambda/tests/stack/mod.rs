@@ -17,15 +17,15 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use halogard_app::ports::{Lane, Outgoing, Revision, WorkSink as _};
-use halogard_aws::{Access, AppliedConfig, QueueUrls, Store, StoreNames};
+use halogard_aws::{AppliedConfig, AwsSettings, QueueUrls, Store, StoreNames};
 use halogard_domain::{Message, Timestamp};
 use halogard_emulator::{Answer, Emulator, REGION, RuntimeApi, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
-    HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock, SystemSimClock,
-    World, serve,
+    HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
+    SystemSimClock, World, serve,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -71,7 +71,7 @@ impl Stack {
             ("AWS_ENDPOINT_URL", emulator.endpoint()),
             ("HALOGARD_TABLE", TABLE.to_owned()),
         ]);
-        let config = Access::read(|name| variables.get(name).cloned())
+        let config = AwsSettings::read(|name| variables.get(name).cloned())
             .unwrap()
             .sdk_config();
         create_table(&aws_sdk_dynamodb::Client::new(&config)).await;
@@ -83,19 +83,19 @@ impl Stack {
         let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);
         let world = World::sample(6);
         let halo = HaloPsa::new(
-            HaloSettings {
+            SimHaloSettings {
                 world: world.clone(),
                 applications: vec![ApiApplication::sample()],
-                ..HaloSettings::default()
+                ..SimHaloSettings::default()
             },
             Arc::clone(&clock),
             1,
         );
         let liongard = Liongard::new(
-            LiongardSettings {
+            SimLiongardSettings {
                 world: world.clone(),
                 access_keys: vec![AccessKeySpec::sample()],
-                ..LiongardSettings::default()
+                ..SimLiongardSettings::default()
             },
             clock,
             1,
@@ -107,7 +107,7 @@ impl Stack {
         ];
         variables.insert("HALOPSA_RESOURCE_URL", servers[0].base_url());
         variables.extend(
-            HaloSettings::default()
+            SimHaloSettings::default()
                 .tenant
                 .map(|tenant| ("HALOPSA_TENANT", tenant)),
         );

@@ -22,18 +22,18 @@ use halogard_domain::budget::Limit;
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::{FailureClass, Policy, Timestamp};
-use halogard_embedded::{Store, StoreKey};
 use halogard_lambda::{
-    Applied, Ground, Instance, Lanes, Platform, SecretName, SetUpError, SetUpFault, Spans,
-    TakenOver,
+    AppliedConfig, Instance, Lanes, Platform, ReceivedRecord, Reserves, Resources, SecretName,
+    SetUpError, SetUpFault,
 };
 use halogard_runtime::settings::Environment;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
-    HaloPsa, HaloSettings, HandClock, Liongard, LiongardSettings, ServerHandle, SimClock, World,
-    serve,
+    HaloPsa, Liongard, ManualClock, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
+    World, serve,
 };
+use halogard_sqlite::{Store, StoreKey};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -52,7 +52,7 @@ pub const HIDDEN: Duration = Duration::from_secs(300);
 
 /// The clock of a test. Clones share one hand.
 #[derive(Clone, Debug)]
-pub struct Time(HandClock);
+pub struct Time(ManualClock);
 
 impl Time {
     /// Lets time pass.
@@ -70,7 +70,7 @@ impl Clock for Time {
 /// What a test changes while a function lives, and what it sees of it.
 pub struct Controls {
     /// The config in force.
-    pub applied: Mutex<Option<Applied>>,
+    pub applied: Mutex<Option<AppliedConfig>>,
     /// Receipts of records that cannot be taken over.
     pub broken: Mutex<BTreeSet<String>>,
     /// Whether not even the ground can be had.
@@ -82,18 +82,18 @@ pub struct Controls {
 }
 
 /// The embedded store as a platform.
-pub struct Local {
+pub struct TestPlatform {
     store: Store<Time>,
     time: Time,
     controls: Arc<Controls>,
 }
 
-impl Platform for Local {
+impl Platform for TestPlatform {
     type Store = Store<Time>;
     type Vault = Store<Time>;
     type Clock = Time;
 
-    fn ground(&self) -> Result<Ground<Self>, SetUpError> {
+    fn resources(&self) -> Result<Resources<Self>, SetUpError> {
         if *self.controls.groundless.lock().unwrap() {
             return Err(SetUpFault::Variable {
                 variable: "HALOGARD_TABLE",
@@ -106,7 +106,7 @@ impl Platform for Local {
             variable,
             name: variable.to_ascii_lowercase(),
         });
-        Ok(Ground {
+        Ok(Resources {
             store: self.store.clone(),
             vault: self.store.clone(),
             budget: SharedBudget::new(
@@ -122,12 +122,12 @@ impl Platform for Local {
         })
     }
 
-    async fn take_over(
+    async fn receive(
         &self,
         _store: &Store<Time>,
         _lane: Lane,
         record: SqsMessage,
-    ) -> Result<TakenOver, PortError> {
+    ) -> Result<ReceivedRecord, PortError> {
         let receipt = record.receipt_handle.unwrap_or_default();
         if self.controls.broken.lock().unwrap().contains(&receipt) {
             return Err(PortError::new(FailureClass::Transient, "store.failed"));
@@ -143,7 +143,7 @@ impl Platform for Local {
             reason: error.to_string(),
             body,
         });
-        Ok(TakenOver::Ready(Delivery {
+        Ok(ReceivedRecord::Ready(Delivery {
             message,
             receipt,
             receive_count: number("ApproximateReceiveCount").unwrap_or(1),
@@ -151,7 +151,10 @@ impl Platform for Local {
         }))
     }
 
-    async fn applied(&self, _store: &Store<Time>) -> Result<Option<Applied>, PortError> {
+    async fn applied_config(
+        &self,
+        _store: &Store<Time>,
+    ) -> Result<Option<AppliedConfig>, PortError> {
         Ok(self.controls.applied.lock().unwrap().clone())
     }
 }
@@ -192,7 +195,7 @@ pub struct Bench {
 impl Bench {
     /// Both vendors with six customers, all of them mapped; secrets stored, the config applied.
     pub async fn new() -> Self {
-        let time = Time(HandClock::at_millis(BEGIN.as_millis()));
+        let time = Time(ManualClock::at_millis(BEGIN.as_millis()));
         let hand: Arc<dyn SimClock> = Arc::new(time.0.clone());
         let world = World::sample(6);
         let application = ApiApplication {
@@ -200,18 +203,18 @@ impl Bench {
             ..ApiApplication::sample()
         };
         let key = AccessKeySpec::sample();
-        let halo_settings = HaloSettings {
+        let halo_settings = SimHaloSettings {
             world: world.clone(),
             applications: vec![application.clone()],
-            ..HaloSettings::default()
+            ..SimHaloSettings::default()
         };
         let tenant = halo_settings.tenant.clone();
         let policy = policy(&world);
         let halo = HaloPsa::new(halo_settings, Arc::clone(&hand), 1);
-        let liongard_settings = LiongardSettings {
+        let liongard_settings = SimLiongardSettings {
             world,
             access_keys: vec![key.clone()],
-            ..LiongardSettings::default()
+            ..SimLiongardSettings::default()
         };
         let liongard = Liongard::new(liongard_settings, hand, 1);
         liongard.connect(halo.clone());
@@ -234,7 +237,7 @@ impl Bench {
             store: store.clone(),
             time,
             controls: Arc::new(Controls {
-                applied: Mutex::new(Some(Applied {
+                applied: Mutex::new(Some(AppliedConfig {
                     revision: 1,
                     policy,
                 })),
@@ -280,18 +283,18 @@ impl Bench {
     }
 
     /// A new instance of a function.
-    pub fn instance(&self) -> Instance<Local> {
-        self.instance_with(Spans::default())
+    pub fn instance(&self) -> Instance<TestPlatform> {
+        self.instance_with(Reserves::default())
     }
 
     /// The same with other spans of time.
-    pub fn instance_with(&self, spans: Spans) -> Instance<Local> {
-        let local = Local {
+    pub fn instance_with(&self, reserves: Reserves) -> Instance<TestPlatform> {
+        let local = TestPlatform {
             store: self.store.clone(),
             time: self.time.clone(),
             controls: Arc::clone(&self.controls),
         };
-        Instance::with(local, spans)
+        Instance::with(local, reserves)
     }
 
     /// The end of an invocation that begins now and has this long.
@@ -304,7 +307,7 @@ impl Bench {
         let spec = AlertSpec::new(8801, "Domain Admins changed", "a member was added");
         let id = self.liongard.raise(&spec).unwrap();
         let id = u64::try_from(id).unwrap();
-        Message::look_at_alert(AlertId::new(id), Cause::Poll)
+        Message::reconcile_alert(AlertId::new(id), Cause::Poll)
     }
 
     /// Puts messages on a lane and receives them, as the event source does.

@@ -2,13 +2,13 @@
 
 use halogard_domain::ids::AlertId;
 use halogard_http::Transport;
-use halogard_wire::{BodyProblem, Unusable};
+use halogard_wire::{BodyError, BodyProblem};
 
 use super::Client;
-use super::call::Call;
+use super::request::LiongardRequest;
 use crate::error::Error;
 use crate::route;
-use crate::wire::{self, Count, TaskRow, Tasks};
+use crate::wire::{self, TaskCount, TaskRow, Tasks};
 
 impl<T: Transport> Client<T> {
     /// Every alert there is, open and closed: the endpoint knows no filter and no pages, and
@@ -20,9 +20,9 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when the answer as a whole is no list.
     pub async fn tasks(&self) -> Result<Tasks, Error> {
-        let call = Call::to(route::TASKS);
+        let call = LiongardRequest::to(route::TASKS);
         let body = self.fetch(&call).await?;
-        wire::read_tasks(&body).map_err(|unusable| call.not_usable(unusable))
+        wire::read_tasks(&body).map_err(|invalid| call.invalid_body(invalid))
     }
 
     /// One alert; none when Liongard does not know it, or does not show it. Safe to repeat.
@@ -40,10 +40,10 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when the answer is no number.
     pub async fn task_count(&self) -> Result<u64, Error> {
-        let call = Call::to(route::TASK_COUNT);
-        let Count(count) = self.read(&call).await?;
+        let call = LiongardRequest::to(route::TASK_COUNT);
+        let TaskCount(count) = self.read(&call).await?;
         count
             .and_then(|count| u64::try_from(count).ok())
-            .ok_or_else(|| call.not_usable(Unusable::whole(BodyProblem::Unexpected)))
+            .ok_or_else(|| call.invalid_body(BodyError::whole(BodyProblem::Unexpected)))
     }
 }

@@ -4,10 +4,10 @@ use halogard_domain::ids::EnvironmentId;
 use halogard_http::Transport;
 
 use super::Client;
-use super::call::Call;
+use super::request::LiongardRequest;
 use crate::error::Error;
 use crate::route;
-use crate::wire::{self, EnvironmentRow, Opened, Page};
+use crate::wire::{self, EnvelopeBody, EnvironmentRow, V2Page};
 
 /// Rows asked for per page. The largest allowed is not known for this endpoint; sources differ
 /// between 200 and 2,000.
@@ -25,7 +25,7 @@ impl<T: Transport> Client<T> {
     /// [`Error::Body`] when a record cannot be read: a list that lacks one would look like a
     /// customer that left.
     pub async fn environments(&self) -> Result<Vec<EnvironmentRow>, Error> {
-        self.read(&Call::to(route::ENVIRONMENTS)).await
+        self.read(&LiongardRequest::to(route::ENVIRONMENTS)).await
     }
 
     /// One environment; none when Liongard does not know it, or does not show it. Safe to repeat.
@@ -45,17 +45,19 @@ impl<T: Transport> Client<T> {
     /// # Errors
     ///
     /// [`Error::Refused`] when the envelope says so; [`Error::Body`] when it is none.
-    pub async fn environments_v2(&self, page: u32) -> Result<Page<EnvironmentRow>, Error> {
-        let call = Call::to(route::ENVIRONMENTS_V2)
+    pub async fn environments_v2(&self, page: u32) -> Result<V2Page<EnvironmentRow>, Error> {
+        let call = LiongardRequest::to(route::ENVIRONMENTS_V2)
             .with("page", page)
             .with("pageSize", PAGE_ROWS);
         let body = self.fetch(&call).await?;
-        match wire::open(&body, ROWS_MEMBER).map_err(|unusable| call.not_usable(unusable))? {
-            Opened::Page(page) => Ok(page),
-            Opened::Refused => Err(Error::Refused {
+        match wire::parse_envelope(&body, ROWS_MEMBER)
+            .map_err(|invalid| call.invalid_body(invalid))?
+        {
+            EnvelopeBody::Page(page) => Ok(page),
+            EnvelopeBody::Refused => Err(Error::Refused {
                 method: call.route.method(),
                 route: call.route.template,
-                said: self.said(&body).await,
+                message: self.message(&body).await,
             }),
         }
     }

@@ -7,7 +7,7 @@ use halogard_http::Transport;
 use halogard_wire::values::OneOrMany;
 
 use super::Client;
-use super::call::Call;
+use super::request::LiongardRequest;
 use crate::error::Error;
 use crate::route;
 use crate::wire::{InspectorRow, LaunchpointRow, RunAnswer, RunReply, RunWrite, TimelineRow};
@@ -21,7 +21,7 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when a record cannot be read.
     pub async fn inspectors(&self) -> Result<Vec<InspectorRow>, Error> {
-        let OneOrMany(rows) = self.read(&Call::to(route::INSPECTORS)).await?;
+        let OneOrMany(rows) = self.read(&LiongardRequest::to(route::INSPECTORS)).await?;
         Ok(rows)
     }
 
@@ -31,7 +31,7 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when a record cannot be read.
     pub async fn launchpoints(&self) -> Result<Vec<LaunchpointRow>, Error> {
-        self.read(&Call::to(route::LAUNCHPOINTS)).await
+        self.read(&LiongardRequest::to(route::LAUNCHPOINTS)).await
     }
 
     /// One launchpoint; none when Liongard does not know it, or does not show it. Safe to repeat.
@@ -59,9 +59,10 @@ impl<T: Transport> Client<T> {
         if launchpoints.is_empty() {
             return Ok(RunAnswer::default());
         }
-        let call = Call::to(route::RUN_LAUNCHPOINTS).posting(&RunWrite { launchpoints })?;
+        let call =
+            LiongardRequest::to(route::RUN_LAUNCHPOINTS).posting(&RunWrite { launchpoints })?;
         let reply: RunReply = self.read(&call).await?;
-        RunAnswer::try_from(reply).map_err(|unusable| call.not_usable(unusable))
+        RunAnswer::try_from(reply).map_err(|invalid| call.invalid_body(invalid))
     }
 
     /// The runs of a launchpoint, newest first. Safe to repeat.
@@ -73,7 +74,8 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when a record cannot be read.
     pub async fn timeline(&self, launchpoint: LaunchpointId) -> Result<Vec<TimelineRow>, Error> {
-        let call = Call::to(route::TIMELINE).where_equal("Launchpoint/ID", launchpoint.get());
+        let call =
+            LiongardRequest::to(route::TIMELINE).where_equal("Launchpoint/ID", launchpoint.get());
         let mut runs: Vec<TimelineRow> = self.read(&call).await?;
         runs.retain(|run| run.launchpoint_id() == Some(launchpoint));
         runs.sort_by_key(|run| Reverse(run.id));

@@ -1,14 +1,14 @@
 //! Access keys, for their rotation: a key can make its successor, and needs no password for it.
 
 use halogard_http::Transport;
-use halogard_wire::body::{self, BodyProblem, Unusable};
+use halogard_wire::body::{self, BodyError, BodyProblem};
 use halogard_wire::values::OneOrMany;
 
 use super::Client;
-use super::call::Call;
+use super::request::LiongardRequest;
 use crate::error::{Error, RequestError};
 use crate::route;
-use crate::wire::{AccessKeyRow, KeyLife, KeyWrite, NewAccessKey};
+use crate::wire::{AccessKeyRow, AccessKeyWrite, KeyLifetime, NewAccessKey};
 
 impl<T: Transport> Client<T> {
     /// The access keys of the user that ours belongs to, without their secrets. Safe to repeat.
@@ -17,7 +17,7 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error::Body`] when a record cannot be read.
     pub async fn access_keys(&self) -> Result<Vec<AccessKeyRow>, Error> {
-        let OneOrMany(rows) = self.read(&Call::to(route::ACCESS_KEYS)).await?;
+        let OneOrMany(rows) = self.read(&LiongardRequest::to(route::ACCESS_KEYS)).await?;
         Ok(rows)
     }
 
@@ -28,16 +28,16 @@ impl<T: Transport> Client<T> {
     /// # Errors
     ///
     /// [`Error::Body`] when a key was made, and could not be read.
-    pub async fn create_access_key(&self, life: KeyLife) -> Result<NewAccessKey, Error> {
-        let write = KeyWrite {
+    pub async fn create_access_key(&self, life: KeyLifetime) -> Result<NewAccessKey, Error> {
+        let write = AccessKeyWrite {
             is_agent_install_key: false,
             days_until_expiration: life,
         };
-        let call = Call::to(route::CREATE_ACCESS_KEY).posting(&write)?;
+        let call = LiongardRequest::to(route::CREATE_ACCESS_KEY).posting(&write)?;
         let OneOrMany(keys) = self.read(&call).await?;
         keys.into_iter()
             .next()
-            .ok_or_else(|| call.not_usable(Unusable::whole(BodyProblem::Missing)))
+            .ok_or_else(|| call.invalid_body(BodyError::whole(BodyProblem::Missing)))
     }
 
     /// Deletes a key. Safe to repeat: the second time it may be unknown (404).
@@ -46,7 +46,7 @@ impl<T: Transport> Client<T> {
     ///
     /// [`RequestError::NotAnAccessKeyId`] when `id` could name another place than a key.
     pub async fn delete_access_key(&self, id: &str) -> Result<(), Error> {
-        let call = Call::to(route::DELETE_ACCESS_KEY).of(id);
+        let call = LiongardRequest::to(route::DELETE_ACCESS_KEY).of(id);
         let is_plain = id
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -54,11 +54,11 @@ impl<T: Transport> Client<T> {
             return Err(call.not_sendable(RequestError::NotAnAccessKeyId));
         }
         let answer = self.fetch(&call).await?;
-        match body::refuse_pages(&answer) {
+        match body::reject_html(&answer) {
             // What a success looks like is not documented: a number, or nothing.
             Ok(()) => Ok(()),
-            Err(unusable) if unusable.problem == BodyProblem::Empty => Ok(()),
-            Err(unusable) => Err(call.not_usable(unusable)),
+            Err(invalid) if invalid.problem == BodyProblem::Empty => Ok(()),
+            Err(invalid) => Err(call.invalid_body(invalid)),
         }
     }
 }

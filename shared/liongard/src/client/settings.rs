@@ -11,7 +11,7 @@ use crate::AccessKey;
 pub struct HttpClientSettings {
     /// Scheme, host and port, as `https://us1.app.liongard.com/`. See [`crate::Address`].
     pub base: Url,
-    /// Who we are. See [`crate::ReadKey`].
+    /// Who we are. See [`crate::ParsedAccessKey`].
     pub key: AccessKey,
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use halogard_domain::Timestamp;
-use halogard_wire::values::{flag, moment, text};
+use halogard_wire::values::{flag, text, timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -14,25 +14,25 @@ pub struct AccessKeyRow {
     #[serde(rename = "AccessKeyId")]
     pub id: String,
     /// When it was made.
-    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "CreatedOn", default, deserialize_with = "timestamp")]
     pub created_on: Option<Timestamp>,
     /// When it was last used.
-    #[serde(rename = "LastUsedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "LastUsedOn", default, deserialize_with = "timestamp")]
     pub last_used_on: Option<Timestamp>,
     /// When it was deleted.
-    #[serde(rename = "DeletedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "DeletedOn", default, deserialize_with = "timestamp")]
     pub deleted_on: Option<Timestamp>,
     /// When it ends; none for one that is unlimited.
-    #[serde(rename = "ExpirationDate", default, deserialize_with = "moment")]
+    #[serde(rename = "ExpirationDate", default, deserialize_with = "timestamp")]
     pub expires_on: Option<Timestamp>,
     /// Whether it can do nothing but install agents.
     #[serde(rename = "isAgentInstallKey", default, deserialize_with = "flag")]
     pub is_agent_install_key: Option<bool>,
 }
 
-/// How long a new key lives. Source: the vendor's description; the number of days is text there.
+/// How long a new key lives. LiongardAlertSource: the vendor's description; the number of days is text there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum KeyLife {
+pub enum KeyLifetime {
     /// 30 days.
     #[serde(rename = "30")]
     Days30,
@@ -52,11 +52,11 @@ pub enum KeyLife {
 /// The body that asks for a key.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct KeyWrite {
+pub(crate) struct AccessKeyWrite {
     /// Never set: such a key reads nothing.
     pub(crate) is_agent_install_key: bool,
     /// How long it lives.
-    pub(crate) days_until_expiration: KeyLife,
+    pub(crate) days_until_expiration: KeyLifetime,
 }
 
 /// A key that was just made: the only time its secret is shown. Its `Debug` says nothing.
@@ -69,7 +69,7 @@ pub struct NewAccessKey {
     #[serde(rename = "AccessKeySecret", deserialize_with = "secret")]
     pub secret: SecretString,
     /// When it ends; none for one that is unlimited.
-    #[serde(rename = "ExpirationDate", default, deserialize_with = "moment")]
+    #[serde(rename = "ExpirationDate", default, deserialize_with = "timestamp")]
     pub expires_on: Option<Timestamp>,
 }
 

@@ -1,14 +1,14 @@
 //! The envelope of version 2: `{Success, Data, …}`, and the block that counts pages.
 
-use halogard_wire::body::{self, BodyProblem, Unusable};
-use halogard_wire::values::{OneOrMany, flag, whole};
+use halogard_wire::body::{self, BodyError, BodyProblem};
+use halogard_wire::values::{OneOrMany, flag, integer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
+pub struct V2Page<T> {
     /// The rows, in Liongard's order.
     pub rows: Vec<T>,
     /// Where the page stands among the others, if Liongard says so.
@@ -19,26 +19,26 @@ pub struct Page<T> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Paging {
     /// Rows on all pages.
-    #[serde(rename = "TotalRows", default, deserialize_with = "whole")]
+    #[serde(rename = "TotalRows", default, deserialize_with = "integer")]
     pub total_rows: Option<i64>,
     /// Whether there is a page after this one.
     #[serde(rename = "HasMoreRows", default, deserialize_with = "flag")]
     pub has_more_rows: Option<bool>,
     /// This page, from 1.
-    #[serde(rename = "CurrentPage", default, deserialize_with = "whole")]
+    #[serde(rename = "CurrentPage", default, deserialize_with = "integer")]
     pub current_page: Option<i64>,
     /// All pages.
-    #[serde(rename = "TotalPages", default, deserialize_with = "whole")]
+    #[serde(rename = "TotalPages", default, deserialize_with = "integer")]
     pub total_pages: Option<i64>,
     /// Rows on a full page.
-    #[serde(rename = "PageSize", default, deserialize_with = "whole")]
+    #[serde(rename = "PageSize", default, deserialize_with = "integer")]
     pub page_size: Option<i64>,
 }
 
 /// What stands in an envelope.
-pub(crate) enum Opened<T> {
+pub(crate) enum EnvelopeBody<T> {
     /// The rows.
-    Page(Page<T>),
+    Page(V2Page<T>),
     /// `Success` is false.
     Refused,
 }
@@ -56,12 +56,15 @@ struct Envelope<'a> {
 
 /// Opens the envelope `body`, whose rows are `Data` itself (a list or one record), or stand in
 /// `Data` under `member` next to their `Pagination`. Both placements exist.
-pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Opened<T>, Unusable> {
+pub(crate) fn parse_envelope<T: DeserializeOwned>(
+    body: &[u8],
+    member: &str,
+) -> Result<EnvelopeBody<T>, BodyError> {
     let envelope: Envelope<'_> = body::read(body)?;
     if !envelope.success {
-        return Ok(Opened::Refused);
+        return Ok(EnvelopeBody::Refused);
     }
-    let missing = || Unusable::at("Data", BodyProblem::Missing);
+    let missing = || BodyError::at("Data", BodyProblem::Missing);
     let data = envelope.data.ok_or_else(missing)?.get();
     let inner = inner_page(data, member)?;
     let (rows, inner_paging) = match inner {
@@ -72,7 +75,7 @@ pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Ope
             (rows, None)
         }
     };
-    Ok(Opened::Page(Page {
+    Ok(EnvelopeBody::Page(V2Page {
         rows,
         paging: envelope.paging.or(inner_paging),
     }))
@@ -82,7 +85,7 @@ pub(crate) fn open<T: DeserializeOwned>(body: &[u8], member: &str) -> Result<Ope
 fn inner_page<T: DeserializeOwned>(
     data: &str,
     member: &str,
-) -> Result<Option<(Vec<T>, Paging)>, Unusable> {
+) -> Result<Option<(Vec<T>, Paging)>, BodyError> {
     type Members<'a> = std::collections::BTreeMap<String, &'a RawValue>;
     if !data.starts_with('{') {
         return Ok(None);
@@ -96,7 +99,7 @@ fn inner_page<T: DeserializeOwned>(
         body::read(paging.get().as_bytes()).map_err(|error| error.below(&part("Pagination")))?;
     let rows = members
         .get(member)
-        .ok_or_else(|| Unusable::at(part(member), BodyProblem::Missing))?;
+        .ok_or_else(|| BodyError::at(part(member), BodyProblem::Missing))?;
     let OneOrMany(rows) =
         body::read(rows.get().as_bytes()).map_err(|error| error.below(&part(member)))?;
     Ok(Some((rows, paging)))

@@ -2,7 +2,7 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::EnvironmentId;
-use halogard_wire::values::{flag, moment, named, required_id, text, whole};
+use halogard_wire::values::{flag, integer, named, required_id, text, timestamp};
 use serde::Deserialize;
 
 use super::lookup::Tier;
@@ -23,7 +23,7 @@ pub struct EnvironmentRow {
     #[serde(rename = "ShortName", default, deserialize_with = "text")]
     pub short_name: Option<String>,
     /// 1 is in use.
-    #[serde(rename = "Status", default, deserialize_with = "whole")]
+    #[serde(rename = "Status", default, deserialize_with = "integer")]
     pub status: Option<i64>,
     /// Whether it is shown.
     #[serde(rename = "Visible", default, deserialize_with = "flag")]
@@ -32,10 +32,10 @@ pub struct EnvironmentRow {
     #[serde(rename = "Tier", default, deserialize_with = "named")]
     pub tier: Option<Tier>,
     /// When it was made.
-    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "CreatedOn", default, deserialize_with = "timestamp")]
     pub created_on: Option<Timestamp>,
     /// When it was last changed; none until the first change.
-    #[serde(rename = "UpdatedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "UpdatedOn", default, deserialize_with = "timestamp")]
     pub updated_on: Option<Timestamp>,
 }
 

@@ -2,7 +2,7 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{EnvironmentId, LaunchpointId};
-use halogard_wire::values::{flag, id, moment, required_id, text, whole};
+use halogard_wire::values::{flag, id, integer, required_id, text, timestamp};
 use serde::Deserialize;
 
 use super::lookup::{EnvironmentRef, InspectorRef};
@@ -37,16 +37,16 @@ pub struct LaunchpointRow {
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
     /// How often somebody asked for a run.
-    #[serde(rename = "TotalAdHocRuns", default, deserialize_with = "whole")]
+    #[serde(rename = "TotalAdHocRuns", default, deserialize_with = "integer")]
     pub total_ad_hoc_runs: Option<i64>,
     /// When somebody last asked for a run.
-    #[serde(rename = "LastAdHocRun", default, deserialize_with = "moment")]
+    #[serde(rename = "LastAdHocRun", default, deserialize_with = "timestamp")]
     pub last_ad_hoc_run: Option<Timestamp>,
     /// When it last ran by its schedule.
-    #[serde(rename = "LastScheduledRun", default, deserialize_with = "moment")]
+    #[serde(rename = "LastScheduledRun", default, deserialize_with = "timestamp")]
     pub last_scheduled_run: Option<Timestamp>,
     /// When it runs next by its schedule.
-    #[serde(rename = "NextScheduledFor", default, deserialize_with = "moment")]
+    #[serde(rename = "NextScheduledFor", default, deserialize_with = "timestamp")]
     pub next_scheduled_for: Option<Timestamp>,
 }
 

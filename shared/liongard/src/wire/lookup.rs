@@ -1,15 +1,15 @@
 //! Small records that others embed: look-ups, tiers, and what is known of a neighbour.
 
-use halogard_domain::Word;
+use halogard_domain::Slug;
 use halogard_domain::ids::EnvironmentId;
 use halogard_wire::values::{FromName, id, text};
 use serde::Deserialize;
 
 /// A row of one of Liongard's look-up tables: a status or a priority.
 ///
-/// Compare by [`Lookup::word`], never by the number: numbers count per table.
+/// Compare by [`LookupValue::word`], never by the number: numbers count per table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Lookup {
+pub struct LookupValue {
     /// Its number within its table.
     #[serde(rename = "ID", default, deserialize_with = "id")]
     pub id: Option<u64>,
@@ -21,11 +21,11 @@ pub struct Lookup {
     pub reserved: Option<String>,
 }
 
-impl Lookup {
+impl LookupValue {
     /// The word to compare: the machine's, else the people's, made comparable.
     #[must_use]
-    pub fn word(&self) -> Word {
-        Word::new(
+    pub fn slug(&self) -> Slug {
+        Slug::new(
             self.reserved
                 .as_deref()
                 .or(self.name.as_deref())
@@ -40,7 +40,7 @@ impl Lookup {
     }
 }
 
-impl FromName for Lookup {
+impl FromName for LookupValue {
     fn from_name(name: String) -> Self {
         Self {
             name: Some(name),

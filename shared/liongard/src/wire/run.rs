@@ -1,11 +1,11 @@
 //! Asking for runs, and what Liongard answers.
 
 use halogard_domain::ids::LaunchpointId;
-use halogard_wire::body::{BodyProblem, Unusable};
+use halogard_wire::body::{BodyError, BodyProblem};
 use halogard_wire::values::{OneOrMany, id, required_id, text};
 use serde::{Deserialize, Serialize};
 
-use crate::Said;
+use crate::VendorMessage;
 
 /// The body that asks for runs.
 #[derive(Debug, Serialize)]
@@ -30,7 +30,7 @@ pub struct RunRefusal {
     /// Which; none when Liongard did not say.
     pub launchpoint: Option<LaunchpointId>,
     /// Why, in Liongard's words, redacted.
-    pub said: Option<Said>,
+    pub message: Option<VendorMessage>,
 }
 
 impl RunAnswer {
@@ -58,20 +58,20 @@ impl RunAnswer {
 /// The answer as sent. The lower-case names beside the upper-case ones are the vendor's.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RunReply {
-    results: Option<OneOrMany<Started>>,
-    errors: Option<OneOrMany<Refused>>,
+    results: Option<OneOrMany<StartedLaunchpoint>>,
+    errors: Option<OneOrMany<RefusedLaunchpoint>>,
 }
 
 /// One entry of `results`.
 #[derive(Debug, Deserialize)]
-struct Started {
+struct StartedLaunchpoint {
     #[serde(rename = "ID", deserialize_with = "required_id")]
     id: LaunchpointId,
 }
 
 /// One entry of `errors`.
 #[derive(Debug, Deserialize)]
-struct Refused {
+struct RefusedLaunchpoint {
     #[serde(rename = "ID", default, deserialize_with = "id")]
     id: Option<LaunchpointId>,
     #[serde(rename = "Message", default, deserialize_with = "text")]
@@ -79,12 +79,12 @@ struct Refused {
 }
 
 impl TryFrom<RunReply> for RunAnswer {
-    type Error = Unusable;
+    type Error = BodyError;
 
     /// An answer with neither list tells nothing, and is another answer.
-    fn try_from(reply: RunReply) -> Result<Self, Unusable> {
+    fn try_from(reply: RunReply) -> Result<Self, BodyError> {
         if reply.results.is_none() && reply.errors.is_none() {
-            return Err(Unusable::at("results", BodyProblem::Missing));
+            return Err(BodyError::at("results", BodyProblem::Missing));
         }
         let results = reply.results.map(|many| many.0).unwrap_or_default();
         let errors = reply.errors.map(|many| many.0).unwrap_or_default();
@@ -95,14 +95,14 @@ impl TryFrom<RunReply> for RunAnswer {
     }
 }
 
-impl From<Refused> for RunRefusal {
-    fn from(refused: Refused) -> Self {
+impl From<RefusedLaunchpoint> for RunRefusal {
+    fn from(refused: RefusedLaunchpoint) -> Self {
         Self {
             launchpoint: refused.id,
-            said: refused
+            message: refused
                 .message
                 .as_deref()
-                .and_then(|text| Said::of_text(text, &[])),
+                .and_then(|text| VendorMessage::of_text(text, &[])),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
-use halogard_wire::values::{flag, id, moment, named, required_id, text};
+use halogard_wire::values::{flag, id, named, required_id, text, timestamp};
 use serde::Deserialize;
 
-use super::lookup::{EnvironmentRef, InspectorRef, Lookup, RuleRef};
+use super::lookup::{EnvironmentRef, InspectorRef, LookupValue, RuleRef};
 
 /// One alert.
 ///
@@ -30,10 +30,10 @@ pub struct TaskRow {
     pub environment: Option<EnvironmentRef>,
     /// How urgent it is.
     #[serde(rename = "Priority", default, deserialize_with = "named")]
-    pub priority: Option<Lookup>,
+    pub priority: Option<LookupValue>,
     /// How it stands.
     #[serde(rename = "Status", default, deserialize_with = "named")]
-    pub status: Option<Lookup>,
+    pub status: Option<LookupValue>,
     /// The rule that raised it.
     #[serde(rename = "Rule", default)]
     pub rule: Option<RuleRef>,
@@ -53,10 +53,10 @@ pub struct TaskRow {
     #[serde(rename = "Visible", default, deserialize_with = "flag")]
     pub visible: Option<bool>,
     /// When it was raised.
-    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "CreatedOn", default, deserialize_with = "timestamp")]
     pub created_on: Option<Timestamp>,
     /// When it was last changed; none until the first change.
-    #[serde(rename = "UpdatedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "UpdatedOn", default, deserialize_with = "timestamp")]
     pub updated_on: Option<Timestamp>,
 }
 
@@ -105,6 +105,6 @@ pub struct TimelineRef {
     #[serde(rename = "AdHoc", default, deserialize_with = "flag")]
     pub ad_hoc: Option<bool>,
     /// When it ended.
-    #[serde(rename = "FinishedAt", default, deserialize_with = "moment")]
+    #[serde(rename = "FinishedAt", default, deserialize_with = "timestamp")]
     pub finished_at: Option<Timestamp>,
 }

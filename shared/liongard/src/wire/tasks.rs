@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use halogard_wire::body::{self, BodyProblem, Unusable};
+use halogard_wire::body::{self, BodyError, BodyProblem};
 use halogard_wire::values::id;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
@@ -16,12 +16,12 @@ pub struct Tasks {
     /// The readable ones, in Liongard's order.
     pub alerts: Vec<TaskRow>,
     /// The others. Their alerts are neither gone nor closed.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<UnreadableTask>,
 }
 
 /// A record that could not be read. Holds nothing of it but its number and the names of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
+pub struct UnreadableTask {
     /// Where it stands in the list, from 0.
     pub index: usize,
     /// Its number, if that at least could be read.
@@ -32,7 +32,7 @@ pub struct Unreadable {
     pub reason: BodyProblem,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadableTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.id {
             Some(id) => write!(f, "alert {id} (record {})", self.index)?,
@@ -44,7 +44,7 @@ impl fmt::Display for Unreadable {
 
 /// Reads the whole list, record by record: each is cut out as text first, so that only broken JSON
 /// ends the list, and no more than one record is held twice.
-pub(crate) fn read_tasks(body: &[u8]) -> Result<Tasks, Unusable> {
+pub(crate) fn read_tasks(body: &[u8]) -> Result<Tasks, BodyError> {
     body::read_with(TasksSeed, body)
 }
 
@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for TasksSeed {
             let index = tasks.alerts.len() + tasks.unreadable.len();
             match body::read(record.get().as_bytes()) {
                 Ok(alert) => tasks.alerts.push(alert),
-                Err(unusable) => tasks.unreadable.push(unreadable(index, record, unusable)),
+                Err(invalid) => tasks.unreadable.push(unreadable(index, record, invalid)),
             }
         }
         Ok(tasks)
@@ -80,7 +80,7 @@ impl<'de> Visitor<'de> for TasksSeed {
 }
 
 /// What is known of the record at `index`, which could not be read.
-fn unreadable(index: usize, record: &RawValue, unusable: Unusable) -> Unreadable {
+fn unreadable(index: usize, record: &RawValue, invalid: BodyError) -> UnreadableTask {
     /// The least a record says of itself.
     #[derive(Deserialize)]
     struct Numbered {
@@ -88,10 +88,10 @@ fn unreadable(index: usize, record: &RawValue, unusable: Unusable) -> Unreadable
         id: Option<u64>,
     }
     let numbered = body::read::<Numbered>(record.get().as_bytes());
-    Unreadable {
+    UnreadableTask {
         index,
         id: numbered.ok().and_then(|numbered| numbered.id),
-        path: unusable.path,
-        reason: unusable.problem,
+        path: invalid.path,
+        reason: invalid.problem,
     }
 }

@@ -2,12 +2,12 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{LaunchpointId, RunId};
-use halogard_wire::values::{flag, moment, required_id, text, whole};
+use halogard_wire::values::{flag, integer, required_id, text, timestamp};
 use serde::Deserialize;
 
 use super::lookup::EnvironmentRef;
 use super::task::LaunchpointRef;
-use crate::Said;
+use crate::VendorMessage;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,25 +28,25 @@ pub struct TimelineRow {
     #[serde(rename = "AdHoc", default, deserialize_with = "flag")]
     pub ad_hoc: Option<bool>,
     /// 0 for a good end.
-    #[serde(rename = "ExitCode", default, deserialize_with = "whole")]
+    #[serde(rename = "ExitCode", default, deserialize_with = "integer")]
     pub exit_code: Option<i64>,
     /// What the inspector said at its end. Not for logs: see [`TimelineRow::outcome`].
     #[serde(rename = "ExitMessage", default, deserialize_with = "text")]
     pub exit_message: Option<String>,
     /// When it was put on the schedule.
-    #[serde(rename = "ScheduledAt", default, deserialize_with = "moment")]
+    #[serde(rename = "ScheduledAt", default, deserialize_with = "timestamp")]
     pub scheduled_at: Option<Timestamp>,
     /// When it was taken up.
-    #[serde(rename = "ProcessingAt", default, deserialize_with = "moment")]
+    #[serde(rename = "ProcessingAt", default, deserialize_with = "timestamp")]
     pub processing_at: Option<Timestamp>,
     /// When it began to inspect.
-    #[serde(rename = "RunningAt", default, deserialize_with = "moment")]
+    #[serde(rename = "RunningAt", default, deserialize_with = "timestamp")]
     pub running_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(rename = "FinishedAt", default, deserialize_with = "moment")]
+    #[serde(rename = "FinishedAt", default, deserialize_with = "timestamp")]
     pub finished_at: Option<Timestamp>,
     /// When it was recorded.
-    #[serde(rename = "CreatedOn", default, deserialize_with = "moment")]
+    #[serde(rename = "CreatedOn", default, deserialize_with = "timestamp")]
     pub created_on: Option<Timestamp>,
 }
 
@@ -62,7 +62,7 @@ pub enum RunOutcome {
         /// The code it ended with; none when it told none.
         exit_code: Option<i64>,
         /// What it said, redacted.
-        message: Option<Said>,
+        message: Option<VendorMessage>,
     },
 }
 
@@ -94,7 +94,7 @@ impl TimelineRow {
                 message: self
                     .exit_message
                     .as_deref()
-                    .and_then(|text| Said::of_text(text, &[])),
+                    .and_then(|text| VendorMessage::of_text(text, &[])),
             },
         }
     }

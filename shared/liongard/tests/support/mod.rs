@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use halogard_app::ports::Clock;
 use halogard_http::{Transport, TransportError};
-use halogard_liongard::{AccessKey, Client, HttpClientSettings, Source};
+use halogard_liongard::{AccessKey, Client, HttpClientSettings, LiongardAlertSource};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use url::Url;
@@ -27,14 +27,14 @@ pub const ORIGIN: &str = "https://us1.app.liongard.com/";
 
 /// A request as it left.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub struct SentRequest {
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl Sent {
+impl SentRequest {
     pub fn path(&self) -> &str {
         self.url.path()
     }
@@ -57,14 +57,14 @@ pub type Outcome = Result<Response<Bytes>, TransportError>;
 
 /// The scripted Liongard.
 #[derive(Default)]
-pub struct Recorder {
+pub struct ScriptedTransport {
     answers: Mutex<VecDeque<Outcome>>,
-    sent: Mutex<Vec<Sent>>,
+    sent: Mutex<Vec<SentRequest>>,
 }
 
-impl Transport for Recorder {
+impl Transport for ScriptedTransport {
     async fn send(&self, request: Request<Bytes>) -> Outcome {
-        self.sent.lock().unwrap().push(Sent {
+        self.sent.lock().unwrap().push(SentRequest {
             method: request.method().clone(),
             url: Url::parse(&request.uri().to_string()).expect("a whole address"),
             headers: request.headers().clone(),
@@ -99,10 +99,10 @@ pub fn redirect(status: u16, location: &str) -> Outcome {
     answer_with(status, &[("location", location)], "")
 }
 
-/// A client with the recorder behind it.
-pub struct Bench {
-    pub client: Client<Arc<Recorder>>,
-    recorder: Arc<Recorder>,
+/// A client with the transport behind it.
+pub struct Harness {
+    pub client: Client<Arc<ScriptedTransport>>,
+    transport: Arc<ScriptedTransport>,
 }
 
 /// The planted key.
@@ -113,56 +113,56 @@ pub fn key() -> AccessKey {
     }
 }
 
-impl Bench {
-    /// A bench at `origin` whose next answers are `script`.
+impl Harness {
+    /// A harness at `origin` whose next answers are `script`.
     pub fn at(origin: &str, script: impl IntoIterator<Item = Outcome>) -> Self {
-        let recorder = Arc::new(Recorder::default());
-        recorder.answers.lock().unwrap().extend(script);
+        let transport = Arc::new(ScriptedTransport::default());
+        transport.answers.lock().unwrap().extend(script);
         let settings = HttpClientSettings {
             base: Url::parse(origin).unwrap(),
             key: key(),
         };
         Self {
-            client: Client::new(settings, Arc::clone(&recorder)),
-            recorder,
+            client: Client::new(settings, Arc::clone(&transport)),
+            transport,
         }
     }
 
-    /// A bench whose next answers are `script`.
+    /// A harness whose next answers are `script`.
     pub fn scripted(script: impl IntoIterator<Item = Outcome>) -> Self {
         Self::at(ORIGIN, script)
     }
 
-    /// A bench whose next answers are successes with these bodies.
+    /// A harness whose next answers are successes with these bodies.
     pub fn answering<'a>(bodies: impl IntoIterator<Item = &'a str>) -> Self {
         Self::scripted(bodies.into_iter().map(|body| answer(200, body)))
     }
 
-    /// A source of alerts behind the same recorder.
-    pub fn source<C: Clock>(&self, clock: C) -> Source<Arc<Recorder>, C> {
+    /// A source of alerts behind the same transport.
+    pub fn source<C: Clock>(&self, clock: C) -> LiongardAlertSource<Arc<ScriptedTransport>, C> {
         let settings = HttpClientSettings {
             base: Url::parse(ORIGIN).unwrap(),
             key: key(),
         };
-        Source::new(Client::new(settings, Arc::clone(&self.recorder)), clock)
+        LiongardAlertSource::new(Client::new(settings, Arc::clone(&self.transport)), clock)
     }
 
     /// The requests so far.
-    pub fn sent(&self) -> Vec<Sent> {
-        self.recorder.sent.lock().unwrap().clone()
+    pub fn sent(&self) -> Vec<SentRequest> {
+        self.transport.sent.lock().unwrap().clone()
     }
 
     /// The only request.
-    pub fn only_sent(&self) -> Sent {
+    pub fn only_sent(&self) -> SentRequest {
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1, "one request was expected");
         sent.remove(0)
     }
 
     /// Nothing of the script is left.
-    pub fn expect_all_used(&self) {
+    pub fn assert_script_used_up(&self) {
         assert!(
-            self.recorder.answers.lock().unwrap().is_empty(),
+            self.transport.answers.lock().unwrap().is_empty(),
             "an answer is left over"
         );
     }

@@ -58,7 +58,7 @@ impl Environment {
 
     /// These values too, unless there is one already. For credentials kept in the vault.
     #[must_use]
-    pub fn or_kept<N: Into<String>, V: Into<String>>(
+    pub fn or_stored<N: Into<String>, V: Into<String>>(
         self,
         values: impl IntoIterator<Item = (N, V)>,
     ) -> Self {

@@ -84,7 +84,7 @@ impl FromSettings for HaloSettings {
 fn take_scopes(reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.required(&SCOPES)?;
     if text.contains([',', ';']) {
-        reader.forgive(&SCOPES, "commas between the scopes were made blanks");
+        reader.warn(&SCOPES, "commas between the scopes were made blanks");
     }
     let scopes: Vec<_> = text
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))

@@ -151,7 +151,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     liongard::ACCESS_KEY_SECRET,
     serve::POLL_INTERVAL_SECONDS,
     serve::INSPECTOR_MIN_INTERVAL_SECONDS,
-    serve::LIONGARD_KEY_LOOK_SECONDS,
+    serve::LIONGARD_KEY_CHECK_SECONDS,
     serve::CONFIG,
     serve::DATA_DIR,
     serve::LISTEN,

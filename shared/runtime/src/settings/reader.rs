@@ -3,24 +3,24 @@
 use std::fmt;
 use std::time::Duration;
 
-use halogard_domain::text::cut;
+use halogard_domain::render::truncate;
 use secrecy::SecretString;
 
 use super::environment::{Environment, Origin};
 use super::error::SettingFault;
 use super::info::{Form, SettingInfo};
-use super::tidy::tidy;
+use super::normalize::normalize;
 
 /// A remark about a setting that works, though not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forgiven {
+pub struct SettingWarning {
     /// The setting.
     pub setting: &'static str,
     /// What was put right, or ought to be.
     pub what: &'static str,
 }
 
-impl fmt::Display for Forgiven {
+impl fmt::Display for SettingWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.setting, self.what)
     }
@@ -36,7 +36,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 pub struct Reader<'a> {
     environment: &'a Environment,
     faults: Vec<SettingFault>,
-    forgiven: Vec<Forgiven>,
+    warnings: Vec<SettingWarning>,
 }
 
 impl<'a> Reader<'a> {
@@ -46,22 +46,22 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             faults: Vec::new(),
-            forgiven: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
-    /// All that was wrong, and all that was forgiven.
+    /// All that was wrong, and all that was warnings.
     #[must_use]
-    pub fn finish(self) -> (Vec<SettingFault>, Vec<Forgiven>) {
-        (self.faults, self.forgiven)
+    pub fn finish(self) -> (Vec<SettingFault>, Vec<SettingWarning>) {
+        (self.faults, self.warnings)
     }
 
-    /// The value of `info`, tidied, or its default.
+    /// The value of `info`, normalized, or its default.
     pub fn optional(&mut self, info: &SettingInfo) -> Option<String> {
         self.value(info).or_else(|| info.default_text())
     }
 
-    /// The value of `info`, tidied; its absence is a fault.
+    /// The value of `info`, normalized; its absence is a fault.
     pub fn required(&mut self, info: &SettingInfo) -> Option<String> {
         let value = self.optional(info);
         if value.is_none() && !self.has_fault(info) {
@@ -136,8 +136,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes that `info` works, though not as it was written.
-    pub fn forgive(&mut self, info: &SettingInfo, what: &'static str) {
-        self.forgiven.push(Forgiven {
+    pub fn warn(&mut self, info: &SettingInfo, what: &'static str) {
+        self.warnings.push(SettingWarning {
             setting: info.name,
             what,
         });
@@ -150,15 +150,15 @@ impl<'a> Reader<'a> {
         }
         format!(
             "`{}`",
-            cut(&value.escape_debug().to_string(), SHOWN_CHARS_MAX)
+            truncate(&value.escape_debug().to_string(), SHOWN_CHARS_MAX)
         )
     }
 
     fn value(&mut self, info: &SettingInfo) -> Option<String> {
         let (pasted, _) = self.environment.get(info.name)?;
-        let (value, forgiven) = tidy(info.name, pasted);
-        for what in forgiven {
-            self.forgive(info, what);
+        let (value, warnings) = normalize(info.name, pasted);
+        for what in warnings {
+            self.warn(info, what);
         }
         if value.contains(char::REPLACEMENT_CHARACTER) {
             self.note(info, "holds bytes that are not text".to_owned());

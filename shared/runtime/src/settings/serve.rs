@@ -32,8 +32,8 @@ pub(super) const INSPECTOR_MIN_INTERVAL_SECONDS: SettingInfo = SettingInfo::coun
 
 /// A key lives for weeks at least and is rotated when a third of its life has passed, so a day late
 /// is soon enough; each look is one request to Liongard.
-pub(super) const LIONGARD_KEY_LOOK_SECONDS: SettingInfo = SettingInfo::count(
-    "LIONGARD_KEY_LOOK_SECONDS",
+pub(super) const LIONGARD_KEY_CHECK_SECONDS: SettingInfo = SettingInfo::count(
+    "LIONGARD_KEY_CHECK_SECONDS",
     "seconds",
     (1, 7 * DAY_SECONDS),
     DAY_SECONDS,
@@ -78,7 +78,7 @@ pub struct ServeSettings {
     /// Least time between two runs of the same inspector.
     pub inspector_min_interval: Duration,
     /// Time between two looks at Liongard's access key.
-    pub key_look_interval: Duration,
+    pub key_check_interval: Duration,
 }
 
 impl FromSettings for ServeSettings {
@@ -88,14 +88,14 @@ impl FromSettings for ServeSettings {
         let config = reader.required(&CONFIG);
         let poll_interval = reader.seconds(&POLL_INTERVAL_SECONDS);
         let inspector_min_interval = reader.seconds(&INSPECTOR_MIN_INTERVAL_SECONDS);
-        let key_look_interval = reader.seconds(&LIONGARD_KEY_LOOK_SECONDS);
+        let key_check_interval = reader.seconds(&LIONGARD_KEY_CHECK_SECONDS);
         Some(Self {
             listen: listen?,
             data_dir: data_dir?.into(),
             config: config?.into(),
             poll_interval: poll_interval?,
             inspector_min_interval: inspector_min_interval?,
-            key_look_interval: key_look_interval?,
+            key_check_interval: key_check_interval?,
         })
     }
 }

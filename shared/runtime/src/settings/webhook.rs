@@ -5,7 +5,7 @@
 //! times without a refused delivery. A setting of its own, rather than several values in one:
 //! there is no separator that no password contains.
 
-use halogard_app::intake::Credential;
+use halogard_app::intake::WebhookCredential;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::info::SettingInfo;
@@ -97,7 +97,7 @@ pub struct WebhookSettings {
     /// Path tokens, the current one first; empty when none is set.
     pub tokens: Vec<SecretString>,
     /// Every configured credential, the current one of each kind before its predecessor.
-    pub credentials: Vec<Credential>,
+    pub credentials: Vec<WebhookCredential>,
 }
 
 impl FromSettings for WebhookSettings {
@@ -130,7 +130,7 @@ fn take_tokens(reader: &mut Reader<'_>) -> Option<Vec<SecretString>> {
             );
             usable = false;
         } else if token.len() < TOKEN_CHARS_MIN {
-            reader.forgive(
+            reader.warn(
                 &TOKEN,
                 "is so short that it can be guessed; use 16 characters or more",
             );
@@ -139,18 +139,18 @@ fn take_tokens(reader: &mut Reader<'_>) -> Option<Vec<SecretString>> {
     usable.then_some(tokens)
 }
 
-fn take_signed(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
+fn take_signed(reader: &mut Reader<'_>) -> Option<Vec<WebhookCredential>> {
     let header = take_header(reader, &SIGNATURE_HEADER);
     let secrets = in_force(reader, &SECRET, &SECRET_PREVIOUS);
     let header = header?;
-    let credential = |secret| Credential::Hmac {
+    let credential = |secret| WebhookCredential::Hmac {
         header: header.clone(),
         secret,
     };
     Some(secrets.into_iter().map(credential).collect())
 }
 
-fn take_basic(reader: &mut Reader<'_>) -> Vec<Credential> {
+fn take_basic(reader: &mut Reader<'_>) -> Vec<WebhookCredential> {
     let username = reader.optional(&USERNAME);
     let passwords = in_force(reader, &PASSWORD, &PASSWORD_PREVIOUS);
     match username {
@@ -176,7 +176,7 @@ fn take_basic(reader: &mut Reader<'_>) -> Vec<Credential> {
                 let remedy = "choose another one: basic authentication cannot carry it";
                 reader.refuse(&USERNAME, "holds a colon", remedy);
             }
-            let credential = |password| Credential::Basic {
+            let credential = |password| WebhookCredential::Basic {
                 username: username.clone(),
                 password,
             };
@@ -185,28 +185,28 @@ fn take_basic(reader: &mut Reader<'_>) -> Vec<Credential> {
     }
 }
 
-fn take_bearer(reader: &mut Reader<'_>) -> Vec<Credential> {
+fn take_bearer(reader: &mut Reader<'_>) -> Vec<WebhookCredential> {
     let tokens = in_force(reader, &BEARER, &BEARER_PREVIOUS);
     let mut without_scheme = |token: SecretString| {
         let Some(bare) = token.expose_secret().strip_prefix("Bearer ") else {
             return token;
         };
-        reader.forgive(&BEARER, "the word Bearer before the token was removed");
+        reader.warn(&BEARER, "the word Bearer before the token was removed");
         SecretString::from(bare.trim())
     };
     tokens
         .into_iter()
-        .map(|token| Credential::Bearer {
+        .map(|token| WebhookCredential::Bearer {
             token: without_scheme(token),
         })
         .collect()
 }
 
-fn take_keyed(reader: &mut Reader<'_>) -> Option<Vec<Credential>> {
+fn take_keyed(reader: &mut Reader<'_>) -> Option<Vec<WebhookCredential>> {
     let header = take_header(reader, &API_KEY_HEADER);
     let keys = in_force(reader, &API_KEY, &API_KEY_PREVIOUS);
     let header = header?;
-    let credential = |key| Credential::ApiKey {
+    let credential = |key| WebhookCredential::ApiKey {
         header: header.clone(),
         key,
     };
@@ -233,7 +233,7 @@ fn take_header(reader: &mut Reader<'_>, info: &SettingInfo) -> Option<String> {
     let text = reader.required(info)?;
     let name = text.trim_end_matches([':', ' ']);
     if name != text {
-        reader.forgive(info, "the colon after the name was removed");
+        reader.warn(info, "the colon after the name was removed");
     }
     let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(fits) {

@@ -8,48 +8,48 @@ use serde_json::{Value, json};
 
 use crate::liongard::{AlertChange, AlertSpec};
 
-use super::Hands;
+use super::AdminState;
 use super::input::{AdminError, read};
 
 /// `GET /admin/alerts`.
-pub(super) async fn list(State(hands): State<Hands>) -> Json<Value> {
-    Json(json!(hands.liongard.alerts()))
+pub(super) async fn list(State(state): State<AdminState>) -> Json<Value> {
+    Json(json!(state.liongard.alerts()))
 }
 
 /// `POST /admin/alerts`.
 pub(super) async fn raise(
-    State(hands): State<Hands>,
+    State(state): State<AdminState>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), AdminError> {
     let spec: AlertSpec = read(&body)?;
-    let id = hands.liongard.raise(&spec)?;
+    let id = state.liongard.raise(&spec)?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
 }
 
-/// `POST /admin/alerts/{id}/change`.
+/// `POST /admin/alerts/{id}/update`.
 pub(super) async fn change(
-    State(hands): State<Hands>,
+    State(state): State<AdminState>,
     Path(id): Path<i64>,
     body: Bytes,
 ) -> Result<Json<Value>, AdminError> {
     let change: AlertChange = read(&body)?;
-    hands.liongard.change(id, change)?;
-    Ok(Json(json!(hands.liongard.alert(id))))
+    state.liongard.change(id, change)?;
+    Ok(Json(json!(state.liongard.alert(id))))
 }
 
-/// `POST /admin/alerts/{id}/close|reopen|remedy|hide|vanish`.
-pub(super) async fn hand(
-    State(hands): State<Hands>,
-    Path((id, hand)): Path<(i64, String)>,
+/// `POST /admin/alerts/{id}/close|reopen|clear-condition|hide|remove`.
+pub(super) async fn act(
+    State(state): State<AdminState>,
+    Path((id, action)): Path<(i64, String)>,
 ) -> Result<Json<Value>, AdminError> {
-    let liongard = &hands.liongard;
-    match hand.as_str() {
+    let liongard = &state.liongard;
+    match action.as_str() {
         "close" => liongard.close(id)?,
         "reopen" => liongard.reopen(id)?,
-        "remedy" => liongard.remedy(id)?,
-        "hide" => liongard.hide(id)?,
-        "vanish" => liongard.vanish(id)?,
-        _ => return Err(AdminError::NoSuchHand(hand)),
+        "clear-condition" => liongard.clear_condition(id)?,
+        "hide" => liongard.hide_alert(id)?,
+        "remove" => liongard.remove_alert(id)?,
+        _ => return Err(AdminError::UnknownAction(action)),
     }
     Ok(Json(json!(liongard.alert(id))))
 }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::faults::{Fault, FaultOdds};
+use crate::faults::{Fault, FaultRate};
 use crate::liongard::{AccessKeySpec, Role};
 
-use super::Hands;
+use super::AdminState;
 use super::input::{AdminError, read};
 
 /// Which vendor's line breaks.
@@ -27,24 +27,24 @@ enum VendorName {
 /// What is to go wrong: by route, by ordinal, or by chance.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Plan {
+struct FaultPlan {
     /// Whose line.
     vendor: VendorName,
     /// For the next requests of routes.
     #[serde(default)]
-    next: Vec<NextFault>,
+    next: Vec<RouteFault>,
     /// For requests with an ordinal.
     #[serde(default)]
-    at: Vec<FaultAt>,
+    at: Vec<OrdinalFault>,
     /// By chance, in place of odds set before.
     #[serde(default)]
-    chance: Option<Vec<FaultOdds>>,
+    random: Option<Vec<FaultRate>>,
 }
 
 /// The next request of a route.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NextFault {
+struct RouteFault {
     /// The "METHOD /Route".
     route: String,
     /// What happens.
@@ -54,7 +54,7 @@ struct NextFault {
 /// The request with an ordinal.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FaultAt {
+struct OrdinalFault {
     /// The ordinal; the first of all is 1.
     request: u64,
     /// What happens.
@@ -64,7 +64,7 @@ struct FaultAt {
 /// An application's new secret.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewSecret {
+struct ClientSecretBody {
     /// The application.
     client_id: String,
     /// Its secret from now on.
@@ -74,7 +74,7 @@ struct NewSecret {
 /// A key somebody makes in the watch's UI.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MadeKey {
+struct AccessKeyBody {
     /// Its id.
     id: String,
     /// Its secret.
@@ -86,13 +86,13 @@ struct MadeKey {
 
 /// `POST /admin/faults`.
 pub(super) async fn add(
-    State(hands): State<Hands>,
+    State(state): State<AdminState>,
     body: Bytes,
 ) -> Result<Json<Value>, AdminError> {
-    let plan: Plan = read(&body)?;
+    let plan: FaultPlan = read(&body)?;
     let faults = match plan.vendor {
-        VendorName::Halopsa => hands.halo.faults(),
-        VendorName::Liongard => hands.liongard.faults(),
+        VendorName::Halopsa => state.halo.faults(),
+        VendorName::Liongard => state.liongard.faults(),
     };
     for next in plan.next {
         faults.next(&next.route, next.fault);
@@ -100,52 +100,52 @@ pub(super) async fn add(
     for at in plan.at {
         faults.at_request(at.request, at.fault);
     }
-    if let Some(odds) = plan.chance {
-        faults.by_chance(odds);
+    if let Some(odds) = plan.random {
+        faults.set_random(odds);
     }
     Ok(Json(
-        json!({ "waiting": faults.waiting(), "requests_seen": faults.requests_seen() }),
+        json!({ "pending": faults.pending(), "requests_seen": faults.requests_seen() }),
     ))
 }
 
 /// `DELETE /admin/faults`: both vendors' lines are whole again.
-pub(super) async fn clear(State(hands): State<Hands>) -> Json<Value> {
-    hands.halo.faults().clear();
-    hands.liongard.faults().clear();
-    Json(json!({ "waiting": 0 }))
+pub(super) async fn clear(State(state): State<AdminState>) -> Json<Value> {
+    state.halo.faults().clear();
+    state.liongard.faults().clear();
+    Json(json!({ "pending": 0 }))
 }
 
-/// `POST /admin/secret`: replaces an application's secret at once.
+/// `POST /admin/client-secret`: replaces an application's secret at once.
 pub(super) async fn replace_secret(
-    State(hands): State<Hands>,
+    State(state): State<AdminState>,
     body: Bytes,
 ) -> Result<Json<Value>, AdminError> {
-    let NewSecret {
+    let ClientSecretBody {
         client_id,
         client_secret,
     } = read(&body)?;
-    hands.halo.replace_secret(&client_id, &client_secret)?;
+    state.halo.replace_secret(&client_id, &client_secret)?;
     Ok(Json(json!({})))
 }
 
 /// `DELETE /admin/tokens`: every token of the service desk ends at once.
-pub(super) async fn expire_tokens(State(hands): State<Hands>) -> Json<Value> {
-    hands.halo.expire_tokens();
+pub(super) async fn expire_tokens(State(state): State<AdminState>) -> Json<Value> {
+    state.halo.expire_tokens();
     Json(json!({}))
 }
 
 /// `GET /admin/access-keys`: ids of the keys in force.
-pub(super) async fn list_keys(State(hands): State<Hands>) -> Json<Value> {
-    Json(json!(hands.liongard.valid_keys()))
+pub(super) async fn list_keys(State(state): State<AdminState>) -> Json<Value> {
+    Json(json!(state.liongard.valid_keys()))
 }
 
 /// `POST /admin/access-keys`: makes a key with every right.
-pub(super) async fn make_key(
-    State(hands): State<Hands>,
+pub(super) async fn create_key(
+    State(state): State<AdminState>,
     body: Bytes,
 ) -> Result<Json<Value>, AdminError> {
-    let MadeKey { id, secret, days } = read(&body)?;
-    hands.liongard.add_key(&AccessKeySpec {
+    let AccessKeyBody { id, secret, days } = read(&body)?;
+    state.liongard.add_key(&AccessKeySpec {
         id,
         secret,
         role: Role::Admin,
@@ -155,7 +155,10 @@ pub(super) async fn make_key(
 }
 
 /// `DELETE /admin/access-keys/{id}`: the key is refused from now on.
-pub(super) async fn revoke_key(State(hands): State<Hands>, Path(id): Path<String>) -> Json<Value> {
-    hands.liongard.revoke_key(&id);
+pub(super) async fn revoke_key(
+    State(state): State<AdminState>,
+    Path(id): Path<String>,
+) -> Json<Value> {
+    state.liongard.revoke_key(&id);
     Json(json!({}))
 }

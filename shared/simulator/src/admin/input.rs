@@ -22,19 +22,19 @@ pub(super) enum AdminError {
     },
     /// The hand could not do it.
     #[error(transparent)]
-    Hand(#[from] SimError),
+    Simulation(#[from] SimError),
     /// There is no such hand.
-    #[error("there is no hand called {0}")]
-    NoSuchHand(String),
+    #[error("there is no action called {0}")]
+    UnknownAction(String),
 }
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         let (status, field) = match &self {
             Self::Field { field, .. } => (StatusCode::BAD_REQUEST, Some(field.clone())),
-            Self::NoSuchHand(_) => (StatusCode::NOT_FOUND, None),
-            Self::Hand(error) => {
-                let (status, field) = of_hand(error);
+            Self::UnknownAction(_) => (StatusCode::NOT_FOUND, None),
+            Self::Simulation(error) => {
+                let (status, field) = status_and_field(error);
                 (status, field.map(str::to_owned))
             }
         };
@@ -47,7 +47,7 @@ impl IntoResponse for AdminError {
 }
 
 /// Status and field of a hand's error: what the path names is 404, what the body names is 400.
-fn of_hand(error: &SimError) -> (StatusCode, Option<&'static str>) {
+fn status_and_field(error: &SimError) -> (StatusCode, Option<&'static str>) {
     match error {
         SimError::NoSuchTicket(_) | SimError::NoSuchAlert(_) => (StatusCode::NOT_FOUND, Some("id")),
         SimError::NoSuchStatus(_) => (StatusCode::BAD_REQUEST, Some("status_id")),

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::halopsa::{Batching, PayloadSize, WebhookAuth, WebhookSpec};
 
-use super::Hands;
+use super::AdminState;
 use super::input::{AdminError, read};
 
 /// A webhook, as the body describes it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Description {
+struct WebhookBody {
     /// Where deliveries go.
     url: String,
     /// Its name.
@@ -23,19 +23,19 @@ struct Description {
     name: Option<String>,
     /// How deliveries prove themselves.
     #[serde(default)]
-    auth: Auth,
+    auth: AuthBody,
     /// What they carry.
     #[serde(default)]
-    payload: Payload,
+    payload: PayloadBody,
     /// How events wait for each other, if they do.
     #[serde(default)]
-    batch: Option<Batch>,
+    batch: Option<BatchBody>,
 }
 
 /// How deliveries prove themselves.
 #[derive(Debug, Default, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum Auth {
+enum AuthBody {
     /// Not at all.
     #[default]
     None,
@@ -70,7 +70,7 @@ enum Auth {
 /// What deliveries carry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Payload {
+enum PayloadBody {
     /// The members that matter most.
     #[default]
     Small,
@@ -83,7 +83,7 @@ enum Payload {
 /// How events wait for each other.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Batch {
+struct BatchBody {
     /// Events that send a batch at once.
     events_max: u32,
     /// Seconds the first event waits.
@@ -93,21 +93,21 @@ struct Batch {
     same_event_only: bool,
 }
 
-impl From<Description> for WebhookSpec {
-    fn from(given: Description) -> Self {
+impl From<WebhookBody> for WebhookSpec {
+    fn from(given: WebhookBody) -> Self {
         let auth = match given.auth {
-            Auth::None => WebhookAuth::None,
-            Auth::Basic { username, password } => WebhookAuth::Basic { username, password },
-            Auth::Hmac { header, secret } => WebhookAuth::Hmac { header, secret },
-            Auth::Bearer { token } => WebhookAuth::Bearer { token },
-            Auth::ApiKey { header, key } => WebhookAuth::ApiKey { header, key },
+            AuthBody::None => WebhookAuth::None,
+            AuthBody::Basic { username, password } => WebhookAuth::Basic { username, password },
+            AuthBody::Hmac { header, secret } => WebhookAuth::Hmac { header, secret },
+            AuthBody::Bearer { token } => WebhookAuth::Bearer { token },
+            AuthBody::ApiKey { header, key } => WebhookAuth::ApiKey { header, key },
         };
         let mut spec = Self::to(&given.url, auth);
         spec.name = given.name.unwrap_or(spec.name);
         spec.payload = match given.payload {
-            Payload::Small => PayloadSize::Small,
-            Payload::Full => PayloadSize::Full,
-            Payload::EventOnly => PayloadSize::EventOnly,
+            PayloadBody::Small => PayloadSize::Small,
+            PayloadBody::Full => PayloadSize::Full,
+            PayloadBody::EventOnly => PayloadSize::EventOnly,
         };
         spec.batching = given.batch.map(|batch| Batching {
             same_event_only: batch.same_event_only,
@@ -118,18 +118,18 @@ impl From<Description> for WebhookSpec {
     }
 }
 
-/// `POST /admin/webhook`: the webhook, with every event bound to it.
+/// `POST /admin/webhooks`: the webhook, with every event bound to it.
 pub(super) async fn register(
-    State(hands): State<Hands>,
+    State(state): State<AdminState>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), AdminError> {
-    let description: Description = read(&body)?;
-    let id = hands.halo.register_webhook(&description.into());
-    hands.halo.bind_all_events(&id)?;
+    let description: WebhookBody = read(&body)?;
+    let id = state.halo.register_webhook(&description.into());
+    state.halo.bind_all_events(&id)?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
 }
 
 /// `GET /admin/deliveries`.
-pub(super) async fn deliveries(State(hands): State<Hands>) -> Json<Value> {
-    Json(json!(hands.halo.deliveries()))
+pub(super) async fn deliveries(State(state): State<AdminState>) -> Json<Value> {
+    Json(json!(state.halo.deliveries()))
 }

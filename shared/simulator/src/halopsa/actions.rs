@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Answer, Query};
+use crate::http_message::{Query, SimResponse};
 
 use super::refusal;
 use super::state::{Author, HaloState};
 use super::ticket::Action;
 use super::ticket_draft::TicketDraft;
-use super::ticket_fields::Item;
+use super::ticket_fields::PostedItem;
 
 /// Members that must be whole numbers wherever they turn up.
 const NUMBERS: [&str; 7] = [
@@ -52,11 +52,11 @@ impl HaloState {
         posted: &[Map<String, Value>],
         author: &Author,
         now: i64,
-    ) -> Result<Vec<(i64, i64)>, Answer> {
-        let drafts: Result<Vec<ActionDraft>, Answer> = posted
+    ) -> Result<Vec<(i64, i64)>, SimResponse> {
+        let drafts: Result<Vec<ActionDraft>, SimResponse> = posted
             .iter()
             .enumerate()
-            .map(|(index, members)| self.action_draft(&Item::new(index, members)))
+            .map(|(index, members)| self.action_draft(&PostedItem::new(index, members)))
             .collect();
         Ok(drafts?
             .into_iter()
@@ -65,14 +65,14 @@ impl HaloState {
     }
 
     /// Reads and checks one item.
-    fn action_draft(&self, item: &Item<'_>) -> Result<ActionDraft, Answer> {
+    fn action_draft(&self, item: &PostedItem<'_>) -> Result<ActionDraft, SimResponse> {
         item.check_numbers(&NUMBERS)?;
         let positive = |name| {
             item.number(name)
                 .map(|value| value.filter(|value| *value > 0))
         };
         let ticket_id = positive("ticket_id")?.unwrap_or(0);
-        let Some(ticket) = self.living(ticket_id) else {
+        let Some(ticket) = self.existing(ticket_id) else {
             return Err(refusal::sentence(refusal::RECORD_NOT_FOUND));
         };
         let id = positive("id")?;
@@ -82,7 +82,7 @@ impl HaloState {
         });
         let known = known.transpose()?;
         let (outcome_id, name) = (positive("outcome_id")?, item.text("outcome"));
-        let outcome = self.world.desk.outcomes.iter().find(|outcome| {
+        let outcome = self.world.service_desk.outcomes.iter().find(|outcome| {
             outcome_id.map_or_else(
                 || {
                     name.as_deref()
@@ -110,7 +110,7 @@ impl HaloState {
         };
         if change
             .status_id
-            .is_some_and(|status| self.world.desk.status(status).is_none())
+            .is_some_and(|status| self.world.service_desk.status(status).is_none())
         {
             return Err(refusal::unknown_reference("Status"));
         }
@@ -152,7 +152,7 @@ impl HaloState {
             .change
             .team
             .as_deref()
-            .and_then(|name| self.world.desk.team(name))
+            .and_then(|name| self.world.service_desk.team(name))
         {
             team.name.clone_into(&mut ticket.team);
         }
@@ -186,13 +186,13 @@ impl HaloState {
             }
         };
         self.tickets.insert(ticket_id, ticket);
-        self.announce_change(ticket_id, before, Some(id), author, now);
+        self.emit_change_events(ticket_id, before, Some(id), author, now);
         (ticket_id, id)
     }
 
     /// `GET /Actions?ticket_id=`, newest first.
-    pub(super) fn list_actions(&self, query: &Query) -> Answer {
-        let Some(ticket) = query.number("ticket_id").and_then(|id| self.living(id)) else {
+    pub(super) fn list_actions(&self, query: &Query) -> SimResponse {
+        let Some(ticket) = query.number("ticket_id").and_then(|id| self.existing(id)) else {
             return refusal::not_found(self.settings.missing_ticket_status);
         };
         let count = query
@@ -209,29 +209,31 @@ impl HaloState {
                 Value::Object(self.action_row(ticket.id, action, query.flag("includehtmlnote")))
             })
             .collect();
-        Answer::ok(&json!({ "ticket_id": ticket.id, "record_count": rows.len(), "actions": rows }))
+        SimResponse::ok(
+            &json!({ "ticket_id": ticket.id, "record_count": rows.len(), "actions": rows }),
+        )
     }
 
     /// `GET /Actions/{id}?ticket_id=`: the number alone names no action.
-    pub(super) fn one_action(&self, id: i64, query: &Query) -> Answer {
+    pub(super) fn one_action(&self, id: i64, query: &Query) -> SimResponse {
         let ticket = query
             .number("ticket_id")
-            .and_then(|ticket| self.living(ticket));
+            .and_then(|ticket| self.existing(ticket));
         let action = ticket.and_then(|ticket| ticket.actions.iter().find(|action| action.id == id));
         match (ticket, action) {
             (Some(ticket), Some(action)) => {
-                Answer::ok(&Value::Object(self.action_row(ticket.id, action, true)))
+                SimResponse::ok(&Value::Object(self.action_row(ticket.id, action, true)))
             }
             _ => refusal::not_found(self.settings.missing_ticket_status),
         }
     }
 
     /// `DELETE /Actions/{id}?ticket_id=`.
-    pub(super) fn delete_action(&mut self, id: i64, query: &Query, now: i64) -> Answer {
+    pub(super) fn delete_action(&mut self, id: i64, query: &Query, now: i64) -> SimResponse {
         let status = self.settings.missing_ticket_status;
         let ticket = query
             .number("ticket_id")
-            .and_then(|ticket| self.living_mut(ticket));
+            .and_then(|ticket| self.existing_mut(ticket));
         let Some(ticket) = ticket else {
             return refusal::not_found(status);
         };
@@ -241,6 +243,6 @@ impl HaloState {
             return refusal::not_found(status);
         }
         ticket.updated_at = now;
-        Answer::ok(&json!({}))
+        SimResponse::ok(&json!({}))
     }
 }

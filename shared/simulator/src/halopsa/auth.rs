@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::clock::whole_millis;
 use crate::error::SimError;
-use crate::exchange::{Answer, Call, Query};
+use crate::http_message::{Query, SimRequest, SimResponse};
 
 use super::HaloPsa;
 use super::settings::ApiApplication;
-use super::state::{Author, HaloState, Token};
+use super::state::{AccessToken, Author, HaloState};
 
 /// Areas that exist as a pair of `read:` and `edit:`.
 const PAIRED_SCOPES: [&str; 19] = [
@@ -76,7 +76,7 @@ impl HaloPsa {
 
 impl HaloState {
     /// `POST /auth/token`.
-    pub(super) fn issue_token(&mut self, call: &Call, now: i64) -> Answer {
+    pub(super) fn issue_token(&mut self, call: &SimRequest, now: i64) -> SimResponse {
         let form_sent = call
             .header("content-type")
             .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -138,7 +138,7 @@ impl HaloState {
             );
         }
         self.tokens.retain(|_, token| token.expires_at > now);
-        let text = format!("eyJhbGciOiJSUzI1NiJ9.{}", self.dice.hex(96));
+        let text = format!("eyJhbGciOiJSUzI1NiJ9.{}", self.rng.hex(96));
         let life = self.settings.token_life;
         let author = Author {
             agent_id: application.agent_id,
@@ -149,19 +149,19 @@ impl HaloState {
             "token_type": "Bearer",
             "access_token": text,
             "expires_in": life.as_secs(),
-            "refresh_token": self.dice.hex(40),
-            "id_token": format!("eyJhbGciOiJSUzI1NiJ9.{}", self.dice.hex(32)),
+            "refresh_token": self.rng.hex(40),
+            "id_token": format!("eyJhbGciOiJSUzI1NiJ9.{}", self.rng.hex(32)),
         });
         let expires_at = now + whole_millis(life);
         self.tokens.insert(
             text,
-            Token {
+            AccessToken {
                 author,
                 scopes,
                 expires_at,
             },
         );
-        Answer::ok(&answer)
+        SimResponse::ok(&answer)
     }
 
     /// The application whose id and secret the form brings.
@@ -175,20 +175,20 @@ impl HaloState {
     }
 
     /// The token a call brings, if it still counts.
-    pub(super) fn token_of(&self, call: &Call, now: i64) -> Option<&Token> {
+    pub(super) fn token_of(&self, call: &SimRequest, now: i64) -> Option<&AccessToken> {
         let text = bearer(call)?;
         self.tokens.get(text).filter(|token| token.expires_at > now)
     }
 
     /// Ends the token a call brings.
-    pub(super) fn forget_token(&mut self, call: &Call) {
+    pub(super) fn forget_token(&mut self, call: &SimRequest) {
         if let Some(text) = bearer(call) {
             self.tokens.remove(text);
         }
     }
 }
 
-impl Token {
+impl AccessToken {
     /// Whether the token covers `scope`; the right to edit an area includes reading it.
     pub(super) fn covers(&self, scope: &str) -> bool {
         let wider = scope
@@ -225,15 +225,15 @@ pub(super) fn discovery(origin: &str) -> Value {
 }
 
 /// The token's text.
-fn bearer(call: &Call) -> Option<&str> {
+fn bearer(call: &SimRequest) -> Option<&str> {
     let (scheme, text) = call.header("authorization")?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
 }
 
 /// An error as OAuth words it.
-fn oauth_error(status: u16, error: &str, description: &str) -> Answer {
+fn oauth_error(status: u16, error: &str, description: &str) -> SimResponse {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    Answer::json(
+    SimResponse::json(
         status,
         &json!({ "error": error, "error_description": description }),
     )

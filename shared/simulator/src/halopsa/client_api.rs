@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::exchange::{Answer, Call};
+use crate::http_message::{SimRequest, SimResponse};
 
 use super::HaloPsa;
 use super::refusal;
@@ -14,7 +14,7 @@ use super::ticket_fields::posted;
 impl HaloPsa {
     /// `POST /Tickets`. A create stays in flight for a while after its effect, so that a second
     /// one can run into it; a caller that gives up meanwhile has created all the same.
-    pub(super) async fn post_tickets(&self, call: &Call, author: &Author) -> Answer {
+    pub(super) async fn post_tickets(&self, call: &SimRequest, author: &Author) -> SimResponse {
         let items = match posted(call) {
             Ok(items) => items,
             Err(refused) => return refused,
@@ -33,7 +33,7 @@ impl HaloPsa {
             (answer, state.settings.create_takes)
         };
         if creates {
-            let in_flight = InFlight(self);
+            let in_flight = CreateInFlight(self);
             if in_flight_for.is_zero() {
                 tokio::task::yield_now().await;
             } else {
@@ -46,9 +46,9 @@ impl HaloPsa {
 }
 
 /// A create under way; ends when dropped, however the caller leaves.
-struct InFlight<'a>(&'a HaloPsa);
+struct CreateInFlight<'a>(&'a HaloPsa);
 
-impl Drop for InFlight<'_> {
+impl Drop for CreateInFlight<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.creates_in_flight = state.creates_in_flight.saturating_sub(1);
@@ -60,10 +60,10 @@ impl HaloState {
     fn post_tickets(
         &mut self,
         items: &[Map<String, Value>],
-        call: &Call,
+        call: &SimRequest,
         author: &Author,
         now: i64,
-    ) -> Answer {
+    ) -> SimResponse {
         let written = match self.write_tickets(items, author, now) {
             Ok(written) => written,
             Err(refused) => return refused,
@@ -77,7 +77,12 @@ impl HaloState {
     }
 
     /// `POST /Actions`.
-    pub(super) fn post_actions(&mut self, call: &Call, author: &Author, now: i64) -> Answer {
+    pub(super) fn post_actions(
+        &mut self,
+        call: &SimRequest,
+        author: &Author,
+        now: i64,
+    ) -> SimResponse {
         let written = posted(call).and_then(|items| self.write_actions(&items, author, now));
         let written = match written {
             Ok(written) => written,
@@ -95,7 +100,7 @@ impl HaloState {
     }
 
     /// `POST /Webhook`.
-    pub(super) fn post_webhooks(&mut self, call: &Call, now: i64) -> Answer {
+    pub(super) fn post_webhooks(&mut self, call: &SimRequest, now: i64) -> SimResponse {
         match posted(call).and_then(|items| self.write_webhooks(items, now)) {
             Ok(rows) => self.written(rows, call),
             Err(refused) => refused,
@@ -103,7 +108,7 @@ impl HaloState {
     }
 
     /// `POST /Notification`.
-    pub(super) fn post_notifications(&mut self, call: &Call) -> Answer {
+    pub(super) fn post_notifications(&mut self, call: &SimRequest) -> SimResponse {
         match posted(call).and_then(|items| self.write_notifications(items)) {
             Ok(rows) => self.written(rows, call),
             Err(refused) => refused,
@@ -111,27 +116,27 @@ impl HaloState {
     }
 
     /// `DELETE /Tickets/{id}`: the row stays, out of sight.
-    pub(super) fn delete_ticket(&mut self, id: i64, author: &Author, now: i64) -> Answer {
-        let Some(ticket) = self.living_mut(id) else {
+    pub(super) fn delete_ticket(&mut self, id: i64, author: &Author, now: i64) -> SimResponse {
+        let Some(ticket) = self.existing_mut(id) else {
             return refusal::not_found(self.settings.missing_ticket_status);
         };
         ticket.deleted = true;
         ticket.updated_at = now;
         self.count_write(author, "ticket deleted");
-        self.announce_deleted(id, author, now);
-        Answer::ok(&serde_json::json!({}))
+        self.emit_deleted(id, author, now);
+        SimResponse::ok(&serde_json::json!({}))
     }
 
     /// The results of a write: the last alone, unless all were asked for.
-    fn written(&self, mut rows: Vec<Value>, call: &Call) -> Answer {
+    fn written(&self, mut rows: Vec<Value>, call: &SimRequest) -> SimResponse {
         let status = StatusCode::from_u16(self.settings.write_status).unwrap_or(StatusCode::OK);
         if call.query.flag("returnall") {
-            return Answer::json(status, &Value::Array(rows));
+            return SimResponse::json(status, &Value::Array(rows));
         }
         let last = rows.pop().unwrap_or(Value::Null);
         match self.settings.single_answer {
-            SingleAnswer::Object => Answer::json(status, &last),
-            SingleAnswer::ArrayOfOne => Answer::json(status, &Value::Array(vec![last])),
+            SingleAnswer::Object => SimResponse::json(status, &last),
+            SingleAnswer::ArrayOfOne => SimResponse::json(status, &Value::Array(vec![last])),
         }
     }
 }

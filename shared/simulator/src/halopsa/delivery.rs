@@ -6,22 +6,22 @@ use super::HaloPsa;
 use super::outbox::{DeliveryResult, OutgoingDelivery};
 
 /// How long the outbox rests between two looks, in real time.
-const REST: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Most calls under way at once.
-const AT_ONCE: usize = 16;
+const CONCURRENCY_MAX: usize = 16;
 
 /// Longest wait for a receiver's answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// POSTs whatever falls due, for ever. Spawn it; abort the task to stop.
-pub async fn deliver_forever(halo: HaloPsa, client: reqwest::Client) {
+pub async fn deliver_webhooks(halo: HaloPsa, client: reqwest::Client) {
     loop {
         let due = halo.take_due(halo.clock.now_millis());
         let mut due = due.into_iter().peekable();
         while due.peek().is_some() {
             let mut calls = tokio::task::JoinSet::new();
-            for delivery in due.by_ref().take(AT_ONCE) {
+            for delivery in due.by_ref().take(CONCURRENCY_MAX) {
                 let (halo, client) = (halo.clone(), client.clone());
                 calls.spawn(async move {
                     let result = post(&client, &delivery, &halo).await;
@@ -30,7 +30,7 @@ pub async fn deliver_forever(halo: HaloPsa, client: reqwest::Client) {
             }
             calls.join_all().await;
         }
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -44,7 +44,7 @@ async fn post(
     let took = |ended: i64| u64::try_from(ended - began).unwrap_or(0);
     let mut request = client
         .post(&delivery.url)
-        .timeout(PATIENCE)
+        .timeout(RESPONSE_TIMEOUT)
         .body(delivery.body.clone());
     for (name, value) in &delivery.headers {
         request = request.header(name, value);

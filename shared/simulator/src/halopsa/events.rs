@@ -10,7 +10,7 @@ use super::ticket_rows::object;
 use super::webhooks::{PayloadSize, event_name, event_numbers};
 
 /// One thing that happened.
-struct Happening<'a> {
+struct ChangeEvent<'a> {
     /// The event's number.
     event: i64,
     /// The ticket, or the client, site, user or invoice.
@@ -26,26 +26,26 @@ struct Happening<'a> {
 impl HaloPsa {
     /// Lets an event fire that comes from outside the simulated desk: a site, user or invoice
     /// that was created, updated or deleted.
-    pub fn announce(&self, event: i64, object_id: i64) {
+    pub fn emit_event(&self, event: i64, object_id: i64) {
         let author = Author {
             agent_id: 12,
             application: None,
         };
         let now = self.clock.now_millis();
-        let happening = Happening {
+        let change = ChangeEvent {
             event,
             object_id,
             action_id: None,
             author: &author,
             now,
         };
-        self.state().tell(&happening);
+        self.state().emit(&change);
     }
 }
 
 impl HaloState {
     /// Tells of something that happened to a ticket.
-    pub(super) fn announce_ticket(
+    pub(super) fn emit_ticket_event(
         &mut self,
         event: i64,
         ticket_id: i64,
@@ -53,7 +53,7 @@ impl HaloState {
         author: &Author,
         now: i64,
     ) {
-        self.tell(&Happening {
+        self.emit(&ChangeEvent {
             event,
             object_id: ticket_id,
             action_id,
@@ -64,7 +64,7 @@ impl HaloState {
 
     /// Tells of a change in the vendor's several words: one close is a status change, a close
     /// and an update.
-    pub(super) fn announce_change(
+    pub(super) fn emit_change_events(
         &mut self,
         ticket_id: i64,
         status_before: i64,
@@ -72,11 +72,11 @@ impl HaloState {
         author: &Author,
         now: i64,
     ) {
-        let Some(status) = self.living(ticket_id).map(|ticket| ticket.status_id) else {
+        let Some(status) = self.existing(ticket_id).map(|ticket| ticket.status_id) else {
             return;
         };
         if status != status_before {
-            self.announce_ticket(
+            self.emit_ticket_event(
                 event_numbers::STATUS_CHANGED,
                 ticket_id,
                 action_id,
@@ -84,11 +84,11 @@ impl HaloState {
                 now,
             );
             let (closed, was) = (
-                self.world.desk.is_closed(status),
-                self.world.desk.is_closed(status_before),
+                self.world.service_desk.is_closed(status),
+                self.world.service_desk.is_closed(status_before),
             );
             if closed && !was {
-                self.announce_ticket(
+                self.emit_ticket_event(
                     event_numbers::TICKET_CLOSED,
                     ticket_id,
                     action_id,
@@ -97,7 +97,7 @@ impl HaloState {
                 );
             }
         }
-        self.announce_ticket(
+        self.emit_ticket_event(
             event_numbers::TICKET_UPDATED,
             ticket_id,
             action_id,
@@ -107,11 +107,11 @@ impl HaloState {
     }
 
     /// Queues one delivery per notification row bound to the event.
-    fn tell(&mut self, happening: &Happening<'_>) {
+    fn emit(&mut self, change: &ChangeEvent<'_>) {
         let bound: Vec<(i64, String, PayloadSize)> = self
             .notifications
             .iter()
-            .filter(|row| row.event == happening.event)
+            .filter(|row| row.event == change.event)
             .filter_map(|row| {
                 let webhook = self
                     .webhooks
@@ -121,30 +121,30 @@ impl HaloState {
             })
             .collect();
         for (notification_id, webhook_id, size) in bound {
-            let mut body = self.wrapper(happening, &webhook_id, notification_id);
-            self.add_objects(&mut body, happening, size);
-            self.queue_event(&webhook_id, happening.event, body, happening.now);
+            let mut body = self.wrapper(change, &webhook_id, notification_id);
+            self.add_objects(&mut body, change, size);
+            self.queue_event(&webhook_id, change.event, body, change.now);
         }
     }
 
     /// The members every payload has.
     fn wrapper(
         &mut self,
-        happening: &Happening<'_>,
+        change: &ChangeEvent<'_>,
         webhook_id: &str,
         notification_id: i64,
     ) -> Map<String, Value> {
-        let name = event_name(happening.event);
+        let name = event_name(change.event);
         object(json!({
-            "id": self.dice.guid(),
+            "id": self.rng.guid(),
             "webhook_id": webhook_id,
             "notification_id": notification_id,
-            "escmsg_id": self.dice.guid(),
+            "escmsg_id": self.rng.guid(),
             "event": name,
-            "message": format!("{name}: ID {:07}.", happening.object_id),
-            "object_id": happening.object_id,
-            "agent_id": happening.author.agent_id,
-            "timestamp": wire_time::halo_webhook(happening.now),
+            "message": format!("{name}: ID {:07}.", change.object_id),
+            "object_id": change.object_id,
+            "agent_id": change.author.agent_id,
+            "timestamp": wire_time::halo_webhook(change.now),
         }))
     }
 
@@ -152,13 +152,13 @@ impl HaloState {
     fn add_objects(
         &self,
         body: &mut Map<String, Value>,
-        happening: &Happening<'_>,
+        change: &ChangeEvent<'_>,
         size: PayloadSize,
     ) {
-        let Some(ticket) = self.tickets.get(&happening.object_id) else {
+        let Some(ticket) = self.tickets.get(&change.object_id) else {
             return;
         };
-        if size == PayloadSize::EventOnly || !event_numbers::is_about_a_ticket(happening.event) {
+        if size == PayloadSize::EventOnly || !event_numbers::is_about_a_ticket(change.event) {
             return;
         }
         let row = match size {
@@ -169,7 +169,7 @@ impl HaloState {
                 "status_id": ticket.status_id,
                 "tickettype_id": ticket.tickettype_id,
                 "client_id": ticket.client_id,
-                "team_id": self.world.desk.team(&ticket.team).map(|team| team.id),
+                "team_id": self.world.service_desk.team(&ticket.team).map(|team| team.id),
                 "agent_id": ticket.agent_id,
                 "priority_id": ticket.priority_id,
                 "customfields": self.custom_fields(ticket, None),
@@ -178,7 +178,7 @@ impl HaloState {
             })),
         };
         body.insert("ticket".to_owned(), Value::Object(row));
-        let action = happening
+        let action = change
             .action_id
             .and_then(|id| ticket.actions.iter().find(|action| action.id == id))
             .filter(|_| size == PayloadSize::Full);

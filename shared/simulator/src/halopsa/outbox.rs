@@ -91,7 +91,7 @@ pub struct DeliveryRecord {
 
 /// A delivery and when it is due.
 #[derive(Clone, Debug)]
-struct Waiting {
+struct PendingDelivery {
     /// When to send it.
     due: i64,
     /// The delivery.
@@ -119,7 +119,7 @@ struct OpenBatch {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// Deliveries to be made.
-    waiting: Vec<Waiting>,
+    pending: Vec<PendingDelivery>,
     /// Batches by webhook and, where they are kept apart, event.
     batches: BTreeMap<(String, i64), OpenBatch>,
     /// The delivery log, oldest first.
@@ -143,9 +143,9 @@ impl HaloPsa {
         let outbox = &state.outbox;
         let batches = outbox.batches.values().map(|batch| batch.due);
         outbox
-            .waiting
+            .pending
             .iter()
-            .map(|waiting| waiting.due)
+            .map(|delivery| delivery.due)
             .chain(batches)
             .min()
     }
@@ -201,7 +201,7 @@ impl HaloState {
 
     /// Queues a test delivery.
     pub(super) fn queue_test(&mut self, webhook_id: &str, now: i64) {
-        let id = self.dice.guid();
+        let id = self.rng.guid();
         let body = json!({
             "id": id, "webhook_id": webhook_id, "notification_id": 0, "event": "webhook test",
             "message": "This is a test.", "object_id": 0, "agent_id": 0,
@@ -235,8 +235,8 @@ impl HaloState {
 
     /// Queues a body, after chance has had its say.
     fn queue(&mut self, webhook_id: &str, id: &str, body: Bytes, now: i64) {
-        let habits = self.settings.webhook_habits.clone();
-        let lost = self.dice.happens(habits.lost);
+        let behaviour = self.settings.delivery_behaviour.clone();
+        let lost = self.rng.chance(behaviour.lost);
         self.outbox.log.push(DeliveryRecord {
             id: id.to_owned(),
             webhook_id: webhook_id.to_owned(),
@@ -253,18 +253,18 @@ impl HaloState {
         if lost {
             return;
         }
-        let copies = if self.dice.happens(habits.duplicated) {
+        let copies = if self.rng.chance(behaviour.duplicated) {
             2
         } else {
             1
         };
         for _ in 0..copies {
-            let spread = whole_millis(habits.delay_max) - whole_millis(habits.delay_min);
-            let mut due = now + whole_millis(habits.delay_min) + self.dice.up_to(spread);
-            if self.dice.happens(habits.overtaken) {
-                due += whole_millis(habits.overtaken_by);
+            let spread = whole_millis(behaviour.delay_max) - whole_millis(behaviour.delay_min);
+            let mut due = now + whole_millis(behaviour.delay_min) + self.rng.up_to(spread);
+            if self.rng.chance(behaviour.reordered) {
+                due += whole_millis(behaviour.reorder_delay);
             }
-            self.outbox.waiting.push(Waiting {
+            self.outbox.pending.push(PendingDelivery {
                 due,
                 id: id.to_owned(),
                 webhook_id: webhook_id.to_owned(),
@@ -277,9 +277,9 @@ impl HaloState {
     /// Takes what is due; what belongs to a webhook that is gone or off is dropped.
     fn take_due(&mut self, now: i64) -> Vec<OutgoingDelivery> {
         self.close_batches(now);
-        let all = std::mem::take(&mut self.outbox.waiting);
+        let all = std::mem::take(&mut self.outbox.pending);
         let (mut due, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.due <= now);
-        self.outbox.waiting = later;
+        self.outbox.pending = later;
         due.sort_by_key(|one| one.due);
         let outgoing = due.into_iter().filter_map(|one| {
             let webhook = self
@@ -300,7 +300,7 @@ impl HaloState {
 
     /// Logs a result, arranges another attempt, and switches a failing webhook off where set.
     fn record_delivery(&mut self, delivery: &OutgoingDelivery, result: &DeliveryResult, now: i64) {
-        let habits = self.settings.webhook_habits.clone();
+        let behaviour = self.settings.delivery_behaviour.clone();
         let success = result.is_success();
         if let Some(record) = self
             .outbox
@@ -322,7 +322,8 @@ impl HaloState {
             .entry(delivery.webhook_id.clone())
             .or_default();
         *failures = if success { 0 } else { *failures + 1 };
-        let off = habits.auto_disable_attempts > 0 && *failures >= habits.auto_disable_attempts;
+        let off =
+            behaviour.auto_disable_attempts > 0 && *failures >= behaviour.auto_disable_attempts;
         if let Some(webhook) = self.webhooks.get_mut(&delivery.webhook_id) {
             webhook
                 .definition
@@ -333,9 +334,9 @@ impl HaloState {
                     .insert("disabled".to_owned(), json!(true));
             }
         }
-        if !success && delivery.attempt <= habits.retries {
-            self.outbox.waiting.push(Waiting {
-                due: now + whole_millis(habits.retry_pause),
+        if !success && delivery.attempt <= behaviour.retries {
+            self.outbox.pending.push(PendingDelivery {
+                due: now + whole_millis(behaviour.retry_pause),
                 id: delivery.id.clone(),
                 webhook_id: delivery.webhook_id.clone(),
                 body: delivery.body.clone(),
@@ -345,8 +346,8 @@ impl HaloState {
     }
 
     /// Tells of a deleted ticket.
-    pub(super) fn announce_deleted(&mut self, id: i64, author: &super::state::Author, now: i64) {
-        self.announce_ticket(event_numbers::TICKET_DELETED, id, None, author, now);
+    pub(super) fn emit_deleted(&mut self, id: i64, author: &super::state::Author, now: i64) {
+        self.emit_ticket_event(event_numbers::TICKET_DELETED, id, None, author, now);
     }
 }
 

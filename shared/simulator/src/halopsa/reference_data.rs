@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::exchange::{Answer, Query};
+use crate::http_message::{Query, SimResponse};
 use crate::world::{Agent, ClientSpec, TicketType};
 
 use super::refusal;
-use super::state::{HaloState, Token};
+use super::state::{AccessToken, HaloState};
 use super::webhooks::EVENTS;
 
 impl HaloState {
     /// `GET /Status`.
-    pub(super) fn list_statuses(&self, query: &Query) -> Answer {
+    pub(super) fn list_statuses(&self, query: &Query) -> SimResponse {
         let rows = self
             .world
-            .desk
+            .service_desk
             .statuses
             .iter()
             .filter(|status| !(query.flag("excludeclosed") && status.closed));
@@ -24,15 +24,15 @@ impl HaloState {
                 "sequence": place, "colour": "#4a90d9", "slaaction": if status.closed { "H" } else { "N" },
             })
         };
-        Answer::ok(&rows.enumerate().map(row).collect())
+        SimResponse::ok(&rows.enumerate().map(row).collect())
     }
 
     /// `GET /Priority`: one row per agreement and priority.
-    pub(super) fn list_priorities(&self, query: &Query) -> Answer {
+    pub(super) fn list_priorities(&self, query: &Query) -> SimResponse {
         let sla = query.number("slaid");
         let rows = self
             .world
-            .desk
+            .service_desk
             .priorities
             .iter()
             .filter(|row| sla.is_none_or(|sla| row.sla_id == sla));
@@ -42,25 +42,27 @@ impl HaloState {
                 "fixtime": 8.0, "fixunits": "H", "responsetime": 1.0, "ishidden": row.hidden, "colour": "#d94a4a",
             })
         };
-        Answer::ok(&rows.map(row).collect())
+        SimResponse::ok(&rows.map(row).collect())
     }
 
     /// `GET /TicketType`.
-    pub(super) fn list_ticket_types(&self, query: &Query) -> Answer {
+    pub(super) fn list_ticket_types(&self, query: &Query) -> SimResponse {
         let only = query.flag("can_create_only");
         let rows = self
             .world
-            .desk
+            .service_desk
             .ticket_types
             .iter()
             .filter(|kind| !only || kind.can_create);
-        Answer::ok(&rows.map(|kind| self.ticket_type_row(kind, false)).collect())
+        SimResponse::ok(&rows.map(|kind| self.ticket_type_row(kind, false)).collect())
     }
 
     /// `GET /TicketType/{id}`.
-    pub(super) fn one_ticket_type(&self, id: i64, query: &Query) -> Answer {
-        match self.world.desk.ticket_type(id) {
-            Some(kind) => Answer::ok(&self.ticket_type_row(kind, query.flag("includedetails"))),
+    pub(super) fn one_ticket_type(&self, id: i64, query: &Query) -> SimResponse {
+        match self.world.service_desk.ticket_type(id) {
+            Some(kind) => {
+                SimResponse::ok(&self.ticket_type_row(kind, query.flag("includedetails")))
+            }
             None => refusal::not_found(404),
         }
     }
@@ -94,7 +96,7 @@ impl HaloState {
             (6, "supplier_reference"),
         ];
         let stock = stock.map(|(id, name)| (id, name.to_owned(), name.to_owned(), 0, false));
-        let custom = self.world.desk.custom_fields.iter();
+        let custom = self.world.service_desk.custom_fields.iter();
         let custom = custom.map(|field| {
             (
                 field.id,
@@ -129,8 +131,8 @@ impl HaloState {
     }
 
     /// `GET /Outcome`.
-    pub(super) fn list_outcomes(&self) -> Answer {
-        let row = |outcome: &crate::world::Outcome| {
+    pub(super) fn list_outcomes(&self) -> SimResponse {
+        let row = |outcome: &crate::world::OutcomeSpec| {
             json!({
                 "id": outcome.id, "outcome": outcome.name, "buttonname": outcome.name,
                 "labellong": outcome.name, "hidden": false, "systemid": 0, "newstatus": -1,
@@ -138,53 +140,53 @@ impl HaloState {
                 "sendemail": outcome.id == 5,
             })
         };
-        Answer::ok(&self.world.desk.outcomes.iter().map(row).collect())
+        SimResponse::ok(&self.world.service_desk.outcomes.iter().map(row).collect())
     }
 
     /// `GET /Team`.
-    pub(super) fn list_teams(&self) -> Answer {
+    pub(super) fn list_teams(&self) -> SimResponse {
         let row = |team: &crate::world::Team| {
             json!({
                 "id": team.id, "name": team.name, "department_id": 1, "inactive": false,
                 "forrequests": true, "foropps": false, "forprojects": team.id == 2,
             })
         };
-        Answer::ok(&self.world.desk.teams.iter().map(row).collect())
+        SimResponse::ok(&self.world.service_desk.teams.iter().map(row).collect())
     }
 
     /// `GET /Agent`.
-    pub(super) fn list_agents(&self, query: &Query) -> Answer {
+    pub(super) fn list_agents(&self, query: &Query) -> SimResponse {
         let search = query.text("search").unwrap_or_default().to_lowercase();
-        let rows = self.world.desk.agents.iter().filter(|agent| {
+        let rows = self.world.service_desk.agents.iter().filter(|agent| {
             (!agent.api_only || query.flag("includeapiagents"))
                 && (!agent.disabled || query.flag("includedisabled"))
                 && (agent.id != 1 || query.flag("includeunassigned"))
                 && agent.name.to_lowercase().contains(&search)
         });
-        Answer::ok(&rows.map(|agent| self.agent_row(agent)).collect())
+        SimResponse::ok(&rows.map(|agent| self.agent_row(agent)).collect())
     }
 
     /// `GET /Agent/{id}`.
-    pub(super) fn one_agent(&self, id: i64) -> Answer {
-        match self.world.desk.agent(id) {
-            Some(agent) => Answer::ok(&self.agent_row(agent)),
+    pub(super) fn one_agent(&self, id: i64) -> SimResponse {
+        match self.world.service_desk.agent(id) {
+            Some(agent) => SimResponse::ok(&self.agent_row(agent)),
             None => refusal::not_found(404),
         }
     }
 
     /// `GET /Agent/me`: the agent the application works as.
-    pub(super) fn own_agent(&self, token: &Token) -> Answer {
-        let Some(agent) = self.world.desk.agent(token.author.agent_id) else {
+    pub(super) fn own_agent(&self, token: &AccessToken) -> SimResponse {
+        let Some(agent) = self.world.service_desk.agent(token.author.agent_id) else {
             return refusal::not_found(404);
         };
         let mut row = self.agent_row(agent);
         row["teams"] = json!([{
-            "team_id": self.world.desk.team(&agent.team).map(|team| team.id), "team_name": agent.team,
+            "team_id": self.world.service_desk.team(&agent.team).map(|team| team.id), "team_name": agent.team,
             "is_manager": false, "unassigned_access": true, "otheragent_access": true, "fortickets": true,
         }]);
         row["tickettypes"] = self
             .world
-            .desk
+            .service_desk
             .ticket_types
             .iter()
             .map(|kind| json!({ "tickettype_id": kind.id, "cancreate": kind.can_create, "canview": true, "canedit": true, "role_name": "API" }))
@@ -192,7 +194,7 @@ impl HaloState {
         row["clients"] = json!([]);
         row["claims"] = json!([]);
         row["workday_timezone"] = json!("UTC");
-        Answer::ok(&row)
+        SimResponse::ok(&row)
     }
 
     /// An agent.
@@ -206,7 +208,7 @@ impl HaloState {
     }
 
     /// `GET /Client`.
-    pub(super) fn list_clients(&self, query: &Query) -> Answer {
+    pub(super) fn list_clients(&self, query: &Query) -> SimResponse {
         let search = query.text("search").unwrap_or_default().to_lowercase();
         let found: Vec<&ClientSpec> = self
             .world
@@ -222,15 +224,15 @@ impl HaloState {
     }
 
     /// `GET /Client/{id}`.
-    pub(super) fn one_client(&self, id: i64) -> Answer {
+    pub(super) fn one_client(&self, id: i64) -> SimResponse {
         match self.world.clients.iter().find(|client| client.id == id) {
-            Some(client) => Answer::ok(&client_row(client)),
+            Some(client) => SimResponse::ok(&client_row(client)),
             None => refusal::not_found(404),
         }
     }
 
     /// `GET /Site`; the client's id comes as a floating number, as the vendor's schema has it.
-    pub(super) fn list_sites(&self, query: &Query) -> Answer {
+    pub(super) fn list_sites(&self, query: &Query) -> SimResponse {
         let client_id = query.number("client_id");
         let found: Vec<&ClientSpec> = self
             .world
@@ -243,22 +245,22 @@ impl HaloState {
     }
 
     /// `GET /Site/{id}`.
-    pub(super) fn one_site(&self, id: i64) -> Answer {
+    pub(super) fn one_site(&self, id: i64) -> SimResponse {
         match self
             .world
             .clients
             .iter()
             .find(|client| client.site_id == id)
         {
-            Some(client) => Answer::ok(&site_row(client)),
+            Some(client) => SimResponse::ok(&site_row(client)),
             None => refusal::not_found(404),
         }
     }
 
     /// A list in its wrapper, a page of it where asked for.
-    fn wrapped(&self, name: &str, total: usize, rows: Vec<Value>, query: &Query) -> Answer {
+    fn wrapped(&self, name: &str, total: usize, rows: Vec<Value>, query: &Query) -> SimResponse {
         if !query.flag("pageinate") {
-            return Answer::ok(&json!({ "record_count": total, name: rows }));
+            return SimResponse::ok(&json!({ "record_count": total, name: rows }));
         }
         let positive = |name: &str| {
             query
@@ -274,14 +276,14 @@ impl HaloState {
             .skip((page_no - 1).saturating_mul(page_size))
             .take(page_size)
             .collect();
-        Answer::ok(
+        SimResponse::ok(
             &json!({ "page_no": page_no, "page_size": page_size, "record_count": total, name: rows }),
         )
     }
 
     /// `GET /Control`: the tenant's settings, as far as anyone asks.
-    pub(super) fn control(&self) -> Answer {
-        Answer::ok(&json!({
+    pub(super) fn control(&self) -> SimResponse {
+        SimResponse::ok(&json!({
             "app_version": "2.228.1",
             "mustassigntoclose": self.settings.must_assign_to_close,
             "nextfaultidcalculationmethod": if self.settings.parallel_creates_fail { 0 } else { 1 },
@@ -292,7 +294,7 @@ impl HaloState {
     }
 
     /// `GET /Lookup?lookupid=`.
-    pub(super) fn lookup(&self, query: &Query) -> Answer {
+    pub(super) fn lookup(&self, query: &Query) -> SimResponse {
         let lookup_id = query.number("lookupid");
         let levels = [(1, "High"), (2, "Medium"), (3, "Low")];
         let entries: Vec<(i64, &str)> = match lookup_id {
@@ -303,11 +305,11 @@ impl HaloState {
         };
         let row =
             |(id, name): &(i64, &str)| json!({ "id": id, "lookupid": lookup_id, "name": name });
-        Answer::ok(&entries.iter().map(row).collect())
+        SimResponse::ok(&entries.iter().map(row).collect())
     }
 
     /// `GET /FieldInfo`.
-    pub(super) fn list_fields(&self) -> Answer {
+    pub(super) fn list_fields(&self) -> SimResponse {
         let row = |field: &crate::world::CustomField| {
             let values: Vec<Value> = (1..)
                 .zip(&field.options)
@@ -318,16 +320,24 @@ impl HaloState {
                 "custom": 1, "inputtype": 0, "characterlimit": 0, "regex": "", "values": values, "mandatory": false,
             })
         };
-        Answer::ok(&self.world.desk.custom_fields.iter().map(row).collect())
+        SimResponse::ok(
+            &self
+                .world
+                .service_desk
+                .custom_fields
+                .iter()
+                .map(row)
+                .collect(),
+        )
     }
 
     /// `GET /SLA`.
-    pub(super) fn list_slas(&self) -> Answer {
-        Answer::ok(&json!([{ "id": 1, "name": "Standard" }, { "id": 2, "name": "Premium" }]))
+    pub(super) fn list_slas(&self) -> SimResponse {
+        SimResponse::ok(&json!([{ "id": 1, "name": "Standard" }, { "id": 2, "name": "Premium" }]))
     }
 
     /// `GET /Users`: one general user per client.
-    pub(super) fn list_users(&self, query: &Query) -> Answer {
+    pub(super) fn list_users(&self, query: &Query) -> SimResponse {
         let client_id = query.number("client_id");
         let rows: Vec<Value> = self
             .world

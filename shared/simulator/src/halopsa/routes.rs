@@ -3,9 +3,9 @@
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::exchange::{Answer, Call};
+use crate::http_message::{SimRequest, SimResponse};
 
-use super::state::{HaloState, Token};
+use super::state::{AccessToken, HaloState};
 use super::{HaloPsa, auth, refusal};
 
 /// Resources under `/api`, as the vendor writes them.
@@ -39,7 +39,7 @@ const TOKEN_ROUTE: &str = "POST /auth/token";
 const AUTHINFO_ROUTE: &str = "GET /authinfo";
 
 /// The "METHOD /Route" template of a request, ids left out.
-pub(super) fn template(call: &Call) -> String {
+pub(super) fn template(call: &SimRequest) -> String {
     let lower: Vec<String> = call
         .segments
         .iter()
@@ -69,7 +69,7 @@ pub(super) fn is_sign_in(route: &str) -> bool {
 }
 
 /// Answers a request.
-pub(super) async fn serve(halo: &HaloPsa, call: &Call) -> Answer {
+pub(super) async fn serve(halo: &HaloPsa, call: &SimRequest) -> SimResponse {
     let lower: Vec<String> = call
         .segments
         .iter()
@@ -80,14 +80,14 @@ pub(super) async fn serve(halo: &HaloPsa, call: &Call) -> Answer {
     match (&call.method, parts.as_slice()) {
         (&Method::POST, ["auth", "token"]) => return halo.state().issue_token(call, now),
         (&Method::GET, ["auth", ".well-known", "openid-configuration"]) => {
-            return Answer::ok(&auth::discovery(&origin(call)));
+            return SimResponse::ok(&auth::discovery(&origin(call)));
         }
         (&Method::GET, ["api", "authinfo"]) => {
             let tenant = halo.state().settings.tenant.clone();
-            return Answer::ok(&auth::authinfo(&origin(call), tenant.as_deref()));
+            return SimResponse::ok(&auth::authinfo(&origin(call), tenant.as_deref()));
         }
         (_, ["api", ..]) => {}
-        _ => return Answer::empty(StatusCode::NOT_FOUND),
+        _ => return SimResponse::empty(StatusCode::NOT_FOUND),
     }
     let rest = parts.get(1..).unwrap_or_default();
     let token = {
@@ -122,7 +122,13 @@ fn needs(method: &Method, rest: &[&str], state: &HaloState) -> Option<&'static s
 
 impl HaloState {
     /// Answers everything that needs no waiting.
-    fn answer(&mut self, call: &Call, rest: &[&str], token: &Token, now: i64) -> Answer {
+    fn answer(
+        &mut self,
+        call: &SimRequest,
+        rest: &[&str],
+        token: &AccessToken,
+        now: i64,
+    ) -> SimResponse {
         let query = &call.query;
         let author = &token.author;
         let id = rest.get(1).and_then(|id| id.parse::<i64>().ok());
@@ -142,12 +148,18 @@ impl HaloState {
             (&Method::POST, ["notification"], _) => self.post_notifications(call),
             (&Method::GET, ["webhookevent"], _) => self.list_deliveries(query),
             (&Method::GET, _, _) => self.reference(call, rest, id, token),
-            _ => Answer::empty(StatusCode::NOT_FOUND),
+            _ => SimResponse::empty(StatusCode::NOT_FOUND),
         }
     }
 
     /// Answers reads of the desk's set-up.
-    fn reference(&self, call: &Call, rest: &[&str], id: Option<i64>, token: &Token) -> Answer {
+    fn reference(
+        &self,
+        call: &SimRequest,
+        rest: &[&str],
+        id: Option<i64>,
+        token: &AccessToken,
+    ) -> SimResponse {
         let query = &call.query;
         match (rest, id) {
             (["status"], _) => self.list_statuses(query),
@@ -168,14 +180,14 @@ impl HaloState {
             (["lookup"], _) => self.lookup(query),
             (["fieldinfo"], _) => self.list_fields(),
             (["sla"], _) => self.list_slas(),
-            _ => Answer::empty(StatusCode::NOT_FOUND),
+            _ => SimResponse::empty(StatusCode::NOT_FOUND),
         }
     }
 
     /// `GET /Tickets/{id}`.
-    fn one_ticket(&self, id: i64, call: &Call) -> Answer {
-        match self.living(id) {
-            Some(ticket) => Answer::ok(&Value::Object(
+    fn one_ticket(&self, id: i64, call: &SimRequest) -> SimResponse {
+        match self.existing(id) {
+            Some(ticket) => SimResponse::ok(&Value::Object(
                 self.detail(ticket, call.query.flag("includedetails")),
             )),
             None => refusal::not_found(self.settings.missing_ticket_status),
@@ -184,6 +196,6 @@ impl HaloState {
 }
 
 /// Scheme and host the caller used; plain HTTP, as this server speaks nothing else.
-fn origin(call: &Call) -> String {
+fn origin(call: &SimRequest) -> String {
     format!("http://{}", call.host.as_deref().unwrap_or("127.0.0.1"))
 }

@@ -53,19 +53,19 @@ pub enum ArrayFailure {
 
 /// How webhook deliveries go astray. Probabilities are per delivery.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WebhookHabits {
+pub struct DeliveryBehaviour {
     /// Chance that a delivery is never made.
     pub lost: f64,
     /// Chance that a delivery is made twice, under the same id.
     pub duplicated: f64,
     /// Chance that a delivery waits long enough for later ones to overtake it.
-    pub overtaken: f64,
+    pub reordered: f64,
     /// Shortest wait before a delivery.
     pub delay_min: Duration,
     /// Longest ordinary wait before a delivery.
     pub delay_max: Duration,
     /// How long an overtaken delivery waits on top.
-    pub overtaken_by: Duration,
+    pub reorder_delay: Duration,
     /// Further attempts after one that was not answered 2xx.
     pub retries: u32,
     /// Pause before each of them.
@@ -74,16 +74,16 @@ pub struct WebhookHabits {
     pub auto_disable_attempts: u32,
 }
 
-impl Default for WebhookHabits {
+impl Default for DeliveryBehaviour {
     /// At once, once, in order: what the vendor promises at best. No retry, as none is documented.
     fn default() -> Self {
         Self {
             lost: 0.0,
             duplicated: 0.0,
-            overtaken: 0.0,
+            reordered: 0.0,
             delay_min: Duration::ZERO,
             delay_max: Duration::ZERO,
-            overtaken_by: Duration::from_secs(20),
+            reorder_delay: Duration::from_secs(20),
             retries: 0,
             retry_pause: Duration::from_secs(60),
             auto_disable_attempts: 0,
@@ -93,7 +93,7 @@ impl Default for WebhookHabits {
 
 /// Every switch of the simulated tenant.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HaloSettings {
+pub struct SimHaloSettings {
     /// What exists from the start; read once.
     pub world: World,
     /// API applications.
@@ -139,10 +139,10 @@ pub struct HaloSettings {
     /// Whether HaloPSA's own Liongard integration is on.
     pub own_liongard_integration: bool,
     /// How deliveries go astray.
-    pub webhook_habits: WebhookHabits,
+    pub delivery_behaviour: DeliveryBehaviour,
 }
 
-impl Default for HaloSettings {
+impl Default for SimHaloSettings {
     /// A hosted stock tenant with the newest reported limit: 450 requests in five minutes.
     fn default() -> Self {
         Self {
@@ -154,7 +154,7 @@ impl Default for HaloSettings {
             rate_limit: RateLimit {
                 requests_max: 450,
                 window: Duration::from_secs(300),
-                refused: RefusedRequests::AreFree,
+                refused: RefusedRequests::NotCounted,
                 retry_after: RetryAfter::Absent,
             },
             limit_covers_sign_in: true,
@@ -173,7 +173,7 @@ impl Default for HaloSettings {
             missing_ticket_status: 404,
             webhooks_need_admin: true,
             own_liongard_integration: false,
-            webhook_habits: WebhookHabits::default(),
+            delivery_behaviour: DeliveryBehaviour::default(),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::dice::Dice;
+use crate::rng::SeededRng;
 use crate::world::World;
 
 use super::outbox::Outbox;
-use super::settings::HaloSettings;
-use super::ticket::Ticket;
-use super::webhooks::{NotificationRow, Webhook};
+use super::settings::SimHaloSettings;
+use super::ticket::SimTicket;
+use super::webhooks::{EventBinding, Webhook};
 
 /// Who writes: a person, or an API application as its agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) struct Author {
 
 /// An access token in force.
 #[derive(Clone, Debug)]
-pub(super) struct Token {
+pub(super) struct AccessToken {
     /// Whom it speaks for.
     pub(super) author: Author,
     /// What it may do.
@@ -34,11 +34,11 @@ pub(super) struct Token {
 #[derive(Debug)]
 pub(super) struct HaloState {
     /// The switches.
-    pub(super) settings: HaloSettings,
+    pub(super) settings: SimHaloSettings,
     /// Clients and the desk's set-up.
     pub(super) world: World,
     /// Tickets by id, deleted ones included.
-    pub(super) tickets: BTreeMap<i64, Ticket>,
+    pub(super) tickets: BTreeMap<i64, SimTicket>,
     /// Creates accepted and not yet answered.
     pub(super) creates_in_flight: usize,
     /// When each ticket was created, in order.
@@ -46,20 +46,20 @@ pub(super) struct HaloState {
     /// Writes by application and kind.
     pub(super) writes: BTreeMap<String, BTreeMap<String, u64>>,
     /// Tokens in force.
-    pub(super) tokens: HashMap<String, Token>,
+    pub(super) tokens: HashMap<String, AccessToken>,
     /// Webhook definitions by id.
     pub(super) webhooks: BTreeMap<String, Webhook>,
     /// Which event fires which webhook.
-    pub(super) notifications: Vec<NotificationRow>,
+    pub(super) notifications: Vec<EventBinding>,
     /// Deliveries waiting and made.
     pub(super) outbox: Outbox,
     /// All chance.
-    pub(super) dice: Dice,
+    pub(super) rng: SeededRng,
 }
 
 impl HaloState {
     /// A tenant without a single ticket.
-    pub(super) fn new(settings: HaloSettings, seed: u64) -> Self {
+    pub(super) fn new(settings: SimHaloSettings, seed: u64) -> Self {
         Self {
             world: settings.world.clone(),
             settings,
@@ -71,17 +71,17 @@ impl HaloState {
             webhooks: BTreeMap::new(),
             notifications: Vec::new(),
             outbox: Outbox::default(),
-            dice: Dice::seeded(seed),
+            rng: SeededRng::seeded(seed),
         }
     }
 
     /// The ticket with this id, unless it was deleted.
-    pub(super) fn living(&self, id: i64) -> Option<&Ticket> {
+    pub(super) fn existing(&self, id: i64) -> Option<&SimTicket> {
         self.tickets.get(&id).filter(|ticket| !ticket.deleted)
     }
 
     /// The same, to be changed.
-    pub(super) fn living_mut(&mut self, id: i64) -> Option<&mut Ticket> {
+    pub(super) fn existing_mut(&mut self, id: i64) -> Option<&mut SimTicket> {
         self.tickets.get_mut(&id).filter(|ticket| !ticket.deleted)
     }
 

@@ -1,7 +1,7 @@
 //! What people do at the desk, and what other integrations do without spending our limit.
 
 use crate::error::SimError;
-use crate::exchange::Answer;
+use crate::http_message::SimResponse;
 use crate::world::status_ids;
 
 use super::HaloPsa;
@@ -10,7 +10,7 @@ use super::ticket_draft::TicketDraft;
 
 /// A change to a ticket made by hand; a `None` leaves things as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TicketChange {
+pub struct TicketEdit {
     /// New summary.
     pub summary: Option<String>,
     /// New status.
@@ -27,7 +27,7 @@ pub struct TicketChange {
 
 /// A ticket as a person logs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewTicket {
+pub struct TicketSpec {
     /// The customer.
     pub client_id: i64,
     /// The ticket type.
@@ -40,7 +40,7 @@ pub struct NewTicket {
 
 /// A ticket as another integration logs it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ForeignTicket {
+pub(crate) struct IntegrationTicket {
     /// The integration, as `actionby_application_id` names it.
     pub(crate) application: String,
     /// The agent it works as.
@@ -61,7 +61,7 @@ impl HaloPsa {
     /// # Errors
     ///
     /// [`SimError::NoSuchAgent`], or [`SimError::Refused`] when there is no such client or type.
-    pub fn log_ticket(&self, by_agent: i64, ticket: &NewTicket) -> Result<i64, SimError> {
+    pub fn log_ticket(&self, by_agent: i64, ticket: &TicketSpec) -> Result<i64, SimError> {
         let now = self.clock.now_millis();
         let author = Author {
             agent_id: by_agent,
@@ -76,11 +76,11 @@ impl HaloPsa {
         let mut state = self.state();
         state
             .world
-            .desk
+            .service_desk
             .agent(by_agent)
             .ok_or(SimError::NoSuchAgent(by_agent))?;
         let written = state.write_tickets(&[item], &author, now);
-        let written = written.map_err(|answer| SimError::Refused(words_of(&answer)))?;
+        let written = written.map_err(|answer| SimError::Refused(text_of_body(&answer)))?;
         written.first().copied().ok_or(SimError::NoSuchTicket(0))
     }
 
@@ -94,7 +94,7 @@ impl HaloPsa {
         &self,
         id: i64,
         by_agent: i64,
-        change: TicketChange,
+        change: TicketEdit,
     ) -> Result<(), SimError> {
         let now = self.clock.now_millis();
         let author = Author {
@@ -111,7 +111,7 @@ impl HaloPsa {
             client_id: change.client_id,
             ..TicketDraft::default()
         };
-        self.state().change_by_hand(draft, &author, now)
+        self.state().change_as_technician(draft, &author, now)
     }
 
     /// A technician closes a ticket, taking it over if it is nobody's.
@@ -121,10 +121,10 @@ impl HaloPsa {
     /// As [`Self::change_ticket`].
     pub fn close_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
         let unassigned = self.ticket(id).is_some_and(|ticket| ticket.agent_id == 1);
-        let change = TicketChange {
+        let change = TicketEdit {
             status_id: Some(status_ids::CLOSED),
             agent_id: unassigned.then_some(by_agent),
-            ..TicketChange::default()
+            ..TicketEdit::default()
         };
         self.change_ticket(id, by_agent, change)
     }
@@ -135,9 +135,9 @@ impl HaloPsa {
     ///
     /// As [`Self::change_ticket`].
     pub fn reopen_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
-        let change = TicketChange {
+        let change = TicketEdit {
             status_id: Some(status_ids::IN_PROGRESS),
-            ..TicketChange::default()
+            ..TicketEdit::default()
         };
         self.change_ticket(id, by_agent, change)
     }
@@ -175,7 +175,7 @@ impl HaloPsa {
             application: None,
         };
         let mut state = self.state();
-        state.living(id).ok_or(SimError::NoSuchTicket(id))?;
+        state.existing(id).ok_or(SimError::NoSuchTicket(id))?;
         refused(&state.delete_ticket(id, &author, now))
     }
 
@@ -191,8 +191,8 @@ impl HaloPsa {
             application: None,
         };
         let mut state = self.state();
-        state.living(into).ok_or(SimError::NoSuchTicket(into))?;
-        let ticket = state.living_mut(id).ok_or(SimError::NoSuchTicket(id))?;
+        state.existing(into).ok_or(SimError::NoSuchTicket(into))?;
+        let ticket = state.existing_mut(id).ok_or(SimError::NoSuchTicket(id))?;
         ticket.merged_into_id = into;
         let draft = TicketDraft {
             id: Some(id),
@@ -205,24 +205,24 @@ impl HaloPsa {
     }
 
     /// Another integration logs a ticket; no request of the API limit is spent.
-    pub(crate) fn log_foreign(&self, foreign: ForeignTicket) -> i64 {
+    pub(crate) fn log_integration_ticket(&self, ticket: IntegrationTicket) -> i64 {
         let now = self.clock.now_millis();
         let author = Author {
-            agent_id: foreign.agent_id,
-            application: Some(foreign.application),
+            agent_id: ticket.agent_id,
+            application: Some(ticket.application),
         };
         let draft = TicketDraft {
-            client_id: Some(foreign.client_id),
-            tickettype_id: Some(foreign.tickettype_id),
-            summary: Some(foreign.summary),
-            details: Some(foreign.details),
+            client_id: Some(ticket.client_id),
+            tickettype_id: Some(ticket.tickettype_id),
+            summary: Some(ticket.summary),
+            details: Some(ticket.details),
             ..TicketDraft::default()
         };
         self.state().write_ticket(draft, &author, now)
     }
 
     /// Another integration sets a ticket's status.
-    pub(crate) fn set_foreign_status(
+    pub(crate) fn set_integration_status(
         &self,
         id: i64,
         status_id: i64,
@@ -236,7 +236,7 @@ impl HaloPsa {
         };
         let mut state = self.state();
         let differs = state
-            .living(id)
+            .existing(id)
             .is_some_and(|ticket| ticket.status_id != status_id);
         if differs {
             let draft = TicketDraft {
@@ -251,24 +251,24 @@ impl HaloPsa {
     /// Whether a ticket was closed at that moment; `None` when it did not exist or is deleted.
     pub(crate) fn was_closed_at(&self, id: i64, millis: i64) -> Option<bool> {
         let state = self.state();
-        let status = state.living(id)?.status_at(millis)?;
-        Some(state.world.desk.is_closed(status))
+        let status = state.existing(id)?.status_at(millis)?;
+        Some(state.world.service_desk.is_closed(status))
     }
 }
 
 impl HaloState {
     /// Checks and does a change made at the screen.
-    fn change_by_hand(
+    fn change_as_technician(
         &mut self,
         draft: TicketDraft,
         author: &Author,
         now: i64,
     ) -> Result<(), SimError> {
         let id = draft.id.unwrap_or(0);
-        self.living(id).ok_or(SimError::NoSuchTicket(id))?;
+        self.existing(id).ok_or(SimError::NoSuchTicket(id))?;
         if let Some(status) = draft.status_id {
             self.world
-                .desk
+                .service_desk
                 .status(status)
                 .ok_or(SimError::NoSuchStatus(status))?;
         }
@@ -277,7 +277,7 @@ impl HaloState {
             .flatten()
         {
             self.world
-                .desk
+                .service_desk
                 .agent(agent)
                 .ok_or(SimError::NoSuchAgent(agent))?;
         }
@@ -289,14 +289,14 @@ impl HaloState {
 }
 
 /// An answer as a hand's result.
-fn refused(answer: &Answer) -> Result<(), SimError> {
+fn refused(answer: &SimResponse) -> Result<(), SimError> {
     if answer.status.is_success() {
         return Ok(());
     }
-    Err(SimError::Refused(words_of(answer)))
+    Err(SimError::Refused(text_of_body(answer)))
 }
 
 /// What an answer says.
-fn words_of(answer: &Answer) -> String {
+fn text_of_body(answer: &SimResponse) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// A ticket.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ticket {
+pub(super) struct SimTicket {
     /// Its number.
     pub(super) id: i64,
     /// One line.
@@ -61,7 +61,7 @@ pub(super) struct Ticket {
     pub(super) created_by: String,
 }
 
-impl Ticket {
+impl SimTicket {
     /// The status the ticket had at that moment.
     pub(super) fn status_at(&self, millis: i64) -> Option<i64> {
         let past = self

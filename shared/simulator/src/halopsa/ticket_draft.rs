@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::exchange::Answer;
+use crate::http_message::SimResponse;
 use crate::world::TicketType;
 
 use super::refusal;
 use super::state::HaloState;
-use super::ticket_fields::Item;
+use super::ticket_fields::PostedItem;
 
 /// Members that must be whole numbers wherever they turn up.
 pub(super) const NUMBERS: [&str; 15] = [
@@ -94,7 +94,7 @@ pub(super) struct TicketDraft {
 
 impl HaloState {
     /// What one item asks for, once it has passed every rule.
-    pub(super) fn checked(&self, item: &Item<'_>) -> Result<TicketDraft, Answer> {
+    pub(super) fn checked(&self, item: &PostedItem<'_>) -> Result<TicketDraft, SimResponse> {
         let draft = self.draft(item)?;
         if draft.id.is_some() {
             let named = draft.tickettype_id.is_some() && draft.client_id.is_some();
@@ -110,7 +110,7 @@ impl HaloState {
     }
 
     /// Reads one item.
-    fn draft(&self, item: &Item<'_>) -> Result<TicketDraft, Answer> {
+    fn draft(&self, item: &PostedItem<'_>) -> Result<TicketDraft, SimResponse> {
         // Zero and less mean "not set" in the vendor's own calls.
         let id = |name| {
             item.number(name)
@@ -119,7 +119,7 @@ impl HaloState {
         let fields = item.custom_fields()?.into_iter().filter_map(|entry| {
             let field = self
                 .world
-                .desk
+                .service_desk
                 .custom_field(entry.id, entry.name.as_deref())?;
             Some((field.id, entry.value))
         });
@@ -153,21 +153,25 @@ impl HaloState {
     pub(super) fn type_of(&self, draft: &TicketDraft) -> Option<&TicketType> {
         let known = draft
             .id
-            .and_then(|id| self.living(id))
+            .and_then(|id| self.existing(id))
             .map(|ticket| ticket.tickettype_id);
         match draft.tickettype_id.or(known) {
-            Some(id) => self.world.desk.ticket_type(id),
-            None => self.world.desk.ticket_types.first(),
+            Some(id) => self.world.service_desk.ticket_type(id),
+            None => self.world.service_desk.ticket_types.first(),
         }
     }
 
     /// Refuses a new ticket that lacks a mandatory field, and names the field.
-    fn check_mandatory(&self, item: &Item<'_>, draft: &TicketDraft) -> Result<(), Answer> {
+    fn check_mandatory(
+        &self,
+        item: &PostedItem<'_>,
+        draft: &TicketDraft,
+    ) -> Result<(), SimResponse> {
         let filled = |name: &str| match name {
             "details" => item.text("details").or_else(|| item.text("details_html")),
             other if other.starts_with("CF") => self
                 .world
-                .desk
+                .service_desk
                 .custom_field(None, Some(other))
                 .and_then(|field| draft.custom_fields.iter().find(|(id, _)| *id == field.id))
                 .map(|(_, value)| {
@@ -193,8 +197,8 @@ impl HaloState {
     }
 
     /// Refuses references to what does not exist.
-    fn check_references(&self, draft: &TicketDraft) -> Result<(), Answer> {
-        let desk = &self.world.desk;
+    fn check_references(&self, draft: &TicketDraft) -> Result<(), SimResponse> {
+        let desk = &self.world.service_desk;
         let known = |there: bool, column: &str| {
             if there {
                 Ok(())
@@ -236,15 +240,15 @@ impl HaloState {
             "Assignedtoint",
         )?;
         known(
-            draft.parent_id.is_none_or(|id| self.living(id).is_some()),
+            draft.parent_id.is_none_or(|id| self.existing(id).is_some()),
             "FParentID",
         )
     }
 
     /// Refuses what a business rule forbids: an agent who takes no tickets, a type that may not be
     /// logged, a close with nobody assigned.
-    pub(super) fn check_rules(&self, draft: &TicketDraft) -> Result<(), Answer> {
-        let desk = &self.world.desk;
+    pub(super) fn check_rules(&self, draft: &TicketDraft) -> Result<(), SimResponse> {
+        let desk = &self.world.service_desk;
         if draft.id.is_none() && self.type_of(draft).is_some_and(|kind| !kind.can_create) {
             return Err(refusal::sentence(
                 "You do not have permission to log Tickets of this Ticket Type.",
@@ -256,7 +260,7 @@ impl HaloState {
                 "This Agent cannot be assigned to Tickets.",
             ));
         }
-        let ticket = draft.id.and_then(|id| self.living(id));
+        let ticket = draft.id.and_then(|id| self.existing(id));
         let assigned = draft
             .agent_id
             .or(ticket.map(|ticket| ticket.agent_id))

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::exchange::{Answer, Call};
+use crate::http_message::{SimRequest, SimResponse};
 
 use super::refusal;
 
 /// One item of a posted array, and where it stands.
-pub(super) struct Item<'a> {
+pub(super) struct PostedItem<'a> {
     /// Its place in the array.
     index: usize,
     /// Its members.
@@ -29,7 +29,7 @@ pub(super) struct FieldEntry {
 /// # Errors
 ///
 /// The vendor's refusal when the body is no JSON, no array, or holds something but objects.
-pub(super) fn posted(call: &Call) -> Result<Vec<Map<String, Value>>, Answer> {
+pub(super) fn posted(call: &SimRequest) -> Result<Vec<Map<String, Value>>, SimResponse> {
     let Value::Array(items) = call.json().ok_or_else(refusal::unreadable)? else {
         return Err(refusal::array_required());
     };
@@ -46,7 +46,7 @@ pub(super) fn posted(call: &Call) -> Result<Vec<Map<String, Value>>, Answer> {
         .collect()
 }
 
-impl<'a> Item<'a> {
+impl<'a> PostedItem<'a> {
     /// The item at `index`.
     pub(super) fn new(index: usize, members: &'a Map<String, Value>) -> Self {
         Self { index, members }
@@ -80,7 +80,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// The model binder's complaint, with the path.
-    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Answer> {
+    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, SimResponse> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
@@ -93,7 +93,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// As [`Self::number`], for the first that is none.
-    pub(super) fn check_numbers(&self, names: &[&str]) -> Result<(), Answer> {
+    pub(super) fn check_numbers(&self, names: &[&str]) -> Result<(), SimResponse> {
         names
             .iter()
             .try_for_each(|name| self.number(name).map(|_| ()))
@@ -104,7 +104,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// As [`Self::number`], for an entry's id.
-    pub(super) fn custom_fields(&self) -> Result<Vec<FieldEntry>, Answer> {
+    pub(super) fn custom_fields(&self) -> Result<Vec<FieldEntry>, SimResponse> {
         let Some(Value::Array(entries)) = self.value("customfields") else {
             return Ok(vec![]);
         };
@@ -125,7 +125,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// As [`Self::number`].
-    pub(super) fn assets(&self) -> Result<Option<Vec<i64>>, Answer> {
+    pub(super) fn assets(&self) -> Result<Option<Vec<i64>>, SimResponse> {
         let Some(Value::Array(entries)) = self.value("assets") else {
             return Ok(None);
         };
@@ -135,13 +135,14 @@ impl<'a> Item<'a> {
                 .get("id")
                 .map_or(Ok(None), |id| whole_number(&path, id))
         };
-        let ids: Result<Vec<Option<i64>>, Answer> = entries.iter().enumerate().map(asset).collect();
+        let ids: Result<Vec<Option<i64>>, SimResponse> =
+            entries.iter().enumerate().map(asset).collect();
         Ok(Some(ids?.into_iter().flatten().collect()))
     }
 }
 
 /// A whole number at `path`, or the complaint about what stands there instead.
-fn whole_number(path: &str, value: &Value) -> Result<Option<i64>, Answer> {
+fn whole_number(path: &str, value: &Value) -> Result<Option<i64>, SimResponse> {
     let complain = |what: String| {
         let complaint = format!(
             "{what}. Path '{path}', line 1, position {}.",
@@ -174,7 +175,7 @@ mod tests {
     fn whole_numbers_may_come_as_text_but_never_with_a_point() {
         let members =
             json!({"a": 5, "b": "5", "c": 5.0, "d": "5.0", "e": "five", "f": null, "g": ""});
-        let item = Item::new(0, members.as_object().unwrap());
+        let item = PostedItem::new(0, members.as_object().unwrap());
         assert_eq!(item.number("a").unwrap(), Some(5));
         assert_eq!(item.number("b").unwrap(), Some(5));
         for refused in ["c", "d", "e"] {

@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Answer, Query};
+use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
 use super::state::HaloState;
-use super::ticket::Ticket;
+use super::ticket::SimTicket;
 
 impl HaloState {
     /// The list a query asks for.
-    pub(super) fn list_tickets(&self, query: &Query) -> Answer {
-        let mut found: Vec<&Ticket> = self
+    pub(super) fn list_tickets(&self, query: &Query) -> SimResponse {
+        let mut found: Vec<&SimTicket> = self
             .tickets
             .values()
             .filter(|ticket| self.is_wanted(ticket, query))
@@ -22,7 +22,7 @@ impl HaloState {
         let total = found.len();
         let paged = query.flag("pageinate") && !query.flag("ticketidonly");
         let (page_no, page_size) = self.page(query, total);
-        let shown: Vec<&Ticket> = if paged {
+        let shown: Vec<&SimTicket> = if paged {
             found
                 .into_iter()
                 .skip((page_no - 1).saturating_mul(page_size))
@@ -47,7 +47,7 @@ impl HaloState {
         } else {
             Value::Array(rows)
         };
-        Answer::ok(&json!({
+        SimResponse::ok(&json!({
             "page_no": page_no,
             "page_size": page_size,
             "record_count": total,
@@ -77,7 +77,7 @@ impl HaloState {
     }
 
     /// One row, as thin as asked for.
-    fn row_for(&self, place: usize, ticket: &Ticket, query: &Query) -> Map<String, Value> {
+    fn row_for(&self, place: usize, ticket: &SimTicket, query: &Query) -> Map<String, Value> {
         if query.flag("ticketidonly") {
             return Map::from_iter([("id".to_owned(), json!(ticket.id))]);
         }
@@ -93,7 +93,7 @@ impl HaloState {
     }
 
     /// Whether a ticket passes every filter.
-    fn is_wanted(&self, ticket: &Ticket, query: &Query) -> bool {
+    fn is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
         self.state_is_wanted(ticket, query)
             && relations_are_wanted(ticket, query)
             && text_is_wanted(ticket, query)
@@ -101,8 +101,8 @@ impl HaloState {
     }
 
     /// Open, closed, deleted.
-    fn state_is_wanted(&self, ticket: &Ticket, query: &Query) -> bool {
-        let closed = self.world.desk.is_closed(ticket.status_id);
+    fn state_is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
+        let closed = self.world.service_desk.is_closed(ticket.status_id);
         let asked = query.flag("includeclosed")
             || query.flag("closed_only")
             || query.text("ticketids").is_some();
@@ -118,7 +118,7 @@ impl HaloState {
 }
 
 /// Ids and lists of ids.
-fn relations_are_wanted(ticket: &Ticket, query: &Query) -> bool {
+fn relations_are_wanted(ticket: &SimTicket, query: &Query) -> bool {
     let one = |name: &str, value: i64| {
         // Zero and less mean "all" in the vendor's own calls.
         query
@@ -147,7 +147,7 @@ fn relations_are_wanted(ticket: &Ticket, query: &Query) -> bool {
 }
 
 /// Searches: substrings, in any letter case.
-fn text_is_wanted(ticket: &Ticket, query: &Query) -> bool {
+fn text_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
     let holds = |name: &str, texts: &[&str]| {
         query
             .text(name)
@@ -175,7 +175,7 @@ fn text_is_wanted(ticket: &Ticket, query: &Query) -> bool {
 }
 
 /// Last update, and either date of the life of a ticket.
-fn time_is_wanted(ticket: &Ticket, query: &Query) -> bool {
+fn time_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
     let bound = |name: &str| query.text(name).and_then(wire_time::parse);
     let dated = match query.text("datesearch").map(str::to_lowercase).as_deref() {
         Some("datecleared" | "dateclosed") => ticket.closed_at,
@@ -193,9 +193,9 @@ fn time_is_wanted(ticket: &Ticket, query: &Query) -> bool {
 }
 
 /// Puts tickets in the order asked for; newest first when none is.
-fn sort(tickets: &mut [&Ticket], query: &Query) {
+fn sort(tickets: &mut [&SimTicket], query: &Query) {
     let order = query.text("order").unwrap_or_default().to_lowercase();
-    let compare: fn(&Ticket, &Ticket) -> Ordering = match order.as_str() {
+    let compare: fn(&SimTicket, &SimTicket) -> Ordering = match order.as_str() {
         "last_update" | "lastupdate" => {
             |a, b| a.updated_at.cmp(&b.updated_at).then(a.id.cmp(&b.id))
         }

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use crate::wire_time;
 
 use super::state::HaloState;
-use super::ticket::{Action, Ticket};
+use super::ticket::{Action, SimTicket};
 
 impl HaloState {
     /// A ticket as lists show it.
-    pub(super) fn list_row(&self, ticket: &Ticket) -> Map<String, Value> {
+    pub(super) fn list_row(&self, ticket: &SimTicket) -> Map<String, Value> {
         let client = self.client_name(ticket.client_id);
         let mut row = object(json!({
             "id": ticket.id,
@@ -50,7 +50,7 @@ impl HaloState {
     }
 
     /// A ticket by itself; `all` adds what only `includedetails=true` brings.
-    pub(super) fn detail(&self, ticket: &Ticket, all: bool) -> Map<String, Value> {
+    pub(super) fn detail(&self, ticket: &SimTicket, all: bool) -> Map<String, Value> {
         let mut record = self.list_row(ticket);
         record.extend(ticket.loose.clone());
         record.extend(object(json!({
@@ -64,10 +64,10 @@ impl HaloState {
         if all {
             let agent = self
                 .world
-                .desk
+                .service_desk
                 .agent(ticket.agent_id)
                 .map(|agent| agent.name.as_str());
-            let priority = self.world.desk.priority(ticket.priority_id);
+            let priority = self.world.service_desk.priority(ticket.priority_id);
             let assets: Vec<Value> = ticket.assets.iter().map(|id| json!({ "id": id })).collect();
             record.extend(object(json!({
                 "customfields": self.custom_fields(ticket, None),
@@ -76,7 +76,7 @@ impl HaloState {
                 "external_links": [],
                 "agent_name": agent,
                 "priority": priority.map(|row| json!({ "id": row.id, "priorityid": row.priority_id, "name": row.name })),
-                "team_id": self.world.desk.team(&ticket.team).map(|team| team.id),
+                "team_id": self.world.service_desk.team(&ticket.team).map(|team| team.id),
                 "_canupdate": true,
                 "_candelete": false,
             })));
@@ -86,10 +86,10 @@ impl HaloState {
     }
 
     /// A ticket's custom fields; only those with an id in `only`, where given.
-    pub(super) fn custom_fields(&self, ticket: &Ticket, only: Option<&[i64]>) -> Vec<Value> {
+    pub(super) fn custom_fields(&self, ticket: &SimTicket, only: Option<&[i64]>) -> Vec<Value> {
         let wanted = self
             .world
-            .desk
+            .service_desk
             .custom_fields
             .iter()
             .filter(|field| only.is_none_or(|only| only.contains(&field.id)));
@@ -120,12 +120,12 @@ impl HaloState {
     ) -> Map<String, Value> {
         let agent = self
             .world
-            .desk
+            .service_desk
             .agent(action.agent_id)
             .map(|agent| agent.name.as_str());
         let status = self
             .world
-            .desk
+            .service_desk
             .status(action.new_status)
             .map(|status| status.name.as_str());
         let mut row = object(json!({

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::exchange::Answer;
+use crate::http_message::SimResponse;
 
 use super::settings::ArrayFailure;
 use super::state::{Author, HaloState};
-use super::ticket::{Action, Ticket};
+use super::ticket::{Action, SimTicket};
 use super::ticket_draft::{NUMBERS, TicketDraft};
-use super::ticket_fields::Item;
+use super::ticket_fields::PostedItem;
 use super::webhooks::event_numbers;
 
 impl HaloState {
@@ -23,11 +23,11 @@ impl HaloState {
         posted: &[Map<String, Value>],
         author: &Author,
         now: i64,
-    ) -> Result<Vec<i64>, Answer> {
-        let items: Vec<Item> = posted
+    ) -> Result<Vec<i64>, SimResponse> {
+        let items: Vec<PostedItem> = posted
             .iter()
             .enumerate()
-            .map(|(index, members)| Item::new(index, members))
+            .map(|(index, members)| PostedItem::new(index, members))
             .collect();
         // The model binder reads the whole body before the first rule runs.
         for item in &items {
@@ -41,7 +41,7 @@ impl HaloState {
                 .map(|item| Ok(self.write_ticket(self.checked(item)?, author, now)))
                 .collect();
         }
-        let drafts: Result<Vec<TicketDraft>, Answer> =
+        let drafts: Result<Vec<TicketDraft>, SimResponse> =
             items.iter().map(|item| self.checked(item)).collect();
         Ok(drafts?
             .into_iter()
@@ -74,7 +74,7 @@ impl HaloState {
             .clients
             .iter()
             .find(|client| client.id == client_id);
-        let mut ticket = Ticket {
+        let mut ticket = SimTicket {
             id,
             client_id,
             site_id: client.map_or(0, |client| client.site_id),
@@ -82,7 +82,7 @@ impl HaloState {
             agent_id: 1,
             occurred_at: now,
             created_by: author.application.clone().unwrap_or_default(),
-            ..Ticket::default()
+            ..SimTicket::default()
         };
         if let Some(kind) = kind {
             ticket.tickettype_id = kind.id;
@@ -93,7 +93,7 @@ impl HaloState {
         self.overwrite(&mut ticket, &draft);
         ticket.status_log.push((now, ticket.status_id));
         ticket.updated_at = now;
-        let closed = self.world.desk.is_closed(ticket.status_id);
+        let closed = self.world.service_desk.is_closed(ticket.status_id);
         if closed {
             ticket.closed_at = Some(now);
             ticket.has_been_closed = true;
@@ -107,9 +107,9 @@ impl HaloState {
         });
         self.tickets.insert(id, ticket);
         self.creates.push(now);
-        self.announce_ticket(event_numbers::NEW_TICKET, id, None, author, now);
+        self.emit_ticket_event(event_numbers::NEW_TICKET, id, None, author, now);
         if closed {
-            self.announce_ticket(event_numbers::TICKET_CLOSED, id, None, author, now);
+            self.emit_ticket_event(event_numbers::TICKET_CLOSED, id, None, author, now);
         }
         id
     }
@@ -142,13 +142,13 @@ impl HaloState {
             ticket.actions.push(action);
         }
         self.tickets.insert(id, ticket);
-        self.announce_change(id, before, action_id, author, now);
+        self.emit_change_events(id, before, action_id, author, now);
     }
 
     /// Keeps the closing date and the status history in step with a new status.
-    pub(super) fn note_status(&self, ticket: &mut Ticket, now: i64) {
+    pub(super) fn note_status(&self, ticket: &mut SimTicket, now: i64) {
         ticket.status_log.push((now, ticket.status_id));
-        if self.world.desk.is_closed(ticket.status_id) {
+        if self.world.service_desk.is_closed(ticket.status_id) {
             ticket.closed_at = Some(now);
             ticket.has_been_closed = true;
         } else if ticket.closed_at.take().is_some() {
@@ -160,7 +160,7 @@ impl HaloState {
     pub(super) fn action(&mut self, id: i64, author: &Author, now: i64) -> Action {
         Action {
             id,
-            guid: self.dice.guid(),
+            guid: self.rng.guid(),
             agent_id: author.agent_id,
             application: author.application.clone().unwrap_or_default(),
             at: now,
@@ -169,7 +169,7 @@ impl HaloState {
     }
 
     /// Puts a draft's members in place of the ticket's.
-    fn overwrite(&self, ticket: &mut Ticket, draft: &TicketDraft) {
+    fn overwrite(&self, ticket: &mut SimTicket, draft: &TicketDraft) {
         let set = |slot: &mut i64, value: Option<i64>| *slot = value.unwrap_or(*slot);
         let put = |slot: &mut String, value: &Option<String>| {
             if let Some(value) = value {
@@ -192,7 +192,7 @@ impl HaloState {
         if let Some(team) = draft
             .team
             .as_deref()
-            .and_then(|name| self.world.desk.team(name))
+            .and_then(|name| self.world.service_desk.team(name))
         {
             team.name.clone_into(&mut ticket.team);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Answer, Query};
+use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
 use super::refusal;
@@ -10,7 +10,7 @@ use super::state::HaloState;
 
 impl HaloState {
     /// `GET /Webhook`.
-    pub(super) fn list_webhooks(&self, query: &Query) -> Answer {
+    pub(super) fn list_webhooks(&self, query: &Query) -> SimResponse {
         let wanted = query.number("type");
         let rows: Vec<Value> = self
             .webhooks
@@ -18,13 +18,13 @@ impl HaloState {
             .filter(|(_, webhook)| wanted.is_none_or(|kind| webhook.number("type") == kind))
             .map(|(id, _)| self.webhook_row(id, false))
             .collect();
-        Answer::ok(&Value::Array(rows))
+        SimResponse::ok(&Value::Array(rows))
     }
 
     /// `GET /Webhook/{id}`.
-    pub(super) fn one_webhook(&self, id: &str, query: &Query) -> Answer {
+    pub(super) fn one_webhook(&self, id: &str, query: &Query) -> SimResponse {
         if self.webhooks.contains_key(id) {
-            Answer::ok(&self.webhook_row(id, query.flag("includedetails")))
+            SimResponse::ok(&self.webhook_row(id, query.flag("includedetails")))
         } else {
             refusal::not_found(404)
         }
@@ -56,7 +56,7 @@ impl HaloState {
         &mut self,
         posted: Vec<Map<String, Value>>,
         now: i64,
-    ) -> Result<Vec<Value>, Answer> {
+    ) -> Result<Vec<Value>, SimResponse> {
         let mut written = Vec::new();
         for mut members in posted {
             let test = members
@@ -92,16 +92,16 @@ impl HaloState {
     }
 
     /// `DELETE /Webhook/{id}`, its notification rows included.
-    pub(super) fn delete_webhook(&mut self, id: &str) -> Answer {
+    pub(super) fn delete_webhook(&mut self, id: &str) -> SimResponse {
         if self.webhooks.remove(id).is_none() {
             return refusal::not_found(404);
         }
         self.notifications.retain(|row| row.webhook_id != id);
-        Answer::ok(&json!({}))
+        SimResponse::ok(&json!({}))
     }
 
     /// `GET /Notification?webhook_id=`.
-    pub(super) fn list_notifications(&self, query: &Query) -> Answer {
+    pub(super) fn list_notifications(&self, query: &Query) -> SimResponse {
         let wanted = query.text("webhook_id");
         let rows: Vec<Value> = self
             .notifications
@@ -109,14 +109,14 @@ impl HaloState {
             .filter(|row| wanted.is_none_or(|wanted| row.webhook_id == wanted))
             .map(|row| Value::Object(row.members.clone()))
             .collect();
-        Answer::ok(&Value::Array(rows))
+        SimResponse::ok(&Value::Array(rows))
     }
 
     /// `POST /Notification`: numbers may come as text.
     pub(super) fn write_notifications(
         &mut self,
         posted: Vec<Map<String, Value>>,
-    ) -> Result<Vec<Value>, Answer> {
+    ) -> Result<Vec<Value>, SimResponse> {
         let mut written = Vec::new();
         for members in posted {
             let webhook_id = members
@@ -145,7 +145,7 @@ impl HaloState {
     }
 
     /// `GET /WebhookEvent`: the delivery log, newest first.
-    pub(super) fn list_deliveries(&self, query: &Query) -> Answer {
+    pub(super) fn list_deliveries(&self, query: &Query) -> SimResponse {
         let wanted = query.text("webhook_id");
         let positive = |name: &str| {
             query
@@ -182,7 +182,7 @@ impl HaloState {
                 })
             })
             .collect();
-        Answer::ok(&json!({
+        SimResponse::ok(&json!({
             "page_no": page_no, "page_size": page_size, "record_count": found.len(), "webhookevents": rows,
         }))
     }

@@ -30,12 +30,12 @@ pub mod event_numbers {
     /// Ticket deleted.
     pub const TICKET_DELETED: i64 = 1072;
     /// First of the nine events about sites, users and invoices.
-    pub const FIRST_OF_OTHERS: i64 = 1101;
+    pub const FIRST_UNNUMBERED: i64 = 1101;
 
     /// Whether the event's object is a ticket.
     #[must_use]
     pub fn is_about_a_ticket(event: i64) -> bool {
-        event < FIRST_OF_OTHERS
+        event < FIRST_UNNUMBERED
     }
 }
 
@@ -306,7 +306,7 @@ fn signature(secret: &str, body: &[u8]) -> String {
 
 /// One event bound to one webhook.
 #[derive(Clone, Debug)]
-pub(super) struct NotificationRow {
+pub(super) struct EventBinding {
     /// Its number.
     pub(super) id: i64,
     /// The webhook it fires.
@@ -353,7 +353,7 @@ impl HaloPsa {
 impl HaloState {
     /// Stores a new definition and returns its id.
     pub(super) fn add_webhook(&mut self, definition: Map<String, Value>) -> String {
-        let id = self.dice.guid();
+        let id = self.rng.guid();
         self.webhooks
             .insert(id.clone(), Webhook::new(&id, definition));
         id
@@ -369,7 +369,7 @@ impl HaloState {
         let id = self.notifications.last().map_or(41, |last| last.id + 1);
         members.insert("id".to_owned(), json!(id));
         let webhook_id = webhook_id.to_owned();
-        self.notifications.push(NotificationRow {
+        self.notifications.push(EventBinding {
             id,
             webhook_id,
             event,

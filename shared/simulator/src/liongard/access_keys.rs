@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::clock::whole_millis;
-use crate::exchange::{Answer, Call};
+use crate::http_message::{SimRequest, SimResponse};
 use crate::wire_time;
 
 use super::Liongard;
@@ -54,7 +54,7 @@ impl AccessKeySpec {
 
 /// A key, in force or not.
 #[derive(Clone, Debug)]
-pub(super) struct AccessKey {
+pub(super) struct SimAccessKey {
     /// Its id.
     id: String,
     /// Its secret.
@@ -73,7 +73,7 @@ pub(super) struct AccessKey {
     for_agents_only: bool,
 }
 
-impl AccessKey {
+impl SimAccessKey {
     /// A key that begins now.
     pub(super) fn of(spec: &AccessKeySpec, now: i64) -> Self {
         Self {
@@ -124,11 +124,11 @@ impl Liongard {
     /// Adds a key, as somebody makes one in the UI.
     pub fn add_key(&self, spec: &AccessKeySpec) {
         let now = self.clock.now_millis();
-        self.state().keys.push(AccessKey::of(spec, now));
+        self.state().keys.push(SimAccessKey::of(spec, now));
     }
 
     /// Notes that a key was used just now, by somebody else.
-    pub fn touch_key(&self, id: &str) {
+    pub fn mark_key_used(&self, id: &str) {
         let now = self.clock.now_millis();
         for key in self.state().keys.iter_mut().filter(|key| key.id == id) {
             key.last_used_at = Some(now);
@@ -155,7 +155,11 @@ impl LiongardState {
     /// # Errors
     ///
     /// 401 for a missing, malformed, unknown, expired or revoked key, and for any bearer token.
-    pub(super) fn admit(&mut self, call: &Call, now: i64) -> Result<Role, Answer> {
+    pub(super) fn authenticate(
+        &mut self,
+        call: &SimRequest,
+        now: i64,
+    ) -> Result<Role, SimResponse> {
         let Some(header) = call.header("x-roar-api-key") else {
             return Err(match call.header("authorization") {
                 Some(_) => unauthorised("Malformed authorization header"),
@@ -185,14 +189,14 @@ impl LiongardState {
     }
 
     /// `GET /access-keys/`.
-    pub(super) fn list_keys(&self) -> Answer {
+    pub(super) fn list_keys(&self) -> SimResponse {
         let there = self.keys.iter().filter(|key| key.revoked_at.is_none());
-        Answer::ok(&there.map(|key| Value::Object(key.row())).collect())
+        SimResponse::ok(&there.map(|key| Value::Object(key.row())).collect())
     }
 
     /// `GET /access-keys/count/`.
-    pub(super) fn count_keys(&self) -> Answer {
-        Answer::ok(&json!(
+    pub(super) fn count_keys(&self) -> SimResponse {
+        SimResponse::ok(&json!(
             self.keys
                 .iter()
                 .filter(|key| key.revoked_at.is_none())
@@ -201,23 +205,23 @@ impl LiongardState {
     }
 
     /// `POST /access-keys/`: the only time the secret is shown.
-    pub(super) fn create_key(&mut self, call: &Call, role: Role, now: i64) -> Answer {
+    pub(super) fn create_key(&mut self, call: &SimRequest, role: Role, now: i64) -> SimResponse {
         let body = call.json().unwrap_or_else(|| json!({}));
         let days = match body.get("daysUntilExpiration").map(|days| days.as_str()) {
             None | Some(Some("Unlimited")) => None,
             Some(Some(days @ ("30" | "90" | "180" | "360"))) => days.parse::<u64>().ok(),
             Some(_) => {
                 let message = "daysUntilExpiration must be one of [30, 90, 180, 360, Unlimited]";
-                return Answer::json(StatusCode::BAD_REQUEST, &json!({ "message": message }));
+                return SimResponse::json(StatusCode::BAD_REQUEST, &json!({ "message": message }));
             }
         };
         let spec = AccessKeySpec {
-            id: self.dice.hex(20),
-            secret: self.dice.hex(64),
+            id: self.rng.hex(20),
+            secret: self.rng.hex(64),
             role,
             life: days.map(|days| Duration::from_secs(days * 86_400)),
         };
-        let mut key = AccessKey::of(&spec, now);
+        let mut key = SimAccessKey::of(&spec, now);
         key.for_agents_only = body.get("isAgentInstallKey") == Some(&json!(true));
         let mut row = key.row();
         row.insert("AccessKeySecret".to_owned(), json!(key.secret));
@@ -227,7 +231,7 @@ impl LiongardState {
     }
 
     /// `DELETE /access-keys/{id}`: refused from the next request on.
-    pub(super) fn delete_key(&mut self, id: &str, now: i64) -> Answer {
+    pub(super) fn delete_key(&mut self, id: &str, now: i64) -> SimResponse {
         let key = self
             .keys
             .iter_mut()
@@ -235,9 +239,9 @@ impl LiongardState {
         match key {
             Some(key) => {
                 key.revoked_at = Some(now);
-                Answer::ok(&json!(1))
+                SimResponse::ok(&json!(1))
             }
-            None => Answer::json(
+            None => SimResponse::json(
                 StatusCode::NOT_FOUND,
                 &json!({ "message": "Access key not found" }),
             ),
@@ -246,11 +250,11 @@ impl LiongardState {
 }
 
 /// 401 as the vendor words it when no key arrives, or none that counts.
-pub(super) fn invalid_session() -> Answer {
+pub(super) fn invalid_session() -> SimResponse {
     unauthorised("Session appears to be invalid")
 }
 
 /// 401 with a message.
-fn unauthorised(message: &str) -> Answer {
-    Answer::json(StatusCode::UNAUTHORIZED, &json!({ "message": message }))
+fn unauthorised(message: &str) -> SimResponse {
+    SimResponse::json(StatusCode::UNAUTHORIZED, &json!({ "message": message }))
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Answer, Query};
+use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
+use super::lookups;
 use super::state::LiongardState;
-use super::words;
 
 /// Members `fields[]` may ask for. The ticket's number is not among them.
 const SELECTABLE: [&str; 25] = [
@@ -39,7 +39,7 @@ const SELECTABLE: [&str; 25] = [
 
 /// A stored alert.
 #[derive(Clone, Debug)]
-pub(super) struct Alert {
+pub(super) struct SimAlert {
     /// Its id.
     pub(super) id: i64,
     /// The customer.
@@ -65,9 +65,9 @@ pub(super) struct Alert {
     /// Whether people see it.
     pub(super) visible: bool,
     /// Whether it is gone from the API altogether.
-    pub(super) vanished: bool,
+    pub(super) removed: bool,
     /// Since when its cause is gone, if it is.
-    pub(super) remedied_at: Option<i64>,
+    pub(super) condition_cleared_at: Option<i64>,
     /// When it was raised.
     pub(super) created_at: i64,
     /// When it last changed, if it ever did.
@@ -76,7 +76,7 @@ pub(super) struct Alert {
 
 impl LiongardState {
     /// An alert as the API writes it: one record, two forms of date.
-    pub(super) fn alert_row(&self, alert: &Alert) -> Map<String, Value> {
+    pub(super) fn alert_row(&self, alert: &SimAlert) -> Map<String, Value> {
         let inspector = self.inspector(alert.inspector_id);
         let alias = inspector.map_or("", |inspector| inspector.alias.as_str());
         let launchpoint = self
@@ -98,8 +98,8 @@ impl LiongardState {
             "Description": alert.description,
             "Environment": self.embedded_environment(alert.environment_id),
             "Category": null,
-            "Priority": words::priority(&alert.priority),
-            "Status": words::status(&alert.status),
+            "Priority": lookups::priority(&alert.priority),
+            "Status": lookups::status(&alert.status),
             "RoarStatus": 0,
             "Source": "Roar",
             "Rule": {
@@ -107,7 +107,7 @@ impl LiongardState {
                 "Body": "Found: {{Metric}}", "DynamicContent": "{{Metric}}", "Tags": null, "UCK": null, "Visible": true,
             },
             "Owner": null,
-            "PercentComplete": if words::is_closed(&alert.status) { 100 } else { 0 },
+            "PercentComplete": if lookups::is_closed(&alert.status) { 100 } else { 0 },
             "AutoClose": 1,
             "Keywords": null,
             "StartDate": null,
@@ -135,14 +135,14 @@ impl LiongardState {
     }
 
     /// Alerts the list holds: all that have not vanished, or the first few while it is cut.
-    fn listed(&self) -> impl Iterator<Item = &Alert> {
-        let there = self.alerts.values().filter(|alert| !alert.vanished);
-        there.take(self.list_cut.unwrap_or(usize::MAX))
+    fn listed(&self) -> impl Iterator<Item = &SimAlert> {
+        let there = self.alerts.values().filter(|alert| !alert.removed);
+        there.take(self.list_truncated_to.unwrap_or(usize::MAX))
     }
 
     /// `GET /tasks/`: everything at once, whatever else was asked for.
-    pub(super) fn list_alerts(&self, query: &Query) -> Answer {
-        Answer::ok(
+    pub(super) fn list_alerts(&self, query: &Query) -> SimResponse {
+        SimResponse::ok(
             &self
                 .listed()
                 .map(|alert| projected(self.alert_row(alert), query))
@@ -151,17 +151,17 @@ impl LiongardState {
     }
 
     /// `GET /tasks/count/`.
-    pub(super) fn count_alerts(&self) -> Answer {
-        Answer::ok(&json!(self.listed().count()))
+    pub(super) fn count_alerts(&self) -> SimResponse {
+        SimResponse::ok(&json!(self.listed().count()))
     }
 
     /// `GET /tasks/{id}/`: nothing is an empty array, not an error.
-    pub(super) fn one_alert(&self, id: i64, query: &Query) -> Answer {
-        match self.alerts.get(&id).filter(|alert| !alert.vanished) {
+    pub(super) fn one_alert(&self, id: i64, query: &Query) -> SimResponse {
+        match self.alerts.get(&id).filter(|alert| !alert.removed) {
             Some(alert) => {
                 self.single_value("GET /tasks/{id}", projected(self.alert_row(alert), query))
             }
-            None => Answer::ok(&json!([])),
+            None => SimResponse::ok(&json!([])),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::exchange::Query;
+use crate::http_message::Query;
 use crate::wire_time;
 
 /// One condition.
@@ -34,13 +34,13 @@ pub(super) fn of(query: &Query) -> Vec<Condition> {
 }
 
 /// Whether a record meets them all.
-pub(super) fn are_met(conditions: &[Condition], record: &Value) -> bool {
-    conditions.iter().all(|condition| condition.is_met(record))
+pub(super) fn all_match(conditions: &[Condition], record: &Value) -> bool {
+    conditions.iter().all(|condition| condition.matches(record))
 }
 
 impl Condition {
     /// Whether a record meets this one; an operator nobody knows filters nothing.
-    fn is_met(&self, record: &Value) -> bool {
+    fn matches(&self, record: &Value) -> bool {
         let found = self
             .path
             .iter()
@@ -109,7 +109,7 @@ mod tests {
             .bytes()
             .map(|byte| format!("%{byte:02X}"))
             .collect();
-        are_met(
+        all_match(
             &of(&Query::parse(&format!("conditions[]={encoded}"))),
             &record,
         )

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Answer, Call, Query};
+use crate::http_message::{Query, SimRequest, SimResponse};
 use crate::wire_time;
 use crate::world::{EnvironmentSpec, MSP_ENVIRONMENT};
 
@@ -14,25 +14,25 @@ use super::timeline::forbidden;
 
 impl LiongardState {
     /// `GET /environments/`.
-    pub(super) fn list_environments(&self, query: &Query) -> Answer {
-        Answer::ok(&Value::Array(self.environment_rows(query)))
+    pub(super) fn list_environments(&self, query: &Query) -> SimResponse {
+        SimResponse::ok(&Value::Array(self.environment_rows(query)))
     }
 
     /// `GET /environments/count/`.
-    pub(super) fn count_environments(&self, query: &Query) -> Answer {
-        Answer::ok(&json!(self.environment_rows(query).len()))
+    pub(super) fn count_environments(&self, query: &Query) -> SimResponse {
+        SimResponse::ok(&json!(self.environment_rows(query).len()))
     }
 
     /// `GET /environments/{id}/`.
-    pub(super) fn one_environment(&self, id: i64) -> Answer {
+    pub(super) fn one_environment(&self, id: i64) -> SimResponse {
         match self.environment(id) {
             Some(spec) => self.single("GET /environments/{id}", self.environment_row(spec)),
-            None => Answer::ok(&json!([])),
+            None => SimResponse::ok(&json!([])),
         }
     }
 
     /// `GET /environments/{id}/relatedEntities/`.
-    pub(super) fn related_entities(&self, id: i64) -> Answer {
+    pub(super) fn related_entities(&self, id: i64) -> SimResponse {
         self.single_value(
             "GET /environments/{id}/relatedEntities",
             self.related(id, "Launchpoint"),
@@ -40,7 +40,7 @@ impl LiongardState {
     }
 
     /// `POST /environments/`.
-    pub(super) fn create_environment(&mut self, call: &Call, role: Role) -> Answer {
+    pub(super) fn create_environment(&mut self, call: &SimRequest, role: Role) -> SimResponse {
         if role == Role::Reader {
             return forbidden();
         }
@@ -50,7 +50,7 @@ impl LiongardState {
             .and_then(Value::as_str)
             .filter(|name| !name.trim().is_empty())
         else {
-            return Answer::json(
+            return SimResponse::json(
                 StatusCode::BAD_REQUEST,
                 &json!({ "message": "Name is required" }),
             );
@@ -70,7 +70,7 @@ impl LiongardState {
     }
 
     /// `GET /api/v2/environments/`: a page in an envelope.
-    pub(super) fn list_environments_v2(&self, query: &Query) -> Answer {
+    pub(super) fn list_environments_v2(&self, query: &Query) -> SimResponse {
         let rows = self.environment_rows(query);
         let at_least_one = |name: &str| {
             query
@@ -82,7 +82,7 @@ impl LiongardState {
             at_least_one("page").unwrap_or(1),
             at_least_one("pageSize").unwrap_or(25),
         );
-        Answer::ok(&json!({
+        SimResponse::ok(&json!({
             "Success": true,
             "Data": rows.iter().skip((page - 1).saturating_mul(size)).take(size).collect::<Vec<_>>(),
             "Pagination": paging(rows.len(), page, size),
@@ -90,28 +90,28 @@ impl LiongardState {
     }
 
     /// `GET /api/v2/environments/{id}`.
-    pub(super) fn one_environment_v2(&self, id: i64) -> Answer {
+    pub(super) fn one_environment_v2(&self, id: i64) -> SimResponse {
         match self.environment(id) {
             Some(spec) => {
-                Answer::ok(&json!({ "Success": true, "Data": self.environment_row(spec) }))
+                SimResponse::ok(&json!({ "Success": true, "Data": self.environment_row(spec) }))
             }
             None => not_found_v2(),
         }
     }
 
     /// `GET /api/v2/environments/{id}/relatedEntities`.
-    pub(super) fn related_entities_v2(&self, id: i64) -> Answer {
+    pub(super) fn related_entities_v2(&self, id: i64) -> SimResponse {
         match self.environment(id) {
-            Some(_) => {
-                Answer::ok(&json!({ "Success": true, "Data": self.related(id, "LaunchPoints") }))
-            }
+            Some(_) => SimResponse::ok(
+                &json!({ "Success": true, "Data": self.related(id, "LaunchPoints") }),
+            ),
             None => not_found_v2(),
         }
     }
 
     /// `GET /api/v2/environments/count`.
-    pub(super) fn count_environments_v2(&self, query: &Query) -> Answer {
-        Answer::ok(&json!({ "Success": true, "Data": self.environment_rows(query).len() }))
+    pub(super) fn count_environments_v2(&self, query: &Query) -> SimResponse {
+        SimResponse::ok(&json!({ "Success": true, "Data": self.environment_rows(query).len() }))
     }
 
     /// Rows that meet the conditions.
@@ -123,7 +123,7 @@ impl LiongardState {
             .environments
             .iter()
             .map(|spec| Value::Object(self.environment_row(spec)));
-        rows.filter(|row| conditions::are_met(&conditions, row))
+        rows.filter(|row| conditions::all_match(&conditions, row))
             .map(|row| match row {
                 Value::Object(members) if !wanted.is_empty() => Value::Object(
                     members
@@ -213,8 +213,8 @@ pub(super) fn paging(total: usize, page: usize, size: usize) -> Value {
 }
 
 /// 404 of the second version, spelt as the vendor spells it.
-pub(super) fn not_found_v2() -> Answer {
-    Answer::json(
+pub(super) fn not_found_v2() -> SimResponse {
+    SimResponse::json(
         StatusCode::NOT_FOUND,
         &json!({ "Success": false, "Message": "Enitity not found" }),
     )

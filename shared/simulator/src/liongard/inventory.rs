@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::exchange::{Answer, Call};
+use crate::http_message::{SimRequest, SimResponse};
 use crate::wire_time;
 
 use super::environments::paging;
@@ -43,14 +43,14 @@ const IDENTITY_SORTS: [&str; 12] = [
 
 impl LiongardState {
     /// `POST /api/v2/inventory/device-profiles/query`.
-    pub(super) fn query_devices(&self, call: &Call) -> Answer {
+    pub(super) fn query_devices(&self, call: &SimRequest) -> SimResponse {
         self.query_inventory(call, "DeviceProfiles", &DEVICE_SORTS, |environment| {
             self.devices(environment)
         })
     }
 
     /// `POST /api/v2/inventory/identities/query`.
-    pub(super) fn query_identities(&self, call: &Call) -> Answer {
+    pub(super) fn query_identities(&self, call: &SimRequest) -> SimResponse {
         self.query_inventory(call, "Identities", &IDENTITY_SORTS, |environment| {
             self.identities(environment)
         })
@@ -59,15 +59,15 @@ impl LiongardState {
     /// Checks a query and answers with a page; the paging block stands inside `Data`.
     fn query_inventory(
         &self,
-        call: &Call,
+        call: &SimRequest,
         name: &str,
         sorts: &[&str],
         rows: impl Fn(i64) -> Vec<Value>,
-    ) -> Answer {
+    ) -> SimResponse {
         let body = call.json().unwrap_or(Value::Null);
         let complaints = complaints(&body, sorts);
         if !complaints.is_empty() {
-            return Answer::json(
+            return SimResponse::json(
                 StatusCode::BAD_REQUEST,
                 &json!({ "Success": false, "Message": "Bad request", "ValidationErrors": complaints }),
             );
@@ -89,7 +89,7 @@ impl LiongardState {
             .skip((page - 1).saturating_mul(size))
             .take(size)
             .collect();
-        Answer::ok(&json!({
+        SimResponse::ok(&json!({
             "Success": true, "Data": { name: shown, "Pagination": paging(rows.len(), page, size) },
         }))
     }

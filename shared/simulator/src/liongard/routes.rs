@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::exchange::{Answer, Call};
+use crate::http_message::{SimRequest, SimResponse};
 
 use super::access_keys::Role;
 use super::settings::{RedirectLocation, Redirects};
@@ -13,7 +13,7 @@ use super::state::LiongardState;
 const WORDS: [&str; 5] = ["count", "run", "bulk", "device-profiles", "identities"];
 
 /// The "METHOD /Route" template of a request, ids left out; the second version is named.
-pub(super) fn template(call: &Call) -> String {
+pub(super) fn template(call: &SimRequest) -> String {
     let parts: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     let (version, rest) = match parts.as_slice() {
         ["api", "v1", rest @ ..] => ("", rest),
@@ -32,11 +32,11 @@ pub(super) fn template(call: &Call) -> String {
 
 impl LiongardState {
     /// Answers a request.
-    pub(super) fn answer(&mut self, call: &Call, now: i64) -> Answer {
+    pub(super) fn answer(&mut self, call: &SimRequest, now: i64) -> SimResponse {
         if let Some(redirect) = self.redirect(call) {
             return redirect;
         }
-        let role = match self.admit(call, now) {
+        let role = match self.authenticate(call, now) {
             Ok(role) => role,
             Err(refused) => return refused,
         };
@@ -49,7 +49,7 @@ impl LiongardState {
     }
 
     /// The redirect to the slashed form, where this instance sends one; needs no key.
-    fn redirect(&self, call: &Call) -> Option<Answer> {
+    fn redirect(&self, call: &SimRequest) -> Option<SimResponse> {
         if call.path.ends_with('/') {
             return None;
         }
@@ -73,12 +73,12 @@ impl LiongardState {
             }
             _ => path,
         };
-        let moved = Answer::empty(StatusCode::MOVED_PERMANENTLY);
+        let moved = SimResponse::empty(StatusCode::MOVED_PERMANENTLY);
         Some(moved.with_header(http::header::LOCATION, location))
     }
 
     /// The first version: bare JSON.
-    fn answer_v1(&mut self, call: &Call, rest: &[&str], role: Role, now: i64) -> Answer {
+    fn answer_v1(&mut self, call: &SimRequest, rest: &[&str], role: Role, now: i64) -> SimResponse {
         let query = &call.query;
         let id = rest.get(1).and_then(|id| id.parse::<i64>().ok());
         match (&call.method, rest, id) {
@@ -108,14 +108,14 @@ impl LiongardState {
             (&Method::GET, ["access-keys"], _) => self.list_keys(),
             (&Method::GET, ["access-keys", "count"], _) => self.count_keys(),
             (&Method::GET, ["agents" | "detections" | "metrics" | "users"], _) => {
-                Answer::ok(&json!([]))
+                SimResponse::ok(&json!([]))
             }
             _ => no_route(),
         }
     }
 
     /// The second version: an envelope around everything.
-    fn answer_v2(&self, call: &Call, rest: &[&str]) -> Answer {
+    fn answer_v2(&self, call: &SimRequest, rest: &[&str]) -> SimResponse {
         let id = rest.get(1).and_then(|id| id.parse::<i64>().ok());
         match (&call.method, rest, id) {
             (&Method::GET, ["environments"], _) => self.list_environments_v2(&call.query),
@@ -141,6 +141,6 @@ fn scheme_for(host: &str) -> &'static str {
 }
 
 /// There is nothing at this address; so it is with every write to alerts.
-fn no_route() -> Answer {
-    Answer::json(StatusCode::NOT_FOUND, &json!({ "message": "Not Found" }))
+fn no_route() -> SimResponse {
+    SimResponse::json(StatusCode::NOT_FOUND, &json!({ "message": "Not Found" }))
 }

@@ -7,16 +7,16 @@ use crate::clock::whole_millis;
 use crate::world::HALOPSA_INSPECTOR;
 
 use super::Liongard;
+use super::lookups;
 use super::settings::RunTimes;
 use super::state::LiongardState;
-use super::words;
 
 /// The first timeline entry's id.
 const FIRST_ID: i64 = 1_290_001;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunFate {
+pub enum RunResult {
     /// With exit code 0 and its effects.
     Completes,
     /// With exit code 1 and no effect.
@@ -37,7 +37,7 @@ pub(super) struct Run {
     /// When it was asked for.
     pub(super) scheduled_at: i64,
     /// How it ends.
-    pub(super) fate: RunFate,
+    pub(super) fate: RunResult,
     /// How long its steps take.
     times: RunTimes,
     /// Whether its effects have come about.
@@ -85,7 +85,7 @@ impl Run {
 
     /// When it ends, if it does.
     pub(super) fn finished_at(&self) -> Option<i64> {
-        let ends = self.fate != RunFate::NeverFinishes;
+        let ends = self.fate != RunResult::NeverFinishes;
         ends.then(|| self.running_at() + whole_millis(self.times.running))
     }
 
@@ -97,7 +97,7 @@ impl Run {
             Phase::Processing
         } else if self.finished_at().is_none_or(|end| now < end) {
             Phase::Running
-        } else if self.fate == RunFate::Fails {
+        } else if self.fate == RunResult::Fails {
             Phase::Failed
         } else {
             Phase::Completed
@@ -122,7 +122,7 @@ pub(super) struct RunTally {
 
 impl Liongard {
     /// Decides how the next run ends; several calls decide several runs, in order.
-    pub fn next_run(&self, fate: RunFate) {
+    pub fn set_next_run(&self, fate: RunResult) {
         self.state().next_fates.push_back(fate);
     }
 }
@@ -144,7 +144,7 @@ impl LiongardState {
                 launchpoint_id,
                 ad_hoc: false,
                 scheduled_at: now - day - (minutes % 600) * 60_000,
-                fate: RunFate::Completes,
+                fate: RunResult::Completes,
                 times: self.settings.run_times,
                 applied: true,
             };
@@ -167,7 +167,7 @@ impl LiongardState {
         let fate = self
             .next_fates
             .pop_front()
-            .unwrap_or(self.settings.run_fate);
+            .unwrap_or(self.settings.run_result);
         let id = self.next_run_id();
         let run = Run {
             id,
@@ -219,7 +219,7 @@ impl LiongardState {
     }
 
     /// Brings about the effects of every run that ended by `now`, in the order they ended.
-    pub(super) fn settle(&mut self, now: i64) {
+    pub(super) fn advance_to(&mut self, now: i64) {
         let mut ended: Vec<(i64, i64)> = self
             .runs
             .values()
@@ -237,8 +237,8 @@ impl LiongardState {
             };
             run.applied = true;
             let run = run.clone();
-            if run.fate == RunFate::Completes {
-                self.close_remedied(&run);
+            if run.fate == RunResult::Completes {
+                self.close_cleared(&run);
                 let kind = self
                     .launchpoint(run.launchpoint_id)
                     .map(|launchpoint| launchpoint.inspector_id);
@@ -251,23 +251,23 @@ impl LiongardState {
     }
 
     /// Closes the launchpoint's alerts whose cause was gone when the run looked.
-    fn close_remedied(&mut self, run: &Run) {
+    fn close_cleared(&mut self, run: &Run) {
         let gone: Vec<i64> = self
             .alerts
             .values()
-            .filter(|alert| alert.launchpoint_id == run.launchpoint_id && !alert.vanished)
+            .filter(|alert| alert.launchpoint_id == run.launchpoint_id && !alert.removed)
             .filter(|alert| {
                 alert
-                    .remedied_at
+                    .condition_cleared_at
                     .is_some_and(|since| since <= run.running_at())
             })
-            .filter(|alert| !words::is_closed(&alert.status))
+            .filter(|alert| !lookups::is_closed(&alert.status))
             .map(|alert| alert.id)
             .collect();
         for id in gone {
             self.set_alert_status(
                 id,
-                words::CLOSED,
+                lookups::CLOSED,
                 run.finished_at().unwrap_or(run.scheduled_at),
             );
         }
@@ -283,7 +283,7 @@ impl LiongardState {
         };
         let looked_at = run.running_at();
         let ended_at = run.finished_at().unwrap_or(looked_at);
-        let linked = self.alerts.values_mut().filter(|alert| !alert.vanished);
+        let linked = self.alerts.values_mut().filter(|alert| !alert.removed);
         for alert in linked {
             let Some(closed) = alert
                 .external_id
@@ -291,9 +291,9 @@ impl LiongardState {
             else {
                 continue;
             };
-            let word = match (closed, words::is_closed(&alert.status)) {
-                (true, false) => Some(words::CLOSED),
-                (false, true) if alert.ticket_seen_closed => Some(words::IN_PROGRESS),
+            let word = match (closed, lookups::is_closed(&alert.status)) {
+                (true, false) => Some(lookups::CLOSED),
+                (false, true) if alert.ticket_seen_closed => Some(lookups::IN_PROGRESS),
                 _ => None,
             };
             alert.ticket_seen_closed = closed;

@@ -8,7 +8,7 @@ use crate::rate_limit::{RateLimit, RefusedRequests, RetryAfter};
 use crate::world::World;
 
 use super::access_keys::AccessKeySpec;
-use super::runs::RunFate;
+use super::runs::RunResult;
 
 /// Which requests are sent on to their slashed form first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Default for NativeTicketing {
 
 /// Every switch of the simulated instance.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LiongardSettings {
+pub struct SimLiongardSettings {
     /// What exists from the start; read once.
     pub world: World,
     /// Keys in force from the start; read once.
@@ -83,12 +83,12 @@ pub struct LiongardSettings {
     /// How long runs take.
     pub run_times: RunTimes,
     /// How runs end, unless one is told otherwise.
-    pub run_fate: RunFate,
+    pub run_result: RunResult,
     /// Liongard's own ticketing, if it is on.
     pub native_ticketing: Option<NativeTicketing>,
 }
 
-impl Default for LiongardSettings {
+impl Default for SimLiongardSettings {
     /// The documented limit of 2,000 requests in five minutes; runs of thirty seconds.
     fn default() -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Default for LiongardSettings {
             rate_limit: RateLimit {
                 requests_max: 2_000,
                 window: Duration::from_secs(300),
-                refused: RefusedRequests::AreFree,
+                refused: RefusedRequests::NotCounted,
                 retry_after: RetryAfter::FractionalSeconds,
             },
             redirects: Redirects::CollectionRoots,
@@ -109,7 +109,7 @@ impl Default for LiongardSettings {
                 processing: Duration::from_secs(3),
                 running: Duration::from_secs(25),
             },
-            run_fate: RunFate::Completes,
+            run_result: RunResult::Completes,
             native_ticketing: None,
         }
     }

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::halopsa::HaloPsa;
+use crate::rng::SeededRng;
 use crate::world::{EnvironmentSpec, Inspector, Launchpoint, World};
 
-use super::access_keys::AccessKey;
-use super::alert::Alert;
-use super::runs::{Run, RunFate};
-use super::settings::LiongardSettings;
+use super::access_keys::SimAccessKey;
+use super::alert::SimAlert;
+use super::runs::{Run, RunResult};
+use super::settings::SimLiongardSettings;
 
 /// The instance's memory.
 pub(super) struct LiongardState {
     /// The switches.
-    pub(super) settings: LiongardSettings,
+    pub(super) settings: SimLiongardSettings,
     /// Environments, inspectors and launchpoints.
     pub(super) world: World,
     /// Where each environment stands in the world's list.
@@ -26,29 +26,29 @@ pub(super) struct LiongardState {
     /// The connected service desk.
     pub(super) halo: Option<HaloPsa>,
     /// Alerts by id.
-    pub(super) alerts: BTreeMap<i64, Alert>,
+    pub(super) alerts: BTreeMap<i64, SimAlert>,
     /// Runs by id of their timeline entry.
     pub(super) runs: BTreeMap<i64, Run>,
     /// How the next runs end, before the setting counts again.
-    pub(super) next_fates: VecDeque<RunFate>,
+    pub(super) next_fates: VecDeque<RunResult>,
     /// Access keys, revoked ones included.
-    pub(super) keys: Vec<AccessKey>,
+    pub(super) keys: Vec<SimAccessKey>,
     /// How many alerts the list still holds, while it is cut.
-    pub(super) list_cut: Option<usize>,
+    pub(super) list_truncated_to: Option<usize>,
     /// When the instance came to be.
     pub(super) born_at: i64,
     /// All chance.
-    pub(super) dice: Dice,
+    pub(super) rng: SeededRng,
 }
 
 impl LiongardState {
     /// An instance whose launchpoints have each run once, the day before.
-    pub(super) fn new(settings: LiongardSettings, seed: u64, now: i64) -> Self {
+    pub(super) fn new(settings: SimLiongardSettings, seed: u64, now: i64) -> Self {
         let world = settings.world.clone();
         let keys = settings
             .access_keys
             .iter()
-            .map(|spec| AccessKey::of(spec, now))
+            .map(|spec| SimAccessKey::of(spec, now))
             .collect();
         let mut state = Self {
             settings,
@@ -60,9 +60,9 @@ impl LiongardState {
             runs: BTreeMap::new(),
             next_fates: VecDeque::new(),
             keys,
-            list_cut: None,
+            list_truncated_to: None,
             born_at: now,
-            dice: Dice::seeded(seed),
+            rng: SeededRng::seeded(seed),
         };
         state.add_past_runs(now);
         state

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::exchange::{Answer, Call, Query};
+use crate::http_message::{Query, SimRequest, SimResponse};
 use crate::wire_time;
 
 use super::access_keys::Role;
@@ -13,13 +13,13 @@ use super::state::LiongardState;
 
 impl LiongardState {
     /// `POST /launchpoints/run`: each id on its own, refusals beside results.
-    pub(super) fn run_many(&mut self, call: &Call, role: Role, now: i64) -> Answer {
+    pub(super) fn run_many(&mut self, call: &SimRequest, role: Role, now: i64) -> SimResponse {
         if role == Role::Reader {
             return forbidden();
         }
         let body = call.json().unwrap_or(Value::Null);
         let Some(Value::Array(ids)) = body.get("LaunchPoints").cloned() else {
-            return Answer::json(
+            return SimResponse::json(
                 StatusCode::BAD_REQUEST,
                 &json!({ "message": "LaunchPoints is required" }),
             );
@@ -37,32 +37,34 @@ impl LiongardState {
                 Err(message) => errors.push(json!({ "ID": id, "Message": message })),
             }
         }
-        Answer::ok(&json!({ "results": results, "errors": errors }))
+        SimResponse::ok(&json!({ "results": results, "errors": errors }))
     }
 
     /// `GET /launchpoints/{id}/run`: a read with an effect, answered with a bare number.
-    pub(super) fn run_one(&mut self, id: i64, role: Role, now: i64) -> Answer {
+    pub(super) fn run_one(&mut self, id: i64, role: Role, now: i64) -> SimResponse {
         if role == Role::Reader {
             return forbidden();
         }
         match self.start_run(id, now) {
-            Ok(_) => Answer::ok(&json!(id)),
-            Err(message) => Answer::json(StatusCode::NOT_FOUND, &json!({ "message": message })),
+            Ok(_) => SimResponse::ok(&json!(id)),
+            Err(message) => {
+                SimResponse::json(StatusCode::NOT_FOUND, &json!({ "message": message }))
+            }
         }
     }
 
     /// `GET /timeline/`.
-    pub(super) fn list_timeline(&self, query: &Query, now: i64) -> Answer {
-        Answer::ok(&Value::Array(self.timeline_rows(query, now)))
+    pub(super) fn list_timeline(&self, query: &Query, now: i64) -> SimResponse {
+        SimResponse::ok(&Value::Array(self.timeline_rows(query, now)))
     }
 
     /// `GET /timeline/count/`.
-    pub(super) fn count_timeline(&self, query: &Query, now: i64) -> Answer {
-        Answer::ok(&json!(self.timeline_rows(query, now).len()))
+    pub(super) fn count_timeline(&self, query: &Query, now: i64) -> SimResponse {
+        SimResponse::ok(&json!(self.timeline_rows(query, now).len()))
     }
 
     /// `GET /timeline/{id}/`.
-    pub(super) fn one_timeline_entry(&self, id: i64, now: i64) -> Answer {
+    pub(super) fn one_timeline_entry(&self, id: i64, now: i64) -> SimResponse {
         match self.runs.get(&id) {
             Some(run) => {
                 let newest = self
@@ -71,7 +73,7 @@ impl LiongardState {
                     .map_or(0, |tally| tally.newest);
                 self.single_value("GET /timeline/{id}", self.timeline_row(run, newest, now))
             }
-            None => Answer::ok(&json!([])),
+            None => SimResponse::ok(&json!([])),
         }
     }
 
@@ -85,7 +87,7 @@ impl LiongardState {
                 .map_or(0, |tally| tally.newest);
             self.timeline_row(run, newest, now)
         });
-        rows.filter(|row| conditions::are_met(&conditions, row))
+        rows.filter(|row| conditions::all_match(&conditions, row))
             .collect()
     }
 
@@ -129,8 +131,8 @@ impl LiongardState {
 }
 
 /// The key's role is too low.
-pub(super) fn forbidden() -> Answer {
-    Answer::json(
+pub(super) fn forbidden() -> SimResponse {
+    SimResponse::json(
         StatusCode::FORBIDDEN,
         &json!({ "message": "You do not have permission to perform this action" }),
     )

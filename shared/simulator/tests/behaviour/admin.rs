@@ -6,18 +6,18 @@ use halogard_simulator::admin_router;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::caller::{Answered, Desk, Watch, send};
+use crate::caller::{HaloHarness, LiongardHarness, Reply, send};
 
 /// Both vendors and their hands.
-async fn hands() -> (Desk, Watch, Router) {
-    let desk = Desk::stock().await;
-    let watch = Watch::by(desk.clock.clone(), |_| {});
+async fn hands() -> (HaloHarness, LiongardHarness, Router) {
+    let desk = HaloHarness::stock().await;
+    let watch = LiongardHarness::by(desk.clock.clone(), |_| {});
     let router = admin_router(desk.halo.clone(), watch.liongard.clone());
     (desk, watch, router)
 }
 
 /// Sends a request to the hands.
-async fn ask(router: &Router, method: &str, path: &str, body: &Value) -> Answered {
+async fn ask(router: &Router, method: &str, path: &str, body: &Value) -> Reply {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -35,7 +35,7 @@ async fn an_alert_is_raised_changed_and_closed_by_hand() {
     ask(
         &router,
         "POST",
-        &format!("/admin/alerts/{id}/change"),
+        &format!("/admin/alerts/{id}/update"),
         &json!({ "priority": "Low" }),
     )
     .await;
@@ -167,11 +167,11 @@ async fn faults_come_and_go_over_http() {
         "vendor": "halopsa",
         "next": [{ "route": "GET /Status", "fault": { "kind": "status429", "retry_after": "9" } }],
         "at": [{ "request": 3, "fault": { "kind": "status500" } }],
-        "chance": [{ "fault": { "kind": "empty403" }, "probability": 1.0 }],
+        "random": [{ "fault": { "kind": "empty403" }, "probability": 1.0 }],
     });
     let answer = ask(&router, "POST", "/admin/faults", &plan).await;
     assert_eq!(
-        (answer.status, answer.json()["waiting"].clone()),
+        (answer.status, answer.json()["pending"].clone()),
         (200, json!(2)),
         "{}",
         answer.text()
@@ -199,7 +199,7 @@ async fn a_webhook_is_registered_with_every_event_bound() {
     let (desk, _watch, router) = hands().await;
     let body = json!({ "url": "http://127.0.0.1:1/", "auth": { "kind": "hmac", "header": "X", "secret": "s" }, "payload": "event_only" });
     assert_eq!(
-        ask(&router, "POST", "/admin/webhook", &body).await.status,
+        ask(&router, "POST", "/admin/webhooks", &body).await.status,
         201
     );
     desk.create("a").await;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use halogard_simulator::{HaloPsa, HaloSettings, HandClock, Liongard, LiongardSettings};
+use halogard_simulator::{HaloPsa, Liongard, ManualClock, SimHaloSettings, SimLiongardSettings};
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -18,14 +18,14 @@ pub const MORNING: i64 = 1_767_600_041_043;
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answered {
+pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
     pub extensions: http::Extensions,
 }
 
-impl Answered {
+impl Reply {
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
@@ -38,9 +38,9 @@ impl Answered {
 }
 
 /// Sends one request.
-pub async fn send(router: &Router, request: Request<Body>) -> Answered {
+pub async fn send(router: &Router, request: Request<Body>) -> Reply {
     let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
-    Answered {
+    Reply {
         status: parts.status.as_u16(),
         headers: parts.headers,
         extensions: parts.extensions,
@@ -49,20 +49,20 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answered {
 }
 
 /// A HaloPSA tenant and a signed-in caller.
-pub struct Desk {
+pub struct HaloHarness {
     pub halo: HaloPsa,
-    pub clock: HandClock,
+    pub clock: ManualClock,
     pub token: String,
 }
 
 /// The scopes the sample application has.
 pub const SCOPES: &str = "read:tickets edit:tickets read:customers admin";
 
-impl Desk {
+impl HaloHarness {
     /// A tenant with these settings.
-    pub async fn with(change: impl FnOnce(&mut HaloSettings)) -> Self {
-        let clock = HandClock::at_millis(MORNING);
-        let mut settings = HaloSettings::default();
+    pub async fn with(change: impl FnOnce(&mut SimHaloSettings)) -> Self {
+        let clock = ManualClock::at_millis(MORNING);
+        let mut settings = SimHaloSettings::default();
         change(&mut settings);
         let halo = HaloPsa::new(settings, Arc::new(clock.clone()), 7);
         let mut desk = Self {
@@ -81,7 +81,9 @@ impl Desk {
 
     /// Gets a fresh token.
     pub async fn sign_in(&mut self) {
-        let answer = self.ask_token("first-secret-of-the-sample", SCOPES).await;
+        let answer = self
+            .request_token("first-secret-of-the-sample", SCOPES)
+            .await;
         if answer.status == 200 {
             answer.json()["access_token"]
                 .as_str()
@@ -91,7 +93,7 @@ impl Desk {
     }
 
     /// Asks for a token.
-    pub async fn ask_token(&self, secret: &str, scope: &str) -> Answered {
+    pub async fn request_token(&self, secret: &str, scope: &str) -> Reply {
         let form = format!(
             "grant_type=client_credentials&client_id=8d3f6a52-halogard-sync&client_secret={secret}&scope={}",
             scope.replace(' ', "+").replace(':', "%3A")
@@ -102,15 +104,15 @@ impl Desk {
         send(&self.halo.router(), request.unwrap()).await
     }
 
-    pub async fn get(&self, path: &str) -> Answered {
+    pub async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answered {
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.call("POST", path, Some(body)).await
     }
 
-    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
+    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api{path}"))
@@ -134,9 +136,9 @@ pub fn new_ticket(summary: &str) -> Value {
 }
 
 /// A Liongard instance and the key of a caller.
-pub struct Watch {
+pub struct LiongardHarness {
     pub liongard: Liongard,
-    pub clock: HandClock,
+    pub clock: ManualClock,
     pub key: String,
 }
 
@@ -145,15 +147,15 @@ pub fn key_header(id: &str, secret: &str) -> String {
     STANDARD.encode(format!("{id}:{secret}"))
 }
 
-impl Watch {
+impl LiongardHarness {
     /// An instance with these settings.
-    pub fn with(change: impl FnOnce(&mut LiongardSettings)) -> Self {
-        Self::by(HandClock::at_millis(MORNING), change)
+    pub fn with(change: impl FnOnce(&mut SimLiongardSettings)) -> Self {
+        Self::by(ManualClock::at_millis(MORNING), change)
     }
 
     /// An instance that goes by this clock.
-    pub fn by(clock: HandClock, change: impl FnOnce(&mut LiongardSettings)) -> Self {
-        let mut settings = LiongardSettings::default();
+    pub fn by(clock: ManualClock, change: impl FnOnce(&mut SimLiongardSettings)) -> Self {
+        let mut settings = SimLiongardSettings::default();
         change(&mut settings);
         let liongard = Liongard::new(settings, Arc::new(clock.clone()), 7);
         let key = key_header(
@@ -172,15 +174,15 @@ impl Watch {
         Self::with(|_| {})
     }
 
-    pub async fn get(&self, path: &str) -> Answered {
+    pub async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answered {
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.call("POST", path, Some(body)).await
     }
 
-    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answered {
+    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api{path}"))

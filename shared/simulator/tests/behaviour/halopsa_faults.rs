@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use halogard_simulator::{
-    AnswerCut, ConnectionLost, Fault, FaultOdds, NeverArrived, RefusedRequests, RetryAfter,
+    ConnectionLost, Fault, FaultRate, RefusedRequests, RequestNotReceived, ResponseTruncated,
+    RetryAfter,
 };
 use serde_json::json;
 
-use crate::caller::{Desk, new_ticket};
+use crate::caller::{HaloHarness, new_ticket};
 
 /// A tenant that takes five requests a minute, one of which was the token's.
-async fn narrow(refused: RefusedRequests, retry_after: RetryAfter) -> Desk {
-    Desk::with(|settings| {
+async fn narrow(refused: RefusedRequests, retry_after: RetryAfter) -> HaloHarness {
+    HaloHarness::with(|settings| {
         settings.rate_limit.requests_max = 5;
         settings.rate_limit.window = Duration::from_secs(60);
         settings.rate_limit.refused = refused;
@@ -22,7 +23,7 @@ async fn narrow(refused: RefusedRequests, retry_after: RetryAfter) -> Desk {
 
 #[tokio::test]
 async fn requests_over_the_limit_are_refused_in_halos_words() {
-    let desk = narrow(RefusedRequests::AreFree, RetryAfter::Absent).await;
+    let desk = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
     for _ in 0..4 {
         assert_eq!(desk.get("/Status").await.status, 200);
     }
@@ -48,7 +49,7 @@ async fn requests_over_the_limit_are_refused_in_halos_words() {
 
 #[tokio::test]
 async fn a_place_is_free_one_window_after_it_was_taken() {
-    let desk = narrow(RefusedRequests::AreFree, RetryAfter::WholeSeconds).await;
+    let desk = narrow(RefusedRequests::NotCounted, RetryAfter::WholeSeconds).await;
     for _ in 0..4 {
         desk.clock.advance(Duration::from_secs(10));
         desk.get("/Status").await;
@@ -68,7 +69,7 @@ async fn a_place_is_free_one_window_after_it_was_taken() {
 
 #[tokio::test]
 async fn refused_requests_may_keep_the_window_full() {
-    let desk = narrow(RefusedRequests::Count, RetryAfter::Absent).await;
+    let desk = narrow(RefusedRequests::Counted, RetryAfter::Absent).await;
     for _ in 0..9 {
         desk.get("/Status").await;
         desk.clock.advance(Duration::from_secs(10));
@@ -78,22 +79,24 @@ async fn refused_requests_may_keep_the_window_full() {
 
 #[tokio::test]
 async fn a_lost_answer_leaves_the_ticket_behind() {
-    let desk = Desk::stock().await;
-    desk.halo.faults().next("POST /Tickets", Fault::LoseAnswer);
+    let desk = HaloHarness::stock().await;
+    desk.halo
+        .faults()
+        .next("POST /Tickets", Fault::DropResponse);
     let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
     assert!(answer.extensions.get::<ConnectionLost>().is_some());
-    assert!(answer.extensions.get::<NeverArrived>().is_none());
+    assert!(answer.extensions.get::<RequestNotReceived>().is_none());
     assert_eq!(desk.halo.stats().tickets, 1);
 }
 
 #[tokio::test]
 async fn a_refused_connection_leaves_nothing_and_counts_nothing() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     desk.halo
         .faults()
         .next("POST /Tickets", Fault::RefuseConnection);
     let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
-    assert!(answer.extensions.get::<NeverArrived>().is_some());
+    assert!(answer.extensions.get::<RequestNotReceived>().is_some());
     assert_eq!(
         (
             desk.halo.stats().tickets,
@@ -119,7 +122,7 @@ async fn each_fault_before_the_effect_leaves_no_ticket() {
         (Fault::ExpireToken, 401),
     ];
     for (fault, status) in faults {
-        let desk = Desk::stock().await;
+        let desk = HaloHarness::stock().await;
         desk.halo.faults().next("post /tickets", fault);
         assert_eq!(
             desk.post("/Tickets", &json!([new_ticket("a")]))
@@ -134,23 +137,23 @@ async fn each_fault_before_the_effect_leaves_no_ticket() {
 #[tokio::test(start_paused = true)]
 async fn each_fault_after_the_effect_leaves_the_ticket() {
     let faults = [
-        Fault::LoseAnswer,
+        Fault::DropResponse,
         Fault::Gateway504AfterEffect,
         Fault::Status500AfterEffect,
-        Fault::HalfBody,
-        Fault::OtherShape,
-        Fault::SlowBy { milliseconds: 500 },
-        Fault::HugeBody { bytes: 4096 },
+        Fault::TruncatedBody,
+        Fault::UnexpectedJson,
+        Fault::Delay { milliseconds: 500 },
+        Fault::LargeBody { bytes: 4096 },
     ];
     for fault in faults {
-        let desk = Desk::stock().await;
+        let desk = HaloHarness::stock().await;
         desk.halo.faults().next("POST /Tickets", fault.clone());
         let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
         assert_eq!(desk.halo.stats().tickets, 1, "{fault:?}");
         match fault {
-            Fault::HalfBody => assert!(answer.extensions.get::<AnswerCut>().is_some()),
-            Fault::HugeBody { bytes } => assert_eq!(answer.body.len(), bytes),
-            Fault::OtherShape => assert!(answer.json().get("id").is_none()),
+            Fault::TruncatedBody => assert!(answer.extensions.get::<ResponseTruncated>().is_some()),
+            Fault::LargeBody { bytes } => assert_eq!(answer.body.len(), bytes),
+            Fault::UnexpectedJson => assert!(answer.json().get("id").is_none()),
             _ => {}
         }
     }
@@ -158,7 +161,7 @@ async fn each_fault_after_the_effect_leaves_the_ticket() {
 
 #[tokio::test]
 async fn a_fault_can_wait_for_the_request_with_its_ordinal() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     desk.halo.faults().at_request(3, Fault::Status500);
     let statuses = [
         desk.get("/Status").await.status,
@@ -170,7 +173,7 @@ async fn a_fault_can_wait_for_the_request_with_its_ordinal() {
 
 #[tokio::test]
 async fn an_expired_token_stays_expired() {
-    let mut desk = Desk::stock().await;
+    let mut desk = HaloHarness::stock().await;
     desk.halo.faults().next("GET /Status", Fault::ExpireToken);
     assert_eq!(desk.get("/Status").await.status, 401);
     assert_eq!(desk.get("/Status").await.status, 401);
@@ -182,13 +185,13 @@ async fn an_expired_token_stays_expired() {
 async fn chance_strikes_alike_under_the_same_seed_until_cleared() {
     let mut stories = Vec::new();
     for _ in 0..2 {
-        let desk = Desk::stock().await;
-        let odds = FaultOdds {
+        let desk = HaloHarness::stock().await;
+        let odds = FaultRate {
             fault: Fault::Status500,
             probability: 0.5,
             route: Some("GET /Status".to_owned()),
         };
-        desk.halo.faults().by_chance(vec![odds]);
+        desk.halo.faults().set_random(vec![odds]);
         let mut story = Vec::new();
         for _ in 0..20 {
             story.push(desk.get("/Status").await.status);
@@ -204,13 +207,13 @@ async fn chance_strikes_alike_under_the_same_seed_until_cleared() {
 
 #[tokio::test]
 async fn a_fault_whose_request_was_throttled_waits_for_the_next() {
-    let desk = narrow(RefusedRequests::AreFree, RetryAfter::Absent).await;
+    let desk = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
     for _ in 0..4 {
         desk.get("/Team").await;
     }
     desk.halo.faults().next("GET /Status", Fault::Status500);
     assert_eq!(desk.get("/Status").await.status, 429);
-    assert_eq!(desk.halo.faults().waiting(), 1);
+    assert_eq!(desk.halo.faults().pending(), 1);
     desk.clock.advance(Duration::from_secs(60));
     assert_eq!(desk.get("/Status").await.status, 500);
 }

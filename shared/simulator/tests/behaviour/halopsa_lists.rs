@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::caller::{Desk, new_ticket};
+use crate::caller::{HaloHarness, new_ticket};
 
 /// Ids of a list, in order.
-async fn ids(desk: &Desk, query: &str) -> Vec<i64> {
+async fn ids(desk: &HaloHarness, query: &str) -> Vec<i64> {
     let list = desk.get(&format!("/Tickets?{query}")).await.json();
     list["tickets"]
         .as_array()
@@ -19,7 +19,7 @@ async fn ids(desk: &Desk, query: &str) -> Vec<i64> {
 
 #[tokio::test]
 async fn filters_narrow_the_list_and_unknown_ones_are_ignored() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let (one, two) = (
         desk.create("[LG-991] disk").await,
         desk.create("other").await,
@@ -45,7 +45,7 @@ async fn filters_narrow_the_list_and_unknown_ones_are_ignored() {
 
 #[tokio::test]
 async fn closed_tickets_may_have_to_be_asked_for() {
-    let desk = Desk::with(|settings| settings.lists_hold_closed = false).await;
+    let desk = HaloHarness::with(|settings| settings.lists_hold_closed = false).await;
     let id = desk.create("a").await;
     desk.halo.close_ticket(id, 12).unwrap();
     assert!(ids(&desk, "order=id").await.is_empty());
@@ -54,7 +54,7 @@ async fn closed_tickets_may_have_to_be_asked_for() {
 
 #[tokio::test]
 async fn a_list_can_be_asked_for_what_changed_since() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let one = desk.create("a").await;
     desk.clock.advance(Duration::from_secs(60));
     let two = desk.create("b").await;
@@ -71,7 +71,7 @@ async fn a_list_can_be_asked_for_what_changed_since() {
 
 #[tokio::test]
 async fn pages_are_cut_at_the_largest_size_or_not() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let many: Vec<_> = (0..120)
         .map(|number| new_ticket(&format!("t{number}")))
         .collect();
@@ -93,13 +93,13 @@ async fn pages_are_cut_at_the_largest_size_or_not() {
 
 #[tokio::test]
 async fn an_empty_list_may_be_null() {
-    let desk = Desk::with(|settings| settings.empty_list_is_null = true).await;
+    let desk = HaloHarness::with(|settings| settings.empty_list_is_null = true).await;
     assert_eq!(desk.get("/Tickets").await.json()["tickets"], json!(null));
 }
 
 #[tokio::test]
 async fn dates_have_no_zone_and_ids_may_be_floating() {
-    let desk = Desk::with(|settings| settings.float_ids_every = 2).await;
+    let desk = HaloHarness::with(|settings| settings.float_ids_every = 2).await;
     desk.create("a").await;
     desk.create("b").await;
     let answer = desk.get("/Tickets?order=id").await;
@@ -117,7 +117,7 @@ async fn dates_have_no_zone_and_ids_may_be_floating() {
 
 #[tokio::test]
 async fn rows_carry_custom_fields_only_when_asked_for() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let mut ticket = new_ticket("a");
     ticket["customfields"] = json!([{ "id": 164, "value": "LG-1" }]);
     desk.post("/Tickets", &json!([ticket])).await;
@@ -132,7 +132,7 @@ async fn rows_carry_custom_fields_only_when_asked_for() {
 
 #[tokio::test]
 async fn some_lists_are_bare_and_some_are_wrapped() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     for bare in [
         "/Status",
         "/Priority",
@@ -160,7 +160,7 @@ async fn some_lists_are_bare_and_some_are_wrapped() {
 
 #[tokio::test]
 async fn a_priority_is_a_row_per_agreement_whose_id_is_not_its_number() {
-    let rows = Desk::stock().await.get("/Priority").await.json();
+    let rows = HaloHarness::stock().await.get("/Priority").await.json();
     let critical: Vec<_> = rows
         .as_array()
         .unwrap()
@@ -173,7 +173,7 @@ async fn a_priority_is_a_row_per_agreement_whose_id_is_not_its_number() {
 
 #[tokio::test]
 async fn the_application_learns_which_agent_it_is() {
-    let me = Desk::stock().await.get("/Agent/me").await.json();
+    let me = HaloHarness::stock().await.get("/Agent/me").await.json();
     assert_eq!(
         (&me["id"], &me["isapiagent"], &me["isdisabled"]),
         (&json!(3), &json!(true), &json!(false))

@@ -6,13 +6,13 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 
-use crate::caller::{Desk, SCOPES, send};
+use crate::caller::{HaloHarness, SCOPES, send};
 
 #[tokio::test]
 async fn a_token_says_what_it_is_and_for_how_long() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let token = desk
-        .ask_token("first-secret-of-the-sample", "read:tickets")
+        .request_token("first-secret-of-the-sample", "read:tickets")
         .await
         .json();
     assert_eq!(token["expires_in"], 3600);
@@ -22,13 +22,13 @@ async fn a_token_says_what_it_is_and_for_how_long() {
 
 #[tokio::test]
 async fn one_unknown_scope_spoils_the_whole_request() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     for bad in [
         "read:tickets write:tickets",
         "read:teams",
         "read:tickets edit:assets",
     ] {
-        let answer = desk.ask_token("first-secret-of-the-sample", bad).await;
+        let answer = desk.request_token("first-secret-of-the-sample", bad).await;
         assert_eq!(
             (answer.status, answer.json()["error"].clone()),
             (400, json!("invalid_scope"))
@@ -38,7 +38,10 @@ async fn one_unknown_scope_spoils_the_whole_request() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_an_invalid_client() {
-    let answer = Desk::stock().await.ask_token("guess", SCOPES).await;
+    let answer = HaloHarness::stock()
+        .await
+        .request_token("guess", SCOPES)
+        .await;
     assert_eq!(
         (answer.status, answer.json()["error"].clone()),
         (401, json!("invalid_client"))
@@ -47,7 +50,7 @@ async fn a_wrong_secret_is_an_invalid_client() {
 
 #[tokio::test]
 async fn another_tenant_and_a_body_that_is_no_form_are_refused() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let other = Request::post("/auth/token?tenant=elsewhere")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from("grant_type=client_credentials"));
@@ -63,23 +66,23 @@ async fn another_tenant_and_a_body_that_is_no_form_are_refused() {
 
 #[tokio::test]
 async fn a_replaced_secret_counts_at_once_and_old_tokens_live_on() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     desk.halo
         .replace_secret("8d3f6a52-halogard-sync", "second")
         .unwrap();
     assert_eq!(
-        desk.ask_token("first-secret-of-the-sample", SCOPES)
+        desk.request_token("first-secret-of-the-sample", SCOPES)
             .await
             .status,
         401
     );
-    assert_eq!(desk.ask_token("second", SCOPES).await.status, 200);
+    assert_eq!(desk.request_token("second", SCOPES).await.status, 200);
     assert_eq!(desk.get("/Status").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_token_ends_after_an_hour_with_an_empty_401() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     desk.clock.advance(Duration::from_secs(3599));
     assert_eq!(desk.get("/Status").await.status, 200);
     desk.clock.advance(Duration::from_secs(1));
@@ -89,9 +92,9 @@ async fn a_token_ends_after_an_hour_with_an_empty_401() {
 
 #[tokio::test]
 async fn a_missing_scope_is_an_empty_403() {
-    let mut desk = Desk::stock().await;
+    let mut desk = HaloHarness::stock().await;
     let token = desk
-        .ask_token("first-secret-of-the-sample", "read:customers")
+        .request_token("first-secret-of-the-sample", "read:customers")
         .await
         .json();
     token["access_token"]
@@ -106,7 +109,7 @@ async fn a_missing_scope_is_an_empty_403() {
 
 #[tokio::test]
 async fn authinfo_and_discovery_need_no_token() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let ask = |path: &str| {
         Request::get(path)
             .header("host", "127.0.0.1:1")
@@ -127,7 +130,7 @@ async fn authinfo_and_discovery_need_no_token() {
 
 #[tokio::test]
 async fn paths_are_found_in_any_letter_case() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     assert_eq!(desk.get("/STATUS").await.status, 200);
     assert_eq!(desk.get("/tickettype/5").await.json()["name"], "Alert");
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use halogard_simulator::halopsa::{ArrayFailure, SingleAnswer, TicketChange};
+use halogard_simulator::halopsa::{ArrayFailure, SingleAnswer, TicketEdit};
 use serde_json::{Value, json};
 
-use crate::caller::{Desk, new_ticket};
+use crate::caller::{HaloHarness, new_ticket};
 
 #[tokio::test]
 async fn a_post_without_an_array_is_refused() {
-    let answer = Desk::stock()
+    let answer = HaloHarness::stock()
         .await
         .post("/Tickets", &new_ticket("one"))
         .await;
@@ -19,7 +19,7 @@ async fn a_post_without_an_array_is_refused() {
 
 #[tokio::test]
 async fn a_summary_alone_is_enough_and_the_tenant_fills_in_the_rest() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let ticket = desk
         .post("/Tickets", &json!([{ "summary": "x" }]))
         .await
@@ -36,7 +36,7 @@ async fn a_summary_alone_is_enough_and_the_tenant_fills_in_the_rest() {
 
 #[tokio::test]
 async fn only_the_last_of_several_comes_back_unless_all_are_asked_for() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let two = json!([new_ticket("a"), new_ticket("b")]);
     assert_eq!(desk.post("/Tickets", &two).await.json()["summary"], "b");
     let all = desk.post("/Tickets?returnall=true", &two).await.json();
@@ -46,7 +46,7 @@ async fn only_the_last_of_several_comes_back_unless_all_are_asked_for() {
 
 #[tokio::test]
 async fn form_and_status_of_a_write_can_be_switched() {
-    let desk = Desk::with(|settings| {
+    let desk = HaloHarness::with(|settings| {
         settings.single_answer = SingleAnswer::ArrayOfOne;
         settings.write_status = 200;
     })
@@ -58,7 +58,7 @@ async fn form_and_status_of_a_write_can_be_switched() {
 
 #[tokio::test]
 async fn whole_numbers_may_be_text_but_never_have_a_point() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let mut ticket = new_ticket("a");
     ticket["client_id"] = json!("18");
     assert_eq!(
@@ -79,7 +79,8 @@ async fn whole_numbers_may_be_text_but_never_have_a_point() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_create_fails_while_one_is_in_flight() {
-    let desk = Desk::with(|settings| settings.create_takes = Duration::from_millis(300)).await;
+    let desk =
+        HaloHarness::with(|settings| settings.create_takes = Duration::from_millis(300)).await;
     let body = json!([new_ticket("a")]);
     let (first, second) = tokio::join!(desk.post("/Tickets", &body), desk.post("/Tickets", &body));
     assert_eq!((first.status, second.status), (201, 400));
@@ -90,7 +91,7 @@ async fn a_second_create_fails_while_one_is_in_flight() {
 
 #[tokio::test]
 async fn an_auto_incrementing_tenant_takes_creates_in_parallel() {
-    let desk = Desk::with(|settings| settings.parallel_creates_fail = false).await;
+    let desk = HaloHarness::with(|settings| settings.parallel_creates_fail = false).await;
     let body = json!([new_ticket("a")]);
     let (first, second) = tokio::join!(desk.post("/Tickets", &body), desk.post("/Tickets", &body));
     assert_eq!((first.status, second.status), (201, 201));
@@ -102,8 +103,8 @@ async fn an_auto_incrementing_tenant_takes_creates_in_parallel() {
 
 #[tokio::test]
 async fn a_missing_mandatory_field_is_named_unless_validation_is_skipped() {
-    let desk = Desk::with(|settings| {
-        for kind in &mut settings.world.desk.ticket_types {
+    let desk = HaloHarness::with(|settings| {
+        for kind in &mut settings.world.service_desk.ticket_types {
             kind.mandatory_fields.push("CFImpactArea".to_owned());
         }
     })
@@ -137,7 +138,7 @@ async fn a_refused_item_leaves_nothing_or_the_earlier_ones() {
         (ArrayFailure::NothingKept, 0),
         (ArrayFailure::EarlierKept, 1),
     ] {
-        let desk = Desk::with(|settings| settings.array_failure = habit).await;
+        let desk = HaloHarness::with(|settings| settings.array_failure = habit).await;
         assert_eq!(desk.post("/Tickets", &body).await.status, 400);
         assert_eq!(desk.halo.stats().tickets, left);
     }
@@ -145,7 +146,7 @@ async fn a_refused_item_leaves_nothing_or_the_earlier_ones() {
 
 #[tokio::test]
 async fn a_strict_tenant_finds_no_record_without_type_and_client() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
     let answer = desk
         .post("/Tickets", &json!([{ "id": id, "status_id": 2 }]))
@@ -168,7 +169,7 @@ async fn a_strict_tenant_finds_no_record_without_type_and_client() {
 
 #[tokio::test]
 async fn closing_needs_somebody_assigned_and_says_so_in_a_bare_string() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
     let mut close = json!({ "id": id, "tickettype_id": 5, "client_id": 17, "status_id": 9 });
     let answer = desk.post("/Tickets", &json!([close])).await;
@@ -190,7 +191,7 @@ async fn closing_needs_somebody_assigned_and_says_so_in_a_bare_string() {
 
 #[tokio::test]
 async fn an_api_only_agent_is_never_given_tickets() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let mut ticket = new_ticket("a");
     ticket["agent_id"] = json!(3);
     assert_eq!(desk.post("/Tickets", &json!([ticket])).await.status, 400);
@@ -199,7 +200,8 @@ async fn an_api_only_agent_is_never_given_tickets() {
 #[tokio::test]
 async fn whether_a_reopened_ticket_has_been_closed_is_a_matter_of_the_tenant() {
     for habit in [true, false] {
-        let desk = Desk::with(|settings| settings.has_been_closed_after_reopen = habit).await;
+        let desk =
+            HaloHarness::with(|settings| settings.has_been_closed_after_reopen = habit).await;
         let id = desk.create("a").await;
         desk.halo.close_ticket(id, 12).unwrap();
         desk.halo.reopen_ticket(id, 12).unwrap();
@@ -213,7 +215,7 @@ async fn whether_a_reopened_ticket_has_been_closed_is_a_matter_of_the_tenant() {
 
 #[tokio::test]
 async fn assets_are_replaced_and_custom_fields_are_merged() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
     let update = |more: Value| {
         let mut item = json!({ "id": id, "tickettype_id": 5, "client_id": 17 });
@@ -247,7 +249,7 @@ async fn assets_are_replaced_and_custom_fields_are_merged() {
 
 #[tokio::test]
 async fn a_deleted_ticket_is_gone_from_reads_and_shows_among_the_deleted() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
     assert_eq!(
         desk.call("DELETE", &format!("/Tickets/{id}?reason=test"), None)
@@ -271,7 +273,7 @@ async fn a_deleted_ticket_is_gone_from_reads_and_shows_among_the_deleted() {
 
 #[tokio::test]
 async fn a_merged_ticket_names_the_one_it_went_into_and_is_closed() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let (one, other) = (desk.create("a").await, desk.create("b").await);
     desk.halo.merge_ticket(one, other, 12).unwrap();
     let ticket = desk.get(&format!("/Tickets/{one}")).await.json();
@@ -283,7 +285,7 @@ async fn a_merged_ticket_names_the_one_it_went_into_and_is_closed() {
 
 #[tokio::test]
 async fn an_action_needs_an_outcome() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
     let answer = desk
         .post("/Actions", &json!([{ "ticket_id": id, "note": "hello" }]))
@@ -303,7 +305,7 @@ async fn an_action_needs_an_outcome() {
 
 #[tokio::test]
 async fn actions_are_numbered_within_their_ticket_and_name_the_application() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     for _ in 0..2 {
         let id = desk.create("a").await;
         let note = json!([{ "ticket_id": id, "outcome": "Internal Note", "note_html": "<p>hello</p>", "new_status": 2 }]);
@@ -344,11 +346,11 @@ async fn actions_are_numbered_within_their_ticket_and_name_the_application() {
 
 #[tokio::test]
 async fn a_change_of_status_leaves_an_action_behind() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
-    let change = TicketChange {
+    let change = TicketEdit {
         status_id: Some(3),
-        ..TicketChange::default()
+        ..TicketEdit::default()
     };
     desk.halo.change_ticket(id, 13, change).unwrap();
     let action = desk.get(&format!("/Actions/2?ticket_id={id}")).await.json();

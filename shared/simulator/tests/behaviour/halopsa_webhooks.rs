@@ -12,15 +12,15 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::caller::Desk;
+use crate::caller::HaloHarness;
 
 /// Takes what is due now.
-fn due(desk: &Desk) -> Vec<OutgoingDelivery> {
+fn due(desk: &HaloHarness) -> Vec<OutgoingDelivery> {
     desk.halo.take_due(desk.clock.now_millis())
 }
 
 /// Registers a webhook with every event bound.
-fn listen(desk: &Desk, spec: &WebhookSpec) -> String {
+fn listen(desk: &HaloHarness, spec: &WebhookSpec) -> String {
     let id = desk.halo.register_webhook(spec);
     desk.halo.bind_all_events(&id).unwrap();
     id
@@ -42,7 +42,7 @@ fn events(deliveries: &[OutgoingDelivery]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_webhook_without_notifications_never_fires() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk
         .post(
             "/Webhook",
@@ -69,7 +69,7 @@ async fn a_webhook_without_notifications_never_fires() {
 
 #[tokio::test]
 async fn one_close_is_told_several_times_with_different_ids() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let id = desk.create("a").await;
     listen(&desk, &plain());
     desk.halo.close_ticket(id, 12).unwrap();
@@ -93,7 +93,7 @@ async fn one_close_is_told_several_times_with_different_ids() {
 
 #[tokio::test]
 async fn our_own_writes_come_back_as_news() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     listen(&desk, &plain());
     desk.create("a").await;
     assert_eq!(events(&due(&desk)), ["new ticket logged"]);
@@ -101,7 +101,7 @@ async fn our_own_writes_come_back_as_news() {
 
 #[tokio::test]
 async fn the_signature_is_base64_of_the_hmac_of_the_raw_body() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let auth = WebhookAuth::Hmac {
         header: "X-Halo-Signature".to_owned(),
         secret: "s3".to_owned(),
@@ -144,7 +144,7 @@ async fn other_credentials_travel_in_their_headers() {
         ),
     ];
     for (auth, (name, value)) in cases {
-        let desk = Desk::stock().await;
+        let desk = HaloHarness::stock().await;
         listen(&desk, &WebhookSpec::to("http://x", auth));
         desk.create("a").await;
         assert!(
@@ -158,7 +158,7 @@ async fn other_credentials_travel_in_their_headers() {
 #[tokio::test]
 async fn a_payload_is_small_full_or_only_the_event() {
     let bodies = |size| async move {
-        let desk = Desk::stock().await;
+        let desk = HaloHarness::stock().await;
         let id = desk.create("a").await;
         listen(
             &desk,
@@ -183,7 +183,7 @@ async fn a_payload_is_small_full_or_only_the_event() {
 
 #[tokio::test]
 async fn a_batch_goes_out_when_full_or_when_its_time_has_come() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let batching = Some(Batching {
         same_event_only: false,
         delay_seconds: 30,
@@ -216,10 +216,10 @@ async fn a_batch_goes_out_when_full_or_when_its_time_has_come() {
 
 #[tokio::test]
 async fn deliveries_get_lost_doubled_and_overtaken_as_the_seed_has_it() {
-    let desk = Desk::with(|settings| {
-        settings.webhook_habits.lost = 0.3;
-        settings.webhook_habits.duplicated = 0.3;
-        settings.webhook_habits.overtaken = 0.3;
+    let desk = HaloHarness::with(|settings| {
+        settings.delivery_behaviour.lost = 0.3;
+        settings.delivery_behaviour.duplicated = 0.3;
+        settings.delivery_behaviour.reordered = 0.3;
     })
     .await;
     listen(&desk, &plain());
@@ -251,7 +251,8 @@ async fn deliveries_get_lost_doubled_and_overtaken_as_the_seed_has_it() {
 #[tokio::test]
 async fn a_failed_delivery_is_not_repeated_unless_the_tenant_repeats() {
     for (retries, again) in [(0, 0), (1, 1)] {
-        let desk = Desk::with(|settings| settings.webhook_habits.retries = retries).await;
+        let desk =
+            HaloHarness::with(|settings| settings.delivery_behaviour.retries = retries).await;
         let id = listen(&desk, &plain());
         desk.create("a").await;
         let first = due(&desk).remove(0);
@@ -269,7 +270,8 @@ async fn a_failed_delivery_is_not_repeated_unless_the_tenant_repeats() {
 
 #[tokio::test]
 async fn a_webhook_that_keeps_failing_may_switch_itself_off() {
-    let desk = Desk::with(|settings| settings.webhook_habits.auto_disable_attempts = 2).await;
+    let desk =
+        HaloHarness::with(|settings| settings.delivery_behaviour.auto_disable_attempts = 2).await;
     let id = listen(&desk, &plain());
     for _ in 0..2 {
         desk.create("a").await;
@@ -287,7 +289,7 @@ async fn a_webhook_that_keeps_failing_may_switch_itself_off() {
 
 #[tokio::test]
 async fn a_definition_never_shows_its_secret_and_goes_with_its_notifications() {
-    let desk = Desk::stock().await;
+    let desk = HaloHarness::stock().await;
     let auth = WebhookAuth::Hmac {
         header: "X".to_owned(),
         secret: "planted".to_owned(),

@@ -9,11 +9,11 @@ use halogard_simulator::{Fault, World};
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::caller::{Watch, key_header, send};
+use crate::caller::{LiongardHarness, key_header, send};
 
 #[tokio::test]
 async fn a_collection_root_without_slash_is_moved_before_any_key_is_asked_for() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let bare = Request::get("/api/v1/tasks?fields%5B%5D=ID")
         .header("host", "127.0.0.1:9000")
         .body(Body::empty());
@@ -28,7 +28,7 @@ async fn a_collection_root_without_slash_is_moved_before_any_key_is_asked_for() 
 
 #[tokio::test]
 async fn redirects_can_be_off_everywhere_or_relative() {
-    let watch = Watch::with(|settings| settings.redirects = Redirects::Off);
+    let watch = LiongardHarness::with(|settings| settings.redirects = Redirects::Off);
     assert_eq!(watch.get("/v1/tasks").await.status, 200);
     watch.liongard.change_settings(|settings| {
         settings.redirects = Redirects::EveryGet;
@@ -43,7 +43,7 @@ async fn redirects_can_be_off_everywhere_or_relative() {
 
 #[tokio::test]
 async fn a_host_that_is_no_loopback_is_moved_to_https() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let bare = Request::get("/api/v1/tasks")
         .header("host", "us1.app.liongard.example")
         .body(Body::empty());
@@ -56,7 +56,7 @@ async fn a_host_that_is_no_loopback_is_moved_to_https() {
 
 #[tokio::test]
 async fn no_key_and_a_wrong_one_are_an_invalid_session() {
-    let mut watch = Watch::stock();
+    let mut watch = LiongardHarness::stock();
     let good = watch.key.clone();
     for bad in [
         format!("Basic {good}"),
@@ -87,7 +87,7 @@ async fn no_key_and_a_wrong_one_are_an_invalid_session() {
 
 #[tokio::test]
 async fn a_key_makes_its_successor_and_is_refused_once_deleted() {
-    let mut watch = Watch::stock();
+    let mut watch = LiongardHarness::stock();
     let old = watch.key.clone();
     let body = json!({ "isAgentInstallKey": false, "daysUntilExpiration": "90" });
     let made = watch.post("/v1/access-keys/", &body).await.json()[0].clone();
@@ -120,7 +120,7 @@ async fn a_key_makes_its_successor_and_is_refused_once_deleted() {
 
 #[tokio::test]
 async fn a_keys_life_is_one_of_five_texts() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let answer = watch
         .post("/v1/access-keys/", &json!({ "daysUntilExpiration": 90 }))
         .await;
@@ -130,7 +130,7 @@ async fn a_keys_life_is_one_of_five_texts() {
         .await
         .json()[0]
         .clone();
-    let mut installer = Watch {
+    let mut installer = LiongardHarness {
         key: String::new(),
         ..watch
     };
@@ -143,7 +143,7 @@ async fn a_keys_life_is_one_of_five_texts() {
 
 #[tokio::test]
 async fn a_reader_reads_and_runs_nothing() {
-    let watch = Watch::with(|settings| settings.access_keys[0].role = Role::Reader);
+    let watch = LiongardHarness::with(|settings| settings.access_keys[0].role = Role::Reader);
     assert_eq!(watch.get("/v1/tasks/").await.status, 200);
     assert_eq!(
         watch
@@ -156,7 +156,7 @@ async fn a_reader_reads_and_runs_nothing() {
 
 #[tokio::test]
 async fn too_many_requests_name_a_pause_with_a_fraction() {
-    let watch = Watch::with(|settings| settings.rate_limit.requests_max = 1);
+    let watch = LiongardHarness::with(|settings| settings.rate_limit.requests_max = 1);
     watch.get("/v1/tasks/").await;
     watch.clock.advance(Duration::from_millis(500));
     let answer = watch.get("/v1/tasks/").await;
@@ -172,7 +172,7 @@ async fn too_many_requests_name_a_pause_with_a_fraction() {
 
 #[tokio::test]
 async fn a_gateway_answers_with_a_page() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     watch
         .liongard
         .faults()
@@ -184,7 +184,7 @@ async fn a_gateway_answers_with_a_page() {
 
 #[tokio::test]
 async fn one_record_comes_in_an_array_or_as_it_is() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     assert_eq!(
         watch.get("/v1/environments/8801/").await.json()[0]["ID"],
         8801
@@ -200,7 +200,8 @@ async fn one_record_comes_in_an_array_or_as_it_is() {
 
 #[tokio::test]
 async fn environments_have_parents_twins_and_hidden_ones() {
-    let watch = Watch::with(|settings| settings.world = World::sample(2).with_oddities());
+    let watch =
+        LiongardHarness::with(|settings| settings.world = World::sample(2).with_edge_cases());
     let rows = watch.get("/v1/environments/").await.json();
     let rows = rows.as_array().unwrap();
     assert!(rows.iter().any(|row| row["Visible"] == false));
@@ -219,7 +220,7 @@ async fn environments_have_parents_twins_and_hidden_ones() {
 
 #[tokio::test]
 async fn the_second_version_wraps_and_pages() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let page = watch
         .get("/v2/environments/?page=2&pageSize=5")
         .await
@@ -241,7 +242,7 @@ async fn the_second_version_wraps_and_pages() {
 
 #[tokio::test]
 async fn conditions_narrow_a_list() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let condition = "conditions%5B%5D=%7B%22path%22%3A%22Inspector%2FName%22%2C%22op%22%3A%22%3D%22%2C%22value%22%3A%22halopsa-inspector%22%7D";
     assert!(
         watch
@@ -267,7 +268,7 @@ async fn conditions_narrow_a_list() {
 
 #[tokio::test]
 async fn an_inventory_query_says_what_it_lacks_and_pages_inside_its_data() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let bad = watch
         .post(
             "/v2/inventory/device-profiles/query",

@@ -6,7 +6,7 @@ use halogard_simulator::SimError;
 use halogard_simulator::liongard::{AlertChange, AlertSpec};
 use serde_json::json;
 
-use crate::caller::Watch;
+use crate::caller::LiongardHarness;
 
 /// An alert of the first customer.
 fn disk_full() -> AlertSpec {
@@ -15,7 +15,7 @@ fn disk_full() -> AlertSpec {
 
 #[tokio::test]
 async fn an_alert_is_written_in_two_forms_of_date_and_was_never_updated() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let id = watch.liongard.raise(&disk_full()).unwrap();
     let alert = watch.get(&format!("/v1/tasks/{id}/")).await.json()[0].clone();
     assert_eq!(alert["Name"], "Active Directory | Disk Full");
@@ -40,7 +40,7 @@ async fn an_alert_is_written_in_two_forms_of_date_and_was_never_updated() {
 
 #[tokio::test]
 async fn asking_for_fields_hides_the_tickets_number() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     watch
         .liongard
         .raise(&AlertSpec {
@@ -62,7 +62,7 @@ async fn asking_for_fields_hides_the_tickets_number() {
 
 #[tokio::test]
 async fn filters_and_pages_are_not_honoured() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     for _ in 0..3 {
         watch.liongard.raise(&disk_full()).unwrap();
     }
@@ -76,13 +76,13 @@ async fn filters_and_pages_are_not_honoured() {
 
 #[tokio::test]
 async fn an_unknown_alert_is_an_empty_array() {
-    let answer = Watch::stock().get("/v1/tasks/99/").await;
+    let answer = LiongardHarness::stock().get("/v1/tasks/99/").await;
     assert_eq!((answer.status, answer.json()), (200, json!([])));
 }
 
 #[tokio::test]
 async fn no_call_changes_an_alert() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let id = watch.liongard.raise(&disk_full()).unwrap();
     for (method, path) in [
         ("PUT", format!("/v1/tasks/{id}/")),
@@ -99,7 +99,7 @@ async fn no_call_changes_an_alert() {
 
 #[tokio::test]
 async fn a_change_shows_and_a_word_nobody_knows_has_no_machine_word() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let id = watch.liongard.raise(&disk_full()).unwrap();
     watch.clock.advance(Duration::from_secs(5));
     let change = AlertChange {
@@ -126,12 +126,12 @@ async fn a_change_shows_and_a_word_nobody_knows_has_no_machine_word() {
 
 #[tokio::test]
 async fn alerts_hide_vanish_and_fall_off_a_cut_list() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let ids: Vec<i64> = (0..4)
         .map(|_| watch.liongard.raise(&disk_full()).unwrap())
         .collect();
-    watch.liongard.hide(ids[0]).unwrap();
-    watch.liongard.vanish(ids[1]).unwrap();
+    watch.liongard.hide_alert(ids[0]).unwrap();
+    watch.liongard.remove_alert(ids[1]).unwrap();
     let rows = watch.get("/v1/tasks/").await.json();
     assert_eq!(
         (rows.as_array().unwrap().len(), &rows[0]["Visible"]),
@@ -141,15 +141,15 @@ async fn alerts_hide_vanish_and_fall_off_a_cut_list() {
         watch.get(&format!("/v1/tasks/{}/", ids[1])).await.json(),
         json!([])
     );
-    watch.liongard.cut_list(Some(1));
+    watch.liongard.truncate_list(Some(1));
     assert_eq!(watch.get("/v1/tasks/count/").await.json(), 1);
-    watch.liongard.cut_list(None);
+    watch.liongard.truncate_list(None);
     assert_eq!(watch.get("/v1/tasks/count/").await.json(), 3);
 }
 
 #[tokio::test]
 async fn an_alert_needs_an_environment_and_its_inspector() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let nowhere = watch.liongard.raise(&AlertSpec {
         environment: 1,
         ..disk_full()

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use halogard_simulator::liongard::{AlertSpec, NativeTicketing, RunFate};
+use halogard_simulator::liongard::{AlertSpec, NativeTicketing, RunResult};
 use serde_json::{Value, json};
 
-use crate::caller::{Desk, Watch};
+use crate::caller::{HaloHarness, LiongardHarness};
 
 /// Both vendors, connected, with native ticketing.
-async fn both(drifts: bool) -> (Desk, Watch) {
-    let desk = Desk::stock().await;
+async fn both(drifts: bool) -> (HaloHarness, LiongardHarness) {
+    let desk = HaloHarness::stock().await;
     let native = NativeTicketing {
         drifts,
         ..NativeTicketing::default()
     };
-    let watch = Watch::by(desk.clock.clone(), |settings| {
+    let watch = LiongardHarness::by(desk.clock.clone(), |settings| {
         settings.native_ticketing = Some(native)
     });
     watch.liongard.connect(desk.halo.clone());
@@ -22,7 +22,7 @@ async fn both(drifts: bool) -> (Desk, Watch) {
 }
 
 /// Asks for a run of one launchpoint.
-async fn run(watch: &Watch, launchpoint: i64) {
+async fn run(watch: &LiongardHarness, launchpoint: i64) {
     let answer = watch
         .post(
             "/v1/launchpoints/run",
@@ -36,7 +36,7 @@ async fn run(watch: &Watch, launchpoint: i64) {
 }
 
 /// The newest timeline entry.
-async fn newest(watch: &Watch) -> Value {
+async fn newest(watch: &LiongardHarness) -> Value {
     watch
         .get("/v1/timeline/")
         .await
@@ -50,7 +50,7 @@ async fn newest(watch: &Watch) -> Value {
 
 #[tokio::test]
 async fn a_run_goes_through_its_steps_by_the_clock() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     run(&watch, 500).await;
     let mut words = Vec::new();
     for seconds in [0, 2, 3, 25] {
@@ -72,7 +72,7 @@ async fn a_run_goes_through_its_steps_by_the_clock() {
 
 #[tokio::test]
 async fn a_get_runs_too_and_answers_with_the_launchpoints_number() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     assert_eq!(watch.get("/v1/launchpoints/501/run").await.json(), 501);
     assert_eq!(watch.get("/v1/launchpoints/77/run").await.status, 404);
     assert_eq!(watch.liongard.runs().len(), 1);
@@ -80,7 +80,7 @@ async fn a_get_runs_too_and_answers_with_the_launchpoints_number() {
 
 #[tokio::test]
 async fn refused_runs_stand_beside_started_ones() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let answer = watch
         .post(
             "/v1/launchpoints/run",
@@ -107,8 +107,8 @@ async fn a_run_may_fail_or_never_end() {
             12,
         )
         .unwrap();
-    watch.liongard.next_run(RunFate::Fails);
-    watch.liongard.next_run(RunFate::NeverFinishes);
+    watch.liongard.set_next_run(RunResult::Fails);
+    watch.liongard.set_next_run(RunResult::NeverFinishes);
     run(&watch, 500).await;
     desk.clock.advance(Duration::from_secs(60));
     let failed = newest(&watch).await;
@@ -170,7 +170,7 @@ async fn a_run_sees_tickets_as_they_were_when_it_looked() {
 
 #[tokio::test]
 async fn an_alerts_own_run_closes_it_only_once_its_cause_is_gone() {
-    let watch = Watch::stock();
+    let watch = LiongardHarness::stock();
     let alert = watch
         .liongard
         .raise(&AlertSpec::new(8801, "Disk Full", ""))
@@ -178,7 +178,7 @@ async fn an_alerts_own_run_closes_it_only_once_its_cause_is_gone() {
     let own = watch.liongard.alert(alert).unwrap().launchpoint_id;
     for (remedied, closed) in [(false, false), (true, true)] {
         if remedied {
-            watch.liongard.remedy(alert).unwrap();
+            watch.liongard.clear_condition(alert).unwrap();
         }
         run(&watch, own).await;
         watch.clock.advance(Duration::from_secs(30));

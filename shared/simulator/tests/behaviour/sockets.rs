@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::post;
-use halogard_simulator::halopsa::{WebhookAuth, WebhookSpec, deliver_forever};
-use halogard_simulator::{Fault, HaloPsa, HaloSettings, ServerHandle, SystemSimClock, serve};
+use halogard_simulator::halopsa::{WebhookAuth, WebhookSpec, deliver_webhooks};
+use halogard_simulator::{Fault, HaloPsa, ServerHandle, SimHaloSettings, SystemSimClock, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A tenant on a socket of its own.
 async fn on_a_socket() -> (HaloPsa, ServerHandle) {
-    let halo = HaloPsa::new(HaloSettings::default(), Arc::new(SystemSimClock), 7);
+    let halo = HaloPsa::new(SimHaloSettings::default(), Arc::new(SystemSimClock), 7);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = serve(halo.router(), listener).unwrap();
     (halo, server)
@@ -36,7 +36,7 @@ async fn said(server: &ServerHandle, path: &str) -> String {
 #[tokio::test]
 async fn a_lost_answer_is_not_a_single_byte() {
     let (halo, server) = on_a_socket().await;
-    halo.faults().next("GET /authinfo", Fault::LoseAnswer);
+    halo.faults().next("GET /authinfo", Fault::DropResponse);
     assert_eq!(said(&server, "/api/authinfo").await, "");
     assert!(said(&server, "/api/authinfo").await.contains("auth_url"));
 }
@@ -45,7 +45,7 @@ async fn a_lost_answer_is_not_a_single_byte() {
 async fn half_a_body_arrives_under_the_whole_bodys_length() {
     let (halo, server) = on_a_socket().await;
     let whole = said(&server, "/api/authinfo").await;
-    halo.faults().next("GET /authinfo", Fault::HalfBody);
+    halo.faults().next("GET /authinfo", Fault::TruncatedBody);
     let half = said(&server, "/api/authinfo").await;
     let body = |text: &str| text.split_once("\r\n\r\n").unwrap().1.to_owned();
     assert!(half.starts_with("HTTP/1.1 200 OK"));
@@ -84,14 +84,14 @@ async fn deliveries_are_posted_and_their_fate_is_logged() {
         WebhookAuth::None,
     ));
     halo.bind_all_events(&id).unwrap();
-    halo.announce(1102, 21);
+    halo.emit_event(1102, 21);
     // The receiver is plain HTTP; the client wants some provider all the same.
     let client = reqwest::Client::builder()
         .no_proxy()
         .tls_backend_preconfigured(no_tls())
         .build()
         .unwrap();
-    let delivering = tokio::spawn(deliver_forever(halo.clone(), client));
+    let delivering = tokio::spawn(deliver_webhooks(halo.clone(), client));
     let body = hearing.recv().await.unwrap();
     assert!(body.contains("site updated"));
     while !halo.deliveries()[0].delivered {

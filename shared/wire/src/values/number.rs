@@ -8,15 +8,15 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// `number` as a whole one, if it is one.
-fn exactly_whole(number: f64) -> Option<i64> {
+fn exact_integer(number: f64) -> Option<i64> {
     // The bound makes the cast exact.
     (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
 }
 
 /// Reads a whole number.
-struct WholeVisitor;
+struct IntegerVisitor;
 
-impl Visitor<'_> for WholeVisitor {
+impl Visitor<'_> for IntegerVisitor {
     type Value = Option<i64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +38,7 @@ impl Visitor<'_> for WholeVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        exactly_whole(value)
+        exact_integer(value)
             .map(Some)
             .ok_or_else(|| E::invalid_value(Unexpected::Other("a fraction"), &self))
     }
@@ -50,7 +50,7 @@ impl Visitor<'_> for WholeVisitor {
         }
         text.parse()
             .ok()
-            .or_else(|| text.parse().ok().and_then(exactly_whole))
+            .or_else(|| text.parse().ok().and_then(exact_integer))
             .map(Some)
             .ok_or_else(|| E::invalid_value(Unexpected::Other("other text"), &self))
     }
@@ -61,8 +61,8 @@ impl Visitor<'_> for WholeVisitor {
 /// # Errors
 ///
 /// A fraction, a number beyond 64 bits, and anything that is no number.
-pub fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    from.deserialize_any(WholeVisitor)
+pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    from.deserialize_any(IntegerVisitor)
 }
 
 /// An id. Null, blanks, zero and negative numbers are none: HaloPSA writes all of them for "no
@@ -72,7 +72,7 @@ pub fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error
 ///
 /// As [`whole`].
 pub fn id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Option<I>, D::Error> {
-    let number = whole(from)?.and_then(|number| u64::try_from(number).ok());
+    let number = integer(from)?.and_then(|number| u64::try_from(number).ok());
     Ok(number.filter(|number| *number != 0).map(I::from))
 }
 

@@ -19,7 +19,7 @@ const SYSTEM_ROOTS: [&str; 3] = [
 ];
 
 /// The authority of one run.
-pub struct Authority {
+pub struct CertificateAuthority {
     /// What the TLS stand-ins serve with.
     pub server: Arc<ServerConfig>,
     /// A file with our certificate alone, to be trusted beside what a program trusts already.
@@ -30,7 +30,7 @@ pub struct Authority {
     pub system_roots: usize,
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// Makes an authority, a certificate for loopback, and both files in `folder`.
     ///
     /// # Errors

@@ -213,8 +213,8 @@ impl Inner {
         let Some(secret) = self.secrets.get(id) else {
             return Answer::Unknown(format!("the secret {id:?}"));
         };
-        let stage = body["VersionStage"].as_str().unwrap_or("AWSCURRENT");
-        let version = VERSIONS.iter().find(|(label, _)| *label == stage);
+        let sandbox = body["VersionStage"].as_str().unwrap_or("AWSCURRENT");
+        let version = VERSIONS.iter().find(|(label, _)| *label == sandbox);
         match (operation, version) {
             // All versions say the same: a rotation under way in which nothing has changed yet.
             ("GetSecretValue", Some((label, version))) => Answer::Done(json!({

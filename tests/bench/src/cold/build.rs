@@ -10,12 +10,12 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 /// The workspace and where it is built.
-pub struct Workshop {
+pub struct BuildOutput {
     root: PathBuf,
     target: PathBuf,
 }
 
-impl Workshop {
+impl BuildOutput {
     /// The workspace this program was built from.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ const DELIVERIES: usize = 32;
 const TICKET_CHANGED: &str = include_str!("../../../../events/halopsa/ticket-changed-full.json");
 
 /// News of an alert, as the queue carries it.
-const LOOK_AT_ALERT: &str = include_str!("../../../../events/queue/look-at-alert.json");
+const RECONCILE_ALERT: &str = include_str!("../../../../events/queue/reconcile-alert.json");
 
 /// Signed deliveries of 20 kB, each of another ticket.
 pub fn deliveries() -> anyhow::Result<Vec<Vec<u8>>> {
@@ -57,7 +57,7 @@ pub fn forged_deliveries() -> anyhow::Result<Vec<Vec<u8>>> {
 
 /// A turn of the schedule.
 pub fn turn() -> Vec<u8> {
-    json!({ "type": "round" }).to_string().into_bytes()
+    json!({ "type":"sync_cycle" }).to_string().into_bytes()
 }
 
 /// One message from the urgent queue about an alert that asks for nothing: its link is read, what it
@@ -75,13 +75,13 @@ pub fn ten_messages() -> anyhow::Result<Vec<u8>> {
 fn batch(count: usize, shown: bool) -> anyhow::Result<Vec<u8>> {
     let records = (0..count)
         .map(|number| {
-            let mut body: Value = serde_json::from_str(LOOK_AT_ALERT)?;
+            let mut body: Value = serde_json::from_str(RECONCILE_ALERT)?;
             let alert = 7586 + number;
             body["alert"] = Value::from(alert);
-            body["news"]["id"] = Value::from(alert);
-            body["news"]["status"] = Value::from("new");
-            body["news"]["visible"] = Value::from(shown);
-            body["news"]["native_ticket"] = Value::Null;
+            body["snapshot"]["id"] = Value::from(alert);
+            body["snapshot"]["status"] = Value::from("new");
+            body["snapshot"]["visible"] = Value::from(shown);
+            body["snapshot"]["native_ticket"] = Value::Null;
             Ok(record(number, &body))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -174,7 +174,7 @@ fn request(token: &str, signature: Option<&str>, body: &str) -> Vec<u8> {
             },
             "requestId": "e1506fd5-9e7b-434f-bd42-4f8fa224b599",
             "routeKey": "$default",
-            "stage": "$default",
+            "sandbox": "$default",
             "time": "25/Sep/2026:06:41:11 +0000",
             "timeEpoch": 1_790_318_471_000_u64,
         },

@@ -4,11 +4,11 @@
 use anyhow::bail;
 
 use super::aws::Calls;
-use super::build::{Workshop, zip_size};
+use super::build::{BuildOutput, zip_size};
 use super::events;
 use super::numbers::Sample;
 use super::report::{Report, Row};
-use super::stage::{Running, Stage};
+use super::sandbox::{Running, Sandbox};
 use super::stopwatch::{self, millis};
 use super::subject::{SECRETS, Subject};
 
@@ -52,8 +52,8 @@ impl Subjects {
     ///
     /// The events cannot be made.
     pub fn prepare(
-        workshop: &Workshop,
-        stage: &Stage,
+        workshop: &BuildOutput,
+        sandbox: &Sandbox,
         functions: &[&'static str],
     ) -> anyhow::Result<Self> {
         let subject = |name, program, events, expected| Subject {
@@ -68,7 +68,7 @@ impl Subjects {
                 "default-poll" => Some("DynamoDB_20120810.PutItem"),
                 _ => None,
             },
-            environment: stage.environment(),
+            environment: sandbox.environment(),
         };
         let peer = |name, events, expected| subject(name, workshop.peer(name), events, expected);
         let deliveries = events::deliveries()?;
@@ -131,7 +131,7 @@ struct Starts {
 ///
 /// A program does not start or does not answer.
 pub fn starts(
-    stage: &Stage,
+    sandbox: &Sandbox,
     subjects: &Subjects,
     runs: usize,
     report: &mut Report,
@@ -144,8 +144,8 @@ pub fn starts(
             turn.reverse();
         }
         for (subject, starts) in turn {
-            let (running, stamps) = stage.start(subject, 1)?;
-            let calls = stage.aws.calls()?;
+            let (running, stamps) = sandbox.start(subject, 1)?;
+            let calls = sandbox.aws.calls()?;
             if let Some(asked) = subject.asks
                 && !calls.by_operation.contains_key(asked)
             {
@@ -240,7 +240,11 @@ pub fn starts(
 /// # Errors
 ///
 /// A program is not there.
-pub fn sizes(workshop: &Workshop, subjects: &Subjects, report: &mut Report) -> anyhow::Result<()> {
+pub fn sizes(
+    workshop: &BuildOutput,
+    subjects: &Subjects,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     for subject in &subjects.functions {
         let bar = if subject.name == INTAKE { 2.4 } else { 3.5 };
         let size = zip_size(&subject.program)?;
@@ -277,7 +281,7 @@ pub fn sizes(workshop: &Workshop, subjects: &Subjects, report: &mut Report) -> a
 /// # Errors
 ///
 /// A program does not start or does not answer.
-pub fn memory(stage: &Stage, subjects: &Subjects, report: &mut Report) -> anyhow::Result<()> {
+pub fn memory(sandbox: &Sandbox, subjects: &Subjects, report: &mut Report) -> anyhow::Result<()> {
     let ten = events::ten_messages()?;
     for subject in subjects.functions.iter().chain([
         &subjects.bare,
@@ -300,8 +304,8 @@ pub fn memory(stage: &Stage, subjects: &Subjects, report: &mut Report) -> anyhow
         };
         let mut peaks = Sample::default();
         for _ in 0..MEMORY_RUNS {
-            let (running, _) = stage.start(&with_events, 1)?;
-            stage.aws.calls()?;
+            let (running, _) = sandbox.start(&with_events, 1)?;
+            sandbox.aws.calls()?;
             peaks.push(running.process.peak_memory()?);
         }
         let (event, bar) = match subject.name {
@@ -355,7 +359,7 @@ impl Work {
 /// A program does not start or does not answer.
 #[expect(clippy::cast_precision_loss, reason = "some hundred events")]
 pub fn work(
-    stage: &Stage,
+    sandbox: &Sandbox,
     intake: &Subject,
     subjects: &Subjects,
     report: &mut Report,
@@ -370,15 +374,15 @@ pub fn work(
     };
     let without_token = refused_events(events::unauthenticated_deliveries()?);
     let wrongly_signed = refused_events(events::forged_deliveries()?);
-    let (accepting, _) = stage.start(intake, EVENTS)?;
-    let (refusing, _) = stage.start(&without_token, EVENTS)?;
-    let (detecting, _) = stage.start(&wrongly_signed, EVENTS)?;
-    let (with_defaults, _) = stage.start(&subjects.default_intake, EVENTS)?;
-    let (idle, _) = stage.start(&subjects.empty_http, EVENTS)?;
+    let (accepting, _) = sandbox.start(intake, EVENTS)?;
+    let (refusing, _) = sandbox.start(&without_token, EVENTS)?;
+    let (detecting, _) = sandbox.start(&wrongly_signed, EVENTS)?;
+    let (with_defaults, _) = sandbox.start(&subjects.default_intake, EVENTS)?;
+    let (idle, _) = sandbox.start(&subjects.empty_http, EVENTS)?;
     let calls_for = |running: &Running| {
-        let before = stage.aws.calls()?.total();
+        let before = sandbox.aws.calls()?.total();
         running.work(EVENTS)?;
-        anyhow::Ok(stage.aws.calls()?.total() - before)
+        anyhow::Ok(sandbox.aws.calls()?.total() - before)
     };
     let for_accepted = calls_for(&accepting)?;
     let for_refused = calls_for(&refusing)? + calls_for(&detecting)?;
@@ -394,7 +398,7 @@ pub fn work(
             work.note(running)?;
         }
     }
-    stage.aws.calls()?;
+    sandbox.aws.calls()?;
     let [accepted, unauthenticated, forged, by_default, nothing] = works;
 
     let what = format!("own CPU per accepted event, {INTAKE}");

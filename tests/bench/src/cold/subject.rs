@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::authority::Authority;
+use super::authority::CertificateAuthority;
 use super::aws::Aws;
 
 /// What stands for the account's secrets.
@@ -39,7 +39,7 @@ pub struct Subject {
 }
 
 /// What Lambda and the template set, for every program alike.
-pub fn environment(aws: &Aws, authority: &Authority) -> Vec<(String, String)> {
+pub fn environment(aws: &Aws, authority: &CertificateAuthority) -> Vec<(String, String)> {
     let mut environment: Vec<(String, String)> = [
         ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
-    HaloPsa, HaloSettings, Liongard, LiongardSettings, ServerHandle, SimClock, SystemSimClock,
-    World, serve,
+    HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
+    SystemSimClock, World, serve,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -55,14 +55,14 @@ impl Vendors {
     /// No port is free.
     pub fn start(&self) -> anyhow::Result<Pair> {
         let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);
-        let halo_settings = HaloSettings {
+        let halo_settings = SimHaloSettings {
             world: self.world.clone(),
-            ..HaloSettings::default()
+            ..SimHaloSettings::default()
         };
         let halo = HaloPsa::new(halo_settings, Arc::clone(&clock), 1);
-        let liongard_settings = LiongardSettings {
+        let liongard_settings = SimLiongardSettings {
             world: self.world.clone(),
-            ..LiongardSettings::default()
+            ..SimLiongardSettings::default()
         };
         let liongard = Liongard::new(liongard_settings, clock, 1);
         liongard.connect(halo.clone());
@@ -143,7 +143,7 @@ impl Pair {
             ("HALOPSA_RESOURCE_URL", self.halopsa.base_url()),
             (
                 "HALOPSA_TENANT",
-                HaloSettings::default().tenant.unwrap_or_default(),
+                SimHaloSettings::default().tenant.unwrap_or_default(),
             ),
             ("LIONGARD_URL", self.liongard.base_url()),
         ]

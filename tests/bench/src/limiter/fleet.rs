@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use halogard_app::budget::SharedBudget;
-use halogard_app::ports::{Permit, Seen};
-use halogard_domain::budget::Share;
+use halogard_app::ports::{Permit, PermitOutcome};
+use halogard_domain::budget::Priority;
 
-use super::life::{Desk, Life, Ready};
-use super::scene::{Outcome, Scene};
+use super::instance::{Instance, Ready, Shared};
 use super::server::Server;
 use super::sim::{BEGIN, Event, SkewedClock, Tasks, World};
 use super::store::SimStore;
+use super::workload::{Outcome, Workload};
 
 /// One request under way.
 struct Call {
@@ -21,19 +21,19 @@ struct Call {
     accepted: bool,
 }
 
-/// Runs a scene.
-pub fn run(scene: &Scene) -> Outcome {
-    Run::new(scene).run()
+/// Runs a workload.
+pub fn run(workload: &Workload) -> Outcome {
+    Run::new(workload).run()
 }
 
 struct Run<'a> {
-    scene: &'a Scene,
+    workload: &'a Workload,
     world: Arc<World>,
     tasks: Tasks,
     store: SimStore,
     server: Server,
-    desk: Arc<Desk>,
-    lives: Vec<Life>,
+    shared: Arc<Shared>,
+    instances_alive: Vec<Instance>,
     /// The task of each instance.
     dispatchers: Vec<usize>,
     calls: Vec<Call>,
@@ -43,24 +43,24 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(scene: &'a Scene) -> Self {
-        let world = World::new(scene.seed);
-        let window = scene.limit.window.as_millis() as i64;
+    fn new(workload: &'a Workload) -> Self {
+        let world = World::new(workload.seed);
+        let window = workload.limit.window.as_millis() as i64;
         let phase = (world.chance() * window as f64) as i64;
-        let left = scene.backlog.map_or(i64::MIN / 2, |left| left as i64);
-        let desk = Desk {
+        let left = workload.backlog.map_or(i64::MIN / 2, |left| left as i64);
+        let shared = Shared {
             world: Arc::clone(&world),
             outbox: Mutex::default(),
             left: AtomicI64::new(left),
             waits: Mutex::default(),
         };
         Self {
-            scene,
+            workload,
             store: SimStore::new(&world),
             tasks: Tasks::of(&world),
-            server: Server::new(scene.model, scene.truth.into(), window, phase),
-            desk: Arc::new(desk),
-            lives: Vec::new(),
+            server: Server::new(workload.model, workload.truth.into(), window, phase),
+            shared: Arc::new(shared),
+            instances_alive: Vec::new(),
             dispatchers: Vec::new(),
             calls: Vec::new(),
             free_calls: Vec::new(),
@@ -71,15 +71,15 @@ impl<'a> Run<'a> {
     }
 
     fn run(mut self) -> Outcome {
-        for number in 0..self.scene.instances {
+        for number in 0..self.workload.instances {
             let life = self.born(number, 0);
-            self.lives.push(life);
+            self.instances_alive.push(life);
             self.dispatchers.push(usize::MAX);
             self.begin(number);
         }
-        self.next_by_chance(self.scene.others, Event::Other);
-        self.next_by_chance(self.scene.urgent, Event::Urgent);
-        let end = BEGIN + self.scene.span.as_millis() as i64;
+        self.next_by_chance(self.workload.others, Event::Other);
+        self.next_by_chance(self.workload.urgent, Event::Urgent);
+        let end = BEGIN + self.workload.span.as_millis() as i64;
         while let Some(event) = self.world.next(end) {
             match event {
                 Event::Wake(task) => self.tasks.wake(task),
@@ -88,13 +88,13 @@ impl<'a> Run<'a> {
                 Event::Die(number) => self.replace(number),
                 Event::Other => {
                     self.server.accept(self.world.now());
-                    self.next_by_chance(self.scene.others, Event::Other);
+                    self.next_by_chance(self.workload.others, Event::Other);
                 }
                 Event::Urgent => {
-                    let lucky = self.world.chance() * self.lives.len() as f64;
-                    let life = self.lives[lucky as usize].clone();
+                    let lucky = self.world.chance() * self.instances_alive.len() as f64;
+                    let life = self.instances_alive[lucky as usize].clone();
                     self.tasks.start(life.send_urgently());
-                    self.next_by_chance(self.scene.urgent, Event::Urgent);
+                    self.next_by_chance(self.workload.urgent, Event::Urgent);
                 }
             }
             self.send_all();
@@ -107,8 +107,8 @@ impl<'a> Run<'a> {
 
     /// Whether a backlog is worked off, the answers included.
     fn is_drained(&self) -> bool {
-        self.scene.backlog.is_some_and(|backlog| {
-            self.desk.left.load(Ordering::Relaxed) <= 0
+        self.workload.backlog.is_some_and(|backlog| {
+            self.shared.left.load(Ordering::Relaxed) <= 0
                 && self.free_calls.len() == self.calls.len()
                 && self.outcome.sent >= backlog
         })
@@ -121,14 +121,14 @@ impl<'a> Run<'a> {
         self.outcome.lost = counts.lost.load(Ordering::Relaxed);
         self.outcome.ledger_bytes = counts.bytes.load(Ordering::Relaxed);
         let counted = self
-            .scene
+            .workload
             .span
-            .saturating_sub(self.scene.skip)
+            .saturating_sub(self.workload.skip)
             .as_secs_f64();
-        let rate = f64::from(self.scene.truth) / self.scene.limit.window.as_secs_f64();
+        let rate = f64::from(self.workload.truth) / self.workload.limit.window.as_secs_f64();
         self.outcome.used = self.outcome.accepted as f64 / (rate * counted);
         let mut waits = self
-            .desk
+            .shared
             .waits
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -146,12 +146,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn born(&self, instance: usize, life: u64) -> Life {
+    fn born(&self, instance: usize, life: u64) -> Instance {
         let clock = SkewedClock::new(&self.world, 50.0);
         let seed = self.world.seed();
-        let Scene { limit, pace, .. } = *self.scene;
-        Life {
-            desk: Arc::clone(&self.desk),
+        let Workload { limit, pace, .. } = *self.workload;
+        Instance {
+            shared: Arc::clone(&self.shared),
             instance,
             life,
             budget: SharedBudget::seeded(self.store.clone(), limit, clock.clone(), pace, seed),
@@ -161,13 +161,13 @@ impl<'a> Run<'a> {
     }
 
     fn begin(&mut self, number: usize) {
-        let share = if self.scene.urgent > 0.0 {
-            Share::Bulk
+        let priority = if self.workload.urgent > 0.0 {
+            Priority::Bulk
         } else {
-            Share::Whole
+            Priority::Normal
         };
-        let life = self.lives[number].clone();
-        self.dispatchers[number] = self.tasks.start(life.dispatch(share));
+        let life = self.instances_alive[number].clone();
+        self.dispatchers[number] = self.tasks.start(life.dispatch(priority));
         self.send_all();
     }
 
@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
     fn send_all(&mut self) {
         loop {
             let mut outbox = self
-                .desk
+                .shared
                 .outbox
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
@@ -208,11 +208,11 @@ impl<'a> Run<'a> {
                 self.calls.len() - 1
             }
         };
-        let there = self.scene.road.one_way(&self.world);
-        let back = self.scene.road.one_way(&self.world);
+        let there = self.workload.network.one_way(&self.world);
+        let back = self.workload.network.one_way(&self.world);
         self.world.at(now + there, Event::Arrive(number));
         self.world.at(now + there + back, Event::Seen(number));
-        if self.scene.deaths > 0.0 && self.world.chance() < self.scene.deaths {
+        if self.workload.deaths > 0.0 && self.world.chance() < self.workload.deaths {
             let when = self.world.chance() * (there + back) as f64;
             self.world.at(now + when as i64, Event::Die(ready.instance));
         }
@@ -230,10 +230,10 @@ impl<'a> Run<'a> {
             }
             return;
         }
-        if since >= self.scene.skip.as_millis() as i64 {
+        if since >= self.workload.skip.as_millis() as i64 {
             self.outcome.accepted += 1;
         }
-        let window = self.scene.limit.window.as_millis() as i64;
+        let window = self.workload.limit.window.as_millis() as i64;
         self.outcome.third_window += u64::from(since / window == 2);
     }
 
@@ -244,22 +244,22 @@ impl<'a> Run<'a> {
         let (instance, life, accepted) = (call.instance, call.life, call.accepted);
         let permit = call.permit.take();
         self.free_calls.push(number);
-        let alive = &self.lives[instance];
+        let alive = &self.instances_alive[instance];
         if alive.life != life {
             return;
         }
         alive.in_flight.fetch_sub(1, Ordering::Relaxed);
         let seen = if accepted {
-            Seen::Answered
+            PermitOutcome::Completed
         } else {
-            Seen::Refused { retry_after: None }
+            PermitOutcome::RateLimited { retry_after: None }
         };
         if let Some(permit) = permit {
             let alive = alive.clone();
             self.tasks.start(alive.settle(permit, seen));
         }
-        if !accepted && self.scene.backlog.is_some() {
-            self.desk.left.fetch_add(1, Ordering::Relaxed);
+        if !accepted && self.workload.backlog.is_some() {
+            self.shared.left.fetch_add(1, Ordering::Relaxed);
         }
         // It may wait for calls to end.
         self.tasks.wake(self.dispatchers[instance]);
@@ -268,8 +268,8 @@ impl<'a> Run<'a> {
     fn replace(&mut self, number: usize) {
         self.outcome.died += 1;
         self.tasks.kill(self.dispatchers[number]);
-        let life = self.lives[number].life + 1;
-        self.lives[number] = self.born(number, life);
+        let life = self.instances_alive[number].life + 1;
+        self.instances_alive[number] = self.born(number, life);
         self.begin(number);
     }
 }

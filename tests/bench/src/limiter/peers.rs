@@ -1,4 +1,4 @@
-//! What others do, on the same servers and roads: sixteen to twenty workers of one process that want
+//! What others do, on the same servers and networks: sixteen to twenty workers of one process that want
 //! to send as much as they can.
 
 use std::num::NonZeroU32;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use governor::clock::{Clock as _, FakeRelativeClock};
 use governor::{Quota, RateLimiter};
 
-use super::scene::Road;
 use super::server::{Model, Server};
 use super::sim::{BEGIN, Event, World};
+use super::workload::Network;
 
 /// Workers of the process.
 const WORKERS: usize = 20;
@@ -51,7 +51,7 @@ impl Peer {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fate {
+pub struct PeerOutcome {
     /// Accepted requests after the first window.
     pub accepted: u64,
     /// Refused ones.
@@ -74,11 +74,11 @@ struct Worker {
 pub fn run(
     peer: Peer,
     model: Model,
-    road: Road,
+    network: Network,
     span: Duration,
     backlog: Option<u64>,
     seed: u64,
-) -> Fate {
+) -> PeerOutcome {
     let world = World::new(seed);
     let phase = (world.chance() * 300_000.0) as i64;
     let mut server = Server::new(model, 450, 300_000, phase);
@@ -97,7 +97,7 @@ pub fn run(
         tokens: 500,
         ..Worker::default()
     }; WORKERS];
-    let mut fate = Fate::default();
+    let mut fate = PeerOutcome::default();
     let mut left = backlog.unwrap_or(u64::MAX);
     let mut open = left;
     let mut passed = 0;
@@ -124,9 +124,9 @@ pub fn run(
                 }
                 left -= u64::from(worker.tries == 0);
                 worker.tries += 1;
-                let there = road.one_way(&world);
+                let there = network.one_way(&world);
                 world.at(now + there, Event::Arrive(number));
-                world.at(now + there + road.one_way(&world), Event::Seen(number));
+                world.at(now + there + network.one_way(&world), Event::Seen(number));
             }
             Event::Arrive(number) => {
                 let accepted = server.accept(now);
@@ -150,7 +150,7 @@ pub fn run(
 }
 
 /// What a worker does after an answer: how long it pauses before it sends the same again, or the next.
-fn after(peer: Peer, worker: &mut Worker, world: &World, fate: &mut Fate) -> i64 {
+fn after(peer: Peer, worker: &mut Worker, world: &World, fate: &mut PeerOutcome) -> i64 {
     if worker.accepted {
         worker.tokens = (worker.tokens + 1).min(500);
         worker.tries = 0;

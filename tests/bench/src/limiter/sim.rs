@@ -139,12 +139,12 @@ impl Future for Sleep {
 }
 
 /// Wakes one task.
-struct Bell {
+struct TaskWaker {
     world: Arc<World>,
     task: usize,
 }
 
-impl Wake for Bell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.world.at(self.world.now(), Event::Wake(self.task));
     }
@@ -179,13 +179,13 @@ impl Tasks {
             self.list.push(None);
             self.list.len() - 1
         });
-        let bell = Bell {
+        let task_waker = TaskWaker {
             world: Arc::clone(&self.world),
             task: number,
         };
         self.list[number] = Some(Task {
             work: Box::pin(work),
-            waker: Waker::from(Arc::new(bell)),
+            waker: Waker::from(Arc::new(task_waker)),
         });
         self.wake(number);
         if self.list[number].is_none() {

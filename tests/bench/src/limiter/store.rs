@@ -75,10 +75,10 @@ impl LedgerStore for SimStore {
                     value: ledger,
                     revision: next,
                 };
-                Swap::Done(next)
+                Swap::Stored(next)
             } else {
                 self.counts.lost.fetch_add(1, Ordering::Relaxed);
-                Swap::Lost(shared.clone())
+                Swap::Conflict(shared.clone())
             }
         };
         self.half().await;

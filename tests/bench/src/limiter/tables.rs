@@ -9,8 +9,8 @@ use halogard_domain::budget::{Limit, Pace};
 
 use super::fleet;
 use super::peers::{self, Peer};
-use super::scene::{Outcome, Road, Scene};
 use super::server::Model;
+use super::workload::{Network, Outcome, Workload};
 use crate::report::{Row, Section};
 
 /// How much is simulated.
@@ -67,16 +67,16 @@ pub fn all(
 }
 
 /// Runs scenes on every core, and returns what came of them in their order.
-fn run_all(scenes: &[Scene]) -> Vec<Outcome> {
+fn run_all(scenes: &[Workload]) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let outcomes: Vec<Mutex<Outcome>> = scenes.iter().map(|_| Mutex::default()).collect();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
-                while let Some(scene) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = fleet::run(scene);
-                    let place = scenes.iter().position(|other| other.seed == scene.seed);
+                while let Some(workload) = scenes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = fleet::run(workload);
+                    let place = scenes.iter().position(|other| other.seed == workload.seed);
                     if let Some(slot) = place.and_then(|at| outcomes.get(at)) {
                         *slot.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
                     }
@@ -100,25 +100,25 @@ fn saturated(extent: Extent, seed: u64, runs: u64, deaths: f64) -> Section {
         Extent::Hours => &[1, 20, 1000],
         Extent::Days => &FLEETS,
     };
-    let roads: &[Road] = match extent {
-        Extent::Hours => &[Road::LONG, Road::HEAVY],
-        Extent::Days => &Road::ALL,
+    let networks: &[Network] = match extent {
+        Extent::Hours => &[Network::LONG, Network::HEAVY],
+        Extent::Days => &Network::ALL,
     };
     let mut scenes = Vec::new();
     for instances in fleets {
         for model in Model::FOUR {
-            for road in roads {
+            for network in networks {
                 for _ in 0..runs {
                     let seed = seed + scenes.len() as u64;
-                    let scene = Scene::saturated(model, *instances, *road, span, seed);
-                    scenes.push(Scene { deaths, ..scene });
+                    let workload = Workload::saturated(model, *instances, *network, span, seed);
+                    scenes.push(Workload { deaths, ..workload });
                 }
             }
         }
     }
     let outcomes = run_all(&scenes);
     let mut rows = Vec::new();
-    for (scene, outcome) in scenes.iter().zip(&outcomes) {
+    for (workload, outcome) in scenes.iter().zip(&outcomes) {
         let writes = outcome.writes as f64 / outcome.sent as f64;
         let bar = if deaths > 0.0 { 0.985 } else { 0.996 };
         // The share of writes is a bar where a lease has time to grow: days, no deaths.
@@ -126,10 +126,10 @@ fn saturated(extent: Extent, seed: u64, runs: u64, deaths: f64) -> Section {
         rows.push(Row {
             cells: format!(
                 "{} | {} | {} | {} | {:.2} % | {} | {:.3} | {:.2} | {}{}",
-                scene.instances,
-                scene.model.name(),
-                scene.road.name,
-                scene.seed,
+                workload.instances,
+                workload.model.name(),
+                workload.network.name,
+                workload.seed,
                 outcome.used * 100.0,
                 outcome.refused,
                 writes,
@@ -172,20 +172,22 @@ fn strict(extent: Extent, seed: u64) -> Section {
     } else {
         HOUR * 24 * 7
     };
-    let scenes: Vec<Scene> = Road::ALL
+    let scenes: Vec<Workload> = Network::ALL
         .iter()
         .zip(seed..)
-        .map(|(road, seed)| Scene::saturated(Model::InterpolatingStrict, 20, *road, span, seed))
+        .map(|(network, seed)| {
+            Workload::saturated(Model::InterpolatingStrict, 20, *network, span, seed)
+        })
         .collect();
     let rows = scenes
         .iter()
         .zip(run_all(&scenes))
-        .map(|(scene, outcome)| Row {
+        .map(|(workload, outcome)| Row {
             cells: format!(
                 "{} | {} | {} | {:.2} % | {}",
-                scene.instances,
-                scene.road.name,
-                scene.seed,
+                workload.instances,
+                workload.network.name,
+                workload.seed,
                 outcome.used * 100.0,
                 outcome.refused
             ),
@@ -217,35 +219,38 @@ fn lower(extent: Extent, seed: u64, runs: u64) -> Section {
         for instances in [1, 20, 1000] {
             for _ in 0..runs {
                 let seed = seed + scenes.len() as u64;
-                let scene = Scene::saturated(model, instances, Road::LONG, span, seed);
-                scenes.push(Scene {
+                let workload = Workload::saturated(model, instances, Network::LONG, span, seed);
+                scenes.push(Workload {
                     truth: 300,
-                    ..scene
+                    ..workload
                 });
             }
         }
     }
-    let rows = scenes.iter().zip(run_all(&scenes)).map(|(scene, outcome)| {
-        let settled = outcome.third_window as f64 / 300.0;
-        Row {
-            cells: format!(
-                "{} | {} | {} | {} | {:?} | {:.2} % | {:.2} %",
-                scene.instances,
-                scene.model.name(),
-                scene.seed,
-                outcome.refused,
-                outcome
-                    .refused_at
-                    .iter()
-                    .take(6)
-                    .map(|at| at / 1000)
-                    .collect::<Vec<_>>(),
-                settled * 100.0,
-                outcome.used * 100.0
-            ),
-            met: Some(outcome.refused <= 3 && settled >= 0.99),
-        }
-    });
+    let rows = scenes
+        .iter()
+        .zip(run_all(&scenes))
+        .map(|(workload, outcome)| {
+            let settled = outcome.third_window as f64 / 300.0;
+            Row {
+                cells: format!(
+                    "{} | {} | {} | {} | {:?} | {:.2} % | {:.2} %",
+                    workload.instances,
+                    workload.model.name(),
+                    workload.seed,
+                    outcome.refused,
+                    outcome
+                        .refused_at
+                        .iter()
+                        .take(6)
+                        .map(|at| at / 1000)
+                        .collect::<Vec<_>>(),
+                    settled * 100.0,
+                    outcome.used * 100.0
+                ),
+                met: Some(outcome.refused <= 3 && settled >= 0.99),
+            }
+        });
     Section {
         title: "The limit is 300 and 450 is configured: ≤ 3 refusals in all, ≥ 99 % of 300 within two windows".into(),
         head: "instances | server | seed | refused | at, s | use in the third window | use",
@@ -266,36 +271,39 @@ fn others(extent: Extent, seed: u64, runs: u64) -> Section {
         for instances in [1, 20] {
             for _ in 0..runs {
                 let seed = seed + scenes.len() as u64;
-                let scene = Scene::saturated(model, instances, Road::LONG, span, seed);
-                scenes.push(Scene {
+                let workload = Workload::saturated(model, instances, Network::LONG, span, seed);
+                scenes.push(Workload {
                     others: 0.45,
-                    ..scene
+                    ..workload
                 });
             }
         }
     }
     let hours = span.as_secs_f64() / 3600.0;
-    let rows = scenes.iter().zip(run_all(&scenes)).map(|(scene, outcome)| {
-        let first_day = outcome
-            .refused_at
-            .iter()
-            .filter(|at| **at < 86_400_000)
-            .count();
-        let per_hour = outcome.refused as f64 / hours;
-        Row {
-            cells: format!(
-                "{} | {} | {} | {} | {} | {:.2} | {:.1} %",
-                scene.instances,
-                scene.model.name(),
-                scene.seed,
-                outcome.refused,
-                first_day,
-                per_hour,
-                outcome.used / 0.7 * 100.0
-            ),
-            met: Some(per_hour <= 1.0),
-        }
-    });
+    let rows = scenes
+        .iter()
+        .zip(run_all(&scenes))
+        .map(|(workload, outcome)| {
+            let first_day = outcome
+                .refused_at
+                .iter()
+                .filter(|at| **at < 86_400_000)
+                .count();
+            let per_hour = outcome.refused as f64 / hours;
+            Row {
+                cells: format!(
+                    "{} | {} | {} | {} | {} | {:.2} | {:.1} %",
+                    workload.instances,
+                    workload.model.name(),
+                    workload.seed,
+                    outcome.refused,
+                    first_day,
+                    per_hour,
+                    outcome.used / 0.7 * 100.0
+                ),
+                met: Some(per_hour <= 1.0),
+            }
+        });
     Section {
         title: "Others take 30 % of the limit, by chance (0.45 a second): ≤ 1 refusal an hour"
             .into(),
@@ -316,32 +324,36 @@ fn drains(extent: Extent, seed: u64) -> Section {
     for pace in [Pace::Burst, Pace::Even] {
         for size in sizes {
             let seed = seed + scenes.len() as u64;
-            let scene = Scene::saturated(Model::Rolling, 100, Road::SHORT, HOUR * 24, seed);
-            scenes.push(Scene {
+            let workload =
+                Workload::saturated(Model::Rolling, 100, Network::SHORT, HOUR * 24, seed);
+            scenes.push(Workload {
                 pace,
                 backlog: Some(*size),
-                ..scene
+                ..workload
             });
         }
     }
-    let rows = scenes.iter().zip(run_all(&scenes)).map(|(scene, outcome)| {
-        let size = scene.backlog.unwrap_or_default();
-        let windows = size.div_ceil(450) - 1;
-        let ideal = match scene.pace {
-            Pace::Burst => 300.0 * windows as f64,
-            Pace::Even => size as f64 / 1.4967,
-        };
-        let took = outcome.done_at as f64 / 1000.0;
-        // One per cent; of nothing, the time of the calls themselves.
-        let most = (ideal * 1.01).max(3.0);
-        Row {
-            cells: format!(
-                "{:?} | {size} | {} | {ideal:.1} s | {took:.1} s | {}",
-                scene.pace, scene.seed, outcome.refused
-            ),
-            met: Some(took <= most && outcome.refused == 0),
-        }
-    });
+    let rows = scenes
+        .iter()
+        .zip(run_all(&scenes))
+        .map(|(workload, outcome)| {
+            let size = workload.backlog.unwrap_or_default();
+            let windows = size.div_ceil(450) - 1;
+            let ideal = match workload.pace {
+                Pace::Burst => 300.0 * windows as f64,
+                Pace::Even => size as f64 / 1.4967,
+            };
+            let took = outcome.done_at as f64 / 1000.0;
+            // One per cent; of nothing, the time of the calls themselves.
+            let most = (ideal * 1.01).max(3.0);
+            Row {
+                cells: format!(
+                    "{:?} | {size} | {} | {ideal:.1} s | {took:.1} s | {}",
+                    workload.pace, workload.seed, outcome.refused
+                ),
+                met: Some(took <= most && outcome.refused == 0),
+            }
+        });
     Section {
         title: "Backlogs, 100 instances, a rolling server: within 1 % of the ideal".into(),
         head: "pace | requests | seed | ideal | took | refused",
@@ -360,51 +372,55 @@ fn lanes(extent: Extent, seed: u64, runs: u64) -> Section {
         &[1, 20, 100]
     };
     for instances in fleets {
-        for (urgent, road) in [
-            (1.0 / 60.0, Road::LONG),
-            (0.2, Road::LONG),
-            (0.2, Road::HEAVY),
+        for (urgent, network) in [
+            (1.0 / 60.0, Network::LONG),
+            (0.2, Network::LONG),
+            (0.2, Network::HEAVY),
         ] {
             for _ in 0..runs {
                 let seed = seed + scenes.len() as u64;
-                let scene = Scene::saturated(Model::Rolling, *instances, road, HOUR * 2, seed);
-                scenes.push(Scene {
+                let workload =
+                    Workload::saturated(Model::Rolling, *instances, network, HOUR * 2, seed);
+                scenes.push(Workload {
                     urgent,
                     backlog: Some(10_000),
-                    ..scene
+                    ..workload
                 });
             }
         }
     }
-    let rows = scenes.iter().zip(run_all(&scenes)).map(|(scene, outcome)| {
-        let mut waits = outcome.urgent_waits.clone();
-        waits.sort_unstable();
-        let at = |part: f64| {
-            waits
-                .get((waits.len() as f64 * part) as usize)
-                .or(waits.last())
-                .copied()
-                .unwrap_or(0)
-        };
-        let gap = outcome.bulk_gap;
-        Row {
-            cells: format!(
-                "{} | {} | {:.0} | {} | {} | {} ms | {} ms | {} ms | {:.0} s | {} | {:.2} %",
-                scene.instances,
-                scene.road.name,
-                scene.urgent * 60.0,
-                scene.seed,
-                waits.len(),
-                at(0.5),
-                at(0.99),
-                waits.last().copied().unwrap_or(0),
-                gap as f64 / 1000.0,
-                outcome.refused,
-                outcome.used * 100.0,
-            ),
-            met: Some(at(0.99) <= 2_000 && gap <= 300_000 && outcome.refused == 0),
-        }
-    });
+    let rows = scenes
+        .iter()
+        .zip(run_all(&scenes))
+        .map(|(workload, outcome)| {
+            let mut waits = outcome.urgent_waits.clone();
+            waits.sort_unstable();
+            let at = |part: f64| {
+                waits
+                    .get((waits.len() as f64 * part) as usize)
+                    .or(waits.last())
+                    .copied()
+                    .unwrap_or(0)
+            };
+            let gap = outcome.bulk_gap;
+            Row {
+                cells: format!(
+                    "{} | {} | {:.0} | {} | {} | {} ms | {} ms | {} ms | {:.0} s | {} | {:.2} %",
+                    workload.instances,
+                    workload.network.name,
+                    workload.urgent * 60.0,
+                    workload.seed,
+                    waits.len(),
+                    at(0.5),
+                    at(0.99),
+                    waits.last().copied().unwrap_or(0),
+                    gap as f64 / 1000.0,
+                    outcome.refused,
+                    outcome.used * 100.0,
+                ),
+                met: Some(at(0.99) <= 2_000 && gap <= 300_000 && outcome.refused == 0),
+            }
+        });
     Section {
         title: "Urgent requests beside 10,000 of bulk work: ≤ 2 s at p99, bulk waits ≤ 1 window"
             .into(),
@@ -424,8 +440,8 @@ fn against_peers(extent: Extent, seed: u64) -> Section {
     let mut rows = Vec::new();
     for peer in Peer::ALL {
         for model in Model::FOUR {
-            let fate = peers::run(peer, model, Road::LONG, span, None, seed);
-            let drained = peers::run(peer, model, Road::LONG, HOUR * 24, Some(4_500), seed);
+            let fate = peers::run(peer, model, Network::LONG, span, None, seed);
+            let drained = peers::run(peer, model, Network::LONG, HOUR * 24, Some(4_500), seed);
             let used = fate.accepted as f64 / (1.5 * (span.as_secs_f64() - 300.0));
             rows.push(Row {
                 cells: format!(

@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use halogard_domain::link::{CLAIM_LIFE, NoteClaim, Write};
-use halogard_domain::text::digest;
+use halogard_domain::hash::hash64;
+use halogard_domain::link::{CLAIM_TTL, NoteClaim, WriteKind};
 use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
 
 use super::Next;
-use crate::bundle::{Bundle, Liongard, Store};
-use crate::ports::{Clock, PortError, Refusal, TicketDesk};
-use crate::reconcile::{Hold, LookError, Looked, in_doubt};
+use crate::ports::{Clock, PortError, Refusal, ServiceDesk};
+use crate::reconcile::{Outcome, PairSession, ReconcileError, in_doubt};
+use crate::reconciler::{Liongard, Reconciler, Store};
 
 /// How long a look that finds another one adding a note stays away at the most.
 const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
-impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
+impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
     /// Sets fields of the open ticket.
     pub(super) async fn set_fields(
         &self,
         change: &TicketChange,
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
-        let changed = self.change_together(change.clone(), hold.gather).await;
-        self.changed(changed, Write::SetFields, "fields_set", hold)
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        let changed = self.change_batched(change.clone(), session.batcher).await;
+        self.changed(changed, WriteKind::SetFields, "fields_set", session)
             .await
     }
 
@@ -31,19 +31,20 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     pub(super) async fn close(
         &self,
         change: TicketChange,
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
-        let mut closed = self.change_together(change.clone(), hold.gather).await;
-        if let (Err(error), Some(technician)) = (&closed, self.closing_technician(hold))
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        let mut closed = self.change_batched(change.clone(), session.batcher).await;
+        if let (Err(error), Some(technician)) = (&closed, self.closing_technician(session))
             && error.refusal == Some(Refusal::MustBeAssigned)
         {
             let assigned = TicketChange {
                 technician: Some(technician),
                 ..change
             };
-            closed = self.change_together(assigned, hold.gather).await;
+            closed = self.change_batched(assigned, session.batcher).await;
         }
-        self.changed(closed, Write::Close, "closed", hold).await
+        self.changed(closed, WriteKind::Close, "closed", session)
+            .await
     }
 
     /// Opens the ticket again, then says why.
@@ -51,14 +52,14 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
         &self,
         change: &TicketChange,
         html: &str,
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
-        let changed = self.change_together(change.clone(), hold.gather).await;
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        let changed = self.change_batched(change.clone(), session.batcher).await;
         match self
-            .changed(changed, Write::Reopen, "reopened", hold)
+            .changed(changed, WriteKind::Reopen, "reopened", session)
             .await?
         {
-            Next::GoOn => self.add_note(html, hold).await,
+            Next::Continue => self.add_note(html, session).await,
             other => Ok(other),
         }
     }
@@ -68,37 +69,40 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     pub(super) async fn add_note(
         &self,
         html: &str,
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
-        let Some(ticket) = hold.link.ticket else {
-            return Ok(Next::PlanAgain);
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        let Some(ticket) = session.link.ticket else {
+            return Ok(Next::Replan);
         };
-        let alert = hold.link.alert_seen.as_ref();
-        let Some((_, template)) = alert.and_then(|alert| hold.policy.choose(alert).ok()) else {
-            return Ok(Next::PlanAgain);
+        let alert = session.link.observed_alert.as_ref();
+        let Some((_, template)) = alert.and_then(|alert| session.policy.choose(alert).ok()) else {
+            return Ok(Next::Replan);
         };
-        let key = hold.link.key(hold.policy);
-        let mark = digest(&[&key.to_string(), html]);
+        let key = session.link.key(session.policy);
+        let mark = hash64(&[&key.to_string(), html]);
         let reference = format!("Halogard {key} {mark:016x}");
         let now = self.clock.now();
-        if let Some(claim) = hold.link.note {
+        if let Some(claim) = session.link.note_claim {
             if now < claim.until {
                 // Another look is at it, or one died a moment ago.
                 let until = claim.until.min(now.plus(NOTE_PAUSE));
-                return Ok(Next::Leave(Looked::Later(until)));
+                return Ok(Next::Stop(Outcome::Waiting(until)));
             }
-            if claim.mark == mark {
+            if claim.text_hash == mark {
                 let notes = self.desk.notes(ticket).await?;
                 if notes.iter().any(|note| note.text.contains(&reference)) {
-                    hold.link.note = None;
-                    hold.link.notes = hold.link.notes.saturating_add(1);
-                    return Ok(Next::GoOn);
+                    session.link.note_claim = None;
+                    session.link.note_count = session.link.note_count.saturating_add(1);
+                    return Ok(Next::Continue);
                 }
             }
         }
-        let until = now.plus(CLAIM_LIFE);
-        hold.link.note = Some(NoteClaim { mark, until });
-        self.keep(hold).await?;
+        let until = now.plus(CLAIM_TTL);
+        session.link.note_claim = Some(NoteClaim {
+            text_hash: mark,
+            until,
+        });
+        self.save(session).await?;
         let outcome = template.outcome;
         let note = NewNote {
             ticket,
@@ -106,21 +110,24 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
             html: format!("{html}<p>{reference}</p>"),
             reference,
         };
-        match self.add_note_together(note, hold.gather).await {
+        match self.add_note_batched(note, session.batcher).await {
             Ok(_) => {
-                hold.link.note = None;
-                hold.link.notes = hold.link.notes.saturating_add(1);
-                hold.tell(self.clock.now(), "noted", None);
-                Ok(Next::GoOn)
+                session.link.note_claim = None;
+                session.link.note_count = session.link.note_count.saturating_add(1);
+                session.record(self.clock.now(), "noted", None);
+                Ok(Next::Continue)
             }
             Err(error) if in_doubt(&error) => {
                 let until = self.clock.now();
-                hold.link.note = Some(NoteClaim { mark, until });
+                session.link.note_claim = Some(NoteClaim {
+                    text_hash: mark,
+                    until,
+                });
                 Err(error.into())
             }
             Err(error) => {
-                hold.link.note = None;
-                self.refused(Write::AddNote, error, hold)
+                session.link.note_claim = None;
+                self.refused(WriteKind::AddNote, error, session)
             }
         }
     }
@@ -129,37 +136,40 @@ impl<D: TicketDesk, L: Liongard, S: Store, C: Clock> Bundle<D, L, S, C> {
     async fn changed(
         &self,
         answer: Result<Ticket, PortError>,
-        write: Write,
+        write: WriteKind,
         what: &'static str,
-        hold: &mut Hold<'_>,
-    ) -> Result<Next, LookError> {
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
         match answer {
             Ok(ticket) => {
-                hold.link.hear_ticket(ticket);
-                hold.link.refused = None;
-                hold.tell(self.clock.now(), what, None);
-                Ok(Next::GoOn)
+                session.link.observe_ticket(ticket);
+                session.link.refused = None;
+                session.record(self.clock.now(), what, None);
+                Ok(Next::Continue)
             }
             Err(error) if error.refusal == Some(Refusal::NotFound) => {
-                let Some(id) = hold.link.ticket else {
-                    return Ok(Next::PlanAgain);
+                let Some(id) = session.link.ticket else {
+                    return Ok(Next::Replan);
                 };
                 match self.desk.read(id).await? {
                     // It is there, and yet the desk does not find it for this change.
-                    Some(_) => self.refused(write, error, hold),
+                    Some(_) => self.refused(write, error, session),
                     None => {
-                        self.read_ticket(hold, id).await?;
-                        Ok(Next::PlanAgain)
+                        self.read_ticket(session, id).await?;
+                        Ok(Next::Replan)
                     }
                 }
             }
-            Err(error) => self.refused(write, error, hold),
+            Err(error) => self.refused(write, error, session),
         }
     }
 
     /// Who is given tickets that must be assigned before they may be closed.
-    fn closing_technician(&self, hold: &Hold<'_>) -> Option<halogard_domain::ids::TechnicianId> {
-        let alert = hold.link.alert_seen.as_ref()?;
-        hold.policy.choose(alert).ok()?.1.closing_technician
+    fn closing_technician(
+        &self,
+        session: &PairSession<'_>,
+    ) -> Option<halogard_domain::ids::TechnicianId> {
+        let alert = session.link.observed_alert.as_ref()?;
+        session.policy.choose(alert).ok()?.1.closing_technician
     }
 }

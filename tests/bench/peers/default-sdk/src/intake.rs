@@ -51,7 +51,7 @@ impl Intake {
         let ticket = delivery.get("ticket").cloned().unwrap_or_default();
         let message = json!({
             "form": 1,
-            "look_at_ticket": { "ticket_id": delivery["object_id"], "said": ticket },
+            "reconcile_ticket": { "ticket_id": delivery["object_id"], "said": ticket },
         });
         self.sqs
             .send_message()

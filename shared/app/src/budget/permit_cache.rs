@@ -1,0 +1,291 @@
+//! What one process holds: permits it may use, and what became of those it has used.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use halogard_domain::Timestamp;
+use halogard_domain::budget::{Denied, GrantedPermit, Ledger, Limit, Priority};
+
+use super::backoff::ContentionBackoff;
+use super::spent;
+use crate::ports::{BudgetError, Permit, PermitOutcome, Stored};
+
+/// The most permits asked for at once.
+const WANT_MAX: u32 = 16;
+
+/// A lease that is used up and followed by another within this time was too small.
+const LEASE_TOO_SMALL_WITHIN: Duration = Duration::from_secs(10);
+
+/// Who has found its own writing so often in a row takes it for the newest without reading it.
+const SOLE_WRITER_AFTER: u32 = 4;
+
+/// For so long a denial is repeated without asking the store again.
+const DENIAL_CACHED_FOR: Duration = Duration::from_secs(1);
+
+/// What one process holds.
+pub(super) struct PermitCache {
+    /// Permits that may be used, for each share.
+    permits: [VecDeque<GrantedPermit>; 3],
+    /// What became of permits, and nobody else knows.
+    reports: Vec<PermitReport>,
+    /// Permits that were not used, and nobody else knows.
+    unused: Vec<GrantedPermit>,
+    /// The newest ledger seen.
+    pub(super) known: Option<Stored<Ledger>>,
+    /// How often in a row nobody else had written since we did.
+    unchanged: u32,
+    /// The newest ledger seen is ours.
+    is_writer: bool,
+    /// How many permits were asked for last.
+    want: u32,
+    /// Permits of the last leases that were not used.
+    wasted: u32,
+    /// When a permit was last used.
+    used_at: Option<Timestamp>,
+    /// Denied since the last lease.
+    was_denied: bool,
+    /// The last denial: of whom, when, and until when.
+    denial: Option<(Priority, Timestamp, Timestamp)>,
+    backoff: ContentionBackoff,
+}
+
+/// What became of one permit.
+#[derive(Clone, Copy, Debug)]
+struct PermitReport {
+    slot: u64,
+    at: Timestamp,
+    outcome: PermitOutcome,
+}
+
+/// What is told with the next write.
+#[derive(Debug)]
+pub(super) struct Reports {
+    reports: Vec<PermitReport>,
+    unused: Vec<GrantedPermit>,
+}
+
+impl Reports {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.unused.is_empty()
+    }
+
+    /// Whether it must not wait for the next lease: a slot is reused after a window only if
+    /// its answer was reported by then.
+    pub(super) fn is_due(&self, now: Timestamp, limit: &Limit) -> bool {
+        let oldest = self.reports.iter().map(|report| report.at).min();
+        !self.unused.is_empty()
+            || oldest.is_some_and(|oldest| now.since(oldest) >= limit.window / 3)
+    }
+
+    /// Enters it in a ledger.
+    pub(super) fn enter(&self, ledger: &mut Ledger, limit: &Limit) {
+        for granted in &self.unused {
+            ledger.release(*granted);
+        }
+        for report in &self.reports {
+            match report.outcome {
+                PermitOutcome::Completed => ledger.complete(report.slot, report.at, limit),
+                PermitOutcome::RateLimited { retry_after } => {
+                    ledger.rate_limited(report.slot, report.at, retry_after, limit);
+                }
+            }
+        }
+    }
+}
+
+impl PermitCache {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            permits: Default::default(),
+            reports: Vec::new(),
+            unused: Vec::new(),
+            known: None,
+            unchanged: 0,
+            is_writer: false,
+            want: 0,
+            wasted: 0,
+            used_at: None,
+            was_denied: false,
+            denial: None,
+            backoff: ContentionBackoff::new(seed),
+        }
+    }
+
+    /// A permit from the permits, or until when there is none; `None` when the store must be asked.
+    ///
+    /// Looks at the time of each permit just before it is used: the process may have slept.
+    pub(super) fn take(
+        &mut self,
+        now: Timestamp,
+        priority: Priority,
+    ) -> Option<Result<Permit, BudgetError>> {
+        let mut next = None;
+        for of in Priority::ALL {
+            if of != priority && priority != Priority::Urgent {
+                continue;
+            }
+            match self.take_of(now, of) {
+                Some(Ok(permit)) => return Some(Ok(permit)),
+                // Urgent work waits for no permit but its own: it may get one before.
+                Some(Err(from)) if of == priority => next = Some(from),
+                Some(Err(_)) | None => {}
+            }
+        }
+        if let Some(from) = next {
+            return Some(Err(spent(from)));
+        }
+        match self.denial {
+            Some((of, at, until))
+                if of == priority && now < until && now.since(at) < DENIAL_CACHED_FOR =>
+            {
+                Some(Err(spent(until)))
+            }
+            _ => None,
+        }
+    }
+
+    fn take_of(&mut self, now: Timestamp, priority: Priority) -> Option<Result<Permit, Timestamp>> {
+        let permits = &mut self.permits[place(priority)];
+        while let Some(granted) = permits.pop_front() {
+            if granted.from > now {
+                let from = granted.from;
+                permits.push_front(granted);
+                return Some(Err(from));
+            }
+            if now.since(granted.from) <= Limit::GRACE {
+                self.used_at = Some(now);
+                return Some(Ok(Permit { slot: granted.slot }));
+            }
+            self.unused.push(granted);
+            self.wasted += 1;
+        }
+        None
+    }
+
+    /// Gives up every permit that is not used yet.
+    pub(super) fn drop_permits(&mut self) {
+        for permits in &mut self.permits {
+            self.wasted += u32::try_from(permits.len()).unwrap_or(u32::MAX);
+            self.unused.extend(permits.drain(..));
+        }
+    }
+
+    /// Notes what became of a permit.
+    pub(super) fn note(&mut self, slot: u64, at: Timestamp, outcome: PermitOutcome) {
+        self.denial = None;
+        self.reports.push(PermitReport { slot, at, outcome });
+    }
+
+    /// How many permits to ask for: twice as many as last time while that was too few, one after a
+    /// quiet time, fewer when some were not used.
+    pub(super) fn want(&mut self, now: Timestamp) -> u32 {
+        let busy = self
+            .used_at
+            .is_some_and(|at| now.since(at) <= LEASE_TOO_SMALL_WITHIN)
+            || self.was_denied;
+        let want = if self.wasted > 0 {
+            self.want.saturating_sub(self.wasted)
+        } else if busy {
+            self.want.saturating_mul(2)
+        } else {
+            1
+        };
+        self.want = want.clamp(1, WANT_MAX);
+        self.want
+    }
+
+    /// Puts a lease in the permits.
+    pub(super) fn leased(
+        &mut self,
+        now: Timestamp,
+        granted: Vec<GrantedPermit>,
+        priority: Priority,
+    ) {
+        self.permits[place(priority)].extend(granted);
+        self.used_at = Some(now);
+        self.wasted = 0;
+        self.was_denied = false;
+        self.denial = None;
+        self.backoff.leased();
+    }
+
+    /// The store had no permit: when this process comes back.
+    pub(super) fn denied(
+        &mut self,
+        now: Timestamp,
+        denied: Denied,
+        priority: Priority,
+    ) -> BudgetError {
+        self.was_denied = true;
+        let until = match priority {
+            // Work that cannot wait comes back at the first moment, whoever else does.
+            Priority::Urgent => denied.usable_at,
+            Priority::Normal | Priority::Bulk => self.backoff.denied(now, denied),
+        };
+        self.denial = Some((priority, now, until));
+        spent(until)
+    }
+
+    /// Others were faster each time: when this process comes back.
+    pub(super) fn contended(&mut self, now: Timestamp) -> BudgetError {
+        self.was_denied = true;
+        spent(self.backoff.contended(now))
+    }
+
+    /// Others were faster once.
+    pub(super) fn conflicted(&mut self) {
+        self.unchanged = 0;
+        self.backoff.conflicted();
+    }
+
+    /// What nobody else knows yet.
+    pub(super) fn reports(&self) -> Reports {
+        Reports {
+            reports: self.reports.clone(),
+            unused: self.unused.clone(),
+        }
+    }
+
+    /// `reports` are known to the others; what came meanwhile is not.
+    pub(super) fn reported(&mut self, reports: &Reports) {
+        self.reports.drain(..reports.reports.len());
+        self.unused.drain(..reports.unused.len());
+    }
+
+    /// We wrote this ledger.
+    pub(super) fn wrote(&mut self, stored: Stored<Ledger>) {
+        self.known = Some(stored);
+        self.is_writer = true;
+    }
+
+    /// We read this ledger.
+    pub(super) fn read(&mut self, stored: &Stored<Ledger>) {
+        let known = self.known.as_ref().map(|known| known.revision);
+        let unchanged = self.is_writer && known == Some(stored.revision);
+        self.unchanged = if unchanged { self.unchanged + 1 } else { 0 };
+        if self.is_sole_writer() {
+            self.backoff.sole_writer();
+        }
+        self.known = Some(stored.clone());
+        self.is_writer &= unchanged;
+    }
+
+    /// The newest ledger, if nobody else writes.
+    pub(super) fn known_if_sole_writer(&self) -> Option<Stored<Ledger>> {
+        self.known.clone().filter(|_| self.is_sole_writer())
+    }
+
+    fn is_sole_writer(&self) -> bool {
+        self.unchanged >= SOLE_WRITER_AFTER
+    }
+}
+
+/// Where a share's permits is.
+fn place(priority: Priority) -> usize {
+    match priority {
+        Priority::Urgent => 0,
+        Priority::Normal => 1,
+        Priority::Bulk => 2,
+    }
+}

@@ -1,0 +1,62 @@
+//! A credential from settings, in the form of a vault: it has one version, and that never changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
+
+use super::SecretFields;
+use crate::ports::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
+
+/// What the only version is called.
+const VERSION: &str = "settings";
+
+/// One secret that was given. Nothing can be stored in it.
+#[derive(Clone, Debug)]
+pub struct StaticVault(SecretFields);
+
+impl StaticVault {
+    /// A vault that holds these members under every name.
+    #[must_use]
+    pub const fn new(fields: SecretFields) -> Self {
+        Self(fields)
+    }
+}
+
+/// Nothing can be stored.
+fn refused(name: &str, version: &str) -> VaultError {
+    VaultError::NoSuchVersion {
+        name: name.to_owned(),
+        version: version.to_owned(),
+    }
+}
+
+impl Vault for StaticVault {
+    async fn describe(&self, _name: &str) -> Result<Option<SecretInfo>, VaultError> {
+        let stages = BTreeSet::from([Stage::Current]);
+        Ok(Some(SecretInfo {
+            rotates: false,
+            versions: BTreeMap::from([(VERSION.to_owned(), stages)]),
+        }))
+    }
+
+    async fn read(&self, _name: &str, stage: Stage) -> Result<Option<SecretVersion>, VaultError> {
+        Ok((stage == Stage::Current).then(|| SecretVersion {
+            version: VERSION.to_owned(),
+            value: self.0.to_secret(),
+        }))
+    }
+
+    async fn put(
+        &self,
+        name: &str,
+        version: &str,
+        _value: &SecretString,
+        _stage: Stage,
+    ) -> Result<(), VaultError> {
+        Err(refused(name, version))
+    }
+
+    async fn promote(&self, name: &str, version: &str) -> Result<(), VaultError> {
+        Err(refused(name, version))
+    }
+}

@@ -1,0 +1,242 @@
+//! Seeing to inspector runs: start once, follow to the end, tell those who wait.
+
+use std::collections::BTreeSet;
+
+use halogard_domain::ids::{AlertId, LaunchpointId};
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::runs::{
+    NextRun, RUN_POLL_INTERVAL, RUN_TIMEOUT, RunInFlight, RunTarget, Runs, START_TIMEOUT,
+    UNOBSERVABLE_RUN_TIME,
+};
+use halogard_domain::{FailureClass, Timestamp};
+use tracing::{info, warn};
+
+use crate::ports::{
+    Clock, Lane, Outgoing, PortError, Refusal, Revision, RunProgress, ServiceDesk, Stored,
+};
+use crate::reconcile::ReconcileError;
+use crate::reconciler::{Liongard, Reconciler, Store};
+
+impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+    /// Does what the runs of `target` need now, and says when to look again; `None` when nobody
+    /// waits. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`ReconcileError`]; nothing is lost by repeating it later.
+    pub async fn advance_run(
+        &self,
+        target: RunTarget,
+    ) -> Result<Option<Timestamp>, ReconcileError> {
+        let Stored {
+            value: mut runs,
+            revision,
+        } = self.store.load_runs(target).await?;
+        let now = self.clock.now();
+        let until = match runs.next(now, self.inspector_min_interval) {
+            NextRun::Idle => None,
+            NextRun::StartAt(at) => Some(at),
+            NextRun::Start => return self.start(target, runs, revision).await,
+            NextRun::CheckProgress => match runs.in_flight.clone() {
+                Some(run) => self.follow(&run, &mut runs).await?,
+                None => None,
+            },
+        };
+        runs.watched_until = until;
+        self.store.save_runs(target, &runs, revision).await?;
+        Ok(until)
+    }
+
+    /// Sends a watcher after runs that lost theirs.
+    ///
+    /// # Errors
+    ///
+    /// A store failed; the next poll does it again.
+    pub async fn requeue_orphaned_runs(&self) -> Result<usize, PortError> {
+        let mut orphaned = Vec::new();
+        for target in self.store.busy_targets().await? {
+            if !self
+                .store
+                .load_runs(target)
+                .await?
+                .value
+                .is_watched(self.clock.now())
+            {
+                orphaned.push(Outgoing::from(Message::advance_run(target)));
+            }
+        }
+        if !orphaned.is_empty() {
+            self.store.send(Lane::Runs, &orphaned).await?;
+        }
+        Ok(orphaned.len())
+    }
+
+    /// Notes that whoever sees to the runs of `target` looks again at `until`, unless they mean to
+    /// look later still.
+    pub(crate) async fn watch_until(
+        &self,
+        target: RunTarget,
+        until: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        let Stored {
+            value: mut runs,
+            revision,
+        } = self.store.load_runs(target).await?;
+        if runs.is_busy() && runs.watched_until < Some(until) {
+            runs.watched_until = Some(until);
+            self.store.save_runs(target, &runs, revision).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a run. It is recorded before it is asked for, so that a lost answer starts no second.
+    async fn start(
+        &self,
+        target: RunTarget,
+        mut runs: Runs,
+        revision: Revision,
+    ) -> Result<Option<Timestamp>, ReconcileError> {
+        let Some(launchpoint) = self.launchpoint_of(target).await? else {
+            let waiting = std::mem::take(&mut runs.waiting);
+            runs.requested = false;
+            runs.watched_until = None;
+            self.enqueue_waiting_alerts(&waiting, false).await?;
+            self.store.save_runs(target, &runs, revision).await?;
+            return Ok(None);
+        };
+        let newest_before = match self.liongard.newest_run(launchpoint).await {
+            Err(error) if is_hidden(&error) => None,
+            newest => newest?,
+        };
+        let now = self.clock.now();
+        let before = runs.clone();
+        runs.start(launchpoint, newest_before, now);
+        let look_again = now.plus(RUN_POLL_INTERVAL);
+        runs.watched_until = Some(look_again);
+        let revision = self.store.save_runs(target, &runs, revision).await?;
+        match self.liongard.run(launchpoint).await {
+            Ok(()) => info!(
+                launchpoint_id = launchpoint.get(),
+                outcome = "run_started",
+                "inspection started"
+            ),
+            // It may run; following it tells.
+            Err(error) if error.class == FailureClass::InDoubt => {}
+            // A credential that is not accepted says nothing about the run.
+            Err(error)
+                if error.class == FailureClass::Permanent
+                    && error.refusal != Some(Refusal::Unauthorised) =>
+            {
+                warn!(
+                    launchpoint_id = launchpoint.get(),
+                    reason = error.chain(),
+                    "Liongard refused a run"
+                );
+                let waiting = runs.succeed();
+                runs.watched_until = None;
+                self.enqueue_waiting_alerts(&waiting, false).await?;
+                self.store.save_runs(target, &runs, revision).await?;
+                return Ok(None);
+            }
+            Err(error) => {
+                // Nothing was started: as if it had never been tried.
+                self.store.save_runs(target, &before, revision).await?;
+                return Err(error.into());
+            }
+        }
+        Ok(Some(look_again))
+    }
+
+    /// Looks how the run under way does.
+    async fn follow(
+        &self,
+        run: &RunInFlight,
+        runs: &mut Runs,
+    ) -> Result<Option<Timestamp>, ReconcileError> {
+        let now = self.clock.now();
+        let age = now.since(run.started_at);
+        let asked = self
+            .liongard
+            .progress(run.launchpoint, run.newest_before)
+            .await;
+        let progress = match asked {
+            // A role that may start inspectors may not be allowed to watch them.
+            Err(error) if is_hidden(&error) && age >= UNOBSERVABLE_RUN_TIME => {
+                RunProgress::Succeeded
+            }
+            Err(error) if is_hidden(&error) => RunProgress::InProgress,
+            progress => progress?,
+        };
+        let launchpoint_id = run.launchpoint.get();
+        let (waiting, succeeded) = match progress {
+            RunProgress::Succeeded => {
+                info!(
+                    launchpoint_id,
+                    outcome = "run_succeeded",
+                    "inspection finished"
+                );
+                (runs.succeed(), true)
+            }
+            RunProgress::Failed(message) => {
+                warn!(launchpoint_id, message, "an inspector's run failed");
+                (runs.fail(), false)
+            }
+            RunProgress::NotListed if age > START_TIMEOUT => (runs.fail(), false),
+            RunProgress::InProgress if age > RUN_TIMEOUT => {
+                warn!(launchpoint_id, "an inspector's run did not end");
+                (runs.fail(), false)
+            }
+            RunProgress::NotListed | RunProgress::InProgress => {
+                return Ok(Some(now.plus(RUN_POLL_INTERVAL)));
+            }
+        };
+        // Told before it is recorded: a message twice does no harm, one that is missing would.
+        self.enqueue_waiting_alerts(&waiting, succeeded).await?;
+        Ok(match runs.next(now, self.inspector_min_interval) {
+            NextRun::Idle | NextRun::CheckProgress => None,
+            NextRun::Start => Some(now),
+            NextRun::StartAt(at) => Some(at),
+        })
+    }
+
+    /// Has the pairs of `alerts` looked at again.
+    async fn enqueue_waiting_alerts(
+        &self,
+        alerts: &BTreeSet<AlertId>,
+        succeeded: bool,
+    ) -> Result<(), PortError> {
+        let messages: Vec<Outgoing> = alerts
+            .iter()
+            .map(|alert| Message::reconcile_alert(*alert, Cause::RunEnded { succeeded }).into())
+            .collect();
+        if messages.is_empty() {
+            Ok(())
+        } else {
+            self.store.send(Lane::Urgent, &messages).await
+        }
+    }
+
+    /// The launchpoint to start; `None`, with a warning, when Liongard has not exactly one HaloPSA
+    /// inspector: which of several is meant is not guessed.
+    async fn launchpoint_of(&self, target: RunTarget) -> Result<Option<LaunchpointId>, PortError> {
+        if let RunTarget::Launchpoint(launchpoint) = target {
+            return Ok(Some(launchpoint));
+        }
+        let enabled = self.liongard.halo_launchpoints().await?;
+        match enabled.as_slice() {
+            [one] => Ok(Some(*one)),
+            others => {
+                warn!(
+                    enabled = others.len(),
+                    "Liongard has not exactly one enabled HaloPSA inspector; none is run"
+                );
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Whether Liongard will not show its runs to this key, however often it is asked.
+fn is_hidden(error: &PortError) -> bool {
+    matches!(error.refusal, Some(Refusal::Forbidden | Refusal::NotFound))
+}

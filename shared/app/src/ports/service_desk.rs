@@ -1,0 +1,186 @@
+//! The service desk.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+
+use halogard_domain::ids::{
+    HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,
+    TicketTypeId,
+};
+use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::{LinkKey, Ticket, Timestamp};
+
+use super::PortError;
+
+/// Tickets, as this bundle needs them. Every request spends one of the request budget.
+pub trait ServiceDesk: Send + Sync {
+    /// Finds every ticket that carries exactly `key`, open, closed or deleted, oldest first.
+    ///
+    /// Safe to repeat.
+    fn find(
+        &self,
+        key: &LinkKey,
+        within: &SearchWithin,
+    ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
+
+    /// Every ticket whose title carries a key with `prefix`. Safe to repeat.
+    fn find_all_with_key(
+        &self,
+        prefix: &str,
+    ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
+
+    /// Opens tickets with as few requests as it can; one answer for each, in order. A ticket that
+    /// is refused keeps no other from being opened.
+    ///
+    /// Not safe to repeat: on `InDoubt` the ticket may exist.
+    fn open(
+        &self,
+        tickets: &[NewTicket],
+    ) -> impl Future<Output = Vec<Result<Ticket, PortError>>> + Send;
+
+    /// Reads a ticket; a deleted or unknown one is reported as gone, not as an error. Safe to
+    /// repeat.
+    fn read(&self, id: TicketId) -> impl Future<Output = Result<Option<Ticket>, PortError>> + Send;
+
+    /// The notes of a ticket, the opening entry included. Safe to repeat.
+    fn notes(
+        &self,
+        id: TicketId,
+    ) -> impl Future<Output = Result<Vec<TicketNote>, PortError>> + Send;
+
+    /// Sets fields of tickets to values, with as few requests as it can; one answer for each, in
+    /// order. Safe to repeat, hence `Transient` where another write would be in doubt.
+    fn change(
+        &self,
+        changes: &[TicketChange],
+    ) -> impl Future<Output = Vec<Result<Ticket, PortError>>> + Send;
+
+    /// Adds notes with as few requests as it can; one answer for each, in order. Not safe to repeat.
+    fn add_notes(
+        &self,
+        notes: &[NewNote],
+    ) -> impl Future<Output = Vec<Result<NoteId, PortError>>> + Send;
+
+    /// Tickets that changed at or after `since`: all of them if one request shows them, otherwise some
+    /// of them and the stretch to read on in. Whatever is not in that stretch changed later. Safe to
+    /// repeat.
+    fn changed_since(
+        &self,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Changes, PortError>> + Send;
+
+    /// The page of `stretch` that is next, and what is left after it. Safe to repeat, and to go on with
+    /// after any time.
+    fn next_page(
+        &self,
+        stretch: &ChangeRange,
+    ) -> impl Future<Output = Result<Changes, PortError>> + Send;
+}
+
+/// What one request shows of a list of changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Tickets, in no promised order.
+    pub listings: Vec<TicketListing>,
+    /// What is left to read; `None` when nothing is.
+    pub rest: Option<ChangeRange>,
+}
+
+/// A ticket in a list. Lists are thinner than tickets, and differ by tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketListing {
+    /// The ticket.
+    pub id: TicketId,
+    /// When it last changed, where the list says so.
+    pub changed_at: Option<Timestamp>,
+    /// Its state, where the list says enough.
+    pub ticket: Option<Ticket>,
+}
+
+/// Where a ticket of unknown outcome can only be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchWithin {
+    /// The client it was opened for, if that is still known.
+    pub client: Option<HaloClientId>,
+    /// No ticket was asked for before this time.
+    pub since: Timestamp,
+}
+
+/// What the desk offers, to check a config against.
+pub trait ServiceDeskCatalog: Send + Sync {
+    /// The technician the credential acts as, and that the credential works at all.
+    fn identity(&self) -> impl Future<Output = Result<Named<TechnicianId>, PortError>> + Send;
+
+    /// Ticket statuses.
+    fn statuses(&self) -> impl Future<Output = Result<Vec<Named<StatusId>>, PortError>> + Send;
+
+    /// Priorities that are shown, by `priorityid`.
+    fn priorities(&self) -> impl Future<Output = Result<Vec<Named<PriorityId>>, PortError>> + Send;
+
+    /// Ticket types.
+    fn ticket_types(
+        &self,
+    ) -> impl Future<Output = Result<Vec<Named<TicketTypeId>>, PortError>> + Send;
+
+    /// One ticket type with its fields; `None` when there is none.
+    fn ticket_type(
+        &self,
+        id: TicketTypeId,
+    ) -> impl Future<Output = Result<Option<TicketTypeInfo>, PortError>> + Send;
+
+    /// Names of teams.
+    fn teams(&self) -> impl Future<Output = Result<Vec<String>, PortError>> + Send;
+
+    /// Technicians.
+    fn technicians(
+        &self,
+    ) -> impl Future<Output = Result<Vec<Named<TechnicianId>>, PortError>> + Send;
+
+    /// Kinds of notes.
+    fn outcomes(&self) -> impl Future<Output = Result<Vec<Named<OutcomeId>>, PortError>> + Send;
+
+    /// Clients, inactive ones included.
+    fn clients(&self) -> impl Future<Output = Result<Vec<Named<HaloClientId>>, PortError>> + Send;
+
+    /// Sites of a client.
+    fn sites(
+        &self,
+        client: HaloClientId,
+    ) -> impl Future<Output = Result<Vec<Named<SiteId>>, PortError>> + Send;
+
+    /// Whether a ticket must be assigned before it may be closed; `None` when the credential may
+    /// not see the setting.
+    fn must_assign_to_close(&self) -> impl Future<Output = Result<Option<bool>, PortError>> + Send;
+}
+
+/// A record with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<Id> {
+    /// Its identity.
+    pub id: Id,
+    /// Its name, for messages to people.
+    pub name: String,
+    /// Whether it may be used.
+    pub active: bool,
+}
+
+/// A ticket type with what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketTypeInfo {
+    /// Its name.
+    pub name: String,
+    /// Fields that a new ticket may have to carry.
+    pub mandatory: Vec<MandatoryField>,
+    /// Statuses it allows; empty when it allows all or does not say.
+    pub allowed_statuses: BTreeSet<StatusId>,
+}
+
+/// A field a new ticket may have to carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MandatoryField {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+}

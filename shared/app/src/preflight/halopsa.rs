@@ -1,0 +1,261 @@
+//! Everything the policy names in HaloPSA.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use halogard_domain::Policy;
+use halogard_domain::policy::{Mode, Template};
+
+use super::PreflightReport;
+use crate::ports::{Named, PortError, ServiceDeskCatalog};
+
+/// What to do when a list may not be read.
+const GRANT: &str = "grant read:tickets and read:customers to the application, and let the API agent see \
+                     all ticket types and clients";
+
+/// Looks up what templates and environments name.
+pub(super) async fn check<D: ServiceDeskCatalog>(
+    desk: &D,
+    policy: &Policy,
+    report: &mut PreflightReport,
+) {
+    templates(desk, policy, report).await;
+    clients(desk, policy, report).await;
+    if policy.mode == Mode::Managed {
+        closing(desk, policy, report).await;
+    }
+}
+
+/// Ticket types, statuses, priorities, teams, technicians and outcomes.
+async fn templates<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut PreflightReport) {
+    let statuses = read(report, "statuses", desk.statuses().await);
+    let priorities = read(report, "priorities", desk.priorities().await);
+    let types = read(report, "ticket types", desk.ticket_types().await);
+    let teams = read(report, "teams", desk.teams().await);
+    let technicians = read(report, "agents", desk.technicians().await);
+    let outcomes = read(report, "outcomes", desk.outcomes().await);
+    for template in policy.templates.values() {
+        let mut look = Lookup { template, report };
+        look.ids("ticket type", [template.ticket_type], types.as_deref());
+        look.ids("status", statuses_of(template), statuses.as_deref());
+        look.ids("priority", priorities_of(template), priorities.as_deref());
+        look.ids("note outcome", [template.outcome], outcomes.as_deref());
+        let people = template
+            .technician
+            .into_iter()
+            .chain(template.closing_technician);
+        look.ids("agent", people, technicians.as_deref());
+        look.team(teams.as_deref());
+        mandatory(desk, template, report).await;
+    }
+}
+
+/// Every status a template names.
+fn statuses_of(template: &Template) -> BTreeSet<halogard_domain::ids::StatusId> {
+    let map = &template.statuses;
+    let mut all: BTreeSet<_> = map
+        .also_closed
+        .iter()
+        .chain(map.by_slug.values())
+        .copied()
+        .collect();
+    all.extend([map.open, map.closed]);
+    all
+}
+
+/// Every priority a template names.
+fn priorities_of(template: &Template) -> BTreeSet<halogard_domain::ids::PriorityId> {
+    template
+        .priorities
+        .by_slug
+        .values()
+        .copied()
+        .chain(template.priorities.default)
+        .collect()
+}
+
+/// A list, or a line saying that it could not be read.
+fn read<T>(
+    report: &mut PreflightReport,
+    what: &str,
+    answer: Result<Vec<T>, PortError>,
+) -> Option<Vec<T>> {
+    match answer {
+        // Some tenants show an empty list to an agent without the right to see it.
+        Ok(list) if list.is_empty() => {
+            report.cannot_tell(format!("HaloPSA shows no {what} to this agent"), GRANT);
+            None
+        }
+        Ok(list) => Some(list),
+        Err(error) => {
+            report.cannot_tell(format!("HaloPSA's {what}: {}", error.chain()), GRANT);
+            None
+        }
+    }
+}
+
+/// Looks up the names of one template.
+struct Lookup<'a> {
+    template: &'a Template,
+    report: &'a mut PreflightReport,
+}
+
+impl Lookup<'_> {
+    /// Each of `wanted` must be in `known`; `None` when the list could not be read.
+    fn ids<Id: Copy + PartialEq + Display>(
+        &mut self,
+        what: &str,
+        wanted: impl IntoIterator<Item = Id>,
+        known: Option<&[Named<Id>]>,
+    ) {
+        let Some(known) = known else { return };
+        for id in wanted {
+            if !known.iter().any(|named| named.id == id) {
+                let offered = known
+                    .iter()
+                    .map(|named| format!("{} {}", named.id, named.name));
+                self.report.problem(
+                    format!(
+                        "template {:?} names {what} {id}, which HaloPSA does not have",
+                        self.template.name
+                    ),
+                    format!("choose one of: {}", some_of(offered)),
+                );
+            }
+        }
+    }
+
+    /// The team is written by name, so a renamed team breaks creates.
+    fn team(&mut self, known: Option<&[String]>) {
+        let (Some(team), Some(known)) = (&self.template.team, known) else {
+            return;
+        };
+        if !known.contains(team) {
+            self.report.problem(
+                format!(
+                    "template {:?} names team {team:?}, which HaloPSA does not have",
+                    self.template.name
+                ),
+                format!("choose one of: {}", some_of(known.iter().cloned())),
+            );
+        }
+    }
+}
+
+/// At most a dozen, for one line.
+fn some_of(offered: impl Iterator<Item = String>) -> String {
+    let mut all: Vec<String> = offered.collect();
+    let more = all.len().saturating_sub(12);
+    all.truncate(12);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all.join(", ")
+}
+
+/// Mandatory fields that the template gives no value to.
+async fn mandatory<D: ServiceDeskCatalog>(
+    desk: &D,
+    template: &Template,
+    report: &mut PreflightReport,
+) {
+    let Ok(Some(info)) = desk.ticket_type(template.ticket_type).await else {
+        return;
+    };
+    let given: BTreeSet<u64> = template
+        .custom_fields
+        .keys()
+        .chain(template.key_field.iter())
+        .map(|field| field.get())
+        .collect();
+    for field in info
+        .mandatory
+        .iter()
+        .filter(|field| !given.contains(&field.id))
+    {
+        report.warning(
+            format!(
+                "ticket type {:?} may ask for {:?} (field {}), and template {:?} gives it no value",
+                info.name, field.name, field.id, template.name
+            ),
+            format!(
+                "add custom_fields = {{ {} = \"…\" }} to the template",
+                field.id
+            ),
+        );
+    }
+}
+
+/// Mapped clients and sites.
+async fn clients<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut PreflightReport) {
+    let Some(clients) = read(report, "clients", desk.clients().await) else {
+        return;
+    };
+    let known: BTreeMap<_, _> = clients.iter().map(|client| (client.id, client)).collect();
+    for mapping in policy.environments.values() {
+        let environment = mapping.environment;
+        match known.get(&mapping.client) {
+            None => report.problem(
+                format!(
+                    "environment {environment} is mapped to client {}, which HaloPSA does not have",
+                    mapping.client
+                ),
+                "correct the client id, or let the API agent see this client",
+            ),
+            Some(client) if !client.active => report.warning(
+                format!(
+                    "environment {environment} is mapped to the inactive client {:?}",
+                    client.name
+                ),
+                "map it to an active client, or activate this one",
+            ),
+            Some(_) => site(desk, mapping, report).await,
+        }
+    }
+}
+
+/// A mapped site must be the client's own.
+async fn site<D: ServiceDeskCatalog>(
+    desk: &D,
+    mapping: &halogard_domain::policy::Mapping,
+    report: &mut PreflightReport,
+) {
+    let Some(site) = mapping.site else { return };
+    let Ok(sites) = desk.sites(mapping.client).await else {
+        return;
+    };
+    if !sites.is_empty() && !sites.iter().any(|known| known.id == site) {
+        report.problem(
+            format!(
+                "environment {} names site {site}, which client {} does not have",
+                mapping.environment, mapping.client
+            ),
+            format!(
+                "choose one of: {}",
+                some_of(
+                    sites
+                        .iter()
+                        .map(|site| format!("{} {}", site.id, site.name))
+                )
+            ),
+        );
+    }
+}
+
+/// A tenant that refuses to close unassigned tickets needs somebody to give them to.
+async fn closing<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut PreflightReport) {
+    if !matches!(desk.must_assign_to_close().await, Ok(Some(true))) {
+        return;
+    }
+    for template in policy.templates.values() {
+        if template.closing_technician.is_none() && template.technician.is_none() {
+            report.warning(
+                format!(
+                    "HaloPSA closes assigned tickets only, and template {:?} assigns nobody",
+                    template.name
+                ),
+                "add closing_technician = <agent id> to the template",
+            );
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a rotation needs of the vendors: three roles, each with few calls.
+
+use std::fmt;
+use std::future::Future;
+
+use halogard_domain::Timestamp;
+use secrecy::SecretString;
+
+use crate::ports::PortError;
+
+/// Both halves of an access key. Its `Debug` says nothing.
+#[derive(Clone)]
+pub struct KeyPair {
+    /// The first half.
+    pub id: String,
+    /// The second half.
+    pub secret: SecretString,
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPair").finish_non_exhaustive()
+    }
+}
+
+/// A key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// The first half.
+    pub id: String,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// When it was last used; `None` when it never was.
+    pub last_used_at: Option<Timestamp>,
+    /// When it ends; `None` for one without end.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it can do nothing but install collectors.
+    pub only_installs: bool,
+}
+
+/// A key that was just made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Both halves.
+    pub pair: KeyPair,
+    /// When it ends; `None` for one without end.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Liongard's access keys.
+pub trait AccessKeyAdmin: Send + Sync {
+    /// The keys of the user that `with` belongs to, deleted ones left out.
+    fn list(&self, with: &KeyPair) -> impl Future<Output = Result<Vec<KeyInfo>, PortError>> + Send;
+
+    /// Makes a key with the rights of `with` that lives for `life_days`; `None` for ever.
+    ///
+    /// Not safe to repeat: on `InDoubt` there may be a key whose secret nobody knows.
+    fn create(
+        &self,
+        with: &KeyPair,
+        life_days: Option<u16>,
+    ) -> impl Future<Output = Result<NewKey, PortError>> + Send;
+
+    /// Reads something harmless with `key`.
+    fn verify(&self, key: &KeyPair) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Deletes the key `id` with the rights of `with`. Safe to repeat: one that is gone is deleted.
+    fn delete(
+        &self,
+        with: &KeyPair,
+        id: &str,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// HaloPSA's API applications.
+pub trait ApplicationAdmin: Send + Sync {
+    /// Asks for a token with the configured scopes, then reads something harmless.
+    fn verify(
+        &self,
+        client_id: &str,
+        client_secret: &SecretString,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// What changes at our webhook in HaloPSA.
+#[derive(Clone, Debug)]
+pub enum WebhookChange {
+    /// The key of the signature.
+    Signature(SecretString),
+    /// The password that goes with the user name.
+    Password {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// The end of the address.
+    Token(SecretString),
+}
+
+/// HaloPSA's webhooks.
+pub trait WebhookAdmin: Send + Sync {
+    /// Changes our webhook, known by its address, which ends in one of `tokens`. Safe to repeat.
+    ///
+    /// Fails with the refusal `Forbidden` or `Unauthorised` when the credential may not do it, and
+    /// with `NotFound` when there is no such webhook.
+    fn change(
+        &self,
+        tokens: &[SecretString],
+        change: &WebhookChange,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}

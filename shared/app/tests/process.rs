@@ -1,0 +1,407 @@
+//! What becomes of a message: done, given back, tried again, buried.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use halogard_app::poll::Scope;
+use halogard_app::ports::{Lane, PortError, Refusal, WorkSink};
+use halogard_app::process::{ATTEMPTS_MAX, Processed};
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::{Alert, FailureClass, Slug};
+use support::{ALERT, Bench, Failure, alert, at, failing};
+
+/// A bench with one message that makes Liongard be asked, which fails so.
+async fn failing_with(failure: Failure) -> Bench {
+    let bench = Bench::new();
+    bench.reconciler.liongard.switch.fail(failure);
+    let look = Message::reconcile_alert(ALERT, Cause::Operator);
+    bench
+        .reconciler
+        .store
+        .send(Lane::Urgent, &[look.into()])
+        .await
+        .unwrap();
+    bench
+}
+
+/// Works off the one message, which must be due.
+async fn work(bench: &Bench) -> Processed {
+    bench
+        .reconciler
+        .process_next(Lane::Urgent)
+        .await
+        .unwrap()
+        .pop()
+        .expect("a message is due")
+}
+
+/// Works off the one message again and again, each time when it is due, until it is buried or was
+/// tried `most` times. Brings the pauses between.
+async fn work_until_buried(bench: &Bench, most: u32) -> (Vec<Duration>, Processed) {
+    let mut pauses = Vec::new();
+    loop {
+        let processed = work(bench).await;
+        let left = bench.reconciler.store.open().queue.first().cloned();
+        let Some(item) = left else {
+            return (pauses, processed);
+        };
+        assert!(
+            pauses.len() < usize::try_from(most).unwrap(),
+            "it is never buried"
+        );
+        let now = halogard_app::ports::Clock::now(&bench.clock);
+        let pause = item.not_before.since(now);
+        assert!(pause > Duration::ZERO, "it came back at once");
+        pauses.push(pause);
+        bench.clock.pass(pause);
+    }
+}
+
+#[tokio::test]
+async fn a_body_nobody_can_read_is_buried_at_once_and_whole() {
+    for body in [
+        "",
+        "not json",
+        "{}",
+        r#"{"type":"open_ticket","version":1}"#,
+        "\u{0}",
+    ] {
+        let bench = Bench::new();
+        bench.reconciler.store.put(Lane::Urgent, body);
+        assert_eq!(work(&bench).await.outcome, "unreadable", "{body}");
+        let dead = bench.only_dead();
+        assert_eq!((dead.body.as_str(), dead.receive_count), (body, 1));
+        assert!(!dead.reason.is_empty());
+        assert_eq!(
+            bench.reconciler.liongard.switch.asked() + bench.reconciler.desk.switch.asked(),
+            0
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_body_holds_nobody_else_up() {
+    let bench = Bench::new();
+    bench.reconciler.store.put(Lane::Urgent, "not json");
+    let look = Message::reconcile_alert(ALERT, Cause::Operator);
+    bench
+        .reconciler
+        .store
+        .send(Lane::Urgent, &[look.into()])
+        .await
+        .unwrap();
+    assert_eq!(bench.process_all().await, ["unreadable", "not_ours"]);
+}
+
+#[tokio::test]
+async fn an_empty_lane_has_no_work() {
+    let bench = Bench::new();
+    for lane in Lane::ALL {
+        assert_eq!(bench.reconciler.process_next(lane).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
+    let until = at(240);
+    let bench = failing_with(Arc::new(move || {
+        let mut error = PortError::new(FailureClass::Transient, PortError::BUDGET_EXHAUSTED);
+        error.retry_at = Some(until);
+        error
+    }))
+    .await;
+    let processed = work(&bench).await;
+    assert_eq!(
+        processed,
+        Processed {
+            outcome: "budget_exhausted",
+            actions: vec![],
+            pause_until: Some(until)
+        }
+    );
+    let item = bench.only_item();
+    assert_eq!((item.received, item.not_before), (0, until));
+    assert_eq!(
+        bench.reconciler.process_next(Lane::Urgent).await.unwrap(),
+        [],
+        "it is not due"
+    );
+}
+
+#[tokio::test]
+async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
+    let asked = Some(Duration::from_secs(77));
+    for (retry_after, pause) in [(asked, 77), (None, 30)] {
+        let bench = failing_with(Arc::new(move || {
+            PortError::new(FailureClass::Throttled { retry_after }, "halopsa.throttled")
+        }))
+        .await;
+        let processed = work(&bench).await;
+        assert_eq!(
+            processed,
+            Processed {
+                outcome: "throttled",
+                actions: vec![],
+                pause_until: Some(at(pause))
+            }
+        );
+        let item = bench.only_item();
+        assert_eq!((item.received, item.not_before), (0, at(pause)));
+    }
+}
+
+/// A credential that is not accepted.
+fn unauthorised() -> PortError {
+    let mut error = PortError::new(FailureClass::Permanent, "halopsa.credential");
+    error.refusal = Some(Refusal::Unauthorised);
+    error
+}
+
+/// A failure that says when to come back.
+fn coming_back(error_type: &'static str) -> Failure {
+    Arc::new(move || {
+        let mut error = PortError::new(FailureClass::Transient, error_type);
+        error.retry_at = Some(at(0));
+        error
+    })
+}
+
+#[tokio::test]
+async fn waiting_costs_nothing_however_often_it_happens() {
+    let rows: [(&str, Failure); 4] = [
+        ("unauthorized", Arc::new(unauthorised)),
+        (
+            "throttled",
+            failing(
+                FailureClass::Throttled { retry_after: None },
+                "halopsa.throttled",
+            ),
+        ),
+        ("budget_exhausted", coming_back(PortError::BUDGET_EXHAUSTED)),
+        ("waiting", coming_back("halopsa.token_pending")),
+    ];
+    for (outcome, failure) in rows {
+        let bench = failing_with(failure).await;
+        for _ in 0..3 * ATTEMPTS_MAX {
+            assert_eq!(work(&bench).await.outcome, outcome);
+            bench.clock.pass(Duration::from_secs(60));
+        }
+        assert_eq!(bench.only_item().received, 0);
+        assert!(bench.reconciler.store.open().dead.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() {
+    let bench = failing_with(Arc::new(unauthorised)).await;
+    let processed = work(&bench).await;
+    assert_eq!(
+        processed,
+        Processed {
+            outcome: "unauthorized",
+            actions: vec![],
+            pause_until: Some(at(60))
+        }
+    );
+    bench.reconciler.liongard.switch.mend();
+    bench.clock.pass(Duration::from_secs(60));
+    assert_eq!(work(&bench).await.outcome, "not_ours");
+}
+
+#[tokio::test]
+async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a_day() {
+    let bench = failing_with(failing(FailureClass::Transient, "halopsa.unreachable")).await;
+    let (pauses, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
+    assert_eq!(
+        last,
+        Processed {
+            outcome: "attempts_exhausted",
+            actions: vec![],
+            pause_until: None
+        }
+    );
+    let seconds: Vec<u64> = pauses.iter().map(Duration::as_secs).collect();
+    assert_eq!(
+        seconds[..11],
+        [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+    );
+    assert!(seconds[9..].iter().all(|pause| *pause == 900));
+    assert_eq!(pauses.len(), usize::try_from(ATTEMPTS_MAX).unwrap() - 1);
+    assert!(pauses.iter().sum::<Duration>() > Duration::from_secs(24 * 3600));
+    let dead = bench.only_dead();
+    assert_eq!(dead.receive_count, ATTEMPTS_MAX);
+    assert_eq!(
+        dead.reason,
+        format!("halopsa.unreachable ({ATTEMPTS_MAX} tries)")
+    );
+}
+
+#[tokio::test]
+async fn doubt_is_tried_again_like_any_failure_that_may_pass() {
+    let bench = failing_with(failing(FailureClass::InDoubt, "liongard.no_answer")).await;
+    assert_eq!(work(&bench).await.outcome, "in_doubt");
+    let item = bench.only_item();
+    assert_eq!((item.received, item.not_before), (1, at(2)));
+    let bench = failing_with(failing(FailureClass::InDoubt, "liongard.no_answer")).await;
+    let (_, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
+    assert_eq!(last.outcome, "attempts_exhausted");
+}
+
+#[tokio::test]
+async fn an_unexpected_answer_is_asked_for_five_times() {
+    let bench = failing_with(Arc::new(|| {
+        PortError::new(FailureClass::Permanent, "liongard.unexpected")
+            .with_message("alert 7586 at .")
+    }))
+    .await;
+    let (pauses, last) = work_until_buried(&bench, 5).await;
+    assert_eq!(last.outcome, "failed");
+    assert_eq!(
+        pauses.iter().map(Duration::as_secs).collect::<Vec<_>>(),
+        [2, 4, 8, 16]
+    );
+    let dead = bench.only_dead();
+    assert_eq!(dead.receive_count, 5);
+    assert_eq!(dead.reason, "liongard.unexpected: alert 7586 at .");
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_buried_at_once_with_the_reason() {
+    let bench = failing_with(Arc::new(|| {
+        PortError::new(FailureClass::Permanent, "liongard.refused").with_message("no such role")
+    }))
+    .await;
+    assert_eq!(work(&bench).await.outcome, "failed");
+    assert_eq!(bench.only_dead().reason, "liongard.refused: no such role");
+}
+
+#[tokio::test]
+async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
+    let bench = Bench::new();
+    bench.reconciler.liongard.show(1);
+    bench.reconciler.desk.switch.fail(Arc::new(|| {
+        let mut error = PortError::new(FailureClass::Permanent, "halopsa.refused")
+            .with_message("Category is required");
+        error.refusal = Some(Refusal::MissingFields(vec!["Category".into()]));
+        error
+    }));
+    bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
+    assert_eq!(bench.process_all().await, ["refused"]);
+    let dead = bench.only_dead();
+    assert!(
+        dead.reason.contains("Category is required"),
+        "{}",
+        dead.reason
+    );
+    assert!(
+        dead.reason.contains("custom_fields"),
+        "it says what to do: {}",
+        dead.reason
+    );
+}
+
+#[tokio::test]
+async fn a_failure_that_passes_ends_in_one_ticket() {
+    let bench = Bench::new();
+    bench.reconciler.liongard.show(1);
+    bench
+        .reconciler
+        .desk
+        .switch
+        .fail(failing(FailureClass::Transient, "halopsa.unreachable"));
+    bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
+    assert_eq!(bench.process_all().await, ["transient"]);
+    bench.reconciler.desk.switch.mend();
+    bench.clock.pass(Duration::from_secs(2));
+    assert_eq!(bench.process_all().await, ["opened"]);
+    assert_eq!(bench.reconciler.desk.tickets.lock().unwrap().len(), 1);
+    assert!(bench.reconciler.store.open().queue.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_tells_everything_its_look_did() {
+    let bench = Bench::new();
+    bench.poll(1).await.unwrap();
+    let processed = work(&bench).await;
+    assert_eq!(processed.actions, ["opened"]);
+    let news = |second, status, text: &str| {
+        let alert = Alert {
+            description: text.into(),
+            status: Slug::new(status),
+            changed_at: at(second),
+            observed_at: at(second),
+            ..alert(1)
+        };
+        [Message::alert_snapshot(alert, Cause::Poll).into()]
+    };
+    let over = news(0, "Closed", "over");
+    bench
+        .reconciler
+        .store
+        .send(Lane::Urgent, &over)
+        .await
+        .unwrap();
+    assert_eq!(work(&bench).await.actions, ["closed"]);
+    let again = news(10, "New", "worse");
+    bench
+        .reconciler
+        .store
+        .send(Lane::Urgent, &again)
+        .await
+        .unwrap();
+    let processed = work(&bench).await;
+    assert_eq!(
+        processed.actions,
+        ["reopened", "noted", "inspection_requested"]
+    );
+    assert_eq!(processed.words().collect::<Vec<_>>(), processed.actions);
+}
+
+#[tokio::test]
+async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
+    let bench = Bench::new();
+    bench.poll(1).await.unwrap();
+    let lost = failing(FailureClass::InDoubt, "halopsa.no_answer");
+    bench.reconciler.desk.switch.fail(lost);
+    let processed = work(&bench).await;
+    assert_eq!(
+        processed.words().collect::<Vec<_>>(),
+        ["open_in_doubt", "in_doubt"]
+    );
+}
+
+#[test]
+fn each_word_counts_and_the_outcome_is_one_of_them() {
+    let processed = |actions: &[&'static str], outcome| Processed {
+        outcome,
+        actions: actions.to_vec(),
+        pause_until: None,
+    };
+    let rows = [
+        (processed(&[], "in_sync"), vec!["in_sync"]),
+        (processed(&["closed"], "closed"), vec!["closed"]),
+        (
+            processed(&["opened", "noted", "noted"], "noted"),
+            vec!["opened", "noted", "noted"],
+        ),
+        (
+            processed(&["closed"], "transient"),
+            vec!["closed", "transient"],
+        ),
+    ];
+    for (processed, words) in rows {
+        assert_eq!(
+            processed.words().collect::<Vec<_>>(),
+            words,
+            "{processed:?}"
+        );
+    }
+}

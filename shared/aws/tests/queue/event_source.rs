@@ -1,0 +1,227 @@
+//! Messages that an event source hands over and deletes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::MessageSystemAttributeName as System;
+use halogard_app::ports::{Delivery, Lane, Outgoing, WorkQueue as _, WorkSink as _};
+use halogard_aws::{Admission, EventSourceRecord};
+use halogard_conformance::StoreFixture as _;
+use halogard_domain::ids::AlertId;
+use halogard_domain::message::Cause;
+use halogard_domain::{Message, Timestamp};
+
+use crate::fixture::SqsFixture;
+
+fn message() -> Message {
+    Message::reconcile_alert(AlertId::new(1), Cause::Poll)
+}
+
+/// Receives the one message of the bulk lane as an event source does.
+async fn hand_over(bench: &SqsFixture) -> EventSourceRecord {
+    let queue = &bench.names.queues[&Lane::Bulk].work;
+    let call = bench
+        .sqs
+        .receive_message()
+        .queue_url(queue)
+        .visibility_timeout(600);
+    let call = call.message_system_attribute_names(System::All);
+    let received = call.message_attribute_names("All").send().await.unwrap();
+    let message = received.messages.unwrap().remove(0);
+    let system = message.attributes.unwrap();
+    let attributes = message.message_attributes.unwrap_or_default().into_iter();
+    let attributes = attributes.map(|(name, value)| (name, value.string_value.unwrap()));
+    EventSourceRecord {
+        message_id: message.message_id.unwrap(),
+        receipt_handle: message.receipt_handle.unwrap(),
+        body: message.body.unwrap(),
+        receive_count: system[&System::ApproximateReceiveCount].parse().unwrap(),
+        sent_at: Timestamp::from_millis(system[&System::SentTimestamp].parse().unwrap()),
+        attributes: attributes.collect(),
+    }
+}
+
+/// Deletes the message, as the event source does with what was worked off.
+async fn worked_off(bench: &SqsFixture, handle: &str) {
+    let queue = &bench.names.queues[&Lane::Bulk].work;
+    let call = bench.sqs.delete_message().queue_url(queue);
+    call.receipt_handle(handle).send().await.unwrap();
+}
+
+/// A message that was sent and handed over, and the delivery made of it.
+async fn delivered(bench: &SqsFixture) -> (EventSourceRecord, Delivery) {
+    bench
+        .store
+        .send(Lane::Bulk, &[message().into()])
+        .await
+        .unwrap();
+    let handed = hand_over(bench).await;
+    let taken = bench
+        .store
+        .deliver(Lane::Bulk, handed.clone())
+        .await
+        .unwrap();
+    let Admission::Ready(delivery) = taken else {
+        panic!("it is time");
+    };
+    assert_eq!(delivery.message, Ok(message()));
+    assert_eq!(delivery.receive_count, 1);
+    assert_eq!(delivery.sent_at, bench.now());
+    (handed, delivery)
+}
+
+/// Messages on the bulk lane.
+async fn depth(bench: &SqsFixture) -> u64 {
+    bench.store.depth(Lane::Bulk).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_done_is_left_for_the_event_source_to_delete() {
+    let bench = SqsFixture::fresh().await;
+    let (handed, delivery) = delivered(&bench).await;
+    bench
+        .store
+        .ack(Lane::Bulk, &delivery.receipt)
+        .await
+        .unwrap();
+    assert_eq!(depth(&bench).await, 1);
+    // Settled is settled.
+    bench
+        .store
+        .retry(Lane::Bulk, &delivery.receipt, bench.now())
+        .await
+        .unwrap();
+    bench
+        .store
+        .dead_letter(Lane::Bulk, &delivery.receipt, "again")
+        .await
+        .unwrap();
+    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(bench.store.dead_letters(1).await.unwrap(), []);
+    worked_off(&bench, &handed.receipt_handle).await;
+    assert_eq!(depth(&bench).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
+    let bench = SqsFixture::fresh().await;
+    let (handed, delivery) = delivered(&bench).await;
+    let sent_at = delivery.sent_at;
+    bench
+        .store
+        .defer(Lane::Bulk, &delivery.receipt, bench.now())
+        .await
+        .unwrap();
+    assert_eq!(depth(&bench).await, 2);
+    worked_off(&bench, &handed.receipt_handle).await;
+
+    bench.advance(Duration::from_secs(5)).await;
+    for (count, next) in [(1, true), (2, false)] {
+        let handed = hand_over(&bench).await;
+        let taken = bench
+            .store
+            .deliver(Lane::Bulk, handed.clone())
+            .await
+            .unwrap();
+        let Admission::Ready(delivery) = taken else {
+            panic!("it is time");
+        };
+        assert_eq!((delivery.receive_count, delivery.sent_at), (count, sent_at));
+        if next {
+            bench
+                .store
+                .retry(Lane::Bulk, &delivery.receipt, bench.now())
+                .await
+                .unwrap();
+        }
+        worked_off(&bench, &handed.receipt_handle).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_buried_is_a_letter_and_the_original_is_left_to_the_event_source() {
+    let bench = SqsFixture::fresh().await;
+    let (_, delivery) = delivered(&bench).await;
+    bench
+        .store
+        .dead_letter(Lane::Bulk, &delivery.receipt, "refused")
+        .await
+        .unwrap();
+    let letters = bench.store.dead_letters(10).await.unwrap();
+    assert_eq!((letters.len(), letters[0].reason.as_str()), (1, "refused"));
+    assert_eq!(depth(&bench).await, 1);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_too_early_is_put_back_at_once_until_its_time() {
+    let bench = SqsFixture::fresh().await;
+    let hour = Duration::from_secs(3600);
+    let until = bench.now().plus(hour);
+    let later = Outgoing {
+        message: message(),
+        not_before: Some(until),
+    };
+    let sent_at = bench.now();
+    bench.store.send(Lane::Bulk, &[later]).await.unwrap();
+    for _ in 0..4 {
+        // A queue delays by a quarter of an hour at most.
+        bench.advance(hour / 4 - Duration::from_secs(1)).await;
+        assert_eq!(bench.store.receive(Lane::Bulk, 1, hour).await.unwrap(), []);
+        bench.advance(Duration::from_secs(1)).await;
+        let handed = hand_over(&bench).await;
+        let taken = bench
+            .store
+            .deliver(Lane::Bulk, handed.clone())
+            .await
+            .unwrap();
+        worked_off(&bench, &handed.receipt_handle).await;
+        match taken {
+            Admission::Deferred { until: time } => assert_eq!(time, until),
+            Admission::Ready(delivery) => {
+                assert_eq!(bench.now(), until);
+                assert_eq!((delivery.receive_count, delivery.sent_at), (1, sent_at));
+                return;
+            }
+        }
+    }
+    panic!("it never came");
+}
+
+#[tokio::test]
+async fn a_receipt_of_another_process_does_nothing() {
+    let bench = SqsFixture::fresh().await;
+    let (_, delivery) = delivered(&bench).await;
+    let other = bench.through(&bench.endpoint());
+    other
+        .defer(Lane::Bulk, &delivery.receipt, bench.now())
+        .await
+        .unwrap();
+    other
+        .dead_letter(Lane::Bulk, &delivery.receipt, "not mine")
+        .await
+        .unwrap();
+    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(bench.store.dead_letters(1).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_record_without_our_attributes_counts_from_its_own() {
+    let bench = SqsFixture::fresh().await;
+    let handed = EventSourceRecord {
+        message_id: "m".to_owned(),
+        receipt_handle: "h".to_owned(),
+        body: "no JSON".to_owned(),
+        receive_count: 3,
+        sent_at: Timestamp::from_millis(77),
+        attributes: BTreeMap::new(),
+    };
+    let taken = bench.store.deliver(Lane::Urgent, handed).await.unwrap();
+    let Admission::Ready(delivery) = taken else {
+        panic!("nothing says that it should wait");
+    };
+    assert_eq!(
+        (delivery.receive_count, delivery.sent_at),
+        (3, Timestamp::from_millis(77))
+    );
+    assert_eq!(delivery.message.unwrap_err().body, "no JSON");
+}

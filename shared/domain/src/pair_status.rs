@@ -1,0 +1,79 @@
+//! How a pair stands, in a word a person understands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{Link, TerminalReason};
+use crate::policy::{ParkReason, Policy};
+use crate::storm::Membership;
+use crate::ticket::Existence;
+use crate::time::Timestamp;
+
+/// How a pair stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairStatus {
+    /// Both sides tell the same story.
+    InSync,
+    /// Work is under way or waits for its time.
+    InProgress,
+    /// The alert waits for a mapping or a template.
+    Parked(ParkReason),
+    /// The desk refused what we wanted to write; a person is needed.
+    Refused,
+    /// The ticket is closed; Liongard has been asked to look and has not followed yet.
+    AwaitingLiongard,
+    /// The ticket is closed, and Liongard still finds the condition after looking again.
+    ResolvedInPsaOnly,
+    /// The alert is over; the ticket stays open because a person works on it, or by policy.
+    LeftToTechnician,
+    /// It shares the ticket of another alert of its rule and customer.
+    InStorm,
+    /// The ticket was deleted.
+    TicketDeleted,
+}
+
+/// How `link` stands under `policy` at `now`.
+#[must_use]
+pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
+    if link
+        .refused
+        .as_ref()
+        .is_some_and(|refused| link.is_suppressed(refused.write, policy, now))
+    {
+        return PairStatus::Refused;
+    }
+    if let Some(reason) = link.parked {
+        return PairStatus::Parked(reason);
+    }
+    match link.terminal_reason {
+        Some(TerminalReason::NotNeeded) => return PairStatus::InSync,
+        Some(TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed) => {
+            return PairStatus::TicketDeleted;
+        }
+        None => {}
+    }
+    if let Some(Membership::Member { .. }) = link.membership {
+        return PairStatus::InStorm;
+    }
+    let (Some(alert), Some(ticket), Some(base)) =
+        (&link.observed_alert, &link.observed_ticket, &link.base)
+    else {
+        return PairStatus::InProgress;
+    };
+    if ticket.existence != Existence::Present {
+        return PairStatus::TicketDeleted;
+    }
+    let alert_closed = link.is_resolved(alert);
+    let ticket_closed = base.ticket_closed.is_some();
+    if alert_closed != base.alert_closed || ticket.status != base.ticket_status {
+        return PairStatus::InProgress;
+    }
+    match (alert_closed, ticket_closed) {
+        (true, true) | (false, false) => PairStatus::InSync,
+        (true, false) => PairStatus::LeftToTechnician,
+        (false, true) => match link.pending_inspection {
+            Some(follow) if follow.completed < follow.requested => PairStatus::AwaitingLiongard,
+            _ => PairStatus::ResolvedInPsaOnly,
+        },
+    }
+}

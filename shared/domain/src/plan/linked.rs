@@ -1,0 +1,337 @@
+//! An alert and its ticket: who changed what since both agreed, and what follows.
+
+use std::collections::BTreeSet;
+
+use crate::alert::Alert;
+use crate::ids::{PriorityId, StatusId};
+use crate::link::{Base, Closure, Link, WriteKind};
+use crate::plan::{Step, closing_the_group};
+use crate::policy::{ClosePolicy, ClosedBy, Mode, Policy, ReopenDecision, Template};
+use crate::render;
+use crate::runs::RunTarget;
+use crate::ticket::{HumanActivity, Ticket, TicketChange};
+use crate::time::Timestamp;
+
+/// What the pair needs. Three values per field: the base, Liongard's, the desk's.
+pub(super) fn plan(
+    link: &Link,
+    alert: &Alert,
+    ticket: &Ticket,
+    template: &Template,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<Step> {
+    let assumed = || Base::assumed(alert, ticket, &template.statuses, link.opening.as_ref());
+    let base = link.base.clone().unwrap_or_else(assumed);
+    let pair = Pair {
+        link,
+        alert,
+        ticket,
+        template,
+        policy,
+        now,
+        base,
+    };
+    let steps = pair.steps();
+    let agreed = Step::SetBase(pair.base.clone());
+    let missing = if link.base.is_some() && steps == [agreed] {
+        Vec::new()
+    } else {
+        steps
+    };
+    if missing.is_empty() && pair.ticket_closed() {
+        closing_the_group(link, missing)
+    } else {
+        missing
+    }
+}
+
+/// One alert, its ticket, and all that decides about them.
+struct Pair<'a> {
+    link: &'a Link,
+    alert: &'a Alert,
+    ticket: &'a Ticket,
+    template: &'a Template,
+    policy: &'a Policy,
+    now: Timestamp,
+    base: Base,
+}
+
+impl Pair<'_> {
+    /// What is missing; ends with what both sides agree on once it is done.
+    fn steps(&self) -> Vec<Step> {
+        let over = self.link.is_resolved(self.alert);
+        let alert_changed_side = over != self.base.alert_closed;
+        let ticket_changed_side = self.ticket_closed() != self.base.ticket_closed.is_some();
+        match (over, self.ticket_closed()) {
+            (true, true) => vec![Step::SetBase(self.seen())],
+            (false, false) if ticket_changed_side => vec![Step::SetBase(self.seen())],
+            (false, false) => self.both_open(),
+            // The desk's news is a person's decision; it is never overruled, Liongard is told.
+            (_, _) if ticket_changed_side => self.request_inspections(),
+            (true, false) if alert_changed_side => self.alert_is_over(),
+            (false, true) if alert_changed_side => self.alert_is_back(),
+            // A difference that is known and stays.
+            (_, _) => self.set_base(self.seen()),
+        }
+    }
+
+    /// Whether the ticket's status counts as closed.
+    fn ticket_closed(&self) -> bool {
+        self.template.statuses.is_closed(self.ticket.status)
+    }
+
+    /// What both sides show now.
+    fn seen(&self) -> Base {
+        Base {
+            alert_closed: self.link.is_resolved(self.alert),
+            ..Base::of(
+                self.alert,
+                self.ticket,
+                &self.template.statuses,
+                Some(&self.base),
+            )
+        }
+    }
+
+    /// Agreement on `base`, after having Liongard look when a person changed the ticket's status.
+    fn set_base(&self, base: Base) -> Vec<Step> {
+        let changed_by_desk = self.ticket.status != self.base.ticket_status;
+        let run = changed_by_desk.then(|| Step::RequestInspections(vec![RunTarget::HaloPsa]));
+        run.into_iter().chain([Step::SetBase(base)]).collect()
+    }
+
+    /// The ticket was closed or opened again in the desk.
+    fn request_inspections(&self) -> Vec<Step> {
+        vec![
+            Step::RequestInspections(self.targets()),
+            Step::SetBase(self.seen()),
+        ]
+    }
+
+    /// Which inspectors make Liongard see the ticket's state. Only tickets of Liongard's own
+    /// ticketing are known to its HaloPSA inspector; for ours, the inspector that found the alert
+    /// looks again as well, and so do those of the alerts that share the ticket.
+    fn targets(&self) -> Vec<RunTarget> {
+        let mut targets = vec![RunTarget::HaloPsa];
+        if self.policy.mode == Mode::Managed && self.ticket_closed() {
+            let sharing = self
+                .link
+                .leader_state()
+                .map(|lead| &lead.summary.launchpoints);
+            let sharing = sharing.into_iter().flatten().copied();
+            let launchpoints: BTreeSet<_> =
+                self.alert.launchpoint.into_iter().chain(sharing).collect();
+            targets.extend(launchpoints.into_iter().map(RunTarget::Launchpoint));
+        }
+        targets
+    }
+
+    /// Liongard says the condition is over; the ticket is open and nobody turned it.
+    fn alert_is_over(&self) -> Vec<Step> {
+        if let Some(due) = self.native_ticketing_has_until() {
+            return vec![Step::Wait(due)];
+        }
+        let activity = self.ticket.activity;
+        match self.template.close {
+            ClosePolicy::Always => self.close(),
+            ClosePolicy::Never => self.leave_open(),
+            ClosePolicy::Untouched if activity == HumanActivity::Seen => self.leave_open(),
+            ClosePolicy::Untouched if activity.is_untouched(self.now) => self.close(),
+            ClosePolicy::Untouched => vec![Step::CheckActivity],
+        }
+    }
+
+    /// Until when a change of the alert is left to Liongard's own ticketing, if it still is.
+    fn native_ticketing_has_until(&self) -> Option<Timestamp> {
+        // Liongard may leave the change time empty; we have heard of it when we read it.
+        let heard_at = self.alert.changed_at.max(self.alert.observed_at);
+        let due = heard_at.plus(self.policy.native_grace);
+        (self.policy.mode == Mode::Native && due > self.now).then_some(due)
+    }
+
+    /// Closes the ticket.
+    fn close(&self) -> Vec<Step> {
+        if self
+            .link
+            .is_suppressed(WriteKind::Close, self.policy, self.now)
+        {
+            return Vec::new();
+        }
+        let change = TicketChange {
+            status: self.template.statuses.closed,
+            technician: self
+                .template
+                .closing_technician
+                .filter(|_| self.ticket.assigned == Some(false)),
+            closure_note: Some(render::closure_note(self.alert, self.link.leader_state())),
+            ..TicketChange::of(self.ticket)
+        };
+        let base = Base {
+            ticket_status: self.template.statuses.closed,
+            ticket_closed: Some(Closure {
+                by: ClosedBy::Halogard,
+                at: self.now,
+            }),
+            ..self.seen()
+        };
+        vec![Step::Close(change), Step::SetBase(base)]
+    }
+
+    /// Says that the alert is over and leaves the rest to the technician. In native mode
+    /// Liongard's own ticketing speaks; a refused note is not worth holding up the agreement.
+    fn leave_open(&self) -> Vec<Step> {
+        let silent = self.policy.mode == Mode::Native
+            || self
+                .link
+                .is_suppressed(WriteKind::AddNote, self.policy, self.now);
+        let note = (!silent).then(|| Step::AddNote(render::left_open_note_html(self.alert)));
+        note.into_iter().chain(self.set_base(self.seen())).collect()
+    }
+
+    /// The alert is back; its ticket is closed and nobody turned it.
+    fn alert_is_back(&self) -> Vec<Step> {
+        if let Some(due) = self.native_ticketing_has_until() {
+            return vec![Step::Wait(due)];
+        }
+        let at_desk = Closure {
+            by: ClosedBy::HaloPsa,
+            at: self.ticket.changed_at,
+        };
+        let closure = self.base.ticket_closed.unwrap_or(at_desk);
+        let status = self.ticket.status;
+        match self
+            .template
+            .reopen
+            .decide(status, closure.by, closure.at, self.now)
+        {
+            ReopenDecision::Reopen => self.reopen(),
+            ReopenDecision::NewTicket if self.policy.mode == Mode::Managed => {
+                vec![Step::BeginNextTicket]
+            }
+            ReopenDecision::NewTicket | ReopenDecision::Leave => self.set_base(self.seen()),
+        }
+    }
+
+    /// Opens the ticket again.
+    fn reopen(&self) -> Vec<Step> {
+        if self
+            .link
+            .is_suppressed(WriteKind::Reopen, self.policy, self.now)
+        {
+            return Vec::new();
+        }
+        let change = TicketChange {
+            status: self.template.statuses.open,
+            ..TicketChange::of(self.ticket)
+        };
+        let base = Base {
+            ticket_status: self.template.statuses.open,
+            ticket_closed: None,
+            ..self.seen()
+        };
+        vec![
+            Step::Reopen(change, render::reopen_note_html(self.alert)),
+            Step::SetBase(base),
+        ]
+    }
+
+    /// Both are open: Liongard's changes go to the ticket, unless a person changed the same field.
+    fn both_open(&self) -> Vec<Step> {
+        if self.policy.mode == Mode::Native {
+            return self.set_base(self.seen());
+        }
+        let unchanged = TicketChange::of(self.ticket);
+        let wanted = TicketChange {
+            status: self.wanted_status().unwrap_or(self.ticket.status),
+            priority: self.wanted_priority(),
+            ..unchanged.clone()
+        };
+        let mut base = self.seen();
+        let mut steps = Vec::new();
+        if wanted != unchanged {
+            if self
+                .link
+                .is_suppressed(WriteKind::SetFields, self.policy, self.now)
+            {
+                base.alert_status = self.base.alert_status.clone();
+                base.alert_priority = self.base.alert_priority.clone();
+            } else {
+                base.ticket_status = wanted.status;
+                base.ticket_priority = wanted.priority.or(self.ticket.priority);
+                steps.push(Step::SetFields(wanted));
+            }
+        }
+        if base.alert_text != self.base.alert_text {
+            if self
+                .link
+                .is_suppressed(WriteKind::AddNote, self.policy, self.now)
+            {
+                base.alert_text = self.base.alert_text;
+            } else if let Some(left) = self.notes_left() {
+                steps.push(Step::AddNote(render::change_note_html(self.alert, left)));
+            }
+        }
+        let (summary, wait) = self.summary_note();
+        steps.extend(summary);
+        steps.extend(self.set_base(base));
+        steps.extend(wait);
+        steps
+    }
+
+    /// How many notes about changes the ticket bears; `None` when it bears no more.
+    fn notes_left(&self) -> Option<u32> {
+        let max = self
+            .policy
+            .storms
+            .as_ref()
+            .map_or(u32::MAX, |it| it.notes_max);
+        max.checked_sub(self.link.note_count)
+            .filter(|left| *left > 0)
+    }
+
+    /// The note that counts the alerts which share the ticket, now or when it is due.
+    fn summary_note(&self) -> (Option<Step>, Option<Step>) {
+        let refused = self
+            .link
+            .is_suppressed(WriteKind::AddNote, self.policy, self.now);
+        let lead = self
+            .link
+            .leader_state()
+            .filter(|lead| lead.has_unreported() && !refused);
+        let (Some(lead), Some(left)) = (lead, self.notes_left()) else {
+            return (None, None);
+        };
+        let due = lead.summary_due_at(&self.policy.storms.clone().unwrap_or_default());
+        if due > self.now {
+            (None, Some(Step::Wait(due)))
+        } else {
+            (
+                Some(Step::AddSummaryNote(render::summary_note_html(lead, left))),
+                None,
+            )
+        }
+    }
+
+    /// The status that Liongard's new word maps to, if a person has not chosen another than the former
+    /// word's.
+    fn wanted_status(&self) -> Option<StatusId> {
+        let statuses = &self.template.statuses;
+        let mapped = |word| statuses.by_slug.get(word).copied();
+        let former = mapped(&self.base.alert_status).unwrap_or(statuses.open);
+        let follows = self.ticket.status == former;
+        let changed = self.alert.status != self.base.alert_status;
+        mapped(&self.alert.status)
+            .filter(|status| changed && follows && *status != self.ticket.status)
+    }
+
+    /// The priority that Liongard's new word maps to, if a person has not chosen another than the
+    /// former word's.
+    fn wanted_priority(&self) -> Option<PriorityId> {
+        let mapped = |word| self.template.priorities.of(word);
+        let follows = self.ticket.priority == mapped(&self.base.alert_priority);
+        let changed = self.alert.priority != self.base.alert_priority;
+        mapped(&self.alert.priority)
+            .filter(|priority| changed && follows && Some(*priority) != self.ticket.priority)
+    }
+}

@@ -1,0 +1,122 @@
+//! An alert without a ticket: exactly one is opened, or found, or there is a reason.
+
+use crate::alert::Alert;
+use crate::link::{Claim, IN_DOUBT_SETTLE, Link, TerminalReason, WriteKind};
+use crate::plan::{Step, closing_the_group};
+use crate::policy::{Mapping, Mode, Policy, Template};
+use crate::render;
+use crate::storm::Membership;
+use crate::ticket::NewTicket;
+use crate::time::Timestamp;
+
+/// What an alert without a ticket needs.
+pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
+    if policy.mode == Mode::Native {
+        return native(link, alert);
+    }
+    if let Some(Membership::Member { open, .. }) = link.membership {
+        return joined(open, alert);
+    }
+    match link.claim {
+        Claim::Held { until, .. } if until > now => vec![Step::Wait(until)],
+        // Whoever held it never said how it ended.
+        Claim::Held { since, .. } | Claim::InDoubt { since } => {
+            let settled = since.plus(IN_DOUBT_SETTLE);
+            if settled > now {
+                vec![Step::Wait(settled)]
+            } else {
+                vec![Step::FindByKey]
+            }
+        }
+        Claim::Free => open(link, alert, policy, now),
+    }
+}
+
+/// It shares the ticket of another alert, which counts it.
+fn joined(counted_open: bool, alert: &Alert) -> Vec<Step> {
+    let is_open = !alert.is_closed();
+    (counted_open != is_open)
+        .then_some(Step::AssignGroup)
+        .into_iter()
+        .collect()
+}
+
+/// Liongard's own ticketing opens it; we wait to be told which it is.
+fn native(link: &Link, alert: &Alert) -> Vec<Step> {
+    match alert.native_ticket {
+        Some(ticket) => vec![Step::Adopt(ticket)],
+        None if alert.is_closed() && link.terminal_reason.is_none() => {
+            vec![Step::Finish(TerminalReason::NotNeeded)]
+        }
+        None => Vec::new(),
+    }
+}
+
+/// No attempt is under way or in doubt.
+fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
+    if link.is_resolved(alert) {
+        return match link.terminal_reason {
+            None => closing_the_group(link, vec![Step::Finish(TerminalReason::NotNeeded)]),
+            Some(_) => Vec::new(),
+        };
+    }
+    let others_wait = link
+        .leader_state()
+        .is_some_and(|lead| lead.summary.open > 0);
+    if !alert.visible && !others_wait {
+        return Vec::new();
+    }
+    match policy.choose(alert) {
+        Err(reason) if link.parked == Some(reason) => Vec::new(),
+        Err(reason) => vec![Step::Park(reason)],
+        Ok(_) if link.is_suppressed(WriteKind::Open, policy, now) => Vec::new(),
+        Ok(_) if policy.storms.is_some() && link.membership.is_none() => vec![Step::AssignGroup],
+        Ok((mapping, template)) => {
+            let ticket = new_ticket(link, alert, mapping, template, policy);
+            vec![Step::Claim, Step::Open(Box::new(ticket))]
+        }
+    }
+}
+
+/// The ticket as the template wants it.
+fn new_ticket(
+    link: &Link,
+    alert: &Alert,
+    mapping: &Mapping,
+    template: &Template,
+    policy: &Policy,
+) -> NewTicket {
+    let key = link.key(policy);
+    let (summary, details_html) = if link.leader_state().is_some() {
+        let pattern = format!("Storm: {}", template.summary);
+        let details = render::storm_intro_html(alert) + &render::details_html(&key, alert);
+        (render::summary(&key, &pattern, alert), details)
+    } else {
+        let summary = render::summary(&key, &template.summary, alert);
+        (summary, render::details_html(&key, alert))
+    };
+    let mut custom_fields = template.custom_fields.clone();
+    if let Some(field) = template.key_field {
+        custom_fields.insert(field, key.to_string());
+    }
+    NewTicket {
+        client: mapping.client,
+        site: mapping.site,
+        ticket_type: template.ticket_type,
+        status: template
+            .statuses
+            .by_slug
+            .get(&alert.status)
+            .copied()
+            .unwrap_or(template.statuses.open),
+        priority: template.priorities.of(&alert.priority),
+        team: template.team.clone(),
+        technician: template.technician,
+        category: template.category.clone(),
+        summary,
+        details_html,
+        custom_fields,
+        validation: template.validation,
+        key,
+    }
+}

@@ -1,0 +1,238 @@
+//! Text that goes into tickets: escaped, cut, and digested.
+
+use std::fmt::Write as _;
+
+use crate::alert::Alert;
+use crate::key::LinkKey;
+use crate::storm::{GroupSummary, LeaderState};
+
+/// Longest title of a ticket, in characters. HaloPSA documents no limit; lists and mails show
+/// about this much.
+pub const SUMMARY_CHARS_MAX: usize = 200;
+
+/// Longest text of a ticket or note taken from an alert, in characters, before escaping. Metric
+/// lists can run to megabytes; a technician reads a screen or two.
+pub const DETAILS_CHARS_MAX: usize = 20_000;
+
+/// Stands where text was cut off.
+pub const TRUNCATION_MARK: &str = "… [cut]";
+
+/// Makes text safe inside HTML, element content and quoted attributes alike.
+#[must_use]
+pub fn escape_html(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + text.len() / 8);
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '\n' => safe.push_str("<br>"),
+            '\t' => safe.push(' '),
+            control if control.is_control() => {}
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// Cuts `text` to at most `chars_max` characters, the mark included, never inside a character.
+#[must_use]
+pub fn truncate(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    let kept = chars_max.saturating_sub(TRUNCATION_MARK.chars().count());
+    let mut short: String = text.chars().take(kept).collect();
+    short.push_str(TRUNCATION_MARK);
+    short.chars().take(chars_max).collect()
+}
+
+/// The title pattern of templates that name none.
+pub const DEFAULT_SUMMARY_PATTERN: &str = "{name}";
+
+/// Words a title pattern may hold in braces.
+pub const SUMMARY_PLACEHOLDERS: [&str; 8] = [
+    "name",
+    "environment",
+    "inspector",
+    "rule",
+    "system",
+    "priority",
+    "number",
+    "alert",
+];
+
+/// The title of the ticket for `alert`: the key's marker, then the template's pattern filled in.
+#[must_use]
+pub fn summary(key: &LinkKey, pattern: &str, alert: &Alert) -> String {
+    let mut filled = pattern.to_owned();
+    for word in SUMMARY_PLACEHOLDERS {
+        filled = filled.replace(&format!("{{{word}}}"), value_of(word, alert).trim());
+    }
+    let one_line: String = filled.split_whitespace().collect::<Vec<_>>().join(" ");
+    let marker = key.marker();
+    let room = SUMMARY_CHARS_MAX.saturating_sub(marker.chars().count() + 1);
+    format!("{marker} {}", truncate(&one_line, room))
+}
+
+/// What a word in a title pattern stands for.
+fn value_of(word: &str, alert: &Alert) -> String {
+    let or_empty = |value: &Option<String>| value.clone().unwrap_or_default();
+    match word {
+        "name" => alert.name.clone(),
+        "environment" => alert.environment_name.clone(),
+        "inspector" => alert
+            .inspector_alias
+            .clone()
+            .or_else(|| alert.inspector.clone())
+            .unwrap_or_default(),
+        "rule" => or_empty(&alert.rule),
+        "system" => or_empty(&alert.system),
+        "priority" => alert.priority.to_string(),
+        "number" => or_empty(&alert.number),
+        _ => alert.id.to_string(),
+    }
+}
+
+/// The text of the ticket for `alert`, as safe HTML: the description, then where it comes from.
+#[must_use]
+pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
+    let mut html = format!(
+        "<p>{}</p>",
+        escape_html(&truncate(&alert.description, DETAILS_CHARS_MAX))
+    );
+    html.push_str("<table>");
+    let inspector = alert
+        .inspector_alias
+        .as_deref()
+        .or(alert.inspector.as_deref());
+    let number = alert.number.as_deref();
+    let rows = [
+        ("Customer", Some(alert.environment_name.as_str())),
+        ("System", alert.system.as_deref()),
+        ("Inspector", inspector),
+        ("Rule", alert.rule.as_deref()),
+        ("Priority", Some(alert.priority.as_str())),
+        ("Liongard alert", number),
+    ];
+    for (label, value) in rows {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            // Writing to a String cannot fail; the result has nothing to say.
+            write!(
+                html,
+                "<tr><td>{label}</td><td>{}</td></tr>",
+                escape_html(value)
+            )
+            .unwrap_or_default();
+        }
+    }
+    html.push_str("</table>");
+    if let Some(page) = alert
+        .page
+        .as_deref()
+        .filter(|page| page.starts_with("https://"))
+    {
+        write!(
+            html,
+            "<p><a href=\"{}\">Open in Liongard</a></p>",
+            escape_html(page)
+        )
+        .unwrap_or_default();
+    }
+    write!(html, "<p>Halogard {}</p>", escape_html(&key.to_string())).unwrap_or_default();
+    html
+}
+
+/// What the ticket of a storm says before anything else.
+#[must_use]
+pub fn storm_intro_html(alert: &Alert) -> String {
+    format!(
+        "<p><b>Many alerts of this rule were raised at {} within a short time.</b> This ticket stands \
+         for this one and for those that follow; notes count them. It is closed when all of them are \
+         over and nobody has worked on it.</p>",
+        escape_html(&alert.environment_name),
+    )
+}
+
+/// The note that counts the alerts which share a ticket, of which `left` may be added.
+#[must_use]
+pub fn summary_note_html(lead: &LeaderState, left: u32) -> String {
+    let GroupSummary {
+        joined,
+        open,
+        listed,
+        closed,
+        ..
+    } = &lead.summary;
+    let alerts = if *joined == 1 { "alert" } else { "alerts" };
+    let mut html = format!("<p>{joined} more {alerts} of this rule, {open} of them open.");
+    if *closed {
+        html.push_str(" Further ones get tickets of their own.");
+    }
+    html.push_str("</p><ul>");
+    for words in listed {
+        let words = escape_html(&truncate(words, SUMMARY_CHARS_MAX));
+        write!(html, "<li>{words}</li>").unwrap_or_default();
+    }
+    html.push_str("</ul>");
+    let unlisted = joined.saturating_sub(u64::try_from(listed.len()).unwrap_or(u64::MAX));
+    if unlisted > 0 {
+        write!(html, "<p>And {unlisted} more.</p>").unwrap_or_default();
+    }
+    html.push_str(last_note(left));
+    html
+}
+
+/// What the last note that a ticket bears adds.
+const fn last_note(left: u32) -> &'static str {
+    if left == 1 {
+        "<p>This ticket has many notes: further changes are not noted here. See Liongard.</p>"
+    } else {
+        ""
+    }
+}
+
+/// The note that says what changed in an alert, of which `left` may be added.
+#[must_use]
+pub fn change_note_html(alert: &Alert, left: u32) -> String {
+    format!(
+        "<p>Liongard changed this alert (status {}, priority {}).</p><p><b>{}</b></p><p>{}</p>{}",
+        escape_html(alert.status.as_str()),
+        escape_html(alert.priority.as_str()),
+        escape_html(&truncate(&alert.name, SUMMARY_CHARS_MAX)),
+        escape_html(&truncate(&alert.description, DETAILS_CHARS_MAX)),
+        last_note(left),
+    )
+}
+
+/// The note on a ticket that stays open although its alert is over.
+#[must_use]
+pub fn left_open_note_html(alert: &Alert) -> String {
+    format!(
+        "<p>Liongard reports this alert as over ({}). The ticket stays open: close it when the \
+         work is done.</p>",
+        escape_html(alert.status.as_str()),
+    )
+}
+
+/// What is said about the closure of a ticket that we close, which `lead` may share with others.
+#[must_use]
+pub fn closure_note(alert: &Alert, lead: Option<&LeaderState>) -> String {
+    let status = &alert.status;
+    match lead.map_or(0, |lead| lead.summary.joined) {
+        0 => format!("Liongard reports this alert as over ({status})."),
+        others => format!("Liongard reports this alert ({status}) and {others} more as over."),
+    }
+}
+
+/// The note on a ticket that is opened again.
+#[must_use]
+pub fn reopen_note_html(alert: &Alert) -> String {
+    format!(
+        "<p>Liongard raised this alert again (status {}).</p><p>{}</p>",
+        escape_html(alert.status.as_str()),
+        escape_html(&truncate(&alert.description, DETAILS_CHARS_MAX)),
+    )
+}

@@ -1,0 +1,119 @@
+//! Which alert gets which template; runs that many ask for.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId};
+use halogard_domain::policy::{Mode, ParkReason, Pattern, Policy, Rule, Template};
+use halogard_domain::runs::{FAILURES_MAX, NextRun, Runs};
+use halogard_domain::{Alert, Slug};
+use support::{alert, at, policy};
+
+fn with_rules(rules: Vec<Rule>) -> Policy {
+    let mut policy = policy(Mode::Managed);
+    let base = policy.templates["default"].clone();
+    for name in ["security", "gold"] {
+        policy.templates.insert(
+            name.into(),
+            Template {
+                name: name.into(),
+                ..base.clone()
+            },
+        );
+    }
+    policy.rules = rules;
+    policy
+}
+
+#[test]
+fn the_first_rule_that_matches_wins() {
+    let security = Rule {
+        inspector: Some(Pattern::new("active-*")),
+        priorities: BTreeSet::from([Slug::new("critical")]),
+        template: "security".into(),
+        ..Rule::default()
+    };
+    let gold = Rule {
+        group: Some("gold".into()),
+        template: "gold".into(),
+        ..Rule::default()
+    };
+    let elsewhere = Rule {
+        environments: BTreeSet::from([EnvironmentId::new(1)]),
+        template: "security".into(),
+        ..Rule::default()
+    };
+    let by_name = Rule {
+        rule: Some(Pattern::new("*stale*")),
+        template: "security".into(),
+        ..Rule::default()
+    };
+    let low = Alert {
+        priority: Slug::new("low"),
+        ..alert()
+    };
+    let rows = [
+        (vec![security.clone(), gold.clone()], alert(), "security"),
+        (vec![gold.clone(), security.clone()], alert(), "gold"),
+        (vec![security.clone(), gold], low.clone(), "gold"),
+        (vec![security], low, "default"),
+        (vec![elsewhere], alert(), "default"),
+        (vec![by_name], alert(), "security"),
+    ];
+    for (rules, alert, expected) in rows {
+        let policy = with_rules(rules);
+        assert_eq!(policy.choose(&alert).unwrap().1.name, expected);
+    }
+}
+
+#[test]
+fn an_alert_without_a_place_says_why() {
+    let mut policy = policy(Mode::Managed);
+    policy
+        .environments
+        .get_mut(&EnvironmentId::new(8801))
+        .unwrap()
+        .template = None;
+    assert_eq!(policy.choose(&alert()).unwrap_err(), ParkReason::NoTemplate);
+    policy.environments.clear();
+    assert_eq!(policy.choose(&alert()).unwrap_err(), ParkReason::Unmapped);
+}
+
+#[test]
+fn the_first_change_runs_at_once_and_those_after_it_share_a_run() {
+    let interval = Duration::from_secs(60);
+    let mut runs = Runs::default();
+    assert_eq!(runs.next(at(0), interval), NextRun::Idle);
+    runs.request(AlertId::new(1));
+    assert_eq!(runs.next(at(0), interval), NextRun::Start);
+    runs.start(LaunchpointId::new(501), None, at(0));
+    runs.request(AlertId::new(2));
+    runs.request(AlertId::new(3));
+    assert_eq!(runs.next(at(1), interval), NextRun::CheckProgress);
+    assert_eq!(runs.succeed(), BTreeSet::from([AlertId::new(1)]));
+    assert_eq!(runs.next(at(20), interval), NextRun::StartAt(at(60)));
+    assert_eq!(runs.next(at(60), interval), NextRun::Start);
+    runs.start(LaunchpointId::new(501), None, at(60));
+    assert_eq!(
+        runs.succeed(),
+        BTreeSet::from([AlertId::new(2), AlertId::new(3)])
+    );
+    assert_eq!(runs.next(at(61), interval), NextRun::Idle);
+}
+
+#[test]
+fn a_failed_run_is_repeated_and_in_the_end_those_waiting_are_told() {
+    let interval = Duration::from_secs(60);
+    let mut runs = Runs::default();
+    runs.request(AlertId::new(1));
+    for failure in 1..FAILURES_MAX {
+        runs.start(LaunchpointId::new(501), None, at(i64::from(failure) * 60));
+        assert_eq!(runs.fail(), BTreeSet::new());
+        assert!(runs.requested);
+    }
+    runs.start(LaunchpointId::new(501), None, at(600));
+    assert_eq!(runs.fail(), BTreeSet::from([AlertId::new(1)]));
+    assert_eq!(runs.next(at(700), interval), NextRun::Idle);
+}

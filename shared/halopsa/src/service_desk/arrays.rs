@@ -1,0 +1,225 @@
+//! Writes in arrays: one request for many records, answers matched by what they are about and never
+//! by their place.
+//!
+//! What is left of the records before one that was refused differs by version, and was never
+//! documented. So after a refused array of creates HaloPSA is asked which of them exist; only the
+//! others are sent again, in halves, until the one that is refused stands alone.
+
+use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget, ServiceDesk as _};
+use halogard_domain::ids::NoteId;
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
+use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
+use halogard_http::Transport;
+
+use super::{HaloServiceDesk, PAGES_MAX, SEARCH_SLACK, tickets};
+use crate::client::TicketQuery;
+use crate::failure::repeatable;
+use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
+
+/// One answer for each record, in order.
+type Answers<A> = Vec<Result<A, PortError>>;
+
+impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
+    /// Opens `new`, which must hold no key twice.
+    pub(super) async fn open_array(&self, new: &[NewTicket]) -> Answers<Ticket> {
+        let began = self.clock.now();
+        let writes: Vec<_> = new.iter().map(tickets::to_open).collect();
+        match self.client.post_tickets(&writes).await {
+            Ok(rows) => self.opened(new, rows, began).await,
+            Err(error) => {
+                let error = PortError::from(error);
+                if !concerns_one_record(&error) || new.len() < 2 {
+                    return same_error_for_all(new, &error);
+                }
+                self.open_in_halves(new, began).await
+            }
+        }
+    }
+
+    /// Matches the answer to `new` by key. A build that shows the last ticket only is asked for the
+    /// others: each of them that it does not show is in doubt.
+    async fn opened(
+        &self,
+        new: &[NewTicket],
+        rows: Vec<TicketRow>,
+        began: Timestamp,
+    ) -> Answers<Ticket> {
+        let mut answers = Vec::with_capacity(new.len());
+        let mut missing = Vec::new();
+        for (place, ticket) in new.iter().enumerate() {
+            let row = tickets::answer_to(ticket, new.len(), &rows);
+            answers.push(match row {
+                Some(row) => {
+                    let fallback = tickets::opened(ticket, row.id, self.clock.now());
+                    // It is open, whatever becomes of a second look at it.
+                    self.written(row.clone(), fallback).await
+                }
+                None => {
+                    missing.push(place);
+                    Err(super::unrecognised())
+                }
+            });
+        }
+        if new.len() > 1 && !missing.is_empty() {
+            let found = self.opened_since(new, began).await.unwrap_or_default();
+            for place in missing {
+                if let (Some(ticket), Some(answer)) = (new.get(place), answers.get_mut(place))
+                    && let Some((_, ticket)) = found.iter().find(|(key, _)| *key == ticket.key)
+                {
+                    *answer = Ok(ticket.clone());
+                }
+            }
+        }
+        answers
+    }
+
+    /// Opens those of a refused array that are not open yet, in halves.
+    async fn open_in_halves(&self, new: &[NewTicket], began: Timestamp) -> Answers<Ticket> {
+        let found = match self.opened_since(new, began).await {
+            Ok(found) => found,
+            // Which of them exist is not known.
+            Err(error) => return same_error_for_all(new, &in_doubt(error)),
+        };
+        let is_open = |ticket: &NewTicket| found.iter().find(|(key, _)| *key == ticket.key);
+        let left: Vec<NewTicket> = new
+            .iter()
+            .filter(|ticket| is_open(ticket).is_none())
+            .cloned()
+            .collect();
+        let mut sent = Vec::with_capacity(left.len());
+        for half in left.chunks(left.len().div_ceil(2).max(1)) {
+            sent.extend(Box::pin(self.open_array(half)).await);
+        }
+        let mut sent = sent.into_iter();
+        new.iter()
+            .map(|ticket| match is_open(ticket) {
+                Some((_, open)) => Ok(open.clone()),
+                None => sent.next().unwrap_or_else(|| Err(super::unrecognised())),
+            })
+            .collect()
+    }
+
+    /// Tickets with keys like those of `new` that were opened since a little before `began`.
+    async fn opened_since(
+        &self,
+        new: &[NewTicket],
+        began: Timestamp,
+    ) -> Result<Vec<(LinkKey, Ticket)>, PortError> {
+        let Some(first) = new.first() else {
+            return Ok(Vec::new());
+        };
+        let prefix = &first.key.prefix;
+        let query = TicketQuery {
+            search_summary: Some(LinkKey::marker_start(prefix)),
+            occurred: Some((began.minus(SEARCH_SLACK), began.plus(SEARCH_SLACK))),
+            nocache: true,
+            pages_max: Some(PAGES_MAX),
+            ..TicketQuery::default()
+        };
+        self.with_keys(query, prefix).await
+    }
+
+    /// Makes `changes`, of which no two are about the same ticket.
+    pub(super) async fn change_array(&self, changes: &[TicketChange]) -> Answers<Ticket> {
+        let writes: Vec<_> = changes.iter().map(tickets::to_change).collect();
+        let rows = match self.client.post_tickets(&writes).await.map_err(repeatable) {
+            Ok(rows) => rows,
+            Err(error) if concerns_one_record(&error) && changes.len() > 1 => {
+                // Setting the same values again does no harm.
+                let mut answers = Vec::with_capacity(changes.len());
+                for half in changes.chunks(changes.len().div_ceil(2)) {
+                    answers.extend(Box::pin(self.change_array(half)).await);
+                }
+                return answers;
+            }
+            Err(error) => return same_error_for_all(changes, &error),
+        };
+        let mut answers = Vec::with_capacity(changes.len());
+        for change in changes {
+            answers.push(match rows.iter().find(|row| row.id == change.id) {
+                Some(row) => {
+                    let fallback = tickets::changed(change, self.clock.now());
+                    self.written(row.clone(), fallback).await
+                }
+                // Accepted, with an answer about something else: the ticket itself tells.
+                None => self.read_changed(change).await,
+            });
+        }
+        answers
+    }
+
+    /// The ticket of a change that was accepted.
+    async fn read_changed(&self, change: &TicketChange) -> Result<Ticket, PortError> {
+        self.read(change.id).await?.ok_or_else(|| {
+            let mut gone = PortError::new(FailureClass::Permanent, "halopsa.refused");
+            gone.refusal = Some(Refusal::NotFound);
+            gone
+        })
+    }
+
+    /// Adds `notes`. After a refused array each ticket is asked whether it has its note.
+    pub(super) async fn add_note_array(&self, notes: &[NewNote]) -> Answers<NoteId> {
+        let write = |note: &NewNote| {
+            let outcome = ActionOutcome::Id(note.outcome);
+            ActionWrite::internal(note.ticket, outcome, note.html.clone())
+        };
+        let writes: Vec<_> = notes.iter().map(write).collect();
+        match self.client.post_actions(&writes).await {
+            Ok(rows) => {
+                let mut answers = Vec::with_capacity(notes.len());
+                for note in notes {
+                    let row = rows.iter().find(|row| row.ticket_id == Some(note.ticket));
+                    let alone = rows.last().filter(|_| notes.len() == 1);
+                    answers.push(match row.or(alone) {
+                        Some(row) => Ok(row.id),
+                        None => self.note_of(note).await,
+                    });
+                }
+                answers
+            }
+            Err(error) => {
+                let error = PortError::from(error);
+                if !concerns_one_record(&error) || notes.len() < 2 {
+                    return same_error_for_all(notes, &error);
+                }
+                let mut answers = Vec::with_capacity(notes.len());
+                for note in notes {
+                    answers.push(match self.note_of(note).await {
+                        Err(error) if error.class == FailureClass::InDoubt => {
+                            let alone = Box::pin(self.add_note_array(std::slice::from_ref(note)));
+                            alone.await.pop().unwrap_or(Err(error))
+                        }
+                        known => known,
+                    });
+                }
+                answers
+            }
+        }
+    }
+
+    /// The note that its ticket shows; in doubt when it shows none.
+    async fn note_of(&self, note: &NewNote) -> Result<NoteId, PortError> {
+        let notes = self.notes(note.ticket).await?;
+        let found = notes.iter().find(|it| it.text.contains(&note.reference));
+        found.map(|note| note.id).ok_or_else(super::unrecognised)
+    }
+}
+
+/// Whether an array may have been refused for what one of its records says: an agent may be
+/// forbidden one client and no other.
+fn concerns_one_record(error: &PortError) -> bool {
+    error.class == FailureClass::Permanent && error.refusal != Some(Refusal::Unauthorised)
+}
+
+/// The same answer for every record.
+fn same_error_for_all<Q, A>(records: &[Q], error: &PortError) -> Answers<A> {
+    records.iter().map(|_| Err(error.clone())).collect()
+}
+
+/// The failure to find out what became of a write.
+fn in_doubt(error: PortError) -> PortError {
+    PortError {
+        class: FailureClass::InDoubt,
+        ..error
+    }
+}

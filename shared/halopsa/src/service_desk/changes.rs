@@ -1,0 +1,164 @@
+//! Lists of changes: one request where that is enough, otherwise page by page from the end.
+//!
+//! HaloPSA's pages are places in a list that goes on changing. Without an end in time, a ticket that
+//! changes joins the list while it is read, and one that is deleted leaves it; either moves rows across
+//! the edge of a page that was just read. Between two times that are past nothing joins, and every row
+//! is as it was: whatever order HaloPSA keeps, it is the same on each page. Tickets that change again
+//! leave, which moves rows to earlier pages only. Those are read last.
+
+use std::time::Duration;
+
+use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, TicketListing};
+use halogard_domain::Timestamp;
+use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_http::Transport;
+
+use super::{HaloServiceDesk, PAGES_MAX, complete, short, tickets};
+use crate::client::{Page, TicketQuery};
+use crate::error::Error;
+use crate::route;
+use crate::wire::TicketRow;
+
+/// Rows of a full page.
+const PAGE_ROWS: u32 = TicketQuery::PAGE_ROWS;
+
+/// How far a stretch reaches beyond the newest change it is sure to hold, so that what follows may begin
+/// one millisecond before its end and one after that change: whether HaloPSA counts the ends is not
+/// known, and nothing is listed twice for it, however many tickets changed at the same time. Shorter
+/// than the way to HaloPSA and back: when the stretch is asked for, its end is past.
+const RANGE_SLACK: Duration = Duration::from_millis(2);
+
+impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
+    /// Tickets that changed at or after `since`, the newest tickets first: among them is one that changed
+    /// a moment ago, if any did, and it says how far a stretch may reach that is past. Spends one request;
+    /// more only where HaloPSA does not say what a stretch needs.
+    pub(super) async fn first_page_of_changes(
+        &self,
+        since: Timestamp,
+    ) -> Result<Changes, PortError> {
+        let query = TicketQuery {
+            lastupdatefromdate: Some(since),
+            newest_first: true,
+            ..TicketQuery::default()
+        };
+        let asked_at = self.clock.now();
+        let page = self.client.tickets_page(&query, 1).await?;
+        let is_all = page
+            .record_count
+            .is_some_and(|count| rows_received(&page) >= count);
+        if is_all || rows_received(&page) == 0 && page.record_count.is_none() {
+            return Ok(Changes {
+                listings: listings(&page.rows, asked_at),
+                rest: None,
+            });
+        }
+        let newest = page.rows.iter().filter_map(TicketRow::last_update).max();
+        let is_full = rows_received(&page) == u64::from(PAGE_ROWS) && page.filtered_out == 0;
+        match (newest, page.record_count) {
+            (Some(newest), Some(count)) if is_full => Ok(Changes {
+                listings: listings(&page.rows, asked_at),
+                rest: Some(ChangeRange {
+                    since,
+                    until: newest.plus(RANGE_SLACK),
+                    pages: pages(count)?,
+                    count: u32::try_from(count).unwrap_or(u32::MAX),
+                }),
+            }),
+            _ => self.all_changes(since).await,
+        }
+    }
+
+    /// The next page of `stretch`. Spends one request; more only where HaloPSA does not keep to the
+    /// stretch.
+    pub(super) async fn next_page_of_changes(
+        &self,
+        stretch: &ChangeRange,
+    ) -> Result<Changes, PortError> {
+        let query = TicketQuery {
+            lastupdatefromdate: Some(stretch.since),
+            lastupdatetodate: Some(stretch.until),
+            newest_first: true,
+            ..TicketQuery::default()
+        };
+        let asked_at = self.clock.now();
+        let page = self.client.tickets_page(&query, stretch.pages).await?;
+        let Some(count) = page.record_count.filter(|_| page.filtered_out == 0) else {
+            return self.all_changes(stretch.since).await;
+        };
+        let before = u64::from(stretch.pages.saturating_sub(1)) * u64::from(PAGE_ROWS);
+        let due = count.saturating_sub(before).min(u64::from(PAGE_ROWS));
+        if rows_received(&page) < due {
+            return Err(short(page.rows.len(), due));
+        }
+        if rows_received(&page) > due {
+            return Err(Error::PageRepeated {
+                route: route::TICKETS.template,
+                page: stretch.pages,
+            }
+            .into());
+        }
+        let joined = count > u64::from(stretch.count);
+        let left = if joined {
+            // The index had lagged: what was read may have moved away from what was not.
+            pages(count)?
+        } else {
+            pages(count)?.min(stretch.pages.saturating_sub(1))
+        };
+        let rest = ChangeRange {
+            pages: left,
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            ..stretch.clone()
+        };
+        Ok(Changes {
+            listings: listings(&page.rows, asked_at),
+            rest: (left > 0).then_some(rest),
+        })
+    }
+
+    /// Every ticket that changed at or after `since`, in one go.
+    async fn all_changes(&self, since: Timestamp) -> Result<Changes, PortError> {
+        let query = TicketQuery {
+            lastupdatefromdate: Some(since),
+            pages_max: Some(PAGES_MAX),
+            ..TicketQuery::default()
+        };
+        let asked_at = self.clock.now();
+        let rows = complete(self.client.tickets(&query).await?)?;
+        Ok(Changes {
+            listings: listings(&rows, asked_at),
+            rest: None,
+        })
+    }
+}
+
+/// Rows that came with `page`.
+fn rows_received(page: &Page<TicketRow>) -> u64 {
+    u64::try_from(page.rows.len() + page.filtered_out).unwrap_or(u64::MAX)
+}
+
+/// Pages that hold `count` rows.
+fn pages(count: u64) -> Result<u32, PortError> {
+    let pages = count.div_ceil(u64::from(PAGE_ROWS));
+    match u32::try_from(pages) {
+        Ok(pages) if pages <= PAGES_MAX => Ok(pages),
+        _ => Err(Error::TooManyPages {
+            route: route::TICKETS.template,
+            cap: PAGES_MAX,
+        }
+        .into()),
+    }
+}
+
+/// What rows show.
+fn listings(rows: &[TicketRow], asked_at: Timestamp) -> Vec<TicketListing> {
+    let listing = |row: &TicketRow| TicketListing {
+        id: row.id,
+        changed_at: row.last_update(),
+        // Without the time of its change a state cannot be put in order: it would count as older than
+        // everything, and the change would be missed.
+        ticket: row
+            .last_update()
+            .and_then(|_| tickets::ticket_from_row(row, asked_at)),
+    };
+    rows.iter().map(listing).collect()
+}

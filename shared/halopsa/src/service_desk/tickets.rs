@@ -1,0 +1,120 @@
+//! Tickets, from the wire to the domain and back.
+
+use halogard_domain::ids::TicketId;
+use halogard_domain::ticket::{Existence, HumanActivity, NewTicket, TicketChange, Validation};
+use halogard_domain::{LinkKey, Ticket, Timestamp};
+
+pub(crate) use halogard_halopsa_webhook::ticket_from_row;
+
+use crate::wire::{CustomFieldWrite, TicketRow, TicketWrite};
+
+/// A ticket from a list of deleted ones is gone, whether its row says so or not.
+pub(super) fn marked_deleted(ticket: Ticket, deleted: bool) -> Ticket {
+    let existence = if deleted && ticket.existence == Existence::Present {
+        Existence::Deleted
+    } else {
+        ticket.existence
+    };
+    Ticket {
+        existence,
+        ..ticket
+    }
+}
+
+/// What `row` shows, completed by `fallback`.
+pub(super) fn fill_missing(row: &TicketRow, fallback: Ticket, observed_at: Timestamp) -> Ticket {
+    let mut whole = row.clone();
+    whole.client_id = row.client_id.or(Some(fallback.client));
+    whole.tickettype_id = row.tickettype_id.or(Some(fallback.ticket_type));
+    whole.status_id = row.status_id.or(Some(fallback.status));
+    whole.priority_id = row.priority_id.or(fallback.priority);
+    ticket_from_row(&whole, observed_at).unwrap_or(fallback)
+}
+
+/// The write that opens `ticket`.
+pub(super) fn to_open(ticket: &NewTicket) -> TicketWrite {
+    TicketWrite {
+        tickettype_id: Some(ticket.ticket_type),
+        client_id: Some(ticket.client),
+        site_id: ticket.site,
+        summary: Some(ticket.summary.clone()),
+        details_html: Some(ticket.details_html.clone()),
+        status_id: Some(ticket.status),
+        priority_id: ticket.priority,
+        team: ticket.team.clone(),
+        agent_id: ticket.technician,
+        category_1: ticket.category.clone(),
+        customfields: ticket
+            .custom_fields
+            .iter()
+            .map(|(id, value)| CustomFieldWrite {
+                id: *id,
+                value: value.clone().into(),
+            })
+            .collect(),
+        novalidate: (ticket.validation == Validation::Skipped).then_some(true),
+        ..TicketWrite::default()
+    }
+}
+
+/// The write that carries out `change`; always with the four members every update should have.
+pub(super) fn to_change(change: &TicketChange) -> TicketWrite {
+    TicketWrite {
+        id: Some(change.id),
+        tickettype_id: Some(change.ticket_type),
+        client_id: Some(change.client),
+        status_id: Some(change.status),
+        priority_id: change.priority,
+        agent_id: change.technician,
+        closure_note: change.closure_note.clone(),
+        ..TicketWrite::default()
+    }
+}
+
+/// The row that answers the opening of `ticket`: the one with its key, or, where one ticket was sent,
+/// a single one that shows no title.
+pub(super) fn answer_to<'r>(
+    ticket: &NewTicket,
+    sent: usize,
+    rows: &'r [TicketRow],
+) -> Option<&'r TicketRow> {
+    let alone = sent == 1 && rows.len() == 1;
+    rows.iter().find(|row| match &row.summary {
+        Some(title) => LinkKey::find_in(title, &ticket.key.prefix).as_ref() == Some(&ticket.key),
+        None => alone,
+    })
+}
+
+/// The ticket as it was asked for.
+pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -> Ticket {
+    Ticket {
+        id,
+        client: ticket.client,
+        ticket_type: ticket.ticket_type,
+        status: ticket.status,
+        priority: ticket.priority,
+        summary: ticket.summary.clone(),
+        assigned: None,
+        changed_at: Timestamp::default(),
+        observed_at,
+        existence: Existence::Present,
+        activity: HumanActivity::Unknown,
+    }
+}
+
+/// The ticket as it was asked to become.
+pub(super) fn changed(change: &TicketChange, observed_at: Timestamp) -> Ticket {
+    Ticket {
+        id: change.id,
+        client: change.client,
+        ticket_type: change.ticket_type,
+        status: change.status,
+        priority: change.priority,
+        summary: String::new(),
+        assigned: None,
+        changed_at: Timestamp::default(),
+        observed_at,
+        existence: Existence::Present,
+        activity: HumanActivity::Unknown,
+    }
+}

@@ -1,0 +1,153 @@
+//! HaloPSA behind the desk's port: what is sent, which answer is believed, what failures mean.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+mod changing;
+mod failures;
+mod finding;
+mod notes;
+mod opening;
+#[allow(dead_code, reason = "each test file uses its part of the harness")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use halogard_app::ports::{
+    BudgetError, Changes, PortError, Refusal, SearchWithin, ServiceDesk, TicketListing,
+};
+use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
+use halogard_domain::ids::{
+    AlertId, CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId,
+    TechnicianId, TicketId, TicketTypeId,
+};
+use halogard_domain::ticket::{
+    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, Validation,
+};
+use halogard_domain::{LinkKey, Ticket, Timestamp};
+use halogard_http::TransportError;
+use http::Response;
+use serde_json::{Value, json};
+use support::{Harness, MORNING, answer, answer_with};
+
+const TICKET: TicketId = TicketId::new(4242);
+
+/// 2026-05-02T09:00:41.043Z.
+const CHANGED: Timestamp = Timestamp::from_millis(MORNING.as_millis() + 41_043);
+
+fn key() -> LinkKey {
+    LinkKey {
+        prefix: "LG".into(),
+        alert: AlertId::new(7586),
+        recurrence: 1,
+    }
+}
+
+fn new_ticket() -> NewTicket {
+    NewTicket {
+        key: key(),
+        client: HaloClientId::new(17),
+        site: Some(SiteId::new(31)),
+        ticket_type: TicketTypeId::new(5),
+        status: StatusId::new(1),
+        priority: Some(PriorityId::new(2)),
+        team: Some("Service Desk".into()),
+        technician: None,
+        category: Some("Security>Change".into()),
+        summary: "[LG-7586] Disk".into(),
+        details_html: "<p>full</p>".into(),
+        custom_fields: [(CustomFieldId::new(101), "LG-7586".to_owned())].into(),
+        validation: Validation::Enforced,
+    }
+}
+
+fn change() -> TicketChange {
+    TicketChange {
+        id: TICKET,
+        client: HaloClientId::new(17),
+        ticket_type: TicketTypeId::new(5),
+        status: StatusId::new(9),
+        priority: None,
+        technician: None,
+        closure_note: None,
+    }
+}
+
+/// Opens one ticket.
+async fn open(harness: &Harness, ticket: &NewTicket) -> Result<Ticket, PortError> {
+    let mut answers = harness.desk().open(std::slice::from_ref(ticket)).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// Changes one ticket.
+async fn change_one(harness: &Harness, change: &TicketChange) -> Result<Ticket, PortError> {
+    let mut answers = harness.desk().change(std::slice::from_ref(change)).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// Adds one note.
+async fn add_note(harness: &Harness, note: &NewNote) -> Result<NoteId, PortError> {
+    let mut answers = harness.desk().add_notes(std::slice::from_ref(note)).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// A row of `id` that says everything, with this title.
+fn row(id: u64, summary: &str) -> Value {
+    json!({"id": id, "summary": summary, "client_id": 17, "tickettype_id": 5, "status_id": 1,
+           "priority_id": 2, "last_update": "2026-05-02T09:00:41.043"})
+}
+
+/// [`row`] of our ticket without `members`.
+fn row_without(members: &[&str]) -> Value {
+    let mut row = row(4242, "[LG-7586] Disk");
+    for member in members {
+        row.as_object_mut().unwrap().remove(*member).unwrap();
+    }
+    row
+}
+
+/// [`row`] of our ticket with these members.
+fn row_with(members: Value) -> Value {
+    let mut row = row(4242, "[LG-7586] Disk");
+    for (name, value) in members.as_object().unwrap() {
+        row[name] = value.clone();
+    }
+    row
+}
+
+/// What [`row`] shows.
+fn ticket(id: u64, summary: &str) -> Ticket {
+    Ticket {
+        id: TicketId::new(id),
+        client: HaloClientId::new(17),
+        ticket_type: TicketTypeId::new(5),
+        status: StatusId::new(1),
+        priority: Some(PriorityId::new(2)),
+        summary: summary.into(),
+        assigned: None,
+        changed_at: CHANGED,
+        observed_at: MORNING,
+        existence: Existence::Present,
+        activity: HumanActivity::Unknown,
+    }
+}
+
+fn list(rows: Value) -> Value {
+    json!({"record_count": rows.as_array().unwrap().len(), "tickets": rows})
+}
+
+/// A harness whose next answers are successes with these bodies.
+fn answering(bodies: &[Value]) -> Harness {
+    let harness = Harness::new();
+    for body in bodies {
+        harness.next(Ok(answer(200, &body.to_string())));
+    }
+    harness
+}

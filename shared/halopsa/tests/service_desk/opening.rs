@@ -1,0 +1,125 @@
+//! What is sent when a ticket is opened, and what counts as its answer.
+
+use super::*;
+
+#[tokio::test]
+async fn a_ticket_is_opened_with_everything_that_was_decided() {
+    let harness = answering(&[json!([row(4242, "[LG-7586] Disk")])]);
+    let opened = open(&harness, &new_ticket()).await.unwrap();
+    assert_eq!(opened, ticket(4242, "[LG-7586] Disk"));
+    let sent = harness.only_sent();
+    assert_eq!(
+        (sent.method.as_str(), sent.path.as_str()),
+        ("POST", "/api/Tickets")
+    );
+    assert_eq!(
+        sent.json(),
+        json!([{
+            "tickettype_id": 5, "client_id": 17, "site_id": 31, "summary": "[LG-7586] Disk",
+            "details_html": "<p>full</p>", "status_id": 1, "priority_id": 2,
+            "team": "Service Desk", "category_1": "Security>Change",
+            "customfields": [{"id": 101, "value": "LG-7586"}]
+        }])
+    );
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn validation_is_skipped_only_when_the_operator_asked_for_it() {
+    let harness = answering(&[row(4242, "[LG-7586] Disk")]);
+    let unchecked = NewTicket {
+        validation: Validation::Skipped,
+        ..new_ticket()
+    };
+    open(&harness, &unchecked).await.unwrap();
+    assert_eq!(harness.only_sent().json()[0]["_novalidate"], true);
+}
+
+#[tokio::test]
+async fn the_answer_to_an_opening_is_known_by_its_key_and_not_by_its_place() {
+    let ours = || row(4242, "[LG-7586] Disk");
+    let other = || row(4240, "[LG-75861] Disk");
+    let answers = [
+        json!([ours(), other(), row(4239, "Printer jams")]),
+        json!([row(4239, "Printer jams"), other(), ours()]),
+        json!([other(), ours()]),
+        json!([ours()]),
+        ours(),
+        json!([row(4242, "Re: [LG-7586] Disk (escalated)")]),
+    ];
+    for body in answers {
+        let harness = answering(std::slice::from_ref(&body));
+        assert_eq!(
+            open(&harness, &new_ticket()).await.unwrap().id,
+            TICKET,
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_single_answer_that_shows_no_title_is_that_of_the_ticket() {
+    for none in [Value::Null, json!("")] {
+        let harness = answering(&[row_with(json!({"summary": none}))]);
+        let opened = open(&harness, &new_ticket()).await.unwrap();
+        assert_eq!(opened.id, TICKET);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_an_opening_that_does_not_show_it_leaves_it_in_doubt() {
+    let untitled = || row_with(json!({"summary": null}));
+    let answers = [
+        json!([row(4240, "[LG-75861] Disk")]),
+        json!([row(4240, "[LG-7586-2] Disk")]),
+        json!([row(4240, "[XX-7586] Disk")]),
+        json!([row(4240, "Printer jams")]),
+        json!([untitled(), row(4240, "Printer jams")]),
+        json!([untitled(), untitled()]),
+    ];
+    for body in answers {
+        let harness = answering(std::slice::from_ref(&body));
+        let error = open(&harness, &new_ticket()).await.unwrap_err();
+        assert_eq!(
+            (error.class, error.error_type),
+            (InDoubt, "halopsa.unexpected"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_an_opening_that_says_no_time_is_read_again() {
+    let thin = json!([row_without(&["last_update"])]);
+    let harness = answering(&[thin, row_with(json!({"status_id": 2}))]);
+    let opened = open(&harness, &new_ticket()).await.unwrap();
+    assert_eq!(
+        (opened.status, opened.changed_at),
+        (StatusId::new(2), CHANGED)
+    );
+    let sent = harness.sent();
+    assert_eq!(sent[1].path, "/api/Tickets/4242");
+    assert_eq!(sent[1].query_value("nocache"), Some("true"));
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn a_second_look_that_fails_does_not_make_an_opening_one() {
+    let failures = [
+        Ok(answer(500, "")),
+        Ok(answer(404, "")),
+        Ok(answer(403, "")),
+        Ok(answer(200, "{}")),
+    ];
+    for outcome in failures {
+        let harness = answering(&[json!([{"id": 4242}])]);
+        harness.next(outcome);
+        let opened = open(&harness, &new_ticket()).await.unwrap();
+        let expected = Ticket {
+            changed_at: Timestamp::EPOCH,
+            summary: opened.summary.clone(),
+            ..ticket(4242, "")
+        };
+        assert_eq!(opened, expected);
+    }
+}

@@ -1,0 +1,44 @@
+//! The request budget of one invocation: no permit when its request might outlast the invocation.
+
+use halogard_app::budget::SharedBudget;
+use halogard_app::ports::{BudgetError, Clock, LedgerStore, Permit, PermitOutcome, RequestBudget};
+
+use crate::deadline::Deadline;
+
+/// The shared budget, which gives no permit when too little time is left, and asks in the name of
+/// the lane that is being worked off. A look without a permit breaks off as it does when the budget
+/// is spent, and its message goes back to the queue without counting as a failure.
+pub struct DeadlineBudget<S, C> {
+    budget: SharedBudget<S, C>,
+    deadline: Deadline,
+    clock: C,
+}
+
+impl<S, C> DeadlineBudget<S, C> {
+    /// `budget`, as long as `watch` allows a call.
+    pub const fn new(budget: SharedBudget<S, C>, deadline: Deadline, clock: C) -> Self {
+        Self {
+            budget,
+            deadline,
+            clock,
+        }
+    }
+}
+
+impl<S: LedgerStore, C: Clock> RequestBudget for DeadlineBudget<S, C> {
+    async fn take(&self) -> Result<Permit, BudgetError> {
+        let now = self.clock.now();
+        if !self.deadline.allows_call(now) {
+            // At once: the next invocation has time enough.
+            return Err(BudgetError::Exhausted { until: now });
+        }
+        self.budget
+            .with_priority(self.deadline.priority())
+            .take()
+            .await
+    }
+
+    async fn settle(&self, permit: Permit, outcome: PermitOutcome) -> Result<(), BudgetError> {
+        self.budget.settle(permit, outcome).await
+    }
+}

@@ -1,0 +1,144 @@
+//! The vendors' ports, watched: no call to Liongard begins when too little time is left, and a
+//! credential that either vendor refuses is noted.
+
+use halogard_app::ports::{
+    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
+    SearchWithin, ServiceDesk,
+};
+use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
+use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::{Alert, FailureClass, LinkKey, Ticket, Timestamp};
+
+use crate::deadline::Deadline;
+
+/// A port and the watch over it.
+pub struct DeadlineGuard<P, C> {
+    port: P,
+    deadline: Deadline,
+    clock: C,
+}
+
+impl<P, C> DeadlineGuard<P, C> {
+    /// `port`, under `watch`.
+    pub const fn new(port: P, deadline: Deadline, clock: C) -> Self {
+        Self {
+            port,
+            deadline,
+            clock,
+        }
+    }
+
+    /// Passes an answer on; notes a refused credential.
+    fn noted<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
+        if let Err(error) = &answer {
+            self.deadline.note(error);
+        }
+        answer
+    }
+
+    /// Passes answers on; notes a refused credential.
+    fn all_noted<T>(&self, answers: Vec<Result<T, PortError>>) -> Vec<Result<T, PortError>> {
+        for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            self.deadline.note(error);
+        }
+        answers
+    }
+}
+
+impl<P, C: Clock> DeadlineGuard<P, C> {
+    /// Refuses a call whose answer might come after the invocation's end. Nothing was sent; the
+    /// next invocation may send it at once.
+    fn in_time(&self) -> Result<(), PortError> {
+        let now = self.clock.now();
+        if self.deadline.allows_call(now) {
+            return Ok(());
+        }
+        let mut late = PortError::new(FailureClass::Transient, "invocation.deadline");
+        late.retry_at = Some(now);
+        Err(late)
+    }
+}
+
+/// Time is checked by the budget, before each request rather than before each of these calls, some
+/// of which send many.
+impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
+    async fn find(&self, key: &LinkKey, within: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
+        self.noted(self.port.find(key, within).await)
+    }
+
+    async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
+        self.noted(self.port.find_all_with_key(prefix).await)
+    }
+
+    async fn open(&self, tickets: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
+        self.all_noted(self.port.open(tickets).await)
+    }
+
+    async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
+        self.noted(self.port.read(id).await)
+    }
+
+    async fn notes(&self, id: TicketId) -> Result<Vec<TicketNote>, PortError> {
+        self.noted(self.port.notes(id).await)
+    }
+
+    async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
+        self.all_noted(self.port.change(changes).await)
+    }
+
+    async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
+        self.all_noted(self.port.add_notes(notes).await)
+    }
+
+    async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
+        self.noted(self.port.changed_since(since).await)
+    }
+
+    async fn next_page(&self, stretch: &ChangeRange) -> Result<Changes, PortError> {
+        self.noted(self.port.next_page(stretch).await)
+    }
+}
+
+impl<P: AlertSource, C: Clock> AlertSource for DeadlineGuard<P, C> {
+    async fn list(&self) -> Result<AlertList, PortError> {
+        self.in_time()?;
+        self.noted(self.port.list().await)
+    }
+
+    async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.read(id).await)
+    }
+
+    async fn environments(&self) -> Result<Vec<EnvironmentInfo>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.environments().await)
+    }
+}
+
+impl<P: Inspectors, C: Clock> Inspectors for DeadlineGuard<P, C> {
+    async fn halo_launchpoints(&self) -> Result<Vec<LaunchpointId>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.halo_launchpoints().await)
+    }
+
+    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunId>, PortError> {
+        self.in_time()?;
+        self.noted(self.port.newest_run(launchpoint).await)
+    }
+
+    async fn run(&self, launchpoint: LaunchpointId) -> Result<(), PortError> {
+        self.in_time()?;
+        self.noted(self.port.run(launchpoint).await)
+    }
+
+    async fn progress(
+        &self,
+        launchpoint: LaunchpointId,
+        after: Option<RunId>,
+    ) -> Result<RunProgress, PortError> {
+        self.in_time()?;
+        self.noted(self.port.progress(launchpoint, after).await)
+    }
+}

@@ -1,0 +1,222 @@
+//! Liongard behind the ports that the use cases know: where alerts come from, and who looks again.
+
+use halogard_app::credentials::CredentialError;
+use halogard_app::ports::{
+    AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, Refusal, RunProgress,
+};
+use halogard_domain::ids::{AlertId, LaunchpointId, RunId, TicketId};
+use halogard_domain::{Alert, FailureClass, Timestamp};
+use halogard_http::{Transport, TransportError};
+use http::StatusCode;
+
+use crate::client::Client;
+use crate::environment_page;
+use crate::error::Error;
+use crate::wire::{RunOutcome, TaskRow};
+
+/// The machine name of the inspector that reads HaloPSA's tickets. LiongardAlertSource: the vendor's library of
+/// inspectors, which also numbers it 94; the name is what holds on every tenant.
+const HALOPSA_INSPECTOR: &str = "halopsa-inspector";
+
+/// Which member an alert lacks that does not say whose it is.
+const NO_ENVIRONMENT: &str = "Environment.ID: it is missing";
+
+/// Liongard as a source of alerts.
+pub struct LiongardAlertSource<T, C> {
+    client: Client<T>,
+    clock: C,
+}
+
+impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
+    /// The source behind `client`.
+    pub fn new(client: Client<T>, clock: C) -> Self {
+        Self { client, clock }
+    }
+
+    /// The alert a row shows; `None` when it does not say whose it is, see [`NO_ENVIRONMENT`].
+    fn to_alert(&self, row: TaskRow, observed_at: Timestamp) -> Option<Alert> {
+        let environment = row.environment_id()?;
+        let changed_at = row.changed_on().unwrap_or_default();
+        let launchpoint = row.launchpoint.unwrap_or_default();
+        let inspector = row.inspector.unwrap_or_default();
+        let native = row
+            .external_id
+            .as_deref()
+            .and_then(|text| text.trim().parse().ok());
+        Some(Alert {
+            id: row.id,
+            number: row.common_id,
+            environment,
+            environment_name: row
+                .environment
+                .and_then(|known| known.name)
+                .unwrap_or_default(),
+            name: row
+                .name
+                .unwrap_or_else(|| format!("Liongard alert {}", row.id)),
+            description: row.description.unwrap_or_default(),
+            priority: row
+                .priority
+                .map(|priority| priority.slug())
+                .unwrap_or_default(),
+            status: row.status.map(|status| status.slug()).unwrap_or_default(),
+            inspector: inspector.name,
+            inspector_alias: inspector.alias,
+            rule: row.rule.and_then(|rule| rule.name),
+            launchpoint: launchpoint.id,
+            system: launchpoint.alias,
+            native_ticket: native.filter(|id| *id != 0).map(TicketId::new),
+            visible: row.visible != Some(false),
+            raised_at: row.created_on.unwrap_or(changed_at),
+            changed_at,
+            observed_at,
+            page: Some(environment_page(self.client.base(), environment).into()),
+        })
+    }
+}
+
+impl<T: Transport, C: Clock> AlertSource for LiongardAlertSource<T, C> {
+    async fn list(&self) -> Result<AlertList, PortError> {
+        let tasks = self.client.tasks().await?;
+        let observed_at = self.clock.now();
+        let mut unreadable: Vec<String> =
+            tasks.unreadable.iter().map(ToString::to_string).collect();
+        let mut alerts = Vec::with_capacity(tasks.alerts.len());
+        for row in tasks.alerts {
+            let id = row.id;
+            match self.to_alert(row, observed_at) {
+                Some(alert) => alerts.push(alert),
+                None => unreadable.push(format!("alert {id} at {NO_ENVIRONMENT}")),
+            }
+        }
+        Ok(AlertList { alerts, unreadable })
+    }
+
+    async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {
+        let row = self.client.task(id).await?;
+        let observed_at = self.clock.now();
+        let Some(row) = row else { return Ok(None) };
+        // Known and not usable is not the same as unknown: the caller would take it for gone.
+        let alert = self.to_alert(row, observed_at).ok_or_else(|| {
+            PortError::new(FailureClass::Permanent, "liongard.unexpected")
+                .with_message(format!("alert {id} at {NO_ENVIRONMENT}"))
+        })?;
+        Ok(Some(alert))
+    }
+
+    async fn environments(&self) -> Result<Vec<EnvironmentInfo>, PortError> {
+        let rows = self.client.environments().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| EnvironmentInfo {
+                id: row.id,
+                active: row.is_active(),
+                name: row.name.unwrap_or_else(|| row.id.to_string()),
+            })
+            .collect())
+    }
+}
+
+impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
+    async fn halo_launchpoints(&self) -> Result<Vec<LaunchpointId>, PortError> {
+        let rows = self.client.launchpoints().await?;
+        Ok(rows
+            .into_iter()
+            .filter(|row| row.runs(HALOPSA_INSPECTOR) && row.enabled != Some(false))
+            .map(|row| row.id)
+            .collect())
+    }
+
+    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunId>, PortError> {
+        let rows = self.client.timeline(launchpoint).await?;
+        Ok(rows.iter().map(|row| row.id).max())
+    }
+
+    /// A launchpoint that was neither started nor refused by name counts as started; following the
+    /// run tells.
+    async fn run(&self, launchpoint: LaunchpointId) -> Result<(), PortError> {
+        let answer = self.client.run_launchpoints(&[launchpoint]).await?;
+        match answer.refusal_of(launchpoint) {
+            None => Ok(()),
+            Some(refusal) => {
+                let message = refusal
+                    .message
+                    .as_ref()
+                    .map_or("no reason given", |message| message.as_str());
+                Err(
+                    PortError::new(FailureClass::Permanent, "liongard.run_refused")
+                        .with_message(message),
+                )
+            }
+        }
+    }
+
+    /// A scheduled run that happened to start meanwhile is not ours.
+    async fn progress(
+        &self,
+        launchpoint: LaunchpointId,
+        after: Option<RunId>,
+    ) -> Result<RunProgress, PortError> {
+        let rows = self.client.timeline(launchpoint).await?;
+        let asked_for = rows.iter().filter(|row| row.ad_hoc != Some(false));
+        let ours = match after {
+            Some(after) => asked_for
+                .filter(|row| row.id > after)
+                .min_by_key(|row| row.id),
+            // Nothing is known from before, so only the newest can be ours.
+            None => asked_for.max_by_key(|row| row.id),
+        };
+        Ok(match ours.map(|row| row.outcome()) {
+            None => RunProgress::NotListed,
+            Some(RunOutcome::Underway) => RunProgress::InProgress,
+            Some(RunOutcome::Succeeded) => RunProgress::Succeeded,
+            Some(RunOutcome::Failed { exit_code, message }) => {
+                let message = message.map_or_else(String::new, |message| format!(": {message}"));
+                let code = exit_code.map_or_else(
+                    || "no exit code".to_owned(),
+                    |code| format!("exit code {code}"),
+                );
+                RunProgress::Failed(format!("{code}{message}"))
+            }
+        })
+    }
+}
+
+impl From<Error> for PortError {
+    fn from(error: Error) -> Self {
+        let error_type = match &error {
+            Error::Transport {
+                source: TransportError::NotSent { .. },
+                ..
+            } => "liongard.unreachable",
+            Error::Transport { .. } => "liongard.no_answer",
+            Error::Unauthorised { .. }
+            | Error::Credential(
+                CredentialError::Refused { .. } | CredentialError::Unusable { .. },
+            ) => "liongard.credential",
+            Error::Credential(CredentialError::Vault { .. }) => "vault.failed",
+            Error::Redirected { .. } => "liongard.redirected",
+            Error::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
+                "liongard.throttled"
+            }
+            Error::Status { status, .. } if status.is_server_error() => "liongard.failed",
+            Error::Status { .. } | Error::Refused { .. } => "liongard.refused",
+            Error::Request { .. } | Error::Body { .. } => "liongard.unexpected",
+        };
+        let refusal = match &error {
+            Error::Unauthorised { .. } => Some(Refusal::Unauthorised),
+            Error::Credential(source) => source.refusal(),
+            _ if error.is_forbidden() => Some(Refusal::Forbidden),
+            _ if error.status() == Some(StatusCode::NOT_FOUND) => Some(Refusal::NotFound),
+            _ => None,
+        };
+        Self {
+            class: error.class(),
+            error_type,
+            message: error.message().map(|message| message.as_str().to_owned()),
+            retry_at: None,
+            refusal,
+            source: Some(std::sync::Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a judge may see of the tenant without spending a request.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::counters::TrafficStats;
+
+use super::HaloPsa;
+use super::state::HaloState;
+use super::ticket::SimTicket;
+
+/// A ticket as it really is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TicketView {
+    /// Its number.
+    pub id: i64,
+    /// One line.
+    pub summary: String,
+    /// Plain text.
+    pub details: String,
+    /// Marked-up text.
+    pub details_html: String,
+    /// The customer.
+    pub client_id: i64,
+    /// The type.
+    pub tickettype_id: i64,
+    /// The status.
+    pub status_id: i64,
+    /// Whether that status counts as closed.
+    pub closed: bool,
+    /// The priority's number.
+    pub priority_id: i64,
+    /// The team.
+    pub team: String,
+    /// The agent; 1 is nobody.
+    pub agent_id: i64,
+    /// The parent; 0 is none.
+    pub parent_id: i64,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// What it was merged into; 0 is nothing.
+    pub merged_into_id: i64,
+    /// When it was logged.
+    pub occurred_at: i64,
+    /// When it last changed.
+    pub updated_at: i64,
+    /// The application that logged it; empty for a person.
+    pub created_by: String,
+    /// Custom field values by field id.
+    pub custom_fields: BTreeMap<i64, Value>,
+    /// Notes and status steps.
+    pub actions: Vec<ActionView>,
+}
+
+/// An action as it really is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActionView {
+    /// Its number within the ticket.
+    pub id: i64,
+    /// The outcome.
+    pub outcome: String,
+    /// Plain text.
+    pub note: String,
+    /// The agent.
+    pub agent_id: i64,
+    /// The application; empty for a person.
+    pub application: String,
+    /// The status after.
+    pub new_status: i64,
+    /// When.
+    pub at: i64,
+}
+
+/// Counts over the whole life of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HaloStats {
+    /// Requests and refusals.
+    #[serde(flatten)]
+    pub traffic: TrafficStats,
+    /// When each ticket was created, in order.
+    pub creates: Vec<i64>,
+    /// Tickets there are, deleted ones left out.
+    pub tickets: usize,
+    /// Of those, not closed.
+    pub open_tickets: usize,
+    /// Actions per ticket beyond the opening entry.
+    pub notes: BTreeMap<i64, usize>,
+    /// What each application (or "agent N") wrote, by kind.
+    pub writes: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Webhook deliveries queued.
+    pub deliveries: usize,
+    /// Of those, accepted by the receiver.
+    pub deliveries_accepted: usize,
+}
+
+impl HaloPsa {
+    /// The counts so far.
+    #[must_use]
+    pub fn stats(&self) -> HaloStats {
+        let traffic = self.pipeline.stats();
+        let state = self.state();
+        let existing = || state.tickets.values().filter(|ticket| !ticket.deleted);
+        HaloStats {
+            traffic,
+            creates: state.creates.clone(),
+            tickets: existing().count(),
+            open_tickets: existing()
+                .filter(|ticket| !state.world.service_desk.is_closed(ticket.status_id))
+                .count(),
+            notes: existing()
+                .map(|ticket| (ticket.id, ticket.actions.len().saturating_sub(1)))
+                .collect(),
+            writes: state.writes.clone(),
+            deliveries: state.outbox.log.len(),
+            deliveries_accepted: state
+                .outbox
+                .log
+                .iter()
+                .filter(|record| record.delivered)
+                .count(),
+        }
+    }
+
+    /// Every ticket, deleted ones included, by number.
+    #[must_use]
+    pub fn tickets(&self) -> Vec<TicketView> {
+        let state = self.state();
+        state
+            .tickets
+            .values()
+            .map(|ticket| state.view(ticket))
+            .collect()
+    }
+
+    /// One ticket, deleted or not.
+    #[must_use]
+    pub fn ticket(&self, id: i64) -> Option<TicketView> {
+        let state = self.state();
+        state.tickets.get(&id).map(|ticket| state.view(ticket))
+    }
+}
+
+impl HaloState {
+    /// A ticket as a judge sees it.
+    fn view(&self, ticket: &SimTicket) -> TicketView {
+        let actions = ticket.actions.iter().map(|action| ActionView {
+            id: action.id,
+            outcome: action.outcome.clone(),
+            note: action.note.clone(),
+            agent_id: action.agent_id,
+            application: action.application.clone(),
+            new_status: action.new_status,
+            at: action.at,
+        });
+        TicketView {
+            id: ticket.id,
+            summary: ticket.summary.clone(),
+            details: ticket.details.clone(),
+            details_html: ticket.details_html.clone(),
+            client_id: ticket.client_id,
+            tickettype_id: ticket.tickettype_id,
+            status_id: ticket.status_id,
+            closed: self.world.service_desk.is_closed(ticket.status_id),
+            priority_id: ticket.priority_id,
+            team: ticket.team.clone(),
+            agent_id: ticket.agent_id,
+            parent_id: ticket.parent_id,
+            deleted: ticket.deleted,
+            merged_into_id: ticket.merged_into_id,
+            occurred_at: ticket.occurred_at,
+            updated_at: ticket.updated_at,
+            created_by: ticket.created_by.clone(),
+            custom_fields: ticket.custom_fields.clone(),
+            actions: actions.collect(),
+        }
+    }
+}

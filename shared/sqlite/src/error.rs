@@ -1,0 +1,98 @@
+//! What can go wrong in the file once it is open.
+
+use halogard_app::ports::{PortError, SaveError, VaultError};
+use halogard_sealing::SealError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+/// The store could not do what it was asked. Nothing of it was done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused: disk full, file damaged, or kept busy by another program for too long.
+    #[error("the database file could not be used")]
+    Sql(#[from] rusqlite::Error),
+    /// A record is not what this version writes.
+    #[error("a record in table {table} cannot be read or written as JSON")]
+    Record {
+        /// Where it stands.
+        table: &'static str,
+        /// What is wrong with it.
+        source: RowDecodeError,
+    },
+    /// A secret could not be encrypted, so it was not stored.
+    #[error("a secret cannot be encrypted")]
+    Seal(#[from] SealError),
+    /// Another process has migrated the file to another schema since this one opened it.
+    #[error(
+        "the store has schema {found} by now and this version of halogard uses {known}; install \
+         the version of halogard that `halogard serve` runs"
+    )]
+    SchemaChanged {
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
+        known: i32,
+    },
+}
+
+/// Where a text stops being what it should be. Says nothing of the text itself, which may hold what
+/// belongs in no log; the parser's own words would quote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line}, column {column}")]
+pub struct RowDecodeError {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for RowDecodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            what: match error.classify() {
+                Category::Io | Category::Syntax => "no JSON",
+                Category::Eof => "cut off",
+                Category::Data => "JSON of another form",
+            },
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+impl From<StoreError> for PortError {
+    fn from(error: StoreError) -> Self {
+        Self::store(error)
+    }
+}
+
+impl From<StoreError> for SaveError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for VaultError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// `record` as it is kept in `table`.
+pub(crate) fn to_json<T: Serialize>(table: &'static str, record: &T) -> Result<String, StoreError> {
+    serde_json::to_string(record).map_err(|error| StoreError::Record {
+        table,
+        source: error.into(),
+    })
+}
+
+/// The record that `table` keeps as `text`.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    table: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Record {
+        table,
+        source: error.into(),
+    })
+}

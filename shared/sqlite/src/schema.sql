@@ -1,0 +1,130 @@
+-- The store's first schema. Times are milliseconds since 1970-01-01T00:00:00Z. Columns beside a
+-- JSON body repeat parts of it, for look-ups and for people with a shell; the body is the truth.
+
+-- The pairs: one row per alert.
+CREATE TABLE links (
+    alert    INTEGER PRIMARY KEY,
+    revision INTEGER NOT NULL,                             -- one more with every write
+    ticket   INTEGER,                                      -- the current ticket
+    parked   INTEGER NOT NULL CHECK (parked IN (0, 1)),    -- waits for a mapping or a template
+    refused  INTEGER NOT NULL CHECK (refused IN (0, 1)),   -- the desk refused a write for good
+    claimed  INTEGER NOT NULL CHECK (claimed IN (0, 1)),   -- a ticket or a note is claimed
+    body     TEXT NOT NULL
+) STRICT;
+CREATE INDEX links_parked  ON links (alert) WHERE parked = 1;
+CREATE INDEX links_refused ON links (alert) WHERE refused = 1;
+CREATE INDEX links_claimed ON links (alert) WHERE claimed = 1;
+
+-- Which alert a ticket belongs to, earlier tickets included.
+CREATE TABLE ticket_owners (
+    ticket     INTEGER NOT NULL,
+    alert      INTEGER NOT NULL,
+    is_current INTEGER NOT NULL CHECK (is_current IN (0, 1)),
+    PRIMARY KEY (ticket, alert)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ticket_owners_by_alert ON ticket_owners (alert);
+
+-- Which state of each alert was last put on the queue.
+CREATE TABLE alert_index (
+    alert     INTEGER PRIMARY KEY,
+    fingerprint      INTEGER NOT NULL,                            -- a digest; its 64 bits, read as signed
+    queued_at INTEGER NOT NULL
+) STRICT;
+
+-- How far a poll has read, and the like.
+CREATE TABLE named_values (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Rights that one worker at a time holds, until they run out.
+CREATE TABLE leases (
+    name   TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Runs of inspectors, one row per target.
+CREATE TABLE runs (
+    target   TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    busy     INTEGER NOT NULL CHECK (busy IN (0, 1)),      -- a run is wanted or under way
+    body     TEXT NOT NULL
+) STRICT;
+CREATE INDEX runs_busy ON runs (target) WHERE busy = 1;
+
+-- Work to be done. A receipt is `id.delivery_count`; only the newest one settles a message, once.
+CREATE TABLE queue (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    lane          TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    sent_at       INTEGER NOT NULL,
+    visible_at    INTEGER NOT NULL,                        -- handed out from then on
+    receive_count INTEGER NOT NULL DEFAULT 0,              -- deliveries that count
+    delivery_count    INTEGER NOT NULL DEFAULT 0,              -- all deliveries, never lowered
+    in_flight       INTEGER NOT NULL DEFAULT 0               -- handed out and not settled since
+                  CHECK (in_flight IN (0, 1))
+) STRICT;
+CREATE INDEX queue_by_time ON queue (lane, visible_at, id);
+
+-- Work nobody could do, with the reason.
+CREATE TABLE dead_letters (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    lane          TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    reason        TEXT NOT NULL,
+    at            INTEGER NOT NULL,
+    receive_count INTEGER NOT NULL
+) STRICT;
+
+-- The request budget: one ledger for everybody.
+CREATE TABLE request_budget (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    ledger TEXT NOT NULL
+) STRICT;
+
+-- The audit trail. Append-only, by the two triggers.
+CREATE TABLE journal (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     INTEGER NOT NULL,
+    alert  INTEGER,
+    ticket INTEGER,
+    what   TEXT NOT NULL,
+    cause  TEXT NOT NULL,
+    detail TEXT
+) STRICT;
+CREATE INDEX journal_by_alert ON journal (alert, at, id) WHERE alert IS NOT NULL;
+CREATE TRIGGER journal_is_never_changed BEFORE UPDATE ON journal
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+CREATE TRIGGER journal_is_never_shortened BEFORE DELETE ON journal
+BEGIN
+    SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+
+-- Webhooks that were worked off, by each of the two signs they are known by.
+CREATE TABLE notifications (
+    key_kind    TEXT NOT NULL CHECK (key_kind IN ('delivery', 'content')),
+    dedup_key        TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    PRIMARY KEY (key_kind, dedup_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notifications_by_time ON notifications (recorded_at);
+
+-- How many of each kind there were, for ever.
+CREATE TABLE notification_counts (
+    kind  TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Secrets, sealed. A version without a stage is not kept.
+CREATE TABLE secrets (
+    name      TEXT NOT NULL,
+    version   TEXT NOT NULL,
+    stage     TEXT NOT NULL CHECK (stage IN ('current', 'pending', 'previous')),
+    sealed    BLOB NOT NULL,
+    stored_at INTEGER NOT NULL,
+    PRIMARY KEY (name, version),
+    UNIQUE (name, stage)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,578 @@
+//! The file: opened by one worker, and beside it by any number of operator commands.
+//!
+//! [`Store::open`] is for the worker: it takes the worker lock and migrates the file.
+//! [`Store::open_existing`] and [`Store::open_or_create`] are for commands: they take no lock and
+//! never migrate. SQLite itself orders the transactions of all processes.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use halogard_app::ports::Clock;
+use halogard_domain::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::StoreError;
+use crate::key::StoreKey;
+
+/// Changes of the schema, oldest first. The file's `user_version` says how many were made.
+const MIGRATIONS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
+
+/// `user_version` of a file this version of the program has opened.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a handful"
+)]
+const SCHEMA_VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// Values the file as ours for `file(1)` and for [`OpenError::Foreign`]: "HALO" in ASCII.
+const APPLICATION_ID: i32 = 0x4841_4c4f;
+
+/// How long a call waits while another process writes. Transactions take milliseconds, so this is
+/// reached only when someone holds a transaction open in a SQLite shell.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause between two attempts to begin a transaction while another process writes. SQLite's own busy
+/// handler pauses for up to 100 ms, in which a busy worker begins many more transactions: a command
+/// that tries rarely would wait for seconds.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often a call is attempted while another process writes.
+#[expect(clippy::cast_possible_truncation, reason = "a few thousand")]
+const BUSY_ATTEMPTS_MAX: i32 = (BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis()) as i32;
+
+/// How long a starting worker waits for the worker lock, which a command that asks whether a worker
+/// runs holds for a moment.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Pause between two attempts to take the worker lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// The file whose lock says that a worker runs.
+const LOCK_FILE: &str = "halogard.lock";
+
+/// Statements kept compiled; more than the store has.
+const STATEMENTS_MAX: usize = 64;
+
+/// Every store port on one SQLite file. Cheap to clone; all clones share the file.
+pub struct Store<C> {
+    inner: Arc<Inner<C>>,
+}
+
+/// What all clones share. Fields are dropped in order: the database closes before the lock opens.
+struct Inner<C> {
+    database: Mutex<Database>,
+    key: StoreKey,
+    clock: C,
+    /// InFlightRow for as long as a worker uses the store; a command holds none.
+    worker_lock: Option<File>,
+}
+
+/// The connection and how hard its commits are at present.
+struct Database {
+    connection: Connection,
+    durability: Durability,
+}
+
+/// What a commit withstands. A later [`PowerLoss`](Durability::PowerLoss) commit makes all earlier
+/// ones as safe: there is one log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The end of the process at any point; costs no disk flush.
+    ProcessKill,
+    /// The end of the machine at any point; costs one disk flush.
+    PowerLoss,
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Only one worker may run on a store.
+    #[error(
+        "a worker (`halogard serve`) already runs on the store in {}; stop it first, or choose \
+         another data folder",
+        folder.display()
+    )]
+    WorkerRunning {
+        /// Where the store is.
+        folder: PathBuf,
+    },
+    /// There is no store where a command looked for one.
+    #[error(
+        "there is no store at {}; start `halogard serve` once, or set HALOGARD_DATA_DIR to the data \
+         folder that it uses",
+        path.display()
+    )]
+    NoStore {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// The folder or a file in it cannot be made or opened.
+    #[error("{} cannot be made or opened", path.display())]
+    Files {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is no SQLite database, or its beginning is damaged.
+    #[error(
+        "{} is no database; restore it from a backup, or move it away to begin anew",
+        path.display()
+    )]
+    NotADatabase {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file is a SQLite database of another program.
+    #[error("{} belongs to another program; choose another data folder", path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A newer version of the program has migrated the file.
+    #[error(
+        "{} has schema {found}, and this version of halogard uses schema {known}; install the newer \
+         version that wrote it, or restore an older backup",
+        path.display()
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
+        known: i32,
+    },
+    /// The file has an older schema, and a command does not migrate.
+    #[error(
+        "{} has schema {found}, and this version of halogard uses schema {known}; (re)start \
+         `halogard serve` with this version, which migrates the store, or use the version of \
+         halogard that `serve` runs",
+        path.display()
+    )]
+    Older {
+        /// Which file.
+        path: PathBuf,
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
+        known: i32,
+    },
+    /// SQLite refused.
+    #[error("the database {} cannot be opened", path.display())]
+    Sql {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+impl<C: Clock> Store<C> {
+    /// Opens the store in the file `path` for a worker: takes the worker lock, creates folder and file
+    /// where there are none, and migrates an older file.
+    ///
+    /// Folder and file are readable for their owner only: texts of alerts and tickets are in the file.
+    ///
+    /// # Errors
+    ///
+    /// Every [`OpenError`] names the remedy. A file that is refused is left as it was.
+    pub fn open(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        let folder = folder_of(path);
+        create_folder(folder).map_err(|source| files(folder, source))?;
+        let lock = lock(folder)?;
+        open_private(path).map_err(|source| files(path, source))?;
+        Ok(Self::over(
+            connect(path, Migrate::Older)?,
+            key,
+            clock,
+            Some(lock),
+        ))
+    }
+
+    /// Opens the store in the file `path` for a command, beside a worker or without one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoStore`], [`OpenError::Older`] and [`OpenError::Newer`] name the remedy. Nothing
+    /// is created or migrated.
+    pub fn open_existing(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        Ok(Self::over(
+            connect(path, Migrate::Nothing)?,
+            key,
+            clock,
+            None,
+        ))
+    }
+
+    /// Opens the store in the file `path` for a command that may come before the first worker, and
+    /// creates it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_existing`], but for [`OpenError::NoStore`].
+    pub fn open_or_create(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        let folder = folder_of(path);
+        create_folder(folder).map_err(|source| files(folder, source))?;
+        open_private(path).map_err(|source| files(path, source))?;
+        Ok(Self::over(connect(path, Migrate::Empty)?, key, clock, None))
+    }
+
+    /// The store over an open connection.
+    fn over(connection: Connection, key: StoreKey, clock: C, worker_lock: Option<File>) -> Self {
+        let database = Database {
+            connection,
+            durability: Durability::ProcessKill,
+        };
+        Self {
+            inner: Arc::new(Inner {
+                database: Mutex::new(database),
+                key,
+                clock,
+                worker_lock,
+            }),
+        }
+    }
+
+    /// The time by the store's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The key that seals secrets.
+    pub(crate) fn key(&self) -> &StoreKey {
+        &self.inner.key
+    }
+
+    /// Looks something up with one statement; several must see one state through [`Self::write`].
+    pub(crate) fn read<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database();
+        self.check_schema(&database.connection)?;
+        look(&database.connection)
+    }
+
+    /// Does `work` wholly or, when it fails, not at all.
+    pub(crate) fn write<T, E: From<StoreError>>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut database = self.database();
+        let transaction = database.begin(durability)?;
+        self.check_schema(&transaction)?;
+        let outcome = work(&transaction)?;
+        transaction.commit().map_err(StoreError::from)?;
+        Ok(outcome)
+    }
+
+    /// Refuses a file that a newer worker has migrated since a command opened it. Under the worker
+    /// lock nobody else migrates.
+    fn check_schema(&self, connection: &Connection) -> Result<(), StoreError> {
+        if self.inner.worker_lock.is_some() {
+            return Ok(());
+        }
+        let found = connection
+            .prepare_cached("PRAGMA user_version")?
+            .query_row((), |row| row.get(0))?;
+        if found == SCHEMA_VERSION {
+            return Ok(());
+        }
+        Err(StoreError::SchemaChanged {
+            found,
+            known: SCHEMA_VERSION,
+        })
+    }
+
+    /// The database, for the length of one call.
+    ///
+    /// A plain lock, held on the caller's own thread and never across an `await`: a call takes well
+    /// under a millisecond (a disk flush, where there is one, about as long), and waits for another
+    /// process only while that commits. A panic of another holder has rolled its transaction back, so
+    /// the lock's poison says nothing.
+    fn database(&self) -> MutexGuard<'_, Database> {
+        self.inner
+            .database
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Clone for Store<C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl Database {
+    /// Begins a transaction whose commit withstands what `durability` says.
+    fn begin(&mut self, durability: Durability) -> Result<Transaction<'_>, StoreError> {
+        if self.durability != durability {
+            self.connection
+                .pragma_update(None, "synchronous", durability.pragma())?;
+            self.durability = durability;
+        }
+        let behavior = TransactionBehavior::Immediate;
+        Ok(self.connection.transaction_with_behavior(behavior)?)
+    }
+}
+
+impl Durability {
+    /// The value of SQLite's `synchronous`. Under a write-ahead log, `NORMAL` keeps the file sound
+    /// in any case and may lose the newest commits only when the machine itself stops.
+    const fn pragma(self) -> &'static str {
+        match self {
+            Self::ProcessKill => "NORMAL",
+            Self::PowerLoss => "FULL",
+        }
+    }
+}
+
+/// Makes `folder` for its owner only, unless it is there.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Opens `path` for writing; makes it for its owner only, unless it is there. SQLite gives the
+/// files it puts beside it the same rights.
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// The folder of the file `path`.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Takes the worker lock of the store in `folder`. The system releases it when the process ends,
+/// however it ends; the file stays, and means nothing by itself.
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let path = folder.join(LOCK_FILE);
+    let file = open_private(&path).map_err(|source| files(&path, source))?;
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(files(&path, source)),
+            Err(TryLockError::WouldBlock) if waited < LOCK_TIMEOUT => {
+                thread::sleep(LOCK_PAUSE);
+                waited += LOCK_PAUSE;
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::WorkerRunning {
+                    folder: fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()),
+                });
+            }
+        }
+    }
+}
+
+/// Whether a worker runs on the store in the file `path`.
+///
+/// # Errors
+///
+/// [`OpenError::Files`] when the lock file cannot be opened.
+pub fn is_worker_running(path: &Path) -> Result<bool, OpenError> {
+    let path = folder_of(path).join(LOCK_FILE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(files(&path, source)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(source)) => Err(files(&path, source)),
+    }
+}
+
+/// Which files are brought to the newest schema when they are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Migrate {
+    /// None: the file must have the schema of this version.
+    Nothing,
+    /// A new, empty file only.
+    Empty,
+    /// An empty file and one with an older schema.
+    Older,
+}
+
+/// Opens the database, makes sure that it is ours, and migrates it where `migrate` allows that.
+fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
+    let sql = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase {
+            path: path.to_owned(),
+        },
+        Some(ErrorCode::CannotOpen) if !path.exists() => OpenError::NoStore {
+            path: path.to_owned(),
+        },
+        _ => OpenError::Sql {
+            path: path.to_owned(),
+            source,
+        },
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    connection
+        .busy_handler(Some(wait_for_writer))
+        .map_err(sql)?;
+    // One transaction, so that another process that creates the store meanwhile is seen whole or not
+    // at all.
+    let origin = connection
+        .transaction()
+        .and_then(|snapshot| Origin::of(&snapshot))
+        .map_err(sql)?;
+    let version = origin.schema_version(path)?;
+    match version {
+        SCHEMA_VERSION => {}
+        // A new file is empty until its first worker has created the tables.
+        0 if allowed == Migrate::Nothing => {
+            return Err(OpenError::NoStore {
+                path: path.to_owned(),
+            });
+        }
+        found if found > 0 && allowed != Migrate::Older => {
+            return Err(OpenError::Older {
+                path: path.to_owned(),
+                found,
+                known: SCHEMA_VERSION,
+            });
+        }
+        _ => {}
+    }
+    configure(&connection).map_err(sql)?;
+    if version != SCHEMA_VERSION {
+        migrate(&mut connection, path, sql)?;
+    }
+    Ok(connection)
+}
+
+/// Whether a call tries again while another process writes.
+fn wait_for_writer(attempts: i32) -> bool {
+    if attempts >= BUSY_ATTEMPTS_MAX {
+        return false;
+    }
+    thread::sleep(BUSY_PAUSE);
+    true
+}
+
+/// What a file says about where it comes from, read before anything is written to it.
+struct Origin {
+    application_id: i32,
+    user_version: i32,
+    is_empty: bool,
+}
+
+impl Origin {
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+        let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+        Ok(Self {
+            application_id: pragma("application_id")?,
+            user_version: pragma("user_version")?,
+            is_empty: connection.query_row(is_empty, (), |row| row.get(0))?,
+        })
+    }
+
+    /// The schema of the file at `path`, if it is one of ours; 0 for a new file.
+    fn schema_version(&self, path: &Path) -> Result<i32, OpenError> {
+        match self.application_id {
+            0 if self.is_empty => Ok(0),
+            APPLICATION_ID if (1..=SCHEMA_VERSION).contains(&self.user_version) => {
+                Ok(self.user_version)
+            }
+            APPLICATION_ID => Err(OpenError::Newer {
+                path: path.to_owned(),
+                found: self.user_version,
+                known: SCHEMA_VERSION,
+            }),
+            _ => Err(OpenError::Foreign {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Settings of the connection.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    enter_wal_mode(connection)?;
+    connection.pragma_update(None, "synchronous", Durability::ProcessKill.pragma())?;
+    // A file from somewhere else runs nothing of its own.
+    connection.pragma_update(None, "trusted_schema", false)
+}
+
+/// Turns on the write-ahead log. The file remembers it, so only its creation has anything to do; SQLite
+/// calls no busy handler when two processes create a store at once.
+fn enter_wal_mode(connection: &Connection) -> rusqlite::Result<()> {
+    let mut attempts = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && wait_for_writer(attempts) =>
+            {
+                attempts += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Makes the changes that the file lacks, all or none. What it lacks is read within the transaction:
+/// two processes may create a store at once.
+fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    sql: impl Fn(rusqlite::Error) -> OpenError + Copy,
+) -> Result<(), OpenError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(sql)?;
+    let version = Origin::of(&transaction)
+        .map_err(sql)?
+        .schema_version(path)?;
+    let done = usize::try_from(version).unwrap_or_default();
+    for change in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(change).map_err(sql)?;
+    }
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
+        .map_err(sql)?;
+    transaction.commit().map_err(sql)
+}
+
+/// An error about `path`.
+fn files(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Files {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,202 @@
+//! Secrets, sealed, with versions and stages.
+
+use std::collections::BTreeSet;
+
+use halogard_app::ports::{Clock, SecretInfo, SecretVersion, Stage, Vault, VaultError};
+use rusqlite::{Connection, OptionalExtension, params};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::StoreError;
+use crate::key::StoreKey;
+use crate::store::{Durability, Store};
+
+/// Secrets survive a power cut: by the time we store one, the vendor has forgotten the old one.
+const DURABILITY: Durability = Durability::PowerLoss;
+
+impl<C: Clock> Vault for Store<C> {
+    async fn describe(&self, name: &str) -> Result<Option<SecretInfo>, VaultError> {
+        let info = self.read(|db| {
+            let mut rows =
+                db.prepare_cached("SELECT version, stage FROM secrets WHERE name = ?1")?;
+            let mut info = SecretInfo {
+                rotates: true,
+                ..SecretInfo::default()
+            };
+            for row in rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                let (version, stage): (String, String) = row?;
+                let stages = [Stage::Current, Stage::Pending, Stage::Previous];
+                let stage = stages.into_iter().filter(|known| word(*known) == stage);
+                info.versions
+                    .insert(version, stage.collect::<BTreeSet<_>>());
+            }
+            Ok(info)
+        })?;
+        Ok((!info.versions.is_empty()).then_some(info))
+    }
+
+    async fn read(&self, name: &str, stage: Stage) -> Result<Option<SecretVersion>, VaultError> {
+        let found: Option<Sealed> = self.read(|db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT version, sealed FROM secrets WHERE name = ?1 AND stage = ?2",
+                )?
+                .query_row([name, word(stage)], |row| {
+                    Ok(Sealed {
+                        version: row.get(0)?,
+                        sealed: row.get(1)?,
+                    })
+                })
+                .optional()?)
+        })?;
+        found
+            .map(|sealed| sealed.open(self.key(), name))
+            .transpose()
+    }
+
+    async fn put(
+        &self,
+        name: &str,
+        version: &str,
+        value: &SecretString,
+        stage: Stage,
+    ) -> Result<(), VaultError> {
+        self.write(DURABILITY, |db| {
+            if let Some((sealed, _)) = stored(db, name, version)? {
+                let known = sealed.open(self.key(), name)?.value;
+                return if known.expose_secret() == value.expose_secret() {
+                    Ok(())
+                } else {
+                    Err(VaultError::VersionTaken {
+                        name: name.to_owned(),
+                        version: version.to_owned(),
+                    })
+                };
+            }
+            let sealed = self
+                .key()
+                .0
+                .seal(&place(name, version), value.expose_secret().as_bytes())
+                .map_err(StoreError::from)?;
+            clear(db, name, stage)?;
+            let now = self.now().as_millis();
+            insert(db, name, version, stage, &sealed, now)?;
+            Ok(())
+        })
+    }
+
+    async fn promote(&self, name: &str, version: &str) -> Result<(), VaultError> {
+        self.write(DURABILITY, |db| {
+            let stage = stored(db, name, version)?.map(|(_, stage)| stage);
+            if stage.as_deref() == Some(word(Stage::Current)) {
+                return Ok(());
+            }
+            if stage.as_deref() != Some(word(Stage::Pending)) {
+                return Err(VaultError::NoSuchVersion {
+                    name: name.to_owned(),
+                    version: version.to_owned(),
+                });
+            }
+            clear(db, name, Stage::Current)?;
+            move_stage(db, name, Stage::Pending, Stage::Current)?;
+            Ok(())
+        })
+    }
+}
+
+/// One version as it lies in the file.
+struct Sealed {
+    version: String,
+    sealed: Vec<u8>,
+}
+
+impl Sealed {
+    /// The version of `name` in the clear.
+    fn open(self, key: &StoreKey, name: &str) -> Result<SecretVersion, VaultError> {
+        let opened = key.0.open(&place(name, &self.version), &self.sealed).ok();
+        let value = opened
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| VaultError::Unreadable {
+                name: name.to_owned(),
+            })?;
+        Ok(SecretVersion {
+            version: self.version,
+            value: SecretString::from(value),
+        })
+    }
+}
+
+/// Where a value belongs, sealed along with it. The length keeps `("ab", "c")` from `("a", "bc")`.
+fn place(name: &str, version: &str) -> Vec<u8> {
+    format!("{} {name} {version}", name.len()).into_bytes()
+}
+
+/// The stage as it stands in the file.
+const fn word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Current => "current",
+        Stage::Pending => "pending",
+        Stage::Previous => "previous",
+    }
+}
+
+/// A version and its stage.
+fn stored(
+    db: &Connection,
+    name: &str,
+    version: &str,
+) -> Result<Option<(Sealed, String)>, StoreError> {
+    let found = db
+        .prepare_cached(
+            "SELECT version, sealed, stage FROM secrets WHERE name = ?1 AND version = ?2",
+        )?
+        .query_row([name, version], |row| {
+            let sealed = Sealed {
+                version: row.get(0)?,
+                sealed: row.get(1)?,
+            };
+            Ok((sealed, row.get(2)?))
+        })
+        .optional()?;
+    Ok(found)
+}
+
+/// Makes room in `stage`: a current version becomes the previous one, any other is dropped.
+fn clear(db: &Connection, name: &str, stage: Stage) -> Result<(), StoreError> {
+    if stage == Stage::Current {
+        drop_stage(db, name, Stage::Previous)?;
+        move_stage(db, name, Stage::Current, Stage::Previous)
+    } else {
+        drop_stage(db, name, stage)
+    }
+}
+
+/// Forgets the version in `stage`.
+fn drop_stage(db: &Connection, name: &str, stage: Stage) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM secrets WHERE name = ?1 AND stage = ?2")?
+        .execute([name, word(stage)])?;
+    Ok(())
+}
+
+/// Gives the version in stage `from` the stage `to`, which nobody has.
+fn move_stage(db: &Connection, name: &str, from: Stage, to: Stage) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE secrets SET stage = ?3 WHERE name = ?1 AND stage = ?2")?
+        .execute([name, word(from), word(to)])?;
+    Ok(())
+}
+
+/// Stores a sealed version in a stage nobody has.
+fn insert(
+    db: &Connection,
+    name: &str,
+    version: &str,
+    stage: Stage,
+    sealed: &[u8],
+    now: i64,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO secrets (name, version, stage, sealed, stored_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![name, version, word(stage), sealed, now])?;
+    Ok(())
+}

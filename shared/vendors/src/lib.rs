@@ -1,0 +1,156 @@
+//! From settings to the clients of both vendors: pasted addresses normalizations, one HTTP client for
+//! both. Asks nobody anything yet.
+
+mod rotation;
+mod settings;
+
+use std::sync::Arc;
+
+use halogard_app::credentials::{CredentialSource, SharedTokens};
+use halogard_app::ports::{Clock, RequestBudget};
+use halogard_halopsa::{self as halopsa, Addresses, HaloServiceDesk};
+use halogard_http::{BuildError, HttpClient, HttpClientSettings};
+use halogard_liongard::{
+    self as liongard, AccessKey, Address, LiongardAlertSource, ParsedAccessKey,
+};
+use halogard_runtime::settings::{HaloSettings, LiongardSettings};
+
+pub use rotation::{VendorAdmin, vendor_admin};
+pub use settings::VendorSettings;
+
+/// HaloPSA, over the network and under the budget.
+pub type HttpServiceDesk<B, C> = HaloServiceDesk<HttpClient, B, C>;
+
+/// Liongard, over the network.
+pub type HttpAlertSource<C> = LiongardAlertSource<HttpClient, C>;
+
+/// The parts of a bundle that talk to a vendor.
+pub struct Vendors<B, C> {
+    /// HaloPSA.
+    pub desk: HttpServiceDesk<B, C>,
+    /// Liongard.
+    pub source: HttpAlertSource<C>,
+    /// What was warnings in the settings, one remark each.
+    pub normalizations: Vec<String>,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum VendorsError {
+    /// The TLS set-up was refused.
+    #[error(transparent)]
+    Transport(#[from] BuildError),
+    /// HaloPSA's address is none.
+    #[error(transparent)]
+    HaloPsa(#[from] halopsa::AddressError),
+    /// Liongard's address is none.
+    #[error(transparent)]
+    Liongard(#[from] liongard::AddressError),
+    /// Liongard's access key is none.
+    #[error(transparent)]
+    Key(#[from] liongard::AccessKeyError),
+}
+
+/// Where the clients take their credentials from, where these rotate.
+#[derive(Clone)]
+pub struct CredentialSources {
+    /// HaloPSA's application.
+    pub halo: Arc<dyn CredentialSource<halopsa::Credentials>>,
+    /// Liongard's access key.
+    pub liongard: Arc<dyn CredentialSource<AccessKey>>,
+}
+
+/// Builds the clients of both vendors, with the credentials of the settings for ever. What HaloPSA
+/// issues for them is shared in `tokens`.
+///
+/// # Errors
+///
+/// [`VendorsError`] names the setting that is wrong, and the remedy.
+pub fn build<B: RequestBudget, C: Clock + Clone>(
+    halo: &HaloSettings,
+    liongard: &LiongardSettings,
+    tokens: Arc<dyn SharedTokens>,
+    budget: B,
+    clock: &C,
+) -> Result<Vendors<B, C>, VendorsError> {
+    assemble(halo, liongard, None, tokens, budget, clock)
+}
+
+/// Builds the clients of both vendors, with credentials that may rotate while they are used. The
+/// settings still say where the vendors are. What HaloPSA issues for them is shared in `tokens`.
+///
+/// # Errors
+///
+/// [`VendorsError`] names the setting that is wrong, and the remedy.
+pub fn build_with<B: RequestBudget, C: Clock + Clone>(
+    halo: &HaloSettings,
+    liongard: &LiongardSettings,
+    keys: CredentialSources,
+    tokens: Arc<dyn SharedTokens>,
+    budget: B,
+    clock: &C,
+) -> Result<Vendors<B, C>, VendorsError> {
+    assemble(halo, liongard, Some(keys), tokens, budget, clock)
+}
+
+/// Puts the clients together.
+fn assemble<B: RequestBudget, C: Clock + Clone>(
+    halo: &HaloSettings,
+    liongard: &LiongardSettings,
+    keys: Option<CredentialSources>,
+    tokens: Arc<dyn SharedTokens>,
+    budget: B,
+    clock: &C,
+) -> Result<Vendors<B, C>, VendorsError> {
+    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
+    let mut normalizations = Vec::new();
+    let desk_settings = halo_settings(halo, &mut normalizations)?;
+    let source_settings = liongard_settings(liongard, &mut normalizations)?;
+    let mut desk = halopsa::Client::new(desk_settings, transport.clone(), budget, clock.clone())
+        .with_shared_tokens(tokens);
+    let mut source = liongard::Client::new(source_settings, transport);
+    if let Some(keys) = keys {
+        desk = desk.with_source(keys.halo);
+        source = source.with_source(keys.liongard);
+    }
+    Ok(Vendors {
+        desk: HaloServiceDesk::new(desk, clock.clone(), halo.client_id.clone()),
+        source: LiongardAlertSource::new(source, clock.clone()),
+        normalizations,
+    })
+}
+
+/// What the client of HaloPSA is built from.
+fn halo_settings(
+    settings: &HaloSettings,
+    normalizations: &mut Vec<String>,
+) -> Result<halopsa::HttpClientSettings, VendorsError> {
+    let addresses = Addresses::read(&settings.resource_url, settings.auth_url.as_deref())?;
+    normalizations.extend(addresses.normalizations);
+    Ok(halopsa::HttpClientSettings {
+        resource_url: addresses.resource,
+        auth_url: addresses.auth,
+        tenant: settings.tenant.clone(),
+        credentials: halopsa::Credentials {
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+            idle_client_id: None,
+        },
+        scopes: settings.scopes.clone(),
+    })
+}
+
+/// What the client of Liongard is built from.
+fn liongard_settings(
+    settings: &LiongardSettings,
+    normalizations: &mut Vec<String>,
+) -> Result<liongard::HttpClientSettings, VendorsError> {
+    let address = Address::read(&settings.url)?;
+    normalizations.extend(address.normalizations);
+    let read = ParsedAccessKey::read(&settings.access_key_id, &settings.access_key_secret)?;
+    normalizations.extend(read.normalizations);
+    Ok(liongard::HttpClientSettings {
+        base: address.origin,
+        key: read.key,
+    })
+}

@@ -1,0 +1,168 @@
+//! Cases for [`Links`] and [`Journal`] together: a link and what is told with it.
+
+use halogard_app::ports::{Journal, JournalEntry, LinkFilter, Links};
+use halogard_domain::Link;
+use halogard_domain::ids::{AlertId, TicketId};
+
+use crate::fixture::{StoreFixture, at_once};
+use crate::links::{link_with, listed, loaded, owner};
+use crate::optimistic_concurrency::{NEW, assert_conflict};
+use crate::samples::{at, full_link};
+
+/// Tries an adapter that is both `Links` and `Journal`.
+#[macro_export]
+macro_rules! links_with_journal {
+    ($bench:ident) => {
+        $crate::cases! {
+            $bench, links_with_journal:
+            what_is_told_with_a_link_is_its_story,
+            a_refused_save_tells_nothing,
+            a_story_told_save_by_save_is_told_whole,
+            a_link_of_many_entries_is_kept_as_it_is,
+            writers_at_once_tell_each_entry_once,
+        }
+    };
+}
+
+/// Something to tell of alert `alert`, at `seconds`.
+fn entry(alert: u64, seconds: i64, what: &str) -> JournalEntry {
+    JournalEntry {
+        at: at(seconds),
+        alert: Some(AlertId::new(alert)),
+        ticket: Some(TicketId::new(100)),
+        event: what.to_owned(),
+        cause: "poll".to_owned(),
+        detail: None,
+    }
+}
+
+/// The whole story of alert `alert`.
+async fn story(journal: &impl Journal, alert: u64) -> Vec<JournalEntry> {
+    let story = journal.journal(AlertId::new(alert), 10_000).await;
+    story.expect("the store tells")
+}
+
+pub async fn what_is_told_with_a_link_is_its_story<B: StoreFixture<Store: Links + Journal>>(
+    bench: B,
+) {
+    let store = bench.store();
+    let told = ["claimed", "opened", "opened"].map(|what| entry(1, 5, what));
+    let link = Link::new(AlertId::new(1));
+    let revision = store.save(&link, &told, NEW).await.expect("it is new");
+    let closed = entry(1, 9, "closed");
+    let last = std::slice::from_ref(&closed);
+    store.save(&link, last, revision).await.expect("the newest");
+    // What comes without a change of the pair stands where it belongs.
+    let apart = entry(1, 7, "explained");
+    let appended = store.append(std::slice::from_ref(&apart)).await;
+    appended.expect("the store appends");
+
+    let [first, second, third] = told;
+    let whole = [first, second, third, apart, closed];
+    assert_eq!(story(&store, 1).await, whole);
+    assert_eq!(story(&store, 2).await, []);
+    let cut = store.journal(AlertId::new(1), 4).await;
+    assert_eq!(cut.expect("the store tells"), whole[..4]);
+
+    drop(store);
+    let bench = bench.reopen().await;
+    assert_eq!(story(&bench.store(), 1).await, whole);
+}
+
+pub async fn a_refused_save_tells_nothing<B: StoreFixture<Store: Links + Journal>>(bench: B) {
+    let store = bench.store();
+    let link = Link::new(AlertId::new(1));
+    let told = [entry(1, 1, "opened")];
+    store.save(&link, &told, NEW).await.expect("it is new");
+
+    assert_conflict(store.save(&link, &[entry(1, 2, "late")], NEW).await);
+
+    assert_eq!(story(&store, 1).await, told);
+}
+
+pub async fn a_story_told_save_by_save_is_told_whole<B>(bench: B)
+where
+    B: StoreFixture<Store: Links + Journal>,
+{
+    let store = bench.store();
+    let mut link = full_link(1);
+    let mut revision = NEW;
+    let mut told = Vec::new();
+    for save in 0..120_u32 {
+        link.recurrence = save;
+        let new: Vec<_> = (0..save % 3)
+            .map(|n| JournalEntry {
+                detail: Some("x".repeat(usize::try_from(save * 30 + n).expect("small"))),
+                ..entry(1, i64::from(save), &format!("{save} {n}"))
+            })
+            .collect();
+        let saved = store.save(&link, &new, revision).await;
+        revision = saved.expect("it is the newest");
+        told.extend(new);
+    }
+
+    assert!(
+        story(&store, 1).await == told,
+        "{} entries, in order",
+        told.len()
+    );
+    assert_eq!(loaded(&store, 1).await, (link, revision));
+}
+
+pub async fn a_link_of_many_entries_is_kept_as_it_is<B: StoreFixture<Store: Links + Journal>>(
+    bench: B,
+) {
+    let store = bench.store();
+    let link = full_link(1);
+    let told: Vec<_> = (0..20)
+        .map(|n| JournalEntry {
+            detail: Some("y".repeat(1000)),
+            ..entry(1, n, "noted")
+        })
+        .collect();
+    let revision = store.save(&link, &told, NEW).await.expect("it is new");
+
+    assert_eq!(loaded(&store, 1).await, (link.clone(), revision));
+    assert_eq!(listed(&store, LinkFilter::All).await, [1]);
+    assert_eq!(listed(&store, LinkFilter::Parked).await, [1]);
+    assert_eq!(owner(&store, 1_000_001).await, Some(1));
+    let saved = store.save(&link, &[], revision).await;
+    saved.expect("what was told is no write of somebody else's");
+    assert_eq!(story(&store, 1).await, told);
+}
+
+pub async fn writers_at_once_tell_each_entry_once<B: StoreFixture<Store: Links + Journal>>(
+    bench: B,
+) {
+    let store = bench.store();
+    let won = at_once((0..8).map(|writer| {
+        let store = store.clone();
+        async move {
+            let mut won = Vec::new();
+            for step in 0..12 {
+                let stored = store.load(AlertId::new(1)).await.expect("the store loads");
+                let revision = stored.map_or(NEW, |stored| stored.revision);
+                let link = link_with(1, |link| link.recurrence = writer);
+                let told = JournalEntry {
+                    detail: Some("z".repeat(150)),
+                    ..entry(1, step, &format!("{writer} {step}"))
+                };
+                let saved = store.save(&link, std::slice::from_ref(&told), revision);
+                match saved.await {
+                    Ok(_) => won.push(told.event),
+                    lost => assert_conflict(lost),
+                }
+            }
+            won
+        }
+    }))
+    .await;
+
+    let mut won: Vec<_> = won.into_iter().flatten().collect();
+    let mut told: Vec<_> = story(&store, 1).await;
+    told.sort_by(|one, other| one.event.cmp(&other.event));
+    won.sort();
+    let told: Vec<_> = told.into_iter().map(|entry| entry.event).collect();
+    assert_eq!(told, won);
+    assert!(won.len() >= 12, "somebody wins each time");
+}

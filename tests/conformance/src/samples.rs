@@ -1,0 +1,151 @@
+//! Records with every field filled. Written out field by field, so that a field that is added to
+//! the domain stops the build here and cannot be forgotten by a store.
+
+use std::collections::BTreeSet;
+
+use halogard_domain::alert::Alert;
+use halogard_domain::ids::{
+    AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
+    TicketTypeId,
+};
+use halogard_domain::link::{
+    Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, PendingInspection, RefusedWrite,
+    TerminalReason, WriteKind,
+};
+use halogard_domain::message::{Cause, Message, Notification};
+use halogard_domain::policy::{ClosedBy, ParkReason};
+use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
+use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
+use halogard_domain::{Slug, Timestamp};
+
+/// Some point in time, `seconds` after another.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_767_600_000_000 + seconds * 1000 + 7)
+}
+
+/// Text with what trips stores up: quotes, line ends, a NUL, and characters of every length.
+pub const AWKWARD: &str = "it's \"quoted\"\\ \r\n\t; DROP -- \u{0}ä €\u{10348} {\"$\":1} %_";
+
+/// An alert with every field filled.
+pub fn alert(id: AlertId) -> Alert {
+    Alert {
+        id,
+        number: Some("T20260105.00001".to_owned()),
+        environment: EnvironmentId::new(31),
+        environment_name: "Müller & Söhne".to_owned(),
+        name: "Active Directory | New admin".to_owned(),
+        description: AWKWARD.to_owned(),
+        priority: Slug::new("Critical"),
+        status: Slug::new("In Progress"),
+        inspector: Some("active-directory-inspector".to_owned()),
+        inspector_alias: Some("Active Directory".to_owned()),
+        rule: Some("New admin".to_owned()),
+        launchpoint: Some(LaunchpointId::new(77)),
+        system: Some("dc01".to_owned()),
+        native_ticket: Some(TicketId::new(9001)),
+        visible: false,
+        raised_at: at(0),
+        changed_at: at(60),
+        observed_at: at(61),
+        page: Some("https://example.test/alerts/1".to_owned()),
+    }
+}
+
+/// A ticket with every field filled.
+pub fn ticket(id: TicketId) -> Ticket {
+    Ticket {
+        id,
+        client: HaloClientId::new(12),
+        ticket_type: TicketTypeId::new(21),
+        status: StatusId::new(9),
+        priority: Some(PriorityId::new(3)),
+        summary: AWKWARD.to_owned(),
+        assigned: Some(true),
+        changed_at: at(70),
+        observed_at: at(71),
+        existence: Existence::MergedInto(TicketId::new(4243)),
+        activity: HumanActivity::Seen,
+    }
+}
+
+/// A link with every field filled, of which `id` gives alert and ticket.
+pub fn full_link(id: u64) -> Link {
+    let alert_id = AlertId::new(id);
+    let ticket_id = TicketId::new(id + 1_000_000);
+    Link {
+        alert: alert_id,
+        recurrence: 3,
+        claim: Claim::Held {
+            since: at(1),
+            until: at(91),
+        },
+        opening: Some(OpeningSnapshot {
+            status: Slug::new("new"),
+            priority: Slug::new("low"),
+            text: u64::MAX - 3,
+        }),
+        ticket: Some(ticket_id),
+        earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
+        base: Some(Base {
+            alert_closed: true,
+            alert_status: Slug::new("closed"),
+            alert_priority: Slug::new("high"),
+            alert_text: u64::MAX,
+            ticket_status: StatusId::new(9),
+            ticket_closed: Some(Closure {
+                by: ClosedBy::HaloPsa,
+                at: at(50),
+            }),
+            ticket_priority: Some(PriorityId::new(3)),
+        }),
+        observed_alert: Some(alert(alert_id)),
+        observed_ticket: Some(ticket(ticket_id)),
+        parked: Some(ParkReason::NoTemplate),
+        refused: Some(RefusedWrite {
+            write: WriteKind::SetFields,
+            message: AWKWARD.to_owned(),
+            policy_fingerprint: u64::MAX - 1,
+            ticket_changed_at: Some(at(70)),
+            at: at(80),
+        }),
+        pending_inspection: Some(PendingInspection {
+            requested_at: at(40),
+            requested: 2,
+            completed: 1,
+        }),
+        note_claim: Some(NoteClaim {
+            text_hash: u64::MAX - 2,
+            until: Timestamp::from_millis(-1),
+        }),
+        note_count: u32::MAX,
+        membership: Some(Membership::Leader(LeaderState {
+            summary: GroupSummary {
+                joined: 7,
+                open: 5,
+                listed: vec![AWKWARD.to_owned()],
+                launchpoints: BTreeSet::from([LaunchpointId::new(77)]),
+                closed: true,
+            },
+            joined_reported: 6,
+            open_reported: 6,
+            reported_at: at(75),
+        })),
+        terminal_reason: Some(TerminalReason::TicketDeletedAlertClosed),
+    }
+}
+
+/// "Look at alert `id`."
+pub fn reconcile_message(id: u64) -> Message {
+    Message::reconcile_alert(AlertId::new(id), Cause::Poll)
+}
+
+/// A webhook with every field filled.
+pub fn notification(delivery: &str, content: &str) -> Notification {
+    Notification {
+        delivery: Some(delivery.to_owned()),
+        content: content.to_owned(),
+        event: Some("Ticket Changed".to_owned()),
+        object: Some(4242),
+        kind: "ticket_changed".to_owned(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Cases for [`Values`].
+
+use halogard_app::ports::Values;
+
+use crate::fixture::StoreFixture;
+use crate::samples::AWKWARD;
+
+/// Tries an adapter of `Values`.
+#[macro_export]
+macro_rules! values {
+    ($bench:ident) => {
+        $crate::cases! {
+            $bench, values:
+            a_mark_that_was_never_set_is_none,
+            a_mark_holds_the_last_value_set,
+            marks_of_other_names_are_left_alone,
+            every_value_is_kept,
+            marks_survive_a_restart,
+        }
+    };
+}
+
+/// The mark `name`.
+async fn mark(marks: &impl Values, name: &str) -> Option<i64> {
+    marks.value(name).await.expect("the store loads")
+}
+
+/// Sets the mark `name`.
+async fn set(marks: &impl Values, name: &str, value: i64) {
+    let saved = marks.set_value(name, value).await;
+    saved.expect("the store saves");
+}
+
+pub async fn a_mark_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(bench: B) {
+    assert_eq!(mark(&bench.store(), "tickets").await, None);
+}
+
+pub async fn a_mark_holds_the_last_value_set<B: StoreFixture<Store: Values>>(bench: B) {
+    let marks = bench.store();
+    for value in [5, 5, 7, 6] {
+        set(&marks, "tickets", value).await;
+        assert_eq!(mark(&marks, "tickets").await, Some(value));
+    }
+}
+
+pub async fn marks_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>(bench: B) {
+    let marks = bench.store();
+    for (value, name) in ["tickets", "Tickets", "tickets ", AWKWARD]
+        .into_iter()
+        .enumerate()
+    {
+        let value = i64::try_from(value).expect("four of them");
+        assert_eq!(mark(&marks, name).await, None);
+        set(&marks, name, value).await;
+        assert_eq!(mark(&marks, name).await, Some(value));
+    }
+    assert_eq!(mark(&marks, "tickets").await, Some(0));
+}
+
+pub async fn every_value_is_kept<B: StoreFixture<Store: Values>>(bench: B) {
+    let marks = bench.store();
+    for value in [0, -1, i64::MIN, i64::MAX, (1 << 53) + 1] {
+        set(&marks, "tickets", value).await;
+        assert_eq!(mark(&marks, "tickets").await, Some(value));
+    }
+}
+
+pub async fn marks_survive_a_restart<B: StoreFixture<Store: Values>>(bench: B) {
+    set(&bench.store(), "tickets", 5).await;
+
+    let bench = bench.reopen().await;
+
+    assert_eq!(mark(&bench.store(), "tickets").await, Some(5));
+}

@@ -1,0 +1,67 @@
+//! Stories nobody thought of: random events, random faults, a process that dies, and both sides
+//! that agree in the end. Everything follows from the seed.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faults;
+mod script;
+
+use std::time::Duration;
+
+use halogard_tests::{CaseMatrix, Scenario};
+
+use script::Script;
+
+/// Stories told by each test; the two tests run side by side.
+const SEEDS: u64 = 75;
+
+/// Stories that are told a second time, to be the same.
+const RUN_TWICE: u64 = 5;
+
+/// Two sweeps, the longest pause after failures in a row, and an inspector's run.
+const CONVERGES_WITHIN: Duration = Duration::from_secs(2 * 60 + 900 + 300);
+
+/// Tells the story of `seed` to its end; returns the fingerprint of all that happened.
+async fn run_seed(seed: u64) -> u64 {
+    let story = Script::from_seed(seed);
+    let mut bundle = Scenario::start(story.setup()).await;
+    faults::inject_faults(&bundle, seed);
+    story.apply(&mut bundle).await;
+    faults::clear_faults(&bundle);
+    bundle.run_for(CONVERGES_WITHIN).await;
+    let problems = bundle.disagreements().await;
+    assert!(problems.is_empty(), "out of step: {}", problems.join("\n"));
+    // What a burst of odd answers brought among the dead letters was looked at again.
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    bundle.fingerprint()
+}
+
+/// Tells the stories of `seeds`.
+fn run_seeds(name: &'static str, seeds: impl Iterator<Item = u64>) {
+    let mut grid = CaseMatrix::new(name);
+    for seed in seeds {
+        grid.case(&format!("seed {seed}"), run_seed(seed));
+    }
+    grid.finish();
+}
+
+#[test]
+fn both_sides_agree_after_any_story_with_an_even_seed() {
+    run_seeds("chance, even seeds", (0..SEEDS).map(|seed| seed * 2));
+}
+
+#[test]
+fn both_sides_agree_after_any_story_with_an_odd_seed() {
+    run_seeds("chance, odd seeds", (0..SEEDS).map(|seed| seed * 2 + 1));
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    let mut grid = CaseMatrix::new("chance, told twice");
+    for seed in 0..RUN_TWICE {
+        let first = grid.case(&format!("seed {seed}"), run_seed(seed));
+        let second = grid.case(&format!("seed {seed} again"), run_seed(seed));
+        assert_eq!(first, second, "seed {seed} tells two stories");
+    }
+    grid.finish();
+}

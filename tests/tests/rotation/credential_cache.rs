@@ -1,0 +1,131 @@
+//! How a process uses a secret: read seldom, read again once when it is refused, never in a storm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use halogard_app::credentials::{
+    CredentialCache, CredentialError, CredentialSource, SecretFields, Versioned,
+};
+use halogard_halopsa::Credentials;
+use halogard_tests::ScenarioClock;
+use halogard_tests::vault::InMemoryVault;
+
+use crate::rotation_function::fields;
+
+/// The secret.
+const NAME: &str = "halogard/halopsa";
+
+/// A value.
+fn value(secret: &str) -> SecretFields {
+    fields(&[
+        ("halopsa_client_id", "application"),
+        ("halopsa_client_secret", secret),
+    ])
+}
+
+/// A ring over a secret with one version.
+fn ring() -> (
+    Arc<CredentialCache<InMemoryVault, ScenarioClock>>,
+    InMemoryVault,
+    ScenarioClock,
+) {
+    let vault = InMemoryVault::default();
+    vault.hold(NAME, "v1", &value("first"), true);
+    let time = ScenarioClock::new();
+    let ring = Arc::new(CredentialCache::new(vault.clone(), time.clone(), NAME));
+    (ring, vault, time)
+}
+
+/// The version in use.
+async fn version(
+    ring: &CredentialCache<InMemoryVault, ScenarioClock>,
+) -> Result<String, CredentialError> {
+    let held: Versioned<Credentials> = ring.current().await?;
+    Ok(held.version)
+}
+
+/// Another version than `refused`.
+async fn other(
+    ring: &CredentialCache<InMemoryVault, ScenarioClock>,
+    refused: &str,
+) -> Option<String> {
+    let held: Option<Versioned<Credentials>> = ring.refused(refused).await;
+    held.map(|held| held.version)
+}
+
+#[tokio::test]
+async fn a_secret_is_read_once_in_five_minutes() {
+    let (ring, vault, time) = ring();
+    for _ in 0..100 {
+        assert_eq!(version(&ring).await.unwrap(), "v1");
+    }
+    assert_eq!(vault.reads(NAME), 1);
+    vault.succeed(NAME, "v2", &value("second"));
+    time.advance(Duration::from_secs(299));
+    assert_eq!(version(&ring).await.unwrap(), "v1");
+    time.advance(Duration::from_secs(1));
+    assert_eq!(version(&ring).await.unwrap(), "v2");
+    assert_eq!((vault.reads(NAME), ring.refreshes().await), (2, 0));
+}
+
+#[tokio::test]
+async fn many_refusals_at_once_lead_to_one_reading() {
+    let (ring, vault, _time) = ring();
+    version(&ring).await.unwrap();
+    vault.paste(NAME, "v2", &value("second"));
+    let before = vault.reads(NAME);
+    let mut refusals = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let ring = Arc::clone(&ring);
+        refusals.spawn(async move { other(&ring, "v1").await });
+    }
+    let found = refusals.join_all().await;
+    assert!(found.iter().all(|found| found.as_deref() == Some("v2")));
+    assert_eq!(ring.refreshes().await, 1);
+    assert_eq!(vault.reads(NAME) - before, 3, "one for each stage");
+}
+
+#[tokio::test]
+async fn the_pending_version_stays_in_use_until_it_is_current() {
+    let (ring, vault, time) = ring();
+    version(&ring).await.unwrap();
+    vault.paste(NAME, "v2", &value("second"));
+    assert_eq!(other(&ring, "v1").await.as_deref(), Some("v2"));
+    for _ in 0..5 {
+        time.advance(Duration::from_secs(301));
+        assert_eq!(version(&ring).await.unwrap(), "v2");
+    }
+    vault.succeed(NAME, "v2", &value("second"));
+    time.advance(Duration::from_secs(301));
+    assert_eq!(version(&ring).await.unwrap(), "v2");
+    assert_eq!(ring.refreshes().await, 1);
+}
+
+#[tokio::test]
+async fn each_version_is_tried_once_a_minute_and_then_work_waits() {
+    let (ring, vault, time) = ring();
+    vault.succeed(NAME, "v2", &value("second"));
+    vault.paste(NAME, "v3", &value("third"));
+    assert_eq!(version(&ring).await.unwrap(), "v2");
+    assert_eq!(other(&ring, "v2").await.as_deref(), Some("v3"));
+    assert_eq!(other(&ring, "v3").await.as_deref(), Some("v1"));
+    assert_eq!(other(&ring, "v1").await, None);
+    for _ in 0..59 {
+        let refused = version(&ring).await;
+        assert!(
+            matches!(refused, Err(CredentialError::Refused { .. })),
+            "{refused:?}"
+        );
+        time.advance(Duration::from_secs(1));
+    }
+    time.advance(Duration::from_secs(1));
+    assert_eq!(version(&ring).await.unwrap(), "v2");
+}
+
+#[tokio::test]
+async fn a_version_that_is_no_credential_is_passed_over() {
+    let (ring, vault, _time) = ring();
+    version(&ring).await.unwrap();
+    vault.paste(NAME, "v2", &fields(&[("halopsa_client_id", "alone")]));
+    assert_eq!(other(&ring, "v1").await, None);
+}

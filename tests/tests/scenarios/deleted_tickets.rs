@@ -1,0 +1,92 @@
+//! Tickets that are deleted or merged under our hands.
+
+use halogard_domain::pair_status::PairStatus;
+use halogard_simulator::halopsa::TicketSpec;
+use halogard_tests::{Scenario, Setup, WebhookDelivery};
+
+use crate::{DANA, news, with_ticket};
+
+#[tokio::test]
+async fn a_deleted_ticket_stays_deleted_until_its_alert_was_over_and_is_back() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.excuse(alert);
+    bundle.halo.delete_ticket(ticket, DANA).unwrap();
+    bundle
+        .liongard
+        .change(alert, news("6 accounts now", "Low"))
+        .unwrap();
+    bundle.conclude().await;
+    assert!(bundle.tickets_of(alert).is_empty());
+    assert_eq!(
+        bundle.pair_status(alert).await,
+        Some(PairStatus::TicketDeleted)
+    );
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.tickets_of(alert).is_empty());
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.conclude().await;
+    let second = bundle.only_ticket(alert);
+    assert!(second.summary.contains(&format!("[LG-{alert}-2]")));
+}
+
+#[tokio::test]
+async fn a_deletion_nobody_told_of_is_found_when_the_ticket_is_written_to() {
+    let setup = Setup {
+        webhook_delivery: WebhookDelivery::Never,
+        ..Setup::managed()
+    };
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.excuse(alert);
+    bundle.halo.delete_ticket(ticket, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    bundle
+        .liongard
+        .change(alert, news("6 accounts now", "Low"))
+        .unwrap();
+    bundle.conclude().await;
+    assert_eq!(
+        bundle.pair_status(alert).await,
+        Some(PairStatus::TicketDeleted)
+    );
+}
+
+#[tokio::test]
+async fn a_merged_ticket_is_followed_to_the_one_that_carries_on() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let into = TicketSpec {
+        client_id: 17,
+        tickettype_id: 6,
+        summary: "Everything about the old accounts".to_owned(),
+        details: "Collected here".to_owned(),
+    };
+    let into = bundle.halo.log_ticket(DANA, &into).unwrap();
+    bundle.halo.merge_ticket(ticket, into, DANA).unwrap();
+    bundle.excuse(alert);
+    bundle.conclude().await;
+    let link = bundle.link(alert).await.unwrap();
+    assert_eq!(link.ticket.map(|id| id.get()), Some(into.unsigned_abs()));
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    let notes = bundle.our_notes(into);
+    assert_eq!(notes.len(), 1, "said where the work goes on: {notes:#?}");
+    assert!(!bundle.halo.ticket(into).unwrap().closed);
+}
+
+#[tokio::test]
+async fn tickets_merged_in_a_circle_end_the_story() {
+    let mut bundle = Scenario::managed().await;
+    let (first, one) = with_ticket(&mut bundle).await;
+    let second = bundle.raise(0, "MFA Disabled");
+    bundle.run_until_quiet().await;
+    let other = bundle.only_ticket(second).id;
+    bundle.halo.merge_ticket(one, other, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    bundle.halo.merge_ticket(other, one, DANA).unwrap();
+    bundle.excuse(first);
+    bundle.excuse(second);
+    bundle.conclude().await;
+}

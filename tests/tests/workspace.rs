@@ -1,0 +1,294 @@
+//! Whether the house is as its documents say.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use halogard_runtime::settings::settings_table_markdown;
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The manifests of the workspace's crates, by package name.
+fn manifests() -> BTreeMap<String, toml::Table> {
+    let mut folders: Vec<PathBuf> = ["shared", "functions"]
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(root().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    folders.extend(
+        [
+            "halogard",
+            "tests",
+            "tests/bench",
+            "tests/conformance",
+            "tests/emulator",
+        ]
+        .map(|folder| root().join(folder)),
+    );
+    let mut manifests = BTreeMap::new();
+    for folder in folders {
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = text.parse().unwrap();
+        manifests.insert(
+            manifest["package"]["name"].as_str().unwrap().to_owned(),
+            manifest,
+        );
+    }
+    manifests
+}
+
+/// The crates of ours that a crate depends on, tests left out.
+fn ours(manifest: &toml::Table) -> BTreeSet<String> {
+    let Some(dependencies) = manifest.get("dependencies") else {
+        return BTreeSet::new();
+    };
+    let names = dependencies.as_table().unwrap().keys();
+    names
+        .filter(|name| name.starts_with("halogard-"))
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("halogard-domain", &[] as &[&str]),
+        ("halogard-sealing", &[]),
+        ("halogard-app", &["domain"]),
+        ("halogard-http", &[]),
+        ("halogard-wire", &["domain"]),
+        ("halogard-halopsa-webhook", &["app", "domain", "wire"]),
+        (
+            "halogard-halopsa",
+            &[
+                "app",
+                "domain",
+                "halopsa-webhook",
+                "http",
+                "sealing",
+                "wire",
+            ],
+        ),
+        ("halogard-liongard", &["app", "domain", "http", "wire"]),
+        ("halogard-sqlite", &["app", "domain", "sealing"]),
+        ("halogard-aws", &["app", "domain", "http"]),
+        ("halogard-runtime", &["app", "domain"]),
+        ("halogard-config", &["domain", "runtime"]),
+        (
+            "halogard-vendors",
+            &["app", "domain", "halopsa", "liongard", "runtime", "http"],
+        ),
+        (
+            "halogard-lambda",
+            &["app", "aws", "connect", "domain", "runtime", "http"],
+        ),
+        ("halogard-conformance", &["app", "domain"]),
+        ("halogard-emulator", &[]),
+        ("halogard-simulator", &[]),
+    ]);
+    for (name, manifest) in manifests() {
+        // Functions and the program put parts together; tests and benchmarks use whatever they like.
+        if !name.starts_with("halogard-")
+            || ["halogard-tests", "halogard-bench"].contains(&name.as_str())
+        {
+            continue;
+        }
+        let allowed = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("{name} has no place in the picture"));
+        let allowed: BTreeSet<String> = allowed
+            .iter()
+            .map(|part| format!("halogard-{part}"))
+            .collect();
+        let found = ours(&manifest);
+        assert!(
+            found.is_subset(&allowed),
+            "{name} depends on {found:?}, and may on {allowed:?}"
+        );
+    }
+}
+
+#[test]
+fn one_version_of_rust_is_named_everywhere() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let toml = |file: &str| read(file).parse::<toml::Table>().unwrap();
+    let toolchain = toml("rust-toolchain.toml");
+    let channel = toolchain["toolchain"]["channel"].as_str().unwrap();
+    for file in ["Cargo.toml", "tests/bench/peers/Cargo.toml"] {
+        let manifest = toml(file);
+        let version = manifest["workspace"]["package"]["rust-version"].as_str();
+        let version = version.unwrap();
+        assert_eq!(channel, format!("{version}.0"), "{file}");
+    }
+    let minor = channel.rsplit_once('.').unwrap().0;
+    for file in ["README.md", "CONTRIBUTING.md"] {
+        assert!(read(file).contains(&format!("{minor} or newer")), "{file}");
+    }
+}
+
+#[test]
+fn the_domain_brings_no_more_than_serde() {
+    let manifest = &manifests()["halogard-domain"];
+    let names: Vec<_> = manifest["dependencies"]
+        .as_table()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(names, ["serde"]);
+}
+
+#[test]
+fn the_heart_names_no_vendors_field_no_environment_and_no_clock() {
+    let words = [
+        "status_id",
+        "tickettype_id",
+        "ExternalID",
+        "std::env",
+        "SystemTime",
+        "Instant::now",
+        "reqwest",
+        "rusqlite",
+    ];
+    for part in ["domain", "app"] {
+        for file in sources(&root().join("shared").join(part).join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            for word in words {
+                assert!(!text.contains(word), "{} names {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_takes_its_versions_and_lints_from_the_workspace() {
+    for (name, manifest) in manifests() {
+        assert_eq!(
+            manifest["lints"]["workspace"].as_bool(),
+            Some(true),
+            "{name}"
+        );
+        for section in ["dependencies", "dev-dependencies"] {
+            let Some(dependencies) = manifest.get(section) else {
+                continue;
+            };
+            for (dependency, from) in dependencies.as_table().unwrap() {
+                let inherited = from.get("workspace").and_then(toml::Value::as_bool);
+                assert_eq!(inherited, Some(true), "{name}: {dependency}");
+            }
+        }
+    }
+}
+
+/// The families that the sources below `folder` try an adapter with.
+fn families_tried(folder: &str) -> BTreeSet<String> {
+    let mut families = BTreeSet::new();
+    for file in sources(&root().join(folder)) {
+        let text = fs::read_to_string(file).unwrap();
+        for suite in text.split("suite!(").skip(1) {
+            let (suite, _) = suite.split_once(");").unwrap();
+            let (_, names) = suite.split_once(':').unwrap();
+            families.extend(names.split(',').map(|name| name.trim().to_owned()));
+        }
+    }
+    families.remove("");
+    families
+}
+
+#[test]
+fn both_sets_of_stores_pass_the_same_suite() {
+    let embedded = families_tried("shared/sqlite/tests");
+    let aws = families_tried("shared/aws/tests");
+    let folder = root().join("tests/conformance/src");
+    let mut count = 0;
+    println!("{:64} embedded  AWS", "case");
+    for family in &embedded {
+        let source = fs::read_to_string(folder.join(family).with_extension("rs")).unwrap();
+        let (_, list) = source.split_once(&format!("$bench, {family}:")).unwrap();
+        let (list, _) = list.split_once('}').unwrap();
+        for case in list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            let tried = if aws.contains(family) { "yes" } else { "no" };
+            println!("{:64} yes       {tried}", format!("{family}::{case}"));
+            count += 1;
+        }
+    }
+    println!("{count} cases");
+    assert_eq!(embedded, aws);
+}
+
+#[test]
+fn the_readme_lists_every_setting() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(
+        readme.contains(settings_table_markdown().trim_end()),
+        "put this table into the README:\n{}",
+        settings_table_markdown()
+    );
+}
+
+#[test]
+fn the_readmes_shortest_config_works_as_it_stands() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let text: String = block
+        .lines()
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect();
+    let config = halogard_config::parse("README.md", &text).unwrap();
+    assert_eq!(
+        (
+            config.policy.templates.len(),
+            config.policy.environments.len()
+        ),
+        (1, 1)
+    );
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn documents_link_to_what_is_there() {
+    let mut documents = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    for folder in ["docs", "docs/adr"] {
+        let files = fs::read_dir(root().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        documents.extend(files.filter(|file| file.extension().is_some_and(|end| end == "md")));
+    }
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let target = target.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let place = document.parent().unwrap().join(target);
+            assert!(place.exists(), "{} links to {target}", document.display());
+        }
+    }
+}
+
+/// Every Rust file below `folder`.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
