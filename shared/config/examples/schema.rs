@@ -1,5 +1,5 @@
-//! Prints the JSON schema of the config file:
-//! `cargo run -p halogard-config --example schema > docs/halogard.schema.json`.
+//! Prints the JSON schema of the config file: `cargo run -p halogard-config --example schema >
+//! docs/halogard.schema.json`.
 
 use std::io::{self, Write as _};
 

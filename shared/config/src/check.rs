@@ -1,4 +1,4 @@
-//! Holds a file against its shape: unknown keys, missing keys, values of a wrong kind.
+//! Checks a file against its specification: unknown keys, missing keys, values of the wrong type.
 
 mod value;
 
@@ -11,45 +11,51 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::findings::Findings;
-use crate::nearest::nearest;
-use crate::place::Place;
-use crate::shape::{Key, KeyKind, Others, Table};
+use crate::spec::{FreeKeyKind, FreeKeys, KeySpec, TableSpec};
+use crate::suggestion::nearest;
+use crate::table_path::TablePath;
 
-/// Characters of a name that are shown.
+/// Characters of a name that a message shows.
 pub(crate) const SHOWN_CHARS_MAX: usize = 60;
 
 /// Checks the whole file.
-pub(crate) fn file(file: &DeTable<'_>, shape: &Table, findings: &mut Findings<'_>) {
+pub(crate) fn file(file: &DeTable<'_>, shape: &TableSpec, findings: &mut Findings<'_>) {
     let mut check = Check {
         whole: shape,
         findings,
     };
-    check.table(file, &(0..0), shape, &Place::top());
+    check.table(file, &(0..0), shape, &TablePath::top());
 }
 
-/// A check under way.
+/// State of a check.
 struct Check<'c, 'a> {
-    /// The shape of the whole file, to tell where a misplaced key belongs.
-    whole: &'c Table,
+    /// The specification of the whole file, to find out where a misplaced key belongs.
+    whole: &'c TableSpec,
     findings: &'c mut Findings<'a>,
 }
 
 impl Check<'_, '_> {
-    fn table(&mut self, table: &DeTable<'_>, span: &Range<usize>, shape: &Table, place: &Place) {
+    fn table(
+        &mut self,
+        table: &DeTable<'_>,
+        span: &Range<usize>,
+        shape: &TableSpec,
+        place: &TablePath,
+    ) {
         for (key, value) in table.iter() {
             let name = key.get_ref().as_ref();
             match (shape.key(name), &shape.others) {
                 (Some(known), _) => self.value(name, value, &known.kind, place),
-                (None, Some(others)) => self.invented(key, value, shape, others, place),
+                (None, Some(others)) => self.free_key(key, value, shape, others, place),
                 (None, None) => self.unknown(key, shape, place),
             }
         }
         if shape
             .others
             .as_ref()
-            .is_some_and(|others| others.key == KeyKind::Word)
+            .is_some_and(|others| others.key == FreeKeyKind::Slug)
         {
-            self.words(table, shape, place);
+            self.duplicate_slugs(table, shape, place);
         }
         for key in &shape.keys {
             if key.required && !table.contains_key(key.name.as_str()) {
@@ -58,7 +64,7 @@ impl Check<'_, '_> {
         }
     }
 
-    fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, shape: &Table, place: &Place) {
+    fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, shape: &TableSpec, place: &TablePath) {
         let written = key.get_ref().as_ref();
         let refused = shape.refused.iter().map(|(name, _)| name.as_str());
         let meant = nearest(written, shape.names().chain(refused));
@@ -69,70 +75,70 @@ impl Check<'_, '_> {
         let message = reason.unwrap_or_else(|| {
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => self.elsewhere(written, shape),
+                None => self.hint_for_misplaced(written, shape),
             };
             format!("unknown key `{}` in {place}; {hint}", shown(written))
         });
         self.findings.error(&key.span(), message);
     }
 
-    /// Where a key that has no place here belongs, or what has.
-    fn elsewhere(&self, written: &str, shape: &Table) -> String {
-        match home_of(written, self.whole, &Place::top()) {
+    /// Where a misplaced key belongs, or which keys are allowed here.
+    fn hint_for_misplaced(&self, written: &str, shape: &TableSpec) -> String {
+        match table_with(written, self.whole, &TablePath::top()) {
             Some(home) if home.is_top() => "it belongs above the first [header]".to_owned(),
             Some(home) => format!("it belongs in {home}"),
             None => {
                 let names: Vec<_> = shape.names().map(|name| format!("`{name}`")).collect();
-                format!("known here: {}", names.join(", "))
+                format!("allowed here: {}", names.join(", "))
             }
         }
     }
 
     fn missing(
         &mut self,
-        key: &Key,
+        key: &KeySpec,
         table: &DeTable<'_>,
         span: &Range<usize>,
-        shape: &Table,
-        place: &Place,
+        shape: &TableSpec,
+        place: &TablePath,
     ) {
-        let mut strangers = table
+        let mut unknown_keys = table
             .keys()
             .map(|key| key.get_ref().as_ref())
             .filter(|name| shape.key(name).is_none());
-        let slip = strangers.find(|name| nearest(name, shape.names()) == Some(&key.name));
-        let hint = match (slip, &shape.others) {
-            // Reported as unknown, with this key as what was meant.
+        let mistyped = unknown_keys.find(|name| nearest(name, shape.names()) == Some(&key.name));
+        let hint = match (mistyped, &shape.others) {
+            // It is reported as unknown, with this key as the suggestion.
             (Some(_), None) => return,
-            // Where keys may be invented, a mistyped one is not unknown; this is where it shows.
-            (Some(slip), Some(_)) => format!("is it `{}`?", shown(slip)),
+            // Where keys are free, a mistyped one is not unknown. It is reported here instead.
+            (Some(mistyped), Some(_)) => format!("is it `{}`?", shown(mistyped)),
             (None, _) => key.meaning.clone(),
         };
         self.findings
-            .error(span, format!("{place} lacks `{}`: {hint}", key.name));
+            .error(span, format!("{place} has no `{}`: {hint}", key.name));
     }
 
-    fn invented(
+    fn free_key(
         &mut self,
         key: &Spanned<impl AsRef<str>>,
         value: &Spanned<DeValue<'_>>,
-        shape: &Table,
-        others: &Others,
-        place: &Place,
+        shape: &TableSpec,
+        others: &FreeKeys,
+        place: &TablePath,
     ) {
         let name = key.get_ref().as_ref();
         let fits = match others.key {
-            KeyKind::Name => !name.trim().is_empty(),
-            KeyKind::Word => !Slug::new(name).is_empty(),
-            KeyKind::Id => name
+            FreeKeyKind::Name => !name.trim().is_empty(),
+            FreeKeyKind::Slug => !Slug::new(name).is_empty(),
+            FreeKeyKind::Id => name
                 .parse()
                 .is_ok_and(|id: u64| id > 0 && id.to_string() == name),
         };
         if !fits {
             let wanted = match others.key {
-                KeyKind::Name => "a name",
-                KeyKind::Word => "a word of Liongard",
-                KeyKind::Id => "an id, which is a whole number",
+                FreeKeyKind::Name => "a name",
+                FreeKeyKind::Slug => "a status or priority of Liongard",
+                FreeKeyKind::Id => "an id, which is a whole number",
             };
             let message = format!("`{}` in {place} must be {wanted}", shown(name));
             return self.findings.error(&key.span(), message);
@@ -140,14 +146,14 @@ impl Check<'_, '_> {
         let one_slip = |known: &&str| strsim::osa_distance(name, known) == 1;
         if let Some(known) = shape.names().find(one_slip) {
             let message =
-                format!("`{name}` is taken as a word of Liongard; did you mean `{known}`?");
+                format!("`{name}` is read as a name of Liongard; did you mean `{known}`?");
             self.findings.warn(&key.span(), message);
         }
         self.value(name, value, &others.kind, place);
     }
 
-    /// Words that differ only in spelling are the same word, and may have one value only.
-    fn words(&mut self, table: &DeTable<'_>, shape: &Table, place: &Place) {
+    /// Names with the same slug are the same status or priority, and may have one value only.
+    fn duplicate_slugs(&mut self, table: &DeTable<'_>, shape: &TableSpec, place: &TablePath) {
         let mut seen: BTreeMap<Slug, Range<usize>> = BTreeMap::new();
         let mut keys: Vec<_> = table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
@@ -155,19 +161,19 @@ impl Check<'_, '_> {
             .into_iter()
             .filter(|key| shape.key(key.get_ref()).is_none())
         {
-            let word = Slug::new(key.get_ref());
-            if let Some(first) = seen.get(&word).filter(|_| !word.is_empty()) {
+            let slug = Slug::new(key.get_ref());
+            if let Some(first) = seen.get(&slug).filter(|_| !slug.is_empty()) {
                 let line = self.findings.source().line_of(first);
-                let message = format!("`{word}` stands in {place} twice; first in line {line}");
+                let message = format!("`{slug}` is in {place} twice; first in line {line}");
                 self.findings.error(&key.span(), message);
             }
-            seen.entry(word).or_insert_with(|| key.span());
+            seen.entry(slug).or_insert_with(|| key.span());
         }
     }
 }
 
-/// The first table, from the top, in which a key `name` is known.
-fn home_of(name: &str, table: &Table, place: &Place) -> Option<Place> {
+/// The first table from the top that has a key `name`.
+fn table_with(name: &str, table: &TableSpec, place: &TablePath) -> Option<TablePath> {
     if table.key(name).is_some() {
         return Some(place.clone());
     }
@@ -178,11 +184,11 @@ fn home_of(name: &str, table: &Table, place: &Place) -> Option<Place> {
         .map(|others| ("NAME", others.kind.as_ref()));
     known.chain(invented).find_map(|(name_of_table, kind)| {
         let inner = value::place_of(kind, place.table(name_of_table));
-        home_of(name, kind.table()?, &inner)
+        table_with(name, kind.table()?, &inner)
     })
 }
 
-/// A name as it stands in a message.
+/// A name as a message shows it.
 fn shown(name: &str) -> String {
     truncate(&name.escape_debug().to_string(), SHOWN_CHARS_MAX)
 }

@@ -1,7 +1,7 @@
-//! Typed access to a table that has been checked against its shape.
+//! Typed access to a table that has been checked against its specification.
 //!
-//! What does not fit reads as absent: the check has reported it already, and one mistake is told
-//! once.
+//! A value of the wrong type reads as absent: the check has reported it already, and each mistake
+//! is reported once.
 
 use std::ops::Range;
 
@@ -16,17 +16,17 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The top of the file.
+    /// The top-level table.
     pub(crate) fn of_file(table: &'a DeTable<'a>) -> Self {
         Self { table, span: 0..0 }
     }
 
-    /// Where its header, or the key that names it, stands.
+    /// The position of its header, or of the key that names it.
     pub(crate) fn span(&self) -> &Range<usize> {
         &self.span
     }
 
-    /// Where the key `key` stands; the table's own place when it does not.
+    /// The position of the key `key`, or of the table if the key is absent.
     pub(crate) fn span_of(&self, key: &str) -> Range<usize> {
         self.table
             .get_key_value(key)
@@ -49,23 +49,23 @@ impl<'a> Fields<'a> {
         Self::of(self.table.get(key)?)
     }
 
-    /// The tables below `key`; `None` when the key is absent.
+    /// The tables below `key`; `None` if the key is absent.
     pub(crate) fn tables(&self, key: &str) -> Option<Vec<Self>> {
         let list = self.table.get(key)?.get_ref().as_array()?;
         Some(list.iter().filter_map(Self::of).collect())
     }
 
-    /// One text, or a list of them.
+    /// One text, or a list of texts.
     pub(crate) fn texts(&self, key: &str) -> Vec<Spanned<&'a str>> {
         self.one_or_more(key).filter_map(text_of).collect()
     }
 
-    /// One number, or a list of them.
+    /// One number, or a list of numbers.
     pub(crate) fn numbers(&self, key: &str) -> Vec<Spanned<u64>> {
         self.one_or_more(key).filter_map(number_of).collect()
     }
 
-    /// Keys the operator invented, each with its table.
+    /// Free keys, each with its table.
     pub(crate) fn named_tables(&self) -> impl Iterator<Item = (Spanned<&'a str>, Self)> {
         self.entries()
             .filter_map(|(key, value)| Some((key, Self::of(value)?)))
@@ -110,7 +110,7 @@ pub(crate) fn text_of<'a>(value: &'a Spanned<DeValue<'_>>) -> Option<Spanned<&'a
     Some(Spanned::new(value.span(), value.get_ref().as_str()?))
 }
 
-/// The number `value` is, if it is whole and not negative.
+/// The number of `value`, if it is whole and not negative.
 pub(crate) fn number_of(value: &Spanned<DeValue<'_>>) -> Option<Spanned<u64>> {
     let integer = value.get_ref().as_integer()?;
     let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok()?;

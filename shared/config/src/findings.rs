@@ -1,19 +1,19 @@
-//! All that was found wrong with a file so far.
+//! The errors and warnings found in a file so far.
 
 use std::ops::Range;
 
 use crate::problem::Problem;
-use crate::source::Source;
+use crate::source::SourceText;
 
-/// Gathers errors and warnings in any order; gives them back in the order of the file.
+/// Collects errors and warnings in any order and returns them in the order of the file.
 pub(crate) struct Findings<'a> {
-    source: &'a Source<'a>,
+    source: &'a SourceText<'a>,
     errors: Vec<(usize, Problem)>,
     warnings: Vec<(usize, Problem)>,
 }
 
 impl<'a> Findings<'a> {
-    pub(crate) fn new(source: &'a Source<'a>) -> Self {
+    pub(crate) fn new(source: &'a SourceText<'a>) -> Self {
         Self {
             source,
             errors: Vec::new(),
@@ -21,24 +21,24 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The text that is being read.
-    pub(crate) fn source(&self) -> &'a Source<'a> {
+    /// The text that is being checked.
+    pub(crate) fn source(&self) -> &'a SourceText<'a> {
         self.source
     }
 
-    /// Notes what makes the file unusable.
+    /// Reports what makes the file unusable.
     pub(crate) fn error(&mut self, span: &Range<usize>, message: impl Into<String>) {
         self.errors
             .push((span.start, self.source.problem(span, message.into())));
     }
 
-    /// Notes what is hardly meant.
+    /// Reports what is valid but probably not intended.
     pub(crate) fn warn(&mut self, span: &Range<usize>, message: impl Into<String>) {
         self.warnings
             .push((span.start, self.source.problem(span, message.into())));
     }
 
-    /// Whether an error was found inside `span`.
+    /// Whether an error was reported inside `span`.
     pub(crate) fn has_error_in(&self, span: &Range<usize>) -> bool {
         self.errors.iter().any(|(at, _)| span.contains(at))
     }

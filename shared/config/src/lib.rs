@@ -4,16 +4,16 @@ mod check;
 mod fields;
 mod findings;
 mod load;
-mod nearest;
-mod place;
 mod policy;
 mod problem;
 mod schema;
 mod settings;
-mod shape;
 mod source;
+mod spec;
 mod starter;
+mod suggestion;
 mod syntax;
+mod table_path;
 
 use std::collections::BTreeMap;
 
@@ -21,35 +21,36 @@ use halogard_domain::Policy;
 
 use crate::fields::Fields;
 use crate::findings::Findings;
-use crate::source::Source;
+use crate::source::SourceText;
 
 pub use load::{FILE_BYTES_MAX, LoadError, load};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use starter::starter;
 
-/// What a config file says, checked.
+/// A checked config file.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What the operator decided.
+    /// The operator's policy.
     pub policy: Policy,
-    /// Settings the file names, by the names of their environment variables.
+    /// Settings in the file, by the names of their environment variables.
     pub settings: BTreeMap<String, String>,
-    /// What works but is hardly meant.
+    /// What is valid but probably not intended.
     pub warnings: Vec<Problem>,
 }
 
-/// Reads `text`; `source_name` is what problems call it.
+/// Parses and checks `text`. `source_name` is its name in problems.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it: if it is not TOML, the places where it is not; otherwise all
-/// keys and values that are missing, unknown or contradictory, in the order of the file.
+/// Everything that is wrong with the file: if it is not TOML, the positions where it is not;
+/// otherwise all keys and values that are missing, unknown or contradictory, in the order of the
+/// file.
 pub fn parse(source_name: &str, text: &str) -> Result<Config, Problems> {
-    let source = Source::new(source_name, text);
+    let source = SourceText::new(source_name, text);
     let file = syntax::read(&source)?;
     let mut findings = Findings::new(&source);
-    check::file(file.get_ref(), &shape::file(), &mut findings);
+    check::file(file.get_ref(), &spec::file(), &mut findings);
     let fields = Fields::of_file(file.get_ref());
     let policy = policy::read(&fields, &mut findings);
     let settings = settings::read(&fields);

@@ -1,4 +1,4 @@
-//! From a path to a config.
+//! Loads a config file.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -6,51 +6,51 @@ use std::path::{Path, PathBuf};
 
 use crate::{Config, Problems, parse};
 
-/// The longest file that is read. Ten thousand customers take about one megabyte; what is longer
-/// was named by mistake.
+/// The largest file that is read. Ten thousand customers take about one megabyte; a larger file was
+/// named by mistake.
 pub const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Why there is no config.
+/// Why a config file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("there is no config file {}; `halogard config init` writes one", path.display())]
     NotFound {
-        /// Where it was looked for.
+        /// Its path.
         path: PathBuf,
     },
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("the config file {} cannot be read", path.display())]
     Unreadable {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It is far too long.
-    #[error("{} is longer than {} MiB, too long for a config file", path.display(), FILE_BYTES_MAX >> 20)]
+    /// The file is too large.
+    #[error("{} is larger than {} MiB, too large for a config file", path.display(), FILE_BYTES_MAX >> 20)]
     TooLarge {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
     },
-    /// It is not text in UTF-8.
-    #[error("{}:{line}: not text in UTF-8; save the file with this encoding", path.display())]
+    /// The file is not UTF-8 text.
+    #[error("{}:{line}: not UTF-8 text; save the file in this encoding", path.display())]
     NotUtf8 {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// The first line that cannot be read.
+        /// The first line that cannot be decoded.
         line: usize,
     },
-    /// What it says is wrong.
+    /// The content is invalid.
     #[error(transparent)]
     Invalid(#[from] Problems),
 }
 
-/// Reads the file at `path`.
+/// Loads the file at `path`.
 ///
 /// # Errors
 ///
-/// [`LoadError`], which says what to do about it.
+/// [`LoadError`], whose text says what to do.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
     let mut bytes = Vec::new();
     File::open(path)

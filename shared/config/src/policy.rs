@@ -1,4 +1,4 @@
-//! From a file of the right shape to a policy that makes sense.
+//! Converts a checked file to a policy, and checks what depends on several of its parts.
 
 mod customers;
 mod reopen;
@@ -7,25 +7,26 @@ mod storms;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use halogard_domain::Policy;
-use halogard_domain::policy::Mode;
+use halogard_domain::policy::{Mapping, Mode, Rule};
 use toml::Spanned;
 
 use crate::fields::Fields;
 use crate::findings::Findings;
-use crate::nearest::nearest;
+use crate::suggestion::nearest;
 
-/// The policy that the file describes; `None` when something without which there is none is
-/// missing, which the check has reported.
+/// The policy that the file describes. `None` if a required part is missing, which the check has
+/// reported.
 pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Policy> {
     let templates = file.table("templates");
     let names = TemplateNames::of(templates.as_ref());
     if let Some(templates) = templates.as_ref().filter(|_| names.0.is_empty()) {
         findings.error(
             templates.span(),
-            "there is no template; name one, as [templates.default]",
+            "there is no template; add one, for example [templates.default]",
         );
     }
     let read_templates: BTreeMap<_, _> = templates
@@ -66,7 +67,21 @@ fn mode(file: &Fields<'_>) -> Option<Mode> {
     }
 }
 
-/// The names of all templates, also of those with mistakes in them.
+/// A customer and its position.
+struct Customer {
+    mapping: Mapping,
+    environment_span: Range<usize>,
+}
+
+/// A rule and its positions.
+struct ParsedRule {
+    rule: Rule,
+    span: Range<usize>,
+    group_span: Range<usize>,
+    environments_span: Range<usize>,
+}
+
+/// The names of all templates, including those with mistakes in them.
 struct TemplateNames<'a>(Vec<&'a str>);
 
 impl<'a> TemplateNames<'a> {
@@ -75,7 +90,7 @@ impl<'a> TemplateNames<'a> {
         Self(named.map(|(name, _)| name.into_inner()).collect())
     }
 
-    /// The template named by `key` of `fields`, if there is such a one.
+    /// The name of a template in the key `key` of `fields`. Reports a name that no template has.
     fn named_in(
         &self,
         fields: &Fields<'_>,
@@ -86,7 +101,7 @@ impl<'a> TemplateNames<'a> {
         if !self.0.contains(name.get_ref()) && !self.0.is_empty() {
             let hint = match nearest(name.get_ref(), self.0.iter().copied()) {
                 Some(meant) => format!("did you mean \"{meant}\"?"),
-                None => format!("there is {}", quoted(&self.0)),
+                None => format!("the templates are {}", quoted(&self.0)),
             };
             findings.error(&name.span(), format!("there is no such template; {hint}"));
         }
@@ -94,13 +109,13 @@ impl<'a> TemplateNames<'a> {
     }
 }
 
-/// Names in quotes, commas between them.
+/// Names in quotes, separated by commas.
 fn quoted(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
     quoted.join(", ")
 }
 
-/// The numbers of a list, as ids of one kind.
+/// The numbers of a list as ids of one type.
 fn ids<T: Ord>(numbers: &[Spanned<u64>], id: fn(u64) -> T) -> BTreeSet<T> {
     numbers.iter().map(|number| id(*number.get_ref())).collect()
 }

@@ -1,14 +1,14 @@
-//! What is wrong with a file, in the form a compiler would give it.
+//! Problems of a file, formatted like compiler diagnostics.
 
 use std::fmt;
 
-/// Problems shown at once; more would push the first ones off the screen.
+/// Problems shown at once; more would scroll the first ones off the screen.
 const SHOWN_MAX: usize = 50;
 
-/// One thing that is wrong, or hardly meant, and where.
+/// One error or warning and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What the text is called.
+    /// The name of the text.
     pub source: String,
     /// The line, from 1.
     pub line: usize,
@@ -16,23 +16,22 @@ pub struct Problem {
     pub column: usize,
     /// What is wrong and what to do.
     pub message: String,
-    /// The line itself, with a mark below the place. Values of what looks like a secret are left
-    /// out.
+    /// The line itself, with a marker below the position. Values that may be secrets are omitted.
     pub excerpt: String,
 }
 
-/// Everything that is wrong with a file, in its order.
+/// All problems of a file in their order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Holds what was found.
+    /// All problems that were found.
     #[must_use]
     pub(crate) fn new(problems: Vec<Problem>) -> Self {
         Self(problems)
     }
 
-    /// What was found.
+    /// The problems.
     #[must_use]
     pub fn as_slice(&self) -> &[Problem] {
         &self.0

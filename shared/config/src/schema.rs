@@ -1,22 +1,22 @@
-//! The file's shape as a JSON schema, for editors.
+//! The JSON schema of the config file, for editors.
 
 use serde_json::{Map, Value, json};
 
-use crate::shape::{self, Key, KeyKind, Kind, NUMBER_MAX, Others, Table};
+use crate::spec::{self, FreeKeyKind, FreeKeys, KeySpec, NUMBER_MAX, TableSpec, ValueKind};
 
 /// The JSON schema (draft 2020-12) of the config file.
 ///
-/// Made from the same description that files are checked against. It says less than the check:
-/// what depends on two places of the file is beyond a schema.
+/// Generated from the specification that files are checked against. It is less strict than the
+/// check: a schema cannot express rules that involve two parts of the file.
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema = of_table(&shape::file());
+    let mut schema = of_table(&spec::file());
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("Config file of Halogard");
     schema
 }
 
-fn of_table(table: &Table) -> Value {
+fn of_table(table: &TableSpec) -> Value {
     let properties: Map<_, _> = table.keys.iter().map(of_key).collect();
     let mut schema = json!({ "type": "object", "properties": properties });
     let required: Vec<_> = table.keys.iter().filter(|key| key.required).collect();
@@ -30,45 +30,45 @@ fn of_table(table: &Table) -> Value {
     schema
 }
 
-fn of_key(key: &Key) -> (String, Value) {
+fn of_key(key: &KeySpec) -> (String, Value) {
     (key.name.clone(), described(&key.kind, &key.meaning))
 }
 
-fn with_others(schema: &mut Value, others: &Others) {
+fn with_others(schema: &mut Value, others: &FreeKeys) {
     schema["additionalProperties"] = described(&others.kind, others.meaning);
     schema["propertyNames"] = match others.key {
-        KeyKind::Name | KeyKind::Word => json!({ "pattern": r"\S" }),
-        KeyKind::Id => json!({ "pattern": "^[1-9][0-9]*$" }),
+        FreeKeyKind::Name | FreeKeyKind::Slug => json!({ "pattern": r"\S" }),
+        FreeKeyKind::Id => json!({ "pattern": "^[1-9][0-9]*$" }),
     };
 }
 
-fn described(kind: &Kind, meaning: &str) -> Value {
+fn described(kind: &ValueKind, meaning: &str) -> Value {
     let mut schema = of_kind(kind);
     schema["description"] = json!(meaning);
     schema
 }
 
-fn of_kind(kind: &Kind) -> Value {
+fn of_kind(kind: &ValueKind) -> Value {
     match kind {
-        Kind::Text => json!({ "type": "string", "pattern": r"\S" }),
-        Kind::Code { chars_max } => {
+        ValueKind::Text => json!({ "type": "string", "pattern": r"\S" }),
+        ValueKind::Code { chars_max } => {
             json!({ "type": "string", "pattern": format!("^[A-Z0-9]{{1,{chars_max}}}$") })
         }
-        Kind::OneOf(choices) => json!({ "enum": choices }),
-        Kind::Number {
+        ValueKind::OneOf(choices) => json!({ "enum": choices }),
+        ValueKind::Number {
             least,
             most: NUMBER_MAX,
         } => json!({ "type": "integer", "minimum": least }),
-        Kind::Number { least, most } => {
+        ValueKind::Number { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
-        Kind::Switch => json!({ "type": "boolean" }),
-        Kind::Chosen => json!({ "const": true }),
-        Kind::List(each) => json!({ "type": "array", "items": of_kind(each) }),
-        Kind::OneOrMore(each) => {
+        ValueKind::Boolean => json!({ "type": "boolean" }),
+        ValueKind::AlwaysTrue => json!({ "const": true }),
+        ValueKind::List(each) => json!({ "type": "array", "items": of_kind(each) }),
+        ValueKind::OneOrMore(each) => {
             let list = json!({ "type": "array", "items": of_kind(each) });
             json!({ "oneOf": [of_kind(each), list] })
         }
-        Kind::Table(table) => of_table(table),
+        ValueKind::Table(table) => of_table(table),
     }
 }

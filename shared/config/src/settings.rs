@@ -1,29 +1,29 @@
-//! `[settings]`: the settings of the process that a file may hold.
+//! `[settings]`: the settings of the process that a file may contain.
 
 use std::collections::BTreeMap;
 
 use halogard_runtime::settings::{CONFIG, Form, SETTINGS, SettingInfo};
 
 use crate::fields::Fields;
-use crate::shape::{Key, Kind, Table};
+use crate::spec::{KeySpec, TableSpec, ValueKind};
 
-/// The table `[settings]`, as the table of all settings has it.
-pub(crate) fn shape() -> Table {
-    let mut table = Table::of(in_file().map(key));
+/// The table `[settings]`, derived from the table of all settings.
+pub(crate) fn shape() -> TableSpec {
+    let mut table = TableSpec::of(in_file().map(key));
     for info in SETTINGS.iter().filter(|info| info.is_secret()) {
         let why = format!(
-            "is a secret, which does not belong in a file; set the environment variable {}",
+            "is a secret and must not be in a file; set the environment variable {}",
             info.name,
         );
         table = table.refuse(info.key(), why);
     }
     table.refuse(
         CONFIG.key(),
-        "would name this very file; set the environment variable".to_owned(),
+        "would name this file itself; set the environment variable".to_owned(),
     )
 }
 
-/// The settings that are there, by the names of their environment variables.
+/// The settings in the file, by the names of their environment variables.
 pub(crate) fn read(file: &Fields<'_>) -> BTreeMap<String, String> {
     let Some(fields) = file.table("settings") else {
         return BTreeMap::new();
@@ -43,14 +43,14 @@ fn in_file() -> impl Iterator<Item = &'static SettingInfo> {
         .filter(|info| !info.is_secret() && info.name != CONFIG.name)
 }
 
-fn key(info: &SettingInfo) -> Key {
+fn key(info: &SettingInfo) -> KeySpec {
     let kind = match info.form {
-        Form::Count { least, most, .. } => Kind::Number { least, most },
-        Form::Text { .. } | Form::Secret => Kind::Text,
+        Form::Count { least, most, .. } => ValueKind::Number { least, most },
+        Form::Text { .. } | Form::Secret => ValueKind::Text,
     };
     let default = info
         .default_text()
-        .map(|text| format!("; {text} when absent"));
+        .map(|text| format!("; {text} if absent"));
     let meaning = format!("{}{}", info.meaning, default.unwrap_or_default());
-    Key::optional(info.key(), kind, meaning)
+    KeySpec::optional(info.key(), kind, meaning)
 }

@@ -1,4 +1,4 @@
-//! The text of a file, and how a place in it is shown.
+//! The text of a file, and excerpts of it.
 
 use std::ops::Range;
 
@@ -6,29 +6,29 @@ use halogard_runtime::settings::SETTINGS;
 
 use crate::problem::Problem;
 
-/// Columns of a line that are shown; a long line is cut on both sides of the place.
+/// Columns of a line that are shown. A longer line is truncated on both sides of the position.
 const COLUMNS_MAX: usize = 100;
 
-/// Columns shown before the place when the line is cut.
+/// Columns shown before the position if the line is truncated.
 const COLUMNS_BEFORE: usize = 40;
 
-/// What a key that holds a secret is called, in part.
+/// Parts of the names of keys that contain a secret.
 const SECRET_WORDS: [&str; 6] = ["secret", "password", "bearer", "token", "api_key", "apikey"];
 
-/// How the names of settings about a vendor begin; a mistyped one may be a secret.
+/// Prefixes of the names of vendor settings. A mistyped one may contain a secret.
 const VENDORS: [&str; 2] = ["halopsa", "liongard"];
 
 /// A text with a name.
-pub(crate) struct Source<'a> {
+pub(crate) struct SourceText<'a> {
     name: &'a str,
     text: &'a str,
-    /// Where each line begins.
+    /// The start of each line.
     lines: Vec<usize>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> SourceText<'a> {
     pub(crate) fn new(name: &'a str, text: &'a str) -> Self {
-        // Editors of some systems put a mark before the text; it is no part of the first line.
+        // Some editors write a byte order mark, which is not part of the first line.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(after_breaks).collect();
@@ -40,7 +40,7 @@ impl<'a> Source<'a> {
         self.text
     }
 
-    /// The text at `span`, as written.
+    /// The text at `span`.
     pub(crate) fn at(&self, span: &Range<usize>) -> &'a str {
         self.text.get(span.clone()).unwrap_or_default()
     }
@@ -74,7 +74,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// `line` with its number, and a mark of `width` below `column`.
+/// `line` with its number, and a marker of `width` below `column`.
 fn excerpt(number: usize, line: &str, column: usize, width: usize) -> String {
     let shown = printable(&without_secret(line));
     let skipped = match shown.len() > COLUMNS_MAX {
@@ -115,8 +115,8 @@ fn printable(line: &str) -> Vec<char> {
     line.chars().map(column).collect()
 }
 
-/// `line` without what follows a key that may hold a secret. Looks at the text alone, because a
-/// line is shown also when it is not TOML.
+/// `line` without everything after a key that may contain a secret. It works on the plain text,
+/// because a line is also shown if it is not TOML.
 fn without_secret(line: &str) -> String {
     let is_key_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let mut rest = line;
@@ -152,13 +152,13 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, span: Range<usize>) -> String {
-        Source::new("f", text)
+        SourceText::new("f", text)
             .problem(&span, "wrong".to_owned())
             .to_string()
     }
 
     #[test]
-    fn a_place_is_shown_with_its_line_and_a_mark() {
+    fn a_position_is_shown_with_its_line_and_a_marker() {
         let cases = [
             (
                 "a = 1\nbb = 2\n",
@@ -183,21 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_place() {
+    fn a_long_line_is_truncated_around_the_position() {
         let line = "x".repeat(300);
-        let said = shown(&line, 200..203);
+        let message = shown(&line, 200..203);
         assert!(
-            said.lines().all(|line| line.chars().count() < 120),
-            "{said}"
+            message.lines().all(|line| line.chars().count() < 120),
+            "{message}"
         );
         assert!(
-            said.ends_with(&format!("| {}^^^", " ".repeat(COLUMNS_BEFORE))),
-            "{said}"
+            message.ends_with(&format!("| {}^^^", " ".repeat(COLUMNS_BEFORE))),
+            "{message}"
         );
     }
 
     #[test]
-    fn what_follows_a_key_that_may_hold_a_secret_is_left_out() {
+    fn everything_after_a_key_that_may_contain_a_secret_is_omitted() {
         let cases = [
             (
                 "s = { Client_Secret = \"planted\", x = 1 }",

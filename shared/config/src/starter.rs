@@ -1,8 +1,8 @@
-//! The file that `config init` writes.
+//! The file that `halogard config init` writes.
 
 use halogard_domain::policy::Mode;
 
-/// The starter, with every key explained. What stands behind `#` without a blank is an example
+/// The starter file, with every key explained. A `#` without a space after it precedes an example
 /// that can be switched on.
 const STARTER: &str = include_str!("starter.toml");
 

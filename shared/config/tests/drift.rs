@@ -1,4 +1,4 @@
-//! The reader, the published schema and the starter know the same keys.
+//! The reader, the published schema and the starter file have the same keys.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use halogard_domain::policy::Mode;
 use serde_json::Value;
 use toml::Table;
 
-/// The starter with every example switched on.
+/// The starter file with every example switched on.
 fn everything() -> String {
     let on = |line: &str| match line.strip_prefix('#') {
         Some(example) if !example.starts_with(' ') || example.starts_with("  {") => {
@@ -21,8 +21,7 @@ fn everything() -> String {
         .collect()
 }
 
-/// Every key of a schema that has a name of its own, by its path; `*` stands for one the operator
-/// invents or for an element of a list.
+/// Every named key of a schema, by its path. `*` stands for a free key or an element of a list.
 fn keys_of_schema(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
     if let Some(properties) = schema["properties"].as_object() {
         for (name, inner) in properties {
@@ -77,7 +76,7 @@ fn the_published_schema_is_the_one_the_reader_has() {
 }
 
 #[test]
-fn the_starter_with_every_example_on_is_right() {
+fn the_starter_file_with_every_example_enabled_is_valid() {
     let text = everything();
     let config = parse("starter", &text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
     assert_eq!(config.warnings, []);
@@ -85,7 +84,7 @@ fn the_starter_with_every_example_on_is_right() {
 }
 
 #[test]
-fn the_starter_explains_every_key_that_the_schema_knows_and_no_other() {
+fn the_starter_file_explains_exactly_the_keys_of_the_schema() {
     let file = toml::Value::Table(everything().parse::<Table>().unwrap());
     let mut in_starter = BTreeSet::new();
     keys_of_file(&file, &schema(), "", &mut in_starter);
@@ -96,7 +95,7 @@ fn the_starter_explains_every_key_that_the_schema_knows_and_no_other() {
 }
 
 #[test]
-fn a_key_the_schema_requires_is_one_the_reader_misses() {
+fn a_key_that_the_schema_requires_is_required_by_the_reader() {
     let least = parse("empty", "[templates.a]\n[[rules]]\n[[environments]]\n").unwrap_err();
     let said = least.to_string();
     let schema = schema();
@@ -118,6 +117,6 @@ fn a_key_the_schema_requires_is_one_the_reader_misses() {
         .filter_map(Value::as_str)
         .filter(|key| *key != "templates")
     {
-        assert!(said.contains(&format!("lacks `{key}`")), "{key}: {said}");
+        assert!(said.contains(&format!("has no `{key}`")), "{key}: {said}");
     }
 }

@@ -1,7 +1,7 @@
-//! Each mistake an operator may make, and what is said about it. What is said stands in
-//! `snapshots/`, to be reviewed like code.
+//! The message for each mistake an operator may make. The messages are snapshots in `snapshots/`,
+//! to be reviewed like code.
 
-/// A file without mistakes, up to its customers.
+/// A valid file, up to its customers.
 const TEMPLATE: &str = "\
 mode = \"managed\"
 [templates.default]
@@ -9,7 +9,7 @@ ticket_type = 5
 status = { open = 1, closed = 9 }
 ";
 
-/// A customer without mistakes.
+/// A valid customer.
 const CUSTOMER: &str = "\
 [[environments]]
 environment = 8801
@@ -17,9 +17,9 @@ client = 17
 template = \"default\"
 ";
 
-/// What is said about each file.
-fn said(files: &[(&str, String)]) -> String {
-    let mut said = String::new();
+/// The messages about each file.
+fn messages(files: &[(&str, String)]) -> String {
+    let mut messages = String::new();
     for (name, text) in files {
         let answer = match halogard_config::parse("halogard.toml", text) {
             Err(problems) => problems.to_string(),
@@ -31,25 +31,25 @@ fn said(files: &[(&str, String)]) -> String {
                     .join("\n")
             }
         };
-        assert!(!answer.is_empty(), "nothing is said about: {name}");
-        said.push_str(&format!("# {name}\n{answer}\n\n"));
+        assert!(!answer.is_empty(), "no message about: {name}");
+        messages.push_str(&format!("# {name}\n{answer}\n\n"));
     }
-    said
+    messages
 }
 
-/// A file that is right but for `lines` in its template.
+/// A file that is valid except for `lines` in its template.
 fn template(lines: &str) -> String {
     format!("{TEMPLATE}{lines}\n{CUSTOMER}")
 }
 
-/// A file that is right but for `lines` after its template.
-fn beside(lines: &str) -> String {
+/// A file that is valid except for `lines` after its template.
+fn after_template(lines: &str) -> String {
     format!("{TEMPLATE}{CUSTOMER}{lines}\n")
 }
 
 #[test]
 fn text_that_is_not_toml() {
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(messages(&[
         ("no equals sign", "mode \"managed\"\n".into()),
         ("no quotes", "mode = managed\n".into()),
         ("curly quotes", "mode = “managed”\n".into()),
@@ -75,7 +75,7 @@ fn text_that_is_not_toml() {
         ),
         (
             "a list without end",
-            beside("[[rules]]\nenvironments = [1, 2\n")
+            after_template("[[rules]]\nenvironments = [1, 2\n")
         ),
         (
             "two broken lines",
@@ -95,7 +95,7 @@ fn text_that_is_not_toml() {
 
 #[test]
 fn keys_that_are_unknown_or_missing() {
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(messages(&[
         ("an empty file", String::new()),
         (
             "a mistyped key at the top",
@@ -104,20 +104,20 @@ fn keys_that_are_unknown_or_missing() {
         ("a mistyped key in a template", template("tickettype = 5")),
         (
             "a shortened key",
-            beside("[[environments]]\nenv = 8802\nclient = 18\n")
+            after_template("[[environments]]\nenv = 8802\nclient = 18\n")
         ),
         (
             "a key in the wrong table",
-            beside("team = \"Service Desk\"")
+            after_template("team = \"Service Desk\"")
         ),
         (
             "a key below the header it belongs above",
-            beside("key_prefix = \"LG\"")
+            after_template("key_prefix = \"LG\"")
         ),
-        ("a key nobody knows", beside("colour = \"red\"")),
+        ("an unknown key", after_template("colour = \"red\"")),
         (
             "a mistyped table",
-            beside("[[rule]]\ntemplate = \"default\"")
+            after_template("[[rule]]\ntemplate = \"default\"")
         ),
         (
             "a template without the required keys",
@@ -125,11 +125,11 @@ fn keys_that_are_unknown_or_missing() {
         ),
         (
             "a customer without client",
-            beside("[[environments]]\nenvironment = 8802")
+            after_template("[[environments]]\nenvironment = 8802")
         ),
         (
             "a rule without template",
-            beside("[[rules]]\ninspector = \"active*\"")
+            after_template("[[rules]]\ninspector = \"active*\"")
         ),
         (
             "a mistyped status",
@@ -152,7 +152,7 @@ fn keys_that_are_unknown_or_missing() {
 
 #[test]
 fn values_of_a_wrong_kind() {
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(messages(&[
         (
             "a mode that is none",
             template("").replace("managed", "manged")
@@ -187,11 +187,11 @@ fn values_of_a_wrong_kind() {
         ),
         (
             "a list with a text among ids",
-            beside("[[rules]]\nenvironments = [8801, \"x\"]\ntemplate = \"default\"")
+            after_template("[[rules]]\nenvironments = [8801, \"x\"]\ntemplate = \"default\"")
         ),
         (
             "a priority rule that is a number",
-            beside("[[rules]]\npriority = 1\ntemplate = \"default\"")
+            after_template("[[rules]]\npriority = 1\ntemplate = \"default\"")
         ),
         (
             "single brackets for a list of tables",
@@ -218,7 +218,7 @@ fn values_of_a_wrong_kind() {
             template("custom_fields = { 164 = 5 }")
         ),
         (
-            "a status for no word",
+            "a status without letters",
             template("").replace("open = 1", "open = 1, \"-\" = 3")
         ),
     ]));
@@ -226,7 +226,7 @@ fn values_of_a_wrong_kind() {
 
 #[test]
 fn templates_that_contradict_themselves() {
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(messages(&[
         (
             "open and closed are one",
             template("").replace("closed = 9", "closed = 1")
@@ -236,15 +236,15 @@ fn templates_that_contradict_themselves() {
             template("").replace("closed = 9", "closed = 9, also_closed = [8, 1]")
         ),
         (
-            "a status word in two spellings",
+            "a status in two spellings",
             template("").replace("open = 1", "open = 1, in_progress = 2, \"In Progress\" = 3")
         ),
         (
-            "a word in the summary that is none",
+            "a mistyped placeholder in the summary",
             template("summary = \"{inspecter}: {rule}\"")
         ),
         (
-            "a word in the summary far from any",
+            "an unknown placeholder in the summary",
             template("summary = \"{rule} of {customer}\"")
         ),
         (
@@ -252,7 +252,7 @@ fn templates_that_contradict_themselves() {
             template("summary = \"{rule\"")
         ),
         (
-            "the mark in a field with a value",
+            "the key in a field with a value",
             template("custom_fields = { 164 = \"x\" }\nkey_field = 164")
         ),
         (
@@ -260,11 +260,11 @@ fn templates_that_contradict_themselves() {
             template("close = \"allways\"")
         ),
         (
-            "a reopen row that says nothing",
+            "a reopen row without a decision",
             template("reopen = [{ closed_by = \"halogard\" }]")
         ),
         (
-            "a reopen row that says two things",
+            "a reopen row with two decisions",
             template("reopen = [{ always = true, within_days = 7 }]")
         ),
         (
@@ -276,121 +276,129 @@ fn templates_that_contradict_themselves() {
             template("reopen = [{ within_day = 7 }]")
         ),
         (
-            "a reopen row that asks for nobody",
-            template("reopen = [{ closed_by = \"nobody\", never = true }]")
+            "a reopen row with an unknown closer",
+            template("reopen = [{ closed_by = \"robot\", never = true }]")
         ),
         ("zero days", template("reopen = [{ within_days = 0 }]")),
         (
-            "what follows is neither",
-            template("after_that = \"reopen\"")
+            "an unknown fallback",
+            template("reopen_fallback = \"reopen\"")
         ),
     ]));
 }
 
 #[test]
 fn customers_and_rules_that_contradict_each_other() {
-    insta::assert_snapshot!(said(&[
+    insta::assert_snapshot!(messages(&[
         (
             "an environment mapped twice",
-            beside("[[environments]]\nenvironment = 8801\nclient = 18\ntemplate = \"default\"")
+            after_template(
+                "[[environments]]\nenvironment = 8801\nclient = 18\ntemplate = \"default\""
+            )
         ),
         (
             "a client mapped twice",
-            beside("[[environments]]\nenvironment = 8802\nclient = 17\ntemplate = \"default\"")
+            after_template(
+                "[[environments]]\nenvironment = 8802\nclient = 17\ntemplate = \"default\""
+            )
         ),
         (
             "a customer with a mistyped template",
-            beside("[[environments]]\nenvironment = 8802\nclient = 18\ntemplate = \"defualt\"")
+            after_template(
+                "[[environments]]\nenvironment = 8802\nclient = 18\ntemplate = \"defualt\""
+            )
         ),
         (
             "a rule with a template that is not there",
-            beside("[[rules]]\ntemplate = \"servers\"")
+            after_template("[[rules]]\ntemplate = \"servers\"")
         ),
         (
             "a priority without letters",
-            beside("[[rules]]\npriority = [\"-\"]\ntemplate = \"default\"")
+            after_template("[[rules]]\npriority = [\"-\"]\ntemplate = \"default\"")
         ),
     ]));
 }
 
 #[test]
-fn settings_that_do_not_belong() {
-    insta::assert_snapshot!(said(&[
+fn settings_that_are_not_allowed() {
+    insta::assert_snapshot!(messages(&[
         (
             "a secret",
-            beside("[settings]\nhalopsa_client_secret = \"planted-secret\"")
+            after_template("[settings]\nhalopsa_client_secret = \"planted-secret\"")
         ),
         (
             "a secret in capitals",
-            beside("[settings]\nLIONGARD_ACCESS_KEY_SECRET = \"planted-secret\"")
+            after_template("[settings]\nLIONGARD_ACCESS_KEY_SECRET = \"planted-secret\"")
         ),
         (
             "a mistyped secret",
-            beside("[settings]\nhalopsa_client_secrt = \"planted-secret\"")
+            after_template("[settings]\nhalopsa_client_secrt = \"planted-secret\"")
         ),
         (
             "the file itself",
-            beside("[settings]\nhalogard_config = \"other.toml\"")
+            after_template("[settings]\nhalogard_config = \"other.toml\"")
         ),
         (
             "a mistyped setting",
-            beside("[settings]\npoll_intervall_seconds = 60")
+            after_template("[settings]\npoll_intervall_seconds = 60")
         ),
         (
             "a setting in capitals",
-            beside("[settings]\nHALOPSA_TENANT = \"acme\"")
+            after_template("[settings]\nHALOPSA_TENANT = \"acme\"")
         ),
         (
             "a number in quotes",
-            beside("[settings]\npoll_interval_seconds = \"60\"")
+            after_template("[settings]\npoll_interval_seconds = \"60\"")
         ),
         (
             "a number out of bounds",
-            beside("[settings]\nhalopsa_window_requests_max = 0")
+            after_template("[settings]\nhalopsa_window_requests_max = 0")
         ),
     ]));
 }
 
 #[test]
-fn what_works_but_is_hardly_meant() {
-    insta::assert_snapshot!(said(&[
+fn likely_mistakes_that_are_only_warnings() {
+    insta::assert_snapshot!(messages(&[
         ("no customer", TEMPLATE.into()),
         (
             "a customer without template",
             format!("{TEMPLATE}[[environments]]\nenvironment = 8801\nclient = 17\n")
         ),
         (
-            "a customer whom no rule can fit",
+            "a customer that no rule can match",
             format!(
                 "{TEMPLATE}[[environments]]\nenvironment = 8801\nclient = 17\ngroups = [\"gold\"]\n[[rules]]\ngroup = \"silver\"\ntemplate = \"default\"\n"
             ),
         ),
         (
             "a rule below one without conditions",
-            beside(
+            after_template(
                 "[[rules]]\ntemplate = \"default\"\n[[rules]]\npriority = \"high\"\ntemplate = \"default\""
             )
         ),
         (
             "a rule below a wider one",
-            beside(
+            after_template(
                 "[[rules]]\npriority = [\"high\", \"low\"]\ntemplate = \"default\"\n[[rules]]\npriority = \"High\"\nrule = \"*stale*\"\ntemplate = \"default\""
             )
         ),
         (
             "a rule for a mistyped group",
-            beside("groups = [\"gold\"]\n[[rules]]\ngroup = \"glod\"\ntemplate = \"default\"")
+            after_template(
+                "groups = [\"gold\"]\n[[rules]]\ngroup = \"glod\"\ntemplate = \"default\""
+            )
         ),
         (
             "a rule for an environment that is not mapped",
-            beside("[[rules]]\nenvironments = [8801, 8809]\ntemplate = \"default\"")
+            after_template("[[rules]]\nenvironments = [8801, 8809]\ntemplate = \"default\"")
         ),
         (
             "a mistyped default priority",
             template("priority = { high = 1, defualt = 4 }")
         ),
         (
-            "a reopen row below one that fits all",
+            "a reopen row below one that matches everything",
             template("reopen = [{ within_days = 7 }, { closed_by = \"halogard\", always = true }]")
         ),
         (
@@ -401,7 +409,7 @@ fn what_works_but_is_hardly_meant() {
 }
 
 #[test]
-fn no_secret_is_repeated() {
+fn no_secret_appears_in_a_message() {
     let files = [
         "[settings]\nhalopsa_client_secret = planted",
         "settings = { halopsa_client_secret = \"planted\", colour = 1 }",

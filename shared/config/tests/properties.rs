@@ -1,10 +1,10 @@
-//! No text, however odd, brings the reader down.
+//! No text makes the reader panic.
 
 use halogard_config::parse;
 use halogard_domain::policy::Mode;
 use proptest::prelude::*;
 
-/// A piece that means something to the reader.
+/// A fragment that has a meaning for the reader.
 fn piece() -> impl Strategy<Value = String> {
     let known = proptest::sample::select(vec![
         "mode",
@@ -90,7 +90,7 @@ proptest! {
 }
 
 #[test]
-fn deep_nesting_and_long_lines_are_answered() {
+fn deep_nesting_and_long_lines_are_handled() {
     for text in [
         "a = ".to_owned() + &"[".repeat(100_000),
         "a".repeat(1_000_000),

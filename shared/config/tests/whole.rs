@@ -1,4 +1,4 @@
-//! Files without mistakes: the least, everything, and the starter.
+//! Valid files: the smallest, one with everything, and the starter file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -60,7 +60,7 @@ reopen = [
   { closed_by = "halogard", always = true },
   { within_days = 3 },
 ]
-after_that = "leave"
+reopen_fallback = "leave"
 
 [[rules]]
 inspector = "active-*"
@@ -86,7 +86,7 @@ fn read(text: &str) -> halogard_config::Config {
 }
 
 #[test]
-fn the_least_file_makes_a_policy_with_defaults() {
+fn the_smallest_file_makes_a_policy_with_defaults() {
     let config = read(LEAST);
     let priorities = [("critical", 1), ("high", 2), ("medium", 3), ("low", 4)];
     let default = Template {
@@ -213,7 +213,7 @@ fn every_key_reaches_the_policy() {
 }
 
 #[test]
-fn storms_are_off_until_the_table_says_otherwise() {
+fn storms_are_off_until_the_table_enables_them() {
     let storms = |table: &str| read(&format!("{LEAST}\n{table}")).policy.storms;
     assert_eq!(storms(""), None);
     assert_eq!(storms("[storms]\nenabled = false\ntickets_max = 3"), None);
@@ -243,14 +243,14 @@ fn a_reopen_table_without_rows_is_not_the_default_one() {
 }
 
 #[test]
-fn files_of_other_editors_read_the_same() {
+fn byte_order_marks_and_line_endings_do_not_matter() {
     let expected = read(LEAST).policy;
     assert_eq!(read(&LEAST.replace('\n', "\r\n")).policy, expected);
     assert_eq!(read(&format!("\u{feff}{LEAST}")).policy, expected);
 }
 
 #[test]
-fn the_starter_is_right_as_it_stands_in_both_modes() {
+fn the_starter_file_is_valid_in_both_modes() {
     for mode in [Mode::Managed, Mode::Native] {
         let config = read(&starter(mode));
         assert_eq!(config.policy.mode, mode);
@@ -259,7 +259,7 @@ fn the_starter_is_right_as_it_stands_in_both_modes() {
 }
 
 #[test]
-fn a_file_is_read_or_it_is_said_why_not() {
+fn a_file_is_loaded_or_the_reason_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("halogard.toml");
 

@@ -59,7 +59,7 @@ async fn later_than_a_week_the_alert_gets_a_new_ticket() {
 #[tokio::test]
 async fn a_ticket_stays_closed_where_policy_says_never() {
     let setup = Setup {
-        template: "reopen = []\nafter_that = \"leave\"".to_owned(),
+        template: "reopen = []\nreopen_fallback = \"leave\"".to_owned(),
         ..Setup::managed()
     };
     let mut bundle = Scenario::start(setup).await;

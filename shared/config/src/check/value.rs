@@ -1,12 +1,12 @@
-//! Holds one value against its kind.
+//! Checks one value against its type.
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::fields::{number_of, text_of};
-use crate::nearest::nearest;
-use crate::place::Place;
-use crate::shape::{Kind, NUMBER_MAX};
+use crate::spec::{NUMBER_MAX, ValueKind};
+use crate::suggestion::nearest;
+use crate::table_path::TablePath;
 
 use super::{Check, shown};
 
@@ -16,33 +16,39 @@ impl Check<'_, '_> {
         &mut self,
         name: &str,
         value: &Spanned<DeValue<'_>>,
-        kind: &Kind,
-        place: &Place,
+        kind: &ValueKind,
+        place: &TablePath,
     ) {
         let list = value.get_ref().as_array();
         match kind {
-            Kind::List(each) | Kind::OneOrMore(each) if let Some(list) = list => {
+            ValueKind::List(each) | ValueKind::OneOrMore(each) if let Some(list) = list => {
                 list.iter()
                     .for_each(|element| self.element(name, element, each, place));
             }
-            Kind::OneOrMore(one) => self.value(name, value, one, place),
-            Kind::Table(shape) if let Some(table) = value.get_ref().as_table() => {
+            ValueKind::OneOrMore(one) => self.value(name, value, one, place),
+            ValueKind::Table(shape) if let Some(table) = value.get_ref().as_table() => {
                 self.table(table, &value.span(), shape, &place.table(name));
             }
             _ => self.plain(&format!("`{}`", shown(name)), value, kind),
         }
     }
 
-    fn element(&mut self, name: &str, element: &Spanned<DeValue<'_>>, kind: &Kind, place: &Place) {
+    fn element(
+        &mut self,
+        name: &str,
+        element: &Spanned<DeValue<'_>>,
+        kind: &ValueKind,
+        place: &TablePath,
+    ) {
         match (kind, element.get_ref().as_table()) {
-            (Kind::Table(shape), Some(table)) => {
+            (ValueKind::Table(shape), Some(table)) => {
                 self.table(table, &element.span(), shape, &place.table(name).repeated());
             }
             _ => self.plain(&format!("each of `{}`", shown(name)), element, kind),
         }
     }
 
-    fn plain(&mut self, subject: &str, value: &Spanned<DeValue<'_>>, kind: &Kind) {
+    fn plain(&mut self, subject: &str, value: &Spanned<DeValue<'_>>, kind: &ValueKind) {
         if let Err(wrong) = fits(value, kind) {
             self.findings
                 .error(&value.span(), format!("{subject} {wrong}"));
@@ -50,39 +56,39 @@ impl Check<'_, '_> {
     }
 }
 
-/// The place of a table of this kind.
-pub(super) fn place_of(kind: &Kind, place: Place) -> Place {
+/// The path of a table of this type.
+pub(super) fn place_of(kind: &ValueKind, place: TablePath) -> TablePath {
     match kind {
-        Kind::List(_) => place.repeated(),
+        ValueKind::List(_) => place.repeated(),
         _ => place,
     }
 }
 
-/// Whether a plain value is of its kind; if not, the end of a sentence that begins with its key.
-fn fits(value: &Spanned<DeValue<'_>>, kind: &Kind) -> Result<(), String> {
+/// Whether a plain value has its type; if not, the end of a sentence that begins with its key.
+fn fits(value: &Spanned<DeValue<'_>>, kind: &ValueKind) -> Result<(), String> {
     let text = text_of(value).map(Spanned::into_inner);
     let number = number_of(value).map(Spanned::into_inner);
     let switch = value.get_ref().as_bool();
     match kind {
-        Kind::Text if let Some(text) = text => match text.trim() {
-            "" => Err("is empty; write something or leave the key out".to_owned()),
+        ValueKind::Text if let Some(text) = text => match text.trim() {
+            "" => Err("is empty; write a value or omit the key".to_owned()),
             _ => Ok(()),
         },
-        Kind::Code { chars_max } if let Some(text) = text => code(text, *chars_max),
-        Kind::OneOf(choices) if let Some(text) = text => choice(text, choices),
-        Kind::Number { least, most } if let Some(number) = number => {
+        ValueKind::Code { chars_max } if let Some(text) = text => code(text, *chars_max),
+        ValueKind::OneOf(choices) if let Some(text) = text => choice(text, choices),
+        ValueKind::Number { least, most } if let Some(number) = number => {
             match (least..=most).contains(&&number) {
                 true => Ok(()),
                 false => Err(format!("must be {}, not {number}", wanted(kind))),
             }
         }
-        Kind::Switch if switch.is_some() => Ok(()),
-        Kind::Chosen => match switch {
+        ValueKind::Boolean if switch.is_some() => Ok(()),
+        ValueKind::AlwaysTrue => match switch {
             Some(true) => Ok(()),
-            Some(false) => Err("is false; leave the key out".to_owned()),
-            None => Err(misfit(value, kind)),
+            Some(false) => Err("is false; omit the key instead".to_owned()),
+            None => Err(type_error(value, kind)),
         },
-        _ => Err(misfit(value, kind)),
+        _ => Err(type_error(value, kind)),
     }
 }
 
@@ -97,11 +103,9 @@ fn code(text: &str, chars_max: usize) -> Result<(), String> {
     match (fits(text), fits(&capitals)) {
         (true, _) => Ok(()),
         (false, true) => Err(format!(
-            "must be in capitals without blanks; write \"{capitals}\""
+            "must be in capital letters without spaces; write \"{capitals}\""
         )),
-        (false, false) => Err(format!(
-            "must be 1 to {chars_max} letters A to Z and digits"
-        )),
+        (false, false) => Err(format!("must be 1 to {chars_max} letters A to Z or digits")),
     }
 }
 
@@ -115,11 +119,11 @@ fn choice(text: &str, choices: &[&str]) -> Result<(), String> {
     })
 }
 
-/// What is said about a value of another kind.
-fn misfit(value: &Spanned<DeValue<'_>>, kind: &Kind) -> String {
+/// The message about a value of another type.
+fn type_error(value: &Spanned<DeValue<'_>>, kind: &ValueKind) -> String {
     let found = match value.get_ref() {
         DeValue::String(_) => "text",
-        DeValue::Integer(number) if matches!(kind, Kind::Number { .. }) => {
+        DeValue::Integer(number) if matches!(kind, ValueKind::Number { .. }) => {
             &shown(&number.to_string())
         }
         DeValue::Integer(_) => "a number",
@@ -131,41 +135,43 @@ fn misfit(value: &Spanned<DeValue<'_>>, kind: &Kind) -> String {
         DeValue::Table(_) => "a table",
     };
     let remedy = match (kind, value.get_ref()) {
-        (Kind::Number { .. }, DeValue::String(text)) if text.trim().parse::<u64>().is_ok() => {
+        (ValueKind::Number { .. }, DeValue::String(text)) if text.trim().parse::<u64>().is_ok() => {
             format!("; write {} without quotes", text.trim())
         }
-        (Kind::Text, DeValue::Integer(number)) => format!("; write \"{number}\" in quotes"),
-        (Kind::Switch | Kind::Chosen, DeValue::String(text))
+        (ValueKind::Text, DeValue::Integer(number)) => format!("; write \"{number}\" in quotes"),
+        (ValueKind::Boolean | ValueKind::AlwaysTrue, DeValue::String(text))
             if matches!(text.as_ref(), "true" | "false") =>
         {
             format!("; write {text} without quotes")
         }
-        (Kind::List(_), DeValue::Table(_)) => "; write its header in double brackets".to_owned(),
-        (Kind::List(_), _) => "; put it in [ ]".to_owned(),
+        (ValueKind::List(_), DeValue::Table(_)) => {
+            "; write its header in double brackets".to_owned()
+        }
+        (ValueKind::List(_), _) => "; put it in [ ]".to_owned(),
         _ => String::new(),
     };
     format!("must be {}, not {found}{remedy}", wanted(kind))
 }
 
-/// A kind, as one would ask for it.
-fn wanted(kind: &Kind) -> String {
+/// A type, as a message names it.
+fn wanted(kind: &ValueKind) -> String {
     match kind {
-        Kind::Text | Kind::Code { .. } => "text".to_owned(),
-        Kind::OneOf(choices) => alternatives(choices),
-        Kind::Number {
+        ValueKind::Text | ValueKind::Code { .. } => "text".to_owned(),
+        ValueKind::OneOf(choices) => alternatives(choices),
+        ValueKind::Number {
             least,
             most: NUMBER_MAX,
         } => format!("a whole number from {least}"),
-        Kind::Number { least, most } => format!("a whole number from {least} to {most}"),
-        Kind::Switch => "true or false".to_owned(),
-        Kind::Chosen => "true".to_owned(),
-        Kind::List(_) => "a list".to_owned(),
-        Kind::OneOrMore(kind) => wanted(kind),
-        Kind::Table(_) => "a table".to_owned(),
+        ValueKind::Number { least, most } => format!("a whole number from {least} to {most}"),
+        ValueKind::Boolean => "true or false".to_owned(),
+        ValueKind::AlwaysTrue => "true".to_owned(),
+        ValueKind::List(_) => "a list".to_owned(),
+        ValueKind::OneOrMore(kind) => wanted(kind),
+        ValueKind::Table(_) => "a table".to_owned(),
     }
 }
 
-/// Texts to choose from: `"a", "b" or "c"`.
+/// A list of choices: `"a", "b" or "c"`.
 fn alternatives(choices: &[&str]) -> String {
     let quoted: Vec<_> = choices
         .iter()

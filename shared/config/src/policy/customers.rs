@@ -1,22 +1,14 @@
 //! The customers, each mapped once on both sides.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use halogard_domain::ids::{EnvironmentId, HaloClientId, SiteId};
 use halogard_domain::policy::{Mapping, Rule};
 use toml::Spanned;
 
-use super::TemplateNames;
-use super::rules::WrittenRule;
+use super::{Customer, ParsedRule, TemplateNames};
 use crate::fields::Fields;
 use crate::findings::Findings;
-
-/// A customer and where it stands.
-pub(super) struct Customer {
-    pub(super) mapping: Mapping,
-    environment_span: Range<usize>,
-}
 
 pub(super) fn read(
     file: &Fields<'_>,
@@ -30,7 +22,7 @@ pub(super) fn read(
         .collect();
     check_one_to_one(&tables, findings);
     if tables.is_empty() {
-        let message = "no customer is mapped: every alert waits until [[environments]] names its \
+        let message = "no customer is mapped: every alert waits until [[environments]] maps its \
                        customer";
         findings.warn(&(0..0), message);
     }
@@ -63,7 +55,8 @@ fn read_one(
     })
 }
 
-/// One environment is one client. Were a client shared, a ticket could not tell whose alert it is.
+/// Each environment maps to its own client. If two shared a client, a ticket could not tell whose
+/// alert it is.
 fn check_one_to_one(tables: &[Fields<'_>], findings: &mut Findings<'_>) {
     for key in ["environment", "client"] {
         let numbers: Vec<Spanned<u64>> = tables
@@ -87,10 +80,10 @@ fn check_one_to_one(tables: &[Fields<'_>], findings: &mut Findings<'_>) {
     }
 }
 
-/// Warns of customers whose alerts would wait for ever.
+/// Warns about customers whose alerts would wait forever.
 pub(super) fn check_templates(
     customers: &[Customer],
-    rules: &[WrittenRule],
+    rules: &[ParsedRule],
     findings: &mut Findings<'_>,
 ) {
     for customer in customers
@@ -104,9 +97,9 @@ pub(super) fn check_templates(
                 && (rule.environments.is_empty()
                     || rule.environments.contains(&mapping.environment))
         };
-        if !rules.iter().any(|written| could_fit(&written.rule)) {
+        if !rules.iter().any(|parsed| could_fit(&parsed.rule)) {
             let message = format!(
-                "environment {} has no `template`, and no rule can fit its alerts: they all wait",
+                "environment {} has no `template`, and no rule can match its alerts: they all wait",
                 mapping.environment,
             );
             findings.warn(&customer.environment_span, message);

@@ -11,7 +11,7 @@ use crate::findings::Findings;
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 
-/// The table of the template `fields`; what the template does not say has its default.
+/// The table of the template `fields`. What the template does not contain has its default.
 pub(super) fn read(
     fields: &Fields<'_>,
     statuses: Option<&StatusMap>,
@@ -25,7 +25,7 @@ pub(super) fn read(
             .collect();
         check_reach(&table.rules, &rows, findings);
     }
-    if let Some("leave") = fields.text("after_that").map(Spanned::into_inner) {
+    if let Some("leave") = fields.text("reopen_fallback").map(Spanned::into_inner) {
         table.fallback = Fallback::Leave;
     }
     table
@@ -44,7 +44,8 @@ fn read_row(
     let (reopen, contradiction) = (said.next(), said.next());
     let is_said_once = reopen.is_some() && contradiction.is_none();
     if !is_said_once && !findings.has_error_in(row.span()) {
-        let message = "a row of `reopen` wants one of `within_days`, `always` and `never`";
+        let message =
+            "a row of `reopen` must have exactly one of `within_days`, `always` and `never`";
         findings.error(row.span(), message);
     }
     let closing_status = row.number("closing_status");
@@ -52,7 +53,7 @@ fn read_row(
         && !statuses.is_closed(StatusId::new(*status.get_ref()))
     {
         let message = format!(
-            "{} is neither `closed` nor in `also_closed`, so this row never fits",
+            "{} is neither `closed` nor in `also_closed`, so this row never matches",
             status.get_ref(),
         );
         findings.warn(&status.span(), message);
@@ -68,7 +69,7 @@ fn read_row(
     })
 }
 
-/// A row below one that fits whatever it fits is never asked.
+/// Warns about a row that can never match because an earlier row covers it.
 fn check_reach(rules: &[ReopenRule], rows: &[Fields<'_>], findings: &mut Findings<'_>) {
     if rules.len() != rows.len() {
         return;
@@ -82,7 +83,7 @@ fn check_reach(rules: &[ReopenRule], rows: &[Fields<'_>], findings: &mut Finding
         if rules[..index].iter().any(covers) {
             findings.warn(
                 row.span(),
-                "this row is never asked: one above it fits all it fits",
+                "this row never applies: an earlier row matches everything it matches",
             );
         }
     }

@@ -1,31 +1,21 @@
-//! The rules, and whether each can ever decide.
+//! The rules, and whether each can ever apply.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use halogard_domain::Slug;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::{Pattern, Rule};
 
-use super::customers::Customer;
-use super::{TemplateNames, ids};
+use super::{Customer, ParsedRule, TemplateNames, ids};
 use crate::fields::Fields;
 use crate::findings::Findings;
-use crate::nearest::nearest;
-
-/// A rule and where it stands.
-pub(super) struct WrittenRule {
-    pub(super) rule: Rule,
-    span: Range<usize>,
-    group_span: Range<usize>,
-    environments_span: Range<usize>,
-}
+use crate::suggestion::nearest;
 
 pub(super) fn read(
     file: &Fields<'_>,
     templates: &TemplateNames<'_>,
     findings: &mut Findings<'_>,
-) -> Vec<WrittenRule> {
+) -> Vec<ParsedRule> {
     let rules = file.tables("rules").unwrap_or_default();
     rules
         .iter()
@@ -37,14 +27,14 @@ fn read_one(
     fields: &Fields<'_>,
     templates: &TemplateNames<'_>,
     findings: &mut Findings<'_>,
-) -> Option<WrittenRule> {
+) -> Option<ParsedRule> {
     let pattern = |key| Some(Pattern::new(fields.text(key)?.get_ref()));
     let priorities = fields.texts("priority");
     if let Some(blank) = priorities
         .iter()
         .find(|text| Slug::new(text.get_ref()).is_empty())
     {
-        findings.error(&blank.span(), "a priority needs a letter or a digit");
+        findings.error(&blank.span(), "a priority must contain a letter or a digit");
     }
     let rule = Rule {
         inspector: pattern("inspector"),
@@ -59,7 +49,7 @@ fn read_one(
         environments: ids(&fields.numbers("environments"), EnvironmentId::new),
         template: templates.named_in(fields, "template", findings)?,
     };
-    Some(WrittenRule {
+    Some(ParsedRule {
         rule,
         span: fields.span().clone(),
         group_span: fields.span_of("group"),
@@ -67,29 +57,30 @@ fn read_one(
     })
 }
 
-/// Warns of rules that can never decide.
+/// Warns about rules that can never apply.
 pub(super) fn check_reach(
-    rules: &[WrittenRule],
+    rules: &[ParsedRule],
     customers: &[Customer],
     findings: &mut Findings<'_>,
 ) {
-    for (index, written) in rules.iter().enumerate() {
+    for (index, parsed) in rules.iter().enumerate() {
         let covering = rules[..index]
             .iter()
-            .find(|earlier| covers(&earlier.rule, &written.rule));
+            .find(|earlier| covers(&earlier.rule, &parsed.rule));
         if let Some(earlier) = covering {
             let line = findings.source().line_of(&earlier.span);
-            let message =
-                format!("this rule never decides: the one in line {line} fits all it fits");
-            findings.warn(&written.span, message);
+            let message = format!(
+                "this rule never applies: the rule in line {line} matches everything it matches"
+            );
+            findings.warn(&parsed.span, message);
         }
-        check_group(written, customers, findings);
-        check_environments(written, customers, findings);
+        check_group(parsed, customers, findings);
+        check_environments(parsed, customers, findings);
     }
 }
 
-/// Whether every alert that `later` fits is one that `earlier` fits, as far as can be told without
-/// comparing what patterns match.
+/// Whether `earlier` matches every alert that `later` matches, as far as can be told without
+/// comparing patterns.
 fn covers(earlier: &Rule, later: &Rule) -> bool {
     fn same<T: PartialEq>(earlier: &Option<T>, later: &Option<T>) -> bool {
         earlier.is_none() || earlier == later
@@ -104,8 +95,8 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
         && wider(&earlier.environments, &later.environments)
 }
 
-fn check_group(written: &WrittenRule, customers: &[Customer], findings: &mut Findings<'_>) {
-    let Some(group) = &written.rule.group else {
+fn check_group(parsed: &ParsedRule, customers: &[Customer], findings: &mut Findings<'_>) {
+    let Some(group) = &parsed.rule.group else {
         return;
     };
     let groups: BTreeSet<&str> = customers
@@ -115,22 +106,22 @@ fn check_group(written: &WrittenRule, customers: &[Customer], findings: &mut Fin
     if !groups.contains(group.as_str()) {
         let hint = match nearest(group, groups) {
             Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => "the rule never decides".to_owned(),
+            None => "the rule never applies".to_owned(),
         };
         findings.warn(
-            &written.group_span,
+            &parsed.group_span,
             format!("no environment is in this group; {hint}"),
         );
     }
 }
 
-fn check_environments(written: &WrittenRule, customers: &[Customer], findings: &mut Findings<'_>) {
+fn check_environments(parsed: &ParsedRule, customers: &[Customer], findings: &mut Findings<'_>) {
     let mapped: BTreeSet<EnvironmentId> = customers
         .iter()
         .map(|customer| customer.mapping.environment)
         .collect();
-    for unmapped in written.rule.environments.difference(&mapped) {
+    for unmapped in parsed.rule.environments.difference(&mapped) {
         let message = format!("environment {unmapped} is not mapped by any [[environments]]");
-        findings.warn(&written.environments_span, message);
+        findings.warn(&parsed.environments_span, message);
     }
 }

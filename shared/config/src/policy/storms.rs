@@ -1,4 +1,4 @@
-//! When many alerts share a ticket.
+//! The settings for alert storms.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use halogard_domain::storm::StormPolicy;
 
 use crate::fields::Fields;
 
-/// What the table says; `None` when it is absent or switched off.
+/// The settings of the table; `None` if it is absent or disabled.
 pub(super) fn read(file: &Fields<'_>) -> Option<StormPolicy> {
     let fields = file.table("storms")?;
     if fields.switch("enabled") == Some(false) {

@@ -14,9 +14,9 @@ use toml::Spanned;
 use super::{ids, reopen};
 use crate::fields::Fields;
 use crate::findings::Findings;
-use crate::nearest::nearest;
+use crate::suggestion::nearest;
 
-/// The template `name`; `None` when a required key is missing, which the check has reported.
+/// The template `name`; `None` if a required key is missing, which the check has reported.
 pub(super) fn read(
     name: &str,
     fields: &Fields<'_>,
@@ -122,42 +122,46 @@ fn close(fields: &Fields<'_>) -> ClosePolicy {
     }
 }
 
-/// The mark and a fixed value cannot both stand in one field.
+/// A field cannot contain both the key and a fixed value.
 fn check_key_field(template: &Template, fields: &Fields<'_>, findings: &mut Findings<'_>) {
     let taken = template
         .key_field
         .filter(|id| template.custom_fields.contains_key(id));
     if let Some(id) = taken {
         let message =
-            format!("field {id} has a value in `custom_fields`, so it cannot hold the mark");
+            format!("field {id} has a value in `custom_fields`, so it cannot contain the key");
         findings.error(&fields.span_of("key_field"), message);
     }
 }
 
-/// Every word in braces must be one that is filled in; others would stand in every title.
+/// Every placeholder in braces must be known; others would appear in every title.
 fn check_summary(summary: &Spanned<&str>, findings: &mut Findings<'_>) {
     let mut rest = *summary.get_ref();
     while let Some(open) = rest.find('{') {
         let after = &rest[open + 1..];
         let Some(close) = after.find('}') else {
-            findings.error(&summary.span(), "`summary` has a { without its }");
+            findings.error(&summary.span(), "`summary` has a { without a }");
             return;
         };
-        let word = &after[..close];
-        if !SUMMARY_PLACEHOLDERS.contains(&word) {
-            let hint = match nearest(word, SUMMARY_PLACEHOLDERS) {
+        let placeholder = &after[..close];
+        if !SUMMARY_PLACEHOLDERS.contains(&placeholder) {
+            let hint = match nearest(placeholder, SUMMARY_PLACEHOLDERS) {
                 Some(meant) => format!("did you mean {{{meant}}}?"),
-                None => format!("there is {{{}}}", SUMMARY_PLACEHOLDERS.join("}, {")),
+                None => format!(
+                    "the placeholders are {{{}}}",
+                    SUMMARY_PLACEHOLDERS.join("}, {")
+                ),
             };
             let written = &rest[open..open + close + 2];
             let span = place_of(written, summary, findings);
-            findings.error(&span, format!("nothing is known as {written}; {hint}"));
+            findings.error(&span, format!("unknown placeholder {written}; {hint}"));
         }
         rest = &after[close + 1..];
     }
 }
 
-/// Where `part` of a text stands in the file; the whole text when it is written otherwise there.
+/// The position of `part` of a text in the file, or of the whole text if it is written differently
+/// there.
 fn place_of(part: &str, text: &Spanned<&str>, findings: &Findings<'_>) -> Range<usize> {
     let span = text.span();
     match findings.source().at(&span).find(part) {

@@ -1,9 +1,9 @@
-//! What a mistyped name was meant to be.
+//! Suggestions for mistyped names.
 
 /// Characters of a name that are compared. No known name is nearly as long.
 const COMPARED_CHARS: usize = 64;
 
-/// The candidate that `written` is most likely a slip of, if it is near enough to say so.
+/// The candidate that `written` most likely means, if one is near enough.
 pub(crate) fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -16,7 +16,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// How many slips lie between two names; `None` when it is more than one in three characters.
+/// The edit distance of two names; `None` if more than one in three characters differ.
 fn distance(written: &str, candidate: &str) -> Option<usize> {
     if written.chars().count() >= 3 && candidate.starts_with(written) {
         return Some(1);
@@ -26,7 +26,7 @@ fn distance(written: &str, candidate: &str) -> Option<usize> {
     (slips * 3 <= length).then_some(slips)
 }
 
-/// A name without regard to case, and to how its words are joined.
+/// A name in lower case without separators.
 fn comparable(name: &str) -> String {
     let name = name.trim().chars().take(COMPARED_CHARS);
     name.flat_map(char::to_lowercase)
@@ -39,7 +39,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_finds_its_name_and_another_word_finds_none() {
+    fn a_mistyped_name_finds_its_candidate_and_another_word_finds_none() {
         let known = ["ticket_type", "team", "technician", "priority"];
         let cases = [
             ("tickettype", Some("ticket_type")),

@@ -1,16 +1,16 @@
-//! Where in a file something stands, as its tables are headed.
+//! The path of a table in a file, written as its header.
 
 use std::fmt;
 
 /// A table of the file, named as its header is or could be written.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct TablePath {
     path: Vec<String>,
     repeated: bool,
 }
 
-impl Place {
-    /// What stands before the first header.
+impl TablePath {
+    /// The top level, before the first header.
     pub(crate) fn top() -> Self {
         Self {
             path: Vec::new(),
@@ -18,7 +18,7 @@ impl Place {
         }
     }
 
-    /// The table `key` in this one.
+    /// The table `key` in this table.
     pub(crate) fn table(&self, key: &str) -> Self {
         let path = [self.path.as_slice(), &[as_written(key)]].concat();
         Self {
@@ -27,12 +27,12 @@ impl Place {
         }
     }
 
-    /// Whether this is what stands before the first header.
+    /// Whether this is the top level.
     pub(crate) fn is_top(&self) -> bool {
         self.path.is_empty()
     }
 
-    /// This one, as one of several.
+    /// This path as an element of a list of tables.
     pub(crate) fn repeated(self) -> Self {
         Self {
             repeated: true,
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TablePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.join(".");
         match (path.as_str(), self.repeated) {
@@ -52,7 +52,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// `key` with quotes where TOML wants them.
+/// `key` in quotes if TOML requires them.
 fn as_written(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !key.is_empty() && key.chars().all(is_bare) {

@@ -1,0 +1,308 @@
+//! The keys of the config file.
+
+use crate::settings;
+use crate::spec::{FreeKeyKind, KeySpec, TableSpec, ValueKind};
+
+/// After ten years a ticket has no context left; for a longer time there is `always = true`.
+const REOPEN_DAYS_MAX: u64 = 3650;
+
+/// A day. A ticket that is still open after that needs a person.
+const GRACE_SECONDS_MAX: u64 = 86_400;
+
+/// A week. What lasts longer is not a storm.
+const STORM_MINUTES_MAX: u64 = 7 * 24 * 60;
+
+/// More tickets of one rule at one customer than anyone reads.
+const STORM_TICKETS_MAX: u64 = 1_000;
+
+/// More notes than HaloPSA shows at once.
+const STORM_NOTES_MAX: u64 = 1_000;
+
+/// The whole file.
+pub(crate) fn file() -> TableSpec {
+    TableSpec::of([
+        KeySpec::required(
+            "mode",
+            ValueKind::OneOf(&["managed", "native"]),
+            "who opens tickets: \"managed\" (Halogard) or \"native\" (Liongard's own ticketing, and \
+             Halogard links and repairs)",
+        ),
+        KeySpec::optional(
+            "key_prefix",
+            ValueKind::Code { chars_max: 8 },
+            "prefix of the key in each ticket's title, as in [LG-7586]; \"LG\" if absent. Use a \
+             different one for each installation with the same HaloPSA",
+        ),
+        KeySpec::optional(
+            "native_grace_seconds",
+            ValueKind::Number {
+                least: 0,
+                most: GRACE_SECONDS_MAX,
+            },
+            "in native mode, how long Liongard's own ticketing has to close a ticket before \
+             Halogard does; 600 if absent",
+        ),
+        KeySpec::optional(
+            "settings",
+            ValueKind::Table(settings::shape()),
+            "settings of the process; environment variables take precedence",
+        ),
+        KeySpec::required(
+            "templates",
+            ValueKind::Table(TableSpec::of([]).others(
+                FreeKeyKind::Name,
+                ValueKind::Table(template()),
+                "how tickets are opened and updated, under a name of your choice",
+            )),
+            "how tickets are opened and updated, each under a name",
+        ),
+        KeySpec::optional(
+            "rules",
+            ValueKind::list(ValueKind::Table(rule())),
+            "which alert gets which template; the first matching rule applies",
+        ),
+        KeySpec::optional(
+            "storms",
+            ValueKind::Table(storms()),
+            "when many alerts of one rule at one customer share a ticket; each gets its own if absent",
+        ),
+        KeySpec::optional(
+            "environments",
+            ValueKind::list(ValueKind::Table(environment())),
+            "the customers, each mapped from Liongard to HaloPSA",
+        ),
+    ])
+}
+
+fn template() -> TableSpec {
+    TableSpec::of([
+        KeySpec::required("ticket_type", ValueKind::ID, "HaloPSA ticket type, by id"),
+        KeySpec::optional("team", ValueKind::Text, "HaloPSA team, by name"),
+        KeySpec::optional(
+            "technician",
+            ValueKind::ID,
+            "HaloPSA agent that new tickets are assigned to, by id",
+        ),
+        KeySpec::optional(
+            "category",
+            ValueKind::Text,
+            "HaloPSA category, levels separated by \">\"",
+        ),
+        KeySpec::optional(
+            "summary",
+            ValueKind::Text,
+            "title of tickets, with the placeholders {name}, {environment}, {inspector}, {rule}, \
+             {system}, {priority}, {number} and {alert}; \"{name}\" if absent",
+        ),
+        KeySpec::optional(
+            "note_outcome",
+            ValueKind::ID,
+            "HaloPSA outcome of Halogard's notes, by id; 7 (Internal Note) if absent",
+        ),
+        KeySpec::required(
+            "status",
+            ValueKind::Table(status()),
+            "HaloPSA statuses of these tickets, by id",
+        ),
+        KeySpec::optional(
+            "priority",
+            ValueKind::Table(priority()),
+            "HaloPSA priorityid for each priority of Liongard; chosen by HaloPSA if absent",
+        ),
+        KeySpec::optional(
+            "custom_fields",
+            ValueKind::Table(TableSpec::of([]).others(
+                FreeKeyKind::Id,
+                ValueKind::Text,
+                "value of the HaloPSA custom field with this id",
+            )),
+            "values for HaloPSA custom fields, by the field's id; mandatory fields need one here",
+        ),
+        KeySpec::optional(
+            "key_field",
+            ValueKind::ID,
+            "HaloPSA custom field that also receives the key, by id",
+        ),
+        KeySpec::optional(
+            "close",
+            ValueKind::OneOf(&["untouched", "always", "never"]),
+            "whether a ticket is closed when its alert is closed: \"untouched\" (only if no person \
+             has worked on it; the default), \"always\" or \"never\"",
+        ),
+        KeySpec::optional(
+            "closing_technician",
+            ValueKind::ID,
+            "HaloPSA agent that unassigned tickets are assigned to when Halogard closes them, by id",
+        ),
+        KeySpec::optional(
+            "validate",
+            ValueKind::Boolean,
+            "whether HaloPSA checks mandatory fields of new tickets; true if absent",
+        ),
+        KeySpec::optional(
+            "reopen",
+            ValueKind::list(ValueKind::Table(reopen())),
+            "whether a closed ticket is reopened when its alert is open again; the first matching \
+             row applies. If absent: always if Halogard closed it, otherwise within 7 days",
+        ),
+        KeySpec::optional(
+            "reopen_fallback",
+            ValueKind::OneOf(&["new_ticket", "leave"]),
+            "what happens if a closed ticket is not reopened: \"new_ticket\" (the default) or \"leave\"",
+        ),
+    ])
+}
+
+fn status() -> TableSpec {
+    TableSpec::of([
+        KeySpec::required("open", ValueKind::ID, "of new and reopened tickets"),
+        KeySpec::required("closed", ValueKind::ID, "of tickets that Halogard closes"),
+        KeySpec::optional(
+            "also_closed",
+            ValueKind::list(ValueKind::ID),
+            "other statuses in which a ticket counts as closed",
+        ),
+    ])
+    .others(
+        FreeKeyKind::Slug,
+        ValueKind::ID,
+        "of tickets whose alert has this status in Liongard",
+    )
+}
+
+fn priority() -> TableSpec {
+    TableSpec::of([KeySpec::optional(
+        "default",
+        ValueKind::ID,
+        "for every other priority; chosen by HaloPSA if absent",
+    )])
+    .others(
+        FreeKeyKind::Slug,
+        ValueKind::ID,
+        "for alerts with this priority in Liongard",
+    )
+}
+
+fn reopen() -> TableSpec {
+    TableSpec::of([
+        KeySpec::optional(
+            "closed_by",
+            ValueKind::OneOf(&["halogard", "technician"]),
+            "matches tickets closed by Halogard, or by anyone else; all if absent",
+        ),
+        KeySpec::optional(
+            "closing_status",
+            ValueKind::ID,
+            "matches tickets closed with this HaloPSA status; all if absent",
+        ),
+        KeySpec::optional(
+            "within_days",
+            ValueKind::Number {
+                least: 1,
+                most: REOPEN_DAYS_MAX,
+            },
+            "reopened if closed at most this many days ago",
+        ),
+        KeySpec::optional(
+            "always",
+            ValueKind::AlwaysTrue,
+            "reopened, however long ago it was closed",
+        ),
+        KeySpec::optional("never", ValueKind::AlwaysTrue, "not reopened"),
+    ])
+}
+
+fn rule() -> TableSpec {
+    TableSpec::of([
+        KeySpec::optional(
+            "inspector",
+            ValueKind::Text,
+            "Liongard inspector, by name; * matches any text",
+        ),
+        KeySpec::optional(
+            "rule",
+            ValueKind::Text,
+            "Liongard alert rule, by name; * matches any text",
+        ),
+        KeySpec::optional(
+            "priority",
+            ValueKind::one_or_more(ValueKind::Text),
+            "priority of the alert in Liongard, or a list of them",
+        ),
+        KeySpec::optional("group", ValueKind::Text, "a group of [[environments]]"),
+        KeySpec::optional(
+            "environments",
+            ValueKind::list(ValueKind::ID),
+            "Liongard environments, by id",
+        ),
+        KeySpec::required("template", ValueKind::Text, "name of the template to use"),
+    ])
+}
+
+fn storms() -> TableSpec {
+    let minutes = |name: &str, meaning: &str| {
+        let kind = ValueKind::Number {
+            least: 1,
+            most: STORM_MINUTES_MAX,
+        };
+        KeySpec::optional(name, kind, meaning)
+    };
+    TableSpec::of([
+        KeySpec::optional(
+            "enabled",
+            ValueKind::Boolean,
+            "whether alerts share tickets; true if absent",
+        ),
+        KeySpec::optional(
+            "tickets_max",
+            ValueKind::Number {
+                least: 1,
+                most: STORM_TICKETS_MAX,
+            },
+            "alerts of one rule at one customer that get tickets of their own within \
+             `window_minutes`; the ticket of the next alert represents all that follow; 10 if absent",
+        ),
+        minutes(
+            "window_minutes",
+            "the window in which they are counted; 15 if absent",
+        ),
+        minutes(
+            "quiet_minutes",
+            "a storm ends when no alert has joined it for this long; 60 if absent",
+        ),
+        minutes(
+            "summary_minutes",
+            "least time between two notes that count the alerts; 30 if absent",
+        ),
+        KeySpec::optional(
+            "notes_max",
+            ValueKind::Number {
+                least: 1,
+                most: STORM_NOTES_MAX,
+            },
+            "the most change notes on any one ticket; 50 if absent",
+        ),
+    ])
+}
+
+fn environment() -> TableSpec {
+    TableSpec::of([
+        KeySpec::required("environment", ValueKind::ID, "Liongard environment, by id"),
+        KeySpec::required("client", ValueKind::ID, "HaloPSA client, by id"),
+        KeySpec::optional(
+            "site",
+            ValueKind::ID,
+            "HaloPSA site of this client, by id; its main site if absent",
+        ),
+        KeySpec::optional(
+            "template",
+            ValueKind::Text,
+            "name of the template if no rule matches",
+        ),
+        KeySpec::optional(
+            "groups",
+            ValueKind::list(ValueKind::Text),
+            "names of your choice that rules may refer to",
+        ),
+    ])
+}
