@@ -1,19 +1,47 @@
-//! The request budget: who may send now, and when the next one may.
+//! The request budget: which instance may send a request to HaloPSA now, and when the next one may.
 //!
 //! HaloPSA counts requests in a rolling window. We know of a request only that it arrived between
-//! sending it and seeing its answer, so its slot is certainly free again one window **after its
-//! answer was seen**. A bucket of tokens has no such certainty: one that holds the whole quota lets
-//! almost twice the limit through in some window, one that is safe wastes up to a third.
+//! its sending and its response. Its slot is therefore certainly free again one window **after the
+//! response was seen**. A token bucket gives no such certainty: one that holds the whole quota lets
+//! almost twice the limit through in some window, and one that is safe wastes up to a third.
 //!
 //! ```text
-//!  permit given        sent   answer seen                       slot free again
+//!  permit's time       sent   response seen                     slot freed
 //!       |---- GRACE ----|          |-------- window + MARGIN --------|
-//!       |------------ PERMIT_TTL -------------|---- window + MARGIN ----|  nobody reported
+//!       |------------ PERMIT_TTL -------------|---- window + MARGIN ----|  never reported
 //! ```
 //!
-//! Three rules decide when a permit may be used, each in a file of its own: `slots` (never more
-//! than the limit in any window), `window_estimate` (never more than a server allows that counts otherwise)
-//! and `adaptive_limit` (what refusals taught about the true limit).
+//! Three rules decide when a permit may be used. Each has its own file:
+//!
+//! - `slots`: no window ever holds more than the limit.
+//! - `window_estimate`: no server that counts in another way (fixed windows, interpolation) would
+//!   count more than the limit.
+//! - `adaptive_limit`: the effective limit, as learned from refusals.
+//!
+//! [`Ledger::grant`] combines them: it takes the latest of the times that the three rules allow.
+//!
+//! # A worked example
+//!
+//! A limit of 3 requests in 60 s, which is too small to be paced. Times are in seconds; `MARGIN` is
+//! 0.15 s and `PERMIT_TTL` is 35 s. A test checks every row.
+//!
+//! | time | call | result | slots in use, and when each is freed |
+//! | ---: | --- | --- | --- |
+//! | 0.00 | `grant` | permit 0, usable from 0.00 | 0 → 95.15 (0 + 35 + 60 + 0.15: not reported yet) |
+//! | 0.00 | `grant` | permit 1, usable from 0.00 | 0 → 95.15, 1 → 95.15 |
+//! | 0.00 | `grant` | permit 2, usable from 0.00 | 0, 1, 2 → 95.15 |
+//! | 1.00 | `complete(0)` | | 0 → 61.15 (1 + 60 + 0.15: the response was seen at 1.00), 1, 2 → 95.15 |
+//! | 1.20 | `release(1)` | | 0 → 61.15, 2 → 95.15 (permit 1 was never used) |
+//! | 1.20 | `grant` | permit 3, usable from 1.20 | 0 → 61.15, 2 → 95.15, 3 → 96.35 |
+//! | 2.00 | `grant` | denied, usable at 61.15 | unchanged: three of three are in use |
+//! | 61.15 | `grant` | permit 4, usable from 61.15 | 2 → 95.15, 3 → 96.35, 4 → 156.30 |
+//! | 61.15 | `grant` | denied, usable at 95.15 | permit 2 was never reported, because its holder crashed |
+//!
+//! With the default limit of 450 requests in 300 s, a backlog is paced as well. As long as the
+//! window is nearly empty, requests go at once (`burst_milli`). After that, one is due every 300 s
+//! ÷ (450 − 1.4) = 0.669 s (`Pacing::gap`), and an instance may lease up to 16 permits whose times
+//! lie ahead. An urgent request takes the first time at which the slots and the estimate have room
+//! for one more, before permits that were leased ahead.
 
 mod adaptive_limit;
 mod compact;
@@ -35,35 +63,36 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Requests HaloPSA allows when the operator says nothing: 450 in five minutes, for the whole
-    /// account. Source: product brief; 300 was seen on older tenants, so it is a setting.
+    /// The limit of the whole HaloPSA account when the operator sets none: 450 requests in five
+    /// minutes. Source: the requirements; 300 was seen on older tenants, so it is a
+    /// setting.
     pub const DEFAULT: Self = Self {
         requests_max: 450,
         window: Duration::from_secs(300),
     };
 
-    /// The smallest step of time that the ledger knows. Times are rounded up to it: a slot frees
-    /// at most this much late, never early.
+    /// The smallest unit of time in the ledger. Times are rounded up to it, so a slot is freed at
+    /// most this much late and never early.
     pub const TICK: Duration = Duration::from_millis(50);
 
-    /// Added to the window before a slot is used again. One tick for the desk's own clock, and two
+    /// Added to the window before a slot is used again: one tick for HaloPSA's own clock, and two
     /// for two of our instances whose clocks are 50 ms off in opposite directions.
     pub const MARGIN: Duration = Duration::from_millis(150);
 
-    /// How far ahead of its time a permit may be leased. Instances that wait come back at times of
-    /// their own; what is leased ahead leaves no gap until the next one comes. Who holds a permit
-    /// that is not due waits for it.
+    /// How far ahead of its time a permit may be leased. Waiting instances come back at different
+    /// times; permits leased ahead leave no gap until the next instance comes. A holder waits until
+    /// its permit is due.
     pub const LEASE_AHEAD: Duration = Duration::from_secs(5);
 
-    /// How long after its time a permit may still be used; then it is given back.
+    /// How long after its time a permit may still be used. After that the holder releases it.
     pub const GRACE: Duration = Duration::from_secs(3);
 
-    /// A permit whose answer nobody saw is given up this long after its time, then waits its
-    /// window: its [`GRACE`](Self::GRACE), and longer than any call may take (30 seconds).
+    /// A permit that is never reported is given up this long after its time, and its slot is freed
+    /// one window later: the [`GRACE`](Self::GRACE) plus more than any call may take (30 seconds).
     pub const PERMIT_TTL: Duration = Duration::from_secs(35);
 
-    /// Requests from which on a backlog is paced. Pacing costs a permit or two of each window: too
-    /// much of a small limit.
+    /// Smallest limit for which a backlog is paced. Pacing costs a permit or two per window, which
+    /// is too much of a small limit.
     pub const PACED_LIMIT_MIN: u32 = 100;
 }
 
@@ -73,37 +102,37 @@ impl Default for Limit {
     }
 }
 
-/// What a server is taken for while nothing is known of how it counts.
+/// How the server is assumed to count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pace {
-    /// It may count in any of the known ways: bursts only where each of them allows it, otherwise
-    /// evenly. A backlog of N requests takes N ÷ 1.495 seconds (450 in 300 s), and the first 441
-    /// of them go at once.
+    /// Unknown. Bursts only where every known way of counting allows them, otherwise evenly spaced
+    /// requests. A backlog of N requests takes N ÷ 1.495 seconds (450 in 300 s); the first 441 of
+    /// them may be sent at once.
     #[default]
     Even,
-    /// It counts in a rolling window for sure: every free slot is used at once. A backlog of N
-    /// takes 300 · (⌈N ÷ 450⌉ − 1) seconds.
+    /// In a rolling window. Every free slot is used at once. A backlog of N requests takes 300 ·
+    /// (⌈N ÷ 450⌉ − 1) seconds.
     Burst,
 }
 
-/// Whose work a request is for.
+/// How urgent the work is for which a permit is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// A person waits: goes before the pace of the others, from slots that are kept for it.
+    /// A person waits. Granted before the paced requests, from slots reserved for it.
     Urgent,
-    /// Nothing is known about who waits. May use every slot.
+    /// It is not known whether a person waits. May use every slot.
     #[default]
     Normal,
-    /// Nobody waits: leaves the slots that are kept for urgent work.
+    /// No one waits. Leaves the reserved slots to urgent work.
     Bulk,
 }
 
 impl Priority {
-    /// Every share, the most urgent first.
+    /// Every priority, the most urgent first.
     pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
-    /// Slots of `level` that this share leaves to others: one in fifty for bulk work.
-    pub(crate) const fn leaves(self, level: u32) -> u32 {
+    /// Slots of `level` that this priority leaves to others: one in fifty for bulk work.
+    pub(crate) const fn reserved(self, level: u32) -> u32 {
         match self {
             Self::Urgent | Self::Normal => 0,
             Self::Bulk => level / 50,

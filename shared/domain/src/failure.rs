@@ -1,19 +1,19 @@
-//! What is known about a call that failed, and so what may follow.
+//! What is known about a failed call, and so what may be done next.
 
 use std::time::Duration;
 
-/// What is known about a call that failed, and so what may follow.
+/// What is known about a failed call, and so what may be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureClass {
-    /// Repeating it as it stands cannot succeed: bad input, refused, not found.
+    /// Repeating the call unchanged cannot succeed: invalid input, refused, not found.
     Permanent,
-    /// It had no effect; it may be repeated after a pause.
+    /// The call had no effect and may be repeated after a pause.
     Transient,
-    /// The service asked for fewer requests; `None` when it named no pause.
+    /// The service asked for fewer requests. `None` when it named no pause.
     Throttled {
-        /// How long the service asked us to stay away.
+        /// The pause that the service asked for.
         retry_after: Option<Duration>,
     },
-    /// It may have taken effect. Look before repeating.
+    /// The call may have taken effect. Check before repeating it.
     InDoubt,
 }

@@ -1,4 +1,4 @@
-//! Identities. Two bare numbers are never passed side by side.
+//! Identities. Every id has its own type, so that two numbers are never confused.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! The text by which a ticket is found again.
+//! The link key: the text in a ticket's title by which the ticket is found again.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::AlertId;
 
-/// Names one ticket for one alert: `LG-7586`, or `LG-7586-2` for the second ticket of an alert
-/// that came back long after the first was closed.
+/// Identifies one ticket of one alert: `LG-7586`, or `LG-7586-2` for the second ticket of an alert
+/// that came back long after the first ticket was closed.
 ///
-/// Stands in the ticket's title in square brackets, so that both people and a search find it; it
-/// is recovered from there when an answer, or the whole store, was lost.
+/// The key is part of the ticket's title, in square brackets, so that people and searches find it.
+/// It is read from there when a response, or the whole store, was lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkKey {
-    /// Tells two installations that share one service desk apart.
+    /// Distinguishes two installations that use the same HaloPSA.
     pub prefix: String,
     /// The alert.
     pub alert: AlertId,
@@ -22,16 +22,16 @@ pub struct LinkKey {
 }
 
 impl LinkKey {
-    /// The prefix of installations that chose none.
+    /// The prefix when the config names none.
     pub const DEFAULT_PREFIX: &'static str = "LG";
 
-    /// The key as it stands in a title, brackets included.
+    /// The key as it appears in a title, brackets included.
     #[must_use]
     pub fn marker(&self) -> String {
         format!("[{self}]")
     }
 
-    /// What every marker of this prefix begins with.
+    /// What every marker with this prefix begins with.
     #[must_use]
     pub fn marker_start(prefix: &str) -> String {
         format!("[{prefix}-")
@@ -39,7 +39,7 @@ impl LinkKey {
 
     /// Finds the key in a ticket's title.
     ///
-    /// Exact: a search in the desk also answers `[LG-75861]` when asked for `[LG-7586]`.
+    /// The match is exact: a search in HaloPSA for `[LG-7586]` also returns `[LG-75861]`.
     #[must_use]
     pub fn find_in(title: &str, prefix: &str) -> Option<Self> {
         let start = Self::marker_start(prefix);
@@ -54,7 +54,7 @@ impl LinkKey {
         None
     }
 
-    /// Reads `7586` or `7586-2`.
+    /// Parses `7586` or `7586-2`.
     fn parse_tail(tail: &str, prefix: &str) -> Option<Self> {
         let (alert, recurrence) = match tail.split_once('-') {
             Some((alert, recurrence)) => (alert, digits(recurrence)?),
@@ -70,7 +70,7 @@ impl LinkKey {
     }
 }
 
-/// A number written in plain digits.
+/// A number in plain ASCII digits.
 fn digits(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()

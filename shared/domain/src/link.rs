@@ -1,4 +1,4 @@
-//! What is remembered about one alert and its ticket.
+//! The link between an alert and its ticket: everything that is stored about one pair.
 
 use std::time::Duration;
 
@@ -13,108 +13,96 @@ use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
-/// How long a claim keeps others from opening the same ticket. Longer than any call may take.
+/// How long a claim excludes other workers from opening the same ticket. Longer than any call may
+/// take.
 pub const CLAIM_TTL: Duration = Duration::from_secs(90);
 
-/// How long after a create of unknown outcome its ticket may still appear: gateways answer before
-/// the service has finished.
+/// How long after a request with an unknown outcome its ticket may still appear: a gateway may
+/// respond before the service has finished.
 pub const IN_DOUBT_SETTLE: Duration = Duration::from_secs(15);
 
-/// How long a refusal keeps a write from being tried again when nothing we can see has changed. Most
-/// refusals are mended in HaloPSA, where we cannot see it.
+/// How long a refused write is not repeated while nothing that we can see has changed. The cause of
+/// most refusals is fixed in HaloPSA, where we cannot see it.
 pub const REFUSAL_RETRY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// This alert belongs to that ticket, and what both sides last agreed on.
+/// An alert, its ticket, and what both sides last agreed on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The alert; one link each.
+    /// The alert. Each alert has one link.
     pub alert: AlertId,
     /// 1 for the first ticket of the alert.
     pub recurrence: u32,
-    /// The right to open the ticket.
-    #[serde(default)]
+    /// The exclusive right to open the ticket.
     pub claim: Claim,
-    /// What the alert said when its ticket was asked for.
-    #[serde(default)]
+    /// The alert's state when its ticket was requested.
     pub opening: Option<OpeningSnapshot>,
     /// The ticket, once there is one.
-    #[serde(default)]
     pub ticket: Option<TicketId>,
     /// Earlier tickets of the same alert, oldest first.
-    #[serde(default)]
     pub earlier_tickets: Vec<TicketId>,
     /// What both sides last agreed on.
-    #[serde(default)]
     pub base: Option<Base>,
     /// The newest report about the alert.
-    #[serde(default)]
     pub observed_alert: Option<Alert>,
     /// The newest report about the ticket.
-    #[serde(default)]
     pub observed_ticket: Option<Ticket>,
     /// Why there is no ticket for now.
-    #[serde(default)]
     pub parked: Option<ParkReason>,
-    /// A write that the desk refused for good.
-    #[serde(default)]
+    /// A write that HaloPSA refused.
     pub refused: Option<RefusedWrite>,
-    /// An inspector was asked to tell Liongard about the ticket.
-    #[serde(default)]
+    /// Inspections that were requested so that Liongard sees the ticket's state.
     pub pending_inspection: Option<PendingInspection>,
-    /// A note that is being added, or whose answer has not been seen.
-    #[serde(default)]
+    /// A note that is being added, or whose response has not been seen.
     pub note_claim: Option<NoteClaim>,
-    /// Our notes about changes of the alert, on the current ticket.
-    #[serde(default)]
+    /// Notes about changes of the alert that Halogard has added to the current ticket.
     pub note_count: u32,
-    /// Where the alert stands in a storm, once that was decided.
-    #[serde(default)]
+    /// The alert's role in a storm group, once that has been decided.
     pub membership: Option<Membership>,
-    /// The pair needs no more work unless something changes.
-    #[serde(default)]
+    /// Why the pair needs no more work unless something changes.
     pub terminal_reason: Option<TerminalReason>,
 }
 
-/// The right to open the ticket.
+/// The exclusive right to open the ticket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Claim {
-    /// Nobody's, and no earlier attempt is in doubt.
+    /// No one holds it, and no earlier attempt is in doubt.
     #[default]
     Free,
-    /// Somebody is opening it.
+    /// A worker is opening the ticket.
     Held {
-        /// When it was taken.
+        /// When it was acquired.
         since: Timestamp,
-        /// When it runs out.
+        /// When it expires.
         until: Timestamp,
     },
-    /// An attempt ended without an answer: the ticket may exist.
+    /// An attempt ended without a response: the ticket may exist.
     InDoubt {
         /// When the attempt was last known to be under way.
         since: Timestamp,
     },
 }
 
-/// The right to add a note, until its answer is seen.
+/// The exclusive right to add a note, until the response is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteClaim {
-    /// Digest of its text.
+    /// Hash of the note's text.
     pub text_hash: u64,
-    /// Until then whoever took it may still be at it.
+    /// Until then the holder may still be adding the note.
     pub until: Timestamp,
 }
 
-/// What both sides last agreed on, field by field. Our own writes come back as news and equal it.
+/// What both sides last agreed on, field by field. Our own writes come back as changes and equal
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
-    /// The alert was over.
+    /// Whether the alert was closed.
     pub alert_closed: bool,
-    /// The alert's status word.
+    /// The alert's status.
     pub alert_status: Slug,
-    /// The alert's priority word.
+    /// The alert's priority.
     pub alert_priority: Slug,
-    /// Digest of the alert's text.
+    /// Hash of the alert's text.
     pub alert_text: u64,
     /// The ticket's status.
     pub ticket_status: StatusId,
@@ -124,20 +112,20 @@ pub struct Base {
     pub ticket_priority: Option<PriorityId>,
 }
 
-/// What an alert said when its ticket was asked for: until both sides agree, this is what the ticket
-/// is known to say, even when its answer was lost and the alert has changed since.
+/// The alert's state when its ticket was requested. Until both sides agree, this is what the ticket
+/// is known to show, even if the response was lost and the alert has changed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpeningSnapshot {
-    /// The alert's status word.
+    /// The alert's status.
     pub status: Slug,
-    /// The alert's priority word.
+    /// The alert's priority.
     pub priority: Slug,
-    /// Digest of the alert's text.
+    /// Hash of the alert's text.
     pub text: u64,
 }
 
 impl OpeningSnapshot {
-    /// What `alert` says now.
+    /// The state of `alert`.
     #[must_use]
     pub fn of(alert: &Alert) -> Self {
         Self {
@@ -153,26 +141,26 @@ impl OpeningSnapshot {
 pub struct Closure {
     /// Who closed it.
     pub by: ClosedBy,
-    /// When.
+    /// When it was closed.
     pub at: Timestamp,
 }
 
-/// A write the desk refused for good; tried again when what led to it changes.
+/// A write that HaloPSA refused. It is tried again when what led to it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedWrite {
-    /// What was refused.
+    /// The kind of write.
     pub write: WriteKind,
-    /// The desk's own sentence, redacted.
+    /// HaloPSA's own message, redacted.
     pub message: String,
-    /// The policy it was tried under.
+    /// Fingerprint of the policy that was in force.
     pub policy_fingerprint: u64,
-    /// The ticket's state it was tried on, if there was one.
+    /// Change time of the ticket that was to be written, if there was one.
     pub ticket_changed_at: Option<Timestamp>,
-    /// When.
+    /// When it was refused.
     pub at: Timestamp,
 }
 
-/// The kinds of writes to the desk.
+/// The kinds of writes to HaloPSA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteKind {
@@ -182,20 +170,20 @@ pub enum WriteKind {
     SetFields,
     /// Adding a note.
     AddNote,
-    /// Closing it.
+    /// Closing the ticket.
     Close,
-    /// Opening it again.
+    /// Reopening the ticket.
     Reopen,
 }
 
-/// An inspector was asked to tell Liongard about the ticket's state.
+/// Inspections that were requested so that Liongard sees the ticket's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingInspection {
-    /// When Liongard was asked to look.
+    /// When they were requested.
     pub requested_at: Timestamp,
-    /// Runs that were asked for.
+    /// Runs that were requested.
     pub requested: u32,
-    /// How many of them have come to their end.
+    /// How many of them have ended.
     pub completed: u32,
 }
 
@@ -203,16 +191,16 @@ pub struct PendingInspection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TerminalReason {
-    /// The alert was over before a ticket was opened.
+    /// The alert was closed before a ticket was opened.
     NotNeeded,
-    /// The ticket is gone; nobody is made to look at it again while the alert stays as it is.
+    /// The ticket was deleted. The alert gets no other ticket while it stays as it is.
     TicketDeleted,
-    /// The ticket is gone and the alert is over.
+    /// The ticket was deleted and the alert was closed.
     TicketDeletedAlertClosed,
 }
 
 impl Link {
-    /// A link that knows nothing but its alert.
+    /// A link that contains only the id of its alert.
     #[must_use]
     pub fn new(alert: AlertId) -> Self {
         Self {
@@ -235,13 +223,13 @@ impl Link {
         }
     }
 
-    /// Whether somebody is at work on the ticket or a note, or was and never said how it ended.
+    /// Whether a worker is writing the ticket or a note, or was and never recorded how that ended.
     #[must_use]
     pub fn is_claimed(&self) -> bool {
         self.claim != Claim::Free || self.note_claim.is_some()
     }
 
-    /// What it knows of the crowd that shares its ticket, if it leads one.
+    /// What the alert knows about its group, if it leads one.
     #[must_use]
     pub const fn leader_state(&self) -> Option<&LeaderState> {
         match &self.membership {
@@ -250,7 +238,7 @@ impl Link {
         }
     }
 
-    /// The same, to be changed.
+    /// The leader's state, for a change.
     pub const fn leader_state_mut(&mut self) -> Option<&mut LeaderState> {
         match &mut self.membership {
             Some(Membership::Leader(lead)) => Some(lead),
@@ -258,7 +246,8 @@ impl Link {
         }
     }
 
-    /// Whether what the ticket is about is over: `alert`, and every alert that shares the ticket.
+    /// Whether the cause of the ticket is resolved: `alert` is closed, and so is every alert that
+    /// shares the ticket.
     #[must_use]
     pub fn is_resolved(&self, alert: &Alert) -> bool {
         alert.is_closed()
@@ -277,7 +266,7 @@ impl Link {
         }
     }
 
-    /// Takes in a report about the alert; an older one changes nothing.
+    /// Merges a report about the alert. An older report changes nothing.
     pub fn observe_alert(&mut self, alert: Alert) {
         debug_assert_eq!(alert.id, self.alert, "a report reached the wrong link");
         self.observed_alert = Some(match self.observed_alert.take() {
@@ -286,7 +275,7 @@ impl Link {
         });
     }
 
-    /// Takes in a report about the ticket; an older one, or one about another ticket, changes
+    /// Merges a report about the ticket. An older report, or one about another ticket, changes
     /// nothing.
     pub fn observe_ticket(&mut self, ticket: Ticket) {
         if self.ticket != Some(ticket.id) {
@@ -323,8 +312,7 @@ impl Link {
         *self = next;
     }
 
-    /// Whether `write` was refused for good, not long ago, and nothing that led to it has changed
-    /// since.
+    /// Whether `write` was refused recently and nothing that led to the refusal has changed since.
     #[must_use]
     pub fn is_suppressed(&self, write: WriteKind, policy: &Policy, now: Timestamp) -> bool {
         self.refused.as_ref().is_some_and(|refused| {
@@ -338,7 +326,7 @@ impl Link {
 }
 
 impl Base {
-    /// What both sides show now, keeping who closed the ticket.
+    /// The current state of both sides. Who closed the ticket is taken from `before`.
     #[must_use]
     pub fn of(alert: &Alert, ticket: &Ticket, statuses: &StatusMap, before: Option<&Self>) -> Self {
         let closed = statuses.is_closed(ticket.status);
@@ -358,8 +346,8 @@ impl Base {
         }
     }
 
-    /// What a pair is taken to have agreed on before it ever agreed: both open, the alert as it was
-    /// when the ticket was asked for, and everything else as it is now.
+    /// The base of a pair that has never agreed: both open, the alert as it was when the ticket was
+    /// requested, and everything else as it is now.
     #[must_use]
     pub fn assumed(
         alert: &Alert,

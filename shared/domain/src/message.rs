@@ -1,4 +1,4 @@
-//! What travels through the queue: where to look, never what to do.
+//! Queue messages. A message names what to reconcile, never what to do about it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,77 +7,77 @@ use crate::ids::{AlertId, TicketId};
 use crate::runs::RunTarget;
 use crate::ticket::Ticket;
 
-/// "Look at this pair." The same message twice, late or out of order does no harm.
+/// A job in the queue. Processing the same message twice, late or out of order does no harm.
 ///
-/// `news` is the newest state the sender saw; it saves a look-up and is merged by its own time.
-/// Fields are added as optional and never given another meaning.
+/// `snapshot` is the newest state that the sender saw. It saves a request and is merged by its own
+/// change time. New fields are optional, and no field ever changes its meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Message {
-    /// Look at this alert.
+    /// Reconcile this alert with its ticket.
     ReconcileAlert {
-        /// Form of this message.
+        /// Version of this message form.
         version: u8,
         /// The alert.
         alert: AlertId,
-        /// Why.
+        /// Why it was queued.
         cause: Cause,
-        /// Its newest state, if the sender saw it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// The alert's newest state, if the sender saw it.
+        #[serde(skip_serializing_if = "Option::is_none")]
         snapshot: Option<Box<Alert>>,
     },
-    /// Look at this ticket.
+    /// Reconcile this ticket with its alert.
     ReconcileTicket {
-        /// Form of this message.
+        /// Version of this message form.
         version: u8,
         /// The ticket.
         ticket: TicketId,
-        /// Why.
+        /// Why it was queued.
         cause: Cause,
-        /// Its newest state, if the sender saw it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// The ticket's newest state, if the sender saw it.
+        #[serde(skip_serializing_if = "Option::is_none")]
         snapshot: Option<Box<Ticket>>,
     },
-    /// See whether this inspector is to be started, and how its run does.
+    /// Start this inspector if its interval has passed, or check the progress of its run.
     AdvanceRun {
-        /// Form of this message.
+        /// Version of this message form.
         version: u8,
         /// The inspector.
         target: RunTarget,
     },
-    /// Poll Liongard's alerts now rather than at the next turn.
+    /// Poll Liongard's alerts now instead of at the next scheduled time.
     Poll {
-        /// Form of this message.
+        /// Version of this message form.
         version: u8,
     },
-    /// Keep and count a webhook that concerns no ticket, or that nobody knows.
+    /// Record and count a webhook that concerns no ticket, or whose event is not known.
     RecordNotification {
-        /// Form of this message.
+        /// Version of this message form.
         version: u8,
-        /// What it said.
+        /// The webhook's content.
         notification: Notification,
     },
 }
 
-/// What is kept of a webhook.
+/// The recorded part of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// The sender's id of the delivery.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The sender's delivery id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<String>,
-    /// Digest of what it says, the delivery id left out.
+    /// Hash of the content without the delivery id.
     pub content: String,
-    /// The event, as the sender words it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The event, as the sender names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// The record it concerns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<u64>,
-    /// What we take it for: one of the known kinds, or `unknown`.
+    /// Our name of the event: one of the known kinds, or `unknown`.
     pub kind: String,
 }
 
-/// Why somebody is to look.
+/// Why a message was queued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Cause {
@@ -87,26 +87,26 @@ pub enum Cause {
     Sweep,
     /// HaloPSA sent a webhook.
     Webhook {
-        /// Which one.
+        /// The webhook.
         notification: Notification,
     },
-    /// An inspector's run came to its end.
+    /// A run of an inspector ended.
     RunEnded {
-        /// Whether it did its work.
+        /// Whether the run succeeded.
         succeeded: bool,
     },
     /// The config changed.
     ConfigChanged,
-    /// Work was cut off earlier.
+    /// Earlier work was interrupted.
     Recovery,
-    /// Alerts that share its ticket joined, or are over.
+    /// The alert's storm group changed: alerts joined it, or were closed.
     Storm,
-    /// A person asked.
+    /// A person asked for it.
     Operator,
 }
 
 impl Cause {
-    /// The cause as one word, for logs and stories.
+    /// The cause as one word, for logs and the journal.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -122,11 +122,11 @@ impl Cause {
     }
 }
 
-/// The form written today.
+/// The message form that is written today.
 pub const VERSION: u8 = 1;
 
 impl Message {
-    /// Look at `alert`, of which nothing new is known.
+    /// Reconcile `alert`, without a snapshot.
     #[must_use]
     pub const fn reconcile_alert(alert: AlertId, cause: Cause) -> Self {
         Self::ReconcileAlert {
@@ -137,7 +137,7 @@ impl Message {
         }
     }
 
-    /// Look at the alert of which `news` was seen.
+    /// Reconcile the alert whose state `snapshot` is.
     #[must_use]
     pub fn alert_snapshot(snapshot: Alert, cause: Cause) -> Self {
         Self::ReconcileAlert {
@@ -148,7 +148,7 @@ impl Message {
         }
     }
 
-    /// Look at `ticket`, of which nothing new is known.
+    /// Reconcile `ticket`, without a snapshot.
     #[must_use]
     pub const fn reconcile_ticket(ticket: TicketId, cause: Cause) -> Self {
         Self::ReconcileTicket {
@@ -159,7 +159,7 @@ impl Message {
         }
     }
 
-    /// Look at the ticket of which `news` was seen.
+    /// Reconcile the ticket whose state `snapshot` is.
     #[must_use]
     pub fn ticket_snapshot(snapshot: Ticket, cause: Cause) -> Self {
         Self::ReconcileTicket {
@@ -170,8 +170,8 @@ impl Message {
         }
     }
 
-    /// The same question without the news, for a queue that cannot hold them: whoever looks, then
-    /// looks for itself.
+    /// The same message without its snapshot, for a queue whose size limit it exceeds. The worker
+    /// then reads the current state itself.
     #[must_use]
     pub fn without_snapshot(&self) -> Self {
         let mut bare = self.clone();
@@ -189,7 +189,7 @@ impl Message {
         Self::Poll { version: VERSION }
     }
 
-    /// See to the runs of `target`.
+    /// Advance the runs of `target`.
     #[must_use]
     pub const fn advance_run(target: RunTarget) -> Self {
         Self::AdvanceRun {

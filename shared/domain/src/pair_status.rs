@@ -1,4 +1,4 @@
-//! How a pair stands, in a word a person understands.
+//! The status of a pair, in words that operators understand.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,31 +8,31 @@ use crate::storm::Membership;
 use crate::ticket::Existence;
 use crate::time::Timestamp;
 
-/// How a pair stands.
+/// The status of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PairStatus {
-    /// Both sides tell the same story.
+    /// Both sides agree.
     InSync,
-    /// Work is under way or waits for its time.
+    /// Work is under way or scheduled.
     InProgress,
     /// The alert waits for a mapping or a template.
     Parked(ParkReason),
-    /// The desk refused what we wanted to write; a person is needed.
+    /// HaloPSA refused a write; a person is needed.
     Refused,
-    /// The ticket is closed; Liongard has been asked to look and has not followed yet.
+    /// The ticket is closed. An inspection was requested and has not ended yet.
     AwaitingLiongard,
-    /// The ticket is closed, and Liongard still finds the condition after looking again.
+    /// The ticket is closed, and Liongard still finds the condition after another inspection.
     ResolvedInPsaOnly,
-    /// The alert is over; the ticket stays open because a person works on it, or by policy.
+    /// The alert is closed; the ticket stays open because a person works on it, or by policy.
     LeftToTechnician,
-    /// It shares the ticket of another alert of its rule and customer.
+    /// The alert shares the ticket of another alert of its rule and customer.
     InStorm,
     /// The ticket was deleted.
     TicketDeleted,
 }
 
-/// How `link` stands under `policy` at `now`.
+/// The status of `link` under `policy` at `now`.
 #[must_use]
 pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
     if link

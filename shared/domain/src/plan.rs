@@ -1,4 +1,4 @@
-//! The heart: what is missing between an alert and its ticket.
+//! The decision: which steps bring an alert and its ticket back in sync.
 
 mod linked;
 mod unlinked;
@@ -11,20 +11,21 @@ use crate::runs::RunTarget;
 use crate::ticket::{Existence, NewTicket, Ticket, TicketChange};
 use crate::time::Timestamp;
 
-/// One thing to do. Steps are carried out in order; after a step that only looks, the plan is made
-/// anew.
+/// One step of a plan. Steps are executed in order. After a step that only reads, the plan is made
+/// again.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Find out whether the alert gets a ticket of its own or shares that of a storm, or tell its storm
-    /// what became of it.
+    /// Find out whether the alert gets its own ticket or shares that of a storm group; or update
+    /// the group with the alert's state.
     AssignGroup,
-    /// Take the right to open the ticket.
+    /// Acquire the exclusive right to open the ticket.
     Claim,
-    /// Look in the desk for a ticket that carries our key: an earlier attempt is in doubt.
+    /// Search HaloPSA for a ticket that carries our key, because the outcome of an earlier attempt
+    /// is unknown.
     FindByKey,
     /// Open the ticket.
     Open(Box<NewTicket>),
-    /// This existing ticket is the alert's.
+    /// Link this existing ticket to the alert.
     Adopt(TicketId),
     /// Read the ticket's current state.
     ReadTicket,
@@ -34,32 +35,32 @@ pub enum Step {
     SetFields(TicketChange),
     /// Add a note (safe HTML), once.
     AddNote(String),
-    /// Add a note (safe HTML) that counts the alerts which share the ticket, once.
+    /// Add a note (safe HTML) that counts the alerts that share the ticket, once.
     AddSummaryNote(String),
-    /// Let no more alerts share the ticket.
+    /// Close the group that the alert leads to new members.
     CloseGroup,
     /// Close the ticket.
     Close(TicketChange),
-    /// Open the ticket again, and say why (safe HTML).
+    /// Reopen the ticket, and add a note (safe HTML) that says why.
     Reopen(TicketChange, String),
     /// Begin the next ticket of the same alert.
     BeginNextTicket,
-    /// Have Liongard look: its HaloPSA inspector, or the one that found the alert.
+    /// Run Liongard's inspectors: the one of HaloPSA, or the one that raised the alert.
     RequestInspections(Vec<RunTarget>),
-    /// Wait for a mapping or a template.
+    /// Wait until the config maps the alert.
     Park(ParkReason),
-    /// Look again at this time.
+    /// Reconcile again at this time.
     Wait(Timestamp),
     /// Record what both sides now agree on.
     SetBase(Base),
-    /// Record that no more work is needed.
+    /// Record that the pair needs no more work.
     Finish(TerminalReason),
 }
 
-/// Says what is missing.
+/// Returns the steps that are missing.
 ///
-/// Level-triggered: it looks at states, never at what happened, so the same news twice, late or out
-/// of order leads to the same end. Carrying the steps out and planning again yields nothing.
+/// Level-triggered: it compares states, never events, so the same report twice, late or out of
+/// order leads to the same result. Executing the steps and planning again yields no steps.
 #[must_use]
 pub fn plan(
     link: &Link,
@@ -87,8 +88,7 @@ pub fn plan(
         Existence::Deleted => {
             closing_the_group(link, vec![Step::Finish(TerminalReason::TicketDeleted)])
         }
-        // A ticket merged into one that is merged back would lead in circles; one that was ours
-        // before is not followed again.
+        // Merges can form a circle. A ticket that was linked before is not followed again.
         Existence::MergedInto(into) if link.earlier_tickets.contains(&into) => {
             vec![Step::Finish(TerminalReason::TicketDeleted)]
         }
@@ -101,7 +101,7 @@ pub fn plan(
     }
 }
 
-/// `steps`, after which no alert may join the ticket of `link` any more.
+/// `steps`, but first closes the group that the alert leads.
 fn closing_the_group(link: &Link, steps: Vec<Step>) -> Vec<Step> {
     if link.leader_state().is_some_and(|lead| !lead.summary.closed) {
         vec![Step::CloseGroup]
@@ -110,7 +110,7 @@ fn closing_the_group(link: &Link, steps: Vec<Step>) -> Vec<Step> {
     }
 }
 
-/// A deleted ticket stays deleted. Only an alert that was over and is back gets a new one.
+/// A deleted ticket stays deleted. Only an alert that was closed and is open again gets a new one.
 fn after_deletion(ended: TerminalReason, alert: &Alert, policy: &Policy) -> Vec<Step> {
     match (ended, alert.is_closed(), policy.mode) {
         (TerminalReason::TicketDeleted, true, _) => {

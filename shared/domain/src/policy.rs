@@ -1,4 +1,4 @@
-//! What the operator decided, checked and ready to be asked.
+//! The policy: what the operator configured, checked and ready to be evaluated.
 
 mod closing;
 mod pattern;
@@ -14,6 +14,7 @@ pub use closing::{
 pub use pattern::Pattern;
 
 use crate::alert::Alert;
+use crate::hash::{canonical_json, hash64};
 use crate::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
@@ -24,38 +25,39 @@ use crate::slug::Slug;
 use crate::storm::StormPolicy;
 use crate::ticket::Validation;
 
-/// Who creates the tickets.
+/// Who opens the tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// We do.
+    /// Halogard opens them.
     Managed,
-    /// Liongard's own ticketing does; we link, tell Liongard to look, and repair drift.
+    /// Liongard's own ticketing opens them; Halogard links them, asks Liongard to check, and
+    /// repairs drift.
     Native,
 }
 
-/// Everything the operator decided.
+/// Everything that the operator configured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Who creates the tickets.
+    /// Who opens the tickets.
     pub mode: Mode,
-    /// Tells two installations that share one service desk apart.
+    /// Distinguishes two installations that use the same HaloPSA.
     pub key_prefix: String,
     /// Templates by name.
     pub templates: BTreeMap<String, Template>,
-    /// Which alert gets which template; the first match wins.
+    /// Which alert gets which template. The first match decides.
     pub rules: Vec<Rule>,
     /// The customers, each mapped once.
     pub environments: BTreeMap<EnvironmentId, Mapping>,
-    /// In native mode: how long Liongard's own ticketing has to close a ticket before we do.
+    /// In native mode: how long Liongard's own ticketing has to close a ticket before Halogard
+    /// does.
     pub native_grace: Duration,
-    /// When many alerts share a ticket; `None` when each gets its own.
-    #[serde(default)]
+    /// When many alerts share a ticket; `None` if every alert gets its own.
     pub storms: Option<StormPolicy>,
 }
 
-/// Time Liongard's own ticketing is given when the config names none. Its pushes are seen within a
-/// minute or two; ten leave room for a retry of its own.
+/// The grace period of Liongard's own ticketing when the config names none. Its updates arrive
+/// within a minute or two; ten minutes leave room for a retry of its own.
 pub const NATIVE_GRACE: Duration = Duration::from_secs(600);
 
 /// One customer on both sides.
@@ -65,24 +67,24 @@ pub struct Mapping {
     pub environment: EnvironmentId,
     /// The customer in HaloPSA.
     pub client: HaloClientId,
-    /// The customer's site; the desk's default when absent.
+    /// The customer's site; HaloPSA's default if absent.
     pub site: Option<SiteId>,
     /// The template when no rule matches.
     pub template: Option<String>,
-    /// Groups and tiers that rules may ask for.
+    /// Names of groups that rules may refer to.
     pub groups: BTreeSet<String>,
 }
 
 /// Chooses a template. Every condition that is present must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// The inspector's machine name or alias.
+    /// The inspector's technical name or alias.
     pub inspector: Option<Pattern>,
     /// The name of the alert rule.
     pub rule: Option<Pattern>,
     /// Any of these priorities; empty means all.
     pub priorities: BTreeSet<Slug>,
-    /// A group the customer is in.
+    /// A group that the customer belongs to.
     pub group: Option<String>,
     /// Any of these customers; empty means all.
     pub environments: BTreeSet<EnvironmentId>,
@@ -90,7 +92,7 @@ pub struct Rule {
     pub template: String,
 }
 
-/// How a ticket is made and kept.
+/// How a ticket is opened and updated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Template {
     /// Its name in the config.
@@ -99,34 +101,35 @@ pub struct Template {
     pub ticket_type: TicketTypeId,
     /// The team, by name.
     pub team: Option<String>,
-    /// The technician new tickets are given to.
+    /// The technician that new tickets are assigned to.
     pub technician: Option<TechnicianId>,
-    /// The category path, levels joined by `>`.
+    /// The category path, levels separated by `>`.
     pub category: Option<String>,
-    /// Statuses for opening, closing and known words.
+    /// Statuses of opened and closed tickets, and of Liongard's statuses.
     pub statuses: StatusMap,
-    /// Priorities for known words.
+    /// Priorities for Liongard's priorities.
     pub priorities: PriorityMap,
     /// The title pattern; see [`render::SUMMARY_PLACEHOLDERS`].
     pub summary: String,
-    /// The kind of our notes.
+    /// The kind of Halogard's notes.
     pub outcome: OutcomeId,
-    /// Values for custom fields, among them defaults for mandatory ones.
+    /// Values of custom fields, among them defaults of mandatory ones.
     pub custom_fields: BTreeMap<CustomFieldId, String>,
     /// A custom field that also receives the key.
     pub key_field: Option<CustomFieldId>,
-    /// When a ticket is closed because its alert is over.
+    /// When a ticket is closed because its alert was closed.
     pub close: ClosePolicy,
-    /// Given to an unassigned ticket that we close: many desks refuse to close one that nobody has.
+    /// The technician that an unassigned ticket is assigned to when Halogard closes it. Many
+    /// HaloPSA tenants refuse to close an unassigned ticket.
     pub closing_technician: Option<TechnicianId>,
-    /// When a closed ticket is opened again because its alert is back.
+    /// When a closed ticket is reopened because its alert is open again.
     pub reopen: ReopenTable,
-    /// Whether the desk checks mandatory fields.
+    /// Whether HaloPSA checks mandatory fields.
     pub validation: Validation,
 }
 
 impl Template {
-    /// A template with the decisions that have defaults made.
+    /// A template with defaults for everything optional.
     #[must_use]
     pub fn new(name: &str, ticket_type: TicketTypeId, statuses: StatusMap) -> Self {
         Self {
@@ -148,20 +151,21 @@ impl Template {
         }
     }
 
-    /// "Internal Note" on a stock tenant. Source: seen with several clients.
+    /// "Internal Note" in a HaloPSA tenant with standard settings. Source: several public API
+    /// clients.
     pub const INTERNAL_NOTE: OutcomeId = OutcomeId::new(7);
 }
 
-/// What statuses mean, for tickets of one template.
+/// The meaning of statuses, for tickets of one template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusMap {
-    /// New tickets, and reopened ones.
+    /// The status of new and reopened tickets.
     pub open: StatusId,
-    /// Closed tickets.
+    /// The status of closed tickets.
     pub closed: StatusId,
     /// Other statuses in which a ticket counts as closed.
     pub also_closed: BTreeSet<StatusId>,
-    /// Statuses for words of Liongard other than "open" and "closed".
+    /// Statuses for Liongard's statuses other than "open" and "closed".
     pub by_slug: BTreeMap<Slug, StatusId>,
 }
 
@@ -173,20 +177,20 @@ impl StatusMap {
     }
 }
 
-/// Which priority a ticket gets.
+/// The priority that a ticket gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriorityMap {
-    /// By Liongard's word.
+    /// By Liongard's priority.
     pub by_slug: BTreeMap<Slug, PriorityId>,
-    /// For every other word; `None` leaves it to the desk.
+    /// For every other priority; `None` leaves it to HaloPSA.
     pub default: Option<PriorityId>,
 }
 
 impl PriorityMap {
-    /// The priority for `word`.
+    /// The priority for Liongard's priority `slug`.
     #[must_use]
-    pub fn of(&self, word: &Slug) -> Option<PriorityId> {
-        self.by_slug.get(word).copied().or(self.default)
+    pub fn of(&self, slug: &Slug) -> Option<PriorityId> {
+        self.by_slug.get(slug).copied().or(self.default)
     }
 }
 
@@ -219,7 +223,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Why it must wait: never a default client, never a silent skip.
+    /// Why the alert must wait. There is no default client, and no alert is skipped silently.
     pub fn choose(&self, alert: &Alert) -> Result<(&Mapping, &Template), ParkReason> {
         let mapping = self
             .environments
@@ -235,11 +239,11 @@ impl Policy {
             .ok_or(ParkReason::NoTemplate)
     }
 
-    /// A number that changes with any decision. What was refused under one policy may be tried
-    /// again under another.
+    /// A hash that changes with any setting of the policy. A write that was refused under one
+    /// policy may be tried again under another.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        crate::hash::hash64(&[&format!("{self:?}")])
+        hash64(&[&canonical_json(self)])
     }
 }
 

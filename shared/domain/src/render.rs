@@ -1,4 +1,4 @@
-//! Text that goes into tickets: escaped, cut, and digested.
+//! Rendering of titles, descriptions and notes: escaped, truncated, safe HTML.
 
 use std::fmt::Write as _;
 
@@ -6,18 +6,18 @@ use crate::alert::Alert;
 use crate::key::LinkKey;
 use crate::storm::{GroupSummary, LeaderState};
 
-/// Longest title of a ticket, in characters. HaloPSA documents no limit; lists and mails show
-/// about this much.
+/// Longest title of a ticket in characters. HaloPSA documents no limit; lists and mails show about
+/// this much.
 pub const SUMMARY_CHARS_MAX: usize = 200;
 
-/// Longest text of a ticket or note taken from an alert, in characters, before escaping. Metric
-/// lists can run to megabytes; a technician reads a screen or two.
+/// Longest text taken from an alert, in characters before escaping. Metric lists can be megabytes
+/// long; a technician reads a screen or two.
 pub const DETAILS_CHARS_MAX: usize = 20_000;
 
-/// Stands where text was cut off.
+/// Marks where text was truncated.
 pub const TRUNCATION_MARK: &str = "… [cut]";
 
-/// Makes text safe inside HTML, element content and quoted attributes alike.
+/// Escapes text for HTML element content and quoted attributes.
 #[must_use]
 pub fn escape_html(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + text.len() / 8);
@@ -37,14 +37,14 @@ pub fn escape_html(text: &str) -> String {
     safe
 }
 
-/// Cuts `text` to at most `chars_max` characters, the mark included, never inside a character.
+/// Truncates `text` to at most `chars_max` characters including the mark, never inside a character.
 #[must_use]
 pub fn truncate(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    let kept = chars_max.saturating_sub(TRUNCATION_MARK.chars().count());
-    let mut short: String = text.chars().take(kept).collect();
+    let kept_chars = chars_max.saturating_sub(TRUNCATION_MARK.chars().count());
+    let mut short: String = text.chars().take(kept_chars).collect();
     short.push_str(TRUNCATION_MARK);
     short.chars().take(chars_max).collect()
 }
@@ -52,7 +52,7 @@ pub fn truncate(text: &str, chars_max: usize) -> String {
 /// The title pattern of templates that name none.
 pub const DEFAULT_SUMMARY_PATTERN: &str = "{name}";
 
-/// Words a title pattern may hold in braces.
+/// Placeholders that a title pattern may contain in braces.
 pub const SUMMARY_PLACEHOLDERS: [&str; 8] = [
     "name",
     "environment",
@@ -64,23 +64,27 @@ pub const SUMMARY_PLACEHOLDERS: [&str; 8] = [
     "alert",
 ];
 
-/// The title of the ticket for `alert`: the key's marker, then the template's pattern filled in.
+/// The title of the ticket for `alert`: the key's marker, then the template's pattern with its
+/// placeholders filled in.
 #[must_use]
 pub fn summary(key: &LinkKey, pattern: &str, alert: &Alert) -> String {
     let mut filled = pattern.to_owned();
-    for word in SUMMARY_PLACEHOLDERS {
-        filled = filled.replace(&format!("{{{word}}}"), value_of(word, alert).trim());
+    for placeholder in SUMMARY_PLACEHOLDERS {
+        filled = filled.replace(
+            &format!("{{{placeholder}}}"),
+            value_of(placeholder, alert).trim(),
+        );
     }
     let one_line: String = filled.split_whitespace().collect::<Vec<_>>().join(" ");
     let marker = key.marker();
-    let room = SUMMARY_CHARS_MAX.saturating_sub(marker.chars().count() + 1);
-    format!("{marker} {}", truncate(&one_line, room))
+    let chars_left = SUMMARY_CHARS_MAX.saturating_sub(marker.chars().count() + 1);
+    format!("{marker} {}", truncate(&one_line, chars_left))
 }
 
-/// What a word in a title pattern stands for.
-fn value_of(word: &str, alert: &Alert) -> String {
+/// The value of a placeholder.
+fn value_of(placeholder: &str, alert: &Alert) -> String {
     let or_empty = |value: &Option<String>| value.clone().unwrap_or_default();
-    match word {
+    match placeholder {
         "name" => alert.name.clone(),
         "environment" => alert.environment_name.clone(),
         "inspector" => alert
@@ -96,7 +100,7 @@ fn value_of(word: &str, alert: &Alert) -> String {
     }
 }
 
-/// The text of the ticket for `alert`, as safe HTML: the description, then where it comes from.
+/// The text of the ticket for `alert` as safe HTML: the description, then its origin.
 #[must_use]
 pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
     let mut html = format!(
@@ -119,7 +123,7 @@ pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
     ];
     for (label, value) in rows {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            // Writing to a String cannot fail; the result has nothing to say.
+            // Writing to a String cannot fail.
             write!(
                 html,
                 "<tr><td>{label}</td><td>{}</td></tr>",
@@ -145,18 +149,18 @@ pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
     html
 }
 
-/// What the ticket of a storm says before anything else.
+/// The introduction of a ticket that stands for a storm group.
 #[must_use]
 pub fn storm_intro_html(alert: &Alert) -> String {
     format!(
-        "<p><b>Many alerts of this rule were raised at {} within a short time.</b> This ticket stands \
-         for this one and for those that follow; notes count them. It is closed when all of them are \
-         over and nobody has worked on it.</p>",
+        "<p><b>Many alerts of this rule were raised at {} within a short time.</b> This ticket \
+         represents this alert and those that follow; notes count them. It is closed when all of them \
+         are closed, unless a person has worked on it.</p>",
         escape_html(&alert.environment_name),
     )
 }
 
-/// The note that counts the alerts which share a ticket, of which `left` may be added.
+/// The note that counts the alerts that share a ticket, to which `left` more notes may be added.
 #[must_use]
 pub fn summary_note_html(lead: &LeaderState, left: u32) -> String {
     let GroupSummary {
@@ -172,9 +176,9 @@ pub fn summary_note_html(lead: &LeaderState, left: u32) -> String {
         html.push_str(" Further ones get tickets of their own.");
     }
     html.push_str("</p><ul>");
-    for words in listed {
-        let words = escape_html(&truncate(words, SUMMARY_CHARS_MAX));
-        write!(html, "<li>{words}</li>").unwrap_or_default();
+    for description in listed {
+        let description = escape_html(&truncate(description, SUMMARY_CHARS_MAX));
+        write!(html, "<li>{description}</li>").unwrap_or_default();
     }
     html.push_str("</ul>");
     let unlisted = joined.saturating_sub(u64::try_from(listed.len()).unwrap_or(u64::MAX));
@@ -185,7 +189,7 @@ pub fn summary_note_html(lead: &LeaderState, left: u32) -> String {
     html
 }
 
-/// What the last note that a ticket bears adds.
+/// The last sentence of the last note that the ticket may get.
 const fn last_note(left: u32) -> &'static str {
     if left == 1 {
         "<p>This ticket has many notes: further changes are not noted here. See Liongard.</p>"
@@ -194,7 +198,7 @@ const fn last_note(left: u32) -> &'static str {
     }
 }
 
-/// The note that says what changed in an alert, of which `left` may be added.
+/// The note about a change of an alert, to whose ticket `left` more notes may be added.
 #[must_use]
 pub fn change_note_html(alert: &Alert, left: u32) -> String {
     format!(
@@ -207,27 +211,28 @@ pub fn change_note_html(alert: &Alert, left: u32) -> String {
     )
 }
 
-/// The note on a ticket that stays open although its alert is over.
+/// The note on a ticket that stays open although its alert was closed.
 #[must_use]
 pub fn left_open_note_html(alert: &Alert) -> String {
     format!(
-        "<p>Liongard reports this alert as over ({}). The ticket stays open: close it when the \
-         work is done.</p>",
+        "<p>Liongard closed this alert ({}). The ticket stays open: close it when the work is \
+         done.</p>",
         escape_html(alert.status.as_str()),
     )
 }
 
-/// What is said about the closure of a ticket that we close, which `lead` may share with others.
+/// The note about the closure of a ticket that Halogard closes. With `lead`, the ticket stands for
+/// a group.
 #[must_use]
 pub fn closure_note(alert: &Alert, lead: Option<&LeaderState>) -> String {
     let status = &alert.status;
     match lead.map_or(0, |lead| lead.summary.joined) {
-        0 => format!("Liongard reports this alert as over ({status})."),
-        others => format!("Liongard reports this alert ({status}) and {others} more as over."),
+        0 => format!("Liongard closed this alert ({status})."),
+        others => format!("Liongard closed this alert ({status}) and {others} others."),
     }
 }
 
-/// The note on a ticket that is opened again.
+/// The note on a ticket that is reopened.
 #[must_use]
 pub fn reopen_note_html(alert: &Alert) -> String {
     format!(

@@ -1,4 +1,4 @@
-//! Runs of Liongard's inspectors, asked for by many and started once.
+//! Runs of Liongard's inspectors: many pairs may request one, and it is started once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,56 +8,54 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AlertId, LaunchpointId, RunId};
 use crate::time::Timestamp;
 
-/// Least time between two starts of the same inspector, when the operator names none.
+/// Least time between two starts of the same inspector when the operator sets none.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often a run under way is looked at.
+/// How often the progress of a run is checked.
 pub const RUN_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A run that has not ended after this time is given up. Liongard publishes no bound; inspections
+/// A run that has not ended after this time is given up. Liongard publishes no limit; inspections
 /// of large tenants take minutes.
 pub const RUN_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// Failed runs in a row after which those waiting are told that Liongard did not follow.
+/// Consecutive failed runs after which the waiting pairs stop waiting: Liongard did not pick up the
+/// change.
 pub const FAILURES_MAX: u32 = 3;
 
-/// A run that Liongard does not let us watch is taken to have ended after this time; the alert is
-/// read again then, and says for itself whether it followed.
+/// A run whose progress Liongard does not let us read is assumed to have ended after this time. The
+/// alert is read again then, and shows whether it changed.
 pub const UNOBSERVABLE_RUN_TIME: Duration = Duration::from_secs(60);
 
-/// A run that was started and is not listed after this time did not start.
+/// A run that was started but is not listed after this time did not start.
 pub const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A watcher this late is replaced.
+/// A watcher that is this late is replaced.
 pub const WATCHER_GRACE: Duration = Duration::from_secs(60);
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunTarget {
-    /// Liongard's inspector of HaloPSA: it reads the tickets' states and writes them to alerts.
+    /// Liongard's inspector of HaloPSA. It reads the tickets' states and writes them to alerts.
     HaloPsa,
-    /// The inspector that found an alert: running it makes Liongard look again.
+    /// The inspector that raised an alert. Running it makes Liongard check the condition again.
     Launchpoint(LaunchpointId),
 }
 
-/// The runs of one target: who waits, and what is under way.
+/// The runs of one target: which alerts wait, and what is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runs {
     /// Alerts whose ticket changed since the last start.
     pub waiting: BTreeSet<AlertId>,
-    /// A run was asked for since the last start, by an alert or not.
-    #[serde(default)]
+    /// Whether a run was requested since the last start.
     pub requested: bool,
     /// The run under way.
     pub in_flight: Option<RunInFlight>,
     /// When a run was last started.
     pub last_started_at: Option<Timestamp>,
-    /// Runs that failed in a row.
-    #[serde(default)]
+    /// Consecutive failed runs.
     pub failures: u32,
-    /// When whoever sees to these runs means to look again.
-    #[serde(default)]
+    /// When the watcher of these runs is due to check again.
     pub watched_until: Option<Timestamp>,
 }
 
@@ -66,48 +64,48 @@ pub struct Runs {
 pub struct RunInFlight {
     /// The launchpoint that was started.
     pub launchpoint: LaunchpointId,
-    /// The newest run known before the start; ours is newer.
+    /// The newest run before the start. Ours is newer.
     pub newest_before: Option<RunId>,
     /// When it was started.
     pub started_at: Timestamp,
-    /// Alerts whose ticket changed before the start: this run ought to bring them along.
+    /// Alerts whose ticket changed before the start. This run should update them.
     pub alerts: BTreeSet<AlertId>,
 }
 
-/// What is to be done about a target now.
+/// What to do about a target now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextRun {
-    /// Nobody waits.
+    /// No run is requested.
     Idle,
-    /// Start it now.
+    /// Start a run now.
     Start,
-    /// Start it then: the least interval has not passed.
+    /// Start a run at this time, when the least interval has passed.
     StartAt(Timestamp),
-    /// One is under way: look how it does.
+    /// A run is under way: check its progress.
     CheckProgress,
 }
 
 impl Runs {
-    /// Asks for a run; `alert` is told when it has ended.
+    /// Requests a run. `alert` is reconciled again when the run has ended.
     pub fn request(&mut self, alert: AlertId) {
         self.waiting.insert(alert);
         self.requested = true;
     }
 
-    /// Whether somebody sees to these runs. One watcher is enough; one that is long overdue died.
+    /// Whether a watcher advances these runs. One is enough; one that is long overdue has crashed.
     #[must_use]
     pub fn is_watched(&self, now: Timestamp) -> bool {
         self.watched_until
             .is_some_and(|until| until.plus(WATCHER_GRACE) > now)
     }
 
-    /// Whether a run is wanted or under way.
+    /// Whether a run is requested or under way.
     #[must_use]
     pub const fn is_busy(&self) -> bool {
         self.requested || self.in_flight.is_some()
     }
 
-    /// What is to be done at `now`, at most one run in `min_interval`.
+    /// What to do at `now`, with at most one start per `min_interval`.
     #[must_use]
     pub fn next(&self, now: Timestamp, min_interval: Duration) -> NextRun {
         if self.in_flight.is_some() {
@@ -125,7 +123,7 @@ impl Runs {
         }
     }
 
-    /// Notes that a run was started at `now`.
+    /// Records that a run was started at `now`.
     pub fn start(
         &mut self,
         launchpoint: LaunchpointId,
@@ -143,7 +141,7 @@ impl Runs {
         });
     }
 
-    /// Notes that the run under way came to a good end; returns whom it carried.
+    /// Records that the run under way succeeded. Returns its alerts.
     pub fn succeed(&mut self) -> BTreeSet<AlertId> {
         self.failures = 0;
         self.in_flight
@@ -152,8 +150,8 @@ impl Runs {
             .unwrap_or_default()
     }
 
-    /// Notes that the run under way failed or never ended. Those it carried wait for the next one,
-    /// unless too many failed in a row: then they are returned, to be told.
+    /// Records that the run under way failed or never ended. Its alerts wait for the next run,
+    /// unless too many failed in a row: then they are returned.
     pub fn fail(&mut self) -> BTreeSet<AlertId> {
         let carried = self
             .in_flight

@@ -1,40 +1,41 @@
-//! A vendor's word for a status or priority, made comparable.
+//! A vendor's name of a status or priority in a comparable form.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A word in lower case, every run of other characters than letters and digits one underscore.
+/// A name in lower case, with every run of characters other than letters and digits replaced by one
+/// underscore.
 ///
-/// `"Closed - Complete"` and `"closed_complete"` are the same word, so a config file can name it
-/// as a bare key.
+/// `"Closed - Complete"` and `"closed_complete"` have the same slug, so a config file can use it as
+/// a bare key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Slug(String);
 
 impl Slug {
-    /// Makes `text` comparable.
+    /// The slug of `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut word = String::with_capacity(text.len());
+        let mut slug = String::with_capacity(text.len());
         for character in text.chars().flat_map(char::to_lowercase) {
             if character.is_alphanumeric() {
-                word.push(character);
-            } else if !word.is_empty() && !word.ends_with('_') {
-                word.push('_');
+                slug.push(character);
+            } else if !slug.is_empty() && !slug.ends_with('_') {
+                slug.push('_');
             }
         }
-        word.truncate(word.trim_end_matches('_').len());
-        Self(word)
+        slug.truncate(slug.trim_end_matches('_').len());
+        Self(slug)
     }
 
-    /// The word as text.
+    /// The slug as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the vendor said nothing.
+    /// Whether the vendor sent no name.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -48,8 +49,8 @@ impl From<String> for Slug {
 }
 
 impl From<Slug> for String {
-    fn from(word: Slug) -> Self {
-        word.0
+    fn from(slug: Slug) -> Self {
+        slug.0
     }
 }
 

@@ -1,9 +1,9 @@
-//! Storms: many alerts of one rule at one customer share a ticket.
+//! Alert storms: many alerts of one rule at one customer share a ticket.
 //!
-//! The first few alerts of a rule at a customer get tickets of their own. The next one within the same
-//! stretch of time *leads* a crowd: its ticket stands for everything that joins it, which it counts in
-//! notes at intervals. The crowd takes in nobody any more when it was calm for a while, or when its
-//! ticket is closed; alerts then get tickets of their own again.
+//! The first alerts of a rule at a customer get tickets of their own. The next alert within the
+//! same window *leads* a group: its ticket stands for every alert that joins the group, and summary
+//! notes count them at intervals. A group accepts no more members once it has been quiet for a
+//! while, or once its ticket is closed. After that, alerts get tickets of their own again.
 
 mod group;
 
@@ -19,24 +19,24 @@ use crate::hash::hash64;
 use crate::ids::{AlertId, EnvironmentId};
 use crate::time::Timestamp;
 
-/// What the operator decided about storms.
+/// The operator's settings for storms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StormPolicy {
-    /// Alerts of one rule at one customer that get tickets of their own within `within`.
+    /// Alerts of one rule at one customer that get tickets of their own within `window`.
     pub tickets_max: u32,
-    /// The stretch of time in which they are counted.
+    /// The window in which they are counted.
     pub window: Duration,
-    /// A storm is over when nobody joined it for so long.
+    /// A storm ends when no alert has joined its group for this long.
     pub quiet_after: Duration,
-    /// The least time between two notes that count it.
+    /// Least time between two summary notes.
     pub summary_interval: Duration,
-    /// The most notes of ours about changes on any one ticket.
+    /// The most change notes that Halogard adds to any one ticket.
     pub notes_max: u32,
 }
 
 impl Default for StormPolicy {
-    /// Ten tickets in a quarter of an hour are what a technician reads one by one; a shift has some
-    /// sixteen half hours. Fifty notes are what other tools found a ticket bears.
+    /// A technician can read ten tickets one by one in a quarter of an hour; a shift has about
+    /// sixteen half hours. Fifty notes is what comparable tools found a ticket can bear.
     fn default() -> Self {
         Self {
             tickets_max: 10,
@@ -56,7 +56,8 @@ pub struct StormKey {
 }
 
 impl StormKey {
-    /// Where `alert` is counted: by its rule, by its name where Liongard names no rule.
+    /// The key under which `alert` is counted: by its rule, or by its name where Liongard names no
+    /// rule.
     #[must_use]
     pub fn of(alert: &Alert) -> Self {
         let rule = alert.rule.as_deref().unwrap_or(&alert.name);
@@ -73,38 +74,38 @@ impl fmt::Display for StormKey {
     }
 }
 
-/// Where an alert stands in the storms of its rule and customer.
+/// The role of an alert in the storm groups of its rule and customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Membership {
-    /// It has a ticket of its own.
+    /// It has its own ticket and belongs to no group.
     Ungrouped,
-    /// Its ticket stands for a crowd.
+    /// Its ticket stands for a group.
     Leader(LeaderState),
     /// It shares the ticket of another alert.
     Member {
         /// The alert whose ticket it shares.
         leader: AlertId,
-        /// Whether the crowd counts it as open.
+        /// Whether the group counts it as open.
         open: bool,
     },
 }
 
-/// What the leader of a crowd knows of it.
+/// What the leader of a group knows about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderState {
-    /// The crowd, as it was last looked up.
+    /// The group, as of the last read.
     pub summary: GroupSummary,
-    /// Alerts that had joined when the ticket was last told.
+    /// Alerts that had joined when the last summary note was added.
     pub joined_reported: u64,
-    /// Those among them that were open.
+    /// How many of them were open then.
     pub open_reported: u64,
-    /// When the ticket was last told, or the crowd began.
+    /// When the last summary note was added, or the group began.
     pub reported_at: Timestamp,
 }
 
 impl LeaderState {
-    /// The lead of a crowd that begins at `now`.
+    /// The state of a leader whose group begins at `now`.
     #[must_use]
     pub fn starting_at(now: Timestamp) -> Self {
         Self {
@@ -115,19 +116,19 @@ impl LeaderState {
         }
     }
 
-    /// Whether the ticket says less than is known.
+    /// Whether the ticket's notes are behind the group.
     #[must_use]
     pub const fn has_unreported(&self) -> bool {
         self.summary.joined != self.joined_reported || self.summary.open != self.open_reported
     }
 
-    /// When the ticket may be told next.
+    /// When the next summary note may be added.
     #[must_use]
     pub fn summary_due_at(&self, policy: &StormPolicy) -> Timestamp {
         self.reported_at.plus(policy.summary_interval)
     }
 
-    /// The ticket has been told at `now`.
+    /// Records that a summary note was added at `now`.
     pub fn mark_reported(&mut self, now: Timestamp) {
         self.joined_reported = self.summary.joined;
         self.open_reported = self.summary.open;
@@ -135,26 +136,24 @@ impl LeaderState {
     }
 }
 
-/// The storms of one rule at one customer.
+/// The groups of one rule at one customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Storms {
-    /// Alerts that got tickets of their own lately, and when.
-    #[serde(default)]
+    /// Alerts that got tickets of their own recently, and when.
     ungrouped: Vec<(AlertId, Timestamp)>,
-    /// The newest last; only that one may still take in alerts.
-    #[serde(default)]
+    /// Oldest first. Only the last one may accept members.
     groups: Vec<Group>,
 }
 
-/// The most crowds that are remembered; older ones are only asked who is still open.
+/// The most groups that are stored. Older groups only serve to count alerts that are still open.
 const GROUPS_MAX: usize = 8;
 
 impl Storms {
-    /// Gives `alert` its place, or takes in what became of it. Safe to repeat.
+    /// Assigns `alert` to a group, or updates its group with its state. Repeatable.
     pub fn assign(&mut self, alert: &Alert, policy: &StormPolicy, now: Timestamp) -> Membership {
         let open = !alert.is_closed();
         let mut groups = self.groups.iter_mut();
-        // Whoever is back when its crowd takes in nobody any more is no longer part of it.
+        // An alert that is open again after its group was closed to new members leaves the group.
         if let Some(group) = groups.find(|group| group.contains(alert.id))
             && group.observe(alert.id, open)
         {
@@ -186,7 +185,7 @@ impl Storms {
         Membership::Leader(LeaderState::starting_at(now))
     }
 
-    /// The crowd that takes in alerts, if one does.
+    /// The group that accepts members, if there is one.
     fn open_group(&mut self, policy: &StormPolicy, now: Timestamp) -> Option<&mut Group> {
         let group = self.groups.last_mut()?;
         if group.is_quiet(policy, now) || group.is_full() {
@@ -195,13 +194,13 @@ impl Storms {
         Some(group).filter(|group| !group.is_closed())
     }
 
-    /// The crowd of `leader`.
+    /// The group of `leader`.
     #[must_use]
     pub fn group(&self, leader: AlertId) -> Option<&Group> {
         self.groups.iter().rev().find(|it| it.leader() == leader)
     }
 
-    /// The same, to be changed.
+    /// The group of `leader`, for a change.
     pub fn group_mut(&mut self, leader: AlertId) -> Option<&mut Group> {
         let mut newest_first = self.groups.iter_mut().rev();
         newest_first.find(|group| group.leader() == leader)

@@ -1,4 +1,16 @@
-//! How far the desk's tickets were swept: what was listed for good, and what is still to be read.
+//! How far sweeps of HaloPSA's tickets have read: a watermark, and the range that is still to be
+//! read.
+//!
+//! A sweep lists tickets by the time of their last change. Three facts make that harder than a
+//! single watermark:
+//!
+//! - An index may lag: a change can be missing from the list for a while after it was made. So a
+//!   listed change is *unsettled* until [`INDEX_LAG_MAX`] has passed; only then does the watermark
+//!   move up to it, and everything before it is listed once more in between.
+//! - A backlog may take more requests than one sweep should spend. The rest becomes a
+//!   [`PendingRange`], which later sweeps continue.
+//! - A ticket that changes again drops out of the range, which shifts the rows behind it to earlier
+//!   pages. Reading from the last page to the first therefore never skips a row.
 
 use std::time::Duration;
 
@@ -6,86 +18,89 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// For so long a change may be missing from the desk's lists: an index may lag. What was listed earlier
-/// than this after it changed is listed once more. Less than the time between two sweeps, so that the
-/// next one is late enough.
+/// How long a change may be missing from HaloPSA's lists, because an index may lag. A change that
+/// was listed sooner than this after it was made is listed once more. Shorter than the interval
+/// between two sweeps, so that the next sweep is late enough.
 pub const INDEX_LAG_MAX: Duration = Duration::from_secs(240);
 
-/// How far sweeps have come.
+/// How far sweeps have read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepCursor {
-    /// Until when, by the desk's clock, every change was listed that can ever be; `None` before the first
+    /// Every change up to this time (HaloPSA's clock) has been listed. `None` before the first
     /// sweep.
     pub watermark: Option<Timestamp>,
-    /// A later change that was listed.
+    /// A later change that has been listed. The watermark moves up to it once [`INDEX_LAG_MAX`] has
+    /// passed.
     pub unsettled: Option<Unsettled>,
-    /// When the last whole sweep began, by our clock: what it found changed is no longer taken for
-    /// untouched.
+    /// When the last sweep that read everything began (our clock). A ticket that it did not list
+    /// has not changed since.
     pub last_full_sweep: Option<Timestamp>,
-    /// What is still to be read.
+    /// The range that is still to be read.
     pub pending: Option<PendingRange>,
 }
 
-/// A change that was listed. [`INDEX_LAG_MAX`] after it was, nothing before it is hidden.
+/// A listed change that the watermark has not reached yet. [`INDEX_LAG_MAX`] after `listed_at`, no
+/// earlier change can be missing from the list any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsettled {
-    /// When it changed, by the desk's clock.
+    /// When the ticket changed (HaloPSA's clock).
     pub changed_at: Timestamp,
-    /// When it was listed, by ours.
+    /// When the change was listed (our clock).
     pub listed_at: Timestamp,
 }
 
-/// Every ticket whose last change lies between two times that are past, by the desk's clock; as far as
-/// it is still to be read.
+/// The part of a time range that is still to be read: tickets whose last change lies between two
+/// past times (HaloPSA's clock).
 ///
-/// Nobody joins it: what changes now, changes later than `until`. Who changes again leaves it, and the
-/// tickets behind move up. So it is read from its last page to its first: what moves up is met again,
-/// and none is passed over, however long the reading takes.
+/// No ticket joins the range, because a ticket that changes now gets a later time. A ticket that
+/// changes again drops out, which shifts later rows to earlier pages. Reading from the last page to
+/// the first therefore never skips a row, however long it takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeRange {
-    /// The earliest change.
+    /// Start of the range.
     pub since: Timestamp,
-    /// The latest change; whether that moment itself counts is not promised.
+    /// End of the range. Whether HaloPSA includes a change at exactly this time is not documented.
     pub until: Timestamp,
-    /// Pages still to be read, the last of them next.
+    /// Pages that are still to be read. The last of them is read next.
     pub pages: u32,
-    /// Tickets in the whole stretch, when that was last asked.
+    /// Tickets in the whole range when HaloPSA was last asked.
     pub count: u32,
 }
 
-/// What is done about a stretch.
+/// How a pending range is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadPhase {
-    /// Nothing yet.
+    /// Reading has not begun.
     Queued,
-    /// It began when changes could still be hidden.
+    /// Reading began while changes could still be missing from the list.
     Fresh,
-    /// It began when none could be.
+    /// Reading began when no change could be missing any more.
     Settled,
 }
 
-/// A stretch, until it and what changed after it are read.
+/// A range that is still to be read, and how far reading has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingRange {
-    /// What is left of it.
+    /// What is left of the range.
     pub range: ChangeRange,
-    /// How it is read.
+    /// How it is being read.
     pub phase: ReadPhase,
-    /// Since when, by our clock; when it waits, that is when its latest change was seen.
+    /// When the phase began (our clock). While the range is queued, this is when its latest change
+    /// was seen.
     pub phase_since: Timestamp,
 }
 
 impl SweepCursor {
-    /// The time up to which everything was listed; the beginning of time before the first sweep.
+    /// The watermark, or the epoch before the first sweep.
     #[must_use]
     pub fn watermark(&self) -> Timestamp {
         self.watermark.unwrap_or_default()
     }
 
-    /// Everything that changed since `since`, until `to` if that is given, was listed, none of it before
-    /// `listed_at`: the mark moves to what was newest a while before that, which can no longer have
-    /// anything hidden before it.
+    /// Records that every change since `since` (and, if given, until `to`) has been listed, and
+    /// that the first request was sent at `listed_at`. The watermark moves up to the unsettled
+    /// change if that has been settled for [`INDEX_LAG_MAX`].
     pub fn settle(&mut self, since: Timestamp, to: Option<Timestamp>, listed_at: Timestamp) {
         let Some(newest) = self.unsettled else {
             return;
@@ -97,20 +112,21 @@ impl SweepCursor {
         }
     }
 
-    /// `rest`, a stretch, was read to its end.
+    /// Records that a range has been read completely.
     pub fn complete_range(&mut self, rest: &PendingRange) {
         let since = rest.range.since;
         if rest.phase != ReadPhase::Settled {
             self.settle(since, Some(rest.covered_until()), rest.phase_since);
             self.observe(rest.covered_until(), rest.phase_since);
         } else if since <= self.watermark() {
-            // One that begins behind the mark leaves out what may have been hidden before it.
+            // A range that begins after the watermark leaves out changes that may have been missing
+            // before it.
             self.move_to(rest.covered_until());
         }
     }
 
-    /// Notes a change that was listed, unless one that was noted before has not settled yet: it would
-    /// never, if each sweep put another in its place.
+    /// Records a listed change as unsettled, unless an earlier one is still waiting: if every sweep
+    /// replaced it, none would ever settle.
     pub fn observe(&mut self, changed_at: Timestamp, listed_at: Timestamp) {
         let to = self.watermark();
         let settling = self.unsettled.is_some_and(|noted| noted.changed_at > to);
@@ -122,14 +138,14 @@ impl SweepCursor {
         }
     }
 
-    /// Moves the mark forward to `at`.
+    /// Moves the watermark up to `at`, never back.
     fn move_to(&mut self, at: Timestamp) {
         self.watermark = self.watermark.max(Some(at));
     }
 }
 
 impl PendingRange {
-    /// A stretch met with `at` this time.
+    /// A range that was discovered at `now`.
     #[must_use]
     pub const fn discovered(range: ChangeRange, now: Timestamp) -> Self {
         Self {
@@ -139,26 +155,26 @@ impl PendingRange {
         }
     }
 
-    /// Its reading begins.
+    /// Starts reading.
     pub const fn begin(&mut self, phase: ReadPhase, now: Timestamp) {
         self.phase = phase;
         self.phase_since = now;
     }
 
-    /// Whether no change of it can be hidden any more by an index that lags.
+    /// Whether no change of this range can be missing from the list any more.
     #[must_use]
     pub fn is_settled(&self, now: Timestamp) -> bool {
         now.since(self.phase_since) >= INDEX_LAG_MAX
     }
 
-    /// Whether reading it takes more than `pages_max` requests.
+    /// Whether reading the range takes more than `pages_max` requests.
     #[must_use]
     pub fn exceeds(&self, pages_max: usize) -> bool {
         usize::try_from(self.range.pages).is_ok_and(|pages| pages > pages_max)
     }
 
-    /// Until when it is sure to hold every change: one millisecond short of its end, since it is not
-    /// known whether the desk counts that.
+    /// The time up to which the range is known to be complete: one millisecond before its end,
+    /// because it is not documented whether HaloPSA includes the end.
     #[must_use]
     pub fn covered_until(&self) -> Timestamp {
         self.range.until.minus(Duration::from_millis(1))

@@ -1,4 +1,4 @@
-//! A ticket: as the service desk last reported it, as we open it, and as we change it.
+//! A ticket: as HaloPSA last reported it, as Halogard opens it, and as Halogard changes it.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::ids::{
 use crate::key::LinkKey;
 use crate::time::Timestamp;
 
-/// A request in the service desk.
+/// A ticket in HaloPSA.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     /// The ticket's number.
@@ -24,25 +24,21 @@ pub struct Ticket {
     pub ticket_type: TicketTypeId,
     /// The status.
     pub status: StatusId,
-    /// The priority, where the desk says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The priority, if HaloPSA reported one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<PriorityId>,
-    /// The title; carries our key.
-    #[serde(default)]
+    /// The title. It contains our key.
     pub summary: String,
-    /// Whether it is given to a technician, where the desk says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Whether a technician is assigned, if HaloPSA reported that.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned: Option<bool>,
-    /// When the desk says it last changed, by the desk's clock.
+    /// When the ticket last changed (HaloPSA's clock).
     pub changed_at: Timestamp,
-    /// When we read this report, by our clock: tells reports of one change time apart.
-    #[serde(default)]
+    /// When we read this report (our clock). Distinguishes reports with the same change time.
     pub observed_at: Timestamp,
-    /// Whether it still exists.
-    #[serde(default)]
+    /// Whether the ticket still exists.
     pub existence: Existence,
     /// Whether a person has worked on it.
-    #[serde(default)]
     pub activity: HumanActivity,
 }
 
@@ -50,37 +46,38 @@ pub struct Ticket {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existence {
-    /// It is there.
+    /// It exists.
     #[default]
     Present,
-    /// A person merged it into another ticket, which carries on for it.
+    /// A person merged it into another ticket, which replaces it.
     MergedInto(TicketId),
     /// It was deleted, or we may no longer see it.
     Deleted,
 }
 
-/// Whether a person has worked on a ticket: a note, a time entry, a status change.
+/// Whether a person has worked on a ticket: a note, a time entry or a status change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HumanActivity {
-    /// Not looked up since the ticket last changed.
+    /// Not checked since the ticket last changed.
     #[default]
     Unknown,
-    /// Nobody but integrations.
+    /// Only integrations have worked on it.
     None {
-        /// Until when that is known, by our clock.
+        /// When that was last known to be true (our clock).
         as_of: Timestamp,
     },
-    /// At least one person.
+    /// At least one person has worked on it.
     Seen,
 }
 
-/// How long what is known about [`HumanActivity`] is acted on. A person may have touched the ticket since, as
-/// one may between any look and the write that follows it; this keeps that stretch short.
+/// How long a check of [`HumanActivity`] may be relied on. A person may have worked on the ticket
+/// since, as may happen between any read and the write that follows; this bounds that interval.
 pub const ACTIVITY_TTL: Duration = Duration::from_secs(60);
 
 impl HumanActivity {
-    /// Whether nobody but integrations has worked on the ticket, as far as may be acted on at `now`.
+    /// Whether only integrations have worked on the ticket, according to a check that is still
+    /// valid at `now`.
     #[must_use]
     pub fn is_untouched(self, now: Timestamp) -> bool {
         matches!(self, Self::None { as_of } if now.since(as_of) <= ACTIVITY_TTL)
@@ -88,9 +85,9 @@ impl HumanActivity {
 }
 
 impl Ticket {
-    /// The newer of two reports about the same ticket, by the desk's own clock first. Commutative,
-    /// associative, idempotent. What was looked up about [`HumanActivity`] holds for every report of the
-    /// same change.
+    /// The newer of two reports about the same ticket, by HaloPSA's own clock first. Commutative,
+    /// associative and idempotent. A check of [`HumanActivity`] applies to every report of the same
+    /// change.
     #[must_use]
     pub fn newer(self, other: Self) -> Self {
         let rank = |ticket: &Self| {
@@ -120,7 +117,7 @@ impl Ticket {
 /// A ticket to be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewTicket {
-    /// How it will be found again; already part of the summary.
+    /// The key by which it will be found again. The summary already contains it.
     pub key: LinkKey,
     /// The customer.
     pub client: HaloClientId,
@@ -130,36 +127,37 @@ pub struct NewTicket {
     pub ticket_type: TicketTypeId,
     /// The status it starts in.
     pub status: StatusId,
-    /// The priority, where the mapping names one.
+    /// The priority, if the template maps one.
     pub priority: Option<PriorityId>,
-    /// The team, by name, as the desk wants it.
+    /// The team, by name.
     pub team: Option<String>,
-    /// The technician it is given to.
+    /// The technician it is assigned to.
     pub technician: Option<TechnicianId>,
-    /// The category path, levels joined by `>`.
+    /// The category path, levels separated by `>`.
     pub category: Option<String>,
     /// The title.
     pub summary: String,
     /// The text, safe HTML.
     pub details_html: String,
-    /// Values for custom fields, among them defaults for mandatory ones.
+    /// Values of custom fields, among them defaults of mandatory ones.
     pub custom_fields: BTreeMap<CustomFieldId, String>,
-    /// Whether the desk is to check mandatory fields.
+    /// Whether HaloPSA checks mandatory fields.
     pub validation: Validation,
 }
 
-/// Whether the desk checks mandatory fields of a ticket we open.
+/// Whether HaloPSA checks mandatory fields of a ticket that Halogard opens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Validation {
-    /// As for a technician.
+    /// Checked, as for a technician.
     #[default]
     Enforced,
-    /// Skipped; the operator asked for it.
+    /// Not checked, because the operator asked for that.
     Skipped,
 }
 
-/// Fields of a ticket to be set. Always names the four that the desk wants with every update.
+/// Fields of a ticket to be set. It always names the four fields that HaloPSA requires with every
+/// update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketChange {
     /// The ticket.
@@ -168,18 +166,18 @@ pub struct TicketChange {
     pub client: HaloClientId,
     /// Its type, unchanged.
     pub ticket_type: TicketTypeId,
-    /// The status it is to have.
+    /// The new status.
     pub status: StatusId,
-    /// The priority it is to have; `None` leaves it.
+    /// The new priority; `None` leaves it unchanged.
     pub priority: Option<PriorityId>,
-    /// The technician it is given to; `None` leaves it.
+    /// The technician it is assigned to; `None` leaves the assignment unchanged.
     pub technician: Option<TechnicianId>,
-    /// What is said about the closure; `None` says nothing.
+    /// The note about the closure, if any.
     pub closure_note: Option<String>,
 }
 
 impl TicketChange {
-    /// A change that leaves `ticket` as it is.
+    /// A change that leaves `ticket` unchanged.
     #[must_use]
     pub fn of(ticket: &Ticket) -> Self {
         Self {
@@ -203,27 +201,27 @@ pub struct NewNote {
     pub outcome: OutcomeId,
     /// The text, safe HTML.
     pub html: String,
-    /// Stands at the end of the text, and nowhere else: the note is found again by it.
+    /// A reference at the end of the text that occurs nowhere else. The note is found again by it.
     pub reference: String,
 }
 
-/// A note on a ticket, as the desk reports it.
+/// A note on a ticket, as HaloPSA reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketNote {
-    /// Unique within the ticket; 1 is the entry that opened it.
+    /// Unique within the ticket. Note 1 is the entry that opened the ticket.
     pub id: NoteId,
     /// Who wrote it, as far as that matters here.
     pub author: NoteAuthor,
-    /// The text without mark-up.
+    /// The text without markup.
     pub text: String,
 }
 
 /// Who wrote a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteAuthor {
-    /// This bundle.
+    /// Halogard.
     Halogard,
-    /// Another integration, or the desk itself.
+    /// Another integration, or HaloPSA itself.
     Integration,
     /// A technician or a customer.
     Person,

@@ -1,4 +1,4 @@
-//! A point in time, as a value that is passed in and never looked up.
+//! A point in time. It is always passed as an argument; the domain never reads a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Both vendors report at most milliseconds that matter; a plain number keeps the domain free of
-/// calendars and serialises the same everywhere.
+/// No vendor reports more precise times that matter. A plain number needs no calendar and
+/// serialises the same everywhere.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -31,7 +31,7 @@ impl Timestamp {
         self.0
     }
 
-    /// This point, `by` later. Stays at the last representable point rather than wrap.
+    /// This point plus `by`. Saturates instead of wrapping.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(
@@ -40,7 +40,7 @@ impl Timestamp {
         )
     }
 
-    /// This point, `by` earlier. Stays at the first representable point rather than wrap.
+    /// This point minus `by`. Saturates instead of wrapping.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(
@@ -49,7 +49,7 @@ impl Timestamp {
         )
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The time from `earlier` to this point; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -1,4 +1,4 @@
-//! The request budget's arithmetic: never one too many in any window, and none wasted.
+//! The arithmetic of the request budget: never one request too many in any window, and none wasted.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const SMALL: Limit = Limit {
     window: Duration::from_secs(300),
 };
 
-/// One permit, nothing said of who waits.
+/// One permit of normal priority.
 const ONE: PermitRequest = PermitRequest {
     permits_max: 1,
     priority: Priority::Normal,
@@ -36,7 +36,8 @@ fn take(ledger: &mut Ledger, now: Timestamp, limit: &Limit) -> Result<u64, Times
     }
 }
 
-/// Asks for `share` until there is none within `within`; returns the times of all permits.
+/// Requests permits of `priority` until none is left within `within`. Returns the times of all
+/// permits.
 fn drain(
     ledger: &mut Ledger,
     now: Timestamp,
@@ -72,7 +73,7 @@ fn drain(
 }
 
 #[test]
-fn a_slot_is_free_one_window_after_its_answer_was_seen() {
+fn a_slot_is_freed_one_window_after_its_response_was_seen() {
     let mut ledger = Ledger::default();
     let slots = [(); 3].map(|()| take(&mut ledger, at(0), &SMALL).unwrap());
     for slot in slots {
@@ -97,7 +98,7 @@ fn a_time_between_two_ticks_is_rounded_up() {
 }
 
 #[test]
-fn a_slot_whose_holder_died_is_freed_after_its_life_and_a_window() {
+fn a_slot_whose_holder_crashed_is_freed_after_its_ttl_and_a_window() {
     let mut ledger = Ledger::default();
     for _ in 0..3 {
         take(&mut ledger, at(0), &SMALL).unwrap();
@@ -111,13 +112,13 @@ fn a_slot_whose_holder_died_is_freed_after_its_life_and_a_window() {
 }
 
 #[test]
-fn settling_and_giving_back_twice_count_once() {
+fn completing_and_releasing_twice_count_once() {
     let mut ledger = Ledger::default();
     let slot = take(&mut ledger, at(0), &SMALL).unwrap();
     ledger.complete(slot, at(10), &SMALL);
     ledger.complete(slot, at(20), &SMALL);
     assert_eq!(ledger.in_use(at(30)), 1);
-    // What was answered was used, whatever is said later.
+    // A permit whose response was seen was used, whatever is reported later.
     ledger.release(GrantedPermit { slot, from: at(0) });
     assert_eq!(ledger.in_use(at(30)), 1);
 
@@ -128,19 +129,19 @@ fn settling_and_giving_back_twice_count_once() {
 }
 
 #[test]
-fn a_number_is_never_given_out_again() {
+fn a_slot_number_is_never_reused() {
     let mut ledger = Ledger::default();
     let first = ledger.grant(at(0), &SMALL, &ONE).unwrap()[0];
     ledger.release(first);
     let second = ledger.grant(at(0), &SMALL, &ONE).unwrap()[0];
     assert_ne!(first.slot, second.slot);
-    // A holder that repeats itself takes nothing from another.
+    // A holder that releases twice takes nothing from another holder.
     ledger.release(first);
     assert_eq!(ledger.in_use(at(0)), 1);
 }
 
 #[test]
-fn a_lowered_limit_holds_at_once() {
+fn a_lowered_limit_applies_at_once() {
     let mut ledger = Ledger::default();
     for second in 0..3 {
         let slot = take(&mut ledger, at(second * 1_000), &SMALL).unwrap();
@@ -155,7 +156,7 @@ fn a_lowered_limit_holds_at_once() {
 }
 
 #[test]
-fn from_rest_almost_two_thirds_go_at_once_and_the_rest_evenly() {
+fn after_a_quiet_time_almost_two_thirds_go_at_once_and_the_rest_evenly() {
     let mut ledger = Ledger::default();
     let times = drain(
         &mut ledger,
@@ -176,7 +177,7 @@ fn from_rest_almost_two_thirds_go_at_once_and_the_rest_evenly() {
 }
 
 #[test]
-fn what_was_accepted_in_one_window_may_go_at_once_the_next_time() {
+fn as_many_requests_as_one_window_accepted_may_go_at_once_the_next_time() {
     let mut ledger = Ledger::default();
     drain(
         &mut ledger,
@@ -218,7 +219,7 @@ fn bulk_work_leaves_slots_for_urgent_work() {
 }
 
 #[test]
-fn urgent_work_does_not_wait_for_what_is_leased_ahead() {
+fn urgent_work_does_not_wait_for_permits_leased_ahead() {
     let mut ledger = Ledger::default();
     let bulk = PermitRequest {
         permits_max: 16,
@@ -243,7 +244,7 @@ fn urgent_work_does_not_wait_for_what_is_leased_ahead() {
 }
 
 #[test]
-fn a_refusal_lowers_what_is_believed_and_quiet_raises_it() {
+fn a_refusal_lowers_the_effective_limit_and_quiet_time_raises_it() {
     let mut ledger = Ledger::default();
     let limit = Limit::DEFAULT;
     let times = drain(
@@ -270,7 +271,7 @@ fn a_refusal_lowers_what_is_believed_and_quiet_raises_it() {
 }
 
 #[test]
-fn a_refusal_with_little_of_ours_in_the_window_costs_growing_pauses_and_no_level() {
+fn a_refusal_with_few_of_our_requests_in_the_window_causes_growing_pauses_and_keeps_the_limit() {
     let limit = Limit::DEFAULT;
     let mut ledger = Ledger::default();
     let mut now = at(0);
@@ -294,7 +295,7 @@ fn a_refusal_with_little_of_ours_in_the_window_costs_growing_pauses_and_no_level
 }
 
 #[test]
-fn the_vendors_other_limit_is_met_with_one_request_and_tried_again_after_a_day() {
+fn the_vendors_other_limit_is_exceeded_by_one_request_and_tried_again_after_a_day() {
     let limit = Limit::DEFAULT;
     let mut ledger = Ledger::default();
     let mut clock = at(0);
@@ -324,7 +325,7 @@ fn the_vendors_other_limit_is_met_with_one_request_and_tried_again_after_a_day()
 }
 
 #[test]
-fn a_pause_that_a_refusal_names_is_kept_within_a_window() {
+fn a_pause_that_a_refusal_names_is_at_most_a_window() {
     for (named, kept) in [(0, 1), (7, 7), (86_400, 300)] {
         let mut ledger = Ledger::default();
         let slot = take(&mut ledger, at(0), &SMALL).unwrap();
@@ -353,33 +354,33 @@ fn a_full_ledger_is_small_and_reads_as_it_was_written() {
 }
 
 #[test]
-fn a_ledger_nobody_wrote_is_refused() {
+fn an_invalid_ledger_is_refused() {
     let text = serde_json::to_string(&Ledger::default()).unwrap();
     let broken = text.replace("\"slots\":\"\"", "\"slots\":\"!!\"");
     assert_ne!(text, broken);
     assert!(serde_json::from_str::<Ledger>(&broken).is_err());
 }
 
-/// What happens in a history.
+/// One event of a history.
 #[derive(Clone, Debug)]
 enum Act {
     /// Time passes.
     Wait(i64),
-    /// Somebody asks for permits, whose clock is off by some milliseconds.
+    /// An instance requests permits. Its clock is off by some milliseconds.
     Ask {
         want: u32,
         priority: Priority,
         skew: i64,
     },
-    /// The oldest permit in hand is sent, arrives, and is answered, all in this time; or its holder
-    /// dies, after it was sent.
+    /// The oldest leased permit is used: its request arrives and gets its response within these
+    /// times, or its holder crashes after sending it.
     Send {
         late: i64,
         there: i64,
         back: i64,
         dies: bool,
     },
-    /// The oldest permit in hand is given back.
+    /// The oldest leased permit is released.
     GiveBack,
     /// The ledger is written and read.
     Restart,
@@ -464,4 +465,35 @@ proptest! {
             prop_assert!(inside <= usize::try_from(max).unwrap(), "{inside} of {max} from {first}");
         }
     }
+}
+
+/// The table in the documentation of `halogard_domain::budget`, row by row.
+#[test]
+fn the_worked_example_of_the_documentation_is_right() {
+    let limit = Limit {
+        requests_max: 3,
+        window: Duration::from_secs(60),
+    };
+    let mut ledger = Ledger::default();
+    let grant = |ledger: &mut Ledger, millis| {
+        let granted = ledger.grant(at(millis), &limit, &ONE);
+        granted
+            .map(|permits| (permits[0].slot, permits[0].from.as_millis()))
+            .map_err(|denied| denied.usable_at.as_millis())
+    };
+
+    assert_eq!(grant(&mut ledger, 0), Ok((0, 0)));
+    let unused = ledger.grant(at(0), &limit, &ONE).unwrap()[0];
+    assert_eq!((unused.slot, unused.from), (1, at(0)));
+    assert_eq!(grant(&mut ledger, 0), Ok((2, 0)));
+    ledger.complete(0, at(1_000), &limit);
+    ledger.release(unused);
+    assert_eq!(ledger.in_use(at(1_200)), 2);
+    assert_eq!(grant(&mut ledger, 1_200), Ok((3, 1_200)));
+    assert_eq!(grant(&mut ledger, 2_000), Err(61_150));
+    assert_eq!(grant(&mut ledger, 61_150), Ok((4, 61_150)));
+    assert_eq!(grant(&mut ledger, 61_150), Err(95_150));
+    assert_eq!(ledger.in_use(at(95_150)), 2);
+    assert_eq!(ledger.in_use(at(96_350)), 1);
+    assert_eq!(ledger.in_use(at(156_300)), 0);
 }

@@ -1,5 +1,5 @@
-//! Messages as they stand in a queue: every form ever written stays readable, and the one written
-//! today does not change by accident. One file for each form in `tests/golden/`.
+//! Messages as they are stored in a queue: every form ever written stays readable, and the form
+//! written today does not change by accident. One file in `tests/golden/` for each form.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_790_318_468_000 + seconds * 1000)
 }
 
-/// An alert with every member filled.
+/// An alert with every member set.
 fn alert() -> Alert {
     Alert {
         id: ALERT,
@@ -54,7 +54,7 @@ fn alert() -> Alert {
     }
 }
 
-/// A ticket with every member filled.
+/// A ticket with every member set.
 fn ticket() -> Ticket {
     Ticket {
         id: TICKET,
@@ -71,7 +71,7 @@ fn ticket() -> Ticket {
     }
 }
 
-/// A notification with every member filled.
+/// A notification with every member set.
 fn notification(event: &str, object: u64, kind: &str) -> Notification {
     Notification {
         delivery: Some("6f0a1c2e-5b7d-4e19-9a3c-1d20f4c00000".into()),
@@ -82,7 +82,7 @@ fn notification(event: &str, object: u64, kind: &str) -> Notification {
     }
 }
 
-/// A notification of which nothing could be read.
+/// A notification of which nothing could be parsed.
 fn unreadable_notification() -> Notification {
     Notification {
         delivery: None,
@@ -167,14 +167,14 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// What the file `name` of version 1 holds.
+/// The content of the file `name` of version 1.
 fn golden(name: &str) -> String {
     let file = folder().join(format!("{name}.v1.json"));
     fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 #[test]
-fn every_message_ever_queued_is_read_as_what_was_meant() {
+fn every_message_ever_queued_is_read_with_its_original_meaning() {
     for (name, meant) in forms() {
         let read: Message = serde_json::from_str(&golden(name)).expect(name);
         assert_eq!(read, meant, "{name}");
@@ -182,7 +182,7 @@ fn every_message_ever_queued_is_read_as_what_was_meant() {
 }
 
 #[test]
-fn a_message_is_written_as_it_always_was() {
+fn the_written_form_of_a_message_does_not_change() {
     for (name, meant) in forms() {
         let written = serde_json::to_string_pretty(&meant).expect(name);
         assert_eq!(format!("{written}\n"), golden(name), "{name}");
@@ -190,7 +190,7 @@ fn a_message_is_written_as_it_always_was() {
 }
 
 #[test]
-fn every_golden_file_is_of_a_form_that_is_tried() {
+fn every_golden_file_belongs_to_a_tested_form() {
     let tried: BTreeSet<String> = forms()
         .keys()
         .map(|name| format!("{name}.v1.json"))
@@ -220,7 +220,7 @@ fn the_forms_written_today_are_of_version_1() {
     }
 }
 
-/// Adds a member that nobody knows to every object in `value`.
+/// Adds an unknown member to every object in `value`.
 fn extend(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -233,8 +233,8 @@ fn extend(value: &mut Value) {
 }
 
 #[test]
-fn members_a_later_version_may_add_are_passed_over() {
-    // An object that stands for a variant has exactly one member.
+fn members_that_a_later_version_may_add_are_ignored() {
+    // An object that represents an enum variant has exactly one member.
     let is_variant = [
         "reconcile_ticket_with_snapshot",
         "advance_run_of_a_launchpoint",
@@ -255,10 +255,14 @@ fn members_a_later_version_may_add_are_passed_over() {
 }
 
 #[test]
-fn news_with_nothing_but_what_is_needed_is_read() {
+fn a_snapshot_with_only_the_required_members_is_read() {
     let least = json!({
         "type": "reconcile_alert", "version": 1, "alert": 7586, "cause": {"by": "poll"},
-        "snapshot": {"id": 7586, "environment": 8801, "name": "n", "raised_at": 5, "changed_at": 6}
+        "snapshot": {
+            "id": 7586, "environment": 8801, "environment_name": "", "name": "n", "description": "",
+            "priority": "low", "status": "new", "visible": true,
+            "raised_at": 5, "changed_at": 6, "observed_at": 7
+        }
     });
     let Message::ReconcileAlert {
         snapshot: Some(snapshot),
@@ -267,16 +271,14 @@ fn news_with_nothing_but_what_is_needed_is_read() {
     else {
         panic!("another message");
     };
-    assert!(
-        snapshot.visible,
-        "an alert is visible unless it says otherwise"
-    );
-    assert_eq!(snapshot.observed_at, Timestamp::EPOCH);
-    assert!(snapshot.status.is_empty() && snapshot.native_ticket.is_none());
+    assert!(snapshot.native_ticket.is_none() && snapshot.launchpoint.is_none());
 
     let least = json!({
         "type": "reconcile_ticket", "version": 1, "ticket": 4242, "cause": {"by": "sweep"},
-        "snapshot": {"id": 4242, "client": 17, "ticket_type": 5, "status": 9, "changed_at": 6}
+        "snapshot": {
+            "id": 4242, "client": 17, "ticket_type": 5, "status": 9, "summary": "",
+            "changed_at": 6, "observed_at": 7, "existence": "present", "activity": "unknown"
+        }
     });
     let Message::ReconcileTicket {
         snapshot: Some(snapshot),
@@ -285,15 +287,11 @@ fn news_with_nothing_but_what_is_needed_is_read() {
     else {
         panic!("another message");
     };
-    assert_eq!(
-        (snapshot.existence, snapshot.activity),
-        (Existence::Present, HumanActivity::Unknown)
-    );
-    assert_eq!(snapshot.priority, None);
+    assert_eq!((snapshot.priority, snapshot.assigned), (None, None));
 }
 
 #[test]
-fn what_is_no_message_is_not_taken_for_one() {
+fn an_invalid_message_is_refused() {
     let rows = [
         (
             "no type",
@@ -350,7 +348,7 @@ fn what_is_no_message_is_not_taken_for_one() {
 }
 
 #[test]
-fn each_cause_has_the_word_it_is_written_with() {
+fn each_cause_has_the_name_under_which_it_is_written() {
     for (name, message) in forms() {
         let (Message::ReconcileAlert { cause, .. } | Message::ReconcileTicket { cause, .. }) =
             message
@@ -364,7 +362,7 @@ fn each_cause_has_the_word_it_is_written_with() {
 
 proptest! {
     #[test]
-    fn every_message_survives_being_written_and_read(
+    fn every_message_is_read_back_unchanged(
         id in any::<u64>(),
         times in any::<[i64; 3]>(),
         text in any::<String>(),
@@ -398,7 +396,7 @@ proptest! {
 
     #[test]
     fn reading_never_panics(body in any::<Vec<u8>>()) {
-        // What cannot be read is an error of that one message.
+        // An unreadable body is an error of that one message.
         drop(serde_json::from_slice::<Message>(&body));
     }
 }

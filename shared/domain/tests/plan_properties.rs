@@ -1,4 +1,4 @@
-//! Does it hold for any order, any repeat, any state?
+//! The plan's rules hold for any order, any repetition and any state.
 
 #![allow(
     clippy::expect_used,
@@ -15,9 +15,9 @@ use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Alert, Link, Slug, Ticket, plan};
 use proptest::prelude::*;
-use support::{CLOSED, Desk, OPEN, TICKET, alert, at, policy, ticket};
+use support::{CLOSED, OPEN, PairHarness, TICKET, alert, at, policy, ticket};
 
-/// Something that happens on either side.
+/// An event on either side.
 #[derive(Clone, Debug)]
 enum Event {
     Alert {
@@ -72,7 +72,7 @@ fn any_policy() -> impl Strategy<Value = halogard_domain::Policy> {
     let storms = prop_oneof![
         Just(None),
         Just(Some(StormPolicy::default())),
-        // Every alert leads a crowd.
+        // Every alert leads a group.
         Just(Some(StormPolicy {
             tickets_max: 0,
             notes_max: 2,
@@ -89,25 +89,25 @@ fn any_policy() -> impl Strategy<Value = halogard_domain::Policy> {
     })
 }
 
-/// Lets `event` happen at second `now`; the bundle hears of it.
-fn happen(desk: &mut Desk, event: &Event, now: i64) {
+/// Applies `event` at second `now`, and reports it to the link.
+fn apply(pair: &mut PairHarness, event: &Event, now: i64) {
     match event {
         Event::Alert {
             status,
             priority,
             text,
-        } => desk.link.observe_alert(Alert {
+        } => pair.link.observe_alert(Alert {
             status: Slug::new(status),
             priority: Slug::new(priority),
             description: format!("text {text}"),
-            native_ticket: (desk.policy.mode == Mode::Native).then_some(TICKET),
+            native_ticket: (pair.policy.mode == Mode::Native).then_some(TICKET),
             changed_at: at(now),
             observed_at: at(now),
             ..alert()
         }),
-        Event::DeskTouch => desk.touched = true,
+        Event::DeskTouch => pair.person_worked = true,
         Event::DeskStatus(_) | Event::DeskPriority(_) | Event::DeskDelete => {
-            let Some(ticket) = desk.ticket.as_mut() else {
+            let Some(ticket) = pair.ticket.as_mut() else {
                 return;
             };
             match event {
@@ -115,10 +115,10 @@ fn happen(desk: &mut Desk, event: &Event, now: i64) {
                 Event::DeskPriority(priority) => ticket.priority = Some(PriorityId::new(*priority)),
                 _ => ticket.existence = Existence::Deleted,
             }
-            desk.touched = true;
+            pair.person_worked = true;
             ticket.changed_at = at(now);
             ticket.observed_at = at(now);
-            desk.link.observe_ticket(ticket.clone());
+            pair.link.observe_ticket(ticket.clone());
         }
     }
 }
@@ -127,32 +127,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn planning_after_carrying_out_yields_nothing(
+    fn planning_after_executing_yields_no_steps(
         policy in any_policy(),
         events in prop::collection::vec(event(), 1..12),
     ) {
-        let mut desk = Desk::new(policy);
-        if desk.policy.mode == Mode::Native {
-            desk.ticket = Some(ticket(OPEN, 0));
+        let mut pair = PairHarness::new(policy);
+        if pair.policy.mode == Mode::Native {
+            pair.ticket = Some(ticket(OPEN, 0));
         }
         for (index, event) in events.iter().enumerate() {
-            // Far apart, so that no grace or doubt is still running.
+            // Far apart, so that no grace period and no attempt in doubt is still running.
             let now = 10_000 * (i64::try_from(index).unwrap() + 1);
-            happen(&mut desk, event, now);
-            desk.settle(at(now + 5_000));
-            prop_assert_eq!(desk.plan(at(now + 5_001)), vec![]);
-            if let Some(ticket) = desk.ticket.clone() {
-                // Our own write comes back as news.
-                desk.link.observe_ticket(Ticket { activity: HumanActivity::Unknown, ..ticket });
-                prop_assert_eq!(desk.plan(at(now + 5_002)), vec![]);
+            apply(&mut pair, event, now);
+            pair.converge(at(now + 5_000));
+            prop_assert_eq!(pair.plan(at(now + 5_001)), vec![]);
+            if let Some(ticket) = pair.ticket.clone() {
+                // Our own write comes back as a change.
+                pair.link.observe_ticket(Ticket { activity: HumanActivity::Unknown, ..ticket });
+                prop_assert_eq!(pair.plan(at(now + 5_002)), vec![]);
             }
         }
-        let recurrences = desk.link.recurrence;
-        prop_assert!(desk.opened <= recurrences, "{} tickets for {} turns", desk.opened, recurrences);
+        let recurrences = pair.link.recurrence;
+        prop_assert!(pair.opened <= recurrences, "{} tickets for {} turns", pair.opened, recurrences);
     }
 
     #[test]
-    fn a_word_nobody_knows_never_closes_a_ticket(
+    fn an_unknown_status_never_closes_a_ticket(
         policy in any_policy(),
         word in "[A-Za-z -]{0,12}",
         before in prop_oneof![Just(OPEN), Just(StatusId::new(2))],
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_in_which_news_arrives_does_not_matter(
+    fn the_order_in_which_reports_arrive_does_not_matter(
         reports in prop::collection::vec((0..4_i64, 0..4_i64, 0..3_usize, 0..3_u8), 1..8),
         shuffle in any::<prop::sample::Index>(),
         repeat in any::<prop::sample::Index>(),

@@ -1,4 +1,4 @@
-//! Is every row of the decision right?
+//! Tables of the plan's decisions.
 
 mod support;
 
@@ -17,8 +17,8 @@ use halogard_domain::runs::RunTarget;
 use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Alert, Link, Slug, Ticket, plan};
 use support::{
-    CLOSED, Desk, IN_PROGRESS, OPEN, RESOLVED, TICKET, alert, alert_with, at, linked, policy,
-    ticket,
+    CLOSED, IN_PROGRESS, OPEN, PairHarness, RESOLVED, TICKET, alert, alert_with, at, linked,
+    policy, ticket,
 };
 
 /// The names of the steps of a plan.
@@ -26,30 +26,30 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
     steps
         .iter()
         .map(|step| match step {
-            Step::AssignGroup => "take place",
-            Step::AddSummaryNote(_) => "digest",
-            Step::CloseGroup => "end crowd",
+            Step::AssignGroup => "assign group",
+            Step::AddSummaryNote(_) => "summary note",
+            Step::CloseGroup => "close group",
             Step::Claim => "claim",
-            Step::FindByKey => "find",
+            Step::FindByKey => "find by key",
             Step::Open(_) => "open",
             Step::Adopt(_) => "adopt",
             Step::ReadTicket => "read ticket",
-            Step::CheckActivity => "read hands",
+            Step::CheckActivity => "check activity",
             Step::SetFields(_) => "set fields",
             Step::AddNote(_) => "note",
             Step::Close(_) => "close",
             Step::Reopen(..) => "reopen",
-            Step::BeginNextTicket => "renew",
-            Step::RequestInspections(_) => "run",
+            Step::BeginNextTicket => "begin next ticket",
+            Step::RequestInspections(_) => "request inspections",
             Step::Park(_) => "park",
             Step::Wait(_) => "wait",
-            Step::SetBase(_) => "agree",
+            Step::SetBase(_) => "set base",
             Step::Finish(_) => "finish",
         })
         .collect()
 }
 
-/// One side as a row of the table says it.
+/// One row of the table.
 struct Row {
     what: &'static str,
     mode: Mode,
@@ -73,7 +73,7 @@ fn touched(ticket: Ticket) -> Ticket {
 }
 
 #[test]
-fn every_change_since_both_were_open_has_its_answer() {
+fn every_change_since_both_were_open_has_its_plan() {
     let managed = |what, alert, ticket, expected| Row {
         what,
         mode: Mode::Managed,
@@ -110,108 +110,108 @@ fn every_change_since_both_were_open_has_its_answer() {
     };
     let rows = [
         managed("nothing changed", alert(), ticket(OPEN, 1), &[]),
-        managed("our own write comes back", alert(), ticket(OPEN, 90), &[]),
+        managed("our own write is observed", alert(), ticket(OPEN, 90), &[]),
         managed(
-            "alert over, hands unknown",
+            "alert closed, activity unknown",
             alert_with("Closed - Complete", 50),
             ticket(OPEN, 60),
-            &["read hands"],
+            &["check activity"],
         ),
         managed(
-            "alert over, untouched",
+            "alert closed, untouched",
             alert_with("Closed - Complete", 50),
             untouched(ticket(OPEN, 60)),
-            &["close", "agree"],
+            &["close", "set base"],
         ),
         managed(
-            "alert over, touched",
+            "alert closed, touched",
             alert_with("Closed - Complete", 50),
             touched(ticket(OPEN, 60)),
-            &["note", "agree"],
+            &["note", "set base"],
         ),
         managed(
-            "alert over, touched, in progress",
+            "alert closed, touched, in progress",
             alert_with("Resolved", 50),
             touched(ticket(IN_PROGRESS, 60)),
-            &["note", "run", "agree"],
+            &["note", "request inspections", "set base"],
         ),
         managed(
-            "both over",
+            "both closed",
             alert_with("Closed", 50),
             ticket(CLOSED, 60),
-            &["agree"],
+            &["set base"],
         ),
         managed(
             "ticket closed",
             alert(),
             ticket(CLOSED, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         managed(
             "ticket closed by another closed status",
             alert(),
             ticket(RESOLVED, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         managed(
             "ticket taken into work",
             alert(),
             ticket(IN_PROGRESS, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         managed(
-            "unknown word",
+            "unknown status",
             alert_with("Frobnicated", 50),
             ticket(OPEN, 60),
-            &["agree"],
+            &["set base"],
         ),
         managed(
-            "unknown word, ticket closed",
+            "unknown status, ticket closed",
             alert_with("Frobnicated", 50),
             ticket(CLOSED, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         managed(
-            "mapped word",
+            "mapped status",
             alert_with("In Progress", 50),
             ticket(OPEN, 60),
-            &["set fields", "agree"],
+            &["set fields", "set base"],
         ),
         managed(
-            "mapped word, a person chose a status",
+            "mapped status, a person chose a status",
             alert_with("In Progress", 50),
             ticket(halogard_domain::ids::StatusId::new(3), 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         managed(
             "priority lowered",
             low.clone(),
             ticket(OPEN, 60),
-            &["set fields", "agree"],
+            &["set fields", "set base"],
         ),
         managed(
             "priority lowered, a person chose one",
             low.clone(),
             other_priority,
-            &["agree"],
+            &["set base"],
         ),
         managed(
             "text changed",
             reworded.clone(),
             ticket(OPEN, 60),
-            &["note", "agree"],
+            &["note", "set base"],
         ),
         managed(
             "text changed, ticket closed",
             reworded.clone(),
             ticket(CLOSED, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         managed("ticket deleted", alert(), gone.clone(), &["finish"]),
         managed("ticket merged", alert(), merged, &["adopt"]),
         native("nothing changed", alert(), ticket(OPEN, 1), &[]),
         native(
-            "alert over, still its own ticketing's turn",
+            "alert closed, within the native grace period",
             alert_with("Closed", 50),
             untouched(ticket(OPEN, 60)),
             &["wait"],
@@ -220,22 +220,22 @@ fn every_change_since_both_were_open_has_its_answer() {
             "ticket closed",
             alert(),
             ticket(CLOSED, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         native(
             "ticket taken into work",
             alert(),
             ticket(IN_PROGRESS, 60),
-            &["run", "agree"],
+            &["request inspections", "set base"],
         ),
         native(
-            "both over",
+            "both closed",
             alert_with("Closed", 50),
             ticket(CLOSED, 60),
-            &["agree"],
+            &["set base"],
         ),
-        native("text changed", reworded, ticket(OPEN, 60), &["agree"]),
-        native("priority lowered", low, ticket(OPEN, 60), &["agree"]),
+        native("text changed", reworded, ticket(OPEN, 60), &["set base"]),
+        native("priority lowered", low, ticket(OPEN, 60), &["set base"]),
         native("ticket deleted", alert(), gone, &["finish"]),
     ];
     for row in rows {
@@ -247,18 +247,18 @@ fn every_change_since_both_were_open_has_its_answer() {
 }
 
 #[test]
-fn native_drift_is_repaired_once_its_own_ticketing_had_its_time() {
+fn native_drift_is_repaired_after_the_grace_period_of_liongards_ticketing() {
     let policy = policy(Mode::Native);
     let link = linked(&policy);
-    let over = alert_with("Closed", 50);
+    let closed = alert_with("Closed", 50);
     let still_open = untouched(ticket(OPEN, 60));
     let due = at(50).plus(policy.native_grace);
     assert_eq!(
-        plan(&link, Some(&over), Some(&still_open), &policy, at(100)),
+        plan(&link, Some(&closed), Some(&still_open), &policy, at(100)),
         [Step::Wait(due)]
     );
-    let steps = plan(&link, Some(&over), Some(&still_open), &policy, due);
-    assert_eq!(names(&steps), ["close", "agree"]);
+    let steps = plan(&link, Some(&closed), Some(&still_open), &policy, due);
+    assert_eq!(names(&steps), ["close", "set base"]);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_new_alert_is_claimed_before_it_is_opened() {
 }
 
 #[test]
-fn an_alert_without_a_ticket_has_its_answer() {
+fn an_alert_without_a_ticket_has_its_plan() {
     let elsewhere = Alert {
         environment: EnvironmentId::new(9999),
         ..alert()
@@ -301,13 +301,13 @@ fn an_alert_without_a_ticket_has_its_answer() {
     let rows: [(&str, Mode, &Alert, &[&str]); 8] = [
         ("new", Mode::Managed, &alert(), &["claim", "open"]),
         (
-            "unknown word counts as open",
+            "unknown status counts as open",
             Mode::Managed,
             &alert_with("Frobnicated", 1),
             &["claim", "open"],
         ),
         (
-            "over before a ticket was needed",
+            "closed before a ticket was needed",
             Mode::Managed,
             &alert_with("Closed", 1),
             &["finish"],
@@ -341,7 +341,7 @@ fn an_alert_without_a_ticket_has_its_answer() {
 }
 
 #[test]
-fn an_attempt_in_doubt_is_looked_for_and_never_simply_repeated() {
+fn an_attempt_in_doubt_is_searched_for_and_never_simply_repeated() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
     link.observe_alert(alert());
@@ -367,16 +367,16 @@ fn an_attempt_in_doubt_is_looked_for_and_never_simply_repeated() {
         plan(&link, Some(&alert()), None, &policy, at(100)),
         [Step::FindByKey]
     );
-    // Even when the alert is over by now: the ticket may be there and must be closed.
-    let over = alert_with("Closed", 60);
+    // Even if the alert is closed by now: the ticket may exist and must be closed.
+    let closed = alert_with("Closed", 60);
     assert_eq!(
-        plan(&link, Some(&over), None, &policy, at(100)),
+        plan(&link, Some(&closed), None, &policy, at(100)),
         [Step::FindByKey]
     );
 }
 
 #[test]
-fn a_persons_choice_of_long_ago_is_not_overruled() {
+fn an_earlier_choice_of_a_person_is_not_overruled() {
     let policy = policy(Mode::Managed);
     let mut link = linked(&policy);
     let chosen = Ticket {
@@ -391,11 +391,11 @@ fn a_persons_choice_of_long_ago_is_not_overruled() {
         ..alert_with("In Progress", 50)
     };
     let steps = plan(&link, Some(&later), Some(&chosen), &policy, at(100));
-    assert_eq!(names(&steps), ["agree"]);
+    assert_eq!(names(&steps), ["set base"]);
 }
 
 #[test]
-fn a_change_while_the_answer_was_lost_is_told_on_the_ticket_that_is_found() {
+fn a_change_while_the_response_was_lost_is_noted_on_the_ticket_that_is_found() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
     link.opening = Some(OpeningSnapshot::of(&alert()));
@@ -412,41 +412,45 @@ fn a_change_while_the_answer_was_lost_is_told_on_the_ticket_that_is_found() {
         &policy,
         at(100),
     );
-    assert_eq!(names(&steps), ["set fields", "note", "agree"]);
+    assert_eq!(names(&steps), ["set fields", "note", "set base"]);
 }
 
 #[test]
 fn a_parked_alert_waits_and_is_opened_once_it_is_mapped() {
-    let mut desk = Desk::new(policy(Mode::Managed));
-    let mapping = desk
+    let mut pair = PairHarness::new(policy(Mode::Managed));
+    let mapping = pair
         .policy
         .environments
         .remove(&EnvironmentId::new(8801))
         .unwrap();
-    desk.link.observe_alert(alert());
-    desk.settle(at(1));
-    assert_eq!(desk.link.parked, Some(ParkReason::Unmapped));
+    pair.link.observe_alert(alert());
+    pair.converge(at(1));
+    assert_eq!(pair.link.parked, Some(ParkReason::Unmapped));
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(1)),
+        pair_status(&pair.link, &pair.policy, at(1)),
         PairStatus::Parked(ParkReason::Unmapped)
     );
-    assert_eq!(desk.plan(at(2)), []);
-    desk.policy
+    assert_eq!(pair.plan(at(2)), []);
+    pair.policy
         .environments
         .insert(mapping.environment, mapping);
-    desk.settle(at(3));
-    assert_eq!(desk.opened, 1);
+    pair.converge(at(3));
+    assert_eq!(pair.opened, 1);
 }
 
 #[test]
-fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
+fn close_policy_and_human_activity_decide_together() {
     let known_at = |seconds| HumanActivity::None { as_of: at(seconds) };
     let rows = [
         (ClosePolicy::Untouched, known_at(100), "close"),
         (ClosePolicy::Untouched, known_at(40), "close"),
-        (ClosePolicy::Untouched, known_at(39), "read hands"),
+        (ClosePolicy::Untouched, known_at(39), "check activity"),
         (ClosePolicy::Untouched, HumanActivity::Seen, "note"),
-        (ClosePolicy::Untouched, HumanActivity::Unknown, "read hands"),
+        (
+            ClosePolicy::Untouched,
+            HumanActivity::Unknown,
+            "check activity",
+        ),
         (ClosePolicy::Always, HumanActivity::Unknown, "close"),
         (ClosePolicy::Always, HumanActivity::Seen, "close"),
         (ClosePolicy::Never, known_at(39), "note"),
@@ -472,7 +476,7 @@ fn close_policy_decides_together_with_whose_hands_were_on_the_ticket() {
 }
 
 #[test]
-fn only_a_ticket_known_to_be_unassigned_is_given_to_the_closing_technician() {
+fn only_a_ticket_known_to_be_unassigned_is_assigned_to_the_closing_technician() {
     let technician = TechnicianId::new(12);
     for (assigned, expected) in [
         (Some(false), Some(technician)),
@@ -545,7 +549,7 @@ fn reopening_is_decided_by_the_table() {
             ClosedBy::HaloPsa,
             CLOSED,
             8 * day,
-            "renew",
+            "begin next ticket",
         ),
         (
             "never, leave",
@@ -553,7 +557,7 @@ fn reopening_is_decided_by_the_table() {
             ClosedBy::Halogard,
             CLOSED,
             10,
-            "agree",
+            "set base",
         ),
         (
             "won't-fix status",
@@ -561,7 +565,7 @@ fn reopening_is_decided_by_the_table() {
             ClosedBy::HaloPsa,
             RESOLVED,
             10,
-            "renew",
+            "begin next ticket",
         ),
         (
             "other status within the hour",
@@ -577,7 +581,7 @@ fn reopening_is_decided_by_the_table() {
             ClosedBy::HaloPsa,
             CLOSED,
             3601,
-            "renew",
+            "begin next ticket",
         ),
     ];
     for (what, table, closer, status, age, expected) in rows {
@@ -591,10 +595,10 @@ fn reopening_is_decided_by_the_table() {
             by: closer,
             at: at(100),
         });
-        let back = alert_with("New", 100 + age);
+        let reopened = alert_with("New", 100 + age);
         let steps = plan(
             &link,
-            Some(&back),
+            Some(&reopened),
             Some(&ticket(status, 100)),
             &policy,
             at(100 + age),
@@ -604,21 +608,21 @@ fn reopening_is_decided_by_the_table() {
 }
 
 #[test]
-fn an_alert_that_is_back_after_its_ticket_was_given_up_gets_the_next_one() {
-    let mut desk = Desk::new(policy(Mode::Managed));
-    desk.policy.templates.get_mut("default").unwrap().reopen = ReopenTable {
+fn an_alert_that_is_open_again_after_the_reopen_limit_gets_the_next_ticket() {
+    let mut pair = PairHarness::new(policy(Mode::Managed));
+    pair.policy.templates.get_mut("default").unwrap().reopen = ReopenTable {
         rules: Vec::new(),
         fallback: Fallback::NewTicket,
     };
-    desk.link.observe_alert(alert());
-    desk.settle(at(1));
-    desk.link.observe_alert(alert_with("Closed", 50));
-    desk.settle(at(51));
-    desk.link.observe_alert(alert_with("New", 100));
-    desk.settle(at(101));
-    assert_eq!((desk.opened, desk.link.recurrence), (2, 2));
-    assert_eq!(desk.link.earlier_tickets, [TICKET]);
-    assert_eq!(desk.link.key(&desk.policy).to_string(), "LG-7586-2");
+    pair.link.observe_alert(alert());
+    pair.converge(at(1));
+    pair.link.observe_alert(alert_with("Closed", 50));
+    pair.converge(at(51));
+    pair.link.observe_alert(alert_with("New", 100));
+    pair.converge(at(101));
+    assert_eq!((pair.opened, pair.link.recurrence), (2, 2));
+    assert_eq!(pair.link.earlier_tickets, [TICKET]);
+    assert_eq!(pair.link.key(&pair.policy).to_string(), "LG-7586-2");
 }
 
 #[test]
@@ -647,7 +651,7 @@ fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
 }
 
 #[test]
-fn a_refused_priority_does_not_keep_the_note_back() {
+fn a_refused_priority_does_not_block_the_note() {
     let policy = policy(Mode::Managed);
     let mut link = linked(&policy);
     let seen = ticket(OPEN, 60);
@@ -666,39 +670,39 @@ fn a_refused_priority_does_not_keep_the_note_back() {
     };
     assert_eq!(
         names(&plan(&link, Some(&alert), Some(&seen), &policy, at(80))),
-        ["note", "agree"]
+        ["note", "set base"]
     );
 }
 
 #[test]
-fn a_closed_ticket_has_liongard_look_and_the_difference_is_shown_until_it_follows() {
-    let mut desk = Desk::new(policy(Mode::Managed));
-    desk.link.observe_alert(alert());
-    desk.settle(at(1));
-    desk.link.observe_ticket(ticket(CLOSED, 50));
-    desk.settle(at(51));
+fn a_closed_ticket_requests_inspections_and_the_difference_is_shown_until_liongard_follows() {
+    let mut pair = PairHarness::new(policy(Mode::Managed));
+    pair.link.observe_alert(alert());
+    pair.converge(at(1));
+    pair.link.observe_ticket(ticket(CLOSED, 50));
+    pair.converge(at(51));
     let own = RunTarget::Launchpoint(alert().launchpoint.unwrap());
     assert!(
-        desk.done
+        pair.executed
             .contains(&Step::RequestInspections(vec![RunTarget::HaloPsa, own]))
     );
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(51)),
+        pair_status(&pair.link, &pair.policy, at(51)),
         PairStatus::AwaitingLiongard
     );
-    desk.link.pending_inspection.as_mut().unwrap().completed = 2;
-    assert_eq!(desk.plan(at(60)), []);
+    pair.link.pending_inspection.as_mut().unwrap().completed = 2;
+    assert_eq!(pair.plan(at(60)), []);
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(60)),
+        pair_status(&pair.link, &pair.policy, at(60)),
         PairStatus::ResolvedInPsaOnly
     );
-    desk.link.observe_alert(alert_with("Closed", 70));
-    desk.settle(at(71));
+    pair.link.observe_alert(alert_with("Closed", 70));
+    pair.converge(at(71));
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(71)),
+        pair_status(&pair.link, &pair.policy, at(71)),
         PairStatus::InSync
     );
-    assert_eq!(desk.link.pending_inspection, None);
+    assert_eq!(pair.link.pending_inspection, None);
 }
 
 #[test]
@@ -716,48 +720,48 @@ fn native_mode_runs_only_the_inspector_that_knows_its_tickets() {
 }
 
 #[test]
-fn a_deleted_ticket_is_not_replaced_until_the_alert_was_over_and_is_back() {
-    let mut desk = Desk::new(policy(Mode::Managed));
-    desk.link.observe_alert(alert());
-    desk.settle(at(1));
-    desk.link.observe_ticket(Ticket {
+fn a_deleted_ticket_is_not_replaced_until_the_alert_was_closed_and_is_open_again() {
+    let mut pair = PairHarness::new(policy(Mode::Managed));
+    pair.link.observe_alert(alert());
+    pair.converge(at(1));
+    pair.link.observe_ticket(Ticket {
         existence: Existence::Deleted,
         ..ticket(OPEN, 50)
     });
-    desk.settle(at(51));
+    pair.converge(at(51));
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(51)),
+        pair_status(&pair.link, &pair.policy, at(51)),
         PairStatus::TicketDeleted
     );
-    desk.link.observe_alert(Alert {
+    pair.link.observe_alert(Alert {
         description: "still".into(),
         ..alert_with("New", 60)
     });
-    desk.settle(at(61));
-    assert_eq!(desk.opened, 1);
-    desk.link.observe_alert(alert_with("Closed", 70));
-    desk.settle(at(71));
+    pair.converge(at(61));
+    assert_eq!(pair.opened, 1);
+    pair.link.observe_alert(alert_with("Closed", 70));
+    pair.converge(at(71));
     assert_eq!(
-        desk.link.terminal_reason,
+        pair.link.terminal_reason,
         Some(TerminalReason::TicketDeletedAlertClosed)
     );
-    desk.link.observe_alert(alert_with("New", 80));
-    desk.settle(at(81));
-    assert_eq!(desk.opened, 2);
+    pair.link.observe_alert(alert_with("New", 80));
+    pair.converge(at(81));
+    assert_eq!(pair.opened, 2);
 }
 
 #[test]
-fn tickets_merged_in_a_circle_end_the_story() {
+fn tickets_merged_in_a_circle_end_the_pair() {
     let policy = policy(Mode::Managed);
     let mut link = linked(&policy);
     link.attach(TicketId::new(99));
-    let back = Ticket {
+    let reopened = Ticket {
         id: TicketId::new(99),
         existence: Existence::MergedInto(TICKET),
         ..ticket(OPEN, 70)
     };
     assert_eq!(
-        plan(&link, Some(&alert()), Some(&back), &policy, at(80)),
+        plan(&link, Some(&alert()), Some(&reopened), &policy, at(80)),
         [Step::Finish(TerminalReason::TicketDeleted)]
     );
 }

@@ -1,4 +1,4 @@
-//! A policy is stored as JSON and comes back as it was.
+//! A policy is stored as JSON and is read back unchanged.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ use halogard_domain::policy::{
 use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::Validation;
 
-/// A policy with every field filled, written out field by field: one that is added stops the build
-/// here.
+/// A policy with every field set. It is written out field by field, so that a new field stops the
+/// build here.
 fn full() -> Policy {
     let template = Template {
         name: "standard".to_owned(),
@@ -95,25 +95,60 @@ fn full() -> Policy {
     }
 }
 
-/// `policy` after it was stored and read.
+/// `policy` after it was written and read.
 fn stored_and_read(policy: &Policy) -> Policy {
     serde_json::from_str(&serde_json::to_string(policy).unwrap()).unwrap()
 }
 
 #[test]
-fn every_field_of_a_policy_is_kept() {
+fn every_field_of_a_policy_is_stored() {
     assert_eq!(stored_and_read(&full()), full());
 }
 
 #[test]
-fn a_policy_that_was_stored_is_no_other_policy() {
+fn a_policy_has_the_same_fingerprint_after_it_was_stored() {
     for policy in [full(), Policy::empty(Mode::Managed)] {
         assert_eq!(stored_and_read(&policy).fingerprint(), policy.fingerprint());
     }
 }
 
+/// The fingerprint is stored with refused writes. A change of this value repeats all of them after an
+/// upgrade.
 #[test]
-fn a_number_where_a_name_belongs_is_refused() {
+fn the_fingerprint_of_a_policy_is_the_same_in_every_build() {
+    assert_eq!(
+        Policy::empty(Mode::Managed).fingerprint(),
+        6_529_745_489_254_108_772
+    );
+    assert_eq!(full().fingerprint(), 14_152_541_492_291_533_788);
+}
+
+#[test]
+fn a_change_of_any_setting_changes_the_fingerprint() {
+    let changes: [fn(&mut Policy); 8] = [
+        |policy| policy.mode = Mode::Managed,
+        |policy| policy.key_prefix.push('X'),
+        |policy| policy.templates.clear(),
+        |policy| policy.rules.clear(),
+        |policy| policy.environments.clear(),
+        |policy| policy.native_grace += Duration::from_millis(1),
+        |policy| policy.storms = None,
+        |policy| {
+            policy
+                .templates
+                .values_mut()
+                .for_each(|it| it.summary.push('!'))
+        },
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        let mut changed = full();
+        change(&mut changed);
+        assert_ne!(changed.fingerprint(), full().fingerprint(), "{index}");
+    }
+}
+
+#[test]
+fn a_number_in_place_of_a_name_is_refused() {
     let text = serde_json::to_string(&full()).unwrap();
     let spoiled = text.replacen("\"ACME\"", "7", 1);
     assert!(spoiled != text && serde_json::from_str::<Policy>(&spoiled).is_err());

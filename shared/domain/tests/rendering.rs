@@ -1,4 +1,4 @@
-//! Text that people and searches read: keys, titles, HTML, cutting, words.
+//! Text that people read and searches find: keys, titles, HTML, truncation, slugs.
 
 mod support;
 
@@ -46,7 +46,7 @@ fn a_key_is_found_exactly_or_not_at_all() {
 }
 
 #[test]
-fn status_words_say_open_closed_or_nothing() {
+fn statuses_mean_open_closed_or_unknown() {
     let rows = [
         ("New", AlertState::Open),
         ("new", AlertState::Open),
@@ -107,7 +107,7 @@ fn a_title_pattern_is_filled_in_on_one_line() {
 }
 
 #[test]
-fn long_text_is_cut_with_a_mark() {
+fn long_text_is_truncated_with_a_mark() {
     let alert = Alert {
         name: "ä".repeat(1000),
         description: "ß".repeat(100_000),
@@ -125,7 +125,7 @@ fn long_text_is_cut_with_a_mark() {
 
 proptest! {
     #[test]
-    fn cutting_keeps_to_the_limit_and_never_splits_a_character(text in "\\PC{0,60}", max in 0..50_usize) {
+    fn truncation_keeps_the_limit_and_never_splits_a_character(text in "\\PC{0,60}", max in 0..50_usize) {
         let short = truncate(&text, max);
         prop_assert!(short.chars().count() <= max.max(text.chars().count().min(max)));
         if text.chars().count() <= max { prop_assert_eq!(short, text); }

@@ -1,4 +1,5 @@
-//! Do storms share tickets, count who shares them, and come to an end?
+//! Alerts of a storm share tickets, are counted, and get tickets of their own again when it is
+//! over.
 
 mod support;
 
@@ -14,9 +15,10 @@ use halogard_domain::storm::{LISTED_MAX, MEMBERS_MAX, Membership, StormKey, Stor
 use halogard_domain::ticket::HumanActivity;
 use halogard_domain::{Alert, Slug, Ticket};
 use proptest::prelude::*;
-use support::{CLOSED, Desk, alert, at, policy};
+use support::{CLOSED, PairHarness, alert, at, policy};
 
-/// Two tickets in 15 minutes; calm after an hour; a note each half hour.
+/// Two tickets in 15 minutes; the storm is over after an hour without new members; a summary note
+/// every half hour.
 fn two_tickets() -> StormPolicy {
     StormPolicy {
         tickets_max: 2,
@@ -35,34 +37,34 @@ fn other(id: u64) -> Alert {
     }
 }
 
-/// The same alert, over.
-fn over(alert: &Alert) -> Alert {
+/// The same alert, closed.
+fn closed(alert: &Alert) -> Alert {
     Alert {
         status: Slug::new("closed"),
         ..alert.clone()
     }
 }
 
-/// Where `alert` stands, as one word.
-fn word(place: &Membership) -> String {
+/// The membership as one word.
+fn role(place: &Membership) -> String {
     match place {
-        Membership::Ungrouped => "alone".to_owned(),
-        Membership::Leader(_) => "leads".to_owned(),
-        Membership::Member { leader, open } => format!("joined {leader} {open}"),
+        Membership::Ungrouped => "ungrouped".to_owned(),
+        Membership::Leader(_) => "leader".to_owned(),
+        Membership::Member { leader, open } => format!("member of {leader} {open}"),
     }
 }
 
 #[test]
 fn the_third_alert_leads_and_later_ones_join_it() {
     let mut storms = Storms::default();
-    let mut place = |id, seconds| word(&storms.assign(&other(id), &two_tickets(), at(seconds)));
-    assert_eq!(place(1, 0), "alone");
-    assert_eq!(place(2, 1), "alone");
-    assert_eq!(place(3, 2), "leads");
-    assert_eq!(place(4, 3), "joined 3 true");
-    assert_eq!(place(2, 4), "alone", "asked again");
-    assert_eq!(place(3, 4), "leads", "asked again");
-    assert_eq!(place(4, 4), "joined 3 true", "asked again");
+    let mut place = |id, seconds| role(&storms.assign(&other(id), &two_tickets(), at(seconds)));
+    assert_eq!(place(1, 0), "ungrouped");
+    assert_eq!(place(2, 1), "ungrouped");
+    assert_eq!(place(3, 2), "leader");
+    assert_eq!(place(4, 3), "member of 3 true");
+    assert_eq!(place(2, 4), "ungrouped", "asked again");
+    assert_eq!(place(3, 4), "leader", "asked again");
+    assert_eq!(place(4, 4), "member of 3 true", "asked again");
 }
 
 #[test]
@@ -99,20 +101,20 @@ fn rules_and_customers_are_counted_apart() {
 }
 
 #[test]
-fn a_storm_that_was_calm_for_an_hour_is_over() {
+fn a_storm_without_new_members_for_an_hour_is_over() {
     let mut storms = Storms::default();
     for id in 1..=4 {
         storms.assign(&other(id), &two_tickets(), at(0));
     }
     let place = storms.assign(&other(5), &two_tickets(), at(3_599));
-    assert_eq!(word(&place), "joined 3 true");
+    assert_eq!(role(&place), "member of 3 true");
     let place = storms.assign(&other(6), &two_tickets(), at(2 * 3_600));
-    assert_eq!(word(&place), "alone");
+    assert_eq!(role(&place), "ungrouped");
     assert!(storms.group(AlertId::new(3)).unwrap().is_closed());
 }
 
 #[test]
-fn who_is_over_is_counted_and_who_comes_back_is_open_again() {
+fn closed_members_are_counted_and_reopened_members_are_open_again() {
     let mut storms = Storms::default();
     let policy = two_tickets();
     for id in 1..=5 {
@@ -125,33 +127,33 @@ fn who_is_over_is_counted_and_who_comes_back_is_open_again() {
     };
     assert_eq!(summary(&storms), (2, 2));
     for _ in 0..2 {
-        let place = storms.assign(&over(&other(4)), &policy, at(1));
-        assert_eq!(word(&place), "joined 3 false");
+        let place = storms.assign(&closed(&other(4)), &policy, at(1));
+        assert_eq!(role(&place), "member of 3 false");
         assert_eq!(summary(&storms), (2, 1));
     }
     assert_eq!(
-        word(&storms.assign(&other(4), &policy, at(2))),
-        "joined 3 true"
+        role(&storms.assign(&other(4), &policy, at(2))),
+        "member of 3 true"
     );
     assert_eq!(summary(&storms), (2, 2));
 
-    storms.assign(&over(&other(4)), &policy, at(3));
+    storms.assign(&closed(&other(4)), &policy, at(3));
     storms.group_mut(leader).unwrap().close();
     assert_eq!(
-        word(&storms.assign(&other(5), &policy, at(4))),
-        "joined 3 true"
+        role(&storms.assign(&other(5), &policy, at(4))),
+        "member of 3 true"
     );
     let back = storms.assign(&other(4), &policy, at(5));
     assert_eq!(
-        word(&back),
-        "leads",
-        "its group is over: it is counted anew"
+        role(&back),
+        "leader",
+        "its group is closed: it is assigned anew"
     );
     assert_eq!(summary(&storms), (1, 1));
 }
 
 #[test]
-fn a_full_crowd_takes_in_nobody() {
+fn a_full_group_accepts_no_member() {
     let mut storms = Storms::default();
     let policy = two_tickets();
     let members = u64::try_from(MEMBERS_MAX).unwrap();
@@ -162,11 +164,11 @@ fn a_full_crowd_takes_in_nobody() {
     assert_eq!(summary.joined, members);
     assert_eq!(summary.listed.len(), LISTED_MAX);
     let next = storms.assign(&other(members + 3), &policy, at(0));
-    assert_eq!(word(&next), "leads");
+    assert_eq!(role(&next), "leader");
 }
 
 #[test]
-fn a_leader_is_sent_for_once() {
+fn a_leader_is_requested_once() {
     let mut storms = Storms::default();
     for id in 1..=4 {
         storms.assign(&other(id), &two_tickets(), at(0));
@@ -180,33 +182,33 @@ fn a_leader_is_sent_for_once() {
     assert!(group.request_leader(at(2 * 3_600)));
 }
 
-/// The desk of an alert that leads a crowd of `others`.
-fn leading(others: u64) -> Desk {
+/// The pair of an alert that leads a group of `others`.
+fn leading(others: u64) -> PairHarness {
     let mut policy = policy(Mode::Managed);
     policy.storms = Some(StormPolicy {
         tickets_max: 0,
         ..StormPolicy::default()
     });
-    let mut desk = Desk::new(policy);
-    desk.link.observe_alert(alert());
-    desk.settle(at(1));
-    join(&mut desk, 0..others, at(2));
-    desk
+    let mut pair = PairHarness::new(policy);
+    pair.link.observe_alert(alert());
+    pair.converge(at(1));
+    join(&mut pair, 0..others, at(2));
+    pair
 }
 
-/// Lets alerts join the crowd of `desk`, or tells what became of them.
-fn join(desk: &mut Desk, others: std::ops::Range<u64>, now: halogard_domain::Timestamp) {
-    let policy = desk.policy.storms.clone().unwrap_or_default();
+/// Lets alerts join the group of `pair`, or updates the group with their state.
+fn join(pair: &mut PairHarness, others: std::ops::Range<u64>, now: halogard_domain::Timestamp) {
+    let policy = pair.policy.storms.clone().unwrap_or_default();
     for id in others {
-        desk.storms.assign(&other(id), &policy, now);
+        pair.storms.assign(&other(id), &policy, now);
     }
-    desk.observe_group();
+    pair.observe_group();
 }
 
 #[test]
-fn the_ticket_of_a_leader_says_that_it_stands_for_many() {
-    let desk = leading(0);
-    let opened = desk.done.iter().find_map(|step| match step {
+fn the_ticket_of_a_leader_says_that_it_stands_for_a_group() {
+    let pair = leading(0);
+    let opened = pair.executed.iter().find_map(|step| match step {
         Step::Open(ticket) => Some(ticket),
         _ => None,
     });
@@ -220,11 +222,11 @@ fn the_ticket_of_a_leader_says_that_it_stands_for_many() {
 }
 
 #[test]
-fn a_crowd_is_counted_in_a_note_when_that_is_due() {
-    let mut desk = leading(3);
+fn a_group_is_counted_in_a_note_when_that_is_due() {
+    let mut pair = leading(3);
     let due = at(1).plus(Duration::from_secs(30 * 60));
-    assert_eq!(desk.plan(at(60)).last(), Some(&Step::Wait(due)));
-    let steps = desk.plan(due);
+    assert_eq!(pair.plan(at(60)).last(), Some(&Step::Wait(due)));
+    let steps = pair.plan(due);
     let Some(Step::AddSummaryNote(html)) = steps.first() else {
         panic!("{steps:?}");
     };
@@ -233,11 +235,11 @@ fn a_crowd_is_counted_in_a_note_when_that_is_due() {
         "{html}"
     );
     assert!(html.contains("<li>T0 server &lt;0&gt;</li>"), "{html}");
-    desk.settle(due);
-    assert_eq!(desk.plan(due), [], "told once");
+    pair.converge(due);
+    assert_eq!(pair.plan(due), [], "added once");
 
-    join(&mut desk, 3..40, due);
-    let steps = desk.plan(due.plus(Duration::from_secs(30 * 60)));
+    join(&mut pair, 3..40, due);
+    let steps = pair.plan(due.plus(Duration::from_secs(30 * 60)));
     let Some(Step::AddSummaryNote(html)) = steps.first() else {
         panic!("{steps:?}");
     };
@@ -246,21 +248,21 @@ fn a_crowd_is_counted_in_a_note_when_that_is_due() {
 
 #[test]
 fn notes_on_one_ticket_are_capped() {
-    let mut desk = leading(0);
-    desk.policy.storms.as_mut().unwrap().notes_max = 3;
+    let mut pair = leading(0);
+    pair.policy.storms.as_mut().unwrap().notes_max = 3;
     for turn in 1..=5 {
         let now = at(turn * 3_600);
-        join(&mut desk, 0..u64::try_from(turn).unwrap(), now);
-        desk.settle(now);
-        desk.link.observe_alert(Alert {
+        join(&mut pair, 0..u64::try_from(turn).unwrap(), now);
+        pair.converge(now);
+        pair.link.observe_alert(Alert {
             description: format!("text {turn}"),
             changed_at: now,
             ..alert()
         });
-        desk.settle(now);
+        pair.converge(now);
     }
-    let notes: Vec<&String> = desk
-        .done
+    let notes: Vec<&String> = pair
+        .executed
         .iter()
         .filter_map(|step| match step {
             Step::AddNote(html) | Step::AddSummaryNote(html) => Some(html),
@@ -274,59 +276,59 @@ fn notes_on_one_ticket_are_capped() {
 }
 
 #[test]
-fn the_ticket_of_a_crowd_is_closed_when_all_of_it_is_over() {
-    let mut desk = leading(2);
-    desk.link.observe_alert(Alert {
+fn the_ticket_of_a_group_is_closed_when_all_its_alerts_are_closed() {
+    let mut pair = leading(2);
+    pair.link.observe_alert(Alert {
         changed_at: at(10),
-        ..over(&alert())
+        ..closed(&alert())
     });
-    let closes = |desk: &Desk| {
-        let steps = desk.plan(at(20));
+    let closes = |pair: &PairHarness| {
+        let steps = pair.plan(at(20));
         steps
             .iter()
             .any(|step| matches!(step, Step::Close(_) | Step::CheckActivity))
     };
-    assert!(!closes(&desk), "two are open");
+    assert!(!closes(&pair), "two are open");
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(20)),
+        pair_status(&pair.link, &pair.policy, at(20)),
         PairStatus::InSync
     );
 
-    let policy = desk.policy.storms.clone().unwrap();
+    let policy = pair.policy.storms.clone().unwrap();
     for id in 0..2 {
-        desk.storms.assign(&over(&other(id)), &policy, at(20));
+        pair.storms.assign(&closed(&other(id)), &policy, at(20));
     }
-    desk.observe_group();
-    assert!(closes(&desk));
-    desk.settle(at(20));
-    assert_eq!(desk.ticket.as_ref().unwrap().status, CLOSED);
-    assert!(desk.storms.group(alert().id).unwrap().is_closed());
+    pair.observe_group();
+    assert!(closes(&pair));
+    pair.converge(at(20));
+    assert_eq!(pair.ticket.as_ref().unwrap().status, CLOSED);
+    assert!(pair.storms.group(alert().id).unwrap().is_closed());
     assert_eq!(
-        pair_status(&desk.link, &desk.policy, at(21)),
+        pair_status(&pair.link, &pair.policy, at(21)),
         PairStatus::InSync
     );
-    let said = desk.done.iter().find_map(|step| match step {
+    let said = pair.executed.iter().find_map(|step| match step {
         Step::Close(change) => change.closure_note.clone(),
         _ => None,
     });
     assert_eq!(
         said.as_deref(),
-        Some("Liongard reports this alert (closed) and 2 more as over.")
+        Some("Liongard closed this alert (closed) and 2 others.")
     );
 }
 
 #[test]
-fn a_person_who_closes_the_ticket_has_every_inspector_look() {
-    let mut desk = leading(2);
+fn closing_the_ticket_of_a_group_runs_every_inspector() {
+    let mut pair = leading(2);
     let closed = Ticket {
         status: CLOSED,
         changed_at: at(30),
         activity: HumanActivity::Seen,
-        ..desk.ticket.clone().unwrap()
+        ..pair.ticket.clone().unwrap()
     };
-    desk.ticket = Some(closed.clone());
-    desk.link.observe_ticket(closed);
-    let steps = desk.plan(at(31));
+    pair.ticket = Some(closed.clone());
+    pair.link.observe_ticket(closed);
+    let steps = pair.plan(at(31));
     let Some(Step::RequestInspections(targets)) = steps.first() else {
         panic!("{steps:?}");
     };
@@ -337,63 +339,68 @@ fn a_person_who_closes_the_ticket_has_every_inspector_look() {
         .chain([RunTarget::HaloPsa])
         .collect();
     assert_eq!(targets.iter().copied().collect::<BTreeSet<_>>(), expected);
-    desk.settle(at(31));
-    assert!(desk.storms.group(alert().id).unwrap().is_closed());
+    pair.converge(at(31));
+    assert!(pair.storms.group(alert().id).unwrap().is_closed());
 }
 
 #[test]
-fn a_leader_that_is_over_before_its_ticket_opens_it_for_the_others() {
+fn a_leader_that_is_closed_before_its_ticket_is_opened_opens_it_for_the_others() {
     let mut policy = policy(Mode::Managed);
     policy.storms = Some(StormPolicy {
         tickets_max: 0,
         ..StormPolicy::default()
     });
     for (others, opened) in [(0, 0), (1, 1)] {
-        let mut desk = Desk::new(policy.clone());
-        desk.link.observe_alert(alert());
-        let storms = desk.policy.storms.clone().unwrap();
-        desk.link.membership = Some(desk.storms.assign(&alert(), &storms, at(1)));
-        join(&mut desk, 0..others, at(1));
-        desk.link.observe_alert(Alert {
+        let mut pair = PairHarness::new(policy.clone());
+        pair.link.observe_alert(alert());
+        let storms = pair.policy.storms.clone().unwrap();
+        pair.link.membership = Some(pair.storms.assign(&alert(), &storms, at(1)));
+        join(&mut pair, 0..others, at(1));
+        pair.link.observe_alert(Alert {
             changed_at: at(2),
-            ..over(&alert())
+            ..closed(&alert())
         });
-        desk.settle(at(3));
-        assert_eq!(desk.opened, opened, "{others} others");
+        pair.converge(at(3));
+        assert_eq!(pair.opened, opened, "{others} others");
         if others == 0 {
-            assert!(desk.storms.group(alert().id).unwrap().is_closed());
+            assert!(pair.storms.group(alert().id).unwrap().is_closed());
         }
     }
 }
 
-/// What may happen to one of a few alerts.
-fn happenings() -> impl Strategy<Value = Vec<(u64, bool, i64)>> {
+/// Any history of a few alerts: which one, whether it is open, and when.
+fn history() -> impl Strategy<Value = Vec<(u64, bool, i64)>> {
     prop::collection::vec((0..12_u64, any::<bool>(), 0..2_000_i64), 1..80)
 }
 
 proptest! {
     #[test]
-    fn nobody_is_counted_twice_or_forgotten(happenings in happenings(), repeat in any::<bool>()) {
+    fn no_alert_is_counted_twice_or_forgotten(history in history(), repeat in any::<bool>()) {
         let policy = two_tickets();
         let mut storms = Storms::default();
         let mut places: BTreeMap<u64, Membership> = BTreeMap::new();
         let mut now = 0;
-        for (id, open, pause) in happenings {
+        for (id, open, pause) in history {
             now += pause;
-            let state = if open { other(id) } else { over(&other(id)) };
-            // As a link does: whoever is over and has no place needs none.
-            let joined = matches!(places.get(&id), Some(Membership::Member { .. }));
-            if !open && !joined {
-                places.remove(&id);
-                continue;
+            let state = if open { other(id) } else { closed(&other(id)) };
+            // As a link does: an alert that is closed and belongs to no group is not assigned. A
+            // leader stays one.
+            match places.get(&id) {
+                Some(Membership::Leader(_)) => continue,
+                Some(Membership::Member { .. }) => {}
+                Some(Membership::Ungrouped) | None if open => {}
+                Some(Membership::Ungrouped) | None => {
+                    places.remove(&id);
+                    continue;
+                }
             }
-            if open && matches!(places.get(&id), Some(Membership::Ungrouped | Membership::Leader(_))) {
+            if let Some(Membership::Ungrouped) = places.get(&id) {
                 continue;
             }
             let mut place = storms.assign(&state, &policy, at(now));
             if repeat {
                 let again = storms.assign(&state, &policy, at(now));
-                prop_assert_eq!(word(&place), word(&again));
+                prop_assert_eq!(role(&place), role(&again));
                 place = again;
             }
             places.insert(id, place);

@@ -1,4 +1,4 @@
-//! How far a sweep may say it has come.
+//! How far a sweep may move its watermark.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use halogard_domain::sweep_cursor::{
     ChangeRange, INDEX_LAG_MAX, PendingRange, ReadPhase, SweepCursor, Unsettled,
 };
 
-/// A time, in seconds.
+/// A time in seconds.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
 }
 
-/// Swept to 100 s, where a change of 200 s was listed at 300 s.
+/// A cursor at 100 s, with a change of 200 s that was listed at 300 s.
 fn swept() -> SweepCursor {
     SweepCursor {
         watermark: Some(at(100)),
@@ -24,7 +24,7 @@ fn swept() -> SweepCursor {
     }
 }
 
-/// A stretch between two times, whose reading began at 900 s.
+/// A range between two times, whose reading began at 900 s.
 fn rest(since: i64, until: i64, reading: ReadPhase) -> PendingRange {
     PendingRange {
         range: ChangeRange {
@@ -39,10 +39,10 @@ fn rest(since: i64, until: i64, reading: ReadPhase) -> PendingRange {
 }
 
 #[test]
-fn the_mark_moves_only_to_what_was_listed_late_enough_and_without_a_gap() {
+fn the_watermark_moves_only_to_a_change_that_was_listed_late_enough_and_without_a_gap() {
     let settled = at(300).plus(INDEX_LAG_MAX);
     let early = settled.minus(Duration::from_millis(1));
-    // Listed since, until if that is given, and when; where the mark is then, in seconds.
+    // Listed since, listed until (if given), listed at; the watermark after that, in seconds.
     let rows = [
         ("late enough", 100, None, settled, 200),
         ("it overlaps", 50, None, settled, 200),
@@ -56,7 +56,7 @@ fn the_mark_moves_only_to_what_was_listed_late_enough_and_without_a_gap() {
             150,
         ),
         ("it ends after that", 100, Some(250), settled, 200),
-        ("it ends before the mark", 50, Some(60), settled, 100),
+        ("it ends before the watermark", 50, Some(60), settled, 100),
     ];
     for (name, since, to, listed_at, expected) in rows {
         let mut swept = swept();
@@ -66,7 +66,7 @@ fn the_mark_moves_only_to_what_was_listed_late_enough_and_without_a_gap() {
 }
 
 #[test]
-fn before_anything_was_listed_the_mark_stays() {
+fn before_anything_was_listed_the_watermark_stays() {
     let mut swept = SweepCursor {
         watermark: Some(at(100)),
         ..SweepCursor::default()
@@ -76,9 +76,9 @@ fn before_anything_was_listed_the_mark_stays() {
 }
 
 #[test]
-fn a_stretch_read_when_nothing_could_be_hidden_moves_the_mark_to_its_end() {
+fn a_settled_range_moves_the_watermark_to_its_end() {
     let rows = [
-        ("it follows the mark", 100, 800, 800),
+        ("it follows the watermark", 100, 800, 800),
         ("it begins before it", 50, 800, 800),
         ("it leaves a gap", 101, 800, 100),
         ("it ends before it", 50, 90, 100),
@@ -97,7 +97,7 @@ fn a_stretch_read_when_nothing_could_be_hidden_moves_the_mark_to_its_end() {
 }
 
 #[test]
-fn a_stretch_read_early_proves_what_was_listed_before_and_notes_its_end() {
+fn a_fresh_range_settles_the_earlier_change_and_records_its_end() {
     let rest = rest(100, 800, ReadPhase::Fresh);
     let mut swept = swept();
     swept.complete_range(&rest);

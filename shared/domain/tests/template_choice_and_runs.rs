@@ -1,4 +1,4 @@
-//! Which alert gets which template; runs that many ask for.
+//! Which alert gets which template, and runs that several pairs request.
 
 mod support;
 
@@ -69,7 +69,7 @@ fn the_first_rule_that_matches_wins() {
 }
 
 #[test]
-fn an_alert_without_a_place_says_why() {
+fn an_alert_without_a_template_says_why() {
     let mut policy = policy(Mode::Managed);
     policy
         .environments
@@ -82,7 +82,7 @@ fn an_alert_without_a_place_says_why() {
 }
 
 #[test]
-fn the_first_change_runs_at_once_and_those_after_it_share_a_run() {
+fn the_first_request_starts_a_run_at_once_and_later_ones_share_one() {
     let interval = Duration::from_secs(60);
     let mut runs = Runs::default();
     assert_eq!(runs.next(at(0), interval), NextRun::Idle);
@@ -104,7 +104,7 @@ fn the_first_change_runs_at_once_and_those_after_it_share_a_run() {
 }
 
 #[test]
-fn a_failed_run_is_repeated_and_in_the_end_those_waiting_are_told() {
+fn a_failed_run_is_repeated_and_in_the_end_its_alerts_are_returned() {
     let interval = Duration::from_secs(60);
     let mut runs = Runs::default();
     runs.request(AlertId::new(1));

@@ -1,15 +1,16 @@
-//! Numbers as short text: a ledger is written with every lease, and must fit one write unit.
+//! A compact text encoding of numbers. A ledger is written with every lease and must fit one
+//! DynamoDB write unit (1 KB).
 
-/// The digits, in order; none of them needs escaping in JSON.
+/// The digits in order. None of them needs escaping in JSON.
 const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
-/// Says that a number follows in more than one digit.
+/// Marks a number of more than one digit.
 const LONG: u8 = b'.';
 
 /// The smallest number that is written as a single digit.
 const SHORT_MIN: i64 = -12;
 
-/// Writes `number`: one digit for -12 to 51, more for others.
+/// Writes `number`: one digit for -12 to 51, more digits for other numbers.
 pub(super) fn write(text: &mut String, number: i64) {
     let short = number.wrapping_sub(SHORT_MIN);
     if let Some(digit) = usize::try_from(short).ok().and_then(|at| DIGITS.get(at)) {
@@ -17,7 +18,7 @@ pub(super) fn write(text: &mut String, number: i64) {
         return;
     }
     text.push(char::from(LONG));
-    // Small numbers of either sign first, then five bits at a time, the sixth says "more".
+    // ZigZag encoding, then five bits per digit; the sixth bit means "more digits follow".
     let mut rest = (number.wrapping_shl(1) ^ (number >> 63)).cast_unsigned();
     loop {
         let more = u64::from(rest >= 32) * 32;
@@ -30,20 +31,20 @@ pub(super) fn write(text: &mut String, number: i64) {
     }
 }
 
-/// Reads what [`write`] wrote, number by number.
+/// Reads numbers written by [`write`].
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `text` from its start.
+    /// A reader at the start of `text`.
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             rest: text.as_bytes(),
         }
     }
 
-    /// Takes `mark`, if it is next.
+    /// Consumes `mark` if it is next.
     pub(super) fn mark(&mut self, mark: u8) -> bool {
         let found = self.rest.first() == Some(&mark);
         if found {
@@ -52,12 +53,12 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// Whether everything was read.
+    /// Whether everything has been read.
     pub(super) fn is_done(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// The next number; `None` when there is none that [`write`] would have written.
+    /// The next number; `None` if there is none that [`write`] could have written.
     pub(super) fn number(&mut self) -> Option<i64> {
         if !self.mark(LONG) {
             return Some(i64::from(self.digit()?) + SHORT_MIN);

@@ -1,61 +1,62 @@
-//! The ledger: the shared value that every instance takes its permits from.
+//! The ledger: the shared value from which every instance leases its permits.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::adaptive_limit::AdaptiveLimit;
-use super::slots::{Slots, State, Tick, tick_at, time_of};
+use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
 use super::window_estimate::WindowEstimate;
 use super::{Limit, Pace, Priority};
 use crate::time::Timestamp;
 
-/// How long a lease may span beyond that.
-const SPAN: Duration = Duration::from_secs(20);
+/// Time span of one lease beyond its first permit.
+const LEASE_SPAN: Duration = Duration::from_secs(20);
 
-/// What the pace stays under the level, in thousandths of a request: one for the place of our
-/// requests within the server's windows, the rest for answers that took long.
+/// Distance of the pace from the level, in thousandths of a request: one request because the
+/// position of ours in the server's windows is unknown, the rest for slow responses.
 const PACE_BELOW_MILLI: i64 = 1_400;
 
-/// Paces ahead that are looked at for an urgent request.
+/// Number of pace intervals that are tried for an urgent request.
 const URGENT_STEPS_MAX: u32 = 60;
 
-/// How full bursts may make the window, in thousandths: see [`flow`](super::window_estimate) for the rest.
+/// How full bursts may make the window, in thousandths. See
+/// [`window_estimate`](super::window_estimate) for the remainder.
 const BURST_PER_MILLE: i64 = 960;
 
 /// A request for permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PermitRequest {
-    /// How many, at most.
+    /// The most permits to grant.
     pub permits_max: u32,
-    /// Whose work it is for.
+    /// How urgent the work is.
     pub priority: Priority,
-    /// What the server is taken for.
+    /// How the server is assumed to count.
     pub pace: Pace,
 }
 
 /// A permit, and when it may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantedPermit {
-    /// Names it when it is reported or given back; no other permit of this ledger has this number.
+    /// Identifies the permit when it is reported or released. Unique within the ledger's life.
     pub slot: u64,
-    /// From when on it may be used, until [`Limit::GRACE`] later.
+    /// It may be used from this time until [`Limit::GRACE`] later.
     pub from: Timestamp,
 }
 
-/// No permit is there yet. Nothing was taken.
+/// No permit is available yet. The ledger is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// When a permit may be used, if nobody else is faster.
+    /// When a permit may be used, unless another instance takes it first.
     pub usable_at: Timestamp,
-    /// From when on it can be leased: ahead of its time, where that does no harm.
+    /// When it can be leased: ahead of its time, where that does no harm.
     pub leasable_at: Timestamp,
 }
 
-/// The permits that are out or in use, what was sent lately, and what was learned of the limit.
+/// The permits in use, the requests of the last two windows, and what was learned about the limit.
 ///
-/// A value: a store keeps it, this arithmetic changes it. StoredLedger as JSON it has about one byte for
-/// each request of a window, and 300 for the rest.
+/// A pure value: a store persists it, this module computes with it. As JSON it takes about one byte
+/// per request of a window, and 300 bytes for the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredLedger", into = "StoredLedger")]
 pub struct Ledger {
@@ -64,18 +65,19 @@ pub struct Ledger {
     adaptive: AdaptiveLimit,
     /// When the next paced request is due, in microseconds since 1970.
     pace_at: i64,
-    /// When the next urgent request may go before its turn above what was ever accepted, likewise.
+    /// When the next urgent request may exceed the number of requests ever accepted, in
+    /// microseconds since 1970.
     urgent_at: i64,
 }
 
 impl Ledger {
-    /// Takes permits at `now`: at least one and at most as many as asked for.
+    /// Grants permits at `now`: at least one and at most as many as requested.
     ///
-    /// Each says when it may be used; the first is due within five seconds.
+    /// Each permit says when it may be used; the first is due within five seconds.
     ///
     /// # Errors
     ///
-    /// [`Denied`] says when a permit can be used, when that is later.
+    /// [`Denied`], with the time when a permit can be used, if that is later.
     pub fn grant(
         &mut self,
         now: Timestamp,
@@ -103,7 +105,7 @@ impl Ledger {
             let free_at = match over.checked_sub(1).map(|at| frees.get(at)) {
                 None => now,
                 Some(Some(tick)) => time_of(*tick),
-                // More are out than ever free: the level is smaller than one lease.
+                // More slots are leased than the level has: the level is smaller than one lease.
                 Some(None) => break,
             };
             let earliest = free_at
@@ -120,7 +122,7 @@ impl Ledger {
                 break;
             }
             self.pace_at = pace_at;
-            granted.push(self.give_out(from, limit));
+            granted.push(self.lease(from, limit));
         }
         if granted.is_empty() {
             let until = now.plus(limit.window);
@@ -132,35 +134,37 @@ impl Ledger {
         Ok(granted)
     }
 
-    fn give_out(&mut self, from: Timestamp, limit: &Limit) -> GrantedPermit {
+    fn lease(&mut self, from: Timestamp, limit: &Limit) -> GrantedPermit {
         self.estimate.add(from);
-        let slot = self.slots.give_out(tick_at(from.plus(unreported(limit))));
+        let slot = self
+            .slots
+            .lease(tick_at(from.plus(unreported_lifetime(limit))));
         GrantedPermit { slot, from }
     }
 
-    /// One permit for urgent work before those that are leased ahead, as soon as neither the slots nor
-    /// any server's way of counting forbids it; `None` when that is not soon, or it is other work.
+    /// Grants one permit for urgent work ahead of those already leased, as soon as neither the
+    /// slots nor any way of counting forbids it. `None` if that is not soon, or for other work.
     fn grant_urgent(
         &mut self,
         now: Timestamp,
         limit: &Limit,
         rules: &GrantRules,
     ) -> Option<Result<GrantedPermit, Denied>> {
-        let paced = rules.paced.as_ref()?;
-        let cap = paced.urgent_milli?;
+        let pacing = rules.pacing.as_ref()?;
+        let cap = pacing.urgent_milli?;
         let begin = now.max(self.adaptive.wait_until.unwrap_or(now));
-        let gap = Duration::from_micros(paced.gap.unsigned_abs());
-        // What is leased ahead counts, and counts when it is sent.
-        let leased = from_micros(self.pace_at - paced.gap);
+        let gap = Duration::from_micros(pacing.gap.unsigned_abs());
+        // Permits leased ahead count at the time when they are sent.
+        let leased = from_micros(self.pace_at - pacing.gap);
         let at = (0..URGENT_STEPS_MAX)
             .map(|step| begin.plus(gap * step))
             .find(|at| {
-                // Above what was ever accepted not at once, but one by one.
+                // Above the number ever accepted, one urgent request per pace interval.
                 let calm = micros(*at) >= self.urgent_at;
                 let cap = if calm {
                     cap
                 } else {
-                    paced.proven_milli.min(cap)
+                    pacing.proven_milli.min(cap)
                 };
                 self.estimate.fits_one_more(leased.max(*at), cap)
                     && self.has_room(*at, limit, rules.level)
@@ -171,20 +175,20 @@ impl Ledger {
                 leasable_at: at,
             }));
         }
-        self.pace_at = self.pace_at.max(micros(at)) + paced.gap;
-        self.urgent_at = micros(at) + paced.gap;
-        Some(Ok(self.give_out(at, limit)))
+        self.pace_at = self.pace_at.max(micros(at)) + pacing.gap;
+        self.urgent_at = micros(at) + pacing.gap;
+        Some(Ok(self.lease(at, limit)))
     }
 
-    /// Whether one more request at `at` leaves every window under `level`: now, and whenever a permit
-    /// falls due that was leased ahead.
+    /// Whether one more request at `at` leaves every window within `level`: now, and whenever a
+    /// permit that was leased ahead falls due.
     fn has_room(&self, at: Timestamp, limit: &Limit, level: usize) -> bool {
         let tick = tick_now(at);
-        let due = tick_at(at.plus(unreported(limit)));
+        let due = tick_at(at.plus(unreported_lifetime(limit)));
         let mut later: Vec<Tick> = Vec::new();
         let mut frees: Vec<Tick> = Vec::new();
         for slot in self.slots.used(tick) {
-            if slot.state == State::Out && slot.free_at > due {
+            if slot.state == SlotState::Leased && slot.free_at > due {
                 later.push(slot.free_at - due + tick);
             } else {
                 frees.push(slot.free_at);
@@ -200,17 +204,17 @@ impl Ledger {
         })
     }
 
-    /// Notes that the request of `slot` was answered, or given up on, at `seen`.
+    /// Records that the request of `slot` got its response, or was given up, at `seen`.
     ///
-    /// Safe to repeat. A slot that had already been given up is entered again: its request still
-    /// counts at the server.
+    /// Repeatable. A slot that had already expired is added again, because its request still counts
+    /// at the server.
     pub fn complete(&mut self, slot: u64, seen: Timestamp, limit: &Limit) {
         self.slots
-            .report(slot, settled(seen, limit), State::Answered);
+            .report(slot, freed_at(seen, limit), SlotState::Completed);
     }
 
-    /// Notes that the request of `slot` was refused at `seen`, because the server counts more than
-    /// it allows; it may have asked for a pause.
+    /// Records that the server refused the request of `slot` at `seen` because of its limit, with
+    /// the pause that it asked for.
     pub fn rate_limited(
         &mut self,
         slot: u64,
@@ -219,26 +223,26 @@ impl Ledger {
         limit: &Limit,
     ) {
         self.slots
-            .report(slot, settled(seen, limit), State::Refused);
-        // Out and due: sent by now, and more likely accepted than not.
-        let sent = tick_at(seen.plus(unreported(limit)));
+            .report(slot, freed_at(seen, limit), SlotState::RateLimited);
+        // Leased and due: sent by now, and more likely accepted than not.
+        let sent = tick_at(seen.plus(unreported_lifetime(limit)));
         let ours = self
             .slots
             .used(tick_now(seen))
             .filter(|slot| match slot.state {
-                State::Out => slot.free_at <= sent,
-                State::Answered => true,
-                State::Refused | State::Unused => false,
+                SlotState::Leased => slot.free_at <= sent,
+                SlotState::Completed => true,
+                SlotState::RateLimited | SlotState::Released => false,
             })
             .count();
         let ours = u32::try_from(ours).unwrap_or(u32::MAX);
-        self.adaptive.refuse(seen, ours, retry_after, limit);
+        self.adaptive.rate_limited(seen, ours, retry_after, limit);
     }
 
-    /// Gives a permit back that was never used. Safe to repeat.
+    /// Releases a permit that was never used. Repeatable.
     pub fn release(&mut self, granted: GrantedPermit) {
-        if self.slots.give_back(granted.slot) {
-            self.estimate.take_back(granted.from);
+        if self.slots.release(granted.slot) {
+            self.estimate.remove(granted.from);
         }
     }
 
@@ -248,55 +252,55 @@ impl Ledger {
         self.slots.in_use(tick_now(now))
     }
 
-    /// Requests that are believed to be allowed in a window: `limit`, or less when the server
-    /// refused some.
+    /// The effective limit: requests that are believed to be allowed in a window. `limit`, or less
+    /// after refusals.
     #[must_use]
     pub fn effective_limit(&self, limit: &Limit) -> u32 {
         self.adaptive.level(limit)
     }
 
-    /// Brings everything to `now`.
+    /// Advances the whole ledger to `now`.
     fn advance_to(&mut self, now: Timestamp, limit: &Limit) {
         let tick = tick_now(now);
-        let ended = self.slots.forget(tick);
-        self.adaptive.ended(ended.lost, ended.reported);
+        let expired = self.slots.expire(tick);
+        self.adaptive.record_expired(expired.lost, expired.reported);
         let mut in_use = 0;
-        let mut answered = 0;
+        let mut completed = 0;
         for slot in self.slots.used(tick) {
             in_use += 1;
-            answered += u32::from(slot.state == State::Answered);
+            completed += u32::from(slot.state == SlotState::Completed);
         }
         self.estimate.advance_to(now, limit.window, in_use);
-        self.adaptive.record_accepted(answered);
+        self.adaptive.record_accepted(completed);
         self.adaptive.advance_to(now, limit);
     }
 
     /// When a request that may be sent from `earliest` on is due, and when the one after it.
     fn due(&self, earliest: Timestamp, limit: &Limit, rules: &GrantRules) -> (Timestamp, i64) {
-        let Some(paced) = &rules.paced else {
+        let Some(pacing) = &rules.pacing else {
             return (earliest, self.pace_at);
         };
         let begin = micros(earliest);
-        if self.estimate.fits_one_more(earliest, paced.burst_milli) {
-            return (earliest, self.pace_at.max(begin + paced.gap));
+        if self.estimate.fits_one_more(earliest, pacing.burst_milli) {
+            return (earliest, self.pace_at.max(begin + pacing.gap));
         }
-        // One request late is made up for; more would be a burst.
-        let mut due = self.pace_at.max(begin - paced.gap);
+        // At most one missed interval is made up for; more would be a burst.
+        let mut due = self.pace_at.max(begin - pacing.gap);
         let mut from = from_micros(due.max(begin));
         // Every request leaves the estimate within two windows.
-        let steps_max = 2 * micros_in(limit.window) / paced.gap;
+        let steps_max = 2 * micros_in(limit.window) / pacing.gap;
         for _ in 0..steps_max {
-            if self.estimate.fits_one_more(from, paced.level_milli) {
+            if self.estimate.fits_one_more(from, pacing.level_milli) {
                 break;
             }
-            due = micros(from) + paced.gap;
+            due = micros(from) + pacing.gap;
             from = from_micros(due);
         }
-        (from, due + paced.gap)
+        (from, due + pacing.gap)
     }
 }
 
-/// What holds for one grant.
+/// The rules for one grant.
 struct GrantRules {
     /// Slots that may be in use.
     level: usize,
@@ -306,39 +310,39 @@ struct GrantRules {
     span: Duration,
     /// Whether the limit is large enough for leases ahead.
     large: bool,
-    /// The pace; `None` where every free slot may be used at once.
-    paced: Option<Paced>,
+    /// The pacing; `None` if every free slot may be used at once.
+    pacing: Option<Pacing>,
 }
 
-/// What holds for a paced grant.
-struct Paced {
+/// The rules for a paced grant. Fill levels are in thousandths of a request.
+struct Pacing {
     /// Microseconds between two requests.
     gap: i64,
-    /// How full a burst may make any server's window.
+    /// How full a burst may make the window, whichever way the server counts.
     burst_milli: i64,
-    /// How full one urgent request may, before its turn; `None` for other work.
+    /// How full one urgent request may make it ahead of its turn; `None` for other work.
     urgent_milli: Option<i64>,
-    /// How full a window was before without a refusal.
+    /// How full a window has been without a refusal.
     proven_milli: i64,
-    /// How full anything may.
+    /// How full any request may make it.
     level_milli: i64,
 }
 
 impl GrantRules {
     fn of(adaptive: &AdaptiveLimit, limit: &Limit, request: &PermitRequest, in_use: usize) -> Self {
         let effective = adaptive.level(limit);
-        let level = (effective - request.priority.leaves(effective)).max(1);
+        let level = (effective - request.priority.reserved(effective)).max(1);
         let large = effective >= Limit::PACED_LIMIT_MIN;
-        let paced = (large && request.pace == Pace::Even).then(|| {
+        let pacing = (large && request.pace == Pace::Even).then(|| {
             let level_milli = i64::from(level) * 1000;
             let pace_milli = level_milli - PACE_BELOW_MILLI;
             let burst_milli = match request.priority {
-                // Slots that bulk work takes at once are all taken for the whole of a window.
+                // A burst of bulk work occupies its slots for a whole window.
                 Priority::Bulk => level_milli / 10,
                 Priority::Urgent | Priority::Normal => level_milli * BURST_PER_MILLE / 1000,
             };
             let proven_milli = i64::from(adaptive.burst_max(limit)) * 1000;
-            Paced {
+            Pacing {
                 gap: micros_in(limit.window) * 1000 / pace_milli,
                 burst_milli: burst_milli.min(proven_milli),
                 urgent_milli: (request.priority == Priority::Urgent).then_some(pace_milli),
@@ -346,13 +350,14 @@ impl GrantRules {
                 level_milli,
             }
         });
-        // Where holders die, what they have leased ahead is lost. Where so many were never accepted
-        // in one window, whoever has leased ahead would be refused.
+        // Where holders crash, permits leased ahead are lost. Above the number of requests ever
+        // accepted in one window, permits leased ahead would be refused together.
         let proven = adaptive.burst_max(limit);
         let unproven =
             proven < effective / 20 * 17 && in_use >= usize::try_from(proven).unwrap_or(usize::MAX);
         let fragile = adaptive.lease_max() == 1 || unproven;
-        // Of a small limit only what is free: what one holder has leased ahead, another lacks.
+        // Of a small limit only free slots are leased: permits leased ahead by one holder are
+        // missing for another.
         let ahead = |span| if large { span } else { Duration::ZERO };
         let first = if fragile {
             Duration::ZERO
@@ -362,14 +367,14 @@ impl GrantRules {
         Self {
             level: usize::try_from(level).unwrap_or(usize::MAX),
             ahead: ahead(first),
-            span: ahead(SPAN),
-            paced,
+            span: ahead(LEASE_SPAN),
+            pacing,
             large,
         }
     }
 
-    /// The most permits in one lease when `in_use` slots are in use. Of a small limit a sixteenth
-    /// of what is free: what one holder has and does not use, another lacks.
+    /// The most permits in one lease when `in_use` slots are in use: of a small limit a sixteenth
+    /// of what is free, because what one holder does not use is missing for another.
     fn lease_max(&self, in_use: usize) -> u32 {
         if self.large {
             return u32::MAX;
@@ -378,17 +383,17 @@ impl GrantRules {
     }
 }
 
-/// From a permit's time until its slot is free, when nobody reports.
-fn unreported(limit: &Limit) -> Duration {
+/// Time from a permit's time until its slot is freed, if it is never reported.
+fn unreported_lifetime(limit: &Limit) -> Duration {
     Limit::PERMIT_TTL + limit.window + Limit::MARGIN
 }
 
-/// When a slot is free whose answer was seen at `seen`.
-fn settled(seen: Timestamp, limit: &Limit) -> Tick {
+/// When a slot is freed whose response was seen at `seen`.
+fn freed_at(seen: Timestamp, limit: &Limit) -> Tick {
     tick_at(seen.plus(limit.window).plus(Limit::MARGIN))
 }
 
-/// The last tick that is not after `now`: a slot is not free a moment early.
+/// The last tick that is not after `now`, so that no slot is freed early.
 fn tick_now(now: Timestamp) -> Tick {
     let tick = tick_at(now);
     if time_of(tick) > now { tick - 1 } else { tick }
@@ -404,19 +409,19 @@ fn from_micros(micros: i64) -> Timestamp {
     Timestamp::from_millis(micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0))
 }
 
-/// A span in microseconds.
+/// A duration in microseconds.
 fn micros_in(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 2000)
 }
 
-/// The ledger as JSON.
+/// The stored form of the ledger.
 #[derive(Clone, Serialize, Deserialize)]
 struct StoredLedger {
     /// The number of the first slot.
     first: u64,
     /// The slots.
     slots: String,
-    /// Milliseconds in a cell of the flow.
+    /// Milliseconds in a cell of the window estimate.
     cell: i64,
     /// The first cell.
     from: i64,
@@ -424,9 +429,9 @@ struct StoredLedger {
     estimate: String,
     /// When the next paced request is due.
     pace: i64,
-    /// When the next urgent request may jump.
+    /// When the next urgent request may exceed what was ever accepted.
     urgent: i64,
-    /// What was learned.
+    /// What was learned about the limit.
     adaptive: AdaptiveLimit,
 }
 

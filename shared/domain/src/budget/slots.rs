@@ -1,11 +1,11 @@
-//! The slots in use, and when each frees: what keeps every window under the limit.
+//! The slots in use and when each is freed. They keep every window within the limit.
 
 use std::collections::VecDeque;
 
 use super::{Limit, compact};
 use crate::time::Timestamp;
 
-/// Times as the ledger counts them: ticks since 1970, rounded up.
+/// A time in ticks since 1970, rounded up.
 pub(super) type Tick = i64;
 
 /// Milliseconds in a tick.
@@ -23,102 +23,104 @@ pub(super) fn time_of(tick: Tick) -> Timestamp {
     Timestamp::from_millis(tick.saturating_mul(TICK_MS))
 }
 
-/// What is known of the request of a slot.
+/// What is known about the request of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Permitted; nobody has reported. It frees when it is certain that it arrived long ago.
-    Out,
-    /// Its answer was seen.
-    Answered,
-    /// It was refused. It may count at the server all the same, so it keeps its slot.
-    Refused,
-    /// It was never sent.
-    Unused,
+pub(super) enum SlotState {
+    /// Leased and not reported. The slot is freed when its request certainly arrived long ago.
+    Leased,
+    /// The response was seen.
+    Completed,
+    /// The server refused the request. It may count there all the same, so the slot stays in use.
+    RateLimited,
+    /// The request was never sent.
+    Released,
 }
 
 /// One slot in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
-    /// When it may be used again.
+    /// When the slot may be used again.
     pub(super) free_at: Tick,
-    /// What is known of its request.
-    pub(super) state: State,
+    /// What is known about its request.
+    pub(super) state: SlotState,
 }
 
 impl Slot {
     fn is_used_at(&self, now: Tick) -> bool {
-        self.state != State::Unused && self.free_at > now
+        self.state != SlotState::Released && self.free_at > now
     }
 }
 
-/// The slots, in the order they were given out. A slot is named by its number, which no other slot
-/// of the ledger's life has.
+/// The slots in the order in which they were leased. A slot's number is unique within the ledger's
+/// life.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slots {
-    /// The number of the first in the list.
+    /// The number of the first slot in the list.
     first: u64,
     list: VecDeque<Slot>,
 }
 
-/// How many slots ended, by what became of them.
+/// Counts of expired slots, by whether they were reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ExpiredSlots {
-    /// Nobody ever reported.
+    /// Never reported.
     pub(super) lost: u32,
-    /// Somebody did.
+    /// Reported.
     pub(super) reported: u32,
 }
 
 impl Slots {
-    /// Forgets slots that are free at `now`, from the oldest on; says what became of them.
-    pub(super) fn forget(&mut self, now: Tick) -> ExpiredSlots {
-        let mut ended = ExpiredSlots::default();
+    /// Removes slots that are free at `now`, from the oldest on, and counts them.
+    pub(super) fn expire(&mut self, now: Tick) -> ExpiredSlots {
+        let mut expired = ExpiredSlots::default();
         while let Some(slot) = self.list.front().filter(|slot| !slot.is_used_at(now)) {
             match slot.state {
-                State::Out => ended.lost += 1,
-                State::Answered | State::Refused => ended.reported += 1,
-                State::Unused => {}
+                SlotState::Leased => expired.lost += 1,
+                SlotState::Completed | SlotState::RateLimited => expired.reported += 1,
+                SlotState::Released => {}
             }
             self.list.pop_front();
             self.first += 1;
         }
-        ended
+        expired
     }
 
-    /// Gives out a slot that frees at `free_at` unless somebody reports; returns its number.
-    pub(super) fn give_out(&mut self, free_at: Tick) -> u64 {
-        self.push(free_at, State::Out)
+    /// Leases a slot that is freed at `free_at` unless it is reported. Returns its number.
+    pub(super) fn lease(&mut self, free_at: Tick) -> u64 {
+        self.push(free_at, SlotState::Leased)
     }
 
-    fn push(&mut self, free_at: Tick, state: State) -> u64 {
+    fn push(&mut self, free_at: Tick, state: SlotState) -> u64 {
         self.list.push_back(Slot { free_at, state });
         self.first + self.list.len() as u64 - 1
     }
 
-    /// Notes that the request of slot `number` was answered or refused, so that it frees at
-    /// `free_at`. Safe to repeat. A slot that was given up already is entered again.
-    pub(super) fn report(&mut self, number: u64, free_at: Tick, state: State) {
+    /// Records that the request of slot `number` was completed or refused, so that the slot is
+    /// freed at `free_at`. Repeatable. A slot that has already expired is added again.
+    pub(super) fn report(&mut self, number: u64, free_at: Tick, state: SlotState) {
         let Some(slot) = self.find(number) else {
             self.push(free_at, state);
             return;
         };
         let known = slot.state;
         slot.free_at = match known {
-            State::Answered | State::Refused => slot.free_at.max(free_at),
-            State::Out | State::Unused => free_at,
+            SlotState::Completed | SlotState::RateLimited => slot.free_at.max(free_at),
+            SlotState::Leased | SlotState::Released => free_at,
         };
-        slot.state = if known == State::Refused {
+        slot.state = if known == SlotState::RateLimited {
             known
         } else {
             state
         };
     }
 
-    /// Notes that slot `number` was never used. Safe to repeat; one that was reported stays.
-    pub(super) fn give_back(&mut self, number: u64) -> bool {
-        let given_up = self.find(number).filter(|slot| slot.state == State::Out);
-        if let Some(slot) = given_up {
-            slot.state = State::Unused;
+    /// Records that slot `number` was never used. Repeatable; a reported slot is unchanged.
+    pub(super) fn release(&mut self, number: u64) -> bool {
+        let leased = self
+            .find(number)
+            .filter(|slot| slot.state == SlotState::Leased);
+        if let Some(slot) = leased {
+            slot.state = SlotState::Released;
             return true;
         }
         false
@@ -129,7 +131,7 @@ impl Slots {
         self.list.get_mut(at)
     }
 
-    /// Slots in use at `now`.
+    /// The number of slots in use at `now`.
     pub(super) fn in_use(&self, now: Tick) -> usize {
         self.used(now).count()
     }
@@ -139,48 +141,48 @@ impl Slots {
         self.list.iter().filter(move |slot| slot.is_used_at(now))
     }
 
-    /// As text: the number of the first slot goes beside it.
+    /// The text encoding and the number of the first slot.
     pub(super) fn to_text(&self) -> (u64, String) {
         let mut text = String::with_capacity(self.list.len() + 16);
         let mut last = [0; 2];
         for slot in &self.list {
             let mark = match slot.state {
-                State::Out => Some(OUT),
-                State::Answered => None,
-                State::Refused => Some(REFUSED),
-                State::Unused => Some(UNUSED),
+                SlotState::Leased => Some(LEASED_MARK),
+                SlotState::Completed => None,
+                SlotState::RateLimited => Some(RATE_LIMITED_MARK),
+                SlotState::Released => Some(RELEASED_MARK),
             };
             text.extend(mark.map(char::from));
-            if slot.state == State::Unused {
+            if slot.state == SlotState::Released {
                 continue;
             }
-            let last = &mut last[usize::from(slot.state == State::Out)];
+            let last = &mut last[usize::from(slot.state == SlotState::Leased)];
             compact::write(&mut text, slot.free_at.wrapping_sub(*last));
             *last = slot.free_at;
         }
         (self.first, text)
     }
 
-    /// Reads [`to_text`](Self::to_text); `None` when it is none.
+    /// Parses the text encoding; `None` if it is invalid.
     pub(super) fn from_text(first: u64, text: &str) -> Option<Self> {
         let mut reader = compact::Reader::new(text);
         let mut list = VecDeque::new();
         let mut last = [0_i64; 2];
         while !reader.is_done() {
-            let state = if reader.mark(UNUSED) {
+            let state = if reader.mark(RELEASED_MARK) {
                 list.push_back(Slot {
                     free_at: 0,
-                    state: State::Unused,
+                    state: SlotState::Released,
                 });
                 continue;
-            } else if reader.mark(OUT) {
-                State::Out
-            } else if reader.mark(REFUSED) {
-                State::Refused
+            } else if reader.mark(LEASED_MARK) {
+                SlotState::Leased
+            } else if reader.mark(RATE_LIMITED_MARK) {
+                SlotState::RateLimited
             } else {
-                State::Answered
+                SlotState::Completed
             };
-            let last = &mut last[usize::from(state == State::Out)];
+            let last = &mut last[usize::from(state == SlotState::Leased)];
             *last = last.wrapping_add(reader.number()?);
             list.push_back(Slot {
                 free_at: *last,
@@ -191,9 +193,9 @@ impl Slots {
     }
 }
 
-/// Stands before a slot that nobody reported.
-const OUT: u8 = b'!';
-/// Stands before a slot whose request was refused.
-const REFUSED: u8 = b'*';
-/// Stands for a slot that was never used.
-const UNUSED: u8 = b'~';
+/// Precedes a slot that has not been reported.
+const LEASED_MARK: u8 = b'!';
+/// Precedes a slot whose request was refused.
+const RATE_LIMITED_MARK: u8 = b'*';
+/// Represents a slot that was never used.
+const RELEASED_MARK: u8 = b'~';

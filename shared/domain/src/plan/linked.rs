@@ -1,4 +1,4 @@
-//! An alert and its ticket: who changed what since both agreed, and what follows.
+//! An alert and its ticket: what changed on which side since both agreed, and what follows from it.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use crate::runs::RunTarget;
 use crate::ticket::{HumanActivity, Ticket, TicketChange};
 use crate::time::Timestamp;
 
-/// What the pair needs. Three values per field: the base, Liongard's, the desk's.
+/// The steps for a linked pair: a three-way merge per field of the base, Liongard's value and
+/// HaloPSA's value.
 pub(super) fn plan(
     link: &Link,
     alert: &Alert,
@@ -46,7 +47,7 @@ pub(super) fn plan(
     }
 }
 
-/// One alert, its ticket, and all that decides about them.
+/// One alert, its ticket, and everything that decides about them.
 struct Pair<'a> {
     link: &'a Link,
     alert: &'a Alert,
@@ -58,7 +59,8 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// What is missing; ends with what both sides agree on once it is done.
+    /// The missing steps, the last of which records what both sides agree on once the others are
+    /// done.
     fn steps(&self) -> Vec<Step> {
         let over = self.link.is_resolved(self.alert);
         let alert_changed_side = over != self.base.alert_closed;
@@ -67,11 +69,12 @@ impl Pair<'_> {
             (true, true) => vec![Step::SetBase(self.seen())],
             (false, false) if ticket_changed_side => vec![Step::SetBase(self.seen())],
             (false, false) => self.both_open(),
-            // The desk's news is a person's decision; it is never overruled, Liongard is told.
+            // A change in HaloPSA is a person's decision. It is never overruled; Liongard is asked
+            // to check.
             (_, _) if ticket_changed_side => self.request_inspections(),
             (true, false) if alert_changed_side => self.alert_is_over(),
             (false, true) if alert_changed_side => self.alert_is_back(),
-            // A difference that is known and stays.
+            // A known difference that stays.
             (_, _) => self.set_base(self.seen()),
         }
     }
@@ -81,7 +84,7 @@ impl Pair<'_> {
         self.template.statuses.is_closed(self.ticket.status)
     }
 
-    /// What both sides show now.
+    /// The current state of both sides.
     fn seen(&self) -> Base {
         Base {
             alert_closed: self.link.is_resolved(self.alert),
@@ -94,14 +97,14 @@ impl Pair<'_> {
         }
     }
 
-    /// Agreement on `base`, after having Liongard look when a person changed the ticket's status.
+    /// Records `base`. If a person changed the ticket's status, asks Liongard to check first.
     fn set_base(&self, base: Base) -> Vec<Step> {
         let changed_by_desk = self.ticket.status != self.base.ticket_status;
         let run = changed_by_desk.then(|| Step::RequestInspections(vec![RunTarget::HaloPsa]));
         run.into_iter().chain([Step::SetBase(base)]).collect()
     }
 
-    /// The ticket was closed or opened again in the desk.
+    /// The ticket was closed or reopened in HaloPSA.
     fn request_inspections(&self) -> Vec<Step> {
         vec![
             Step::RequestInspections(self.targets()),
@@ -109,9 +112,9 @@ impl Pair<'_> {
         ]
     }
 
-    /// Which inspectors make Liongard see the ticket's state. Only tickets of Liongard's own
-    /// ticketing are known to its HaloPSA inspector; for ours, the inspector that found the alert
-    /// looks again as well, and so do those of the alerts that share the ticket.
+    /// The inspectors that make Liongard see the ticket's state. Liongard's HaloPSA inspector knows
+    /// only tickets of Liongard's own ticketing. For a ticket that Halogard opened, the inspector
+    /// that raised the alert runs as well, and those of all alerts that share the ticket.
     fn targets(&self) -> Vec<RunTarget> {
         let mut targets = vec![RunTarget::HaloPsa];
         if self.policy.mode == Mode::Managed && self.ticket_closed() {
@@ -127,7 +130,7 @@ impl Pair<'_> {
         targets
     }
 
-    /// Liongard says the condition is over; the ticket is open and nobody turned it.
+    /// The alert was closed; the ticket is open, and no one changed that in HaloPSA.
     fn alert_is_over(&self) -> Vec<Step> {
         if let Some(due) = self.native_ticketing_has_until() {
             return vec![Step::Wait(due)];
@@ -142,9 +145,10 @@ impl Pair<'_> {
         }
     }
 
-    /// Until when a change of the alert is left to Liongard's own ticketing, if it still is.
+    /// Until when a change of the alert is left to Liongard's own ticketing, if that time has not
+    /// passed.
     fn native_ticketing_has_until(&self) -> Option<Timestamp> {
-        // Liongard may leave the change time empty; we have heard of it when we read it.
+        // Liongard may leave the change time empty. The time when we read the report counts then.
         let heard_at = self.alert.changed_at.max(self.alert.observed_at);
         let due = heard_at.plus(self.policy.native_grace);
         (self.policy.mode == Mode::Native && due > self.now).then_some(due)
@@ -178,8 +182,8 @@ impl Pair<'_> {
         vec![Step::Close(change), Step::SetBase(base)]
     }
 
-    /// Says that the alert is over and leaves the rest to the technician. In native mode
-    /// Liongard's own ticketing speaks; a refused note is not worth holding up the agreement.
+    /// Adds a note that the alert was closed, and leaves the ticket to the technician. In native
+    /// mode Liongard's own ticketing adds the note. A refused note must not block the base.
     fn leave_open(&self) -> Vec<Step> {
         let silent = self.policy.mode == Mode::Native
             || self
@@ -189,7 +193,7 @@ impl Pair<'_> {
         note.into_iter().chain(self.set_base(self.seen())).collect()
     }
 
-    /// The alert is back; its ticket is closed and nobody turned it.
+    /// The alert is open again; its ticket is closed, and no one changed that in HaloPSA.
     fn alert_is_back(&self) -> Vec<Step> {
         if let Some(due) = self.native_ticketing_has_until() {
             return vec![Step::Wait(due)];
@@ -213,7 +217,7 @@ impl Pair<'_> {
         }
     }
 
-    /// Opens the ticket again.
+    /// Reopens the ticket.
     fn reopen(&self) -> Vec<Step> {
         if self
             .link
@@ -236,7 +240,8 @@ impl Pair<'_> {
         ]
     }
 
-    /// Both are open: Liongard's changes go to the ticket, unless a person changed the same field.
+    /// Both are open: Liongard's changes are written to the ticket, unless a person changed the
+    /// same field.
     fn both_open(&self) -> Vec<Step> {
         if self.policy.mode == Mode::Native {
             return self.set_base(self.seen());
@@ -279,7 +284,7 @@ impl Pair<'_> {
         steps
     }
 
-    /// How many notes about changes the ticket bears; `None` when it bears no more.
+    /// How many more change notes the ticket may get; `None` when the maximum is reached.
     fn notes_left(&self) -> Option<u32> {
         let max = self
             .policy
@@ -290,7 +295,7 @@ impl Pair<'_> {
             .filter(|left| *left > 0)
     }
 
-    /// The note that counts the alerts which share the ticket, now or when it is due.
+    /// The summary note of the group, now or when it is due.
     fn summary_note(&self) -> (Option<Step>, Option<Step>) {
         let refused = self
             .link
@@ -313,11 +318,11 @@ impl Pair<'_> {
         }
     }
 
-    /// The status that Liongard's new word maps to, if a person has not chosen another than the former
-    /// word's.
+    /// The status that Liongard's new status maps to, unless a person has set another status than
+    /// the one its previous status maps to.
     fn wanted_status(&self) -> Option<StatusId> {
         let statuses = &self.template.statuses;
-        let mapped = |word| statuses.by_slug.get(word).copied();
+        let mapped = |slug| statuses.by_slug.get(slug).copied();
         let former = mapped(&self.base.alert_status).unwrap_or(statuses.open);
         let follows = self.ticket.status == former;
         let changed = self.alert.status != self.base.alert_status;
@@ -325,10 +330,10 @@ impl Pair<'_> {
             .filter(|status| changed && follows && *status != self.ticket.status)
     }
 
-    /// The priority that Liongard's new word maps to, if a person has not chosen another than the
-    /// former word's.
+    /// The priority that Liongard's new priority maps to, unless a person has set another priority
+    /// than the one its previous priority maps to.
     fn wanted_priority(&self) -> Option<PriorityId> {
-        let mapped = |word| self.template.priorities.of(word);
+        let mapped = |slug| self.template.priorities.of(slug);
         let follows = self.ticket.priority == mapped(&self.base.alert_priority);
         let changed = self.alert.priority != self.base.alert_priority;
         mapped(&self.alert.priority)

@@ -1,4 +1,4 @@
-//! An alert without a ticket: exactly one is opened, or found, or there is a reason.
+//! An alert without a ticket: exactly one is opened or found, or there is a reason for none.
 
 use crate::alert::Alert;
 use crate::link::{Claim, IN_DOUBT_SETTLE, Link, TerminalReason, WriteKind};
@@ -9,7 +9,7 @@ use crate::storm::Membership;
 use crate::ticket::NewTicket;
 use crate::time::Timestamp;
 
-/// What an alert without a ticket needs.
+/// The steps for an alert without a ticket.
 pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
     if policy.mode == Mode::Native {
         return native(link, alert);
@@ -19,7 +19,7 @@ pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) 
     }
     match link.claim {
         Claim::Held { until, .. } if until > now => vec![Step::Wait(until)],
-        // Whoever held it never said how it ended.
+        // The holder never recorded how its attempt ended.
         Claim::Held { since, .. } | Claim::InDoubt { since } => {
             let settled = since.plus(IN_DOUBT_SETTLE);
             if settled > now {
@@ -32,7 +32,7 @@ pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) 
     }
 }
 
-/// It shares the ticket of another alert, which counts it.
+/// The alert shares the ticket of another alert, whose group counts it.
 fn joined(counted_open: bool, alert: &Alert) -> Vec<Step> {
     let is_open = !alert.is_closed();
     (counted_open != is_open)
@@ -41,7 +41,7 @@ fn joined(counted_open: bool, alert: &Alert) -> Vec<Step> {
         .collect()
 }
 
-/// Liongard's own ticketing opens it; we wait to be told which it is.
+/// Liongard's own ticketing opens the ticket; Halogard waits for its id.
 fn native(link: &Link, alert: &Alert) -> Vec<Step> {
     match alert.native_ticket {
         Some(ticket) => vec![Step::Adopt(ticket)],
@@ -78,7 +78,7 @@ fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step
     }
 }
 
-/// The ticket as the template wants it.
+/// The ticket as the template describes it.
 fn new_ticket(
     link: &Link,
     alert: &Alert,

@@ -1,4 +1,4 @@
-//! When a ticket may be closed for its alert, and when it may be opened again.
+//! When a ticket is closed because its alert was closed, and when it is reopened.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::ids::StatusId;
 use crate::time::Timestamp;
 
-/// When a ticket is closed because its alert is over.
+/// When Halogard closes a ticket whose alert was closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosePolicy {
-    /// Only while no person has worked on it; a note otherwise.
+    /// Only if no person has worked on it; otherwise a note is added.
     #[default]
     Untouched,
     /// Always.
     Always,
-    /// Never; a note instead.
+    /// Never; a note is added instead.
     Never,
 }
 
@@ -24,59 +24,60 @@ pub enum ClosePolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosedBy {
-    /// We did, because the alert was over.
+    /// Halogard, because the alert was closed.
     Halogard,
-    /// A technician, the customer, or a rule of the desk.
+    /// A technician, the customer, or an automation rule in HaloPSA.
     HaloPsa,
 }
 
-/// When a closed ticket is opened again because its alert is back: the first row that fits decides.
+/// When a closed ticket is reopened because its alert is open again. The first matching row
+/// decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReopenTable {
-    /// The rows, first match first.
+    /// The rows. The first match decides.
     pub rules: Vec<ReopenRule>,
-    /// What happens when no row fits or the row's time is over.
+    /// What happens when no row matches, or the row's time limit has passed.
     pub fallback: Fallback,
 }
 
-/// One row of the table. Absent conditions always fit.
+/// One row of the table. An absent condition matches everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReopenRule {
-    /// The status the ticket was closed with.
+    /// The status with which the ticket was closed.
     pub closing_status: Option<StatusId>,
     /// Who closed it.
     pub closed_by: Option<ClosedBy>,
-    /// Whether it is opened again.
+    /// Whether it is reopened.
     pub reopen: ReopenWhen,
 }
 
-/// Whether a closed ticket is opened again.
+/// Whether a closed ticket is reopened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReopenWhen {
-    /// Not this ticket.
+    /// Never.
     Never,
     /// If it was closed at most this long ago.
     Within(Duration),
-    /// However long ago.
+    /// Always, however long ago it was closed.
     Always,
 }
 
-/// What happens to an alert that is back when its ticket stays closed.
+/// What happens to a reopened alert whose ticket is not reopened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fallback {
     /// A new ticket is opened for it.
     #[default]
     NewTicket,
-    /// Nothing; the difference is shown.
+    /// Nothing. The difference is reported.
     Leave,
 }
 
-/// What is to be done about an alert that is back.
+/// What to do about a reopened alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReopenDecision {
-    /// Open the same ticket again.
+    /// Reopen the same ticket.
     Reopen,
     /// Open a new ticket.
     NewTicket,
@@ -85,11 +86,12 @@ pub enum ReopenDecision {
 }
 
 impl ReopenTable {
-    /// How long a ticket closed by a person is opened again rather than followed by a new one,
-    /// when the config names no table. A week: the same technician still remembers it.
+    /// How long a ticket that a person closed is reopened instead of followed by a new one, when
+    /// the config has no table. A week, because the technician who closed it still remembers it
+    /// then.
     pub const WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-    /// Decides for a ticket closed with `status` by `closer` at `closed_at`.
+    /// Decides for a ticket that was closed with `status` by `closer` at `closed_at`.
     #[must_use]
     pub fn decide(
         &self,
@@ -116,7 +118,8 @@ impl ReopenTable {
 }
 
 impl Default for ReopenTable {
-    /// What we closed is opened again; what a person closed, for a week; then a new ticket.
+    /// A ticket that Halogard closed is always reopened, one that a person closed for a week. After
+    /// that a new ticket is opened.
     fn default() -> Self {
         Self {
             rules: vec![

@@ -1,20 +1,20 @@
-//! A name with wildcards, as operators write them in rules.
+//! A name pattern with wildcards, as operators write it in rules.
 
 use serde::{Deserialize, Serialize};
 
-/// Matches names without regard to case; `*` stands for any text.
+/// Matches names case-insensitively; `*` matches any text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// Takes `text` as written.
+    /// A pattern from `text`, as the operator wrote it.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_lowercase())
     }
 
-    /// Whether the whole of `name` fits.
+    /// Whether the whole of `name` matches.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let name = name.trim().to_lowercase();

@@ -1,4 +1,4 @@
-//! The alerts that share one ticket.
+//! A group of alerts that share one ticket.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,27 +10,26 @@ use crate::alert::Alert;
 use crate::ids::{AlertId, LaunchpointId};
 use crate::time::Timestamp;
 
-/// The most alerts in one crowd; the next one leads another. A store keeps a crowd as one record, and
-/// the smallest limit of one is 400 KB.
+/// The most alerts in one group; the next alert leads another group. A store saves a group as one
+/// record, and the smallest record limit among the stores is 400 KB.
 pub const MEMBERS_MAX: usize = 5_000;
 
-/// The most alerts that are listed by what they are about; the others are counted.
+/// The most alerts that a summary note lists by name. The others are counted.
 pub const LISTED_MAX: usize = 25;
 
-/// The most inspectors that are run when a person closes the ticket of a crowd.
+/// The most inspectors that are run when a person closes the ticket of a group.
 const LAUNCHPOINTS_MAX: usize = 25;
 
-/// How long a leader that was sent for may take before it is sent for again: its message may have got
+/// How long a requested leader may take before it is requested again: its message may have been
 /// lost.
 const LEADER_REQUEST_TTL: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Alerts that share the ticket of one of them.
+/// Alerts that share the ticket of one of them, the leader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     leader: AlertId,
     last_joined_at: Timestamp,
     closed_to_new: bool,
-    #[serde(default)]
     leader_requested_at: Option<Timestamp>,
     open: BTreeSet<AlertId>,
     closed: BTreeSet<AlertId>,
@@ -38,23 +37,23 @@ pub struct Group {
     launchpoints: BTreeSet<LaunchpointId>,
 }
 
-/// A crowd, counted.
+/// The counts of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSummary {
-    /// Alerts that joined, the leader not counted.
+    /// Alerts that joined, without the leader.
     pub joined: u64,
-    /// Those among them that are open.
+    /// Members that are open.
     pub open: u64,
-    /// What the first of them are about.
+    /// Descriptions of the first members.
     pub listed: Vec<String>,
-    /// The inspectors that found them.
+    /// The inspectors that raised the alerts.
     pub launchpoints: BTreeSet<LaunchpointId>,
-    /// It takes in nobody any more.
+    /// Whether the group is closed to new members.
     pub closed: bool,
 }
 
 impl Group {
-    /// A crowd of one.
+    /// A group without members.
     pub(super) const fn new(leader: AlertId, now: Timestamp) -> Self {
         Self {
             leader,
@@ -74,49 +73,49 @@ impl Group {
         self.leader
     }
 
-    /// Whether it takes in nobody any more.
+    /// Whether the group is closed to new members.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.closed_to_new
     }
 
-    /// Takes in nobody any more.
+    /// Closes the group to new members.
     pub const fn close(&mut self) {
         self.closed_to_new = true;
     }
 
-    /// Whether nobody joined for so long that the storm is over.
+    /// Whether no alert has joined for so long that the storm is over.
     pub(super) fn is_quiet(&self, policy: &StormPolicy, now: Timestamp) -> bool {
         now.since(self.last_joined_at) >= policy.quiet_after
     }
 
-    /// Whether it holds as many as a record may.
+    /// Whether the group has as many members as a record may hold.
     pub(super) fn is_full(&self) -> bool {
         self.open.len() + self.closed.len() >= MEMBERS_MAX
     }
 
-    /// Whether `alert` joined it.
+    /// Whether `alert` is a member.
     pub(super) fn contains(&self, alert: AlertId) -> bool {
         self.open.contains(&alert) || self.closed.contains(&alert)
     }
 
-    /// Takes in `alert`.
+    /// Adds `alert`.
     pub(super) fn add(&mut self, alert: &Alert, now: Timestamp) {
         self.open.insert(alert.id);
         self.last_joined_at = now;
         if self.listed.len() < LISTED_MAX {
             let system = alert.system.as_ref().unwrap_or(&alert.name);
             let number = alert.number.as_deref().unwrap_or_default();
-            let words = format!("{number} {system}");
-            self.listed.push(words.trim().to_owned());
+            let description = format!("{number} {system}");
+            self.listed.push(description.trim().to_owned());
         }
         if self.launchpoints.len() < LAUNCHPOINTS_MAX {
             self.launchpoints.extend(alert.launchpoint);
         }
     }
 
-    /// Takes in that `alert`, which joined, is open or over; `false` when it is back and the crowd
-    /// takes in nobody any more: then it is no longer part of it.
+    /// Records that the member `alert` is open or closed. Returns `false` when it is open again
+    /// although the group is closed to new members: it is no longer a member then.
     pub(super) fn observe(&mut self, alert: AlertId, open: bool) -> bool {
         if !open {
             self.open.remove(&alert);
@@ -127,7 +126,7 @@ impl Group {
         self.contains(alert)
     }
 
-    /// The crowd, counted.
+    /// The counts.
     #[must_use]
     pub fn summary(&self) -> GroupSummary {
         let count = |alerts: &BTreeSet<AlertId>| u64::try_from(alerts.len()).unwrap_or(u64::MAX);
@@ -140,18 +139,18 @@ impl Group {
         }
     }
 
-    /// Sends for the leader, so that the ticket hears of the crowd; `false` when that was done lately
-    /// and it has not come yet.
+    /// Requests a reconciliation of the leader, so that its ticket is updated. Returns `false` when
+    /// one was requested recently and has not happened yet.
     pub fn request_leader(&mut self, now: Timestamp) -> bool {
-        let on_the_way = |at: &Timestamp| now.since(*at) < LEADER_REQUEST_TTL;
-        if self.leader_requested_at.as_ref().is_some_and(on_the_way) {
+        let is_pending = |at: &Timestamp| now.since(*at) < LEADER_REQUEST_TTL;
+        if self.leader_requested_at.as_ref().is_some_and(is_pending) {
             return false;
         }
         self.leader_requested_at = Some(now);
         true
     }
 
-    /// The leader is here; says whether that changed anything.
+    /// Records that the leader was reconciled. Returns whether that changed anything.
     pub const fn leader_arrived(&mut self) -> bool {
         self.leader_requested_at.take().is_some()
     }

@@ -1,5 +1,4 @@
-//! Alerts, tickets and policies as the tests of the rules need them, and a desk that carries plans
-//! out.
+//! Alerts, tickets and policies for the tests of the rules, and a harness that executes plans.
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(
     clippy::expect_used,
@@ -26,7 +25,7 @@ pub const RESOLVED: StatusId = StatusId::new(8);
 pub const CLOSED: StatusId = StatusId::new(9);
 pub const TICKET: TicketId = TicketId::new(4242);
 
-/// A point in time, `seconds` after a fixed start.
+/// The time `seconds` after a fixed start.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_780_000_000_000 + seconds * 1000)
 }
@@ -115,32 +114,32 @@ pub fn ticket(status: StatusId, seconds: i64) -> Ticket {
 
 /// A link whose alert and ticket agreed when both were open.
 pub fn linked(policy: &Policy) -> Link {
-    let mut desk = Desk::new(policy.clone());
-    desk.link.observe_alert(Alert {
+    let mut pair = PairHarness::new(policy.clone());
+    pair.link.observe_alert(Alert {
         native_ticket: (policy.mode == Mode::Native).then_some(TICKET),
         ..alert()
     });
     if policy.mode == Mode::Native {
-        desk.ticket = Some(ticket(OPEN, 0));
+        pair.ticket = Some(ticket(OPEN, 0));
     }
-    desk.settle(at(1));
-    desk.link
+    pair.converge(at(1));
+    pair.link
 }
 
-/// A service desk that does what a plan says, and the link that remembers it.
-pub struct Desk {
+/// Executes plans on a ticket in memory, and holds the link.
+pub struct PairHarness {
     pub policy: Policy,
     pub link: Link,
-    /// The storms of its rule and customer.
+    /// The groups of the alert's rule and customer.
     pub storms: Storms,
     pub ticket: Option<Ticket>,
     /// Whether a person has worked on the ticket.
-    pub touched: bool,
+    pub person_worked: bool,
     pub opened: u32,
-    pub done: Vec<Step>,
+    pub executed: Vec<Step>,
 }
 
-impl Desk {
+impl PairHarness {
     pub fn new(policy: Policy) -> Self {
         let link = Link::new(alert().id);
         Self {
@@ -148,22 +147,22 @@ impl Desk {
             link,
             storms: Storms::default(),
             ticket: None,
-            touched: false,
+            person_worked: false,
             opened: 0,
-            done: Vec::new(),
+            executed: Vec::new(),
         }
     }
 
-    /// Brings what the link knows of its crowd up to date.
+    /// Updates what the link knows about its group.
     pub fn observe_group(&mut self) {
-        let crowd = self.storms.group(self.link.alert);
-        let summary = crowd.map(halogard_domain::storm::Group::summary);
+        let group = self.storms.group(self.link.alert);
+        let summary = group.map(halogard_domain::storm::Group::summary);
         if let (Some(summary), Some(lead)) = (summary, self.link.leader_state_mut()) {
             lead.summary = summary;
         }
     }
 
-    /// What the plan says now.
+    /// The plan at `now`.
     pub fn plan(&self, now: Timestamp) -> Vec<Step> {
         let (alert, ticket) = (
             self.link.observed_alert.as_ref(),
@@ -172,9 +171,9 @@ impl Desk {
         plan(&self.link, alert, ticket, &self.policy, now)
     }
 
-    /// Plans and carries out until nothing is missing or there is something to wait for. Panics when
-    /// that takes more rounds than a look has.
-    pub fn settle(&mut self, now: Timestamp) {
+    /// Plans and executes until no step is missing or the plan waits. Panics if that takes more
+    /// iterations than a reconciliation may.
+    pub fn converge(&mut self, now: Timestamp) {
         for _ in 0..8 {
             let steps = self.plan(now);
             if steps.is_empty() {
@@ -184,17 +183,17 @@ impl Desk {
                 if matches!(step, Step::Wait(_)) {
                     return;
                 }
-                self.done.push(step.clone());
-                if !self.carry_out(step, now) {
+                self.executed.push(step.clone());
+                if !self.execute(step, now) {
                     break;
                 }
             }
         }
-        panic!("the plan does not settle: {:?}", self.done);
+        panic!("the plan does not settle: {:?}", self.executed);
     }
 
-    /// Carries out `step`; `false` when the plan must be made anew.
-    fn carry_out(&mut self, step: Step, now: Timestamp) -> bool {
+    /// Executes `step`. Returns `false` if the plan must be made again.
+    fn execute(&mut self, step: Step, now: Timestamp) -> bool {
         match step {
             Step::Claim => {
                 self.link.claim = Claim::Held {
@@ -233,7 +232,7 @@ impl Desk {
                 };
                 self.link.attach(opened.id);
                 self.link.observe_ticket(opened.clone());
-                self.touched = false;
+                self.person_worked = false;
                 self.ticket = Some(opened);
                 return false;
             }
@@ -253,7 +252,7 @@ impl Desk {
                 return false;
             }
             Step::CheckActivity => {
-                let activity = if self.touched {
+                let activity = if self.person_worked {
                     HumanActivity::Seen
                 } else {
                     HumanActivity::None { as_of: now }
@@ -293,13 +292,13 @@ impl Desk {
                 return false;
             }
             Step::CloseGroup => {
-                if let Some(crowd) = self.storms.group_mut(self.link.alert) {
-                    crowd.close();
+                if let Some(group) = self.storms.group_mut(self.link.alert) {
+                    group.close();
                 }
                 self.observe_group();
                 self.link
                     .leader_state_mut()
-                    .expect("a crowd to end")
+                    .expect("a group to close")
                     .summary
                     .closed = true;
                 return false;
@@ -329,7 +328,7 @@ impl Desk {
                 self.link.terminal_reason = Some(ended);
                 self.link.membership = None;
             }
-            Step::Wait(_) => unreachable!("nobody waits here"),
+            Step::Wait(_) => unreachable!("the loop returns before"),
         }
         true
     }
