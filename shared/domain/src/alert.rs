@@ -71,11 +71,22 @@ pub enum AlertState {
     Unknown,
 }
 
-/// Prefixes of statuses that mean "closed". Source: alerts of production tenants show `Closed -
-/// Complete`; Liongard's tools name the other forms.
-const CLOSED: [&str; 5] = ["closed", "complete", "resolved", "cancel", "dismissed"];
+/// Statuses that mean "closed". Source: alerts of production tenants show `Closed - Complete`;
+/// Liongard's tools name the other forms. Compared as a whole: `Closed, awaiting review` is another
+/// status, and an unknown one never closes a ticket.
+const CLOSED: [&str; 9] = [
+    "closed",
+    "closed_complete",
+    "closed_incomplete",
+    "complete",
+    "completed",
+    "resolved",
+    "cancelled",
+    "canceled",
+    "dismissed",
+];
 
-/// Prefixes of statuses that mean "open".
+/// Statuses that mean "open".
 const OPEN: [&str; 6] = [
     "new",
     "open",
@@ -89,10 +100,9 @@ impl AlertState {
     /// Classifies a status.
     #[must_use]
     pub fn of(status: &Slug) -> Self {
-        let begins = |list: &[&str]| list.iter().any(|start| status.as_str().starts_with(start));
-        if begins(&CLOSED) {
+        if CLOSED.contains(&status.as_str()) {
             Self::Closed
-        } else if begins(&OPEN) {
+        } else if OPEN.contains(&status.as_str()) {
             Self::Open
         } else {
             Self::Unknown

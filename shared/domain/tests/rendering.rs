@@ -63,9 +63,16 @@ fn statuses_mean_open_closed_or_unknown() {
         ("Not Closed", AlertState::Unknown),
         ("", AlertState::Unknown),
         ("Enclosed", AlertState::Unknown),
+        ("Closed - Incomplete", AlertState::Closed),
+        ("Cancel requested", AlertState::Unknown),
+        ("Resolved, pending approval", AlertState::Unknown),
+        ("Complete with errors", AlertState::Unknown),
+        ("Closed, awaiting review", AlertState::Unknown),
+        ("Dismissed (undo)", AlertState::Unknown),
+        ("New York", AlertState::Unknown),
     ];
-    for (word, expected) in rows {
-        assert_eq!(AlertState::of(&Slug::new(word)), expected, "{word}");
+    for (status, expected) in rows {
+        assert_eq!(AlertState::of(&Slug::new(status)), expected, "{status}");
     }
 }
 
