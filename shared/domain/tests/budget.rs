@@ -497,3 +497,62 @@ fn the_worked_example_of_the_documentation_is_right() {
     assert_eq!(ledger.in_use(at(96_350)), 1);
     assert_eq!(ledger.in_use(at(156_300)), 0);
 }
+
+/// Sends `count` requests from `start` on, and returns when the last one was sent.
+fn send(ledger: &mut Ledger, start: Timestamp, count: usize) -> Timestamp {
+    let mut now = start;
+    let mut sent = 0;
+    while sent < count {
+        match ledger.grant(now, &Limit::DEFAULT, &ONE) {
+            Ok(granted) => {
+                for one in granted {
+                    let seen = one.from.plus(Duration::from_millis(200));
+                    ledger.complete(one.slot, seen, &Limit::DEFAULT);
+                    now = now.max(one.from);
+                    sent += 1;
+                }
+            }
+            Err(denied) => now = denied.leasable_at.max(now.plus(Duration::from_millis(1))),
+        }
+    }
+    now
+}
+
+#[test]
+fn a_clock_that_was_ahead_blocks_no_request_once_it_is_corrected() {
+    let hour = 3_600_000;
+    let year = 365 * 24 * hour;
+    for (ahead, count) in [
+        (hour, 20),
+        (hour, 300),
+        (hour, 460),
+        (year, 20),
+        (year, 440),
+        (year, 460),
+    ] {
+        let mut ledger = Ledger::default();
+        send(&mut ledger, at(ahead), count);
+        let refused = ledger.grant(at(ahead + 600_000), &Limit::DEFAULT, &ONE);
+        let slot = refused.unwrap()[0].slot;
+        let hours = Some(Duration::from_secs(7_200));
+        ledger.rate_limited(slot, at(ahead + 600_100), hours, &Limit::DEFAULT);
+
+        let corrected = at(60_000);
+        let wait = match ledger.grant(corrected, &Limit::DEFAULT, &ONE) {
+            Ok(granted) => granted[0].from.since(corrected),
+            Err(denied) => denied.usable_at.since(corrected),
+        };
+        assert!(
+            wait <= Limit::DEFAULT.window + Limit::MARGIN + Limit::TICK,
+            "{count} requests {ahead} ms ahead: wait {wait:?}"
+        );
+        let end = send(&mut ledger, corrected, 2_000);
+        assert!(
+            end.since(corrected) < Duration::from_secs(2_000),
+            "{count} requests {ahead} ms ahead: {:?}",
+            end.since(corrected)
+        );
+        let json = serde_json::to_string(&ledger).unwrap();
+        assert!(json.len() < 1_024, "{} bytes", json.len());
+    }
+}

@@ -116,6 +116,19 @@ impl AdaptiveLimit {
         }
     }
 
+    /// Replaces times that were written under a clock that was ahead.
+    pub(super) fn correct_future_times(&mut self, now: Timestamp, limit: &Limit) {
+        let latest = now.plus(Limit::CLOCK_AHEAD_MAX);
+        self.wait_until = self
+            .wait_until
+            .filter(|until| *until <= latest.plus(limit.window.max(PAUSE_MIN)));
+        if self.refused_at.is_some_and(|at| at > latest) {
+            self.refused_at = Some(now);
+            let first = limit.window.saturating_mul(RAISE_AFTER_WINDOWS);
+            self.raise_at = self.raise_at.map(|at| at.min(now.plus(first)));
+        }
+    }
+
     /// Learns from a refusal that was seen at `seen`, when `ours` accepted requests of ours were in
     /// the window.
     pub(super) fn rate_limited(

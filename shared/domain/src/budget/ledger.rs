@@ -259,8 +259,30 @@ impl Ledger {
         self.adaptive.level(limit)
     }
 
+    /// Replaces times that were written under a clock that was ahead: a slot is freed when a request
+    /// sent now would be, everything else is forgotten.
+    fn correct_future_times(&mut self, now: Timestamp, limit: &Limit) {
+        let ahead = Limit::LEASE_AHEAD + LEASE_SPAN;
+        let latest = tick_at(now.plus(ahead).plus(unreported_lifetime(limit)));
+        self.slots
+            .correct_future_times(latest + ticks(Limit::CLOCK_AHEAD_MAX), freed_at(now, limit));
+        let corrected = micros(now);
+        let pace_max = micros(now.plus(ahead + limit.window + Limit::CLOCK_AHEAD_MAX));
+        for due in [&mut self.pace_at, &mut self.urgent_at] {
+            if *due > pace_max {
+                *due = corrected;
+            }
+        }
+        let last_sent = now.plus(ahead + Limit::CLOCK_AHEAD_MAX);
+        if self.estimate.is_after(last_sent) {
+            self.estimate = WindowEstimate::default();
+        }
+        self.adaptive.correct_future_times(now, limit);
+    }
+
     /// Advances the whole ledger to `now`.
     fn advance_to(&mut self, now: Timestamp, limit: &Limit) {
+        self.correct_future_times(now, limit);
         let tick = tick_now(now);
         let expired = self.slots.expire(tick);
         self.adaptive.record_expired(expired.lost, expired.reported);
@@ -391,6 +413,11 @@ fn unreported_lifetime(limit: &Limit) -> Duration {
 /// When a slot is freed whose response was seen at `seen`.
 fn freed_at(seen: Timestamp, limit: &Limit) -> Tick {
     tick_at(seen.plus(limit.window).plus(Limit::MARGIN))
+}
+
+/// A duration in ticks.
+fn ticks(span: Duration) -> Tick {
+    tick_at(Timestamp::EPOCH.plus(span))
 }
 
 /// The last tick that is not after `now`, so that no slot is freed early.

@@ -85,6 +85,16 @@ impl Slots {
         expired
     }
 
+    /// Lets every slot that would be freed after `latest`, which no correct clock can have written, be
+    /// freed at `corrected`.
+    pub(super) fn correct_future_times(&mut self, latest: Tick, corrected: Tick) {
+        for slot in &mut self.list {
+            if slot.free_at > latest {
+                slot.free_at = corrected;
+            }
+        }
+    }
+
     /// Leases a slot that is freed at `free_at` unless it is reported. Returns its number.
     pub(super) fn lease(&mut self, free_at: Tick) -> u64 {
         self.push(free_at, SlotState::Leased)

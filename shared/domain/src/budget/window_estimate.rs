@@ -54,6 +54,13 @@ impl WindowEstimate {
         }
     }
 
+    /// Whether it contains requests of cells that begin after `time`.
+    pub(super) fn is_after(&self, time: Timestamp) -> bool {
+        let filled = self.counts.iter().rposition(|count| *count > 0);
+        let last = filled.and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
+        self.first.saturating_add(last).saturating_mul(self.cell_ms) > time.as_millis()
+    }
+
     /// Adds a request at `time`. A time outside the stored cells counts in the nearest cell.
     pub(super) fn add(&mut self, time: Timestamp) {
         let at = self.index_of(time);
