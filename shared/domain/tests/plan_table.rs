@@ -765,3 +765,66 @@ fn tickets_merged_in_a_circle_end_the_pair() {
         [Step::Finish(TerminalReason::TicketDeleted)]
     );
 }
+
+/// The alert with another priority and text, changed at `seconds`.
+fn escalated(status: &str, seconds: i64) -> Alert {
+    Alert {
+        priority: Slug::new("Low"),
+        description: "9 privileged accounts".into(),
+        ..alert_with(status, seconds)
+    }
+}
+
+/// The changes of `executed` that were written to the ticket: its priorities and notes.
+fn written(pair: &PairHarness) -> (Vec<Option<PriorityId>>, usize) {
+    let priorities = pair.executed.iter().filter_map(|step| match step {
+        Step::SetFields(change) => Some(change.priority),
+        _ => None,
+    });
+    let notes = |step: &&Step| matches!(step, Step::AddNote(_));
+    (
+        priorities.collect(),
+        pair.executed.iter().filter(notes).count(),
+    )
+}
+
+#[test]
+fn alert_changes_that_come_with_a_reopening_or_while_the_ticket_is_closed_are_written() {
+    let low = Some(PriorityId::new(4));
+    // The alert changes before the ticket is closed in HaloPSA, while it is closed, or with its reopening.
+    for changed_at in [50, 55, 60] {
+        let mut pair = PairHarness::new(policy(Mode::Managed));
+        pair.link.observe_alert(alert());
+        pair.converge(at(1));
+        for (status, seconds) in [(CLOSED, 50), (CLOSED, 55), (OPEN, 60)] {
+            if seconds == changed_at {
+                pair.link.observe_alert(escalated("New", seconds));
+            }
+            let seen = Ticket {
+                status,
+                changed_at: at(seconds),
+                observed_at: at(seconds),
+                ..pair.ticket.clone().unwrap()
+            };
+            pair.ticket = Some(seen.clone());
+            pair.link.observe_ticket(seen);
+            pair.converge(at(seconds));
+        }
+        assert_eq!(written(&pair), (vec![low], 1), "changed at {changed_at}");
+        assert_eq!(pair.plan(at(70)), []);
+    }
+}
+
+#[test]
+fn a_priority_that_comes_with_a_reopened_alert_is_written() {
+    let mut pair = PairHarness::new(policy(Mode::Managed));
+    pair.link.observe_alert(alert());
+    pair.converge(at(1));
+    pair.link.observe_alert(alert_with("Closed", 50));
+    pair.converge(at(50));
+    pair.link.observe_alert(escalated("New", 60));
+    pair.converge(at(60));
+    // The note of the reopening contains the new text.
+    assert_eq!(written(&pair), (vec![Some(PriorityId::new(4))], 0));
+    assert_eq!(pair.plan(at(70)), []);
+}

@@ -62,18 +62,17 @@ impl Pair<'_> {
     /// The missing steps, the last of which records what both sides agree on once the others are
     /// done.
     fn steps(&self) -> Vec<Step> {
-        let over = self.link.is_resolved(self.alert);
-        let alert_changed_side = over != self.base.alert_closed;
+        let resolved = self.link.is_resolved(self.alert);
+        let alert_changed_side = resolved != self.base.alert_closed;
         let ticket_changed_side = self.ticket_closed() != self.base.ticket_closed.is_some();
-        match (over, self.ticket_closed()) {
+        match (resolved, self.ticket_closed()) {
             (true, true) => vec![Step::SetBase(self.seen())],
-            (false, false) if ticket_changed_side => vec![Step::SetBase(self.seen())],
             (false, false) => self.both_open(),
             // A change in HaloPSA is a person's decision. It is never overruled; Liongard is asked
             // to check.
             (_, _) if ticket_changed_side => self.request_inspections(),
-            (true, false) if alert_changed_side => self.alert_is_over(),
-            (false, true) if alert_changed_side => self.alert_is_back(),
+            (true, false) if alert_changed_side => self.alert_closed(),
+            (false, true) if alert_changed_side => self.alert_reopened(),
             // A known difference that stays.
             (_, _) => self.set_base(self.seen()),
         }
@@ -84,8 +83,19 @@ impl Pair<'_> {
         self.template.statuses.is_closed(self.ticket.status)
     }
 
-    /// The current state of both sides.
+    /// The current state of both sides, except that status, priority and text of the alert stay as
+    /// they are in the base: they enter it only when they have been written to the ticket.
     fn seen(&self) -> Base {
+        Base {
+            alert_status: self.base.alert_status.clone(),
+            alert_priority: self.base.alert_priority.clone(),
+            alert_text: self.base.alert_text,
+            ..self.seen_with_alert()
+        }
+    }
+
+    /// The current state of both sides.
+    fn seen_with_alert(&self) -> Base {
         Base {
             alert_closed: self.link.is_resolved(self.alert),
             ..Base::of(
@@ -97,10 +107,12 @@ impl Pair<'_> {
         }
     }
 
-    /// Records `base`. If a person changed the ticket's status, asks Liongard to check first.
+    /// Records `base`. If a person changed the ticket's status, asks Liongard to check first; a
+    /// reopened ticket agrees with its open alert again, so there is nothing to check.
     fn set_base(&self, base: Base) -> Vec<Step> {
-        let changed_by_desk = self.ticket.status != self.base.ticket_status;
-        let run = changed_by_desk.then(|| Step::RequestInspections(vec![RunTarget::HaloPsa]));
+        let reopened = self.base.ticket_closed.is_some() && !self.ticket_closed();
+        let changed_in_halopsa = self.ticket.status != self.base.ticket_status && !reopened;
+        let run = changed_in_halopsa.then(|| Step::RequestInspections(vec![RunTarget::HaloPsa]));
         run.into_iter().chain([Step::SetBase(base)]).collect()
     }
 
@@ -131,8 +143,8 @@ impl Pair<'_> {
     }
 
     /// The alert was closed; the ticket is open, and no one changed that in HaloPSA.
-    fn alert_is_over(&self) -> Vec<Step> {
-        if let Some(due) = self.native_ticketing_has_until() {
+    fn alert_closed(&self) -> Vec<Step> {
+        if let Some(due) = self.native_grace_until() {
             return vec![Step::Wait(due)];
         }
         let activity = self.ticket.activity;
@@ -147,10 +159,10 @@ impl Pair<'_> {
 
     /// Until when a change of the alert is left to Liongard's own ticketing, if that time has not
     /// passed.
-    fn native_ticketing_has_until(&self) -> Option<Timestamp> {
+    fn native_grace_until(&self) -> Option<Timestamp> {
         // Liongard may leave the change time empty. The time when we read the report counts then.
-        let heard_at = self.alert.changed_at.max(self.alert.observed_at);
-        let due = heard_at.plus(self.policy.native_grace);
+        let observed_at = self.alert.changed_at.max(self.alert.observed_at);
+        let due = observed_at.plus(self.policy.native_grace);
         (self.policy.mode == Mode::Native && due > self.now).then_some(due)
     }
 
@@ -194,8 +206,8 @@ impl Pair<'_> {
     }
 
     /// The alert is open again; its ticket is closed, and no one changed that in HaloPSA.
-    fn alert_is_back(&self) -> Vec<Step> {
-        if let Some(due) = self.native_ticketing_has_until() {
+    fn alert_reopened(&self) -> Vec<Step> {
+        if let Some(due) = self.native_grace_until() {
             return vec![Step::Wait(due)];
         }
         let at_desk = Closure {
@@ -232,6 +244,8 @@ impl Pair<'_> {
         let base = Base {
             ticket_status: self.template.statuses.open,
             ticket_closed: None,
+            // The note contains the alert's text.
+            alert_text: self.alert.text_hash(),
             ..self.seen()
         };
         vec![
@@ -244,7 +258,7 @@ impl Pair<'_> {
     /// same field.
     fn both_open(&self) -> Vec<Step> {
         if self.policy.mode == Mode::Native {
-            return self.set_base(self.seen());
+            return self.set_base(self.seen_with_alert());
         }
         let unchanged = TicketChange::of(self.ticket);
         let wanted = TicketChange {
@@ -252,7 +266,7 @@ impl Pair<'_> {
             priority: self.wanted_priority(),
             ..unchanged.clone()
         };
-        let mut base = self.seen();
+        let mut base = self.seen_with_alert();
         let mut steps = Vec::new();
         if wanted != unchanged {
             if self
