@@ -280,7 +280,7 @@ fn a_refusal_with_few_of_our_requests_in_the_window_causes_growing_pauses_and_ke
         let slot = ledger.grant(now, &limit, &ONE).unwrap()[0].slot;
         ledger.rate_limited(slot, now, None, &limit);
         let until = match ledger.grant(now, &limit, &ONE) {
-            // LeaseOutcome ahead of its time.
+            // Leased ahead of its time.
             Ok(granted) => {
                 ledger.release(granted[0]);
                 granted[0].from
