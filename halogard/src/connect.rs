@@ -1,10 +1,12 @@
 //! The real parts of one process: both vendors over the network, and the store in its folder.
 
+use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
+use halogard_app::{Env, Reconciler};
 use halogard_domain::budget::Limit;
 use halogard_runtime::SystemClock;
 use halogard_sqlite::{Store, StoreKey};
@@ -30,8 +32,18 @@ impl<C: Pace> Sleep for Waiting<C> {
 /// Liongard, over the network.
 pub type RealSource<C> = HttpAlertSource<C>;
 
-/// The bundle over real parts.
-pub type RealBundle<C> = halogard_app::Reconciler<RealDesk<C>, RealSource<C>, Store<C>, C>;
+/// The collaborators of one process: both vendors over the network, and the store in its folder.
+pub struct NetworkEnv<C>(PhantomData<C>);
+
+impl<C: Pace> Env for NetworkEnv<C> {
+    type Desk = RealDesk<C>;
+    type Liongard = RealSource<C>;
+    type Store = Store<C>;
+    type Clock = C;
+}
+
+/// The reconciler of one process.
+pub type NetworkReconciler<C> = Reconciler<NetworkEnv<C>>;
 
 /// The file of the store in a data folder.
 const STORE_FILE: &str = "halogard.db";

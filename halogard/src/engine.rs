@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::ports::{Lane, PortError, ServiceDesk};
-use halogard_app::{Liongard, Reconciler, Store};
+use halogard_app::ports::{Clock as _, Lane, PortError};
+use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -56,9 +56,9 @@ impl Bell {
 }
 
 /// The running bundle. Dropping it stops everything at once, as a crash would; nothing is lost.
-pub struct Engine<D, L, S, C> {
+pub struct Engine<E: Env> {
     /// The use cases and their parts.
-    pub reconciler: Arc<Reconciler<D, L, S, C>>,
+    pub reconciler: Arc<Reconciler<E>>,
     /// Metrics of the process.
     pub metrics: Arc<ProcessMetrics>,
     /// Wakes the loops.
@@ -67,16 +67,10 @@ pub struct Engine<D, L, S, C> {
     tasks: JoinSet<()>,
 }
 
-impl<D, L, S, C> Engine<D, L, S, C>
-where
-    D: ServiceDesk + 'static,
-    L: Liongard + 'static,
-    S: Store + 'static,
-    C: Pace,
-{
+impl<E: Env<Clock: Pace>> Engine<E> {
     /// Starts the loops.
     pub fn start(
-        reconciler: Reconciler<D, L, S, C>,
+        reconciler: Reconciler<E>,
         poll_interval: Duration,
         policies: impl PolicySource,
     ) -> Self {
@@ -122,8 +116,8 @@ where
 }
 
 /// One loop of the engine.
-struct Worker<D, L, S, C> {
-    reconciler: Arc<Reconciler<D, L, S, C>>,
+struct Worker<E: Env> {
+    reconciler: Arc<Reconciler<E>>,
     metrics: Arc<ProcessMetrics>,
     bell: Bell,
     /// What wakes this loop.
@@ -132,13 +126,7 @@ struct Worker<D, L, S, C> {
     lanes: &'static [Lane],
 }
 
-impl<D, L, S, C> Worker<D, L, S, C>
-where
-    D: ServiceDesk,
-    L: Liongard,
-    S: Store,
-    C: Pace,
-{
+impl<E: Env<Clock: Pace>> Worker<E> {
     /// Works off the lanes, the first one first, until told to stop.
     async fn work(mut self) {
         while !*self.stopped.borrow() {

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::cli::ServeOptions;
-use crate::connect::{self, RealBundle};
+use crate::connect::{self, NetworkReconciler};
 use crate::engine::Engine;
 use crate::http::{self, HttpState};
 use crate::kept;
@@ -85,7 +85,8 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         output::caution(remark);
     }
     let (desk, source) = (vendors.desk, vendors.source);
-    let mut reconciler = RealBundle::new(desk, source, store.clone(), SystemClock, config.policy);
+    let mut reconciler =
+        NetworkReconciler::new(desk, source, store.clone(), SystemClock, config.policy);
     reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
     if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
         reconciler.sweep_interval = settings.serve.poll_interval;
@@ -121,7 +122,7 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Checks settings and config against both vendors. A start soon after one whose policy fitted looks
 /// at the access only: a process that is started again and again must not spend the budget on that.
 async fn checked(
-    reconciler: &RealBundle<SystemClock>,
+    reconciler: &NetworkReconciler<SystemClock>,
     everything: bool,
 ) -> Result<PreflightReport, PortError> {
     let policy = reconciler.policy();
@@ -191,7 +192,7 @@ fn announce(shown: &Shown, address: SocketAddr) {
 
 /// Works until the process is told to stop, then finishes what is in hand.
 async fn serve(
-    reconciler: RealBundle<SystemClock>,
+    reconciler: NetworkReconciler<SystemClock>,
     store: Store<SystemClock>,
     listener: TcpListener,
     settings: &Settings,

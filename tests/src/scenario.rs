@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use halogard_app::Reconciler as UseCases;
 use halogard_app::budget::{SharedBudget, WaitingBudget};
 use halogard_app::credentials::CredentialCache;
 use halogard_app::intake::{Authenticator, WebhookCredential};
+use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::AlertId;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Link, Policy};
@@ -47,10 +47,20 @@ pub type SimBudget = SharedBudget<Store<ScenarioClock>, ScenarioClock>;
 /// Liongard, in process.
 pub type SimSource = LiongardAlertSource<RouterTransport, ScenarioClock>;
 
+/// The collaborators of a scenario's process.
+pub struct ScenarioEnv;
+
+impl Env for ScenarioEnv {
+    type Desk = SimDesk;
+    type Liongard = SimSource;
+    type Store = ObservedStore;
+    type Clock = ScenarioClock;
+}
+
 /// One life of the process: what is lost when it dies.
 pub struct Process {
     /// The use cases over real parts.
-    pub use_cases: UseCases<SimDesk, SimSource, ObservedStore, ScenarioClock>,
+    pub use_cases: Reconciler<ScenarioEnv>,
     /// The store, for whoever looks from outside.
     pub store: ObservedStore,
     /// Whom webhooks are taken from.
@@ -192,7 +202,7 @@ impl Scenario {
         };
         let budget = SharedBudget::new(inner.clone(), self.setup.limit, self.time.clone());
         let desk = self.desk(budget, &inner);
-        let mut use_cases = UseCases::new(
+        let mut use_cases = Reconciler::<ScenarioEnv>::new(
             desk,
             self.source(),
             store.clone(),

@@ -11,7 +11,7 @@ use halogard_simulator::{ServerHandle, serve};
 use halogard_sqlite::Store;
 use tokio::net::TcpListener;
 
-use crate::connect::{self, RealBundle, RealDesk, RealSource};
+use crate::connect::{self, NetworkEnv, NetworkReconciler};
 use crate::demo::POLL_INTERVAL;
 use crate::demo::estate::Estate;
 use crate::engine::{Engine, FixedPolicy};
@@ -19,12 +19,9 @@ use crate::http::{self, HttpState};
 use crate::pace::WarpClock;
 use crate::serve::webhook_auth;
 
-/// The engine of the demo.
-type DemoEngine = Engine<RealDesk<WarpClock>, RealSource<WarpClock>, Store<WarpClock>, WarpClock>;
-
 /// The running bundle.
 pub struct Life {
-    engine: DemoEngine,
+    engine: Engine<NetworkEnv<WarpClock>>,
     server: ServerHandle,
     store: Store<WarpClock>,
 }
@@ -40,7 +37,7 @@ impl Life {
         let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock)?;
         let policy = estate.config.policy.clone();
         let mut reconciler =
-            RealBundle::new(vendors.desk, vendors.source, store.clone(), clock, policy);
+            NetworkReconciler::new(vendors.desk, vendors.source, store.clone(), clock, policy);
         reconciler.inspector_min_interval = MIN_INTERVAL;
         reconciler.sweep_interval = POLL_INTERVAL;
         store.requeue_in_flight()?;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use halogard_domain::Timestamp;
 use tracing::warn;
 
+use crate::env::Env;
 use crate::poll::Scope;
-use crate::ports::{Clock, PortError, ServiceDesk};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::ports::PortError;
+use crate::ports::prelude::*;
+use crate::reconciler::Reconciler;
 
 /// How often a poll compares everything, not only changes.
 const FULL_POLL_INTERVAL: Duration = Duration::from_secs(3600);
@@ -63,7 +65,7 @@ impl CycleReport {
     }
 }
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Looks at both sides once. A part that fails keeps its watermark, is logged, and stops no
     /// other part. HaloPSA is swept when that is due.
     pub async fn sync_cycle(&self) -> CycleReport {

@@ -11,13 +11,13 @@ use halogard_domain::runs::{
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{info, warn};
 
-use crate::ports::{
-    Clock, Lane, Outgoing, PortError, Refusal, Revision, RunProgress, ServiceDesk, Stored,
-};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, Outgoing, PortError, Refusal, Revision, RunProgress, Stored};
 use crate::reconcile::ReconcileError;
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Does what the runs of `target` need now, and says when to look again; `None` when nobody
     /// waits. Safe to repeat.
     ///

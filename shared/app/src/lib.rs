@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod credentials;
 pub mod cycle;
+mod env;
 pub mod inspection;
 pub mod intake;
 pub mod poll;
@@ -15,4 +16,5 @@ pub mod recovery;
 pub mod rotation;
 pub mod sweep;
 
-pub use reconciler::{BATCH_MAX, Liongard, Reconciler, SWEEP_INTERVAL, Store};
+pub use env::{Env, Liongard, Store};
+pub use reconciler::{BATCH_MAX, Reconciler, SWEEP_INTERVAL};

@@ -10,8 +10,10 @@ use halogard_domain::ticket::ACTIVITY_TTL;
 use halogard_domain::{Alert, FailureClass, plan};
 use tracing::{debug, info, warn};
 
-use crate::ports::{Clock, Lane, LinkFilter, Outgoing, PortError, QueuedState, ServiceDesk};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, LinkFilter, Outgoing, PortError, QueuedState};
+use crate::reconciler::Reconciler;
 
 /// How closely a poll compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ const LISTED: &str = "alerts_listed";
 /// The mark that counts much shorter lists in a row.
 const SHRUNK: &str = "alerts_shrunk";
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Polls once. Safe to repeat; whatever was queued twice does no harm.
     ///
     /// # Errors

@@ -35,3 +35,13 @@ pub use storms::StormStates;
 pub use sweeps::SweepStates;
 pub use tokens::{SealedToken, Tokens};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
+
+/// The methods of every port a reconciler calls. Rust finds a method of an associated type such as
+/// `E::Store` only while its trait is in scope.
+pub(crate) mod prelude {
+    pub use super::{
+        AlertIndex as _, AlertSource as _, Clock as _, Inspectors as _, Journal as _, Leases as _,
+        Links as _, Notifications as _, RunStates as _, ServiceDesk as _, StormStates as _,
+        SweepStates as _, Values as _, WorkQueue as _, WorkSink as _,
+    };
+}

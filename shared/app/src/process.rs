@@ -10,10 +10,12 @@ use halogard_domain::runs::RunTarget;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, info, warn};
 
-use crate::ports::{Clock, Delivery, JournalEntry, Lane, PortError, Refusal, ServiceDesk};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Delivery, JournalEntry, Lane, PortError, Refusal};
 use crate::reconcile::write_batcher::WriteBatcher;
 use crate::reconcile::{Outcome, ReconcileError};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
 /// How long a message is hidden while it is worked on: longer than the longest look, which is
 /// [`ROUNDS_MAX`](crate::reconcile) calls of thirty seconds.
@@ -89,7 +91,7 @@ enum Disposition {
     DeadLetter(&'static str, String),
 }
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Works off the next messages of `lane` in company; none when there are none.
     ///
     /// # Errors

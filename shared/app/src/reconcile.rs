@@ -9,8 +9,10 @@ use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timestamp, plan};
 
 use self::write_batcher::WriteBatcher;
-use crate::ports::{Clock, JournalEntry, PortError, Revision, SaveError, ServiceDesk};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{JournalEntry, PortError, Revision, SaveError};
+use crate::reconciler::Reconciler;
 
 /// What a look at a pair led to.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ struct PairSession<'a> {
     journal: Vec<JournalEntry>,
 }
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Looks at an alert and its ticket; adds a word for each thing it does to `actions`, however it ends.
     /// Safe to repeat.
     ///

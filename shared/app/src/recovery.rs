@@ -3,8 +3,10 @@
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
 
-use crate::ports::{Clock, Lane, LinkFilter, Outgoing, PortError, SaveError, ServiceDesk};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError};
+use crate::reconciler::Reconciler;
 
 /// Links read in one go.
 const PAGE: usize = 200;
@@ -12,7 +14,7 @@ const PAGE: usize = 200;
 /// The mark that holds the policy last applied.
 const APPLIED_POLICY: &str = "applied_policy";
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Puts claims of a process that died in doubt, and has their pairs looked at.
     ///
     /// Only where no other process works on the same store: elsewhere claims run out by themselves.

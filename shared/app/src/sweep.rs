@@ -14,11 +14,11 @@ use halogard_domain::ticket::HumanActivity;
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use tracing::info;
 
-use crate::ports::{
-    Clock, Lane, Outgoing, PortError, SaveError, ServiceDesk, Stored, TicketListing,
-};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, Outgoing, PortError, SaveError, Stored, TicketListing};
 use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
 /// Longer lists are read only once they have settled, unless it is worth more to somebody:
 /// after a storm every page would be read again a sweep later, nearly all of it our own writes. Three
@@ -48,7 +48,7 @@ struct SweepMessage {
     invalidates: Option<AlertId>,
 }
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Sweeps, unless the last whole sweep began less than `interval` ago; says how much it led to. What
     /// is known of tickets at the end of a sweep is worth `worth` requests to the caller: a longer list
     /// is left until it has settled.

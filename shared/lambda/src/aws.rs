@@ -93,7 +93,7 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
     }
 }
 
-impl<G: Fn(&str) -> Option<String> + Send + Sync> Platform for Aws<G> {
+impl<G: Fn(&str) -> Option<String> + Send + Sync + 'static> Platform for Aws<G> {
     type Store = Store<SystemClock>;
     type Vault = SecretsManager;
     type Clock = SystemClock;

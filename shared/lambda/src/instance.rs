@@ -1,10 +1,11 @@
 //! What is kept of a function between two invocations.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::Reconciler;
 use halogard_app::ports::{Clock as _, PortError};
+use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
 use halogard_vendors::{HttpAlertSource, HttpServiceDesk};
 use tokio::sync::Mutex;
@@ -25,19 +26,19 @@ const CONFIG_TTL: Duration = Duration::from_secs(60);
 /// moment ago; one that is wrong altogether must not cost a call to the vault with every message.
 const SECRETS_MIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The use cases of a function over its real parts.
-pub type FunctionReconciler<P> = Reconciler<
-    DeadlineGuard<
-        HttpServiceDesk<
-            DeadlineBudget<<P as Platform>::Store, <P as Platform>::Clock>,
-            <P as Platform>::Clock,
-        >,
-        <P as Platform>::Clock,
-    >,
-    DeadlineGuard<HttpAlertSource<<P as Platform>::Clock>, <P as Platform>::Clock>,
-    <P as Platform>::Store,
-    <P as Platform>::Clock,
->;
+/// A function's collaborators: both vendors over HTTP, and the platform's store and clock.
+pub struct FunctionEnv<P>(PhantomData<P>);
+
+impl<P: Platform> Env for FunctionEnv<P> {
+    type Desk =
+        DeadlineGuard<HttpServiceDesk<DeadlineBudget<P::Store, P::Clock>, P::Clock>, P::Clock>;
+    type Liongard = DeadlineGuard<HttpAlertSource<P::Clock>, P::Clock>;
+    type Store = P::Store;
+    type Clock = P::Clock;
+}
+
+/// The reconciler of a function.
+pub type FunctionReconciler<P> = Reconciler<FunctionEnv<P>>;
 
 /// One instance of a function, from its first invocation to its last.
 pub struct Instance<P: Platform> {
@@ -261,7 +262,7 @@ impl<P: Platform> State<P> {
         for remark in &built.normalizations {
             warn!(%remark, "a setting works, though not as it was written");
         }
-        let mut reconciler = Reconciler::new(
+        let mut reconciler = FunctionReconciler::<P>::new(
             DeadlineGuard::new(built.desk, deadline.clone(), clock.clone()),
             DeadlineGuard::new(built.source, deadline.clone(), clock.clone()),
             resources.store.clone(),

@@ -21,7 +21,7 @@ pub use deadline::{Deadline, Reserves, deadline};
 pub use deadline_budget::DeadlineBudget;
 pub use deadline_guard::DeadlineGuard;
 pub use error::FunctionError;
-pub use instance::{FunctionReconciler, Instance, Invocation, NotReady};
+pub use instance::{FunctionEnv, FunctionReconciler, Instance, Invocation, NotReady};
 pub use lanes::Lanes;
 pub use metrics::InvocationMetrics;
 pub use platform::{AppliedConfig, Platform, ReceivedRecord, Resources, SecretName};

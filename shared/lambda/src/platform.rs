@@ -25,7 +25,7 @@ pub const HALOPSA_SECRET: &str = "HALOPSA_SECRET";
 pub const LIONGARD_SECRET: &str = "LIONGARD_SECRET";
 
 /// The kinds of parts a function is made of, and what they do beside the use cases' ports.
-pub trait Platform: Send + Sync {
+pub trait Platform: Send + Sync + 'static {
     /// Everything that is kept.
     type Store: Store + LedgerStore + Tokens + Clone + 'static;
     /// Where the vendors' credentials are.

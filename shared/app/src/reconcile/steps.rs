@@ -14,8 +14,10 @@ use halogard_domain::runs::RunTarget;
 use halogard_domain::ticket::{Existence, HumanActivity, NoteAuthor};
 
 use super::{CONFLICTS_MAX, Outcome, PairSession, ReconcileError};
-use crate::ports::{Clock, Lane, SaveError, ServiceDesk};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, SaveError};
+use crate::reconciler::Reconciler;
 
 /// What follows a step.
 pub(super) enum Next {
@@ -27,7 +29,7 @@ pub(super) enum Next {
     Stop(Outcome),
 }
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Carries out `step`; what it changes is noted in `session`.
     pub(super) async fn execute(
         &self,

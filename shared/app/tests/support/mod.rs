@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use halogard_app::Reconciler;
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, EnvironmentInfo,
@@ -16,6 +15,7 @@ use halogard_app::ports::{
     SearchWithin, ServiceDesk, Stored, StormStates, SweepStates, TicketListing, Unreadable, Values,
     WorkQueue, WorkSink,
 };
+use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
     TicketTypeId,
@@ -745,9 +745,19 @@ impl Notifications for Store {
     }
 }
 
+/// The collaborators of a test.
+pub struct TestEnv;
+
+impl Env for TestEnv {
+    type Desk = Desk;
+    type Liongard = Liongard;
+    type Store = Store;
+    type Clock = Arc<ManualClock>;
+}
+
 /// The bundle with everything around it.
 pub struct Bench {
-    pub reconciler: Reconciler<Desk, Liongard, Store, Arc<ManualClock>>,
+    pub reconciler: Reconciler<TestEnv>,
     pub clock: Arc<ManualClock>,
 }
 
@@ -790,7 +800,7 @@ impl Bench {
             sent: Mutex::default(),
             slow: Mutex::default(),
         };
-        let reconciler = Reconciler::new(
+        let reconciler = Reconciler::<TestEnv>::new(
             Desk::default(),
             Liongard::default(),
             store,

@@ -9,9 +9,11 @@ use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{Alert, Ticket};
 use tracing::warn;
 
-use crate::ports::{Clock, LeaseOutcome, PortError, ServiceDesk};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{LeaseOutcome, PortError};
 use crate::reconcile::write_batcher::{Batch, OpenOutcome, WriteBatcher, deliver, unanswered};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
 /// The right to open tickets. HaloPSA hands one number to two tickets that are opened at the same
 /// moment, so one worker at a time opens tickets.
@@ -20,7 +22,7 @@ const OPENING_LEASE: &str = "opening";
 /// How long whoever finds another worker opening tickets stays away at the most.
 const OPENING_PAUSE: Duration = Duration::from_secs(2);
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Gives `alert` its place in the storms, in company.
     pub(super) async fn resolve_membership_batched(
         &self,

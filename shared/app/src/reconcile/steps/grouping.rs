@@ -9,14 +9,16 @@ use halogard_domain::storm::{Membership, StormKey, Storms};
 use halogard_domain::{Alert, FailureClass};
 
 use super::Next;
-use crate::ports::{Clock, Lane, Outgoing, PortError, SaveError, ServiceDesk};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, Outgoing, PortError, SaveError};
 use crate::reconcile::{CONFLICTS_MAX, PairSession, ReconcileError};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
 /// How long after its crowd has changed a leader looks: by then the change is stored.
 const LEADER_RECONCILED_AFTER: Duration = Duration::from_secs(10);
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Finds out where the alert stands, in company: alerts of one storm are counted with one write.
     pub(super) async fn resolve_membership(
         &self,

@@ -5,12 +5,14 @@ use halogard_domain::ticket::{HumanActivity, NewTicket};
 use halogard_domain::{FailureClass, Ticket};
 
 use super::Next;
-use crate::ports::{Clock, PortError, Refusal, SearchWithin, ServiceDesk};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{PortError, Refusal, SearchWithin};
 use crate::reconcile::write_batcher::OpenOutcome;
 use crate::reconcile::{Outcome, PairSession, ReconcileError, in_doubt};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Takes the right to open the ticket: one conditional write, durable before anything is sent.
     pub(super) async fn claim(
         &self,

@@ -7,14 +7,16 @@ use halogard_domain::link::{CLAIM_TTL, NoteClaim, WriteKind};
 use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
 
 use super::Next;
-use crate::ports::{Clock, PortError, Refusal, ServiceDesk};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{PortError, Refusal};
 use crate::reconcile::{Outcome, PairSession, ReconcileError, in_doubt};
-use crate::reconciler::{Liongard, Reconciler, Store};
+use crate::reconciler::Reconciler;
 
 /// How long a look that finds another one adding a note stays away at the most.
 const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
-impl<D: ServiceDesk, L: Liongard, S: Store, C: Clock> Reconciler<D, L, S, C> {
+impl<E: Env> Reconciler<E> {
     /// Sets fields of the open ticket.
     pub(super) async fn set_fields(
         &self,

@@ -1,0 +1,52 @@
+//! The collaborators of a reconciler, as one type parameter.
+
+use crate::ports::{
+    AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, Notifications, RunStates,
+    ServiceDesk, StormStates, SweepStates, Values, WorkQueue,
+};
+
+/// Everything a [`Reconciler`](crate::Reconciler) talks to. Each process names its own once.
+pub trait Env: Send + Sync + 'static {
+    /// HaloPSA's tickets.
+    type Desk: ServiceDesk + 'static;
+    /// Liongard's alerts and inspectors.
+    type Liongard: Liongard + 'static;
+    /// Pairs, queue, journal and everything else that outlives the process.
+    type Store: Store + 'static;
+    /// The time.
+    type Clock: Clock + 'static;
+}
+
+/// Everything that is stored between two reconciliations.
+pub trait Store:
+    Links
+    + AlertIndex
+    + Values
+    + Leases
+    + RunStates
+    + StormStates
+    + SweepStates
+    + WorkQueue
+    + Journal
+    + Notifications
+{
+}
+
+impl<S> Store for S where
+    S: Links
+        + AlertIndex
+        + Values
+        + Leases
+        + RunStates
+        + StormStates
+        + SweepStates
+        + WorkQueue
+        + Journal
+        + Notifications
+{
+}
+
+/// Liongard, as the reconciler needs it.
+pub trait Liongard: AlertSource + Inspectors {}
+
+impl<L: AlertSource + Inspectors> Liongard for L {}
