@@ -1,39 +1,46 @@
-//! One round: both sides, orphaned runs, and what a changed policy releases.
+//! One sync cycle: sweep HaloPSA, poll Liongard, requeue orphaned runs and what a changed policy releases.
 
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::env::Env;
 use crate::poll::Scope;
-use crate::ports::PortError;
 use crate::ports::prelude::*;
+use crate::ports::{PortError, keys};
 use crate::reconciler::Reconciler;
 
-/// How often a poll compares everything, not only changes.
+/// Time between two polls that compare everything instead of changes only.
 const FULL_POLL_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// A wake-up brings the next poll forward, but not closer than this to the last one: the address
-/// is known to others.
+/// Least time between a poll and the next one that a wake-up causes: everybody who knows the webhook's
+/// address can cause wake-ups.
 const WAKE_UP_MIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The mark that holds when everything was last compared.
-const LAST_FULL_POLL_AT: &str = "last_full_poll_at";
+/// How long a wake-up waits when HaloPSA was never swept: by then the next cycle has done it.
+const FIRST_SWEEP_PAUSE: Duration = Duration::from_secs(60);
 
-/// The mark that holds when alerts were last polled.
-const LAST_POLL_AT: &str = "last_poll_at";
+/// What a wake-up led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WakeUp {
+    /// A poll.
+    Polled,
+    /// Nothing yet; it is worth another try at this time.
+    Deferred(Timestamp),
+}
 
-/// What a round came to: of each part how many messages it led to, `None` where it broke off.
+/// What a sync cycle did: the number of messages each part queued, `None` where the part failed or did
+/// not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CycleReport {
     /// The sweep of HaloPSA's tickets; tickets adopted count as well.
     pub swept: Option<usize>,
     /// The poll of Liongard's alerts.
     pub polled: Option<usize>,
-    /// Runs that had lost their watcher.
+    /// Inspector runs whose message was lost.
     pub orphaned_runs: Option<usize>,
-    /// What a changed policy released.
+    /// Pairs that a changed policy released.
     pub released: Option<usize>,
 }
 
@@ -49,13 +56,13 @@ impl CycleReport {
         ]
     }
 
-    /// Whether both sides were read.
+    /// Whether both sides were read to the end.
     #[must_use]
     pub const fn is_complete(self) -> bool {
         self.swept.is_some() && self.polled.is_some()
     }
 
-    /// Messages it led to.
+    /// The number of messages queued.
     #[must_use]
     pub fn queued(self) -> usize {
         self.parts()
@@ -66,8 +73,8 @@ impl CycleReport {
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Looks at both sides once. A part that fails keeps its watermark, is logged, and stops no
-    /// other part. HaloPSA is swept when that is due.
+    /// Reads both sides once. A part that fails is logged, keeps its watermark and stops no other part.
+    /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
         let swept = self.sweep_if_older_than(self.sweep_interval, 0).await;
         if let Err(error) = &swept {
@@ -75,63 +82,73 @@ impl<E: Env> Reconciler<E> {
         }
         CycleReport {
             swept: swept.ok(),
-            polled: ended("poll", self.poll_if_ready().await),
-            orphaned_runs: ended("runs", self.requeue_orphaned_runs().await),
-            released: ended("policy", self.requeue_after_policy_change().await),
+            polled: match self.poll_if_swept().await {
+                Ok(Some(queued)) => Some(queued),
+                Ok(None) => {
+                    info!("polling starts after the first sweep of HaloPSA");
+                    None
+                }
+                Err(error) => logged("poll", Err(error)),
+            },
+            orphaned_runs: logged("runs", self.requeue_orphaned_runs().await),
+            released: logged("policy", self.requeue_after_policy_change().await),
         }
     }
 
-    /// Polls because somebody outside says that it is worth it; says when to come back if alerts
-    /// were polled a moment ago.
+    /// Polls because a webhook of Liongard says that alerts have changed, unless a poll has just begun.
     ///
     /// # Errors
     ///
     /// See [`poll_alerts`](Self::poll_alerts).
-    pub async fn poll_on_wake_up(&self) -> Result<Option<Timestamp>, PortError> {
-        let polled_at = self.store.value(LAST_POLL_AT).await?.unwrap_or(0);
-        let due = Timestamp::from_millis(polled_at).plus(WAKE_UP_MIN_INTERVAL);
-        if self.clock.now() < due {
-            return Ok(Some(due));
+    pub async fn poll_on_wake_up(&self) -> Result<WakeUp, PortError> {
+        let now = self.clock.now();
+        let last_poll_at = self.store.value(keys::LAST_POLL_AT).await?.unwrap_or(0);
+        let due = Timestamp::from_millis(last_poll_at).plus(WAKE_UP_MIN_INTERVAL);
+        if now < due {
+            return Ok(WakeUp::Deferred(due));
         }
-        self.poll_if_ready().await?;
-        Ok(None)
+        Ok(match self.poll_if_swept().await? {
+            Some(_) => WakeUp::Polled,
+            None => WakeUp::Deferred(now.plus(FIRST_SWEEP_PAUSE)),
+        })
     }
 
-    /// Polls, once in a while comparing everything.
-    async fn poll_if_ready(&self) -> Result<usize, PortError> {
-        // Until HaloPSA was searched for our own tickets, no alert counts as new.
+    /// Polls, once an hour comparing everything; says how many alerts it queued. `None` before the first
+    /// sweep of HaloPSA: until then a ticket of ours may exist for an alert that looks new.
+    async fn poll_if_swept(&self) -> Result<Option<usize>, PortError> {
         if !self.has_swept().await? {
-            return Err(PortError::new(
-                halogard_domain::FailureClass::Transient,
-                "poll.before_sweep",
-            ));
+            return Ok(None);
         }
         let began = self.clock.now();
         self.store
-            .set_value(LAST_POLL_AT, began.as_millis())
+            .set_value(keys::LAST_POLL_AT, began.as_millis())
             .await?;
-        let last_full_poll_at = self.store.value(LAST_FULL_POLL_AT).await?.unwrap_or(0);
-        let due = Timestamp::from_millis(last_full_poll_at).plus(FULL_POLL_INTERVAL);
+        let full_poll_at = self
+            .store
+            .value(keys::LAST_FULL_POLL_AT)
+            .await?
+            .unwrap_or(0);
+        let due = Timestamp::from_millis(full_poll_at).plus(FULL_POLL_INTERVAL);
         if began < due {
-            return Ok(self.poll_alerts(Scope::Changed).await?.queued);
+            return Ok(Some(self.poll_alerts(Scope::Changed).await?.queued));
         }
         let polled = self.poll_alerts(Scope::All).await?;
         self.store
-            .set_value(LAST_FULL_POLL_AT, began.as_millis())
+            .set_value(keys::LAST_FULL_POLL_AT, began.as_millis())
             .await?;
-        Ok(polled.queued)
+        Ok(Some(polled.queued))
     }
 }
 
-/// How a part ended; says what went wrong where it broke off.
-fn ended(kind: &'static str, ended: Result<usize, PortError>) -> Option<usize> {
-    if let Err(error) = &ended {
+/// The count of a part that succeeded; logs a failure.
+fn logged(part: &'static str, result: Result<usize, PortError>) -> Option<usize> {
+    if let Err(error) = &result {
         warn!(
-            kind,
+            kind = part,
             error_type = error.error_type,
             reason = error.chain(),
             "sync cycle aborted"
         );
     }
-    ended.ok()
+    result.ok()
 }

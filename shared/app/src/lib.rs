@@ -6,15 +6,17 @@ pub mod cycle;
 mod env;
 pub mod inspection;
 pub mod intake;
+pub mod outcome;
 pub mod poll;
 pub mod ports;
 pub mod preflight;
 pub mod process;
-pub mod reconcile;
+mod reconcile;
 mod reconciler;
 pub mod recovery;
 pub mod rotation;
 pub mod sweep;
 
 pub use env::{Env, Liongard, Store};
+pub use reconcile::ReconcileError;
 pub use reconciler::{BATCH_MAX, Reconciler, SWEEP_INTERVAL};

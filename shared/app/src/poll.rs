@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::env::Env;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, LinkFilter, Outgoing, PortError, QueuedState};
+use crate::ports::{Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
 use crate::reconciler::Reconciler;
 
 /// How closely a poll compares.
@@ -56,12 +56,6 @@ const SHRUNK_ACCEPTED_AFTER: i64 = 3;
 
 /// An alert queued this long ago, and not heard of by its pair, is queued again.
 const LOST_AFTER: Duration = Duration::from_secs(900);
-
-/// The mark that holds the length of the last believed list.
-const LISTED: &str = "alerts_listed";
-
-/// The mark that counts much shorter lists in a row.
-const SHRUNK: &str = "alerts_shrunk";
 
 impl<E: Env> Reconciler<E> {
     /// Polls once. Safe to repeat; whatever was queued twice does no harm.
@@ -139,22 +133,24 @@ impl<E: Env> Reconciler<E> {
 
     /// Refuses a list that is suddenly much shorter, until it has been so a few times in a row.
     async fn guard_against_shrinking(&self, listed: usize) -> Result<(), PortError> {
-        let before = self.store.value(LISTED).await?.unwrap_or(0);
+        let before = self.store.value(keys::ALERTS_LISTED).await?.unwrap_or(0);
         let before = usize::try_from(before).unwrap_or(0);
         let shrunk = before >= SHRINK_MATTERS_FROM
             && listed.saturating_mul(100) < before.saturating_mul(SHRUNK_BELOW_PERCENT);
-        let in_a_row = self.store.value(SHRUNK).await?.unwrap_or(0);
+        let in_a_row = self.store.value(keys::ALERTS_SHRUNK).await?.unwrap_or(0);
         if shrunk && in_a_row + 1 < SHRUNK_ACCEPTED_AFTER {
-            self.store.set_value(SHRUNK, in_a_row + 1).await?;
+            self.store
+                .set_value(keys::ALERTS_SHRUNK, in_a_row + 1)
+                .await?;
             let said = format!("{listed} alerts listed where there were {before}");
             return Err(PortError::new(FailureClass::Transient, "alerts.shrunk").with_message(said));
         }
         if in_a_row != 0 {
-            self.store.set_value(SHRUNK, 0).await?;
+            self.store.set_value(keys::ALERTS_SHRUNK, 0).await?;
         }
         if listed != before {
             let listed = i64::try_from(listed).unwrap_or(i64::MAX);
-            self.store.set_value(LISTED, listed).await?;
+            self.store.set_value(keys::ALERTS_LISTED, listed).await?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod service_desk;
 mod storms;
 mod sweeps;
 mod tokens;
+mod values;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
@@ -25,7 +26,7 @@ pub use error::{PortError, Refusal};
 pub use inspectors::{Inspectors, RunProgress, RunStates};
 pub use journal::{Journal, JournalEntry, Notifications};
 pub use leases::{LeaseOutcome, Leases};
-pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored, Values};
+pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use service_desk::{
     Changes, MandatoryField, Named, SearchWithin, ServiceDesk, ServiceDeskCatalog, TicketListing,
@@ -34,6 +35,7 @@ pub use service_desk::{
 pub use storms::StormStates;
 pub use sweeps::SweepStates;
 pub use tokens::{SealedToken, Tokens};
+pub use values::{Values, keys};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 
 /// The methods of every port a reconciler calls. Rust finds a method of an associated type such as

@@ -1,4 +1,5 @@
-//! Working off the queue: one message at a time, each settled on its own.
+//! Processing messages of the work queue: each is dispatched to its use case, then acknowledged,
+//! deferred, retried or dead-lettered on its own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,53 +11,35 @@ use halogard_domain::runs::RunTarget;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, info, warn};
 
+use crate::cycle::WakeUp;
 use crate::env::Env;
+use crate::outcome::{Action, Outcome, Processed};
 use crate::ports::prelude::*;
 use crate::ports::{Delivery, JournalEntry, Lane, PortError, Refusal};
 use crate::reconcile::write_batcher::WriteBatcher;
-use crate::reconcile::{Outcome, ReconcileError};
+use crate::reconcile::{PairOutcome, ReconcileError, Report};
 use crate::reconciler::Reconciler;
 
-/// How long a message is hidden while it is worked on: longer than the longest look, which is
-/// [`ROUNDS_MAX`](crate::reconcile) calls of thirty seconds.
+/// How long a message is hidden while it is processed: longer than the longest reconciliation, which
+/// makes eight plans with calls of thirty seconds.
 pub const VISIBILITY: Duration = Duration::from_secs(300);
 
-/// Failed deliveries after which a message is buried. With the growing pauses between them this is a little over a day:
-/// an outage of either vendor for a day must cost delay only.
+/// Failed deliveries after which a message is dead-lettered. With the growing pauses between them this
+/// is a little over a day: an outage of either vendor for a day must cost delay only.
 pub const ATTEMPTS_MAX: u32 = 110;
 
-/// Tries of a message that met an answer of an unexpected form, which a proxy's bad moment explains as
-/// well as a changed API. Source: five receives before dead-lettering is the common advice.
+/// Deliveries of a message whose call gets an answer of unexpected form: it may be a proxy's error page
+/// or a changed API. Source: five receives before dead-lettering is the common advice.
 const UNEXPECTED_ATTEMPTS_MAX: u32 = 5;
 
-/// Longest pause between two tries.
+/// The longest pause between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(900);
 
-/// Pause when a vendor throttles without naming one.
+/// The pause when a vendor throttles without naming one.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
 
-/// Pause when a credential is not accepted: one try a minute, no storm on the token address.
-const UNAUTHORISED_PAUSE: Duration = Duration::from_secs(60);
-
-/// What became of one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Processed {
-    /// A stable word for logs and metrics.
-    pub outcome: &'static str,
-    /// A word for each thing a look did, in order; empty when it did nothing.
-    pub actions: Vec<&'static str>,
-    /// Nothing in this lane can be done before this time.
-    pub pause_until: Option<Timestamp>,
-}
-
-impl Processed {
-    /// Every word to be counted: what was done, and the outcome where that is another.
-    pub fn words(&self) -> impl Iterator<Item = &'static str> {
-        let last = self.actions.last().copied();
-        let outcome = (last != Some(self.outcome)).then_some(self.outcome);
-        self.actions.iter().copied().chain(outcome)
-    }
-}
+/// The pause when a credential is not accepted: one attempt a minute spares the vendor's token endpoint.
+const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a message is about.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -64,12 +47,12 @@ enum Subject {
     Alert(AlertId),
     Ticket(TicketId),
     Run(RunTarget),
-    /// Nothing that another message could be about as well.
+    /// No other message of the batch is about the same; holds its index.
     Unique(usize),
 }
 
 impl Subject {
-    /// What the delivery in `place` is about.
+    /// What the delivery at `index` is about.
     fn of(delivery: &Delivery, index: usize) -> Self {
         match &delivery.message {
             Ok(Message::ReconcileAlert { alert, .. }) => Self::Alert(*alert),
@@ -82,31 +65,59 @@ impl Subject {
     }
 }
 
-/// How a message is settled with the queue.
+/// What to tell the queue about a message.
 enum Disposition {
-    Ack(&'static str),
-    Defer(&'static str, Timestamp),
-    Pause(&'static str, Timestamp),
-    Retry(&'static str, Timestamp, String),
-    DeadLetter(&'static str, String),
+    /// It is done.
+    Ack,
+    /// Deliver it again at this time; this delivery does not count.
+    Defer(Timestamp),
+    /// The same, and nothing else in its lane can be done before then.
+    Pause(Timestamp),
+    /// Deliver it again at this time; this delivery counts as a failure. Holds the reason.
+    Retry(Timestamp, String),
+    /// Move it to the dead-letter queue. Holds the reason.
+    DeadLetter(String),
+}
+
+/// How a message was dispatched.
+struct Dispatched {
+    outcome: Outcome,
+    actions: Vec<Action>,
+    disposition: Disposition,
+}
+
+impl Dispatched {
+    /// A message that did nothing to a pair.
+    const fn new(outcome: Outcome, disposition: Disposition) -> Self {
+        Self {
+            outcome,
+            actions: Vec::new(),
+            disposition,
+        }
+    }
+
+    /// A message that is done.
+    const fn ack(outcome: Outcome) -> Self {
+        Self::new(outcome, Disposition::Ack)
+    }
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Works off the next messages of `lane` in company; none when there are none.
+    /// Receives messages of `lane` and processes them concurrently; returns none when there are none.
     ///
     /// # Errors
     ///
-    /// The queue itself failed. What was received, if anything was, comes back.
+    /// The queue itself failed. What was received, if anything, is delivered again.
     pub async fn process_next(&self, lane: Lane) -> Result<Vec<Processed>, PortError> {
         let deliveries = self.store.receive(lane, self.batch_max, VISIBILITY).await?;
         self.process(lane, &deliveries).await.into_iter().collect()
     }
 
-    /// Works off deliveries in company, so that their writes to the desk go out together, and
-    /// settles each on its own; one answer for each, in order. Those about the same record are
-    /// worked off one after another: the first look mostly leaves the others nothing to do.
+    /// Processes deliveries concurrently, so that their writes to HaloPSA are batched, and settles each
+    /// on its own; one answer for each, in order. Deliveries about the same record are processed one
+    /// after another: the first mostly leaves the others nothing to do.
     ///
-    /// An error says that the queue itself failed for that delivery; its message comes back.
+    /// An error means that the queue itself failed for that delivery; its message is delivered again.
     pub async fn process(
         &self,
         lane: Lane,
@@ -119,70 +130,72 @@ impl<E: Env> Reconciler<E> {
                 .or_default()
                 .push(index);
         }
-        let batcher = &WriteBatcher::of(subjects.len(), self.batch_max);
-        let works = subjects.into_values().map(|indices| {
+        let batcher = &WriteBatcher::new(subjects.len(), self.batch_max);
+        let tasks = subjects.into_values().map(|indices| {
             Box::pin(async move {
-                let mut worked = Vec::with_capacity(indices.len());
+                let mut processed = Vec::with_capacity(indices.len());
                 for index in indices {
                     if let Some(delivery) = deliveries.get(index) {
-                        worked.push((index, self.process_one(lane, delivery, batcher).await));
+                        processed.push((index, self.process_one(lane, delivery, batcher).await));
                     }
                 }
-                self.finish_batched(batcher).await;
-                worked
+                self.finish(batcher).await;
+                processed
             })
         });
-        let mut worked: Vec<_> = join_all(works).await.into_iter().flatten().collect();
-        worked.sort_unstable_by_key(|(index, _)| *index);
-        worked.into_iter().map(|(_, worked)| worked).collect()
+        let mut processed: Vec<_> = join_all(tasks).await.into_iter().flatten().collect();
+        processed.sort_unstable_by_key(|(index, _)| *index);
+        processed.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Works off one delivery and settles it with the queue.
+    /// Processes one delivery and settles it with the queue.
     async fn process_one(
         &self,
         lane: Lane,
         delivery: &Delivery,
         batcher: &WriteBatcher,
     ) -> Result<Processed, PortError> {
-        let mut actions = Vec::new();
-        let disposition = match &delivery.message {
-            Ok(message) => {
-                self.dispatch(message, delivery, batcher, &mut actions)
-                    .await
-            }
-            Err(unreadable) => Disposition::DeadLetter("unreadable", unreadable.reason.clone()),
+        let dispatched = match &delivery.message {
+            Ok(message) => self.dispatch(message, delivery, batcher).await,
+            Err(unreadable) => Dispatched::new(
+                Outcome::Unreadable,
+                Disposition::DeadLetter(unreadable.reason.clone()),
+            ),
         };
+        let Dispatched {
+            outcome,
+            actions,
+            disposition,
+        } = dispatched;
         let receipt = &delivery.receipt;
-        let (outcome, pause_until) = match disposition {
-            Disposition::Ack(outcome) => {
-                self.store.ack(lane, receipt).await?;
-                (outcome, None)
-            }
-            Disposition::Defer(outcome, until) => {
+        let mut pause_until = None;
+        match disposition {
+            Disposition::Ack => self.store.ack(lane, receipt).await?,
+            Disposition::Defer(until) => self.store.defer(lane, receipt, until).await?,
+            Disposition::Pause(until) => {
                 self.store.defer(lane, receipt, until).await?;
-                (outcome, None)
+                pause_until = Some(until);
             }
-            Disposition::Pause(outcome, until) => {
-                self.store.defer(lane, receipt, until).await?;
-                (outcome, Some(until))
-            }
-            Disposition::Retry(outcome, until, reason) => {
+            Disposition::Retry(until, reason) => {
                 warn!(
                     lane = lane.name(),
-                    outcome,
+                    outcome = outcome.as_str(),
                     attempt = delivery.receive_count,
                     reason,
                     "message will be retried"
                 );
                 self.store.retry(lane, receipt, until).await?;
-                (outcome, None)
             }
-            Disposition::DeadLetter(outcome, reason) => {
-                warn!(lane = lane.name(), outcome, reason, "message dead-lettered");
+            Disposition::DeadLetter(reason) => {
+                warn!(
+                    lane = lane.name(),
+                    outcome = outcome.as_str(),
+                    reason,
+                    "message dead-lettered"
+                );
                 self.store.dead_letter(lane, receipt, &reason).await?;
-                (outcome, None)
             }
-        };
+        }
         Ok(Processed {
             outcome,
             actions,
@@ -190,14 +203,13 @@ impl<E: Env> Reconciler<E> {
         })
     }
 
-    /// Does what `message` asks for; `actions` takes in what a look actions.
+    /// Calls the use case for `message`.
     async fn dispatch(
         &self,
         message: &Message,
         delivery: &Delivery,
         batcher: &WriteBatcher,
-        actions: &mut Vec<&'static str>,
-    ) -> Disposition {
+    ) -> Dispatched {
         let attempt = delivery.receive_count;
         match message {
             Message::ReconcileAlert {
@@ -206,11 +218,15 @@ impl<E: Env> Reconciler<E> {
                 snapshot,
                 ..
             } => {
-                let outcome = self
-                    .reconcile_alert(*alert, snapshot.as_deref(), cause, batcher, actions)
+                let report = self
+                    .reconcile_alert(*alert, snapshot.as_deref(), cause, batcher)
                     .await;
-                log_reconciled(cause, Some(*alert), None, &outcome, actions);
-                self.disposition_of(outcome, actions, attempt)
+                let failed = report.outcome.is_err();
+                let dispatched = self.dispatched(report, attempt);
+                if !failed {
+                    log_reconciled(cause, Some(*alert), None, &dispatched);
+                }
+                dispatched
             }
             Message::ReconcileTicket {
                 ticket,
@@ -218,90 +234,97 @@ impl<E: Env> Reconciler<E> {
                 snapshot,
                 ..
             } => {
-                match self.is_repeated(cause).await {
+                match self.is_duplicate(cause).await {
                     Ok(false) => {}
-                    Ok(true) => return Disposition::Ack("duplicate"),
-                    Err(error) => return self.disposition_of_error(&error.into(), attempt),
+                    Ok(true) => return Dispatched::ack(Outcome::Duplicate),
+                    Err(error) => return self.failed(&error.into(), attempt),
                 }
-                let asked_at = delivery.sent_at;
-                let outcome = self
-                    .reconcile_ticket(
-                        *ticket,
-                        snapshot.as_deref(),
-                        cause,
-                        asked_at,
-                        batcher,
-                        actions,
-                    )
+                let snapshot = snapshot.as_deref();
+                let report = self
+                    .reconcile_ticket(*ticket, snapshot, cause, delivery.sent_at, batcher)
                     .await;
-                log_reconciled(cause, None, Some(*ticket), &outcome, actions);
-                let is_echo = match &outcome {
-                    Ok(Outcome::Done) => actions.is_empty() && snapshot.is_some(),
-                    Ok(Outcome::NotOurs) => true,
-                    _ => false,
-                };
-                let disposition = self.disposition_of(outcome, actions, attempt);
-                if is_echo {
-                    // Coming again, it says nothing new again: it needs no memory.
-                    return disposition;
+                let failed = report.outcome.is_err();
+                let dispatched = self.dispatched(report, attempt);
+                if !failed {
+                    log_reconciled(cause, None, Some(*ticket), &dispatched);
                 }
-                match self.record_if_acked(cause, &disposition).await {
-                    Ok(()) => disposition,
-                    Err(error) => self.disposition_of_error(&error.into(), attempt),
+                // Delivered again, such a webhook again changes nothing: it need not be recorded.
+                let is_idempotent = match dispatched.outcome {
+                    Outcome::InSync => snapshot.is_some(),
+                    outcome => outcome == Outcome::NotOurs,
+                };
+                if is_idempotent {
+                    return dispatched;
+                }
+                match self.record_if_acked(cause, &dispatched.disposition).await {
+                    Ok(()) => dispatched,
+                    Err(error) => Dispatched {
+                        actions: dispatched.actions,
+                        ..self.failed(&error.into(), attempt)
+                    },
                 }
             }
             Message::AdvanceRun { target, .. } => match self.advance_run(*target).await {
-                Ok(None) => Disposition::Ack("run_advanced"),
-                Ok(Some(until)) => Disposition::Defer("run_in_progress", until),
+                Ok(None) => Dispatched::ack(Outcome::RunAdvanced),
+                Ok(Some(until)) => {
+                    Dispatched::new(Outcome::RunInProgress, Disposition::Defer(until))
+                }
                 Err(error) => self.retry_run(*target, &error, attempt).await,
             },
             Message::Poll { .. } => match self.poll_on_wake_up().await {
-                Ok(None) => Disposition::Ack("polled"),
-                Ok(Some(until)) => Disposition::Defer("poll_deferred", until),
-                Err(error) => self.disposition_of_error(&error.into(), attempt),
+                Ok(WakeUp::Polled) => Dispatched::ack(Outcome::Polled),
+                Ok(WakeUp::Deferred(until)) => {
+                    Dispatched::new(Outcome::PollDeferred, Disposition::Defer(until))
+                }
+                Err(error) => self.failed(&error.into(), attempt),
             },
             Message::RecordNotification { notification, .. } => {
                 match self.record_notification(notification).await {
-                    Ok(outcome) => Disposition::Ack(outcome),
-                    Err(error) => self.disposition_of_error(&error.into(), attempt),
+                    Ok(outcome) => Dispatched::ack(outcome),
+                    Err(error) => self.failed(&error.into(), attempt),
                 }
             }
         }
     }
 
-    /// How a message is settled after its look, which `actions` this.
-    fn disposition_of(
-        &self,
-        outcome: Result<Outcome, ReconcileError>,
-        actions: &[&'static str],
-        attempt: u32,
-    ) -> Disposition {
-        match outcome {
-            Ok(Outcome::Done) => Disposition::Ack(actions.last().copied().unwrap_or("in_sync")),
-            Ok(Outcome::NotOurs) => Disposition::Ack("not_ours"),
-            Ok(Outcome::Waiting(until)) => Disposition::Defer("waiting", until),
-            Ok(Outcome::Refused(said)) => Disposition::DeadLetter("refused", said),
-            Err(error) => self.disposition_of_error(&error, attempt),
+    /// What follows from the report of a reconciliation.
+    fn dispatched(&self, report: Report, attempt: u32) -> Dispatched {
+        let Report { outcome, actions } = report;
+        let dispatched = match outcome {
+            Ok(PairOutcome::InSync) if actions.is_empty() => Dispatched::ack(Outcome::InSync),
+            Ok(PairOutcome::InSync) => Dispatched::ack(Outcome::Done),
+            Ok(PairOutcome::NotOurs) => Dispatched::ack(Outcome::NotOurs),
+            Ok(PairOutcome::Waiting(until)) => {
+                Dispatched::new(Outcome::Waiting, Disposition::Defer(until))
+            }
+            Ok(PairOutcome::Refused(reason)) => {
+                Dispatched::new(Outcome::Refused, Disposition::DeadLetter(reason))
+            }
+            Err(error) => self.failed(&error, attempt),
+        };
+        Dispatched {
+            actions,
+            ..dispatched
         }
     }
 
-    /// Remembers the webhook behind `cause`, unless its message comes back, from the queue or from
-    /// the dead letters: it would be taken for a repeat.
+    /// Records the webhook behind `cause` as processed if its message is acknowledged. A message that is
+    /// delivered again, by the queue or by a redrive, would otherwise be taken for a duplicate.
     async fn record_if_acked(
         &self,
         cause: &Cause,
         disposition: &Disposition,
     ) -> Result<(), PortError> {
         match (cause, disposition) {
-            (Cause::Webhook { notification }, Disposition::Ack(_)) => {
+            (Cause::Webhook { notification }, Disposition::Ack) => {
                 self.store.record(notification, self.clock.now()).await
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether the webhook behind `cause` was worked off before.
-    async fn is_repeated(&self, cause: &Cause) -> Result<bool, PortError> {
+    /// Whether the webhook behind `cause` was processed before.
+    async fn is_duplicate(&self, cause: &Cause) -> Result<bool, PortError> {
         match cause {
             Cause::Webhook { notification } => {
                 self.store.is_known(notification, self.clock.now()).await
@@ -310,61 +333,63 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Keeps and counts a webhook that concerns no ticket.
-    async fn record_notification(
-        &self,
-        notification: &Notification,
-    ) -> Result<&'static str, PortError> {
+    /// Records a webhook that concerns no ticket.
+    async fn record_notification(&self, notification: &Notification) -> Result<Outcome, PortError> {
         let now = self.clock.now();
         if self.store.is_known(notification, now).await? {
-            return Ok("duplicate");
+            return Ok(Outcome::Duplicate);
         }
+        let outcome = Outcome::NotificationRecorded;
         let entry = JournalEntry {
             at: now,
             alert: None,
             ticket: None,
-            event: "notification_recorded".to_owned(),
+            event: outcome.as_str().to_owned(),
             cause: notification.kind.clone(),
             detail: notification.object.map(|object| format!("object {object}")),
         };
         self.store.append(&[entry]).await?;
         self.store.record(notification, now).await?;
-        Ok("recorded")
+        Ok(outcome)
     }
 
-    /// What follows a look at a run that broke off. The run is noted as watched until the next one:
-    /// otherwise every poll would send another watcher after it, for as long as Liongard is away.
+    /// Handles a failure to advance an inspector run. Marks the run as watched until the retry, or every
+    /// poll would enqueue another watcher for as long as Liongard is down.
     async fn retry_run(
         &self,
         target: RunTarget,
         error: &ReconcileError,
         attempt: u32,
-    ) -> Disposition {
-        let disposition = self.disposition_of_error(error, attempt);
-        let until = match &disposition {
-            Disposition::Retry(_, until, _) | Disposition::Pause(_, until) => *until,
+    ) -> Dispatched {
+        let dispatched = self.failed(error, attempt);
+        let until = match &dispatched.disposition {
+            Disposition::Retry(until, _) | Disposition::Pause(until) => *until,
             // Refused: the next poll after this pause tries it anew.
             _ => self.clock.now().plus(BACKOFF_MAX),
         };
         if let Err(error) = self.watch_until(target, until).await {
-            // A second watcher is sent, then; it finds nothing to do.
-            debug!(%error, "a watcher's pause was not noted");
+            // A second watcher is enqueued then; it finds nothing to do.
+            debug!(%error, "pause of a run's watcher not saved");
         }
-        disposition
+        dispatched
     }
 
-    /// What follows a look that broke off.
-    fn disposition_of_error(&self, error: &ReconcileError, attempt: u32) -> Disposition {
+    /// What follows from a failure.
+    fn failed(&self, error: &ReconcileError, attempt: u32) -> Dispatched {
         let now = self.clock.now();
-        let ReconcileError::Port(port) = error else {
-            return retry(now, attempt, "conflict", error.to_string());
+        let port = match error {
+            ReconcileError::Port(port) => port,
+            ReconcileError::Conflict | ReconcileError::Unsettled => {
+                return retry(now, attempt, Outcome::Conflict, error.to_string());
+            }
         };
         if let Some(until) = port.retry_at {
-            let outcome = match port.error_type {
-                PortError::BUDGET_EXHAUSTED => "budget_exhausted",
-                _ => "waiting",
+            let outcome = if port.error_type == PortError::BUDGET_EXHAUSTED {
+                Outcome::BudgetExhausted
+            } else {
+                Outcome::Waiting
             };
-            return Disposition::Pause(outcome, until);
+            return Dispatched::new(outcome, Disposition::Pause(until));
         }
         if port.refusal == Some(Refusal::Unauthorised) {
             warn!(
@@ -372,64 +397,59 @@ impl<E: Env> Reconciler<E> {
                 reason = port.chain(),
                 "credential not accepted; work is paused"
             );
-            return Disposition::Pause("unauthorized", now.plus(UNAUTHORISED_PAUSE));
+            let until = now.plus(UNAUTHORIZED_PAUSE);
+            return Dispatched::new(Outcome::Unauthorized, Disposition::Pause(until));
         }
         match port.class {
             FailureClass::Throttled { retry_after } => {
-                let pause = retry_after.unwrap_or(THROTTLED_PAUSE);
-                Disposition::Pause("throttled", now.plus(pause))
+                let until = now.plus(retry_after.unwrap_or(THROTTLED_PAUSE));
+                Dispatched::new(Outcome::Throttled, Disposition::Pause(until))
             }
             FailureClass::Permanent
                 if port.error_type.ends_with(".unexpected")
                     && attempt < UNEXPECTED_ATTEMPTS_MAX =>
             {
-                retry(now, attempt, "unexpected", port.chain())
+                retry(now, attempt, Outcome::Unexpected, port.chain())
             }
-            FailureClass::Permanent => Disposition::DeadLetter("failed", port.chain()),
-            FailureClass::Transient => retry(now, attempt, "transient", port.chain()),
-            FailureClass::InDoubt => retry(now, attempt, "in_doubt", port.chain()),
+            FailureClass::Permanent => {
+                Dispatched::new(Outcome::Failed, Disposition::DeadLetter(port.chain()))
+            }
+            FailureClass::Transient => retry(now, attempt, Outcome::Transient, port.chain()),
+            FailureClass::InDoubt => retry(now, attempt, Outcome::InDoubt, port.chain()),
         }
     }
 }
 
-/// Another try after a pause, or the dead letters when there were too many.
-fn retry(now: Timestamp, attempt: u32, outcome: &'static str, reason: String) -> Disposition {
+/// Another attempt after a pause, or the dead-letter queue after the last one.
+fn retry(now: Timestamp, attempt: u32, outcome: Outcome, reason: String) -> Dispatched {
     if attempt >= ATTEMPTS_MAX {
-        return Disposition::DeadLetter(
-            "attempts_exhausted",
-            format!("{reason} ({attempt} tries)"),
-        );
+        let reason = format!("{reason} ({attempt} attempts)");
+        return Dispatched::new(Outcome::AttemptsExhausted, Disposition::DeadLetter(reason));
     }
-    Disposition::Retry(outcome, now.plus(backoff(attempt)), reason)
+    let until = now.plus(backoff(attempt));
+    Dispatched::new(outcome, Disposition::Retry(until, reason))
 }
 
-/// The pause before the next try: 2 s, doubling, at most [`BACKOFF_MAX`].
+/// The pause before the next attempt: 2 s, doubling, at most [`BACKOFF_MAX`].
 fn backoff(attempt: u32) -> Duration {
     let doubled = 2_u64.saturating_pow(attempt.clamp(1, 20));
     Duration::from_secs(doubled).min(BACKOFF_MAX)
 }
 
-/// Writes the one line a unit of work ends with.
+/// Writes the outcome line of a reconciliation that did not fail. A failed one is logged where it is
+/// settled.
 fn log_reconciled(
     cause: &Cause,
     alert: Option<AlertId>,
     ticket: Option<TicketId>,
-    outcome: &Result<Outcome, ReconcileError>,
-    actions: &[&'static str],
+    dispatched: &Dispatched,
 ) {
-    let outcome = match outcome {
-        Ok(Outcome::Done) => actions.last().copied().unwrap_or("in_sync"),
-        Ok(Outcome::Waiting(_)) => "waiting",
-        Ok(Outcome::Refused(_)) => "refused",
-        Ok(Outcome::NotOurs) => "not_ours",
-        // Told where it is settled.
-        Err(_) => return,
-    };
+    let actions: Vec<_> = dispatched.actions.iter().map(|it| it.as_str()).collect();
     info!(
         alert_id = alert.map(AlertId::get),
         ticket_id = ticket.map(TicketId::get),
         cause = cause.as_str(),
-        outcome,
+        outcome = dispatched.outcome.as_str(),
         actions = actions.join(" "),
         "reconciled"
     );

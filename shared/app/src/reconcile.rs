@@ -1,4 +1,4 @@
-//! Looking at one pair: load what is known, plan, carry out, remember.
+//! Reconciling one pair: load it, plan, execute the plan, save.
 
 mod steps;
 pub(crate) mod write_batcher;
@@ -10,34 +10,77 @@ use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timest
 
 use self::write_batcher::WriteBatcher;
 use crate::env::Env;
+use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{JournalEntry, PortError, Revision, SaveError};
 use crate::reconciler::Reconciler;
 
-/// What a look at a pair led to.
+/// What one reconciliation did, however it ended.
+pub(crate) struct Report {
+    /// How it ended.
+    pub(crate) outcome: Result<PairOutcome, ReconcileError>,
+    /// What it did, in order; not empty for some reconciliations that failed.
+    pub(crate) actions: Vec<Action>,
+}
+
+impl From<Result<PairOutcome, ReconcileError>> for Report {
+    /// A reconciliation that did nothing.
+    fn from(outcome: Result<PairOutcome, ReconcileError>) -> Self {
+        Self {
+            outcome,
+            actions: Vec::new(),
+        }
+    }
+}
+
+impl Report {
+    /// No attempt has succeeded yet.
+    const fn conflict() -> Self {
+        Self {
+            outcome: Err(ReconcileError::Conflict),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Whether another worker's write got in the way.
+    const fn is_conflict(&self) -> bool {
+        matches!(self.outcome, Err(ReconcileError::Conflict))
+    }
+
+    /// The outcome of `next`, and what both attempts did.
+    fn followed_by(mut self, next: Self) -> Self {
+        self.actions.extend(next.actions);
+        Self {
+            outcome: next.outcome,
+            actions: self.actions,
+        }
+    }
+}
+
+/// How a reconciliation ended that did not fail.
 #[derive(Debug)]
-pub enum Outcome {
-    /// Nothing is missing any more, or nothing was, such as for an echo of our own write.
-    Done,
-    /// There is something to wait for; not a failure.
+pub(crate) enum PairOutcome {
+    /// The pair is in sync.
+    InSync,
+    /// The pair has to wait until this time; not a failure.
     Waiting(Timestamp),
-    /// The desk refused a write for good; why, in its own words.
+    /// HaloPSA refused a write for good; why, in its own words.
     Refused(String),
     /// It concerns no pair of ours.
     NotOurs,
 }
 
-/// Why a look broke off.
+/// Why a reconciliation failed. Repeating it later loses nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// A port failed; its class says what may follow.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// Somebody else kept writing the same pair.
-    #[error("somebody else kept writing this pair")]
+    /// Another worker kept writing the same record.
+    #[error("another worker kept writing this record")]
     Conflict,
-    /// Planning after carrying out the plan still found something to do.
-    #[error("the plan for this pair does not settle")]
+    /// After executing the plan several times, planning still finds something to do.
+    #[error("the plan for this pair does not converge")]
     Unsettled,
 }
 
@@ -50,136 +93,179 @@ impl From<SaveError> for ReconcileError {
     }
 }
 
-/// How often a look starts over because somebody else wrote the pair meanwhile.
+/// How often a read-modify-write is repeated because another worker wrote the record meanwhile.
 pub(crate) const CONFLICTS_MAX: usize = 5;
 
-/// How often a pair is planned in one look: the longest way is claim, find, open, agree, run.
+/// How often one reconciliation plans. The longest sequence is: claim, find, open, set the base, request
+/// an inspection.
 const PLANS_MAX: usize = 8;
 
-/// The cause of a look that follows an inspector's run.
+/// The cause of a reconciliation that follows an inspector run.
 const RUN_ENDED: &str = Cause::RunEnded { succeeded: true }.as_str();
 
-/// One pair under our hands.
+/// A pair under reconciliation.
 struct PairSession<'a> {
     link: Link,
     revision: Revision,
-    /// The link as it is stored, to save changes only.
+    /// The link as it is stored, so that only changes are saved.
     stored: Option<Link>,
     policy: &'a Policy,
-    /// The looks whose writes go out together with this one's.
+    /// Collects the writes of all reconciliations of the same queue batch.
     batcher: &'a WriteBatcher,
     cause: &'static str,
-    actions: Vec<&'static str>,
+    actions: Vec<Action>,
+    /// Journal entries that are not saved yet.
     journal: Vec<JournalEntry>,
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Looks at an alert and its ticket; adds a word for each thing it does to `actions`, however it ends.
-    /// Safe to repeat.
-    ///
-    /// # Errors
-    ///
-    /// [`ReconcileError`]; nothing is lost by repeating the look later.
+    /// Reconciles an alert with its ticket. Safe to repeat.
     pub(crate) async fn reconcile_alert(
         &self,
         alert: AlertId,
         snapshot: Option<&Alert>,
         cause: &Cause,
         batcher: &WriteBatcher,
-        actions: &mut Vec<&'static str>,
-    ) -> Result<Outcome, ReconcileError> {
-        let policy = self.policy();
+    ) -> Report {
+        let mut report = Report::conflict();
         for _ in 0..CONFLICTS_MAX {
-            let mut session = self.load_session(alert, &policy, batcher, cause).await?;
-            if let Some(snapshot) = snapshot {
-                session.link.observe_alert(snapshot.clone());
-            } else if session.link.observed_alert.is_none()
-                || matches!(cause, Cause::RunEnded { .. })
-            {
-                match self.liongard.read(alert).await? {
-                    Some(alert) => session.link.observe_alert(alert),
-                    None if session.link.observed_alert.is_none() => return Ok(Outcome::NotOurs),
-                    // No longer listed is not closed.
-                    None => {}
-                }
-            }
-            if *cause == Cause::Operator {
-                session.link.refused = None;
-            }
-            if let (Cause::RunEnded { .. }, Some(follow)) =
-                (cause, &mut session.link.pending_inspection)
-            {
-                follow.completed = follow.requested.min(follow.completed + 1);
-            }
-            match self.converge(session, actions).await {
-                Err(ReconcileError::Conflict) => {}
-                settled => return settled,
+            let attempt = self.try_reconcile_alert(alert, snapshot, cause, batcher);
+            report = report.followed_by(attempt.await);
+            if !report.is_conflict() {
+                break;
             }
         }
-        Err(ReconcileError::Conflict)
+        report
     }
 
-    /// Looks at a ticket and its alert, as was asked for at `asked_at`; adds a word for each thing it
-    /// does to `actions`, however it ends. Safe to repeat.
-    ///
-    /// # Errors
-    ///
-    /// [`ReconcileError`]; nothing is lost by repeating the look later.
+    /// Reconciles an alert once.
+    async fn try_reconcile_alert(
+        &self,
+        alert: AlertId,
+        snapshot: Option<&Alert>,
+        cause: &Cause,
+        batcher: &WriteBatcher,
+    ) -> Report {
+        let policy = self.policy();
+        let session = self.observe_alert(alert, snapshot, cause, &policy, batcher);
+        match session.await {
+            Ok(Some(session)) => self.converge(session).await,
+            Ok(None) => Ok(PairOutcome::NotOurs).into(),
+            Err(error) => Err(error).into(),
+        }
+    }
+
+    /// Loads the pair of `alert` and merges the alert's newest state into it; `None` when Liongard does
+    /// not know the alert.
+    async fn observe_alert<'a>(
+        &self,
+        alert: AlertId,
+        snapshot: Option<&Alert>,
+        cause: &Cause,
+        policy: &'a Policy,
+        batcher: &'a WriteBatcher,
+    ) -> Result<Option<PairSession<'a>>, ReconcileError> {
+        let mut session = self.load_session(alert, policy, batcher, cause).await?;
+        let link = &mut session.link;
+        if let Some(snapshot) = snapshot {
+            link.observe_alert(snapshot.clone());
+        } else if link.observed_alert.is_none() || matches!(cause, Cause::RunEnded { .. }) {
+            match self.liongard.read(alert).await? {
+                Some(alert) => link.observe_alert(alert),
+                None if link.observed_alert.is_none() => return Ok(None),
+                // An alert that is no longer listed is not closed.
+                None => {}
+            }
+        }
+        if *cause == Cause::Operator {
+            link.refused = None;
+        }
+        if let (Cause::RunEnded { .. }, Some(inspection)) = (cause, &mut link.pending_inspection) {
+            inspection.completed = inspection.requested.min(inspection.completed + 1);
+        }
+        Ok(Some(session))
+    }
+
+    /// Reconciles a ticket with its alert. `requested_at` is when the request was queued. Safe to repeat.
     pub(crate) async fn reconcile_ticket(
         &self,
         ticket: TicketId,
         snapshot: Option<&Ticket>,
         cause: &Cause,
-        asked_at: Timestamp,
+        requested_at: Timestamp,
         batcher: &WriteBatcher,
-        actions: &mut Vec<&'static str>,
-    ) -> Result<Outcome, ReconcileError> {
-        let policy = self.policy();
+    ) -> Report {
+        let mut report = Report::conflict();
         for _ in 0..CONFLICTS_MAX {
-            let Some(alert) = self.store.owner(ticket).await? else {
-                return self.adopt_by_key(ticket, snapshot, &policy, actions).await;
-            };
-            let mut session = self.load_session(alert, &policy, batcher, cause).await?;
-            if session.link.ticket != Some(ticket) {
-                // An earlier ticket of the alert: its story is over.
-                return Ok(Outcome::NotOurs);
-            }
-            match snapshot {
-                Some(snapshot) => session.link.observe_ticket(snapshot.clone()),
-                None if session.was_read_since(asked_at, cause) => {}
-                None => self.read_ticket(&mut session, ticket).await?,
-            }
-            match self.converge(session, actions).await {
-                Err(ReconcileError::Conflict) => {}
-                settled => return settled,
+            let attempt = self.try_reconcile_ticket(ticket, snapshot, cause, requested_at, batcher);
+            report = report.followed_by(attempt.await);
+            if !report.is_conflict() {
+                break;
             }
         }
-        Err(ReconcileError::Conflict)
+        report
     }
 
-    /// A ticket nobody remembers, but which may carry our key: the store was lost, or the answer to
-    /// its opening was.
+    /// Reconciles a ticket once.
+    async fn try_reconcile_ticket(
+        &self,
+        ticket: TicketId,
+        snapshot: Option<&Ticket>,
+        cause: &Cause,
+        requested_at: Timestamp,
+        batcher: &WriteBatcher,
+    ) -> Report {
+        let policy = self.policy();
+        let alert = match self.store.owner(ticket).await {
+            Ok(Some(alert)) => alert,
+            Ok(None) => return self.adopt_by_key(ticket, snapshot, &policy).await,
+            Err(error) => return Err(error.into()).into(),
+        };
+        let mut session = match self.load_session(alert, &policy, batcher, cause).await {
+            Ok(session) => session,
+            Err(error) => return Err(error).into(),
+        };
+        if session.link.ticket != Some(ticket) {
+            // An earlier ticket of a recurring alert: it is no longer kept in sync.
+            return Ok(PairOutcome::NotOurs).into();
+        }
+        match snapshot {
+            Some(snapshot) => session.link.observe_ticket(snapshot.clone()),
+            None if session.was_read_since(requested_at, cause) => {}
+            None => {
+                if let Err(error) = self.read_ticket(&mut session, ticket).await {
+                    return Err(error).into();
+                }
+            }
+        }
+        self.converge(session).await
+    }
+
+    /// Adopts a ticket that no pair has and that carries our key: the store, or the answer to the request
+    /// that opened it, was lost.
     async fn adopt_by_key(
         &self,
         id: TicketId,
         snapshot: Option<&Ticket>,
         policy: &Policy,
-        actions: &mut Vec<&'static str>,
-    ) -> Result<Outcome, ReconcileError> {
+    ) -> Report {
         let Some(ticket) = snapshot.filter(|snapshot| snapshot.id == id) else {
-            return Ok(Outcome::NotOurs);
+            return Ok(PairOutcome::NotOurs).into();
         };
         let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix) else {
-            return Ok(Outcome::NotOurs);
+            return Ok(PairOutcome::NotOurs).into();
         };
-        if !self.adopt(&key, ticket, policy).await? {
-            return Ok(Outcome::NotOurs);
+        match self.adopt(&key, ticket, policy).await {
+            Ok(true) => Report {
+                outcome: Ok(PairOutcome::InSync),
+                actions: vec![Action::FoundByKey],
+            },
+            Ok(false) => Ok(PairOutcome::NotOurs).into(),
+            Err(error) => Err(error).into(),
         }
-        actions.push("found");
-        Ok(Outcome::Done)
     }
 
-    /// Makes `ticket`, which carries `key`, the ticket of its alert, unless that has one. Safe to
+    /// Makes `ticket`, which carries `key`, the ticket of its alert, unless the alert has one. Safe to
     /// repeat.
     pub(crate) async fn adopt(
         &self,
@@ -187,21 +273,22 @@ impl<E: Env> Reconciler<E> {
         ticket: &Ticket,
         policy: &Policy,
     ) -> Result<bool, ReconcileError> {
-        // It writes nothing to the desk.
-        let batcher = WriteBatcher::of(1, 1);
+        // Adopting writes nothing to HaloPSA.
+        let batcher = WriteBatcher::new(1, 1);
         for _ in 0..CONFLICTS_MAX {
             let mut session = self
                 .load_session(key.alert, policy, &batcher, &Cause::Sweep)
                 .await?;
-            let known = session.link.ticket.is_some() && session.link.recurrence >= key.recurrence;
-            let newer_needed = session.link.recurrence > key.recurrence;
-            if known || newer_needed {
+            let has_ticket =
+                session.link.ticket.is_some() && session.link.recurrence >= key.recurrence;
+            let has_recurred = session.link.recurrence > key.recurrence;
+            if has_ticket || has_recurred {
                 return Ok(false);
             }
             session.link.recurrence = key.recurrence;
             session.link.attach(ticket.id);
             session.link.observe_ticket(ticket.clone());
-            session.record(self.clock.now(), "found", None);
+            session.record(self.clock.now(), Action::FoundByKey, None);
             match self.save(&mut session).await {
                 Err(ReconcileError::Conflict) => {}
                 other => return other.map(|()| true),
@@ -223,15 +310,13 @@ impl<E: Env> Reconciler<E> {
             .as_ref()
             .map_or(Revision::default(), |stored| stored.revision);
         let stored = stored.map(|stored| stored.value);
-        let link = stored.clone().unwrap_or_else(|| Link::new(alert));
-        let cause = cause.as_str();
         let mut session = PairSession {
-            link,
+            link: stored.clone().unwrap_or_else(|| Link::new(alert)),
             revision,
             stored,
             policy,
             batcher,
-            cause,
+            cause: cause.as_str(),
             actions: Vec::new(),
             journal: Vec::new(),
         };
@@ -239,21 +324,23 @@ impl<E: Env> Reconciler<E> {
         Ok(session)
     }
 
-    /// Plans and carries out until nothing is missing.
-    async fn converge(
-        &self,
-        mut session: PairSession<'_>,
-        actions: &mut Vec<&'static str>,
-    ) -> Result<Outcome, ReconcileError> {
+    /// Plans and executes until nothing is missing, then saves what was observed and done, also after a
+    /// failure.
+    async fn converge(&self, mut session: PairSession<'_>) -> Report {
         let outcome = self.plan_and_run(&mut session).await;
-        actions.append(&mut session.actions);
-        // Whatever happened, what was learnt is kept; a conflict here means to start over.
-        self.save(&mut session).await?;
-        outcome
+        let saved = self.save(&mut session).await;
+        Report {
+            // A conflict means starting over, whatever the plan came to.
+            outcome: saved.and(outcome),
+            actions: session.actions,
+        }
     }
 
-    /// Plans and carries out; what is learnt stays in `session`.
-    async fn plan_and_run(&self, session: &mut PairSession<'_>) -> Result<Outcome, ReconcileError> {
+    /// Plans and executes; `session` takes in what is observed.
+    async fn plan_and_run(
+        &self,
+        session: &mut PairSession<'_>,
+    ) -> Result<PairOutcome, ReconcileError> {
         for _ in 0..PLANS_MAX {
             session.release_if_mapped();
             let (alert, ticket) = (
@@ -270,7 +357,7 @@ impl<E: Env> Reconciler<E> {
             );
             if steps.is_empty() {
                 session.record_if_alert_stayed_open(now);
-                return Ok(Outcome::Done);
+                return Ok(PairOutcome::InSync);
             }
             for step in steps {
                 match self.execute(step, session).await? {
@@ -283,7 +370,7 @@ impl<E: Env> Reconciler<E> {
         Err(ReconcileError::Unsettled)
     }
 
-    /// Stores the pair with what is to be told of it, if there is anything new.
+    /// Saves the link and its new journal entries, if there is anything new.
     async fn save(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
         if session.stored.as_ref() != Some(&session.link) || !session.journal.is_empty() {
             let (link, journal) = (&session.link, &session.journal);
@@ -296,39 +383,39 @@ impl<E: Env> Reconciler<E> {
 }
 
 impl PairSession<'_> {
-    /// Notes what was done, for the outcome and for the story.
-    fn record(&mut self, at: Timestamp, what: &'static str, detail: Option<String>) {
-        self.actions.push(what);
+    /// Records an action for the report and for the journal.
+    fn record(&mut self, at: Timestamp, action: Action, detail: Option<String>) {
+        self.actions.push(action);
         self.journal.push(JournalEntry {
             at,
             alert: Some(self.link.alert),
             ticket: self.link.ticket,
-            event: what.to_owned(),
+            event: action.as_str().to_owned(),
             cause: self.cause.to_owned(),
             detail,
         });
     }
 
-    /// Shows a difference that stays: Liongard has looked again, and still finds the condition.
+    /// Records a difference that stays: the inspector ran again and still finds the condition.
     fn record_if_alert_stayed_open(&mut self, now: Timestamp) {
-        let looked_again = self.cause == RUN_ENDED && self.actions.is_empty();
-        if looked_again
+        let run_changed_nothing = self.cause == RUN_ENDED && self.actions.is_empty();
+        if run_changed_nothing
             && pair_status(&self.link, self.policy, now) == PairStatus::ResolvedInPsaOnly
         {
             let detail = "resolved in PSA, still open in Liongard".to_owned();
-            self.record(now, "resolved_in_psa_only", Some(detail));
+            self.record(now, Action::ResolvedInPsaOnly, Some(detail));
         }
     }
 
-    /// Whether the ticket was read after a webhook asked for it: a storm of them about one ticket
-    /// costs one read, not one each.
-    fn was_read_since(&self, asked_at: Timestamp, cause: &Cause) -> bool {
+    /// Whether the ticket was read after a webhook requested it: many webhooks for one ticket then cost
+    /// one read.
+    fn was_read_since(&self, requested_at: Timestamp, cause: &Cause) -> bool {
         let seen = self.link.observed_ticket.as_ref();
         matches!(cause, Cause::Webhook { .. })
-            && seen.is_some_and(|seen| seen.observed_at > asked_at)
+            && seen.is_some_and(|seen| seen.observed_at > requested_at)
     }
 
-    /// A parked alert is released as soon as the policy has a place for it.
+    /// Releases a parked alert as soon as the policy has a client and a template for it.
     fn release_if_mapped(&mut self) {
         let mapped = self
             .link
@@ -341,7 +428,7 @@ impl PairSession<'_> {
     }
 }
 
-/// Whether an error leaves open what happened to a write.
+/// Whether an error leaves open whether a write took effect.
 fn in_doubt(error: &PortError) -> bool {
     error.class == FailureClass::InDoubt
 }

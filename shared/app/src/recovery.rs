@@ -5,14 +5,11 @@ use halogard_domain::message::{Cause, Message};
 
 use crate::env::Env;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError};
+use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
 use crate::reconciler::Reconciler;
 
 /// Links read in one go.
 const PAGE: usize = 200;
-
-/// The mark that holds the policy last applied.
-const APPLIED_POLICY: &str = "applied_policy";
 
 impl<E: Env> Reconciler<E> {
     /// Puts claims of a process that died in doubt, and has their pairs looked at.
@@ -70,7 +67,7 @@ impl<E: Env> Reconciler<E> {
     /// A store failed; safe to repeat.
     pub async fn requeue_after_policy_change(&self) -> Result<usize, PortError> {
         let digest = i64::from_ne_bytes(self.policy().fingerprint().to_ne_bytes());
-        if self.store.value(APPLIED_POLICY).await? == Some(digest) {
+        if self.store.value(keys::APPLIED_POLICY).await? == Some(digest) {
             return Ok(0);
         }
         let mut released = 0;
@@ -88,7 +85,7 @@ impl<E: Env> Reconciler<E> {
                 self.store.send(Lane::Bulk, &messages).await?;
             }
         }
-        self.store.set_value(APPLIED_POLICY, digest).await?;
+        self.store.set_value(keys::APPLIED_POLICY, digest).await?;
         Ok(released)
     }
 }

@@ -11,9 +11,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halogard_app::outcome::{Action, Outcome, Processed};
 use halogard_app::poll::Scope;
 use halogard_app::ports::{Lane, PortError, Refusal, WorkSink};
-use halogard_app::process::{ATTEMPTS_MAX, Processed};
+use halogard_app::process::ATTEMPTS_MAX;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::{Alert, FailureClass, Slug};
 use support::{ALERT, Bench, Failure, alert, at, failing};
@@ -76,7 +77,7 @@ async fn a_body_nobody_can_read_is_buried_at_once_and_whole() {
     ] {
         let bench = Bench::new();
         bench.reconciler.store.put(Lane::Urgent, body);
-        assert_eq!(work(&bench).await.outcome, "unreadable", "{body}");
+        assert_eq!(work(&bench).await.outcome, Outcome::Unreadable, "{body}");
         let dead = bench.only_dead();
         assert_eq!((dead.body.as_str(), dead.receive_count), (body, 1));
         assert!(!dead.reason.is_empty());
@@ -122,7 +123,7 @@ async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
     assert_eq!(
         processed,
         Processed {
-            outcome: "budget_exhausted",
+            outcome: Outcome::BudgetExhausted,
             actions: vec![],
             pause_until: Some(until)
         }
@@ -141,14 +142,14 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
     let asked = Some(Duration::from_secs(77));
     for (retry_after, pause) in [(asked, 77), (None, 30)] {
         let bench = failing_with(Arc::new(move || {
-            PortError::new(FailureClass::Throttled { retry_after }, "halopsa.throttled")
+            PortError::new(FailureClass::Throttled { retry_after }, "desk.throttled")
         }))
         .await;
         let processed = work(&bench).await;
         assert_eq!(
             processed,
             Processed {
-                outcome: "throttled",
+                outcome: Outcome::Throttled,
                 actions: vec![],
                 pause_until: Some(at(pause))
             }
@@ -160,7 +161,7 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
 
 /// A credential that is not accepted.
 fn unauthorised() -> PortError {
-    let mut error = PortError::new(FailureClass::Permanent, "halopsa.credential");
+    let mut error = PortError::new(FailureClass::Permanent, "desk.credential");
     error.refusal = Some(Refusal::Unauthorised);
     error
 }
@@ -176,17 +177,20 @@ fn coming_back(error_type: &'static str) -> Failure {
 
 #[tokio::test]
 async fn waiting_costs_nothing_however_often_it_happens() {
-    let rows: [(&str, Failure); 4] = [
-        ("unauthorized", Arc::new(unauthorised)),
+    let rows: [(Outcome, Failure); 4] = [
+        (Outcome::Unauthorized, Arc::new(unauthorised)),
         (
-            "throttled",
+            Outcome::Throttled,
             failing(
                 FailureClass::Throttled { retry_after: None },
-                "halopsa.throttled",
+                "desk.throttled",
             ),
         ),
-        ("budget_exhausted", coming_back(PortError::BUDGET_EXHAUSTED)),
-        ("waiting", coming_back("halopsa.token_pending")),
+        (
+            Outcome::BudgetExhausted,
+            coming_back(PortError::BUDGET_EXHAUSTED),
+        ),
+        (Outcome::Waiting, coming_back("desk.token_pending")),
     ];
     for (outcome, failure) in rows {
         let bench = failing_with(failure).await;
@@ -206,24 +210,24 @@ async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() 
     assert_eq!(
         processed,
         Processed {
-            outcome: "unauthorized",
+            outcome: Outcome::Unauthorized,
             actions: vec![],
             pause_until: Some(at(60))
         }
     );
     bench.reconciler.liongard.switch.mend();
     bench.clock.pass(Duration::from_secs(60));
-    assert_eq!(work(&bench).await.outcome, "not_ours");
+    assert_eq!(work(&bench).await.outcome, Outcome::NotOurs);
 }
 
 #[tokio::test]
 async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a_day() {
-    let bench = failing_with(failing(FailureClass::Transient, "halopsa.unreachable")).await;
+    let bench = failing_with(failing(FailureClass::Transient, "desk.unreachable")).await;
     let (pauses, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
     assert_eq!(
         last,
         Processed {
-            outcome: "attempts_exhausted",
+            outcome: Outcome::AttemptsExhausted,
             actions: vec![],
             pause_until: None
         }
@@ -240,19 +244,19 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
     assert_eq!(dead.receive_count, ATTEMPTS_MAX);
     assert_eq!(
         dead.reason,
-        format!("halopsa.unreachable ({ATTEMPTS_MAX} tries)")
+        format!("desk.unreachable ({ATTEMPTS_MAX} attempts)")
     );
 }
 
 #[tokio::test]
 async fn doubt_is_tried_again_like_any_failure_that_may_pass() {
     let bench = failing_with(failing(FailureClass::InDoubt, "liongard.no_answer")).await;
-    assert_eq!(work(&bench).await.outcome, "in_doubt");
+    assert_eq!(work(&bench).await.outcome, Outcome::InDoubt);
     let item = bench.only_item();
     assert_eq!((item.received, item.not_before), (1, at(2)));
     let bench = failing_with(failing(FailureClass::InDoubt, "liongard.no_answer")).await;
     let (_, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
-    assert_eq!(last.outcome, "attempts_exhausted");
+    assert_eq!(last.outcome, Outcome::AttemptsExhausted);
 }
 
 #[tokio::test]
@@ -263,7 +267,7 @@ async fn an_unexpected_answer_is_asked_for_five_times() {
     }))
     .await;
     let (pauses, last) = work_until_buried(&bench, 5).await;
-    assert_eq!(last.outcome, "failed");
+    assert_eq!(last.outcome, Outcome::Failed);
     assert_eq!(
         pauses.iter().map(Duration::as_secs).collect::<Vec<_>>(),
         [2, 4, 8, 16]
@@ -279,7 +283,7 @@ async fn what_is_refused_for_good_is_buried_at_once_with_the_reason() {
         PortError::new(FailureClass::Permanent, "liongard.refused").with_message("no such role")
     }))
     .await;
-    assert_eq!(work(&bench).await.outcome, "failed");
+    assert_eq!(work(&bench).await.outcome, Outcome::Failed);
     assert_eq!(bench.only_dead().reason, "liongard.refused: no such role");
 }
 
@@ -288,7 +292,7 @@ async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
     let bench = Bench::new();
     bench.reconciler.liongard.show(1);
     bench.reconciler.desk.switch.fail(Arc::new(|| {
-        let mut error = PortError::new(FailureClass::Permanent, "halopsa.refused")
+        let mut error = PortError::new(FailureClass::Permanent, "desk.refused")
             .with_message("Category is required");
         error.refusal = Some(Refusal::MissingFields(vec!["Category".into()]));
         error
@@ -316,7 +320,7 @@ async fn a_failure_that_passes_ends_in_one_ticket() {
         .reconciler
         .desk
         .switch
-        .fail(failing(FailureClass::Transient, "halopsa.unreachable"));
+        .fail(failing(FailureClass::Transient, "desk.unreachable"));
     bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!(bench.process_all().await, ["transient"]);
     bench.reconciler.desk.switch.mend();
@@ -331,7 +335,7 @@ async fn a_message_tells_everything_its_look_did() {
     let bench = Bench::new();
     bench.poll(1).await.unwrap();
     let processed = work(&bench).await;
-    assert_eq!(processed.actions, ["opened"]);
+    assert_eq!(processed.actions, [Action::Opened]);
     let news = |second, status, text: &str| {
         let alert = Alert {
             description: text.into(),
@@ -349,7 +353,7 @@ async fn a_message_tells_everything_its_look_did() {
         .send(Lane::Urgent, &over)
         .await
         .unwrap();
-    assert_eq!(work(&bench).await.actions, ["closed"]);
+    assert_eq!(work(&bench).await.actions, [Action::Closed]);
     let again = news(10, "New", "worse");
     bench
         .reconciler
@@ -360,16 +364,19 @@ async fn a_message_tells_everything_its_look_did() {
     let processed = work(&bench).await;
     assert_eq!(
         processed.actions,
+        [Action::Reopened, Action::Noted, Action::InspectionRequested]
+    );
+    assert_eq!(
+        processed.words().collect::<Vec<_>>(),
         ["reopened", "noted", "inspection_requested"]
     );
-    assert_eq!(processed.words().collect::<Vec<_>>(), processed.actions);
 }
 
 #[tokio::test]
 async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
     let bench = Bench::new();
     bench.poll(1).await.unwrap();
-    let lost = failing(FailureClass::InDoubt, "halopsa.no_answer");
+    let lost = failing(FailureClass::InDoubt, "desk.no_answer");
     bench.reconciler.desk.switch.fail(lost);
     let processed = work(&bench).await;
     assert_eq!(
@@ -379,29 +386,29 @@ async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
 }
 
 #[test]
-fn each_word_counts_and_the_outcome_is_one_of_them() {
-    let processed = |actions: &[&'static str], outcome| Processed {
+fn metrics_count_every_action_and_the_outcome_unless_the_actions_say_it_all() {
+    let processed = |actions: &[Action], outcome| Processed {
         outcome,
         actions: actions.to_vec(),
         pause_until: None,
     };
     let rows = [
-        (processed(&[], "in_sync"), vec!["in_sync"]),
-        (processed(&["closed"], "closed"), vec!["closed"]),
+        (processed(&[], Outcome::InSync), vec!["in_sync"]),
+        (processed(&[Action::Closed], Outcome::Done), vec!["closed"]),
         (
-            processed(&["opened", "noted", "noted"], "noted"),
+            processed(
+                &[Action::Opened, Action::Noted, Action::Noted],
+                Outcome::Done,
+            ),
             vec!["opened", "noted", "noted"],
         ),
         (
-            processed(&["closed"], "transient"),
+            processed(&[Action::Closed], Outcome::Transient),
             vec!["closed", "transient"],
         ),
     ];
     for (processed, words) in rows {
-        assert_eq!(
-            processed.words().collect::<Vec<_>>(),
-            words,
-            "{processed:?}"
-        );
+        let counted: Vec<_> = processed.words().collect();
+        assert_eq!(counted, words, "{processed:?}");
     }
 }

@@ -188,7 +188,7 @@ impl<P: Platform> Batch<'_, P> {
 
     /// Gives everything back for a while, and says why.
     async fn defer_all(&mut self, why: &NotReady, held: Vec<InFlightRecord>) {
-        self.metrics.defer_all(why);
+        self.metrics.count_not_ready(why);
         why.log();
         let until = self.invocation.resources.clock.now().plus(NOT_READY_PAUSE);
         self.defer(held, until).await;

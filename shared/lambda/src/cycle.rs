@@ -44,7 +44,7 @@ pub async fn run<P: Platform>(
         Ok(reconciler) => reconciler,
         Err(why) => {
             let mut metrics = InvocationMetrics::default();
-            metrics.defer_all(why);
+            metrics.count_not_ready(why);
             crate::telemetry::print(&metrics.metrics(function), now);
             return match invocation.reconciler {
                 Err(NotReady::NotConfigured) | Ok(_) => {

@@ -1,92 +1,142 @@
-//! What an invocation came to, as metrics.
+//! The counts of one invocation, as CloudWatch metrics.
 
+use std::collections::BTreeMap;
+
+use halogard_app::outcome::{Action, Outcome, Processed};
 use halogard_app::ports::Unreadable;
-use halogard_app::process::Processed;
 use halogard_domain::Message;
 use halogard_domain::message::Cause;
 use halogard_runtime::metrics::Metrics;
 
 use crate::instance::NotReady;
 
-/// Counts of one invocation. Each is a metric; those that stayed zero are not written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InvocationMetrics {
+/// A metric that counts something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counter {
     /// Tickets opened.
-    pub tickets_opened: u64,
-    /// Pairs closed because their alert is over.
-    pub alerts_closed: u64,
-    /// Changes of tickets that came back as news and said nothing more than the pair knew.
-    pub echoes: u64,
-    /// Webhooks that were worked off before.
-    pub duplicates: u64,
-    /// Writes of which it is not known whether they took effect.
-    pub in_doubt: u64,
-    /// Looks that broke off because HaloPSA or Liongard asked for fewer requests, or the budget was
-    /// spent.
-    pub throttled: u64,
-    /// Messages put among the dead letters.
-    pub dead_lettered: u64,
-    /// Invocations that did nothing, because no config was applied.
-    pub not_configured: u64,
-    /// Invocations that did nothing, because settings, secrets or the config could not be had.
-    pub set_up_failed: u64,
+    TicketsOpened,
+    /// Tickets closed because their alert closed.
+    AlertsClosed,
+    /// Webhooks and sweeps that reported a ticket as the pair knew it already.
+    Echoes,
+    /// Webhooks that were processed before.
+    Duplicates,
+    /// Reconciliations that ended with a write whose effect is unknown.
+    InDoubt,
+    /// Reconciliations that wait for the request budget, or because a vendor asked for fewer requests.
+    Throttled,
+    /// Messages moved to a dead-letter queue.
+    DeadLettered,
+    /// Invocations that did nothing because no config was applied.
+    NotConfigured,
+    /// Invocations that did nothing because a setting, a secret or the config is missing.
+    SetUpFailed,
 }
 
+impl Counter {
+    /// The metric's name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::TicketsOpened => "TicketsOpened",
+            Self::AlertsClosed => "AlertsClosed",
+            Self::Echoes => "Echoes",
+            Self::Duplicates => "Duplicates",
+            Self::InDoubt => "InDoubt",
+            Self::Throttled => "Throttled",
+            Self::DeadLettered => "DeadLettered",
+            Self::NotConfigured => "NotConfigured",
+            Self::SetUpFailed => "SetUpFailed",
+        }
+    }
+
+    /// The metric that counts `action`, if one does.
+    const fn of_action(action: Action) -> Option<Self> {
+        match action {
+            Action::Opened => Some(Self::TicketsOpened),
+            Action::Closed => Some(Self::AlertsClosed),
+            Action::Reopened
+            | Action::Noted
+            | Action::FieldsSet
+            | Action::Adopted
+            | Action::FoundByKey
+            | Action::OpenInDoubt
+            | Action::WriteRefused
+            | Action::Parked
+            | Action::NotNeeded
+            | Action::TicketDeleted
+            | Action::NextTicketStarted
+            | Action::JoinedGroup
+            | Action::LeadsGroup
+            | Action::InspectionRequested
+            | Action::ResolvedInPsaOnly => None,
+        }
+    }
+
+    /// The metric that counts `outcome` of `message`, if one does.
+    fn of_outcome(outcome: Outcome, message: &Result<Message, Unreadable>) -> Option<Self> {
+        match outcome {
+            Outcome::InSync => reports_a_ticket(message).then_some(Self::Echoes),
+            Outcome::Duplicate => Some(Self::Duplicates),
+            Outcome::InDoubt => Some(Self::InDoubt),
+            Outcome::Throttled | Outcome::BudgetExhausted => Some(Self::Throttled),
+            Outcome::Unreadable
+            | Outcome::Refused
+            | Outcome::Failed
+            | Outcome::AttemptsExhausted => Some(Self::DeadLettered),
+            Outcome::Done
+            | Outcome::NotOurs
+            | Outcome::Waiting
+            | Outcome::NotificationRecorded
+            | Outcome::RunAdvanced
+            | Outcome::RunInProgress
+            | Outcome::Polled
+            | Outcome::PollDeferred
+            | Outcome::Conflict
+            | Outcome::Unauthorized
+            | Outcome::Transient
+            | Outcome::Unexpected => None,
+        }
+    }
+}
+
+/// The counts of one invocation. Those that stayed zero are not written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InvocationMetrics(BTreeMap<Counter, u64>);
+
 impl InvocationMetrics {
-    /// Counts what became of `message`: everything that was done, not only the last of it.
+    /// Counts one message: its outcome and every action.
     pub fn count(&mut self, message: &Result<Message, Unreadable>, processed: &Processed) {
-        for word in processed.words() {
-            self.count_word(message, word);
+        let actions = processed.actions.iter().copied();
+        let counters = actions.filter_map(Counter::of_action);
+        for counter in counters.chain(Counter::of_outcome(processed.outcome, message)) {
+            self.add(counter);
         }
     }
 
-    fn count_word(&mut self, message: &Result<Message, Unreadable>, word: &str) {
-        let counter = match word {
-            "opened" => &mut self.tickets_opened,
-            "closed" => &mut self.alerts_closed,
-            "duplicate" => &mut self.duplicates,
-            "in_sync" if is_news_of_a_ticket(message) => &mut self.echoes,
-            "in_doubt" => &mut self.in_doubt,
-            "throttled" | "budget_exhausted" => &mut self.throttled,
-            "unreadable" | "refused" | "failed" | "attempts_exhausted" => &mut self.dead_lettered,
-            _ => return,
-        };
-        *counter += 1;
-    }
-
-    /// Counts an invocation in which nothing can be done.
-    pub const fn defer_all(&mut self, why: &NotReady) {
-        match why {
-            NotReady::NotConfigured => self.not_configured += 1,
-            NotReady::Config(_) | NotReady::SetUp(_) => self.set_up_failed += 1,
-        }
+    /// Counts an invocation that could do nothing.
+    pub fn count_not_ready(&mut self, why: &NotReady) {
+        self.add(match why {
+            NotReady::NotConfigured => Counter::NotConfigured,
+            NotReady::Config(_) | NotReady::SetUp(_) => Counter::SetUpFailed,
+        });
     }
 
     /// The metrics of `function`.
     #[must_use]
     pub fn metrics(&self, function: &'static str) -> Metrics {
-        let counts = [
-            ("TicketsOpened", self.tickets_opened),
-            ("AlertsClosed", self.alerts_closed),
-            ("Echoes", self.echoes),
-            ("Duplicates", self.duplicates),
-            ("InDoubt", self.in_doubt),
-            ("Throttled", self.throttled),
-            ("DeadLettered", self.dead_lettered),
-            ("NotConfigured", self.not_configured),
-            ("SetUpFailed", self.set_up_failed),
-        ];
-        counts
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .fold(Metrics::new(function), |metrics, (name, count)| {
-                metrics.count(name, count)
-            })
+        let counts = self.0.iter();
+        counts.fold(Metrics::new(function), |metrics, (counter, count)| {
+            metrics.count(counter.name(), *count)
+        })
+    }
+
+    fn add(&mut self, counter: Counter) {
+        *self.0.entry(counter).or_default() += 1;
     }
 }
 
-/// Whether a webhook or a sweep said that a ticket has changed.
-fn is_news_of_a_ticket(message: &Result<Message, Unreadable>) -> bool {
+/// Whether a webhook or a sweep reported a ticket.
+fn reports_a_ticket(message: &Result<Message, Unreadable>) -> bool {
     matches!(
         message,
         Ok(Message::ReconcileTicket {
@@ -103,28 +153,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_that_opened_and_closed_counts_as_both() {
+    fn a_reconciliation_that_opened_and_closed_counts_as_both() {
         let message = Ok(Message::reconcile_alert(AlertId::new(7586), Cause::Poll));
         let mut metrics = InvocationMetrics::default();
         let processed = Processed {
-            outcome: "closed",
-            actions: vec!["opened", "noted", "closed"],
+            outcome: Outcome::Done,
+            actions: vec![Action::Opened, Action::Noted, Action::Closed],
             pause_until: None,
         };
         metrics.count(&message, &processed);
-        // It closed, and then the queue could not be told.
+        // It closed the ticket, and then a call was throttled.
         let processed = Processed {
-            outcome: "throttled",
-            actions: vec!["closed"],
+            outcome: Outcome::Throttled,
+            actions: vec![Action::Closed],
             pause_until: None,
         };
         metrics.count(&message, &processed);
-        let expected = InvocationMetrics {
-            tickets_opened: 1,
-            alerts_closed: 2,
-            throttled: 1,
-            ..InvocationMetrics::default()
-        };
-        assert_eq!(metrics, expected);
+        let expected = [
+            (Counter::TicketsOpened, 1),
+            (Counter::AlertsClosed, 2),
+            (Counter::Throttled, 1),
+        ];
+        assert_eq!(metrics, InvocationMetrics(BTreeMap::from(expected)));
     }
 }

@@ -99,16 +99,3 @@ pub struct QueuedState {
     /// When it was queued.
     pub queued_at: Timestamp,
 }
-
-/// Named marks: how far a poll has read, how long a list was, which policy was last applied.
-pub trait Values: Send + Sync {
-    /// The mark; `None` when it was never set.
-    fn value(&self, name: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send;
-
-    /// Sets the mark.
-    fn set_value(
-        &self,
-        name: &str,
-        value: i64,
-    ) -> impl Future<Output = Result<(), PortError>> + Send;
-}

@@ -1,4 +1,4 @@
-//! Carrying out one step of a plan.
+//! Executing one step of a plan.
 
 mod batched;
 mod grouping;
@@ -13,8 +13,9 @@ use halogard_domain::plan::Step;
 use halogard_domain::runs::RunTarget;
 use halogard_domain::ticket::{Existence, HumanActivity, NoteAuthor};
 
-use super::{CONFLICTS_MAX, Outcome, PairSession, ReconcileError};
+use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
 use crate::env::Env;
+use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, SaveError};
 use crate::reconciler::Reconciler;
@@ -23,14 +24,14 @@ use crate::reconciler::Reconciler;
 pub(super) enum Next {
     /// The next step of the same plan.
     Continue,
-    /// The step has shown something new: the plan is made anew.
+    /// The step observed something new: plan again.
     Replan,
-    /// Nothing more can be done in this look.
-    Stop(Outcome),
+    /// Nothing more can be done now.
+    Stop(PairOutcome),
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Carries out `step`; what it changes is noted in `session`.
+    /// Executes `step`; `session` takes in what it changes.
     pub(super) async fn execute(
         &self,
         step: Step,
@@ -56,10 +57,10 @@ impl<E: Env> Reconciler<E> {
             Step::Close(change) => self.close(change, session).await,
             Step::Reopen(change, html) => self.reopen(&change, &html, session).await,
             Step::RequestInspections(targets) => self.request_runs(&targets, session).await,
-            Step::Wait(until) => Ok(Next::Stop(Outcome::Waiting(until))),
+            Step::Wait(until) => Ok(Next::Stop(PairOutcome::Waiting(until))),
             Step::Adopt(ticket) => {
                 session.link.attach(ticket);
-                session.record(now, "adopted", None);
+                session.record(now, Action::Adopted, None);
                 Ok(Next::Replan)
             }
             Step::ReadTicket => {
@@ -70,35 +71,35 @@ impl<E: Env> Reconciler<E> {
             }
             Step::BeginNextTicket => {
                 session.link.begin_next_ticket();
-                session.record(now, "next_ticket_started", None);
+                session.record(now, Action::NextTicketStarted, None);
                 Ok(Next::Replan)
             }
             Step::Park(reason) => {
                 session.link.parked = Some(reason);
-                session.record(now, "parked", Some(format!("{reason:?}")));
+                session.record(now, Action::Parked, Some(format!("{reason:?}")));
                 Ok(Next::Continue)
             }
             Step::SetBase(base) => {
                 session.set_base(base);
                 Ok(Next::Continue)
             }
-            Step::Finish(ended) => {
-                session.link.terminal_reason = Some(ended);
+            Step::Finish(reason) => {
+                session.link.terminal_reason = Some(reason);
                 session.link.parked = None;
                 session.link.membership = None;
-                let what = match ended {
-                    TerminalReason::NotNeeded => "not_needed",
+                let action = match reason {
+                    TerminalReason::NotNeeded => Action::NotNeeded,
                     TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed => {
-                        "ticket_gone"
+                        Action::TicketDeleted
                     }
                 };
-                session.record(now, what, None);
+                session.record(now, action, None);
                 Ok(Next::Continue)
             }
         }
     }
 
-    /// Reads the ticket's current state. One that is gone ends the pair's story.
+    /// Reads the ticket's current state. A deleted ticket ends the pair.
     pub(super) async fn read_ticket(
         &self,
         session: &mut PairSession<'_>,
@@ -112,18 +113,18 @@ impl<E: Env> Reconciler<E> {
             }
             (None, None) => {
                 session.link.terminal_reason = Some(TerminalReason::TicketDeleted);
-                session.record(self.clock.now(), "ticket_gone", None);
+                session.record(self.clock.now(), Action::TicketDeleted, None);
             }
         }
         Ok(())
     }
 
-    /// Finds out whether a person has worked on the ticket. A sweep a moment ago that found it
-    /// unchanged spares the request; the entry that opened it says nothing about persons.
+    /// Finds out whether a person has worked on the ticket. A recent sweep that found the ticket
+    /// unchanged saves the request. The entry that opened the ticket does not count as a person's work.
     async fn check_activity(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
-        let by_a_person = session.is_owned_by_person();
+        let owned_by_person = session.is_owned_by_person();
         if let Some(seen) = &mut session.link.observed_ticket {
-            if by_a_person {
+            if owned_by_person {
                 seen.activity = HumanActivity::Seen;
                 return Ok(Next::Replan);
             }
@@ -150,7 +151,7 @@ impl<E: Env> Reconciler<E> {
         Ok(Next::Replan)
     }
 
-    /// Asks for inspector runs, and has somebody see to them.
+    /// Requests inspector runs, and enqueues the messages that advance them.
     async fn request_runs(
         &self,
         targets: &[RunTarget],
@@ -160,17 +161,17 @@ impl<E: Env> Reconciler<E> {
         for target in targets {
             self.request_run(*target, session).await?;
         }
-        let asked = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        let requested = u32::try_from(targets.len()).unwrap_or(u32::MAX);
         session.link.pending_inspection = Some(PendingInspection {
             requested_at: now,
-            requested: asked,
+            requested,
             completed: 0,
         });
-        session.record(now, "inspection_requested", None);
+        session.record(now, Action::InspectionRequested, None);
         Ok(Next::Continue)
     }
 
-    /// Asks for a run of one target. Asking again changes nothing.
+    /// Requests a run of one target. Requesting it again changes nothing.
     async fn request_run(
         &self,
         target: RunTarget,
@@ -187,8 +188,8 @@ impl<E: Env> Reconciler<E> {
             {
                 Ok(_) if watched => return Ok(()),
                 Ok(_) => {
-                    let watch = Message::advance_run(target).into();
-                    return Ok(self.store.send(Lane::Runs, &[watch]).await?);
+                    let advance = Message::advance_run(target).into();
+                    return Ok(self.store.send(Lane::Runs, &[advance]).await?);
                 }
                 Err(SaveError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -199,9 +200,8 @@ impl<E: Env> Reconciler<E> {
 }
 
 impl PairSession<'_> {
-    /// Whether the ticket is neither ours nor Liongard's own: one that a person opened, and into
-    /// which ours was merged, or whose title a person has rewritten. Reports that hold no title say
-    /// nothing about that.
+    /// Whether the ticket is neither ours nor Liongard's own: a person opened it and ours was merged into
+    /// it, or a person rewrote its title. A report without a title does not decide this.
     fn is_owned_by_person(&self) -> bool {
         let native = self
             .link
@@ -209,12 +209,12 @@ impl PairSession<'_> {
             .as_ref()
             .and_then(|alert| alert.native_ticket);
         self.link.observed_ticket.as_ref().is_some_and(|seen| {
-            let marked = LinkKey::find_in(&seen.summary, &self.policy.key_prefix).is_some();
-            !seen.summary.is_empty() && !marked && native != Some(seen.id)
+            let has_key = LinkKey::find_in(&seen.summary, &self.policy.key_prefix).is_some();
+            !seen.summary.is_empty() && !has_key && native != Some(seen.id)
         })
     }
 
-    /// Records what both sides now agree on.
+    /// Sets the base: what both sides now agree on.
     fn set_base(&mut self, base: Base) {
         if base.alert_closed == base.ticket_closed.is_some() {
             self.link.pending_inspection = None;

@@ -1,8 +1,28 @@
-//! Where looks that are under way together meet, so that their writes go out together.
+//! Batches the writes of reconciliations that run concurrently.
 //!
-//! HaloPSA takes an array with every write and counts it as one request. A look waits here with its
-//! write until every other look of its company waits as well, or is over; then all writes of a kind
-//! go out in one array. A look on its own waits for nobody.
+//! HaloPSA accepts an array with every write and counts it as one request. All reconciliations of one
+//! queue batch share a [`WriteBatcher`]. Each [submits](WriteBatcher::submit) its write and waits. The
+//! batch is sent when every reconciliation that still runs has a write in it, or earlier when an array is
+//! full. There is no timer: the last reconciliation to submit, or to [finish](WriteBatcher::finish), gets
+//! the [`Batch`] and sends it for all. A reconciliation that runs alone sends at once.
+//!
+//! Three reconciliations, of which the second needs no write and the third takes longest:
+//!
+//! ```text
+//! time   A                     B              C                     running  waiting  sent
+//!  0     reads                 reads          reads                 3        –
+//!  1     submits change 1      reads          reads                 3        A
+//!  2     waits                 finishes       reads                 2        A
+//!  3     waits                 –              submits change 2      2        A, C     [1, 2], by C
+//!  4     has its answer        –              has its answer        2        –
+//!  5     submits note 3        –              saves                 2        A
+//!  6     waits                 –              finishes              1        A        [3], by C
+//!  7     has its answer        –              –                     1        –
+//! ```
+//!
+//! C sends at 3 because both reconciliations that still run have submitted, and at 6 because it was the
+//! only one A was waiting for. If C is cancelled before it sends, A's answer is [`unanswered`]: in doubt,
+//! as after a crash.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,52 +34,97 @@ use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
 
 use crate::ports::PortError;
 
-/// The company of looks.
+/// Where the reconciliations of one queue batch submit their writes.
 pub(crate) struct WriteBatcher {
     /// The most writes in one array.
     batch_max: usize,
     state: Mutex<State>,
 }
 
-/// Who is there, and who waits with what.
+/// How many reconciliations run, and the writes of those that wait.
 #[derive(Default)]
 struct State {
-    /// Looks that are not over.
-    looks: usize,
+    running: usize,
     waiting: Batch,
 }
 
-/// Writes that go out together.
+/// Writes that are sent together, by kind.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub(super) memberships: Vec<PendingWrite<Alert, Membership>>,
-    pub(super) opens: Vec<PendingWrite<NewTicket, OpenOutcome>>,
-    pub(super) changes: Vec<PendingWrite<TicketChange, Ticket>>,
-    pub(super) notes: Vec<PendingWrite<NewNote, NoteId>>,
+    pub(super) assignments: Vec<PendingWrite<AssignGroup>>,
+    pub(super) opens: Vec<PendingWrite<NewTicket>>,
+    pub(super) changes: Vec<PendingWrite<TicketChange>>,
+    pub(super) notes: Vec<PendingWrite<NewNote>>,
 }
 
-/// A write and who waits for its answer.
-pub(crate) struct PendingWrite<Q, A> {
-    pub(super) asked: Q,
-    answer: oneshot::Sender<Result<A, PortError>>,
+/// A kind of write that can be batched.
+pub(crate) trait BatchedWrite: Sized {
+    /// What it returns.
+    type Answer;
+
+    /// Where writes of this kind stand in `batch`.
+    fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>>;
 }
 
-/// What became of a ticket that was to be opened.
+/// Counts an alert among those of its storm. A write to the store, batched for the same reason: the
+/// alerts of one storm are counted by one write.
+#[derive(Clone)]
+pub(crate) struct AssignGroup(pub(super) Alert);
+
+/// A write and the channel for its answer.
+pub(crate) struct PendingWrite<W: BatchedWrite> {
+    pub(super) write: W,
+    answer: oneshot::Sender<Result<W::Answer, PortError>>,
+}
+
+/// What the request to open a ticket led to.
 pub(crate) enum OpenOutcome {
-    /// It is open.
+    /// The ticket is open.
     Opened(Ticket),
-    /// Another worker opens tickets at this moment; nothing was sent.
+    /// Another worker holds the lease for opening tickets; nothing was sent. Worth a retry at this time.
     LeaseHeld(Timestamp),
 }
 
-/// The answer to a write, once it is there.
-pub(crate) type Answer<A> = oneshot::Receiver<Result<A, PortError>>;
+/// The answer to a write, once it is known.
+pub(crate) type Answer<W> = oneshot::Receiver<Result<<W as BatchedWrite>::Answer, PortError>>;
+
+impl BatchedWrite for AssignGroup {
+    type Answer = Membership;
+
+    fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
+        &mut batch.assignments
+    }
+}
+
+impl BatchedWrite for NewTicket {
+    type Answer = OpenOutcome;
+
+    fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
+        &mut batch.opens
+    }
+}
+
+impl BatchedWrite for TicketChange {
+    type Answer = Ticket;
+
+    fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
+        &mut batch.changes
+    }
+}
+
+impl BatchedWrite for NewNote {
+    type Answer = NoteId;
+
+    fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
+        &mut batch.notes
+    }
+}
 
 impl WriteBatcher {
-    /// A company of `looks`, whose writes go out in arrays of at most `batch_max`.
-    pub(crate) fn of(looks: usize, batch_max: usize) -> Self {
+    /// A batcher for `running` reconciliations and arrays of at most `batch_max` writes.
+    pub(crate) fn new(running: usize, batch_max: usize) -> Self {
         let state = State {
-            looks,
+            running,
             waiting: Batch::default(),
         };
         Self {
@@ -68,44 +133,41 @@ impl WriteBatcher {
         }
     }
 
-    /// Leaves a write here; with it come the writes that are to be sent out now, if it was the last
-    /// that the others waited for.
-    pub(super) fn submit<Q, A>(
-        &self,
-        asked: Q,
-        kind: impl Fn(&mut Batch) -> &mut Vec<PendingWrite<Q, A>>,
-    ) -> (Answer<A>, Batch) {
+    /// Submits a write. The caller sends the returned batch, which is empty unless this write completed
+    /// it, and then awaits the answer.
+    pub(super) fn submit<W: BatchedWrite>(&self, write: W) -> (Answer<W>, Batch) {
         let (sender, answer) = oneshot::channel();
-        let mut state = self.open();
-        let waiting = kind(&mut state.waiting);
-        waiting.push(PendingWrite {
-            asked,
+        let mut state = self.lock();
+        let pending = W::pending_in(&mut state.waiting);
+        pending.push(PendingWrite {
+            write,
             answer: sender,
         });
-        if waiting.len() >= self.batch_max {
-            let mut due = Batch::default();
-            *kind(&mut due) = std::mem::take(waiting);
-            return (answer, due);
+        if pending.len() >= self.batch_max {
+            let mut full = Batch::default();
+            *W::pending_in(&mut full) = std::mem::take(pending);
+            return (answer, full);
         }
-        (answer, state.due())
+        (answer, state.take_complete())
     }
 
-    /// A look is over; what the others waited for it with is to be sent out now.
+    /// A reconciliation has finished and submits no more. The caller sends the returned batch, which is
+    /// empty unless the others were waiting for this one only.
     pub(super) fn finish(&self) -> Batch {
-        let mut state = self.open();
-        state.looks = state.looks.saturating_sub(1);
-        state.due()
+        let mut state = self.lock();
+        state.running = state.running.saturating_sub(1);
+        state.take_complete()
     }
 
-    fn open(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Everything that waits, if every look does.
-    fn due(&mut self) -> Batch {
-        if self.waiting.len() < self.looks {
+    /// Everything that waits, if every running reconciliation does; otherwise nothing.
+    fn take_complete(&mut self) -> Batch {
+        if self.waiting.len() < self.running {
             return Batch::default();
         }
         std::mem::take(&mut self.waiting)
@@ -113,23 +175,61 @@ impl State {
 }
 
 impl Batch {
-    /// Writes in it.
+    /// The number of writes.
     fn len(&self) -> usize {
-        self.memberships.len() + self.opens.len() + self.changes.len() + self.notes.len()
+        self.assignments.len() + self.opens.len() + self.changes.len() + self.notes.len()
     }
 }
 
-/// Hands each of those who wait its answer.
-pub(super) fn deliver<Q, A>(waiting: Vec<PendingWrite<Q, A>>, answers: Vec<Result<A, PortError>>) {
+/// Gives each write its answer; `answers` has one for each, in order.
+pub(super) fn deliver<W: BatchedWrite>(
+    pending: Vec<PendingWrite<W>>,
+    answers: Vec<Result<W::Answer, PortError>>,
+) {
     let mut answers = answers.into_iter();
-    for waiting in waiting {
+    for write in pending {
         let answer = answers.next().unwrap_or_else(|| Err(unanswered()));
-        // Who no longer waits was stopped; the write is then looked for as after a crash.
-        waiting.answer.send(answer).unwrap_or_default();
+        // A receiver that no longer exists was cancelled; its write is looked up as after a crash.
+        write.answer.send(answer).unwrap_or_default();
     }
 }
 
-/// Whoever was to send the write was stopped before it came to it, or in the middle.
+/// The reconciliation that was to send the write was cancelled before or while sending it.
 pub(super) fn unanswered() -> PortError {
     PortError::new(FailureClass::InDoubt, "write_batch.unanswered")
+}
+
+#[cfg(test)]
+mod tests {
+    use halogard_domain::ids::{OutcomeId, TicketId};
+
+    use super::*;
+
+    fn note(html: &str) -> NewNote {
+        NewNote {
+            ticket: TicketId::new(4242),
+            outcome: OutcomeId::new(1),
+            html: html.to_owned(),
+            reference: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_complete_when_every_running_reconciliation_waits() {
+        let batcher = WriteBatcher::new(3, 10);
+        assert_eq!(batcher.submit(note("a")).1.len(), 0);
+        assert_eq!(batcher.finish().len(), 0, "one still runs");
+        let (_, batch) = batcher.submit(note("b"));
+        assert_eq!(batch.notes.len(), 2);
+        assert_eq!(batcher.submit(note("c")).1.len(), 0);
+        assert_eq!(batcher.finish().len(), 1, "nothing else runs");
+    }
+
+    #[test]
+    fn a_full_array_is_sent_before_the_others_have_submitted() {
+        let batcher = WriteBatcher::new(5, 2);
+        assert_eq!(batcher.submit(note("a")).1.len(), 0);
+        assert_eq!(batcher.submit(note("b")).1.len(), 2);
+        assert_eq!(batcher.submit(note("c")).1.len(), 0);
+    }
 }

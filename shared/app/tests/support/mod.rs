@@ -844,7 +844,7 @@ impl Bench {
                 if processed.is_empty() {
                     break;
                 }
-                outcomes.extend(processed.iter().map(|processed| processed.outcome));
+                outcomes.extend(processed.iter().filter_map(|it| it.words().last()));
             }
         }
         outcomes.into()

@@ -1,4 +1,4 @@
-//! Alerts that share a ticket: joining its crowd, leading it, ending it.
+//! Alerts that share a ticket: joining a group, leading it, closing it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,16 +10,18 @@ use halogard_domain::{Alert, FailureClass};
 
 use super::Next;
 use crate::env::Env;
+use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, Outgoing, PortError, SaveError};
+use crate::reconcile::write_batcher::AssignGroup;
 use crate::reconcile::{CONFLICTS_MAX, PairSession, ReconcileError};
 use crate::reconciler::Reconciler;
 
-/// How long after its crowd has changed a leader looks: by then the change is stored.
+/// The leader is reconciled this long after its group changed: by then the change is stored.
 const LEADER_RECONCILED_AFTER: Duration = Duration::from_secs(10);
 
 impl<E: Env> Reconciler<E> {
-    /// Finds out where the alert stands, in company: alerts of one storm are counted with one write.
+    /// Finds out which group the alert belongs to. Batched: one write counts all alerts of a storm.
     pub(super) async fn resolve_membership(
         &self,
         session: &mut PairSession<'_>,
@@ -27,45 +29,45 @@ impl<E: Env> Reconciler<E> {
         let Some(alert) = session.link.observed_alert.clone() else {
             return Ok(Next::Replan);
         };
-        let place = self
-            .resolve_membership_batched(alert, session.batcher)
-            .await?;
+        let membership = self.submit(AssignGroup(alert), session.batcher).await?;
         let known = matches!(session.link.membership, Some(Membership::Member { .. }));
-        match &place {
+        match &membership {
             Membership::Member { leader, .. } if !known => {
                 let detail = format!("shares the ticket of alert {leader}");
-                session.record(self.clock.now(), "joined_group", Some(detail));
+                session.record(self.clock.now(), Action::JoinedGroup, Some(detail));
             }
-            Membership::Leader(_) => session.record(self.clock.now(), "leads_group", None),
+            Membership::Leader(_) => session.record(self.clock.now(), Action::LeadsGroup, None),
             Membership::Member { .. } | Membership::Ungrouped => {}
         }
-        session.link.membership = Some(place);
-        // What was never needed may be now.
+        session.link.membership = Some(membership);
+        // A ticket that was not needed may be needed now.
         session.link.terminal_reason = None;
         Ok(Next::Replan)
     }
 
-    /// Gives each of `alerts` its place; one answer for each, in order.
-    pub(super) async fn resolve_memberships(
+    /// Assigns each of `alerts` to its group; one answer for each, in order.
+    pub(super) async fn assign_groups(
         &self,
         alerts: &[Alert],
     ) -> Vec<Result<Membership, PortError>> {
         let mut storms: BTreeMap<StormKey, Vec<usize>> = BTreeMap::new();
-        for (place, alert) in alerts.iter().enumerate() {
-            storms.entry(StormKey::of(alert)).or_default().push(place);
+        for (index, alert) in alerts.iter().enumerate() {
+            storms.entry(StormKey::of(alert)).or_default().push(index);
         }
         let mut answers = BTreeMap::new();
-        for (key, places) in storms {
-            let about: Vec<&Alert> = places.iter().filter_map(|at| alerts.get(*at)).collect();
-            match self.assign_members(key, &about).await {
-                Ok(found) => answers.extend(places.into_iter().zip(found.into_iter().map(Ok))),
-                Err(error) => answers.extend(places.into_iter().map(|at| (at, Err(error.clone())))),
+        for (key, indices) in storms {
+            let alerts: Vec<&Alert> = indices.iter().filter_map(|at| alerts.get(*at)).collect();
+            match self.assign_members(key, &alerts).await {
+                Ok(found) => answers.extend(indices.into_iter().zip(found.into_iter().map(Ok))),
+                Err(error) => {
+                    answers.extend(indices.into_iter().map(|at| (at, Err(error.clone()))));
+                }
             }
         }
         answers.into_values().collect()
     }
 
-    /// Gives `alerts`, all of `key`, their places, and sends for the leaders whose crowd has changed.
+    /// Assigns `alerts`, all of `key`, and enqueues the leaders whose group has changed.
     async fn assign_members(
         &self,
         key: StormKey,
@@ -76,37 +78,38 @@ impl<E: Env> Reconciler<E> {
             let stored = self.store.load_storms(key).await?;
             let mut storms = stored.value.clone();
             let now = self.clock.now();
-            let places: Vec<Membership> = alerts
+            let memberships: Vec<Membership> = alerts
                 .iter()
                 .map(|alert| storms.assign(alert, &policy, now))
                 .collect();
             if storms == stored.value {
-                return Ok(places);
+                return Ok(memberships);
             }
-            let leaders: BTreeSet<AlertId> = places
+            let leaders: BTreeSet<AlertId> = memberships
                 .iter()
-                .filter_map(|place| match place {
+                .filter_map(|membership| match membership {
                     Membership::Member { leader, .. } => Some(*leader),
                     Membership::Ungrouped | Membership::Leader(_) => None,
                 })
                 .collect();
-            let looks: Vec<Outgoing> = leaders
+            let messages: Vec<Outgoing> = leaders
                 .into_iter()
                 .filter(|leader| {
-                    let crowd = storms.group_mut(*leader);
-                    crowd.is_some_and(|crowd| crowd.request_leader(now))
+                    let group = storms.group_mut(*leader);
+                    group.is_some_and(|group| group.request_leader(now))
                 })
                 .map(|leader| Outgoing {
                     message: Message::reconcile_alert(leader, Cause::Storm),
                     not_before: Some(now.plus(LEADER_RECONCILED_AFTER)),
                 })
                 .collect();
-            // Sent first: a look too many does no harm, and one too few would leave the ticket untold.
-            if !looks.is_empty() {
-                self.store.send(Lane::Bulk, &looks).await?;
+            // Sent before the save: a redundant reconciliation does no harm, a missing one would leave the
+            // ticket without its note.
+            if !messages.is_empty() {
+                self.store.send(Lane::Bulk, &messages).await?;
             }
             match self.store.save_storms(key, &storms, stored.revision).await {
-                Ok(_) => return Ok(places),
+                Ok(_) => return Ok(memberships),
                 Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error),
             }
@@ -114,7 +117,7 @@ impl<E: Env> Reconciler<E> {
         Err(contended())
     }
 
-    /// Brings what a leader knows of its crowd up to date.
+    /// Updates what a leader knows of its group.
     pub(in crate::reconcile) async fn refresh_group(
         &self,
         session: &mut PairSession<'_>,
@@ -127,22 +130,22 @@ impl<E: Env> Reconciler<E> {
             return Ok(());
         };
         let due = lead.summary_due_at(&policy);
-        // Whoever comes to wait stays sent for: nobody needs to send for it again.
-        let crowd_after = |storms: &mut Storms| {
-            let crowd = storms.group_mut(leader)?;
-            let summary = crowd.summary();
+        // A leader that is here only to wait stays requested, so that no member requests it again.
+        let summary_after = |storms: &mut Storms| {
+            let group = storms.group_mut(leader)?;
+            let summary = group.summary();
             if due <= now || summary.open == 0 {
-                crowd.leader_arrived();
+                group.leader_arrived();
             }
             Some(summary)
         };
-        if let Some(summary) = self.update_storms(key, crowd_after).await? {
+        if let Some(summary) = self.update_storms(key, summary_after).await? {
             lead.summary = summary;
         }
         Ok(())
     }
 
-    /// Lets no more alerts join the crowd that the alert leads.
+    /// Closes the group that the alert leads: no more alerts join it.
     pub(super) async fn close_group(
         &self,
         session: &mut PairSession<'_>,
@@ -152,19 +155,19 @@ impl<E: Env> Reconciler<E> {
         let (Some(key), Some(lead)) = (key, session.link.leader_state_mut()) else {
             return Ok(Next::Replan);
         };
-        let end = |storms: &mut Storms| {
-            let crowd = storms.group_mut(leader)?;
-            crowd.close();
-            Some(crowd.summary())
+        let close = |storms: &mut Storms| {
+            let group = storms.group_mut(leader)?;
+            group.close();
+            Some(group.summary())
         };
-        if let Some(summary) = self.update_storms(key, end).await? {
+        if let Some(summary) = self.update_storms(key, close).await? {
             lead.summary = summary;
         }
         lead.summary.closed = true;
         Ok(Next::Replan)
     }
 
-    /// Changes the storms of `key`; writes them only if they differ.
+    /// Applies `change` to the storms of `key`; saves them only if they differ.
     async fn update_storms<A>(
         &self,
         key: StormKey,
@@ -187,7 +190,7 @@ impl<E: Env> Reconciler<E> {
     }
 }
 
-/// Other workers kept counting the same storm.
+/// Other workers kept writing the same storm.
 fn contended() -> PortError {
     PortError::new(FailureClass::Transient, "storm.contended")
 }

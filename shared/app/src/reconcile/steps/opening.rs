@@ -1,4 +1,4 @@
-//! Opening the ticket: claim, look if in doubt, open once.
+//! Opening the ticket: claim, look up an attempt in doubt, open once.
 
 use halogard_domain::link::{CLAIM_TTL, Claim, OpeningSnapshot, RefusedWrite, WriteKind};
 use halogard_domain::ticket::{HumanActivity, NewTicket};
@@ -6,14 +6,15 @@ use halogard_domain::{FailureClass, Ticket};
 
 use super::Next;
 use crate::env::Env;
+use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{PortError, Refusal, SearchWithin};
 use crate::reconcile::write_batcher::OpenOutcome;
-use crate::reconcile::{Outcome, PairSession, ReconcileError, in_doubt};
+use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
 impl<E: Env> Reconciler<E> {
-    /// Takes the right to open the ticket: one conditional write, durable before anything is sent.
+    /// Claims the right to open the ticket: one conditional write, durable before anything is sent.
     pub(super) async fn claim(
         &self,
         session: &mut PairSession<'_>,
@@ -55,21 +56,21 @@ impl<E: Env> Reconciler<E> {
                 session.link.observe_ticket(ticket.clone());
                 let detail = (!others.is_empty())
                     .then(|| format!("{} more tickets carry the same key", others.len()));
-                session.record(self.clock.now(), "found", detail);
+                session.record(self.clock.now(), Action::FoundByKey, detail);
             }
         }
         self.save(session).await?;
         Ok(Next::Replan)
     }
 
-    /// Opens the ticket. A lost answer leaves the claim in doubt; so does a crash before the look has
-    /// recorded it.
+    /// Opens the ticket. A lost answer leaves the claim in doubt; so does a crash before the answer is
+    /// saved.
     pub(super) async fn open(
         &self,
         ticket: NewTicket,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        match self.open_batched(ticket, session.batcher).await {
+        match self.submit(ticket, session.batcher).await {
             Ok(OpenOutcome::Opened(opened)) => {
                 let now = self.clock.now();
                 session.link.attach(opened.id);
@@ -77,18 +78,18 @@ impl<E: Env> Reconciler<E> {
                     activity: HumanActivity::None { as_of: now },
                     ..opened
                 });
-                session.record(now, "opened", None);
+                session.record(now, Action::Opened, None);
                 Ok(Next::Replan)
             }
             Ok(OpenOutcome::LeaseHeld(until)) => {
                 session.link.claim = Claim::Free;
-                Ok(Next::Stop(Outcome::Waiting(until)))
+                Ok(Next::Stop(PairOutcome::Waiting(until)))
             }
             Err(error) if in_doubt(&error) => {
                 session.link.claim = Claim::InDoubt {
                     since: self.clock.now(),
                 };
-                session.record(self.clock.now(), "open_in_doubt", error.message.clone());
+                session.record(self.clock.now(), Action::OpenInDoubt, error.message.clone());
                 Err(error.into())
             }
             Err(error) => {
@@ -98,21 +99,21 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Remembers a write that was refused for good; passes on every other failure.
+    /// Records a write that was refused for good; returns every other failure.
     pub(super) fn refused(
         &self,
         write: WriteKind,
         error: PortError,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let about_us = matches!(error.refusal, Some(Refusal::Unauthorised));
-        if error.class != FailureClass::Permanent || about_us {
+        let is_our_credential = matches!(error.refusal, Some(Refusal::Unauthorised));
+        if error.class != FailureClass::Permanent || is_our_credential {
             return Err(error.into());
         }
-        let said = reason(&error);
+        let reason = reason(&error);
         session.link.refused = Some(RefusedWrite {
             write,
-            message: said.clone(),
+            message: reason.clone(),
             policy_fingerprint: session.policy.fingerprint(),
             ticket_changed_at: session
                 .link
@@ -121,22 +122,24 @@ impl<E: Env> Reconciler<E> {
                 .map(|seen| seen.changed_at),
             at: self.clock.now(),
         });
-        session.record(self.clock.now(), "refused", Some(said.clone()));
-        Ok(Next::Stop(Outcome::Refused(said)))
+        session.record(self.clock.now(), Action::WriteRefused, Some(reason.clone()));
+        Ok(Next::Stop(PairOutcome::Refused(reason)))
     }
 }
 
 /// Why a write was refused, for a person.
 fn reason(error: &PortError) -> String {
-    let said = error.message.clone().unwrap_or_else(|| error.chain());
+    let message = error.message.clone().unwrap_or_else(|| error.chain());
     match &error.refusal {
         Some(Refusal::MissingFields(names)) if !names.is_empty() => {
             format!(
-                "{said} (missing: {}; give them a value under custom_fields)",
+                "{message} (missing: {}; give them a value under custom_fields)",
                 names.join(", ")
             )
         }
-        Some(Refusal::Forbidden) => format!("{said} (the API agent's permissions do not allow it)"),
-        _ => said,
+        Some(Refusal::Forbidden) => {
+            format!("{message} (the API agent's permissions do not allow it)")
+        }
+        _ => message,
     }
 }

@@ -1,4 +1,4 @@
-//! Writing to a ticket that exists.
+//! Writing to an existing ticket.
 
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
 
 use super::Next;
 use crate::env::Env;
+use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{PortError, Refusal};
-use crate::reconcile::{Outcome, PairSession, ReconcileError, in_doubt};
+use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
-/// How long a look that finds another one adding a note stays away at the most.
+/// The longest pause when another worker is adding a note to the same ticket.
 const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
 impl<E: Env> Reconciler<E> {
@@ -23,19 +24,19 @@ impl<E: Env> Reconciler<E> {
         change: &TicketChange,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let changed = self.change_batched(change.clone(), session.batcher).await;
-        self.changed(changed, WriteKind::SetFields, "fields_set", session)
+        let changed = self.submit(change.clone(), session.batcher).await;
+        self.changed(changed, WriteKind::SetFields, Action::FieldsSet, session)
             .await
     }
 
-    /// Closes the ticket. One that must be assigned first, and of which that was not known, is given
-    /// to the template's closing technician, where there is one.
+    /// Closes the ticket. If HaloPSA refuses because nobody is assigned, assigns the template's closing
+    /// technician, if there is one, and tries once more.
     pub(super) async fn close(
         &self,
         change: TicketChange,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let mut closed = self.change_batched(change.clone(), session.batcher).await;
+        let mut closed = self.submit(change.clone(), session.batcher).await;
         if let (Err(error), Some(technician)) = (&closed, self.closing_technician(session))
             && error.refusal == Some(Refusal::MustBeAssigned)
         {
@@ -43,22 +44,22 @@ impl<E: Env> Reconciler<E> {
                 technician: Some(technician),
                 ..change
             };
-            closed = self.change_batched(assigned, session.batcher).await;
+            closed = self.submit(assigned, session.batcher).await;
         }
-        self.changed(closed, WriteKind::Close, "closed", session)
+        self.changed(closed, WriteKind::Close, Action::Closed, session)
             .await
     }
 
-    /// Opens the ticket again, then says why.
+    /// Reopens the ticket, then adds a note that says why.
     pub(super) async fn reopen(
         &self,
         change: &TicketChange,
         html: &str,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        let changed = self.change_batched(change.clone(), session.batcher).await;
+        let changed = self.submit(change.clone(), session.batcher).await;
         match self
-            .changed(changed, WriteKind::Reopen, "reopened", session)
+            .changed(changed, WriteKind::Reopen, Action::Reopened, session)
             .await?
         {
             Next::Continue => self.add_note(html, session).await,
@@ -66,8 +67,8 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Adds a note, once: the attempt is recorded before it is made, and one in doubt is looked for
-    /// before it is made again.
+    /// Adds a note exactly once: the attempt is saved before it is sent, and an attempt in doubt is looked
+    /// up before it is repeated.
     pub(super) async fn add_note(
         &self,
         html: &str,
@@ -81,16 +82,16 @@ impl<E: Env> Reconciler<E> {
             return Ok(Next::Replan);
         };
         let key = session.link.key(session.policy);
-        let mark = hash64(&[&key.to_string(), html]);
-        let reference = format!("Halogard {key} {mark:016x}");
+        let text_hash = hash64(&[&key.to_string(), html]);
+        let reference = format!("Halogard {key} {text_hash:016x}");
         let now = self.clock.now();
         if let Some(claim) = session.link.note_claim {
             if now < claim.until {
-                // Another look is at it, or one died a moment ago.
+                // Another worker is adding it, or crashed a moment ago.
                 let until = claim.until.min(now.plus(NOTE_PAUSE));
-                return Ok(Next::Stop(Outcome::Waiting(until)));
+                return Ok(Next::Stop(PairOutcome::Waiting(until)));
             }
-            if claim.text_hash == mark {
+            if claim.text_hash == text_hash {
                 let notes = self.desk.notes(ticket).await?;
                 if notes.iter().any(|note| note.text.contains(&reference)) {
                     session.link.note_claim = None;
@@ -100,10 +101,7 @@ impl<E: Env> Reconciler<E> {
             }
         }
         let until = now.plus(CLAIM_TTL);
-        session.link.note_claim = Some(NoteClaim {
-            text_hash: mark,
-            until,
-        });
+        session.link.note_claim = Some(NoteClaim { text_hash, until });
         self.save(session).await?;
         let outcome = template.outcome;
         let note = NewNote {
@@ -112,19 +110,16 @@ impl<E: Env> Reconciler<E> {
             html: format!("{html}<p>{reference}</p>"),
             reference,
         };
-        match self.add_note_batched(note, session.batcher).await {
+        match self.submit(note, session.batcher).await {
             Ok(_) => {
                 session.link.note_claim = None;
                 session.link.note_count = session.link.note_count.saturating_add(1);
-                session.record(self.clock.now(), "noted", None);
+                session.record(self.clock.now(), Action::Noted, None);
                 Ok(Next::Continue)
             }
             Err(error) if in_doubt(&error) => {
                 let until = self.clock.now();
-                session.link.note_claim = Some(NoteClaim {
-                    text_hash: mark,
-                    until,
-                });
+                session.link.note_claim = Some(NoteClaim { text_hash, until });
                 Err(error.into())
             }
             Err(error) => {
@@ -134,19 +129,19 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Takes in the answer to a change.
+    /// Handles the answer to a change.
     async fn changed(
         &self,
         answer: Result<Ticket, PortError>,
         write: WriteKind,
-        what: &'static str,
+        action: Action,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
         match answer {
             Ok(ticket) => {
                 session.link.observe_ticket(ticket);
                 session.link.refused = None;
-                session.record(self.clock.now(), what, None);
+                session.record(self.clock.now(), action, None);
                 Ok(Next::Continue)
             }
             Err(error) if error.refusal == Some(Refusal::NotFound) => {
@@ -154,7 +149,7 @@ impl<E: Env> Reconciler<E> {
                     return Ok(Next::Replan);
                 };
                 match self.desk.read(id).await? {
-                    // It is there, and yet the desk does not find it for this change.
+                    // It exists, yet HaloPSA does not find it for this change.
                     Some(_) => self.refused(write, error, session),
                     None => {
                         self.read_ticket(session, id).await?;
@@ -166,7 +161,7 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Who is given tickets that must be assigned before they may be closed.
+    /// The technician assigned to tickets that must be assigned before they can be closed.
     fn closing_technician(
         &self,
         session: &PairSession<'_>,

@@ -1,0 +1,173 @@
+//! What processing one message led to, as enums. Log lines, journal entries and both kinds of metrics
+//! derive from them by exhaustive matches, so a new variant does not compile until it has its word and
+//! its metric.
+
+use halogard_domain::Timestamp;
+
+/// One thing a reconciliation did to a pair. Each is an entry of the pair's journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Opened the ticket.
+    Opened,
+    /// Closed the ticket.
+    Closed,
+    /// Reopened the ticket.
+    Reopened,
+    /// Added a note to the ticket.
+    Noted,
+    /// Set fields of the ticket.
+    FieldsSet,
+    /// Adopted a ticket that already exists: Liongard's own, or the one ours was merged into.
+    Adopted,
+    /// Found the alert's ticket by its key.
+    FoundByKey,
+    /// Sent the request that opens the ticket; whether it took effect is unknown.
+    OpenInDoubt,
+    /// HaloPSA refused a write for good.
+    WriteRefused,
+    /// The policy has no client or template for the alert; it waits for one.
+    Parked,
+    /// The alert closed before a ticket was opened.
+    NotNeeded,
+    /// The ticket no longer exists.
+    TicketDeleted,
+    /// Started the next ticket of a recurring alert.
+    NextTicketStarted,
+    /// The alert shares the ticket of its storm's leader.
+    JoinedGroup,
+    /// The alert leads a storm: others share its ticket.
+    LeadsGroup,
+    /// Requested inspector runs.
+    InspectionRequested,
+    /// The ticket is closed, and the inspector still finds the alert's condition.
+    ResolvedInPsaOnly,
+}
+
+impl Action {
+    /// The word in logs, metrics and the journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Closed => "closed",
+            Self::Reopened => "reopened",
+            Self::Noted => "noted",
+            Self::FieldsSet => "fields_set",
+            Self::Adopted => "adopted",
+            Self::FoundByKey => "found_by_key",
+            Self::OpenInDoubt => "open_in_doubt",
+            Self::WriteRefused => "write_refused",
+            Self::Parked => "parked",
+            Self::NotNeeded => "not_needed",
+            Self::TicketDeleted => "ticket_deleted",
+            Self::NextTicketStarted => "next_ticket_started",
+            Self::JoinedGroup => "joined_group",
+            Self::LeadsGroup => "leads_group",
+            Self::InspectionRequested => "inspection_requested",
+            Self::ResolvedInPsaOnly => "resolved_in_psa_only",
+        }
+    }
+}
+
+/// How the processing of one message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The pair was changed and is now in sync; the actions say how.
+    Done,
+    /// The pair was in sync already, for instance because our own write came back as a webhook.
+    InSync,
+    /// The message concerns no pair of ours.
+    NotOurs,
+    /// The pair has to wait for a time; not a failure.
+    Waiting,
+    /// HaloPSA refused a write for good.
+    Refused,
+    /// The webhook was processed before.
+    Duplicate,
+    /// A webhook about something other than a ticket was recorded in the journal.
+    NotificationRecorded,
+    /// No inspector run is wanted or in progress any more.
+    RunAdvanced,
+    /// An inspector run is in progress or due later.
+    RunInProgress,
+    /// Liongard's alerts were polled.
+    Polled,
+    /// Liongard's alerts were polled a moment ago; the message waits.
+    PollDeferred,
+    /// The message's body cannot be decoded.
+    Unreadable,
+    /// Another worker kept writing the same record.
+    Conflict,
+    /// The request budget has no permit.
+    BudgetExhausted,
+    /// A vendor asked for fewer requests.
+    Throttled,
+    /// A vendor does not accept the credential.
+    Unauthorized,
+    /// A failure without effect; the message is retried.
+    Transient,
+    /// A write may or may not have taken effect; it is looked up before it is repeated.
+    InDoubt,
+    /// A vendor's answer has an unexpected form; the message is retried a few times.
+    Unexpected,
+    /// A failure that no retry can mend.
+    Failed,
+    /// The last attempt failed.
+    AttemptsExhausted,
+}
+
+impl Outcome {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::InSync => "in_sync",
+            Self::NotOurs => "not_ours",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
+            Self::Duplicate => "duplicate",
+            Self::NotificationRecorded => "notification_recorded",
+            Self::RunAdvanced => "run_advanced",
+            Self::RunInProgress => "run_in_progress",
+            Self::Polled => "polled",
+            Self::PollDeferred => "poll_deferred",
+            Self::Unreadable => "unreadable",
+            Self::Conflict => "conflict",
+            Self::BudgetExhausted => "budget_exhausted",
+            Self::Throttled => "throttled",
+            Self::Unauthorized => "unauthorized",
+            Self::Transient => "transient",
+            Self::InDoubt => "in_doubt",
+            Self::Unexpected => "unexpected",
+            Self::Failed => "failed",
+            Self::AttemptsExhausted => "attempts_exhausted",
+        }
+    }
+}
+
+/// What became of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Processed {
+    /// How its processing ended.
+    pub outcome: Outcome,
+    /// What was done to the pair, in order.
+    pub actions: Vec<Action>,
+    /// Nothing in this lane can be done before this time.
+    pub pause_until: Option<Timestamp>,
+}
+
+impl Processed {
+    /// The words under which metrics count the message: every action, and the outcome unless the
+    /// actions say it all.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        let outcome = match self.outcome {
+            Outcome::Done => None,
+            other => Some(other.as_str()),
+        };
+        self.actions
+            .iter()
+            .map(|action| action.as_str())
+            .chain(outcome)
+    }
+}

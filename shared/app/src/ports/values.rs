@@ -1,0 +1,36 @@
+//! Named numbers that outlive a process.
+
+use std::future::Future;
+
+use super::PortError;
+
+/// Numbers by name: times in milliseconds, counts and hashes. [`keys`] lists those of this crate.
+pub trait Values: Send + Sync {
+    /// The value; `None` when it was never set.
+    fn value(&self, key: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send;
+
+    /// Sets the value.
+    fn set_value(
+        &self,
+        key: &str,
+        value: i64,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The keys of this crate's [`Values`].
+pub mod keys {
+    /// Length of the last accepted list of alerts.
+    pub const ALERTS_LISTED: &str = "alerts_listed";
+
+    /// Number of polls in a row whose list was suddenly much shorter.
+    pub const ALERTS_SHRUNK: &str = "alerts_shrunk";
+
+    /// When a poll last compared everything, in milliseconds.
+    pub const LAST_FULL_POLL_AT: &str = "last_full_poll_at";
+
+    /// When a poll last began, in milliseconds.
+    pub const LAST_POLL_AT: &str = "last_poll_at";
+
+    /// Fingerprint of the policy whose parked and refused pairs were last requeued.
+    pub const APPLIED_POLICY: &str = "applied_policy";
+}
