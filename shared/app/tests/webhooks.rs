@@ -133,7 +133,10 @@ async fn a_notification_that_concerns_no_ticket_is_kept_and_counted_once() {
             .await
             .unwrap();
     }
-    assert_eq!(bench.process_all().await, ["notification_recorded", "duplicate"]);
+    assert_eq!(
+        bench.process_all().await,
+        ["notification_recorded", "duplicate"]
+    );
     let contents = bench.reconciler.store.open();
     assert_eq!(contents.story.len(), 1);
     assert_eq!(contents.story[0].detail.as_deref(), Some("object 31"));

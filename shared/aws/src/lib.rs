@@ -25,6 +25,6 @@ mod vault;
 pub use aws_settings::{AwsSettings, AwsSettingsError};
 pub use config::AppliedConfig;
 pub use error::{AwsError, DecodeError};
-pub use queue::{Admission, EventSourceRecord, QueueError, QueueSender, RECEIVES_MAX};
+pub use queue::{QueueError, QueueSender, RECEIVES_MAX, Received};
 pub use store::{QueueUrls, Store, StoreNames};
 pub use vault::SecretsManager;

@@ -29,12 +29,12 @@ mod settling;
 
 pub use attributes::RECEIVES_MAX;
 pub use error::QueueError;
-pub use event_source::{Admission, EventSourceRecord};
 pub(crate) use in_flight::InFlight;
+pub use received::Received;
 pub use sender::QueueSender;
 
 use calls::Wait;
-use received::Received;
+use in_flight::Receipt;
 use sending::Target;
 
 /// Rounds of one `receive`: each brings ten messages at most, and a round may bring only messages
@@ -79,8 +79,10 @@ impl<C: Clock> WorkQueue for Store<C> {
                 break;
             }
             for message in came {
-                let received = Received::polled(lane, message, until);
-                deliveries.extend(self.accept(received).await?);
+                let received = Received::of(message);
+                let handle = received.handle.clone();
+                let receipt = Receipt::Polled { until, handle };
+                deliveries.extend(self.accept(lane, received, receipt).await?);
             }
         }
         Ok(deliveries)

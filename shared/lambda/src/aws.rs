@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::budget::SharedBudget;
-use halogard_app::ports::{Lane, PortError};
-use halogard_aws::{
-    Admission, AwsSettings, EventSourceRecord, QueueUrls, SecretsManager, Store, StoreNames,
-};
+use halogard_app::ports::{Delivery, Lane, PortError};
+use halogard_aws::{AwsSettings, QueueUrls, Received, SecretsManager, Store, StoreNames};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{Environment, Reader, SETTINGS};
@@ -16,7 +14,7 @@ use halogard_runtime::settings::{Environment, Reader, SETTINGS};
 use crate::environment;
 use crate::lanes::Lanes;
 use crate::platform::{
-    AppliedConfig, HALOPSA_SECRET, LIONGARD_SECRET, Platform, ReceivedRecord, Resources, SecretName,
+    AppliedConfig, HALOPSA_SECRET, LIONGARD_SECRET, Platform, Resources, SecretName,
 };
 use crate::setup::{SetUpError, SetUpFault};
 use crate::vendors;
@@ -140,11 +138,8 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync + 'static> Platform for Aws<G> 
         store: &Store<SystemClock>,
         lane: Lane,
         record: SqsMessage,
-    ) -> Result<ReceivedRecord, PortError> {
-        Ok(match store.deliver(lane, handed(record)).await? {
-            Admission::Ready(delivery) => ReceivedRecord::Ready(delivery),
-            Admission::Deferred { .. } => ReceivedRecord::TooEarly,
-        })
+    ) -> Result<Option<Delivery>, PortError> {
+        store.deliver(lane, received(record)).await
     }
 
     async fn applied_config(
@@ -159,18 +154,18 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync + 'static> Platform for Aws<G> 
     }
 }
 
-/// A record as the store takes it. What is missing counts as empty: the event source leaves nothing
-/// out.
-fn handed(record: SqsMessage) -> EventSourceRecord {
+/// A record of an event as the store takes it. What is missing counts as empty: the event source leaves
+/// nothing out.
+fn received(record: SqsMessage) -> Received {
     let system = |name: &str| record.attributes.get(name)?.parse::<i64>().ok();
     let receive_count = system("ApproximateReceiveCount").and_then(|count| count.try_into().ok());
     let sent_at = system("SentTimestamp").unwrap_or_default();
     let attributes = record.message_attributes.into_iter();
-    EventSourceRecord {
+    Received {
         receive_count: receive_count.unwrap_or(1),
-        sent_at: Timestamp::from_millis(sent_at),
-        message_id: record.message_id.unwrap_or_default(),
-        receipt_handle: record.receipt_handle.unwrap_or_default(),
+        sent: Timestamp::from_millis(sent_at),
+        id: record.message_id.unwrap_or_default(),
+        handle: record.receipt_handle.unwrap_or_default(),
         body: record.body.unwrap_or_default(),
         attributes: attributes
             .filter_map(|(name, attribute)| Some((name, attribute.string_value?)))

@@ -1,4 +1,4 @@
-//! Working off an SQS event: each record on its own account, whatever becomes of the others.
+//! Processing an SQS event: each record on its own account, whatever becomes of the others.
 
 use std::time::Duration;
 
@@ -10,46 +10,46 @@ use tracing::{error, info, warn};
 use crate::error::FunctionError;
 use crate::instance::{FunctionReconciler, Instance, Invocation, NotReady};
 use crate::metrics::InvocationMetrics;
-use crate::platform::{Platform, ReceivedRecord};
+use crate::platform::Platform;
 
-/// How long messages are given back for when nothing can be done with them now: no config, or wrong
-/// settings. Somebody has to act first, so this is no hurry, and short enough not to be waited for.
+/// How long messages are deferred when the function is not ready: no config, or wrong settings. An
+/// operator has to act first, so there is no hurry; a minute is short enough not to be noticed.
 const NOT_READY_PAUSE: Duration = Duration::from_secs(60);
 
-/// Pause before the next try of work that took longer than the invocation.
+/// The pause before messages are retried whose processing took longer than the invocation.
 const TIMED_OUT_PAUSE: Duration = Duration::from_secs(60);
 
-/// The batch under way.
+/// The event that is being processed.
 struct Batch<'a, P: Platform> {
     invocation: &'a Invocation<P>,
     answer: SqsBatchResponse,
     metrics: InvocationMetrics,
-    /// Records given back without having been tried.
-    given_back: usize,
-    /// Why the whole batch is to be handed out again, if it is.
+    /// Records that were deferred without an attempt.
+    deferred: usize,
+    /// Why the whole event is to be delivered again, if it is.
     failure: Option<FunctionError>,
 }
 
-/// A record in our hands.
-struct InFlightRecord {
-    id: Option<String>,
+/// Deliveries of one lane that are processed concurrently, and the `messageId` of each record.
+struct LaneBatch {
     lane: Lane,
-    delivery: Delivery,
+    message_ids: Vec<Option<String>>,
+    deliveries: Vec<Delivery>,
 }
 
-/// Works off `records`, which come from the queues of `lanes`, and answers for each. An invocation
-/// ends at `deadline`.
+/// Processes `records`, which come from the queues of `lanes`, and answers for each. The invocation ends
+/// at `deadline`.
 ///
-/// Whatever is settled with the queue is settled for good: done, given back until a time, or buried.
-/// So the answer lists only those records whose settling failed.
+/// A message that was acknowledged, deferred, retried or dead-lettered is settled for good. So the answer
+/// lists only the records that could not be settled.
 ///
-/// Records that nothing can be done with now, for want of a config, a setting or a secret, are given
-/// back for a minute. The answer is then no error: after an error Lambda would leave the records in
-/// the queue beside the copies that were given back. A metric and a log line tell instead.
+/// When the function is not ready, for want of a config, a setting or a secret, all records are deferred
+/// for a minute. The answer is then no error: after an error Lambda would keep the records in the queue
+/// beside the deferred copies. A metric and a log line report it instead.
 ///
 /// # Errors
 ///
-/// Not even the queue can be had, or the answer cannot name a record that is to stay; all records
+/// The queue's settings are missing, or a record that is to stay in the queue has no id. All records
 /// stay in the queue.
 pub async fn process_batch<P: Platform>(
     instance: &Instance<P>,
@@ -63,20 +63,24 @@ pub async fn process_batch<P: Platform>(
         invocation: &invocation,
         answer: SqsBatchResponse::default(),
         metrics: InvocationMetrics::default(),
-        given_back: 0,
+        deferred: 0,
         failure: None,
     };
     let count = records.len();
-    let held = batch.receive(lanes, records).await;
     match &invocation.reconciler {
-        Ok(reconciler) => batch.work(reconciler, held).await,
-        Err(why) => batch.defer_all(why, held).await,
+        Ok(reconciler) => {
+            let batches = batch.receive(lanes, records, reconciler.batch_max).await;
+            batch.process(reconciler, batches).await;
+        }
+        Err(why) => {
+            let batches = batch.receive(lanes, records, usize::MAX).await;
+            batch.defer_all(why, batches).await;
+        }
     }
-    let resources = &invocation.resources;
-    resources.hand_back().await;
+    invocation.resources.release_permits().await;
     info!(
         records = count,
-        given_back = batch.given_back,
+        deferred = batch.deferred,
         unsettled = batch.answer.batch_item_failures.len(),
         outcome = "processed",
         "batch processed"
@@ -89,138 +93,154 @@ pub async fn process_batch<P: Platform>(
 }
 
 impl<P: Platform> Batch<'_, P> {
-    /// Takes over the records that may be worked off now.
-    async fn receive(&mut self, lanes: &[Lane], records: Vec<SqsMessage>) -> Vec<InFlightRecord> {
+    /// Receives the records, in batches of one lane and at most `batch_max`, in order. A record that came
+    /// before its time is deferred again.
+    async fn receive(
+        &mut self,
+        lanes: &[Lane],
+        records: Vec<SqsMessage>,
+        batch_max: usize,
+    ) -> Vec<LaneBatch> {
         let Invocation {
             platform,
             resources,
             ..
         } = self.invocation;
-        let mut held = Vec::with_capacity(records.len());
+        let mut batches: Vec<LaneBatch> = Vec::new();
         for record in records {
             let arn = record.event_source_arn.as_deref().unwrap_or_default();
             let lane = resources.lanes.lane_of(arn);
             let Some(lane) = lane.filter(|lane| lanes.contains(lane)) else {
-                error!(queue = arn, "this function does not work off this queue");
-                self.unsettled(record.message_id);
+                error!(queue = arn, "this function does not process this queue");
+                self.keep_in_queue(record.message_id);
                 continue;
             };
-            let id = record.message_id.clone();
-            match platform.receive(&resources.store, lane, record).await {
-                Ok(ReceivedRecord::Ready(delivery)) => {
-                    held.push(InFlightRecord { id, lane, delivery })
+            let message_id = record.message_id.clone();
+            let delivery = match platform.receive(&resources.store, lane, record).await {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => {
+                    self.deferred += 1;
+                    continue;
                 }
-                Ok(ReceivedRecord::TooEarly) => self.given_back += 1,
-                Err(error) => self.settled(id, Err(error)),
+                Err(error) => {
+                    self.settled(message_id, Err(error));
+                    continue;
+                }
+            };
+            match batches.last_mut() {
+                Some(batch) if batch.lane == lane && batch.deliveries.len() < batch_max => {
+                    batch.message_ids.push(message_id);
+                    batch.deliveries.push(delivery);
+                }
+                _ => batches.push(LaneBatch {
+                    lane,
+                    message_ids: vec![message_id],
+                    deliveries: vec![delivery],
+                }),
             }
         }
-        held
+        batches
     }
 
-    /// Works off what is held, in company as large as the bundle allows; what cannot be tried any
-    /// more is given back.
-    async fn work(&mut self, reconciler: &FunctionReconciler<P>, held: Vec<InFlightRecord>) {
+    /// Processes the batches one after another; defers what the time left does not allow.
+    async fn process(&mut self, reconciler: &FunctionReconciler<P>, batches: Vec<LaneBatch>) {
         let mut pause_until = None;
-        for (lane, batch) in batches(held, reconciler.batch_max) {
+        for batch in batches {
             let now = reconciler.clock.now();
             match pause_until {
                 Some(until) if until > now => self.defer(batch, until).await,
                 _ if self.invocation.deadline.allows_start(now) => {
-                    pause_until = self.process_one_batch(reconciler, lane, batch).await;
+                    pause_until = self.process_one(reconciler, batch).await;
                 }
-                // At once: the next invocation has time enough.
+                // At once: the next invocation has enough time.
                 _ => self.defer(batch, now).await,
             }
         }
     }
 
-    /// Works off one company; says until when the lane rests.
-    async fn process_one_batch(
+    /// Processes one batch; says until when its lane pauses.
+    async fn process_one(
         &mut self,
         reconciler: &FunctionReconciler<P>,
-        lane: Lane,
-        batch: Vec<InFlightRecord>,
+        batch: LaneBatch,
     ) -> Option<Timestamp> {
-        let (ids, deliveries): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|held| (held.id, held.delivery))
-            .unzip();
+        let LaneBatch {
+            lane,
+            message_ids,
+            deliveries,
+        } = &batch;
         let deadline = &self.invocation.deadline;
-        deadline.set_lane(Some(lane));
+        deadline.set_lane(Some(*lane));
         let left = deadline.left(reconciler.clock.now());
-        let work = Box::pin(reconciler.process(lane, &deliveries));
-        let Ok(processed) = tokio::time::timeout(left, work).await else {
-            self.retry_timed_out(reconciler, lane, ids, &deliveries)
-                .await;
+        let processing = Box::pin(reconciler.process(*lane, deliveries));
+        let Ok(results) = tokio::time::timeout(left, processing).await else {
+            self.retry_timed_out(reconciler, batch).await;
             return Some(reconciler.clock.now());
         };
         let mut pause_until = None;
-        for ((id, delivery), processed) in ids.into_iter().zip(&deliveries).zip(processed) {
-            if let Ok(processed) = &processed {
+        for ((message_id, delivery), result) in message_ids.iter().zip(deliveries).zip(results) {
+            if let Ok(processed) = &result {
                 self.metrics.count(&delivery.message, processed);
                 pause_until = pause_until.max(processed.pause_until);
             }
-            self.settled(id, processed.map(|_| ()));
+            self.settled(message_id.clone(), result.map(drop));
         }
         pause_until
     }
 
-    /// Leaves work that took too long for another try. What of it was settled meanwhile stays so.
-    async fn retry_timed_out(
-        &mut self,
-        reconciler: &FunctionReconciler<P>,
-        lane: Lane,
-        ids: Vec<Option<String>>,
-        deliveries: &[Delivery],
-    ) {
+    /// Retries messages whose processing took too long. Those that were settled before the time-out stay
+    /// settled.
+    async fn retry_timed_out(&mut self, reconciler: &FunctionReconciler<P>, batch: LaneBatch) {
         warn!(
-            lane = lane.name(),
-            messages = deliveries.len(),
+            lane = batch.lane.name(),
+            messages = batch.deliveries.len(),
             outcome = "timed_out",
             "processing timed out; the messages will be retried"
         );
         let until = reconciler.clock.now().plus(TIMED_OUT_PAUSE);
-        for (id, delivery) in ids.into_iter().zip(deliveries) {
-            let left = reconciler.store.retry(lane, &delivery.receipt, until).await;
-            self.settled(id, left);
+        for (message_id, delivery) in batch.message_ids.into_iter().zip(batch.deliveries) {
+            let retry = reconciler.store.retry(batch.lane, &delivery.receipt, until);
+            self.settled(message_id, retry.await);
         }
     }
 
-    /// Gives everything back for a while, and says why.
-    async fn defer_all(&mut self, why: &NotReady, held: Vec<InFlightRecord>) {
+    /// Defers everything, and logs why.
+    async fn defer_all(&mut self, why: &NotReady, batches: Vec<LaneBatch>) {
         self.metrics.count_not_ready(why);
         why.log();
         let until = self.invocation.resources.clock.now().plus(NOT_READY_PAUSE);
-        self.defer(held, until).await;
-    }
-
-    /// Gives records back untried.
-    async fn defer(&mut self, untried: Vec<InFlightRecord>, until: Timestamp) {
-        let resources = &self.invocation.resources;
-        self.given_back += untried.len();
-        for InFlightRecord { id, lane, delivery } in untried {
-            let given = resources.store.defer(lane, &delivery.receipt, until).await;
-            self.settled(id, given);
+        for batch in batches {
+            self.defer(batch, until).await;
         }
     }
 
-    /// Answers for a record: not at all when it is settled.
-    fn settled(&mut self, id: Option<String>, settled: Result<(), PortError>) {
-        if let Err(error) = settled {
+    /// Defers messages that were not attempted.
+    async fn defer(&mut self, batch: LaneBatch, until: Timestamp) {
+        let store = &self.invocation.resources.store;
+        self.deferred += batch.deliveries.len();
+        for (message_id, delivery) in batch.message_ids.into_iter().zip(batch.deliveries) {
+            let deferred = store.defer(batch.lane, &delivery.receipt, until).await;
+            self.settled(message_id, deferred);
+        }
+    }
+
+    /// Answers for a record: nothing when it was settled.
+    fn settled(&mut self, message_id: Option<String>, result: Result<(), PortError>) {
+        if let Err(error) = result {
             warn!(
-                message_id = id.as_deref(),
+                message_id = message_id.as_deref(),
                 error_type = error.error_type,
                 reason = error.chain(),
                 "message could not be settled; it will be redelivered"
             );
-            self.unsettled(id);
+            self.keep_in_queue(message_id);
         }
     }
 
-    /// Lists a record in the answer, so that it stays in the queue. One without an id cannot be
-    /// listed, and an empty id would be taken for nonsense: then all of them stay.
-    fn unsettled(&mut self, id: Option<String>) {
-        match id.filter(|id| !id.is_empty()) {
+    /// Lists a record in the answer, so that it stays in the queue. A record without an id cannot be
+    /// listed, and Lambda rejects an empty id: then all records stay.
+    fn keep_in_queue(&mut self, message_id: Option<String>) {
+        match message_id.filter(|id| !id.is_empty()) {
             Some(id) => {
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = id;
@@ -236,18 +256,4 @@ impl<P: Platform> Batch<'_, P> {
         let metrics = resources.with_budget(self.metrics.metrics(function));
         crate::telemetry::print(&metrics, resources.clock.now());
     }
-}
-
-/// Records in batches of one lane and at most `most`, in order.
-fn batches(held: Vec<InFlightRecord>, most: usize) -> Vec<(Lane, Vec<InFlightRecord>)> {
-    let mut batches: Vec<(Lane, Vec<InFlightRecord>)> = Vec::new();
-    for record in held {
-        match batches.last_mut() {
-            Some((lane, batch)) if *lane == record.lane && batch.len() < most => {
-                batch.push(record);
-            }
-            _ => batches.push((record.lane, vec![record])),
-        }
-    }
-    batches
 }

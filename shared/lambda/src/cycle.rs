@@ -61,7 +61,7 @@ pub async fn run<P: Platform>(
         .await
         .ok();
     let lag = lag::<P>(reconciler, now, report).await;
-    resources.hand_back().await;
+    resources.release_permits().await;
     let cycle = CycleRun { report, lag };
     let metrics = resources.with_budget(cycle.log(function));
     crate::telemetry::print(&metrics, resources.clock.now());

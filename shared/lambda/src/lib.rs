@@ -24,5 +24,5 @@ pub use error::FunctionError;
 pub use instance::{FunctionEnv, FunctionReconciler, Instance, Invocation, NotReady};
 pub use lanes::Lanes;
 pub use metrics::InvocationMetrics;
-pub use platform::{AppliedConfig, Platform, ReceivedRecord, Resources, SecretName};
+pub use platform::{AppliedConfig, Platform, Resources, SecretName};
 pub use setup::{SetUpError, SetUpFault};

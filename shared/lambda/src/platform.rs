@@ -53,7 +53,7 @@ pub trait Platform: Send + Sync + 'static {
         store: &Self::Store,
         lane: Lane,
         record: SqsMessage,
-    ) -> impl Future<Output = Result<ReceivedRecord, PortError>> + Send;
+    ) -> impl Future<Output = Result<Option<Delivery>, PortError>> + Send;
 
     /// The config in force; `None` when none was ever applied.
     fn applied_config(
@@ -92,16 +92,6 @@ pub struct SecretName {
     pub name: String,
 }
 
-/// What became of a message that was handed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReceivedRecord {
-    /// It may be worked off.
-    Ready(Delivery),
-    /// It was to be delayed for longer than the queue can, its time has not come, and it is back on
-    /// the queue.
-    TooEarly,
-}
-
 impl<P: Platform> Resources<P> {
     /// Where the clients take their credentials from: each secret is read again when one of its
     /// values is refused, and the pending value is tried, so that a rotation fails no work.
@@ -119,7 +109,7 @@ impl<P: Platform> Resources<P> {
 
     /// Gives back the permits that were leased and not used: an instance may be frozen after its
     /// answer, for as long as it takes. What is lost when that fails: they free themselves later.
-    pub(crate) async fn hand_back(&self) {
+    pub(crate) async fn release_permits(&self) {
         if let Err(error) = self.budget.release_unused().await {
             tracing::warn!(%error, "permits of the request budget were left to expire");
         }

@@ -12,7 +12,7 @@ use halogard_app::ports::{Clock, DeadLetter, Lane, PortError};
 use super::attributes::{DeadLetterMetadata, MessageMetadata};
 use super::calls::{BATCH_MAX, EncodedMessage, Wait};
 use super::error::QueueError;
-use super::received::RawMessage;
+use super::received::Received;
 use crate::store::Store;
 
 /// How long letters are hidden while we look: longer than looking through the most of them takes.
@@ -28,7 +28,7 @@ struct DeadLetterScan {
     /// The oldest letters, oldest first.
     letters: Vec<DeadLetter>,
     /// The letter that was looked for, hidden for [`SCAN_VISIBILITY`].
-    found: Option<RawMessage>,
+    found: Option<Received>,
     /// What names the other letters, to show them again.
     handles: Vec<String>,
 }
@@ -117,7 +117,7 @@ impl<C: Clock> Store<C> {
                 .fetch(queue, BATCH_MAX, SCAN_VISIBILITY, Wait::ForAll)
                 .await?
             {
-                let received = RawMessage::of(message);
+                let received = Received::of(message);
                 if matches!(wanted, ScanFor::One(id) if id == received.id) {
                     scan.found = Some(received);
                     continue;
@@ -171,8 +171,9 @@ impl<C: Clock> Store<C> {
 }
 
 /// The letter in `received`, a message of the dead-letter queue of `lane`.
-fn letter(lane: Lane, received: RawMessage) -> DeadLetter {
-    let dead_letter = DeadLetterMetadata::read(&received.texts, &received.metadata, received.sent);
+fn letter(lane: Lane, received: Received) -> DeadLetter {
+    let dead_letter =
+        DeadLetterMetadata::read(&received.attributes, &received.metadata(), received.sent);
     DeadLetter {
         id: format!("{}.{}", lane.name(), received.id),
         lane,

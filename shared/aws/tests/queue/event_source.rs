@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName as System;
 use halogard_app::ports::{Delivery, Lane, Outgoing, WorkQueue as _, WorkSink as _};
-use halogard_aws::{Admission, EventSourceRecord};
+use halogard_aws::Received;
 use halogard_conformance::StoreFixture as _;
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;
@@ -18,7 +18,7 @@ fn message() -> Message {
 }
 
 /// Receives the one message of the bulk lane as an event source does.
-async fn hand_over(bench: &SqsFixture) -> EventSourceRecord {
+async fn hand_over(bench: &SqsFixture) -> Received {
     let queue = &bench.names.queues[&Lane::Bulk].work;
     let call = bench
         .sqs
@@ -31,12 +31,12 @@ async fn hand_over(bench: &SqsFixture) -> EventSourceRecord {
     let system = message.attributes.unwrap();
     let attributes = message.message_attributes.unwrap_or_default().into_iter();
     let attributes = attributes.map(|(name, value)| (name, value.string_value.unwrap()));
-    EventSourceRecord {
-        message_id: message.message_id.unwrap(),
-        receipt_handle: message.receipt_handle.unwrap(),
+    Received {
+        id: message.message_id.unwrap(),
+        handle: message.receipt_handle.unwrap(),
         body: message.body.unwrap(),
         receive_count: system[&System::ApproximateReceiveCount].parse().unwrap(),
-        sent_at: Timestamp::from_millis(system[&System::SentTimestamp].parse().unwrap()),
+        sent: Timestamp::from_millis(system[&System::SentTimestamp].parse().unwrap()),
         attributes: attributes.collect(),
     }
 }
@@ -49,7 +49,7 @@ async fn worked_off(bench: &SqsFixture, handle: &str) {
 }
 
 /// A message that was sent and handed over, and the delivery made of it.
-async fn delivered(bench: &SqsFixture) -> (EventSourceRecord, Delivery) {
+async fn delivered(bench: &SqsFixture) -> (Received, Delivery) {
     bench
         .store
         .send(Lane::Bulk, &[message().into()])
@@ -61,7 +61,7 @@ async fn delivered(bench: &SqsFixture) -> (EventSourceRecord, Delivery) {
         .deliver(Lane::Bulk, handed.clone())
         .await
         .unwrap();
-    let Admission::Ready(delivery) = taken else {
+    let Some(delivery) = taken else {
         panic!("it is time");
     };
     assert_eq!(delivery.message, Ok(message()));
@@ -98,7 +98,7 @@ async fn what_is_done_is_left_for_the_event_source_to_delete() {
         .unwrap();
     assert_eq!(depth(&bench).await, 1);
     assert_eq!(bench.store.dead_letters(1).await.unwrap(), []);
-    worked_off(&bench, &handed.receipt_handle).await;
+    worked_off(&bench, &handed.handle).await;
     assert_eq!(depth(&bench).await, 0);
 }
 
@@ -113,7 +113,7 @@ async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
         .await
         .unwrap();
     assert_eq!(depth(&bench).await, 2);
-    worked_off(&bench, &handed.receipt_handle).await;
+    worked_off(&bench, &handed.handle).await;
 
     bench.advance(Duration::from_secs(5)).await;
     for (count, next) in [(1, true), (2, false)] {
@@ -123,7 +123,7 @@ async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
             .deliver(Lane::Bulk, handed.clone())
             .await
             .unwrap();
-        let Admission::Ready(delivery) = taken else {
+        let Some(delivery) = taken else {
             panic!("it is time");
         };
         assert_eq!((delivery.receive_count, delivery.sent_at), (count, sent_at));
@@ -134,7 +134,7 @@ async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
                 .await
                 .unwrap();
         }
-        worked_off(&bench, &handed.receipt_handle).await;
+        worked_off(&bench, &handed.handle).await;
     }
 }
 
@@ -174,10 +174,10 @@ async fn a_message_that_comes_too_early_is_put_back_at_once_until_its_time() {
             .deliver(Lane::Bulk, handed.clone())
             .await
             .unwrap();
-        worked_off(&bench, &handed.receipt_handle).await;
+        worked_off(&bench, &handed.handle).await;
         match taken {
-            Admission::Deferred { until: time } => assert_eq!(time, until),
-            Admission::Ready(delivery) => {
+            None => assert!(bench.now() < until),
+            Some(delivery) => {
                 assert_eq!(bench.now(), until);
                 assert_eq!((delivery.receive_count, delivery.sent_at), (1, sent_at));
                 return;
@@ -207,16 +207,16 @@ async fn a_receipt_of_another_process_does_nothing() {
 #[tokio::test]
 async fn a_record_without_our_attributes_counts_from_its_own() {
     let bench = SqsFixture::fresh().await;
-    let handed = EventSourceRecord {
-        message_id: "m".to_owned(),
-        receipt_handle: "h".to_owned(),
+    let handed = Received {
+        id: "m".to_owned(),
+        handle: "h".to_owned(),
         body: "no JSON".to_owned(),
         receive_count: 3,
-        sent_at: Timestamp::from_millis(77),
+        sent: Timestamp::from_millis(77),
         attributes: BTreeMap::new(),
     };
     let taken = bench.store.deliver(Lane::Urgent, handed).await.unwrap();
-    let Admission::Ready(delivery) = taken else {
+    let Some(delivery) = taken else {
         panic!("nothing says that it should wait");
     };
     assert_eq!(

@@ -23,8 +23,8 @@ use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::{FailureClass, Policy, Timestamp};
 use halogard_lambda::{
-    AppliedConfig, Instance, Lanes, Platform, ReceivedRecord, Reserves, Resources, SecretName,
-    SetUpError, SetUpFault,
+    AppliedConfig, Instance, Lanes, Platform, Reserves, Resources, SecretName, SetUpError,
+    SetUpFault,
 };
 use halogard_runtime::settings::Environment;
 use halogard_simulator::halopsa::ApiApplication;
@@ -127,7 +127,7 @@ impl Platform for TestPlatform {
         _store: &Store<Time>,
         _lane: Lane,
         record: SqsMessage,
-    ) -> Result<ReceivedRecord, PortError> {
+    ) -> Result<Option<Delivery>, PortError> {
         let receipt = record.receipt_handle.unwrap_or_default();
         if self.controls.broken.lock().unwrap().contains(&receipt) {
             return Err(PortError::new(FailureClass::Transient, "store.failed"));
@@ -143,7 +143,7 @@ impl Platform for TestPlatform {
             reason: error.to_string(),
             body,
         });
-        Ok(ReceivedRecord::Ready(Delivery {
+        Ok(Some(Delivery {
             message,
             receipt,
             receive_count: number("ApproximateReceiveCount").unwrap_or(1),
