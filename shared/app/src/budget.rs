@@ -1,9 +1,9 @@
-//! The request budget that any number of instances share: the domain's ledger in a store, and in
-//! each process a few permits leased from it.
+//! The request budget that all instances share: the domain's ledger in a store, and in each process a
+//! few permits leased from it.
 //!
-//! A lease is one conditional write, which also tells what became of the permits before. Between two
-//! leases permits are handed out without asking anybody. A holder that dies takes its lease with it;
-//! the ledger frees that later by itself.
+//! A lease is one conditional write, which also reports the outcomes of earlier permits. Between two
+//! leases a process hands out permits without any call. The permits of a process that dies free
+//! themselves in the ledger later.
 
 mod backoff;
 mod permit_cache;
@@ -22,42 +22,41 @@ use crate::ports::{
 use permit_cache::{PermitCache, Reports};
 pub use waiting::{Sleep, WaitingBudget};
 
-/// How often a lease is tried when others are faster each time.
+/// How often a lease is tried when other processes write the ledger first.
 const LEASE_ATTEMPTS: u32 = 4;
 
-/// The request budget of one process, on a ledger that others share.
+/// The request budget of one process, on a ledger shared with other processes.
 ///
-/// Clones are one holder. Call [`hand_back`](Self::hand_back) before the process stops or is
-/// frozen: permits it holds are lost to everybody until they free themselves.
+/// Clones share their permits. Call [`release_unused`](Self::release_unused) before the process stops or
+/// is frozen: otherwise its permits are unusable for all processes until they free themselves.
 pub struct SharedBudget<S, C> {
     holder: Arc<Holder<S, C>>,
     priority: Priority,
 }
 
-/// What all clones of a budget have in common.
+/// What all clones of a budget share.
 struct Holder<S, C> {
     store: S,
     limit: Limit,
     pace: Pace,
     clock: C,
     cache: Mutex<PermitCache>,
-    /// One lease at a time: who waits for it finds permits afterwards.
+    /// Held while leasing. A task that waited for it finds permits in the cache.
     lease_lock: AsyncMutex<()>,
 }
 
 impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
-    /// The budget under `limit`, on the ledger in `store`. Asks nobody anything yet.
+    /// The budget under `limit`, on the ledger in `store`. Makes no call yet.
     ///
-    /// All budgets on one ledger draw from the same slots, whatever limit each of them was given.
+    /// All budgets on one ledger use the same slots, whatever limit each of them was given.
     #[must_use]
     pub fn new(store: S, limit: Limit, clock: C) -> Self {
-        // Without random numbers instances that wait come back together, and cost each other writes.
+        // Without random numbers, waiting instances retry at the same time and waste each other's writes.
         let seed = getrandom::u64().unwrap_or_default();
         Self::seeded(store, limit, clock, Pace::default(), seed)
     }
 
-    /// The same for a server that is known to count in a way, and with a seed for what chance
-    /// decides: when to come back where many wait.
+    /// The same with a known pace of the server, and with a seed for the jitter of retries.
     #[must_use]
     pub fn seeded(store: S, limit: Limit, clock: C, pace: Pace, seed: u64) -> Self {
         Self {
@@ -73,7 +72,7 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
         }
     }
 
-    /// The same holder, asking for `share` of the limit.
+    /// The same permits, requested with `priority`.
     #[must_use]
     pub fn with_priority(&self, priority: Priority) -> Self {
         Self {
@@ -82,8 +81,8 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
         }
     }
 
-    /// Gives back the permits that were leased and not used, and tells what became of the others.
-    /// One write if there is anything to tell, none otherwise.
+    /// Releases the permits that were leased and not used, and reports the outcomes of the others: one
+    /// write if there is anything to report, otherwise none.
     ///
     /// # Errors
     ///
@@ -94,8 +93,8 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
         self.holder.report().await
     }
 
-    /// Requests left in the window as of the newest ledger this process has seen; `None` before the
-    /// first.
+    /// Requests left in the window, as of the newest ledger this process has read or written; `None` before
+    /// the first.
     #[must_use]
     pub fn left(&self) -> Option<u64> {
         let now = self.holder.clock.now();
@@ -123,7 +122,7 @@ impl<S: LedgerStore, C: Clock> RequestBudget for SharedBudget<S, C> {
             return answer;
         }
         let _guard = holder.lease_lock.lock().await;
-        // Perhaps somebody of this process has leased meanwhile.
+        // Another task of this process may have leased meanwhile.
         if let Some(answer) = holder.cache().take(holder.clock.now(), self.priority) {
             return answer;
         }
@@ -137,7 +136,7 @@ impl<S: LedgerStore, C: Clock> RequestBudget for SharedBudget<S, C> {
         if outcome == PermitOutcome::Completed {
             return Ok(());
         }
-        // The others must know at once, and what is leased would be refused as well.
+        // Other processes must know at once, and the leased permits would be refused as well.
         let _guard = holder.lease_lock.lock().await;
         holder.cache().drop_permits();
         holder.report().await
@@ -149,10 +148,10 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leases permits and takes the first.
+    /// Leases permits and takes the first one.
     async fn lease(&self, priority: Priority) -> Result<Permit, BudgetError> {
         let want = match priority {
-            // One by one: what urgent work leases and does not use, nobody else can.
+            // One at a time: an urgent permit that is leased and not used is wasted.
             Priority::Urgent => 1,
             Priority::Normal | Priority::Bulk => self.cache().want(self.clock.now()),
         };
@@ -168,7 +167,7 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
             let granted = match ledger.grant(now, &self.limit, &ask) {
                 Ok(granted) => granted,
                 Err(_) if !fresh => {
-                    // Perhaps others have told since of permits that are free earlier.
+                    // Other processes may have reported permits that are free earlier.
                     stored = self.load().await?;
                     fresh = true;
                     continue;
@@ -189,7 +188,7 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
                         revision,
                     });
                     cache.leased(now, granted, priority);
-                    // The store may have been slow: what is too old by now is not used.
+                    // The store may have been slow: a permit that is too old by now is not used.
                     let taken = cache.take(self.clock.now(), priority);
                     return taken.unwrap_or(Err(BudgetError::Exhausted {
                         until: self.clock.now(),
@@ -206,7 +205,7 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
         Err(self.cache().contended(now))
     }
 
-    /// Tells what became of permits, if there is anything to tell.
+    /// Reports the outcomes of permits, if there are any.
     async fn report(&self) -> Result<(), BudgetError> {
         if self.cache().reports().is_empty() {
             return Ok(());
@@ -230,11 +229,11 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
                 }
             }
         }
-        // Told with the next lease; until then the slots stay taken, which is safe.
+        // Reported with the next lease; until then the slots stay in use, which is safe.
         Ok(())
     }
 
-    /// One try to tell, where a denial leaves nothing else to write.
+    /// Tries once to report, after a denial that leaves nothing else to write.
     async fn report_once(
         &self,
         ledger: &Ledger,
@@ -252,8 +251,7 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
         Ok(())
     }
 
-    /// The ledger to begin with, and whether it was just read. A holder that is alone knows the
-    /// newest: it wrote it.
+    /// The ledger to start from, and whether it was just read. A sole writer has the newest: it wrote it.
     async fn current_ledger(&self) -> Result<(Stored<Ledger>, bool), BudgetError> {
         let known = self.cache().known_if_sole_writer();
         match known {
@@ -262,7 +260,7 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
         }
     }
 
-    /// The ledger with our reports in it, and what these are.
+    /// The ledger with our reports in it, and these reports.
     fn with_reports(&self, stored: &Stored<Ledger>) -> (Ledger, Reports) {
         let reports = self.cache().reports();
         let mut ledger = stored.value.clone();
@@ -293,7 +291,7 @@ fn failed(error: PortError) -> BudgetError {
     }
 }
 
-/// When a denied holder comes back.
+/// The denial that says when to retry.
 fn spent(until: Timestamp) -> BudgetError {
     BudgetError::Exhausted { until }
 }

@@ -1,4 +1,4 @@
-//! Seeing to inspector runs: start once, follow to the end, tell those who wait.
+//! Inspector runs: start each once, follow it to its end, then queue the alerts that wait for it.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +18,12 @@ use crate::reconcile::ReconcileError;
 use crate::reconciler::Reconciler;
 
 impl<E: Env> Reconciler<E> {
-    /// Does what the runs of `target` need now, and says when to look again; `None` when nobody
-    /// waits. Safe to repeat.
+    /// Starts or follows the run of `target`, and says when to do so again; `None` when no run is wanted.
+    /// Safe to repeat.
     ///
     /// # Errors
     ///
-    /// [`ReconcileError`]; nothing is lost by repeating it later.
+    /// [`ReconcileError`]; repeating it later loses nothing.
     pub async fn advance_run(
         &self,
         target: RunTarget,
@@ -47,11 +47,11 @@ impl<E: Env> Reconciler<E> {
         Ok(until)
     }
 
-    /// Sends a watcher after runs that lost theirs.
+    /// Queues the runs whose message was lost.
     ///
     /// # Errors
     ///
-    /// A store failed; the next poll does it again.
+    /// A store failed; the next sync cycle repeats it.
     pub async fn requeue_orphaned_runs(&self) -> Result<usize, PortError> {
         let mut orphaned = Vec::new();
         for target in self.store.busy_targets().await? {
@@ -71,8 +71,7 @@ impl<E: Env> Reconciler<E> {
         Ok(orphaned.len())
     }
 
-    /// Notes that whoever sees to the runs of `target` looks again at `until`, unless they mean to
-    /// look later still.
+    /// Marks the runs of `target` as watched until `until`, unless they are watched for longer.
     pub(crate) async fn watch_until(
         &self,
         target: RunTarget,
@@ -89,7 +88,7 @@ impl<E: Env> Reconciler<E> {
         Ok(())
     }
 
-    /// Starts a run. It is recorded before it is asked for, so that a lost answer starts no second.
+    /// Starts a run. It is saved before it is requested, so that a lost answer does not start a second one.
     async fn start(
         &self,
         target: RunTarget,
@@ -120,7 +119,7 @@ impl<E: Env> Reconciler<E> {
                 outcome = "run_started",
                 "inspection started"
             ),
-            // It may run; following it tells.
+            // It may run; its progress will show.
             Err(error) if error.class == FailureClass::InDoubt => {}
             // A credential that is not accepted says nothing about the run.
             Err(error)
@@ -130,7 +129,7 @@ impl<E: Env> Reconciler<E> {
                 warn!(
                     launchpoint_id = launchpoint.get(),
                     reason = error.chain(),
-                    "Liongard refused a run"
+                    "Liongard refused to start an inspector run"
                 );
                 let waiting = runs.succeed();
                 runs.watched_until = None;
@@ -139,7 +138,7 @@ impl<E: Env> Reconciler<E> {
                 return Ok(None);
             }
             Err(error) => {
-                // Nothing was started: as if it had never been tried.
+                // Nothing was started: restore the previous state.
                 self.store.save_runs(target, &before, revision).await?;
                 return Err(error.into());
             }
@@ -147,7 +146,7 @@ impl<E: Env> Reconciler<E> {
         Ok(Some(look_again))
     }
 
-    /// Looks how the run under way does.
+    /// Checks the progress of the run in flight.
     async fn follow(
         &self,
         run: &RunInFlight,
@@ -160,7 +159,7 @@ impl<E: Env> Reconciler<E> {
             .progress(run.launchpoint, run.newest_before)
             .await;
         let progress = match asked {
-            // A role that may start inspectors may not be allowed to watch them.
+            // A role that may start inspectors may not be allowed to see their runs.
             Err(error) if is_hidden(&error) && age >= UNOBSERVABLE_RUN_TIME => {
                 RunProgress::Succeeded
             }
@@ -178,19 +177,19 @@ impl<E: Env> Reconciler<E> {
                 (runs.succeed(), true)
             }
             RunProgress::Failed(message) => {
-                warn!(launchpoint_id, message, "an inspector's run failed");
+                warn!(launchpoint_id, message, "inspector run failed");
                 (runs.fail(), false)
             }
             RunProgress::NotListed if age > START_TIMEOUT => (runs.fail(), false),
             RunProgress::InProgress if age > RUN_TIMEOUT => {
-                warn!(launchpoint_id, "an inspector's run did not end");
+                warn!(launchpoint_id, "inspector run timed out");
                 (runs.fail(), false)
             }
             RunProgress::NotListed | RunProgress::InProgress => {
                 return Ok(Some(now.plus(RUN_POLL_INTERVAL)));
             }
         };
-        // Told before it is recorded: a message twice does no harm, one that is missing would.
+        // Queued before the save: a duplicate message does no harm, a missing one would.
         self.enqueue_waiting_alerts(&waiting, succeeded).await?;
         Ok(match runs.next(now, self.inspector_min_interval) {
             NextRun::Idle | NextRun::CheckProgress => None,
@@ -199,7 +198,7 @@ impl<E: Env> Reconciler<E> {
         })
     }
 
-    /// Has the pairs of `alerts` looked at again.
+    /// Queues the alerts that waited for the run.
     async fn enqueue_waiting_alerts(
         &self,
         alerts: &BTreeSet<AlertId>,
@@ -216,8 +215,8 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// The launchpoint to start; `None`, with a warning, when Liongard has not exactly one HaloPSA
-    /// inspector: which of several is meant is not guessed.
+    /// The launchpoint to start; `None`, with a warning, unless Liongard has exactly one enabled HaloPSA
+    /// inspector: the reconciler does not guess which of several is meant.
     async fn launchpoint_of(&self, target: RunTarget) -> Result<Option<LaunchpointId>, PortError> {
         if let RunTarget::Launchpoint(launchpoint) = target {
             return Ok(Some(launchpoint));
@@ -228,7 +227,7 @@ impl<E: Env> Reconciler<E> {
             others => {
                 warn!(
                     enabled = others.len(),
-                    "Liongard has not exactly one enabled HaloPSA inspector; none is run"
+                    "Liongard does not have exactly one enabled HaloPSA inspector; no run is started"
                 );
                 Ok(None)
             }
@@ -236,7 +235,7 @@ impl<E: Env> Reconciler<E> {
     }
 }
 
-/// Whether Liongard will not show its runs to this key, however often it is asked.
+/// Whether the access key may never see Liongard's runs.
 fn is_hidden(error: &PortError) -> bool {
     matches!(error.refusal, Some(Refusal::Forbidden | Refusal::NotFound))
 }

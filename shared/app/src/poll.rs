@@ -1,4 +1,4 @@
-//! Polling Liongard's alerts: what differs from what was last queued goes on the queue.
+//! Polling Liongard's alerts: alerts that differ from what was last queued are queued.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,61 +15,61 @@ use crate::ports::prelude::*;
 use crate::ports::{Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
 use crate::reconciler::Reconciler;
 
-/// How closely a poll compares.
+/// Which alerts a poll compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// With what was last queued.
+    /// Those that differ from what was last queued.
     Changed,
-    /// Also with what every pair last heard: repairs whatever got lost on the way.
+    /// Also those whose pair is not in sync: repairs what a lost message left behind.
     All,
 }
 
-/// What a poll saw.
+/// What a poll found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollReport {
     /// Alerts listed.
     pub listed: usize,
-    /// Alerts put on the queue.
+    /// Alerts queued.
     pub queued: usize,
-    /// Records of the list that could not be read.
+    /// Records of the list that could not be decoded.
     pub unreadable: usize,
-    /// Alerts with a status word we do not know.
+    /// Alerts with an unknown status.
     pub unknown_words: usize,
-    /// Alerts known before and no longer listed. Not listed is not closed.
+    /// Known alerts that are no longer listed. Not listed does not mean closed.
     pub missing: usize,
 }
 
-/// Changes in one poll above which they count as a storm and leave the urgent lane to people.
+/// More changes than this in one poll use the bulk lane, so that people's changes do not wait for them.
 const BULK_ABOVE: usize = 50;
 
 /// Messages sent in one call, and index entries saved with them.
 const CHUNK: usize = 200;
 
-/// A list shorter than this share of the last one is an error, not news.
+/// A list shorter than this percentage of the last one is an error, not a change.
 const SHRUNK_BELOW_PERCENT: usize = 50;
 
-/// Lists this short may shrink as they like.
+/// Lists shorter than this may shrink freely.
 const SHRINK_MATTERS_FROM: usize = 10;
 
-/// Polls in a row that must show a much shorter list before it is believed.
+/// A much shorter list is accepted after this many polls in a row.
 const SHRUNK_ACCEPTED_AFTER: i64 = 3;
 
-/// An alert queued this long ago, and not heard of by its pair, is queued again.
+/// An alert queued this long ago whose pair is still not in sync is queued again.
 const LOST_AFTER: Duration = Duration::from_secs(900);
 
 impl<E: Env> Reconciler<E> {
-    /// Polls once. Safe to repeat; whatever was queued twice does no harm.
+    /// Polls once. Safe to repeat: queuing an alert twice does no harm.
     ///
     /// # Errors
     ///
-    /// Liongard or a store failed, or the list is suddenly much shorter (`alerts.shrunk`): nothing
-    /// was taken from it, and the next poll looks again.
+    /// Liongard or a store failed, or the list is suddenly much shorter (`alerts.shrunk`). Nothing of the
+    /// list was used; the next poll reads it again.
     pub async fn poll_alerts(&self, scope: Scope) -> Result<PollReport, PortError> {
         let list = self.liongard.list().await?;
         for place in &list.unreadable {
             warn!(
                 place,
-                "a record of Liongard's alert list is not readable; the others go on"
+                "a record of Liongard's alert list cannot be decoded; it is skipped"
             );
         }
         let alerts: BTreeMap<AlertId, Alert> = list
@@ -89,8 +89,8 @@ impl<E: Env> Reconciler<E> {
             wanted.extend(self.find_lost(&alerts, &index).await?);
             wanted.extend(self.refusals_to_retry().await?);
         }
-        let over = |id: &AlertId| alerts.get(id).is_some_and(Alert::is_closed);
-        let closes = |id: &&AlertId| over(id) && index.contains_key(id);
+        let is_closed = |id: &AlertId| alerts.get(id).is_some_and(Alert::is_closed);
+        let closes = |id: &&AlertId| is_closed(id) && index.contains_key(id);
         let closes = wanted.iter().filter(closes).count();
         if closes > 0 {
             self.refresh_activity_before_closes(closes).await;
@@ -123,15 +123,16 @@ impl<E: Env> Reconciler<E> {
         Ok(report)
     }
 
-    /// Some tickets are about to be closed, those only that nobody has touched. One sweep shows that of
-    /// all of them; without it, the notes of each are read, one request for each of `closes`.
+    /// Refreshes what is known of persons' activity before `closes` tickets are closed: only untouched
+    /// tickets are. One sweep of HaloPSA shows that for all of them; without it, reconciling each ticket
+    /// reads its notes, one request each.
     async fn refresh_activity_before_closes(&self, closes: usize) {
         if let Err(error) = self.sweep_if_older_than(ACTIVITY_TTL / 2, closes).await {
-            debug!(%error, "no sweep before tickets are closed; their notes are read instead");
+            debug!(%error, "sweep before closes failed; notes are read instead");
         }
     }
 
-    /// Refuses a list that is suddenly much shorter, until it has been so a few times in a row.
+    /// Rejects a list that is suddenly much shorter, until it was so a few times in a row.
     async fn guard_against_shrinking(&self, listed: usize) -> Result<(), PortError> {
         let before = self.store.value(keys::ALERTS_LISTED).await?.unwrap_or(0);
         let before = usize::try_from(before).unwrap_or(0);
@@ -142,8 +143,10 @@ impl<E: Env> Reconciler<E> {
             self.store
                 .set_value(keys::ALERTS_SHRUNK, in_a_row + 1)
                 .await?;
-            let said = format!("{listed} alerts listed where there were {before}");
-            return Err(PortError::new(FailureClass::Transient, "alerts.shrunk").with_message(said));
+            let message = format!("{listed} alerts listed where there were {before}");
+            return Err(
+                PortError::new(FailureClass::Transient, "alerts.shrunk").with_message(message)
+            );
         }
         if in_a_row != 0 {
             self.store.set_value(keys::ALERTS_SHRUNK, 0).await?;
@@ -155,8 +158,8 @@ impl<E: Env> Reconciler<E> {
         Ok(())
     }
 
-    /// Alerts that were queued a while ago and whose pair has not heard of it, or still misses
-    /// something: their message got lost, or ended among the dead letters.
+    /// Alerts that were queued a while ago and whose pair is still not in sync: their message was lost or
+    /// dead-lettered.
     async fn find_lost(
         &self,
         alerts: &BTreeMap<AlertId, Alert>,
@@ -172,10 +175,10 @@ impl<E: Env> Reconciler<E> {
             after = Some(last.alert);
             for link in links {
                 let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
-                let heard = alert.map(Alert::fingerprint);
+                let observed = alert.map(Alert::fingerprint);
                 let listed = alerts.get(&link.alert).map(Alert::fingerprint);
                 let nothing_missing = plan(&link, alert, ticket, &policy, now).is_empty();
-                if heard == listed && nothing_missing {
+                if observed == listed && nothing_missing {
                     unsettled.remove(&link.alert);
                 }
             }
@@ -188,8 +191,8 @@ impl<E: Env> Reconciler<E> {
         Ok(unsettled.into_iter().filter(long_ago).collect())
     }
 
-    /// Alerts whose write was refused so long ago that it is tried once more: what was wrong may
-    /// have been mended in HaloPSA.
+    /// Alerts whose write was refused so long ago that it is tried once more: the cause may have been
+    /// fixed in HaloPSA.
     async fn refusals_to_retry(&self) -> Result<Vec<AlertId>, PortError> {
         let now = self.clock.now();
         let mut due = Vec::new();
@@ -207,7 +210,7 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Queues the alerts `wanted`, then remembers that it did.
+    /// Queues the alerts `wanted`, then records that in the index.
     async fn enqueue_alerts(
         &self,
         alerts: &BTreeMap<AlertId, Alert>,

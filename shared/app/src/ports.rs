@@ -1,7 +1,7 @@
-//! What the use cases need from the world, one role per trait.
+//! The ports: what the use cases need from the outside, one role per trait.
 //!
-//! Every failure is a [`PortError`]: one class that says what may follow, and what a person must
-//! see. Adapters prove themselves against one conformance suite.
+//! Every failure is a [`PortError`]: a class that says what may follow, and what a person must see. One
+//! conformance suite runs against every adapter.
 
 mod alerts;
 mod budget;

@@ -1,4 +1,4 @@
-//! After a start: what the last process left unfinished, and what a changed config releases.
+//! Recovery after a start: claims of a process that died, and pairs that a changed policy releases.
 
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
@@ -8,13 +8,13 @@ use crate::ports::prelude::*;
 use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
 use crate::reconciler::Reconciler;
 
-/// Links read in one go.
+/// Links read in one call.
 const PAGE: usize = 200;
 
 impl<E: Env> Reconciler<E> {
-    /// Puts claims of a process that died in doubt, and has their pairs looked at.
+    /// Marks the claims of a process that died as in doubt, and queues their pairs.
     ///
-    /// Only where no other process works on the same store: elsewhere claims run out by themselves.
+    /// Only for a store that no other process uses: elsewhere claims expire by themselves.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Puts a held claim on a ticket, or else on a note, in doubt.
+    /// Marks a held claim on a ticket, or else on a note, as in doubt.
     async fn mark_in_doubt(&self, alert: halogard_domain::ids::AlertId) -> Result<(), PortError> {
         let Some(mut stored) = self.store.load(alert).await? else {
             return Ok(());
@@ -54,13 +54,13 @@ impl<E: Env> Reconciler<E> {
             _ => return Ok(()),
         }
         match self.store.save(&stored.value, &[], stored.revision).await {
-            // Somebody has moved on with it; their claim is alive.
+            // Another worker has changed the link; its claim is valid.
             Ok(_) | Err(SaveError::Conflict) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
         }
     }
 
-    /// Has parked and refused pairs looked at again, if the policy is another than last time.
+    /// Queues parked and refused pairs if the policy has changed since the last call.
     ///
     /// # Errors
     ///

@@ -1,8 +1,9 @@
-//! Sweeping HaloPSA's tickets by their last update: what a webhook should have said and did not.
+//! Sweeping HaloPSA's tickets by their last update: finds the changes that no webhook reported.
 //!
-//! A list that one request does not show is read page by page, from its end, and what a page says is
-//! queued before the next is asked for. How far that has come is kept: a sweep that breaks off is gone
-//! on with by the next one.
+//! A range of changes that does not fit into one answer is read page by page, from its last page to its
+//! first, and each page is queued before the next is requested. A ticket that changes again drops out of
+//! the range, which shifts later rows to earlier pages; reading backwards therefore never skips a row. The
+//! [`SweepCursor`] is saved after each page: the next sweep resumes one that was aborted.
 
 use std::time::Duration;
 
@@ -20,38 +21,38 @@ use crate::ports::{Lane, Outgoing, PortError, SaveError, Stored, TicketListing};
 use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
 use crate::reconciler::Reconciler;
 
-/// Longer lists are read only once they have settled, unless it is worth more to somebody:
-/// after a storm every page would be read again a sweep later, nearly all of it our own writes. Three
-/// hundred changes between two sweeps are more than people make.
+/// A longer range is read only when it has settled, unless the caller values it more. After a storm the
+/// next sweep would read every page again, nearly all of it our own writes. People do not make three
+/// hundred changes between two sweeps.
 const UNSETTLED_PAGES_MAX: usize = 3;
 
-/// Before the first sweep nothing was ours; changes older than this concern nobody.
+/// The first sweep starts this far in the past: no older change concerns a ticket of ours.
 const INITIAL_LOOKBACK: Duration = Duration::from_secs(3600);
 
-/// What a sweep saw.
+/// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepReport {
     /// Tickets listed.
     pub listed: usize,
-    /// Tickets put on the queue.
+    /// Tickets queued.
     pub queued: usize,
-    /// Tickets that carry our key and were not remembered.
+    /// Tickets adopted by their key.
     pub adopted: usize,
-    /// Pages left for later, because what they hold is too new to be read only once.
+    /// Pages deferred until they have settled: rows this new would have to be read twice.
     pub pages_deferred: u32,
 }
 
-/// What a row of the sweep leads to.
+/// What to queue for a row of the list.
 struct SweepMessage {
     message: Message,
-    /// The alert whose ticket was taken for untouched until now.
+    /// The alert whose ticket is no longer known to be untouched.
     invalidates: Option<AlertId>,
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Sweeps, unless the last whole sweep began less than `interval` ago; says how much it led to. What
-    /// is known of tickets at the end of a sweep is worth `worth` requests to the caller: a longer list
-    /// is left until it has settled.
+    /// Sweeps, unless the last complete sweep began less than `interval` ago; returns the number of tickets
+    /// queued or adopted. The result is worth `worth` requests to the caller: a longer range is deferred
+    /// until it has settled.
     ///
     /// # Errors
     ///
@@ -72,17 +73,17 @@ impl<E: Env> Reconciler<E> {
 
     /// Sweeps once, to the end. Safe to repeat.
     ///
-    /// The very first sweep of a store looks for tickets that carry our key: a store that was lost
-    /// is filled again before any alert is taken for new.
+    /// The first sweep of a store searches for tickets that carry our key: a lost store is refilled before
+    /// any alert counts as new.
     ///
     /// # Errors
     ///
-    /// HaloPSA or a store failed; the next sweep goes on with the page that was not read.
+    /// HaloPSA or a store failed; the next sweep resumes with the page that was not read.
     pub async fn sweep_tickets(&self) -> Result<SweepReport, ReconcileError> {
         self.sweep(usize::MAX).await
     }
 
-    /// Sweeps; stops before a list of more than `pages_max` pages that has not settled.
+    /// Sweeps; stops before a range of more than `pages_max` pages that has not settled.
     async fn sweep(&self, pages_max: usize) -> Result<SweepReport, ReconcileError> {
         let mut stored = self.store.load_swept().await?;
         if stored.value.watermark.is_none() {
@@ -90,86 +91,86 @@ impl<E: Env> Reconciler<E> {
         }
         let mut report = SweepReport::default();
         loop {
-            let asked_at = self.clock.now();
-            if let Some(rest) = &mut stored.value.pending
-                && rest.phase == ReadPhase::Queued
+            let requested_at = self.clock.now();
+            if let Some(pending) = &mut stored.value.pending
+                && pending.phase == ReadPhase::Queued
             {
-                if rest.is_settled(asked_at) {
-                    rest.begin(ReadPhase::Settled, asked_at);
-                } else if rest.exceeds(pages_max) {
-                    report.pages_deferred = rest.range.pages;
+                if pending.is_settled(requested_at) {
+                    pending.begin(ReadPhase::Settled, requested_at);
+                } else if pending.exceeds(pages_max) {
+                    report.pages_deferred = pending.range.pages;
                     return Ok(log_sweep(report, "deferred"));
                 } else {
-                    rest.begin(ReadPhase::Fresh, asked_at);
+                    pending.begin(ReadPhase::Fresh, requested_at);
                 }
-                // Whoever goes on with it must know when it was begun.
+                // A sweep that resumes this range has to know when its reading began.
                 if !self.save_cursor(&mut stored).await? {
                     return Ok(log_sweep(report, "superseded"));
                 }
             }
-            let is_whole = self
-                .read_next_page(&mut stored.value, asked_at, &mut report)
+            let is_complete = self
+                .read_next_page(&mut stored.value, requested_at, &mut report)
                 .await?;
             if !self.save_cursor(&mut stored).await? {
                 return Ok(log_sweep(report, "superseded"));
             }
-            if is_whole {
+            if is_complete {
                 return Ok(log_sweep(report, "swept"));
             }
         }
     }
 
-    /// Reads what is next, queues what it says, and takes it into `swept`; says whether nothing is left.
+    /// Reads the next page, queues its changes and advances `cursor`; says whether the sweep is complete.
     async fn read_next_page(
         &self,
-        swept: &mut SweepCursor,
-        asked_at: Timestamp,
+        cursor: &mut SweepCursor,
+        requested_at: Timestamp,
         report: &mut SweepReport,
     ) -> Result<bool, ReconcileError> {
-        let since = match &swept.pending {
-            Some(rest) => rest.covered_until(),
-            None => swept.watermark(),
+        let since = match &cursor.pending {
+            Some(pending) => pending.covered_until(),
+            None => cursor.watermark(),
         };
-        let changes = match &swept.pending {
-            Some(rest) if rest.range.pages > 0 => self.desk.next_page(&rest.range).await?,
+        let changes = match &cursor.pending {
+            Some(pending) if pending.range.pages > 0 => self.desk.next_page(&pending.range).await?,
             _ => self.desk.changed_since(since).await?,
         };
         self.enqueue_changes(&changes.listings, report).await?;
-        match (swept.pending.take(), changes.rest) {
+        match (cursor.pending.take(), changes.rest) {
             (Some(reading), left) if reading.range.pages > 0 => {
                 let read = ChangeRange {
                     pages: 0,
                     ..reading.range.clone()
                 };
-                let rest = PendingRange {
+                let pending = PendingRange {
                     range: left.unwrap_or(read),
                     ..reading
                 };
-                if rest.range.pages == 0 {
-                    swept.complete_range(&rest);
+                if pending.range.pages == 0 {
+                    cursor.complete_range(&pending);
                 }
-                swept.pending = Some(rest);
+                cursor.pending = Some(pending);
                 Ok(false)
             }
-            (_, Some(stretch)) => {
-                swept.pending = Some(PendingRange::discovered(stretch, self.clock.now()));
+            (_, Some(range)) => {
+                cursor.pending = Some(PendingRange::discovered(range, self.clock.now()));
                 Ok(false)
             }
             (read, None) => {
                 if read.is_none() {
-                    swept.settle(since, None, asked_at);
+                    cursor.settle(since, None, requested_at);
                 }
                 let times = changes.listings.iter().filter_map(|seen| seen.changed_at);
                 if let Some(newest) = times.max() {
-                    swept.observe(newest, asked_at);
+                    cursor.observe(newest, requested_at);
                 }
-                swept.last_full_sweep = Some(asked_at);
+                cursor.last_full_sweep = Some(requested_at);
                 Ok(true)
             }
         }
     }
 
-    /// Keeps how far this sweep has come, unless another one was faster: then that one goes on.
+    /// Saves the cursor; `false` when another sweep saved first, which then continues instead.
     async fn save_cursor(&self, stored: &mut Stored<SweepCursor>) -> Result<bool, PortError> {
         match self.store.save_swept(&stored.value, stored.revision).await {
             Ok(revision) => {
@@ -181,38 +182,39 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Queues what `listings` say beyond what their pairs have heard.
+    /// Queues the tickets of `listings` that their pairs have not observed in this state.
     async fn enqueue_changes(
         &self,
         listings: &[TicketListing],
         report: &mut SweepReport,
     ) -> Result<(), ReconcileError> {
-        let mut news = Vec::new();
+        let mut messages = Vec::new();
         let mut invalidated = Vec::new();
         for listing in listings {
-            let Some(found) = self.message_for(listing).await? else {
+            let Some(row) = self.message_for(listing).await? else {
                 continue;
             };
-            invalidated.extend(found.invalidates.map(|alert| (alert, listing.id)));
-            news.push(Outgoing::from(found.message));
+            invalidated.extend(row.invalidates.map(|alert| (alert, listing.id)));
+            messages.push(Outgoing::from(row.message));
         }
-        if !news.is_empty() {
-            self.store.send(Lane::Urgent, &news).await?;
+        if !messages.is_empty() {
+            self.store.send(Lane::Urgent, &messages).await?;
         }
         for (alert, ticket) in invalidated {
             self.invalidate_activity(alert, ticket).await?;
         }
         report.listed += listings.len();
-        report.queued += news.len();
+        report.queued += messages.len();
         Ok(())
     }
 
-    /// When the last whole sweep began: what it found changed is no longer taken for untouched.
+    /// When the last complete sweep began. A ticket it found unchanged was untouched until then.
     pub(crate) async fn last_full_sweep(&self) -> Result<Option<Timestamp>, PortError> {
         Ok(self.store.load_swept().await?.value.last_full_sweep)
     }
 
-    /// Whoever looks at `alert` before the news reaches it must not take its ticket for untouched.
+    /// Marks the activity on the ticket of `alert` as unknown: a reconciliation that runs before the queued
+    /// change must not treat the ticket as untouched.
     async fn invalidate_activity(
         &self,
         alert: AlertId,
@@ -237,7 +239,7 @@ impl<E: Env> Reconciler<E> {
         Err(ReconcileError::Conflict)
     }
 
-    /// Whether HaloPSA was ever swept for this store.
+    /// Whether HaloPSA was swept at least once for this store.
     ///
     /// # Errors
     ///
@@ -246,8 +248,8 @@ impl<E: Env> Reconciler<E> {
         Ok(self.store.load_swept().await?.value.watermark.is_some())
     }
 
-    /// What `listing` says beyond what its pair has heard; or that it may belong to a pair that
-    /// forgot it.
+    /// The message for a listed ticket that its pair has not observed in this state, or that carries our key
+    /// and belongs to no pair.
     async fn message_for(
         &self,
         listing: &TicketListing,
@@ -255,9 +257,9 @@ impl<E: Env> Reconciler<E> {
         let owner = self.store.owner(listing.id).await?;
         let Some(alert) = owner else {
             let prefix = &self.policy().key_prefix;
-            let marked = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
-            let marked = listing.ticket.as_ref().filter(marked).cloned();
-            return Ok(marked.map(|ticket| SweepMessage {
+            let has_key = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
+            let keyed = listing.ticket.as_ref().filter(has_key).cloned();
+            return Ok(keyed.map(|ticket| SweepMessage {
                 message: Message::ticket_snapshot(ticket, Cause::Sweep),
                 invalidates: None,
             }));
@@ -274,30 +276,30 @@ impl<E: Env> Reconciler<E> {
             .as_ref()
             .filter(|seen| matches!(seen.activity, HumanActivity::None { .. }))
             .map(|_| alert);
-        let (says_more, message) = match &listing.ticket {
+        let (differs, message) = match &listing.ticket {
             None => {
                 let known = seen.map(|seen| seen.changed_at);
-                let says_more = listing.changed_at.is_none() || listing.changed_at > known;
-                let look = Message::reconcile_ticket(listing.id, Cause::Sweep);
-                (says_more, look)
+                let differs = listing.changed_at.is_none() || listing.changed_at > known;
+                let message = Message::reconcile_ticket(listing.id, Cause::Sweep);
+                (differs, message)
             }
             Some(ticket) => {
-                let says_more = seen.is_none_or(|seen| {
+                let differs = seen.is_none_or(|seen| {
                     ticket.changed_at > seen.changed_at
                         || (ticket.changed_at == seen.changed_at
                             && (ticket.status, ticket.existence) != (seen.status, seen.existence))
                 });
-                let news = Message::ticket_snapshot(ticket.clone(), Cause::Sweep);
-                (says_more, news)
+                let message = Message::ticket_snapshot(ticket.clone(), Cause::Sweep);
+                (differs, message)
             }
         };
-        Ok(says_more.then_some(SweepMessage {
+        Ok(differs.then_some(SweepMessage {
             message,
             invalidates,
         }))
     }
 
-    /// Takes in every ticket that carries our key.
+    /// Adopts every ticket that carries our key.
     async fn initial_sweep(
         &self,
         mut stored: Stored<SweepCursor>,
@@ -306,9 +308,9 @@ impl<E: Env> Reconciler<E> {
         let policy = self.policy();
         let mut report = SweepReport::default();
         if policy.mode == Mode::Managed {
-            let marked = self.desk.find_all_with_key(&policy.key_prefix).await?;
-            report.listed = marked.len();
-            for ticket in &marked {
+            let tickets = self.desk.find_all_with_key(&policy.key_prefix).await?;
+            report.listed = tickets.len();
+            for ticket in &tickets {
                 if let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix)
                     && self.adopt(&key, ticket, &policy).await?
                 {
@@ -317,7 +319,7 @@ impl<E: Env> Reconciler<E> {
             }
         }
         stored.value.watermark = Some(began.minus(INITIAL_LOOKBACK));
-        // Whoever was faster has taken in the same tickets.
+        // A concurrent sweep that saved first has adopted the same tickets.
         self.save_cursor(&mut stored).await?;
         info!(
             adopted = report.adopted,
@@ -328,7 +330,7 @@ impl<E: Env> Reconciler<E> {
     }
 }
 
-/// Writes the one line a sweep ends with.
+/// Writes the outcome line of a sweep.
 fn log_sweep(report: SweepReport, outcome: &'static str) -> SweepReport {
     let SweepReport {
         listed,

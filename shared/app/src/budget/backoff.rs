@@ -1,38 +1,38 @@
-//! When to come back where many wait: not all at once.
+//! Backoff with jitter for processes that wait for the same permits.
 //!
-//! A denial names the moment at which a permit is there. Where one instance waits, that is exact. Where
-//! a thousand do, all but one come in vain and cost a write each. Who came when it was told to and found
-//! nothing was not alone: it comes back at a time of its own, from the first moment on at which a permit
-//! can be leased, and within a longer time with each denial. Who gets a lease comes earlier again. Some
-//! fourteen come for each lease then, whatever their number.
+//! A denial names the time at which the next permit is free. For one waiting process that is exact. If a
+//! thousand wait, all but one retry in vain and cost a write each. So if a process retries at the promised
+//! time and is denied again, others are contending: from then on it retries at a random time after the
+//! first moment at which a permit can be leased, and the range of that time grows with each denial. A lease
+//! shrinks it again. About fourteen processes then retry for each lease, however many wait.
 
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
 use halogard_domain::budget::Denied;
 
-/// Within what time one comes back that came in vain, where nothing is leased ahead. Otherwise within
-/// four fifths of the time that is leased ahead.
+/// The least jitter under contention when nothing is leased ahead. Otherwise it is four fifths of the time
+/// leased ahead.
 const JITTER_FLOOR_MS: u64 = 1_000;
 
-/// The longest: within a window, everybody asks again.
+/// The most jitter: every process retries within one window.
 const JITTER_MAX_MS: u64 = 300_000;
 
-/// The pause after others were faster again and again.
+/// The pause after several conflicting writes in a row.
 const CONTENDED_PAUSE: Duration = Duration::from_millis(50);
 
-/// How far one process's denials are spread.
+/// The backoff of one process.
 #[derive(Debug)]
 pub(super) struct ContentionBackoff {
-    /// Milliseconds that are added by chance, at most.
+    /// The largest random delay, in milliseconds.
     jitter_max_ms: u64,
-    /// The least that it is while others lease too.
+    /// The least that it is while other processes lease too.
     jitter_floor_ms: u64,
-    /// When a permit was promised.
+    /// When the next permit was promised.
     promised: Option<Timestamp>,
-    /// Whether a write was lost since the last denial or lease.
+    /// Whether a write conflicted since the last denial or lease.
     conflicted: bool,
-    /// Where chance is.
+    /// The state of the random number generator.
     rng: u64,
 }
 
@@ -47,7 +47,7 @@ impl ContentionBackoff {
         }
     }
 
-    /// A lease was got.
+    /// A lease succeeded.
     pub(super) fn leased(&mut self) {
         self.promised = None;
         self.conflicted = false;
@@ -56,17 +56,17 @@ impl ContentionBackoff {
         }
     }
 
-    /// Nobody else leases any more.
+    /// No other process leases any more.
     pub(super) fn sole_writer(&mut self) {
         self.jitter_max_ms = 0;
     }
 
-    /// A write was lost to another holder.
+    /// A write conflicted with one of another process.
     pub(super) fn conflicted(&mut self) {
         self.conflicted = true;
     }
 
-    /// No permit was there: when to come back.
+    /// There was no permit; returns when to retry.
     pub(super) fn denied(&mut self, now: Timestamp, denied: Denied) -> Timestamp {
         let Denied {
             usable_at: until,
@@ -88,7 +88,7 @@ impl ContentionBackoff {
         back
     }
 
-    /// Others were faster too often: when to come back.
+    /// Too many writes conflicted; returns when to retry.
     pub(super) fn contended(&mut self, now: Timestamp) -> Timestamp {
         self.widen_jitter();
         let back = now
@@ -107,7 +107,8 @@ impl ContentionBackoff {
         self.jitter_max_ms = wider.clamp(self.jitter_floor_ms, JITTER_MAX_MS);
     }
 
-    /// A number from 0 to `max`, by SplitMix64.
+    /// A random number from 0 to `max`, by SplitMix64: jitter needs no better generator, and a seed makes
+    /// tests repeatable.
     fn random_up_to(&mut self, max: u64) -> u64 {
         if max == 0 {
             return 0;

@@ -1,4 +1,4 @@
-//! What one process holds: permits it may use, and what became of those it has used.
+//! The permits one process has leased, and the outcomes it has not reported yet.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,46 +10,46 @@ use super::backoff::ContentionBackoff;
 use super::spent;
 use crate::ports::{BudgetError, Permit, PermitOutcome, Stored};
 
-/// The most permits asked for at once.
+/// The most permits of one lease.
 const WANT_MAX: u32 = 16;
 
-/// A lease that is used up and followed by another within this time was too small.
+/// A lease that is followed by another within this time was too small.
 const LEASE_TOO_SMALL_WITHIN: Duration = Duration::from_secs(10);
 
-/// Who has found its own writing so often in a row takes it for the newest without reading it.
+/// A process that has found its own write so often in a row stops reading the ledger before it writes.
 const SOLE_WRITER_AFTER: u32 = 4;
 
-/// For so long a denial is repeated without asking the store again.
+/// How long a denial is repeated without a call to the store.
 const DENIAL_CACHED_FOR: Duration = Duration::from_secs(1);
 
-/// What one process holds.
+/// The permits and unreported outcomes of one process.
 pub(super) struct PermitCache {
-    /// Permits that may be used, for each share.
+    /// Permits that may be used, by priority.
     permits: [VecDeque<GrantedPermit>; 3],
-    /// What became of permits, and nobody else knows.
+    /// Outcomes of permits that are not in the ledger yet.
     reports: Vec<PermitReport>,
-    /// Permits that were not used, and nobody else knows.
+    /// Permits that were not used, which the ledger does not show yet.
     unused: Vec<GrantedPermit>,
     /// The newest ledger seen.
     pub(super) known: Option<Stored<Ledger>>,
-    /// How often in a row nobody else had written since we did.
+    /// How often in a row the ledger was as this process had written it.
     unchanged: u32,
-    /// The newest ledger seen is ours.
+    /// Whether this process wrote the newest ledger seen.
     is_writer: bool,
-    /// How many permits were asked for last.
+    /// How many permits the last lease requested.
     want: u32,
     /// Permits of the last leases that were not used.
     wasted: u32,
     /// When a permit was last used.
     used_at: Option<Timestamp>,
-    /// Denied since the last lease.
+    /// Whether a lease was denied since the last one that succeeded.
     was_denied: bool,
-    /// The last denial: of whom, when, and until when.
+    /// The last denial: its priority, when, and until when.
     denial: Option<(Priority, Timestamp, Timestamp)>,
     backoff: ContentionBackoff,
 }
 
-/// What became of one permit.
+/// The outcome of one permit.
 #[derive(Clone, Copy, Debug)]
 struct PermitReport {
     slot: u64,
@@ -57,7 +57,7 @@ struct PermitReport {
     outcome: PermitOutcome,
 }
 
-/// What is told with the next write.
+/// What the next write reports.
 #[derive(Debug)]
 pub(super) struct Reports {
     reports: Vec<PermitReport>,
@@ -65,7 +65,7 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Whether there is none.
+    /// Whether there is nothing to report.
     pub(super) fn is_empty(&self) -> bool {
         self.reports.is_empty() && self.unused.is_empty()
     }
@@ -78,7 +78,7 @@ impl Reports {
             || oldest.is_some_and(|oldest| now.since(oldest) >= limit.window / 3)
     }
 
-    /// Enters it in a ledger.
+    /// Enters the reports in a ledger.
     pub(super) fn enter(&self, ledger: &mut Ledger, limit: &Limit) {
         for granted in &self.unused {
             ledger.release(*granted);
@@ -112,9 +112,9 @@ impl PermitCache {
         }
     }
 
-    /// A permit from the permits, or until when there is none; `None` when the store must be asked.
+    /// A permit from the cache, or until when there is none; `None` when a lease must be requested.
     ///
-    /// Looks at the time of each permit just before it is used: the process may have slept.
+    /// Checks the time of each permit just before it is used: the process may have slept.
     pub(super) fn take(
         &mut self,
         now: Timestamp,
@@ -127,7 +127,7 @@ impl PermitCache {
             }
             match self.take_of(now, of) {
                 Some(Ok(permit)) => return Some(Ok(permit)),
-                // Urgent work waits for no permit but its own: it may get one before.
+                // Urgent work does not wait for a permit of another priority: a lease may be faster.
                 Some(Err(from)) if of == priority => next = Some(from),
                 Some(Err(_)) | None => {}
             }
@@ -163,7 +163,7 @@ impl PermitCache {
         None
     }
 
-    /// Gives up every permit that is not used yet.
+    /// Drops every permit that is not used yet.
     pub(super) fn drop_permits(&mut self) {
         for permits in &mut self.permits {
             self.wasted += u32::try_from(permits.len()).unwrap_or(u32::MAX);
@@ -171,14 +171,14 @@ impl PermitCache {
         }
     }
 
-    /// Notes what became of a permit.
+    /// Records the outcome of a permit.
     pub(super) fn note(&mut self, slot: u64, at: Timestamp, outcome: PermitOutcome) {
         self.denial = None;
         self.reports.push(PermitReport { slot, at, outcome });
     }
 
-    /// How many permits to ask for: twice as many as last time while that was too few, one after a
-    /// quiet time, fewer when some were not used.
+    /// How many permits to request: twice as many as last time while that was too few, one after a quiet
+    /// time, fewer when some were not used.
     pub(super) fn want(&mut self, now: Timestamp) -> u32 {
         let busy = self
             .used_at
@@ -195,7 +195,7 @@ impl PermitCache {
         self.want
     }
 
-    /// Puts a lease in the permits.
+    /// Takes in a lease.
     pub(super) fn leased(
         &mut self,
         now: Timestamp,
@@ -210,7 +210,7 @@ impl PermitCache {
         self.backoff.leased();
     }
 
-    /// The store had no permit: when this process comes back.
+    /// The ledger has no permit: when this process retries.
     pub(super) fn denied(
         &mut self,
         now: Timestamp,
@@ -219,7 +219,7 @@ impl PermitCache {
     ) -> BudgetError {
         self.was_denied = true;
         let until = match priority {
-            // Work that cannot wait comes back at the first moment, whoever else does.
+            // Urgent work retries at the first possible moment, without jitter.
             Priority::Urgent => denied.usable_at,
             Priority::Normal | Priority::Bulk => self.backoff.denied(now, denied),
         };
@@ -227,19 +227,19 @@ impl PermitCache {
         spent(until)
     }
 
-    /// Others were faster each time: when this process comes back.
+    /// Every write conflicted: when this process retries.
     pub(super) fn contended(&mut self, now: Timestamp) -> BudgetError {
         self.was_denied = true;
         spent(self.backoff.contended(now))
     }
 
-    /// Others were faster once.
+    /// One write conflicted.
     pub(super) fn conflicted(&mut self) {
         self.unchanged = 0;
         self.backoff.conflicted();
     }
 
-    /// What nobody else knows yet.
+    /// What is not in the ledger yet.
     pub(super) fn reports(&self) -> Reports {
         Reports {
             reports: self.reports.clone(),
@@ -247,19 +247,19 @@ impl PermitCache {
         }
     }
 
-    /// `reports` are known to the others; what came meanwhile is not.
+    /// `reports` are in the ledger now; outcomes recorded meanwhile are not.
     pub(super) fn reported(&mut self, reports: &Reports) {
         self.reports.drain(..reports.reports.len());
         self.unused.drain(..reports.unused.len());
     }
 
-    /// We wrote this ledger.
+    /// This process wrote this ledger.
     pub(super) fn wrote(&mut self, stored: Stored<Ledger>) {
         self.known = Some(stored);
         self.is_writer = true;
     }
 
-    /// We read this ledger.
+    /// This process read this ledger.
     pub(super) fn read(&mut self, stored: &Stored<Ledger>) {
         let known = self.known.as_ref().map(|known| known.revision);
         let unchanged = self.is_writer && known == Some(stored.revision);
@@ -271,7 +271,7 @@ impl PermitCache {
         self.is_writer &= unchanged;
     }
 
-    /// The newest ledger, if nobody else writes.
+    /// The newest ledger, if no other process writes.
     pub(super) fn known_if_sole_writer(&self) -> Option<Stored<Ledger>> {
         self.known.clone().filter(|_| self.is_sole_writer())
     }
@@ -281,7 +281,7 @@ impl PermitCache {
     }
 }
 
-/// Where a share's permits is.
+/// The index of a priority's permits.
 fn place(priority: Priority) -> usize {
     match priority {
         Priority::Urgent => 0,

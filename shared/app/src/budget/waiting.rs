@@ -1,4 +1,4 @@
-//! A budget that waits for a moment rather than say no.
+//! A budget that waits for a permit that is near, instead of denying it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use halogard_domain::budget::Limit;
 
 use crate::ports::{BudgetError, Clock, Permit, PermitOutcome, RequestBudget};
 
-/// A way to let time pass.
+/// A way to sleep: by the machine's clock or by a test's.
 pub trait Sleep: Send + Sync {
-    /// Waits for `pause`.
+    /// Sleeps for `pause`.
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// A budget whose holder waits when a permit is near.
+/// A budget whose caller waits when a permit is near.
 ///
-/// Under a backlog permits come one by one, less than a second apart. A look at a pair takes a few
-/// requests; to break it off for a second, and to begin it again, would cost more requests than it
-/// saves time. What is further away than the max_wait goes is denied as before: nobody sleeps for it.
+/// Under a backlog permits become free one by one, less than a second apart. One reconciliation takes a
+/// few requests: aborting it for a second and starting it again would cost more requests than it saves
+/// time. A permit further away than `max_wait` is denied, and nothing sleeps for it.
 #[derive(Clone, Debug)]
 pub struct WaitingBudget<B, C, W> {
     budget: B,
@@ -28,11 +28,10 @@ pub struct WaitingBudget<B, C, W> {
 }
 
 impl<B, C, W> WaitingBudget<B, C, W> {
-    /// How long is waited at most, unless told otherwise: for what is leased, not for what is
-    /// denied.
+    /// The default for the longest wait: long enough for a leased permit, not for a denied one.
     pub const MAX_WAIT: Duration = Limit::LEASE_AHEAD;
 
-    /// Waits by `wait` for permits of `budget` that are no further away than `max_wait`.
+    /// Waits with `sleep` for permits of `budget` that are no further away than `max_wait`.
     pub fn new(budget: B, clock: C, sleep: W, max_wait: Duration) -> Self {
         Self {
             budget,
@@ -62,7 +61,7 @@ impl<B: RequestBudget, C: Clock, W: Sleep> RequestBudget for WaitingBudget<B, C,
 }
 
 impl<B: RequestBudget, C: Clock, W: Sleep> WaitingBudget<B, C, W> {
-    /// Waits until `until`, and a moment at least: a loop that does not wait is none.
+    /// Waits until `until`, and for at least a millisecond, so that the loop never spins.
     async fn wait_until(&self, until: Timestamp) {
         let pause = until.since(self.clock.now());
         self.sleep.sleep(pause.max(Duration::from_millis(1))).await;

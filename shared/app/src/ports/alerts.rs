@@ -19,12 +19,12 @@ pub trait AlertSource: Send + Sync {
     fn environments(&self) -> impl Future<Output = Result<Vec<EnvironmentInfo>, PortError>> + Send;
 }
 
-/// All alerts, as far as they could be read.
+/// All alerts that could be decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertList {
-    /// The readable ones.
+    /// The alerts.
     pub alerts: Vec<Alert>,
-    /// Where in the list an unreadable record stood, and why; without its content.
+    /// The position of each record that could not be decoded, and why; without its content.
     pub unreadable: Vec<String>,
 }
 

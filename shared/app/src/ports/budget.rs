@@ -1,4 +1,4 @@
-//! The right to send one request to HaloPSA.
+//! Permits to send requests to HaloPSA.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,25 +8,24 @@ use halogard_domain::budget::Ledger;
 
 use super::{PortError, Revision, Stored};
 
-/// Hands out the requests that HaloPSA allows in a rolling window, to everybody who asks.
+/// Hands out permits for the requests that HaloPSA allows in a rolling window.
 pub trait RequestBudget: Send + Sync {
-    /// Takes the right to send one request now.
+    /// Takes a permit to send one request now.
     ///
     /// # Errors
     ///
-    /// [`BudgetError::Exhausted`] says when to come back; nothing was taken.
+    /// [`BudgetError::Exhausted`] says when to retry; nothing was taken.
     fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send;
 
-    /// Reports what became of the permitted request, just now.
+    /// Reports the outcome of the permitted request, as of now.
     ///
-    /// The permit may be used again one window after this moment. A permit that is never settled,
-    /// because its holder died, frees itself later. From a refusal the budget learns that less is
-    /// allowed than it thought.
+    /// The permit's slot is free again one window after this moment. The slot of a permit that is never
+    /// settled, because its process died, frees itself later. From a refusal the budget learns that less
+    /// is allowed than it assumed.
     ///
     /// # Errors
     ///
-    /// The store failed, and nobody else knows yet; what was reported is kept and told with the
-    /// next lease.
+    /// The store failed; the outcome is reported with the next lease.
     fn settle(
         &self,
         permit: Permit,
@@ -48,22 +47,22 @@ impl<B: RequestBudget> RequestBudget for std::sync::Arc<B> {
     }
 }
 
-/// What became of a permitted request.
+/// The outcome of a permitted request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermitOutcome {
-    /// It was answered, or given up on; not refused for being one too many.
+    /// It was answered or abandoned, and not refused for exceeding the limit.
     Completed,
-    /// It was one too many (429).
+    /// It exceeded the limit (429).
     RateLimited {
-        /// How long the answer asked us to stay away, if it said.
+        /// The pause the answer asked for, if it named one.
         retry_after: Option<Duration>,
     },
 }
 
-/// The right to send one request. Not `Clone`: one permit, one request.
+/// Allows one request. Not `Clone`: one permit, one request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit {
-    /// Which slot of the window this is.
+    /// The slot of the window.
     pub slot: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use halogard_domain::Timestamp;
 
-/// Says what time it is. The only source of "now" in the bundle.
+/// Returns the time. The only source of "now".
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;

@@ -1,11 +1,11 @@
-//! One error for every port: what may follow, and what a person must see.
+//! The error of every port: what may follow, and what a person must see.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use halogard_domain::{FailureClass, Timestamp};
 
-/// A call through a port that failed.
+/// A failed call through a port.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{error_type}{}", self.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
 pub struct PortError {
@@ -13,25 +13,25 @@ pub struct PortError {
     pub class: FailureClass,
     /// Short and stable, for metrics and alarms: `halopsa.refused`, `budget.exhausted`.
     pub error_type: &'static str,
-    /// What the other side said, redacted and cut, where it said something.
+    /// The other side's message, redacted and cut, if it sent one.
     pub message: Option<String>,
-    /// When to come back, where that is known. Waiting until then is no failure.
+    /// When to retry, if known. Waiting until then does not count as a failure.
     pub retry_at: Option<Timestamp>,
-    /// What kind of refusal it was, where we can do something about it.
+    /// The kind of refusal, if the reconciler can act on it.
     pub refusal: Option<Refusal>,
     /// The adapter's own error.
     #[source]
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// Refusals that policy has an answer to.
+/// Refusals the reconciler can act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The ticket cannot be closed while nobody is assigned.
     MustBeAssigned,
-    /// Mandatory fields are missing; the names, where the desk said them.
+    /// Mandatory fields are missing; their names, if HaloPSA named them.
     MissingFields(Vec<String>),
-    /// The record is not there, or may not be seen.
+    /// The record does not exist, or the credential may not see it.
     NotFound,
     /// The credential may not do this.
     Forbidden,
@@ -40,7 +40,7 @@ pub enum Refusal {
 }
 
 impl PortError {
-    /// The [`error_type`](Self::error_type) of a request for which there was no permit.
+    /// The [`error_type`](Self::error_type) of a request that got no permit.
     pub const BUDGET_EXHAUSTED: &'static str = "budget.exhausted";
 
     /// An error of `class` without details.
@@ -56,27 +56,27 @@ impl PortError {
         }
     }
 
-    /// The adapter's own error behind this one.
+    /// Sets the adapter's own error as the source.
     #[must_use]
     pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
 
-    /// What the other side said.
+    /// Sets the other side's message.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.message = Some(message.into());
         self
     }
 
-    /// A store of ours that failed: nothing was written, or the same write may be repeated.
+    /// A failed store: nothing was written, or the same write may be repeated.
     #[must_use]
     pub fn store(source: impl Error + Send + Sync + 'static) -> Self {
         Self::new(FailureClass::Transient, "store.failed").with_source(source)
     }
 
-    /// What happened with its causes, one line, for logs and dead letters.
+    /// The error with its causes, on one line, for logs and dead letters.
     #[must_use]
     pub fn chain(&self) -> String {
         let Some(source) = &self.source else {

@@ -1,4 +1,4 @@
-//! Liongard's inspectors: asking for a run and following it.
+//! Liongard's inspectors: starting a run and following it.
 
 use std::future::Future;
 
@@ -7,7 +7,7 @@ use halogard_domain::runs::{RunTarget, Runs};
 
 use super::{PortError, Revision, SaveError, Stored};
 
-/// Starts inspectors and reports how their runs do.
+/// Starts inspectors and reports the progress of their runs.
 pub trait Inspectors: Send + Sync {
     /// The launchpoints of Liongard's HaloPSA inspector that are enabled. One is expected; none or
     /// several is a finding.

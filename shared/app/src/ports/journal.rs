@@ -1,4 +1,4 @@
-//! What happened, for people; and which notifications were already worked off.
+//! The journal: what happened, for people; and which webhooks were processed already.
 
 use std::future::Future;
 use std::time::Duration;
@@ -36,16 +36,16 @@ pub struct JournalEntry {
     pub alert: Option<AlertId>,
     /// The ticket it concerns, if one.
     pub ticket: Option<TicketId>,
-    /// What happened, as a stable word: `opened`, `closed`, `refused`.
+    /// What happened, as a stable word such as `opened` or `write_refused`.
     pub event: String,
-    /// What led to it, as a stable word: `poll`, `webhook`.
+    /// What caused it, as a stable word such as `poll` or `webhook`.
     pub cause: String,
     /// More for a person; never a secret, a body or a personal name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// Which webhooks were worked off, by delivery id and by content.
+/// The webhooks that were processed, by delivery id and by content.
 pub trait Notifications: Send + Sync {
     /// Whether a notification of the same delivery id, or with the same content, was recorded
     /// within [`MEMORY`](Notifications::MEMORY).
@@ -55,7 +55,7 @@ pub trait Notifications: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, PortError>> + Send;
 
-    /// Records that it was worked off.
+    /// Records it as processed.
     fn record(
         &self,
         notification: &Notification,
@@ -65,6 +65,6 @@ pub trait Notifications: Send + Sync {
     /// How often each kind was recorded, for metrics.
     fn counts(&self) -> impl Future<Output = Result<Vec<(String, u64)>, PortError>> + Send;
 
-    /// How long a notification is remembered at the least.
+    /// How long a notification is remembered at least.
     const MEMORY: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 }

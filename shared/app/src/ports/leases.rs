@@ -1,4 +1,4 @@
-//! Rights that one worker at a time may hold.
+//! Leases: exclusive for one holder at a time.
 
 use std::future::Future;
 
@@ -6,11 +6,10 @@ use halogard_domain::Timestamp;
 
 use super::PortError;
 
-/// Rights that one holder at a time has, for a while. Whoever dies with one loses it when its time is
-/// up.
+/// Exclusive leases with an expiry. The lease of a holder that dies expires.
 pub trait Leases: Send + Sync {
-    /// Takes the right `name` for `holder` until `until`, unless somebody else has it. Taking it
-    /// again moves its end.
+    /// Acquires the lease `name` for `holder` until `until`, unless another holder has it. Acquiring it
+    /// again renews it.
     fn acquire_lease(
         &self,
         name: &str,
@@ -18,7 +17,7 @@ pub trait Leases: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<LeaseOutcome, PortError>> + Send;
 
-    /// Gives the right `name` back. Does nothing when `holder` no longer has it.
+    /// Releases the lease `name`. Does nothing when `holder` no longer has it.
     fn release_lease(
         &self,
         name: &str,
@@ -26,14 +25,14 @@ pub trait Leases: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// Whose the right is.
+/// What an attempt to acquire a lease led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseOutcome {
-    /// Ours.
+    /// The holder has it.
     Acquired,
-    /// Somebody else's, for so long at the most.
+    /// Another holder has it.
     HeldByOther {
-        /// When it runs out.
+        /// When it expires at the latest.
         until: Timestamp,
     },
 }

@@ -1,4 +1,4 @@
-//! The durable memory of pairs, and how far the polls have read.
+//! The store of pairs, and the index of what polls have queued.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,31 +8,32 @@ use halogard_domain::{Link, Timestamp};
 
 use super::{JournalEntry, PortError};
 
-/// Which write of a record was read. A save names it, so that no change of somebody else is lost.
+/// The version of a record. A save names the revision it read, so that no concurrent change is lost
+/// (optimistic concurrency).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
-/// A record with the revision it was read at; revision 0 has never been written.
+/// A record with the revision it was read at; revision 0 was never written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<T> {
     /// The record.
     pub value: T,
-    /// The write it comes from.
+    /// Its revision.
     pub revision: Revision,
 }
 
 /// Why a conditional write failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// Somebody else wrote first; read again.
-    #[error("somebody else wrote this record first")]
+    /// Another worker wrote the record since it was read; read it again.
+    #[error("another worker wrote this record first")]
     Conflict,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] PortError),
 }
 
-/// The pairs.
+/// The store of pairs.
 pub trait Links: Send + Sync {
     /// The link of `alert`; `None` when there is none.
     fn load(
@@ -46,16 +47,16 @@ pub trait Links: Send + Sync {
         ticket: TicketId,
     ) -> impl Future<Output = Result<Option<AlertId>, PortError>> + Send;
 
-    /// Stores `link`, if nobody else has since `revision` was read (0: if there is none yet), and
-    /// with it what is `told` of its alert: both, or neither.
+    /// Saves `link` if its stored revision is still `revision` (0: if there is none yet), and appends
+    /// `entries` to its journal: both, or neither.
     fn save(
         &self,
         link: &Link,
-        told: &[JournalEntry],
+        entries: &[JournalEntry],
         revision: Revision,
     ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
 
-    /// Links that `filter` asks for, by alert, `after` excluded, at most `limit`.
+    /// Links that match `filter`, ordered by alert, starting after `after`, at most `limit`.
     fn list(
         &self,
         filter: LinkFilter,
@@ -67,19 +68,19 @@ pub trait Links: Send + Sync {
 /// Which links to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkFilter {
-    /// Every one.
+    /// Every link.
     All,
     /// Those that wait for a mapping or a template.
     Parked,
     /// Those whose write was refused for good.
     Refused,
-    /// Those whose ticket or note is claimed, by somebody at work or by an attempt in doubt.
+    /// Those whose ticket or note is claimed, by a worker or by an attempt in doubt.
     Claimed,
 }
 
-/// Which state of each alert was last put on the queue, so that a poll queues changes only.
+/// The state of each alert that was last queued, so that a poll queues only changes.
 pub trait AlertIndex: Send + Sync {
-    /// Everything known.
+    /// All entries.
     fn load_index(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<AlertId, QueuedState>, PortError>> + Send;
@@ -91,7 +92,7 @@ pub trait AlertIndex: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// One entry of the index.
+/// An alert's state when it was last queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuedState {
     /// [`halogard_domain::Alert::fingerprint`] of the state that was queued.

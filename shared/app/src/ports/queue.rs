@@ -1,4 +1,4 @@
-//! Work to be done, kept until it is done.
+//! The work queue: at-least-once delivery with delays, retries and dead letters.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use halogard_domain::{Message, Timestamp};
 
 use super::PortError;
 
-/// Lanes are worked separately: a person's change does not wait behind a storm.
+/// Lanes are processed separately, so that a person's change does not wait behind a storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
     /// A person is waiting: closes, reopens, fresh changes.
     Urgent,
     /// Sweeps, releases, recovery.
     Bulk,
-    /// Inspector runs to be seen to.
+    /// Inspector runs.
     Runs,
 }
 
@@ -33,10 +33,10 @@ impl Lane {
     }
 }
 
-/// A message on its way in.
+/// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// What it says.
+    /// The message.
     pub message: Message,
     /// When it may first be delivered; at once when `None`.
     pub not_before: Option<Timestamp>,
@@ -51,33 +51,32 @@ impl From<Message> for Outgoing {
     }
 }
 
-/// A message handed to a worker.
+/// A message delivered to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// What it says; `Err` holds the body of one that cannot be read, and why.
+    /// The message; `Err` holds a body that cannot be decoded, and why.
     pub message: Result<Message, Unreadable>,
-    /// Names this delivery when it is settled; a later delivery of the same message has another.
+    /// Identifies this delivery when it is settled; each delivery of a message has its own.
     pub receipt: String,
-    /// How often it has been handed out, this time included. Giving it back free of charge does not
-    /// count.
+    /// How often it was delivered, this time included. Deferred deliveries do not count.
     pub receive_count: u32,
     /// When it was first sent.
     pub sent_at: Timestamp,
 }
 
-/// A body that is no message we know.
+/// A body that cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// The body as it is.
     pub body: String,
-    /// Why it cannot be read.
+    /// Why it cannot be decoded.
     pub reason: String,
 }
 
-/// A message nobody could work off, with the reason.
+/// A message that could not be processed, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Names it when it is driven back or discarded.
+    /// Identifies it for a redrive.
     pub id: String,
     /// Where it came from.
     pub lane: Lane,
@@ -87,14 +86,14 @@ pub struct DeadLetter {
     pub reason: String,
     /// When it ended here.
     pub at: Timestamp,
-    /// How often it had been handed out.
+    /// How often it was delivered.
     pub receive_count: u32,
 }
 
-/// Where work is put. All that intake needs of a queue.
+/// Where messages are sent: all that the intake needs of a queue.
 pub trait WorkSink: Send + Sync {
-    /// Takes in messages, durably. A failure may have taken in some of them: sending all of them
-    /// again does no harm, since the same message twice asks for the same look.
+    /// Sends messages durably. After a failure some of them may have been sent: sending all of them again
+    /// does no harm, because messages are idempotent.
     fn send(
         &self,
         lane: Lane,
@@ -102,9 +101,9 @@ pub trait WorkSink: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// Work to be done. Delivers at least once, in no promised order.
+/// The work queue. Delivers at least once, in no guaranteed order.
 pub trait WorkQueue: WorkSink {
-    /// Hands out at most `max` messages and hides them for `visibility`.
+    /// Receives at most `max` messages and hides them from other workers for `visibility`.
     fn receive(
         &self,
         lane: Lane,
@@ -112,10 +111,10 @@ pub trait WorkQueue: WorkSink {
         visibility: Duration,
     ) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
 
-    /// The message is done with. Settling a delivery that has run out is no error and does nothing.
+    /// Acknowledges the message: it is done. Settling an expired delivery does nothing and is no error.
     fn ack(&self, lane: Lane, receipt: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Gives the message back until `not_before`; this delivery does not count.
+    /// Makes the message available again at `not_before`; this delivery does not count.
     fn defer(
         &self,
         lane: Lane,
@@ -123,7 +122,7 @@ pub trait WorkQueue: WorkSink {
         not_before: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Gives the message back until `not_before` after a failure; this delivery counts.
+    /// Makes the message available again at `not_before` after a failure; this delivery counts.
     fn retry(
         &self,
         lane: Lane,
@@ -131,7 +130,7 @@ pub trait WorkQueue: WorkSink {
         not_before: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Puts the message among the dead letters.
+    /// Moves the message to the dead-letter queue.
     fn dead_letter(
         &self,
         lane: Lane,
@@ -145,12 +144,9 @@ pub trait WorkQueue: WorkSink {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeadLetter>, PortError>> + Send;
 
-    /// Dead letters of all lanes, counted without reading them. A hosted queue may count approximately.
-    fn dead_letter_count(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
-
-    /// Sends a dead letter back to its lane, as new; `false` when there is none of that id.
+    /// Moves a dead letter back to its lane, as a new message; `false` when there is none of that id.
     fn redrive(&self, id: &str) -> impl Future<Output = Result<bool, PortError>> + Send;
 
-    /// Messages of `lane` that wait or are being worked on; dead letters not included.
+    /// The number of messages of `lane` that wait or are in flight, without dead letters.
     fn depth(&self, lane: Lane) -> impl Future<Output = Result<u64, PortError>> + Send;
 }

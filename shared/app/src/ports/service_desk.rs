@@ -1,4 +1,4 @@
-//! The service desk.
+//! HaloPSA's tickets and reference data.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -13,7 +13,7 @@ use halogard_domain::{LinkKey, Ticket, Timestamp};
 
 use super::PortError;
 
-/// Tickets, as this bundle needs them. Every request spends one of the request budget.
+/// HaloPSA's tickets. Every request takes a permit of the request budget.
 pub trait ServiceDesk: Send + Sync {
     /// Finds every ticket that carries exactly `key`, open, closed or deleted, oldest first.
     ///
@@ -30,8 +30,8 @@ pub trait ServiceDesk: Send + Sync {
         prefix: &str,
     ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
 
-    /// Opens tickets with as few requests as it can; one answer for each, in order. A ticket that
-    /// is refused keeps no other from being opened.
+    /// Opens tickets with as few requests as possible; one answer for each, in order. A refused ticket does
+    /// not prevent the others from being opened.
     ///
     /// Not safe to repeat: on `InDoubt` the ticket may exist.
     fn open(
@@ -49,22 +49,21 @@ pub trait ServiceDesk: Send + Sync {
         id: TicketId,
     ) -> impl Future<Output = Result<Vec<TicketNote>, PortError>> + Send;
 
-    /// Sets fields of tickets to values, with as few requests as it can; one answer for each, in
-    /// order. Safe to repeat, hence `Transient` where another write would be in doubt.
+    /// Sets fields of tickets, with as few requests as possible; one answer for each, in order. Safe to
+    /// repeat: a failure is `Transient` where another write would be in doubt.
     fn change(
         &self,
         changes: &[TicketChange],
     ) -> impl Future<Output = Vec<Result<Ticket, PortError>>> + Send;
 
-    /// Adds notes with as few requests as it can; one answer for each, in order. Not safe to repeat.
+    /// Adds notes with as few requests as possible; one answer for each, in order. Not safe to repeat.
     fn add_notes(
         &self,
         notes: &[NewNote],
     ) -> impl Future<Output = Vec<Result<NoteId, PortError>>> + Send;
 
-    /// Tickets that changed at or after `since`: all of them if one request shows them, otherwise some
-    /// of them and the stretch to read on in. Whatever is not in that stretch changed later. Safe to
-    /// repeat.
+    /// Tickets that changed at or after `since`: all of them if they fit into one answer, otherwise some of
+    /// them and the range that remains. Tickets outside that range changed later. Safe to repeat.
     fn changed_since(
         &self,
         since: Timestamp,
@@ -78,36 +77,36 @@ pub trait ServiceDesk: Send + Sync {
     ) -> impl Future<Output = Result<Changes, PortError>> + Send;
 }
 
-/// What one request shows of a list of changes.
+/// One page of a list of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Tickets, in no promised order.
+    /// Tickets, in no guaranteed order.
     pub listings: Vec<TicketListing>,
-    /// What is left to read; `None` when nothing is.
+    /// What remains to be read, if anything.
     pub rest: Option<ChangeRange>,
 }
 
-/// A ticket in a list. Lists are thinner than tickets, and differ by tenant.
+/// A ticket in a list. Lists have fewer fields than tickets, and which ones differs by tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketListing {
     /// The ticket.
     pub id: TicketId,
-    /// When it last changed, where the list says so.
+    /// When it last changed, if the list says so.
     pub changed_at: Option<Timestamp>,
-    /// Its state, where the list says enough.
+    /// Its state, if the list has enough fields.
     pub ticket: Option<Ticket>,
 }
 
-/// Where a ticket of unknown outcome can only be.
+/// Limits the search for the ticket of an attempt in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchWithin {
-    /// The client it was opened for, if that is still known.
+    /// The client it was opened for, if still known.
     pub client: Option<HaloClientId>,
-    /// No ticket was asked for before this time.
+    /// The attempt was not made before this time.
     pub since: Timestamp,
 }
 
-/// What the desk offers, to check a config against.
+/// HaloPSA's reference data, to check a config against.
 pub trait ServiceDeskCatalog: Send + Sync {
     /// The technician the credential acts as, and that the credential works at all.
     fn identity(&self) -> impl Future<Output = Result<Named<TechnicianId>, PortError>> + Send;
