@@ -1,33 +1,33 @@
-//! What the function is called with.
+//! The events the function handles.
 
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_lambda::FunctionError;
 use serde::Deserialize;
 
-/// What this function takes; for whoever sent something else.
+/// The events, for the error about any other.
 const EXPECTED: &str =
     r#"{"type":"sync_cycle"} from the schedule, or {"Records":[…]} from the queue of runs"#;
 
-/// An event as it comes. Whatever else stands in it is left alone.
+/// An event as received; other members are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(
     expecting = r#"{"type":"sync_cycle"} from the schedule, or {"Records":[…]} from the queue of runs"#
 )]
 pub struct Event {
-    /// What the schedule says.
+    /// The schedule's input.
     #[serde(rename = "type", default)]
     kind: Option<String>,
-    /// What the queue hands over.
+    /// The records of a queue.
     #[serde(rename = "Records", default)]
     records: Option<Vec<SqsMessage>>,
 }
 
-/// What is to be done.
+/// What an event requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// A round over both sides.
+    /// A sync cycle.
     SyncCycle,
-    /// These messages.
+    /// Processing these messages.
     Batch(Vec<SqsMessage>),
 }
 
@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    /// What `text` asks for, or what is said against it.
+    /// What `text` requests, or the error.
     fn call(text: &str) -> Result<Request, String> {
         let event: Event = serde_json::from_str(text).map_err(|error| error.to_string())?;
         Request::try_from(event).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! From an event to a round or a batch.
+//! Dispatches an event to a sync cycle or a batch.
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use halogard_app::cycle::CycleReport;
@@ -13,25 +13,25 @@ use crate::event::{Event, Request};
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "inspector-poll";
 
-/// The lanes it works off.
+/// The lanes it processes.
 const LANES: [Lane; 1] = [Lane::Runs];
 
 /// What the function answers.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// To the schedule; nobody reads it but a person who calls the function by hand.
+    /// To the schedule, which ignores it; for a person who invokes the function.
     SyncCycle {
         /// Whether both sides were read to the end.
         complete: bool,
-        /// Messages the round led to.
+        /// The number of messages queued.
         queued: usize,
     },
     /// To the queue.
     Batch(SqsBatchResponse),
 }
 
-/// Does what `event` asks for.
+/// Handles `event`.
 pub async fn handle<P: Platform>(
     instance: &Instance<P>,
     event: LambdaEvent<Event>,

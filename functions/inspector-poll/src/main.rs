@@ -1,5 +1,4 @@
-//! `inspector-poll`: looks at both sides on a schedule and queues what it finds; and works off the
-//! queue of inspector runs.
+//! `inspector-poll`: runs a sync cycle on a schedule, and processes the queue of inspector runs.
 
 mod event;
 mod handler;
@@ -11,7 +10,7 @@ use lambda_runtime::service_fn;
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start(handler::FUNCTION)?;
     let instance = Instance::new(Aws::from_environment());
-    // Boxed: the runtime moves the future about, and this one is large.
+    // Boxed: the runtime moves the future, and this one is large.
     let handle = service_fn(|event| Box::pin(handler::handle(&instance, event)));
     lambda_runtime::run(handle).await
 }

@@ -1,4 +1,4 @@
-//! From an event to the batch it is.
+//! Processes the records of an event.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use halogard_app::ports::Lane;
@@ -8,10 +8,10 @@ use lambda_runtime::LambdaEvent;
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "ticket-sync";
 
-/// The lanes it works off.
+/// The lanes it processes.
 const LANES: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
 
-/// Works off the records of an event, and answers for each of them.
+/// Processes the records of an event, and answers for each of them.
 pub async fn handle<P: Platform>(
     instance: &Instance<P>,
     event: LambdaEvent<SqsEvent>,

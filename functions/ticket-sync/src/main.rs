@@ -1,5 +1,5 @@
-//! `ticket-sync`: works off the urgent and the bulk queue. It looks at one pair at a time and is the
-//! only part of the bundle that writes HaloPSA's tickets.
+//! `ticket-sync`: processes the urgent and the bulk queue. It reconciles pairs, and is the only function
+//! that writes HaloPSA's tickets.
 
 mod handler;
 
@@ -10,7 +10,7 @@ use lambda_runtime::service_fn;
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start(handler::FUNCTION)?;
     let instance = Instance::new(Aws::from_environment());
-    // Boxed: the runtime moves the future about, and this one is large.
+    // Boxed: the runtime moves the future, and this one is large.
     let handle = service_fn(|event| Box::pin(handler::handle(&instance, event)));
     lambda_runtime::run(handle).await
 }

@@ -1,4 +1,4 @@
-//! What a deployed function stands on.
+//! The AWS resources of a deployed function.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::platform::{
 use crate::setup::{SetUpError, SetUpFault};
 use crate::vendors;
 
-/// What the template of the stack is asked for when a variable is not there.
+/// The remedy for a missing variable.
 const TEMPLATE: &str = "deploy the stack's template, which sets it";
 
 /// The variable with the table's name.
 const TABLE: &str = "HALOGARD_TABLE";
 
-/// The variables with the addresses of each lane's queues: for work and for dead letters.
+/// The variables with the URLs of each lane's queues: for work and for dead letters.
 const QUEUES: [(Lane, &str, &str); 3] = [
     (Lane::Urgent, "URGENT_QUEUE_URL", "URGENT_DEAD_LETTERS_URL"),
     (Lane::Bulk, "BULK_QUEUE_URL", "BULK_DEAD_LETTERS_URL"),
@@ -44,7 +44,7 @@ pub struct Aws<G> {
 }
 
 impl Aws<fn(&str) -> Option<String>> {
-    /// What the variables of this process name.
+    /// The resources that this process's environment names.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::of(environment::variable)
@@ -52,13 +52,13 @@ impl Aws<fn(&str) -> Option<String>> {
 }
 
 impl<G: Fn(&str) -> Option<String>> Aws<G> {
-    /// What the variables that `get` reads name.
+    /// The resources that the variables read by `get` name.
     #[must_use]
     pub const fn of(get: G) -> Self {
         Self { get }
     }
 
-    /// The variable of this name; blanks alone count as nothing.
+    /// The variable of this name; a blank one counts as missing.
     fn variable(&self, variable: &'static str, faults: &mut Vec<SetUpFault>) -> Option<String> {
         let value = (self.get)(variable).filter(|value| !value.trim().is_empty());
         if value.is_none() {

@@ -1,4 +1,4 @@
-//! One round over both sides, within one invocation.
+//! One sync cycle within one invocation.
 
 use std::time::Duration;
 
@@ -13,25 +13,24 @@ use crate::instance::{FunctionReconciler, Instance, NotReady};
 use crate::metrics::InvocationMetrics;
 use crate::platform::Platform;
 
-/// The mark that holds when the last whole round began: whatever happened on either side before it
-/// has been seen.
+/// The key of the time when the last complete cycle began: every earlier change on either side was seen.
 pub const LAST_COMPLETE_CYCLE_AT: &str = "last_complete_cycle_at";
 
-/// How a round went.
+/// What an invocation's sync cycle did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CycleRun {
-    /// What it came to; `None` when it was cut off.
+    /// Its report; `None` when it timed out.
     pub report: Option<CycleReport>,
-    /// How far behind we are: the age of the last whole round; `None` before the first.
+    /// The poll lag: the age of the last complete cycle; `None` before the first.
     pub lag: Option<Duration>,
 }
 
-/// Makes one round, in an invocation that ends at `deadline`. A part that fails or is cut off keeps
-/// its watermark, so the next round reads the same again. `None` when no config was applied yet.
+/// Runs one sync cycle, in an invocation that ends at `deadline`. A part that fails or times out keeps its
+/// watermark, so the next cycle reads the same range again. `None` when no config was applied yet.
 ///
 /// # Errors
 ///
-/// Nothing can be done at all.
+/// A setting, a secret or the config is missing or wrong.
 pub async fn run<P: Platform>(
     instance: &Instance<P>,
     function: &'static str,
@@ -68,7 +67,7 @@ pub async fn run<P: Platform>(
     Ok(Some(cycle))
 }
 
-/// How far behind we are after a round that began at `began`.
+/// The poll lag after a cycle that began at `began`.
 async fn lag<P: Platform>(
     reconciler: &FunctionReconciler<P>,
     began: Timestamp,
@@ -89,8 +88,8 @@ async fn lag<P: Platform>(
     known(set).map(|()| behind(began))
 }
 
-/// The answer of the marks, if there is one. Without it nobody is told how far behind we are, which
-/// rings the alarm as well, and nothing else is lost.
+/// The value, if the store answers. Without it no lag is written, which raises the same alarm as a large
+/// lag; nothing else is lost.
 fn known<T>(answer: Result<T, PortError>) -> Option<T> {
     if let Err(error) = &answer {
         warn!(
@@ -103,7 +102,7 @@ fn known<T>(answer: Result<T, PortError>) -> Option<T> {
 }
 
 impl CycleRun {
-    /// Writes the line of a round; says its metrics.
+    /// Writes the outcome line; returns the metrics.
     fn log(self, function: &'static str) -> Metrics {
         match self.report {
             Some(report) => info!(

@@ -1,5 +1,4 @@
-//! What is watched during one invocation: how much time is left, and whether a vendor refused a
-//! credential.
+//! The deadline of an invocation, and what else its parts share: the lane and refused credentials.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -11,20 +10,20 @@ use halogard_domain::budget::Priority;
 use halogard_http::HttpClientSettings;
 use lambda_runtime::Context;
 
-/// How the time of an invocation is divided.
+/// Time reserved within an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserves {
-    /// Time one vendor's call takes at the most.
+    /// The longest call to a vendor.
     pub call_max: Duration,
-    /// Time that must be left beyond one call for a piece of work to begin: enough for the store
-    /// calls before the first request.
+    /// Time that must be left beyond one call for a batch to start: enough for the store calls before the
+    /// first request.
     pub start_min: Duration,
-    /// Time kept at the end for settling messages, handing permits back and answering.
+    /// Reserved at the end for settling messages, releasing permits and answering.
     pub shutdown: Duration,
 }
 
 impl Default for Reserves {
-    /// One call to AWS takes 12 s at the most, all its attempts included.
+    /// One call to AWS takes at most 12 s, including all its attempts.
     fn default() -> Self {
         Self {
             call_max: HttpClientSettings::default().total_timeout,
@@ -34,23 +33,23 @@ impl Default for Reserves {
     }
 }
 
-/// The invocation under way, as the parts of the bundle see it. Clones share.
+/// The deadline of the current invocation. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Deadline(Arc<Seen>);
 
 #[derive(Debug)]
 struct Seen {
-    /// When Lambda ends the invocation, in milliseconds after 1970.
+    /// When Lambda ends the invocation, in milliseconds since the epoch.
     deadline: AtomicI64,
-    /// Whether a vendor refused a credential since this was last asked.
+    /// Whether a vendor refused a credential since the flag was last taken.
     refused: AtomicBool,
-    /// Whose work is under way: the place of its share among all.
+    /// The index of the current priority.
     priority: AtomicUsize,
     reserves: Reserves,
 }
 
 impl Deadline {
-    /// A watch that allows nothing yet.
+    /// A deadline that has passed, until an invocation begins.
     #[must_use]
     pub fn new(reserves: Reserves) -> Self {
         Self(Arc::new(Seen {
@@ -61,14 +60,14 @@ impl Deadline {
         }))
     }
 
-    /// An invocation begins that Lambda ends at `deadline`.
+    /// Begins an invocation that Lambda ends at `deadline`.
     pub fn begin(&self, deadline: Timestamp) {
         self.0
             .deadline
             .store(deadline.as_millis(), Ordering::Relaxed);
     }
 
-    /// Work of `lane` begins; `None` for a round, of which nobody knows who waits for it.
+    /// Sets the lane that is processed next; `None` for a sync cycle.
     pub fn set_lane(&self, lane: Option<Lane>) {
         let priority = match lane {
             Some(Lane::Urgent) => Priority::Urgent,
@@ -81,39 +80,39 @@ impl Deadline {
             .store(place.unwrap_or_default(), Ordering::Relaxed);
     }
 
-    /// The share of the request budget that the work under way asks for.
+    /// The priority with which the current work takes permits of the request budget.
     pub(crate) fn priority(&self) -> Priority {
         let place = self.0.priority.load(Ordering::Relaxed);
         Priority::ALL.get(place).copied().unwrap_or_default()
     }
 
-    /// Time until work must be cut off, so that it can still be settled and answered.
+    /// Time until work has to stop so that it can still be settled and answered.
     #[must_use]
     pub fn left(&self, now: Timestamp) -> Duration {
         let deadline = Timestamp::from_millis(self.0.deadline.load(Ordering::Relaxed));
         deadline.since(now).saturating_sub(self.0.reserves.shutdown)
     }
 
-    /// Whether a vendor may still be called: its answer, or its time-out, comes before the end.
+    /// Whether a call to a vendor may still start: its answer or its time-out comes before the end.
     #[must_use]
     pub fn allows_call(&self, now: Timestamp) -> bool {
         self.left(now) >= self.0.reserves.call_max
     }
 
-    /// Whether a piece of work may still begin.
+    /// Whether a batch may still start.
     #[must_use]
     pub fn allows_start(&self, now: Timestamp) -> bool {
         self.left(now) >= self.0.reserves.call_max + self.0.reserves.start_min
     }
 
-    /// Notes what `error` says about a credential.
+    /// Sets the flag if `error` means that a vendor refused a credential.
     pub(crate) fn note(&self, error: &PortError) {
         if error.refusal == Some(Refusal::Unauthorised) {
             self.0.refused.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether a credential was refused since this was last asked.
+    /// Takes the flag: whether a credential was refused.
     pub(crate) fn take_credential_refused(&self) -> bool {
         self.0.refused.swap(false, Ordering::Relaxed)
     }

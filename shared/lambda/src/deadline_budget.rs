@@ -1,13 +1,13 @@
-//! The request budget of one invocation: no permit when its request might outlast the invocation.
+//! The request budget of one invocation: no permit for a request that might outlast it.
 
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{BudgetError, Clock, LedgerStore, Permit, PermitOutcome, RequestBudget};
 
 use crate::deadline::Deadline;
 
-/// The shared budget, which gives no permit when too little time is left, and asks in the name of
-/// the lane that is being worked off. A look without a permit breaks off as it does when the budget
-/// is spent, and its message goes back to the queue without counting as a failure.
+/// The shared budget with the priority of the current lane, which gives no permit when too little time is
+/// left. A reconciliation without a permit ends as when the budget is exhausted, and its message is
+/// deferred without counting as a failure.
 pub struct DeadlineBudget<S, C> {
     budget: SharedBudget<S, C>,
     deadline: Deadline,
@@ -15,7 +15,7 @@ pub struct DeadlineBudget<S, C> {
 }
 
 impl<S, C> DeadlineBudget<S, C> {
-    /// `budget`, as long as `watch` allows a call.
+    /// `budget`, as long as `deadline` allows a call.
     pub const fn new(budget: SharedBudget<S, C>, deadline: Deadline, clock: C) -> Self {
         Self {
             budget,
@@ -29,7 +29,7 @@ impl<S: LedgerStore, C: Clock> RequestBudget for DeadlineBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
         let now = self.clock.now();
         if !self.deadline.allows_call(now) {
-            // At once: the next invocation has time enough.
+            // At once: the next invocation has enough time.
             return Err(BudgetError::Exhausted { until: now });
         }
         self.budget

@@ -1,5 +1,5 @@
-//! The vendors' ports, watched: no call to Liongard begins when too little time is left, and a
-//! credential that either vendor refuses is noted.
+//! Decorates the vendors' ports: no call to Liongard starts when too little time is left, and a refused
+//! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
     AlertList, AlertSource, Changes, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
@@ -12,7 +12,7 @@ use halogard_domain::{Alert, FailureClass, LinkKey, Ticket, Timestamp};
 
 use crate::deadline::Deadline;
 
-/// A port and the watch over it.
+/// A port and the deadline it observes.
 pub struct DeadlineGuard<P, C> {
     port: P,
     deadline: Deadline,
@@ -20,7 +20,7 @@ pub struct DeadlineGuard<P, C> {
 }
 
 impl<P, C> DeadlineGuard<P, C> {
-    /// `port`, under `watch`.
+    /// `port`, under `deadline`.
     pub const fn new(port: P, deadline: Deadline, clock: C) -> Self {
         Self {
             port,
@@ -29,7 +29,7 @@ impl<P, C> DeadlineGuard<P, C> {
         }
     }
 
-    /// Passes an answer on; notes a refused credential.
+    /// Returns the answer; flags a refused credential.
     fn noted<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
         if let Err(error) = &answer {
             self.deadline.note(error);
@@ -37,7 +37,7 @@ impl<P, C> DeadlineGuard<P, C> {
         answer
     }
 
-    /// Passes answers on; notes a refused credential.
+    /// Returns the answers; flags a refused credential.
     fn all_noted<T>(&self, answers: Vec<Result<T, PortError>>) -> Vec<Result<T, PortError>> {
         for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
             self.deadline.note(error);
@@ -47,8 +47,8 @@ impl<P, C> DeadlineGuard<P, C> {
 }
 
 impl<P, C: Clock> DeadlineGuard<P, C> {
-    /// Refuses a call whose answer might come after the invocation's end. Nothing was sent; the
-    /// next invocation may send it at once.
+    /// Rejects a call whose answer might come after the invocation's end. Nothing was sent; the next
+    /// invocation may send it at once.
     fn in_time(&self) -> Result<(), PortError> {
         let now = self.clock.now();
         if self.deadline.allows_call(now) {
@@ -60,8 +60,7 @@ impl<P, C: Clock> DeadlineGuard<P, C> {
     }
 }
 
-/// Time is checked by the budget, before each request rather than before each of these calls, some
-/// of which send many.
+/// Here the budget checks the time, before each request instead of each call: some calls send many.
 impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
     async fn find(&self, key: &LinkKey, within: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
         self.noted(self.port.find(key, within).await)

@@ -1,4 +1,4 @@
-//! The variables of this process.
+//! The environment variables of this process.
 
 /// The variable `name` of this process, if it is text.
 #[must_use]

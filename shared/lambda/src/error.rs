@@ -5,23 +5,23 @@ use lambda_runtime::Diagnostic;
 use crate::instance::NotReady;
 use crate::setup::SetUpError;
 
-/// An invocation that failed as a whole. Lambda counts it, an alarm rings, and the next invocation
+/// An invocation that failed as a whole. Lambda counts it, an alarm is raised, and the next invocation
 /// tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     /// Settings or secrets are missing or wrong.
     #[error("{0}")]
     SetUp(#[from] SetUpError),
-    /// Nothing can be done now.
+    /// The function is not ready.
     #[error(transparent)]
     NotReady(NotReady),
-    /// A record that stays in the queue has no id by which the answer could say so.
+    /// A record that has to stay in the queue has no id that the answer could list.
     #[error("a record without messageId could not be settled; the whole batch stays in the queue")]
     MissingMessageId,
-    /// The event is none this function is for.
-    #[error("this event is none of ours; expected {expected}")]
+    /// The event is not one this function handles.
+    #[error("unknown event; expected {expected}")]
     Event {
-        /// What it should have been.
+        /// The events it handles.
         expected: &'static str,
     },
 }
@@ -40,7 +40,7 @@ impl FunctionError {
 }
 
 impl FunctionError {
-    /// Writes why an invocation failed: the runtime reports it to Lambda and logs nothing.
+    /// Logs why an invocation failed: the runtime reports it to Lambda without logging it.
     pub fn log(&self) {
         tracing::error!(
             error_type = self.error_type(),

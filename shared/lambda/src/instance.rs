@@ -1,4 +1,4 @@
-//! What is kept of a function between two invocations.
+//! A function's state between invocations.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::platform::{Platform, Resources};
 use crate::setup::{SetUpError, SetUpFault};
 use crate::vendors;
 
-/// How long a config is taken to be the one in force. The operator who applied one waits no longer
-/// than this; a function that runs all the time reads one item a minute.
+/// How long a config is cached: an operator who applies one waits at most this long, and a function that
+/// runs all the time reads one item a minute.
 const CONFIG_TTL: Duration = Duration::from_secs(60);
 
-/// Least time between two readings of the secrets. A credential that is refused was mostly rotated a
-/// moment ago; one that is wrong altogether must not cost a call to the vault with every message.
+/// Least time between two reads of the secrets. A refused credential was mostly rotated a moment ago; one
+/// that is wrong must not cost a call to the vault with every message.
 const SECRETS_MIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A function's collaborators: both vendors over HTTP, and the platform's store and clock.
@@ -47,10 +47,10 @@ pub struct Instance<P: Platform> {
     state: Mutex<Option<State<P>>>,
 }
 
-/// What is kept once it could be put together.
+/// The state of an instance whose resources are available.
 struct State<P: Platform> {
     resources: Arc<Resources<P>>,
-    /// Names this instance among those that work on the same stores.
+    /// Identifies this instance among those that share the store.
     worker: String,
     config: Option<Config>,
     reconciler: Option<Cached<P>>,
@@ -63,36 +63,36 @@ struct Config {
     read_at: Timestamp,
 }
 
-/// The use cases, over the vendors as they could be reached when the secrets were last read.
+/// The reconciler, with the secrets as they were last read.
 struct Cached<P: Platform> {
     reconciler: Arc<FunctionReconciler<P>>,
-    /// Whose policy is in force.
+    /// The revision of the policy it uses.
     revision: u64,
     built_at: Timestamp,
-    /// Whether a vendor has refused the credentials it was built with.
+    /// Whether a vendor has refused its credentials.
     refused: bool,
 }
 
 /// One invocation.
 pub struct Invocation<P: Platform> {
-    /// What the parts do beside their ports.
+    /// The platform.
     pub platform: Arc<P>,
-    /// The parts that need no vendor.
+    /// The resources that need no vendor's credentials.
     pub resources: Arc<Resources<P>>,
-    /// How much time is left.
+    /// The time left.
     pub deadline: Deadline,
-    /// The use cases, or why nothing can be done now.
+    /// The reconciler, or why the function is not ready.
     pub reconciler: Result<Arc<FunctionReconciler<P>>, NotReady>,
 }
 
-/// Why no work can be done now.
+/// Why a function is not ready to work.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
     /// The operator has applied no config yet.
     #[error("no config was applied yet; apply one with `halogard config apply --stack NAME`")]
     NotConfigured,
     /// The config could not be read.
-    #[error("the config in force could not be read")]
+    #[error("the config could not be read")]
     Config(#[source] PortError),
     /// Settings or secrets are missing or wrong.
     #[error("{0}")]
@@ -100,8 +100,7 @@ pub enum NotReady {
 }
 
 impl NotReady {
-    /// Writes why nothing is done. A config that is yet to come is no fault; anything else is, and
-    /// somebody should look.
+    /// Logs why nothing is done. A config that is not applied yet is a warning, anything else an error.
     pub(crate) fn log(&self) {
         match self {
             Self::NotConfigured => {
@@ -121,14 +120,14 @@ impl NotReady {
 }
 
 impl<P: Platform> Instance<P> {
-    /// An instance that has nothing yet: it is all put together at the first invocation, since a
-    /// start that fetched secrets would fail with them, and be billed for waiting.
+    /// An empty instance. The first invocation builds everything: an initialisation that fetched secrets
+    /// would fail with them, and would be billed for waiting.
     #[must_use]
     pub fn new(platform: P) -> Self {
         Self::with(platform, Reserves::default())
     }
 
-    /// The same with other spans of time, for tests.
+    /// The same with other reserves of time, for tests.
     #[must_use]
     pub fn with(platform: P, reserves: Reserves) -> Self {
         Self {
@@ -138,12 +137,11 @@ impl<P: Platform> Instance<P> {
         }
     }
 
-    /// Begins an invocation that ends at `deadline`: puts together what is missing, and renews what
-    /// is too old.
+    /// Begins an invocation that ends at `deadline`: builds what is missing, and refreshes what is too old.
     ///
     /// # Errors
     ///
-    /// Not even the stores can be had. The next invocation tries again.
+    /// The settings of the store or the queues are missing or wrong. The next invocation tries again.
     pub async fn begin(&self, deadline: Timestamp) -> Result<Invocation<P>, SetUpError> {
         self.deadline.begin(deadline);
         let mut slot = self.state.lock().await;
@@ -171,7 +169,7 @@ impl<P: Platform> State<P> {
         })
     }
 
-    /// The use cases, under the config in force and with credentials nobody has refused.
+    /// The reconciler, with the current config and with credentials that no vendor has refused.
     async fn reconciler(
         &mut self,
         platform: &P,
@@ -208,8 +206,7 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// Reads the config anew when it is no longer fresh. One that cannot be read now leaves the
-    /// former in force.
+    /// Reads the config again when the cached one has expired. If that fails, the cached one stays in force.
     async fn refresh_config(&mut self, platform: &P, now: Timestamp) -> Result<(), NotReady> {
         let fresh = |config: &Config| now.since(config.read_at) < CONFIG_TTL;
         if self.config.as_ref().is_some_and(fresh) {
@@ -223,7 +220,7 @@ impl<P: Platform> State<P> {
                 config.read_at = now;
             }
             (Ok(Some(applied)), config) => {
-                info!(revision = applied.revision, "a config is in force");
+                info!(revision = applied.revision, "config loaded");
                 *config = Some(Config {
                     revision: applied.revision,
                     policy: applied.policy,
@@ -241,7 +238,7 @@ impl<P: Platform> State<P> {
         Ok(())
     }
 
-    /// Puts the use cases together, with the secrets as they are now.
+    /// Builds a reconciler with the current secrets.
     async fn build(
         &self,
         config: &Config,
@@ -276,13 +273,13 @@ impl<P: Platform> State<P> {
 }
 
 impl<P: Platform> Cached<P> {
-    /// Whether the secrets are to be read again: a credential was refused, and not a moment ago.
+    /// Whether to read the secrets again: a credential was refused, and they were not read a moment ago.
     fn is_to_be_renewed(&self, now: Timestamp) -> bool {
         self.refused && now.since(self.built_at) >= SECRETS_MIN_INTERVAL
     }
 }
 
-/// A name no other instance has.
+/// A name that no other instance has.
 fn worker() -> Result<String, SetUpError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(SetUpFault::Random)?;

@@ -1,8 +1,8 @@
-//! Which lane a queue is.
+//! The lane of each queue.
 
 use halogard_app::ports::Lane;
 
-/// The queues, each known by account and name: an event names its queue by ARN, we know it by URL.
+/// The queues by account and name: an event names its queue by ARN, the settings name it by URL.
 #[derive(Clone, Debug, Default)]
 pub struct Lanes(Vec<(Lane, QueueName)>);
 
@@ -14,7 +14,8 @@ struct QueueName {
 }
 
 impl Lanes {
-    /// The lanes of these queue URLs; a URL that is none is left out, and its queue then unknown.
+    /// The lanes of these queue URLs. Something that is not a queue URL is skipped; its queue is then
+    /// unknown.
     pub fn of<'a>(urls: impl IntoIterator<Item = (Lane, &'a str)>) -> Self {
         let named = urls
             .into_iter()
@@ -22,7 +23,7 @@ impl Lanes {
         Self(named.collect())
     }
 
-    /// The lane of the queue with this ARN; `None` when it is none of ours.
+    /// The lane of the queue with this ARN; `None` for an unknown queue.
     #[must_use]
     pub fn lane_of(&self, arn: &str) -> Option<Lane> {
         let queue = QueueName::of_arn(arn)?;

@@ -1,5 +1,5 @@
-//! What a function stands on: the stores, the vault, the budget and the clock. AWS when deployed;
-//! the embedded store in tests.
+//! The platform of a function: store, vault, budget and clock. [`Aws`](crate::Aws) when deployed, a fake
+//! in tests.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,16 +24,16 @@ pub const HALOPSA_SECRET: &str = "HALOPSA_SECRET";
 /// The variable that names the secret with Liongard's access key.
 pub const LIONGARD_SECRET: &str = "LIONGARD_SECRET";
 
-/// The kinds of parts a function is made of, and what they do beside the use cases' ports.
+/// The platform's types, and what a function needs beside the ports.
 pub trait Platform: Send + Sync + 'static {
-    /// Everything that is kept.
+    /// Pairs, queue, journal, the budget's ledger and tokens.
     type Store: Store + LedgerStore + Tokens + Clone + 'static;
-    /// Where the vendors' credentials are.
+    /// The secrets with the vendors' credentials.
     type Vault: Vault + Clone + 'static;
     /// The time.
     type Clock: Clock + Clone + 'static;
 
-    /// Puts the parts together; asks nobody anything yet.
+    /// Builds the resources; makes no call yet.
     ///
     /// # Errors
     ///
@@ -42,12 +42,12 @@ pub trait Platform: Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// Takes over a message that Lambda has received from the queue of `lane`, and deletes there
-    /// unless the answer lists it.
+    /// Receives a record that Lambda has taken from the queue of `lane`, and deletes there unless the answer
+    /// lists it. `None` means that it came before its time and was deferred again.
     ///
     /// # Errors
     ///
-    /// It came before its time and could not be put back.
+    /// It came before its time and could not be deferred.
     fn receive(
         &self,
         store: &Self::Store,
@@ -55,21 +55,20 @@ pub trait Platform: Send + Sync + 'static {
         record: SqsMessage,
     ) -> impl Future<Output = Result<Option<Delivery>, PortError>> + Send;
 
-    /// The config in force; `None` when none was ever applied.
+    /// The applied config, if there is one.
     fn applied_config(
         &self,
         store: &Self::Store,
     ) -> impl Future<Output = Result<Option<AppliedConfig>, PortError>> + Send;
 }
 
-/// The parts, before any vendor's credential is known.
+/// The resources of a function that need no vendor's credentials.
 pub struct Resources<P: Platform> {
-    /// Everything that is kept.
+    /// Pairs, queue, journal, the budget's ledger and tokens.
     pub store: P::Store,
-    /// Where the vendors' credentials are.
+    /// The secrets with the vendors' credentials.
     pub vault: P::Vault,
-    /// What allows requests to HaloPSA; one for the life of the instance, because it may hold
-    /// permits.
+    /// The request budget; one for the life of the instance, because it caches permits.
     pub budget: SharedBudget<P::Store, P::Clock>,
     /// The time.
     pub clock: P::Clock,
@@ -77,7 +76,7 @@ pub struct Resources<P: Platform> {
     pub settings: Environment,
     /// The secrets that hold the vendors' credentials.
     pub secrets: Vec<SecretName>,
-    /// Which lane each queue is.
+    /// The lane of each queue.
     pub lanes: Lanes,
     /// Least time between two starts of the same inspector.
     pub inspector_min_interval: Duration,
@@ -93,8 +92,8 @@ pub struct SecretName {
 }
 
 impl<P: Platform> Resources<P> {
-    /// Where the clients take their credentials from: each secret is read again when one of its
-    /// values is refused, and the pending value is tried, so that a rotation fails no work.
+    /// Where the clients get their credentials: each secret is read again when a vendor refuses one of its
+    /// values, and the pending value is tried, so that a rotation makes no work fail.
     pub(crate) fn keys(&self) -> Option<CredentialSources> {
         let ring = |variable: &str| {
             let secret = self.secrets.iter().find(|it| it.variable == variable)?;
@@ -107,15 +106,15 @@ impl<P: Platform> Resources<P> {
         })
     }
 
-    /// Gives back the permits that were leased and not used: an instance may be frozen after its
-    /// answer, for as long as it takes. What is lost when that fails: they free themselves later.
+    /// Releases the permits that were leased and not used: an instance may be frozen for any time after its
+    /// answer. If that fails, the permits free themselves later.
     pub(crate) async fn release_permits(&self) {
         if let Err(error) = self.budget.release_unused().await {
-            tracing::warn!(%error, "permits of the request budget were left to expire");
+            tracing::warn!(%error, "unused permits of the request budget not released");
         }
     }
 
-    /// Adds the requests left in the window to `metrics`, if this instance knows.
+    /// Adds the requests left in the window to `metrics`, if known.
     pub(crate) fn with_budget(&self, metrics: Metrics) -> Metrics {
         match self.budget.left() {
             Some(left) => metrics.count("BudgetLeft", left),
@@ -124,10 +123,10 @@ impl<P: Platform> Resources<P> {
     }
 }
 
-/// The config in force.
+/// The applied config.
 #[derive(Clone, Debug)]
 pub struct AppliedConfig {
-    /// Which one it is; grows with each that is applied.
+    /// Its revision; grows with each config that is applied.
     pub revision: u64,
     /// What the operator decided.
     pub policy: Policy,

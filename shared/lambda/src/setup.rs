@@ -1,4 +1,4 @@
-//! Why a function cannot be put together.
+//! Why a function cannot be set up.
 
 use std::fmt;
 
@@ -24,13 +24,13 @@ pub enum SetUpFault {
         /// What to do.
         remedy: &'static str,
     },
-    /// AWS cannot be reached this way.
+    /// A setting of AWS is wrong.
     #[error(transparent)]
     AwsSettings(#[from] AwsSettingsError),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers; nothing tells this instance from others")]
+    /// The system has no random numbers.
+    #[error("the system has no random numbers, so this instance cannot be given a name")]
     Random(#[source] getrandom::Error),
-    /// A secret cannot be read now.
+    /// A secret cannot be read.
     #[error("the secret that {variable} names cannot be read")]
     Vault {
         /// The variable.
@@ -47,17 +47,17 @@ pub enum SetUpFault {
         /// The variable.
         variable: &'static str,
     },
-    /// A secret is not what it should be.
+    /// A secret is not a JSON object.
     #[error(
-        "the secret that {variable} names is no JSON object; store one whose members are settings \
+        "the secret that {variable} names is not a JSON object; store one whose members are settings \
          in lower case"
     )]
     NoObject {
         /// The variable.
         variable: &'static str,
     },
-    /// A member of a secret is not text.
-    #[error("{member} of the secret that {variable} names is no text; put it in quotes")]
+    /// A member of a secret is not a string.
+    #[error("{member} of the secret that {variable} names is not a string; put it in quotes")]
     NoText {
         /// The variable.
         variable: &'static str,
@@ -67,7 +67,7 @@ pub enum SetUpFault {
     /// A setting is missing or wrong.
     #[error("{0}")]
     Setting(SettingFault),
-    /// There is no client of a vendor.
+    /// A vendor's client cannot be built.
     #[error(transparent)]
     Connect(#[from] VendorsError),
 }

@@ -1,4 +1,4 @@
-//! From settings and secrets to how both vendors are reached.
+//! The vendors' settings, from plain settings and secrets.
 
 use halogard_app::ports::{Stage, Vault};
 use halogard_domain::budget::Limit;
@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 use crate::platform::SecretName;
 use crate::setup::{SetUpError, SetUpFault};
 
-/// Reads the current values of `secrets` and, with them over the plain settings, how to reach both
-/// vendors.
+/// Reads both vendors' settings: the members of `secrets` win over the plain settings.
 pub(crate) async fn read<V: Vault>(
     vault: &V,
     secrets: &[SecretName],
@@ -40,7 +39,7 @@ pub(crate) async fn read<V: Vault>(
     }
 }
 
-/// How many requests HaloPSA allows, from the plain settings.
+/// The limit of the request budget, from the plain settings.
 pub(crate) fn limit(plain: &Environment) -> Result<Limit, Vec<SetUpFault>> {
     settings::read::<Limit>(plain)
         .map(|(limit, _)| limit)
@@ -68,8 +67,8 @@ async fn members_of<V: Vault>(
         .map_err(|_| SetUpFault::NoObject { variable })
 }
 
-/// The settings among the members of a secret; the others are somebody else's, such as how it is
-/// rotated.
+/// The settings among the members of a secret. Other members are left alone, such as those of its
+/// rotation.
 fn settings_in(
     secret: &SecretName,
     mut members: Map<String, Value>,
@@ -89,7 +88,7 @@ fn settings_in(
     values
 }
 
-/// `values`, and the plain settings where they say nothing.
+/// `values`, completed by the plain settings.
 fn over(values: Vec<(&'static str, String)>, plain: &Environment) -> Environment {
     let plain = SETTINGS.iter().filter_map(|info| {
         let (value, _) = plain.get(info.name)?;

@@ -144,6 +144,10 @@ pub trait WorkQueue: WorkSink {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<DeadLetter>, PortError>> + Send;
 
+    /// The number of dead letters of all lanes, counted without reading them. A hosted queue may count
+    /// approximately.
+    fn dead_letter_count(&self) -> impl Future<Output = Result<u64, PortError>> + Send;
+
     /// Moves a dead letter back to its lane, as a new message; `false` when there is none of that id.
     fn redrive(&self, id: &str) -> impl Future<Output = Result<bool, PortError>> + Send;
 
