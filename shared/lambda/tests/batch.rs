@@ -268,8 +268,8 @@ async fn everything_that_is_missing_or_wrong_is_named_at_once_and_tried_again() 
     };
     let text = wrong.to_string();
     for named in [
-        "the secret that HALOPSA_SECRET names is no JSON object",
-        "liongard_access_key_id of the secret that LIONGARD_SECRET names is no text",
+        "the secret that HALOPSA_SECRET names is not a JSON object",
+        "liongard_access_key_id of the secret that LIONGARD_SECRET names is not a string",
         "LIONGARD_URL is missing",
         "HALOPSA_CLIENT_ID is missing",
         "LIONGARD_ACCESS_KEY_SECRET is missing",
