@@ -1,50 +1,124 @@
-//! The hands on the simulated world, over HTTP: raise an alert, close a ticket, break a line.
+//! The admin API of the simulators: raise an alert, close a ticket, inject a fault.
+//!
+//! `docs/simulators.md` documents every route with a request and an answer. A test replays it.
 
 mod alerts;
 mod faults;
 mod input;
 mod tickets;
-mod webhook;
+mod webhooks;
 
 use axum::extract::State;
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::halopsa::HaloPsa;
 use crate::liongard::Liongard;
 
-/// Both vendors, as the admin routes hold them.
+/// Both vendors, shared by the admin routes.
 #[derive(Clone, Debug)]
 struct AdminState {
-    /// The service desk.
+    /// The simulated HaloPSA.
     halo: HaloPsa,
-    /// The watch.
+    /// The simulated Liongard.
     liongard: Liongard,
 }
 
-/// Every hand there is, under `/admin`. Not part of either vendor's API: no request here counts
-/// against a limit, and no fault strikes it.
+/// Every admin route, as `METHOD /path`, with its handler.
+fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
+    vec![
+        ("GET /admin/alerts", get(alerts::list)),
+        ("POST /admin/alerts", post(alerts::raise)),
+        ("POST /admin/alerts/{id}/update", post(alerts::update)),
+        (
+            "POST /admin/alerts/{id}/close",
+            alerts::act(Liongard::close),
+        ),
+        (
+            "POST /admin/alerts/{id}/reopen",
+            alerts::act(Liongard::reopen),
+        ),
+        (
+            "POST /admin/alerts/{id}/clear-condition",
+            alerts::act(Liongard::clear_condition),
+        ),
+        (
+            "POST /admin/alerts/{id}/hide",
+            alerts::act(Liongard::hide_alert),
+        ),
+        (
+            "POST /admin/alerts/{id}/remove",
+            alerts::act(Liongard::remove_alert),
+        ),
+        ("GET /admin/tickets", get(tickets::list)),
+        ("POST /admin/tickets", post(tickets::log)),
+        (
+            "POST /admin/tickets/{id}/note",
+            tickets::act(tickets::add_note),
+        ),
+        (
+            "POST /admin/tickets/{id}/assign",
+            tickets::act(tickets::assign),
+        ),
+        (
+            "POST /admin/tickets/{id}/status",
+            tickets::act(tickets::set_status),
+        ),
+        (
+            "POST /admin/tickets/{id}/priority",
+            tickets::act(tickets::set_priority),
+        ),
+        (
+            "POST /admin/tickets/{id}/rename",
+            tickets::act(tickets::rename),
+        ),
+        (
+            "POST /admin/tickets/{id}/close",
+            tickets::act(tickets::close),
+        ),
+        (
+            "POST /admin/tickets/{id}/reopen",
+            tickets::act(tickets::reopen),
+        ),
+        (
+            "POST /admin/tickets/{id}/merge",
+            tickets::act(tickets::merge),
+        ),
+        (
+            "POST /admin/tickets/{id}/delete",
+            tickets::act(tickets::delete),
+        ),
+        ("POST /admin/webhooks", post(webhooks::register)),
+        ("GET /admin/deliveries", get(webhooks::deliveries)),
+        ("POST /admin/faults", post(faults::add)),
+        ("DELETE /admin/faults", delete(faults::clear)),
+        ("POST /admin/client-secret", post(faults::replace_secret)),
+        ("DELETE /admin/tokens", delete(faults::expire_tokens)),
+        ("GET /admin/access-keys", get(faults::list_keys)),
+        ("POST /admin/access-keys", post(faults::create_key)),
+        ("DELETE /admin/access-keys/{id}", delete(faults::revoke_key)),
+        ("GET /admin/runs", get(runs)),
+        ("GET /admin/stats", get(stats)),
+    ]
+}
+
+/// Every admin route, as `METHOD /path`.
+#[must_use]
+pub fn admin_routes() -> Vec<&'static str> {
+    routes().into_iter().map(|(route, _)| route).collect()
+}
+
+/// The router of the admin API, under `/admin`. It is part of neither vendor's API: its requests
+/// count against no rate limit and no fault affects them.
 pub fn admin_router(halo: HaloPsa, liongard: Liongard) -> Router {
-    Router::new()
-        .route("/admin/alerts", get(alerts::list).post(alerts::raise))
-        .route("/admin/alerts/{id}/update", post(alerts::change))
-        .route("/admin/alerts/{id}/{action}", post(alerts::act))
-        .route("/admin/tickets", get(tickets::list).post(tickets::log))
-        .route("/admin/tickets/{id}/{action}", post(tickets::act))
-        .route("/admin/webhooks", post(webhook::register))
-        .route("/admin/deliveries", get(webhook::deliveries))
-        .route("/admin/faults", post(faults::add).delete(faults::clear))
-        .route("/admin/client-secret", post(faults::replace_secret))
-        .route("/admin/tokens", delete(faults::expire_tokens))
-        .route(
-            "/admin/access-keys",
-            get(faults::list_keys).post(faults::create_key),
-        )
-        .route("/admin/access-keys/{id}", delete(faults::revoke_key))
-        .route("/admin/stats", get(stats))
-        .route("/admin/runs", get(runs))
-        .with_state(AdminState { halo, liongard })
+    let router = routes()
+        .into_iter()
+        .fold(Router::new(), |router, (route, handler)| {
+            let path = route.split_once(' ').map_or(route, |(_, path)| path);
+            router.route(path, handler)
+        });
+    router.with_state(AdminState { halo, liongard })
 }
 
 /// `GET /admin/stats`.

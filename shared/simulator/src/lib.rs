@@ -16,7 +16,7 @@ mod server;
 mod wire_time;
 pub mod world;
 
-pub use admin::admin_router;
+pub use admin::{admin_router, admin_routes};
 pub use clock::{ManualClock, SimClock, SystemSimClock};
 pub use counters::TrafficStats;
 pub use error::SimError;

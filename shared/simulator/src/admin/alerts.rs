@@ -1,12 +1,14 @@
-//! Alerts, by hand.
+//! Admin routes for alerts.
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::liongard::{AlertChange, AlertSpec};
+use crate::error::SimError;
+use crate::liongard::{AlertChange, AlertSpec, Liongard};
 
 use super::AdminState;
 use super::input::{AdminError, read};
@@ -27,7 +29,7 @@ pub(super) async fn raise(
 }
 
 /// `POST /admin/alerts/{id}/update`.
-pub(super) async fn change(
+pub(super) async fn update(
     State(state): State<AdminState>,
     Path(id): Path<i64>,
     body: Bytes,
@@ -37,19 +39,12 @@ pub(super) async fn change(
     Ok(Json(json!(state.liongard.alert(id))))
 }
 
-/// `POST /admin/alerts/{id}/close|reopen|clear-condition|hide|remove`.
-pub(super) async fn act(
-    State(state): State<AdminState>,
-    Path((id, action)): Path<(i64, String)>,
-) -> Result<Json<Value>, AdminError> {
-    let liongard = &state.liongard;
-    match action.as_str() {
-        "close" => liongard.close(id)?,
-        "reopen" => liongard.reopen(id)?,
-        "clear-condition" => liongard.clear_condition(id)?,
-        "hide" => liongard.hide_alert(id)?,
-        "remove" => liongard.remove_alert(id)?,
-        _ => return Err(AdminError::UnknownAction(action)),
-    }
-    Ok(Json(json!(liongard.alert(id))))
+/// A handler that applies `action` to the alert named in the path and answers with the alert.
+pub(super) fn act(action: fn(&Liongard, i64) -> Result<(), SimError>) -> MethodRouter<AdminState> {
+    post(
+        move |State(state): State<AdminState>, Path(id): Path<i64>| async move {
+            action(&state.liongard, id)?;
+            Ok::<_, AdminError>(Json(json!(state.liongard.alert(id))))
+        },
+    )
 }

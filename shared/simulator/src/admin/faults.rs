@@ -1,4 +1,4 @@
-//! Faults and secrets, by hand.
+//! Admin routes for faults, secrets, tokens and access keys.
 
 use std::time::Duration;
 
@@ -14,72 +14,72 @@ use crate::liongard::{AccessKeySpec, Role};
 use super::AdminState;
 use super::input::{AdminError, read};
 
-/// Which vendor's line breaks.
+/// A simulated vendor.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum VendorName {
-    /// The service desk.
+    /// HaloPSA.
     Halopsa,
-    /// The watch.
+    /// Liongard.
     Liongard,
 }
 
-/// What is to go wrong: by route, by ordinal, or by chance.
+/// Faults to inject: by route, by ordinal, or at random.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultPlan {
-    /// Whose line.
+    /// The vendor whose requests fail.
     vendor: VendorName,
-    /// For the next requests of routes.
+    /// Faults for the next request of a route.
     #[serde(default)]
     next: Vec<RouteFault>,
-    /// For requests with an ordinal.
+    /// Faults for the request with an ordinal.
     #[serde(default)]
     at: Vec<OrdinalFault>,
-    /// By chance, in place of odds set before.
+    /// Random faults; they replace the rates set before.
     #[serde(default)]
     random: Option<Vec<FaultRate>>,
 }
 
-/// The next request of a route.
+/// A fault for the next request of a route.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RouteFault {
-    /// The "METHOD /Route".
+    /// The route, as `METHOD /Route`.
     route: String,
-    /// What happens.
+    /// The fault.
     fault: Fault,
 }
 
-/// The request with an ordinal.
+/// A fault for the request with an ordinal.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OrdinalFault {
-    /// The ordinal; the first of all is 1.
+    /// The ordinal; the first request is 1.
     request: u64,
-    /// What happens.
+    /// The fault.
     fault: Fault,
 }
 
-/// An application's new secret.
+/// A new client secret for an API application.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClientSecretBody {
-    /// The application.
+    /// The application's client id.
     client_id: String,
-    /// Its secret from now on.
+    /// The new secret, valid at once.
     client_secret: String,
 }
 
-/// A key somebody makes in the watch's UI.
+/// An access key, as somebody creates it in Liongard's user interface.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccessKeyBody {
-    /// Its id.
+    /// The id of the key.
     id: String,
-    /// Its secret.
+    /// The secret of the key.
     secret: String,
-    /// In how many days it ends; never when left out.
+    /// The days until it expires; it never does when absent.
     #[serde(default)]
     days: Option<u64>,
 }
@@ -108,7 +108,7 @@ pub(super) async fn add(
     ))
 }
 
-/// `DELETE /admin/faults`: both vendors' lines are whole again.
+/// `DELETE /admin/faults`: removes every fault of both vendors.
 pub(super) async fn clear(State(state): State<AdminState>) -> Json<Value> {
     state.halo.faults().clear();
     state.liongard.faults().clear();
@@ -128,18 +128,18 @@ pub(super) async fn replace_secret(
     Ok(Json(json!({})))
 }
 
-/// `DELETE /admin/tokens`: every token of the service desk ends at once.
+/// `DELETE /admin/tokens`: every token of HaloPSA expires at once.
 pub(super) async fn expire_tokens(State(state): State<AdminState>) -> Json<Value> {
     state.halo.expire_tokens();
     Json(json!({}))
 }
 
-/// `GET /admin/access-keys`: ids of the keys in force.
+/// `GET /admin/access-keys`: the ids of the valid keys.
 pub(super) async fn list_keys(State(state): State<AdminState>) -> Json<Value> {
     Json(json!(state.liongard.valid_keys()))
 }
 
-/// `POST /admin/access-keys`: makes a key with every right.
+/// `POST /admin/access-keys`: creates a key with the role Admin.
 pub(super) async fn create_key(
     State(state): State<AdminState>,
     body: Bytes,
@@ -154,7 +154,7 @@ pub(super) async fn create_key(
     Ok(Json(json!({})))
 }
 
-/// `DELETE /admin/access-keys/{id}`: the key is refused from now on.
+/// `DELETE /admin/access-keys/{id}`: revokes the key.
 pub(super) async fn revoke_key(
     State(state): State<AdminState>,
     Path(id): Path<String>,

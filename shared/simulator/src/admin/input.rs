@@ -1,4 +1,4 @@
-//! Bodies of admin requests, and what is said about bad ones.
+//! Request bodies of the admin API, and the errors it answers with.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -9,30 +9,26 @@ use serde_json::json;
 
 use crate::error::SimError;
 
-/// What is wrong with an admin request.
+/// Why an admin request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AdminError {
-    /// A member is missing, unknown, or of the wrong kind.
+    /// A member of the body is missing, unknown, or of the wrong type.
     #[error("{complaint}")]
     Field {
-        /// Where.
+        /// The path of the member.
         field: String,
-        /// What.
+        /// What is wrong with it.
         complaint: String,
     },
-    /// The hand could not do it.
+    /// The simulator refused the action.
     #[error(transparent)]
     Simulation(#[from] SimError),
-    /// There is no such hand.
-    #[error("there is no action called {0}")]
-    UnknownAction(String),
 }
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         let (status, field) = match &self {
             Self::Field { field, .. } => (StatusCode::BAD_REQUEST, Some(field.clone())),
-            Self::UnknownAction(_) => (StatusCode::NOT_FOUND, None),
             Self::Simulation(error) => {
                 let (status, field) = status_and_field(error);
                 (status, field.map(str::to_owned))
@@ -46,7 +42,7 @@ impl IntoResponse for AdminError {
     }
 }
 
-/// Status and field of a hand's error: what the path names is 404, what the body names is 400.
+/// The status and field of a refused action: an unknown id in the path is 404, one in the body 400.
 fn status_and_field(error: &SimError) -> (StatusCode, Option<&'static str>) {
     match error {
         SimError::NoSuchTicket(_) | SimError::NoSuchAlert(_) => (StatusCode::NOT_FOUND, Some("id")),
@@ -60,18 +56,18 @@ fn status_and_field(error: &SimError) -> (StatusCode, Option<&'static str>) {
     }
 }
 
-/// Reads a body; an empty one counts as `{}`.
+/// Reads a body; an empty body counts as `{}`.
 ///
 /// # Errors
 ///
-/// [`AdminError::Field`] with the path of the member at fault.
+/// [`AdminError::Field`] with the path of the invalid member.
 pub(super) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, AdminError> {
     let text: &[u8] = if body.is_empty() { b"{}" } else { body };
     let mut reader = serde_json::Deserializer::from_slice(text);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let complaint = error.inner().to_string();
         let path = error.path().to_string();
-        // A missing member has no path of its own; its name stands in the complaint.
+        // A missing member has no path of its own; only the message names it.
         let named = complaint
             .split('`')
             .nth(1)

@@ -1,66 +1,69 @@
-//! Tickets, by a technician's hand.
+//! Admin routes for tickets: what a technician does in HaloPSA's user interface.
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::routing::{MethodRouter, post};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::halopsa::{TicketEdit, TicketSpec};
+use crate::error::SimError;
+use crate::halopsa::{HaloPsa, TicketEdit, TicketSpec};
 
 use super::AdminState;
 use super::input::{AdminError, read};
 
-/// The technician of the sample desk whose hand it is, unless another is named.
+/// The technician of the sample tenant who acts when the body names no other.
 const DEFAULT_TECHNICIAN: i64 = 12;
 
-/// The agent alone.
+/// Who acts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActorBody {
-    /// Who does it.
+pub(super) struct ActorBody {
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
 
-/// A note.
+/// A note to add.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NoteBody {
+pub(super) struct NoteBody {
     /// The text.
     note: String,
-    /// Who does it.
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
 
-/// A status.
+/// A status to set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StatusBody {
+pub(super) struct StatusBody {
     /// The status.
     status_id: i64,
-    /// Who does it.
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
 
-/// Somebody to work the ticket.
+/// The technician to assign.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AssignBody {
-    /// Who is to work it.
+pub(super) struct AssignBody {
+    /// The new assignee.
     agent_id: i64,
 }
 
-/// Another ticket.
+/// The ticket to merge into.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MergeBody {
-    /// The ticket to merge into.
+pub(super) struct MergeBody {
+    /// The ticket that remains.
     into: i64,
-    /// Who does it.
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
@@ -68,10 +71,10 @@ struct MergeBody {
 /// A new summary.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RenameBody {
+pub(super) struct RenameBody {
     /// The summary.
     summary: String,
-    /// Who does it.
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
@@ -79,15 +82,15 @@ struct RenameBody {
 /// A new priority.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PriorityBody {
-    /// The priority's number.
+pub(super) struct PriorityBody {
+    /// The `priorityid` of the priority.
     priority_id: i64,
-    /// Who does it.
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
 
-/// A ticket somebody logs.
+/// A ticket to log.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogTicketBody {
@@ -95,17 +98,17 @@ struct LogTicketBody {
     client_id: i64,
     /// The ticket type.
     tickettype_id: i64,
-    /// One line.
+    /// The title.
     summary: String,
-    /// Plain text.
+    /// The description, as plain text.
     #[serde(default)]
     details: String,
-    /// Who does it.
+    /// The technician who acts.
     #[serde(default = "default_technician")]
     agent_id: i64,
 }
 
-/// The usual technician.
+/// The default technician.
 fn default_technician() -> i64 {
     DEFAULT_TECHNICIAN
 }
@@ -137,64 +140,76 @@ pub(super) async fn log(
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
 }
 
-/// `POST /admin/tickets/{id}/close|reopen|note|status|priority|assign|rename|delete|merge`.
-pub(super) async fn act(
-    State(state): State<AdminState>,
-    Path((id, action)): Path<(i64, String)>,
-    body: Bytes,
-) -> Result<Json<Value>, AdminError> {
-    let halo = &state.halo;
-    match action.as_str() {
-        "close" => halo.close_ticket(id, read::<ActorBody>(&body)?.agent_id)?,
-        "reopen" => halo.reopen_ticket(id, read::<ActorBody>(&body)?.agent_id)?,
-        "delete" => halo.delete_ticket(id, read::<ActorBody>(&body)?.agent_id)?,
-        "note" => {
-            let NoteBody { note, agent_id } = read(&body)?;
-            halo.add_note(id, agent_id, &note)?;
-        }
-        "status" => {
-            let StatusBody {
-                status_id,
-                agent_id,
-            } = read(&body)?;
-            let change = TicketEdit {
-                status_id: Some(status_id),
-                ..TicketEdit::default()
-            };
-            halo.change_ticket(id, agent_id, change)?;
-        }
-        "priority" => {
-            let PriorityBody {
-                priority_id,
-                agent_id,
-            } = read(&body)?;
-            let change = TicketEdit {
-                priority_id: Some(priority_id),
-                ..TicketEdit::default()
-            };
-            halo.change_ticket(id, agent_id, change)?;
-        }
-        "assign" => {
-            let AssignBody { agent_id } = read(&body)?;
-            let change = TicketEdit {
-                agent_id: Some(agent_id),
-                ..TicketEdit::default()
-            };
-            halo.change_ticket(id, DEFAULT_TECHNICIAN, change)?;
-        }
-        "rename" => {
-            let RenameBody { summary, agent_id } = read(&body)?;
-            let change = TicketEdit {
-                summary: Some(summary),
-                ..TicketEdit::default()
-            };
-            halo.change_ticket(id, agent_id, change)?;
-        }
-        "merge" => {
-            let MergeBody { into, agent_id } = read(&body)?;
-            halo.merge_ticket(id, into, agent_id)?;
-        }
-        _ => return Err(AdminError::UnknownAction(action)),
-    }
-    Ok(Json(json!(halo.ticket(id))))
+/// A handler that reads a `B`, applies `action` to the ticket named in the path and answers with
+/// the ticket.
+pub(super) fn act<B: DeserializeOwned + 'static>(
+    action: fn(&HaloPsa, i64, B) -> Result<(), SimError>,
+) -> MethodRouter<AdminState> {
+    post(
+        move |State(state): State<AdminState>, Path(id): Path<i64>, body: Bytes| async move {
+            action(&state.halo, id, read(&body)?)?;
+            Ok::<_, AdminError>(Json(json!(state.halo.ticket(id))))
+        },
+    )
+}
+
+/// `POST /admin/tickets/{id}/close`.
+pub(super) fn close(halo: &HaloPsa, id: i64, body: ActorBody) -> Result<(), SimError> {
+    halo.close_ticket(id, body.agent_id)
+}
+
+/// `POST /admin/tickets/{id}/reopen`.
+pub(super) fn reopen(halo: &HaloPsa, id: i64, body: ActorBody) -> Result<(), SimError> {
+    halo.reopen_ticket(id, body.agent_id)
+}
+
+/// `POST /admin/tickets/{id}/delete`.
+pub(super) fn delete(halo: &HaloPsa, id: i64, body: ActorBody) -> Result<(), SimError> {
+    halo.delete_ticket(id, body.agent_id)
+}
+
+/// `POST /admin/tickets/{id}/merge`.
+pub(super) fn merge(halo: &HaloPsa, id: i64, body: MergeBody) -> Result<(), SimError> {
+    halo.merge_ticket(id, body.into, body.agent_id)
+}
+
+/// `POST /admin/tickets/{id}/note`.
+pub(super) fn add_note(halo: &HaloPsa, id: i64, body: NoteBody) -> Result<(), SimError> {
+    halo.add_note(id, body.agent_id, &body.note).map(|_note| ())
+}
+
+/// `POST /admin/tickets/{id}/status`.
+pub(super) fn set_status(halo: &HaloPsa, id: i64, body: StatusBody) -> Result<(), SimError> {
+    let edit = TicketEdit {
+        status_id: Some(body.status_id),
+        ..TicketEdit::default()
+    };
+    halo.change_ticket(id, body.agent_id, edit)
+}
+
+/// `POST /admin/tickets/{id}/priority`.
+pub(super) fn set_priority(halo: &HaloPsa, id: i64, body: PriorityBody) -> Result<(), SimError> {
+    let edit = TicketEdit {
+        priority_id: Some(body.priority_id),
+        ..TicketEdit::default()
+    };
+    halo.change_ticket(id, body.agent_id, edit)
+}
+
+/// `POST /admin/tickets/{id}/assign`.
+pub(super) fn assign(halo: &HaloPsa, id: i64, body: AssignBody) -> Result<(), SimError> {
+    let edit = TicketEdit {
+        agent_id: Some(body.agent_id),
+        ..TicketEdit::default()
+    };
+    halo.change_ticket(id, DEFAULT_TECHNICIAN, edit)
+}
+
+/// `POST /admin/tickets/{id}/rename`.
+pub(super) fn rename(halo: &HaloPsa, id: i64, body: RenameBody) -> Result<(), SimError> {
+    let edit = TicketEdit {
+        summary: Some(body.summary),
+        ..TicketEdit::default()
+    };
+    halo.change_ticket(id, body.agent_id, edit)
 }

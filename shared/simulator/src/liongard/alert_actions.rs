@@ -15,7 +15,8 @@ use super::state::LiongardState;
 pub struct AlertSpec {
     /// The customer.
     pub environment: i64,
-    /// The inspector's name, such as `active-directory-inspector`.
+    /// The name of the inspector; `active-directory-inspector` when absent.
+    #[serde(default = "active_directory")]
     pub inspector: String,
     /// The rule that fires.
     pub rule: String,
@@ -30,6 +31,11 @@ pub struct AlertSpec {
     pub external_id: Option<i64>,
 }
 
+/// The inspector that every sample customer has.
+fn active_directory() -> String {
+    "active-directory-inspector".to_owned()
+}
+
 /// The priority of the vendor's own example.
 fn critical() -> String {
     "Critical".to_owned()
@@ -41,7 +47,7 @@ impl AlertSpec {
     pub fn new(environment: i64, rule: &str, description: &str) -> Self {
         Self {
             environment,
-            inspector: "active-directory-inspector".to_owned(),
+            inspector: active_directory(),
             rule: rule.to_owned(),
             priority: critical(),
             description: description.to_owned(),

@@ -1,4 +1,4 @@
-//! Webhooks of the simulated HaloPSA, set up by hand.
+//! Admin routes for the webhooks of the simulated HaloPSA.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,31 +12,31 @@ use crate::halopsa::{Batching, PayloadSize, WebhookAuth, WebhookSpec};
 use super::AdminState;
 use super::input::{AdminError, read};
 
-/// A webhook, as the body describes it.
+/// A webhook to register.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WebhookBody {
-    /// Where deliveries go.
+    /// The address deliveries are posted to.
     url: String,
     /// Its name.
     #[serde(default)]
     name: Option<String>,
-    /// How deliveries prove themselves.
+    /// How deliveries authenticate.
     #[serde(default)]
     auth: AuthBody,
-    /// What they carry.
+    /// How much of the record a delivery carries.
     #[serde(default)]
     payload: PayloadBody,
-    /// How events wait for each other, if they do.
+    /// How events are batched, if they are.
     #[serde(default)]
     batch: Option<BatchBody>,
 }
 
-/// How deliveries prove themselves.
+/// How deliveries authenticate.
 #[derive(Debug, Default, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum AuthBody {
-    /// Not at all.
+    /// No authentication.
     #[default]
     None,
     /// HTTP Basic.
@@ -46,7 +46,7 @@ enum AuthBody {
         /// The password.
         password: String,
     },
-    /// A signature of the body.
+    /// An HMAC-SHA-256 signature of the body.
     Hmac {
         /// The header.
         header: String,
@@ -58,7 +58,7 @@ enum AuthBody {
         /// The token.
         token: String,
     },
-    /// A key in a header of choice.
+    /// A key in a custom header.
     ApiKey {
         /// The header.
         header: String,
@@ -67,28 +67,28 @@ enum AuthBody {
     },
 }
 
-/// What deliveries carry.
+/// How much of the record a delivery carries.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum PayloadBody {
-    /// The members that matter most.
+    /// The most important members.
     #[default]
     Small,
-    /// Ticket and action whole.
+    /// The whole ticket and action.
     Full,
-    /// Ids and the event's name.
+    /// Ids and the name of the event.
     EventOnly,
 }
 
-/// How events wait for each other.
+/// How events are batched.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BatchBody {
-    /// Events that send a batch at once.
+    /// The batch is sent at once when it holds this many events.
     events_max: u32,
-    /// Seconds the first event waits.
+    /// The batch is sent this many seconds after its first event.
     delay_seconds: u32,
-    /// Whether only events of one kind share a delivery.
+    /// Whether a batch holds events of one kind only.
     #[serde(default)]
     same_event_only: bool,
 }
@@ -118,7 +118,7 @@ impl From<WebhookBody> for WebhookSpec {
     }
 }
 
-/// `POST /admin/webhooks`: the webhook, with every event bound to it.
+/// `POST /admin/webhooks`: registers a webhook and binds every event to it.
 pub(super) async fn register(
     State(state): State<AdminState>,
     body: Bytes,
