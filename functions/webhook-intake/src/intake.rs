@@ -7,7 +7,7 @@ use halogard_app::intake::{Rejection, WebhookRequest, accept_delivery};
 use halogard_app::ports::{Clock, Lane, WorkSink};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
-use halogard_halopsa_webhook::{parse, response_to};
+use halogard_halopsa::webhook::{parse, response_to};
 use halogard_runtime::MaskedToken;
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use halogard_halopsa_webhook::WebhookResponse;
+use halogard_halopsa::webhook::WebhookResponse;
 use serde::Serialize;
 
 /// The answer.

@@ -1,23 +1,38 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "client")]
 pub mod address;
+#[cfg(feature = "client")]
 mod catalogue;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "client")]
 mod error;
+#[cfg(feature = "client")]
 mod failure;
+#[cfg(feature = "client")]
 mod rotation;
+#[cfg(feature = "client")]
 mod route;
+#[cfg(feature = "client")]
 mod service_desk;
+#[cfg(feature = "client")]
 mod vendor_message;
+pub mod webhook;
 pub mod wire;
 
+#[cfg(feature = "client")]
 pub use address::{AddressError, Addresses};
+#[cfg(feature = "client")]
 pub use client::{
     Client, ClientQuery, Credentials, HttpClientSettings, Listing, Page, TicketDetail, TicketQuery,
     TicketState, TicketTypeChoice,
 };
+#[cfg(feature = "client")]
 pub use error::{BodyProblem, Error, RequestError, TokenFailure};
-pub use halogard_halopsa_webhook as webhook;
+#[cfg(feature = "client")]
 pub use rotation::HaloCredentialAdmin;
+#[cfg(feature = "client")]
 pub use service_desk::HaloServiceDesk;
+#[cfg(feature = "client")]
 pub use vendor_message::VendorMessage;

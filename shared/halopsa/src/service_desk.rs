@@ -65,7 +65,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             let Some(key) = LinkKey::find_in(title, prefix) else {
                 continue;
             };
-            let ticket = match tickets::ticket_from_row(&row, self.clock.now()) {
+            let ticket = match row.to_ticket(self.clock.now()) {
                 Some(ticket) => Some(ticket),
                 None => self.read(row.id).await?,
             };
@@ -149,7 +149,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         // What changes while the answer is on its way was not seen.
         let asked_at = self.clock.now();
         match self.client.ticket(id, detail).await {
-            Ok(row) => match tickets::ticket_from_row(&row, asked_at) {
+            Ok(row) => match row.to_ticket(asked_at) {
                 // The state of this moment, whether it says when it came about or not.
                 Some(ticket) if row.last_update().is_none() => Ok(Some(Ticket {
                     changed_at: ticket.observed_at,

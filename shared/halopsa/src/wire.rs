@@ -8,9 +8,11 @@
 mod action;
 mod agent;
 mod customer;
+#[cfg(feature = "client")]
 mod list;
 mod setup;
 mod ticket;
+mod ticket_row;
 mod ticket_type;
 mod webhook;
 
@@ -18,13 +20,19 @@ pub use action::{ActionOutcome, ActionRow, ActionWrite};
 pub use agent::{AgentRow, UNASSIGNED_AGENT};
 pub use customer::{ClientRow, SiteRow};
 pub use setup::{AuthInfo, Control, OutcomeRow, PriorityRow, StatusRow, TeamRow};
-pub use ticket::{CustomFieldWrite, TicketRow, TicketWrite};
+pub use ticket::{CustomFieldWrite, TicketWrite};
+pub use ticket_row::TicketRow;
 pub use ticket_type::{FieldInfo, FieldRow, TicketTypeRow};
 pub use webhook::{NotificationRow, NotificationWrite, WebhookRow, WebhookWrite};
 
+#[cfg(feature = "client")]
 pub(crate) use list::{ListSeed, OneOrManySeed, Rows};
 
 /// A row of a list, known by a number.
+#[cfg_attr(
+    not(feature = "client"),
+    expect(dead_code, reason = "only the client reads lists")
+)]
 pub(crate) trait Row {
     /// The number by which a repeated row is recognised.
     fn key(&self) -> u64;

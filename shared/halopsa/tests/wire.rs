@@ -92,7 +92,7 @@ fn agent_one_is_nobody_and_a_row_that_names_none_does_not_say() {
             "id": 1, "client_id": 2, "tickettype_id": 3, "status_id": 4, "agent_id": agent
         });
         let row: TicketRow = from_value(row).unwrap();
-        let ticket = halogard_halopsa_webhook::ticket_from_row(&row, Timestamp::EPOCH).unwrap();
+        let ticket = row.to_ticket(Timestamp::EPOCH).unwrap();
         assert_eq!(ticket.assigned, expected, "{agent}");
     }
 }

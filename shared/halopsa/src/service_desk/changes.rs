@@ -13,7 +13,7 @@ use halogard_domain::Timestamp;
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_http::Transport;
 
-use super::{HaloServiceDesk, PAGES_MAX, complete, short, tickets};
+use super::{HaloServiceDesk, PAGES_MAX, complete, short};
 use crate::client::{Page, TicketQuery};
 use crate::error::Error;
 use crate::route;
@@ -156,9 +156,7 @@ fn listings(rows: &[TicketRow], asked_at: Timestamp) -> Vec<TicketListing> {
         changed_at: row.last_update(),
         // Without the time of its change a state cannot be put in order: it would count as older than
         // everything, and the change would be missed.
-        ticket: row
-            .last_update()
-            .and_then(|_| tickets::ticket_from_row(row, asked_at)),
+        ticket: row.last_update().and_then(|_| row.to_ticket(asked_at)),
     };
     rows.iter().map(listing).collect()
 }

@@ -4,8 +4,6 @@ use halogard_domain::ids::TicketId;
 use halogard_domain::ticket::{Existence, HumanActivity, NewTicket, TicketChange, Validation};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 
-pub(crate) use halogard_halopsa_webhook::ticket_from_row;
-
 use crate::wire::{CustomFieldWrite, TicketRow, TicketWrite};
 
 /// A ticket from a list of deleted ones is gone, whether its row says so or not.
@@ -28,7 +26,7 @@ pub(super) fn fill_missing(row: &TicketRow, fallback: Ticket, observed_at: Times
     whole.tickettype_id = row.tickettype_id.or(Some(fallback.ticket_type));
     whole.status_id = row.status_id.or(Some(fallback.status));
     whole.priority_id = row.priority_id.or(fallback.priority);
-    ticket_from_row(&whole, observed_at).unwrap_or(fallback)
+    whole.to_ticket(observed_at).unwrap_or(fallback)
 }
 
 /// The write that opens `ticket`.

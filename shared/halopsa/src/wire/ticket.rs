@@ -1,19 +1,9 @@
-//! Tickets: rows, detail and writes.
+//! Tickets: what is written.
 
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
 use serde::Serialize;
-
-pub use halogard_halopsa_webhook::TicketRow;
-
-use super::Row;
-
-impl Row for TicketRow {
-    fn key(&self) -> u64 {
-        self.id.get()
-    }
-}
 
 /// A custom field to set.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod admin_document;
 mod caller;
 mod halopsa_faults;
 mod halopsa_lists;

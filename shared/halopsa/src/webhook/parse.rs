@@ -11,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::{EventKind, TicketRow, ticket_from_row};
+use super::EventKind;
+use crate::wire::TicketRow;
 
 /// Members that tell deliveries of the same news apart.
 const DELIVERY_MEMBERS: [&str; 2] = ["id", "escmsg_id"];
@@ -144,7 +145,7 @@ fn notification(item: Value, object: Option<u64>, kind: EventKind, now: Timestam
 fn snapshot(item: &Value, object: u64, now: Timestamp) -> Option<Ticket> {
     let row = TicketRow::deserialize(item.get("ticket")?).ok()?;
     row.last_update()?;
-    ticket_from_row(&row, now)
+    row.to_ticket(now)
         .filter(|ticket| ticket.id.get() == object)
         .filter(|ticket| ticket.summary.chars().count() <= SUMMARY_CHARS_MAX)
 }

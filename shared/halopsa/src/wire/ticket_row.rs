@@ -1,4 +1,4 @@
-//! A ticket as HaloPSA shows it, and what it means.
+//! The row of a ticket, and the ticket it describes.
 
 use halogard_domain::ids::{
     HaloClientId, PriorityId, StatusId, TechnicianId, TicketId, TicketTypeId,
@@ -8,7 +8,9 @@ use halogard_domain::{Ticket, Timestamp};
 use halogard_wire::values;
 use serde::Deserialize;
 
-/// The technician that stands for nobody; 0 says nothing. Source: HaloPSA's reference of tickets.
+use super::Row;
+
+/// The `agent_id` of an unassigned ticket; 0 means "not set". Source: HaloPSA's reference of tickets.
 const UNASSIGNED_TECHNICIAN: u64 = 1;
 
 /// A ticket as a list or `GET /Tickets/{id}` shows it.
@@ -63,34 +65,40 @@ impl TicketRow {
     pub fn last_update(&self) -> Option<Timestamp> {
         self.last_update.or(self.lastupdate)
     }
+
+    /// The ticket this row describes; `None` when the row lacks its client, type or status.
+    ///
+    /// A row without the time of its last change counts as older than every row that has one.
+    #[must_use]
+    pub fn to_ticket(&self, observed_at: Timestamp) -> Option<Ticket> {
+        let existence = match self
+            .merged_into_id
+            .filter(|into| into.get() > 0 && *into != self.id)
+        {
+            Some(into) => Existence::MergedInto(into),
+            None if self.deleted == Some(true) => Existence::Deleted,
+            None => Existence::Present,
+        };
+        Some(Ticket {
+            id: self.id,
+            client: self.client_id?,
+            ticket_type: self.tickettype_id?,
+            status: self.status_id?,
+            priority: self.priority_id,
+            summary: self.summary.clone().unwrap_or_default(),
+            assigned: self
+                .agent_id
+                .map(|agent| agent.get() > UNASSIGNED_TECHNICIAN),
+            changed_at: self.last_update().unwrap_or_default(),
+            observed_at,
+            existence,
+            activity: HumanActivity::Unknown,
+        })
+    }
 }
 
-/// The ticket a row shows; `None` when the row is too thin to say its client, type or status.
-///
-/// A row that does not say when it changed is older than every one that does.
-#[must_use]
-pub fn ticket_from_row(row: &TicketRow, observed_at: Timestamp) -> Option<Ticket> {
-    let existence = match row
-        .merged_into_id
-        .filter(|into| into.get() > 0 && *into != row.id)
-    {
-        Some(into) => Existence::MergedInto(into),
-        None if row.deleted == Some(true) => Existence::Deleted,
-        None => Existence::Present,
-    };
-    Some(Ticket {
-        id: row.id,
-        client: row.client_id?,
-        ticket_type: row.tickettype_id?,
-        status: row.status_id?,
-        priority: row.priority_id,
-        summary: row.summary.clone().unwrap_or_default(),
-        assigned: row
-            .agent_id
-            .map(|agent| agent.get() > UNASSIGNED_TECHNICIAN),
-        changed_at: row.last_update().unwrap_or_default(),
-        observed_at,
-        existence,
-        activity: HumanActivity::Unknown,
-    })
+impl Row for TicketRow {
+    fn key(&self) -> u64 {
+        self.id.get()
+    }
 }
