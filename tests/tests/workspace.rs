@@ -25,6 +25,7 @@ fn manifests() -> BTreeMap<String, toml::Table> {
             "tests",
             "tests/bench",
             "tests/conformance",
+            "tests/contract",
             "tests/emulator",
         ]
         .map(|folder| root().join(folder)),
@@ -76,6 +77,7 @@ fn dependencies_point_one_way() {
             &["app", "aws", "connect", "domain", "runtime", "http"],
         ),
         ("halogard-conformance", &["app", "domain"]),
+        ("halogard-contract", &[]),
         ("halogard-emulator", &[]),
         ("halogard-simulator", &[]),
     ]);

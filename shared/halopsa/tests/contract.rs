@@ -6,13 +6,10 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "each vendor uses its part of the list")]
-#[path = "../../wire/contract/contract.rs"]
-mod contract;
 #[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
-use contract::{Contract, Operation};
+use halogard_contract::{Contract, Operation};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,

@@ -7,15 +7,12 @@
     reason = "a test fails where its ground is missing"
 )]
 
-#[allow(dead_code, reason = "each vendor uses its part of the list")]
-#[path = "../../wire/contract/contract.rs"]
-mod contract;
 #[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
 use std::collections::BTreeSet;
 
-use contract::{Contract, Operation};
+use halogard_contract::{Contract, Operation};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
 use halogard_liongard::wire::{
     AccessKeyRow, EnvironmentRow, InspectorRow, KeyLifetime, LaunchpointRow, NewAccessKey, TaskRow,

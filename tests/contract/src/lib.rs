@@ -1,35 +1,43 @@
-//! The names that a vendor's OpenAPI descriptions know, as a compact list.
-//!
-//! Taken in by each vendor's tests/contract.rs: what is sent and read is held against the list,
-//! and the list against the vendor's files where those are at hand. derive.py makes the list.
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its support code too"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The compact list.
+/// The compact list of a vendor's operations.
 #[derive(Debug, serde::Deserialize)]
 pub struct Contract {
     descriptions: Vec<Description>,
+    /// The operations used.
     pub operations: Vec<Operation>,
 }
 
-/// One of the vendor's descriptions: what it calls itself, and what stands before its paths here.
+/// One of the vendor's descriptions: its title, and the prefix that its paths have in the list.
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct Description {
     title: String,
     prefix: String,
 }
 
-/// The names one operation knows; sets that nobody asked for are none.
+/// The names one operation knows; a set that the list leaves out is `None`.
 #[derive(Debug, PartialEq, serde::Deserialize)]
 pub struct Operation {
+    /// The HTTP method.
     pub method: String,
+    /// The path, with its parameters in braces.
     pub path: String,
+    /// The query parameters.
     pub query: BTreeSet<String>,
+    /// The members of the body.
     pub body: Option<BTreeSet<String>>,
+    /// The members of nested objects in the body.
     pub nested: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// The members of the answer.
     pub reply: Option<BTreeSet<String>>,
 }
 
@@ -42,11 +50,19 @@ impl Operation {
 
 impl Contract {
     /// Reads the list.
+    ///
+    /// # Panics
+    ///
+    /// When `text` is not such a list.
     pub fn read(text: &str) -> Self {
         serde_json::from_str(text).unwrap()
     }
 
     /// The operation that is listed as `method` and `path`.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
     pub fn operation(&self, method: &str, path: &str) -> &Operation {
         let found = self
             .operations
@@ -55,7 +71,7 @@ impl Contract {
         found.unwrap_or_else(|| panic!("{method} {path} is not listed"))
     }
 
-    /// The operation that a request to `path` asks for; one without `{…}` counts before one with.
+    /// The operation that a request to `path` calls; a literal path wins over one with a parameter.
     pub fn operation_of(&self, method: &str, path: &str) -> Option<&Operation> {
         self.operations
             .iter()
@@ -63,7 +79,7 @@ impl Contract {
             .min_by_key(|listed| listed.path.contains('{'))
     }
 
-    /// The operations that are not among `used`.
+    /// The listed operations that are not among `used`.
     pub fn unused(&self, used: &[&Operation]) -> Vec<String> {
         let unused = self
             .operations
@@ -74,14 +90,19 @@ impl Contract {
             .collect()
     }
 
-    /// Holds the list against the vendor's own `files`, in the order of its descriptions. They are
-    /// no part of this project, so without them there is nothing to hold it against.
-    #[expect(clippy::print_stdout, reason = "a check that was not made is said")]
+    /// Compares the list with the vendor's own description `files`, in the order of its descriptions,
+    /// in the folder that `HALOGARD_OPENAPI_DIR` names. Skipped without them.
+    ///
+    /// # Panics
+    ///
+    /// When the list differs from the descriptions.
+    #[expect(clippy::print_stdout, reason = "a skipped check is reported")]
     pub fn expect_derived_from(&self, files: &[&str]) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
+        let folder = std::env::var_os("HALOGARD_OPENAPI_DIR").map(PathBuf::from);
+        let folder = folder.unwrap_or_default();
         let texts = files.iter().map(|file| std::fs::read(folder.join(file)));
         let Ok(texts) = texts.collect::<Result<Vec<_>, _>>() else {
-            println!("skipped: vendor OpenAPI file not present");
+            println!("skipped: HALOGARD_OPENAPI_DIR does not hold {files:?}");
             return;
         };
         let vendor: Vec<Value> = texts
@@ -106,7 +127,7 @@ impl Contract {
     }
 }
 
-/// Whether `path` is one of `template`.
+/// Whether `path` is an instance of `template`.
 fn fits(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) =
         (template.split('/').collect(), path.split('/').collect());
