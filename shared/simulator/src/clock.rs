@@ -35,7 +35,7 @@ impl SimClock for SystemSimClock {
     }
 }
 
-/// A clock that stands still until it is moved by hand; its clones share one hand.
+/// A clock that moves only when it is set. Clones share one time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -46,12 +46,12 @@ impl ManualClock {
         Self(Arc::new(AtomicI64::new(millis)))
     }
 
-    /// Moves the hand forward.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(whole_millis(by), Ordering::SeqCst);
     }
 
-    /// Puts the hand at `millis`, forward or back.
+    /// Sets the clock to `millis`, forward or back.
     pub fn set_millis(&self, millis: i64) {
         self.0.store(millis, Ordering::SeqCst);
     }

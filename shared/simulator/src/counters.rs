@@ -1,4 +1,4 @@
-//! What a simulated vendor saw, for whoever judges the caller.
+//! Request counters of a simulated vendor, for assertions about the caller.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Traffic {
         self.stats.window_max = self.stats.window_max.max(self.arrived.prune(now, WINDOW));
     }
 
-    /// Counts a request the vendor went on with.
+    /// Counts a request that passed the rate limit.
     pub(crate) fn accepted(&mut self, now: i64) {
         self.accepted.add(now);
         let within = self.accepted.prune(now, WINDOW);

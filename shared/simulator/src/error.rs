@@ -1,6 +1,6 @@
-//! What a hand on the simulated world may get wrong.
+//! Why an action on the simulators failed.
 
-/// A handle's method could not do what it was told.
+/// An action on a simulator failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimError {

@@ -1,4 +1,4 @@
-//! What may go wrong between a caller and a simulated vendor, on demand or by chance.
+//! Faults between a caller and a simulated vendor, on demand or at random.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +51,7 @@ pub enum Fault {
     ExpireToken,
 }
 
-/// A kind of fault and how often it strikes.
+/// A fault and its probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRate {
@@ -64,29 +64,29 @@ pub struct FaultRate {
     pub route: Option<String>,
 }
 
-/// The faults in store for one vendor. Cheap to clone; clones share the store.
+/// The scheduled faults of one vendor. Cheap to clone; clones share the schedule.
 #[derive(Clone, Debug)]
 pub struct Faults(Arc<Mutex<FaultSchedule>>);
 
-/// What is in store.
+/// The scheduled faults.
 #[derive(Debug)]
 struct FaultSchedule {
     /// For the next requests of a route, in lower case.
     by_route: HashMap<String, VecDeque<Fault>>,
     /// For the request with an ordinal.
     by_ordinal: BTreeMap<u64, Fault>,
-    /// For any request, by chance.
+    /// For any request, at random.
     random: Vec<FaultRate>,
     /// Requests seen.
     served: u64,
-    /// Faults that struck.
+    /// Faults injected.
     injected: u64,
-    /// Chance.
+    /// The random number generator.
     rng: SeededRng,
 }
 
 impl Faults {
-    /// An empty store whose chances follow from `seed`.
+    /// An empty schedule; random faults follow from `seed`.
     pub(crate) fn seeded(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(FaultSchedule {
             by_route: HashMap::new(),
@@ -98,8 +98,8 @@ impl Faults {
         })))
     }
 
-    /// Lets `fault` strike the next request of `route`, such as `POST /Tickets` or
-    /// `GET /Tickets/{id}`. Several on one route strike one after the other.
+    /// Injects `fault` into the next request of `route`, such as `POST /Tickets` or
+    /// `GET /Tickets/{id}`. Several on one route are injected one after the other.
     pub fn next(&self, route: &str, fault: Fault) {
         self.schedule()
             .by_route
@@ -108,17 +108,17 @@ impl Faults {
             .push_back(fault);
     }
 
-    /// Lets `fault` strike the request with this ordinal; the first request of all is number 1.
+    /// Injects `fault` into the request with this ordinal; the first request is number 1.
     pub fn at_request(&self, ordinal: u64, fault: Fault) {
         self.schedule().by_ordinal.insert(ordinal, fault);
     }
 
-    /// Lets faults strike by chance, from now on, in place of any odds set before.
+    /// Injects faults at random from now on, in place of the rates set before.
     pub fn set_random(&self, odds: Vec<FaultRate>) {
         self.schedule().random = odds;
     }
 
-    /// Takes every fault out of store, scripted or by chance.
+    /// Removes every fault, scripted and random.
     pub fn clear(&self) {
         let mut schedule = self.schedule();
         schedule.by_route.clear();
@@ -132,20 +132,20 @@ impl Faults {
         self.schedule().served
     }
 
-    /// Faults that struck so far.
+    /// Faults injected so far.
     #[must_use]
     pub fn injected(&self) -> u64 {
         self.schedule().injected
     }
 
-    /// Scripted faults still waiting for their request.
+    /// Scripted faults that are still pending.
     #[must_use]
     pub fn pending(&self) -> usize {
         let schedule = self.schedule();
         schedule.by_ordinal.len() + schedule.by_route.values().map(VecDeque::len).sum::<usize>()
     }
 
-    /// Counts a request and says what strikes it: ordinal before route before chance.
+    /// Counts a request and returns its fault: by ordinal, else by route, else at random.
     pub(crate) fn next_for(&self, route: &str) -> Option<InjectedFault> {
         let mut schedule = self.schedule();
         schedule.served += 1;
@@ -171,8 +171,8 @@ impl Faults {
         struck
     }
 
-    /// Puts a scripted fault back that its request, refused for another reason, had no use for:
-    /// it strikes the next request of the route.
+    /// Reschedules a scripted fault whose request was refused for another reason: it is injected into
+    /// the next request of the route.
     pub(crate) fn reschedule(&self, route: &str, struck: InjectedFault) {
         let mut schedule = self.schedule();
         schedule.injected = schedule.injected.saturating_sub(1);
@@ -182,23 +182,23 @@ impl Faults {
         }
     }
 
-    /// Locks the store; a panic elsewhere leaves it usable.
+    /// Locks the schedule; a panic elsewhere leaves it usable.
     fn schedule(&self) -> MutexGuard<'_, FaultSchedule> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A fault that strikes, and where it came from.
+/// A fault to inject and where it came from.
 #[derive(Debug)]
 pub(crate) struct InjectedFault {
     /// What happens.
     pub(crate) fault: Fault,
-    /// Whether it was asked for, rather than thrown.
+    /// Whether it was scripted rather than random.
     scripted: bool,
 }
 
 impl FaultSchedule {
-    /// Throws for each of the odds on a route; the first that hits strikes.
+    /// Draws for each rate of a route; the first hit wins.
     fn random_fault(&mut self, route: &str) -> Option<Fault> {
         let Self { random, rng, .. } = self;
         let on_route = |odds: &&FaultRate| {

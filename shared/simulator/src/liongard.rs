@@ -68,7 +68,7 @@ impl Liongard {
         }
     }
 
-    /// Connects the HaloPSA inspector, and native ticketing where it is on, to a service desk.
+    /// Connects the HaloPSA inspector, and native ticketing if enabled, to `halo`.
     pub fn connect(&self, halo: HaloPsa) {
         self.state().halo = Some(halo);
     }

@@ -1,4 +1,4 @@
-//! What every request to a simulated vendor passes: count, fault, limit, service, fault again.
+//! The stages of every request to a simulated vendor: count, fault, rate limit, service, fault again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::http_message::{SimRequest, SimResponse};
 use crate::markers::{ConnectionLost, RequestNotReceived, ResponseTruncated};
 use crate::rate_limit::{RateLimit, RefusedRequests, SlidingWindow};
 
-/// A simulated vendor, as the door sees it.
+/// A simulated vendor, as the pipeline calls it.
 pub(crate) trait SimulatedVendor: Clone + Send + Sync + 'static {
     /// The vendor's pipeline.
     fn pipeline(&self) -> &RequestPipeline;
@@ -22,38 +22,38 @@ pub(crate) trait SimulatedVendor: Clone + Send + Sync + 'static {
     fn now(&self) -> i64;
     /// The "METHOD /Route" template of a request.
     fn route(&self, call: &SimRequest) -> String;
-    /// The limit in force for a route; `None` where it does not apply.
+    /// The rate limit of a route; `None` when it has none.
     fn limit(&self, route: &str) -> Option<RateLimit>;
-    /// 429 in the vendor's words.
+    /// A 429 in the vendor's form.
     fn throttled(&self, limit: &RateLimit) -> SimResponse;
-    /// 500 in the vendor's form.
+    /// A 500 in the vendor's form.
     fn broken(&self) -> SimResponse;
-    /// 401 in the vendor's form; forgets the session behind `call`.
+    /// A 401 in the vendor's form; revokes the session of `call`.
     fn end_session(&self, call: &SimRequest) -> SimResponse;
-    /// Does what the request asks.
+    /// Serves the request.
     fn serve(&self, call: SimRequest) -> impl Future<Output = SimResponse> + Send;
 }
 
-/// Faults, limit and counts of one vendor. Cheap to clone; clones share.
+/// The faults, rate limiter and counters of one vendor. Cheap to clone; clones share state.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestPipeline {
-    /// What may go wrong.
+    /// The faults to inject.
     faults: Faults,
-    /// Who came through.
+    /// The limiter and the counters.
     traffic_state: Arc<Mutex<TrafficState>>,
 }
 
-/// Who came through, and what the limiter remembers of it.
+/// The counters, and the window of the rate limiter.
 #[derive(Debug, Default)]
 struct TrafficState {
-    /// The counts.
+    /// The counters.
     traffic: Traffic,
-    /// What fills the limiter's window.
+    /// The requests within the limiter's window.
     limited: SlidingWindow,
 }
 
 impl RequestPipeline {
-    /// A door nobody has come through.
+    /// A pipeline without requests so far.
     pub(crate) fn seeded(seed: u64) -> Self {
         Self {
             faults: Faults::seeded(seed),
@@ -61,7 +61,7 @@ impl RequestPipeline {
         }
     }
 
-    /// The faults in store.
+    /// The faults to inject.
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -71,7 +71,7 @@ impl RequestPipeline {
         self.traffic_state().traffic.stats()
     }
 
-    /// Counts the arrival and asks the limiter; a refusal names the pause.
+    /// Counts the request and checks the rate limit; an error holds the time until the next slot.
     fn check_limit(
         &self,
         route: &str,
@@ -95,12 +95,12 @@ impl RequestPipeline {
         Ok(())
     }
 
-    /// Counts a 429 that a fault gave.
+    /// Counts a 429 that a fault caused.
     fn rejected(&self) {
         self.traffic_state().traffic.rejected();
     }
 
-    /// Locks the counts; a panic elsewhere leaves them usable.
+    /// Locks the state; a panic elsewhere leaves it usable.
     fn traffic_state(&self) -> MutexGuard<'_, TrafficState> {
         self.traffic_state
             .lock()
@@ -108,7 +108,7 @@ impl RequestPipeline {
     }
 }
 
-/// Takes a request through the door and its answer back out.
+/// Runs a request through the pipeline.
 pub(crate) async fn receive<V: SimulatedVendor>(vendor: V, request: Request) -> Response {
     let Some(call) = SimRequest::read(request).await else {
         return SimResponse::empty(StatusCode::PAYLOAD_TOO_LARGE).into_response();
@@ -147,7 +147,7 @@ pub(crate) async fn receive<V: SimulatedVendor>(vendor: V, request: Request) -> 
     }
 }
 
-/// The answer of a fault that strikes before any effect.
+/// The answer of a fault that replaces the service.
 fn before_effect<V: SimulatedVendor>(
     vendor: &V,
     fault: &Fault,
@@ -181,7 +181,7 @@ fn before_effect<V: SimulatedVendor>(
     })
 }
 
-/// What a fault that strikes after the effect makes of the answer.
+/// Applies a fault that follows the service to its answer.
 async fn after_effect<V: SimulatedVendor>(
     vendor: &V,
     fault: Fault,
@@ -217,7 +217,7 @@ async fn after_effect<V: SimulatedVendor>(
     }
 }
 
-/// A refusal with the pause it names.
+/// Adds `Retry-After` to a refusal.
 fn with_pause(answer: SimResponse, retry_after: Option<String>) -> SimResponse {
     match retry_after {
         Some(text) => answer.with_header(http::header::RETRY_AFTER, text),
@@ -225,7 +225,7 @@ fn with_pause(answer: SimResponse, retry_after: Option<String>) -> SimResponse {
     }
 }
 
-/// A response nobody gets.
+/// The marker for a response that is not delivered.
 fn lost(never_arrived: bool) -> Response {
     let mut response = SimResponse::empty(StatusCode::BAD_GATEWAY).into_response();
     response.extensions_mut().insert(ConnectionLost);

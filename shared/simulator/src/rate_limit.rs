@@ -1,4 +1,4 @@
-//! Limits over a rolling window, and what was asked within it.
+//! Rate limits over a sliding window.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,13 +12,13 @@ pub struct RateLimit {
     pub requests_max: usize,
     /// Length of the window.
     pub window: Duration,
-    /// What a refused request costs.
+    /// Whether refused requests count.
     pub refused: RefusedRequests,
-    /// What the refusal says about when to come back.
+    /// How the refusal states when to retry.
     pub retry_after: RetryAfter,
 }
 
-/// Whether knocking on a closed door keeps it closed.
+/// Whether refused requests fill the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusedRequests {
     /// Only accepted requests fill the window.
@@ -27,12 +27,12 @@ pub enum RefusedRequests {
     Counted,
 }
 
-/// Whether a refusal names a pause.
+/// The form of `Retry-After` in a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
     /// No header.
     Absent,
-    /// Seconds until a place is free, rounded up.
+    /// Seconds until a slot is free, rounded up.
     WholeSeconds,
     /// The same with a fraction, as Liongard writes it.
     FractionalSeconds,
@@ -49,12 +49,12 @@ impl RateLimit {
     }
 }
 
-/// Moments within a window that ends now.
+/// The times of the requests within a window that ends now.
 #[derive(Debug, Default)]
 pub(crate) struct SlidingWindow(VecDeque<i64>);
 
 impl SlidingWindow {
-    /// Forgets what lies a window or more before `now`, and says how much is left.
+    /// Removes requests that are a window or more before `now` and returns how many remain.
     pub(crate) fn prune(&mut self, now: i64, window: Duration) -> usize {
         let oldest = now.saturating_sub(whole_millis(window));
         while self.0.front().is_some_and(|&moment| moment <= oldest) {
@@ -63,7 +63,7 @@ impl SlidingWindow {
         self.0.len()
     }
 
-    /// Adds a moment; a clock set back counts as standing still.
+    /// Adds a request; a clock that was set back counts as stopped.
     pub(crate) fn add(&mut self, now: i64) {
         let newest = self.0.back().copied().unwrap_or(now);
         self.0.push_back(now.max(newest));

@@ -1,4 +1,4 @@
-//! Seeded chance: the same seed gives the same story.
+//! A seeded random number generator: the same seed gives the same run.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -15,7 +15,7 @@ impl SeededRng {
 
     /// True with the given probability; values outside 0 to 1 count as the nearer bound.
     ///
-    /// Never and always throw no die, so switching a chance off leaves the rest of the story as
+    /// A probability of 0 or 1 draws no number, so switching a fault off leaves the rest of the run as
     /// it was.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         if probability <= 0.0 || probability.is_nan() {

@@ -68,12 +68,12 @@ impl Drop for ServerHandle {
 
 /// Serves `router` on `listener` until the handle is dropped.
 ///
-/// Obeys [`ConnectionLost`] and [`ResponseTruncated`]: the first drops the connection without an answer,
+/// Applies the markers [`ConnectionLost`] and [`ResponseTruncated`]: the first drops the connection without an answer,
 /// the second after part of the body. HTTP/1.1 only.
 ///
 /// # Errors
 ///
-/// When the listener cannot tell its own address.
+/// When the listener's own address is unknown.
 pub fn serve(router: Router, listener: TcpListener) -> io::Result<ServerHandle> {
     let address = listener.local_addr()?;
     let accepting = tokio::spawn(accept(router, listener));
@@ -81,7 +81,7 @@ pub fn serve(router: Router, listener: TcpListener) -> io::Result<ServerHandle> 
     Ok(ServerHandle { address, accepting })
 }
 
-/// Takes connections for ever; those still open die with this task.
+/// Accepts connections for ever; dropping this task closes them.
 async fn accept(router: Router, listener: TcpListener) {
     let mut connections = JoinSet::new();
     loop {
@@ -121,12 +121,12 @@ async fn serve_stream(router: Router, stream: TcpStream) {
     }
 }
 
-/// The answer gets lost on its way.
+/// The response is not delivered.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped on purpose")]
 struct ConnectionDropped;
 
-/// The response as it is sent, or the wish that there be none.
+/// The response with its markers applied, or an error to close the connection without one.
 async fn apply_markers(response: Response) -> Result<Response, ConnectionDropped> {
     if response.extensions().get::<ConnectionLost>().is_some() {
         return Err(ConnectionDropped);
@@ -147,14 +147,14 @@ async fn apply_markers(response: Response) -> Result<Response, ConnectionDropped
     ))
 }
 
-/// A body that breaks off: one piece, a pause in which it leaves, then an error.
+/// A body that ends early: one chunk, one poll in which it is flushed, then an error.
 #[derive(Debug)]
 enum TruncatedBody {
-    /// Nothing sent yet.
+    /// The chunk is not sent yet.
     Whole(Bytes),
-    /// The piece was handed over and has yet to leave.
+    /// The chunk is being flushed.
     Flushing,
-    /// Time to break off.
+    /// The connection is to be closed.
     Closed,
 }
 

@@ -1,4 +1,4 @@
-//! The world both simulated vendors start from: an MSP, its customers, its desk and its estate.
+//! The data both simulated vendors start with: an MSP, its customers, its service desk and its inspectors.
 
 mod customers;
 mod inspectors;

@@ -10,7 +10,7 @@ use super::ticket::Action;
 use super::ticket_draft::TicketDraft;
 use super::ticket_fields::PostedItem;
 
-/// Members that must be whole numbers wherever they turn up.
+/// Members that must be integers wherever they occur.
 const NUMBERS: [&str; 7] = [
     "id",
     "ticket_id",

@@ -1,20 +1,20 @@
-//! Makes webhook calls over the network, for as long as the program runs.
+//! Posts webhook deliveries over the network.
 
 use std::time::Duration;
 
 use super::HaloPsa;
 use super::outbox::{DeliveryResult, OutgoingDelivery};
 
-/// How long the outbox rests between two looks, in real time.
+/// How often the outbox is polled, in real time.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Most calls under way at once.
+/// The most concurrent deliveries.
 const CONCURRENCY_MAX: usize = 16;
 
-/// Longest wait for a receiver's answer.
+/// The longest wait for a receiver's answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// POSTs whatever falls due, for ever. Spawn it; abort the task to stop.
+/// Posts due deliveries for ever. Spawn it; abort the task to stop.
 pub async fn deliver_webhooks(halo: HaloPsa, client: reqwest::Client) {
     loop {
         let due = halo.take_due(halo.clock.now_millis());
@@ -34,7 +34,7 @@ pub async fn deliver_webhooks(halo: HaloPsa, client: reqwest::Client) {
     }
 }
 
-/// Makes one call.
+/// Posts one delivery.
 async fn post(
     client: &reqwest::Client,
     delivery: &OutgoingDelivery,

@@ -1,4 +1,4 @@
-//! What happened, told to the webhooks that listen for it.
+//! Events, and the webhooks that receive them.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ struct ChangeEvent<'a> {
 }
 
 impl HaloPsa {
-    /// Lets an event fire that comes from outside the simulated desk: a site, user or invoice
+    /// Fires an event that the simulator does not produce itself: a site, user or invoice
     /// that was created, updated or deleted.
     pub fn emit_event(&self, event: i64, object_id: i64) {
         let author = Author {
@@ -44,7 +44,7 @@ impl HaloPsa {
 }
 
 impl HaloState {
-    /// Tells of something that happened to a ticket.
+    /// Emits an event about a ticket.
     pub(super) fn emit_ticket_event(
         &mut self,
         event: i64,
@@ -62,7 +62,7 @@ impl HaloState {
         });
     }
 
-    /// Tells of a change in the vendor's several words: one close is a status change, a close
+    /// Emits the vendor's several events for a change: one close is a status change, a close
     /// and an update.
     pub(super) fn emit_change_events(
         &mut self,

@@ -1,4 +1,4 @@
-//! Deliveries on their way: waiting, batched, lost, doubled, overtaken, made.
+//! Webhook deliveries: pending, batched, lost, duplicated, reordered, delivered.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct OutgoingDelivery {
     pub attempt: u32,
 }
 
-/// How a delivery went.
+/// The result of a delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryResult {
     /// The receiver's status; `None` when there was no answer.
@@ -38,7 +38,7 @@ pub struct DeliveryResult {
     pub body: String,
     /// How long it took.
     pub duration_ms: u64,
-    /// What went wrong on the way.
+    /// Why there was no answer.
     pub error: Option<String>,
 }
 
@@ -75,7 +75,7 @@ pub struct DeliveryRecord {
     pub response_status: Option<u16>,
     /// Whether any attempt was accepted.
     pub delivered: bool,
-    /// Whether chance took it before it was sent.
+    /// Whether it was lost at random instead of being sent.
     pub lost: bool,
     /// The last error.
     pub error: Option<String>,
@@ -104,23 +104,23 @@ struct PendingDelivery {
     attempt: u32,
 }
 
-/// Events that wait for company.
+/// A batch that still accepts events.
 #[derive(Clone, Debug)]
 struct OpenBatch {
-    /// When it goes out at the latest.
+    /// When it is sent at the latest.
     due: i64,
-    /// How many events send it at once.
+    /// It is sent at once when it holds this many events.
     events_max: u32,
     /// The events so far.
     events: Vec<Map<String, Value>>,
 }
 
-/// Everything on its way and everything logged.
+/// Pending deliveries and the delivery log.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// Deliveries to be made.
+    /// Pending deliveries.
     pending: Vec<PendingDelivery>,
-    /// Batches by webhook and, where they are kept apart, event.
+    /// Open batches by webhook and, if batched by kind, event.
     batches: BTreeMap<(String, i64), OpenBatch>,
     /// The delivery log, oldest first.
     pub(super) log: Vec<DeliveryRecord>,
@@ -129,8 +129,8 @@ pub(super) struct Outbox {
 }
 
 impl HaloPsa {
-    /// Takes every delivery due at `now`, in the order due. Each is the caller's to make, and to
-    /// report through [`Self::record_delivery`].
+    /// Takes every delivery due at `now`, in order. The caller makes each one and reports it with
+    /// [`Self::record_delivery`].
     #[must_use]
     pub fn take_due(&self, now: i64) -> Vec<OutgoingDelivery> {
         self.state().take_due(now)
@@ -150,7 +150,7 @@ impl HaloPsa {
             .min()
     }
 
-    /// Writes down how a delivery went; a failure may bring another attempt.
+    /// Records the result of a delivery; a failure may be retried.
     pub fn record_delivery(&self, delivery: &OutgoingDelivery, result: &DeliveryResult) {
         let now = self.clock.now_millis();
         self.state().record_delivery(delivery, result, now);
@@ -210,7 +210,7 @@ impl HaloState {
         self.queue(webhook_id, &id, body.to_string().into(), now);
     }
 
-    /// Sends batches on whose time has come.
+    /// Queues the batches that are due.
     fn close_batches(&mut self, now: i64) {
         let due: Vec<(String, i64)> = self
             .outbox
@@ -233,7 +233,7 @@ impl HaloState {
         }
     }
 
-    /// Queues a body, after chance has had its say.
+    /// Queues a body, which may be lost, duplicated or delayed at random.
     fn queue(&mut self, webhook_id: &str, id: &str, body: Bytes, now: i64) {
         let behaviour = self.settings.delivery_behaviour.clone();
         let lost = self.rng.chance(behaviour.lost);
@@ -274,7 +274,7 @@ impl HaloState {
         }
     }
 
-    /// Takes what is due; what belongs to a webhook that is gone or off is dropped.
+    /// Takes the due deliveries; those of removed or disabled webhooks are dropped.
     fn take_due(&mut self, now: i64) -> Vec<OutgoingDelivery> {
         self.close_batches(now);
         let all = std::mem::take(&mut self.outbox.pending);
@@ -298,7 +298,7 @@ impl HaloState {
         outgoing.collect()
     }
 
-    /// Logs a result, arranges another attempt, and switches a failing webhook off where set.
+    /// Logs a result, schedules a retry, and disables a failing webhook if so configured.
     fn record_delivery(&mut self, delivery: &OutgoingDelivery, result: &DeliveryResult, now: i64) {
         let behaviour = self.settings.delivery_behaviour.clone();
         let success = result.is_success();
@@ -345,7 +345,7 @@ impl HaloState {
         }
     }
 
-    /// Tells of a deleted ticket.
+    /// Emits the event of a deleted ticket.
     pub(super) fn emit_deleted(&mut self, id: i64, author: &super::state::Author, now: i64) {
         self.emit_ticket_event(event_numbers::TICKET_DELETED, id, None, author, now);
     }

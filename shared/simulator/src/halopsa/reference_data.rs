@@ -1,4 +1,4 @@
-//! What the desk is set up with, as the API lists it: some lists bare, some wrapped.
+//! The service desk's configuration, as the API lists it: some lists bare, some wrapped.
 
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use crate::rate_limit::RateLimit;
 /// Says that something named is not there, or that an update lacked what makes it findable.
 pub(super) const RECORD_NOT_FOUND: &str = "Record not found";
 
-/// The sentence for closing a ticket nobody is assigned to, spelt as the vendor spells it.
+/// The message for closing an unassigned ticket, spelt as the vendor spells it.
 pub(super) const ASSIGN_BEFORE_CLOSING: &str = "Please assign this Ticket these before closing it.";
 
 /// The sentence for an action without an outcome.

@@ -152,7 +152,7 @@ impl HaloState {
         }
     }
 
-    /// Answers reads of the desk's set-up.
+    /// Serves reads of the service desk's configuration.
     fn reference(
         &self,
         call: &SimRequest,

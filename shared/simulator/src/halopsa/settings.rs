@@ -120,7 +120,7 @@ pub struct SimHaloSettings {
     pub parallel_creates_fail: bool,
     /// How long a create stays in flight, by the runtime's timer.
     pub create_takes: Duration,
-    /// Whether closing needs somebody assigned.
+    /// Whether a ticket must be assigned before it is closed.
     pub must_assign_to_close: bool,
     /// Whether `hasbeenclosed` stays true on a reopened ticket.
     pub has_been_closed_after_reopen: bool,

@@ -35,7 +35,7 @@ pub(super) struct AccessToken {
 pub(super) struct HaloState {
     /// The switches.
     pub(super) settings: SimHaloSettings,
-    /// Clients and the desk's set-up.
+    /// Clients and the service desk's configuration.
     pub(super) world: World,
     /// Tickets by id, deleted ones included.
     pub(super) tickets: BTreeMap<i64, SimTicket>,

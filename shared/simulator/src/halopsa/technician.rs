@@ -1,4 +1,4 @@
-//! What people do at the desk, and what other integrations do without spending our limit.
+//! What technicians and other integrations do, without spending requests of our limit.
 
 use crate::error::SimError;
 use crate::http_message::SimResponse;
@@ -8,7 +8,7 @@ use super::HaloPsa;
 use super::state::{Author, HaloState};
 use super::ticket_draft::TicketDraft;
 
-/// A change to a ticket made by hand; a `None` leaves things as they are.
+/// A technician's change to a ticket; `None` leaves a member unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TicketEdit {
     /// New summary.
@@ -89,7 +89,7 @@ impl HaloPsa {
     /// # Errors
     ///
     /// [`SimError::NoSuchTicket`], [`SimError::NoSuchStatus`], [`SimError::NoSuchAgent`], or
-    /// [`SimError::Refused`] when a rule of the desk forbids it.
+    /// [`SimError::Refused`] when a rule of the service desk forbids it.
     pub fn change_ticket(
         &self,
         id: i64,
@@ -114,7 +114,7 @@ impl HaloPsa {
         self.state().change_as_technician(draft, &author, now)
     }
 
-    /// A technician closes a ticket, taking it over if it is nobody's.
+    /// A technician closes a ticket, and becomes its assignee if it has none.
     ///
     /// # Errors
     ///
@@ -257,7 +257,7 @@ impl HaloPsa {
 }
 
 impl HaloState {
-    /// Checks and does a change made at the screen.
+    /// Validates and applies a technician's change.
     fn change_as_technician(
         &mut self,
         draft: TicketDraft,
@@ -288,7 +288,7 @@ impl HaloState {
     }
 }
 
-/// An answer as a hand's result.
+/// The result of an action from the answer of the API.
 fn refused(answer: &SimResponse) -> Result<(), SimError> {
     if answer.status.is_success() {
         return Ok(());
@@ -296,7 +296,7 @@ fn refused(answer: &SimResponse) -> Result<(), SimError> {
     Err(SimError::Refused(text_of_body(answer)))
 }
 
-/// What an answer says.
+/// The text of an answer's body.
 fn text_of_body(answer: &SimResponse) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
 }

@@ -31,7 +31,7 @@ pub(super) struct SimTicket {
     pub(super) sla_id: i64,
     /// The team's name.
     pub(super) team: String,
-    /// The agent, 1 for nobody.
+    /// The assigned agent; 1 means "unassigned".
     pub(super) agent_id: i64,
     /// The ticket it is a child of.
     pub(super) parent_id: i64,

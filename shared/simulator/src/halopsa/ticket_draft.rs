@@ -9,7 +9,7 @@ use super::refusal;
 use super::state::HaloState;
 use super::ticket_fields::PostedItem;
 
-/// Members that must be whole numbers wherever they turn up.
+/// Members that must be integers wherever they occur.
 pub(super) const NUMBERS: [&str; 15] = [
     "id",
     "client_id",
@@ -198,7 +198,7 @@ impl HaloState {
 
     /// Refuses references to what does not exist.
     fn check_references(&self, draft: &TicketDraft) -> Result<(), SimResponse> {
-        let desk = &self.world.service_desk;
+        let setup = &self.world.service_desk;
         let known = |there: bool, column: &str| {
             if there {
                 Ok(())
@@ -222,21 +222,21 @@ impl HaloState {
         known(
             draft
                 .tickettype_id
-                .is_none_or(|id| desk.ticket_type(id).is_some()),
+                .is_none_or(|id| setup.ticket_type(id).is_some()),
             "RequestTypeNew",
         )?;
         known(
-            draft.status_id.is_none_or(|id| desk.status(id).is_some()),
+            draft.status_id.is_none_or(|id| setup.status(id).is_some()),
             "Status",
         )?;
         known(
             draft
                 .priority_id
-                .is_none_or(|id| desk.priority(id).is_some()),
+                .is_none_or(|id| setup.priority(id).is_some()),
             "seriousness",
         )?;
         known(
-            draft.agent_id.is_none_or(|id| desk.agent(id).is_some()),
+            draft.agent_id.is_none_or(|id| setup.agent(id).is_some()),
             "Assignedtoint",
         )?;
         known(
@@ -246,15 +246,15 @@ impl HaloState {
     }
 
     /// Refuses what a business rule forbids: an agent who takes no tickets, a type that may not be
-    /// logged, a close with nobody assigned.
+    /// logged, a close of an unassigned ticket.
     pub(super) fn check_rules(&self, draft: &TicketDraft) -> Result<(), SimResponse> {
-        let desk = &self.world.service_desk;
+        let setup = &self.world.service_desk;
         if draft.id.is_none() && self.type_of(draft).is_some_and(|kind| !kind.can_create) {
             return Err(refusal::sentence(
                 "You do not have permission to log Tickets of this Ticket Type.",
             ));
         }
-        let agent = draft.agent_id.and_then(|id| desk.agent(id));
+        let agent = draft.agent_id.and_then(|id| setup.agent(id));
         if agent.is_some_and(|agent| agent.api_only || agent.disabled) {
             return Err(refusal::sentence(
                 "This Agent cannot be assigned to Tickets.",
@@ -265,8 +265,11 @@ impl HaloState {
             .agent_id
             .or(ticket.map(|ticket| ticket.agent_id))
             .unwrap_or(1);
-        let was_closed = ticket.is_some_and(|ticket| desk.is_closed(ticket.status_id));
-        let closes = draft.status_id.is_some_and(|status| desk.is_closed(status)) && !was_closed;
+        let was_closed = ticket.is_some_and(|ticket| setup.is_closed(ticket.status_id));
+        let closes = draft
+            .status_id
+            .is_some_and(|status| setup.is_closed(status))
+            && !was_closed;
         if closes && assigned == 1 && self.settings.must_assign_to_close {
             return Err(refusal::sentence(refusal::ASSIGN_BEFORE_CLOSING));
         }

@@ -162,7 +162,7 @@ impl HaloState {
         client.map_or("", |client| client.name.as_str())
     }
 
-    /// The row with its ids as floating numbers, where this row's turn has come.
+    /// Writes the row's ids as floating-point numbers in every n-th row, as set.
     pub(super) fn float_ids(&self, place: usize, row: &mut Map<String, Value>) {
         let every = self.settings.float_ids_every;
         if every == 0 || !(place + 1).is_multiple_of(every) {

@@ -49,7 +49,7 @@ impl HaloState {
             .collect())
     }
 
-    /// Does what a checked draft says, and tells whoever listens.
+    /// Applies a validated draft and emits its events.
     pub(super) fn write_ticket(&mut self, draft: TicketDraft, author: &Author, now: i64) -> i64 {
         match draft.id {
             Some(id) => {
@@ -145,7 +145,7 @@ impl HaloState {
         self.emit_change_events(id, before, action_id, author, now);
     }
 
-    /// Keeps the closing date and the status history in step with a new status.
+    /// Updates the closing date and the status history for a new status.
     pub(super) fn note_status(&self, ticket: &mut SimTicket, now: i64) {
         ticket.status_log.push((now, ticket.status_id));
         if self.world.service_desk.is_closed(ticket.status_id) {

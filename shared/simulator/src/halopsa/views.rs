@@ -1,4 +1,4 @@
-//! What a judge may see of the tenant without spending a request.
+//! The true state of the tenant, for assertions; reading it costs no request.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use super::HaloPsa;
 use super::state::HaloState;
 use super::ticket::SimTicket;
 
-/// A ticket as it really is.
+/// A ticket in its true state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TicketView {
     /// Its number.
     pub id: i64,
-    /// One line.
+    /// The title.
     pub summary: String,
     /// Plain text.
     pub details: String,
@@ -34,7 +34,7 @@ pub struct TicketView {
     pub priority_id: i64,
     /// The team.
     pub team: String,
-    /// The agent; 1 is nobody.
+    /// The assigned agent; 1 means "unassigned".
     pub agent_id: i64,
     /// The parent; 0 is none.
     pub parent_id: i64,
@@ -54,7 +54,7 @@ pub struct TicketView {
     pub actions: Vec<ActionView>,
 }
 
-/// An action as it really is.
+/// An action in its true state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ActionView {
     /// Its number within the ticket.
@@ -81,17 +81,17 @@ pub struct HaloStats {
     pub traffic: TrafficStats,
     /// When each ticket was created, in order.
     pub creates: Vec<i64>,
-    /// Tickets there are, deleted ones left out.
+    /// Tickets, deleted ones excluded.
     pub tickets: usize,
-    /// Of those, not closed.
+    /// Open tickets among them.
     pub open_tickets: usize,
     /// Actions per ticket beyond the opening entry.
     pub notes: BTreeMap<i64, usize>,
-    /// What each application (or "agent N") wrote, by kind.
+    /// The writes of each application (or "agent N"), by kind.
     pub writes: BTreeMap<String, BTreeMap<String, u64>>,
     /// Webhook deliveries queued.
     pub deliveries: usize,
-    /// Of those, accepted by the receiver.
+    /// Deliveries the receiver accepted.
     pub deliveries_accepted: usize,
 }
 
@@ -143,7 +143,7 @@ impl HaloPsa {
 }
 
 impl HaloState {
-    /// A ticket as a judge sees it.
+    /// The view of a ticket.
     fn view(&self, ticket: &SimTicket) -> TicketView {
         let actions = ticket.actions.iter().map(|action| ActionView {
             id: action.id,

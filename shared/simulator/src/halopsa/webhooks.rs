@@ -323,7 +323,7 @@ impl HaloPsa {
         self.state().add_webhook(spec.definition())
     }
 
-    /// Removes every webhook, as somebody might in the UI.
+    /// Removes every webhook, as a person can in the user interface.
     pub fn remove_webhooks(&self) {
         let mut state = self.state();
         state.webhooks.clear();

@@ -113,7 +113,7 @@ impl SimAccessKey {
 }
 
 impl Liongard {
-    /// Revokes a key at once, as somebody in the UI might.
+    /// Revokes a key at once, as a person can in the user interface.
     pub fn revoke_key(&self, id: &str) {
         let now = self.clock.now_millis();
         for key in self.state().keys.iter_mut().filter(|key| key.id == id) {
@@ -121,13 +121,13 @@ impl Liongard {
         }
     }
 
-    /// Adds a key, as somebody makes one in the UI.
+    /// Adds a key, as a person creates one in the user interface.
     pub fn add_key(&self, spec: &AccessKeySpec) {
         let now = self.clock.now_millis();
         self.state().keys.push(SimAccessKey::of(spec, now));
     }
 
-    /// Notes that a key was used just now, by somebody else.
+    /// Records that another client used a key just now.
     pub fn mark_key_used(&self, id: &str) {
         let now = self.clock.now_millis();
         for key in self.state().keys.iter_mut().filter(|key| key.id == id) {

@@ -58,9 +58,9 @@ pub(super) struct SimAlert {
     pub(super) status: String,
     /// The priority word.
     pub(super) priority: String,
-    /// The ticket's number at the service desk.
+    /// The number of the linked ticket.
     pub(super) external_id: Option<i64>,
-    /// Whether the linked ticket was closed when the HaloPSA inspector last looked.
+    /// Whether the linked ticket was closed at the last run of the HaloPSA inspector.
     pub(super) ticket_seen_closed: bool,
     /// Whether people see it.
     pub(super) visible: bool,
@@ -172,6 +172,10 @@ fn projected(row: Map<String, Value>, query: &Query) -> Value {
     if wanted.is_empty() {
         return Value::Object(row);
     }
-    let keep = |name: &str| SELECTABLE.contains(&name) && wanted.contains(&name);
-    Value::Object(row.into_iter().filter(|(name, _)| keep(name)).collect())
+    let is_selected = |name: &str| SELECTABLE.contains(&name) && wanted.contains(&name);
+    Value::Object(
+        row.into_iter()
+            .filter(|(name, _)| is_selected(name))
+            .collect(),
+    )
 }

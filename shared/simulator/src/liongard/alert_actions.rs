@@ -1,4 +1,4 @@
-//! What befalls alerts: raised, changed, closed, hidden, gone.
+//! Actions on alerts: raise, change, close, hide, remove.
 
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ pub struct AlertSpec {
     /// The rendered text.
     #[serde(default)]
     pub description: String,
-    /// The ticket's number, where somebody linked one already.
+    /// The number of a ticket that is already linked.
     #[serde(default)]
     pub external_id: Option<i64>,
 }
@@ -174,9 +174,9 @@ impl Liongard {
         Ok(())
     }
 
-    /// Cuts the alert list to its first `keep` entries, until `None` heals it.
-    pub fn truncate_list(&self, keep: Option<usize>) {
-        self.current_state().list_truncated_to = keep;
+    /// Truncates the alert list to its first `rows` entries; `None` restores it.
+    pub fn truncate_list(&self, rows: Option<usize>) {
+        self.current_state().list_truncated_to = rows;
     }
 }
 
@@ -247,7 +247,7 @@ impl LiongardState {
         alert.updated_at = Some(at);
         let closed = lookups::is_closed(word);
         if !closed {
-            // The cause is back, or somebody says so.
+            // The condition is back, or a person reopened the alert.
             alert.condition_cleared_at = alert.condition_cleared_at.filter(|_| !was_closed);
         }
         if closed != was_closed {

@@ -39,7 +39,7 @@ pub(super) fn all_match(conditions: &[Condition], record: &Value) -> bool {
 }
 
 impl Condition {
-    /// Whether a record meets this one; an operator nobody knows filters nothing.
+    /// Whether a record meets this one; an unknown operator filters nothing.
     fn matches(&self, record: &Value) -> bool {
         let found = self
             .path

@@ -136,7 +136,7 @@ impl LiongardState {
             .collect()
     }
 
-    /// One environment; its parent is not told.
+    /// One environment, without its parent.
     fn environment_row(&self, spec: &EnvironmentSpec) -> Map<String, Value> {
         let inspectors = self
             .world
@@ -167,7 +167,7 @@ impl LiongardState {
     }
 
     /// Launchpoints, collectors, integrations and children of an environment. That an integration
-    /// is mapped is told; to what, is not.
+    /// is mapped is shown; the target is not.
     fn related(&self, id: i64, launchpoints_key: &str) -> Value {
         let launchpoints: Vec<Value> = self
             .world

@@ -32,12 +32,12 @@ pub(super) struct Run {
     pub(super) id: i64,
     /// What runs.
     pub(super) launchpoint_id: i64,
-    /// Whether somebody asked for it.
+    /// Whether it was requested rather than scheduled.
     pub(super) ad_hoc: bool,
     /// When it was asked for.
     pub(super) scheduled_at: i64,
     /// How it ends.
-    pub(super) fate: RunResult,
+    pub(super) result: RunResult,
     /// How long its steps take.
     times: RunTimes,
     /// Whether its effects have come about.
@@ -78,14 +78,14 @@ impl Run {
         self.scheduled_at + whole_millis(self.times.scheduled)
     }
 
-    /// When it looks at what it inspects.
+    /// When it reads the system it inspects.
     pub(super) fn running_at(&self) -> i64 {
         self.processing_at() + whole_millis(self.times.processing)
     }
 
     /// When it ends, if it does.
     pub(super) fn finished_at(&self) -> Option<i64> {
-        let ends = self.fate != RunResult::NeverFinishes;
+        let ends = self.result != RunResult::NeverFinishes;
         ends.then(|| self.running_at() + whole_millis(self.times.running))
     }
 
@@ -97,7 +97,7 @@ impl Run {
             Phase::Processing
         } else if self.finished_at().is_none_or(|end| now < end) {
             Phase::Running
-        } else if self.fate == RunResult::Fails {
+        } else if self.result == RunResult::Fails {
             Phase::Failed
         } else {
             Phase::Completed
@@ -110,7 +110,7 @@ impl Run {
 pub(super) struct RunTally {
     /// Runs by schedule.
     pub(super) scheduled: usize,
-    /// Runs somebody asked for.
+    /// Requested runs.
     pub(super) ad_hoc: usize,
     /// When the last run by schedule was due.
     pub(super) last_scheduled: Option<i64>,
@@ -122,8 +122,8 @@ pub(super) struct RunTally {
 
 impl Liongard {
     /// Decides how the next run ends; several calls decide several runs, in order.
-    pub fn set_next_run(&self, fate: RunResult) {
-        self.state().next_fates.push_back(fate);
+    pub fn set_next_run(&self, result: RunResult) {
+        self.state().next_results.push_back(result);
     }
 }
 
@@ -144,7 +144,7 @@ impl LiongardState {
                 launchpoint_id,
                 ad_hoc: false,
                 scheduled_at: now - day - (minutes % 600) * 60_000,
-                fate: RunResult::Completes,
+                result: RunResult::Completes,
                 times: self.settings.run_times,
                 applied: true,
             };
@@ -164,8 +164,8 @@ impl LiongardState {
         if !launchpoint.enabled {
             return Err("Launchpoint is disabled");
         }
-        let fate = self
-            .next_fates
+        let result = self
+            .next_results
             .pop_front()
             .unwrap_or(self.settings.run_result);
         let id = self.next_run_id();
@@ -174,7 +174,7 @@ impl LiongardState {
             launchpoint_id,
             ad_hoc: true,
             scheduled_at: now,
-            fate,
+            result,
             times: self.settings.run_times,
             applied: false,
         };
@@ -237,7 +237,7 @@ impl LiongardState {
             };
             run.applied = true;
             let run = run.clone();
-            if run.fate == RunResult::Completes {
+            if run.result == RunResult::Completes {
                 self.close_cleared(&run);
                 let kind = self
                     .launchpoint(run.launchpoint_id)
@@ -250,7 +250,7 @@ impl LiongardState {
         }
     }
 
-    /// Closes the launchpoint's alerts whose cause was gone when the run looked.
+    /// Closes the launchpoint's alerts whose condition had cleared when the run read the system.
     fn close_cleared(&mut self, run: &Run) {
         let gone: Vec<i64> = self
             .alerts
@@ -273,9 +273,9 @@ impl LiongardState {
         }
     }
 
-    /// Copies the states of linked tickets onto their alerts, as they were when the run looked.
+    /// Copies the states of linked tickets to their alerts, as they were when the run read them.
     ///
-    /// A closed ticket closes its alert. A ticket that was closed at the last look and is open now
+    /// A closed ticket closes its alert. A ticket that was closed at the last run and is open now
     /// takes its alert up again; a ticket that was open all along leaves a closed alert closed.
     fn copy_ticket_states(&mut self, run: &Run) {
         let Some(halo) = self.halo.clone() else {

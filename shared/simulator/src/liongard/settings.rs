@@ -33,27 +33,27 @@ pub enum RedirectLocation {
 /// How long the steps of a run take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunTimes {
-    /// From being asked for to being taken up.
+    /// From the request to processing.
     pub scheduled: Duration,
-    /// From being taken up to running.
+    /// From processing to running.
     pub processing: Duration,
     /// From running to the end.
     pub running: Duration,
 }
 
-/// Liongard's own ticketing: it creates a ticket per alert and keeps the number.
+/// Liongard's own ticketing: it creates a ticket for each alert and stores its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NativeTicketing {
     /// Type of the tickets it creates.
     pub tickettype_id: i64,
     /// The agent its application works as.
     pub agent_id: i64,
-    /// Whether closing and reopening an alert leaves its ticket as it is.
+    /// Whether closing and reopening an alert leaves its ticket unchanged.
     pub drifts: bool,
 }
 
 impl Default for NativeTicketing {
-    /// "Alert" tickets, in step.
+    /// Tickets of type "Alert" that follow their alerts.
     fn default() -> Self {
         Self {
             tickettype_id: 5,
@@ -82,7 +82,7 @@ pub struct SimLiongardSettings {
     pub single_answer_of: BTreeMap<String, SingleAnswer>,
     /// How long runs take.
     pub run_times: RunTimes,
-    /// How runs end, unless one is told otherwise.
+    /// How runs end by default.
     pub run_result: RunResult,
     /// Liongard's own ticketing, if it is on.
     pub native_ticketing: Option<NativeTicketing>,

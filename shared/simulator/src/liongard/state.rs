@@ -23,14 +23,14 @@ pub(super) struct LiongardState {
     environment_places: HashMap<i64, usize>,
     /// Where each launchpoint stands in the world's list.
     launchpoint_places: HashMap<i64, usize>,
-    /// The connected service desk.
+    /// The connected HaloPSA.
     pub(super) halo: Option<HaloPsa>,
     /// Alerts by id.
     pub(super) alerts: BTreeMap<i64, SimAlert>,
     /// Runs by id of their timeline entry.
     pub(super) runs: BTreeMap<i64, Run>,
     /// How the next runs end, before the setting counts again.
-    pub(super) next_fates: VecDeque<RunResult>,
+    pub(super) next_results: VecDeque<RunResult>,
     /// Access keys, revoked ones included.
     pub(super) keys: Vec<SimAccessKey>,
     /// How many alerts the list still holds, while it is cut.
@@ -58,7 +58,7 @@ impl LiongardState {
             halo: None,
             alerts: BTreeMap::new(),
             runs: BTreeMap::new(),
-            next_fates: VecDeque::new(),
+            next_results: VecDeque::new(),
             keys,
             list_truncated_to: None,
             born_at: now,

@@ -1,4 +1,4 @@
-//! Runs as the API tells of them: starting them, the timeline.
+//! The API of runs: start one, read the timeline.
 
 use http::StatusCode;
 use serde_json::{Value, json};

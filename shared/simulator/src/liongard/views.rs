@@ -1,4 +1,4 @@
-//! What a judge may see of the instance without spending a request.
+//! The true state of the instance, for assertions; reading it costs no request.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::Liongard;
 use super::alert::SimAlert;
 use super::lookups;
 
-/// An alert as it really is.
+/// An alert in its true state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AlertView {
     /// Its id.
@@ -23,19 +23,19 @@ pub struct AlertView {
     pub rule: String,
     /// The text.
     pub description: String,
-    /// The status word.
+    /// The status.
     pub status: String,
-    /// Whether that word means done.
+    /// Whether that status counts as closed.
     pub closed: bool,
-    /// The priority word.
+    /// The priority.
     pub priority: String,
     /// The ticket's number.
     pub external_id: Option<i64>,
-    /// Whether people see it.
+    /// Whether people see it in the user interface.
     pub visible: bool,
-    /// Whether it is gone from the API.
+    /// Whether it was removed from the API.
     pub removed: bool,
-    /// Whether its cause is gone.
+    /// Whether its condition has cleared.
     pub condition_cleared: bool,
     /// When it was raised.
     pub created_at: i64,
@@ -43,20 +43,20 @@ pub struct AlertView {
     pub updated_at: Option<i64>,
 }
 
-/// A run as it stands.
+/// A run in its current state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunView {
     /// The timeline entry's id.
     pub id: i64,
-    /// What runs.
+    /// The launchpoint that runs.
     pub launchpoint_id: i64,
-    /// Whether somebody asked for it.
+    /// Whether it was requested rather than scheduled.
     pub ad_hoc: bool,
-    /// The word the timeline shows.
+    /// The status that the timeline shows.
     pub status: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub scheduled_at: i64,
-    /// When it ends or ended, if it does.
+    /// When it ends or ended, if ever.
     pub finished_at: Option<i64>,
 }
 
@@ -66,11 +66,11 @@ pub struct LiongardStats {
     /// Requests and refusals.
     #[serde(flatten)]
     pub traffic: TrafficStats,
-    /// Alerts there are, vanished ones left out.
+    /// Alerts, removed ones excluded.
     pub alerts: usize,
-    /// Of those, not closed.
+    /// Open alerts among them.
     pub open_alerts: usize,
-    /// Runs somebody asked for, by launchpoint.
+    /// Requested runs, by launchpoint.
     pub ad_hoc_runs: BTreeMap<i64, usize>,
 }
 
@@ -107,7 +107,7 @@ impl Liongard {
         self.current_state().alerts.get(&id).map(view)
     }
 
-    /// Every run somebody asked for, by id.
+    /// Every requested run, by id.
     #[must_use]
     pub fn runs(&self) -> Vec<RunView> {
         let now = self.clock.now_millis();
@@ -126,7 +126,7 @@ impl Liongard {
     }
 }
 
-/// An alert as a judge sees it.
+/// The view of an alert.
 fn view(alert: &SimAlert) -> AlertView {
     AlertView {
         id: alert.id,

@@ -17,7 +17,7 @@ pub struct Inspector {
     pub alias: String,
 }
 
-/// One configured inspector, with the one system it looks at.
+/// One configured inspector and the system it inspects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launchpoint {
     /// Its id.
@@ -28,14 +28,14 @@ pub struct Launchpoint {
     pub inspector_id: i64,
     /// The environment it belongs to.
     pub environment_id: i64,
-    /// The system it looks at.
+    /// The system it inspects.
     pub system_id: i64,
     /// Whether it may run.
     pub enabled: bool,
 }
 
 impl Launchpoint {
-    /// The one that looks at the service desk itself, in the MSP's own environment.
+    /// The launchpoint that inspects HaloPSA, in the MSP's own environment.
     pub(super) fn halopsa() -> Self {
         Self {
             id: 500,

@@ -1,6 +1,6 @@
 //! How the service desk is set up: statuses, types, priorities, people.
 
-/// Ids of the sample desk's ticket statuses.
+/// Ids of the sample tenant's ticket statuses.
 pub mod status_ids {
     /// Just logged.
     pub const NEW: i64 = 1;
@@ -71,7 +71,7 @@ pub struct Team {
 /// A technician, or the agent an API application works as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {
-    /// Its id; 1 is nobody.
+    /// Its id; 1 means "unassigned".
     pub id: i64,
     /// Its name.
     pub name: String,
@@ -129,7 +129,7 @@ pub struct ServiceDeskSetup {
 }
 
 impl ServiceDeskSetup {
-    /// A small desk with the ids a stock tenant has.
+    /// A small tenant with the ids of a stock tenant.
     #[must_use]
     pub fn sample() -> Self {
         use status_ids::{CLOSED, IN_PROGRESS, NEW, RESOLVED, WAITING};
@@ -263,7 +263,7 @@ fn priorities() -> Vec<Priority> {
     rows
 }
 
-/// Nobody, the integrations' agents and a few technicians.
+/// The "unassigned" agent, the integrations' agents and a few technicians.
 fn agents() -> Vec<Agent> {
     let agent = |id, name: &str, team: &str, api_only, disabled| Agent {
         id,

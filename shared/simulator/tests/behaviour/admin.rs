@@ -1,4 +1,4 @@
-//! The hands over HTTP.
+//! The admin API.
 
 use axum::Router;
 use axum::body::Body;
@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 
 use crate::caller::{HaloHarness, LiongardHarness, Reply, send};
 
-/// Both vendors and their hands.
-async fn hands() -> (HaloHarness, LiongardHarness, Router) {
-    let desk = HaloHarness::stock().await;
-    let watch = LiongardHarness::by(desk.clock.clone(), |_| {});
-    let router = admin_router(desk.halo.clone(), watch.liongard.clone());
-    (desk, watch, router)
+/// Both vendors and their admin API.
+async fn admin_api() -> (HaloHarness, LiongardHarness, Router) {
+    let tenant = HaloHarness::stock().await;
+    let instance = LiongardHarness::by(tenant.clock.clone(), |_| {});
+    let router = admin_router(tenant.halo.clone(), instance.liongard.clone());
+    (tenant, instance, router)
 }
 
-/// Sends a request to the hands.
+/// Sends a request to the admin API.
 async fn ask(router: &Router, method: &str, path: &str, body: &Value) -> Reply {
     let request = Request::builder()
         .method(method)
@@ -26,8 +26,8 @@ async fn ask(router: &Router, method: &str, path: &str, body: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn an_alert_is_raised_changed_and_closed_by_hand() {
-    let (_desk, watch, router) = hands().await;
+async fn an_alert_is_raised_updated_and_closed() {
+    let (_tenant, instance, router) = admin_api().await;
     let spec = json!({ "environment": 8801, "inspector": "active-directory-inspector", "rule": "Disk Full" });
     let raised = ask(&router, "POST", "/admin/alerts", &spec).await;
     assert_eq!(raised.status, 201);
@@ -57,12 +57,12 @@ async fn an_alert_is_raised_changed_and_closed_by_hand() {
             .json()[0]["id"],
         id
     );
-    assert_eq!(watch.liongard.stats().traffic.requests, 0);
+    assert_eq!(instance.liongard.stats().traffic.requests, 0);
 }
 
 #[tokio::test]
-async fn a_bad_body_is_refused_by_the_name_of_its_field() {
-    let (_desk, _watch, router) = hands().await;
+async fn an_invalid_body_is_refused_with_the_name_of_the_member() {
+    let (_tenant, _instance, router) = admin_api().await;
     let cases = [
         (json!({ "inspector": "x", "rule": "y" }), "environment"),
         (
@@ -102,51 +102,51 @@ async fn a_bad_body_is_refused_by_the_name_of_its_field() {
 }
 
 #[tokio::test]
-async fn a_technicians_hands_reach_every_ticket() {
-    let (desk, _watch, router) = hands().await;
-    let (one, other) = (desk.create("a").await, desk.create("b").await);
-    let hand = |hand: &str, body: Value| {
-        let (router, path) = (router.clone(), format!("/admin/tickets/{one}/{hand}"));
+async fn a_technician_can_do_every_action_on_a_ticket() {
+    let (tenant, _instance, router) = admin_api().await;
+    let (one, other) = (tenant.create("a").await, tenant.create("b").await);
+    let act = |action: &str, body: Value| {
+        let (router, path) = (router.clone(), format!("/admin/tickets/{one}/{action}"));
         async move { ask(&router, "POST", &path, &body).await }
     };
     assert_eq!(
-        hand("assign", json!({ "agent_id": 13 })).await.json()["agent_id"],
+        act("assign", json!({ "agent_id": 13 })).await.json()["agent_id"],
         13
     );
     assert_eq!(
-        hand("status", json!({ "status_id": 3 })).await.json()["status_id"],
+        act("status", json!({ "status_id": 3 })).await.json()["status_id"],
         3
     );
     assert_eq!(
-        hand("status", json!({ "status_id": 77 })).await.json()["field"],
+        act("status", json!({ "status_id": 77 })).await.json()["field"],
         "status_id"
     );
     assert_eq!(
-        hand("rename", json!({ "summary": "c" })).await.json()["summary"],
+        act("rename", json!({ "summary": "c" })).await.json()["summary"],
         "c"
     );
     assert_eq!(
-        hand("note", json!({ "note": "n" })).await.json()["actions"][2]["note"],
+        act("note", json!({ "note": "n" })).await.json()["actions"][2]["note"],
         "n"
     );
-    assert_eq!(hand("close", json!({})).await.json()["closed"], true);
-    assert_eq!(hand("reopen", json!({})).await.json()["closed"], false);
+    assert_eq!(act("close", json!({})).await.json()["closed"], true);
+    assert_eq!(act("reopen", json!({})).await.json()["closed"], false);
     assert_eq!(
-        hand("merge", json!({ "into": other })).await.json()["merged_into_id"],
+        act("merge", json!({ "into": other })).await.json()["merged_into_id"],
         other
     );
-    assert_eq!(hand("delete", json!({})).await.json()["deleted"], true);
-    assert_eq!(hand("close", json!({})).await.status, 404);
+    assert_eq!(act("delete", json!({})).await.json()["deleted"], true);
+    assert_eq!(act("close", json!({})).await.status, 404);
 }
 
 #[tokio::test]
-async fn people_log_tickets_too() {
-    let (desk, _watch, router) = hands().await;
+async fn a_technician_logs_a_ticket() {
+    let (tenant, _instance, router) = admin_api().await;
     let body = json!({ "client_id": 17, "tickettype_id": 6, "summary": "printer" });
     let id = ask(&router, "POST", "/admin/tickets", &body).await.json()["id"]
         .as_i64()
         .unwrap();
-    let ticket = desk.halo.ticket(id).unwrap();
+    let ticket = tenant.halo.ticket(id).unwrap();
     assert_eq!(
         (ticket.summary.as_str(), ticket.created_by.as_str()),
         ("printer", "")
@@ -161,8 +161,8 @@ async fn people_log_tickets_too() {
 }
 
 #[tokio::test]
-async fn faults_come_and_go_over_http() {
-    let (desk, _watch, router) = hands().await;
+async fn faults_are_injected_and_removed() {
+    let (tenant, _instance, router) = admin_api().await;
     let plan = json!({
         "vendor": "halopsa",
         "next": [{ "route": "GET /Status", "fault": { "kind": "status429", "retry_after": "9" } }],
@@ -176,11 +176,11 @@ async fn faults_come_and_go_over_http() {
         "{}",
         answer.text()
     );
-    assert_eq!(desk.get("/Status").await.headers["retry-after"], "9");
-    assert_eq!(desk.get("/Status").await.status, 500);
-    assert_eq!(desk.get("/Status").await.status, 403);
+    assert_eq!(tenant.get("/Status").await.headers["retry-after"], "9");
+    assert_eq!(tenant.get("/Status").await.status, 500);
+    assert_eq!(tenant.get("/Status").await.status, 403);
     ask(&router, "DELETE", "/admin/faults", &json!({})).await;
-    assert_eq!(desk.get("/Status").await.status, 200);
+    assert_eq!(tenant.get("/Status").await.status, 200);
     let bad = ask(
         &router,
         "POST",
@@ -196,14 +196,14 @@ async fn faults_come_and_go_over_http() {
 
 #[tokio::test]
 async fn a_webhook_is_registered_with_every_event_bound() {
-    let (desk, _watch, router) = hands().await;
+    let (tenant, _instance, router) = admin_api().await;
     let body = json!({ "url": "http://127.0.0.1:1/", "auth": { "kind": "hmac", "header": "X", "secret": "s" }, "payload": "event_only" });
     assert_eq!(
         ask(&router, "POST", "/admin/webhooks", &body).await.status,
         201
     );
-    desk.create("a").await;
-    assert!(desk.halo.next_delivery_due().is_some());
+    tenant.create("a").await;
+    assert!(tenant.halo.next_delivery_due().is_some());
     assert_eq!(
         ask(&router, "GET", "/admin/deliveries", &json!({}))
             .await
@@ -216,10 +216,10 @@ async fn a_webhook_is_registered_with_every_event_bound() {
 }
 
 #[tokio::test]
-async fn the_counts_tell_who_wrote_what() {
-    let (desk, _watch, router) = hands().await;
-    let id = desk.create("a").await;
-    desk.halo.add_note(id, 12, "n").unwrap();
+async fn the_statistics_count_writes_by_author() {
+    let (tenant, _instance, router) = admin_api().await;
+    let id = tenant.create("a").await;
+    tenant.halo.add_note(id, 12, "n").unwrap();
     let stats = ask(&router, "GET", "/admin/stats", &json!({})).await.json();
     let halo = &stats["halopsa"];
     assert_eq!(

@@ -65,13 +65,13 @@ impl HaloHarness {
         let mut settings = SimHaloSettings::default();
         change(&mut settings);
         let halo = HaloPsa::new(settings, Arc::new(clock.clone()), 7);
-        let mut desk = Self {
+        let mut tenant = Self {
             halo,
             clock,
             token: String::new(),
         };
-        desk.sign_in().await;
-        desk
+        tenant.sign_in().await;
+        tenant
     }
 
     /// A tenant with stock settings.

@@ -23,18 +23,18 @@ async fn narrow(refused: RefusedRequests, retry_after: RetryAfter) -> HaloHarnes
 
 #[tokio::test]
 async fn requests_over_the_limit_are_refused_in_halos_words() {
-    let desk = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
+    let tenant = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
     for _ in 0..4 {
-        assert_eq!(desk.get("/Status").await.status, 200);
+        assert_eq!(tenant.get("/Status").await.status, 200);
     }
-    let answer = desk.get("/Status").await;
+    let answer = tenant.get("/Status").await;
     assert_eq!(answer.status, 429);
     assert_eq!(
         answer.text(),
         "Rate Limit Reached - 5 Requests per rolling 1 minute window"
     );
     assert!(answer.headers.get("retry-after").is_none());
-    let traffic = desk.halo.stats().traffic;
+    let traffic = tenant.halo.stats().traffic;
     assert_eq!(
         (
             traffic.requests,
@@ -49,12 +49,12 @@ async fn requests_over_the_limit_are_refused_in_halos_words() {
 
 #[tokio::test]
 async fn a_place_is_free_one_window_after_it_was_taken() {
-    let desk = narrow(RefusedRequests::NotCounted, RetryAfter::WholeSeconds).await;
+    let tenant = narrow(RefusedRequests::NotCounted, RetryAfter::WholeSeconds).await;
     for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(10));
-        desk.get("/Status").await;
+        tenant.clock.advance(Duration::from_secs(10));
+        tenant.get("/Status").await;
     }
-    let answer = desk.get("/Status").await;
+    let answer = tenant.get("/Status").await;
     assert_eq!(
         (
             answer.status,
@@ -62,45 +62,47 @@ async fn a_place_is_free_one_window_after_it_was_taken() {
         ),
         (429, "20")
     );
-    desk.clock.advance(Duration::from_secs(20));
-    assert_eq!(desk.get("/Status").await.status, 200);
-    assert_eq!(desk.get("/Status").await.status, 429);
+    tenant.clock.advance(Duration::from_secs(20));
+    assert_eq!(tenant.get("/Status").await.status, 200);
+    assert_eq!(tenant.get("/Status").await.status, 429);
 }
 
 #[tokio::test]
 async fn refused_requests_may_keep_the_window_full() {
-    let desk = narrow(RefusedRequests::Counted, RetryAfter::Absent).await;
+    let tenant = narrow(RefusedRequests::Counted, RetryAfter::Absent).await;
     for _ in 0..9 {
-        desk.get("/Status").await;
-        desk.clock.advance(Duration::from_secs(10));
+        tenant.get("/Status").await;
+        tenant.clock.advance(Duration::from_secs(10));
     }
-    assert_eq!(desk.get("/Status").await.status, 429);
+    assert_eq!(tenant.get("/Status").await.status, 429);
 }
 
 #[tokio::test]
 async fn a_lost_answer_leaves_the_ticket_behind() {
-    let desk = HaloHarness::stock().await;
-    desk.halo
+    let tenant = HaloHarness::stock().await;
+    tenant
+        .halo
         .faults()
         .next("POST /Tickets", Fault::DropResponse);
-    let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
+    let answer = tenant.post("/Tickets", &json!([new_ticket("a")])).await;
     assert!(answer.extensions.get::<ConnectionLost>().is_some());
     assert!(answer.extensions.get::<RequestNotReceived>().is_none());
-    assert_eq!(desk.halo.stats().tickets, 1);
+    assert_eq!(tenant.halo.stats().tickets, 1);
 }
 
 #[tokio::test]
 async fn a_refused_connection_leaves_nothing_and_counts_nothing() {
-    let desk = HaloHarness::stock().await;
-    desk.halo
+    let tenant = HaloHarness::stock().await;
+    tenant
+        .halo
         .faults()
         .next("POST /Tickets", Fault::RefuseConnection);
-    let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
+    let answer = tenant.post("/Tickets", &json!([new_ticket("a")])).await;
     assert!(answer.extensions.get::<RequestNotReceived>().is_some());
     assert_eq!(
         (
-            desk.halo.stats().tickets,
-            desk.halo.stats().traffic.requests
+            tenant.halo.stats().tickets,
+            tenant.halo.stats().traffic.requests
         ),
         (0, 1)
     );
@@ -122,15 +124,16 @@ async fn each_fault_before_the_effect_leaves_no_ticket() {
         (Fault::ExpireToken, 401),
     ];
     for (fault, status) in faults {
-        let desk = HaloHarness::stock().await;
-        desk.halo.faults().next("post /tickets", fault);
+        let tenant = HaloHarness::stock().await;
+        tenant.halo.faults().next("post /tickets", fault);
         assert_eq!(
-            desk.post("/Tickets", &json!([new_ticket("a")]))
+            tenant
+                .post("/Tickets", &json!([new_ticket("a")]))
                 .await
                 .status,
             status
         );
-        assert_eq!(desk.halo.stats().tickets, 0);
+        assert_eq!(tenant.halo.stats().tickets, 0);
     }
 }
 
@@ -146,10 +149,10 @@ async fn each_fault_after_the_effect_leaves_the_ticket() {
         Fault::LargeBody { bytes: 4096 },
     ];
     for fault in faults {
-        let desk = HaloHarness::stock().await;
-        desk.halo.faults().next("POST /Tickets", fault.clone());
-        let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
-        assert_eq!(desk.halo.stats().tickets, 1, "{fault:?}");
+        let tenant = HaloHarness::stock().await;
+        tenant.halo.faults().next("POST /Tickets", fault.clone());
+        let answer = tenant.post("/Tickets", &json!([new_ticket("a")])).await;
+        assert_eq!(tenant.halo.stats().tickets, 1, "{fault:?}");
         match fault {
             Fault::TruncatedBody => assert!(answer.extensions.get::<ResponseTruncated>().is_some()),
             Fault::LargeBody { bytes } => assert_eq!(answer.body.len(), bytes),
@@ -161,59 +164,59 @@ async fn each_fault_after_the_effect_leaves_the_ticket() {
 
 #[tokio::test]
 async fn a_fault_can_wait_for_the_request_with_its_ordinal() {
-    let desk = HaloHarness::stock().await;
-    desk.halo.faults().at_request(3, Fault::Status500);
+    let tenant = HaloHarness::stock().await;
+    tenant.halo.faults().at_request(3, Fault::Status500);
     let statuses = [
-        desk.get("/Status").await.status,
-        desk.get("/Team").await.status,
-        desk.get("/Team").await.status,
+        tenant.get("/Status").await.status,
+        tenant.get("/Team").await.status,
+        tenant.get("/Team").await.status,
     ];
     assert_eq!(statuses, [200, 500, 200]);
 }
 
 #[tokio::test]
 async fn an_expired_token_stays_expired() {
-    let mut desk = HaloHarness::stock().await;
-    desk.halo.faults().next("GET /Status", Fault::ExpireToken);
-    assert_eq!(desk.get("/Status").await.status, 401);
-    assert_eq!(desk.get("/Status").await.status, 401);
-    desk.sign_in().await;
-    assert_eq!(desk.get("/Status").await.status, 200);
+    let mut tenant = HaloHarness::stock().await;
+    tenant.halo.faults().next("GET /Status", Fault::ExpireToken);
+    assert_eq!(tenant.get("/Status").await.status, 401);
+    assert_eq!(tenant.get("/Status").await.status, 401);
+    tenant.sign_in().await;
+    assert_eq!(tenant.get("/Status").await.status, 200);
 }
 
 #[tokio::test]
 async fn chance_strikes_alike_under_the_same_seed_until_cleared() {
-    let mut stories = Vec::new();
+    let mut runs = Vec::new();
     for _ in 0..2 {
-        let desk = HaloHarness::stock().await;
+        let tenant = HaloHarness::stock().await;
         let odds = FaultRate {
             fault: Fault::Status500,
             probability: 0.5,
             route: Some("GET /Status".to_owned()),
         };
-        desk.halo.faults().set_random(vec![odds]);
-        let mut story = Vec::new();
+        tenant.halo.faults().set_random(vec![odds]);
+        let mut statuses = Vec::new();
         for _ in 0..20 {
-            story.push(desk.get("/Status").await.status);
+            statuses.push(tenant.get("/Status").await.status);
         }
-        assert_eq!(desk.get("/Team").await.status, 200);
-        desk.halo.faults().clear();
-        assert_eq!(desk.get("/Status").await.status, 200);
-        stories.push(story);
+        assert_eq!(tenant.get("/Team").await.status, 200);
+        tenant.halo.faults().clear();
+        assert_eq!(tenant.get("/Status").await.status, 200);
+        runs.push(statuses);
     }
-    assert_eq!(stories[0], stories[1]);
-    assert!(stories[0].contains(&500) && stories[0].contains(&200));
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].contains(&500) && runs[0].contains(&200));
 }
 
 #[tokio::test]
 async fn a_fault_whose_request_was_throttled_waits_for_the_next() {
-    let desk = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
+    let tenant = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
     for _ in 0..4 {
-        desk.get("/Team").await;
+        tenant.get("/Team").await;
     }
-    desk.halo.faults().next("GET /Status", Fault::Status500);
-    assert_eq!(desk.get("/Status").await.status, 429);
-    assert_eq!(desk.halo.faults().pending(), 1);
-    desk.clock.advance(Duration::from_secs(60));
-    assert_eq!(desk.get("/Status").await.status, 500);
+    tenant.halo.faults().next("GET /Status", Fault::Status500);
+    assert_eq!(tenant.get("/Status").await.status, 429);
+    assert_eq!(tenant.halo.faults().pending(), 1);
+    tenant.clock.advance(Duration::from_secs(60));
+    assert_eq!(tenant.get("/Status").await.status, 500);
 }

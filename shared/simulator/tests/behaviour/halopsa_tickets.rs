@@ -19,8 +19,8 @@ async fn a_post_without_an_array_is_refused() {
 
 #[tokio::test]
 async fn a_summary_alone_is_enough_and_the_tenant_fills_in_the_rest() {
-    let desk = HaloHarness::stock().await;
-    let ticket = desk
+    let tenant = HaloHarness::stock().await;
+    let ticket = tenant
         .post("/Tickets", &json!([{ "summary": "x" }]))
         .await
         .json();
@@ -36,38 +36,38 @@ async fn a_summary_alone_is_enough_and_the_tenant_fills_in_the_rest() {
 
 #[tokio::test]
 async fn only_the_last_of_several_comes_back_unless_all_are_asked_for() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     let two = json!([new_ticket("a"), new_ticket("b")]);
-    assert_eq!(desk.post("/Tickets", &two).await.json()["summary"], "b");
-    let all = desk.post("/Tickets?returnall=true", &two).await.json();
+    assert_eq!(tenant.post("/Tickets", &two).await.json()["summary"], "b");
+    let all = tenant.post("/Tickets?returnall=true", &two).await.json();
     assert_eq!(all.as_array().unwrap().len(), 2);
-    assert_eq!(desk.halo.stats().tickets, 4);
+    assert_eq!(tenant.halo.stats().tickets, 4);
 }
 
 #[tokio::test]
 async fn form_and_status_of_a_write_can_be_switched() {
-    let desk = HaloHarness::with(|settings| {
+    let tenant = HaloHarness::with(|settings| {
         settings.single_answer = SingleAnswer::ArrayOfOne;
         settings.write_status = 200;
     })
     .await;
-    let answer = desk.post("/Tickets", &json!([new_ticket("a")])).await;
+    let answer = tenant.post("/Tickets", &json!([new_ticket("a")])).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()[0]["summary"], "a");
 }
 
 #[tokio::test]
 async fn whole_numbers_may_be_text_but_never_have_a_point() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     let mut ticket = new_ticket("a");
     ticket["client_id"] = json!("18");
     assert_eq!(
-        desk.post("/Tickets", &json!([ticket])).await.json()["client_id"],
+        tenant.post("/Tickets", &json!([ticket])).await.json()["client_id"],
         18
     );
     for bad in [json!(18.0), json!("18.0"), json!("eighteen")] {
         ticket["client_id"] = bad;
-        let answer = desk.post("/Tickets", &json!([ticket])).await;
+        let answer = tenant.post("/Tickets", &json!([ticket])).await;
         assert_eq!(answer.status, 400);
         assert!(
             answer.json().get("[0].client_id").is_some(),
@@ -79,46 +79,55 @@ async fn whole_numbers_may_be_text_but_never_have_a_point() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_create_fails_while_one_is_in_flight() {
-    let desk =
+    let tenant =
         HaloHarness::with(|settings| settings.create_takes = Duration::from_millis(300)).await;
     let body = json!([new_ticket("a")]);
-    let (first, second) = tokio::join!(desk.post("/Tickets", &body), desk.post("/Tickets", &body));
+    let (first, second) = tokio::join!(
+        tenant.post("/Tickets", &body),
+        tenant.post("/Tickets", &body)
+    );
     assert_eq!((first.status, second.status), (201, 400));
     assert_eq!(second.json()["ClassName"], "System.Exception");
-    assert_eq!(desk.post("/Tickets", &body).await.status, 201);
-    assert_eq!(desk.halo.stats().tickets, 2);
+    assert_eq!(tenant.post("/Tickets", &body).await.status, 201);
+    assert_eq!(tenant.halo.stats().tickets, 2);
 }
 
 #[tokio::test]
 async fn an_auto_incrementing_tenant_takes_creates_in_parallel() {
-    let desk = HaloHarness::with(|settings| settings.parallel_creates_fail = false).await;
+    let tenant = HaloHarness::with(|settings| settings.parallel_creates_fail = false).await;
     let body = json!([new_ticket("a")]);
-    let (first, second) = tokio::join!(desk.post("/Tickets", &body), desk.post("/Tickets", &body));
+    let (first, second) = tokio::join!(
+        tenant.post("/Tickets", &body),
+        tenant.post("/Tickets", &body)
+    );
     assert_eq!((first.status, second.status), (201, 201));
     assert_eq!(
-        desk.get("/Control").await.json()["nextfaultidcalculationmethod"],
+        tenant.get("/Control").await.json()["nextfaultidcalculationmethod"],
         1
     );
 }
 
 #[tokio::test]
 async fn a_missing_mandatory_field_is_named_unless_validation_is_skipped() {
-    let desk = HaloHarness::with(|settings| {
+    let tenant = HaloHarness::with(|settings| {
         for kind in &mut settings.world.service_desk.ticket_types {
             kind.mandatory_fields.push("CFImpactArea".to_owned());
         }
     })
     .await;
     let mut ticket = new_ticket("a");
-    let answer = desk.post("/Tickets", &json!([ticket])).await;
+    let answer = tenant.post("/Tickets", &json!([ticket])).await;
     assert_eq!(answer.status, 400);
     assert!(answer.json().as_str().unwrap().contains("CFImpactArea"));
     ticket["customfields"] = json!([{ "id": 165, "value": 2 }]);
-    assert_eq!(desk.post("/Tickets", &json!([ticket])).await.status, 201);
+    assert_eq!(tenant.post("/Tickets", &json!([ticket])).await.status, 201);
     let mut skipping = new_ticket("b");
     skipping["_novalidate"] = json!(true);
-    assert_eq!(desk.post("/Tickets", &json!([skipping])).await.status, 201);
-    let fields = desk.get("/TicketType/5?includedetails=true").await.json();
+    assert_eq!(
+        tenant.post("/Tickets", &json!([skipping])).await.status,
+        201
+    );
+    let fields = tenant.get("/TicketType/5?includedetails=true").await.json();
     let field = fields["fields"]
         .as_array()
         .unwrap()
@@ -138,17 +147,17 @@ async fn a_refused_item_leaves_nothing_or_the_earlier_ones() {
         (ArrayFailure::NothingKept, 0),
         (ArrayFailure::EarlierKept, 1),
     ] {
-        let desk = HaloHarness::with(|settings| settings.array_failure = habit).await;
-        assert_eq!(desk.post("/Tickets", &body).await.status, 400);
-        assert_eq!(desk.halo.stats().tickets, left);
+        let tenant = HaloHarness::with(|settings| settings.array_failure = habit).await;
+        assert_eq!(tenant.post("/Tickets", &body).await.status, 400);
+        assert_eq!(tenant.halo.stats().tickets, left);
     }
 }
 
 #[tokio::test]
 async fn a_strict_tenant_finds_no_record_without_type_and_client() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
-    let answer = desk
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
+    let answer = tenant
         .post("/Tickets", &json!([{ "id": id, "status_id": 2 }]))
         .await;
     assert_eq!(
@@ -156,11 +165,13 @@ async fn a_strict_tenant_finds_no_record_without_type_and_client() {
         (400, json!("Record not found"))
     );
     let whole = json!([{ "id": id, "tickettype_id": 5, "client_id": 17, "status_id": 2 }]);
-    assert_eq!(desk.post("/Tickets", &whole).await.json()["status_id"], 2);
-    desk.halo
+    assert_eq!(tenant.post("/Tickets", &whole).await.json()["status_id"], 2);
+    tenant
+        .halo
         .change_settings(|settings| settings.strict_update = false);
     assert_eq!(
-        desk.post("/Tickets", &json!([{ "id": id, "status_id": 3 }]))
+        tenant
+            .post("/Tickets", &json!([{ "id": id, "status_id": 3 }]))
             .await
             .status,
         201
@@ -169,10 +180,10 @@ async fn a_strict_tenant_finds_no_record_without_type_and_client() {
 
 #[tokio::test]
 async fn closing_needs_somebody_assigned_and_says_so_in_a_bare_string() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
     let mut close = json!({ "id": id, "tickettype_id": 5, "client_id": 17, "status_id": 9 });
-    let answer = desk.post("/Tickets", &json!([close])).await;
+    let answer = tenant.post("/Tickets", &json!([close])).await;
     assert_eq!(
         (answer.status, answer.json()),
         (
@@ -181,7 +192,7 @@ async fn closing_needs_somebody_assigned_and_says_so_in_a_bare_string() {
         )
     );
     close["agent_id"] = json!(12);
-    let closed = desk.post("/Tickets", &json!([close])).await.json();
+    let closed = tenant.post("/Tickets", &json!([close])).await.json();
     assert_eq!(
         (&closed["status_id"], &closed["hasbeenclosed"]),
         (&json!(9), &json!(true))
@@ -191,21 +202,21 @@ async fn closing_needs_somebody_assigned_and_says_so_in_a_bare_string() {
 
 #[tokio::test]
 async fn an_api_only_agent_is_never_given_tickets() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     let mut ticket = new_ticket("a");
     ticket["agent_id"] = json!(3);
-    assert_eq!(desk.post("/Tickets", &json!([ticket])).await.status, 400);
+    assert_eq!(tenant.post("/Tickets", &json!([ticket])).await.status, 400);
 }
 
 #[tokio::test]
 async fn whether_a_reopened_ticket_has_been_closed_is_a_matter_of_the_tenant() {
     for habit in [true, false] {
-        let desk =
+        let tenant =
             HaloHarness::with(|settings| settings.has_been_closed_after_reopen = habit).await;
-        let id = desk.create("a").await;
-        desk.halo.close_ticket(id, 12).unwrap();
-        desk.halo.reopen_ticket(id, 12).unwrap();
-        let ticket = desk.get(&format!("/Tickets/{id}")).await.json();
+        let id = tenant.create("a").await;
+        tenant.halo.close_ticket(id, 12).unwrap();
+        tenant.halo.reopen_ticket(id, 12).unwrap();
+        let ticket = tenant.get(&format!("/Tickets/{id}")).await.json();
         assert_eq!(
             (&ticket["hasbeenclosed"], &ticket["dateclosed"]),
             (&json!(habit), &json!("1900-01-01T00:00:00"))
@@ -215,8 +226,8 @@ async fn whether_a_reopened_ticket_has_been_closed_is_a_matter_of_the_tenant() {
 
 #[tokio::test]
 async fn assets_are_replaced_and_custom_fields_are_merged() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
     let update = |more: Value| {
         let mut item = json!({ "id": id, "tickettype_id": 5, "client_id": 17 });
         item.as_object_mut()
@@ -224,9 +235,9 @@ async fn assets_are_replaced_and_custom_fields_are_merged() {
             .extend(more.as_object().unwrap().clone());
         json!([item])
     };
-    desk.post("/Tickets", &update(json!({ "assets": [{ "id": 1 }, { "id": 2 }], "customfields": [{ "id": 164, "value": "LG-1" }] }))).await;
-    desk.post("/Tickets", &update(json!({ "assets": [{ "id": 3 }], "customfields": [{ "name": "CFPurchaseOrder", "value": "P" }] }))).await;
-    let ticket = desk
+    tenant.post("/Tickets", &update(json!({ "assets": [{ "id": 1 }, { "id": 2 }], "customfields": [{ "id": 164, "value": "LG-1" }] }))).await;
+    tenant.post("/Tickets", &update(json!({ "assets": [{ "id": 3 }], "customfields": [{ "name": "CFPurchaseOrder", "value": "P" }] }))).await;
+    let ticket = tenant
         .get(&format!("/Tickets/{id}?includedetails=true"))
         .await
         .json();
@@ -239,7 +250,8 @@ async fn assets_are_replaced_and_custom_fields_are_merged() {
         (&json!("LG-1"), &json!("P"))
     );
     assert!(
-        desk.get(&format!("/Tickets/{id}"))
+        tenant
+            .get(&format!("/Tickets/{id}"))
             .await
             .json()
             .get("customfields")
@@ -249,34 +261,36 @@ async fn assets_are_replaced_and_custom_fields_are_merged() {
 
 #[tokio::test]
 async fn a_deleted_ticket_is_gone_from_reads_and_shows_among_the_deleted() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
     assert_eq!(
-        desk.call("DELETE", &format!("/Tickets/{id}?reason=test"), None)
+        tenant
+            .call("DELETE", &format!("/Tickets/{id}?reason=test"), None)
             .await
             .status,
         200
     );
-    assert_eq!(desk.get(&format!("/Tickets/{id}")).await.status, 404);
-    assert_eq!(desk.get("/Tickets").await.json()["record_count"], 0);
+    assert_eq!(tenant.get(&format!("/Tickets/{id}")).await.status, 404);
+    assert_eq!(tenant.get("/Tickets").await.json()["record_count"], 0);
     assert_eq!(
-        desk.get("/Tickets?deleted=true").await.json()["tickets"][0]["id"],
+        tenant.get("/Tickets?deleted=true").await.json()["tickets"][0]["id"],
         id
     );
-    desk.post(
-        "/Tickets",
-        &json!([{ "id": id, "_recover": true, "_validate_updates": true }]),
-    )
-    .await;
-    assert_eq!(desk.get(&format!("/Tickets/{id}")).await.status, 200);
+    tenant
+        .post(
+            "/Tickets",
+            &json!([{ "id": id, "_recover": true, "_validate_updates": true }]),
+        )
+        .await;
+    assert_eq!(tenant.get(&format!("/Tickets/{id}")).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_merged_ticket_names_the_one_it_went_into_and_is_closed() {
-    let desk = HaloHarness::stock().await;
-    let (one, other) = (desk.create("a").await, desk.create("b").await);
-    desk.halo.merge_ticket(one, other, 12).unwrap();
-    let ticket = desk.get(&format!("/Tickets/{one}")).await.json();
+    let tenant = HaloHarness::stock().await;
+    let (one, other) = (tenant.create("a").await, tenant.create("b").await);
+    tenant.halo.merge_ticket(one, other, 12).unwrap();
+    let ticket = tenant.get(&format!("/Tickets/{one}")).await.json();
     assert_eq!(
         (&ticket["merged_into_id"], &ticket["status_id"]),
         (&json!(other), &json!(9))
@@ -285,16 +299,16 @@ async fn a_merged_ticket_names_the_one_it_went_into_and_is_closed() {
 
 #[tokio::test]
 async fn an_action_needs_an_outcome() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
-    let answer = desk
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
+    let answer = tenant
         .post("/Actions", &json!([{ "ticket_id": id, "note": "hello" }]))
         .await;
     assert_eq!(
         (answer.status, answer.json()),
         (400, json!("An Outcome must be entered for this Action"))
     );
-    let answer = desk
+    let answer = tenant
         .post(
             "/Actions",
             &json!([{ "ticket_id": id, "note": "hello", "outcome_id": "x" }]),
@@ -305,19 +319,19 @@ async fn an_action_needs_an_outcome() {
 
 #[tokio::test]
 async fn actions_are_numbered_within_their_ticket_and_name_the_application() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     for _ in 0..2 {
-        let id = desk.create("a").await;
+        let id = tenant.create("a").await;
         let note = json!([{ "ticket_id": id, "outcome": "Internal Note", "note_html": "<p>hello</p>", "new_status": 2 }]);
-        let action = desk.post("/Actions", &note).await.json();
+        let action = tenant.post("/Actions", &note).await.json();
         assert_eq!(
             (&action["id"], &action["outcome_id"]),
             (&json!(2), &json!(7))
         );
         assert_eq!(action["actionby_application_id"], "8d3f6a52-halogard-sync");
         assert_eq!(action["hiddenfromuser"], true);
-        desk.halo.add_note(id, 12, "by hand").unwrap();
-        let list = desk
+        tenant.halo.add_note(id, 12, "by hand").unwrap();
+        let list = tenant
             .get(&format!("/Actions?ticket_id={id}&includehtmlnote=true"))
             .await
             .json();
@@ -333,27 +347,33 @@ async fn actions_are_numbered_within_their_ticket_and_name_the_application() {
             (&json!(""), &json!("Dana Ito"))
         );
         assert_eq!(
-            desk.get(&format!("/Tickets/{id}")).await.json()["status_id"],
+            tenant.get(&format!("/Tickets/{id}")).await.json()["status_id"],
             2
         );
         assert_eq!(
-            desk.get(&format!("/Actions/2?ticket_id={id}")).await.json()["note_html"],
+            tenant
+                .get(&format!("/Actions/2?ticket_id={id}"))
+                .await
+                .json()["note_html"],
             "<p>hello</p>"
         );
     }
-    assert_eq!(desk.get("/Actions/2").await.status, 404);
+    assert_eq!(tenant.get("/Actions/2").await.status, 404);
 }
 
 #[tokio::test]
 async fn a_change_of_status_leaves_an_action_behind() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
     let change = TicketEdit {
         status_id: Some(3),
         ..TicketEdit::default()
     };
-    desk.halo.change_ticket(id, 13, change).unwrap();
-    let action = desk.get(&format!("/Actions/2?ticket_id={id}")).await.json();
+    tenant.halo.change_ticket(id, 13, change).unwrap();
+    let action = tenant
+        .get(&format!("/Actions/2?ticket_id={id}"))
+        .await
+        .json();
     assert_eq!(
         (
             &action["old_status"],

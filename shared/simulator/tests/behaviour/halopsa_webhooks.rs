@@ -15,14 +15,14 @@ use sha2::Sha256;
 use crate::caller::HaloHarness;
 
 /// Takes what is due now.
-fn due(desk: &HaloHarness) -> Vec<OutgoingDelivery> {
-    desk.halo.take_due(desk.clock.now_millis())
+fn due(tenant: &HaloHarness) -> Vec<OutgoingDelivery> {
+    tenant.halo.take_due(tenant.clock.now_millis())
 }
 
 /// Registers a webhook with every event bound.
-fn listen(desk: &HaloHarness, spec: &WebhookSpec) -> String {
-    let id = desk.halo.register_webhook(spec);
-    desk.halo.bind_all_events(&id).unwrap();
+fn listen(tenant: &HaloHarness, spec: &WebhookSpec) -> String {
+    let id = tenant.halo.register_webhook(spec);
+    tenant.halo.bind_all_events(&id).unwrap();
     id
 }
 
@@ -42,8 +42,8 @@ fn events(deliveries: &[OutgoingDelivery]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_webhook_without_notifications_never_fires() {
-    let desk = HaloHarness::stock().await;
-    let id = desk
+    let tenant = HaloHarness::stock().await;
+    let id = tenant
         .post(
             "/Webhook",
             &json!([{ "name": "h", "url": "http://x", "events": [{ "eventno": 3 }] }]),
@@ -51,13 +51,13 @@ async fn a_webhook_without_notifications_never_fires() {
         .await
         .json()["id"]
         .clone();
-    desk.create("a").await;
-    assert!(due(&desk).is_empty());
+    tenant.create("a").await;
+    assert!(due(&tenant).is_empty());
     let row = json!([{ "webhook_id": id, "type": "-2", "delivery_method": "6", "eventno": "3", "name": "new" }]);
-    assert_eq!(desk.post("/Notification", &row).await.status, 201);
-    desk.create("b").await;
-    assert_eq!(events(&due(&desk)), ["new ticket logged"]);
-    let details = desk
+    assert_eq!(tenant.post("/Notification", &row).await.status, 201);
+    tenant.create("b").await;
+    assert_eq!(events(&due(&tenant)), ["new ticket logged"]);
+    let details = tenant
         .get(&format!(
             "/Webhook/{}?includedetails=true",
             id.as_str().unwrap()
@@ -69,17 +69,17 @@ async fn a_webhook_without_notifications_never_fires() {
 
 #[tokio::test]
 async fn one_close_is_told_several_times_with_different_ids() {
-    let desk = HaloHarness::stock().await;
-    let id = desk.create("a").await;
-    listen(&desk, &plain());
-    desk.halo.close_ticket(id, 12).unwrap();
-    let told = due(&desk);
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
+    listen(&tenant, &plain());
+    tenant.halo.close_ticket(id, 12).unwrap();
+    let events_due = due(&tenant);
     assert_eq!(
-        events(&told),
+        events(&events_due),
         ["ticket status changed", "ticket closed", "ticket updated"]
     );
-    assert_ne!(told[0].id, told[1].id);
-    let body: Value = serde_json::from_slice(&told[0].body).unwrap();
+    assert_ne!(events_due[0].id, events_due[1].id);
+    let body: Value = serde_json::from_slice(&events_due[0].body).unwrap();
     assert_eq!(
         (
             &body["object_id"],
@@ -93,22 +93,22 @@ async fn one_close_is_told_several_times_with_different_ids() {
 
 #[tokio::test]
 async fn our_own_writes_come_back_as_news() {
-    let desk = HaloHarness::stock().await;
-    listen(&desk, &plain());
-    desk.create("a").await;
-    assert_eq!(events(&due(&desk)), ["new ticket logged"]);
+    let tenant = HaloHarness::stock().await;
+    listen(&tenant, &plain());
+    tenant.create("a").await;
+    assert_eq!(events(&due(&tenant)), ["new ticket logged"]);
 }
 
 #[tokio::test]
 async fn the_signature_is_base64_of_the_hmac_of_the_raw_body() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     let auth = WebhookAuth::Hmac {
         header: "X-Halo-Signature".to_owned(),
         secret: "s3".to_owned(),
     };
-    listen(&desk, &WebhookSpec::to("http://x", auth));
-    desk.create("a").await;
-    let delivery = due(&desk).remove(0);
+    listen(&tenant, &WebhookSpec::to("http://x", auth));
+    tenant.create("a").await;
+    let delivery = due(&tenant).remove(0);
     let mut mac = Hmac::<Sha256>::new_from_slice(b"s3").unwrap();
     mac.update(&delivery.body);
     let expected = STANDARD.encode(mac.finalize().into_bytes());
@@ -144,11 +144,11 @@ async fn other_credentials_travel_in_their_headers() {
         ),
     ];
     for (auth, (name, value)) in cases {
-        let desk = HaloHarness::stock().await;
-        listen(&desk, &WebhookSpec::to("http://x", auth));
-        desk.create("a").await;
+        let tenant = HaloHarness::stock().await;
+        listen(&tenant, &WebhookSpec::to("http://x", auth));
+        tenant.create("a").await;
         assert!(
-            due(&desk)[0]
+            due(&tenant)[0]
                 .headers
                 .contains(&(name.to_owned(), value.to_owned()))
         );
@@ -158,24 +158,24 @@ async fn other_credentials_travel_in_their_headers() {
 #[tokio::test]
 async fn a_payload_is_small_full_or_only_the_event() {
     let bodies = |size| async move {
-        let desk = HaloHarness::stock().await;
-        let id = desk.create("a").await;
+        let tenant = HaloHarness::stock().await;
+        let id = tenant.create("a").await;
         listen(
-            &desk,
+            &tenant,
             &WebhookSpec {
                 payload: size,
                 ..plain()
             },
         );
-        desk.halo.add_note(id, 12, "look").unwrap();
-        serde_json::from_slice::<Value>(&due(&desk)[0].body).unwrap()
+        tenant.halo.add_note(id, 12, "note").unwrap();
+        serde_json::from_slice::<Value>(&due(&tenant)[0].body).unwrap()
     };
     let small = bodies(PayloadSize::Small).await;
     assert!(small["ticket"].get("details").is_none() && small.get("action").is_none());
     let full = bodies(PayloadSize::Full).await;
     assert_eq!(
         (&full["action"]["note"], &full["ticket"]["_canupdate"]),
-        (&json!("look"), &json!(true))
+        (&json!("note"), &json!(true))
     );
     let bare = bodies(PayloadSize::EventOnly).await;
     assert!(bare.get("ticket").is_none() && bare["object_id"].is_i64());
@@ -183,23 +183,23 @@ async fn a_payload_is_small_full_or_only_the_event() {
 
 #[tokio::test]
 async fn a_batch_goes_out_when_full_or_when_its_time_has_come() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     let batching = Some(Batching {
         same_event_only: false,
         delay_seconds: 30,
         events_max: 2,
     });
     listen(
-        &desk,
+        &tenant,
         &WebhookSpec {
             batching,
             ..plain()
         },
     );
-    desk.create("a").await;
-    assert!(due(&desk).is_empty());
-    desk.create("b").await;
-    let full = due(&desk);
+    tenant.create("a").await;
+    assert!(due(&tenant).is_empty());
+    tenant.create("b").await;
+    let full = due(&tenant);
     assert_eq!(
         serde_json::from_slice::<Value>(&full[0].body)
             .unwrap()
@@ -208,27 +208,30 @@ async fn a_batch_goes_out_when_full_or_when_its_time_has_come() {
             .len(),
         2
     );
-    desk.create("c").await;
-    desk.clock.advance(Duration::from_secs(30));
-    assert_eq!(desk.halo.next_delivery_due(), Some(desk.clock.now_millis()));
-    assert_eq!(due(&desk).len(), 1);
+    tenant.create("c").await;
+    tenant.clock.advance(Duration::from_secs(30));
+    assert_eq!(
+        tenant.halo.next_delivery_due(),
+        Some(tenant.clock.now_millis())
+    );
+    assert_eq!(due(&tenant).len(), 1);
 }
 
 #[tokio::test]
 async fn deliveries_get_lost_doubled_and_overtaken_as_the_seed_has_it() {
-    let desk = HaloHarness::with(|settings| {
+    let tenant = HaloHarness::with(|settings| {
         settings.delivery_behaviour.lost = 0.3;
         settings.delivery_behaviour.duplicated = 0.3;
         settings.delivery_behaviour.reordered = 0.3;
     })
     .await;
-    listen(&desk, &plain());
+    listen(&tenant, &plain());
     for number in 0..40 {
-        desk.create(&format!("t{number}")).await;
-        desk.clock.advance(Duration::from_secs(1));
+        tenant.create(&format!("t{number}")).await;
+        tenant.clock.advance(Duration::from_secs(1));
     }
-    desk.clock.advance(Duration::from_secs(60));
-    let made = due(&desk);
+    tenant.clock.advance(Duration::from_secs(60));
+    let made = due(&tenant);
     let order: Vec<i64> = made
         .iter()
         .map(|delivery| {
@@ -237,7 +240,7 @@ async fn deliveries_get_lost_doubled_and_overtaken_as_the_seed_has_it() {
                 .unwrap()
         })
         .collect();
-    let lost = desk
+    let lost = tenant
         .halo
         .deliveries()
         .iter()
@@ -251,16 +254,17 @@ async fn deliveries_get_lost_doubled_and_overtaken_as_the_seed_has_it() {
 #[tokio::test]
 async fn a_failed_delivery_is_not_repeated_unless_the_tenant_repeats() {
     for (retries, again) in [(0, 0), (1, 1)] {
-        let desk =
+        let tenant =
             HaloHarness::with(|settings| settings.delivery_behaviour.retries = retries).await;
-        let id = listen(&desk, &plain());
-        desk.create("a").await;
-        let first = due(&desk).remove(0);
-        desk.halo
+        let id = listen(&tenant, &plain());
+        tenant.create("a").await;
+        let first = due(&tenant).remove(0);
+        tenant
+            .halo
             .record_delivery(&first, &DeliveryResult::answered(503));
-        desk.clock.advance(Duration::from_secs(600));
-        assert_eq!(due(&desk).len(), again);
-        let log = desk
+        tenant.clock.advance(Duration::from_secs(600));
+        assert_eq!(due(&tenant).len(), again);
+        let log = tenant
             .get(&format!("/WebhookEvent?webhook_id={id}"))
             .await
             .json();
@@ -270,37 +274,39 @@ async fn a_failed_delivery_is_not_repeated_unless_the_tenant_repeats() {
 
 #[tokio::test]
 async fn a_webhook_that_keeps_failing_may_switch_itself_off() {
-    let desk =
+    let tenant =
         HaloHarness::with(|settings| settings.delivery_behaviour.auto_disable_attempts = 2).await;
-    let id = listen(&desk, &plain());
+    let id = listen(&tenant, &plain());
     for _ in 0..2 {
-        desk.create("a").await;
-        let delivery = due(&desk).remove(0);
-        desk.halo
+        tenant.create("a").await;
+        let delivery = due(&tenant).remove(0);
+        tenant
+            .halo
             .record_delivery(&delivery, &DeliveryResult::answered(500));
     }
-    desk.create("b").await;
-    assert!(due(&desk).is_empty());
+    tenant.create("b").await;
+    assert!(due(&tenant).is_empty());
     assert_eq!(
-        desk.get(&format!("/Webhook/{id}")).await.json()["disabled"],
+        tenant.get(&format!("/Webhook/{id}")).await.json()["disabled"],
         true
     );
 }
 
 #[tokio::test]
 async fn a_definition_never_shows_its_secret_and_goes_with_its_notifications() {
-    let desk = HaloHarness::stock().await;
+    let tenant = HaloHarness::stock().await;
     let auth = WebhookAuth::Hmac {
         header: "X".to_owned(),
         secret: "planted".to_owned(),
     };
-    let id = listen(&desk, &WebhookSpec::to("http://x", auth));
-    assert!(!desk.get("/Webhook").await.text().contains("planted"));
+    let id = listen(&tenant, &WebhookSpec::to("http://x", auth));
+    assert!(!tenant.get("/Webhook").await.text().contains("planted"));
     assert_eq!(
-        desk.call("DELETE", &format!("/Webhook/{id}"), None)
+        tenant
+            .call("DELETE", &format!("/Webhook/{id}"), None)
             .await
             .status,
         200
     );
-    assert_eq!(desk.get("/Notification").await.json(), json!([]));
+    assert_eq!(tenant.get("/Notification").await.json(), json!([]));
 }

@@ -15,9 +15,9 @@ fn disk_full() -> AlertSpec {
 
 #[tokio::test]
 async fn an_alert_is_written_in_two_forms_of_date_and_was_never_updated() {
-    let watch = LiongardHarness::stock();
-    let id = watch.liongard.raise(&disk_full()).unwrap();
-    let alert = watch.get(&format!("/v1/tasks/{id}/")).await.json()[0].clone();
+    let instance = LiongardHarness::stock();
+    let id = instance.liongard.raise(&disk_full()).unwrap();
+    let alert = instance.get(&format!("/v1/tasks/{id}/")).await.json()[0].clone();
     assert_eq!(alert["Name"], "Active Directory | Disk Full");
     assert_eq!(alert["CommonID"], "T20260105.07501");
     assert_eq!(
@@ -40,16 +40,19 @@ async fn an_alert_is_written_in_two_forms_of_date_and_was_never_updated() {
 
 #[tokio::test]
 async fn asking_for_fields_hides_the_tickets_number() {
-    let watch = LiongardHarness::stock();
-    watch
+    let instance = LiongardHarness::stock();
+    instance
         .liongard
         .raise(&AlertSpec {
             external_id: Some(4242),
             ..disk_full()
         })
         .unwrap();
-    assert_eq!(watch.get("/v1/tasks/").await.json()[0]["ExternalID"], 4242);
-    let thin = watch
+    assert_eq!(
+        instance.get("/v1/tasks/").await.json()[0]["ExternalID"],
+        4242
+    );
+    let thin = instance
         .get("/v1/tasks/?fields%5B%5D=ID&fields%5B%5D=ExternalID&fields[]=Status")
         .await
         .json()[0]
@@ -62,16 +65,16 @@ async fn asking_for_fields_hides_the_tickets_number() {
 
 #[tokio::test]
 async fn filters_and_pages_are_not_honoured() {
-    let watch = LiongardHarness::stock();
+    let instance = LiongardHarness::stock();
     for _ in 0..3 {
-        watch.liongard.raise(&disk_full()).unwrap();
+        instance.liongard.raise(&disk_full()).unwrap();
     }
-    let rows = watch
+    let rows = instance
         .get("/v1/tasks/?page=2&pageSize=1&%24filter=ID%20eq%201")
         .await
         .json();
     assert_eq!(rows.as_array().unwrap().len(), 3);
-    assert_eq!(watch.get("/v1/tasks/count/").await.json(), 3);
+    assert_eq!(instance.get("/v1/tasks/count/").await.json(), 3);
 }
 
 #[tokio::test]
@@ -82,15 +85,15 @@ async fn an_unknown_alert_is_an_empty_array() {
 
 #[tokio::test]
 async fn no_call_changes_an_alert() {
-    let watch = LiongardHarness::stock();
-    let id = watch.liongard.raise(&disk_full()).unwrap();
+    let instance = LiongardHarness::stock();
+    let id = instance.liongard.raise(&disk_full()).unwrap();
     for (method, path) in [
         ("PUT", format!("/v1/tasks/{id}/")),
         ("PATCH", format!("/v1/tasks/{id}/")),
         ("POST", "/v1/tasks/".to_owned()),
     ] {
         assert_eq!(
-            watch.call(method, &path, Some(&json!({}))).await.status,
+            instance.call(method, &path, Some(&json!({}))).await.status,
             404,
             "{method} {path}"
         );
@@ -99,16 +102,16 @@ async fn no_call_changes_an_alert() {
 
 #[tokio::test]
 async fn a_change_shows_and_a_word_nobody_knows_has_no_machine_word() {
-    let watch = LiongardHarness::stock();
-    let id = watch.liongard.raise(&disk_full()).unwrap();
-    watch.clock.advance(Duration::from_secs(5));
+    let instance = LiongardHarness::stock();
+    let id = instance.liongard.raise(&disk_full()).unwrap();
+    instance.clock.advance(Duration::from_secs(5));
     let change = AlertChange {
         status: Some("Escalated".to_owned()),
         priority: Some("Low".to_owned()),
         ..AlertChange::default()
     };
-    watch.liongard.change(id, change).unwrap();
-    let alert = watch.get("/v1/tasks/").await.json()[0].clone();
+    instance.liongard.change(id, change).unwrap();
+    let alert = instance.get("/v1/tasks/").await.json()[0].clone();
     assert_eq!(
         (&alert["Status"]["Name"], &alert["Status"]["Reserved"]),
         (&json!("Escalated"), &json!(null))
@@ -117,45 +120,45 @@ async fn a_change_shows_and_a_word_nobody_knows_has_no_machine_word() {
         (&alert["Priority"]["Name"], &alert["UpdatedOn"]),
         (&json!("Low"), &json!("2026-01-05T08:00:46.043Z"))
     );
-    watch.liongard.close(id).unwrap();
+    instance.liongard.close(id).unwrap();
     assert_eq!(
-        watch.get("/v1/tasks/").await.json()[0]["Status"]["Name"],
+        instance.get("/v1/tasks/").await.json()[0]["Status"]["Name"],
         "Closed - Complete"
     );
 }
 
 #[tokio::test]
 async fn alerts_hide_vanish_and_fall_off_a_cut_list() {
-    let watch = LiongardHarness::stock();
+    let instance = LiongardHarness::stock();
     let ids: Vec<i64> = (0..4)
-        .map(|_| watch.liongard.raise(&disk_full()).unwrap())
+        .map(|_| instance.liongard.raise(&disk_full()).unwrap())
         .collect();
-    watch.liongard.hide_alert(ids[0]).unwrap();
-    watch.liongard.remove_alert(ids[1]).unwrap();
-    let rows = watch.get("/v1/tasks/").await.json();
+    instance.liongard.hide_alert(ids[0]).unwrap();
+    instance.liongard.remove_alert(ids[1]).unwrap();
+    let rows = instance.get("/v1/tasks/").await.json();
     assert_eq!(
         (rows.as_array().unwrap().len(), &rows[0]["Visible"]),
         (3, &json!(false))
     );
     assert_eq!(
-        watch.get(&format!("/v1/tasks/{}/", ids[1])).await.json(),
+        instance.get(&format!("/v1/tasks/{}/", ids[1])).await.json(),
         json!([])
     );
-    watch.liongard.truncate_list(Some(1));
-    assert_eq!(watch.get("/v1/tasks/count/").await.json(), 1);
-    watch.liongard.truncate_list(None);
-    assert_eq!(watch.get("/v1/tasks/count/").await.json(), 3);
+    instance.liongard.truncate_list(Some(1));
+    assert_eq!(instance.get("/v1/tasks/count/").await.json(), 1);
+    instance.liongard.truncate_list(None);
+    assert_eq!(instance.get("/v1/tasks/count/").await.json(), 3);
 }
 
 #[tokio::test]
 async fn an_alert_needs_an_environment_and_its_inspector() {
-    let watch = LiongardHarness::stock();
-    let nowhere = watch.liongard.raise(&AlertSpec {
+    let instance = LiongardHarness::stock();
+    let nowhere = instance.liongard.raise(&AlertSpec {
         environment: 1,
         ..disk_full()
     });
     assert_eq!(nowhere, Err(SimError::NoSuchEnvironment(1)));
-    let strange = watch.liongard.raise(&AlertSpec {
+    let strange = instance.liongard.raise(&AlertSpec {
         inspector: "weather".to_owned(),
         ..disk_full()
     });

@@ -25,12 +25,12 @@ async fn said(server: &ServerHandle, path: &str) -> String {
         server.address()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     // A reset after the first half is as good an end as any.
-    while let Ok(count @ 1..) = stream.read_buf(&mut heard).await {
+    while let Ok(count @ 1..) = stream.read_buf(&mut received).await {
         assert!(count > 0);
     }
-    String::from_utf8_lossy(&heard).into_owned()
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 #[tokio::test]
@@ -69,11 +69,11 @@ async fn a_dropped_handle_closes_the_socket() {
 #[tokio::test]
 async fn deliveries_are_posted_and_their_fate_is_logged() {
     let (halo, _server) = on_a_socket().await;
-    let (heard, mut hearing) = tokio::sync::mpsc::unbounded_channel();
+    let (received, mut deliveries) = tokio::sync::mpsc::unbounded_channel();
     let receiver = Router::new().route(
         "/hook",
         post(move |body: String| async move {
-            heard.send(body).unwrap();
+            received.send(body).unwrap();
             http::StatusCode::ACCEPTED
         }),
     );
@@ -92,7 +92,7 @@ async fn deliveries_are_posted_and_their_fate_is_logged() {
         .build()
         .unwrap();
     let delivering = tokio::spawn(deliver_webhooks(halo.clone(), client));
-    let body = hearing.recv().await.unwrap();
+    let body = deliveries.recv().await.unwrap();
     assert!(body.contains("site updated"));
     while !halo.deliveries()[0].delivered {
         tokio::task::yield_now().await;
@@ -101,7 +101,7 @@ async fn deliveries_are_posted_and_their_fate_is_logged() {
     delivering.abort();
 }
 
-/// A TLS set-up that trusts nobody.
+/// A TLS set-up that trusts no certificate.
 fn no_tls() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
