@@ -62,7 +62,10 @@ fn dependencies_point_one_way() {
         ("halogard-app", &["domain"]),
         ("halogard-http", &[]),
         ("halogard-wire", &["domain"]),
-        ("halogard-halopsa", &["app", "domain", "http", "sealing", "wire"]),
+        (
+            "halogard-halopsa",
+            &["app", "domain", "http", "sealing", "wire"],
+        ),
         ("halogard-liongard", &["app", "domain", "http", "wire"]),
         ("halogard-sqlite", &["app", "domain", "sealing"]),
         ("halogard-aws", &["app", "domain", "http"]),
