@@ -6,11 +6,18 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use halogard_domain::policy::Mode;
 
-/// Keeps Liongard alerts and HaloPSA tickets in step, both ways.
+/// Keeps Liongard alerts and HaloPSA tickets in sync, in both directions.
+///
+/// Halogard opens a HaloPSA ticket for each Liongard alert, updates and closes the ticket as the alert
+/// changes, and tells Liongard when a technician has closed the ticket. It never opens a second ticket
+/// for an alert, and stays within HaloPSA's request limit.
+///
+/// `halogard demo` shows it at work without any account. `halogard serve` runs it on one machine; on AWS
+/// it runs as Lambda functions, and the commands here operate a deployed stack with --stack.
 #[derive(Debug, Parser)]
-#[command(name = "halogard", version, about, max_term_width = 100)]
+#[command(name = "halogard", version, about, long_about, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
     /// What to log, as `info` or `halogard=debug`; logs go to standard error.
@@ -21,27 +28,28 @@ pub struct Cli {
     pub log_json: bool,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show it work: both vendors simulated, alerts raised, updated and closed on both sides.
+    /// Show Halogard at work with both vendors simulated: alerts are raised, tickets opened, updated and
+    /// closed on both sides.
     Demo(DemoOptions),
-    /// Run against real systems, from settings and the config file.
+    /// Run the worker on this machine against the real systems.
     Serve(ServeOptions),
-    /// Run simulated HaloPSA and Liongard servers on their own.
+    /// Run simulated HaloPSA and Liongard servers, to try `serve` without accounts.
     Simulate(SimulateOptions),
     /// Write, check or apply the config file.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The address HaloPSA sends its webhooks to.
+    /// Print the address to which HaloPSA sends its webhooks.
     #[command(subcommand)]
     Webhook(WebhookCommand),
-    /// Exchange a credential, step by step: this machine's, or a deployed stack's.
+    /// Replace a credential step by step, on this machine or in a deployed stack.
     Rotate(RotateOptions),
 }
 
 impl Command {
-    /// What is logged when nobody says: a demo shows its own progress.
+    /// The default log filter; a demo shows its own progress.
     pub const fn log_filter(&self) -> &'static str {
         match self {
             Self::Demo(_) => "error",
@@ -63,19 +71,19 @@ pub struct DemoOptions {
     /// How many alerts are raised.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub alerts: u32,
-    /// Everything left to chance follows from this number.
+    /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Who creates the tickets.
     #[arg(long, value_enum, default_value_t = ModeName::Managed)]
     pub mode: ModeName,
-    /// Let answers get lost, servers fail, webhooks go astray, and the bundle crash half-way.
+    /// Inject faults: lost responses, server errors, lost webhooks, and a crash half-way.
     #[arg(long)]
     pub faults: bool,
     /// Print the summary as one JSON object on the last line.
     #[arg(long)]
     pub json: bool,
-    /// Go on serving afterwards, until Ctrl-C.
+    /// Keep serving afterwards, until Ctrl-C.
     #[arg(long)]
     pub keep: bool,
     /// How many times faster than the wall clock simulated time passes.
@@ -107,7 +115,7 @@ pub struct ServeOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Say what is wrong with settings, config and both systems, and stop.
+    /// Check settings, config and both systems, print what is wrong, and stop.
     #[arg(long)]
     pub check: bool,
 }
@@ -127,7 +135,7 @@ pub struct SimulateOptions {
     /// How many customers there are.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub customers: u32,
-    /// Everything left to chance follows from this number.
+    /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Liongard's own ticketing creates a ticket for each alert.
@@ -141,10 +149,10 @@ pub struct SimulateOptions {
     pub window_seconds: u64,
 }
 
-/// What to do with the config file.
+/// The commands for the config file.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Write a commented file to begin with.
+    /// Write a commented file to start from.
     Init {
         /// Where to; HALOGARD_CONFIG, then halogard.toml when not given.
         #[arg(value_name = "FILE")]
@@ -153,7 +161,7 @@ pub enum ConfigCommand {
         #[arg(long, value_enum, default_value_t = ModeName::Managed)]
         mode: ModeName,
     },
-    /// Say what is wrong with the file.
+    /// Check the file and print what is wrong.
     Check {
         /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
         #[arg(value_name = "FILE")]
@@ -161,7 +169,7 @@ pub enum ConfigCommand {
     },
     /// Print the file's JSON schema, for editors.
     Schema,
-    /// Put the file in force on a deployed stack, unless it does not fit both systems.
+    /// Make the file the active config of a deployed stack, after checking it against both systems.
     Apply {
         /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
         #[arg(value_name = "FILE")]
@@ -169,11 +177,11 @@ pub enum ConfigCommand {
         /// The stack.
         #[arg(long, value_name = "NAME")]
         stack: String,
-        /// Apply it even though something is wrong.
+        /// Apply it even if the check finds problems.
         #[arg(long)]
         anyway: bool,
     },
-    /// Print the config in force on a deployed stack.
+    /// Print the active config of a deployed stack.
     Show {
         /// The stack.
         #[arg(long, value_name = "NAME")]
@@ -181,14 +189,17 @@ pub enum ConfigCommand {
     },
 }
 
-/// What to do about the webhook.
+/// The commands for the webhook.
 #[derive(Clone, Debug, Subcommand)]
 pub enum WebhookCommand {
-    /// Print the address to paste into HaloPSA, its token included.
+    /// Print the address to paste into HaloPSA, with its secret token.
     Url {
-        /// The stack.
+        /// The address of a deployed stack, rather than of this machine's `serve`.
         #[arg(long, value_name = "NAME")]
-        stack: String,
+        stack: Option<String>,
+        /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+        #[arg(long, value_name = "FILE", conflicts_with = "stack")]
+        config: Option<PathBuf>,
     },
 }
 
@@ -201,22 +212,22 @@ pub struct RotateOptions {
     /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// A deployed stack's credential, rather than this machine's.
+    /// The stack whose credential is replaced; this machine's when not given.
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub stack: Option<String>,
-    /// Take a value made by hand; its id is this, and its secret is asked for.
+    /// Use a value created by hand: its id. Its secret is prompted for.
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
-    /// Read the secret from the first line of standard input, and ask nothing.
+    /// Read the secret from the first line of standard input instead of prompting.
     #[arg(long)]
     pub secret_stdin: bool,
-    /// The two HaloPSA applications take turns; this is the Client ID of the one that rests.
+    /// Alternate between two HaloPSA applications: the Client ID of the one not in use.
     #[arg(long, value_name = "ID")]
     pub idle_id: Option<String>,
-    /// Go on with the pending value: it is saved, or entered, at the vendor by now.
+    /// Continue with the pending value, after it was saved or entered at the vendor.
     #[arg(long)]
     pub finish: bool,
-    /// Exchange the end of the webhook's address rather than its credential.
+    /// Replace the token in the webhook's address instead of its credential.
     #[arg(long)]
     pub address: bool,
 }
@@ -224,10 +235,10 @@ pub struct RotateOptions {
 /// A credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CredentialName {
-    /// Liongard's access key, which makes its own successor.
+    /// Liongard's access key, which can create its own successor.
     Liongard,
     /// The client secret of HaloPSA's API application.
     Halopsa,
-    /// What proves HaloPSA's webhook deliveries.
+    /// The credential that authenticates HaloPSA's webhook deliveries.
     Webhook,
 }

@@ -9,21 +9,21 @@ use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::budget::Limit;
 use halogard_runtime::SystemClock;
-use halogard_sqlite::{Store, StoreKey};
+use halogard_sqlite::{OpenError, Store, StoreKey};
 use halogard_vendors::{HttpAlertSource, HttpServiceDesk};
 
-use crate::pace::Pace;
+use crate::clock::SleepClock;
 
 /// HaloPSA, over the network and under the budget.
 pub type RealDesk<C> = HttpServiceDesk<RealBudget<C>, C>;
 
 /// The request budget, in the store. Waits for a permit that is seconds away.
-pub type RealBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Waiting<C>>;
+pub type RealBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Sleeper<C>>;
 
-/// Waits by a clock.
-pub struct Waiting<C>(C);
+/// Sleeps by a clock.
+pub struct Sleeper<C>(C);
 
-impl<C: Pace> Sleep for Waiting<C> {
+impl<C: SleepClock> Sleep for Sleeper<C> {
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send {
         self.0.sleep(pause)
     }
@@ -52,7 +52,7 @@ const STORE_FILE: &str = "halogard.db";
 const KEY_FILE: &str = "halogard.key";
 
 /// Opens the store in `folder` for the worker, with its key beside it. One worker at a time may.
-pub fn open_store<C: Pace>(folder: &Path, clock: C) -> anyhow::Result<Store<C>> {
+pub fn open_store<C: SleepClock>(folder: &Path, clock: C) -> anyhow::Result<Store<C>> {
     let key = store_key(folder)?;
     Ok(Store::open(&folder.join(STORE_FILE), key, clock)?)
 }
@@ -66,6 +66,17 @@ pub fn open_or_create_store(folder: &Path) -> anyhow::Result<Store<SystemClock>>
         key,
         SystemClock,
     )?)
+}
+
+/// Opens the store in `folder` for a command, beside a running `serve` or without one.
+pub fn open_existing_store(folder: &Path) -> anyhow::Result<Store<SystemClock>> {
+    let path = folder.join(STORE_FILE);
+    if !path.exists() {
+        // Before a key is made for a store that is not there.
+        return Err(OpenError::NoStore { path }.into());
+    }
+    let key = store_key(folder)?;
+    Ok(Store::open_existing(&path, key, SystemClock)?)
 }
 
 /// Whether there is a store in `folder`.
@@ -88,8 +99,8 @@ fn store_key(folder: &Path) -> anyhow::Result<StoreKey> {
 }
 
 /// The request budget under `limit`, in `store`.
-pub fn budget<C: Pace>(store: &Store<C>, limit: Limit, clock: C) -> RealBudget<C> {
+pub fn budget<C: SleepClock>(store: &Store<C>, limit: Limit, clock: C) -> RealBudget<C> {
     let shared = SharedBudget::new(store.clone(), limit, clock.clone());
     let patience = RealBudget::<C>::MAX_WAIT;
-    WaitingBudget::new(shared, clock.clone(), Waiting(clock), patience)
+    WaitingBudget::new(shared, clock.clone(), Sleeper(clock), patience)
 }

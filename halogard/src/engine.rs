@@ -10,8 +10,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::clock::SleepClock;
 use crate::metrics::ProcessMetrics;
-use crate::pace::Pace;
 
 /// How long a worker with nothing to do waits before it reads the queue again. New work of this
 /// process wakes it earlier; this bounds how late it sees delayed messages and those that another
@@ -39,17 +39,17 @@ impl PolicySource for FixedPolicy {
     }
 }
 
-/// What other tasks tell the engine. Each loop has a bell of its own: one that two loops listened
+/// What other tasks tell the engine. Each loop has a work_signal of its own: one that two loops listened
 /// to would wake only one of them, perhaps the one with nothing to do.
 #[derive(Clone, Default)]
-pub struct Bell {
+pub struct WorkSignal {
     tickets: Arc<Notify>,
     runs: Arc<Notify>,
 }
 
-impl Bell {
+impl WorkSignal {
     /// There is new work in the queue.
-    pub fn ring_for_work(&self) {
+    pub fn notify(&self) {
         self.tickets.notify_one();
         self.runs.notify_one();
     }
@@ -62,12 +62,12 @@ pub struct Engine<E: Env> {
     /// Metrics of the process.
     pub metrics: Arc<ProcessMetrics>,
     /// Wakes the loops.
-    pub bell: Bell,
+    pub work_signal: WorkSignal,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
-impl<E: Env<Clock: Pace>> Engine<E> {
+impl<E: Env<Clock: SleepClock>> Engine<E> {
     /// Starts the loops.
     pub fn start(
         reconciler: Reconciler<E>,
@@ -78,20 +78,20 @@ impl<E: Env<Clock: Pace>> Engine<E> {
         let mut engine = Self {
             reconciler: Arc::new(reconciler),
             metrics: Arc::new(ProcessMetrics::default()),
-            bell: Bell::default(),
+            work_signal: WorkSignal::default(),
             stop,
             tasks: JoinSet::new(),
         };
         let hand = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
             reconciler: Arc::clone(&engine.reconciler),
             metrics: Arc::clone(&engine.metrics),
-            bell: engine.bell.clone(),
+            work_signal: engine.work_signal.clone(),
             work: Arc::clone(work),
             stopped: stopped.clone(),
             lanes,
         };
-        let tickets = hand(&[Lane::Urgent, Lane::Bulk], &engine.bell.tickets);
-        let runs = hand(&[Lane::Runs], &engine.bell.runs);
+        let tickets = hand(&[Lane::Urgent, Lane::Bulk], &engine.work_signal.tickets);
+        let runs = hand(&[Lane::Runs], &engine.work_signal.runs);
         let poller = hand(&[], &Arc::new(Notify::new()));
         engine.tasks.spawn(tickets.work());
         engine.tasks.spawn(runs.work());
@@ -119,14 +119,14 @@ impl<E: Env<Clock: Pace>> Engine<E> {
 struct Worker<E: Env> {
     reconciler: Arc<Reconciler<E>>,
     metrics: Arc<ProcessMetrics>,
-    bell: Bell,
+    work_signal: WorkSignal,
     /// What wakes this loop.
     work: Arc<Notify>,
     stopped: watch::Receiver<bool>,
     lanes: &'static [Lane],
 }
 
-impl<E: Env<Clock: Pace>> Worker<E> {
+impl<E: Env<Clock: SleepClock>> Worker<E> {
     /// Works off the lanes, the first one first, until told to stop.
     async fn work(mut self) {
         while !*self.stopped.borrow() {
@@ -164,7 +164,7 @@ impl<E: Env<Clock: Pace>> Worker<E> {
             }
             if *lane != Lane::Runs {
                 // A look may have asked for a run.
-                self.bell.ring_for_work();
+                self.work_signal.notify();
             }
             let pause_until = worked.iter().filter_map(|worked| worked.pause_until).max();
             return Ok(pause_until.map_or(Next::AtOnce, Next::Rest));
@@ -186,7 +186,7 @@ impl<E: Env<Clock: Pace>> Worker<E> {
             }
             self.metrics
                 .sync_cycle_ended(self.reconciler.clock.now().since(began));
-            self.bell.ring_for_work();
+            self.work_signal.notify();
             let wanted = if round.is_complete() {
                 interval
             } else {
@@ -197,7 +197,7 @@ impl<E: Env<Clock: Pace>> Worker<E> {
         }
     }
 
-    /// Waits, unless it is time to stop or, where `for_work`, this loop's bell rings.
+    /// Waits, unless it is time to stop or, where `for_work`, this loop's work_signal rings.
     async fn pause(&mut self, pause: Duration, for_work: bool) {
         let clock = self.reconciler.clock.clone();
         tokio::select! {

@@ -21,7 +21,7 @@ use halogard_domain::Message;
 use halogard_halopsa::webhook;
 use tracing::{info, warn};
 
-use crate::engine::Bell;
+use crate::engine::WorkSignal;
 use crate::metrics::{CONTENT_TYPE, Measured, ProcessMetrics};
 
 /// How much is read of a body that is too large. A sender that is cut off in the middle sees a
@@ -37,7 +37,7 @@ pub struct HttpState<S, C, R, M> {
     /// Whom the addresses open for.
     pub gate: RotatingAuthenticator<R, M, C>,
     /// Wakes the engine.
-    pub bell: Bell,
+    pub work_signal: WorkSignal,
     /// Metrics of the process.
     pub metrics: Arc<ProcessMetrics>,
 }
@@ -89,7 +89,7 @@ where
     };
     let taken = state.take(&request).await;
     if taken.is_ok() {
-        state.bell.ring_for_work();
+        state.work_signal.notify();
     }
     state.answer(taken)
 }
@@ -116,7 +116,7 @@ where
         .store
         .send(Lane::Runs, &[Message::poll().into()])
         .await;
-    state.bell.ring_for_work();
+    state.work_signal.notify();
     state.answer(asked.map(|()| 1).map_err(Rejection::NotQueued))
 }
 

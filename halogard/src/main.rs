@@ -1,30 +1,25 @@
-//! Halogard keeps Liongard alerts and HaloPSA tickets in step, both ways.
+//! Halogard keeps Liongard alerts and HaloPSA tickets in sync, in both directions.
 //!
-//! The program: a demo of the whole, the bundle as one process, both vendors simulated, and the
-//! config file's checker. Parts are put together here and nowhere else.
+//! The program: the worker as one process (`serve`), a demo with both vendors simulated, the simulated
+//! vendors alone, and the operator's commands. The parts are put together here and nowhere else.
 
 mod cli;
-mod config_command;
+mod clock;
+mod commands;
 mod connect;
-mod demo;
 mod engine;
 mod http;
-mod kept;
 mod metrics;
 mod output;
-mod pace;
-mod rotate;
-mod serve;
-mod simulate;
 mod stack;
-mod stack_command;
+mod stored_credentials;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use halogard_runtime::telemetry::{self, LogFormat};
 
-use cli::{Cli, Command, WebhookCommand};
+use cli::{Cli, Command};
 
 /// The exit code when something is wrong; usage errors are 2, from the argument parser.
 const PROBLEM: u8 = 1;
@@ -44,12 +39,17 @@ fn main() -> ExitCode {
         output::problem(&error.to_string());
         return ExitCode::from(PROBLEM);
     }
-    match run(cli.command) {
+    let code = match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
             output::problem(&format!("{error:#}"));
             ExitCode::from(PROBLEM)
         }
+    };
+    if output::is_complete() {
+        code
+    } else {
+        ExitCode::from(PROBLEM)
     }
 }
 
@@ -58,16 +58,5 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Demo(options) => demo::run(&options).await,
-            Command::Rotate(options) => rotate::run(&options).await,
-            Command::Serve(options) => serve::run(&options).await,
-            Command::Simulate(options) => simulate::run(&options).await,
-            Command::Config(command) => config_command::run(&command).await,
-            Command::Webhook(WebhookCommand::Url { stack }) => {
-                stack_command::webhook_url(&stack).await
-            }
-        }
-    })
+    runtime.block_on(commands::run(command))
 }

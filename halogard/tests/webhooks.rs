@@ -472,14 +472,8 @@ fn neither_token_nor_credential_stands_in_logs_or_metrics() {
         if log == "trace" {
             // Whoever looks for a fault asks for everything.
             drop(serve.take());
-            let mut process = bench.start(&["--log", "trace", "--log-json"]);
-            let url = process.line_with("/webhooks/halopsa/").trim().to_owned();
-            let base_url = url.split("/webhooks/").next().unwrap().to_owned();
-            serve = Some(Serve {
-                process,
-                base_url,
-                webhook_url: url,
-            });
+            let process = bench.start(&["--log", "trace", "--log-json"]);
+            serve = Some(bench.listening(process));
         }
         let serve = serve.as_ref().unwrap();
         deliver(&bench, serve, BODY.as_bytes());

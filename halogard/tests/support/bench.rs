@@ -107,14 +107,32 @@ impl Bench {
     /// Starts `serve` and waits until it listens.
     #[track_caller]
     pub fn serve(&self) -> Serve {
-        let mut process = self.start(&[]);
-        let webhook_url = process.line_with("/webhooks/halopsa/").trim().to_owned();
-        let base_url = webhook_url.split("/webhooks/").next().unwrap().to_owned();
+        self.listening(self.start(&[]))
+    }
+
+    /// Waits until a started `serve` listens. Asks a command for the token, which is printed on
+    /// terminals only.
+    #[track_caller]
+    pub fn listening(&self, mut process: Process) -> Serve {
+        let line = process.line_with("listening on http://");
+        let (_, address) = line.split_once("http://").unwrap();
+        let base_url = format!("http://{address}");
+        let printed = self.webhook_url();
+        assert_eq!(printed.status.code(), Some(0), "{printed:?}");
+        let (_, path) = printed.stdout.trim().split_once("/webhooks/").unwrap();
         Serve {
             process,
+            webhook_url: format!("{base_url}/webhooks/{path}"),
             base_url,
-            webhook_url,
         }
+    }
+
+    /// Runs `webhook url` to its end.
+    #[track_caller]
+    pub fn webhook_url(&self) -> Ended {
+        let mut command = program(self.folder.path());
+        command.args(["webhook", "url"]).envs(&self.settings);
+        Process::run(command)
     }
 
     /// Runs `serve --check` to its end.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cli::DemoOptions;
-use crate::demo::estate::Estate;
-use crate::demo::judge::Verdict;
+use crate::commands::demo::vendors::SimulatedVendors;
+use crate::commands::demo::verify::Verdict;
 use crate::output::{self, BAD, DIM, GOOD};
 
 /// What came of it. The names are part of the program's interface.
@@ -35,12 +35,12 @@ impl Summary {
     /// Puts the figures together, as the simulated vendors counted them.
     pub fn new(
         options: &DemoOptions,
-        estate: &Estate,
+        vendors: &SimulatedVendors,
         verdict: &Verdict,
         elapsed: Duration,
     ) -> Self {
-        let halo = estate.halo.stats().traffic;
-        let liongard = estate.liongard.stats();
+        let halo = vendors.halo.stats().traffic;
+        let liongard = vendors.liongard.stats();
         Self {
             alerts: verdict.alerts,
             tickets: verdict.tickets,
@@ -55,7 +55,8 @@ impl Summary {
             halo_window_max: halo.window_max,
             liongard_requests: liongard.traffic.requests,
             inspector_runs: liongard.ad_hoc_runs.values().sum(),
-            faults_injected: estate.halo.faults().injected() + estate.liongard.faults().injected(),
+            faults_injected: vendors.halo.faults().injected()
+                + vendors.liongard.faults().injected(),
             elapsed_seconds: (elapsed.as_secs_f64() * 10.0).round() / 10.0,
             mode: match options.mode {
                 crate::cli::ModeName::Managed => "managed",

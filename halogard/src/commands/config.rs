@@ -1,21 +1,89 @@
-//! `config apply`, `config show`, `webhook url`: what the operator does to a deployed stack.
+//! `config`: the config file, and the config that is active on a deployed stack.
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use halogard_app::ports::{Clock as _, Revision, SaveError};
 use halogard_app::preflight::{self, Extent};
 use halogard_aws::AppliedConfig;
-use halogard_config::load;
+use halogard_config::{load, schema, starter};
 use halogard_runtime::SystemClock;
+use halogard_runtime::settings::Environment;
 
-use crate::output::{self, GOOD};
-use crate::serve;
+use crate::cli::{ConfigCommand, ModeName};
+use crate::commands::serve;
+use crate::output::{self, DIM, GOOD};
 use crate::stack::Stack;
 
+/// Runs the command.
+pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Init { file, mode } => init(&chosen(file.as_ref()), *mode)?,
+        ConfigCommand::Check { file } => check(&chosen(file.as_ref()))?,
+        ConfigCommand::Apply {
+            file,
+            stack,
+            anyway,
+        } => {
+            let file = chosen(file.as_ref());
+            return Box::pin(apply(stack, &file, *anyway)).await;
+        }
+        ConfigCommand::Show { stack } => return show(stack).await,
+        ConfigCommand::Schema => output::result(&serde_json::to_string_pretty(&schema())?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file that was named, or the one the settings name.
+fn chosen(file: Option<&PathBuf>) -> PathBuf {
+    file.cloned()
+        .unwrap_or_else(|| Environment::process().config_file())
+}
+
+/// Writes a commented file; never over one that is there.
+fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = match file {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!(
+                "{} is there already; name another file, or edit that one",
+                path.display()
+            )
+        }
+        file => file.with_context(|| format!("{} cannot be written", path.display()))?,
+    };
+    file.write_all(starter(mode.into()).as_bytes())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    output::result(&format!("{GOOD}wrote{GOOD:#} {}", path.display()));
+    output::result(&format!(
+        "{DIM}next: put your ids into it, then run{DIM:#} halogard config check {}",
+        path.display()
+    ));
+    Ok(())
+}
+
+/// Says what is wrong with a file, or that nothing is.
+fn check(path: &Path) -> anyhow::Result<()> {
+    let config = load(path)?;
+    for warning in &config.warnings {
+        output::caution(&warning.to_string());
+    }
+    let policy = &config.policy;
+    output::result(&format!(
+        "{GOOD}ok{GOOD:#} {}: {} templates, {} rules, {} environments",
+        path.display(),
+        policy.templates.len(),
+        policy.rules.len(),
+        policy.environments.len()
+    ));
+    Ok(())
+}
+
 /// Puts the config file in force on a stack, unless it does not fit both systems.
-pub async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCode> {
+async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCode> {
     let config = load(path)?;
     for warning in &config.warnings {
         output::caution(&warning.to_string());
@@ -79,7 +147,7 @@ async fn save(stack: &Stack, policy: halogard_domain::Policy, text: String) -> a
 }
 
 /// Prints the config in force on a stack.
-pub async fn show(stack: &str) -> anyhow::Result<ExitCode> {
+async fn show(stack: &str) -> anyhow::Result<ExitCode> {
     let stack = Stack::find(stack).await?;
     match stack.store()?.load_config().await? {
         // Line for line what was applied: the printing ends the last one.
@@ -89,12 +157,5 @@ pub async fn show(stack: &str) -> anyhow::Result<ExitCode> {
         }
         None => bail!("no config is applied yet; `halogard config apply` puts one in force"),
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Prints the address to paste into HaloPSA.
-pub async fn webhook_url(stack: &str) -> anyhow::Result<ExitCode> {
-    let stack = Stack::find(stack).await?;
-    output::result(&stack.webhook_url().await?);
     Ok(ExitCode::SUCCESS)
 }

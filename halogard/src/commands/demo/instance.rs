@@ -1,4 +1,4 @@
-//! One life of the bundle: from its start to its end, by request or by crash.
+//! One instance of the bundle: from its start to its end, by request or by crash.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,31 +11,35 @@ use halogard_simulator::{ServerHandle, serve};
 use halogard_sqlite::Store;
 use tokio::net::TcpListener;
 
+use crate::clock::AcceleratedClock;
+use crate::commands::demo::POLL_INTERVAL;
+use crate::commands::demo::vendors::SimulatedVendors;
+use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv, NetworkReconciler};
-use crate::demo::POLL_INTERVAL;
-use crate::demo::estate::Estate;
 use crate::engine::{Engine, FixedPolicy};
 use crate::http::{self, HttpState};
-use crate::pace::WarpClock;
-use crate::serve::webhook_auth;
 
 /// The running bundle.
-pub struct Life {
-    engine: Engine<NetworkEnv<WarpClock>>,
+pub struct Instance {
+    engine: Engine<NetworkEnv<AcceleratedClock>>,
     server: ServerHandle,
-    store: Store<WarpClock>,
+    store: Store<AcceleratedClock>,
 }
 
-impl Life {
+impl Instance {
     /// Starts the bundle on the store in `folder`, as `serve` would.
-    pub async fn begin(estate: &Estate, folder: &Path, clock: WarpClock) -> anyhow::Result<Self> {
-        let (settings, _) = settings::read::<Settings>(&Environment::of(estate.settings()))?;
+    pub async fn begin(
+        simulated: &SimulatedVendors,
+        folder: &Path,
+        clock: AcceleratedClock,
+    ) -> anyhow::Result<Self> {
+        let (settings, _) = settings::read::<Settings>(&Environment::of(simulated.settings()))?;
         let store = connect::open_store(folder, clock)?;
         let budget = connect::budget(&store, settings.limit, clock);
         let tokens = Arc::new(store.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock)?;
-        let policy = estate.config.policy.clone();
+        let policy = simulated.config.policy.clone();
         let mut reconciler =
             NetworkReconciler::new(vendors.desk, vendors.source, store.clone(), clock, policy);
         reconciler.inspector_min_interval = MIN_INTERVAL;
@@ -48,14 +52,14 @@ impl Life {
             store: store.clone(),
             clock,
             gate,
-            bell: engine.bell.clone(),
+            work_signal: engine.work_signal.clone(),
             metrics: Arc::clone(&engine.metrics),
         };
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("no free port")?;
         let server = serve(http::router(front), listener)?;
-        estate.send_webhooks_to(&server.base_url())?;
+        simulated.send_webhooks_to(&server.base_url())?;
         Ok(Self {
             engine,
             server,

@@ -1,12 +1,12 @@
 //! `demo`: both vendors simulated, the whole bundle on the embedded store, alerts raised, updated
 //! and closed on both sides, and a verdict at the end.
 
-mod estate;
-mod judge;
-mod life;
+mod instance;
 mod progress;
-mod story;
+mod script;
 mod summary;
+mod vendors;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use halogard_app::ports::Clock;
 use tokio::time::Instant;
 
 use crate::cli::DemoOptions;
+use crate::clock::{AcceleratedClock, SleepClock};
+use crate::commands::serve::shutdown_signal;
 use crate::output;
-use crate::pace::{Pace, WarpClock};
-use crate::serve::told_to_stop;
-use estate::Estate;
-use life::Life;
+use instance::Instance;
 use progress::Progress;
-use story::Story;
+use script::Script;
+use vendors::SimulatedVendors;
 
-/// How often the story is moved on, in simulated time.
+/// How often the script is moved on, in simulated time.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// The bundle polls this often, in simulated time.
@@ -39,16 +39,16 @@ const CALM: Duration = Duration::from_secs(180);
 pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     // Before there is anything to take away.
-    let stopped = told_to_stop();
+    let stopped = shutdown_signal();
     tokio::pin!(stopped);
-    let clock = WarpClock::starting_now(options.speed);
-    let estate = Estate::build(options, clock).await?;
-    let folder = estate::DataFolder::make()?;
-    let mut life = Life::begin(&estate, folder.path(), clock).await?;
-    let mut story = Story::write(options, &estate.world, clock.now());
+    let clock = AcceleratedClock::starting_now(options.speed);
+    let vendors = SimulatedVendors::build(options, clock).await?;
+    let folder = vendors::DataFolder::make()?;
+    let mut instance = Instance::begin(&vendors, folder.path(), clock).await?;
+    let mut script = Script::write(options, &vendors.world, clock.now());
     let progress = Progress::start(options);
     if options.faults {
-        estate.let_things_break();
+        vendors.start_faults();
     }
     let mut crash_due = options.faults;
     let mut calm_since = None;
@@ -56,48 +56,48 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
         tokio::select! {
             () = clock.sleep(BEAT) => {}
             () = &mut stopped => {
-                life.stop().await;
+                instance.stop().await;
                 output::remark("stopped");
                 return Ok(ExitCode::FAILURE);
             }
         }
         let now = clock.now();
-        story.move_on(&estate, now)?;
-        if crash_due && story.is_half_told() {
+        script.advance(&vendors, now)?;
+        if crash_due && script.is_half_over() {
             crash_due = false;
             progress.remark("crash: the bundle dies in the middle, and starts again");
-            life.crash().await;
-            life = Life::begin(&estate, folder.path(), clock).await?;
+            instance.crash().await;
+            instance = Instance::begin(&vendors, folder.path(), clock).await?;
         }
-        if options.faults && story.is_told() {
-            estate.let_things_work();
+        if options.faults && script.is_over() {
+            vendors.stop_faults();
         }
-        let verdict = judge::verdict(&estate, &story);
-        progress.show(&story, &verdict, &estate);
-        let agreed = story.is_told() && verdict.is_good() && life.is_idle().await?;
+        let verdict = verify::verdict(&vendors, &script);
+        progress.show(&script, &verdict, &vendors);
+        let agreed = script.is_over() && verdict.is_good() && instance.is_idle().await?;
         let since = *calm_since.get_or_insert(now);
         if !agreed {
             calm_since = None;
         } else if now.since(since) >= CALM {
             break false;
         }
-        if story.is_told() && now.since(story.ended_at()) > PATIENCE {
+        if script.is_over() && now.since(script.ended_at()) > PATIENCE {
             break true;
         }
     };
     progress.end();
-    let verdict = judge::verdict(&estate, &story);
-    let summary = summary::Summary::new(options, &estate, &verdict, began.elapsed());
+    let verdict = verify::verdict(&vendors, &script);
+    let summary = summary::Summary::new(options, &vendors, &verdict, began.elapsed());
     summary.print(options.json)?;
     if give_up {
         output::problem("both sides do not agree although nothing is left to do");
-        judge::explain(&estate, &story);
+        verify::explain(&vendors, &script);
     }
     if options.keep && !give_up {
-        estate.announce(&life);
+        vendors.announce(&instance);
         stopped.await;
     }
-    life.stop().await;
+    instance.stop().await;
     Ok(if verdict.is_good() {
         ExitCode::SUCCESS
     } else {

@@ -27,8 +27,8 @@ use halogard_vendors::VendorAdmin;
 pub use schedule::rotate_on_schedule;
 
 use crate::cli::{CredentialName, RotateOptions};
-use crate::kept;
 use crate::output::{self, GOOD};
+use crate::stored_credentials;
 use local_target::LocalTarget;
 use stack_target::StackTarget;
 use target::Target;
@@ -96,7 +96,7 @@ impl<P: Target> RotateCommand<P> {
 
     /// The members of the version in use.
     async fn current(&self, name: &str) -> anyhow::Result<Option<SecretFields>> {
-        let current = kept::fields(self.target.vault(), name, Stage::Current).await?;
+        let current = stored_credentials::fields(self.target.vault(), name, Stage::Current).await?;
         Ok(current.map(|(_, fields)| fields))
     }
 
@@ -147,7 +147,7 @@ impl<P: Target> RotateCommand<P> {
         let Some((version, _)) = pending else {
             return Ok(None);
         };
-        let found = kept::fields(vault, name, Stage::Pending).await?;
+        let found = stored_credentials::fields(vault, name, Stage::Pending).await?;
         let value = found.filter(|(found, _)| *found == version);
         Ok(Some(PendingVersion {
             version,

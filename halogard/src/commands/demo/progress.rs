@@ -5,14 +5,14 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::DemoOptions;
-use crate::demo::estate::Estate;
-use crate::demo::judge::Verdict;
-use crate::demo::story::Story;
+use crate::commands::demo::script::Script;
+use crate::commands::demo::vendors::SimulatedVendors;
+use crate::commands::demo::verify::Verdict;
 
 /// How often the line is drawn again.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A line that shows how the story goes.
+/// A line that shows how the script goes.
 pub struct Progress(ProgressBar);
 
 impl Progress {
@@ -27,12 +27,13 @@ impl Progress {
         Self(bar)
     }
 
-    /// Shows how far the story is.
-    pub fn show(&self, story: &Story, verdict: &Verdict, estate: &Estate) {
-        let (told, events) = story.told();
+    /// Shows how far the script is.
+    pub fn show(&self, script: &Script, verdict: &Verdict, vendors: &SimulatedVendors) {
+        let (progress, events) = script.progress();
         self.0.set_length(u64::try_from(events).unwrap_or(u64::MAX));
-        self.0.set_position(u64::try_from(told).unwrap_or(u64::MAX));
-        let requests = estate.halo.stats().traffic.requests;
+        self.0
+            .set_position(u64::try_from(progress).unwrap_or(u64::MAX));
+        let requests = vendors.halo.stats().traffic.requests;
         self.0.set_message(format!(
             "{} alerts, {} tickets, {} in step, {requests} HaloPSA requests",
             verdict.alerts, verdict.tickets, verdict.in_step

@@ -7,7 +7,7 @@ use halogard_app::ports::{Stage, Vault};
 use halogard_runtime::settings::WebhookSettings;
 use secrecy::SecretString;
 
-use crate::kept;
+use crate::stored_credentials;
 
 /// The secret's name in the vault.
 const NAME: &str = "halopsa-webhook-token";
@@ -45,7 +45,7 @@ pub struct Shown {
 /// What `settings` say, or what is kept in the vault where they say nothing.
 pub async fn shown(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<Shown> {
     let kept = if settings.tokens.is_empty() {
-        kept::fields(vault, kept::WEBHOOK, Stage::Current).await?
+        stored_credentials::fields(vault, stored_credentials::WEBHOOK, Stage::Current).await?
     } else {
         None
     };
@@ -63,7 +63,24 @@ pub async fn shown(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Re
     })
 }
 
-/// A token nobody can guess.
+/// The token in use, without making one: `None` before the first start.
+pub async fn stored(
+    vault: &impl Vault,
+    settings: &WebhookSettings,
+) -> anyhow::Result<Option<SecretString>> {
+    if let Some(token) = settings.tokens.first() {
+        return Ok(Some(token.clone()));
+    }
+    let secret =
+        stored_credentials::fields(vault, stored_credentials::WEBHOOK, Stage::Current).await?;
+    if let Some((_, fields)) = secret {
+        return Ok(credentials::token(&fields));
+    }
+    let first = vault.read(NAME, Stage::Current).await?;
+    Ok(first.map(|version| version.value))
+}
+
+/// A token that cannot be guessed.
 fn random() -> anyhow::Result<String> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes)?;

@@ -9,7 +9,7 @@ use halogard_sqlite::Store;
 
 use super::RotateCommand;
 use super::local_target::LocalTarget;
-use crate::kept::{self, LIONGARD};
+use crate::stored_credentials::{self, LIONGARD};
 
 /// A look at the key that failed is repeated after this time, or after the interval if that is
 /// shorter.
@@ -52,7 +52,7 @@ pub async fn rotate_on_schedule(
 impl RotateCommand<LocalTarget> {
     /// Deletes what was replaced, and rotates the key when it is time.
     async fn check_key(&self) -> anyhow::Result<()> {
-        let given = kept::is_given(&self.target.environment, LIONGARD);
+        let given = stored_credentials::is_given(&self.target.environment, LIONGARD);
         if given || self.is_unset(LIONGARD).await? {
             return Ok(());
         }

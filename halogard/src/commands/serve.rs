@@ -23,12 +23,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::cli::ServeOptions;
+use crate::commands::rotate;
 use crate::connect::{self, NetworkReconciler};
 use crate::engine::Engine;
 use crate::http::{self, HttpState};
-use crate::kept;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
-use crate::rotate;
+use crate::stored_credentials;
 use policy_file::PolicyFile;
 use token::Shown;
 
@@ -66,13 +66,13 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     } else {
         connect::open_store(&place.data_dir, SystemClock)?
     };
-    let complete = kept::complete(given.clone(), &store).await?;
+    let complete = stored_credentials::complete(given.clone(), &store).await?;
     let (settings, warnings) = settings::read::<Settings>(&complete)?;
     for remark in &warnings {
         output::caution(&remark.to_string());
     }
     let listener = listen(settings.serve.listen).await?;
-    let keys = kept::keys(&given, &store, &settings.halo, &settings.liongard)?;
+    let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let vendors = halogard_vendors::build_with(
         &settings.halo,
         &settings.liongard,
@@ -103,7 +103,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let shown = token::shown(&store, &settings.webhook).await?;
-    let stopped = told_to_stop();
+    let stopped = shutdown_signal();
     let mut beside = JoinSet::new();
     let rotating =
         rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
@@ -171,12 +171,19 @@ fn announce(shown: &Shown, address: SocketAddr) {
     let Some(token) = &shown.token else {
         return;
     };
-    let token = token.expose_secret();
     output::result(&format!("{GOOD}listening{GOOD:#} on http://{address}"));
-    output::result("paste this URL into HaloPSA (Configuration → Integrations → Webhooks):");
-    output::result(&format!("  http://{address}/webhooks/halopsa/{token}"));
-    output::result(&format!("{DIM}wake-up for Liongard's own webhooks:{DIM:#}"));
-    output::result(&format!("  http://{address}/webhooks/liongard/{token}"));
+    if output::is_terminal() {
+        let token = token.expose_secret();
+        output::result("paste this URL into HaloPSA (Configuration → Integrations → Webhooks):");
+        output::result(&format!("  http://{address}/webhooks/halopsa/{token}"));
+        output::result(&format!("{DIM}wake-up for Liongard's own webhooks:{DIM:#}"));
+        output::result(&format!("  http://{address}/webhooks/liongard/{token}"));
+    } else {
+        // A service's output is a log that others may read.
+        output::result(
+            "`halogard webhook url` prints the webhook's URL, which holds a secret token",
+        );
+    }
     if address.ip().is_loopback() {
         output::result(&format!(
             "{DIM}HaloPSA must reach it: put an https proxy before it and use its name instead{DIM:#}"
@@ -210,7 +217,7 @@ async fn serve(
         store,
         clock: SystemClock,
         gate,
-        bell: engine.bell.clone(),
+        work_signal: engine.work_signal.clone(),
         metrics: Arc::clone(&engine.metrics),
     };
     let (told, stopping) = oneshot::channel();
@@ -236,7 +243,7 @@ async fn serve(
 
 /// Ends when the process is asked to stop, by Ctrl-C or by its supervisor. Signals count from this
 /// call on, not only from the first wait.
-pub fn told_to_stop() -> impl Future<Output = ()> {
+pub fn shutdown_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

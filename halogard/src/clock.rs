@@ -10,12 +10,12 @@ use halogard_simulator::SimClock;
 use tokio::time::Instant;
 
 /// A clock that can also be waited by.
-pub trait Pace: Clock + Clone + 'static {
+pub trait SleepClock: Clock + Clone + 'static {
     /// Waits for `pause` by this clock.
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
 }
 
-impl Pace for SystemClock {
+impl SleepClock for SystemClock {
     async fn sleep(&self, pause: Duration) {
         tokio::time::sleep(pause).await;
     }
@@ -24,13 +24,13 @@ impl Pace for SystemClock {
 /// A clock that runs `speed` times as fast as the machine's. The demo and both simulated vendors
 /// share one, so five minutes of a rolling window pass in seconds and are five minutes to everybody.
 #[derive(Clone, Copy, Debug)]
-pub struct WarpClock {
+pub struct AcceleratedClock {
     began: Instant,
     began_at: Timestamp,
     speed: u32,
 }
 
-impl WarpClock {
+impl AcceleratedClock {
     /// A clock that shows the machine's time now and runs ahead from here.
     pub fn starting_now(speed: u32) -> Self {
         Self {
@@ -41,19 +41,19 @@ impl WarpClock {
     }
 }
 
-impl Clock for WarpClock {
+impl Clock for AcceleratedClock {
     fn now(&self) -> Timestamp {
         self.began_at.plus(self.began.elapsed() * self.speed)
     }
 }
 
-impl SimClock for WarpClock {
+impl SimClock for AcceleratedClock {
     fn now_millis(&self) -> i64 {
         self.now().as_millis()
     }
 }
 
-impl Pace for WarpClock {
+impl SleepClock for AcceleratedClock {
     async fn sleep(&self, pause: Duration) {
         tokio::time::sleep(pause / self.speed).await;
     }

@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::cli::{DemoOptions, ModeName};
-use crate::demo::life::Life;
+use crate::clock::AcceleratedClock;
+use crate::commands::demo::instance::Instance;
+use crate::commands::simulate::courier_client;
 use crate::output::{self, DIM, GOOD};
-use crate::pace::WarpClock;
-use crate::simulate::courier_client;
 
 /// Customers of the simulated provider.
 const CUSTOMERS: usize = 12;
@@ -37,7 +37,7 @@ pub const WEBHOOK_SECRET: &str = "demo-webhook-secret";
 pub const WEBHOOK_TOKEN: &str = "demo-0123456789abcdef";
 
 /// Both vendors, and how to reach them.
-pub struct Estate {
+pub struct SimulatedVendors {
     /// The simulated HaloPSA.
     pub halo: HaloPsa,
     /// The simulated Liongard.
@@ -52,9 +52,9 @@ pub struct Estate {
     courier: JoinHandle<()>,
 }
 
-impl Estate {
+impl SimulatedVendors {
     /// Builds both vendors and starts them.
-    pub async fn build(options: &DemoOptions, clock: WarpClock) -> anyhow::Result<Self> {
+    pub async fn build(options: &DemoOptions, clock: AcceleratedClock) -> anyhow::Result<Self> {
         let world = World::sample(CUSTOMERS);
         let shared: Arc<dyn SimClock> = Arc::new(clock);
         let halo_settings = SimHaloSettings {
@@ -123,7 +123,7 @@ impl Estate {
     }
 
     /// From now on answers get lost, servers fail and webhooks go astray.
-    pub fn let_things_break(&self) {
+    pub fn start_faults(&self) {
         let throttle = Fault::Status429 {
             retry_after: Some("5".to_owned()),
         };
@@ -162,7 +162,7 @@ impl Estate {
     }
 
     /// From now on everything works.
-    pub fn let_things_work(&self) {
+    pub fn stop_faults(&self) {
         self.halo.faults().clear();
         self.liongard.faults().clear();
         self.halo
@@ -170,20 +170,20 @@ impl Estate {
     }
 
     /// Says where everything is, for a demo that goes on.
-    pub fn announce(&self, life: &Life) {
+    pub fn announce(&self, instance: &Instance) {
         output::result(&format!("{GOOD}goes on{GOOD:#} until Ctrl-C"));
         for (what, url) in [
             ("HaloPSA", self.halo_server.base_url()),
             ("Liongard", self.liongard_server.base_url()),
             ("admin", format!("{}/admin", self.admin_server.base_url())),
-            ("bundle", life.base_url()),
+            ("bundle", instance.base_url()),
         ] {
             output::result(&format!("  {DIM}{what:<9}{DIM:#} {url}"));
         }
     }
 }
 
-impl Drop for Estate {
+impl Drop for SimulatedVendors {
     fn drop(&mut self) {
         self.courier.abort();
     }

@@ -3,8 +3,8 @@
 use halogard_simulator::halopsa::TicketView;
 use halogard_simulator::liongard::AlertView;
 
-use crate::demo::estate::Estate;
-use crate::demo::story::{Story, tickets_of};
+use crate::commands::demo::script::{Script, tickets_of};
+use crate::commands::demo::vendors::SimulatedVendors;
 use crate::output;
 
 /// How the pairs stand.
@@ -18,7 +18,7 @@ pub struct Verdict {
     pub duplicates: usize,
     /// Alerts without a ticket.
     pub lost: usize,
-    /// Pairs that tell the same story, or differ as policy has it.
+    /// Pairs that tell the same script, or differ as policy has it.
     pub in_step: usize,
     /// Pairs that should not differ and do.
     pub out_of_step: usize,
@@ -36,22 +36,22 @@ impl Verdict {
 }
 
 /// How one pair stands.
-enum Standing {
+enum PairState {
     InStep,
     LeftToTechnician,
     ResolvedInPsaOnly,
     OutOfStep,
 }
 
-/// Judges every alert of the story.
-pub fn verdict(estate: &Estate, story: &Story) -> Verdict {
-    let tickets = estate.halo.tickets();
+/// Judges every alert of the script.
+pub fn verdict(vendors: &SimulatedVendors, script: &Script) -> Verdict {
+    let tickets = vendors.halo.tickets();
     let mut verdict = Verdict::default();
-    for alert in estate
+    for alert in vendors
         .liongard
         .alerts()
         .iter()
-        .filter(|alert| story.raised.contains(&alert.id))
+        .filter(|alert| script.raised.contains(&alert.id))
     {
         verdict.alerts += 1;
         let own = tickets_of(alert, &tickets);
@@ -67,34 +67,34 @@ pub fn verdict(estate: &Estate, story: &Story) -> Verdict {
             continue;
         };
         match judge(alert, ticket) {
-            Standing::InStep => verdict.in_step += 1,
-            Standing::LeftToTechnician => {
+            PairState::InStep => verdict.in_step += 1,
+            PairState::LeftToTechnician => {
                 verdict.in_step += 1;
                 verdict.left_to_technician += 1;
             }
-            Standing::ResolvedInPsaOnly => {
+            PairState::ResolvedInPsaOnly => {
                 verdict.in_step += 1;
                 verdict.resolved_in_psa_only += 1;
             }
-            Standing::OutOfStep => verdict.out_of_step += 1,
+            PairState::OutOfStep => verdict.out_of_step += 1,
         }
     }
     verdict
 }
 
 /// Judges one pair.
-fn judge(alert: &AlertView, ticket: &TicketView) -> Standing {
+fn judge(alert: &AlertView, ticket: &TicketView) -> PairState {
     match (alert.closed, ticket.closed) {
-        (true, true) | (false, false) => Standing::InStep,
-        (true, false) if touched(ticket) => Standing::LeftToTechnician,
+        (true, true) | (false, false) => PairState::InStep,
+        (true, false) if touched(ticket) => PairState::LeftToTechnician,
         // Liongard's own ticketing knows the ticket, so its inspector must have closed the alert; a
         // condition that is gone must have been noticed.
         (false, true)
             if alert.external_id.is_none() && !alert.condition_cleared && touched(ticket) =>
         {
-            Standing::ResolvedInPsaOnly
+            PairState::ResolvedInPsaOnly
         }
-        _ => Standing::OutOfStep,
+        _ => PairState::OutOfStep,
     }
 }
 
@@ -107,18 +107,18 @@ fn touched(ticket: &TicketView) -> bool {
 }
 
 /// Says which pairs are not as they should be, a few of them.
-pub fn explain(estate: &Estate, story: &Story) {
-    let tickets = estate.halo.tickets();
-    let bad = estate
+pub fn explain(vendors: &SimulatedVendors, script: &Script) {
+    let tickets = vendors.halo.tickets();
+    let bad = vendors
         .liongard
         .alerts()
         .into_iter()
-        .filter(|alert| story.raised.contains(&alert.id));
+        .filter(|alert| script.raised.contains(&alert.id));
     let bad = bad.filter_map(|alert| {
         let own = tickets_of(&alert, &tickets);
         let fine = match own.as_slice() {
             [] => alert.closed,
-            [one] => !matches!(judge(&alert, one), Standing::OutOfStep),
+            [one] => !matches!(judge(&alert, one), PairState::OutOfStep),
             _ => false,
         };
         (!fine).then_some((alert, own))

@@ -14,7 +14,7 @@ use halogard_sqlite::Store;
 use secrecy::SecretString;
 
 use super::token;
-use crate::kept;
+use crate::stored_credentials;
 
 /// The process's gate.
 pub type LocalAuthenticator<C> = RotatingAuthenticator<Source<C>, Maker, C>;
@@ -66,7 +66,7 @@ impl<C: Clock> SecretReader for Source<C> {
         match self {
             Self::Settings => Some(SecretInfo::default()),
             Self::Vault(store) => {
-                let info = store.describe(kept::WEBHOOK).await.ok()?;
+                let info = store.describe(stored_credentials::WEBHOOK).await.ok()?;
                 Some(info.unwrap_or_default())
             }
         }
@@ -82,7 +82,7 @@ async fn from_vault<C: Clock>(
         PortError::new(FailureClass::Transient, "secret.unavailable")
             .with_source(Unavailable(error))
     };
-    let found = Vault::read(store, kept::WEBHOOK, stage).await;
+    let found = Vault::read(store, stored_credentials::WEBHOOK, stage).await;
     match found.map_err(|error| unavailable(error.into()))? {
         Some(found) => Ok(Some(found.value)),
         None if stage == Stage::Current => {

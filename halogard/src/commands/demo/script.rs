@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::cli::DemoOptions;
-use crate::demo::estate::Estate;
+use crate::commands::demo::vendors::SimulatedVendors;
 
 /// The alerts are raised over this time at the most.
 const RAISED_WITHIN: Duration = Duration::from_secs(600);
@@ -81,8 +81,8 @@ struct Event {
     act: Act,
 }
 
-/// The story, and how far it has been told.
-pub struct Story {
+/// The script, and how far it has been progress.
+pub struct Script {
     /// Events to come, soonest first.
     ahead: VecDeque<Event>,
     events: usize,
@@ -91,8 +91,8 @@ pub struct Story {
     ended_at: Timestamp,
 }
 
-impl Story {
-    /// Writes the story for `options`, beginning at `now`.
+impl Script {
+    /// Writes the script for `options`, beginning at `now`.
     pub fn write(options: &DemoOptions, world: &World, now: Timestamp) -> Self {
         let mut rng = StdRng::seed_from_u64(options.seed);
         let spread = RAISED_WITHIN.min(Duration::from_secs(u64::from(options.alerts).max(30)));
@@ -104,7 +104,7 @@ impl Story {
                 about,
                 act: Act::Raise(spec(world, &mut rng)),
             });
-            for act in fate(&mut rng) {
+            for act in acts_after(&mut rng) {
                 at = at.plus(Duration::from_secs(rng.random_range(60..240)));
                 events.push(Event { at, about, act });
             }
@@ -132,12 +132,12 @@ impl Story {
     }
 
     /// Lets everything happen whose time has come.
-    pub fn move_on(&mut self, estate: &Estate, now: Timestamp) -> anyhow::Result<()> {
+    pub fn advance(&mut self, vendors: &SimulatedVendors, now: Timestamp) -> anyhow::Result<()> {
         while self.ahead.front().is_some_and(|event| event.at <= now) {
             let Some(event) = self.ahead.pop_front() else {
                 break;
             };
-            if !self.happen(estate, &event)? {
+            if !self.happen(vendors, &event)? {
                 self.postpone(Event {
                     at: now.plus(NOT_YET),
                     ..event
@@ -149,12 +149,12 @@ impl Story {
     }
 
     /// Whether half of it has happened.
-    pub fn is_half_told(&self) -> bool {
+    pub fn is_half_over(&self) -> bool {
         self.ahead.len() * 2 <= self.events
     }
 
     /// Whether all of it has happened.
-    pub fn is_told(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.ahead.is_empty()
     }
 
@@ -164,7 +164,7 @@ impl Story {
     }
 
     /// How many events happened, of how many.
-    pub fn told(&self) -> (usize, usize) {
+    pub fn progress(&self) -> (usize, usize) {
         (self.events - self.ahead.len(), self.events)
     }
 
@@ -175,9 +175,9 @@ impl Story {
     }
 
     /// Lets `event` happen; `false` when it has to wait for its ticket.
-    fn happen(&mut self, estate: &Estate, event: &Event) -> anyhow::Result<bool> {
+    fn happen(&mut self, vendors: &SimulatedVendors, event: &Event) -> anyhow::Result<bool> {
         if let Act::Raise(spec) = &event.act {
-            self.raised.push(estate.liongard.raise(spec)?);
+            self.raised.push(vendors.liongard.raise(spec)?);
             return Ok(true);
         }
         let Some(alert) = self.raised.get(event.about).copied() else {
@@ -185,13 +185,13 @@ impl Story {
         };
         match &event.act {
             Act::Raise(_) => {}
-            Act::Change(change) => estate.liongard.change(alert, change.clone())?,
-            Act::CloseAlert => estate.liongard.close(alert)?,
-            Act::ReopenAlert => estate.liongard.reopen(alert)?,
+            Act::Change(change) => vendors.liongard.change(alert, change.clone())?,
+            Act::CloseAlert => vendors.liongard.close(alert)?,
+            Act::ReopenAlert => vendors.liongard.reopen(alert)?,
             Act::Note | Act::MendAndCloseTicket | Act::CloseTicket => {
-                let Some(ticket) = ticket_of(estate, alert) else {
+                let Some(ticket) = ticket_of(vendors, alert) else {
                     // Over before it got a ticket: there is nothing for a technician to do.
-                    return Ok(estate
+                    return Ok(vendors
                         .liongard
                         .alert(alert)
                         .is_none_or(|alert| alert.closed));
@@ -199,15 +199,15 @@ impl Story {
                 let technician = TECHNICIANS[event.about % TECHNICIANS.len()];
                 match event.act {
                     Act::Note => {
-                        estate
+                        vendors
                             .halo
                             .add_note(ticket.id, technician, "Looking into it.")?;
                     }
                     Act::MendAndCloseTicket => {
-                        estate.liongard.clear_condition(alert)?;
-                        estate.halo.close_ticket(ticket.id, technician)?;
+                        vendors.liongard.clear_condition(alert)?;
+                        vendors.halo.close_ticket(ticket.id, technician)?;
                     }
-                    _ => estate.halo.close_ticket(ticket.id, technician)?,
+                    _ => vendors.halo.close_ticket(ticket.id, technician)?,
                 }
             }
         }
@@ -216,7 +216,7 @@ impl Story {
 }
 
 /// What becomes of one alert after it was raised.
-fn fate(rng: &mut StdRng) -> Vec<Act> {
+fn acts_after(rng: &mut StdRng) -> Vec<Act> {
     match rng.random_range(0..100) {
         0..25 => vec![],
         25..45 => vec![change(rng)],
@@ -266,9 +266,9 @@ pub fn tickets_of(alert: &AlertView, tickets: &[TicketView]) -> Vec<TicketView> 
 }
 
 /// The ticket of an alert, once there is one.
-fn ticket_of(estate: &Estate, alert: i64) -> Option<TicketView> {
-    let alert = estate.liongard.alert(alert)?;
-    tickets_of(&alert, &estate.halo.tickets())
+fn ticket_of(vendors: &SimulatedVendors, alert: i64) -> Option<TicketView> {
+    let alert = vendors.liongard.alert(alert)?;
+    tickets_of(&alert, &vendors.halo.tickets())
         .into_iter()
         .next()
 }

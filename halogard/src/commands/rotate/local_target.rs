@@ -13,10 +13,10 @@ use halogard_vendors::VendorSettings;
 use super::ACTION_REQUIRED;
 use super::target::Target;
 use crate::cli::{CredentialName, RotateOptions};
+use crate::commands::serve::token;
 use crate::connect;
-use crate::kept::{self, HALOPSA, LIONGARD, WEBHOOK};
 use crate::output::{self, GOOD};
-use crate::serve::token;
+use crate::stored_credentials::{self, HALOPSA, LIONGARD, WEBHOOK};
 
 /// This machine.
 pub struct LocalTarget {
@@ -57,10 +57,10 @@ impl LocalTarget {
         name: &str,
         strategy: &str,
     ) -> anyhow::Result<Option<ExitCode>> {
-        if !kept::is_given(&self.environment, name) {
+        if !stored_credentials::is_given(&self.environment, name) {
             return Ok(None);
         }
-        let of = kept::SETTINGS_OF
+        let of = stored_credentials::SETTINGS_OF
             .into_iter()
             .find(|(known, _)| *known == name);
         let settings = of.map(|(_, settings)| settings).unwrap_or_default();
@@ -136,7 +136,8 @@ impl Target for LocalTarget {
     }
 
     async fn settings(&self) -> anyhow::Result<VendorSettings> {
-        let environment = kept::complete(self.environment.clone(), &self.store).await?;
+        let environment =
+            stored_credentials::complete(self.environment.clone(), &self.store).await?;
         let (settings, _) = settings::read::<VendorSettings>(&environment)?;
         Ok(settings)
     }

@@ -15,8 +15,8 @@ use halogard_simulator::{
 use tokio::net::TcpListener;
 
 use crate::cli::SimulateOptions;
+use crate::commands::serve::shutdown_signal;
 use crate::output::{self, DIM, GOOD};
-use crate::serve::told_to_stop;
 
 /// Runs until it is told to stop.
 pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
@@ -42,7 +42,7 @@ pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
         start(liongard.router(), options.liongard).await?,
         start(admin_router(halo.clone(), liongard), options.admin).await?,
     ];
-    let stopped = told_to_stop();
+    let stopped = shutdown_signal();
     announce(&servers);
     let courier = tokio::spawn(deliver_webhooks(halo, courier_client()?));
     stopped.await;

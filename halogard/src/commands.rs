@@ -1,0 +1,24 @@
+//! The commands, one module each.
+
+mod config;
+mod demo;
+mod rotate;
+mod serve;
+mod simulate;
+mod webhook;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+/// Runs one command to its end.
+pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Rotate(options) => rotate::run(&options).await,
+        Command::Serve(options) => serve::run(&options).await,
+        Command::Simulate(options) => simulate::run(&options).await,
+        Command::Config(command) => config::run(&command).await,
+        Command::Webhook(command) => webhook::run(&command).await,
+    }
+}

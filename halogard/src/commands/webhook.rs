@@ -1,0 +1,52 @@
+//! `webhook`: the address to which HaloPSA sends its webhooks.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use halogard_app::ports::Vault;
+use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
+use secrecy::ExposeSecret as _;
+
+use crate::cli::WebhookCommand;
+use crate::commands::serve::token;
+use crate::connect;
+use crate::output;
+use crate::stack::Stack;
+
+/// Runs the command.
+pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        WebhookCommand::Url {
+            stack: Some(stack), ..
+        } => output::result(&Stack::find(stack).await?.webhook_url().await?),
+        WebhookCommand::Url {
+            stack: None,
+            config,
+        } => output::result(&local_url(config.as_ref()).await?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The address of this machine's `serve`, whether it runs or not.
+async fn local_url(config: Option<&PathBuf>) -> anyhow::Result<String> {
+    let process = Environment::process();
+    let path = config.cloned().unwrap_or_else(|| process.config_file());
+    let config = halogard_config::load(&path)?;
+    let environment = process.or(config.settings);
+    let (serve, _) = settings::read::<ServeSettings>(&environment)?;
+    let (webhook, _) = settings::read::<WebhookSettings>(&environment)?;
+    let store = connect::open_existing_store(&serve.data_dir)?;
+    let token = current_token(&store, &webhook).await?;
+    Ok(format!("http://{}/webhooks/halopsa/{token}", serve.listen))
+}
+
+/// The token at the end of the address.
+async fn current_token(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<String> {
+    let shown = token::stored(vault, settings).await?;
+    let token = shown.context(
+        "there is no webhook token yet; `halogard serve` makes one at its first start, and \
+         HALOPSA_WEBHOOK_TOKEN sets one",
+    )?;
+    Ok(token.expose_secret().to_owned())
+}

@@ -1,0 +1,126 @@
+//! Standard output that is closed, full, or no terminal.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs::OpenOptions;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{Bench, Process, SOON, TOKEN, program, wait_until};
+
+/// Runs `command` with a standard output that takes nothing. Returns its exit code and what it
+/// printed on standard error.
+#[track_caller]
+fn with_full_stdout(mut command: Command) -> (Option<i32>, String) {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
+}
+
+#[test]
+fn no_command_panics_when_standard_output_is_full() {
+    let bench = Bench::new();
+    drop(bench.serve());
+    let commands: [&[&str]; 7] = [
+        &["demo", "--alerts", "2", "--speed", "600"],
+        &["demo", "--alerts", "2", "--speed", "600", "--json"],
+        &["config", "schema"],
+        &["config", "check"],
+        &["config", "init", "another.toml"],
+        &["serve", "--check"],
+        &["webhook", "url"],
+    ];
+    for arguments in commands {
+        let mut command = program(&bench.path(""));
+        command.args(arguments).envs(&bench.settings);
+        let (code, said) = with_full_stdout(command);
+        assert_eq!(code, Some(1), "{arguments:?}: {said}");
+        let expected = "standard output cannot be written: No space left";
+        assert_eq!(said.matches(expected).count(), 1, "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_the_demo_with_an_error_and_no_panic() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut command = program(folder.path());
+    command
+        .args(["demo", "--alerts", "3", "--speed", "600"])
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output cannot be written"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_token_is_printed_by_webhook_url_and_not_by_a_serve_without_a_terminal() {
+    let mut bench = Bench::new();
+    bench.unset("HALOPSA_WEBHOOK_TOKEN");
+    let before = bench.webhook_url();
+    assert_eq!(before.status.code(), Some(1), "{before:?}");
+    assert!(before.stderr.contains("there is no store at"), "{before:?}");
+    assert!(!bench.path("data").exists(), "nothing was created");
+    let serve = bench.serve();
+    let (_, token) = serve.webhook_url.rsplit_once('/').unwrap();
+    assert_eq!(token.len(), 40, "{token}");
+    wait_until("the whole announcement", SOON, || {
+        let stdout = serve.process.stdout();
+        stdout.contains("`halogard webhook url`").then_some(())
+    });
+    assert!(!serve.process.stdout().contains(token));
+    assert!(!serve.process.stderr().contains(token));
+    let answer = bench.http.post(&serve.wake_up_url(), &[], "{}");
+    assert_eq!(answer.status, 200);
+    bench.set("HALOPSA_WEBHOOK_TOKEN", TOKEN);
+    assert!(bench.webhook_url().stdout.trim().ends_with(TOKEN));
+    let ended: support::Ended = serve.process.kill();
+    assert!(!ended.stdout.contains(token));
+    let beside_none = bench.webhook_url();
+    assert_eq!(beside_none.status.code(), Some(0), "{beside_none:?}");
+}
+
+#[test]
+fn a_serve_whose_standard_output_is_full_goes_on() {
+    let bench = Bench::new();
+    let mut command = program(&bench.path(""));
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    command.arg("serve").envs(&bench.settings);
+    command.stdout(full).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let alert = bench.sim.raise(8801, "Local Admin Added");
+    wait_until("the alert's ticket", SOON, || {
+        (bench.sim.tickets_of(alert).len() == 1).then_some(())
+    });
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("standard output cannot be written"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn help_says_what_halogard_is() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut command = program(folder.path());
+    command.arg("--help");
+    let ended = Process::start(command).ended(Duration::from_secs(10));
+    assert_eq!(ended.status.code(), Some(0));
+    for part in ["Liongard", "HaloPSA", "ticket", "halogard demo"] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+}
