@@ -35,7 +35,7 @@ pub type RealSource<C> = HttpAlertSource<C>;
 /// The collaborators of one process: both vendors over the network, and the store in its folder.
 pub struct NetworkEnv<C>(PhantomData<C>);
 
-impl<C: Pace> Env for NetworkEnv<C> {
+impl<C: SleepClock> Env for NetworkEnv<C> {
     type Desk = RealDesk<C>;
     type Liongard = RealSource<C>;
     type Store = Store<C>;

@@ -42,6 +42,11 @@ fn summary(options: &[&str]) -> Value {
     for key in KEYS {
         assert!(summary[key].is_number(), "{key} is no number in {last}");
     }
+    for key in ["alert_to_ticket", "alert_close_to_ticket_close"] {
+        let percentile = |rank| summary[format!("{key}_{rank}_seconds")].as_f64().unwrap();
+        assert!(percentile("p50") <= percentile("p95"), "{last}");
+    }
+    assert!(ended.stderr.lines().count() < 250, "{ended:?}");
     for none in ["duplicates", "lost", "out_of_step"] {
         assert_eq!(summary[none], 0, "{last}");
     }
@@ -95,10 +100,19 @@ fn the_summary_for_people_is_one_screen_without_colours_off_a_terminal() {
     let ended = Process::run(command);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(
-        ended.stdout.starts_with("in step: 3 alerts, 3 tickets"),
+        ended.stdout.starts_with("in sync: 3 alerts, 3 tickets"),
         "{ended:?}"
     );
     assert!(ended.stdout.lines().count() <= 24, "{ended:?}");
+    for part in [
+        "3 alerts, seed 1",
+        "ticket 4001 opened by Halogard",
+        "after the alert",
+        "alerts come and go:",
+        "in sync, checking that it lasts:",
+    ] {
+        assert!(ended.stderr.contains(part), "{part}: {ended:?}");
+    }
     assert!(!ended.stdout.contains('\u{1b}'), "{ended:?}");
     assert!(!ended.stderr.contains('\u{1b}'), "{ended:?}");
 }

@@ -51,6 +51,29 @@ pub enum Fault {
     ExpireToken,
 }
 
+impl Fault {
+    /// The kind, in snake case.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::DropResponse => "drop_response",
+            Self::RefuseConnection => "refuse_connection",
+            Self::Status429 { .. } => "status_429",
+            Self::Status500 => "status_500",
+            Self::Status500AfterEffect => "status_500_after_effect",
+            Self::Gateway502Html => "gateway_502_html",
+            Self::Gateway504Html => "gateway_504_html",
+            Self::Gateway504AfterEffect => "gateway_504_after_effect",
+            Self::TruncatedBody => "truncated_body",
+            Self::UnexpectedJson => "unexpected_json",
+            Self::Delay { .. } => "delay",
+            Self::LargeBody { .. } => "large_body",
+            Self::Empty403 => "empty_403",
+            Self::ExpireToken => "expire_token",
+        }
+    }
+}
+
 /// A fault and its probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,8 +102,8 @@ struct FaultSchedule {
     random: Vec<FaultRate>,
     /// Requests seen.
     served: u64,
-    /// Faults injected.
-    injected: u64,
+    /// Faults injected, by kind.
+    injected: BTreeMap<&'static str, u64>,
     /// The random number generator.
     rng: SeededRng,
 }
@@ -93,7 +116,7 @@ impl Faults {
             by_ordinal: BTreeMap::new(),
             random: Vec::new(),
             served: 0,
-            injected: 0,
+            injected: BTreeMap::new(),
             rng: SeededRng::seeded(seed),
         })))
     }
@@ -135,7 +158,13 @@ impl Faults {
     /// Faults injected so far.
     #[must_use]
     pub fn injected(&self) -> u64 {
-        self.schedule().injected
+        self.schedule().injected.values().sum()
+    }
+
+    /// The same by [kind](Fault::kind).
+    #[must_use]
+    pub fn injected_by_kind(&self) -> BTreeMap<&'static str, u64> {
+        self.schedule().injected.clone()
     }
 
     /// Scripted faults that are still pending.
@@ -167,7 +196,9 @@ impl Faults {
                 scripted: false,
             }),
         };
-        schedule.injected += u64::from(struck.is_some());
+        if let Some(struck) = &struck {
+            *schedule.injected.entry(struck.fault.kind()).or_default() += 1;
+        }
         struck
     }
 
@@ -175,7 +206,9 @@ impl Faults {
     /// the next request of the route.
     pub(crate) fn reschedule(&self, route: &str, struck: InjectedFault) {
         let mut schedule = self.schedule();
-        schedule.injected = schedule.injected.saturating_sub(1);
+        if let Some(count) = schedule.injected.get_mut(struck.fault.kind()) {
+            *count = count.saturating_sub(1);
+        }
         if struck.scripted {
             let queue = schedule.by_route.entry(route.to_lowercase()).or_default();
             queue.push_front(struck.fault);

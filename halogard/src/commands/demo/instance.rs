@@ -11,9 +11,9 @@ use halogard_simulator::{ServerHandle, serve};
 use halogard_sqlite::Store;
 use tokio::net::TcpListener;
 
+use super::POLL_INTERVAL;
+use super::vendors::SimulatedVendors;
 use crate::clock::AcceleratedClock;
-use crate::commands::demo::POLL_INTERVAL;
-use crate::commands::demo::vendors::SimulatedVendors;
 use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv, NetworkReconciler};
 use crate::engine::{Engine, FixedPolicy};

@@ -1,56 +1,128 @@
-//! The demo's live progress, on a terminal.
+//! The demo's progress on standard error: a bar on a terminal, plain lines elsewhere.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
 
+use super::events::EventLog;
+use super::script::Script;
+use super::vendors::SimulatedVendors;
+use super::verify::Verdict;
 use crate::cli::DemoOptions;
-use crate::commands::demo::script::Script;
-use crate::commands::demo::vendors::SimulatedVendors;
-use crate::commands::demo::verify::Verdict;
+use crate::output;
 
-/// How often the line is drawn again.
+/// How often the bar is drawn again.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A line that shows how the script goes.
-pub struct Progress(ProgressBar);
+/// How often the progress is printed where there is no terminal, besides at each phase.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the demo is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Alerts are raised, changed and closed, by Liongard and by technicians.
+    Working,
+    /// The same, while faults are injected.
+    WorkingWithFaults,
+    /// Nothing new happens; both sides are brought into sync.
+    Settling,
+    /// Both sides agree, and must still agree some minutes later.
+    Verifying,
+}
+
+impl Phase {
+    /// The phase in which the demo is.
+    pub fn of(script: &Script, options: &DemoOptions, agreed: bool) -> Self {
+        match (script.is_over(), agreed) {
+            (true, true) => Self::Verifying,
+            (true, false) => Self::Settling,
+            (false, _) if options.faults => Self::WorkingWithFaults,
+            (false, _) => Self::Working,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Working => "alerts come and go",
+            Self::WorkingWithFaults => "alerts come and go, with faults",
+            Self::Settling => "settling",
+            Self::Verifying => "in sync, checking that it lasts",
+        }
+    }
+}
+
+/// Shows how far the demo is.
+pub struct Progress {
+    bar: ProgressBar,
+    phase: Option<Phase>,
+    printed_at: Instant,
+}
 
 impl Progress {
-    /// Starts the line; hidden where nobody watches.
-    pub fn start(options: &DemoOptions) -> Self {
+    /// Starts the bar, and says what is about to happen.
+    pub fn start(options: &DemoOptions, events: &EventLog) -> Self {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {bar:28} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {bar:20} {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        bar.set_message(format!("{} alerts, seed {}", options.alerts, options.seed));
-        Self(bar)
-    }
-
-    /// Shows how far the script is.
-    pub fn show(&self, script: &Script, verdict: &Verdict, vendors: &SimulatedVendors) {
-        let (progress, events) = script.progress();
-        self.0.set_length(u64::try_from(events).unwrap_or(u64::MAX));
-        self.0
-            .set_position(u64::try_from(progress).unwrap_or(u64::MAX));
-        let requests = vendors.halo.stats().traffic.requests;
-        self.0.set_message(format!(
-            "{} alerts, {} tickets, {} in step, {requests} HaloPSA requests",
-            verdict.alerts, verdict.tickets, verdict.in_step
+        let progress = Self {
+            bar,
+            phase: None,
+            printed_at: Instant::now(),
+        };
+        progress.line(&format!(
+            "{} alerts, seed {}; times are simulated minutes and seconds, {} times as fast as real ones",
+            options.alerts, options.seed, options.speed
         ));
+        if let Some(note) = events.sample_note() {
+            progress.line(&note);
+        }
+        progress
     }
 
-    /// Says something that stays above the line.
-    pub fn remark(&self, text: &str) {
-        if self.0.is_hidden() {
-            crate::output::remark(text);
+    /// Shows the phase and the counts.
+    pub fn show(
+        &mut self,
+        phase: Phase,
+        script: &Script,
+        verdict: &Verdict,
+        vendors: &SimulatedVendors,
+    ) {
+        let (done, events) = script.progress();
+        self.bar
+            .set_length(u64::try_from(events).unwrap_or(u64::MAX));
+        self.bar
+            .set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        let requests = vendors.halo.stats().traffic.requests;
+        let text = format!(
+            "{}: {} alerts, {} tickets, {} in sync, {requests} HaloPSA requests",
+            phase.as_str(),
+            verdict.alerts,
+            verdict.tickets,
+            verdict.in_step
+        );
+        let is_due = self.phase != Some(phase) || self.printed_at.elapsed() >= PLAIN_INTERVAL;
+        if self.bar.is_hidden() && is_due {
+            output::remark(&format!("[{done}/{events} events] {text}"));
+            self.printed_at = Instant::now();
+        }
+        self.phase = Some(phase);
+        self.bar.set_message(text);
+    }
+
+    /// Prints a line that stays above the bar.
+    pub fn line(&self, text: &str) {
+        if self.bar.is_hidden() {
+            output::remark(text);
         } else {
-            self.0.println(text);
+            self.bar.println(text);
         }
     }
 
-    /// Takes the line away.
+    /// Removes the bar.
     pub fn end(self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

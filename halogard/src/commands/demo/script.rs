@@ -1,20 +1,21 @@
-//! What happens in the demo: who raises, changes and closes what, and when. Follows from the seed.
+//! The events of the demo: what is raised, changed and closed, by whom and when. The seed decides.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use halogard_domain::{LinkKey, Timestamp};
+use halogard_domain::Timestamp;
 use halogard_simulator::World;
 use halogard_simulator::halopsa::TicketView;
-use halogard_simulator::liongard::{AlertChange, AlertSpec, AlertView};
+use halogard_simulator::liongard::{AlertChange, AlertSpec};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::pairs;
+use super::vendors::SimulatedVendors;
 use crate::cli::DemoOptions;
-use crate::commands::demo::vendors::SimulatedVendors;
 
-/// The alerts are raised over this time at the most.
+/// The alerts are raised within this time.
 const RAISED_WITHIN: Duration = Duration::from_secs(600);
 
 /// An event whose ticket does not exist yet waits this long.
@@ -54,7 +55,7 @@ const RULES: [(&str, &str); 6] = [
 /// Priority words.
 const PRIORITIES: [&str; 4] = ["Critical", "High", "Medium", "Low"];
 
-/// Something that happens.
+/// One event.
 #[derive(Clone, Debug)]
 enum Act {
     /// Liongard finds something.
@@ -67,9 +68,9 @@ enum Act {
     ReopenAlert,
     /// A technician writes a note.
     Note,
-    /// A technician mends it and closes the ticket.
-    MendAndCloseTicket,
-    /// A technician closes the ticket without mending anything.
+    /// A technician solves the problem and closes the ticket.
+    SolveAndCloseTicket,
+    /// A technician closes the ticket without solving the problem.
     CloseTicket,
 }
 
@@ -81,13 +82,15 @@ struct Event {
     act: Act,
 }
 
-/// The script, and how far it has been progress.
+/// The events, and how many of them have happened.
 pub struct Script {
     /// Events to come, soonest first.
     ahead: VecDeque<Event>,
     events: usize,
     /// The alerts raised so far, in order.
-    pub raised: Vec<i64>,
+    raised: Vec<i64>,
+    /// Where an alert stands in that order.
+    positions: HashMap<i64, usize>,
     ended_at: Timestamp,
 }
 
@@ -111,27 +114,30 @@ impl Script {
         }
         // Alerts get their numbers in the order in which they are raised.
         events.sort_by_key(|event| event.at);
-        let mut order: Vec<usize> = Vec::new();
+        let mut numbers = HashMap::new();
         for event in &events {
             if matches!(event.act, Act::Raise(_)) {
-                order.push(event.about);
+                numbers.insert(event.about, numbers.len());
             }
         }
         for event in &mut events {
-            event.about = order
-                .iter()
-                .position(|about| *about == event.about)
-                .unwrap_or_default();
+            event.about = numbers.get(&event.about).copied().unwrap_or_default();
         }
         Self {
             events: events.len(),
             ahead: events.into(),
             raised: Vec::new(),
+            positions: HashMap::new(),
             ended_at: now,
         }
     }
 
-    /// Lets everything happen whose time has come.
+    /// The position of `alert` in the order of raising; `None` for an alert that the script did not raise.
+    pub fn position(&self, alert: i64) -> Option<usize> {
+        self.positions.get(&alert).copied()
+    }
+
+    /// Lets everything happen that is due.
     pub fn advance(&mut self, vendors: &SimulatedVendors, now: Timestamp) -> anyhow::Result<()> {
         while self.ahead.front().is_some_and(|event| event.at <= now) {
             let Some(event) = self.ahead.pop_front() else {
@@ -148,12 +154,12 @@ impl Script {
         Ok(())
     }
 
-    /// Whether half of it has happened.
+    /// Whether half of the events have happened.
     pub fn is_half_over(&self) -> bool {
         self.ahead.len() * 2 <= self.events
     }
 
-    /// Whether all of it has happened.
+    /// Whether all events have happened.
     pub fn is_over(&self) -> bool {
         self.ahead.is_empty()
     }
@@ -177,7 +183,9 @@ impl Script {
     /// Lets `event` happen; `false` when it has to wait for its ticket.
     fn happen(&mut self, vendors: &SimulatedVendors, event: &Event) -> anyhow::Result<bool> {
         if let Act::Raise(spec) = &event.act {
-            self.raised.push(vendors.liongard.raise(spec)?);
+            let alert = vendors.liongard.raise(spec)?;
+            self.positions.insert(alert, self.raised.len());
+            self.raised.push(alert);
             return Ok(true);
         }
         let Some(alert) = self.raised.get(event.about).copied() else {
@@ -188,9 +196,9 @@ impl Script {
             Act::Change(change) => vendors.liongard.change(alert, change.clone())?,
             Act::CloseAlert => vendors.liongard.close(alert)?,
             Act::ReopenAlert => vendors.liongard.reopen(alert)?,
-            Act::Note | Act::MendAndCloseTicket | Act::CloseTicket => {
+            Act::Note | Act::SolveAndCloseTicket | Act::CloseTicket => {
                 let Some(ticket) = ticket_of(vendors, alert) else {
-                    // Over before it got a ticket: there is nothing for a technician to do.
+                    // Closed before it got a ticket: there is nothing for a technician to do.
                     return Ok(vendors
                         .liongard
                         .alert(alert)
@@ -203,7 +211,7 @@ impl Script {
                             .halo
                             .add_note(ticket.id, technician, "Looking into it.")?;
                     }
-                    Act::MendAndCloseTicket => {
+                    Act::SolveAndCloseTicket => {
                         vendors.liongard.clear_condition(alert)?;
                         vendors.halo.close_ticket(ticket.id, technician)?;
                     }
@@ -215,14 +223,14 @@ impl Script {
     }
 }
 
-/// What becomes of one alert after it was raised.
+/// What happens to one alert after it was raised.
 fn acts_after(rng: &mut StdRng) -> Vec<Act> {
     match rng.random_range(0..100) {
         0..25 => vec![],
         25..45 => vec![change(rng)],
         45..65 => vec![Act::CloseAlert],
         65..72 => vec![Act::Note, Act::CloseAlert],
-        72..88 => vec![Act::MendAndCloseTicket],
+        72..88 => vec![Act::SolveAndCloseTicket],
         88..93 => vec![Act::CloseTicket],
         93..97 => vec![Act::CloseAlert, Act::ReopenAlert],
         _ => vec![Act::Change(AlertChange {
@@ -232,7 +240,7 @@ fn acts_after(rng: &mut StdRng) -> Vec<Act> {
     }
 }
 
-/// A change people would want to see.
+/// A change of text and priority.
 fn change(rng: &mut StdRng) -> Act {
     Act::Change(AlertChange {
         description: Some(format!("{} accounts now", rng.random_range(3..30))),
@@ -241,7 +249,7 @@ fn change(rng: &mut StdRng) -> Act {
     })
 }
 
-/// An alert of some customer.
+/// A random alert of a random customer.
 fn spec(world: &World, rng: &mut StdRng) -> AlertSpec {
     let environments: Vec<i64> = world.client_of.keys().copied().skip(1).collect();
     let environment = environments.choose(rng).copied().unwrap_or_default();
@@ -255,20 +263,10 @@ fn spec(world: &World, rng: &mut StdRng) -> AlertSpec {
     }
 }
 
-/// Every ticket of `alert` that exists, whoever made it.
-pub fn tickets_of(alert: &AlertView, tickets: &[TicketView]) -> Vec<TicketView> {
-    let mine = |ticket: &&TicketView| {
-        let marked = LinkKey::find_in(&ticket.summary, LinkKey::DEFAULT_PREFIX)
-            .is_some_and(|key| i64::try_from(key.alert.get()) == Ok(alert.id));
-        !ticket.deleted && (marked || alert.external_id == Some(ticket.id))
-    };
-    tickets.iter().filter(mine).cloned().collect()
-}
-
 /// The ticket of an alert, once there is one.
 fn ticket_of(vendors: &SimulatedVendors, alert: i64) -> Option<TicketView> {
     let alert = vendors.liongard.alert(alert)?;
-    tickets_of(&alert, &vendors.halo.tickets())
+    pairs::tickets_of(&alert, &vendors.halo.tickets())
         .into_iter()
         .next()
 }

@@ -1,21 +1,25 @@
-//! The demo's last word.
+//! The demo's result.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::DemoOptions;
-use crate::commands::demo::vendors::SimulatedVendors;
-use crate::commands::demo::verify::Verdict;
+use super::events::{Latencies, Sample};
+use super::vendors::SimulatedVendors;
+use super::verify::Verdict;
+use crate::cli::{DemoOptions, ModeName};
 use crate::output::{self, BAD, DIM, GOOD};
 
-/// What came of it. The names are part of the program's interface.
+/// The result. The names are part of the program's interface; those that end in `_p50_seconds` and
+/// `_p95_seconds` are percentiles in simulated time, null where nothing was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     alerts: usize,
     tickets: usize,
     duplicates: usize,
     lost: usize,
+    closed_without_ticket: usize,
     in_step: usize,
     out_of_step: usize,
     left_to_technician: usize,
@@ -26,9 +30,18 @@ pub struct Summary {
     liongard_requests: u64,
     inspector_runs: usize,
     faults_injected: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    faults_by_kind: BTreeMap<&'static str, u64>,
+    alert_to_ticket_p50_seconds: Option<f64>,
+    alert_to_ticket_p95_seconds: Option<f64>,
+    alert_close_to_ticket_close_p50_seconds: Option<f64>,
+    alert_close_to_ticket_close_p95_seconds: Option<f64>,
+    ticket_close_to_alert_close_p50_seconds: Option<f64>,
+    ticket_close_to_alert_close_p95_seconds: Option<f64>,
     elapsed_seconds: f64,
     mode: &'static str,
     seed: u64,
+    speed: u32,
 }
 
 impl Summary {
@@ -37,6 +50,7 @@ impl Summary {
         options: &DemoOptions,
         vendors: &SimulatedVendors,
         verdict: &Verdict,
+        latencies: &Latencies,
         elapsed: Duration,
     ) -> Self {
         let halo = vendors.halo.stats().traffic;
@@ -46,6 +60,7 @@ impl Summary {
             tickets: verdict.tickets,
             duplicates: verdict.duplicates,
             lost: verdict.lost,
+            closed_without_ticket: verdict.closed_without_ticket,
             in_step: verdict.in_step,
             out_of_step: verdict.out_of_step,
             left_to_technician: verdict.left_to_technician,
@@ -57,12 +72,23 @@ impl Summary {
             inspector_runs: liongard.ad_hoc_runs.values().sum(),
             faults_injected: vendors.halo.faults().injected()
                 + vendors.liongard.faults().injected(),
+            faults_by_kind: merged(
+                vendors.halo.faults().injected_by_kind(),
+                vendors.liongard.faults().injected_by_kind(),
+            ),
+            alert_to_ticket_p50_seconds: seconds(&latencies.opened, 50),
+            alert_to_ticket_p95_seconds: seconds(&latencies.opened, 95),
+            alert_close_to_ticket_close_p50_seconds: seconds(&latencies.ticket_closed, 50),
+            alert_close_to_ticket_close_p95_seconds: seconds(&latencies.ticket_closed, 95),
+            ticket_close_to_alert_close_p50_seconds: seconds(&latencies.alert_closed, 50),
+            ticket_close_to_alert_close_p95_seconds: seconds(&latencies.alert_closed, 95),
             elapsed_seconds: (elapsed.as_secs_f64() * 10.0).round() / 10.0,
             mode: match options.mode {
-                crate::cli::ModeName::Managed => "managed",
-                crate::cli::ModeName::Native => "native",
+                ModeName::Managed => "managed",
+                ModeName::Native => "native",
             },
             seed: options.seed,
+            speed: options.speed,
         }
     }
 
@@ -74,38 +100,121 @@ impl Summary {
         }
         let good = self.lost == 0 && self.duplicates == 0 && self.out_of_step == 0;
         let (style, word) = if good {
-            (GOOD, "in step")
+            (GOOD, "in sync")
         } else {
-            (BAD, "out of step")
+            (BAD, "not in sync")
         };
         output::result(&format!(
-            "{style}{word}{style:#}: {} alerts, {} tickets, {} duplicates, {} lost, {} out of step",
+            "{style}{word}{style:#}: {} alerts, {} tickets, {} duplicates, {} lost, {} out of sync",
             self.alerts, self.tickets, self.duplicates, self.lost, self.out_of_step
         ));
-        for line in [
-            format!(
-                "{} left open to a technician, by policy",
-                self.left_to_technician
-            ),
-            format!(
-                "{} closed in HaloPSA that Liongard still finds",
-                self.resolved_in_psa_only
-            ),
-            format!(
-                "{} HaloPSA requests, {} in the busiest five minutes, {} answered 429",
-                self.halo_requests, self.halo_window_max, self.halo_rejected_429
-            ),
-            format!(
-                "{} Liongard requests, {} inspector runs, {} faults struck",
-                self.liongard_requests, self.inspector_runs, self.faults_injected
-            ),
-            format!(
-                "{} s, {} mode, seed {}",
-                self.elapsed_seconds, self.mode, self.seed
-            ),
-        ] {
+        for line in self.explanations() {
             output::result(&format!("  {DIM}{line}{DIM:#}"));
         }
         Ok(())
     }
+
+    /// What the figures mean, one line each; a line whose figure is zero is left out.
+    fn explanations(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut count = |count: usize, one: &str, several: &str| match count {
+            0 => {}
+            1 => lines.push(format!("1 {one}")),
+            count => lines.push(format!("{count} {several}")),
+        };
+        count(
+            self.closed_without_ticket,
+            "alert has no ticket: it was closed before Halogard saw it",
+            "alerts have no ticket: they were closed before Halogard saw them",
+        );
+        count(
+            self.left_to_technician,
+            "ticket stays open although its alert is closed: a technician works on it (policy)",
+            "tickets stay open although their alerts are closed: technicians work on them (policy)",
+        );
+        count(
+            self.resolved_in_psa_only,
+            "alert stays open although its ticket was closed: Liongard still finds the problem",
+            "alerts stay open although their tickets were closed: Liongard still finds the problem",
+        );
+        let percentiles = [
+            (
+                "alert to ticket",
+                self.alert_to_ticket_p50_seconds,
+                self.alert_to_ticket_p95_seconds,
+            ),
+            (
+                "alert closed to ticket closed",
+                self.alert_close_to_ticket_close_p50_seconds,
+                self.alert_close_to_ticket_close_p95_seconds,
+            ),
+            (
+                "ticket closed to alert closed",
+                self.ticket_close_to_alert_close_p50_seconds,
+                self.ticket_close_to_alert_close_p95_seconds,
+            ),
+        ];
+        for (what, p50, p95) in percentiles {
+            if let (Some(p50), Some(p95)) = (p50, p95) {
+                lines.push(format!("{what}: {p50} s (p50), {p95} s (p95), simulated"));
+            }
+        }
+        lines.push(format!(
+            "  a second of this machine's own work counts as {} simulated ones",
+            self.speed
+        ));
+        lines.push(format!(
+            "{} HaloPSA requests, {} of at most 450 in the busiest five minutes, {} answered 429",
+            self.halo_requests, self.halo_window_max, self.halo_rejected_429
+        ));
+        lines.push(format!(
+            "{} Liongard requests, {} runs of its HaloPSA inspector",
+            self.liongard_requests, self.inspector_runs
+        ));
+        if self.faults_injected > 0 {
+            let faults = self.faults_injected;
+            lines.push(format!(
+                "{faults} requests met an injected fault{}",
+                self.kinds()
+            ));
+        }
+        lines.push(format!(
+            "{} s, {} mode, seed {}",
+            self.elapsed_seconds, self.mode, self.seed
+        ));
+        lines
+    }
+
+    /// The injected faults by kind, the most frequent first.
+    fn kinds(&self) -> String {
+        let mut kinds: Vec<_> = self.faults_by_kind.iter().collect();
+        kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(**count), *kind));
+        let described: Vec<String> = kinds
+            .into_iter()
+            .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
+            .collect();
+        if described.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", described.join(", "))
+        }
+    }
+}
+
+/// A percentile in seconds, to a tenth.
+fn seconds(sample: &Sample, percent: usize) -> Option<f64> {
+    let value = sample.percentile(percent)?;
+    Some((value.as_secs_f64() * 10.0).round() / 10.0)
+}
+
+/// The counts of both vendors.
+fn merged(
+    first: BTreeMap<&'static str, u64>,
+    second: BTreeMap<&'static str, u64>,
+) -> BTreeMap<&'static str, u64> {
+    let mut counts = first;
+    for (kind, count) in second {
+        *counts.entry(kind).or_default() += count;
+    }
+    counts
 }

@@ -18,9 +18,9 @@ use halogard_simulator::{
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::instance::Instance;
 use crate::cli::{DemoOptions, ModeName};
 use crate::clock::AcceleratedClock;
-use crate::commands::demo::instance::Instance;
 use crate::commands::simulate::courier_client;
 use crate::output::{self, DIM, GOOD};
 
@@ -194,7 +194,7 @@ pub struct DataFolder(PathBuf);
 
 impl DataFolder {
     /// Makes a folder nobody else uses.
-    pub fn make() -> anyhow::Result<Self> {
+    pub fn create() -> anyhow::Result<Self> {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)?;
         let name = format!("halogard-demo-{:016x}", u64::from_ne_bytes(bytes));

@@ -3,11 +3,10 @@
 use halogard_simulator::halopsa::TicketView;
 use halogard_simulator::liongard::AlertView;
 
-use crate::commands::demo::script::{Script, tickets_of};
-use crate::commands::demo::vendors::SimulatedVendors;
+use super::pairs::Pair;
 use crate::output;
 
-/// How the pairs stand.
+/// How many pairs are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Alerts raised.
@@ -16,9 +15,11 @@ pub struct Verdict {
     pub tickets: usize,
     /// Tickets beyond the first of an alert.
     pub duplicates: usize,
-    /// Alerts without a ticket.
+    /// Open alerts without a ticket.
     pub lost: usize,
-    /// Pairs that tell the same script, or differ as policy has it.
+    /// Alerts that were closed before they needed a ticket, and have none.
+    pub closed_without_ticket: usize,
+    /// Pairs that agree, or differ as the policy says.
     pub in_step: usize,
     /// Pairs that should not differ and do.
     pub out_of_step: usize,
@@ -35,7 +36,7 @@ impl Verdict {
     }
 }
 
-/// How one pair stands.
+/// The state of one pair.
 enum PairState {
     InStep,
     LeftToTechnician,
@@ -43,47 +44,47 @@ enum PairState {
     OutOfStep,
 }
 
-/// Judges every alert of the script.
-pub fn verdict(vendors: &SimulatedVendors, script: &Script) -> Verdict {
-    let tickets = vendors.halo.tickets();
-    let mut verdict = Verdict::default();
-    for alert in vendors
-        .liongard
-        .alerts()
-        .iter()
-        .filter(|alert| script.raised.contains(&alert.id))
-    {
-        verdict.alerts += 1;
-        let own = tickets_of(alert, &tickets);
-        verdict.tickets += own.len();
-        verdict.duplicates += own.len().saturating_sub(1);
-        let Some(ticket) = own.first() else {
-            // Over before it was heard of: nobody needs a ticket for it.
-            if alert.closed {
-                verdict.in_step += 1
+impl Verdict {
+    /// The verdict on all `pairs`.
+    pub fn of(pairs: &[Pair]) -> Self {
+        let mut verdict = Self::default();
+        for pair in pairs {
+            verdict.add(pair);
+        }
+        verdict
+    }
+
+    fn add(&mut self, pair: &Pair) {
+        self.alerts += 1;
+        self.tickets += pair.tickets.len();
+        self.duplicates += pair.tickets.len().saturating_sub(1);
+        let Some(ticket) = pair.tickets.first() else {
+            // Closed before a poll or webhook reported it: it needs no ticket.
+            if pair.alert.closed {
+                self.in_step += 1;
+                self.closed_without_ticket += 1;
             } else {
-                verdict.lost += 1
+                self.lost += 1;
             }
-            continue;
+            return;
         };
-        match judge(alert, ticket) {
-            PairState::InStep => verdict.in_step += 1,
+        match state_of(&pair.alert, ticket) {
+            PairState::InStep => self.in_step += 1,
             PairState::LeftToTechnician => {
-                verdict.in_step += 1;
-                verdict.left_to_technician += 1;
+                self.in_step += 1;
+                self.left_to_technician += 1;
             }
             PairState::ResolvedInPsaOnly => {
-                verdict.in_step += 1;
-                verdict.resolved_in_psa_only += 1;
+                self.in_step += 1;
+                self.resolved_in_psa_only += 1;
             }
-            PairState::OutOfStep => verdict.out_of_step += 1,
+            PairState::OutOfStep => self.out_of_step += 1,
         }
     }
-    verdict
 }
 
-/// Judges one pair.
-fn judge(alert: &AlertView, ticket: &TicketView) -> PairState {
+/// The state of one pair.
+fn state_of(alert: &AlertView, ticket: &TicketView) -> PairState {
     match (alert.closed, ticket.closed) {
         (true, true) | (false, false) => PairState::InStep,
         (true, false) if touched(ticket) => PairState::LeftToTechnician,
@@ -106,42 +107,27 @@ fn touched(ticket: &TicketView) -> bool {
         .any(|action| action.application.is_empty())
 }
 
-/// Says which pairs are not as they should be, a few of them.
-pub fn explain(vendors: &SimulatedVendors, script: &Script) {
-    let tickets = vendors.halo.tickets();
-    let bad = vendors
-        .liongard
-        .alerts()
-        .into_iter()
-        .filter(|alert| script.raised.contains(&alert.id));
-    let bad = bad.filter_map(|alert| {
-        let own = tickets_of(&alert, &tickets);
-        let fine = match own.as_slice() {
-            [] => alert.closed,
-            [one] => !matches!(judge(&alert, one), PairState::OutOfStep),
-            _ => false,
-        };
-        (!fine).then_some((alert, own))
-    });
-    for (alert, own) in bad.take(5) {
-        let tickets: Vec<String> = own
-            .iter()
-            .map(|ticket| {
-                format!(
-                    "{} ({})",
-                    ticket.id,
-                    if ticket.closed { "closed" } else { "open" }
-                )
-            })
-            .collect();
+/// Prints some of the pairs that are not as they should be.
+pub fn explain(pairs: &[Pair]) {
+    let is_wrong = |pair: &&Pair| match pair.tickets.as_slice() {
+        [] => !pair.alert.closed,
+        [ticket] => matches!(state_of(&pair.alert, ticket), PairState::OutOfStep),
+        _ => true,
+    };
+    for pair in pairs.iter().filter(is_wrong).take(5) {
+        let described = pair.tickets.iter().map(|ticket| {
+            let state = if ticket.closed { "closed" } else { "open" };
+            format!("{} ({state})", ticket.id)
+        });
+        let described: Vec<String> = described.collect();
         output::remark(&format!(
             "  alert {} is {:?}; its tickets: {}",
-            alert.id,
-            alert.status,
-            if tickets.is_empty() {
+            pair.alert.id,
+            pair.alert.status,
+            if described.is_empty() {
                 "none".to_owned()
             } else {
-                tickets.join(", ")
+                described.join(", ")
             }
         ));
     }
