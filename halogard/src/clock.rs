@@ -1,4 +1,4 @@
-//! Clocks one can wait by: the machine's, and one that runs faster.
+//! Clocks that can also sleep: the machine's, and an accelerated one.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use halogard_runtime::SystemClock;
 use halogard_simulator::SimClock;
 use tokio::time::Instant;
 
-/// A clock that can also be waited by.
+/// A clock that can also sleep.
 pub trait SleepClock: Clock + Clone + 'static {
-    /// Waits for `pause` by this clock.
+    /// Sleeps for `pause` of this clock's time.
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send;
 }
 
@@ -22,7 +22,7 @@ impl SleepClock for SystemClock {
 }
 
 /// A clock that runs `speed` times as fast as the machine's. The demo and both simulated vendors
-/// share one, so five minutes of a rolling window pass in seconds and are five minutes to everybody.
+/// share one, so five minutes of a rolling window pass in seconds and are five minutes to all of them.
 #[derive(Clone, Copy, Debug)]
 pub struct AcceleratedClock {
     began: Instant,
@@ -31,7 +31,7 @@ pub struct AcceleratedClock {
 }
 
 impl AcceleratedClock {
-    /// A clock that shows the machine's time now and runs ahead from here.
+    /// A clock that shows the machine's time now and runs faster from here.
     pub fn starting_now(speed: u32) -> Self {
         Self {
             began: Instant::now(),

@@ -1,4 +1,4 @@
-//! The bundle as one process: a worker for tickets, one for runs, and a poller.
+//! The worker process: one loop reconciles pairs, one advances inspector runs, one polls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Pause after the store itself failed.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
-/// A round that broke off is made again after this time, or after the interval if that is shorter.
+/// A failed sync cycle is repeated after this time, or after the interval if that is shorter.
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
 
 /// Where a changed policy comes from.
 pub trait PolicySource: Send + Sync + 'static {
-    /// The policy, if it is another than last time.
+    /// The policy, if it changed since the last call.
     fn changed(&self) -> Option<Policy>;
 }
 
@@ -39,8 +39,8 @@ impl PolicySource for FixedPolicy {
     }
 }
 
-/// What other tasks tell the engine. Each loop has a work_signal of its own: one that two loops listened
-/// to would wake only one of them, perhaps the one with nothing to do.
+/// Wakes the loops of the engine. Each loop has a notification of its own: a shared one would wake only
+/// one of them, perhaps the one with nothing to do.
 #[derive(Clone, Default)]
 pub struct WorkSignal {
     tickets: Arc<Notify>,
@@ -55,7 +55,7 @@ impl WorkSignal {
     }
 }
 
-/// The running bundle. Dropping it stops everything at once, as a crash would; nothing is lost.
+/// The running loops. Dropping it stops them at once, as a crash would; nothing is lost.
 pub struct Engine<E: Env> {
     /// The use cases and their parts.
     pub reconciler: Arc<Reconciler<E>>,
@@ -82,7 +82,7 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
             stop,
             tasks: JoinSet::new(),
         };
-        let hand = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
+        let worker = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
             reconciler: Arc::clone(&engine.reconciler),
             metrics: Arc::clone(&engine.metrics),
             work_signal: engine.work_signal.clone(),
@@ -90,26 +90,26 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
             stopped: stopped.clone(),
             lanes,
         };
-        let tickets = hand(&[Lane::Urgent, Lane::Bulk], &engine.work_signal.tickets);
-        let runs = hand(&[Lane::Runs], &engine.work_signal.runs);
-        let poller = hand(&[], &Arc::new(Notify::new()));
+        let tickets = worker(&[Lane::Urgent, Lane::Bulk], &engine.work_signal.tickets);
+        let runs = worker(&[Lane::Runs], &engine.work_signal.runs);
+        let poller = worker(&[], &Arc::new(Notify::new()));
         engine.tasks.spawn(tickets.work());
         engine.tasks.spawn(runs.work());
         engine.tasks.spawn(poller.poll(poll_interval, policies));
         engine
     }
 
-    /// Ends every loop in the middle of whatever it does, as a killed process would.
+    /// Stops every loop in the middle of its work, as a killed process would.
     pub async fn crash(mut self) {
         self.tasks.shutdown().await;
     }
 
-    /// Lets every loop finish what it has in hand, then stops.
+    /// Lets every loop finish its current work, then stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
-                warn!(%error, "a loop of the engine died");
+                warn!(%error, "a loop of the engine panicked");
             }
         }
     }
@@ -149,7 +149,7 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
         }
     }
 
-    /// Works off messages of the first lane that has one.
+    /// Processes messages of the first lane that has one.
     async fn work_one(&self) -> Result<Next, PortError> {
         for lane in self.lanes {
             let began = self.reconciler.clock.now();
@@ -163,7 +163,7 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 self.metrics.message_processed(*lane, worked.words());
             }
             if *lane != Lane::Runs {
-                // A look may have asked for a run.
+                // The reconciliation may have requested an inspector run.
                 self.work_signal.notify();
             }
             let pause_until = worked.iter().filter_map(|worked| worked.pause_until).max();
@@ -172,7 +172,7 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
         Ok(Next::Idle)
     }
 
-    /// Sweeps and polls, again and again.
+    /// Runs a sync cycle each interval.
     async fn poll(mut self, interval: Duration, policies: impl PolicySource) {
         while !*self.stopped.borrow() {
             let began = self.reconciler.clock.now();
@@ -197,7 +197,7 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
         }
     }
 
-    /// Waits, unless it is time to stop or, where `for_work`, this loop's work_signal rings.
+    /// Waits, unless it is time to stop or, where `for_work`, this loop is notified of work.
     async fn pause(&mut self, pause: Duration, for_work: bool) {
         let clock = self.reconciler.clock.clone();
         tokio::select! {

@@ -1,4 +1,4 @@
-//! A deployed stack, seen from the operator's desk: its parts by name, its settings and its store.
+//! A deployed stack, as the operator's commands use it: its resources, settings and store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ fn none(name: &str, config: &SdkConfig) -> anyhow::Error {
         .map_or("this region", |region| region.as_ref());
     anyhow::anyhow!(
         "there is no stack {name} in {region}; `aws cloudformation list-stacks` names yours, and \
-         AWS_REGION says where to look"
+         AWS_REGION sets the region"
     )
 }
 

@@ -1,4 +1,4 @@
-//! Credentials kept in the store's vault, for whoever gives none in settings.
+//! Credentials in the store's vault, used where the settings give none.
 
 use std::sync::Arc;
 
@@ -20,8 +20,7 @@ pub const LIONGARD: &str = "liongard";
 /// The secret of HaloPSA's webhook.
 pub const WEBHOOK: &str = "webhook";
 
-/// The settings that stand for a credential; one of them given means that none is taken from the
-/// vault.
+/// The settings of each credential. If one of them is set, the credential is not read from the vault.
 pub const SETTINGS_OF: [(&str, [&str; 2]); 2] = [
     (HALOPSA, ["HALOPSA_CLIENT_ID", "HALOPSA_CLIENT_SECRET"]),
     (
@@ -52,18 +51,18 @@ pub async fn fields(
     Ok(Some((found.version, SecretFields::parse(&found.value)?)))
 }
 
-/// The settings, with the credentials of the vault where none are given.
+/// The settings, completed by the credentials of the vault.
 pub async fn complete(environment: Environment, vault: &impl Vault) -> anyhow::Result<Environment> {
     let mut environment = environment;
     for (name, settings) in SETTINGS_OF {
         if is_given(&environment, name) {
             continue;
         }
-        let Some((_, kept)) = fields(vault, name, Stage::Current).await? else {
+        let Some((_, stored)) = fields(vault, name, Stage::Current).await? else {
             continue;
         };
         let values = settings.into_iter().filter_map(|setting| {
-            let value = kept.text(&setting.to_ascii_lowercase())?;
+            let value = stored.text(&setting.to_ascii_lowercase())?;
             Some((setting, value.to_owned()))
         });
         environment = environment.or_stored(values.collect::<Vec<_>>());
@@ -71,7 +70,7 @@ pub async fn complete(environment: Environment, vault: &impl Vault) -> anyhow::R
     Ok(environment)
 }
 
-/// Where the clients take their credentials from: the vault, or the settings where those give them.
+/// The credential sources of both clients: the settings where they give a credential, else the vault.
 pub fn keys(
     environment: &Environment,
     store: &Store<SystemClock>,
@@ -86,17 +85,17 @@ pub fn keys(
         .with("liongard_access_key_id", &key.id)
         .with("liongard_access_key_secret", key.secret.expose_secret());
     let given = |fields, name| CredentialCache::new(StaticVault::new(fields), SystemClock, name);
-    let kept = |name| CredentialCache::new(store.clone(), SystemClock, name);
+    let in_vault = |name| CredentialCache::new(store.clone(), SystemClock, name);
     Ok(CredentialSources {
         halo: if is_given(environment, HALOPSA) {
             Arc::new(given(halo_fields, HALOPSA))
         } else {
-            Arc::new(kept(HALOPSA))
+            Arc::new(in_vault(HALOPSA))
         },
         liongard: if is_given(environment, LIONGARD) {
             Arc::new(given(liongard_fields, LIONGARD))
         } else {
-            Arc::new(kept(LIONGARD))
+            Arc::new(in_vault(LIONGARD))
         },
     })
 }

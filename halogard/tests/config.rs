@@ -1,4 +1,4 @@
-//! `config`, the help texts, and what is printed where nobody watches.
+//! `config`, the help texts, and the output without a terminal.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! `serve` is killed at any moment, again and again, while both sides go on.
+//! `serve` is killed again and again at random moments, while both vendors go on working.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -15,7 +15,7 @@ use support::{Bench, wait_until};
 /// How often it is killed.
 const KILLS: usize = 50;
 
-/// Everything left to chance follows from this number.
+/// Seed of every random choice.
 const SEED: u64 = 20_260_502;
 
 /// How long a life lasts, in milliseconds from its start.
@@ -31,7 +31,7 @@ struct World<'a> {
     alerts: Vec<i64>,
 }
 
-/// How the pairs stand.
+/// The state of all pairs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Verdict {
     tickets: usize,
@@ -41,8 +41,8 @@ struct Verdict {
 }
 
 impl World<'_> {
-    /// Something happens somewhere.
-    fn goes_on(&mut self) {
+    /// One random event at one of the vendors.
+    fn random_event(&mut self) {
         let sim = &self.bench.sim;
         let some_alert = self.alerts.choose(&mut self.rng).copied();
         let ticket = some_alert.and_then(|alert| {
@@ -69,7 +69,7 @@ impl World<'_> {
         }
     }
 
-    /// Judges every pair by what the vendors hold.
+    /// The state of every pair, by what the vendors hold.
     fn verdict(&self) -> Verdict {
         let alerts = self.bench.sim.look("alerts");
         let mut verdict = Verdict::default();
@@ -78,7 +78,7 @@ impl World<'_> {
             let tickets = self.bench.sim.tickets_of(id);
             verdict.tickets += tickets.len();
             match tickets.as_slice() {
-                // Over before it was heard of: nobody needs a ticket for it.
+                // Closed before it was polled: it needs no ticket.
                 [] if alert["closed"] == true => {}
                 [] => verdict.lost.push(id),
                 [ticket] if agree(alert, ticket) => {}
@@ -90,7 +90,7 @@ impl World<'_> {
     }
 }
 
-/// Whether one pair tells one story, or differs as the policy has it.
+/// Whether both sides of a pair agree, or differ as the policy says.
 fn agree(alert: &Value, ticket: &Value) -> bool {
     let actions = ticket["actions"].as_array().unwrap();
     let touched = actions.iter().any(|action| action["application"] == "");
@@ -107,7 +107,7 @@ fn agree(alert: &Value, ticket: &Value) -> bool {
 fn fifty_kills_at_any_moment_double_nothing_and_lose_nothing() {
     let mut bench = Bench::with(&["--seed", "7"]);
     bench.set("HALOPSA_WINDOW_REQUESTS_MAX", "100000");
-    // The first life tells which port is free; HaloPSA's webhook goes there from then on.
+    // The first process chooses a free port; HaloPSA's webhook is sent there from then on.
     let serve = bench.serve();
     bench.register_webhook(&serve.webhook_url);
     let listen = serve.base_url.strip_prefix("http://").unwrap().to_owned();
@@ -127,7 +127,7 @@ fn fifty_kills_at_any_moment_double_nothing_and_lose_nothing() {
             let pause_ms = left_ms.min(world.rng.random_range(10..120));
             std::thread::sleep(Duration::from_millis(pause_ms));
             left_ms -= pause_ms;
-            world.goes_on();
+            world.random_event();
         }
         assert!(!life.has_ended(), "it ended by itself: {}", life.stderr());
         let ended = life.kill();

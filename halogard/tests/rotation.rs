@@ -42,14 +42,14 @@ fn bench_with_key(days: u64, more: &Value) -> Bench {
     bench.unset("LIONGARD_ACCESS_KEY_SECRET");
     bench.set("LIONGARD_KEY_CHECK_SECONDS", "1");
     make_key(&bench, FIRST_KEY, days);
-    let mut kept = key(FIRST_KEY, FIRST_SECRET);
+    let mut value = key(FIRST_KEY, FIRST_SECRET);
     let more = more.as_object().unwrap().clone();
-    kept.as_object_mut().unwrap().extend(more);
-    vault(&bench).keep("liongard", "v1", &kept);
+    value.as_object_mut().unwrap().extend(more);
+    vault(&bench).put("liongard", "v1", &value);
     bench
 }
 
-/// Somebody makes a key in Liongard.
+/// Creates a key in Liongard.
 fn make_key(bench: &Bench, id: &str, days: u64) {
     let made = json!({ "id": id, "secret": FIRST_SECRET, "days": days });
     bench.sim.post("access-keys", &made);
@@ -68,18 +68,18 @@ fn keys(bench: &Bench) -> Vec<String> {
 }
 
 /// How often Liongard was asked for its keys.
-fn looks(bench: &Bench) -> u64 {
+fn checks(bench: &Bench) -> u64 {
     let stats = bench.sim.look("stats");
-    let looks = &stats["liongard"]["by_route"]["GET /access-keys"];
-    looks.as_u64().unwrap_or(0)
+    let checks = &stats["liongard"]["by_route"]["GET /access-keys"];
+    checks.as_u64().unwrap_or(0)
 }
 
 /// Waits until `serve` has looked at its key so many times more.
 #[track_caller]
-fn wait_for_looks(bench: &Bench, more: u64) {
-    let before = looks(bench);
-    wait_until("further looks at the key", SOON, || {
-        (looks(bench) >= before + more).then_some(())
+fn wait_for_checks(bench: &Bench, more: u64) {
+    let before = checks(bench);
+    wait_until("further checks of the key", SOON, || {
+        (checks(bench) >= before + more).then_some(())
     });
 }
 
@@ -124,8 +124,8 @@ fn a_key_that_ends_in_a_month_is_replaced_by_itself_and_work_goes_on() {
     let second = wait_until("a successor", SOON, || {
         keys(&bench).into_iter().find(|key| key != FIRST_KEY)
     });
-    // The successor has ninety days, so no look makes another one.
-    wait_for_looks(&bench, 4);
+    // The successor has ninety days, so no check makes another one.
+    wait_for_checks(&bench, 4);
     assert_eq!(keys(&bench), [FIRST_KEY, &second]);
     an_alert_becomes_a_ticket(&bench);
     nothing_failed(&bench, &serve);
@@ -136,7 +136,7 @@ fn a_key_that_ends_in_a_month_is_replaced_by_itself_and_work_goes_on() {
     let log = serve.process.stderr();
     assert!(log.contains("a credential was refused; another version of it is used"));
     for secret in [FIRST_SECRET, second.as_str()] {
-        assert!(!log.contains(secret), "{secret} stands in the log");
+        assert!(!log.contains(secret), "{secret} is in the log");
     }
     serve.process.kill();
     let vault = vault(&bench);
@@ -152,7 +152,7 @@ fn keys_of_thirty_days_are_not_replaced_at_every_look() {
     wait_until("a successor", SOON, || {
         (keys(&bench).len() == 2).then_some(())
     });
-    wait_for_looks(&bench, 5);
+    wait_for_checks(&bench, 5);
     assert_eq!(keys(&bench).len(), 2);
 }
 
@@ -160,7 +160,7 @@ fn keys_of_thirty_days_are_not_replaced_at_every_look() {
 fn a_key_with_more_than_two_months_left_is_left_alone() {
     let bench = bench_with_key(62, &json!({}));
     let _serve = bench.serve();
-    wait_for_looks(&bench, 3);
+    wait_for_checks(&bench, 3);
     assert_eq!(keys(&bench), [FIRST_KEY]);
 }
 
@@ -185,7 +185,7 @@ fn a_key_whose_making_was_not_answered_goes_and_another_takes_its_place() {
     let plan = json!({ "vendor": "liongard", "next": [fault] });
     bench.sim.post("faults", &plan);
     let serve = bench.serve();
-    wait_until("the next look to be said", SOON, || {
+    wait_until("the log line about the next check", SOON, || {
         let said = serve.process.stderr();
         said.contains("is repeated later").then_some(())
     });
@@ -193,11 +193,11 @@ fn a_key_whose_making_was_not_answered_goes_and_another_takes_its_place() {
         let said = serve.process.stderr();
         said.contains("outcome=\"finished\"").then_some(())
     });
-    wait_for_looks(&bench, 3);
+    wait_for_checks(&bench, 3);
     assert_eq!(
         keys(&bench).len(),
         2,
-        "the one nobody knows the secret of is gone"
+        "the key without a known secret is deleted"
     );
     an_alert_becomes_a_ticket(&bench);
     nothing_failed(&bench, &serve);
@@ -210,7 +210,7 @@ fn a_key_that_stands_in_settings_is_left_to_its_owner() {
     let serve = bench.serve();
     an_alert_becomes_a_ticket(&bench);
     std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(looks(&bench), 0);
+    assert_eq!(checks(&bench), 0);
     nothing_failed(&bench, &serve);
 }
 
@@ -257,7 +257,7 @@ fn bench_with_webhook(more: &Value) -> Bench {
     bench.set("POLL_INTERVAL_SECONDS", "3600");
     bench.unset("HALOPSA_WEBHOOK_TOKEN");
     bench.unset("HALOPSA_WEBHOOK_SECRET");
-    vault(&bench).keep("webhook", "v1", &webhook(OLD, more));
+    vault(&bench).put("webhook", "v1", &webhook(OLD, more));
     bench
 }
 
@@ -282,13 +282,13 @@ fn deliver(http: &Http, serve: &str, secret: &str) -> u16 {
 }
 
 /// Deliveries that keep coming, each signed with one of these, and how they were answered.
-struct Street {
+struct Sender {
     secrets: Arc<Mutex<Vec<String>>>,
     over: Arc<AtomicBool>,
     sender: std::thread::JoinHandle<Vec<(String, u16)>>,
 }
 
-impl Street {
+impl Sender {
     fn to(url: &str, secrets: &[&str]) -> Self {
         let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
         let secrets = Arc::new(Mutex::new(secrets));
@@ -344,7 +344,7 @@ fn pasted(ended: &Ended) -> String {
 fn no_delivery_is_refused_while_the_webhooks_secret_rotates_beside_serve() {
     let bench = bench_with_webhook(&json!({}));
     let serve = bench.serve();
-    let street = Street::to(&serve.webhook_url, &[OLD, "forged"]);
+    let sender = Sender::to(&serve.webhook_url, &[OLD, "forged"]);
     // Strangers are busy before anything changes, and cause nothing.
     wait_until("some noise", SOON, || {
         let line = "halogard_deliveries_total{status=\"401\"}";
@@ -357,13 +357,13 @@ fn no_delivery_is_refused_while_the_webhooks_secret_rotates_beside_serve() {
         200,
         "at once"
     );
-    street.also(&new);
+    sender.also(&new);
     std::thread::sleep(Duration::from_millis(300));
     let finished = rotate(&bench, &["webhook", "--finish"]);
     assert_eq!(finished.status.code(), Some(0), "{finished:?}");
     std::thread::sleep(Duration::from_secs(1));
     let refreshes = serve.metric(&bench.http, REFRESHES);
-    let counts = street.end();
+    let counts = sender.end();
     println!("deliveries by secret and answer: {counts:?}; readings: {refreshes}");
     for ((secret, status), count) in &counts {
         assert!(*count > 10, "{counts:?}");
@@ -374,7 +374,7 @@ fn no_delivery_is_refused_while_the_webhooks_secret_rotates_beside_serve() {
     assert!(refreshes <= 2, "{refreshes}");
     let said = serve.process.stderr();
     for secret in [OLD, &new, TOKEN] {
-        assert!(!said.contains(secret), "{secret} stands in the log");
+        assert!(!said.contains(secret), "{secret} is in the log");
     }
 }
 
@@ -423,7 +423,7 @@ fn the_old_secret_lets_nothing_in_once_its_overlap_is_over() {
     let left_ms = 10_000;
     let rotated_at = now_ms() - 24 * HOUR_MS + left_ms;
     let rotated = webhook("the-new-one", &json!({ "rotated_at_ms": rotated_at }));
-    vault(&bench).keep("webhook", "v2", &rotated);
+    vault(&bench).put("webhook", "v2", &rotated);
     let serve = bench.serve();
     let answer = |secret| deliver(&bench.http, &serve.webhook_url, secret);
     assert_eq!((answer(OLD), answer("the-new-one")), (200, 200));
@@ -441,20 +441,20 @@ fn a_new_address_counts_at_once_beside_the_old_one() {
     bench.unset("HALOPSA_WEBHOOK_TOKEN");
     bench.unset("HALOPSA_WEBHOOK_SECRET");
     let serve = bench.serve();
-    let knock = |url: &str| bench.http.post(url, &[], BODY).status;
-    assert_eq!(knock(&serve.webhook_url), 200);
+    let status = |url: &str| bench.http.post(url, &[], BODY).status;
+    assert_eq!(status(&serve.webhook_url), 200);
     let token = pasted(&rotate(&bench, &["webhook"]));
     let url = |sender: &str| format!("{}/webhooks/{sender}/{token}", serve.base_url);
     for _ in 0..3 {
-        assert_eq!(knock(&url("liongard")), 200);
-        assert_eq!(knock(&url("halopsa")), 200);
-        assert_eq!(knock(&serve.webhook_url), 200);
-        assert_eq!(knock(&serve.wake_up_url()), 200);
+        assert_eq!(status(&url("liongard")), 200);
+        assert_eq!(status(&url("halopsa")), 200);
+        assert_eq!(status(&serve.webhook_url), 200);
+        assert_eq!(status(&serve.wake_up_url()), 200);
     }
     let finished = rotate(&bench, &["webhook", "--finish"]);
     assert_eq!(finished.status.code(), Some(0), "{finished:?}");
     assert_eq!(
-        (knock(&url("halopsa")), knock(&serve.webhook_url)),
+        (status(&url("halopsa")), status(&serve.webhook_url)),
         (200, 200)
     );
 }

@@ -122,7 +122,7 @@ fn an_alert_of_an_unmapped_environment_waits_until_the_config_names_it() {
     assert!(bench.sim.tickets_of(parked).is_empty());
     // A mistake on the way changes nothing.
     std::fs::write(bench.path("halogard.toml"), "mode = \n").unwrap();
-    wait_until("the mistake to be said", SOON, || {
+    wait_until("the log line about the mistake", SOON, || {
         serve.process.stderr().contains("not usable").then_some(())
     });
     bench.write_config(&Config::of_customers(2));

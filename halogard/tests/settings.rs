@@ -1,4 +1,4 @@
-//! What people write into settings and config: forgiven and said, or refused in one line that names
+//! What people write into settings and config: normalized with a note, or refused in one line that names
 //! the thing and the remedy.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,9 +24,9 @@ fn keeps_secrets(bench: &Bench, ended: &Ended) {
     }
 }
 
-/// Checks with one setting changed, which must be forgiven; returns the notes about it.
+/// Checks with one setting changed, which must be normalized; returns the notes about it.
 #[track_caller]
-fn forgiven(bench: &mut Bench, name: &str, value: &str) -> Vec<String> {
+fn normalized(bench: &mut Bench, name: &str, value: &str) -> Vec<String> {
     let before = bench.settings.clone();
     bench.set(name, value);
     let ended = bench.check();
@@ -41,7 +41,7 @@ fn forgiven(bench: &mut Bench, name: &str, value: &str) -> Vec<String> {
         .collect()
 }
 
-/// The one line that says what is wrong.
+/// The one line that names the error.
 #[track_caller]
 fn one_problem(bench: &Bench) -> String {
     let ended = bench.check();
@@ -69,8 +69,8 @@ fn refused(bench: &mut Bench, name: &str, value: &str, parts: &[&str]) {
     bench.settings = before;
 }
 
-/// An address on this machine where nobody listens.
-fn nobody() -> String {
+/// An address on this machine without a listener.
+fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
@@ -123,15 +123,15 @@ fn forms_of_halopsas_address_are_forgiven_and_said() {
             format!("{base}/{own}#/tickets"),
         ];
         for value in pasted {
-            let notes = forgiven(&mut bench, name, &value);
+            let notes = normalized(&mut bench, name, &value);
             assert!(
                 !notes.is_empty(),
-                "{name}={value:?} was forgiven without a word"
+                "{name}={value:?} was normalized without a note"
             );
         }
     }
     let capitals = format!("HTTP://{host}/api");
-    forgiven(&mut bench, "HALOPSA_RESOURCE_URL", &capitals);
+    normalized(&mut bench, "HALOPSA_RESOURCE_URL", &capitals);
 }
 
 #[test]
@@ -155,10 +155,10 @@ fn forms_of_liongards_address_are_forgiven_and_said() {
         format!("HTTP://{base}"),
     ];
     for value in pasted {
-        let notes = forgiven(&mut bench, name, &value);
-        assert!(!notes.is_empty(), "{value:?} was forgiven without a word");
+        let notes = normalized(&mut bench, name, &value);
+        assert!(!notes.is_empty(), "{value:?} was normalized without a note");
     }
-    forgiven(&mut bench, name, &format!("{base}/"));
+    normalized(&mut bench, name, &format!("{base}/"));
 }
 
 #[test]
@@ -182,10 +182,10 @@ fn what_comes_along_with_a_pasted_value_is_forgiven_and_said() {
             format!("{name}={value}"),
             format!("export {name}='{value}'"),
         ] {
-            let notes = forgiven(&mut bench, name, &pasted);
+            let notes = normalized(&mut bench, name, &pasted);
             assert!(
                 !notes.is_empty(),
-                "{name}={pasted:?} was forgiven without a word"
+                "{name}={pasted:?} was normalized without a note"
             );
         }
     }
@@ -201,15 +201,15 @@ fn what_comes_along_with_a_pasted_value_is_forgiven_and_said() {
         ("POLL_INTERVAL_SECONDS", " 60 "),
         ("HALOGARD_LISTEN", "\"127.0.0.1:0\""),
     ] {
-        let notes = forgiven(&mut bench, name, pasted);
+        let notes = normalized(&mut bench, name, pasted);
         assert!(
             !notes.is_empty(),
-            "{name}={pasted:?} was forgiven without a word"
+            "{name}={pasted:?} was normalized without a note"
         );
     }
     let upper = bench.get("HALOPSA_TENANT").to_uppercase();
-    forgiven(&mut bench, "HALOPSA_TENANT", &upper);
-    forgiven(&mut bench, "HALOGARD_LISTEN", "localhost:0");
+    normalized(&mut bench, "HALOPSA_TENANT", &upper);
+    normalized(&mut bench, "HALOGARD_LISTEN", "localhost:0");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn settings_of_the_config_file_count_and_variables_win_over_them() {
         "elsewhere",
         &["HALOPSA_TENANT"],
     );
-    // In the file, a wrong value is said to stand there.
+    // For a wrong value in the file, the error names the file.
     config.rest.push_str("poll_interval_seconds = 0\n");
     bench.unset("POLL_INTERVAL_SECONDS");
     bench.write_config(&config);
@@ -304,11 +304,11 @@ fn what_liongard_refuses_is_named_with_its_remedy_in_one_line() {
 #[test]
 fn a_host_that_cannot_be_reached_is_named_by_its_setting_in_one_line() {
     let mut bench = Bench::new();
-    let nobody = format!("http://{}", nobody());
+    let unreachable = format!("http://{}", unused_address());
     for name in ["HALOPSA_RESOURCE_URL", "HALOPSA_AUTH_URL", "LIONGARD_URL"] {
-        refused(&mut bench, name, &nobody, &[name, "reach"]);
+        refused(&mut bench, name, &unreachable, &[name, "reach"]);
     }
-    // Reached, and somebody else's.
+    // Reachable, but another server.
     let liongard = bench.get("LIONGARD_URL").to_owned();
     let halo = bench.get("HALOPSA_RESOURCE_URL").to_owned();
     refused(

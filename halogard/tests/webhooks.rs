@@ -246,7 +246,7 @@ fn whatever_is_wrong_with_a_credential_gets_one_and_the_same_answer() {
         let answer = bench.http.post(&url, &right, BODY);
         assert_eq!(answer, refusal, "the path token {token:?} of the wake-up");
     }
-    // Nor does the body tell anything to somebody who is not let in.
+    // The body reveals nothing to an unauthenticated sender.
     for body in ["", "not json", "{", "[]"] {
         let answer = bench.http.post(&serve.webhook_url, &[], body);
         assert_eq!(answer, refusal, "the body {body:?}");
@@ -470,7 +470,7 @@ fn neither_token_nor_credential_stands_in_logs_or_metrics() {
     let mut serve = Some(bench.serve());
     for log in ["info", "trace"] {
         if log == "trace" {
-            // Whoever looks for a fault asks for everything.
+            // What an operator sets to analyse a fault.
             drop(serve.take());
             let process = bench.start(&["--log", "trace", "--log-json"]);
             serve = Some(bench.listening(process));

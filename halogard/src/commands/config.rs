@@ -43,7 +43,7 @@ fn chosen(file: Option<&PathBuf>) -> PathBuf {
         .unwrap_or_else(|| Environment::process().config_file())
 }
 
-/// Writes a commented file; never over one that is there.
+/// Writes a commented file; never replaces an existing one.
 fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = match file {
@@ -65,7 +65,7 @@ fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says what is wrong with a file, or that nothing is.
+/// Prints what is wrong with a file, or that it is valid.
 fn check(path: &Path) -> anyhow::Result<()> {
     let config = load(path)?;
     for warning in &config.warnings {
@@ -82,7 +82,7 @@ fn check(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts the config file in force on a stack, unless it does not fit both systems.
+/// Makes the config file the active one of a stack, unless the check finds problems.
 async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCode> {
     let config = load(path)?;
     for warning in &config.warnings {
@@ -107,7 +107,7 @@ async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCod
     .await;
     serve::show(&report, true);
     if report.has_problems() && !anyway {
-        bail!("nothing was applied; mend the problems above, or apply it with --anyway");
+        bail!("nothing was applied; fix the problems above, or apply it with --anyway");
     }
     let policy = &config.policy;
     let counts = format!(
@@ -118,13 +118,13 @@ async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCod
     );
     save(&stack, config.policy, text).await?;
     output::result(&format!(
-        "{GOOD}applied{GOOD:#} {}: {counts}; in force within a minute",
+        "{GOOD}applied{GOOD:#} {}: {counts}; active within a minute",
         path.display()
     ));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Replaces whatever is in force.
+/// Replaces the active config.
 async fn save(stack: &Stack, policy: halogard_domain::Policy, text: String) -> anyhow::Result<()> {
     let store = stack.store()?;
     let applied = AppliedConfig {
@@ -133,20 +133,21 @@ async fn save(stack: &Stack, policy: halogard_domain::Policy, text: String) -> a
         applied_at: SystemClock.now(),
     };
     let before = store.load_config().await;
-    // One that this version cannot read is replaced all the same, once somebody looked at it.
+    // A config that this version cannot read is an error: the operator should see it first.
     let revision = before?.map_or(Revision::default(), |before| before.revision);
     match store.save_config(&applied, revision).await {
         Ok(_) => Ok(()),
         Err(SaveError::Conflict) => {
             bail!(
-                "somebody else applied a config at the same moment; look at theirs, then try again"
+                "another config was applied at the same moment; check it with `halogard config show`, then try \
+                 again"
             )
         }
         Err(SaveError::Store(error)) => Err(error.into()),
     }
 }
 
-/// Prints the config in force on a stack.
+/// Prints the active config of a stack.
 async fn show(stack: &str) -> anyhow::Result<ExitCode> {
     let stack = Stack::find(stack).await?;
     match stack.store()?.load_config().await? {
@@ -155,7 +156,7 @@ async fn show(stack: &str) -> anyhow::Result<ExitCode> {
             let text = &applied.value.text;
             output::result(text.strip_suffix('\n').unwrap_or(text));
         }
-        None => bail!("no config is applied yet; `halogard config apply` puts one in force"),
+        None => bail!("no config was applied yet; `halogard config apply` applies one"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `serve`: the bundle as one process against real systems.
+//! `serve`: the worker as one process against the real systems.
 
 mod policy_file;
 pub mod token;
@@ -32,23 +32,23 @@ use crate::stored_credentials;
 use policy_file::PolicyFile;
 use token::Shown;
 
-/// How long a policy that fitted both vendors is taken to go on fitting.
+/// How long the result of a successful policy check is reused.
 const FITS_FOR: Duration = Duration::from_secs(3600);
 
-/// The mark that holds the policy that fitted last.
+/// The named value with the fingerprint of the policy that passed the last check.
 const MARK_FITTED: &str = "policy_fitted";
 
-/// The mark that holds when it did.
+/// The named value with the time of that check.
 const MARK_FITTED_AT: &str = "policy_fitted_at";
 
-/// Who polls more often than this sweeps HaloPSA with every poll: somebody tries the program out.
+/// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
 const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(60);
 
-/// How long senders may take to finish their deliveries once the process was told to stop: enough
-/// for the largest body, and less than supervisors wait before they kill.
+/// How long senders may take to finish their deliveries during a shutdown: enough for the largest body,
+/// and less than supervisors wait before they kill.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
-/// Runs until it is told to stop, or says what is wrong.
+/// Runs until shutdown, or prints what is wrong.
 pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let process = Environment::process();
     let path = options
@@ -112,15 +112,15 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     serve(reconciler, store, listener, &settings, path, stopped).await
 }
 
-/// Takes the address before anything else is done, so that a wrong one shows at once.
+/// Binds the address before anything else is done, so that a wrong one is reported at once.
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; choose another address with HALOGARD_LISTEN")
     })
 }
 
-/// Checks settings and config against both vendors. A start soon after one whose policy fitted looks
-/// at the access only: a process that is started again and again must not spend the budget on that.
+/// Checks settings and config against both vendors. Soon after a successful check only the access is
+/// checked: a process that restarts again and again must not spend the request budget on checks.
 async fn checked(
     reconciler: &NetworkReconciler<SystemClock>,
     everything: bool,
@@ -147,7 +147,7 @@ async fn checked(
     Ok(report)
 }
 
-/// Prints what the check found; what is in order only when asked.
+/// Prints the findings of a check; those without a problem only where `everything`.
 pub fn show(report: &PreflightReport, everything: bool) {
     for finding in report
         .findings
@@ -166,7 +166,7 @@ pub fn show(report: &PreflightReport, everything: bool) {
     }
 }
 
-/// Prints what the operator does next.
+/// Prints the address and what the operator does next.
 fn announce(shown: &Shown, address: SocketAddr) {
     let Some(token) = &shown.token else {
         return;
@@ -186,18 +186,18 @@ fn announce(shown: &Shown, address: SocketAddr) {
     }
     if address.ip().is_loopback() {
         output::result(&format!(
-            "{DIM}HaloPSA must reach it: put an https proxy before it and use its name instead{DIM:#}"
+            "{DIM}HaloPSA must reach it: put an https proxy in front of it and use the name of the proxy{DIM:#}"
         ));
     }
     if shown.by_address {
         output::caution(
-            "deliveries are let in by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
+            "deliveries are authenticated by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
              of the webhook (authentication: HMAC), or HALOPSA_WEBHOOK_USERNAME and _PASSWORD",
         );
     }
 }
 
-/// Works until the process is told to stop, then finishes what is in hand.
+/// Works until shutdown, then finishes the current work.
 async fn serve(
     reconciler: NetworkReconciler<SystemClock>,
     store: Store<SystemClock>,
@@ -206,8 +206,8 @@ async fn serve(
     config: PathBuf,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
-    // This process holds the worker lock and commands receive no messages, so whatever is in hand was
-    // left by a worker that died.
+    // This process holds the worker lock and commands receive no messages, so every message in
+    // flight was left by a worker that crashed.
     store.requeue_in_flight()?;
     reconciler.recover_claims().await?;
     let policies = PolicyFile::new(config);
@@ -220,57 +220,57 @@ async fn serve(
         work_signal: engine.work_signal.clone(),
         metrics: Arc::clone(&engine.metrics),
     };
-    let (told, stopping) = oneshot::channel();
-    let until_told = async move {
+    let (shutdown, stopping) = oneshot::channel();
+    let until_shutdown = async move {
         stopped.await;
-        output::remark("stopping: finishing what is in hand");
-        // Nobody listens when the server has failed already.
-        told.send(()).unwrap_or_default();
+        output::remark("stopping: finishing the current work");
+        // The receiver is gone when the server has failed already.
+        shutdown.send(()).unwrap_or_default();
     };
-    let served = axum::serve(listener, http::router(front)).with_graceful_shutdown(until_told);
+    let served = axum::serve(listener, http::router(front)).with_graceful_shutdown(until_shutdown);
     let drained = async {
         stopping.await.unwrap_or_default();
         tokio::time::sleep(DRAIN_MAX).await;
     };
     tokio::select! {
         ended = served.into_future() => ended.context("the HTTP server failed")?,
-        // A delivery that was not answered was not taken in; its sender knows.
-        () = drained => output::remark("some senders did not finish in time"),
+        // A delivery without a response was not accepted; its sender repeats it.
+        () = drained => output::remark("some deliveries did not finish in time"),
     }
     engine.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends when the process is asked to stop, by Ctrl-C or by its supervisor. Signals count from this
-/// call on, not only from the first wait.
+/// Completes when the process receives Ctrl-C or a termination signal. Signals are caught from this call
+/// on, not only from the first poll.
 pub fn shutdown_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).inspect_err(not_heard).ok();
+        let listen = |kind| signal(kind).inspect_err(log_missing_signal).ok();
         let interrupted = listen(SignalKind::interrupt());
         let terminated = listen(SignalKind::terminate());
         async move {
-            let heard = async |signal: Option<tokio::signal::unix::Signal>| match signal {
+            let received = async |signal: Option<tokio::signal::unix::Signal>| match signal {
                 Some(mut signal) => signal.recv().await,
                 None => std::future::pending().await,
             };
             tokio::select! {
-                _ = heard(interrupted) => {}
-                _ = heard(terminated) => {}
+                _ = received(interrupted) => {}
+                _ = received(terminated) => {}
             }
         }
     }
     #[cfg(not(unix))]
     async {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            not_heard(&error);
+            log_missing_signal(&error);
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// A process that cannot hear a signal goes on; it is stopped by other means, and loses nothing.
-fn not_heard(error: &std::io::Error) {
-    tracing::warn!(%error, "a signal to stop cannot be heard");
+/// A process without a signal handler goes on; killing it loses nothing.
+fn log_missing_signal(error: &std::io::Error) {
+    tracing::warn!(%error, "the handler of a termination signal cannot be installed");
 }

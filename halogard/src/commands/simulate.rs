@@ -1,4 +1,4 @@
-//! `simulate`: both vendors as servers on their own.
+//! `simulate`: both simulated vendors as servers.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use crate::cli::SimulateOptions;
 use crate::commands::serve::shutdown_signal;
 use crate::output::{self, DIM, GOOD};
 
-/// Runs until it is told to stop.
+/// Runs until shutdown.
 pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
     let world = World::sample(usize::try_from(options.customers)?);
     let clock: Arc<dyn SimClock> = Arc::new(SystemSimClock);

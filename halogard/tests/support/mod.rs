@@ -26,21 +26,21 @@ pub use world::{Config, Sim};
 /// Long enough for anything a loaded machine does in a moment.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// Pause between two looks at something another process brings about.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Pause between two checks for something that another process does.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Looks until `look` sees something, and fails after `patience` saying what was waited for.
+/// Calls `check` until it returns something; fails after `patience` and names what was waited for.
 #[track_caller]
-pub fn wait_until<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait_until<T>(what: &str, patience: Duration, mut check: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(seen) = look() {
+        if let Some(seen) = check() {
             return seen;
         }
         assert!(
             began.elapsed() < patience,
-            "waited {patience:?} in vain: {what}"
+            "waited {patience:?} without success: {what}"
         );
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(CHECK_INTERVAL);
     }
 }

@@ -10,7 +10,7 @@ use halogard_runtime::settings::SETTINGS;
 
 use super::wait_until;
 
-/// What a process is told.
+/// A signal to a process.
 #[derive(Clone, Copy, Debug)]
 pub enum Signal {
     /// Ctrl-C.
@@ -19,7 +19,7 @@ pub enum Signal {
     Terminate,
 }
 
-/// The program in `folder`, with none of the settings of whoever runs the tests.
+/// The program in `folder`, without the settings of the person who runs the tests.
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halogard"));
     command.current_dir(folder).stdin(Stdio::null());
@@ -78,7 +78,7 @@ impl Process {
         self.stdout.so_far()
     }
 
-    /// What it has said so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.so_far()
     }
@@ -93,7 +93,9 @@ impl Process {
                 let found = self.stdout.find(part);
                 if found.is_none() && self.has_ended() && self.stdout.are_complete() {
                     let said = self.stderr.all();
-                    panic!("the process ended without a line with {part:?}; it said:\n{said}");
+                    panic!(
+                        "the process ended without a line with {part:?}; standard error:\n{said}"
+                    );
                 }
                 found
             },
@@ -111,12 +113,12 @@ impl Process {
             Signal::Interrupt => "INT",
             Signal::Terminate => "TERM",
         };
-        let told = Command::new("sh")
+        let sent = Command::new("sh")
             .args(["-c", "kill -s \"$0\" \"$1\"", name])
             .arg(self.child.id().to_string())
             .status()
             .unwrap();
-        assert!(told.success(), "the signal was not sent");
+        assert!(sent.success(), "the signal was not sent");
     }
 
     /// Kills it without warning.
@@ -146,7 +148,7 @@ impl Drop for Process {
             self.child.wait().map(drop).unwrap_or_default();
         }
         if std::thread::panicking() {
-            eprintln!("--- a process said:\n{}", self.stderr.so_far());
+            eprintln!("--- standard error of a process:\n{}", self.stderr.so_far());
         }
     }
 }

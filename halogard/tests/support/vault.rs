@@ -41,9 +41,9 @@ impl LocalVault {
         Self { store, runtime }
     }
 
-    /// Keeps `value` as a version in use; the one before becomes the previous one.
+    /// Stores `value` as the current version; the one before becomes the previous one.
     #[track_caller]
-    pub fn keep(&self, name: &str, version: &str, value: &Value) {
+    pub fn put(&self, name: &str, version: &str, value: &Value) {
         let value = value.to_string().into();
         let put = self.store.put(name, version, &value, Stage::Current);
         self.runtime.block_on(put).unwrap();
@@ -59,7 +59,7 @@ impl LocalVault {
         self.runtime.block_on(sent).unwrap();
     }
 
-    /// How many messages wait or are in hand.
+    /// How many messages wait or are in flight.
     #[track_caller]
     pub fn queued(&self) -> u64 {
         let depth = self.store.depth(Lane::Urgent);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Http, Process, program};
 
-/// The technician who acts where nobody else is named.
+/// The technician who acts by default.
 pub const TECHNICIAN: i64 = 12;
 
 /// Both simulated vendors.
@@ -21,7 +21,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// Starts them on free ports, with a request limit nobody reaches unless `options` say so.
+    /// Starts them on free ports, with a request limit that is not reached unless `options` say so.
     pub fn start(folder: &Path, options: &[&str]) -> Self {
         let mut command = program(folder);
         command.arg("simulate");
@@ -68,25 +68,25 @@ impl Sim {
         raised["id"].as_i64().unwrap()
     }
 
-    /// Has a hand do something to an alert: `close`, `reopen`, `clear-condition`.
+    /// Does something to an alert: `close`, `reopen`, `clear-condition`.
     #[track_caller]
-    pub fn alert(&self, id: i64, hand: &str) {
-        self.post(&format!("alerts/{id}/{hand}"), &json!({}));
+    pub fn alert(&self, id: i64, action: &str) {
+        self.post(&format!("alerts/{id}/{action}"), &json!({}));
     }
 
-    /// Has a technician do something to a ticket: `close`, `reopen`.
+    /// Does something to a ticket as a technician: `close`, `reopen`.
     #[track_caller]
-    pub fn ticket(&self, id: i64, hand: &str) {
-        self.post(&format!("tickets/{id}/{hand}"), &json!({}));
+    pub fn ticket(&self, id: i64, action: &str) {
+        self.post(&format!("tickets/{id}/{action}"), &json!({}));
     }
 
-    /// Does anything else by hand.
+    /// Sends any other request to the admin address.
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Value {
         self.http.post_json(&format!("{}/{path}", self.admin), body)
     }
 
-    /// Takes something away by hand.
+    /// Deletes something through the admin address.
     #[track_caller]
     pub fn delete(&self, path: &str) {
         self.http.delete(&format!("{}/{path}", self.admin));

@@ -1,4 +1,4 @@
-//! One instance of the bundle: from its start to its end, by request or by crash.
+//! One running Halogard: from its start to its orderly or sudden end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::connect::{self, NetworkEnv, NetworkReconciler};
 use crate::engine::{Engine, FixedPolicy};
 use crate::http::{self, HttpState};
 
-/// The running bundle.
+/// The running Halogard.
 pub struct Instance {
     engine: Engine<NetworkEnv<AcceleratedClock>>,
     server: ServerHandle,
@@ -27,7 +27,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts the bundle on the store in `folder`, as `serve` would.
+    /// Starts on the store in `folder`, as `serve` would.
     pub async fn begin(
         simulated: &SimulatedVendors,
         folder: &Path,
@@ -67,7 +67,7 @@ impl Instance {
         })
     }
 
-    /// Where the bundle listens.
+    /// Where it listens.
     pub fn base_url(&self) -> String {
         self.server.base_url()
     }
@@ -79,13 +79,13 @@ impl Instance {
         Ok(urgent == 0 && bulk == 0)
     }
 
-    /// Ends in good order.
+    /// Stops in good order.
     pub async fn stop(self) {
         self.server.end().await;
         self.engine.stop().await;
     }
 
-    /// Ends in the middle of whatever is going on, as a killed process would.
+    /// Stops in the middle of its work, as a killed process would.
     pub async fn crash(self) {
         self.server.end().await;
         self.engine.crash().await;

@@ -9,7 +9,7 @@ use halogard_simulator::liongard::AlertView;
 use super::script::Script;
 use super::vendors::SimulatedVendors;
 
-/// An alert of the script and every ticket for it that exists, whoever opened it.
+/// An alert of the script and every ticket for it that exists.
 pub struct Pair {
     /// The alert.
     pub alert: AlertView,

@@ -21,7 +21,7 @@ const RAISED_WITHIN: Duration = Duration::from_secs(600);
 /// An event whose ticket does not exist yet waits this long.
 const NOT_YET: Duration = Duration::from_secs(20);
 
-/// Technicians of the simulated desk.
+/// Technicians of the simulated HaloPSA.
 const TECHNICIANS: [i64; 2] = [12, 13];
 
 /// Rules that fire.

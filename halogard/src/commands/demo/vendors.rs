@@ -1,4 +1,4 @@
-//! The stage: both simulated vendors on loopback, a customer mapping, and the faults.
+//! Both simulated vendors on loopback, the customer mapping, and the injected faults.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,13 +27,13 @@ use crate::output::{self, DIM, GOOD};
 /// Customers of the simulated provider.
 const CUSTOMERS: usize = 12;
 
-/// The technician who closes what nobody was assigned to.
+/// The technician who closes unassigned tickets.
 const CLOSING_TECHNICIAN: i64 = 12;
 
 /// The secret the simulated HaloPSA signs with.
 pub const WEBHOOK_SECRET: &str = "demo-webhook-secret";
 
-/// The unguessable end of the demo's webhook address.
+/// The token of the demo's webhook address.
 pub const WEBHOOK_TOKEN: &str = "demo-0123456789abcdef";
 
 /// Both vendors, and how to reach them.
@@ -122,7 +122,7 @@ impl SimulatedVendors {
         Ok(self.halo.bind_all_events(&id)?)
     }
 
-    /// From now on answers get lost, servers fail and webhooks go astray.
+    /// From now on responses get lost, servers fail and webhooks are lost.
     pub fn start_faults(&self) {
         let throttle = Fault::Status429 {
             retry_after: Some("5".to_owned()),
@@ -161,7 +161,7 @@ impl SimulatedVendors {
             .change_settings(|settings| settings.delivery_behaviour = habits);
     }
 
-    /// From now on everything works.
+    /// From now on nothing fails.
     pub fn stop_faults(&self) {
         self.halo.faults().clear();
         self.liongard.faults().clear();
@@ -169,14 +169,14 @@ impl SimulatedVendors {
             .change_settings(|settings| settings.delivery_behaviour = DeliveryBehaviour::default());
     }
 
-    /// Says where everything is, for a demo that goes on.
+    /// Prints the addresses, for a demo that keeps running.
     pub fn announce(&self, instance: &Instance) {
-        output::result(&format!("{GOOD}goes on{GOOD:#} until Ctrl-C"));
+        output::result(&format!("{GOOD}running{GOOD:#} until Ctrl-C"));
         for (what, url) in [
             ("HaloPSA", self.halo_server.base_url()),
             ("Liongard", self.liongard_server.base_url()),
             ("admin", format!("{}/admin", self.admin_server.base_url())),
-            ("bundle", instance.base_url()),
+            ("Halogard", instance.base_url()),
         ] {
             output::result(&format!("  {DIM}{what:<9}{DIM:#} {url}"));
         }
@@ -189,11 +189,11 @@ impl Drop for SimulatedVendors {
     }
 }
 
-/// A folder of the system's for temporary files; taken away with the demo.
+/// A folder among the system's temporary files, removed with the demo.
 pub struct DataFolder(PathBuf);
 
 impl DataFolder {
-    /// Makes a folder nobody else uses.
+    /// Creates a folder with a random name.
     pub fn create() -> anyhow::Result<Self> {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)?;

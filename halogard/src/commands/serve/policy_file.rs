@@ -1,4 +1,4 @@
-//! The config file, watched: a change is in force with the next poll.
+//! Watches the config file: a change is active from the next sync cycle.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use tracing::{info, warn};
 
 use crate::engine::PolicySource;
 
-/// The config file, and its text when it was last looked at.
+/// The config file, and its text when it was last read.
 pub struct PolicyFile {
     path: PathBuf,
     text: Mutex<Option<String>>,
 }
 
 impl PolicyFile {
-    /// Watches `path`, whose policy is in force now.
+    /// Watches `path`, whose policy is active now.
     pub fn new(path: PathBuf) -> Self {
         let text = std::fs::read_to_string(&path).ok();
         Self {
@@ -26,8 +26,8 @@ impl PolicyFile {
 }
 
 impl PolicySource for PolicyFile {
-    /// A file that cannot be read, or is wrong, changes nothing: the policy in force stays, and the
-    /// log says why, once for each change.
+    /// A file that cannot be read, or is wrong, changes nothing: the active policy stays, and the
+    /// reason is logged once for each change.
     fn changed(&self) -> Option<Policy> {
         let text = std::fs::read_to_string(&self.path).ok();
         let mut known = self.text.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,12 +39,12 @@ impl PolicySource for PolicyFile {
             Ok(config) => {
                 info!(
                     outcome = "config_changed",
-                    "the config file changed and is in force"
+                    "the config file changed and is active"
                 );
                 Some(config.policy)
             }
             Err(error) => {
-                warn!(%error, "the config file changed and is not usable; the former one stays in force");
+                warn!(%error, "the config file changed and is invalid; the former config stays active");
                 None
             }
         }
