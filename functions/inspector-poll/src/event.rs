@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn each_sample_asks_for_what_it_is_meant_to_show() {
+    fn each_sample_is_parsed_as_its_request() {
         assert_eq!(
             call(&sample("inspector-poll-sync-cycle.json")),
             Ok(Request::SyncCycle)
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_comes_is_told_what_was_expected() {
+    fn an_unknown_event_is_rejected_with_what_was_expected() {
         let strange = [
             "{}",
             "[]",

@@ -16,7 +16,7 @@ pub const FUNCTION: &str = "inspector-poll";
 /// The lanes it processes.
 const LANES: [Lane; 1] = [Lane::Runs];
 
-/// What the function answers.
+/// The response of the function.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
@@ -27,7 +27,7 @@ pub enum Answer {
         /// The number of messages queued.
         queued: usize,
     },
-    /// To the queue.
+    /// To the event source of the queue.
     Batch(SqsBatchResponse),
 }
 
@@ -42,7 +42,7 @@ pub async fn handle<P: Platform>(
         .inspect_err(FunctionError::log)
 }
 
-/// The answer to `event`, in an invocation that ends at `deadline`.
+/// The response to `event` in an invocation that ends at `deadline`.
 async fn answer<P: Platform>(
     instance: &Instance<P>,
     event: Event,

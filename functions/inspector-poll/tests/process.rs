@@ -42,7 +42,7 @@ async fn a_round_queues_what_it_finds_and_other_events_are_told_what_was_expecte
 }
 
 #[tokio::test]
-async fn a_message_of_the_runs_queue_is_seen_to() {
+async fn a_message_of_the_runs_queue_is_processed() {
     let stack = Stack::deploy().await;
     stack
         .send(Lane::Runs, Message::advance_run(RunTarget::HaloPsa))

@@ -16,7 +16,7 @@ use stack::{Function, Stack};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ticket-sync");
 
 #[tokio::test]
-async fn a_message_of_the_queue_becomes_a_ticket_and_nothing_is_listed() {
+async fn a_queue_message_becomes_a_ticket_and_no_failure_is_reported() {
     let stack = Stack::deploy().await;
     let alert = stack.alert();
     let look = Message::reconcile_alert(AlertId::new(alert), Cause::Poll);
@@ -37,7 +37,7 @@ async fn a_message_of_the_queue_becomes_a_ticket_and_nothing_is_listed() {
 }
 
 #[tokio::test]
-async fn a_message_of_a_strange_queue_is_listed() {
+async fn a_message_of_an_unknown_queue_is_reported_as_failed() {
     let stack = Stack::deploy().await;
     let look = Message::reconcile_alert(AlertId::new(1), Cause::Poll);
     stack.send(Lane::Runs, look).await;
@@ -53,7 +53,7 @@ async fn a_message_of_a_strange_queue_is_listed() {
 }
 
 #[tokio::test]
-async fn without_its_variables_the_function_says_which_and_stays_for_the_next_event() {
+async fn without_its_variables_the_function_names_them_and_waits_for_the_next_event() {
     let function = Function::start(PROGRAM, "ticket-sync", &BTreeMap::new());
     for _ in 0..2 {
         let answer = function.invoke(&json!({"Records": []})).await;

@@ -1,7 +1,7 @@
-//! An HTTP request as a function URL hands it over (payload format 2.0).
+//! An HTTP request in the form of a function URL (payload format 2.0).
 //!
-//! Our own struct, because of the body: it stays as it came until the sender has shown the right
-//! address, so that a stranger's request costs as little as possible.
+//! A struct of this crate instead of `lambda_http`, because of the body: it stays raw JSON until the token in the path is
+//! verified, so that an unauthenticated request costs as little as possible.
 
 use std::collections::BTreeMap;
 
@@ -15,30 +15,30 @@ use serde_json::value::RawValue;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// The path, percent-encoded as it was sent.
+    /// The path as received, percent-encoded.
     #[serde(default)]
     raw_path: String,
     /// Headers in lower case; several of one name are joined by commas.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// The body as the event has it: JSON text, not yet unescaped. Absent when there is none.
+    /// The body as JSON text, not yet unescaped; `None` if the request has none.
     #[serde(default)]
     body: Option<Box<RawValue>>,
-    /// Whether the body is base64, as everything is that is not plainly text.
+    /// Whether the body is base64: AWS encodes everything that is not a text type.
     #[serde(default)]
     is_base64_encoded: bool,
-    /// About the request.
+    /// The request's metadata.
     request_context: RequestContext,
 }
 
-/// About the request.
+/// The request's metadata.
 #[derive(Debug, Deserialize)]
 struct RequestContext {
-    /// Its HTTP part.
+    /// The HTTP part.
     http: Http,
 }
 
-/// The HTTP part of a request.
+/// The HTTP part of the metadata.
 #[derive(Debug, Deserialize)]
 struct Http {
     /// The method, in upper case.
@@ -52,14 +52,14 @@ impl Event {
         &self.request_context.http.method
     }
 
-    /// The path as it was sent.
+    /// The path as received.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.raw_path
     }
 
-    /// All values of the header `name`, in any case. Several of one name are one value here, joined
-    /// by a comma: no signature, and no other credential we compare, is one of them then.
+    /// The values of the header `name`, in any case. AWS joins repeated headers with a comma; such a value matches no
+    /// signature and no other credential.
     #[must_use]
     pub fn header(&self, name: &str) -> Vec<Vec<u8>> {
         self.headers
@@ -69,12 +69,12 @@ impl Event {
             .collect()
     }
 
-    /// The body's bytes as they were sent.
+    /// The body as the sender sent it.
     ///
     /// # Errors
     ///
-    /// [`Rejection::TooLarge`], and [`Rejection::NotAuthentic`] for what is no body at all: it proves
-    /// nothing about who sent it.
+    /// [`Rejection::TooLarge`], and [`Rejection::NotAuthentic`] if the body cannot be decoded, for then no
+    /// signature can match it.
     pub fn body(&self) -> Result<Vec<u8>, Rejection> {
         let Some(raw) = &self.body else {
             return Ok(Vec::new());
@@ -93,7 +93,7 @@ impl Event {
         Ok(body)
     }
 
-    /// Whether the body is small enough, looking at no more of it than must be.
+    /// Checks the size of the body, and decodes it only if the raw text is over the limit.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Event {
     pub fn check_size(&self) -> Result<(), Rejection> {
         let length = self.body.as_ref().map_or(0, |raw| raw.get().len());
         if length <= BODY_BYTES_MAX {
-            // Escapes and base64 only ever make it longer.
+            // Escapes and base64 only make it longer.
             return Ok(());
         }
         self.body().map(drop)

@@ -1,4 +1,4 @@
-//! Puts the parts together and runs.
+//! `webhook-intake`: verifies webhooks and queues the work they lead to.
 
 // The futures of the SDK are nested deeply.
 #![recursion_limit = "256"]
@@ -16,7 +16,7 @@ use halogard_runtime::telemetry::{function_level, init_function};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use webhook_intake::{Event, FUNCTION, Intake, Settings, SettingsAuthenticators};
 
-// One thread: an instance takes one event at a time, and a second thread costs memory and start.
+// One thread: an instance handles one event at a time, and a second thread costs memory and start-up time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let level = function_level(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
@@ -50,7 +50,7 @@ fn built() -> Result<AwsIntake, Error> {
     Ok(Intake::new(queues, gate, SystemClock, print))
 }
 
-/// Prints what was counted, where Lambda takes it up.
+/// Prints `metrics` to standard output, where CloudWatch reads them.
 fn print(metrics: &Metrics, at: Timestamp) {
     if let Err(error) = metrics.print(at.as_millis()) {
         tracing::warn!(reason = %error, "metrics could not be written");

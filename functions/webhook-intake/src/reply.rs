@@ -1,11 +1,11 @@
-//! An HTTP answer as a function URL takes it (payload format 2.0).
+//! An HTTP response in the form of a function URL (payload format 2.0).
 
 use std::collections::BTreeMap;
 
 use halogard_halopsa::webhook::WebhookResponse;
 use serde::Serialize;
 
-/// The answer.
+/// The response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
@@ -18,12 +18,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The function answers.
+    /// 200 for the health check.
     pub(crate) fn healthy() -> Self {
         Self::new(200, "content-type", "text/plain; charset=utf-8", "ok\n")
     }
 
-    /// No address of ours.
+    /// 404 for a path that does not exist.
     pub(crate) fn nowhere() -> Self {
         Self {
             status_code: 404,
@@ -32,7 +32,7 @@ impl Reply {
         }
     }
 
-    /// Only `allowed` methods.
+    /// 405 for a method that is not among `allowed`.
     pub(crate) fn wrong_method(allowed: &'static str) -> Self {
         Self::new(405, "allow", allowed, "")
     }

@@ -1,24 +1,24 @@
-//! Which address was asked for.
+//! The routes.
 
-/// What an address and a method lead to.
+/// The route of a method and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// A delivery, with the token at the end of its address.
+    /// A delivery, with the token at the end of its path.
     Delivery(Sender, String),
-    /// Whether the function answers.
+    /// The health check.
     Health,
-    /// The address is known, the method is not; these are.
+    /// The path exists, but only for these methods.
     WrongMethod(&'static str),
-    /// No address of ours.
+    /// The path does not exist.
     Nowhere,
 }
 
-/// Whose webhook.
+/// The vendor that sends a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// HaloPSA: the body is read.
+    /// HaloPSA: the body is parsed.
     HaloPsa,
-    /// Liongard: wakes the poll, and is otherwise not believed.
+    /// Liongard: it triggers a poll; the body is not trusted.
     Liongard,
 }
 
@@ -33,7 +33,7 @@ impl Sender {
 }
 
 impl Route {
-    /// Finds the way.
+    /// The route of `method` and `path`.
     pub(crate) fn of(method: &str, path: &str) -> Self {
         if path == "/healthz" {
             return match method {
@@ -53,13 +53,13 @@ impl Route {
     }
 }
 
-/// Whether `rest` is one segment of a path, and not an empty one.
+/// Whether `rest` is one non-empty path segment.
 fn is_segment(rest: &str) -> bool {
     !rest.is_empty() && !rest.contains('/')
 }
 
-/// `segment` without percent-encoding. A percent sign with no two digits behind it is itself; what
-/// is no text in the end is no token either.
+/// `segment` without percent-encoding. A percent sign without two hexadecimal digits after it stands for itself; a
+/// segment that is not UTF-8 becomes the empty token, which matches nothing.
 fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_address_leads_where_it_should() {
+    fn each_method_and_path_has_its_route() {
         let halo = |token: &str| Route::Delivery(Sender::HaloPsa, token.to_owned());
         let liongard = |token: &str| Route::Delivery(Sender::Liongard, token.to_owned());
         let cases = [

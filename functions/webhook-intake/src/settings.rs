@@ -1,54 +1,54 @@
-//! What the function is told by its environment.
+//! The settings of the function.
 
 use std::time::Duration;
 
 use halogard_runtime::settings::SETTINGS;
 
-/// Seconds for which a secret that was read is used. Short enough that a new one counts within
-/// minutes, long enough that reading it costs next to nothing.
+/// Seconds after which the secret is read again. Short enough that a new value is accepted within minutes, long enough
+/// that reading it costs almost nothing.
 const SECRET_SECONDS: u64 = 300;
 
-/// The most that makes sense: a day.
+/// The maximum: a day.
 const SECRET_SECONDS_MAX: u64 = 86_400;
 
-/// Begins the names of the settings that belong to webhooks.
+/// The prefix of the settings that belong to webhooks.
 pub(crate) const WEBHOOK_PREFIX: &str = "HALOPSA_WEBHOOK_";
 
-/// What the function is told.
+/// The settings of the function.
 #[derive(Debug)]
 pub struct Settings {
     /// The ARN or name of the webhook's secret (`WEBHOOK_SECRET`).
     pub secret: String,
-    /// How long it is used once read (`WEBHOOK_SECRET_SECONDS`).
+    /// How long a value that was read is used (`WEBHOOK_SECRET_SECONDS`).
     pub secret_life: Duration,
-    /// The urgent lane's queue (`URGENT_QUEUE_URL`).
+    /// The URL of the urgent lane's queue (`URGENT_QUEUE_URL`).
     pub urgent: String,
-    /// The runs lane's queue (`RUNS_QUEUE_URL`).
+    /// The URL of the runs lane's queue (`RUNS_QUEUE_URL`).
     pub runs: String,
-    /// Settings of the webhook that are no secrets, such as the name of the signature's header
-    /// (`HALOPSA_WEBHOOK_…`). What the secret says wins.
+    /// Webhook settings that are not secret, such as the name of the signature's header (`HALOPSA_WEBHOOK_…`). The
+    /// members of the secret override them.
     pub webhook: Vec<(&'static str, String)>,
 }
 
-/// What is missing or wrong. Holds names, no values.
+/// A setting is missing or invalid. Contains names, no values.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A variable is not there.
+    /// A variable is not set.
     #[error("{name} is missing; set it to {what}")]
     Missing {
         /// The variable.
         name: &'static str,
-        /// What belongs there.
+        /// What to set it to.
         what: &'static str,
     },
-    /// A number is none, or out of bounds.
+    /// A number is invalid or out of range.
     #[error(
-        "{name} is not usable; write a whole number of seconds from 1 to {most}, or leave it out"
+        "{name} is invalid; set it to a whole number of seconds from 1 to {most}, or remove it"
     )]
     Seconds {
         /// The variable.
         name: &'static str,
-        /// The most that is accepted.
+        /// The maximum.
         most: u64,
     },
 }
@@ -58,7 +58,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The first that is missing or wrong.
+    /// The first setting that is missing or invalid.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let optional = |name| {
             let value: Option<String> = get(name);
@@ -73,8 +73,8 @@ impl Settings {
         Ok(Self {
             secret: required("WEBHOOK_SECRET", "the ARN of the webhook's secret")?,
             secret_life: seconds("WEBHOOK_SECRET_SECONDS", optional("WEBHOOK_SECRET_SECONDS"))?,
-            urgent: required("URGENT_QUEUE_URL", "the address of the urgent lane's queue")?,
-            runs: required("RUNS_QUEUE_URL", "the address of the runs lane's queue")?,
+            urgent: required("URGENT_QUEUE_URL", "the URL of the urgent lane's queue")?,
+            runs: required("RUNS_QUEUE_URL", "the URL of the runs lane's queue")?,
             webhook: names
                 .filter(|name| name.starts_with(WEBHOOK_PREFIX))
                 .filter_map(|name| Some((name, optional(name)?)))
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_has_its_default() {
+    fn settings_that_are_not_set_have_their_defaults() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.secret, "arn:secret");
         assert_eq!(settings.secret_life, Duration::from_secs(300));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_the_webhook_are_taken_along_and_others_are_not() {
+    fn only_webhook_settings_are_passed_on() {
         let settings = read(&[
             ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signed"),
             ("HALOPSA_CLIENT_ID", "6f1d"),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named_with_a_remedy() {
+    fn an_error_names_the_setting_and_the_remedy() {
         let cases = [
             (("WEBHOOK_SECRET", ""), "set it to the ARN"),
             (("URGENT_QUEUE_URL", " "), "urgent lane"),

@@ -1,4 +1,4 @@
-//! Every sample in `events/lambda`, and what it is answered.
+//! Every sample in `events/lambda`, and the response to it.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
@@ -13,7 +13,7 @@ use support::{Bench, events, sample};
 const ACCEPTED: (u16, &str) = (200, "{\"status\":\"accepted\"}");
 const REFUSED: (u16, &str) = (401, "{\"error\":\"unauthorized\"}");
 
-/// Each sample, its answer, and what it puts into the queues.
+/// Each sample, its response, and what it puts into the queues.
 const SAMPLES: [(&str, (u16, &str), &[&str]); 15] = [
     (
         "accepted-full-body",
@@ -48,7 +48,7 @@ const SAMPLES: [(&str, (u16, &str), &[&str]); 15] = [
     ("wrong-method", (405, ""), &[]),
 ];
 
-fn worded((lane, message): &(Lane, Message)) -> String {
+fn described((lane, message): &(Lane, Message)) -> String {
     let what = match message {
         Message::ReconcileTicket {
             ticket, snapshot, ..
@@ -68,17 +68,17 @@ fn worded((lane, message): &(Lane, Message)) -> String {
 }
 
 #[tokio::test]
-async fn each_sample_is_answered_and_leads_to_what_it_is_meant_to_show() {
+async fn each_sample_has_its_response_and_its_messages() {
     for (name, answer, messages) in SAMPLES {
         let bench = Bench::default();
         assert_eq!(bench.answer(&sample(name)).await, answer, "{name}");
-        let sent: Vec<String> = bench.queues.taken().iter().map(worded).collect();
+        let sent: Vec<String> = bench.queues.taken().iter().map(described).collect();
         assert_eq!(sent, messages, "{name}");
     }
 }
 
 #[test]
-fn every_file_is_answered_and_has_its_line_in_the_readme() {
+fn every_sample_is_tested_and_has_its_line_in_the_readme() {
     let there: BTreeSet<String> = fs::read_dir(events().join("lambda"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

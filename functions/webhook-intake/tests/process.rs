@@ -1,4 +1,4 @@
-//! The built function as Lambda runs it: a stand-in hands it events, another one is AWS.
+//! The built function as Lambda runs it, with stand-ins for the Runtime API and for AWS.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
@@ -54,7 +54,7 @@ async fn respond(stream: &mut TcpStream, headers: &str, body: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 
-/// Secrets Manager and SQS: knows one secret, takes every message, remembers every request.
+/// Secrets Manager and SQS: has one secret, accepts every message, records every request.
 async fn aws(listener: TcpListener, seen: Arc<Mutex<Vec<Request>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let seen = Arc::clone(&seen);
@@ -96,7 +96,7 @@ fn answer_of_aws((head, body): &Request) -> Result<Value, &'static str> {
     Ok(json!({"Successful": taken, "Failed": []}))
 }
 
-/// Lambda's runtime interface: hands out events one by one and takes the answers.
+/// The Lambda Runtime API: returns events one by one and receives the responses.
 async fn runtime(
     listener: TcpListener,
     events: mpsc::Receiver<Value>,
@@ -164,13 +164,13 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
         .spawn()
         .unwrap();
 
-    // Each sample, the status of its answer, and how many calls of AWS it leads to.
+    // Each sample, the status of its response, and how many calls to AWS it causes.
     let cases = [
         ("health", 200, 0),
         // Both versions of the secret, and the batch.
         ("accepted-full-body", 200, 3),
         ("accepted-batch", 200, 1),
-        // All three versions, once a minute for each kind of doubt.
+        // All three versions, once a minute for each kind of mismatch.
         ("refused-wrong-token", 401, 3),
         ("refused-wrong-token", 401, 0),
         ("refused-wrong-signature", 401, 3),
@@ -246,7 +246,7 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
 }
 
 #[tokio::test]
-async fn a_function_without_its_settings_says_which_and_ends() {
+async fn a_function_without_its_settings_names_the_first_and_exits() {
     let output = Command::new(env!("CARGO_BIN_EXE_webhook-intake"))
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")

@@ -1,4 +1,4 @@
-//! Requests of any kind, and what they are answered.
+//! Requests of every kind, and the responses to them.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
@@ -19,7 +19,7 @@ const TOO_LARGE: (u16, &str) = (413, "{\"error\":\"the body is too large\"}");
 const LATER: (u16, &str) = (503, "{\"error\":\"try again later\"}");
 
 #[tokio::test]
-async fn a_refusal_does_not_tell_what_was_wrong() {
+async fn a_rejection_does_not_reveal_what_was_wrong() {
     let bench = Bench::default();
     let mut wrong_token = sample("accepted-small-body");
     wrong_token["rawPath"] = json!("/webhooks/halopsa/x");
@@ -47,14 +47,14 @@ async fn only_the_bytes_that_were_signed_are_accepted() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_come_as_base64_and_are_verified_as_they_were() {
+async fn a_binary_body_is_verified_after_base64_decoding() {
     let bench = Bench::default();
     let body = b"{\"event\": \"\xff\xfe\"}";
     let mut event = delivery(TOKEN, KEY, "");
     event["headers"]["x-halo-signature"] = json!(signature(KEY, body));
     event["isBase64Encoded"] = json!(true);
     event["body"] = json!(STANDARD.encode(body));
-    // It is JSON but for its characters: kept by its digest.
+    // It is JSON except for its encoding, so only its digest is recorded.
     let (status, _) = bench.answer(&event).await;
     assert!(matches!(status, 200 | 400), "{status}");
     event["body"] = json!("no base64!");
@@ -75,12 +75,12 @@ async fn a_request_without_a_body_or_headers_is_refused_like_any_other() {
     }
     let mut event = delivery(TOKEN, KEY, "");
     event.as_object_mut().unwrap().remove("body");
-    // The signature of nothing is right, and nothing is no JSON.
+    // The signature of an empty body is right, and an empty body is not JSON.
     assert_eq!(bench.answer(&event).await.0, 400);
 }
 
 #[tokio::test]
-async fn names_of_headers_are_found_in_any_case() {
+async fn header_names_are_found_in_any_case() {
     let bench = Bench::default();
     let mut event = delivery(TOKEN, KEY, "{}");
     event["headers"] = json!({"X-HALO-Signature": signature(KEY, b"{}")});
@@ -88,7 +88,7 @@ async fn names_of_headers_are_found_in_any_case() {
 }
 
 #[tokio::test]
-async fn the_largest_body_is_taken_and_one_byte_more_is_not() {
+async fn the_largest_body_is_accepted_and_one_byte_more_is_not() {
     let bench = Bench::default();
     let fill = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
     let largest = fill(BODY_BYTES_MAX);
@@ -98,13 +98,13 @@ async fn the_largest_body_is_taken_and_one_byte_more_is_not() {
     );
     let larger = delivery(TOKEN, KEY, &fill(BODY_BYTES_MAX + 1));
     assert_eq!(bench.answer(&larger).await, TOO_LARGE);
-    // Whoever sends it: nothing is read of it to find that out.
-    let stranger = delivery("another", KEY, &fill(BODY_BYTES_MAX + 1));
-    assert_eq!(bench.answer(&stranger).await, TOO_LARGE);
+    // From any sender: the size is checked before anything is read.
+    let wrong_path = delivery("another", KEY, &fill(BODY_BYTES_MAX + 1));
+    assert_eq!(bench.answer(&wrong_path).await, TOO_LARGE);
     let mut wake_up = sample("wake-up");
     wake_up["body"] = json!("x".repeat(BODY_BYTES_MAX + 1));
     assert_eq!(bench.answer(&wake_up).await, TOO_LARGE);
-    // Escapes make it longer on the way, and are not part of it.
+    // Escapes make it longer in transit and do not count.
     let escaped = format!("\"{}\"", "\\n".repeat(BODY_BYTES_MAX / 2 - 1));
     assert!(json!(escaped).to_string().len() > BODY_BYTES_MAX);
     assert_eq!(
@@ -114,7 +114,7 @@ async fn the_largest_body_is_taken_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
-async fn what_a_body_of_any_size_leads_to_fits_into_a_queue() {
+async fn the_messages_of_a_body_of_any_size_fit_into_a_queue() {
     let bench = Bench::default();
     let ticket = |summary: &str| {
         json!([{
@@ -147,7 +147,7 @@ async fn what_a_body_of_any_size_leads_to_fits_into_a_queue() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_queued_is_to_be_sent_again() {
+async fn a_delivery_that_cannot_be_queued_is_answered_503() {
     let bench = Bench::default();
     bench.queues.broken.store(true, Ordering::SeqCst);
     assert_eq!(bench.answer(&sample("accepted-batch")).await, LATER);
@@ -157,7 +157,7 @@ async fn what_cannot_be_queued_is_to_be_sent_again() {
 }
 
 #[tokio::test]
-async fn health_and_strange_addresses_need_no_secret() {
+async fn health_checks_and_unknown_paths_need_no_secret() {
     let bench = Bench::with(Vault::default());
     assert_eq!(bench.answer(&sample("health")).await, (200, "ok\n"));
     assert_eq!(bench.answer(&sample("wrong-method")).await, (405, ""));
@@ -168,7 +168,7 @@ async fn health_and_strange_addresses_need_no_secret() {
 }
 
 #[tokio::test]
-async fn without_a_secret_every_delivery_is_to_be_sent_again() {
+async fn without_a_secret_every_delivery_is_answered_503() {
     let unusable = [
         None,
         Some(json!("a text")),
@@ -197,7 +197,7 @@ async fn without_a_secret_every_delivery_is_to_be_sent_again() {
 }
 
 #[tokio::test]
-async fn the_address_alone_suffices_where_the_secret_asks_for_no_more() {
+async fn the_path_token_suffices_if_the_secret_has_no_credential() {
     let bench = Bench::with(Vault::with(
         Stage::Current,
         &json!({"halopsa_webhook_token": TOKEN}),
@@ -208,7 +208,7 @@ async fn the_address_alone_suffices_where_the_secret_asks_for_no_more() {
 }
 
 #[tokio::test]
-async fn a_version_that_got_by_with_the_address_alone_does_not_open_for_the_next() {
+async fn a_version_without_credential_does_not_weaken_the_current_one() {
     let vault = Vault::with(Stage::Current, &samples_secret());
     vault.put(
         Stage::Previous,

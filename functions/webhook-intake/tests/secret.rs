@@ -1,4 +1,4 @@
-//! How long a secret is used, when it is read again, and which versions count.
+//! How long a secret is used, when it is read again, and which versions are accepted.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
@@ -22,10 +22,10 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 #[tokio::test]
-async fn a_secret_is_read_at_the_first_event_and_then_once_in_its_life() {
+async fn a_secret_is_read_at_the_first_event_and_then_once_per_ttl() {
     let bench = Bench::default();
     assert_eq!(bench.vault.reads(), 0);
-    // What passes before the delivery, and whether the secret is read for it.
+    // Seconds before the delivery, and whether the delivery causes a read.
     for (passes, reads) in [(0, 1), (0, 0), (299, 0), (1, 1), (299, 0), (1_000, 1)] {
         bench.clock.pass(seconds(passes));
         assert_eq!(bench.answer(&signed(KEY)).await.0, 200);
@@ -34,14 +34,14 @@ async fn a_secret_is_read_at_the_first_event_and_then_once_in_its_life() {
 }
 
 #[tokio::test]
-async fn a_flood_of_strangers_makes_us_read_once_a_minute_at_most() {
+async fn wrong_paths_cause_at_most_one_read_a_minute() {
     let bench = Bench::default();
     bench.answer(&signed(KEY)).await;
     assert_eq!(bench.vault.reads(), 1);
     let mut reads = 0;
     for _ in 0..600 {
         bench.clock.pass(Duration::from_millis(400));
-        let (status, _) = bench.answer(&delivery("a-stranger", "x", "{}")).await;
+        let (status, _) = bench.answer(&delivery("wrong-token", "x", "{}")).await;
         assert_eq!(status, 401);
         reads += bench.vault.reads();
     }
@@ -49,7 +49,7 @@ async fn a_flood_of_strangers_makes_us_read_once_a_minute_at_most() {
 }
 
 #[tokio::test]
-async fn a_flood_while_the_vault_is_down_makes_us_try_once_a_minute_at_most() {
+async fn wrong_signatures_while_the_vault_is_down_cause_one_read_a_minute() {
     let bench = Bench::default();
     bench.answer(&signed(KEY)).await;
     bench.vault.breaks(true);
@@ -64,7 +64,7 @@ async fn a_flood_while_the_vault_is_down_makes_us_try_once_a_minute_at_most() {
 }
 
 #[tokio::test]
-async fn a_flood_of_forgers_who_know_the_address_makes_us_read_once_a_minute_at_most() {
+async fn wrong_signatures_cause_at_most_one_read_a_minute() {
     let bench = Bench::default();
     bench.answer(&signed(KEY)).await;
     assert_eq!(bench.vault.reads(), 1);
@@ -78,7 +78,7 @@ async fn a_flood_of_forgers_who_know_the_address_makes_us_read_once_a_minute_at_
 }
 
 #[tokio::test]
-async fn a_flood_of_both_kinds_makes_us_read_once_a_minute_but_for_the_first_pair() {
+async fn wrong_paths_and_signatures_together_cause_one_read_a_minute_after_the_first_pair() {
     let bench = Bench::default();
     bench.answer(&signed(KEY)).await;
     bench.vault.reads();
@@ -86,8 +86,8 @@ async fn a_flood_of_both_kinds_makes_us_read_once_a_minute_but_for_the_first_pai
     for _ in 0..10 {
         for _ in 0..60 {
             bench.clock.pass(seconds(1));
-            let stranger = delivery("a-stranger", KEY, "{}");
-            assert_eq!(bench.answer(&stranger).await.0, 401);
+            let wrong_path = delivery("wrong-token", KEY, "{}");
+            assert_eq!(bench.answer(&wrong_path).await.0, 401);
             assert_eq!(bench.answer(&signed("forged")).await.0, 401);
         }
         reads.push(bench.vault.reads());
@@ -96,7 +96,7 @@ async fn a_flood_of_both_kinds_makes_us_read_once_a_minute_but_for_the_first_pai
 }
 
 #[tokio::test]
-async fn a_secret_that_was_changed_counts_at_once_beside_the_old_one() {
+async fn a_changed_secret_is_accepted_at_once_beside_the_old_one() {
     let bench = Bench::with(Vault::with(Stage::Current, &secret("old")));
     assert_eq!(bench.answer(&signed("old")).await.0, 200);
     bench.vault.put(Stage::Previous, &secret("old"));
@@ -109,11 +109,11 @@ async fn a_secret_that_was_changed_counts_at_once_beside_the_old_one() {
 }
 
 #[tokio::test]
-async fn noise_of_strangers_does_not_delay_a_new_secret() {
+async fn wrong_paths_do_not_delay_a_new_secret() {
     let bench = Bench::with(Vault::with(Stage::Current, &secret("old")));
     for second in 0..600 {
         bench.clock.pass(seconds(1));
-        bench.answer(&delivery("a-stranger", "guess", "{}")).await;
+        bench.answer(&delivery("wrong-token", "guess", "{}")).await;
         if second == 330 {
             bench.vault.put(Stage::Pending, &secret("new"));
         }
@@ -125,7 +125,7 @@ async fn noise_of_strangers_does_not_delay_a_new_secret() {
 }
 
 #[tokio::test]
-async fn no_delivery_is_refused_while_the_secret_rotates_and_the_old_one_is_once_it_may() {
+async fn no_delivery_is_rejected_during_a_rotation_and_the_old_secret_expires() {
     let bench = Bench::with(Vault::with(Stage::Current, &secret("old")));
     let (overlap, hour) = (2 * 3600, 3600);
     let made_at = 400;
@@ -156,7 +156,7 @@ async fn no_delivery_is_refused_while_the_secret_rotates_and_the_old_one_is_once
             forged += 1;
         }
     }
-    // The forgers had used up the minute's reading when the new value came.
+    // The wrong signatures had used up the read of the minute when the new value came.
     assert!(forged > 3_000);
     let late: Vec<_> = refused.iter().filter(|(_, key, _)| *key == "new").collect();
     assert!(
@@ -166,7 +166,7 @@ async fn no_delivery_is_refused_while_the_secret_rotates_and_the_old_one_is_once
     assert_eq!(late.len(), refused.len(), "{refused:?}");
     let reads = bench.vault.reads();
     let minutes = usize::try_from(made_at + overlap + hour).unwrap() / 60;
-    // One a minute because of forgers, one each five minutes as usual.
+    // One a minute because of wrong signatures, one every five minutes as usual.
     assert!(
         reads <= minutes + minutes / 5 + 2,
         "{reads} in {minutes} minutes"
@@ -174,12 +174,12 @@ async fn no_delivery_is_refused_while_the_secret_rotates_and_the_old_one_is_once
 }
 
 #[tokio::test]
-async fn an_old_secret_stays_in_use_while_no_new_one_can_be_had() {
+async fn an_old_secret_stays_in_use_while_the_vault_is_down() {
     let bench = Bench::default();
     bench.answer(&signed(KEY)).await;
     bench.vault.breaks(true);
     bench.vault.reads();
-    // What passes before the delivery, and whether reading is tried for it.
+    // Seconds before the delivery, and whether it causes an attempt to read.
     for (passes, tries) in [(300, 1), (0, 0), (9, 0), (1, 1), (100_000, 1)] {
         bench.clock.pass(seconds(passes));
         assert_eq!(bench.answer(&signed(KEY)).await.0, 200);
@@ -192,7 +192,7 @@ async fn an_old_secret_stays_in_use_while_no_new_one_can_be_had() {
 }
 
 #[tokio::test]
-async fn an_old_secret_stays_in_use_when_the_new_one_is_of_no_use() {
+async fn an_old_secret_stays_in_use_if_the_new_one_is_invalid() {
     let bench = Bench::default();
     bench.answer(&signed(KEY)).await;
     bench
@@ -203,7 +203,7 @@ async fn an_old_secret_stays_in_use_when_the_new_one_is_of_no_use() {
 }
 
 #[tokio::test]
-async fn the_first_secret_is_tried_for_once_a_second_until_it_can_be_had() {
+async fn without_a_secret_reading_is_tried_once_a_second() {
     let bench = Bench::default();
     bench.vault.breaks(true);
     for (passes, tries) in [(0, 1), (0, 0), (1, 1), (0, 0)] {
@@ -217,7 +217,7 @@ async fn the_first_secret_is_tried_for_once_a_second_until_it_can_be_had() {
 }
 
 #[tokio::test]
-async fn one_reads_for_all_who_come_at_the_same_time() {
+async fn concurrent_deliveries_cause_one_read() {
     let bench = Bench::default();
     let event = signed(KEY);
     let three = || async {
@@ -236,10 +236,10 @@ async fn one_reads_for_all_who_come_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn the_version_before_counts_until_its_overlap_ends() {
+async fn the_previous_version_is_accepted_until_its_overlap_ends() {
     let now = 1_795_276_800_000_i64;
     let hour = 3_600_000;
-    // When the current version was made, its overlap, and whether the one before still counts.
+    // When the current version was made, its overlap, and whether the previous one is accepted.
     let cases = [
         (json!(null), json!(null), true),
         (json!(now - 23 * hour), json!(null), true),
@@ -263,19 +263,19 @@ async fn the_version_before_counts_until_its_overlap_ends() {
 }
 
 #[tokio::test]
-async fn a_pending_version_counts_once_a_delivery_made_us_look_for_it() {
+async fn a_pending_version_is_accepted_once_a_mismatch_caused_a_read() {
     let bench = Bench::with(Vault::with(Stage::Current, &secret("now")));
     bench.answer(&signed("now")).await;
     bench.vault.put(Stage::Pending, &secret("next"));
     assert_eq!(bench.answer(&signed("next")).await.0, 200);
-    // And stays known when the secret is renewed in the usual way.
+    // And still after the secret is refreshed at the end of its TTL.
     bench.clock.pass(seconds(300));
     assert_eq!(bench.answer(&signed("now")).await.0, 200);
     assert_eq!(bench.answer(&signed("next")).await.0, 200);
 }
 
 #[tokio::test]
-async fn other_versions_that_are_of_no_use_are_left_out() {
+async fn other_versions_that_are_invalid_are_ignored() {
     let vault = Vault::with(Stage::Current, &samples_secret());
     vault.put(Stage::Previous, &json!([1]));
     let bench = Bench::with(vault);

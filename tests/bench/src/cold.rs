@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     Ok(report.met())
 }
 
-/// What the figures were measured on.
+/// The machine.
 fn machine() -> anyhow::Result<Vec<String>> {
     let cpus = fs::read_to_string("/proc/cpuinfo").context("no /proc; this needs Linux")?;
     let models: Vec<&str> = cpus

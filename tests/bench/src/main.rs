@@ -1,4 +1,4 @@
-//! Measurements that back what the documents say. Each prints its table and whether it meets its bars.
+//! The measurements behind the figures in the documents. Each prints its table and whether it meets its bars.
 
 mod cold;
 mod limiter;
@@ -17,14 +17,14 @@ struct Arguments {
     what: What,
 }
 
-/// What is measured.
+/// The measurements.
 #[derive(Subcommand)]
 enum What {
     /// Start, size, memory and work per event of the functions.
     Cold(cold::Options),
     /// Use of HaloPSA's limit, refusals, drain times and lanes, on four models of a server.
     Limiter(limiter::Options),
-    /// What alerts cost in requests to HaloPSA and in writes to the store.
+    /// Requests to HaloPSA and store writes per alert.
     Requests(requests::Options),
 }
 

@@ -2,13 +2,13 @@
 
 /// One table.
 pub struct Section {
-    /// What it is about, and the bar.
+    /// The subject and the bar.
     pub title: String,
-    /// What the columns are.
+    /// The column titles.
     pub head: &'static str,
     /// The rows.
     pub rows: Vec<Row>,
-    /// What a reader must know.
+    /// Remarks for the reader.
     pub note: &'static str,
 }
 

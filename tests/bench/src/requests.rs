@@ -1,4 +1,4 @@
-//! What alerts cost in requests to HaloPSA and in writes to the store: `bench requests`.
+//! Requests to HaloPSA and store writes per alert: `bench requests`.
 //!
 //! The use cases and clients as the program has them, the embedded store, both simulators, and time that
 //! moves as fast as the work allows.
@@ -26,7 +26,7 @@ const DEADLINE: Duration = Limit::LEASE_AHEAD;
 /// HaloPSA's window.
 const WINDOW: Duration = Duration::from_secs(300);
 
-/// Who closes tickets by hand.
+/// The technician who closes tickets.
 const TECHNICIAN: i64 = 12;
 
 /// What to measure.
@@ -35,7 +35,7 @@ pub struct Options {
     /// Alerts raised at once.
     #[arg(long, default_value_t = 10_000)]
     alerts: u32,
-    /// From what chance at the simulators follows.
+    /// The seed of the simulators.
     #[arg(long, default_value_t = 20_261_121)]
     seed: u64,
 }
@@ -68,7 +68,7 @@ async fn quiet(seed: u64, storms: Option<StormPolicy>, patience: Duration) -> Sc
     bundle
 }
 
-/// What was spent so far.
+/// Requests and writes so far.
 struct Spent {
     routes: BTreeMap<String, u64>,
     writes: BTreeMap<&'static str, u64>,
@@ -124,7 +124,7 @@ impl Spent {
     }
 }
 
-/// The life of one alert.
+/// One alert from open to closed.
 async fn one_alert(seed: u64) -> anyhow::Result<Section> {
     let mut bundle = quiet(seed, None, DEADLINE).await;
     let mut rows = Vec::new();
@@ -212,7 +212,7 @@ async fn at_once(options: &Options) -> Section {
                 }
             })
             .collect();
-        // Until a pair has heard of the last one.
+        // Until every alert's pair is settled.
         let mut left = alerts.iter().copied().peekable();
         while let Some(alert) = left.peek() {
             if bundle.pair_status(*alert).await.is_some_and(settled) {
@@ -258,7 +258,7 @@ async fn at_once(options: &Options) -> Section {
     }
 }
 
-/// Whether a pair has what it needs.
+/// Whether a pair is settled.
 const fn settled(standing: halogard_domain::pair_status::PairStatus) -> bool {
     use halogard_domain::pair_status::PairStatus;
     matches!(standing, PairStatus::InSync | PairStatus::InStorm)

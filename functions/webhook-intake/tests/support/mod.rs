@@ -1,4 +1,4 @@
-//! Stand-ins for the ports, and events.
+//! Stand-ins for the ports, and sample events.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use webhook_intake::{Event, Intake, SettingsAuthenticators};
 
-/// The end of the address in the samples.
+/// The path token in the samples.
 pub const TOKEN: &str = "an-example-token-of-32-characters";
 
-/// The key of the samples' signatures.
+/// The key that the samples are signed with.
 pub const KEY: &str = "an-example-secret-for-signatures";
 
-/// How long the tests' secret is used.
+/// How long the tests use a secret that was read.
 pub const TTL: Duration = Duration::from_secs(300);
 
-/// The secret that the samples fit.
+/// The secret that accepts the samples.
 pub fn samples_secret() -> Value {
     json!({
         "halopsa_webhook_token": TOKEN,
@@ -40,7 +40,7 @@ pub fn samples_secret() -> Value {
     })
 }
 
-/// A clock that is moved by hand.
+/// A clock that the test moves.
 #[derive(Clone)]
 pub struct Hand(Arc<AtomicI64>);
 
@@ -64,7 +64,7 @@ impl Clock for Hand {
     }
 }
 
-/// A vault with one secret, that can be out of order.
+/// A vault with one secret that can fail.
 #[derive(Clone, Default)]
 pub struct Vault {
     pub versions: Arc<Mutex<BTreeMap<Stage, String>>>,
@@ -90,7 +90,7 @@ impl Vault {
         self.versions.lock().unwrap().remove(&stage);
     }
 
-    /// How often the current version was read since last asked.
+    /// How often the current version was read since the last call.
     pub fn reads(&self) -> usize {
         self.reads.swap(0, Ordering::SeqCst)
     }
@@ -117,7 +117,7 @@ impl SecretReader for Vault {
     }
 }
 
-/// Queues in memory, that can be out of order.
+/// Queues in memory that can fail.
 #[derive(Clone, Default)]
 pub struct Queues {
     pub sent: Arc<Mutex<Vec<(Lane, Message)>>>,
@@ -162,7 +162,7 @@ impl Bench {
         }
     }
 
-    /// The status and body of the answer to `event`.
+    /// The status and body of the response to `event`.
     pub async fn answer(&self, event: &Value) -> (u16, &'static str) {
         let event: Event = serde_json::from_value(event.clone()).unwrap();
         let reply = self.intake.answer(&event).await;
@@ -171,7 +171,7 @@ impl Bench {
 }
 
 impl Default for Bench {
-    /// With the secret that the samples fit.
+    /// With the secret that accepts the samples.
     fn default() -> Self {
         Self::with(Vault::with(Stage::Current, &samples_secret()))
     }

@@ -1,4 +1,4 @@
-//! A certificate authority made for one run, and what each program is told to trust.
+//! A certificate authority made for one run, and the list of roots for each program.
 
 use std::fs;
 use std::path::{Path, PathBuf};

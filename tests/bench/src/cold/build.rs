@@ -1,4 +1,4 @@
-//! Builds what is measured, and looks at what came out: size and crates.
+//! Builds the programs, and determines their size and crates.
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write as _};
@@ -126,7 +126,7 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command and gives back what it printed.
+/// Runs a command and returns its output.
 fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().context("cannot run cargo")?;
     if !output.status.success() {

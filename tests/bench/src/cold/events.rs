@@ -1,4 +1,4 @@
-//! What the functions are woken with.
+//! The events of the functions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +11,16 @@ use super::aws::PENDING;
 /// The unguessable end of the webhook's path.
 pub const PATH_TOKEN: &str = "bench-0123456789abcdef0123456789abcdef";
 
-/// What webhooks are signed with.
+/// The key that webhooks are signed with.
 pub const SIGNING_SECRET: &str = "bench-signing-secret";
 
-/// Size of a delivery's body, in bytes: what a sender is advised to stay under (Standard Webhooks).
+/// Size of a delivery's body in bytes: the maximum that Standard Webhooks recommends.
 const DELIVERY_BYTES: usize = 20_000;
 
 /// How many different deliveries are sent in turn.
 const DELIVERIES: usize = 32;
 
-/// One real delivery of each kind, as the tests know them.
+/// A delivery, from the samples of the tests.
 const TICKET_CHANGED: &str = include_str!("../../../../events/halopsa/ticket-changed-full.json");
 
 /// News of an alert, as the queue carries it.
@@ -60,8 +60,8 @@ pub fn turn() -> Vec<u8> {
     json!({ "type":"sync_cycle" }).to_string().into_bytes()
 }
 
-/// One message from the urgent queue about an alert that asks for nothing: its link is read, what it
-/// says is written, and nobody else is asked. `default-worker` does as much with it.
+/// One message from the urgent queue about an alert that needs no ticket: its link is read, its snapshot
+/// is written, and no vendor is called. `default-worker` does as much with it.
 pub fn quiet_message() -> anyhow::Result<Vec<u8>> {
     batch(1, false)
 }
@@ -99,7 +99,7 @@ pub fn rotation_step(secret: &str, step: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A message as SQS hands it over.
+/// A message in the form of the SQS event source.
 fn record(number: usize, body: &Value) -> Value {
     json!({
         "messageId": format!("19dd0b57-b21e-4ac1-bd88-{number:012x}"),
@@ -140,7 +140,7 @@ fn signature(body: &[u8], secret: &str) -> anyhow::Result<String> {
     Ok(STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// A request as a function URL hands it over.
+/// A request in the form of a function URL.
 fn request(token: &str, signature: Option<&str>, body: &str) -> Vec<u8> {
     let path = format!("/webhooks/halopsa/{token}");
     let host = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws";

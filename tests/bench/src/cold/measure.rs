@@ -116,7 +116,7 @@ fn rotation() -> Vec<u8> {
     events::rotation_step(secret, "testSecret")
 }
 
-/// What was seen of one program's starts.
+/// The measurements of one program's starts.
 #[derive(Default)]
 struct Starts {
     init: Sample,
@@ -150,7 +150,7 @@ pub fn starts(
                 && !calls.by_operation.contains_key(asked)
             {
                 bail!(
-                    "{} never asked for {asked}; it put its work off",
+                    "{} never called {asked}; it deferred its work",
                     subject.name
                 );
             }
@@ -166,7 +166,7 @@ pub fn starts(
     for (subject, starts) in subjects_in_turn.iter().zip(&seen) {
         if let Some(calls) = &starts.calls {
             report.notes.push(format!(
-                "{}: start and first event ask AWS for {}, over {} TLS connections",
+                "{}: start and first event call {}, over {} TLS connections",
                 subject.name,
                 calls.in_words(),
                 calls.connections
@@ -235,7 +235,7 @@ pub fn starts(
     Ok(())
 }
 
-/// What is uploaded, and how many crates are in the intake.
+/// The size of each upload, and the number of crates in the intake.
 ///
 /// # Errors
 ///
@@ -330,7 +330,7 @@ pub fn memory(sandbox: &Sandbox, subjects: &Subjects, report: &mut Report) -> an
     Ok(())
 }
 
-/// What was seen of one program's work, event by event.
+/// The measurements of one program's work, event by event.
 #[derive(Default)]
 struct Work {
     cpu: Sample,
@@ -338,7 +338,7 @@ struct Work {
 }
 
 impl Work {
-    /// Has the program answer some events, and notes what it took.
+    /// Lets the program handle some events and records time and processor time.
     #[expect(clippy::cast_precision_loss, reason = "some hundred events")]
     fn note(&mut self, running: &Running) -> anyhow::Result<()> {
         let (before, from) = (running.process.cpu()?, stopwatch::now());

@@ -1,4 +1,4 @@
-//! What many measurements say together.
+//! Statistics of repeated measurements.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -7,11 +7,11 @@ use serde::Serialize;
 /// Samples drawn again for an interval.
 const RESAMPLES: usize = 2000;
 
-/// Measurements of one thing.
+/// Measurements of one figure.
 #[derive(Clone, Debug, Default)]
 pub struct Sample(Vec<f64>);
 
-/// What is printed of a sample.
+/// The figures that are printed for a sample.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Summary {
     /// How many measurements.
@@ -28,7 +28,7 @@ pub struct Summary {
     pub p95: f64,
 }
 
-/// A ratio of two medians, and between what it lies with 95 % confidence.
+/// A ratio of two medians and its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ratio {
     /// The ratio as measured.
@@ -50,7 +50,7 @@ impl Sample {
         self.0.push(value);
     }
 
-    /// What is printed.
+    /// The figures that are printed.
     pub fn summary(&self) -> Summary {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! One process of a function: started as Lambda starts it, watched through `/proc`, ended by its id.
+//! One process of a function: started as Lambda starts it, measured through `/proc`, ended by its id.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl Process {
         Ok(Duration::from_nanos(nanos))
     }
 
-    /// Adds what the process printed last to an error.
+    /// Adds the last output of the process to an error.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let printed = fs::read_to_string(&self.log).unwrap_or_default();
         let from = printed.len().saturating_sub(2000);

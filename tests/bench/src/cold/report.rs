@@ -1,38 +1,38 @@
-//! The table: what was measured, against what, and whether the bar is met.
+//! The table: figures, peers, and whether each bar is met.
 
 use serde::Serialize;
 
 use super::numbers::{Ratio, Sample, Summary};
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// What was measured, and of which program.
+    /// The figure and the program.
     pub what: String,
     /// The unit of the figures.
     pub unit: &'static str,
-    /// What was measured.
+    /// The measured figure.
     pub figure: Summary,
-    /// The same of the peer.
+    /// The peer's figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<Peer>,
-    /// What is asked for; none for what is only shown.
+    /// The bar; `None` for a row that is only shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bar: Option<Bar>,
 }
 
-/// What it is compared with.
+/// The peer of a row.
 #[derive(Debug, Serialize)]
 pub struct Peer {
     /// Its name.
     pub name: &'static str,
     /// Its figures.
     pub figure: Summary,
-    /// Ours by its.
+    /// Our figure divided by the peer's.
     pub ratio: Ratio,
 }
 
-/// What is asked for.
+/// A bar.
 #[derive(Debug, Serialize)]
 pub struct Bar {
     /// In words.
@@ -41,14 +41,14 @@ pub struct Bar {
     pub met: bool,
 }
 
-/// Everything that was found.
+/// The results.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// Processor, cores, kernel, load.
     pub machine: Vec<String>,
-    /// The lines.
+    /// The rows.
     pub rows: Vec<Row>,
-    /// What is told in sentences.
+    /// Notes in full sentences.
     pub notes: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use super::http::{Connection, Request};
 use super::stopwatch;
 
-/// Time an invocation has, as it is told to the function: enough that none leaves work for the next.
+/// The time limit of an invocation: long enough that no invocation defers work to the next.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// One Runtime API for one process.
@@ -54,7 +54,7 @@ pub struct Seen {
 }
 
 impl RuntimeApi {
-    /// Listens on a free port of loopback and hands out `events` in turn, as often as allowed. Every
+    /// Listens on a free port of loopback and returns `events` in turn, as often as allowed. Every
     /// answer must contain `expected`.
     ///
     /// # Errors
@@ -142,7 +142,7 @@ impl Drop for RuntimeApi {
     fn drop(&mut self) {
         self.desk.state().closed = true;
         self.desk.changed.notify_all();
-        // Wakes the accepting thread, so that it sees the end. If nobody listens any more, it has.
+        // Wakes the accepting thread, so that it sees the end. If the listener is closed, it has seen it.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -219,7 +219,7 @@ impl Desk {
         let mut state = self.state();
         state.answered += 1;
         state.last_answer = Some(now);
-        // Whoever waits is woken once at the end, not for each answer.
+        // The waiting thread is woken once at the end, not for each answer.
         if state.idle {
             self.changed.notify_all();
         }

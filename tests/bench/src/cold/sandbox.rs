@@ -120,7 +120,7 @@ impl Sandbox {
 }
 
 impl Running {
-    /// Hands out `count` more events, and waits until they are answered.
+    /// Makes `count` more events available, and waits until they are answered.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::authority::CertificateAuthority;
 use super::aws::Aws;
 
-/// What stands for the account's secrets.
+/// The account's secrets: variable and ARN.
 pub const SECRETS: [(&str, &str); 3] = [
     (
         "WEBHOOK_SECRET",
@@ -27,11 +27,11 @@ pub struct Subject {
     pub name: &'static str,
     /// The release binary.
     pub program: PathBuf,
-    /// The events it gets in turn.
+    /// The events it receives, in rotation.
     pub events: Vec<Vec<u8>>,
-    /// What every answer of it contains.
+    /// A text that every response contains.
     pub expected: &'static str,
-    /// What its first event must have asked AWS for; a function that puts its work off asks for less.
+    /// A call to AWS that its first event must have made; a function that deferred its work would not have.
     pub asks: Option<&'static str>,
     /// The environment it is started with; the addresses of the Runtime API and the vendors are new
     /// each time.

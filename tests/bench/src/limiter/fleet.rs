@@ -13,7 +13,7 @@ use super::sim::{BEGIN, Event, SkewedClock, Tasks, World};
 use super::store::SimStore;
 use super::workload::{Outcome, Workload};
 
-/// One request under way.
+/// One request in flight.
 struct Call {
     instance: usize,
     life: u64,
@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
         self.send_all();
     }
 
-    /// Sends what was taken just now.
+    /// Sends the request of a permit that was just granted.
     fn send_all(&mut self) {
         loop {
             let mut outbox = self

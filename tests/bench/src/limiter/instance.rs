@@ -1,4 +1,4 @@
-//! One instance from its start to its end: what it asks of the budget, and when.
+//! One instance from start to end: the permits it requests, and when.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +19,8 @@ pub type Budget = SharedBudget<SimStore, SkewedClock>;
 /// Calls in flight at once, per instance.
 const IN_FLIGHT_MAX: usize = 4;
 
-/// Who waits no longer than this goes on; who waits longer ends its invocation and hands back what
-/// it holds, as a Lambda function does.
+/// The longest that an instance waits for a permit. For a longer wait it ends its invocation and returns its permits, as a
+/// Lambda function does.
 const INVOCATION_PAUSE: Duration = Limit::LEASE_AHEAD;
 
 /// A permit that was taken just now, for the run to send.
@@ -31,7 +31,7 @@ pub struct Ready {
     pub bulk: bool,
 }
 
-/// What the tasks of all instances share with the run.
+/// State that the tasks of all instances share with the run.
 pub struct Shared {
     pub world: Arc<World>,
     pub outbox: Mutex<Vec<Ready>>,
@@ -41,7 +41,7 @@ pub struct Shared {
     pub waits: Mutex<Vec<i64>>,
 }
 
-/// One life of an instance.
+/// An instance from one start to its end.
 #[derive(Clone)]
 pub struct Instance {
     pub shared: Arc<Shared>,

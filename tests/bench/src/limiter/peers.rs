@@ -1,4 +1,4 @@
-//! What others do, on the same servers and networks: sixteen to twenty workers of one process that want
+//! Other limiters on the same servers and networks: sixteen to twenty workers of one process that want
 //! to send as much as they can.
 
 use std::num::NonZeroU32;
@@ -19,7 +19,7 @@ const WORKERS: usize = 20;
 pub enum Peer {
     /// The crate `governor`: 450 in five minutes, as its documentation suggests.
     GovernorNaive,
-    /// The crate `governor` with what can never exceed 450: one a second, bursts of 150.
+    /// The crate `governor` with a quota that can never exceed 450: one a second, bursts of 150.
     GovernorSafe,
     /// The rule of the common PowerShell module for HaloPSA: no limit; after a refusal 5 s, doubling to
     /// 60 s, ten tries.
@@ -49,20 +49,20 @@ impl Peer {
     }
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeerOutcome {
     /// Accepted requests after the first window.
     pub accepted: u64,
-    /// Refused ones.
+    /// Refused requests.
     pub refused: u64,
     /// Requests given up on.
     pub given_up: u64,
-    /// When the last one of a backlog was answered, in milliseconds.
+    /// When the last request of a backlog was answered, in milliseconds.
     pub done_at: i64,
 }
 
-/// One worker and the request it is at.
+/// One worker and its current request.
 #[derive(Clone, Copy, Default)]
 struct Worker {
     tries: u32,
@@ -97,7 +97,7 @@ pub fn run(
         tokens: 500,
         ..Worker::default()
     }; WORKERS];
-    let mut fate = PeerOutcome::default();
+    let mut outcome = PeerOutcome::default();
     let mut left = backlog.unwrap_or(u64::MAX);
     let mut open = left;
     let mut passed = 0;
@@ -131,13 +131,13 @@ pub fn run(
             Event::Arrive(number) => {
                 let accepted = server.accept(now);
                 workers[number].accepted = accepted;
-                fate.refused += u64::from(!accepted);
-                fate.accepted += u64::from(accepted && now - BEGIN >= 300_000);
+                outcome.refused += u64::from(!accepted);
+                outcome.accepted += u64::from(accepted && now - BEGIN >= 300_000);
             }
             Event::Seen(number) => {
-                let pause = after(peer, &mut workers[number], &world, &mut fate);
+                let pause = after(peer, &mut workers[number], &world, &mut outcome);
                 open -= u64::from(workers[number].tries == 0);
-                fate.done_at = now - BEGIN;
+                outcome.done_at = now - BEGIN;
                 if open == 0 {
                     break;
                 }
@@ -146,18 +146,18 @@ pub fn run(
             Event::Die(_) | Event::Other | Event::Urgent => {}
         }
     }
-    fate
+    outcome
 }
 
-/// What a worker does after an answer: how long it pauses before it sends the same again, or the next.
-fn after(peer: Peer, worker: &mut Worker, world: &World, fate: &mut PeerOutcome) -> i64 {
+/// How long a worker pauses after a response before it sends the same request again, or the next.
+fn after(peer: Peer, worker: &mut Worker, world: &World, outcome: &mut PeerOutcome) -> i64 {
     if worker.accepted {
         worker.tokens = (worker.tokens + 1).min(500);
         worker.tries = 0;
         return 0;
     }
     let (tries_max, pause) = match peer {
-        // Neither says what to do then; a polite caller tries again after a second.
+        // Neither defines what to do then; a polite client retries after a second.
         Peer::GovernorNaive | Peer::GovernorSafe => (u32::MAX, 1_000),
         Peer::BackOff => (10, (5_000 << (worker.tries - 1).min(4)).min(60_000)),
         Peer::SdkRetry => {
@@ -167,7 +167,7 @@ fn after(peer: Peer, worker: &mut Worker, world: &World, fate: &mut PeerOutcome)
     };
     let paid = peer != Peer::SdkRetry || worker.tokens >= 5;
     if worker.tries >= tries_max || !paid {
-        fate.given_up += 1;
+        outcome.given_up += 1;
         worker.tries = 0;
         return 0;
     }

@@ -9,13 +9,13 @@ pub enum Model {
     Rolling,
     /// The same, and refused requests count too.
     RollingStrict,
-    /// Windows of its own, which begin at a time nobody knows.
+    /// Fixed windows, which begin at a time unknown to the clients.
     Fixed,
     /// The same, with the former window's count taken for evenly spread; refuses when its estimate has
     /// reached the limit (the usual two-counter form).
     Interpolating,
     /// The same, refusing when the estimate with this request would exceed the limit: up to one
-    /// request stricter. Not one of the four; shown for honesty.
+    /// request stricter. Not one of the four; shown for completeness.
     InterpolatingStrict,
 }
 
@@ -123,7 +123,7 @@ impl Server {
 mod tests {
     use super::*;
 
-    /// What a burst of ten gets from a server of five, now, half a window and a window later.
+    /// The result of a burst of ten requests against a limit of five: at once, half a window and a window later.
     fn story(model: Model) -> Vec<usize> {
         let mut server = Server::new(model, 5, 1000, 0);
         [0, 500, 1000, 1500]

@@ -1,5 +1,5 @@
-//! A world of its own: one clock moved by hand, tasks that wait on it, and everything in one thread
-//! and in one order. The same seed gives the same story.
+//! A deterministic simulation: one simulated clock, tasks that wait on it, one thread, one order. The same seed gives the
+//! same run.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -34,7 +34,7 @@ pub enum Event {
     Urgent,
 }
 
-/// The clock, what is due, and chance.
+/// The clock, the timers and the random numbers.
 pub struct World {
     now: AtomicI64,
     running: AtomicUsize,
@@ -85,7 +85,7 @@ impl World {
         Some(event)
     }
 
-    /// A number from 0 to 1, one excluded.
+    /// A number in [0, 1).
     pub fn chance(&self) -> f64 {
         self.state().chance.random::<f64>()
     }
@@ -150,7 +150,7 @@ impl Wake for TaskWaker {
     }
 }
 
-/// A task that has not ended, and what wakes it.
+/// An unfinished task and its waker.
 struct Task {
     work: Pin<Box<dyn Future<Output = ()> + Send>>,
     waker: Waker,
@@ -195,7 +195,7 @@ impl Tasks {
         number
     }
 
-    /// Lets a task go on until it waits. One that was woken for nothing goes on waiting.
+    /// Polls a task until it is pending.
     pub fn wake(&mut self, number: usize) {
         let Some(task) = self.list.get_mut(number).and_then(Option::as_mut) else {
             return;

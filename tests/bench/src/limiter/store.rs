@@ -16,7 +16,7 @@ pub struct SimStore {
     pub counts: Arc<Counts>,
 }
 
-/// What was asked of it.
+/// The operations on the store.
 #[derive(Default)]
 pub struct Counts {
     pub reads: AtomicU64,

@@ -1,4 +1,4 @@
-//! What is measured, and against which bars.
+//! The tables and their bars.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -27,7 +27,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Instances that share the budget.
 const FLEETS: [usize; 5] = [1, 5, 20, 100, 1000];
 
-/// Measures one thing.
+/// Measures one table.
 type Measure = fn(Extent, u64, u64) -> Section;
 
 /// Everything that is measured, by name.
@@ -51,22 +51,22 @@ pub fn names() -> Vec<&'static str> {
     MEASURES.iter().map(|(name, _)| *name).collect()
 }
 
-/// Measures everything, or what is called `only`, and tells of each table as soon as it is there.
+/// Measures every table, or the one named `only`, and passes each to `on_section` as soon as it is complete.
 pub fn all(
     extent: Extent,
     seed: u64,
     runs: u64,
     only: Option<&str>,
-    mut tell: impl FnMut(Section),
+    mut on_section: impl FnMut(Section),
 ) {
     for ((name, measure), seed) in MEASURES.iter().zip((seed..).step_by(100_000)) {
         if only.is_none_or(|only| only == *name) {
-            tell(measure(extent, seed, runs));
+            on_section(measure(extent, seed, runs));
         }
     }
 }
 
-/// Runs scenes on every core, and returns what came of them in their order.
+/// Runs `scenes` on every core, and returns their outcomes in the same order.
 fn run_all(scenes: &[Workload]) -> Vec<Outcome> {
     let next = AtomicUsize::new(0);
     let outcomes: Vec<Mutex<Outcome>> = scenes.iter().map(|_| Mutex::default()).collect();
@@ -344,7 +344,7 @@ fn drains(extent: Extent, seed: u64) -> Section {
                 Pace::Even => size as f64 / 1.4967,
             };
             let took = outcome.done_at as f64 / 1000.0;
-            // One per cent; of nothing, the time of the calls themselves.
+            // One per cent; for an empty queue, the time of the calls themselves.
             let most = (ideal * 1.01).max(3.0);
             Row {
                 cells: format!(
@@ -440,17 +440,17 @@ fn against_peers(extent: Extent, seed: u64) -> Section {
     let mut rows = Vec::new();
     for peer in Peer::ALL {
         for model in Model::FOUR {
-            let fate = peers::run(peer, model, Network::LONG, span, None, seed);
+            let result = peers::run(peer, model, Network::LONG, span, None, seed);
             let drained = peers::run(peer, model, Network::LONG, HOUR * 24, Some(4_500), seed);
-            let used = fate.accepted as f64 / (1.5 * (span.as_secs_f64() - 300.0));
+            let used = result.accepted as f64 / (1.5 * (span.as_secs_f64() - 300.0));
             rows.push(Row {
                 cells: format!(
                     "{} | {} | {:.1} % | {} | {} | {:.0} s",
                     peer.name(),
                     model.name(),
                     used * 100.0,
-                    fate.refused,
-                    fate.given_up,
+                    result.refused,
+                    result.given_up,
                     drained.done_at as f64 / 1000.0
                 ),
                 met: None,

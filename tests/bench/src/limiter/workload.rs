@@ -1,4 +1,4 @@
-//! What is simulated, and what came of it.
+//! A simulated workload and its outcome.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::sim::World;
 pub struct Network {
     /// For tables.
     pub name: &'static str,
-    /// Half of the ways one way take less, in milliseconds; log-normal.
+    /// The median one-way delay in milliseconds; log-normal.
     median_ms: f64,
-    /// One way in so many takes up to two seconds more.
+    /// One message in so many takes up to two seconds longer.
     tail: Option<f64>,
 }
 
@@ -31,7 +31,7 @@ impl Network {
         median_ms: 150.0,
         tail: None,
     };
-    /// Each way one in a hundred takes up to 2 s longer.
+    /// In each direction one message in a hundred takes up to 2 s longer.
     pub const HEAVY: Self = Self {
         name: "2 s tail",
         median_ms: 82.0,
@@ -40,7 +40,7 @@ impl Network {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::SHORT, Self::LONG, Self::HEAVY];
 
-    /// How long one way takes, in milliseconds.
+    /// A one-way delay, in milliseconds.
     pub fn one_way(&self, world: &World) -> i64 {
         let mut way = self.median_ms * (0.6 * world.normal()).exp();
         if let Some(share) = self.tail
@@ -52,15 +52,15 @@ impl Network {
     }
 }
 
-/// What is simulated.
+/// The simulated workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     pub model: Model,
     pub instances: usize,
     pub network: Network,
-    /// What the server allows in a window.
+    /// The limit of the server in a window.
     pub truth: u32,
-    /// What the limiter is told.
+    /// The limit that the limiter is configured with.
     pub limit: Limit,
     pub pace: Pace,
     /// The part of calls that kill their instance.
@@ -105,10 +105,10 @@ impl Workload {
     }
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Accepted requests of ours, after what is skipped.
+    /// Accepted requests of the fleet, after the warm-up.
     pub accepted: u64,
     /// Requests of ours, all.
     pub sent: u64,
@@ -116,7 +116,7 @@ pub struct Outcome {
     pub refused: u64,
     /// When each refusal was, in milliseconds since the beginning; the first thousand.
     pub refused_at: Vec<i64>,
-    /// Conditional writes, lost ones included.
+    /// Conditional writes, conflicts included.
     pub writes: u64,
     /// Of these lost.
     pub lost: u64,
@@ -134,6 +134,6 @@ pub struct Outcome {
     pub ledger_bytes: usize,
     /// Instances that died.
     pub died: u64,
-    /// The use of what the server allows, over the time counted.
+    /// The share of the server's limit that was used, after the warm-up.
     pub used: f64,
 }

@@ -1,5 +1,6 @@
 //! A scheduled poll, written the ordinary way: the SDK's and reqwest's defaults, both vendors' secrets read at the
-//! start, and for each event one list from each vendor, its state read and written, and one message sent.
+//! start, and for each event one list from each vendor, state read and written, and one message sent. It calls the
+//! store as often as `inspector-poll` does for its first event.
 
 use std::env;
 
@@ -10,6 +11,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use serde_json::{Value, json};
+
+/// Items that are read.
+const LOADS: usize = 13;
+
+/// Lists that are read.
+const QUERIES: usize = 6;
+
+/// Items that are written.
+const SAVES: usize = 12;
 
 /// Clients and credentials that are used by every event.
 struct Poll {
@@ -54,8 +64,11 @@ async fn secret(client: &aws_sdk_secretsmanager::Client, name: &str) -> Result<V
 impl Poll {
     /// Lists tickets and alerts, and queues what is new.
     async fn poll(&self, _: LambdaEvent<Value>) -> Result<Value, Error> {
-        for item in ["policy", "cursor", "index", "values"] {
+        for item in 0..LOADS {
             self.load(item).await?;
+        }
+        for list in 0..QUERIES {
+            self.list(list).await?;
         }
         let tickets = self.tickets().await?;
         let alerts = self.alerts().await?;
@@ -66,7 +79,7 @@ impl Poll {
             .message_body(message.to_string())
             .send()
             .await?;
-        for item in ["cursor", "index", "values"] {
+        for item in 0..SAVES {
             self.save(item).await?;
         }
         Ok(json!({ "queued": 1 }))
@@ -123,25 +136,37 @@ impl Poll {
     }
 
     /// Reads one item.
-    async fn load(&self, item: &str) -> Result<(), Error> {
+    async fn load(&self, item: usize) -> Result<(), Error> {
         self.dynamo
             .get_item()
             .table_name(&self.table)
             .key("pk", AttributeValue::S("poll".to_owned()))
-            .key("sk", AttributeValue::S(item.to_owned()))
+            .key("sk", AttributeValue::S(item.to_string()))
             .consistent_read(true)
             .send()
             .await?;
         Ok(())
     }
 
+    /// Reads one list.
+    async fn list(&self, list: usize) -> Result<(), Error> {
+        self.dynamo
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(format!("list-{list}")))
+            .send()
+            .await?;
+        Ok(())
+    }
+
     /// Writes one item.
-    async fn save(&self, item: &str) -> Result<(), Error> {
+    async fn save(&self, item: usize) -> Result<(), Error> {
         self.dynamo
             .put_item()
             .table_name(&self.table)
             .item("pk", AttributeValue::S("poll".to_owned()))
-            .item("sk", AttributeValue::S(item.to_owned()))
+            .item("sk", AttributeValue::S(item.to_string()))
             .item("polls", AttributeValue::N("1".to_owned()))
             .send()
             .await?;
