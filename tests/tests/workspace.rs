@@ -218,11 +218,11 @@ fn both_sets_of_stores_pass_the_same_suite() {
 }
 
 #[test]
-fn the_readme_lists_every_setting() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+fn the_settings_page_lists_every_setting() {
+    let page = fs::read_to_string(root().join("docs/settings.md")).unwrap();
     assert!(
-        readme.contains(settings_table_markdown().trim_end()),
-        "put this table into the README:\n{}",
+        page.contains(settings_table_markdown().trim_end()),
+        "put this table into docs/settings.md:\n{}",
         settings_table_markdown()
     );
 }
