@@ -1,4 +1,4 @@
-//! Checking a policy against what both vendors really have, before the first alert finds out.
+//! Checks a policy against what both vendors have, before the first alert depends on it.
 
 mod environments;
 mod halopsa;
@@ -11,18 +11,18 @@ pub use report::{Finding, Level, PreflightReport};
 
 use crate::ports::{AlertSource, Inspectors, PortError, Refusal, ServiceDeskCatalog};
 
-/// How much is looked at.
+/// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Whether both vendors answer, and to us. Two requests of the budget.
+    /// Whether both vendors answer and accept the credentials. Two requests of the budget.
     Access,
     /// Also everything the policy names: about a dozen requests, and one for each mapped site.
     Everything,
 }
 
-/// Looks at both vendors and at what the policy names there. Read-only.
+/// Checks access to both vendors and everything the policy names there. Read-only.
 ///
-/// Never fails: what cannot be looked at becomes a finding of its own.
+/// Never fails: what cannot be checked becomes a finding.
 pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
     desk: &D,
     liongard: &L,
@@ -59,18 +59,18 @@ pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
     report
 }
 
-/// Whether every other question would get the same answer.
+/// Whether every other request would fail the same way.
 fn is_fatal(error: &PortError) -> bool {
     matches!(error.refusal, Some(Refusal::Unauthorised))
         || error.error_type.ends_with(".unreachable")
 }
 
-/// Whether the failure may be over in a minute: throttled, out of budget, a gateway's bad moment.
+/// Whether the failure may be over in a minute: throttled, no budget, a gateway's error.
 fn is_temporary(error: &PortError) -> bool {
     error.retry_at.is_some() || (error.class != FailureClass::Permanent && !is_fatal(error))
 }
 
-/// A vendor that does not answer, or not to us.
+/// Reports a vendor that does not answer or does not accept the credential.
 fn refused(report: &mut PreflightReport, vendor: &str, error: &PortError) {
     let said = error.chain();
     match error.refusal {
@@ -92,7 +92,7 @@ fn refused(report: &mut PreflightReport, vendor: &str, error: &PortError) {
             format!("Liongard does not answer: {said}"),
             "check LIONGARD_URL (such as us1.app.liongard.com) and that this machine can reach it",
         ),
-        // The HaloPSA adapter words its refusals with what to change.
+        // The HaloPSA adapter's messages say what to change.
         _ => report.problem(
             format!("HaloPSA does not answer as it should: {said}"),
             halo_remedy(error),
@@ -123,7 +123,7 @@ fn halo_remedy(error: &PortError) -> &'static str {
     }
 }
 
-/// Liongard must have exactly one HaloPSA inspector to tell it about tickets.
+/// Liongard must have exactly one enabled HaloPSA inspector, which reads the tickets.
 async fn inspectors<L: Inspectors>(liongard: &L, policy: &Policy, report: &mut PreflightReport) {
     let remedy = "add or enable one HaloPSA inspector in Liongard, in your own environment; it is \
                   the only way in which Liongard learns of a ticket's state";

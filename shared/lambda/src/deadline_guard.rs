@@ -94,8 +94,8 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.noted(self.port.changed_since(since).await)
     }
 
-    async fn next_page(&self, stretch: &ChangeRange) -> Result<Changes, PortError> {
-        self.noted(self.port.next_page(stretch).await)
+    async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
+        self.noted(self.port.next_page(range).await)
     }
 }
 

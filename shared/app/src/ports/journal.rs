@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::PortError;
 
-/// The audit trail: append-only. The story of a pair is told where the pair is saved
-/// ([`Links::save`](super::Links::save)), so that neither is there without the other.
+/// The journal: append-only. Entries about a pair are saved together with the pair
+/// ([`Links::save`](super::Links::save)), so that neither exists without the other.
 pub trait Journal: Send + Sync {
     /// Appends entries that come with no change of a pair, in order.
     fn append(

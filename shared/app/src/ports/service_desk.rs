@@ -69,11 +69,10 @@ pub trait ServiceDesk: Send + Sync {
         since: Timestamp,
     ) -> impl Future<Output = Result<Changes, PortError>> + Send;
 
-    /// The page of `stretch` that is next, and what is left after it. Safe to repeat, and to go on with
-    /// after any time.
+    /// The next page of `range`, and what remains of it. Safe to repeat, after any time.
     fn next_page(
         &self,
-        stretch: &ChangeRange,
+        range: &ChangeRange,
     ) -> impl Future<Output = Result<Changes, PortError>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! Every customer the policy names in Liongard.
+//! Checks every customer that the policy names in Liongard.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use halogard_domain::Policy;
 use super::PreflightReport;
 use crate::ports::EnvironmentInfo;
 
-/// Looks up mapped environments, and counts those that are mapped to nobody.
+/// Checks mapped environments, and counts the unmapped ones.
 pub(super) fn check(
     environments: &[EnvironmentInfo],
     policy: &Policy,

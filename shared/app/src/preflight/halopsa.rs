@@ -1,4 +1,4 @@
-//! Everything the policy names in HaloPSA.
+//! Checks everything that the policy names in HaloPSA.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use crate::ports::{Named, PortError, ServiceDeskCatalog};
 const GRANT: &str = "grant read:tickets and read:customers to the application, and let the API agent see \
                      all ticket types and clients";
 
-/// Looks up what templates and environments name.
+/// Checks what templates and environments name.
 pub(super) async fn check<D: ServiceDeskCatalog>(
     desk: &D,
     policy: &Policy,
@@ -35,17 +35,17 @@ async fn templates<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mu
     let technicians = read(report, "agents", desk.technicians().await);
     let outcomes = read(report, "outcomes", desk.outcomes().await);
     for template in policy.templates.values() {
-        let mut look = Lookup { template, report };
-        look.ids("ticket type", [template.ticket_type], types.as_deref());
-        look.ids("status", statuses_of(template), statuses.as_deref());
-        look.ids("priority", priorities_of(template), priorities.as_deref());
-        look.ids("note outcome", [template.outcome], outcomes.as_deref());
+        let mut lookup = Lookup { template, report };
+        lookup.ids("ticket type", [template.ticket_type], types.as_deref());
+        lookup.ids("status", statuses_of(template), statuses.as_deref());
+        lookup.ids("priority", priorities_of(template), priorities.as_deref());
+        lookup.ids("note outcome", [template.outcome], outcomes.as_deref());
         let people = template
             .technician
             .into_iter()
             .chain(template.closing_technician);
-        look.ids("agent", people, technicians.as_deref());
-        look.team(teams.as_deref());
+        lookup.ids("agent", people, technicians.as_deref());
+        lookup.team(teams.as_deref());
         mandatory(desk, template, report).await;
     }
 }
@@ -94,7 +94,7 @@ fn read<T>(
     }
 }
 
-/// Looks up the names of one template.
+/// Checks what one template names.
 struct Lookup<'a> {
     template: &'a Template,
     report: &'a mut PreflightReport,
@@ -242,7 +242,7 @@ async fn site<D: ServiceDeskCatalog>(
     }
 }
 
-/// A tenant that refuses to close unassigned tickets needs somebody to give them to.
+/// A tenant that refuses to close unassigned tickets needs a technician for them.
 async fn closing<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut PreflightReport) {
     if !matches!(desk.must_assign_to_close().await, Ok(Some(true))) {
         return;
@@ -251,7 +251,7 @@ async fn closing<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut 
         if template.closing_technician.is_none() && template.technician.is_none() {
             report.warning(
                 format!(
-                    "HaloPSA closes assigned tickets only, and template {:?} assigns nobody",
+                    "HaloPSA closes assigned tickets only, and template {:?} names no technician",
                     template.name
                 ),
                 "add closing_technician = <agent id> to the template",

@@ -1,8 +1,8 @@
-//! What a check found.
+//! The findings of a check.
 
 use std::fmt;
 
-/// What a check found, in the order it looked.
+/// The findings of a check, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PreflightReport {
     /// The findings.
@@ -25,16 +25,16 @@ pub struct Finding {
 pub enum Level {
     /// In order.
     Ok,
-    /// Could not be looked at.
+    /// Could not be checked.
     CannotTell,
-    /// Works, but a person should look.
+    /// Works, but should be reviewed.
     Warning,
     /// Work would fail.
     Problem,
 }
 
 impl PreflightReport {
-    /// Whether anything would keep the bundle from working.
+    /// Whether anything would prevent synchronisation.
     #[must_use]
     pub fn has_problems(&self) -> bool {
         self.findings
@@ -42,22 +42,22 @@ impl PreflightReport {
             .any(|finding| finding.level == Level::Problem)
     }
 
-    /// Something in order.
+    /// Adds something in order.
     pub(super) fn note(&mut self, thing: String) {
         self.add(Level::Ok, thing, "");
     }
 
-    /// Something that could not be looked at.
+    /// Adds something that could not be checked.
     pub(super) fn cannot_tell(&mut self, thing: String, remedy: impl Into<String>) {
         self.add(Level::CannotTell, thing, remedy);
     }
 
-    /// Something a person should look at.
+    /// Adds something to review.
     pub(super) fn warning(&mut self, thing: String, remedy: impl Into<String>) {
         self.add(Level::Warning, thing, remedy);
     }
 
-    /// Something that would fail.
+    /// Adds something that would fail.
     pub(super) fn problem(&mut self, thing: String, remedy: impl Into<String>) {
         self.add(Level::Problem, thing, remedy);
     }
