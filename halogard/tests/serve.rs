@@ -123,7 +123,7 @@ fn an_alert_of_an_unmapped_environment_waits_until_the_config_names_it() {
     // A mistake on the way changes nothing.
     std::fs::write(bench.path("halogard.toml"), "mode = \n").unwrap();
     wait_until("the log line about the mistake", SOON, || {
-        serve.process.stderr().contains("not usable").then_some(())
+        serve.process.stderr().contains("is invalid").then_some(())
     });
     bench.write_config(&Config::of_customers(2));
     let ticket = ticket_of(&bench, parked);
