@@ -7,10 +7,11 @@ mod support;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use halogard_app::ports::Stage;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use support::{
     Bench, Ended, HOUR_MS, Http, LocalVault, Process, SOON, Serve, TOKEN, key, now_ms, program,

@@ -1,5 +1,4 @@
 //! What a sealed value guarantees.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use halogard_sealing::{SealingKey, UnsealError};
 

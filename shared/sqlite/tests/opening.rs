@@ -355,7 +355,7 @@ fn a_key_is_thirty_two_bytes_in_base64() {
 fn a_key_file_with_something_else_in_it_is_refused_and_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.key");
-    drop(StoreKey::load_or_create(&path).unwrap());
+    StoreKey::load_or_create(&path).unwrap();
     for wrong in ["", "half a k"] {
         fs::write(&path, wrong).unwrap();
         let outcome = StoreKey::load_or_create(&path);

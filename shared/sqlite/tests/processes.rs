@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use halogard_app::ports::{
     Lane, LedgerStore as _, Links as _, Outgoing, Revision, SaveError, Swap, WorkQueue as _,
@@ -21,6 +21,7 @@ use halogard_sqlite::{Store, StoreKey};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 /// Where a child process finds the store; no other process has it set.
 const FOLDER: &str = "HALOGARD_PROCESS_TEST_FOLDER";
