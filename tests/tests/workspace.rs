@@ -1,4 +1,4 @@
-//! Whether the house is as its documents say.
+//! Whether the workspace is as its documents say.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,6 +121,42 @@ fn one_version_of_rust_is_named_everywhere() {
     let minor = channel.rsplit_once('.').unwrap().0;
     for file in ["README.md", "CONTRIBUTING.md"] {
         assert!(read(file).contains(&format!("{minor} or newer")), "{file}");
+    }
+}
+
+#[test]
+fn every_identifier_in_the_glossary_occurs_in_the_sources() {
+    let glossary = fs::read_to_string(root().join("docs/glossary.md")).unwrap();
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap();
+    let text: String = sources(&root().join("shared"))
+        .into_iter()
+        .map(read)
+        .collect();
+    let words: BTreeSet<&str> = text
+        .split(|character: char| !character.is_alphanumeric() && character != '_')
+        .collect();
+    let mut terms = 0;
+    for row in glossary.lines().filter(|line| line.starts_with("| ")) {
+        let term = row.split('|').nth(1).unwrap();
+        for identifier in term.split('`').skip(1).step_by(2) {
+            assert!(words.contains(identifier), "{identifier}");
+            terms += 1;
+        }
+    }
+    assert!(terms > 20, "{terms}");
+}
+
+#[test]
+fn every_term_of_ours_in_the_glossary_says_why_it_is_not_the_fields() {
+    let glossary = fs::read_to_string(root().join("docs/glossary.md")).unwrap();
+    let (_, ours) = glossary.split_once("## Terms of our own").unwrap();
+    let (ours, _) = ours.split_once("\n## ").unwrap();
+    for row in ours.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        assert!(
+            cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()),
+            "{row}"
+        );
     }
 }
 
