@@ -86,6 +86,7 @@ impl<E: Env> Reconciler<E> {
     /// Sweeps; stops before a range of more than `pages_max` pages that has not settled.
     async fn sweep(&self, pages_max: usize) -> Result<SweepReport, ReconcileError> {
         let mut stored = self.store.load_swept().await?;
+        stored.value.correct_future_times(self.clock.now());
         if stored.value.watermark.is_none() {
             return self.initial_sweep(stored).await;
         }
@@ -161,9 +162,7 @@ impl<E: Env> Reconciler<E> {
                     cursor.settle(since, None, requested_at);
                 }
                 let times = changes.listings.iter().filter_map(|seen| seen.changed_at);
-                if let Some(newest) = times.max() {
-                    cursor.observe(newest, requested_at);
-                }
+                cursor.observe(times, requested_at);
                 cursor.last_full_sweep = Some(requested_at);
                 Ok(true)
             }
@@ -210,7 +209,9 @@ impl<E: Env> Reconciler<E> {
 
     /// When the last complete sweep began. A ticket it found unchanged was untouched until then.
     pub(crate) async fn last_full_sweep(&self) -> Result<Option<Timestamp>, PortError> {
-        Ok(self.store.load_swept().await?.value.last_full_sweep)
+        let mut swept = self.store.load_swept().await?.value;
+        swept.correct_future_times(self.clock.now());
+        Ok(swept.last_full_sweep)
     }
 
     /// Marks the activity on the ticket of `alert` as unknown: a reconciliation that runs before the queued

@@ -80,6 +80,7 @@ async fn a_first_sweep_that_failed_is_made_again() {
 async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
+    bench.clock.pass(Duration::from_secs(300));
     let changed = |second| vec![ticket(4242, 7586, at(second))];
     let rows = [
         ("nothing listed", 0, vec![], -3600),
@@ -145,6 +146,7 @@ fn at_its_end() -> Timestamp {
 async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sync_cycle().await;
+    bench.clock.pass(Duration::from_secs(300));
     leave(&bench, 4);
     assert_eq!(bench.reconciler.sync_cycle().await.swept, Some(0));
     assert_eq!(asked(&bench), (vec![], vec![at(-3600)]));
@@ -165,6 +167,7 @@ async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
 async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sync_cycle().await;
+    bench.clock.pass(Duration::from_secs(300));
     leave(&bench, 3);
     bench.reconciler.sync_cycle().await;
     let pages: Vec<u32> = (1..=3).rev().collect();
@@ -184,6 +187,7 @@ async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
 async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
+    bench.clock.pass(Duration::from_secs(300));
     leave(&bench, 3);
     let desk = &bench.reconciler.desk;
     let mut read = Vec::new();
@@ -270,6 +274,7 @@ async fn a_long_list_is_read_before_so_many_closes_that_it_is_worth_it() {
 async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
+    bench.clock.pass(Duration::from_secs(300));
     *bench.reconciler.desk.listings.lock().unwrap() = vec![TicketListing {
         id: TICKET,
         changed_at: Some(at(100)),

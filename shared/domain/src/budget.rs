@@ -91,10 +91,6 @@ impl Limit {
     /// one window later: the [`GRACE`](Self::GRACE) plus more than any call may take (30 seconds).
     pub const PERMIT_TTL: Duration = Duration::from_secs(35);
 
-    /// A stored time that is further in the future than this was written under a wrong clock, and is
-    /// replaced by the latest time that is possible now. More than clocks of instances differ.
-    pub(crate) const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60);
-
     /// Smallest limit for which a backlog is paced. Pacing costs a permit or two per window, which
     /// is too much of a small limit.
     pub const PACED_LIMIT_MIN: u32 = 100;

@@ -16,12 +16,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// How long a change may be missing from HaloPSA's lists, because an index may lag. A change that
 /// was listed sooner than this after it was made is listed once more. Shorter than the interval
 /// between two sweeps, so that the next sweep is late enough.
 pub const INDEX_LAG_MAX: Duration = Duration::from_secs(240);
+
+/// How far a sweep goes back when the watermark turns out to be in the future.
+const RESET_REACH: Duration = Duration::from_secs(3600);
 
 /// How far sweeps have read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +95,25 @@ pub struct PendingRange {
 }
 
 impl SweepCursor {
+    /// Replaces times in the future, which were written under a wrong clock or reported by HaloPSA. A
+    /// watermark in the future would hide every change until then, so sweeps begin an hour ago again.
+    pub fn correct_future_times(&mut self, now: Timestamp) {
+        let latest = now.plus(CLOCK_AHEAD_MAX);
+        if self.watermark.is_some_and(|watermark| watermark > latest) {
+            self.watermark = Some(now.minus(RESET_REACH));
+            self.pending = None;
+        }
+        self.unsettled = self
+            .unsettled
+            .filter(|unsettled| unsettled.changed_at.max(unsettled.listed_at) <= latest);
+        self.last_full_sweep = self.last_full_sweep.filter(|at| *at <= latest);
+        if let Some(pending) = &mut self.pending
+            && pending.phase_since > latest
+        {
+            pending.phase_since = now;
+        }
+    }
+
     /// The watermark, or the epoch before the first sweep.
     #[must_use]
     pub fn watermark(&self) -> Timestamp {
@@ -117,17 +139,25 @@ impl SweepCursor {
         let since = rest.range.since;
         if rest.phase != ReadPhase::Settled {
             self.settle(since, Some(rest.covered_until()), rest.phase_since);
-            self.observe(rest.covered_until(), rest.phase_since);
+            self.observe([rest.covered_until()], rest.phase_since);
         } else if since <= self.watermark() {
             // A range that begins after the watermark leaves out changes that may have been missing
             // before it.
-            self.move_to(rest.covered_until());
+            self.move_to(rest.covered_until().min(rest.phase_since));
         }
     }
 
-    /// Records a listed change as unsettled, unless an earlier one is still waiting: if every sweep
-    /// replaced it, none would ever settle.
-    pub fn observe(&mut self, changed_at: Timestamp, listed_at: Timestamp) {
+    /// Records the newest of the listed changes as unsettled, unless an earlier one is still waiting:
+    /// if every sweep replaced it, none would ever settle. A change in the future is ignored: the
+    /// watermark would hide every change until then.
+    pub fn observe(&mut self, changes: impl IntoIterator<Item = Timestamp>, listed_at: Timestamp) {
+        let latest = listed_at.plus(CLOCK_AHEAD_MAX);
+        let plausible = changes
+            .into_iter()
+            .filter(|changed_at| *changed_at <= latest);
+        let Some(changed_at) = plausible.max() else {
+            return;
+        };
         let to = self.watermark();
         let settling = self.unsettled.is_some_and(|noted| noted.changed_at > to);
         if !settling && changed_at > to {
@@ -146,8 +176,16 @@ impl SweepCursor {
 
 impl PendingRange {
     /// A range that was discovered at `now`.
+    ///
+    /// A range that ends in the future, because of a row with a wrong time, ends now instead: changes
+    /// that are made while it is read must not join it. Unless it would hardly have a length then,
+    /// because HaloPSA's clock is ahead of ours.
     #[must_use]
-    pub const fn discovered(range: ChangeRange, now: Timestamp) -> Self {
+    pub fn discovered(mut range: ChangeRange, now: Timestamp) -> Self {
+        let is_future = range.until > now.plus(CLOCK_AHEAD_MAX);
+        if is_future && now > range.since.plus(CLOCK_AHEAD_MAX) {
+            range.until = now;
+        }
         Self {
             range,
             phase: ReadPhase::Queued,

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// A reported or stored time that is further in the future than this is wrong: more than correct clocks
+/// differ.
+pub const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(60);
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// No vendor reports more precise times that matter. A plain number needs no calendar and

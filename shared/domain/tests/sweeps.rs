@@ -116,11 +116,91 @@ fn a_fresh_range_settles_the_earlier_change_and_records_its_end() {
 #[test]
 fn a_change_that_has_not_settled_is_not_replaced_by_a_newer_one() {
     let mut swept = swept();
-    swept.observe(at(250), at(310));
+    swept.observe([at(250)], at(310));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(200));
     swept.settle(at(100), None, at(300).plus(INDEX_LAG_MAX));
-    swept.observe(at(150), at(600));
+    swept.observe([at(150)], at(600));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(200), "it is past");
-    swept.observe(at(250), at(600));
+    swept.observe([at(250)], at(600));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(250));
+}
+
+const YEAR: i64 = 365 * 86_400;
+
+#[test]
+fn a_change_dated_in_the_future_never_moves_the_watermark() {
+    let mut swept = SweepCursor {
+        watermark: Some(at(100)),
+        ..SweepCursor::default()
+    };
+    swept.observe([at(150), at(YEAR)], at(200));
+    assert_eq!(swept.unsettled.unwrap().changed_at, at(150));
+    swept.settle(at(100), None, at(200).plus(INDEX_LAG_MAX));
+    assert_eq!(swept.watermark, Some(at(150)));
+    swept.observe([at(YEAR)], at(600));
+    assert_eq!(swept.unsettled.unwrap().changed_at, at(150));
+}
+
+#[test]
+fn a_range_that_ends_in_the_future_moves_the_watermark_to_its_discovery_at_most() {
+    for settled in [false, true] {
+        let mut swept = swept();
+        let range = ChangeRange {
+            since: at(100),
+            until: at(YEAR),
+            pages: 3,
+            count: 250,
+        };
+        let mut pending = PendingRange::discovered(range, at(900));
+        let begun = at(900).plus(INDEX_LAG_MAX);
+        pending.begin(
+            if settled {
+                ReadPhase::Settled
+            } else {
+                ReadPhase::Fresh
+            },
+            begun,
+        );
+        assert_eq!(
+            pending.covered_until(),
+            at(900).minus(Duration::from_millis(1))
+        );
+        swept.complete_range(&pending);
+        assert!(swept.watermark() <= at(900), "{:?}", swept.watermark);
+        assert!(swept.unsettled.unwrap().changed_at <= at(900));
+    }
+}
+
+#[test]
+fn a_range_of_a_clock_that_is_ahead_is_read_as_it_is() {
+    let range = ChangeRange {
+        since: at(890),
+        until: at(1_200),
+        pages: 3,
+        count: 250,
+    };
+    let pending = PendingRange::discovered(range.clone(), at(900));
+    assert_eq!(pending.range, range);
+}
+
+#[test]
+fn stored_times_in_the_future_are_corrected() {
+    let mut swept = SweepCursor {
+        watermark: Some(at(YEAR)),
+        last_full_sweep: Some(at(YEAR)),
+        pending: Some(rest(YEAR, YEAR + 10, ReadPhase::Fresh)),
+        ..swept()
+    };
+    swept.correct_future_times(at(10_000));
+    assert_eq!(swept.watermark, Some(at(10_000 - 3_600)));
+    assert_eq!((swept.last_full_sweep, swept.pending.clone()), (None, None));
+
+    let past = SweepCursor {
+        last_full_sweep: Some(at(9_000)),
+        pending: Some(rest(100, 800, ReadPhase::Fresh)),
+        ..self::swept()
+    };
+    let mut corrected = past.clone();
+    corrected.correct_future_times(at(10_000));
+    assert_eq!(corrected, past);
 }

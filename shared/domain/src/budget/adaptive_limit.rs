@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Limit;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// Windows to wait after a refusal before the level is raised a little: an hour and a half.
 const RAISE_AFTER_WINDOWS: u32 = 18;
@@ -118,7 +118,7 @@ impl AdaptiveLimit {
 
     /// Replaces times that were written under a clock that was ahead.
     pub(super) fn correct_future_times(&mut self, now: Timestamp, limit: &Limit) {
-        let latest = now.plus(Limit::CLOCK_AHEAD_MAX);
+        let latest = now.plus(CLOCK_AHEAD_MAX);
         self.wait_until = self
             .wait_until
             .filter(|until| *until <= latest.plus(limit.window.max(PAUSE_MIN)));

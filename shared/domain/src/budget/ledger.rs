@@ -8,7 +8,7 @@ use super::adaptive_limit::AdaptiveLimit;
 use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
 use super::window_estimate::WindowEstimate;
 use super::{Limit, Pace, Priority};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// Time span of one lease beyond its first permit.
 const LEASE_SPAN: Duration = Duration::from_secs(20);
@@ -265,15 +265,15 @@ impl Ledger {
         let ahead = Limit::LEASE_AHEAD + LEASE_SPAN;
         let latest = tick_at(now.plus(ahead).plus(unreported_lifetime(limit)));
         self.slots
-            .correct_future_times(latest + ticks(Limit::CLOCK_AHEAD_MAX), freed_at(now, limit));
+            .correct_future_times(latest + ticks(CLOCK_AHEAD_MAX), freed_at(now, limit));
         let corrected = micros(now);
-        let pace_max = micros(now.plus(ahead + limit.window + Limit::CLOCK_AHEAD_MAX));
+        let pace_max = micros(now.plus(ahead + limit.window + CLOCK_AHEAD_MAX));
         for due in [&mut self.pace_at, &mut self.urgent_at] {
             if *due > pace_max {
                 *due = corrected;
             }
         }
-        let last_sent = now.plus(ahead + Limit::CLOCK_AHEAD_MAX);
+        let last_sent = now.plus(ahead + CLOCK_AHEAD_MAX);
         if self.estimate.is_after(last_sent) {
             self.estimate = WindowEstimate::default();
         }
