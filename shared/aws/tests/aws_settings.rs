@@ -4,7 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use halogard_aws::{AwsSettings, AwsSettingsError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -153,4 +160,64 @@ async fn a_server_without_a_certificate_of_ours_is_not_talked_to() {
     let answer = client.list_tables().send().await;
 
     assert!(answer.is_err());
+}
+
+/// An HTTP client that records the hosts of the requests and sends none.
+#[derive(Clone, Debug, Default)]
+struct HostRecorder(Arc<Mutex<Vec<String>>>);
+
+impl HttpClient for HostRecorder {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for HostRecorder {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let url: url::Url = request.uri().parse().unwrap();
+        self.0
+            .lock()
+            .unwrap()
+            .push(url.host_str().unwrap().to_owned());
+        HttpConnectorFuture::ready(Err(ConnectorError::user("recorded".into())))
+    }
+}
+
+#[tokio::test]
+async fn each_partition_and_kind_of_endpoint_is_resolved_by_the_sdk() {
+    let cases = [
+        (&[][..], "eu-central-1", "sqs.eu-central-1.amazonaws.com"),
+        (&[], "cn-north-1", "sqs.cn-north-1.amazonaws.com.cn"),
+        (
+            &["AWS_USE_FIPS_ENDPOINT"],
+            "us-east-1",
+            "sqs-fips.us-east-1.amazonaws.com",
+        ),
+        (
+            &["AWS_USE_DUALSTACK_ENDPOINT"],
+            "eu-west-1",
+            "sqs.eu-west-1.api.aws",
+        ),
+        (
+            &["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"],
+            "us-east-1",
+            "sqs-fips.us-east-1.api.aws",
+        ),
+    ];
+    for (switches, region, host) in cases {
+        let mut settings = vec![("AWS_REGION", region)];
+        settings.extend(switches.iter().map(|name| (*name, "true")));
+        let config = read(&settings).unwrap().sdk_config();
+        let hosts = HostRecorder::default();
+        let config = aws_sdk_sqs::config::Builder::from(&config).http_client(hosts.clone());
+        let client = aws_sdk_sqs::Client::from_conf(config.build());
+
+        client.list_queues().send().await.unwrap_err();
+
+        assert_eq!(hosts.0.lock().unwrap().first().unwrap(), host);
+    }
 }
