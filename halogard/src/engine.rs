@@ -127,7 +127,7 @@ struct Worker<E: Env> {
 }
 
 impl<E: Env<Clock: SleepClock>> Worker<E> {
-    /// Works off the lanes, the first one first, until told to stop.
+    /// Processes messages of the lanes, the first lane first, until the engine stops.
     async fn work(mut self) {
         while !*self.stopped.borrow() {
             match self.work_one().await {

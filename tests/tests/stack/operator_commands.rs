@@ -125,7 +125,7 @@ async fn a_config_is_applied_shown_and_kept_when_another_is_refused() {
         at_stack("config apply halogard.toml"),
         at_stack("config show"),
     );
-    desk.fails(&show, "", 1, &["no config is applied yet", "config apply"])
+    desk.fails(&show, "", 1, &["no config was applied yet", "config apply"])
         .await;
 
     let config = world.setup.config();
