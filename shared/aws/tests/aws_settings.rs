@@ -1,4 +1,4 @@
-//! Access is read from settings, and trusts those who sign for AWS and nobody else.
+//! The AWS settings, and the root certificates that are trusted.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
