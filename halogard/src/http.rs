@@ -12,11 +12,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use halogard_app::credentials::{
-    AuthenticatorFactory, Authenticators, Mismatch, RotatingAuthenticator, SecretReader,
-};
-use halogard_app::intake::{BODY_BYTES_MAX, Rejection, WebhookRequest, accept_delivery};
+use halogard_app::intake::{BODY_BYTES_MAX, Rejection, enqueue};
 use halogard_app::ports::{Clock, Lane, Notifications, PortError, WorkQueue};
+use halogard_credentials::webhook_auth::{
+    Authenticator, PathVerified, SecretReader, WebhookRequest,
+};
 use halogard_domain::Message;
 use halogard_halopsa::webhook;
 use tracing::{info, warn};
@@ -29,13 +29,13 @@ use crate::metrics::{CONTENT_TYPE, Measured, ProcessMetrics};
 const READ_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
 /// What the addresses need.
-pub struct HttpState<S, C, R, M> {
+pub struct HttpState<S, C, R> {
     /// The queue, and the counts of notifications.
     pub store: S,
     /// The time.
     pub clock: C,
-    /// Whom the addresses open for.
-    pub gate: RotatingAuthenticator<R, M, C>,
+    /// Authenticates deliveries.
+    pub authenticator: Authenticator<R, C>,
     /// Wakes the engine.
     pub work_signal: WorkSignal,
     /// Metrics of the process.
@@ -43,24 +43,23 @@ pub struct HttpState<S, C, R, M> {
 }
 
 /// The addresses of the process.
-pub fn router<S, C, R, M>(state: HttpState<S, C, R, M>) -> Router
+pub fn router<S, C, R>(state: HttpState<S, C, R>) -> Router
 where
     S: WorkQueue + Notifications + 'static,
     C: Clock + 'static,
     R: SecretReader + 'static,
-    M: AuthenticatorFactory + 'static,
 {
     Router::new()
-        .route("/webhooks/halopsa/{token}", post(halopsa::<S, C, R, M>))
-        .route("/webhooks/liongard/{token}", post(liongard::<S, C, R, M>))
+        .route("/webhooks/halopsa/{token}", post(halopsa::<S, C, R>))
+        .route("/webhooks/liongard/{token}", post(liongard::<S, C, R>))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics::<S, C, R, M>))
+        .route("/metrics", get(metrics::<S, C, R>))
         .with_state(Arc::new(state))
 }
 
 /// A delivery of HaloPSA.
-async fn halopsa<S, C, R, M>(
-    State(state): State<Arc<HttpState<S, C, R, M>>>,
+async fn halopsa<S, C, R>(
+    State(state): State<Arc<HttpState<S, C, R>>>,
     token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -69,34 +68,17 @@ where
     S: WorkQueue + Notifications,
     C: Clock,
     R: SecretReader,
-    M: AuthenticatorFactory,
 {
-    let body = match whole(body).await {
-        Ok(body) => body,
-        Err(rejection) => return state.answer(Err(rejection)),
-    };
-    let header = |name: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.as_bytes().to_vec())
-            .collect()
-    };
-    let request = WebhookRequest {
-        path_token: readable(&token),
-        header: &header,
-        body: &body,
-    };
-    let taken = state.take(&request).await;
+    let taken = state.accept(path_token(&token), &headers, body).await;
     if taken.is_ok() {
         state.work_signal.notify();
     }
     state.answer(taken)
 }
 
-/// Liongard's own webhook: wakes the poll and is otherwise not believed.
-async fn liongard<S, C, R, M>(
-    State(state): State<Arc<HttpState<S, C, R, M>>>,
+/// Liongard's own webhook: starts a poll; its body is not believed.
+async fn liongard<S, C, R>(
+    State(state): State<Arc<HttpState<S, C, R>>>,
     token: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Response
@@ -104,12 +86,8 @@ where
     S: WorkQueue + Notifications,
     C: Clock,
     R: SecretReader,
-    M: AuthenticatorFactory,
 {
-    if let Err(rejection) = whole(body).await {
-        return state.answer(Err(rejection));
-    }
-    if let Err(rejection) = state.check_address(readable(&token)).await {
+    if let Err(rejection) = state.verify_path(path_token(&token), body).await {
         return state.answer(Err(rejection));
     }
     let asked = state
@@ -120,67 +98,55 @@ where
     state.answer(asked.map(|()| 1).map_err(Rejection::NotQueued))
 }
 
-impl<S, C, R, M> HttpState<S, C, R, M>
+impl<S, C, R> HttpState<S, C, R>
 where
     S: WorkQueue,
     C: Clock,
     R: SecretReader,
-    M: AuthenticatorFactory,
 {
-    /// Takes a delivery in; one that does not fit is tried once more with a newer secret, where
-    /// there may be one.
-    async fn take(&self, request: &WebhookRequest<'_>) -> Result<usize, Rejection> {
-        let doors = self.gate.doors().await.map_err(Rejection::NotQueued)?;
-        let taken = self.take_through(&doors, request).await;
-        if !matches!(taken, Err(Rejection::NotAuthentic)) {
-            return taken;
-        }
-        let doubt = if doors.matches_path(request.path_token) {
-            Mismatch::Credential
-        } else {
-            Mismatch::Address
-        };
-        match self.gate.refreshed(&doors, doubt).await {
-            Some(newer) => self.take_through(&newer, request).await,
-            None => taken,
-        }
-    }
-
-    /// Takes a delivery in through `doors`.
-    async fn take_through(
+    /// Authenticates a delivery and queues its messages.
+    async fn accept(
         &self,
-        doors: &Authenticators,
-        request: &WebhookRequest<'_>,
+        token: &str,
+        headers: &HeaderMap,
+        body: Body,
     ) -> Result<usize, Rejection> {
-        let now = self.clock.now();
-        accept_delivery(&self.store, &doors.delivery, request, |body| {
-            webhook::parse(body, now)
-        })
-        .await
+        let (path, body) = self.verify_path(token, body).await?;
+        let header = |name: &str| {
+            let values = headers.get_all(name).iter();
+            values.map(|value| value.as_bytes().to_vec()).collect()
+        };
+        let request = WebhookRequest {
+            header: &header,
+            body: &body,
+        };
+        let verified = self.authenticator.verify(&path, &request).await?;
+        let messages = webhook::parse(verified.body, self.clock.now())?;
+        enqueue(&self.store, messages).await
     }
 
-    /// Whether `token` is the end of our address, by a newer secret where there may be one.
-    async fn check_address(&self, token: &str) -> Result<(), Rejection> {
-        let doors = self.gate.doors().await.map_err(Rejection::NotQueued)?;
-        if doors.matches_path(token) {
-            return Ok(());
-        }
-        let newer = self.gate.refreshed(&doors, Mismatch::Address).await;
-        if newer.is_some_and(|newer| newer.matches_path(token)) {
-            Ok(())
-        } else {
-            Err(Rejection::NotAuthentic)
-        }
+    /// Checks the path token, then reads the body. The body of a wrong path is read and dropped, so
+    /// that the sender sees the answer.
+    async fn verify_path(
+        &self,
+        token: &str,
+        body: Body,
+    ) -> Result<(PathVerified, Vec<u8>), Rejection> {
+        let path = self.authenticator.verify_path(token).await;
+        let limit = if path.is_ok() { BODY_BYTES_MAX } else { 0 };
+        let body = read_body(body, limit).await?;
+        Ok((path?, body))
     }
 }
 
-/// The last segment of the path; one that is no text is wrong as any other, and no token is empty.
-fn readable(token: &Result<Path<String>, PathRejection>) -> &str {
+/// The last segment of the path. One that is not text is empty, and no token is empty.
+fn path_token(token: &Result<Path<String>, PathRejection>) -> &str {
     token.as_ref().map_or("", |Path(token)| token)
 }
 
-/// The whole body. One that breaks off proves nothing about who sent it.
-async fn whole(body: Body) -> Result<Vec<u8>, Rejection> {
+/// The whole body, of which at most `kept_max` bytes are kept. A body that breaks off proves nothing
+/// about its sender.
+async fn read_body(body: Body, kept_max: usize) -> Result<Vec<u8>, Rejection> {
     let mut body = pin!(body);
     let mut kept = Vec::new();
     let mut seen = 0;
@@ -193,7 +159,7 @@ async fn whole(body: Body) -> Result<Vec<u8>, Rejection> {
         if seen > READ_BYTES_MAX {
             break;
         }
-        if seen <= BODY_BYTES_MAX {
+        if seen <= kept_max {
             kept.extend_from_slice(&data);
         } else {
             kept = Vec::new();
@@ -205,14 +171,14 @@ async fn whole(body: Body) -> Result<Vec<u8>, Rejection> {
     Ok(kept)
 }
 
-impl<S, C, R, M> HttpState<S, C, R, M> {
+impl<S, C, R> HttpState<S, C, R> {
     /// The answer to a delivery. What is not authentic learns nothing about why.
     fn answer(&self, taken: Result<usize, Rejection>) -> Response {
         let answer = webhook::response_to(&taken);
         let status =
             StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match &taken {
-            Ok(messages) => info!(messages, outcome = "accepted", "took in a delivery"),
+            Ok(messages) => info!(messages, outcome = "accepted", "accepted a delivery"),
             Err(Rejection::NotQueued(error)) => {
                 warn!(
                     error_type = error.error_type,
@@ -221,7 +187,7 @@ impl<S, C, R, M> HttpState<S, C, R, M> {
                 );
             }
             Err(rejection) => {
-                warn!(reason = %rejection, outcome = "refused", "turned a delivery away")
+                warn!(reason = %rejection, outcome = "refused", "rejected a delivery")
             }
         }
         self.metrics.delivery_answered(status.as_u16());
@@ -231,14 +197,13 @@ impl<S, C, R, M> HttpState<S, C, R, M> {
 }
 
 /// Answers a scrape.
-async fn metrics<S, C, R, M>(State(state): State<Arc<HttpState<S, C, R, M>>>) -> Response
+async fn metrics<S, C, R>(State(state): State<Arc<HttpState<S, C, R>>>) -> Response
 where
     S: WorkQueue + Notifications,
     C: Clock,
     R: SecretReader,
-    M: AuthenticatorFactory,
 {
-    match measure(&state.store, state.gate.refreshes()).await {
+    match measure(&state.store, state.authenticator.refreshes()).await {
         Ok(measured) => match state.metrics.encode(&measured, state.clock.now()) {
             Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
             Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -9,10 +9,10 @@ use aws_types::SdkConfig;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Lane, Stage, Vault as _};
 use halogard_aws::{AwsSettings, QueueUrls, SecretsManager, Store, StoreNames};
+use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
 use halogard_vendors::{VendorSettings, Vendors};
-use secrecy::ExposeSecret as _;
 
 /// The store of a stack.
 pub type StackStore = Store<SystemClock>;
@@ -31,7 +31,7 @@ pub struct Stack {
 impl Stack {
     /// Asks CloudFormation for the stack `name`.
     pub async fn find(name: &str) -> anyhow::Result<Self> {
-        let access = AwsSettings::read(process_variable).context(
+        let access = AwsSettings::read(settings::variable).context(
             "no credentials for AWS; set them with \
              `eval \"$(aws configure export-credentials --format env)\"`, and AWS_REGION",
         )?;
@@ -124,8 +124,8 @@ impl Stack {
             }
         }
         for secret in SECRETS {
-            for (member, value) in self.secret(self.output(secret)?).await? {
-                values.push((member.to_ascii_uppercase(), value));
+            for (member, value) in self.secret(self.output(secret)?).await?.texts() {
+                values.push((member.to_ascii_uppercase(), value.to_owned()));
             }
         }
         let (settings, _) = settings::read::<VendorSettings>(&Environment::of(values))?;
@@ -140,7 +140,7 @@ impl Stack {
     /// The address to paste into HaloPSA, its token included.
     pub async fn webhook_url(&self) -> anyhow::Result<String> {
         let secret = self.secret(self.output("WebhookSecretArn")?).await?;
-        let Some(token) = secret.get("halopsa_webhook_token") else {
+        let Some(token) = secret.text(members::WEBHOOK_TOKEN) else {
             bail!(
                 "the webhook secret of {} holds no halopsa_webhook_token",
                 self.name
@@ -149,20 +149,14 @@ impl Stack {
         Ok(format!("{}{token}", self.output("WebhookUrl")?))
     }
 
-    /// The members of a secret that are text.
-    async fn secret(&self, arn: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    /// The members of a secret.
+    async fn secret(&self, arn: &str) -> anyhow::Result<SecretFields> {
         let Some(version) = self.vault().read(arn, Stage::Current).await? else {
             bail!(
                 "the secret {arn} has no value yet; `aws secretsmanager put-secret-value` stores one"
             );
         };
-        let members: BTreeMap<String, serde_json::Value> =
-            serde_json::from_str(version.value.expose_secret())
-                .map_err(|_| anyhow::anyhow!("the secret {arn} is no JSON object"))?;
-        let text = |(member, value): (String, serde_json::Value)| {
-            value.as_str().map(|value| (member, value.to_owned()))
-        };
-        Ok(members.into_iter().filter_map(text).collect())
+        SecretFields::parse(&version.value).with_context(|| format!("the secret {arn}"))
     }
 }
 
@@ -190,15 +184,6 @@ fn parameter_of(setting: &str) -> String {
         name.extend(letters.map(|letter| letter.to_ascii_lowercase()));
     }
     name
-}
-
-/// A variable of this process that the AWS tools know too.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "names that belong to AWS's tools, not to our settings"
-)]
-fn process_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 #[cfg(test)]

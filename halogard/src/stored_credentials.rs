@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use halogard_app::credentials::{CredentialCache, SecretFields, StaticVault};
 use halogard_app::ports::{Stage, Vault};
+use halogard_credentials::{CredentialCache, SecretFields, StaticVault, members};
 use halogard_liongard::ParsedAccessKey;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{Environment, HaloSettings, LiongardSettings};
@@ -78,12 +78,12 @@ pub fn keys(
     liongard: &LiongardSettings,
 ) -> anyhow::Result<CredentialSources> {
     let halo_fields = SecretFields::default()
-        .with("halopsa_client_id", &halo.client_id)
-        .with_secret("halopsa_client_secret", &halo.client_secret);
+        .with(members::HALOPSA_CLIENT_ID, &halo.client_id)
+        .with_secret(members::HALOPSA_CLIENT_SECRET, &halo.client_secret);
     let key = ParsedAccessKey::read(&liongard.access_key_id, &liongard.access_key_secret)?.key;
     let liongard_fields = SecretFields::default()
-        .with("liongard_access_key_id", &key.id)
-        .with("liongard_access_key_secret", key.secret.expose_secret());
+        .with(members::LIONGARD_KEY_ID, &key.id)
+        .with(members::LIONGARD_KEY_SECRET, key.secret.expose_secret());
     let given = |fields, name| CredentialCache::new(StaticVault::new(fields), SystemClock, name);
     let in_vault = |name| CredentialCache::new(store.clone(), SystemClock, name);
     Ok(CredentialSources {

@@ -197,7 +197,6 @@ fn what_comes_along_with_a_pasted_value_is_forgiven_and_said() {
         ("HALOPSA_WEBHOOK_BEARER", "Bearer planted-bearer"),
         ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Halo-Signature:"),
         ("HALOPSA_WEBHOOK_API_KEY_HEADER", "X-Api-Key: "),
-        ("HALOPSA_WEBHOOK_TOKEN", "too-short"),
         ("POLL_INTERVAL_SECONDS", " 60 "),
         ("HALOGARD_LISTEN", "\"127.0.0.1:0\""),
     ] {
@@ -415,6 +414,14 @@ fn numbers_and_addresses_that_make_no_sense_are_refused_with_what_would() {
         "with/slash-0123456789",
         &["HALOPSA_WEBHOOK_TOKEN"],
     );
+    for (name, value) in [
+        ("HALOPSA_WEBHOOK_TOKEN", "a"),
+        ("HALOPSA_WEBHOOK_SECRET", "fifteen-letters"),
+        ("HALOPSA_WEBHOOK_BEARER", "Bearer short"),
+        ("HALOPSA_WEBHOOK_API_KEY", "k"),
+    ] {
+        refused(&mut bench, name, value, &[name, "16"]);
+    }
     refused(
         &mut bench,
         "HALOPSA_WEBHOOK_USERNAME",
@@ -433,6 +440,22 @@ fn numbers_and_addresses_that_make_no_sense_are_refused_with_what_would() {
         "two words",
         &["HALOPSA_WEBHOOK_API_KEY_HEADER"],
     );
+}
+
+#[test]
+fn a_path_token_alone_is_refused_where_other_machines_reach_the_address() {
+    let mut bench = Bench::new();
+    bench.unset("HALOPSA_WEBHOOK_SECRET");
+    refused(
+        &mut bench,
+        "HALOGARD_LISTEN",
+        "0.0.0.0:0",
+        &["HALOPSA_WEBHOOK_SECRET", "HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY"],
+    );
+    bench.set("HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY", "true");
+    bench.set("HALOGARD_LISTEN", "0.0.0.0:0");
+    let ended = bench.check();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 }
 
 #[test]

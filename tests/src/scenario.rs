@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use halogard_app::budget::{SharedBudget, WaitingBudget};
-use halogard_app::credentials::CredentialCache;
-use halogard_app::intake::{Authenticator, WebhookCredential};
 use halogard_app::{Env, Reconciler};
+use halogard_credentials::webhook_auth::{Authenticator, VaultReader};
+use halogard_credentials::{CredentialCache, SecretFields, StaticVault, TTL, members};
 use halogard_domain::ids::AlertId;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Link, Policy};
@@ -30,6 +30,9 @@ use crate::store::{ObservedStore, StoreActivity};
 use crate::transport::{AnswerRewrite, RequestLog, RouterTransport};
 use crate::vault::InMemoryVault;
 use crate::webhook_delivery::PendingDeliveries;
+
+/// Authenticates the webhooks of a scenario.
+pub type ScenarioAuthenticator = Authenticator<VaultReader<StaticVault>, ScenarioClock>;
 
 /// What the store seals secrets with.
 const STORE_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -64,7 +67,7 @@ pub struct Process {
     /// The store, for whoever looks from outside.
     pub store: ObservedStore,
     /// Whom webhooks are taken from.
-    pub door: Authenticator,
+    pub authenticator: ScenarioAuthenticator,
 }
 
 /// The whole bundle on one store, both vendors, and the clock.
@@ -211,15 +214,15 @@ impl Scenario {
         );
         use_cases.batch_max = self.setup.batch_max;
         use_cases.sweep_interval = self.setup.sweep_interval;
-        let hmac = WebhookCredential::Hmac {
-            header: "X-Halo-Signature".to_owned(),
-            secret: SecretString::from(planted::WEBHOOK_SECRET),
-        };
-        let door = Authenticator::new(&[SecretString::from(planted::WEBHOOK_TOKEN)], &[hmac]);
+        let webhook = SecretFields::default()
+            .with(members::WEBHOOK_TOKEN, planted::WEBHOOK_TOKEN)
+            .with(members::WEBHOOK_HMAC_KEY, planted::WEBHOOK_SECRET);
+        let webhook = VaultReader::new(StaticVault::new(webhook), "webhook");
+        let authenticator = Authenticator::new(webhook, self.time.clone(), TTL);
         Process {
             use_cases,
             store,
-            door,
+            authenticator,
         }
     }
 

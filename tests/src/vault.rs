@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
+use halogard_credentials::SecretFields;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::crash_point::{Component, CrashPoints};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use halogard_app::intake::{Rejection, WebhookRequest, accept_delivery};
+use halogard_app::intake::{Rejection, enqueue};
 use halogard_app::ports::Clock as _;
+use halogard_credentials::webhook_auth::WebhookRequest;
 use halogard_domain::Timestamp;
 use halogard_halopsa::webhook;
 use halogard_simulator::halopsa::{DeliveryResult, OutgoingDelivery};
@@ -90,7 +91,7 @@ impl Scenario {
         Ok(count)
     }
 
-    /// Delivers one webhook, as the program's front does.
+    /// Delivers one webhook, as the program's HTTP server does.
     ///
     /// # Errors
     ///
@@ -108,14 +109,17 @@ impl Scenario {
             named.map(|(_, value)| value.clone().into_bytes()).collect()
         };
         let request = WebhookRequest {
-            path_token: delivery.url.rsplit('/').next().unwrap_or_default(),
             header: &header,
             body: &delivery.body,
         };
+        let token = delivery.url.rsplit('/').next().unwrap_or_default();
         let now = self.time.now();
-        let taken = accept_delivery(&life.store, &life.door, &request, |body| {
-            webhook::parse(body, now)
-        });
+        let taken = async {
+            let path = life.authenticator.verify_path(token).await?;
+            let verified = life.authenticator.verify(&path, &request).await?;
+            let messages = webhook::parse(verified.body, now)?;
+            enqueue(&life.store, messages).await
+        };
         self.crash_points.until_crash(taken).await
     }
 

@@ -1,16 +1,16 @@
-//! What the function is called with.
+//! The events of the function.
 
-use halogard_app::rotation::{Step, UnknownStep};
+use halogard_credentials::rotation::{Step, UnknownStep};
 use serde::Deserialize;
 
-/// The step of ours that no rotation has: the daily look at what earlier rotations left.
+/// A step of our own: the daily cleanup after earlier rotations.
 const DELETE_EXPIRED: &str = "deleteExpired";
 
-/// A call, as Secrets Manager sends it. Members it adds are passed over.
+/// A call, as Secrets Manager sends it. Unknown members are ignored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Event {
-    /// Which step.
+    /// The step.
     #[serde(default)]
     step: Option<String>,
     /// The secret's ARN.
@@ -21,26 +21,26 @@ pub struct Event {
     client_request_token: Option<String>,
 }
 
-/// What is asked for.
+/// A valid call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// One step of a rotation.
     Step {
-        /// Which.
+        /// The step.
         step: Step,
         /// The secret.
         secret: String,
         /// The version that is rotated to.
         version: String,
     },
-    /// The daily look.
+    /// The daily cleanup.
     DeleteExpired {
         /// The secret.
         secret: String,
     },
 }
 
-/// Why an event is no call.
+/// Why an event is not a valid call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// A member is missing or empty.
@@ -49,7 +49,7 @@ pub enum EventError {
          schedule sends the step deleteExpired with SecretId"
     )]
     Missing(&'static str),
-    /// The step is none.
+    /// The step is unknown.
     #[error(transparent)]
     Step(#[from] UnknownStep),
 }
@@ -58,13 +58,13 @@ impl TryFrom<Event> for Call {
     type Error = EventError;
 
     fn try_from(event: Event) -> Result<Self, EventError> {
-        let step = given(event.step, "Step")?;
-        let secret = given(event.secret_id, "SecretId")?;
+        let step = required(event.step, "Step")?;
+        let secret = required(event.secret_id, "SecretId")?;
         if step == DELETE_EXPIRED {
             return Ok(Self::DeleteExpired { secret });
         }
         let step = step.parse()?;
-        let version = given(event.client_request_token, "ClientRequestToken")?;
+        let version = required(event.client_request_token, "ClientRequestToken")?;
         Ok(Self::Step {
             step,
             secret,
@@ -73,8 +73,8 @@ impl TryFrom<Event> for Call {
     }
 }
 
-/// A member that must be there.
-fn given(value: Option<String>, name: &'static str) -> Result<String, EventError> {
+/// A required member.
+fn required(value: Option<String>, name: &'static str) -> Result<String, EventError> {
     let value = value.filter(|value| !value.trim().is_empty());
     value.ok_or(EventError::Missing(name))
 }

@@ -1,12 +1,12 @@
-//! The parts of the function, put together once per process.
+//! The function's parts, built once per process.
 
 use std::collections::BTreeMap;
 
 use halogard_app::budget::SharedBudget;
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{Stage, Vault as _};
-use halogard_app::rotation::Rotation;
 use halogard_aws::{AwsSettings, SecretsManager, Store, StoreNames};
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::Rotation;
 use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
@@ -27,7 +27,7 @@ pub(crate) type AwsRotation = Rotation<
     SystemClock,
 >;
 
-/// What one process keeps.
+/// What one process reuses.
 pub struct Function {
     names: Names,
     plain: BTreeMap<&'static str, String>,
@@ -37,7 +37,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Puts together what needs no network.
+    /// Builds everything that needs no network.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Function {
         let halo = halo.await?;
         let liongard = self.fields("LIONGARD_SECRET", &self.names.liongard_secret);
         let liongard = liongard.await?;
-        // What stands in a secret wins over a variable of the same name.
+        // A member of a secret wins over a variable of the same name.
         let secrets = halo.texts().chain(liongard.texts());
         let secrets = secrets.map(|(name, value)| (name.to_ascii_uppercase(), value.to_owned()));
         let plain = self.plain.iter();
@@ -85,7 +85,7 @@ impl Function {
         let rotation = Rotation {
             vault: self.vault.clone(),
             vendors,
-            marks: self.store.clone(),
+            values: self.store.clone(),
             notifier: self.topic.clone(),
             clock: SystemClock,
         };

@@ -1,7 +1,7 @@
-//! From an event to a step.
+//! Runs the step that an event asks for.
 
 use halogard_app::ports::Clock as _;
-use halogard_app::rotation::{CleanupReport, RotateError};
+use halogard_credentials::rotation::{CleanupReport, RotateError};
 use halogard_runtime::SystemClock;
 use halogard_runtime::metrics::Metrics;
 use lambda_runtime::Diagnostic;
@@ -12,7 +12,7 @@ use crate::event::{Call, Event, EventError};
 use crate::function::{AwsRotation, Function};
 use crate::setup::SetUpError;
 
-/// What the function answers; nobody reads it but a person who calls it by hand.
+/// The response. Secrets Manager ignores it; a person who invokes the function reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// What was done, one word.
@@ -20,24 +20,24 @@ pub struct Answer {
     /// Replaced keys that were deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<usize>,
-    /// Replaced keys that stay for now.
+    /// Replaced keys that are not deleted yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<usize>,
-    /// Days until the current key ends.
+    /// Days until the current key expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_in_days: Option<i64>,
 }
 
-/// Why a call was not done. Secrets Manager only sees that it failed, and calls again.
+/// Why a call failed. Secrets Manager only sees that it failed, and calls again.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The event is none.
+    /// The event is not valid.
     #[error(transparent)]
     Event(#[from] EventError),
     /// The function is not set up.
     #[error("{}", .0.chain())]
     SetUp(#[from] SetUpError),
-    /// The step was not taken.
+    /// The step failed.
     #[error("{}", .0.chain())]
     Rotation(RotateError),
 }
@@ -56,18 +56,18 @@ impl From<CallError> for Diagnostic {
     }
 }
 
-/// Does what `event` asks for.
+/// Handles `event`.
 ///
 /// # Errors
 ///
-/// The error says what is wrong and what to do.
+/// [`CallError`] says what is wrong and what to do.
 pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallError> {
     let call = Call::try_from(event)?;
     let (rotation, budget) = function.rotation().await?;
     let answer = Box::pin(take(&rotation, &call)).await;
-    // Permits a frozen process holds are lost to everybody.
+    // The permits of a frozen process cannot be used by others.
     if let Err(error) = budget.release_unused().await {
-        tracing::debug!(%error, "permits of the request budget were left to expire");
+        tracing::debug!(%error, "unused permits could not be returned; they expire");
     }
     let failed = u64::from(answer.is_err());
     let mut metrics = Metrics::new(FUNCTION).count("RotationFailed", failed);
@@ -85,7 +85,7 @@ pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallErr
     answer.map_err(CallError::Rotation)
 }
 
-/// Takes the step, or looks at what was replaced.
+/// Runs the step, or the cleanup.
 async fn take(rotation: &AwsRotation, call: &Call) -> Result<Answer, RotateError> {
     match call {
         Call::Step {

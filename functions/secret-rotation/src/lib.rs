@@ -1,6 +1,6 @@
-//! `secret-rotation`: exchanges credentials with no failed synchronisation in between. Secrets
-//! Manager calls it, four steps for each rotation, each of which may be repeated; a schedule of ours
-//! calls it once a day for what is left of earlier ones.
+//! `secret-rotation`: rotates credentials without a failed synchronisation. Secrets Manager calls it for
+//! the four steps of a rotation, each of which may be repeated; a schedule of ours calls it once a day to
+//! delete replaced credentials.
 
 mod event;
 mod function;

@@ -1,6 +1,7 @@
 //! Puts the parts together and runs.
 
 use halogard_lambda::telemetry;
+use halogard_runtime::settings::variable;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use secret_rotation::{Event, FUNCTION, Function, handle};
 
@@ -11,16 +12,7 @@ async fn main() -> Result<(), Error> {
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
         let answer = Box::pin(handle(function, event.payload)).await;
-        answer.inspect_err(|error| tracing::error!(%error, "a call was not done"))
+        answer.inspect_err(|error| tracing::error!(%error, "call failed"))
     }))
     .await
-}
-
-/// A variable of this process.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where this function reads its variables"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

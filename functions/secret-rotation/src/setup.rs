@@ -1,27 +1,25 @@
 //! The function's own variables.
 
-use std::error::Error as _;
-
-use halogard_app::credentials::NotJsonObject;
-use halogard_app::ports::VaultError;
+use halogard_app::ports::{VaultError, error_chain};
 use halogard_aws::AwsSettingsError;
+use halogard_credentials::NotJsonObject;
 use halogard_runtime::settings::SettingsError;
 use halogard_vendors::VendorsError;
 
 /// What the variables of the function name.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// The table, for the request budget and for what a rotation remembers.
+    /// The table, for the request budget and for the record of a key's creation.
     pub table: String,
     /// The secret with the credentials for HaloPSA.
     pub halopsa_secret: String,
     /// The secret with the key for Liongard.
     pub liongard_secret: String,
-    /// The topic that people are told on; `None` when there is none.
+    /// The topic for notices; `None` when there is none.
     pub topic: Option<String>,
 }
 
-/// Why the function cannot work.
+/// Why the function cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum SetUpError {
     /// A variable is missing.
@@ -45,7 +43,7 @@ pub enum SetUpError {
     /// A secret has no value.
     #[error("the secret named by {0} has no current value; store one with put-secret-value")]
     NoValue(&'static str),
-    /// A secret is of no use.
+    /// A secret cannot be used.
     #[error("the secret named by {variable} cannot be used")]
     NotJsonObject {
         /// The variable.
@@ -53,7 +51,7 @@ pub enum SetUpError {
         /// Why.
         source: NotJsonObject,
     },
-    /// A vendor's address or key is none.
+    /// A vendor's address or key is not valid.
     #[error(transparent)]
     Connect(#[from] VendorsError),
 }
@@ -62,14 +60,7 @@ impl SetUpError {
     /// What is wrong with its causes, one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(inner) = cause {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
-            cause = inner.source();
-        }
-        text
+        error_chain(self)
     }
 }
 

@@ -1,15 +1,15 @@
-//! Tells people on a topic, to which alarms go as well.
+//! Sends notices to the topic that alarms use too.
 
 use aws_sdk_sns::Client;
 use aws_types::SdkConfig;
 use halogard_app::ports::PortError;
-use halogard_app::rotation::{Notice, Notifier};
+use halogard_credentials::rotation::{Notice, Notifier};
 use halogard_domain::FailureClass;
 
 /// The most characters of a subject. Source: Amazon SNS API Reference, Publish.
 const SUBJECT_CHARS_MAX: usize = 100;
 
-/// A topic; without one, what would be told stands in the log alone.
+/// A topic. Without one, a notice is only logged.
 #[derive(Clone, Debug)]
 pub struct Topic {
     client: Client,
@@ -32,7 +32,7 @@ impl Notifier for Topic {
         tracing::warn!(
             notice = notice.kind.as_str(),
             text = notice.text,
-            "people are told"
+            "notification sent"
         );
         let Some(arn) = &self.arn else {
             return Ok(());

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use halogard_app::rotation::Step;
+use halogard_credentials::rotation::Step;
 use secret_rotation::{Call, Event, EventError};
 
 /// The secret of every sample.
@@ -27,7 +27,7 @@ fn call(file: &str) -> Result<Call, EventError> {
 }
 
 #[test]
-fn every_sample_is_taken_for_what_it_is() {
+fn every_sample_event_is_parsed_as_what_it_is() {
     let mut seen = BTreeSet::new();
     for step in Step::ALL {
         let word = step.as_str().trim_end_matches("Secret");
@@ -40,17 +40,17 @@ fn every_sample_is_taken_for_what_it_is() {
         assert_eq!(call(&file), Ok(wanted), "{file}");
         seen.insert(file);
     }
-    let retire = Call::DeleteExpired {
+    let delete_expired = Call::DeleteExpired {
         secret: SECRET.to_owned(),
     };
-    assert_eq!(call("rotation-delete-expired.json"), Ok(retire));
+    assert_eq!(call("rotation-delete-expired.json"), Ok(delete_expired));
     let step = call("rotation-wrong-step.json").unwrap_err().to_string();
     for part in ["`deleteSecret`", "createSecret", "finishSecret"] {
         assert!(step.contains(part), "{step}");
     }
     let token = call("rotation-wrong-no-token.json");
     assert_eq!(token, Err(EventError::Missing("ClientRequestToken")));
-    let rest = ["retire", "wrong-step", "wrong-no-token"];
+    let rest = ["delete-expired", "wrong-step", "wrong-no-token"];
     seen.extend(rest.map(|name| format!("rotation-{name}.json")));
 
     let files = std::fs::read_dir(folder()).unwrap();

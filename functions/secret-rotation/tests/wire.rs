@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_secretsmanager::Client;
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{
     BudgetError, Permit, PermitOutcome, PortError, RequestBudget, Stage, Values, Vault as _,
 };
-use halogard_app::rotation::{Notice, Notifier, Rotation, Step};
 use halogard_aws::{AwsSettings, SecretsManager};
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::{Notice, Notifier, Rotation, Step};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
 use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
@@ -174,7 +174,7 @@ impl Bench {
             vault: self.vault.clone(),
             vendors: vendor_admin(&settings.halo, &settings.liongard, Plenty, &SystemClock)
                 .unwrap(),
-            marks: self.memory.clone(),
+            values: self.memory.clone(),
             notifier: self.memory.clone(),
             clock: SystemClock,
         }
@@ -286,7 +286,7 @@ async fn what_the_template_refuses_is_refused_over_the_wire() {
     assert_eq!(missing.unwrap_err().error_type(), "rotation.no_secret");
     let value = fields(&[
         ("strategy", "webhook"),
-        ("halopsa_webhook_token", "a token"),
+        ("halopsa_webhook_token", "a-token-of-more-than-16"),
     ]);
     bench.secret("halogard/webhook", &value).await;
     let unknown = "33333333-3333-4333-8333-333333333333";

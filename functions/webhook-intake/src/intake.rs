@@ -1,10 +1,8 @@
-//! Check, parse, queue, answer.
+//! Authenticate, parse, queue, answer.
 
-use std::sync::Arc;
-
-use halogard_app::credentials::{Authenticators, Mismatch, RotatingAuthenticator, SecretReader};
-use halogard_app::intake::{Rejection, WebhookRequest, accept_delivery};
+use halogard_app::intake::{Rejection, enqueue};
 use halogard_app::ports::{Clock, Lane, WorkSink};
+use halogard_credentials::webhook_auth::{Authenticator, SecretReader, WebhookRequest};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
 use halogard_halopsa::webhook::{parse, response_to};
@@ -13,35 +11,35 @@ use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
 
 use crate::route::{Route, Sender};
-use crate::{Event, FUNCTION, Reply, SettingsAuthenticators};
+use crate::{Event, FUNCTION, Reply};
 
 /// The function.
 pub struct Intake<Q, R, C> {
     queues: Q,
-    gate: RotatingAuthenticator<R, SettingsAuthenticators, C>,
+    authenticator: Authenticator<R, C>,
     clock: C,
-    /// Takes up what was counted.
+    /// Writes the metrics.
     meter: fn(&Metrics, Timestamp),
 }
 
 impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
-    /// Takes deliveries that `gate` lets in, and puts what they lead to into `queues`; `meter`
-    /// takes up what was counted.
+    /// Accepts deliveries that `authenticator` verifies, and puts their messages into `queues`; `meter`
+    /// writes the metrics.
     pub const fn new(
         queues: Q,
-        gate: RotatingAuthenticator<R, SettingsAuthenticators, C>,
+        authenticator: Authenticator<R, C>,
         clock: C,
         meter: fn(&Metrics, Timestamp),
     ) -> Self {
         Self {
             queues,
-            gate,
+            authenticator,
             clock,
             meter,
         }
     }
 
-    /// The answer to a request. What it promises is done when this returns.
+    /// The response to a request. What it promises is done when this returns.
     pub async fn answer(&self, event: &Event) -> Reply {
         match Route::of(event.method(), event.path()) {
             Route::Delivery(sender, token) => self.delivery(sender, &token, event).await,
@@ -51,11 +49,11 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         }
     }
 
-    /// Takes a delivery in, and says what became of it.
+    /// Accepts or rejects a delivery, and logs and counts the result.
     async fn delivery(&self, sender: Sender, token: &str, event: &Event) -> Reply {
         let began = self.clock.now();
         let mut first = None;
-        let taken = self.take(sender, token, event, &mut first).await;
+        let taken = self.accept(sender, token, event, &mut first).await;
         let ended = self.clock.now();
         let answer = response_to(&taken);
         let token = MaskedToken::from(token);
@@ -67,9 +65,9 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                 let (delivery_id, ticket_id) = names(first.as_ref());
                 info!(
                     sender, %token, status, messages, duration_ms, delivery_id, ticket_id,
-                    outcome = "accepted", "took in a delivery"
+                    outcome = "accepted", "accepted a delivery"
                 );
-                // The zero is news too: the alarm looks at the share of refusals.
+                // The zero is needed: the alarm computes the share of refusals.
                 metrics
                     .count("WebhooksAccepted", 1)
                     .count("WebhooksRefused", 0)
@@ -83,14 +81,14 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                     sender, %token, status, duration_ms,
                     error_type = error.error_type,
                     reason = error.chain(),
-                    outcome = "failed", "a delivery could not be taken in"
+                    outcome = "failed", "a delivery could not be queued"
                 );
                 metrics
             }
             Err(rejection) => {
                 warn!(
                     sender, %token, status, duration_ms, reason = %rejection,
-                    outcome = "refused", "turned a delivery away"
+                    outcome = "refused", "rejected a delivery"
                 );
                 metrics.count("WebhooksRefused", 1)
             }
@@ -99,9 +97,9 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         answer.into()
     }
 
-    /// Takes a delivery in. One that is refused is tried once more with a newer secret, where there
-    /// may be one. `first` becomes the first message it led to.
-    async fn take(
+    /// Authenticates a delivery and queues its messages. The path token is checked before the body is
+    /// decoded. `first` becomes the first message.
+    async fn accept(
         &self,
         sender: Sender,
         token: &str,
@@ -109,34 +107,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         first: &mut Option<Message>,
     ) -> Result<usize, Rejection> {
         event.check_size()?;
-        let doors = self.gate.doors().await.map_err(Rejection::NotQueued)?;
-        let taken = self.take_through(&doors, sender, token, event, first).await;
-        if !matches!(taken, Err(Rejection::NotAuthentic)) {
-            return taken;
-        }
-        let doubt = if doors.matches_path(token) {
-            Mismatch::Credential
-        } else {
-            Mismatch::Address
-        };
-        match self.gate.refreshed(&doors, doubt).await {
-            Some(newer) => self.take_through(&newer, sender, token, event, first).await,
-            None => taken,
-        }
-    }
-
-    /// Takes a delivery in through `doors`. The address is checked before the body is touched.
-    async fn take_through(
-        &self,
-        doors: &Arc<Authenticators>,
-        sender: Sender,
-        token: &str,
-        event: &Event,
-        first: &mut Option<Message>,
-    ) -> Result<usize, Rejection> {
-        if !doors.matches_path(token) {
-            return Err(Rejection::NotAuthentic);
-        }
+        let path = self.authenticator.verify_path(token).await?;
         match sender {
             Sender::Liongard => {
                 let poll = [Message::poll().into()];
@@ -146,17 +117,13 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
             Sender::HaloPsa => {
                 let body = event.body()?;
                 let request = WebhookRequest {
-                    path_token: token,
                     header: &|name| event.header(name),
                     body: &body,
                 };
-                let now = self.clock.now();
-                accept_delivery(&self.queues, &doors.delivery, &request, |body| {
-                    let messages = parse(body, now)?;
-                    *first = messages.first().cloned();
-                    Ok(messages)
-                })
-                .await
+                let verified = self.authenticator.verify(&path, &request).await?;
+                let messages = parse(verified.body, self.clock.now())?;
+                *first = messages.first().cloned();
+                enqueue(&self.queues, messages).await
             }
         }
     }

@@ -1,13 +1,11 @@
 #![doc = include_str!("../README.md")]
 
-mod authenticators;
 mod event;
 mod intake;
 mod reply;
 mod route;
 mod settings;
 
-pub use authenticators::{SettingsAuthenticators, WebhookSecretError};
 pub use event::Event;
 pub use intake::Intake;
 pub use reply::Reply;

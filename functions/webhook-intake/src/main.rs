@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use halogard_app::credentials::{RotatingAuthenticator, VaultReader};
 use halogard_app::ports::Lane;
 use halogard_aws::{AwsSettings, QueueSender, SecretsManager};
+use halogard_credentials::webhook_auth::{Authenticator, VaultReader};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
 use halogard_runtime::metrics::Metrics;
+use halogard_runtime::settings::variable;
 use halogard_runtime::telemetry::{function_level, init_function};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use webhook_intake::{Event, FUNCTION, Intake, Settings, SettingsAuthenticators};
+use webhook_intake::{Event, FUNCTION, Intake, Settings};
 
 // One thread: an instance handles one event at a time, and a second thread costs memory and start-up time.
 #[tokio::main(flavor = "current_thread")]
@@ -43,11 +44,11 @@ fn built() -> Result<AwsIntake, Error> {
     let settings = Settings::read(variable)?;
     let config = AwsSettings::read(variable)?.sdk_config();
     let reader = VaultReader::new(SecretsManager::new(&config), settings.secret);
-    let maker = SettingsAuthenticators::new(settings.webhook);
-    let gate = RotatingAuthenticator::new(reader, maker, SystemClock, settings.secret_life);
+    let authenticator = Authenticator::new(reader, SystemClock, settings.secret_ttl)
+        .with_defaults(settings.webhook);
     let queue_urls = BTreeMap::from([(Lane::Urgent, settings.urgent), (Lane::Runs, settings.runs)]);
     let queues = QueueSender::new(&config, queue_urls, SystemClock);
-    Ok(Intake::new(queues, gate, SystemClock, print))
+    Ok(Intake::new(queues, authenticator, SystemClock, print))
 }
 
 /// Prints `metrics` to standard output, where CloudWatch reads them.
@@ -55,13 +56,4 @@ fn print(metrics: &Metrics, at: Timestamp) {
     if let Err(error) = metrics.print(at.as_millis()) {
         tracing::warn!(reason = %error, "metrics could not be written");
     }
-}
-
-/// The environment variable `name`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place of this function that reads the environment"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use halogard_credentials::SecretFields;
 use halogard_runtime::settings::SETTINGS;
 
 /// Seconds after which the secret is read again. Short enough that a new value is accepted within minutes, long enough
@@ -20,14 +21,14 @@ pub struct Settings {
     /// The ARN or name of the webhook's secret (`WEBHOOK_SECRET`).
     pub secret: String,
     /// How long a value that was read is used (`WEBHOOK_SECRET_SECONDS`).
-    pub secret_life: Duration,
+    pub secret_ttl: Duration,
     /// The URL of the urgent lane's queue (`URGENT_QUEUE_URL`).
     pub urgent: String,
     /// The URL of the runs lane's queue (`RUNS_QUEUE_URL`).
     pub runs: String,
-    /// Webhook settings that are not secret, such as the name of the signature's header (`HALOPSA_WEBHOOK_…`). The
-    /// members of the secret override them.
-    pub webhook: Vec<(&'static str, String)>,
+    /// Settings of the webhook that are not secret, such as the name of the signature's header
+    /// (`HALOPSA_WEBHOOK_…`), as members of a secret. The secret's own members win.
+    pub webhook: SecretFields,
 }
 
 /// A setting is missing or invalid. Contains names, no values.
@@ -69,16 +70,19 @@ impl Settings {
                 .map(|value| value.trim().to_owned())
                 .ok_or(SettingsError::Missing { name, what })
         };
-        let names = SETTINGS.iter().map(|info| info.name);
+        let webhook = SETTINGS
+            .iter()
+            .filter(|info| info.name.starts_with(WEBHOOK_PREFIX))
+            .filter_map(|info| Some((info.key(), optional(info.name)?)))
+            .fold(SecretFields::default(), |fields, (member, value)| {
+                fields.with(&member, &value)
+            });
         Ok(Self {
             secret: required("WEBHOOK_SECRET", "the ARN of the webhook's secret")?,
-            secret_life: seconds("WEBHOOK_SECRET_SECONDS", optional("WEBHOOK_SECRET_SECONDS"))?,
+            secret_ttl: seconds("WEBHOOK_SECRET_SECONDS", optional("WEBHOOK_SECRET_SECONDS"))?,
             urgent: required("URGENT_QUEUE_URL", "the URL of the urgent lane's queue")?,
             runs: required("RUNS_QUEUE_URL", "the URL of the runs lane's queue")?,
-            webhook: names
-                .filter(|name| name.starts_with(WEBHOOK_PREFIX))
-                .filter_map(|name| Some((name, optional(name)?)))
-                .collect(),
+            webhook,
         })
     }
 }
@@ -126,8 +130,8 @@ mod tests {
     fn settings_that_are_not_set_have_their_defaults() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.secret, "arn:secret");
-        assert_eq!(settings.secret_life, Duration::from_secs(300));
-        assert_eq!(settings.webhook, []);
+        assert_eq!(settings.secret_ttl, Duration::from_secs(300));
+        assert_eq!(settings.webhook, SecretFields::default());
     }
 
     #[test]
@@ -140,9 +144,9 @@ mod tests {
         .unwrap();
         assert_eq!(
             settings.webhook,
-            [("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signed".to_owned())]
+            SecretFields::default().with("halopsa_webhook_signature_header", "X-Signed")
         );
-        assert_eq!(settings.secret_life, Duration::from_secs(60));
+        assert_eq!(settings.secret_ttl, Duration::from_secs(60));
     }
 
     #[test]

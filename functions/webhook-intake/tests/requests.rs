@@ -174,7 +174,13 @@ async fn without_a_secret_every_delivery_is_answered_503() {
         Some(json!("a text")),
         Some(json!({})),
         Some(json!({"halopsa_webhook_token": 7})),
-        Some(json!({"halopsa_webhook_token": "white space"})),
+        Some(
+            json!({"halopsa_webhook_token": "with white space inside", "halopsa_webhook_secret": KEY}),
+        ),
+        Some(json!({"halopsa_webhook_token": "a-short-token", "halopsa_webhook_secret": KEY})),
+        Some(json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_secret": "a-short-key"})),
+        // The path token alone, which nobody allowed.
+        Some(json!({"halopsa_webhook_token": TOKEN})),
         Some(json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_password": "x"})),
     ];
     for secret in unusable {
@@ -197,10 +203,10 @@ async fn without_a_secret_every_delivery_is_answered_503() {
 }
 
 #[tokio::test]
-async fn the_path_token_suffices_if_the_secret_has_no_credential() {
+async fn the_path_token_alone_suffices_where_the_secret_allows_it() {
     let bench = Bench::with(Vault::with(
         Stage::Current,
-        &json!({"halopsa_webhook_token": TOKEN}),
+        &json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_allow_token_only": "true"}),
     ));
     let mut event = sample("accepted-small-body");
     event["headers"] = json!({});

@@ -9,12 +9,17 @@ use halogard_app::ports::Stage;
 use serde_json::{Value, json};
 use support::{Bench, KEY, TOKEN, Vault, delivery, samples_secret};
 
+/// A key of 16 characters at least: shorter ones are refused.
+fn long(key: &str) -> String {
+    format!("{key:-<16}")
+}
+
 fn secret(key: &str) -> Value {
-    json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_secret": key})
+    json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_secret": long(key)})
 }
 
 fn signed(key: &str) -> Value {
-    delivery(TOKEN, key, "{}")
+    delivery(TOKEN, &long(key), "{}")
 }
 
 const fn seconds(seconds: u64) -> Duration {

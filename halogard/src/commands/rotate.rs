@@ -1,4 +1,4 @@
-//! `rotate`: a person exchanges a credential, on one machine or of a deployed stack.
+//! `rotate`: an operator rotates a credential, on this machine or of a deployed stack.
 //!
 //! On one machine the command opens the store beside a running `serve`, which goes on working and
 //! uses the new value by itself. So does a stack: its functions read its secrets, which hold the old
@@ -17,9 +17,9 @@ mod webhook;
 use std::process::ExitCode;
 
 use halogard_app::budget::SharedBudget;
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
-use halogard_app::rotation::{RotateError, Rotation, StepOutcome};
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::{RotateError, Rotation, StepOutcome};
 use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_vendors::VendorAdmin;
@@ -34,13 +34,13 @@ use stack_target::StackTarget;
 use target::Target;
 use terminal_notifier::TerminalNotifier;
 
-/// The exit code when a person has to do something before the command is given again.
+/// The exit code when the operator must do something before running the command again.
 const ACTION_REQUIRED: u8 = 3;
 
-/// The request budget of a place.
+/// The request budget of a target.
 type Budget<P> = SharedBudget<<P as Target>::Store, SystemClock>;
 
-/// The use case over a place's parts.
+/// The rotation of a target.
 type TargetRotation<P> = Rotation<
     <P as Target>::Vault,
     VendorAdmin<HttpClient, Budget<P>, SystemClock>,
@@ -49,7 +49,7 @@ type TargetRotation<P> = Rotation<
     SystemClock,
 >;
 
-/// What the command works with.
+/// The command and its target.
 struct RotateCommand<P> {
     target: P,
 }
@@ -57,27 +57,27 @@ struct RotateCommand<P> {
 /// A version that is to become the current one.
 struct PendingVersion {
     version: String,
-    /// Its value; `None` while a schedule has only announced it.
+    /// Its value; `None` if a schedule has only staged it.
     value: Option<SecretFields>,
 }
 
-/// Exchanges one credential, or says what has to be done first.
+/// Rotates one credential, or says what has to be done first.
 pub async fn run(options: &RotateOptions) -> anyhow::Result<ExitCode> {
     match &options.stack {
         Some(stack) => {
             let target = StackTarget::find(stack).await?;
-            Box::pin(RotateCommand { target }.exchange(options)).await
+            Box::pin(RotateCommand { target }.rotate(options)).await
         }
         None => {
             let target = LocalTarget::open(options).await?;
-            Box::pin(RotateCommand { target }.exchange(options)).await
+            Box::pin(RotateCommand { target }.rotate(options)).await
         }
     }
 }
 
 impl<P: Target> RotateCommand<P> {
-    /// Exchanges the credential that was named.
-    async fn exchange(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
+    /// Rotates the credential that was named.
+    async fn rotate(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
         match options.credential {
             CredentialName::Liongard => self.liongard(options).await,
             CredentialName::Halopsa => self.halopsa(options).await,
@@ -85,7 +85,7 @@ impl<P: Target> RotateCommand<P> {
         }
     }
 
-    /// Takes every step for the version that waits.
+    /// Takes every step for the pending version.
     async fn run_all(&self, credential: CredentialName, name: &str) -> anyhow::Result<ExitCode> {
         let (rotation, budget) = self.rotation().await?;
         let version = self.version(name).await?;
@@ -94,49 +94,49 @@ impl<P: Target> RotateCommand<P> {
         self.report(credential, turned)
     }
 
-    /// The members of the version in use.
+    /// The members of the current version.
     async fn current(&self, name: &str) -> anyhow::Result<Option<SecretFields>> {
         let current = stored_credentials::fields(self.target.vault(), name, Stage::Current).await?;
         Ok(current.map(|(_, fields)| fields))
     }
 
-    /// Whether nothing is kept yet.
+    /// Whether nothing is stored yet.
     async fn is_unset(&self, name: &str) -> anyhow::Result<bool> {
         let current = self.target.vault().read(name, Stage::Current).await?;
         Ok(current.is_none())
     }
 
-    /// Keeps the first value of a secret; there is nothing yet to fall back on, so nothing is proved.
+    /// Stores the first value of a secret, without verification: there is nothing to fall back on.
     async fn store_first(&self, name: &str, value: &SecretFields) -> anyhow::Result<ExitCode> {
         let (vault, version) = (self.target.vault(), new_version());
         vault
             .put(name, &version, &value.to_secret(), Stage::Current)
             .await?;
         output::result(&format!(
-            "{GOOD}kept{GOOD:#} the credential in the vault; {}",
+            "{GOOD}stored{GOOD:#} the credential in the vault; {}",
             self.target.verified_by()
         ));
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Keeps a value made by hand as pending: under the version a schedule waits for, if there is
-    /// one. A version that has a value already keeps it, so another takes its place.
+    /// Stores a value as pending: under the version that a schedule has staged, if there is one. A version
+    /// that already has a value is not changed; a new version replaces it.
     async fn put_pending(&self, name: &str, value: &SecretFields) -> anyhow::Result<()> {
-        let waiting = self.pending_version(name).await?;
-        let announced = waiting.filter(|it| it.value.is_none());
-        let version = announced.map_or_else(new_version, |it| it.version);
+        let pending = self.pending_version(name).await?;
+        let staged = pending.filter(|it| it.value.is_none());
+        let version = staged.map_or_else(new_version, |it| it.version);
         let (vault, value) = (self.target.vault(), value.to_secret());
         vault.put(name, &version, &value, Stage::Pending).await?;
         Ok(())
     }
 
-    /// The version that waits, or a new one.
+    /// The pending version, or a new one.
     async fn version(&self, name: &str) -> anyhow::Result<String> {
-        let waiting = self.pending_version(name).await?;
-        Ok(waiting.map_or_else(new_version, |it| it.version))
+        let pending = self.pending_version(name).await?;
+        Ok(pending.map_or_else(new_version, |it| it.version))
     }
 
-    /// The version that is pending. One that is current as well is done.
+    /// The pending version. One that is current as well is finished.
     async fn pending_version(&self, name: &str) -> anyhow::Result<Option<PendingVersion>> {
         let vault = self.target.vault();
         let info = vault.describe(name).await?.unwrap_or_default();
@@ -155,7 +155,7 @@ impl<P: Target> RotateCommand<P> {
         }))
     }
 
-    /// The use case, with the credentials in use, and the budget it spends.
+    /// The rotation, with the current credentials, and the budget it uses.
     async fn rotation(&self) -> anyhow::Result<(TargetRotation<P>, Budget<P>)> {
         let settings = self.target.settings().await?;
         let store = self.target.store();
@@ -169,14 +169,14 @@ impl<P: Target> RotateCommand<P> {
         let rotation = Rotation {
             vault: self.target.vault().clone(),
             vendors,
-            marks: store.clone(),
+            values: store.clone(),
             notifier: TerminalNotifier,
             clock: SystemClock,
         };
         Ok((rotation, budget))
     }
 
-    /// Says how a rotation went.
+    /// Reports the outcome of a rotation.
     fn report(
         &self,
         credential: CredentialName,
@@ -187,26 +187,25 @@ impl<P: Target> RotateCommand<P> {
     }
 }
 
-/// Says how the rotation of `word` went: what comes `afterwards`, or the command to go on with, to
-/// which `option` belongs.
+/// Reports the outcome of the rotation of `word`: what happens next, or the command that continues it,
+/// with `option`.
 fn report(
     word: &str,
-    afterwards: &str,
+    next_step: &str,
     option: &str,
     turned: Result<StepOutcome, RotateError>,
 ) -> anyhow::Result<ExitCode> {
     match turned {
         Ok(_) => {
             output::result(&format!(
-                "{GOOD}done{GOOD:#} {word} was rotated; {afterwards}"
+                "{GOOD}done{GOOD:#} {word} was rotated; {next_step}"
             ));
             Ok(ExitCode::SUCCESS)
         }
         Err(error) if error.requires_action() => {
             output::problem(&error.chain());
             output::remark(&format!(
-                "nothing is lost: the value in use stays in use; afterwards give: halogard rotate \
-                 {word} --finish{option}"
+                "the current value stays in use; afterwards run: halogard rotate {word} --finish{option}"
             ));
             Ok(ExitCode::from(ACTION_REQUIRED))
         }
@@ -214,15 +213,15 @@ fn report(
     }
 }
 
-/// Gives back the permits that were leased and not used: others share the budget. What is lost when
-/// that fails: they free themselves a window later.
+/// Returns the permits that were leased and not used, because others share the budget. If that fails,
+/// they expire after one window.
 async fn hand_back<P: Target>(budget: &Budget<P>) {
     if let Err(error) = budget.release_unused().await {
         tracing::warn!(%error, "permits of the request budget were left to expire");
     }
 }
 
-/// The word by which the command knows a credential.
+/// The name of a credential on the command line.
 const fn word(credential: CredentialName) -> &'static str {
     match credential {
         CredentialName::Liongard => "liongard",
@@ -231,7 +230,7 @@ const fn word(credential: CredentialName) -> &'static str {
     }
 }
 
-/// A name no version has had, as long as Secrets Manager wants it: 32 to 64 characters.
+/// A new version name, as long as Secrets Manager requires: 32 to 64 characters.
 fn new_version() -> String {
     format!("halogard-rotate-{:020}", SystemClock.now().as_millis())
 }
@@ -241,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_needed_is_no_failure_of_the_command() {
+    fn a_rotation_that_waits_for_a_person_has_its_own_exit_code() {
         let error = RotateError::ActionRequired {
             name: "halopsa".to_owned(),
             todo: "open HaloPSA".to_owned(),
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_named_as_secrets_manager_wants_it() {
+    fn a_version_name_is_valid_for_secrets_manager() {
         let version = new_version();
         assert!((32..=64).contains(&version.len()), "{version}");
         assert!(version.is_ascii(), "{version}");

@@ -30,7 +30,7 @@ use crate::http::{self, HttpState};
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::stored_credentials;
 use policy_file::PolicyFile;
-use token::Shown;
+use token::WebhookAddress;
 
 /// How long the result of a successful policy check is reused.
 const FITS_FOR: Duration = Duration::from_secs(3600);
@@ -71,6 +71,8 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     for remark in &warnings {
         output::caution(&remark.to_string());
     }
+    let webhook = token::webhook_address(&store, &settings.webhook).await?;
+    token::check_exposure(&webhook, &settings.webhook, settings.serve.listen)?;
     let listener = listen(settings.serve.listen).await?;
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let vendors = halogard_vendors::build_with(
@@ -102,13 +104,12 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let shown = token::shown(&store, &settings.webhook).await?;
     let stopped = shutdown_signal();
     let mut beside = JoinSet::new();
     let rotating =
         rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
     beside.spawn(rotating);
-    announce(&shown, listener.local_addr()?);
+    announce(&webhook, listener.local_addr()?);
     serve(reconciler, store, listener, &settings, path, stopped).await
 }
 
@@ -167,8 +168,8 @@ pub fn show(report: &PreflightReport, everything: bool) {
 }
 
 /// Prints the address and what the operator does next.
-fn announce(shown: &Shown, address: SocketAddr) {
-    let Some(token) = &shown.token else {
+fn announce(webhook: &WebhookAddress, address: SocketAddr) {
+    let Some(token) = &webhook.token else {
         return;
     };
     output::result(&format!("{GOOD}listening{GOOD:#} on http://{address}"));
@@ -189,7 +190,7 @@ fn announce(shown: &Shown, address: SocketAddr) {
             "{DIM}HaloPSA must reach it: put an https proxy in front of it and use the name of the proxy{DIM:#}"
         ));
     }
-    if shown.by_address {
+    if webhook.is_token_only {
         output::caution(
             "deliveries are authenticated by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
              of the webhook (authentication: HMAC), or HALOPSA_WEBHOOK_USERNAME and _PASSWORD",
@@ -212,11 +213,11 @@ async fn serve(
     reconciler.recover_claims().await?;
     let policies = PolicyFile::new(config);
     let engine = Engine::start(reconciler, settings.serve.poll_interval, policies);
-    let gate = webhook_auth::gate(&store, &settings.webhook, SystemClock);
+    let authenticator = webhook_auth::authenticator(&store, &settings.webhook, SystemClock);
     let front = HttpState {
         store,
         clock: SystemClock,
-        gate,
+        authenticator,
         work_signal: engine.work_signal.clone(),
         metrics: Arc::clone(&engine.metrics),
     };

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{
     Clock as _, Lane, Outgoing, Stage, Vault as _, WorkQueue as _, WorkSink as _,
 };
+use halogard_credentials::SecretFields;
 use halogard_domain::Message;
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;

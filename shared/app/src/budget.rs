@@ -10,6 +10,7 @@ mod permit_cache;
 mod waiting;
 
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::lock::Mutex as AsyncMutex;
@@ -52,7 +53,7 @@ impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
     #[must_use]
     pub fn new(store: S, limit: Limit, clock: C) -> Self {
         // Without random numbers, waiting instances retry at the same time and waste each other's writes.
-        let seed = getrandom::u64().unwrap_or_default();
+        let seed = RandomState::new().hash_one(0);
         Self::seeded(store, limit, clock, Pace::default(), seed)
     }
 

@@ -1,17 +1,13 @@
-//! Webhook intake: check, read, queue, answer. Never calls a vendor.
-
-mod authenticator;
+//! Webhook intake: queue the messages of an authenticated delivery, then answer. Never calls a vendor.
 
 use halogard_domain::Message;
 
-pub use authenticator::{Authenticator, WebhookCredential, WebhookRequest};
-
 use crate::ports::{Lane, Outgoing, PortError, WorkSink};
 
-/// Largest body that is taken in, in bytes: what a Lambda function URL accepts.
+/// The largest body that is accepted, in bytes: what a Lambda function URL accepts.
 pub const BODY_BYTES_MAX: usize = 6 * 1024 * 1024;
 
-/// Why a delivery was not taken in.
+/// Why a delivery was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
     /// A wrong path token or a wrong credential; one answer for both.
@@ -23,7 +19,7 @@ pub enum Rejection {
     /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
-    /// It could not be queued; the sender may try again.
+    /// The delivery could not be checked or queued; the sender may try again.
     #[error("the delivery could not be queued")]
     NotQueued(#[source] PortError),
 }
@@ -32,33 +28,24 @@ pub enum Rejection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson;
 
-/// Takes in a delivery: once this returns `Ok`, the messages it led to are durable.
-///
-/// `read` turns the sender's form into messages; it never fails for JSON of an unknown shape.
+impl From<NotJson> for Rejection {
+    fn from(NotJson: NotJson) -> Self {
+        Self::NotJson
+    }
+}
+
+/// Queues the messages of one authenticated delivery in the urgent lane, and returns their number.
+/// Once this returns `Ok` they are durable.
 ///
 /// # Errors
 ///
-/// [`Rejection`] says what to answer.
-pub async fn accept_delivery<Q: WorkSink>(
-    queue: &Q,
-    door: &Authenticator,
-    request: &WebhookRequest<'_>,
-    read: impl FnOnce(&[u8]) -> Result<Vec<Message>, NotJson>,
-) -> Result<usize, Rejection> {
-    if request.body.len() > BODY_BYTES_MAX {
-        return Err(Rejection::TooLarge);
-    }
-    if !door.verify(request) {
-        return Err(Rejection::NotAuthentic);
-    }
-    let messages = read(request.body).map_err(|NotJson| Rejection::NotJson)?;
+/// [`Rejection::NotQueued`] when the queue did not take them.
+pub async fn enqueue<Q: WorkSink>(queue: &Q, messages: Vec<Message>) -> Result<usize, Rejection> {
     let count = messages.len();
     let outgoing: Vec<Outgoing> = messages.into_iter().map(Outgoing::from).collect();
     if !outgoing.is_empty() {
-        queue
-            .send(Lane::Urgent, &outgoing)
-            .await
-            .map_err(Rejection::NotQueued)?;
+        let queued = queue.send(Lane::Urgent, &outgoing).await;
+        queued.map_err(Rejection::NotQueued)?;
     }
     Ok(count)
 }

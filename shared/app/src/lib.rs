@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod budget;
-pub mod credentials;
 pub mod cycle;
 mod env;
 pub mod inspection;
@@ -14,7 +13,6 @@ pub mod process;
 mod reconcile;
 mod reconciler;
 pub mod recovery;
-pub mod rotation;
 pub mod sweep;
 
 pub use env::{Env, Liongard, Store};

@@ -22,7 +22,7 @@ mod vault;
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, LedgerStore, Permit, PermitOutcome, RequestBudget, Swap};
 pub use clock::Clock;
-pub use error::{PortError, Refusal};
+pub use error::{PortError, Refusal, error_chain};
 pub use inspectors::{Inspectors, RunProgress, RunStates};
 pub use journal::{Journal, JournalEntry, Notifications};
 pub use leases::{LeaseOutcome, Leases};

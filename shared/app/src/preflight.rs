@@ -34,7 +34,7 @@ pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
         Ok(agent) if agent.active => report.note(format!("HaloPSA answers as {:?}", agent.name)),
         Ok(agent) => report.problem(
             format!("the HaloPSA agent {:?} is disabled", agent.name),
-            "enable it under Configuration → Teams & Agents → Agents",
+            D::ENABLE_TECHNICIAN,
         ),
         Err(error) => {
             refused(&mut report, "HaloPSA", &error);
@@ -73,53 +73,23 @@ fn is_temporary(error: &PortError) -> bool {
 /// Reports a vendor that does not answer or does not accept the credential.
 fn refused(report: &mut PreflightReport, vendor: &str, error: &PortError) {
     let said = error.chain();
+    let remedy = error
+        .remedy
+        .unwrap_or("check its address and its credential in the settings");
     match error.refusal {
         Some(Refusal::Forbidden) => report.cannot_tell(
             format!("{vendor} does not let this credential look itself up ({said})"),
             "nothing, unless tickets are refused as well",
         ),
-        Some(Refusal::Unauthorised) if vendor == "Liongard" => report.problem(
-            said,
-            "compare LIONGARD_ACCESS_KEY_ID and LIONGARD_ACCESS_KEY_SECRET with the key under your \
-             profile → Account Settings → Access Tokens, and LIONGARD_URL with the address you sign \
-             in at; make a new key if the secret is lost",
-        ),
+        Some(Refusal::Unauthorised) => report.problem(said, remedy),
         _ if is_temporary(error) => report.cannot_tell(
             format!("{vendor} does not answer right now: {said}"),
             "nothing; work waits until it does, and the check is made again at the next start",
         ),
-        _ if vendor == "Liongard" => report.problem(
-            format!("Liongard does not answer: {said}"),
-            "check LIONGARD_URL (such as us1.app.liongard.com) and that this machine can reach it",
-        ),
-        // The HaloPSA adapter's messages say what to change.
         _ => report.problem(
-            format!("HaloPSA does not answer as it should: {said}"),
-            halo_remedy(error),
+            format!("{vendor} does not answer as it should: {said}"),
+            remedy,
         ),
-    }
-}
-
-/// What to change when HaloPSA refuses or does not answer.
-fn halo_remedy(error: &PortError) -> &'static str {
-    match error.error_type {
-        "halopsa.scope" => {
-            "take the scope out of HALOPSA_SCOPES, or grant it to the application under \
-             Configuration → Integrations → HaloPSA API → Permissions; one unknown scope refuses all"
-        }
-        "halopsa.tenant" => {
-            "compare HALOPSA_TENANT with Configuration → Integrations → HaloPSA API → Tenant"
-        }
-        "halopsa.credential" => {
-            "compare HALOPSA_CLIENT_ID and HALOPSA_CLIENT_SECRET with the application under \
-             Configuration → Integrations → HaloPSA API (the client id may change at the first \
-             save), HALOPSA_TENANT with the tenant shown there, and HALOPSA_RESOURCE_URL with the \
-             address you sign in at"
-        }
-        "halopsa.unreachable" => {
-            "check HALOPSA_RESOURCE_URL and HALOPSA_AUTH_URL and that this machine can reach them"
-        }
-        _ => "check HALOPSA_RESOURCE_URL, HALOPSA_AUTH_URL and HALOPSA_TENANT",
     }
 }
 

@@ -1,13 +1,13 @@
 //! Which webhooks were worked off.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use halogard_app::ports::{Clock, Notifications, PortError};
 use halogard_domain::Timestamp;
+use halogard_domain::hash::hex;
 use halogard_domain::message::Notification;
 use sha2::{Digest, Sha256};
 
@@ -191,10 +191,5 @@ fn dedup_keys(notification: &Notification) -> impl Iterator<Item = String> {
 
 /// `text` as a key of fixed length.
 fn dedup_key(known_by: &str, text: &str) -> String {
-    let mut dedup_key = format!("{known_by}#");
-    for byte in Sha256::digest(text) {
-        // Writing to a string cannot fail.
-        write!(dedup_key, "{byte:02x}").unwrap_or_default();
-    }
-    dedup_key
+    format!("{known_by}#{}", hex(&Sha256::digest(text)))
 }

@@ -1,4 +1,6 @@
-//! Hashes that may be stored: the same on every machine and in every build.
+//! Hashes that may be stored: the same on every machine and in every build; and their text.
+
+use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -42,6 +44,17 @@ fn without_nulls(value: Value) -> Value {
         Value::Array(elements) => elements.into_iter().map(without_nulls).collect(),
         plain => plain,
     }
+}
+
+/// `bytes` as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+    }
+    text
 }
 
 #[cfg(test)]

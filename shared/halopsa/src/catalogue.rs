@@ -22,6 +22,9 @@ fn named<Id: std::fmt::Display>(id: Id, name: Option<String>, active: bool) -> N
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServiceDesk<T, B, C> {
+    const ENABLE_TECHNICIAN: &'static str =
+        "enable it under Configuration → Teams & Agents → Agents";
+
     /// Signs in anew, so that a secret or scope that no longer holds shows now, then asks who we
     /// are.
     async fn identity(&self) -> Result<Named<TechnicianId>, PortError> {

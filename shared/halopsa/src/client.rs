@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use halogard_app::credentials::{CredentialSource, SharedTokens, StaticCredential};
 use halogard_app::ports::{BudgetError, Clock, PermitOutcome, RequestBudget};
+use halogard_credentials::{CredentialSource, SharedTokens, StaticCredential};
 use halogard_http::Transport;
 use halogard_wire::{body, retry_after};
 use http::header::AUTHORIZATION;

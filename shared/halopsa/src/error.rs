@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use halogard_app::credentials::CredentialError;
 use halogard_app::ports::BudgetError;
+use halogard_credentials::CredentialError;
 use halogard_domain::{FailureClass, Timestamp};
 use halogard_http::TransportError;
 pub use halogard_wire::BodyProblem;

@@ -1,7 +1,7 @@
 //! From this client's errors to what the use cases understand.
 
-use halogard_app::credentials::CredentialError;
 use halogard_app::ports::{PortError, Refusal};
+use halogard_credentials::CredentialError;
 use halogard_domain::FailureClass;
 use halogard_http::TransportError;
 use http::StatusCode;
@@ -10,9 +10,11 @@ use crate::error::{Error, TokenFailure};
 
 impl From<Error> for PortError {
     fn from(error: Error) -> Self {
+        let error_type = error_type(&error);
         Self {
             class: error.class(),
-            error_type: error_type(&error),
+            error_type,
+            remedy: Some(remedy(error_type)),
             message: error.message().map(|message| message.as_str().to_owned()),
             retry_at: error.retry_at(),
             refusal: refusal(&error),
@@ -64,6 +66,29 @@ fn error_type(error: &Error) -> &'static str {
         | Error::Body { .. }
         | Error::TooManyPages { .. }
         | Error::PageRepeated { .. } => "halopsa.unexpected",
+    }
+}
+
+/// What an operator changes when HaloPSA refuses or does not answer.
+fn remedy(error_type: &str) -> &'static str {
+    match error_type {
+        "halopsa.scope" => {
+            "take the scope out of HALOPSA_SCOPES, or grant it to the application under \
+             Configuration → Integrations → HaloPSA API → Permissions; one unknown scope refuses all"
+        }
+        "halopsa.tenant" => {
+            "compare HALOPSA_TENANT with Configuration → Integrations → HaloPSA API → Tenant"
+        }
+        "halopsa.credential" => {
+            "compare HALOPSA_CLIENT_ID and HALOPSA_CLIENT_SECRET with the application under \
+             Configuration → Integrations → HaloPSA API (the client id may change at the first \
+             save), HALOPSA_TENANT with the tenant shown there, and HALOPSA_RESOURCE_URL with the \
+             address you sign in at"
+        }
+        "halopsa.unreachable" => {
+            "check HALOPSA_RESOURCE_URL and HALOPSA_AUTH_URL and that this machine can reach them"
+        }
+        _ => "check HALOPSA_RESOURCE_URL, HALOPSA_AUTH_URL and HALOPSA_TENANT",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget};
-use halogard_app::rotation::{ApplicationAdmin, WebhookAdmin, WebhookChange};
+use halogard_credentials::rotation::{ApplicationAdmin, WebhookAdmin, WebhookChange};
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
 use secrecy::{ExposeSecret, SecretString};

@@ -11,7 +11,6 @@ use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{Environment, Reader, SETTINGS};
 
-use crate::environment;
 use crate::lanes::Lanes;
 use crate::platform::{
     AppliedConfig, HALOPSA_SECRET, LIONGARD_SECRET, Platform, Resources, SecretName,
@@ -47,7 +46,7 @@ impl Aws<fn(&str) -> Option<String>> {
     /// The resources that this process's environment names.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self::of(environment::variable)
+        Self::of(halogard_runtime::settings::variable)
     }
 }
 

@@ -6,7 +6,6 @@ pub mod cycle;
 mod deadline;
 mod deadline_budget;
 mod deadline_guard;
-mod environment;
 mod error;
 mod instance;
 mod lanes;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use halogard_app::ports::VaultError;
+use halogard_app::ports::{VaultError, error_chain};
 use halogard_aws::AwsSettingsError;
+use halogard_credentials::NotJsonObject;
 use halogard_runtime::settings::SettingFault;
 use halogard_vendors::VendorsError;
 
@@ -48,13 +49,12 @@ pub enum SetUpFault {
         variable: &'static str,
     },
     /// A secret is not a JSON object.
-    #[error(
-        "the secret that {variable} names is not a JSON object; store one whose members are settings \
-         in lower case"
-    )]
-    NoObject {
+    #[error("the secret that {variable} names cannot be used")]
+    NotJsonObject {
         /// The variable.
         variable: &'static str,
+        /// Why.
+        source: NotJsonObject,
     },
     /// A member of a secret is not a string.
     #[error("{member} of the secret that {variable} names is not a string; put it in quotes")]
@@ -100,12 +100,7 @@ impl fmt::Display for SetUpError {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            fault.fmt(f)?;
-            let mut cause = std::error::Error::source(fault);
-            while let Some(inner) = cause {
-                write!(f, ": {inner}")?;
-                cause = inner.source();
-            }
+            f.write_str(&error_chain(fault))?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 ///
 /// Logging was started twice.
 pub fn start(function: &'static str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let level = crate::environment::variable(LOG_LEVEL);
+    let level = halogard_runtime::settings::variable(LOG_LEVEL);
     init_function(function, function_level(level.as_deref()))?;
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! The vendors' settings, from plain settings and secrets.
 
 use halogard_app::ports::{Stage, Vault};
+use halogard_credentials::SecretFields;
 use halogard_domain::budget::Limit;
 use halogard_runtime::settings::{self, Environment, SETTINGS, SettingsError};
 use halogard_vendors::VendorSettings;
-use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value};
 
 use crate::platform::SecretName;
 use crate::setup::{SetUpError, SetUpFault};
@@ -20,7 +19,7 @@ pub(crate) async fn read<V: Vault>(
     let mut values = Vec::new();
     for secret in secrets {
         match members_of(vault, secret).await {
-            Ok(members) => values.extend(settings_in(secret, members, &mut faults)),
+            Ok(members) => values.extend(settings_in(secret, &members, &mut faults)),
             Err(fault) => faults.push(fault),
         }
     }
@@ -52,37 +51,34 @@ fn faults_of(wrong: &SettingsError) -> impl Iterator<Item = SetUpFault> {
 }
 
 /// The members of a secret.
-async fn members_of<V: Vault>(
-    vault: &V,
-    secret: &SecretName,
-) -> Result<Map<String, Value>, SetUpFault> {
+async fn members_of<V: Vault>(vault: &V, secret: &SecretName) -> Result<SecretFields, SetUpFault> {
     let variable = secret.variable;
     let version = vault
         .read(&secret.name, Stage::Current)
         .await
         .map_err(|source| SetUpFault::Vault { variable, source })?
         .ok_or(SetUpFault::NoSecret { variable })?;
-    // The parser's own words would quote the secret.
-    serde_json::from_str(version.value.expose_secret())
-        .map_err(|_| SetUpFault::NoObject { variable })
+    SecretFields::parse(&version.value)
+        .map_err(|source| SetUpFault::NotJsonObject { variable, source })
 }
 
 /// The settings among the members of a secret. Other members are left alone, such as those of its
 /// rotation.
 fn settings_in(
     secret: &SecretName,
-    mut members: Map<String, Value>,
+    members: &SecretFields,
     faults: &mut Vec<SetUpFault>,
 ) -> Vec<(&'static str, String)> {
     let mut values = Vec::new();
     for info in SETTINGS {
-        match members.remove(&info.key()) {
-            Some(Value::String(value)) => values.push((info.name, value)),
-            None | Some(Value::Null) => {}
-            Some(_) => faults.push(SetUpFault::NoText {
+        let member = info.key();
+        if let Some(value) = members.text(&member) {
+            values.push((info.name, value.to_owned()));
+        } else if members.has_other_type(&member) {
+            faults.push(SetUpFault::NoText {
                 variable: secret.variable,
-                member: info.key(),
-            }),
+                member,
+            });
         }
     }
     values

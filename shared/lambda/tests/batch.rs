@@ -268,7 +268,7 @@ async fn everything_that_is_missing_or_wrong_is_named_at_once_and_tried_again() 
     };
     let text = wrong.to_string();
     for named in [
-        "the secret that HALOPSA_SECRET names is not a JSON object",
+        "the secret that HALOPSA_SECRET names cannot be used: the secret's value is not a JSON object",
         "liongard_access_key_id of the secret that LIONGARD_SECRET names is not a string",
         "LIONGARD_URL is missing",
         "HALOPSA_CLIENT_ID is missing",

@@ -1,9 +1,9 @@
 //! Liongard behind the ports that the use cases know: where alerts come from, and who looks again.
 
-use halogard_app::credentials::CredentialError;
 use halogard_app::ports::{
     AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, Refusal, RunProgress,
 };
+use halogard_credentials::CredentialError;
 use halogard_domain::ids::{AlertId, LaunchpointId, RunId, TicketId};
 use halogard_domain::{Alert, FailureClass, Timestamp};
 use halogard_http::{Transport, TransportError};
@@ -182,6 +182,15 @@ impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
     }
 }
 
+/// What an operator does when Liongard refuses the access key.
+const COMPARE_KEY: &str = "compare LIONGARD_ACCESS_KEY_ID and LIONGARD_ACCESS_KEY_SECRET with the key under your \
+     profile → Account Settings → Access Tokens, and LIONGARD_URL with the address you sign in at; \
+     create a new key if the secret is lost";
+
+/// What an operator does when Liongard does not answer.
+const CHECK_URL: &str =
+    "check LIONGARD_URL (such as us1.app.liongard.com) and that this machine can reach it";
+
 impl From<Error> for PortError {
     fn from(error: Error) -> Self {
         let error_type = match &error {
@@ -210,9 +219,14 @@ impl From<Error> for PortError {
             _ if error.status() == Some(StatusCode::NOT_FOUND) => Some(Refusal::NotFound),
             _ => None,
         };
+        let remedy = match &refusal {
+            Some(Refusal::Unauthorised) => COMPARE_KEY,
+            _ => CHECK_URL,
+        };
         Self {
             class: error.class(),
             error_type,
+            remedy: Some(remedy),
             message: error.message().map(|message| message.as_str().to_owned()),
             retry_at: None,
             refusal,

@@ -14,7 +14,7 @@ mod single_record;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use halogard_app::credentials::{CredentialSource, StaticCredential, TRIES_MAX};
+use halogard_credentials::{CredentialSource, StaticCredential, TRIES_MAX};
 use halogard_http::Transport;
 use halogard_wire::{body, replace_lone_surrogates, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use halogard_app::credentials::CredentialError;
+use halogard_credentials::CredentialError;
 use halogard_domain::FailureClass;
 use halogard_http::TransportError;
 pub use halogard_wire::BodyProblem;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::credentials::{FromSecret, MissingMember, SecretFields};
+use halogard_credentials::{FromSecret, MissingMember, SecretFields};
 use halogard_wire::input::trimmed;
 use http::HeaderValue;
 use http::header::InvalidHeaderValue;

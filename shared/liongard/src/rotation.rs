@@ -1,7 +1,7 @@
 //! Access keys behind the port that a rotation knows.
 
 use halogard_app::ports::PortError;
-use halogard_app::rotation::{AccessKeyAdmin, KeyInfo, KeyPair, NewKey};
+use halogard_credentials::rotation::{AccessKeyAdmin, KeyInfo, KeyPair, NewKey};
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
 

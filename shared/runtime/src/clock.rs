@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
 
-/// The clock of this machine. Every `main` hands it to the parts that ask for the time; nothing
-/// else looks at a clock.
+/// The clock of this machine. Every `main` passes it to the parts that need the time; nothing else reads
+/// a clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -16,7 +16,7 @@ impl Clock for SystemClock {
         reason = "this is what stands behind the Clock port"
     )]
     fn now(&self) -> Timestamp {
-        // A machine whose clock stands before 1970 is at the epoch for us: wrong, and harmless.
+        // A clock before 1970 counts as the epoch: wrong, and harmless.
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_stands_in_this_century() {
+    fn the_clock_is_in_this_century() {
         let year_2020 = Timestamp::from_millis(1_577_836_800_000);
         let year_2100 = Timestamp::from_millis(4_102_444_800_000);
         assert!((year_2020..year_2100).contains(&SystemClock.now()));

@@ -1,13 +1,13 @@
-//! A token that may stand in a log.
+//! A token that may be logged.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Characters of a token that are shown: enough to tell two apart, too few to use one.
+/// Characters of a token that are shown: enough to distinguish two, too few to use one.
 const SHOWN_CHARS: usize = 4;
 
-/// A token shorter than this is not shown at all: four characters would be much of it.
+/// A shorter token is not shown at all: four characters would be too much of it.
 const CHARS_TO_SHOW_ANY: usize = 16;
 
 /// Shows the first characters of a token and hides the rest.

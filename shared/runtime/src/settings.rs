@@ -1,7 +1,7 @@
 //! Settings: where their values come from, what each means, and the checked structs they become.
 //!
-//! Nothing else in the bundle reads the process environment. A struct here is complete and
-//! checked, or there is none; what was wrong is then said all at once.
+//! Nothing else reads the process environment. A struct here is complete and checked, or the error
+//! names everything that is wrong.
 
 mod budget;
 mod environment;
@@ -17,7 +17,7 @@ mod webhook;
 use halogard_domain::budget::Limit;
 
 pub use budget::{WINDOW_REQUESTS_MAX, WINDOW_SECONDS};
-pub use environment::{Environment, Origin};
+pub use environment::{Environment, Origin, variable};
 pub use error::{SettingFault, SettingsError};
 pub use halo::HaloSettings;
 pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};
@@ -28,13 +28,13 @@ pub use webhook::WebhookSettings;
 
 /// A struct made of settings. A function's own struct is the sum of the parts it uses.
 pub trait FromSettings: Sized {
-    /// Takes what it needs from `reader`; `None` only after the reader was told why.
+    /// Takes what it needs from `reader`; `None` only after the reader has recorded why.
     ///
-    /// Reads every part before giving up on one, so that all faults are found in one go.
+    /// Reads every part before it returns, so that all faults are found at once.
     fn take(reader: &mut Reader<'_>) -> Option<Self>;
 }
 
-/// Reads the settings that make a `T`, and what was warnings on the way.
+/// Reads the settings of a `T`, with warnings about what was corrected.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn read<T: FromSettings>(
     }
 }
 
-/// Every setting, as the one-process bundle needs them.
+/// Every setting of `halogard serve`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How to reach HaloPSA.
@@ -60,7 +60,7 @@ pub struct Settings {
     pub liongard: LiongardSettings,
     /// How many requests HaloPSA allows.
     pub limit: Limit,
-    /// What lets a delivery of HaloPSA in.
+    /// What authenticates a delivery of HaloPSA.
     pub webhook: WebhookSettings,
     /// How the process itself runs.
     pub serve: ServeSettings,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use halogard_app::intake::WebhookCredential;
+use halogard_credentials::webhook_auth::WebhookCredential;
 use halogard_domain::budget::Limit;
 use halogard_runtime::settings::{self, Environment, SETTINGS, Settings};
 use proptest::prelude::*;
@@ -55,8 +55,8 @@ fn the_least_is_enough_and_the_rest_has_defaults() {
         settings.serve.inspector_min_interval,
         Duration::from_secs(60)
     );
-    assert!(settings.webhook.tokens.is_empty());
-    assert!(settings.webhook.credentials.is_empty());
+    assert!(settings.webhook.secret.tokens.is_empty());
+    assert!(settings.webhook.secret.credentials.is_empty());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
         ),
         (
             &[("LIONGARD_ACCESS_KEY_ID", "\u{fffd}key")],
-            "LIONGARD_ACCESS_KEY_ID holds bytes that are not text; make one in Liongard: your \
+            "LIONGARD_ACCESS_KEY_ID has bytes that are not text; make one in Liongard: your \
              profile → Account Settings → Access Tokens",
         ),
         (
@@ -120,26 +120,25 @@ fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
         ),
         (
             &[("HALOPSA_WEBHOOK_USERNAME", "halo")],
-            "HALOPSA_WEBHOOK_PASSWORD is missing, though there is a user name; write the one you \
+            "HALOPSA_WEBHOOK_PASSWORD is missing, though there is a user name; write the one that is \
              entered at the webhook in HaloPSA",
         ),
         (
-            &[("HALOPSA_WEBHOOK_PASSWORD", "pw")],
-            "HALOPSA_WEBHOOK_USERNAME is missing, though there is a password; write the one you \
+            &[("HALOPSA_WEBHOOK_PASSWORD", "a-password-long-enough")],
+            "HALOPSA_WEBHOOK_USERNAME is missing, though there is a password; write the one that is \
              entered at the webhook in HaloPSA",
         ),
         (
             &[
                 ("HALOPSA_WEBHOOK_USERNAME", "a:b"),
-                ("HALOPSA_WEBHOOK_PASSWORD", "pw"),
+                ("HALOPSA_WEBHOOK_PASSWORD", "a-password-long-enough"),
             ],
-            "HALOPSA_WEBHOOK_USERNAME holds a colon; choose another one: basic authentication \
-             cannot carry it",
+            "HALOPSA_WEBHOOK_USERNAME has a colon; choose another one: HTTP Basic cannot carry it",
         ),
         (
-            &[("HALOPSA_WEBHOOK_SECRET_PREVIOUS", "old")],
-            "HALOPSA_WEBHOOK_SECRET_PREVIOUS is set, though there is no newer one; write the \
-             value in force to HALOPSA_WEBHOOK_SECRET",
+            &[("HALOPSA_WEBHOOK_SECRET_PREVIOUS", "the-old-signing-key")],
+            "HALOPSA_WEBHOOK_SECRET_PREVIOUS is set without a current value; set the current \
+             value too, or remove this one",
         ),
         (
             &[("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X Halo")],
@@ -147,9 +146,14 @@ fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
              X-Halo-Signature",
         ),
         (
-            &[("HALOPSA_WEBHOOK_TOKEN", "a/b")],
-            "HALOPSA_WEBHOOK_TOKEN holds characters that do not fit an address; use letters, \
-             digits, `-`, `_`, `.` and `~` only, or leave it out and one is made",
+            &[("HALOPSA_WEBHOOK_TOKEN", "a/b/of-more-than-15-characters")],
+            "HALOPSA_WEBHOOK_TOKEN has characters that do not fit into an address; use letters, \
+             digits, `-`, `_`, `.` and `~` only",
+        ),
+        (
+            &[("HALOPSA_WEBHOOK_TOKEN", "a")],
+            "HALOPSA_WEBHOOK_TOKEN has fewer than 16 characters; use 16 random characters or more, \
+             or it can be guessed",
         ),
     ];
     for (changes, expected) in cases {
@@ -162,23 +166,25 @@ fn what_is_forgiven_works_and_is_said() {
     let (settings, warnings) = accepted(&[
         ("HALOPSA_CLIENT_ID", " \"6f1d\"\n"),
         ("HALOPSA_SCOPES", "read:tickets,edit:tickets"),
-        ("HALOPSA_WEBHOOK_TOKEN", "short"),
+        ("HALOPSA_WEBHOOK_TOKEN", "a-token-long-enough"),
         ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signature:"),
-        ("HALOPSA_WEBHOOK_BEARER", "Bearer abc"),
+        ("HALOPSA_WEBHOOK_BEARER", "Bearer a-bearer-long-enough"),
         ("HALOGARD_LISTEN", "localhost:9000"),
     ]);
     assert_eq!(settings.halo.client_id, "6f1d");
     assert_eq!(settings.halo.scopes, "read:tickets edit:tickets");
     assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:9000");
-    let WebhookCredential::Bearer { token } = &settings.webhook.credentials[0] else {
-        panic!("not a bearer token: {:?}", settings.webhook.credentials);
+    let WebhookCredential::Bearer { token } = &settings.webhook.secret.credentials[0] else {
+        panic!(
+            "not a bearer token: {:?}",
+            settings.webhook.secret.credentials
+        );
     };
-    assert_eq!(token.expose_secret(), "abc");
+    assert_eq!(token.expose_secret(), "a-bearer-long-enough");
     let expected = [
         "HALOPSA_CLIENT_ID: blanks around the value were removed",
         "HALOPSA_CLIENT_ID: quotes around the value were removed",
         "HALOPSA_SCOPES: commas between the scopes were made blanks",
-        "HALOPSA_WEBHOOK_TOKEN: is so short that it can be guessed; use 16 characters or more",
         "HALOPSA_WEBHOOK_SIGNATURE_HEADER: the colon after the name was removed",
         "HALOPSA_WEBHOOK_BEARER: the word Bearer before the token was removed",
     ];
@@ -190,12 +196,13 @@ fn during_an_exchange_both_credentials_are_in_force_the_newer_first() {
     let (settings, _) = accepted(&[
         ("HALOPSA_WEBHOOK_TOKEN", "token-of-this-year"),
         ("HALOPSA_WEBHOOK_TOKEN_PREVIOUS", "token-of-last-year"),
-        ("HALOPSA_WEBHOOK_SECRET", "new"),
-        ("HALOPSA_WEBHOOK_SECRET_PREVIOUS", "old"),
-        ("HALOPSA_WEBHOOK_API_KEY", "key"),
+        ("HALOPSA_WEBHOOK_SECRET", "the-new-signing-key"),
+        ("HALOPSA_WEBHOOK_SECRET_PREVIOUS", "the-old-signing-key"),
+        ("HALOPSA_WEBHOOK_API_KEY", "the-key-of-the-api"),
     ]);
     let tokens: Vec<_> = settings
         .webhook
+        .secret
         .tokens
         .iter()
         .map(ExposeSecret::expose_secret)
@@ -203,6 +210,7 @@ fn during_an_exchange_both_credentials_are_in_force_the_newer_first() {
     assert_eq!(tokens, ["token-of-this-year", "token-of-last-year"]);
     let credentials: Vec<_> = settings
         .webhook
+        .secret
         .credentials
         .iter()
         .map(|credential| match credential {
@@ -219,9 +227,9 @@ fn during_an_exchange_both_credentials_are_in_force_the_newer_first() {
     assert_eq!(
         credentials,
         [
-            "X-Halo-Signature=new",
-            "X-Halo-Signature=old",
-            "X-Api-Key=key"
+            "X-Halo-Signature=the-new-signing-key",
+            "X-Halo-Signature=the-old-signing-key",
+            "X-Api-Key=the-key-of-the-api"
         ]
     );
 }

@@ -1,13 +1,12 @@
-//! From settings to the clients of both vendors: pasted addresses normalizations, one HTTP client for
-//! both. Asks nobody anything yet.
+//! Builds the clients of both vendors from the settings, over one HTTP client. Sends no request yet.
 
 mod rotation;
 mod settings;
 
 use std::sync::Arc;
 
-use halogard_app::credentials::{CredentialSource, SharedTokens};
 use halogard_app::ports::{Clock, RequestBudget};
+use halogard_credentials::{CredentialSource, SharedTokens};
 use halogard_halopsa::{self as halopsa, Addresses, HaloServiceDesk};
 use halogard_http::{BuildError, HttpClient, HttpClientSettings};
 use halogard_liongard::{
@@ -24,13 +23,13 @@ pub type HttpServiceDesk<B, C> = HaloServiceDesk<HttpClient, B, C>;
 /// Liongard, over the network.
 pub type HttpAlertSource<C> = LiongardAlertSource<HttpClient, C>;
 
-/// The parts of a bundle that talk to a vendor.
+/// The clients of both vendors.
 pub struct Vendors<B, C> {
     /// HaloPSA.
     pub desk: HttpServiceDesk<B, C>,
     /// Liongard.
     pub source: HttpAlertSource<C>,
-    /// What was warnings in the settings, one remark each.
+    /// What was corrected in the settings, one warning each.
     pub normalizations: Vec<String>,
 }
 
@@ -40,18 +39,18 @@ pub enum VendorsError {
     /// The TLS set-up was refused.
     #[error(transparent)]
     Transport(#[from] BuildError),
-    /// HaloPSA's address is none.
+    /// HaloPSA's address is not valid.
     #[error(transparent)]
     HaloPsa(#[from] halopsa::AddressError),
-    /// Liongard's address is none.
+    /// Liongard's address is not valid.
     #[error(transparent)]
     Liongard(#[from] liongard::AddressError),
-    /// Liongard's access key is none.
+    /// Liongard's access key is not valid.
     #[error(transparent)]
     Key(#[from] liongard::AccessKeyError),
 }
 
-/// Where the clients take their credentials from, where these rotate.
+/// Where the clients take their credentials from, if these rotate.
 #[derive(Clone)]
 pub struct CredentialSources {
     /// HaloPSA's application.
@@ -60,8 +59,8 @@ pub struct CredentialSources {
     pub liongard: Arc<dyn CredentialSource<AccessKey>>,
 }
 
-/// Builds the clients of both vendors, with the credentials of the settings for ever. What HaloPSA
-/// issues for them is shared in `tokens`.
+/// Builds the clients of both vendors with the credentials of the settings. HaloPSA's access token is
+/// shared in `tokens`.
 ///
 /// # Errors
 ///
@@ -76,8 +75,8 @@ pub fn build<B: RequestBudget, C: Clock + Clone>(
     assemble(halo, liongard, None, tokens, budget, clock)
 }
 
-/// Builds the clients of both vendors, with credentials that may rotate while they are used. The
-/// settings still say where the vendors are. What HaloPSA issues for them is shared in `tokens`.
+/// Builds the clients of both vendors with credentials that may rotate while they are used. The addresses
+/// are those of the settings. HaloPSA's access token is shared in `tokens`.
 ///
 /// # Errors
 ///
@@ -93,7 +92,7 @@ pub fn build_with<B: RequestBudget, C: Clock + Clone>(
     assemble(halo, liongard, Some(keys), tokens, budget, clock)
 }
 
-/// Puts the clients together.
+/// Builds the clients.
 fn assemble<B: RequestBudget, C: Clock + Clone>(
     halo: &HaloSettings,
     liongard: &LiongardSettings,

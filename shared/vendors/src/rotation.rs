@@ -1,9 +1,9 @@
-//! Both vendors, as far as their credentials go: what a rotation asks.
+//! The vendors' administration of credentials, for rotations.
 
 use std::sync::Arc;
 
 use halogard_app::ports::{Clock, PortError, RequestBudget};
-use halogard_app::rotation::{
+use halogard_credentials::rotation::{
     AccessKeyAdmin, ApplicationAdmin, KeyInfo, KeyPair, NewKey, WebhookAdmin, WebhookChange,
 };
 use halogard_halopsa::HaloCredentialAdmin;
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use crate::{VendorsError, halo_settings, liongard_settings};
 
-/// Both vendors, as far as their credentials go.
+/// The administration of credentials at both vendors.
 pub struct VendorAdmin<T, B, C> {
     halo: HaloCredentialAdmin<T, B, C>,
     liongard: Arc<liongard::Client<T>>,
@@ -26,7 +26,7 @@ where
     B: RequestBudget + Clone,
     C: Clock + Clone,
 {
-    /// Both vendors.
+    /// Combines both vendors.
     #[must_use]
     pub fn new(halo: HaloCredentialAdmin<T, B, C>, liongard: liongard::Client<T>) -> Self {
         Self {
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// Both vendors over the network, from the settings in force.
+/// Both vendors over the network, from the current settings.
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
-//! What must be known of both vendors before one of them is asked.
+//! The settings of both vendors.
 
 use halogard_domain::budget::Limit;
 use halogard_runtime::settings::{FromSettings, HaloSettings, LiongardSettings, Reader};
 
-/// How to reach both vendors, and how often. All that is wrong is found at once.
+/// How to reach both vendors, and how often. All faults are found at once.
 #[derive(Clone, Debug)]
 pub struct VendorSettings {
     /// How to reach HaloPSA.

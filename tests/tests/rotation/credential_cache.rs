@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::credentials::{
+use halogard_credentials::{
     CredentialCache, CredentialError, CredentialSource, SecretFields, Versioned,
 };
 use halogard_halopsa::Credentials;

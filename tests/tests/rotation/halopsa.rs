@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::Stage;
-use halogard_app::rotation::Step;
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::Step;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, planted};
 use halogard_tests::transport::LoggedRequest;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::Stage;
-use halogard_app::rotation::{NoticeKind, Step};
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::{NoticeKind, Step};
 use halogard_simulator::Fault;
 use halogard_simulator::liongard::{AccessKeySpec, Redirects};
 use halogard_tests::setup::{LIONGARD_SECRET, planted};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use halogard_app::credentials::SecretFields;
-use halogard_app::rotation::Step;
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::Step;
 use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, LIONGARD_SECRET, planted};
 use halogard_tests::vault::InMemoryVault;
 use halogard_tests::{Scenario, Setup};

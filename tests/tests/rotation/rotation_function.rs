@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{PortError, Stage, Values};
-use halogard_app::rotation::{Notice, NoticeKind, Notifier, Rotation, Step};
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::{Notice, NoticeKind, Notifier, Rotation, Step};
 use halogard_halopsa::{Addresses, Credentials, HaloCredentialAdmin};
 use halogard_liongard::{AccessKey, Address};
 use halogard_tests::scenario::SimBudget;
@@ -108,7 +108,7 @@ impl RotationFunction {
         &self,
         bundle: &Scenario,
         name: &str,
-    ) -> Result<halogard_app::rotation::CleanupReport, String> {
+    ) -> Result<halogard_credentials::rotation::CleanupReport, String> {
         self.crash_points.reset();
         let retired = self.rotation(bundle).delete_expired(name).await;
         retired.map_err(|error| error.chain())
@@ -119,7 +119,7 @@ impl RotationFunction {
         Rotation {
             vault: self.vault.clone(),
             vendors: self.vendor_admin(bundle),
-            marks: self.notes.clone(),
+            values: self.notes.clone(),
             notifier: self.told.clone(),
             clock: bundle.time.clone(),
         }

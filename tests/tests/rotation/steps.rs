@@ -1,8 +1,8 @@
 //! Each step in each state a secret can be in, against what the vendor's rotation template does.
 
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::Stage;
-use halogard_app::rotation::Step;
+use halogard_credentials::SecretFields;
+use halogard_credentials::rotation::Step;
 use halogard_simulator::halopsa::{WebhookAuth, WebhookSpec};
 use halogard_tests::setup::{HALOPSA_SECRET, LIONGARD_SECRET, planted};
 use halogard_tests::vault::InMemoryVault;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halogard_app::rotation::EXPIRES_SOON_DAYS;
+use halogard_credentials::rotation::EXPIRES_SOON_DAYS;
 use halogard_runtime::metrics::Metrics;
 use serde_json::{Value, json};
 

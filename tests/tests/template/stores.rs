@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use halogard_app::rotation::Strategy;
+use halogard_credentials::rotation::Strategy;
 use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, take_away};

@@ -20,8 +20,9 @@ const ONE_PROCESS_ONLY: [&str; 5] = [
 ];
 
 /// Settings that are no secrets and travel with one all the same: they are changed together.
-const BESIDE_A_SECRET: [&str; 3] = [
+const BESIDE_A_SECRET: [&str; 4] = [
     "HALOPSA_CLIENT_ID",
+    "HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY",
     "HALOPSA_WEBHOOK_USERNAME",
     "LIONGARD_ACCESS_KEY_ID",
 ];

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::credentials::{RotatingAuthenticator, SecretReader};
 use halogard_app::ports::{Clock, Lane, Outgoing, PortError, Stage, WorkSink};
+use halogard_credentials::webhook_auth::{Authenticator, SecretReader};
 use halogard_domain::{FailureClass, Message, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use webhook_intake::{Event, Intake, SettingsAuthenticators};
+use webhook_intake::{Event, Intake};
 
 /// The path token in the samples.
 pub const TOKEN: &str = "an-example-token-of-32-characters";
@@ -152,10 +152,9 @@ pub struct Bench {
 impl Bench {
     pub fn with(vault: Vault) -> Self {
         let (queues, clock) = (Queues::default(), Hand::default());
-        let maker = SettingsAuthenticators::new(Vec::new());
-        let gate = RotatingAuthenticator::new(vault.clone(), maker, clock.clone(), TTL);
+        let authenticator = Authenticator::new(vault.clone(), clock.clone(), TTL);
         Self {
-            intake: Intake::new(queues.clone(), gate, clock.clone(), |_, _| {}),
+            intake: Intake::new(queues.clone(), authenticator, clock.clone(), |_, _| {}),
             queues,
             vault,
             clock,

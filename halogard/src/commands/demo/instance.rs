@@ -47,11 +47,11 @@ impl Instance {
         store.requeue_in_flight()?;
         reconciler.recover_claims().await?;
         let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy);
-        let gate = webhook_auth::gate(&store, &settings.webhook, clock);
+        let authenticator = webhook_auth::authenticator(&store, &settings.webhook, clock);
         let front = HttpState {
             store: store.clone(),
             clock,
-            gate,
+            authenticator,
             work_signal: engine.work_signal.clone(),
             metrics: Arc::clone(&engine.metrics),
         };

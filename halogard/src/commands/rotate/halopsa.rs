@@ -1,9 +1,9 @@
-//! The client secret of HaloPSA's application, exchanged by a person.
+//! `rotate halopsa`: replaces the client secret of HaloPSA's application.
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use halogard_app::credentials::SecretFields;
+use halogard_credentials::{SecretFields, members};
 
 use super::target::Target;
 use super::{RotateCommand, prompt};
@@ -14,11 +14,11 @@ use crate::output;
 const APPLICATIONS: &str =
     "HaloPSA → Configuration → Integrations → HaloPSA API → View Applications";
 
-/// What the template puts where an operator's value belongs.
+/// The template's placeholder for a value of the operator.
 const PLACEHOLDER: &str = "REPLACE-ME";
 
 impl<P: Target> RotateCommand<P> {
-    /// The client secret of HaloPSA's application.
+    /// Replaces the client secret of HaloPSA's application.
     pub(super) async fn halopsa(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
         const CREDENTIAL: CredentialName = CredentialName::Halopsa;
         let strategy = if options.idle_id.is_some() {
@@ -33,10 +33,10 @@ impl<P: Target> RotateCommand<P> {
         let first = self.is_unset(name).await?;
         if !options.finish {
             let current = self.current(name).await?.unwrap_or_default();
-            let active = filled(&current, "halopsa_client_id");
-            let turn = filled(&current, "halopsa_idle_client_id");
-            let id = options.id.clone().or(turn.clone()).or(active.clone());
-            let id = id.context("no application is kept yet; give its Client ID with --id")?;
+            let active = filled(&current, members::HALOPSA_CLIENT_ID);
+            let idle = filled(&current, members::HALOPSA_IDLE_CLIENT_ID);
+            let id = options.id.clone().or(idle.clone()).or(active.clone());
+            let id = id.context("no application is stored yet; pass its Client ID with --id")?;
             output::remark(&format!(
                 "open {APPLICATIONS}, the application with the Client ID {id}, Edit, Generate, \
                  and copy the secret. Do not press Save yet."
@@ -47,13 +47,13 @@ impl<P: Target> RotateCommand<P> {
                 .clone()
                 .or(active.filter(|active| *active != id));
             let mut value = current
-                .with("halopsa_client_id", &id)
-                .with_secret("halopsa_client_secret", &secret)
-                .with("strategy", strategy);
+                .with(members::HALOPSA_CLIENT_ID, &id)
+                .with_secret(members::HALOPSA_CLIENT_SECRET, &secret)
+                .with(members::STRATEGY, strategy);
             if let Some(idle) = idle {
                 value = value
-                    .with("halopsa_idle_client_id", &idle)
-                    .with("strategy", "halopsa-two-applications");
+                    .with(members::HALOPSA_IDLE_CLIENT_ID, &idle)
+                    .with(members::STRATEGY, "halopsa-two-applications");
             }
             if first {
                 prompt::enter(
@@ -63,7 +63,7 @@ impl<P: Target> RotateCommand<P> {
                 return self.store_first(name, &value).await;
             }
             self.put_pending(name, &value).await?;
-            output::remark("the secret is kept as pending");
+            output::remark("the secret is stored as pending");
             prompt::enter(
                 "now press Save in HaloPSA, then Enter here",
                 options.secret_stdin,
@@ -73,7 +73,7 @@ impl<P: Target> RotateCommand<P> {
     }
 }
 
-/// The text of a member, unless nobody has filled it in yet.
+/// The text of a member, unless it is the placeholder.
 fn filled(fields: &SecretFields, member: &str) -> Option<String> {
     let text = fields.text(member).filter(|text| *text != PLACEHOLDER);
     text.map(str::to_owned)
@@ -84,12 +84,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_has_filled_in_counts_as_nothing() {
+    fn a_placeholder_counts_as_no_value() {
         let fields = SecretFields::default()
-            .with("halopsa_client_id", PLACEHOLDER)
-            .with("halopsa_idle_client_id", "second");
-        assert_eq!(filled(&fields, "halopsa_client_id"), None);
-        let idle = filled(&fields, "halopsa_idle_client_id");
+            .with(members::HALOPSA_CLIENT_ID, PLACEHOLDER)
+            .with(members::HALOPSA_IDLE_CLIENT_ID, "second");
+        assert_eq!(filled(&fields, members::HALOPSA_CLIENT_ID), None);
+        let idle = filled(&fields, members::HALOPSA_IDLE_CLIENT_ID);
         assert_eq!(idle.as_deref(), Some("second"));
     }
 }

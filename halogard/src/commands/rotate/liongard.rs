@@ -1,8 +1,8 @@
-//! Liongard's access key, exchanged by a person.
+//! `rotate liongard`: replaces Liongard's access key.
 
 use std::process::ExitCode;
 
-use halogard_app::credentials::SecretFields;
+use halogard_credentials::{SecretFields, members};
 use secrecy::SecretString;
 
 use super::target::Target;
@@ -11,7 +11,7 @@ use crate::cli::{CredentialName, RotateOptions};
 use crate::output;
 
 impl<P: Target> RotateCommand<P> {
-    /// Liongard's access key.
+    /// Replaces Liongard's access key.
     pub(super) async fn liongard(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
         const CREDENTIAL: CredentialName = CredentialName::Liongard;
         let prepared = self.target.prepare(CREDENTIAL, "liongard-access-key");
@@ -20,27 +20,27 @@ impl<P: Target> RotateCommand<P> {
         }
         let name = self.target.secret(CREDENTIAL);
         let current = self.current(name).await?;
-        let by_hand = match &options.id {
+        let entered = match &options.id {
             None => None,
             Some(id) => {
                 output::remark(
-                    "make a key in Liongard, as the integration's user: your profile → Account \
+                    "create a key in Liongard, as the integration's user: your profile → Account \
                      Settings → Access Tokens",
                 );
                 let secret = prompt::secret("Access Key Secret", options.secret_stdin)?;
-                Some(key_made_by_hand(current.as_ref(), id, &secret))
+                Some(with_key(current.as_ref(), id, &secret))
             }
         };
         if self.is_unset(name).await? {
-            let Some(key) = by_hand else {
+            let Some(key) = entered else {
                 anyhow::bail!(
-                    "no access key is kept yet; make one in Liongard (your profile → Account \
+                    "no access key is stored yet; create one in Liongard (your profile → Account \
                      Settings → Access Tokens) and give its ID with --id"
                 );
             };
             return self.store_first(name, &key).await;
         }
-        if let Some(key) = by_hand {
+        if let Some(key) = entered {
             self.put_pending(name, &key).await?;
         }
         // Liongard is not under the budget.
@@ -54,28 +54,23 @@ impl<P: Target> RotateCommand<P> {
         }
         let report = rotation.delete_expired(name).await?;
         if let Some(days) = report.expires_in_days {
-            output::remark(&format!("the key in use ends in {days} days"));
+            output::remark(&format!("the current key expires in {days} days"));
         }
         if report.remaining > 0 {
             output::remark(
-                "the replaced key goes on working for a day; give the command again after that, \
-                 and it is deleted",
+                "the replaced key stays valid for a day; run the command again after that to delete it",
             );
         }
         Ok(code)
     }
 }
 
-/// A key that a person has made, with whatever else stands in the secret.
-fn key_made_by_hand(
-    current: Option<&SecretFields>,
-    id: &str,
-    secret: &SecretString,
-) -> SecretFields {
+/// A key that a person has created, with the other members of the secret.
+fn with_key(current: Option<&SecretFields>, id: &str, secret: &SecretString) -> SecretFields {
     let current = current.cloned().unwrap_or_default();
     current
-        .with("strategy", "liongard-access-key")
-        .with("liongard_access_key_id", id)
-        .with_secret("liongard_access_key_secret", secret)
-        .without("liongard_access_key_expires_ms")
+        .with(members::STRATEGY, "liongard-access-key")
+        .with(members::LIONGARD_KEY_ID, id)
+        .with_secret(members::LIONGARD_KEY_SECRET, secret)
+        .without(members::LIONGARD_KEY_EXPIRES)
 }

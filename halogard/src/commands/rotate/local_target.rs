@@ -1,10 +1,10 @@
-//! The credentials of one machine: the vault in the data folder, and settings that win over it.
+//! The credentials of this machine: the vault in the data folder, and settings that win over it.
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use halogard_app::credentials::SecretFields;
 use halogard_app::ports::{Stage, Vault};
+use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, ServeSettings};
 use halogard_sqlite::Store;
@@ -50,8 +50,8 @@ impl LocalTarget {
         })
     }
 
-    /// Copies a credential from the settings into the vault and asks for the settings to go: while
-    /// they are there they win, and would be used beyond their end.
+    /// Copies a credential from the settings into the vault and asks the operator to remove the settings:
+    /// while they are set they win, and would be used after they expire.
     async fn move_from_settings(
         &self,
         name: &str,
@@ -68,7 +68,7 @@ impl LocalTarget {
             .await?
             .is_none()
         {
-            let mut value = SecretFields::default().with("strategy", strategy);
+            let mut value = SecretFields::default().with(members::STRATEGY, strategy);
             for setting in settings {
                 let (text, _) = self
                     .environment
@@ -79,18 +79,18 @@ impl LocalTarget {
             self.store
                 .put(name, "settings", &value.to_secret(), Stage::Current)
                 .await?;
-            output::result(&format!("{GOOD}kept{GOOD:#} the credential in the vault"));
+            output::result(&format!("{GOOD}stored{GOOD:#} the credential in the vault"));
         }
         output::caution(&format!(
             "settings win over the vault: remove {} and {} from the environment, check with \
-             `halogard serve --check`, and give this command again",
+             `halogard serve --check`, and run this command again",
             settings[0], settings[1]
         ));
         Ok(Some(ExitCode::from(ACTION_REQUIRED)))
     }
 
-    /// Keeps the token in force as the webhook's secret, unless settings give one.
-    async fn keep_token(&self) -> anyhow::Result<Option<ExitCode>> {
+    /// Stores the current token as the webhook's secret, unless the settings have one.
+    async fn store_token(&self) -> anyhow::Result<Option<ExitCode>> {
         if self.environment.get("HALOPSA_WEBHOOK_TOKEN").is_some() {
             output::caution(
                 "HALOPSA_WEBHOOK_TOKEN is set, and settings win: change the webhook's settings by \
@@ -102,11 +102,10 @@ impl LocalTarget {
             .await?
             .is_none()
         {
-            let token = token::in_force(&self.store, &[]).await?;
-            let token = token.first().context("a token was made just now")?;
+            let token = token::in_force(&self.store, None).await?;
             let value = SecretFields::default()
-                .with("strategy", "webhook")
-                .with_secret("halopsa_webhook_token", token);
+                .with(members::STRATEGY, "webhook")
+                .with_secret(members::WEBHOOK_TOKEN, &token);
             self.store
                 .put(WEBHOOK, "1", &value.to_secret(), Stage::Current)
                 .await?;
@@ -148,7 +147,7 @@ impl Target for LocalTarget {
         strategy: &str,
     ) -> anyhow::Result<Option<ExitCode>> {
         match credential {
-            CredentialName::Webhook => self.keep_token().await,
+            CredentialName::Webhook => self.store_token().await,
             CredentialName::Liongard | CredentialName::Halopsa => {
                 self.move_from_settings(self.secret(credential), strategy)
                     .await
@@ -165,7 +164,7 @@ impl Target for LocalTarget {
     }
 
     fn verified_by(&self) -> &'static str {
-        "`halogard serve --check` tries it"
+        "`halogard serve --check` verifies it"
     }
 
     fn cli_option(&self) -> String {

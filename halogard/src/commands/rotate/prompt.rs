@@ -1,4 +1,4 @@
-//! What a person types: secrets unseen, or the first line of standard input.
+//! Input of the operator: secrets without echo, or the first line of standard input.
 
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
@@ -7,27 +7,27 @@ use secrecy::SecretString;
 
 use crate::output;
 
-/// Reads a secret: unseen from the terminal, else the first line of standard input.
+/// Reads a secret: from the terminal without echo, else the first line of standard input.
 pub fn secret(what: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
     let text = if !from_stdin && stdin().is_terminal() {
         rpassword::prompt_password(format!("{what} (not shown): "))
-            .context("the terminal gives no line")?
+            .context("the terminal cannot be read")?
     } else {
         line()?
     };
     let text = text.trim();
     anyhow::ensure!(
         !text.is_empty(),
-        "no {what} was given; type it, or pass it with --secret-stdin"
+        "no {what} was entered; type it, or pass it with --secret-stdin"
     );
     anyhow::ensure!(
         !text.contains(char::is_whitespace),
-        "the {what} has a blank within; copy it again in one piece"
+        "the {what} has white space inside; copy it again in one piece"
     );
     Ok(SecretString::from(text))
 }
 
-/// Waits for Enter, unless nobody sits there.
+/// Waits for Enter on a terminal.
 pub fn enter(what: &str, from_stdin: bool) -> anyhow::Result<()> {
     output::remark(what);
     if !from_stdin && stdin().is_terminal() {

@@ -1,8 +1,8 @@
-//! Liongard's key, exchanged by the process itself while it serves.
+//! `serve` rotates Liongard's key on its own schedule.
 
 use std::time::Duration;
 
-use halogard_app::credentials::SecretFields;
+use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
 use halogard_sqlite::Store;
@@ -11,16 +11,14 @@ use super::RotateCommand;
 use super::local_target::LocalTarget;
 use crate::stored_credentials::{self, LIONGARD};
 
-/// A look at the key that failed is repeated after this time, or after the interval if that is
-/// shorter.
-const FAILED_LOOK_PAUSE: Duration = Duration::from_secs(3600);
+/// A failed check of the key is repeated after this time, or after the interval if that is shorter.
+const FAILED_CHECK_PAUSE: Duration = Duration::from_secs(3600);
 
-/// A key with fewer days left is rotated: with the usual life of 90 days, every month.
+/// A key with fewer days left is rotated: with the default of 90 days, once a month.
 const ROTATE_WITH_DAYS_LEFT: i64 = 60;
 
-/// Rotates Liongard's key on this machine's own schedule, with a look each `interval`, for as long as
-/// the process serves. Only a key kept in the vault: one that stands in settings is its owner's
-/// business.
+/// Rotates Liongard's key while the process serves, with a check each `interval`. Only a key in the
+/// vault: a key in the settings belongs to the operator.
 pub async fn rotate_on_schedule(
     environment: Environment,
     store: Store<SystemClock>,
@@ -36,11 +34,11 @@ pub async fn rotate_on_schedule(
         let pause = match command.check_key().await {
             Ok(()) => interval,
             Err(error) => {
-                let pause = interval.min(FAILED_LOOK_PAUSE);
+                let pause = interval.min(FAILED_CHECK_PAUSE);
                 tracing::warn!(
                     reason = format!("{error:#}"),
                     retry_after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                    "the look at Liongard's access key is repeated later"
+                    "the check of Liongard's access key failed; it is repeated later"
                 );
                 pause
             }
@@ -50,7 +48,7 @@ pub async fn rotate_on_schedule(
 }
 
 impl RotateCommand<LocalTarget> {
-    /// Deletes what was replaced, and rotates the key when it is time.
+    /// Deletes replaced keys, and rotates the current key when it is due.
     async fn check_key(&self) -> anyhow::Result<()> {
         let given = stored_credentials::is_given(&self.target.environment, LIONGARD);
         if given || self.is_unset(LIONGARD).await? {
@@ -61,8 +59,8 @@ impl RotateCommand<LocalTarget> {
             .await?
             .map_or(0, |key| due_with(&key));
         let (rotation, _) = self.rotation().await?;
-        let looked = rotation.delete_expired(LIONGARD).await?;
-        let due = looked.expires_in_days.is_some_and(|days| days <= due_with);
+        let report = rotation.delete_expired(LIONGARD).await?;
+        let due = report.expires_in_days.is_some_and(|days| days <= due_with);
         if due {
             let version = self.version(LIONGARD).await?;
             rotation.run_all(LIONGARD, &version).await?;
@@ -71,10 +69,10 @@ impl RotateCommand<LocalTarget> {
     }
 }
 
-/// The days left with which `key` is rotated. A successor that is made for fewer days than usual
-/// must not be due from its first day on, so it is two thirds of its life at most.
+/// With how many days left `key` is rotated: two thirds of its validity at most, so that a key that is
+/// valid for few days is not due on its first day.
 fn due_with(key: &SecretFields) -> i64 {
-    let life = key.number("liongard_access_key_days");
+    let life = key.number(members::LIONGARD_KEY_DAYS);
     let share = life.map(|days| days.saturating_mul(2) / 3);
     share.map_or(ROTATE_WITH_DAYS_LEFT, |days| {
         days.clamp(0, ROTATE_WITH_DAYS_LEFT)

@@ -1,4 +1,4 @@
-//! The credentials of a deployed stack: Secrets Manager, and the stack's own table.
+//! The credentials of a deployed stack: Secrets Manager, and the stack's table.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use super::target::Target;
 use crate::cli::CredentialName;
 use crate::stack::{Stack, StackStore};
 
-/// A stack whose credentials are rotated from here, by whoever may read and write its secrets.
+/// A stack whose credentials are rotated from here, with the operator's own rights in AWS.
 pub struct StackTarget {
     stack: Stack,
     vault: SecretsManager,
@@ -60,7 +60,7 @@ impl Target for StackTarget {
         self.stack.settings().await
     }
 
-    /// The template has made every secret.
+    /// The template has created every secret.
     async fn prepare(
         &self,
         _credential: CredentialName,
@@ -70,11 +70,11 @@ impl Target for StackTarget {
     }
 
     fn next_step(&self) -> &'static str {
-        "the functions take it up by themselves"
+        "the functions use it from now on"
     }
 
     fn verified_by(&self) -> &'static str {
-        "the functions try it with their next work"
+        "the functions verify it with their next job"
     }
 
     fn cli_option(&self) -> String {

@@ -1,4 +1,4 @@
-//! Where credentials are rotated: on one machine, or in a deployed stack.
+//! Where credentials are rotated: on this machine, or in a deployed stack.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -8,39 +8,39 @@ use halogard_vendors::VendorSettings;
 
 use crate::cli::CredentialName;
 
-/// A place with credentials.
+/// A vault whose credentials the command rotates.
 pub trait Target: Send + Sync {
-    /// Where they are kept.
+    /// The vault.
     type Vault: Vault + Clone;
-    /// What a rotation remembers, and the request budget.
+    /// The records of key creation, and the request budget.
     type Store: Values + LedgerStore + Clone;
 
-    /// Where credentials are kept.
+    /// The vault.
     fn vault(&self) -> &Self::Vault;
 
-    /// What a rotation remembers, and the request budget.
+    /// The records of key creation, and the request budget.
     fn store(&self) -> &Self::Store;
 
-    /// What the secret of `credential` is called in the vault.
+    /// The name of the secret of `credential` in the vault.
     fn secret(&self, credential: CredentialName) -> &str;
 
-    /// How both vendors are reached, with the credentials in use.
+    /// How to reach both vendors, with the current credentials.
     fn settings(&self) -> impl Future<Output = anyhow::Result<VendorSettings>> + Send;
 
-    /// Gets the secret of `credential` ready to be rotated by `strategy`. Says how the command ends
-    /// when a person has something to do first.
+    /// Prepares the secret of `credential` for a rotation by `strategy`. Returns the exit code when a
+    /// person must do something first.
     fn prepare(
         &self,
         credential: CredentialName,
         strategy: &str,
     ) -> impl Future<Output = anyhow::Result<Option<ExitCode>>> + Send;
 
-    /// What follows a rotation, as the end of a sentence.
+    /// What happens after a rotation, as the end of a sentence.
     fn next_step(&self) -> &'static str;
 
-    /// Who tries a first value that was kept untried, as the end of a sentence.
+    /// What verifies a first value that was stored unverified, as the end of a sentence.
     fn verified_by(&self) -> &'static str;
 
-    /// What is added to a command that is to be given here.
+    /// The option that selects this target on the command line.
     fn cli_option(&self) -> String;
 }

@@ -1,10 +1,11 @@
-//! What proves webhook deliveries, exchanged by a person.
+//! `rotate webhook`: replaces what authenticates webhook deliveries.
 
 use std::process::ExitCode;
 
-use halogard_app::credentials::{self, SecretFields, WebhookKind};
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
-use halogard_app::rotation::{RotateError, StepOutcome, generate_secret};
+use halogard_credentials::rotation::{RotateError, StepOutcome, generate_secret};
+use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookSecret};
+use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use secrecy::ExposeSecret as _;
 
@@ -14,7 +15,7 @@ use crate::cli::{CredentialName, RotateOptions};
 use crate::output;
 
 impl<P: Target> RotateCommand<P> {
-    /// What proves webhook deliveries.
+    /// Replaces what authenticates webhook deliveries.
     pub(super) async fn webhook(&self, options: &RotateOptions) -> anyhow::Result<ExitCode> {
         const CREDENTIAL: CredentialName = CredentialName::Webhook;
         if let Some(code) = self.target.prepare(CREDENTIAL, "webhook").await? {
@@ -25,11 +26,11 @@ impl<P: Target> RotateCommand<P> {
         let has_value = waiting.as_ref().is_some_and(|it| it.value.is_some());
         let version = waiting.map_or_else(new_version, |it| it.version);
         if !has_value && options.finish {
-            anyhow::bail!("nothing is pending; give the command without --finish first");
+            anyhow::bail!("nothing is pending; run the command without --finish first");
         }
         if !has_value {
             let current = self.current(name).await?.unwrap_or_default();
-            let next = exchanged(current, options.address)?;
+            let next = with_new_value(current, options.address)?;
             let (vault, next) = (self.target.vault(), next.to_secret());
             vault.put(name, &version, &next, Stage::Pending).await?;
         }
@@ -41,26 +42,26 @@ impl<P: Target> RotateCommand<P> {
         let turned = rotation.run_all(name, &version).await;
         hand_back::<P>(&budget).await;
         match turned {
-            Err(error) if error.requires_action() => self.by_hand(name, &error).await,
+            Err(error) if error.requires_action() => self.print_value(name, &error).await,
             other => self.report(CREDENTIAL, other),
         }
     }
 
-    /// Shows the new value for a person to enter.
-    async fn by_hand(&self, name: &str, error: &RotateError) -> anyhow::Result<ExitCode> {
+    /// Prints the new value for the operator to enter.
+    async fn print_value(&self, name: &str, error: &RotateError) -> anyhow::Result<ExitCode> {
         output::remark(&error.to_string());
         let waiting = self.pending_version(name).await?;
         let Some(pending) = waiting.and_then(|it| it.value) else {
             return Ok(ExitCode::from(ACTION_REQUIRED));
         };
-        let kind = WebhookKind::of(&pending);
+        let kind = WebhookSecret::kind_of(&pending);
         let value = pending.secret(kind.member());
-        let value = value.or_else(|| credentials::token(&pending));
+        let value = value.or_else(|| pending.secret(members::WEBHOOK_TOKEN));
         if let Some(value) = value {
             output::result(value.expose_secret());
         }
         output::remark(&format!(
-            "then give: halogard rotate webhook --finish{}",
+            "then run: halogard rotate webhook --finish{}",
             self.target.cli_option()
         ));
         Ok(ExitCode::from(ACTION_REQUIRED))
@@ -68,14 +69,14 @@ impl<P: Target> RotateCommand<P> {
 }
 
 /// The webhook's members with a new value.
-fn exchanged(current: SecretFields, address: bool) -> anyhow::Result<SecretFields> {
+fn with_new_value(current: SecretFields, address: bool) -> anyhow::Result<SecretFields> {
     let kind = if address {
-        WebhookKind::Address
+        WebhookAuthKind::PathToken
     } else {
-        WebhookKind::of(&current)
+        WebhookSecret::kind_of(&current)
     };
     let now = SystemClock.now().as_millis();
     Ok(current
         .with_secret(kind.member(), &generate_secret()?)
-        .with_number("rotated_at_ms", now))
+        .with_number(members::ROTATED_AT, now))
 }

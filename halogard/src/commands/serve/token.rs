@@ -1,9 +1,12 @@
 //! The unguessable end of the webhook's address.
 
-use std::fmt::Write as _;
+use std::net::SocketAddr;
 
-use halogard_app::credentials;
+use anyhow::ensure;
 use halogard_app::ports::{Stage, Vault};
+use halogard_credentials::members;
+use halogard_credentials::rotation::generate_secret;
+use halogard_credentials::webhook_auth::WebhookSecret;
 use halogard_runtime::settings::WebhookSettings;
 use secrecy::SecretString;
 
@@ -15,78 +18,84 @@ const NAME: &str = "halopsa-webhook-token";
 /// The first version.
 const FIRST: &str = "1";
 
-/// Random bytes of a token that is made here: 160 bits.
-const TOKEN_BYTES: usize = 20;
-
-/// The tokens in force: those configured, or one that is made at the first start and kept.
+/// The token in use: the `configured` one, or one that is created at the first start and stored.
 pub async fn in_force(
     vault: &impl Vault,
-    configured: &[SecretString],
-) -> anyhow::Result<Vec<SecretString>> {
-    if !configured.is_empty() {
-        return Ok(configured.to_vec());
+    configured: Option<&SecretString>,
+) -> anyhow::Result<SecretString> {
+    if let Some(token) = configured {
+        return Ok(token.clone());
     }
-    if let Some(kept) = vault.read(NAME, Stage::Current).await? {
-        return Ok(vec![kept.value]);
+    if let Some(stored) = vault.read(NAME, Stage::Current).await? {
+        return Ok(stored.value);
     }
-    let token = SecretString::from(random()?);
+    let token = generate_secret()?;
     vault.put(NAME, FIRST, &token, Stage::Current).await?;
-    Ok(vec![token])
+    Ok(token)
 }
 
-/// What is shown at the start: the token in force, and whether the address alone lets deliveries in.
-pub struct Shown {
+/// How deliveries reach this process.
+pub struct WebhookAddress {
     /// The end of the address.
     pub token: Option<SecretString>,
-    /// Whether nothing else is asked for.
-    pub by_address: bool,
+    /// Whether the path token alone authenticates a delivery.
+    pub is_token_only: bool,
 }
 
-/// What `settings` say, or what is kept in the vault where they say nothing.
-pub async fn shown(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<Shown> {
-    let kept = if settings.tokens.is_empty() {
-        stored_credentials::fields(vault, stored_credentials::WEBHOOK, Stage::Current).await?
-    } else {
-        None
+/// The webhook's address by `settings`, or by the vault where they have no path token.
+pub async fn webhook_address(
+    vault: &impl Vault,
+    settings: &WebhookSettings,
+) -> anyhow::Result<WebhookAddress> {
+    let has_credential = !settings.secret.credentials.is_empty();
+    let configured = settings.secret.tokens.first();
+    let stored = match configured {
+        Some(_) => None,
+        None => {
+            stored_credentials::fields(vault, stored_credentials::WEBHOOK, Stage::Current).await?
+        }
     };
-    let Some((_, fields)) = kept else {
-        let tokens = in_force(vault, &settings.tokens).await?;
-        return Ok(Shown {
-            token: tokens.into_iter().next(),
-            by_address: settings.credentials.is_empty(),
+    let Some((_, fields)) = stored else {
+        return Ok(WebhookAddress {
+            token: Some(in_force(vault, configured).await?),
+            is_token_only: !has_credential,
         });
     };
-    let asked = settings.credentials.is_empty() && credentials::credentials(&fields).is_empty();
-    Ok(Shown {
-        token: credentials::token(&fields),
-        by_address: asked,
+    let secret = WebhookSecret::from_members(&fields)?;
+    Ok(WebhookAddress {
+        token: fields.secret(members::WEBHOOK_TOKEN),
+        is_token_only: !has_credential && secret.credentials.is_empty(),
     })
 }
 
-/// The token in use, without making one: `None` before the first start.
+/// The token in use, without creating one: `None` before the first start.
 pub async fn stored(
     vault: &impl Vault,
     settings: &WebhookSettings,
 ) -> anyhow::Result<Option<SecretString>> {
-    if let Some(token) = settings.tokens.first() {
+    if let Some(token) = settings.secret.tokens.first() {
         return Ok(Some(token.clone()));
     }
     let secret =
         stored_credentials::fields(vault, stored_credentials::WEBHOOK, Stage::Current).await?;
     if let Some((_, fields)) = secret {
-        return Ok(credentials::token(&fields));
+        return Ok(fields.secret(members::WEBHOOK_TOKEN));
     }
     let first = vault.read(NAME, Stage::Current).await?;
     Ok(first.map(|version| version.value))
 }
 
-/// A token that cannot be guessed.
-fn random() -> anyhow::Result<String> {
-    let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes)?;
-    let mut text = String::with_capacity(2 * TOKEN_BYTES);
-    for byte in bytes {
-        write!(text, "{byte:02x}")?;
-    }
-    Ok(text)
+/// Refuses an address that other machines reach where the path token alone would authenticate.
+pub fn check_exposure(
+    webhook: &WebhookAddress,
+    settings: &WebhookSettings,
+    listen: SocketAddr,
+) -> anyhow::Result<()> {
+    ensure!(
+        !webhook.is_token_only || listen.ip().is_loopback() || settings.secret.token_only_allowed,
+        "HALOGARD_LISTEN is {listen}, which other machines reach, and the webhook has no credential; set \
+         HALOPSA_WEBHOOK_SECRET to the key of the webhook (authentication: HMAC) or \
+         HALOPSA_WEBHOOK_USERNAME and _PASSWORD, or set HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY to true"
+    );
+    Ok(())
 }

@@ -1,14 +1,11 @@
-//! Whom webhooks are taken from: settings, or the vault, whose secret may rotate meanwhile.
+//! The webhook's secret on one machine: settings, or the vault, whose secret may rotate meanwhile.
 
 use std::time::Duration;
 
-use halogard_app::credentials::{
-    Accepted, AuthenticatorFactory, Authenticators, MemberAuthenticators, RotatingAuthenticator,
-    SecretFields, SecretReader, SecretVersions, TTL,
-};
-use halogard_app::intake::Authenticator;
 use halogard_app::ports::{Clock, PortError, SecretInfo, Stage, Vault};
-use halogard_domain::{FailureClass, Timestamp};
+use halogard_credentials::webhook_auth::{Authenticator, SecretReader, WebhookAuthKind};
+use halogard_credentials::{SecretFields, TTL, members};
+use halogard_domain::FailureClass;
 use halogard_runtime::settings::WebhookSettings;
 use halogard_sqlite::Store;
 use secrecy::SecretString;
@@ -16,56 +13,58 @@ use secrecy::SecretString;
 use super::token;
 use crate::stored_credentials;
 
-/// The process's gate.
-pub type LocalAuthenticator<C> = RotatingAuthenticator<Source<C>, Maker, C>;
+/// The process's authenticator.
+pub type LocalAuthenticator<C> = Authenticator<LocalSecret<C>, C>;
 
-/// A gate for `settings`, and for what the vault of `store` holds where they say nothing.
-pub fn gate<C: Clock>(
+/// An authenticator by `settings`, and by the vault of `store` where they have no path token.
+pub fn authenticator<C: Clock>(
     store: &Store<C>,
     settings: &WebhookSettings,
     clock: C,
 ) -> LocalAuthenticator<C> {
-    let given = Accepted {
-        tokens: settings.tokens.clone(),
-        credentials: settings.credentials.clone(),
-    };
-    let (source, maker, life) = if given.tokens.is_empty() {
-        let by_members = MemberAuthenticators::new(given.credentials);
-        (
-            Source::Vault(store.clone()),
-            Maker::Members(by_members),
-            TTL,
-        )
+    let (reader, ttl) = if settings.secret.tokens.is_empty() {
+        let secret = LocalSecret::Vault {
+            store: store.clone(),
+            settings: settings.clone(),
+        };
+        (secret, TTL)
     } else {
-        (Source::Settings, Maker::Given(given), Duration::MAX)
+        let secret = LocalSecret::Settings(settings.members.clone());
+        (secret, Duration::MAX)
     };
-    RotatingAuthenticator::new(source, maker, clock, life)
+    // `serve` checks at its start whether the path token alone suffices at its address.
+    Authenticator::new(reader, clock, ttl).allowing_token_only()
 }
 
-/// Where the webhook's secret stands.
-pub enum Source<C> {
+/// Where the webhook's secret is.
+pub enum LocalSecret<C> {
     /// In the settings, which do not change while the process lives.
-    Settings,
-    /// In the vault. Looking which versions there are is one read of the store, so that a change is
-    /// seen with the first delivery made under it, and strangers cause no reading at all.
-    Vault(Store<C>),
+    Settings(SecretFields),
+    /// In the vault. Which versions exist is one read of the store, so that a change is seen with the
+    /// first delivery made under it, and unauthenticated requests cause no read of the secret.
+    Vault {
+        /// The store with the vault.
+        store: Store<C>,
+        /// Credentials that are set take the place of the vault's.
+        settings: WebhookSettings,
+    },
 }
 
-impl<C: Clock> SecretReader for Source<C> {
+impl<C: Clock> SecretReader for LocalSecret<C> {
     async fn read(&self, stage: Stage) -> Result<Option<SecretString>, PortError> {
         match self {
-            Self::Settings if stage == Stage::Current => {
-                Ok(Some(SecretFields::default().to_secret()))
+            Self::Settings(members) => Ok((stage == Stage::Current).then(|| members.to_secret())),
+            Self::Vault { store, settings } => {
+                let found = from_vault(store, stage).await?;
+                Ok(found.map(|secret| with_settings(secret, settings)))
             }
-            Self::Settings => Ok(None),
-            Self::Vault(store) => from_vault(store, stage).await,
         }
     }
 
     async fn versions(&self) -> Option<SecretInfo> {
         match self {
-            Self::Settings => Some(SecretInfo::default()),
-            Self::Vault(store) => {
+            Self::Settings(_) => Some(SecretInfo::default()),
+            Self::Vault { store, .. } => {
                 let info = store.describe(stored_credentials::WEBHOOK).await.ok()?;
                 Some(info.unwrap_or_default())
             }
@@ -86,37 +85,38 @@ async fn from_vault<C: Clock>(
     match found.map_err(|error| unavailable(error.into()))? {
         Some(found) => Ok(Some(found.value)),
         None if stage == Stage::Current => {
-            let tokens = token::in_force(store, &[]).await.map_err(unavailable)?;
-            let fields = SecretFields::default();
-            let named = |token| fields.with_secret("halopsa_webhook_token", token);
-            Ok(tokens.first().map(named).map(|fields| fields.to_secret()))
+            let token = token::in_force(store, None).await.map_err(unavailable)?;
+            let fields = SecretFields::default().with_secret(members::WEBHOOK_TOKEN, &token);
+            Ok(Some(fields.to_secret()))
         }
         None => Ok(None),
     }
+}
+
+/// The secret with the settings over it. If they have a credential, it replaces every credential of
+/// the secret.
+fn with_settings(secret: SecretString, settings: &WebhookSettings) -> SecretString {
+    // A value that is not an object is reported by the authenticator.
+    let Ok(mut fields) = SecretFields::parse(&secret) else {
+        return secret;
+    };
+    if !settings.secret.credentials.is_empty() {
+        for kind in WebhookAuthKind::ALL {
+            if kind != WebhookAuthKind::PathToken {
+                let own = [kind.member(), kind.previous_member()];
+                for member in own.iter().chain(kind.other_members()) {
+                    fields = fields.without(member);
+                }
+            }
+        }
+    }
+    for (member, value) in settings.members.texts() {
+        fields = fields.with(member, value);
+    }
+    fields.to_secret()
 }
 
 /// The vault could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the vault could not be read: {0:#}")]
 struct Unavailable(anyhow::Error);
-
-/// How doors are made.
-pub enum Maker {
-    /// From the settings.
-    Given(Accepted),
-    /// From the secret's members.
-    Members(MemberAuthenticators),
-}
-
-impl AuthenticatorFactory for Maker {
-    fn make(&self, versions: &SecretVersions, now: Timestamp) -> Result<Authenticators, PortError> {
-        match self {
-            Self::Given(fit) => Ok(Authenticators {
-                delivery: Authenticator::new(&fit.tokens, &fit.credentials),
-                address: Authenticator::new(&fit.tokens, &[]),
-                overlap_end: None,
-            }),
-            Self::Members(maker) => maker.make(versions, now),
-        }
-    }
-}

@@ -19,6 +19,8 @@ pub struct PortError {
     pub retry_at: Option<Timestamp>,
     /// The kind of refusal, if the reconciler can act on it.
     pub refusal: Option<Refusal>,
+    /// What an operator can do about it, in the vendor's own words, where the adapter knows.
+    pub remedy: Option<&'static str>,
     /// The adapter's own error.
     #[source]
     pub source: Option<Arc<dyn Error + Send + Sync>>,
@@ -52,6 +54,7 @@ impl PortError {
             message: None,
             retry_at: None,
             refusal: None,
+            remedy: None,
             source: None,
         }
     }
@@ -79,16 +82,17 @@ impl PortError {
     /// The error with its causes, on one line, for logs and dead letters.
     #[must_use]
     pub fn chain(&self) -> String {
-        let Some(source) = &self.source else {
-            return self.to_string();
-        };
-        let mut text = source.to_string();
-        let mut cause = source.source();
-        while let Some(inner) = cause {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
-            cause = inner.source();
+        match &self.source {
+            Some(source) => error_chain(source.as_ref()),
+            None => self.to_string(),
         }
-        text
     }
+}
+
+/// An error with its causes, one line.
+#[must_use]
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
 }

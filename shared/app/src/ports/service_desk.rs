@@ -107,6 +107,9 @@ pub struct SearchWithin {
 
 /// HaloPSA's reference data, to check a config against.
 pub trait ServiceDeskCatalog: Send + Sync {
+    /// How an operator enables a disabled technician: the menu, where the adapter knows it.
+    const ENABLE_TECHNICIAN: &'static str = "enable it";
+
     /// The technician the credential acts as, and that the credential works at all.
     fn identity(&self) -> impl Future<Output = Result<Named<TechnicianId>, PortError>> + Send;
 

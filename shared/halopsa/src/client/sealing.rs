@@ -2,6 +2,7 @@
 //! could ask for a token anyway; whoever only reads the store learns nothing.
 
 use halogard_domain::Timestamp;
+use halogard_domain::hash::hex;
 use halogard_sealing::{KEY_BYTES, SealingKey};
 use http::HeaderValue;
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
@@ -175,7 +176,7 @@ fn context(client_id: &str, purpose: &TokenScope<'_>) -> Vec<u8> {
 /// The name, in hexadecimal.
 fn name(root: &Prk, context: &[u8]) -> Option<String> {
     let bytes = derive::<NAME_BYTES>(root, NAME_LABEL, context)?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&bytes))
 }
 
 /// Bytes derived for one purpose and context. `None` where the system's cryptography fails.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use halogard_app::credentials::{FromSecret, MissingMember, SecretFields};
+use halogard_credentials::{FromSecret, MissingMember, SecretFields};
 use secrecy::SecretString;
 use url::Url;
 

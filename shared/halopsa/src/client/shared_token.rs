@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use halogard_app::credentials::{REFUSED_PAUSE, SharedTokens};
 use halogard_app::ports::{
     Clock, LeaseOutcome, PortError, RequestBudget, Revision, SaveError, SealedToken,
 };
+use halogard_credentials::{REFUSED_PAUSE, SharedTokens};
 use halogard_domain::Timestamp;
 use halogard_http::Transport;
 use http::HeaderValue;
@@ -155,12 +155,20 @@ impl TokenRecord<'_> {
         until: Timestamp,
     ) -> Result<LeaseOutcome, PortError> {
         let lease = self.lease_name();
-        self.cache.tokens.take_turn(&lease, holder, until).await
+        self.cache
+            .tokens
+            .acquire_refresh_lease(&lease, holder, until)
+            .await
     }
 
     /// Lets the next one ask.
     async fn release_refresh_lease(&self, holder: &str) {
-        if let Err(error) = self.cache.tokens.end_turn(&self.lease_name(), holder).await {
+        if let Err(error) = self
+            .cache
+            .tokens
+            .release_refresh_lease(&self.lease_name(), holder)
+            .await
+        {
             lease_left_to_expire(&error);
         }
     }

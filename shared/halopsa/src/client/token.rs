@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use halogard_app::credentials::{BoxFuture, CredentialSource, TRIES_MAX};
 use halogard_app::ports::{Clock, PortError, RequestBudget};
+use halogard_credentials::{BoxFuture, CredentialSource, TRIES_MAX};
 use halogard_domain::Timestamp;
 use halogard_http::Transport;
 use http::header::{ACCEPT, CONTENT_TYPE};

@@ -8,12 +8,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use halogard_app::credentials::{CredentialCache, SecretFields};
 use halogard_app::ports::{
     BudgetError, Clock, LeaseOutcome, Leases, Permit, PermitOutcome, PortError, RequestBudget,
     Revision, SaveError, SealedToken, SecretInfo, SecretVersion, Stage, Stored, Tokens, Vault,
     VaultError,
 };
+use halogard_credentials::{CredentialCache, SecretFields};
 use halogard_domain::{FailureClass, Timestamp};
 use halogard_halopsa::{Client, Credentials, Error, HttpClientSettings};
 use halogard_http::{Transport, TransportError};

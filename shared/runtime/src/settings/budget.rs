@@ -5,8 +5,8 @@ use halogard_domain::budget::Limit;
 use super::info::SettingInfo;
 use super::{FromSettings, Reader};
 
-/// What HaloPSA allows when the operator says nothing is the domain's [`Limit::DEFAULT`]. The
-/// upper bound keeps the ledger of slots small enough to be written with every request.
+/// The default is the domain's [`Limit::DEFAULT`]. The upper bound limits the size of the ledger, which
+/// is written with every request.
 pub const WINDOW_REQUESTS_MAX: SettingInfo = SettingInfo::count(
     "HALOPSA_WINDOW_REQUESTS_MAX",
     "requests",
@@ -15,7 +15,7 @@ pub const WINDOW_REQUESTS_MAX: SettingInfo = SettingInfo::count(
     "requests HaloPSA allows in any window, for the whole account",
 );
 
-/// Longer than a day is no rolling window any more but a quota, which this budget does not model.
+/// A window longer than a day would be a quota, which this budget does not model.
 pub const WINDOW_SECONDS: SettingInfo = SettingInfo::count(
     "HALOPSA_WINDOW_SECONDS",
     "seconds",

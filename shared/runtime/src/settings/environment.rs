@@ -6,8 +6,8 @@ use std::fmt;
 
 use super::info::SETTINGS;
 
-/// Values of settings by name. The process environment wins over the config file; a value of
-/// nothing but blanks counts as not set.
+/// Values of settings by name. The process environment wins over the config file. A value that is only
+/// white space counts as not set.
 #[derive(Clone, Default)]
 pub struct Environment {
     values: BTreeMap<String, (String, Origin)>,
@@ -25,7 +25,7 @@ pub enum Origin {
 }
 
 impl Environment {
-    /// The variables of this process, as they are now.
+    /// The current variables of this process.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -35,7 +35,7 @@ impl Environment {
         let value_of = |name: &str| match std::env::var(name) {
             Ok(value) => Some(value),
             Err(VarError::NotPresent) => None,
-            // Kept, so that the reader refuses it rather than call it missing.
+            // Included, so that the reader reports an invalid value and not a missing one.
             Err(VarError::NotUnicode(bytes)) => Some(bytes.to_string_lossy().into_owned()),
         };
         let names = SETTINGS.iter().map(|info| info.name);
@@ -47,7 +47,7 @@ impl Environment {
         Self::default().with(values, Origin::Variable)
     }
 
-    /// These values too, unless there is one already. For `[settings]` of the config file.
+    /// Adds these values where there is none. For `[settings]` of the config file.
     #[must_use]
     pub fn or<N: Into<String>, V: Into<String>>(
         self,
@@ -56,7 +56,7 @@ impl Environment {
         self.with(values, Origin::ConfigFile)
     }
 
-    /// These values too, unless there is one already. For credentials kept in the vault.
+    /// Adds these values where there is none. For credentials in the vault.
     #[must_use]
     pub fn or_stored<N: Into<String>, V: Into<String>>(
         self,
@@ -102,6 +102,17 @@ impl fmt::Display for Origin {
             Self::Vault => "the vault",
         })
     }
+}
+
+/// The variable `name` of this process, if it is text: for names that are not settings, such as those
+/// of AWS.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place beside `Environment::process` that reads the environment"
+)]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub struct SettingsError {
     faults: Vec<SettingFault>,
 }
 
-/// One setting that is missing or wrong. Never holds the value of a secret.
+/// One setting that is missing or wrong. Never contains the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingFault {
     /// The setting.
@@ -20,13 +20,13 @@ pub struct SettingFault {
 }
 
 impl SettingsError {
-    /// Holds what was found.
+    /// An error with these faults.
     #[must_use]
     pub(super) fn new(faults: Vec<SettingFault>) -> Self {
         Self { faults }
     }
 
-    /// What was found, in the order of reading.
+    /// The faults, in the order of reading.
     #[must_use]
     pub fn faults(&self) -> &[SettingFault] {
         &self.faults

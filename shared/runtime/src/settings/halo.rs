@@ -37,7 +37,7 @@ pub(super) const CLIENT_SECRET: SettingInfo = SettingInfo::secret(
 );
 
 /// The least that reads and writes tickets and lists customers. Not `all`: HaloPSA refuses the
-/// whole token when an application lacks one of the scopes asked for.
+/// whole token when an application lacks one of the requested scopes.
 pub(super) const SCOPES: SettingInfo = SettingInfo::text(
     "HALOPSA_SCOPES",
     "scopes to ask for, with blanks between them",

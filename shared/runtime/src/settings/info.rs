@@ -1,16 +1,16 @@
-//! The table of all settings: what each is called, means and defaults to.
+//! The table of all settings: name, meaning and default.
 
 use std::fmt::Write as _;
 
 use super::{budget, halo, liongard, serve, webhook};
 
-/// One setting. The same name stands in the environment, in upper case, and below `[settings]` of
-/// the config file, in lower case.
+/// One setting. Its name is an environment variable in upper case, and a key of `[settings]` in the
+/// config file in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingInfo {
     /// Its name as an environment variable.
     pub name: &'static str,
-    /// What may be written.
+    /// Which values are valid.
     pub form: Form,
     /// The unit of a number.
     pub unit: Option<&'static str>,
@@ -20,23 +20,23 @@ pub struct SettingInfo {
     pub found_at: &'static str,
 }
 
-/// What may be written for a setting.
+/// Which values of a setting are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Text.
     Text {
-        /// What counts when nothing is written.
+        /// The value when it is not set.
         default: Option<&'static str>,
     },
     /// Text that is never shown, and never read from a file.
     Secret,
     /// A whole number.
     Count {
-        /// The smallest that makes sense.
+        /// The smallest valid value.
         least: u64,
-        /// The largest that makes sense.
+        /// The largest valid value.
         most: u64,
-        /// What counts when nothing is written.
+        /// The value when it is not set.
         default: u64,
     },
 }
@@ -106,7 +106,7 @@ impl SettingInfo {
         matches!(self.form, Form::Secret)
     }
 
-    /// What counts when nothing is written, as text.
+    /// The default, as text.
     #[must_use]
     pub fn default_text(&self) -> Option<String> {
         match self.form {
@@ -146,6 +146,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     webhook::API_KEY,
     webhook::API_KEY_PREVIOUS,
     webhook::API_KEY_HEADER,
+    webhook::ALLOW_TOKEN_ONLY,
     liongard::URL,
     liongard::ACCESS_KEY_ID,
     liongard::ACCESS_KEY_SECRET,
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_stands_in_the_table_once_and_is_a_variable_name() {
+    fn every_name_is_in_the_table_once_and_is_a_variable_name() {
         let names: BTreeSet<_> = SETTINGS.iter().map(|info| info.name).collect();
         assert_eq!(names.len(), SETTINGS.len());
         for name in names {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_default_lies_within_its_bounds() {
+    fn every_default_is_within_its_bounds() {
         for info in SETTINGS {
             if let Form::Count {
                 least,
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_holds_the_table_of_settings() {
+    fn the_readme_contains_the_table_of_settings() {
         let readme = include_str!("../../README.md");
         let table = settings_table_markdown();
         assert!(

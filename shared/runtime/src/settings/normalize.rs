@@ -1,6 +1,6 @@
-//! What people paste around a value, taken away and said.
+//! Removes what is often pasted along with a value, and reports it.
 
-/// `pasted` without what came along, and what that was.
+/// `pasted` without what was pasted along with it, and what was removed.
 pub(super) fn normalize<'a>(name: &str, pasted: &'a str) -> (&'a str, Vec<&'static str>) {
     let mut warnings = Vec::new();
     let mut value = pasted;
@@ -33,14 +33,14 @@ pub(super) fn normalize<'a>(name: &str, pasted: &'a str) -> (&'a str, Vec<&'stat
     (value, warnings)
 }
 
-/// Blanks, line ends, and the invisible characters that web pages put into what is copied.
+/// White space, line ends, and the invisible characters that web pages add to copied text.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
-/// `value` without a leading `NAME=`, as it stands in a file of variables.
+/// `value` without a leading `NAME=`, as in a file of variables.
 fn without_name<'a>(name: &str, value: &'a str) -> &'a str {
     let assigned = value
         .strip_prefix("export ")
@@ -52,7 +52,7 @@ fn without_name<'a>(name: &str, value: &'a str) -> &'a str {
     }
 }
 
-/// `value` without one pair of quotes that goes all around it.
+/// `value` without one pair of quotes around it.
 fn without_quotes(value: &str) -> &str {
     [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')]
         .into_iter()
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_along_with_a_pasted_value_is_removed_and_said() {
+    fn what_is_pasted_along_with_a_value_is_removed_and_reported() {
         const BLANKS: &str = "blanks around the value were removed";
         const QUOTES: &str = "quotes around the value were removed";
         const NAME: &str = "its own name before the value was removed";
@@ -100,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_removed_without_being_said(pasted in "\\PC{0,12}") {
+        fn nothing_is_removed_without_a_report(pasted in "\\PC{0,12}") {
             let (value, warnings) = normalize("KEY", &pasted);
             prop_assert_eq!(value == pasted, warnings.is_empty());
         }

@@ -1,4 +1,4 @@
-//! Reads settings one by one and gathers all that is wrong with them.
+//! Reads settings one by one and collects everything that is wrong with them.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::error::SettingFault;
 use super::info::{Form, SettingInfo};
 use super::normalize::normalize;
 
-/// A remark about a setting that works, though not as it was written.
+/// A warning about a setting that works, though not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingWarning {
     /// The setting.
     pub setting: &'static str,
-    /// What was put right, or ought to be.
+    /// What was corrected.
     pub what: &'static str,
 }
 
@@ -31,7 +31,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 
 /// Reads settings out of an [`Environment`].
 ///
-/// A method that answers `None` for a required setting has noted the fault already.
+/// A method that returns `None` for a required setting has recorded the fault.
 #[derive(Debug)]
 pub struct Reader<'a> {
     environment: &'a Environment,
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All that was wrong, and all that was warnings.
+    /// The faults and the warnings.
     #[must_use]
     pub fn finish(self) -> (Vec<SettingFault>, Vec<SettingWarning>) {
         (self.faults, self.warnings)
@@ -70,8 +70,8 @@ impl<'a> Reader<'a> {
         value
     }
 
-    /// The value of `info`, which is one word: keys are copied in two parts, or with a line end
-    /// inside.
+    /// The value of `info`, which must be one word: keys are sometimes copied in two parts, or with a
+    /// line end inside.
     pub fn required_word(&mut self, info: &SettingInfo) -> Option<String> {
         let value = self.required(info)?;
         if value.contains(char::is_whitespace) {
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// The secret `info`, which is one word; its absence is a fault.
+    /// The secret `info`, which must be one word; its absence is a fault.
     pub fn required_secret(&mut self, info: &SettingInfo) -> Option<SecretString> {
         self.required_word(info).map(SecretString::from)
     }
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         self.count(info).map(Duration::from_secs)
     }
 
-    /// Notes that `info` is `wrong` and what to do.
+    /// Records that `info` is `wrong` and what to do.
     pub fn refuse(&mut self, info: &SettingInfo, wrong: &str, remedy: &str) {
         let place = match self.environment.get(info.name) {
             Some((_, Origin::ConfigFile)) => " in the config file",
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Notes that `info` works, though not as it was written.
+    /// Records that `info` works, though not as it was written.
     pub fn warn(&mut self, info: &SettingInfo, what: &'static str) {
         self.warnings.push(SettingWarning {
             setting: info.name,
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// A wrong value as it may be shown.
+    /// A wrong value, as far as it may be shown.
     pub(super) fn shown(&self, info: &SettingInfo, value: &str) -> String {
         if info.is_secret() {
             return "not usable".to_owned();
@@ -154,20 +154,21 @@ impl<'a> Reader<'a> {
         )
     }
 
-    fn value(&mut self, info: &SettingInfo) -> Option<String> {
+    /// The value of `info` as it was set, normalized.
+    pub(super) fn value(&mut self, info: &SettingInfo) -> Option<String> {
         let (pasted, _) = self.environment.get(info.name)?;
         let (value, warnings) = normalize(info.name, pasted);
         for what in warnings {
             self.warn(info, what);
         }
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.note(info, "holds bytes that are not text".to_owned());
+            self.note(info, "has bytes that are not text".to_owned());
             return None;
         }
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// Notes a fault whose remedy is to fetch the value where it is found.
+    /// Records a fault whose remedy is to copy the value from where it is found.
     fn note(&mut self, info: &SettingInfo, wrong: String) {
         self.refuse(info, &wrong, info.found_at);
     }

@@ -11,8 +11,8 @@ use super::{Environment, FromSettings, Reader};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// An alert changes only when an inspector has run, and those run every few hours; a minute is
-/// soon enough for a person and one request to each side.
+/// An alert changes only when an inspector has run, and inspectors run every few hours. A minute is
+/// soon enough for a person, and costs one request to each side.
 pub(super) const POLL_INTERVAL_SECONDS: SettingInfo = SettingInfo::count(
     "POLL_INTERVAL_SECONDS",
     "seconds",
@@ -30,17 +30,17 @@ pub(super) const INSPECTOR_MIN_INTERVAL_SECONDS: SettingInfo = SettingInfo::coun
     "least time between two runs of the same Liongard inspector",
 );
 
-/// A key lives for weeks at least and is rotated when a third of its life has passed, so a day late
-/// is soon enough; each look is one request to Liongard.
+/// A key is valid for weeks at least and is rotated when a third of that time has passed, so a day late
+/// is soon enough. Each check is one request to Liongard.
 pub(super) const LIONGARD_KEY_CHECK_SECONDS: SettingInfo = SettingInfo::count(
     "LIONGARD_KEY_CHECK_SECONDS",
     "seconds",
     (1, 7 * DAY_SECONDS),
     DAY_SECONDS,
-    "time between two looks at Liongard's access key in the vault, which is rotated in good time",
+    "time between two checks of Liongard's access key in the vault, which is rotated before it expires",
 );
 
-/// In the folder the operator stands in, where `config init` writes it.
+/// In the working directory, where `config init` writes it.
 pub const CONFIG: SettingInfo = SettingInfo::text(
     "HALOGARD_CONFIG",
     "the config file",
@@ -48,7 +48,7 @@ pub const CONFIG: SettingInfo = SettingInfo::text(
 )
 .or("halogard.toml");
 
-/// Beside the config file, hidden: nobody edits it.
+/// Beside the config file, and hidden: it is not meant to be edited.
 pub(super) const DATA_DIR: SettingInfo = SettingInfo::text(
     "HALOGARD_DATA_DIR",
     "the folder of the embedded store",
@@ -56,7 +56,7 @@ pub(super) const DATA_DIR: SettingInfo = SettingInfo::text(
 )
 .or(".halogard");
 
-/// This machine only: who wants to be reached from outside says so, or puts a proxy before it.
+/// This machine only. An operator who wants to be reached from outside sets it, or uses a proxy.
 pub(super) const LISTEN: SettingInfo = SettingInfo::text(
     "HALOGARD_LISTEN",
     "the address on which webhooks are received",
@@ -77,7 +77,7 @@ pub struct ServeSettings {
     pub poll_interval: Duration,
     /// Least time between two runs of the same inspector.
     pub inspector_min_interval: Duration,
-    /// Time between two looks at Liongard's access key.
+    /// Time between two checks of Liongard's access key.
     pub key_check_interval: Duration,
 }
 
@@ -101,7 +101,7 @@ impl FromSettings for ServeSettings {
 }
 
 impl Environment {
-    /// The config file, needed before any other setting: it may hold some of them.
+    /// The config file, which is needed before the other settings: it may contain some of them.
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         Reader::new(self)

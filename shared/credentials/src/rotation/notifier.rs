@@ -1,37 +1,37 @@
-//! What a person is told about rotations.
+//! Notices to people about rotations.
 
 use std::future::Future;
 
 use super::{RotateError, Step};
-use crate::ports::PortError;
+use halogard_app::ports::PortError;
 
-/// Tells people. On AWS a topic, on one machine the log.
+/// Sends notices to people: through a topic on AWS, on the terminal or in the log on one machine.
 pub trait Notifier: Send + Sync {
-    /// Tells `notice`. May be told again when a step is repeated.
+    /// Sends `notice`. A repeated step may send it again.
     fn notify(&self, notice: &Notice) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// One thing to tell. Holds no value of a secret.
+/// A message for a person. Contains no value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// What it is about.
     pub kind: NoticeKind,
     /// The secret.
     pub secret: String,
-    /// What happened and what to do, in whole sentences.
+    /// What happened and what to do, in complete sentences.
     pub text: String,
 }
 
 /// What a notice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// A rotation goes on when a person has done something.
+    /// A rotation waits for a person.
     ActionRequired,
-    /// A rotation failed; it is tried again by itself.
+    /// A rotation failed and will be retried.
     Failed,
-    /// A credential runs out soon.
+    /// A credential expires soon.
     ExpiresSoon,
-    /// A replaced credential is still used somewhere.
+    /// A replaced credential is still in use.
     OldKeyInUse,
 }
 
@@ -49,7 +49,7 @@ impl NoticeKind {
 }
 
 impl Notice {
-    /// What is told when `step` failed.
+    /// The notice that `step` failed.
     #[must_use]
     pub fn from_failure(step: Step, secret: &str, error: &RotateError) -> Self {
         let kind = if error.requires_action() {
@@ -58,8 +58,8 @@ impl Notice {
             NoticeKind::Failed
         };
         let text = format!(
-            "The rotation of secret {secret} stopped at {}: {}. Synchronising goes on with the \
-             credentials that are valid.",
+            "The rotation of secret {secret} stopped at {}: {}. Synchronisation continues with the \
+             valid credentials.",
             step.as_str(),
             error.chain()
         );

@@ -5,17 +5,17 @@ use std::str::FromStr;
 /// One step of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Make the new value and store it as pending.
+    /// Create the new value and store it as pending.
     Create,
-    /// Tell the vendor.
+    /// Send it to the vendor.
     Set,
-    /// Try it.
+    /// Verify it.
     Test,
     /// Make it the current one.
     Finish,
 }
 
-/// The name of no step.
+/// A word that is not the name of a step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no rotation step; Secrets Manager sends createSecret, setSecret, testSecret or \

@@ -1,22 +1,19 @@
-//! How a secret is exchanged, named in the secret.
+//! How a secret is rotated, named in the secret.
 
 use super::RotateError;
-use crate::credentials::SecretFields;
-use crate::ports::Stage;
+use crate::{SecretFields, members};
+use halogard_app::ports::Stage;
 
-/// The member that names it.
-const MEMBER: &str = "strategy";
-
-/// How a secret is exchanged.
+/// How a secret is rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// The key makes its successor by API.
+    /// The current key creates its successor by API.
     LiongardAccessKey,
-    /// One application: a person generates its secret, and the old one ends at once.
+    /// One application: a person generates its secret, and the old one stops working at once.
     HaloPsaApplication,
-    /// Two applications in turn: a person generates the secret of the idle one.
+    /// Two applications that alternate: a person generates the secret of the idle one.
     HaloPsaTwoApplications,
-    /// Ours: made here, and told to HaloPSA.
+    /// The webhook's secret: created here and sent to HaloPSA.
     Webhook,
 }
 
@@ -46,14 +43,14 @@ impl Strategy {
     ///
     /// [`RotateError::BadValue`] when it names none that is known.
     pub fn of(name: &str, fields: &SecretFields) -> Result<Self, RotateError> {
-        let word = fields.text(MEMBER).unwrap_or_default();
+        let word = fields.text(members::STRATEGY).unwrap_or_default();
         let mut all = Self::ALL.into_iter();
         all.find(|strategy| strategy.as_str() == word)
             .ok_or_else(|| {
                 let known = Self::ALL.map(Self::as_str).join(", ");
-                let why = match fields.text(MEMBER) {
-                    None => format!("the member {MEMBER} is missing; write one of {known}"),
-                    Some(_) => format!("the member {MEMBER} names none; write one of {known}"),
+                let why = match fields.text(members::STRATEGY) {
+                    None => format!("the member strategy is missing; write one of {known}"),
+                    Some(_) => format!("the member strategy names none; write one of {known}"),
                 };
                 RotateError::BadValue {
                     name: name.to_owned(),

@@ -1,21 +1,21 @@
-//! A credential from settings, in the form of a vault: it has one version, and that never changes.
+//! A credential from settings as a vault: it has one version, which never changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
 use super::SecretFields;
-use crate::ports::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
+use halogard_app::ports::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 
-/// What the only version is called.
+/// The name of the only version.
 const VERSION: &str = "settings";
 
-/// One secret that was given. Nothing can be stored in it.
+/// A vault with one fixed secret. Nothing can be stored in it.
 #[derive(Clone, Debug)]
 pub struct StaticVault(SecretFields);
 
 impl StaticVault {
-    /// A vault that holds these members under every name.
+    /// A vault with these members under every name.
     #[must_use]
     pub const fn new(fields: SecretFields) -> Self {
         Self(fields)

@@ -1,4 +1,4 @@
-//! What a rotation needs of the vendors: three roles, each with few calls.
+//! What a rotation needs of the vendors: three ports with few calls each.
 
 use std::fmt;
 use std::future::Future;
@@ -6,7 +6,7 @@ use std::future::Future;
 use halogard_domain::Timestamp;
 use secrecy::SecretString;
 
-use crate::ports::PortError;
+use halogard_app::ports::PortError;
 
 /// Both halves of an access key. Its `Debug` says nothing.
 #[derive(Clone)]
@@ -28,43 +28,45 @@ impl fmt::Debug for KeyPair {
 pub struct KeyInfo {
     /// The first half.
     pub id: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<Timestamp>,
     /// When it was last used; `None` when it never was.
     pub last_used_at: Option<Timestamp>,
-    /// When it ends; `None` for one without end.
+    /// When it expires; `None` if it never does.
     pub expires_at: Option<Timestamp>,
-    /// Whether it can do nothing but install collectors.
+    /// Whether it can only install collectors.
     pub only_installs: bool,
 }
 
-/// A key that was just made.
+/// A key that was just created.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// Both halves.
     pub pair: KeyPair,
-    /// When it ends; `None` for one without end.
+    /// When it expires; `None` if it never does.
     pub expires_at: Option<Timestamp>,
 }
 
 /// Liongard's access keys.
 pub trait AccessKeyAdmin: Send + Sync {
-    /// The keys of the user that `with` belongs to, deleted ones left out.
+    /// The keys of the user that `with` belongs to, without deleted ones.
     fn list(&self, with: &KeyPair) -> impl Future<Output = Result<Vec<KeyInfo>, PortError>> + Send;
 
-    /// Makes a key with the rights of `with` that lives for `life_days`; `None` for ever.
+    /// Creates a key with the rights of `with` that is valid for `life_days`; `None` for a key that
+    /// never expires.
     ///
-    /// Not safe to repeat: on `InDoubt` there may be a key whose secret nobody knows.
+    /// Not safe to repeat: on `InDoubt` there may be a key whose secret was lost.
     fn create(
         &self,
         with: &KeyPair,
         life_days: Option<u16>,
     ) -> impl Future<Output = Result<NewKey, PortError>> + Send;
 
-    /// Reads something harmless with `key`.
+    /// Verifies `key` with a harmless read.
     fn verify(&self, key: &KeyPair) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Deletes the key `id` with the rights of `with`. Safe to repeat: one that is gone is deleted.
+    /// Deletes the key `id` with the rights of `with`. Safe to repeat: a key that does not exist counts
+    /// as deleted.
     fn delete(
         &self,
         with: &KeyPair,
@@ -74,7 +76,7 @@ pub trait AccessKeyAdmin: Send + Sync {
 
 /// HaloPSA's API applications.
 pub trait ApplicationAdmin: Send + Sync {
-    /// Asks for a token with the configured scopes, then reads something harmless.
+    /// Verifies the credential: requests a token with the configured scopes, then makes a harmless read.
     fn verify(
         &self,
         client_id: &str,
@@ -100,7 +102,7 @@ pub enum WebhookChange {
 
 /// HaloPSA's webhooks.
 pub trait WebhookAdmin: Send + Sync {
-    /// Changes our webhook, known by its address, which ends in one of `tokens`. Safe to repeat.
+    /// Changes our webhook, whose address ends in one of `tokens`. Safe to repeat.
     ///
     /// Fails with the refusal `Forbidden` or `Unauthorised` when the credential may not do it, and
     /// with `NotFound` when there is no such webhook.

@@ -1,4 +1,4 @@
-//! One secret, kept for a while, with its other versions at hand for the moment of a rotation.
+//! A secret as one process uses it: cached, with the other versions for the time of a rotation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,22 +10,22 @@ use tracing::{info, warn};
 
 use super::source::{BoxFuture, CredentialError, CredentialSource, FromSecret, Versioned};
 use super::{MissingMember, SecretFields};
-use crate::ports::{Clock, Stage, Vault, VaultError};
+use halogard_app::ports::{Clock, Stage, Vault, VaultError};
 
-/// How long a secret is used before the vault is asked again. Source: the default of the vendor's
-/// own caching agent, 300 s. A refusal asks at once, so this only bounds how long an old version
-/// that still works stays in use.
+/// How long a secret is used before it is read again. Source: the default of the AWS caching agent,
+/// 300 s. A refusal causes a read at once, so this only limits how long an old version that still works
+/// stays in use.
 pub const TTL: Duration = Duration::from_secs(300);
 
-/// How long a refused version is not tried again: one try a minute, no storm on a token address.
+/// How long a refused version is not tried again: one attempt a minute spares the token endpoint.
 pub const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
-/// The order in which versions are tried. The previous one comes last: where two credentials take
-/// turns it still works, and elsewhere it costs one refused request.
+/// The order in which versions are tried. The previous version comes last: where two credentials
+/// alternate it still works, and elsewhere it costs one refused request.
 const ORDER: [Stage; 3] = [Stage::Current, Stage::Pending, Stage::Previous];
 
-/// A secret of `vault`, as one process uses it. Shared by reference; whoever asks while another
-/// reads the vault waits for that answer.
+/// A secret of `vault`, as one process uses it. Shared by reference; a caller that arrives while another
+/// reads the vault waits for that read.
 pub struct CredentialCache<V, C> {
     vault: V,
     clock: C,
@@ -37,19 +37,19 @@ pub struct CredentialCache<V, C> {
 /// What is known of the secret.
 #[derive(Default)]
 struct State {
-    /// The usable versions, in the order of trial.
+    /// The usable versions, in the order in which they are tried.
     versions: Vec<CachedVersion>,
     /// What is wrong with those that are not usable.
     unusable: Option<String>,
-    /// When the vault was last asked.
+    /// When the vault was last read.
     read_at: Option<Timestamp>,
-    /// When it was last asked because of a refusal.
+    /// When it was last read because of a refusal.
     refreshed_at: Option<Timestamp>,
-    /// The version handed out last.
+    /// The version that was returned last.
     in_use: Option<String>,
     /// When which version was refused.
     refused: BTreeMap<String, Timestamp>,
-    /// How often a refusal made the vault be asked.
+    /// How often a refusal caused a read.
     refreshes: u64,
 }
 
@@ -87,7 +87,9 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
     ///
     /// As any use of it.
     pub async fn fields(&self) -> Result<SecretFields, CredentialError> {
-        self.held::<SecretFields>().await.map(|held| held.key)
+        self.current_version::<SecretFields>()
+            .await
+            .map(|current| current.key)
     }
 
     /// How often a refusal made the vault be read, so far.
@@ -96,7 +98,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
     }
 
     /// A version to use.
-    async fn held<K: FromSecret>(&self) -> Result<Versioned<K>, CredentialError> {
+    async fn current_version<K: FromSecret>(&self) -> Result<Versioned<K>, CredentialError> {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
         let stale = state
@@ -106,14 +108,14 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
             let wanted = state.wanted();
             self.load(&mut state, wanted).await?;
         }
-        if let Some(held) = state.choose(now) {
-            return Ok(held);
+        if let Some(chosen) = state.choose(now) {
+            return Ok(chosen);
         }
-        // Nothing that may be used: perhaps there is by now. Asked once a pause.
-        let asked_lately = state
+        // No usable version: there may be one by now. Read at most once per pause.
+        let read_lately = state
             .read_at
             .is_some_and(|at| now.since(at) < REFUSED_PAUSE);
-        if !asked_lately {
+        if !read_lately {
             state.refreshes += 1;
             self.load(&mut state, &ORDER).await?;
         }
@@ -121,11 +123,11 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
     }
 
     /// Another version than the refused one.
-    async fn other<K: FromSecret>(&self, version: &str) -> Option<Versioned<K>> {
+    async fn other_version<K: FromSecret>(&self, version: &str) -> Option<Versioned<K>> {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
         if state.in_use.as_deref() != Some(version) {
-            // Somebody else met the same refusal first, and has read the vault.
+            // Another caller had the same refusal first, and has read the vault.
             return state.choose(now);
         }
         state.refused.insert(version.to_owned(), now);
@@ -155,8 +157,8 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
         other
     }
 
-    /// Reads the versions in `stages` from the vault. What was read before stays in use when the
-    /// vault is away: a secret does not end because nobody can look it up.
+    /// Reads the versions in `stages` from the vault. If the vault is unavailable, the versions that
+    /// were read before stay in use: they are still valid.
     async fn load(&self, state: &mut State, stages: &[Stage]) -> Result<(), CredentialError> {
         let now = self.clock.now();
         match self.read(stages).await {
@@ -167,11 +169,12 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
                 let State {
                     versions, refused, ..
                 } = state;
-                refused.retain(|version, _| versions.iter().any(|kept| kept.version == *version));
+                refused
+                    .retain(|version, _| versions.iter().any(|cached| cached.version == *version));
                 Ok(())
             }
             Err(error) if !state.versions.is_empty() => {
-                warn!(secret = self.name, %error, "the vault is away; the secret read before is used");
+                warn!(secret = self.name, %error, "the vault is unavailable; the cached secret stays in use");
                 let ago = self.ttl.saturating_sub(REFUSED_PAUSE);
                 state.read_at = Some(now.minus(ago));
                 Ok(())
@@ -231,15 +234,15 @@ impl State {
         let current = self
             .versions
             .iter()
-            .find(|kept| kept.stage == Stage::Current);
-        let settled = match (current, &self.in_use) {
+            .find(|cached| cached.stage == Stage::Current);
+        let is_settled = match (current, &self.in_use) {
             (Some(current), Some(in_use)) => {
                 current.version == *in_use && !self.refused.contains_key(in_use)
             }
             (_, None) => true,
             (None, Some(_)) => false,
         };
-        if settled { &ORDER[..1] } else { &ORDER }
+        if is_settled { &ORDER[..1] } else { &ORDER }
     }
 
     /// The first version that was never refused, else the first whose refusal is long enough ago.
@@ -250,13 +253,13 @@ impl State {
             Some(_) => None,
         };
         let mut candidates: Vec<(bool, Versioned<K>)> = Vec::new();
-        for kept in &self.versions {
-            let Some(was_refused) = rested(&kept.version) else {
+        for cached in &self.versions {
+            let Some(was_refused) = rested(&cached.version) else {
                 continue;
             };
-            match K::from_secret(&kept.fields) {
+            match K::from_secret(&cached.fields) {
                 Ok(key) => {
-                    let version = kept.version.clone();
+                    let version = cached.version.clone();
                     candidates.push((was_refused, Versioned { version, key }));
                 }
                 Err(error) => self.unusable = Some(error.to_string()),
@@ -285,11 +288,11 @@ where
     K: FromSecret + Send + 'static,
 {
     fn current(&self) -> BoxFuture<'_, Result<Versioned<K>, CredentialError>> {
-        Box::pin(self.held())
+        Box::pin(self.current_version())
     }
 
     fn refused<'a>(&'a self, version: &'a str) -> BoxFuture<'a, Option<Versioned<K>>> {
-        Box::pin(self.other(version))
+        Box::pin(self.other_version(version))
     }
 }
 

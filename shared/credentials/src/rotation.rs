@@ -1,13 +1,13 @@
 //! Rotation of secrets: the four steps of AWS Secrets Manager over any vault.
 //!
-//! Each step may be called again, at any time and in any order, and then does nothing more. The
-//! semantics are those of the vendor's rotation template: a secret that does not rotate or a
-//! version nobody announced is refused, a version that is current already is left alone, and a
-//! value that was stored as pending is never replaced by another.
+//! Each step may be repeated, at any time and in any order, and then changes nothing more. The
+//! semantics are those of the AWS rotation template: a step fails for a secret that does not rotate and
+//! for a version that was not staged; a version that is already current is left alone; a pending value
+//! is never replaced by another.
 //!
-//! How a secret is exchanged stands in the secret itself, as [`Strategy`]. Nothing is invented:
-//! where only a person can make a new value, the step fails with the sentence that says what to do,
-//! a [`Notice`] goes out, and work goes on with what is valid.
+//! The secret itself says how it is rotated, as [`Strategy`]. Where only a person can create a new
+//! value, the step fails with instructions, a [`Notice`] is sent, and work continues with the valid
+//! values.
 
 mod error;
 mod halopsa;
@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use tracing::info;
 
 pub use error::RotateError;
-pub use liongard::{CleanupReport, EXPIRES_SOON_DAYS, OVERLAP};
+pub use liongard::{CleanupReport, EXPIRES_SOON_DAYS};
 pub use notifier::{Notice, NoticeKind, Notifier};
 pub use step::{Step, UnknownStep};
 pub use strategy::Strategy;
@@ -32,19 +32,19 @@ pub use vendors::{
 };
 pub use webhook::generate_secret;
 
-use crate::credentials::SecretFields;
-use crate::ports::{Clock, SecretInfo, SecretVersion, Stage, Values, Vault};
+use crate::SecretFields;
+use halogard_app::ports::{Clock, SecretInfo, SecretVersion, Stage, Values, Vault};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// The version is current already.
+    /// The version is already current.
     AlreadyCurrent,
-    /// The version has a value already.
+    /// The version already has a value.
     AlreadyPending,
     /// A new value was stored as pending.
     Created,
-    /// The vendor was told the pending value.
+    /// The vendor received the pending value.
     Set,
     /// This strategy has nothing to do in this step.
     NothingToDo,
@@ -75,11 +75,11 @@ impl StepOutcome {
 pub struct Rotation<V, P, M, N, C> {
     /// Where the secrets are.
     pub vault: V,
-    /// Both vendors, as far as credentials go.
+    /// The vendors' administration of credentials.
     pub vendors: P,
-    /// Remembers that a key is being made, so that one nobody stored is found again.
-    pub marks: M,
-    /// Whom a person's part is told to.
+    /// Records that a key is being created, so that a key that was never stored can be found.
+    pub values: M,
+    /// Sends notices to people.
     pub notifier: N,
     /// The time.
     pub clock: C,
@@ -97,23 +97,23 @@ where
     ///
     /// # Errors
     ///
-    /// [`RotateError`] says what stands in the way, and what to do where a person can help. Nothing
-    /// that worked before stops working because of it.
+    /// [`RotateError`] says what failed, and what to do where a person can help. Everything that
+    /// worked before keeps working.
     pub async fn step(
         &self,
         step: Step,
         name: &str,
         version: &str,
     ) -> Result<StepOutcome, RotateError> {
-        let turned = match self.is_staged(name, version).await {
+        let outcome = match self.is_staged(name, version).await {
             Ok(true) => Ok(StepOutcome::AlreadyCurrent),
             Ok(false) => self.run_step(step, name, version).await,
             Err(error) => Err(error),
         };
-        self.log_and_notify(step, name, turned).await
+        self.log_and_notify(step, name, outcome).await
     }
 
-    /// Takes every step for `version`, which need not be announced: for a vault without a schedule.
+    /// Takes every step for `version`, which need not be staged: for a vault without a schedule.
     ///
     /// # Errors
     ///
@@ -125,14 +125,14 @@ where
             if is_in(&info, version, Stage::Current) {
                 return Ok(last);
             }
-            let turned = self.run_step(step, name, version).await;
-            last = self.log_and_notify(step, name, turned).await?;
+            let outcome = self.run_step(step, name, version).await;
+            last = self.log_and_notify(step, name, outcome).await?;
         }
         Ok(last)
     }
 
-    /// Deletes what is left of earlier rotations, and tells when a credential is about to run out.
-    /// Safe to repeat; meant for once a day.
+    /// Deletes replaced credentials whose overlap is over, and sends a notice when the current one
+    /// expires soon. Safe to repeat; meant for once a day.
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ where
         }
     }
 
-    /// Whether `version` is current already. Refuses what the vendor's template refuses.
+    /// Whether `version` is already current. Fails as the AWS rotation template does: for a secret that
+    /// does not rotate, and for a version that is not staged.
     async fn is_staged(&self, name: &str, version: &str) -> Result<bool, RotateError> {
         let info = self.vault.describe(name).await?;
         let info = info.ok_or_else(|| RotateError::NoSuchSecret(name.to_owned()))?;
@@ -191,7 +192,7 @@ where
                 Ok(StepOutcome::Tested)
             }
             (Step::Finish, Some(pending)) => {
-                // Steps may come in any order, and a value that was never tried must not be used.
+                // Steps may arrive in any order, and an unverified value must not become current.
                 self.verify(strategy, name, &pending).await?;
                 self.vault.promote(name, version).await?;
                 Ok(StepOutcome::Finished)
@@ -203,7 +204,7 @@ where
         }
     }
 
-    /// Makes the value of `version`, or says who must.
+    /// Creates the value of `version`, or fails with instructions for a person.
     async fn create(
         &self,
         strategy: Strategy,
@@ -224,13 +225,13 @@ where
                 ))
             }
             Strategy::Webhook => {
-                let fields = webhook::exchanged(name, &current.fields, self.clock.now())?;
+                let fields = webhook::with_new_value(name, &current.fields, self.clock.now())?;
                 self.store(name, version, &fields).await
             }
         }
     }
 
-    /// Tells the vendor the pending value, where that is how it gets to know it.
+    /// Sends the pending value to the vendor, unless the vendor created it.
     async fn set(
         &self,
         strategy: Strategy,
@@ -239,7 +240,7 @@ where
         pending: &SecretFields,
     ) -> Result<StepOutcome, RotateError> {
         match strategy {
-            // Made by the vendor, so it knows.
+            // The vendor created it.
             Strategy::LiongardAccessKey
             | Strategy::HaloPsaApplication
             | Strategy::HaloPsaTwoApplications => Ok(StepOutcome::NothingToDo),
@@ -247,7 +248,7 @@ where
         }
     }
 
-    /// Tries the pending value with a harmless request.
+    /// Verifies the pending value with a harmless request.
     async fn verify(
         &self,
         strategy: Strategy,
@@ -261,7 +262,7 @@ where
                 let verified = ApplicationAdmin::verify(&self.vendors, &client_id, &secret).await;
                 verified.map_err(|source| halopsa::not_verified(name, &client_id, source))
             }
-            // HaloPSA shows no secret, so all that can be tried is whether there is one.
+            // HaloPSA never shows a secret, so only its members can be checked.
             Strategy::Webhook => webhook::check_complete(name, pending),
         }
     }
@@ -289,7 +290,7 @@ where
         })
     }
 
-    /// The value of the pending `version`; `None` when it has none yet.
+    /// The value of the pending `version`; `None` while it has none.
     async fn pending(
         &self,
         name: &str,
@@ -302,40 +303,40 @@ where
         }
     }
 
-    /// Writes the one line a step ends with; what a person must see goes out as a notice too.
+    /// Logs the outcome of a step; a failure is also sent as a notice.
     async fn log_and_notify(
         &self,
         step: Step,
         name: &str,
-        turned: Result<StepOutcome, RotateError>,
+        outcome: Result<StepOutcome, RotateError>,
     ) -> Result<StepOutcome, RotateError> {
-        match &turned {
+        match &outcome {
             Ok(did) => info!(
                 step = step.as_str(),
                 outcome = did.as_str(),
-                "a rotation step was taken"
+                "rotation step finished"
             ),
             Err(error) => {
                 tracing::warn!(
                     step = step.as_str(),
                     error_type = error.error_type(),
                     reason = error.chain(),
-                    "a rotation step failed"
+                    "rotation step failed"
                 );
                 self.notify(&Notice::from_failure(step, name, error)).await;
             }
         }
-        turned
+        outcome
     }
 
-    /// Sends a notice; one that cannot be sent stands in the log all the same.
+    /// Sends a notice. If that fails, the log has its text.
     async fn notify(&self, notice: &Notice) {
         if let Err(error) = self.notifier.notify(notice).await {
             tracing::warn!(
                 error_type = error.error_type,
                 reason = error.chain(),
                 text = notice.text,
-                "a notice could not be sent; its text stands here"
+                "a notice could not be sent; its text is here"
             );
         }
     }
@@ -365,7 +366,7 @@ fn read_fields(
     })
 }
 
-/// The text of a member every value of this strategy must have.
+/// The text of a required member.
 fn required<'a>(
     name: &str,
     fields: &'a SecretFields,
@@ -378,7 +379,7 @@ fn required<'a>(
     })
 }
 
-/// The same as a secret.
+/// A required member, as a secret.
 fn required_secret(
     name: &str,
     fields: &SecretFields,

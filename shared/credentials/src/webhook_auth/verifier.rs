@@ -1,67 +1,38 @@
-//! Who may deliver: the unguessable path and any one of the configured credentials.
+//! Compares what a request carries with what is accepted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use halogard_domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-/// A delivery before it is believed.
-pub struct WebhookRequest<'a> {
-    /// The last segment of the path.
-    pub path_token: &'a str,
-    /// All values of the named header, in order; names are compared without regard to case.
-    pub header: &'a (dyn Fn(&str) -> Vec<Vec<u8>> + Sync),
-    /// The body as it came, before anything was decoded.
-    pub body: &'a [u8],
-}
+use super::WebhookRequest;
+use super::kind::WebhookCredential;
+use super::secret::AcceptedCredentials;
 
-/// One way in which the sender proves itself.
-#[derive(Clone, Debug)]
-pub enum WebhookCredential {
-    /// `base64(HMAC-SHA256(secret, body))` in a header. Source: HaloPSA webhooks with
-    /// authentication type 3, as a shipped receiver verifies them.
-    Hmac {
-        /// The header that carries the signature.
-        header: String,
-        /// The shared secret.
-        secret: SecretString,
-    },
-    /// HTTP Basic.
-    Basic {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: SecretString,
-    },
-    /// `Authorization: Bearer …`.
-    Bearer {
-        /// The token.
-        token: SecretString,
-    },
-    /// A key in a header of its own.
-    ApiKey {
-        /// The header that carries the key.
-        header: String,
-        /// The key.
-        key: SecretString,
-    },
-}
+/// The digest of a path token, as it is compared.
+pub(super) type TokenDigest = [u8; 32];
 
-/// Whom the door opens for. Holds digests of what is compared, and every comparison takes the same
-/// time wherever the difference stands.
-pub struct Authenticator {
-    paths: Vec<[u8; 32]>,
+/// The accepted path tokens and credentials, ready for comparison.
+///
+/// Holds digests of what is compared. Every comparison takes the same time wherever the difference is.
+pub struct Verifiers {
+    paths: Vec<TokenDigest>,
     credentials: Vec<Verifier>,
+    /// When these cease to be right, because the overlap of the previous version ends.
+    pub(super) valid_until: Option<Timestamp>,
 }
 
-/// A credential, made ready for comparison.
+/// A credential, ready for comparison.
 enum Verifier {
+    /// A signature over the body.
     Hmac {
         header: String,
         secret: SecretString,
     },
+    /// A value in a header.
     Header {
         header: String,
         scheme: Option<&'static str>,
@@ -69,32 +40,33 @@ enum Verifier {
     },
 }
 
-impl Authenticator {
-    /// A door for `paths` (several during an overlap) and `credentials` (any one suffices; with none
-    /// configured the path alone opens).
+impl Verifiers {
+    /// Verifiers for everything in `accepted`. Without a credential the path token alone suffices;
+    /// without a path token nothing is accepted.
     #[must_use]
-    pub fn new(paths: &[SecretString], credentials: &[WebhookCredential]) -> Self {
-        let paths = paths
-            .iter()
-            .map(|path| digest(path.expose_secret().as_bytes()));
+    pub fn new(accepted: &AcceptedCredentials) -> Self {
+        let tokens = accepted.tokens.iter();
+        let paths = tokens.map(|token| token_digest(token.expose_secret()));
+        let credentials = accepted.credentials.iter().map(Verifier::new);
         Self {
-            paths: each_once(paths, |one, other| one == other),
-            credentials: each_once(
-                credentials.iter().map(Verifier::new),
-                Verifier::is_the_same_as,
-            ),
+            paths: without_repeats(paths, |one, other| one == other),
+            credentials: without_repeats(credentials, Verifier::is_the_same_as),
+            valid_until: accepted.valid_until,
         }
     }
 
-    /// Whether the delivery is authentic. Every configured way is tried, so the time taken does not
-    /// tell which one was nearly right.
-    #[must_use]
-    pub fn verify(&self, request: &WebhookRequest<'_>) -> bool {
-        let offered = digest(request.path_token.as_bytes());
-        let path = any(self.paths.iter().map(|path| path.ct_eq(&offered)));
+    /// Whether the path token with this digest is accepted. Compares it with every accepted token.
+    pub(super) fn accepts_path(&self, offered: &TokenDigest) -> bool {
+        any(self.paths.iter().map(|path| path.ct_eq(offered))).into()
+    }
+
+    /// Whether `request` carries an accepted credential. Checks every credential, so that the time
+    /// does not tell which one was nearly right.
+    pub(super) fn accepts(&self, request: &WebhookRequest<'_>) -> bool {
         let open = Choice::from(u8::from(self.credentials.is_empty()));
-        let credential = any(self.credentials.iter().map(|lock| lock.verify(request)));
-        (path & (open | credential)).into()
+        let credentials = self.credentials.iter();
+        let matched = any(credentials.map(|verifier| verifier.verify(request)));
+        (open | matched).into()
     }
 }
 
@@ -126,8 +98,8 @@ impl Verifier {
         }
     }
 
-    /// Whether both open for the same. Two versions of a secret mostly share something, and a body
-    /// is hashed for each signature it might carry.
+    /// Whether both accept the same. Two versions of a secret often share a credential, and the body
+    /// is hashed once for each signature.
     fn is_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (
@@ -149,11 +121,13 @@ impl Verifier {
                     digest: other_digest,
                 },
             ) => (header, scheme, digest) == (other_header, other_scheme, other_digest),
-            _ => false,
+            (Self::Hmac { .. }, Self::Header { .. }) | (Self::Header { .. }, Self::Hmac { .. }) => {
+                false
+            }
         }
     }
 
-    /// Whether the delivery carries this credential, exactly once.
+    /// Whether the request carries this credential, exactly once.
     fn verify(&self, request: &WebhookRequest<'_>) -> Choice {
         let name = match self {
             Self::Hmac { header, .. } | Self::Header { header, .. } => header,
@@ -163,7 +137,7 @@ impl Verifier {
             return Choice::from(0);
         };
         match self {
-            Self::Hmac { secret, .. } => signed(secret, request.body, value),
+            Self::Hmac { secret, .. } => verify_signature(secret, request.body, value),
             Self::Header {
                 scheme,
                 digest: expected,
@@ -180,7 +154,7 @@ impl Verifier {
 }
 
 /// Whether `signature` is the base64 of the body's HMAC. The comparison covers the whole digest.
-fn signed(secret: &SecretString, body: &[u8], signature: &[u8]) -> Choice {
+fn verify_signature(secret: &SecretString, body: &[u8], signature: &[u8]) -> Choice {
     let Ok(offered) = STANDARD.decode(signature) else {
         return Choice::from(0);
     };
@@ -206,20 +180,25 @@ fn after_scheme(value: &[u8], scheme: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// `all` without repeats, in order. What is compared here is ours, so it may take any time.
-fn each_once<T>(all: impl Iterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let mut kept: Vec<T> = Vec::new();
+/// `all` without repeats, in order. These are our own values, so the comparison may take any time.
+fn without_repeats<T>(all: impl Iterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut distinct: Vec<T> = Vec::new();
     for one in all {
-        if !kept.iter().any(|known| same(known, &one)) {
-            kept.push(one);
+        if !distinct.iter().any(|known| same(known, &one)) {
+            distinct.push(one);
         }
     }
-    kept
+    distinct
 }
 
-/// Whether any holds, without stopping at the first.
+/// Whether any of `choices` is true. Does not stop at the first.
 fn any(choices: impl Iterator<Item = Choice>) -> Choice {
     choices.fold(Choice::from(0), |found, choice| found | choice)
+}
+
+/// The digest by which a path token is compared.
+pub(super) fn token_digest(token: &str) -> TokenDigest {
+    digest(token.as_bytes())
 }
 
 /// SHA-256.

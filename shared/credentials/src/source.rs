@@ -1,4 +1,4 @@
-//! Where a client takes its credential from.
+//! Where a vendor's client takes its credential from.
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -7,21 +7,21 @@ use std::pin::Pin;
 use halogard_domain::{FailureClass, Timestamp};
 
 use super::SecretFields;
-use crate::ports::{PortError, Refusal, VaultError};
+use halogard_app::ports::{PortError, Refusal, VaultError};
 
 /// Versions of one secret that are tried in a row: the current, the pending and the previous one.
 pub const TRIES_MAX: usize = 3;
 
-/// The answer of a source, still to come. In a box, so that clients need not name their source.
+/// A boxed future, so that a client need not name the type of its source.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Gives a client its credential, and another one when that is refused.
+/// Gives a client its credential, and another one when the vendor refuses it.
 pub trait CredentialSource<K>: Send + Sync {
-    /// The credential to use. Asked before every use; costs nothing most of the time.
+    /// The credential to use. Called before every use; mostly answered from memory.
     fn current(&self) -> BoxFuture<'_, Result<Versioned<K>, CredentialError>>;
 
-    /// Tells that the vendor does not accept `version`. Brings another one to try at once, if there
-    /// is one that was not refused lately.
+    /// Reports that the vendor refused `version`. Returns another version to try at once, if there is
+    /// one that was not refused lately.
     fn refused<'a>(&'a self, version: &'a str) -> BoxFuture<'a, Option<Versioned<K>>>;
 }
 
@@ -34,7 +34,7 @@ pub struct Versioned<K> {
     pub key: K,
 }
 
-/// A credential that is made of a secret's members.
+/// A credential that is read from a secret's members.
 pub trait FromSecret: Sized {
     /// Reads the credential.
     ///
@@ -44,17 +44,17 @@ pub trait FromSecret: Sized {
     fn from_secret(fields: &SecretFields) -> Result<Self, MissingMember>;
 }
 
-/// A member a secret ought to have.
+/// A required member that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the member {0} is missing")]
 pub struct MissingMember(pub &'static str);
 
-/// A credential that never changes while the process lives.
+/// A credential that does not change while the process runs.
 #[derive(Clone)]
 pub struct StaticCredential<K>(K);
 
 impl<K> StaticCredential<K> {
-    /// Always this one.
+    /// Always this credential.
     #[must_use]
     pub const fn new(key: K) -> Self {
         Self(key)
@@ -84,7 +84,7 @@ impl<K: Clone + Send + Sync> CredentialSource<K> for StaticCredential<K> {
 /// Why there is no credential to use.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    /// Every version was refused a moment ago; the vendor is not asked again before `until`.
+    /// Every version was refused a moment ago; the next attempt is at `until`.
     #[error("every version of secret {name} was refused; the next try is at {until}")]
     Refused {
         /// The secret.
@@ -93,14 +93,14 @@ pub enum CredentialError {
         until: Timestamp,
     },
     /// There is no version that can be used.
-    #[error("secret {name} holds no usable credential: {why}")]
+    #[error("secret {name} has no usable credential: {why}")]
     Unusable {
         /// The secret.
         name: String,
         /// What is wrong, without the value.
         why: String,
     },
-    /// The vault could not be read, and nothing was read before.
+    /// The vault could not be read, and nothing is cached.
     #[error("secret {name} could not be read")]
     Vault {
         /// The secret.
@@ -112,8 +112,8 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// What may follow. Work waits for a person as for a store that is away: a secret that is
-    /// missing now may be there in a minute.
+    /// What may follow. Work waits as for an unavailable store: a secret that is missing now may exist
+    /// in a minute.
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
@@ -123,7 +123,7 @@ impl CredentialError {
         }
     }
 
-    /// What the use cases do about it: they wait, and nothing is given up.
+    /// How the use cases treat it: they wait, and give nothing up.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         match self {

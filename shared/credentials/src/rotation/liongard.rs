@@ -1,8 +1,9 @@
-//! Liongard's access keys: the one in use makes its successor.
+//! Liongard's access keys: the current key creates its successor.
 //!
-//! A key has no name, so one that was made and not stored (the process stopped in between, or the
-//! answer was lost) cannot be told by it. What is written down before a key is made is the time: a
-//! key from those minutes that was never used and that no version knows is that one, and goes.
+//! A key has no name. If the process stops after a key was created and before it is stored, or if the
+//! response is lost, the key is an orphan that cannot be found by name. So the time is recorded before a
+//! key is created. A key from those minutes that was never used and is in no version of the secret is
+//! the orphan, and is deleted.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,55 +17,37 @@ use super::{
     AccessKeyAdmin, ApplicationAdmin, Current, KeyInfo, KeyPair, Notice, NoticeKind, Notifier,
     RotateError, Rotation, StepOutcome, WebhookAdmin, days_until, required, required_secret,
 };
-use crate::credentials::SecretFields;
-use crate::ports::{Clock, PortError, Refusal, Stage, Values, Vault, VaultError};
+use crate::{SecretFields, members};
+use halogard_app::ports::{Clock, PortError, Refusal, Stage, Values, Vault, VaultError};
 
-/// The first half of the key.
-const KEY_ID: &str = "liongard_access_key_id";
+/// How many days a new key is valid unless the secret says otherwise. Source: the vendor offers 30, 90,
+/// 180 and 360. Three times the usual interval allows two failed rotations before the key expires.
+const LIFE_DAYS_DEFAULT: u16 = 90;
 
-/// The second half.
-const KEY_SECRET: &str = "liongard_access_key_secret";
-
-/// When the key ends, in milliseconds since 1970.
-const EXPIRES_ON: &str = "liongard_access_key_expires_ms";
-
-/// Keys that were replaced and are not yet deleted, each with the time of its successor.
-const RETIRING: &str = "liongard_retiring_keys";
-
-/// How many days a new key lives; `"Unlimited"` for ever.
-const LIFE_DAYS: &str = "liongard_access_key_days";
-
-/// What a new key lives for when nobody says. Source: the vendor offers 30, 90, 180 and 360; three
-/// times the usual interval leaves two failed rotations before anything ends.
-const LIFE_DAYS_USUAL: u16 = 90;
-
-/// How long a replaced key goes on working, so that whoever holds it finds the new one first.
-pub const OVERLAP: Duration = Duration::from_secs(24 * 3600);
-
-/// A replaced key that was used this lately is still needed by somebody.
+/// A replaced key that was used within this time is still in use.
 const STILL_USED: Duration = Duration::from_secs(3600);
 
-/// How long before its end a key is reported.
+/// A notice is sent when a key expires within this many days.
 pub const EXPIRES_SOON_DAYS: i64 = 21;
 
-/// The mark that holds when a key was about to be made, before the secret's name; 0 when that came
-/// to its end.
+/// The prefix, before the secret's name, of the value that records when the creation of a key began;
+/// 0 once the key is stored.
 const KEY_CREATION: &str = "key_creation:";
 
-/// How far Liongard's clock and ours may be apart.
-const CLOCKS_APART: Duration = Duration::from_secs(300);
+/// How far Liongard's clock and ours may differ.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 
-/// How long a request to make a key may linger before it takes effect.
-const LINGERS: Duration = Duration::from_secs(600);
+/// How long after it was sent a request to create a key may take effect.
+const CREATION_DELAY_MAX: Duration = Duration::from_secs(600);
 
-/// What a look at the keys found.
+/// What a cleanup found and deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CleanupReport {
     /// Replaced keys that were deleted.
     pub deleted: usize,
-    /// Replaced keys that stay for now.
+    /// Replaced keys that are not deleted yet.
     pub remaining: usize,
-    /// Days until the current key ends; `None` for one without end.
+    /// Days until the current key expires; `None` if it never does.
     pub expires_in_days: Option<i64>,
 }
 
@@ -76,7 +59,7 @@ where
     N: Notifier,
     C: Clock,
 {
-    /// Has the current key make its successor, and stores that as pending before anything else.
+    /// Creates a key with the current one, and stores it as pending before anything else.
     pub(super) async fn create_key(
         &self,
         name: &str,
@@ -86,33 +69,33 @@ where
         let current = &current.fields;
         let pair = pair(name, current)?;
         let rows = self.keys_of(name, &pair).await?;
-        self.delete_forgotten(name, &pair, &rows).await?;
+        self.delete_orphans(name, &pair, &rows).await?;
         let left = self.delete_replaced(name, current, &pair, &rows).await?.1;
         let now = self.clock.now();
-        self.remember(name, now.as_millis()).await?;
-        let minted = self.vendors.create(&pair, life(current)).await;
-        let minted = minted.map_err(|error| cannot(name, error))?;
+        self.record_creation(name, now.as_millis()).await?;
+        let created = self.vendors.create(&pair, life(current)).await;
+        let created = created.map_err(|error| cannot(name, error))?;
         let replaced = Replaced {
             id: pair.id.clone(),
             since: now,
         };
-        let fields = successor(current, &minted.pair, minted.expires_at, left, replaced);
+        let fields = successor(current, &created.pair, created.expires_at, left, replaced);
         match self.store(name, version, &fields).await {
-            // Another call for the same version was faster; the key we made is not needed.
+            // Another call for the same version was faster, so our key is not needed.
             Err(RotateError::Vault(VaultError::VersionTaken { .. })) => {
-                self.delete(name, &pair, &minted.pair.id).await?;
-                self.remember(name, 0).await?;
+                self.delete(name, &pair, &created.pair.id).await?;
+                self.record_creation(name, 0).await?;
                 Ok(StepOutcome::AlreadyPending)
             }
             stored => {
                 let stored = stored?;
-                self.remember(name, 0).await?;
+                self.record_creation(name, 0).await?;
                 Ok(stored)
             }
         }
     }
 
-    /// Reads something with the pending key.
+    /// Verifies the pending key with a read.
     pub(super) async fn verify_key(
         &self,
         name: &str,
@@ -133,7 +116,7 @@ where
         })
     }
 
-    /// Deletes replaced keys whose overlap is over, and tells when the current one is about to end.
+    /// Deletes replaced keys whose overlap is over, and sends a notice when the current one expires soon.
     pub(super) async fn delete_expired_keys(
         &self,
         name: &str,
@@ -146,7 +129,7 @@ where
             .iter()
             .find(|row| row.id.eq_ignore_ascii_case(&pair.id))
             .and_then(|row| row.expires_at)
-            .or_else(|| current.time(EXPIRES_ON));
+            .or_else(|| current.time(members::LIONGARD_KEY_EXPIRES));
         let expires_in_days = ends.map(|end| days_until(end, self.clock.now()));
         if let Some(days) = expires_in_days.filter(|days| *days <= EXPIRES_SOON_DAYS) {
             self.notify(&expires_soon(name, days)).await;
@@ -164,28 +147,29 @@ where
         rows.map_err(|error| cannot(name, error))
     }
 
-    /// Deletes a key an earlier attempt made and nobody stored.
-    async fn delete_forgotten(
+    /// Deletes a key that an earlier attempt created and did not store.
+    async fn delete_orphans(
         &self,
         name: &str,
         pair: &KeyPair,
         rows: &[KeyInfo],
     ) -> Result<(), RotateError> {
-        let mark = self.marks.value(&key_creation(name)).await;
-        let mark = mark.map_err(|error| RotateError::Memory(Box::new(error)))?;
-        let Some(began) = mark.filter(|at| *at > 0).map(Timestamp::from_millis) else {
+        let began = self.values.value(&key_creation(name)).await;
+        let began = began.map_err(|error| RotateError::Values(Box::new(error)))?;
+        let Some(began) = began.filter(|at| *at > 0).map(Timestamp::from_millis) else {
             return Ok(());
         };
         let known = self.known_keys(name).await?;
         for row in rows {
-            let then = row.created_at.is_some_and(|at| {
-                at >= began.minus(CLOCKS_APART) && at <= began.plus(LINGERS).plus(CLOCKS_APART)
+            let is_from_then = row.created_at.is_some_and(|at| {
+                at >= began.minus(CLOCK_SKEW_MAX)
+                    && at <= began.plus(CREATION_DELAY_MAX).plus(CLOCK_SKEW_MAX)
             });
             let ours = known.contains(&row.id.to_ascii_lowercase());
-            if then && !ours && row.last_used_at.is_none() && !row.only_installs {
+            if is_from_then && !ours && row.last_used_at.is_none() && !row.only_installs {
                 info!(
-                    outcome = "forgotten_key_deleted",
-                    "deletes a key that was made and not stored"
+                    outcome = "orphan_deleted",
+                    "deleting an access key that was created and not stored"
                 );
                 self.delete(name, pair, &row.id).await?;
             }
@@ -193,7 +177,7 @@ where
         Ok(())
     }
 
-    /// The ids of the keys that stand in any version, in small letters.
+    /// The ids of the keys in all versions, in lower case.
     async fn known_keys(&self, name: &str) -> Result<BTreeSet<String>, RotateError> {
         let mut known = BTreeSet::new();
         for stage in [Stage::Current, Stage::Pending, Stage::Previous] {
@@ -202,7 +186,7 @@ where
             };
             if let Ok(fields) = SecretFields::parse(&found.value) {
                 let replaced = retiring(&fields).into_iter().map(|key| key.id);
-                let own = fields.text(KEY_ID).map(str::to_owned);
+                let own = fields.text(members::LIONGARD_KEY_ID).map(str::to_owned);
                 known.extend(
                     own.into_iter()
                         .chain(replaced)
@@ -213,7 +197,7 @@ where
         Ok(known)
     }
 
-    /// Deletes the replaced keys whose overlap is over; says how many, and which stay.
+    /// Deletes the replaced keys whose overlap is over; returns their number, and the remaining keys.
     async fn delete_replaced(
         &self,
         name: &str,
@@ -229,7 +213,7 @@ where
                 continue;
             };
             if replaced.id.eq_ignore_ascii_case(&pair.id)
-                || now.since(replaced.since) < overlap(current)
+                || now.since(replaced.since) < current.overlap()
             {
                 left.push(replaced);
                 continue;
@@ -248,7 +232,7 @@ where
         Ok((deleted, left))
     }
 
-    /// Deletes a key; one that is gone is deleted.
+    /// Deletes a key. A key that does not exist counts as deleted.
     async fn delete(&self, name: &str, pair: &KeyPair, id: &str) -> Result<(), RotateError> {
         match self.vendors.delete(pair, id).await {
             Ok(()) => Ok(()),
@@ -256,17 +240,17 @@ where
             Err(error) => {
                 warn!(
                     error_type = error.error_type,
-                    "a key could not be deleted; it is tried again at the next look"
+                    "an access key could not be deleted; the next cleanup tries again"
                 );
                 Err(cannot(name, error))
             }
         }
     }
 
-    /// Writes down that a key is about to be made, or 0 that it is stored.
-    async fn remember(&self, name: &str, at_millis: i64) -> Result<(), RotateError> {
-        let kept = self.marks.set_value(&key_creation(name), at_millis).await;
-        kept.map_err(|error| RotateError::Memory(Box::new(error)))
+    /// Records when the creation of a key began, or 0 once the key is stored.
+    async fn record_creation(&self, name: &str, at_millis: i64) -> Result<(), RotateError> {
+        let recorded = self.values.set_value(&key_creation(name), at_millis).await;
+        recorded.map_err(|error| RotateError::Values(Box::new(error)))
     }
 }
 
@@ -277,44 +261,38 @@ struct Replaced {
     since: Timestamp,
 }
 
-/// The mark of a secret.
+/// The name of the value for a secret.
 fn key_creation(name: &str) -> String {
     format!("{KEY_CREATION}{name}")
 }
 
 /// Both halves of a value's key.
 fn pair(name: &str, fields: &SecretFields) -> Result<KeyPair, RotateError> {
-    let secret: SecretString = required_secret(name, fields, KEY_SECRET)?;
+    let secret: SecretString = required_secret(name, fields, members::LIONGARD_KEY_SECRET)?;
     Ok(KeyPair {
-        id: required(name, fields, KEY_ID)?.to_owned(),
+        id: required(name, fields, members::LIONGARD_KEY_ID)?.to_owned(),
         secret,
     })
 }
 
-/// How many days a new key lives.
+/// How many days a new key is valid.
 fn life(fields: &SecretFields) -> Option<u16> {
-    match fields.text(LIFE_DAYS) {
+    match fields.text(members::LIONGARD_KEY_DAYS) {
         Some(word) if word.eq_ignore_ascii_case("unlimited") => None,
         _ => Some(
             fields
-                .number(LIFE_DAYS)
+                .number(members::LIONGARD_KEY_DAYS)
                 .and_then(|days| u16::try_from(days).ok())
-                .unwrap_or(LIFE_DAYS_USUAL),
+                .unwrap_or(LIFE_DAYS_DEFAULT),
         ),
     }
 }
 
-/// How long a replaced key goes on working.
-fn overlap(fields: &SecretFields) -> Duration {
-    match fields.number("overlap_hours") {
-        Some(hours) => Duration::from_secs(u64::try_from(hours).unwrap_or(0).saturating_mul(3600)),
-        None => OVERLAP,
-    }
-}
-
-/// The replaced keys a value names.
+/// The replaced keys in a value.
 fn retiring(fields: &SecretFields) -> Vec<Replaced> {
-    let rows = fields.json(RETIRING).and_then(Value::as_array);
+    let rows = fields
+        .json(members::LIONGARD_RETIRING_KEYS)
+        .and_then(Value::as_array);
     let row = |row: &Value| {
         Some(Replaced {
             id: row.get("id")?.as_str()?.to_owned(),
@@ -325,7 +303,7 @@ fn retiring(fields: &SecretFields) -> Vec<Replaced> {
         .unwrap_or_default()
 }
 
-/// The value that follows `current`: the new key, and all that was replaced and still works.
+/// The value after `current`: the new key, and the replaced keys that still work.
 fn successor(
     current: &SecretFields,
     key: &KeyPair,
@@ -339,16 +317,16 @@ fn successor(
         .collect();
     let fields = current
         .clone()
-        .with(KEY_ID, &key.id)
-        .with_secret(KEY_SECRET, &key.secret)
-        .with_json(RETIRING, Value::Array(rows));
+        .with(members::LIONGARD_KEY_ID, &key.id)
+        .with_secret(members::LIONGARD_KEY_SECRET, &key.secret)
+        .with_json(members::LIONGARD_RETIRING_KEYS, Value::Array(rows));
     match expires_at {
-        Some(end) => fields.with_number(EXPIRES_ON, end.as_millis()),
-        None => fields.without(EXPIRES_ON),
+        Some(end) => fields.with_number(members::LIONGARD_KEY_EXPIRES, end.as_millis()),
+        None => fields.without(members::LIONGARD_KEY_EXPIRES),
     }
 }
 
-/// The current key could not be used for it: a person must help where it is refused.
+/// An error of a call with the current key: a person must help where Liongard refuses the key.
 fn cannot(name: &str, source: PortError) -> RotateError {
     let why = match source.refusal {
         Some(Refusal::Unauthorised) => "Liongard no longer accepts the current key",
@@ -367,7 +345,7 @@ fn cannot(name: &str, source: PortError) -> RotateError {
     }
 }
 
-/// Liongard could not be asked.
+/// A call to Liongard failed.
 fn vendor(name: &str, source: PortError) -> RotateError {
     RotateError::Vendor {
         name: name.to_owned(),
@@ -375,29 +353,29 @@ fn vendor(name: &str, source: PortError) -> RotateError {
     }
 }
 
-/// What is told when the key in use is about to end.
+/// The notice that the current key expires soon.
 fn expires_soon(name: &str, days: i64) -> Notice {
     Notice {
         kind: NoticeKind::ExpiresSoon,
         secret: name.to_owned(),
         text: format!(
-            "Liongard's access key in secret {name} ends in {days} days, and its rotation did not \
-             replace it. Look at the last rotation of this secret; rotate it now, or make a key in \
+            "Liongard's access key in secret {name} expires in {days} days, and its rotation did not \
+             replace it. Check the last rotation of this secret; rotate it now, or create a key in \
              Liongard under your profile → Account Settings → Access Tokens and store it as the \
              pending value."
         ),
     }
 }
 
-/// What is told when a replaced key is still in use.
+/// The notice that a replaced key is still in use.
 fn still_used(name: &str, id: &str) -> Notice {
     Notice {
         kind: NoticeKind::OldKeyInUse,
         secret: name.to_owned(),
         text: format!(
             "Liongard's access key {id} was replaced in secret {name}, and something still uses \
-             it. It is deleted once it was not used for an hour. Look for a process whose settings \
-             hold this key."
+             it. It is deleted once it has not been used for an hour. Find the process whose settings \
+             contain this key."
         ),
     }
 }

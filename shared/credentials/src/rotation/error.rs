@@ -1,10 +1,8 @@
-//! Why a step was not taken.
+//! Why a rotation step failed.
 
-use std::error::Error;
+use halogard_app::ports::{PortError, Stage, VaultError, error_chain};
 
-use crate::ports::{PortError, Stage, VaultError};
-
-/// Why a step was not taken. Names the secret and what to do; never holds a value.
+/// Why a rotation step failed. Names the secret and what to do; never contains a value.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
     /// There is no such secret.
@@ -13,7 +11,7 @@ pub enum RotateError {
     /// Rotation is off.
     #[error("secret {0} is not enabled for rotation")]
     NotRotating(String),
-    /// Nobody announced this version.
+    /// This version was not staged.
     #[error("secret {name} has no version {version} to rotate to")]
     UnknownVersion {
         /// The secret.
@@ -39,7 +37,7 @@ pub enum RotateError {
         /// The version.
         version: String,
     },
-    /// The secret was never set up.
+    /// The secret has never had a value.
     #[error("secret {0} has no current value; store the first one by hand")]
     NoCurrent(String),
     /// A value cannot be used.
@@ -52,14 +50,14 @@ pub enum RotateError {
         /// What is wrong, without the value.
         why: String,
     },
-    /// Only a person can go on.
+    /// A person must act first.
     #[error("{todo}")]
     ActionRequired {
         /// The secret.
         name: String,
         /// What to do, menu by menu.
         todo: String,
-        /// What was refused before that, if anything was.
+        /// What was refused before that, if anything.
         #[source]
         source: Option<Box<PortError>>,
     },
@@ -70,12 +68,12 @@ pub enum RotateError {
         name: String,
         /// What to do.
         todo: String,
-        /// What the vendor said.
+        /// The vendor's answer.
         #[source]
         source: Box<PortError>,
     },
-    /// A vendor could not be asked.
-    #[error("secret {name}: a vendor could not be asked; the step may be taken again")]
+    /// A call to a vendor failed.
+    #[error("secret {name}: a call to a vendor failed; the step may be repeated")]
     Vendor {
         /// The secret.
         name: String,
@@ -86,11 +84,11 @@ pub enum RotateError {
     /// The vault failed or refused.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// What a rotation remembers could not be read or written.
-    #[error("what a rotation remembers could not be read or written")]
-    Memory(#[source] Box<PortError>),
-    /// There are no random numbers.
-    #[error("the system gives no random numbers")]
+    /// The record of a key's creation could not be read or written.
+    #[error("the record of a key's creation could not be read or written")]
+    Values(#[source] Box<PortError>),
+    /// The system has no random numbers.
+    #[error("the system has no random numbers")]
     NoRandomness(#[source] getrandom::Error),
 }
 
@@ -108,31 +106,24 @@ impl RotateError {
             Self::ActionRequired { .. } => "rotation.action_required",
             Self::NotAccepted { .. } => "rotation.not_accepted",
             Self::Vendor { .. } => "rotation.vendor",
-            Self::Vault(_) | Self::Memory(_) => "rotation.store",
+            Self::Vault(_) | Self::Values(_) => "rotation.store",
             Self::NoRandomness(_) => "rotation.randomness",
         }
     }
 
-    /// Whether only a person can help.
+    /// Whether a person must act before the rotation can continue.
     #[must_use]
     pub const fn requires_action(&self) -> bool {
         !matches!(
             self,
-            Self::Vendor { .. } | Self::Vault(_) | Self::Memory(_) | Self::NoRandomness(_)
+            Self::Vendor { .. } | Self::Vault(_) | Self::Values(_) | Self::NoRandomness(_)
         )
     }
 
     /// What happened with its causes, one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(inner) = cause {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
-            cause = inner.source();
-        }
-        text
+        error_chain(self)
     }
 }
 

@@ -1,13 +1,13 @@
-//! Where clients of one fleet find the token that one of them has got, and who gets the next.
+//! The token that all instances share, and the lease to refresh it.
 
 use halogard_domain::Timestamp;
 
 use super::BoxFuture;
-use crate::ports::{
+use halogard_app::ports::{
     LeaseOutcome, Leases, PortError, Revision, SaveError, SealedToken, Stored, Tokens,
 };
 
-/// The tokens of a fleet, and the turn to renew one. For clients that do not name their store.
+/// Shared tokens and the lease to refresh one, for clients that do not name their store.
 pub trait SharedTokens: Send + Sync {
     /// See [`Tokens::load_token`].
     fn shared_token<'a>(
@@ -24,17 +24,17 @@ pub trait SharedTokens: Send + Sync {
     ) -> BoxFuture<'a, Result<Revision, SaveError>>;
 
     /// See [`Leases::acquire_lease`].
-    fn take_turn<'a>(
+    fn acquire_refresh_lease<'a>(
         &'a self,
-        turn: &'a str,
+        lease: &'a str,
         holder: &'a str,
         until: Timestamp,
     ) -> BoxFuture<'a, Result<LeaseOutcome, PortError>>;
 
     /// See [`Leases::release_lease`].
-    fn end_turn<'a>(
+    fn release_refresh_lease<'a>(
         &'a self,
-        turn: &'a str,
+        lease: &'a str,
         holder: &'a str,
     ) -> BoxFuture<'a, Result<(), PortError>>;
 }
@@ -56,20 +56,20 @@ impl<S: Tokens + Leases> SharedTokens for S {
         Box::pin(self.save_token(name, token, revision))
     }
 
-    fn take_turn<'a>(
+    fn acquire_refresh_lease<'a>(
         &'a self,
-        turn: &'a str,
+        lease: &'a str,
         holder: &'a str,
         until: Timestamp,
     ) -> BoxFuture<'a, Result<LeaseOutcome, PortError>> {
-        Box::pin(self.acquire_lease(turn, holder, until))
+        Box::pin(self.acquire_lease(lease, holder, until))
     }
 
-    fn end_turn<'a>(
+    fn release_refresh_lease<'a>(
         &'a self,
-        turn: &'a str,
+        lease: &'a str,
         holder: &'a str,
     ) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(self.release_lease(turn, holder))
+        Box::pin(self.release_lease(lease, holder))
     }
 }

@@ -1,0 +1,442 @@
+//! Authenticates deliveries by the webhook's secret, and reads the secret again when it changed.
+
+use std::future::{Future, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use halogard_app::ports::{Clock, PortError, SecretInfo, Stage, Vault};
+use halogard_domain::{FailureClass, Timestamp};
+use secrecy::SecretString;
+use tracing::{info, warn};
+
+use super::secret::{WebhookSecret, WebhookSecretVersions};
+use super::verifier::{Verifiers, token_digest};
+use super::{AuthError, PathVerified, Verified, WebhookRequest};
+use crate::members;
+use crate::secret::SecretFields;
+
+/// The least time between two reads of the secret because of rejected requests, where only reading
+/// tells whether the secret changed. It limits what unauthenticated requests cost: one read a minute.
+pub const MISMATCH_PAUSE: Duration = Duration::from_secs(60);
+
+/// After a failed read, the secret that is known stays in use for this long before the next attempt.
+const RENEW_PAUSE: Duration = Duration::from_secs(10);
+
+/// After a failed read with no secret known yet, the next attempt waits this long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads the versions of the webhook's secret.
+pub trait SecretReader: Send + Sync {
+    /// The version in `stage`; `None` when there is none. Safe to repeat.
+    fn read(
+        &self,
+        stage: Stage,
+    ) -> impl Future<Output = Result<Option<SecretString>, PortError>> + Send;
+
+    /// The versions that exist, where this costs next to nothing. A rejected request then causes a
+    /// read if, and only if, something changed. `None` where only a read tells.
+    fn versions(&self) -> impl Future<Output = Option<SecretInfo>> + Send {
+        ready(None)
+    }
+}
+
+/// Why a request was rejected, which decides when the secret may be read again because of it.
+///
+/// The two reasons are counted apart: anyone can send requests to a wrong path all day, and they must
+/// not use up the read that a delivery signed with a new secret needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mismatch {
+    /// The path token.
+    Path,
+    /// The credential. The path was right, and it cannot be guessed.
+    Credential,
+}
+
+/// Authenticates webhook deliveries: by the path token, then by a credential.
+///
+/// Reads the secret when it is first needed, uses it for a while, and renews it with one read at a
+/// time. When a request does not match, it reads the secret again, as often as the reader's cost
+/// allows, and decides by what it finds.
+pub struct Authenticator<R, C> {
+    reader: R,
+    clock: C,
+    ttl: Duration,
+    /// Members that apply where the secret has none.
+    defaults: SecretFields,
+    /// Whether the path token alone may authenticate.
+    allows_token_only: bool,
+    state: Mutex<State>,
+    /// Held while the secret is read.
+    reading: futures_util::lock::Mutex<()>,
+}
+
+/// What is known of the secret.
+#[derive(Clone, Default)]
+struct State {
+    /// The secret as it was last read.
+    loaded: Option<Arc<Loaded>>,
+    /// When the last read began.
+    tried_at: Option<Timestamp>,
+    /// When a read last failed.
+    failed_at: Option<Timestamp>,
+    /// When the last read because of a path began.
+    path_refresh_at: Option<Timestamp>,
+    /// When the last read because of a credential began.
+    credential_refresh_at: Option<Timestamp>,
+    /// How often a mismatch caused a read.
+    refreshes: u64,
+    /// Whether there was a pending version at the last read.
+    rotates: bool,
+}
+
+/// The secret as it was read, and the verifiers built from it.
+struct Loaded {
+    verifiers: Arc<Verifiers>,
+    versions: Arc<WebhookSecretVersions>,
+    /// Which versions there were, where the reader can tell.
+    info: Option<SecretInfo>,
+    read_at: Timestamp,
+}
+
+/// Which versions are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// The versions in force; the pending one too while a rotation is under way.
+    InForce,
+    /// All versions: a delivery may have been signed with one that is not known yet.
+    All,
+}
+
+/// Whether `at` is less than `pause` before `now`. If the clock was set back, it is not.
+fn within(at: Option<Timestamp>, pause: Duration, now: Timestamp) -> bool {
+    at.is_some_and(|at| now >= at && now.since(at) < pause)
+}
+
+impl State {
+    /// Whether `mismatch` may cause a read. One because of a path waits for either kind, and twice as
+    /// long after one because of a credential: a sender who causes both kinds on purpose gets one read
+    /// a minute, but for the first pair.
+    fn allows(&self, mismatch: Mismatch, now: Timestamp) -> bool {
+        match mismatch {
+            Mismatch::Credential => !within(self.credential_refresh_at, MISMATCH_PAUSE, now),
+            Mismatch::Path => {
+                !within(self.path_refresh_at, MISMATCH_PAUSE, now)
+                    && !within(self.credential_refresh_at, 2 * MISMATCH_PAUSE, now)
+            }
+        }
+    }
+
+    /// Counts a read because of `mismatch`.
+    fn count_refresh(&mut self, mismatch: Mismatch, now: Timestamp) {
+        self.refreshes += 1;
+        match mismatch {
+            Mismatch::Credential => self.credential_refresh_at = Some(now),
+            Mismatch::Path => self.path_refresh_at = Some(now),
+        }
+    }
+}
+
+impl<R: SecretReader, C: Clock> Authenticator<R, C> {
+    /// An authenticator by the secret that `reader` reads, which is used for `ttl` before it is read
+    /// again. Reads nothing yet. The path token alone does not authenticate unless the secret allows it.
+    pub fn new(reader: R, clock: C, ttl: Duration) -> Self {
+        Self {
+            reader,
+            clock,
+            ttl,
+            defaults: SecretFields::default(),
+            allows_token_only: false,
+            state: Mutex::default(),
+            reading: futures_util::lock::Mutex::new(()),
+        }
+    }
+
+    /// The same, with `members` where the secret has none.
+    #[must_use]
+    pub fn with_defaults(mut self, members: SecretFields) -> Self {
+        self.defaults = members;
+        self
+    }
+
+    /// The same, for an address that only this machine can reach: the path token alone suffices where
+    /// the secret has no credential.
+    #[must_use]
+    pub const fn allowing_token_only(mut self) -> Self {
+        self.allows_token_only = true;
+        self
+    }
+
+    /// Checks the path token, before the body is read or decoded.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::NotAuthentic`] when it is accepted by no version of the secret;
+    /// [`AuthError::Unavailable`] when the secret was never read and cannot be read now.
+    pub async fn verify_path(&self, token: &str) -> Result<PathVerified, AuthError> {
+        let token = token_digest(token);
+        let verifiers = self.verifiers().await.map_err(AuthError::Unavailable)?;
+        if verifiers.accepts_path(&token) {
+            return Ok(PathVerified { token, verifiers });
+        }
+        let newer = self.refresh(&verifiers, Mismatch::Path).await;
+        let newer = newer.filter(|newer| newer.accepts_path(&token));
+        let verifiers = newer.ok_or(AuthError::NotAuthentic)?;
+        Ok(PathVerified { token, verifiers })
+    }
+
+    /// Checks the credential of a request whose path token was accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::NotAuthentic`] when no version of the secret accepts it.
+    pub async fn verify<'a>(
+        &self,
+        path: &PathVerified,
+        request: &WebhookRequest<'a>,
+    ) -> Result<Verified<'a>, AuthError> {
+        let verified = Verified { body: request.body };
+        if path.verifiers.accepts(request) {
+            return Ok(verified);
+        }
+        let newer = self.refresh(&path.verifiers, Mismatch::Credential).await;
+        // A newer secret may have another path token too.
+        let accepts =
+            |newer: &Arc<Verifiers>| newer.accepts_path(&path.token) && newer.accepts(request);
+        newer
+            .filter(accepts)
+            .map(|_| verified)
+            .ok_or(AuthError::NotAuthentic)
+    }
+
+    /// How often rejected requests have caused a read, so far.
+    pub fn refreshes(&self) -> u64 {
+        self.state_mut().refreshes
+    }
+
+    /// The verifiers at this moment. Those that are stale stay in use while they are renewed, and
+    /// when that fails; but the previous version ceases to count when its overlap ends.
+    async fn verifiers(&self) -> Result<Arc<Verifiers>, PortError> {
+        let now = self.clock.now();
+        let state = self.state();
+        if let Some(loaded) = state.loaded {
+            let verifiers = self.in_force(&loaded, now);
+            let fresh = within(Some(loaded.read_at), self.ttl, now);
+            if fresh || within(state.tried_at, RENEW_PAUSE, now) {
+                return Ok(verifiers);
+            }
+            // Another request is reading: what it finds comes soon enough.
+            let Some(_reading) = self.reading.try_lock() else {
+                return Ok(verifiers);
+            };
+            return Ok(self.renew(Scope::InForce).await.unwrap_or(verifiers));
+        }
+        let _reading = self.reading.lock().await;
+        let state = self.state();
+        match state.loaded {
+            Some(loaded) => Ok(Arc::clone(&loaded.verifiers)),
+            None if within(state.tried_at, FIRST_PAUSE, self.clock.now()) => Err(PortError::new(
+                FailureClass::Transient,
+                "secret.unavailable",
+            )
+            .with_message("a read failed less than a second ago")),
+            None => self.load(Scope::InForce).await,
+        }
+    }
+
+    /// Verifiers newer than `rejecting`: the secret may have changed since. `None` when it cannot have
+    /// changed, when it was read for this reason a moment ago, or when the read fails.
+    async fn refresh(
+        &self,
+        rejecting: &Arc<Verifiers>,
+        mismatch: Mismatch,
+    ) -> Option<Arc<Verifiers>> {
+        let _reading = self.reading.lock().await;
+        let now = self.clock.now();
+        let state = self.state();
+        let loaded = state.loaded.as_ref()?;
+        if !Arc::ptr_eq(&loaded.verifiers, rejecting) {
+            return Some(Arc::clone(&loaded.verifiers));
+        }
+        let allowed = match self.reader.versions().await {
+            Some(info) => {
+                let changed = loaded.info.as_ref() != Some(&info);
+                changed && !within(state.failed_at, RENEW_PAUSE, now)
+            }
+            None => state.allows(mismatch, now),
+        };
+        if !allowed {
+            return None;
+        }
+        self.state_mut().count_refresh(mismatch, now);
+        let renewed = self.renew(Scope::All).await;
+        if renewed.is_some() {
+            info!(
+                outcome = "refreshed",
+                "read the webhook secret again because a delivery did not match it"
+            );
+        }
+        renewed
+    }
+
+    /// The verifiers at `now`: without the previous version once its overlap is over.
+    fn in_force(&self, loaded: &Loaded, now: Timestamp) -> Arc<Verifiers> {
+        if loaded.verifiers.valid_until.is_none_or(|end| now < end) {
+            return Arc::clone(&loaded.verifiers);
+        }
+        let verifiers = Arc::new(Verifiers::new(&loaded.versions.accepted_at(now)));
+        let mut state = self.state_mut();
+        if let Some(latest) = &state.loaded
+            && Arc::ptr_eq(&latest.verifiers, &loaded.verifiers)
+        {
+            state.loaded = Some(Arc::new(Loaded {
+                verifiers: Arc::clone(&verifiers),
+                versions: Arc::clone(&loaded.versions),
+                info: loaded.info.clone(),
+                read_at: loaded.read_at,
+            }));
+        }
+        verifiers
+    }
+
+    /// Reads the secret again; `None`, and a warning, when that fails.
+    async fn renew(&self, scope: Scope) -> Option<Arc<Verifiers>> {
+        match self.load(scope).await {
+            Ok(verifiers) => Some(verifiers),
+            Err(error) => {
+                self.state_mut().failed_at = Some(self.clock.now());
+                warn!(
+                    error_type = error.error_type,
+                    reason = error.chain(),
+                    "the webhook secret could not be renewed; the old one stays in use"
+                );
+                None
+            }
+        }
+    }
+
+    /// Reads the versions and stores what they accept. The caller has locked `reading`.
+    async fn load(&self, scope: Scope) -> Result<Arc<Verifiers>, PortError> {
+        let now = self.clock.now();
+        let all = {
+            let mut state = self.state_mut();
+            state.tried_at = Some(now);
+            state.rotates || scope == Scope::All
+        };
+        // Before the values: a change in between is then seen at the next mismatch.
+        let info = self.reader.versions().await;
+        let all = all || info.is_some();
+        let current = self.reader.read(Stage::Current).await?.ok_or_else(|| {
+            PortError::new(FailureClass::Permanent, "secret.missing")
+                .with_message("the webhook secret has no current version; store one")
+        })?;
+        let previous = self.reader.read(Stage::Previous).await?;
+        let pending = if all {
+            self.reader.read(Stage::Pending).await?
+        } else {
+            None
+        };
+        let rotates = pending.is_some();
+        let versions = WebhookSecretVersions {
+            current: self.current(&current)?,
+            pending: self.other(Stage::Pending, pending.as_ref()),
+            previous: self.other(Stage::Previous, previous.as_ref()),
+        };
+        let verifiers = Arc::new(Verifiers::new(&versions.accepted_at(now)));
+        let mut state = self.state_mut();
+        state.rotates = rotates;
+        state.loaded = Some(Arc::new(Loaded {
+            verifiers: Arc::clone(&verifiers),
+            versions: Arc::new(versions),
+            info,
+            read_at: now,
+        }));
+        Ok(verifiers)
+    }
+
+    /// The current version, which must be usable.
+    fn current(&self, value: &SecretString) -> Result<WebhookSecret, PortError> {
+        let unusable = || PortError::new(FailureClass::Permanent, "secret.unusable");
+        let fields = SecretFields::parse(value).map_err(|error| unusable().with_source(error))?;
+        let secret = WebhookSecret::from_members(&fields.or(&self.defaults))
+            .map_err(|error| unusable().with_source(error))?;
+        for warning in &secret.warnings {
+            warn!(
+                member = warning.member,
+                reason = warning.what,
+                "a member of the webhook secret was corrected"
+            );
+        }
+        if secret.tokens.is_empty() {
+            let token = members::WEBHOOK_TOKEN;
+            return Err(unusable().with_message(format!(
+                "the webhook secret has no {token}; add the unguessable end of the webhook's address"
+            )));
+        }
+        if secret.credentials.is_empty() && !self.allows_token_only && !secret.token_only_allowed {
+            return Err(unusable().with_message(TOKEN_ONLY_REFUSED));
+        }
+        Ok(secret)
+    }
+
+    /// Another version. One that cannot be used is logged and left out.
+    fn other(&self, stage: Stage, value: Option<&SecretString>) -> Option<WebhookSecret> {
+        let fields = match SecretFields::parse(value?) {
+            Ok(fields) => fields.or(&self.defaults),
+            Err(error) => {
+                warn!(?stage, %error, "a version of the webhook secret was left out");
+                return None;
+            }
+        };
+        WebhookSecret::from_members(&fields)
+            .inspect_err(|error| {
+                warn!(?stage, %error, "a version of the webhook secret was left out");
+            })
+            .ok()
+    }
+
+    fn state(&self) -> State {
+        self.state_mut().clone()
+    }
+
+    fn state_mut(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What to do when the path token alone would authenticate on a public address.
+pub const TOKEN_ONLY_REFUSED: &str = "the webhook has a path token and no credential, and its address is public; add \
+     halopsa_webhook_secret (the key of the HMAC authentication), or set halopsa_webhook_allow_token_only to true";
+
+impl<R, C> std::fmt::Debug for Authenticator<R, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator").finish_non_exhaustive()
+    }
+}
+
+/// One secret of a vault that cannot list its versions cheaply.
+#[derive(Clone, Debug)]
+pub struct VaultReader<V> {
+    vault: V,
+    name: String,
+}
+
+impl<V> VaultReader<V> {
+    /// The secret `name` of `vault`.
+    #[must_use]
+    pub fn new(vault: V, name: impl Into<String>) -> Self {
+        Self {
+            vault,
+            name: name.into(),
+        }
+    }
+}
+
+impl<V: Vault> SecretReader for VaultReader<V> {
+    async fn read(&self, stage: Stage) -> Result<Option<SecretString>, PortError> {
+        let found = self.vault.read(&self.name, stage).await;
+        let found = found.map_err(|error| {
+            PortError::new(FailureClass::Transient, "secret.unavailable").with_source(error)
+        })?;
+        Ok(found.map(|version| version.value))
+    }
+}
