@@ -181,12 +181,12 @@ proptest! {
             observed_at: at(*seen),
             ..alert()
         }).collect();
-        let tickets: Vec<Ticket> = reports.iter().map(|(changed, seen, status, hands)| Ticket {
+        let tickets: Vec<Ticket> = reports.iter().map(|(changed, seen, status, activity)| Ticket {
             observed_at: at(*seen),
-            activity: [HumanActivity::Unknown, HumanActivity::None { as_of: at(5) }, HumanActivity::Seen][usize::from(*hands)],
+            activity: [HumanActivity::Unknown, HumanActivity::None { as_of: at(5) }, HumanActivity::Seen][usize::from(*activity)],
             ..ticket([OPEN, CLOSED, StatusId::new(2)][*status], *changed)
         }).collect();
-        let hear = |order: &[usize]| {
+        let merged = |order: &[usize]| {
             let mut link = Link::new(alert().id);
             link.ticket = Some(TICKET);
             for index in order {
@@ -200,7 +200,7 @@ proptest! {
         other.rotate_left(shuffle.index(order.len()));
         other.reverse();
         other.push(repeat.index(order.len()));
-        prop_assert_eq!(hear(&order), hear(&other));
+        prop_assert_eq!(merged(&order), merged(&other));
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn read_one(
     })
 }
 
-/// Each environment maps to its own client. If two shared a client, a ticket could not tell whose
+/// Each environment maps to its own client. If two shared a client, a ticket would not show whose
 /// alert it is.
 fn check_one_to_one(tables: &[Fields<'_>], findings: &mut Findings<'_>) {
     for key in ["environment", "client"] {

@@ -79,7 +79,7 @@ pub(super) fn check_reach(
     }
 }
 
-/// Whether `earlier` matches every alert that `later` matches, as far as can be told without
+/// Whether `earlier` matches every alert that `later` matches, as far as is known without
 /// comparing patterns.
 fn covers(earlier: &Rule, later: &Rule) -> bool {
     fn same<T: PartialEq>(earlier: &Option<T>, later: &Option<T>) -> bool {
