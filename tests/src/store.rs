@@ -2,20 +2,18 @@
 //! process may stop.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Journal, JournalEntry, Lane, LeaseOutcome,
-    Leases, LinkFilter, Links, Notifications, Outgoing, PortError, QueuedState, Revision,
-    RunStates, SaveError, Stored, StormStates, SweepStates, Values, WorkQueue, WorkSink,
+    Leases, LinkFilter, Links, Notifications, Outgoing, PortError, QueuedState, Records, Revision,
+    SaveError, Stored, Swap, Values, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
-use halogard_domain::runs::{RunTarget, Runs};
-use halogard_domain::storm::{StormKey, Storms};
-use halogard_domain::sweep_cursor::SweepCursor;
-use halogard_domain::{Link, Timestamp};
+use halogard_domain::{Link, Record, Timestamp};
 use halogard_sqlite::Store;
 
 use crate::clock::ScenarioClock;
@@ -120,7 +118,8 @@ impl AlertIndex for ObservedStore {
     }
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
-        self.write("index", self.inner.save_index(entries)).await
+        self.write("alert_index", self.inner.save_index(entries))
+            .await
     }
 }
 
@@ -130,7 +129,8 @@ impl Values for ObservedStore {
     }
 
     async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
-        self.write("marks", self.inner.set_value(name, value)).await
+        self.write("values", self.inner.set_value(name, value))
+            .await
     }
 }
 
@@ -141,64 +141,36 @@ impl Leases for ObservedStore {
         holder: &str,
         until: Timestamp,
     ) -> Result<LeaseOutcome, PortError> {
-        self.write("rights", self.inner.acquire_lease(name, holder, until))
+        self.write("leases", self.inner.acquire_lease(name, holder, until))
             .await
     }
 
     async fn release_lease(&self, name: &str, holder: &str) -> Result<(), PortError> {
-        self.write("rights", self.inner.release_lease(name, holder))
+        self.write("leases", self.inner.release_lease(name, holder))
             .await
     }
 }
 
-impl RunStates for ObservedStore {
-    async fn load_runs(&self, target: RunTarget) -> Result<Stored<Runs>, PortError> {
-        self.inner.load_runs(target).await
+impl Records for ObservedStore {
+    async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
+        self.inner.load_record(key).await
     }
 
-    async fn save_runs(
+    async fn swap_record<T: Record>(
         &self,
-        target: RunTarget,
-        runs: &Runs,
+        key: &T::Key,
+        record: &T,
         revision: Revision,
-    ) -> Result<Revision, SaveError> {
-        self.write("runs", self.inner.save_runs(target, runs, revision))
-            .await
+    ) -> Result<Swap<T>, PortError> {
+        let swap = self.inner.swap_record(key, record, revision);
+        self.write(T::PARTITION, swap).await
     }
 
-    async fn busy_targets(&self) -> Result<Vec<RunTarget>, PortError> {
-        self.inner.busy_targets().await
-    }
-}
-
-impl SweepStates for ObservedStore {
-    async fn load_swept(&self) -> Result<Stored<SweepCursor>, PortError> {
-        self.inner.load_swept().await
-    }
-
-    async fn save_swept(
-        &self,
-        swept: &SweepCursor,
-        revision: Revision,
-    ) -> Result<Revision, SaveError> {
-        self.write("marks", self.inner.save_swept(swept, revision))
-            .await
-    }
-}
-
-impl StormStates for ObservedStore {
-    async fn load_storms(&self, key: StormKey) -> Result<Stored<Storms>, PortError> {
-        self.inner.load_storms(key).await
-    }
-
-    async fn save_storms(
-        &self,
-        key: StormKey,
-        storms: &Storms,
-        revision: Revision,
-    ) -> Result<Revision, SaveError> {
-        self.write("storms", self.inner.save_storms(key, storms, revision))
-            .await
+    async fn active_records<T>(&self) -> Result<Vec<T::Key>, PortError>
+    where
+        T: Record<Key: FromStr + Sized>,
+    {
+        self.inner.active_records::<T>().await
     }
 }
 
@@ -275,7 +247,7 @@ impl WorkQueue for ObservedStore {
 
 impl Journal for ObservedStore {
     async fn append(&self, entries: &[JournalEntry]) -> Result<(), PortError> {
-        let written = self.write("story", self.inner.append(entries)).await;
+        let written = self.write("journal", self.inner.append(entries)).await;
         if written.is_ok() {
             self.activity.activity().journal.extend_from_slice(entries);
         }
@@ -297,7 +269,7 @@ impl Notifications for ObservedStore {
     }
 
     async fn record(&self, notification: &Notification, now: Timestamp) -> Result<(), PortError> {
-        self.write("webhooks", self.inner.record(notification, now))
+        self.write("notifications", self.inner.record(notification, now))
             .await
     }
 

@@ -16,9 +16,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::lock::Mutex as AsyncMutex;
 use halogard_domain::Timestamp;
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority};
+use halogard_domain::record::Singleton;
 
 use crate::ports::{
-    BudgetError, Clock, LedgerStore, Permit, PermitOutcome, PortError, RequestBudget, Stored, Swap,
+    BudgetError, Clock, Permit, PermitOutcome, PortError, Records, RequestBudget, Stored, Swap,
 };
 use permit_cache::{PermitCache, Reports};
 pub use waiting::{Sleep, WaitingBudget};
@@ -46,7 +47,7 @@ struct Holder<S, C> {
     lease_lock: AsyncMutex<()>,
 }
 
-impl<S: LedgerStore, C: Clock> SharedBudget<S, C> {
+impl<S: Records, C: Clock> SharedBudget<S, C> {
     /// The budget under `limit`, on the ledger in `store`. Makes no call yet.
     ///
     /// All budgets on one ledger use the same slots, whatever limit each of them was given.
@@ -116,7 +117,7 @@ impl<S, C> Clone for SharedBudget<S, C> {
     }
 }
 
-impl<S: LedgerStore, C: Clock> RequestBudget for SharedBudget<S, C> {
+impl<S: Records, C: Clock> RequestBudget for SharedBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
         let holder = &*self.holder;
         if let Some(answer) = holder.cache().take(holder.clock.now(), self.priority) {
@@ -144,7 +145,7 @@ impl<S: LedgerStore, C: Clock> RequestBudget for SharedBudget<S, C> {
     }
 }
 
-impl<S: LedgerStore, C: Clock> Holder<S, C> {
+impl<S: Records, C: Clock> Holder<S, C> {
     fn cache(&self) -> MutexGuard<'_, PermitCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -270,7 +271,11 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
     }
 
     async fn load(&self) -> Result<Stored<Ledger>, BudgetError> {
-        let stored = self.store.load_ledger().await.map_err(failed)?;
+        let stored = self
+            .store
+            .load_record::<Ledger>(&Singleton)
+            .await
+            .map_err(failed)?;
         self.cache().read(&stored);
         Ok(stored)
     }
@@ -279,8 +284,8 @@ impl<S: LedgerStore, C: Clock> Holder<S, C> {
         &self,
         ledger: &Ledger,
         stored: &Stored<Ledger>,
-    ) -> impl Future<Output = Result<Swap, BudgetError>> + Send {
-        let swap = self.store.swap_ledger(ledger, stored.revision);
+    ) -> impl Future<Output = Result<Swap<Ledger>, BudgetError>> + Send {
+        let swap = self.store.swap_record(&Singleton, ledger, stored.revision);
         async { swap.await.map_err(failed) }
     }
 }

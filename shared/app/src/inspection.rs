@@ -31,7 +31,7 @@ impl<E: Env> Reconciler<E> {
         let Stored {
             value: mut runs,
             revision,
-        } = self.store.load_runs(target).await?;
+        } = self.store.load_record::<Runs>(&target).await?;
         let now = self.clock.now();
         let until = match runs.next(now, self.inspector_min_interval) {
             NextRun::Idle => None,
@@ -43,7 +43,7 @@ impl<E: Env> Reconciler<E> {
             },
         };
         runs.watched_until = until;
-        self.store.save_runs(target, &runs, revision).await?;
+        self.store.save_record(&target, &runs, revision).await?;
         Ok(until)
     }
 
@@ -54,10 +54,10 @@ impl<E: Env> Reconciler<E> {
     /// A store failed; the next sync cycle repeats it.
     pub async fn requeue_orphaned_runs(&self) -> Result<usize, PortError> {
         let mut orphaned = Vec::new();
-        for target in self.store.busy_targets().await? {
+        for target in self.store.active_records::<Runs>().await? {
             if !self
                 .store
-                .load_runs(target)
+                .load_record::<Runs>(&target)
                 .await?
                 .value
                 .is_watched(self.clock.now())
@@ -80,10 +80,10 @@ impl<E: Env> Reconciler<E> {
         let Stored {
             value: mut runs,
             revision,
-        } = self.store.load_runs(target).await?;
+        } = self.store.load_record::<Runs>(&target).await?;
         if runs.is_busy() && runs.watched_until < Some(until) {
             runs.watched_until = Some(until);
-            self.store.save_runs(target, &runs, revision).await?;
+            self.store.save_record(&target, &runs, revision).await?;
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl<E: Env> Reconciler<E> {
             runs.requested = false;
             runs.watched_until = None;
             self.enqueue_waiting_alerts(&waiting, false).await?;
-            self.store.save_runs(target, &runs, revision).await?;
+            self.store.save_record(&target, &runs, revision).await?;
             return Ok(None);
         };
         let newest_before = match self.liongard.newest_run(launchpoint).await {
@@ -112,7 +112,7 @@ impl<E: Env> Reconciler<E> {
         runs.start(launchpoint, newest_before, now);
         let look_again = now.plus(RUN_POLL_INTERVAL);
         runs.watched_until = Some(look_again);
-        let revision = self.store.save_runs(target, &runs, revision).await?;
+        let revision = self.store.save_record(&target, &runs, revision).await?;
         match self.liongard.run(launchpoint).await {
             Ok(()) => info!(
                 launchpoint_id = launchpoint.get(),
@@ -134,12 +134,12 @@ impl<E: Env> Reconciler<E> {
                 let waiting = runs.succeed();
                 runs.watched_until = None;
                 self.enqueue_waiting_alerts(&waiting, false).await?;
-                self.store.save_runs(target, &runs, revision).await?;
+                self.store.save_record(&target, &runs, revision).await?;
                 return Ok(None);
             }
             Err(error) => {
                 // Nothing was started: restore the previous state.
-                self.store.save_runs(target, &before, revision).await?;
+                self.store.save_record(&target, &before, revision).await?;
                 return Err(error.into());
             }
         }

@@ -12,29 +12,27 @@ mod journal;
 mod leases;
 mod links;
 mod queue;
+mod records;
 mod service_desk;
-mod storms;
-mod sweeps;
 mod tokens;
 mod values;
 mod vault;
 
 pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
-pub use budget::{BudgetError, LedgerStore, Permit, PermitOutcome, RequestBudget, Swap};
+pub use budget::{BudgetError, Permit, PermitOutcome, RequestBudget};
 pub use clock::Clock;
 pub use error::{PortError, Refusal, error_chain};
-pub use inspectors::{Inspectors, RunProgress, RunStates};
+pub use inspectors::{Inspectors, RunProgress};
 pub use journal::{Journal, JournalEntry, Notifications};
 pub use leases::{LeaseOutcome, Leases};
 pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
+pub use records::{Records, Swap};
 pub use service_desk::{
     Changes, MandatoryField, Named, SearchWithin, ServiceDesk, ServiceDeskCatalog, TicketListing,
     TicketTypeInfo,
 };
-pub use storms::StormStates;
-pub use sweeps::SweepStates;
-pub use tokens::{SealedToken, Tokens};
+pub use tokens::SealedToken;
 pub use values::{Values, keys};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 
@@ -43,7 +41,7 @@ pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 pub(crate) mod prelude {
     pub use super::{
         AlertIndex as _, AlertSource as _, Clock as _, Inspectors as _, Journal as _, Leases as _,
-        Links as _, Notifications as _, RunStates as _, ServiceDesk as _, StormStates as _,
-        SweepStates as _, Values as _, WorkQueue as _, WorkSink as _,
+        Links as _, Notifications as _, Records as _, ServiceDesk as _, Values as _,
+        WorkQueue as _, WorkSink as _,
     };
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
+use halogard_domain::record::Singleton;
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
 use halogard_domain::ticket::HumanActivity;
 use halogard_domain::{LinkKey, Ticket, Timestamp};
@@ -85,7 +86,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Sweeps; stops before a range of more than `pages_max` pages that has not settled.
     async fn sweep(&self, pages_max: usize) -> Result<SweepReport, ReconcileError> {
-        let mut stored = self.store.load_swept().await?;
+        let mut stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
         stored.value.correct_future_times(self.clock.now());
         if stored.value.watermark.is_none() {
             return self.initial_sweep(stored).await;
@@ -171,7 +172,11 @@ impl<E: Env> Reconciler<E> {
 
     /// Saves the cursor; `false` when another sweep saved first, which then continues instead.
     async fn save_cursor(&self, stored: &mut Stored<SweepCursor>) -> Result<bool, PortError> {
-        match self.store.save_swept(&stored.value, stored.revision).await {
+        match self
+            .store
+            .save_record(&Singleton, &stored.value, stored.revision)
+            .await
+        {
             Ok(revision) => {
                 stored.revision = revision;
                 Ok(true)
@@ -209,7 +214,11 @@ impl<E: Env> Reconciler<E> {
 
     /// When the last complete sweep began. A ticket it found unchanged was untouched until then.
     pub(crate) async fn last_full_sweep(&self) -> Result<Option<Timestamp>, PortError> {
-        let mut swept = self.store.load_swept().await?.value;
+        let mut swept = self
+            .store
+            .load_record::<SweepCursor>(&Singleton)
+            .await?
+            .value;
         swept.correct_future_times(self.clock.now());
         Ok(swept.last_full_sweep)
     }
@@ -246,7 +255,13 @@ impl<E: Env> Reconciler<E> {
     ///
     /// A store failed.
     pub async fn has_swept(&self) -> Result<bool, PortError> {
-        Ok(self.store.load_swept().await?.value.watermark.is_some())
+        Ok(self
+            .store
+            .load_record::<SweepCursor>(&Singleton)
+            .await?
+            .value
+            .watermark
+            .is_some())
     }
 
     /// The message for a listed ticket that its pair has not observed in this state, or that carries our key

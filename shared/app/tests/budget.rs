@@ -1,17 +1,19 @@
 //! The budget that instances share: what it writes, what it gives back, and whom it tells.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::any::Any;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::ports::{
-    BudgetError, Clock, LedgerStore, Permit, PermitOutcome, PortError, RequestBudget as _,
-    Revision, Stored, Swap,
+    BudgetError, Clock, Permit, PermitOutcome, PortError, Records, RequestBudget as _, Revision,
+    Stored, Swap,
 };
 use halogard_domain::budget::{Ledger, Limit, Pace, Priority};
-use halogard_domain::{FailureClass, Timestamp};
+use halogard_domain::{FailureClass, Record, Timestamp};
 
 const NOON: i64 = 1_767_600_000_000;
 
@@ -92,13 +94,22 @@ impl Memory {
     }
 }
 
-impl LedgerStore for Memory {
-    async fn load_ledger(&self) -> Result<Stored<Ledger>, PortError> {
+impl Records for Memory {
+    async fn load_record<T: Record>(&self, _key: &T::Key) -> Result<Stored<T>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        Ok(self.stored.lock().unwrap().clone())
+        let stored = self.stored.lock().unwrap();
+        Ok(Stored {
+            value: cast(&stored.value),
+            revision: stored.revision,
+        })
     }
 
-    async fn swap_ledger(&self, ledger: &Ledger, revision: Revision) -> Result<Swap, PortError> {
+    async fn swap_record<T: Record>(
+        &self,
+        _key: &T::Key,
+        record: &T,
+        revision: Revision,
+    ) -> Result<Swap<T>, PortError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         let mood = std::mem::replace(&mut *self.mood.lock().unwrap(), Mood::Well);
         let failed = || PortError::new(FailureClass::Transient, "store.failed");
@@ -107,10 +118,13 @@ impl LedgerStore for Memory {
         }
         let mut stored = self.stored.lock().unwrap();
         if stored.revision != revision {
-            return Ok(Swap::Conflict(stored.clone()));
+            return Ok(Swap::Conflict(Stored {
+                value: cast(&stored.value),
+                revision: stored.revision,
+            }));
         }
         *stored = Stored {
-            value: ledger.clone(),
+            value: cast(record),
             revision: Revision(revision.0 + 1),
         };
         match mood {
@@ -120,6 +134,19 @@ impl LedgerStore for Memory {
         }
         Ok(Swap::Stored(stored.revision))
     }
+
+    async fn active_records<T>(&self) -> Result<Vec<T::Key>, PortError>
+    where
+        T: Record<Key: FromStr + Sized>,
+    {
+        Ok(Vec::new())
+    }
+}
+
+/// The record as its own type. This store holds ledgers only.
+fn cast<A: Any, B: Any + Clone>(record: &A) -> B {
+    let record: &dyn Any = record;
+    record.downcast_ref::<B>().unwrap().clone()
 }
 
 /// Takes a permit and has it answered at once.

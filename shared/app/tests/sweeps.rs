@@ -20,7 +20,7 @@ use support::{ALERT, Bench, CLOSED, TICKET, at, failing, ticket};
 
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
-    bench.reconciler.store.open().swept.0.watermark
+    bench.reconciler.store.open().swept().watermark
 }
 
 /// Sweeps a list of `seen`.
@@ -219,12 +219,12 @@ async fn a_sweep_that_was_overtaken_leaves_the_rest_to_the_faster_one() {
     leave(&bench, 11);
     bench.reconciler.sync_cycle().await;
     asked(&bench);
-    let faster = bench.reconciler.store.open().swept.0.clone();
+    let faster = bench.reconciler.store.open().swept();
     bench.reconciler.store.open().overtake = Some(faster.clone());
     let swept = bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!(swept.pages_deferred, 0);
     assert_eq!(asked(&bench), (vec![], vec![]), "it reads nothing more");
-    assert_eq!(bench.reconciler.store.open().swept.0, faster);
+    assert_eq!(bench.reconciler.store.open().swept(), faster);
 }
 
 #[tokio::test]

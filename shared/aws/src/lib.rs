@@ -9,16 +9,12 @@ mod inline_entries;
 mod items;
 mod journal;
 mod leases;
-mod ledger;
 mod links;
 mod notifications;
 mod queue;
-mod runs;
+mod records;
 mod store;
-mod storms;
-mod sweeps;
 mod ticket_owners;
-mod tokens;
 mod values;
 mod vault;
 

@@ -337,7 +337,7 @@ async fn index_entries_that_follow_each_other_share_a_write_unit() {
 
 #[tokio::test]
 async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
-    use halogard_app::ports::RunStates as _;
+    use halogard_app::ports::Records as _;
     use halogard_domain::runs::{RunTarget, Runs};
     let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
@@ -347,7 +347,7 @@ async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
     }
 
     store
-        .save_runs(RunTarget::HaloPsa, &runs, Revision(0))
+        .save_record(&RunTarget::HaloPsa, &runs, Revision(0))
         .await
         .unwrap();
 

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use halogard_app::ports::{
-    Journal, JournalEntry, LeaseOutcome, Leases, LedgerStore, Links, Notifications, PortError,
+    Journal, JournalEntry, LeaseOutcome, Leases, Links, Notifications, PortError, Records,
     Revision, SaveError, Swap, Values,
 };
 use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
+use halogard_domain::record::Singleton;
 use halogard_domain::{FailureClass, Link, Timestamp};
 use support::{DynamoDbFixture, Fault, store};
 use tokio::sync::Notify;
@@ -208,11 +209,18 @@ async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
     let (store, between) = bench.through().await;
     between.inject([Fault::NoAnswer]);
 
-    let swapped = store.swap_ledger(&Ledger::default(), Revision(0)).await;
+    let swapped = store
+        .swap_record(&Singleton, &Ledger::default(), Revision(0))
+        .await;
 
     assert_eq!(swapped.unwrap(), Swap::Stored(Revision(1)));
     assert_eq!(
-        bench.store().load_ledger().await.unwrap().revision,
+        bench
+            .store()
+            .load_record::<Ledger>(&Singleton)
+            .await
+            .unwrap()
+            .revision,
         Revision(1)
     );
 }

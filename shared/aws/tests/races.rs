@@ -3,12 +3,13 @@
 mod support;
 
 use futures_util::future::join_all;
-use halogard_app::ports::{LedgerStore, Links, Revision, SaveError, Swap};
+use halogard_app::ports::{Links, Records, Revision, SaveError, Swap};
 use halogard_aws::AppliedConfig;
 use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::policy::{Mode, Policy};
+use halogard_domain::record::Singleton;
 use halogard_domain::{Link, Timestamp};
 use support::{DynamoDbFixture, store};
 
@@ -67,21 +68,25 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
 async fn a_lost_swap_brings_the_newer_ledger_along() {
     let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
-    let empty = store.load_ledger().await.unwrap();
+    let empty = store.load_record::<Ledger>(&Singleton).await.unwrap();
     assert_eq!(empty.revision, Revision(0));
     bench
         .store()
-        .swap_ledger(&Ledger::default(), Revision(0))
+        .swap_record(&Singleton, &Ledger::default(), Revision(0))
         .await
         .unwrap();
     between.requests();
 
     let swapped = store
-        .swap_ledger(&Ledger::default(), Revision(0))
+        .swap_record(&Singleton, &Ledger::default(), Revision(0))
         .await
         .unwrap();
 
-    let newest = bench.store().load_ledger().await.unwrap();
+    let newest = bench
+        .store()
+        .load_record::<Ledger>(&Singleton)
+        .await
+        .unwrap();
     assert_eq!(swapped, Swap::Conflict(newest));
     assert_eq!(between.counts(), [("PutItem".to_owned(), 1)]);
 }
@@ -92,7 +97,7 @@ async fn a_ledger_that_was_taken_away_is_empty_again() {
 
     let swapped = bench
         .store()
-        .swap_ledger(&Ledger::default(), Revision(7))
+        .swap_record(&Singleton, &Ledger::default(), Revision(7))
         .await;
 
     assert!(matches!(swapped.unwrap(), Swap::Conflict(stored) if stored.revision == Revision(0)));

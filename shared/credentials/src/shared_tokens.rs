@@ -4,18 +4,19 @@ use halogard_domain::Timestamp;
 
 use super::BoxFuture;
 use halogard_app::ports::{
-    LeaseOutcome, Leases, PortError, Revision, SaveError, SealedToken, Stored, Tokens,
+    LeaseOutcome, Leases, PortError, Records, Revision, SaveError, SealedToken, Stored,
 };
 
 /// Shared tokens and the lease to refresh one, for clients that do not name their store.
 pub trait SharedTokens: Send + Sync {
-    /// See [`Tokens::load_token`].
+    /// The token under `name`; none where there is none or it has expired. The revision stands in
+    /// either case.
     fn shared_token<'a>(
         &'a self,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Stored<Option<SealedToken>>, PortError>>;
 
-    /// See [`Tokens::save_token`].
+    /// See [`Records::save_record`].
     fn share_token<'a>(
         &'a self,
         name: &'a str,
@@ -39,12 +40,18 @@ pub trait SharedTokens: Send + Sync {
     ) -> BoxFuture<'a, Result<(), PortError>>;
 }
 
-impl<S: Tokens + Leases> SharedTokens for S {
+impl<S: Records + Leases> SharedTokens for S {
     fn shared_token<'a>(
         &'a self,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Stored<Option<SealedToken>>, PortError>> {
-        Box::pin(self.load_token(name))
+        Box::pin(async move {
+            let stored: Stored<SealedToken> = self.load_record(name).await?;
+            Ok(Stored {
+                value: Some(stored.value).filter(|token| *token != SealedToken::default()),
+                revision: stored.revision,
+            })
+        })
     }
 
     fn share_token<'a>(
@@ -53,7 +60,7 @@ impl<S: Tokens + Leases> SharedTokens for S {
         token: &'a SealedToken,
         revision: Revision,
     ) -> BoxFuture<'a, Result<Revision, SaveError>> {
-        Box::pin(self.save_token(name, token, revision))
+        Box::pin(self.save_record(name, token, revision))
     }
 
     fn acquire_refresh_lease<'a>(

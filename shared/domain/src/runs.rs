@@ -1,11 +1,14 @@
 //! Runs of Liongard's inspectors: many pairs may request one, and it is started once.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AlertId, LaunchpointId, RunId};
+use crate::record::Record;
 use crate::time::Timestamp;
 
 /// Least time between two starts of the same inspector when the operator sets none.
@@ -42,6 +45,40 @@ pub enum RunTarget {
     Launchpoint(LaunchpointId),
 }
 
+/// How [`RunTarget::HaloPsa`] is written.
+const HALOPSA: &str = "halopsa";
+
+/// What precedes the id of a launchpoint.
+const LAUNCHPOINT: &str = "launchpoint-";
+
+impl fmt::Display for RunTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HaloPsa => f.write_str(HALOPSA),
+            Self::Launchpoint(id) => write!(f, "{LAUNCHPOINT}{}", id.get()),
+        }
+    }
+}
+
+/// The text is no [`RunTarget`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRunTarget;
+
+impl FromStr for RunTarget {
+    type Err = UnknownRunTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == HALOPSA {
+            return Ok(Self::HaloPsa);
+        }
+        let id = text
+            .strip_prefix(LAUNCHPOINT)
+            .and_then(|id| id.parse().ok());
+        let id = id.ok_or(UnknownRunTarget)?;
+        Ok(Self::Launchpoint(LaunchpointId::new(id)))
+    }
+}
+
 /// The runs of one target: which alerts wait, and what is under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runs {
@@ -57,6 +94,15 @@ pub struct Runs {
     pub failures: u32,
     /// When the watcher of these runs is due to check again.
     pub watched_until: Option<Timestamp>,
+}
+
+impl Record for Runs {
+    const PARTITION: &'static str = "inspector_run";
+    type Key = RunTarget;
+
+    fn is_active(&self) -> bool {
+        self.is_busy()
+    }
 }
 
 /// A run under way.

@@ -17,6 +17,7 @@ pub use group::{Group, GroupSummary, LISTED_MAX, MEMBERS_MAX};
 use crate::alert::Alert;
 use crate::hash::hash64;
 use crate::ids::{AlertId, EnvironmentId};
+use crate::record::Record;
 use crate::time::Timestamp;
 
 /// The operator's settings for storms.
@@ -143,6 +144,11 @@ pub struct Storms {
     ungrouped: Vec<(AlertId, Timestamp)>,
     /// Oldest first. Only the last one may accept members.
     groups: Vec<Group>,
+}
+
+impl Record for Storms {
+    const PARTITION: &'static str = "storm";
+    type Key = StormKey;
 }
 
 /// The most groups that are stored. Older groups only serve to count alerts that are still open.

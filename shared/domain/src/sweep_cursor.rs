@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// How long a change may be missing from HaloPSA's lists, because an index may lag. A change that
@@ -40,6 +41,11 @@ pub struct SweepCursor {
     pub last_full_sweep: Option<Timestamp>,
     /// The range that is still to be read.
     pub pending: Option<PendingRange>,
+}
+
+impl Record for SweepCursor {
+    const PARTITION: &'static str = "sweep_cursor";
+    type Key = Singleton;
 }
 
 /// A listed change that the watermark has not reached yet. [`INDEX_LAG_MAX`] after `listed_at`, no

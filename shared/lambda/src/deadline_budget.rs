@@ -1,7 +1,7 @@
 //! The request budget of one invocation: no permit for a request that might outlast it.
 
 use halogard_app::budget::SharedBudget;
-use halogard_app::ports::{BudgetError, Clock, LedgerStore, Permit, PermitOutcome, RequestBudget};
+use halogard_app::ports::{BudgetError, Clock, Permit, PermitOutcome, Records, RequestBudget};
 
 use crate::deadline::Deadline;
 
@@ -25,7 +25,7 @@ impl<S, C> DeadlineBudget<S, C> {
     }
 }
 
-impl<S: LedgerStore, C: Clock> RequestBudget for DeadlineBudget<S, C> {
+impl<S: Records, C: Clock> RequestBudget for DeadlineBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
         let now = self.clock.now();
         if !self.deadline.allows_call(now) {

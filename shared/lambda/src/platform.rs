@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::Store;
 use halogard_app::budget::SharedBudget;
-use halogard_app::ports::{Clock, Delivery, Lane, LedgerStore, PortError, Tokens, Vault};
+use halogard_app::ports::{Clock, Delivery, Lane, PortError, Vault};
 use halogard_credentials::CredentialCache;
 use halogard_domain::Policy;
 use halogard_runtime::metrics::Metrics;
@@ -27,7 +27,7 @@ pub const LIONGARD_SECRET: &str = "LIONGARD_SECRET";
 /// The platform's types, and what a function needs beside the ports.
 pub trait Platform: Send + Sync + 'static {
     /// Pairs, queue, journal, the budget's ledger and tokens.
-    type Store: Store + LedgerStore + Tokens + Clone + 'static;
+    type Store: Store + Clone + 'static;
     /// The secrets with the vendors' credentials.
     type Vault: Vault + Clone + 'static;
     /// The time.

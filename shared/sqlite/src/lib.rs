@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod budget;
 mod error;
 mod journal;
 mod key;
@@ -8,11 +7,8 @@ mod leases;
 mod links;
 mod notifications;
 mod queue;
-mod runs;
+mod records;
 mod store;
-mod storms;
-mod sweeps;
-mod tokens;
 mod values;
 mod vault;
 

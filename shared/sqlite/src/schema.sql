@@ -44,14 +44,19 @@ CREATE TABLE leases (
     until  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Runs of inspectors, one row per target.
-CREATE TABLE runs (
-    target   TEXT PRIMARY KEY,
-    revision INTEGER NOT NULL,
-    busy     INTEGER NOT NULL CHECK (busy IN (0, 1)),      -- a run is wanted or under way
-    body     TEXT NOT NULL
+-- Records with optimistic concurrency, of every type: the request budget, storms, inspector runs,
+-- the sweep cursor, sealed tokens.
+CREATE TABLE records (
+    partition  TEXT NOT NULL,                              -- the type of record
+    key        TEXT NOT NULL,
+    revision   INTEGER NOT NULL,                           -- one more with every write
+    active     INTEGER NOT NULL CHECK (active IN (0, 1)),  -- on the list of active records of its type
+    expires_at INTEGER,                                    -- counts as absent from then on
+    body       TEXT NOT NULL,
+    PRIMARY KEY (partition, key)
 ) STRICT;
-CREATE INDEX runs_busy ON runs (target) WHERE busy = 1;
+CREATE INDEX records_active ON records (partition, key) WHERE active = 1;
+CREATE INDEX records_expiring ON records (partition, expires_at) WHERE expires_at IS NOT NULL;
 
 -- Work to be done. A receipt is `id.delivery_count`; only the newest one settles a message, once.
 CREATE TABLE queue (
@@ -75,12 +80,6 @@ CREATE TABLE dead_letters (
     reason        TEXT NOT NULL,
     at            INTEGER NOT NULL,
     receive_count INTEGER NOT NULL
-) STRICT;
-
--- The request budget: one ledger for everybody.
-CREATE TABLE request_budget (
-    id     INTEGER PRIMARY KEY CHECK (id = 1),
-    ledger TEXT NOT NULL
 ) STRICT;
 
 -- The audit trail. Append-only, by the two triggers.

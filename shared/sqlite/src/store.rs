@@ -19,13 +19,7 @@ use crate::error::StoreError;
 use crate::key::StoreKey;
 
 /// Changes of the schema, oldest first. The file's `user_version` says how many were made.
-const MIGRATIONS: [&str; 5] = [
-    include_str!("schema.sql"),
-    include_str!("schema_2.sql"),
-    include_str!("schema_3.sql"),
-    include_str!("schema_4.sql"),
-    include_str!("schema_5.sql"),
-];
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
 /// `user_version` of a file this version of the program has opened.
 #[expect(
@@ -35,7 +29,7 @@ const MIGRATIONS: [&str; 5] = [
 )]
 const SCHEMA_VERSION: i32 = MIGRATIONS.len() as i32;
 
-/// Values the file as ours for `file(1)` and for [`OpenError::Foreign`]: "HALO" in ASCII.
+/// Marks the file as ours for `file(1)` and for [`OpenError::Foreign`]: "HALO" in ASCII.
 const APPLICATION_ID: i32 = 0x4841_4c4f;
 
 /// How long a call waits while another process writes. Transactions take milliseconds, so this is
@@ -451,17 +445,17 @@ fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
     let version = origin.schema_version(path)?;
     match version {
         SCHEMA_VERSION => {}
-        // A new file is empty until its first worker has created the tables.
-        0 if allowed == Migrate::Nothing => {
-            return Err(OpenError::NoStore {
-                path: path.to_owned(),
-            });
-        }
-        found if found > 0 && allowed != Migrate::Older => {
+        found if !origin.is_empty && allowed != Migrate::Older => {
             return Err(OpenError::Older {
                 path: path.to_owned(),
                 found,
                 known: SCHEMA_VERSION,
+            });
+        }
+        // A new file is empty until its first worker has created the tables.
+        0 if allowed == Migrate::Nothing => {
+            return Err(OpenError::NoStore {
+                path: path.to_owned(),
             });
         }
         _ => {}
@@ -504,7 +498,7 @@ impl Origin {
     fn schema_version(&self, path: &Path) -> Result<i32, OpenError> {
         match self.application_id {
             0 if self.is_empty => Ok(0),
-            APPLICATION_ID if (1..=SCHEMA_VERSION).contains(&self.user_version) => {
+            APPLICATION_ID if (0..=SCHEMA_VERSION).contains(&self.user_version) => {
                 Ok(self.user_version)
             }
             APPLICATION_ID => Err(OpenError::Newer {

@@ -4,9 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use halogard_app::ports::{Revision, SealedToken, Tokens as _, Values as _};
+use halogard_app::ports::Values as _;
 use halogard_conformance::ManualClock;
-use halogard_domain::Timestamp;
 use halogard_sqlite::{KeyError, OpenError, Store, StoreKey, is_worker_running};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -126,7 +125,7 @@ fn a_command_does_not_migrate_an_older_file_and_names_both_versions() {
     let (_folder, path) = room();
     drop(open(&path).unwrap());
     let older = Connection::open(&path).unwrap();
-    older.pragma_update(None, "user_version", 3).unwrap();
+    older.pragma_update(None, "user_version", 0).unwrap();
     drop(older);
     let before = fs::read(&path).unwrap();
 
@@ -135,12 +134,12 @@ fn a_command_does_not_migrate_an_older_file_and_names_both_versions() {
             panic!("the store opened");
         };
         assert!(
-            matches!(error, OpenError::Older { found: 3, .. }),
+            matches!(error, OpenError::Older { found: 0, .. }),
             "{error:?}"
         );
         let text = error.to_string();
-        assert!(text.contains("has schema 3"), "{text}");
-        assert!(text.contains("uses schema 5"), "{text}");
+        assert!(text.contains("has schema 0"), "{text}");
+        assert!(text.contains("uses schema 1"), "{text}");
         assert!(text.contains("(re)start `halogard serve`"), "{text}");
     }
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -161,7 +160,7 @@ async fn a_command_stops_when_a_newer_worker_migrates_the_file_under_it() {
     ] {
         let text = error.chain();
         assert!(text.contains("schema 99"), "{text}");
-        assert!(text.contains("uses 5"), "{text}");
+        assert!(text.contains("uses 1"), "{text}");
     }
 }
 
@@ -265,34 +264,9 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
     assert!(
         error
             .to_string()
-            .contains("has schema 99, and this version of halogard uses schema 5")
+            .contains("has schema 99, and this version of halogard uses schema 1")
     );
     assert_eq!(fs::read(&path).unwrap(), before);
-}
-
-#[tokio::test]
-async fn a_file_from_before_tokens_were_kept_is_brought_up_and_keeps_what_it_has() {
-    let (_folder, path) = room();
-    let store = open(&path).unwrap();
-    store.set_value("here before", 7).await.unwrap();
-    drop(store);
-    let older = Connection::open(&path).unwrap();
-    older
-        .execute_batch("DROP TABLE tokens; DROP TABLE sweeps; PRAGMA user_version = 3")
-        .unwrap();
-    drop(older);
-
-    let store = open(&path).unwrap();
-
-    assert_eq!(store.value("here before").await.unwrap(), Some(7));
-    let token = SealedToken {
-        sealed: vec![1, 2, 3],
-        until: Timestamp::from_millis(i64::MAX),
-    };
-    let saved = store.save_token("name", &token, Revision(0)).await;
-    saved.unwrap();
-    let kept = store.load_token("name").await.unwrap();
-    assert_eq!(kept.value, Some(token));
 }
 
 #[test]

@@ -9,13 +9,15 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Lane, LedgerStore as _, Links as _, Outgoing, Revision, SaveError, Swap, WorkQueue as _,
+    Lane, Links as _, Outgoing, Records as _, Revision, SaveError, Swap, WorkQueue as _,
     WorkSink as _,
 };
 use halogard_conformance::ManualClock;
+use halogard_domain::budget::Ledger;
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::NoteClaim;
 use halogard_domain::message::Cause;
+use halogard_domain::record::Singleton;
 use halogard_domain::{Link, Message, Timestamp};
 use halogard_sqlite::{Store, StoreKey};
 use rand::rngs::StdRng;
@@ -75,10 +77,10 @@ async fn increment(store: &Store<ManualClock>) -> (u64, u64) {
 /// Writes the ledger once more, as a taken permit does. Returns its conflicts.
 async fn swap_ledger(store: &Store<ManualClock>) -> u64 {
     let mut conflicts = 0;
-    let mut stored = store.load_ledger().await.unwrap();
+    let mut stored = store.load_record::<Ledger>(&Singleton).await.unwrap();
     loop {
         match store
-            .swap_ledger(&stored.value, stored.revision)
+            .swap_record(&Singleton, &stored.value, stored.revision)
             .await
             .unwrap()
         {
@@ -199,7 +201,11 @@ async fn a_worker_and_two_commands_write_at_once_and_nothing_is_lost() {
     assert_eq!(queued, (1..=3 * EACH).collect::<Vec<_>>());
     let store = open(folder.path(), "worker");
     assert_eq!(
-        store.load_ledger().await.unwrap().revision,
+        store
+            .load_record::<Ledger>(&Singleton)
+            .await
+            .unwrap()
+            .revision,
         Revision(3 * EACH)
     );
     check_integrity(folder.path());

@@ -109,7 +109,14 @@ impl Spent {
     /// Calls since `before` that wrote something else than messages, marks and runs, each with what
     /// it wrote.
     fn writes_since(&self, before: &Self) -> (u64, String) {
-        let kinds = ["links", "index", "story", "rights", "storms", "webhooks"];
+        let kinds = [
+            "links",
+            "alert_index",
+            "journal",
+            "leases",
+            "storm",
+            "notifications",
+        ];
         let of = |spent: &Self, kind| spent.writes.get(kind).copied().unwrap_or_default();
         let counts = kinds.map(|kind| (kind, of(self, kind) - of(before, kind)));
         let words: Vec<String> = counts

@@ -17,11 +17,8 @@ pub mod notifications;
 mod optimistic_concurrency;
 pub mod queue;
 mod queue_model;
-pub mod runs;
+pub mod records;
 mod samples;
-pub mod storms;
-pub mod sweeps;
-pub mod tokens;
 pub mod values;
 pub mod vault;
 

@@ -13,7 +13,7 @@ const FAMILIES: [(&str, &str); 10] = [
     ("values", include_str!("../src/values.rs")),
     ("notifications", include_str!("../src/notifications.rs")),
     ("queue", include_str!("../src/queue.rs")),
-    ("runs", include_str!("../src/runs.rs")),
+    ("records", include_str!("../src/records.rs")),
     ("vault", include_str!("../src/vault.rs")),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -301,11 +302,11 @@ fn what_lambda_does_in_the_name_of_a_function_is_granted_and_no_more_than_the_fu
     );
 }
 
-/// The partitions of the table, as the store's code names them: the constants that are said to be
-/// one.
+/// The partitions of the table: those of the types of records, and those that the store's code names
+/// in constants whose comments begin with "The partition".
 fn partitions() -> BTreeSet<String> {
     let folder = root().join("shared/aws/src");
-    let mut partitions = BTreeSet::new();
+    let mut partitions = record_partitions(&root().join("shared"));
     for entry in fs::read_dir(folder).unwrap() {
         let Ok(text) = fs::read_to_string(entry.unwrap().path()) else {
             continue;
@@ -320,6 +321,26 @@ fn partitions() -> BTreeSet<String> {
                     .and_then(|it| it.split('"').nth(1));
                 partitions.extend(name.map(str::to_owned));
             }
+        }
+    }
+    partitions
+}
+
+/// The `PARTITION` of every type of record below `folder`.
+fn record_partitions(folder: &Path) -> BTreeSet<String> {
+    let mut partitions = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            partitions.extend(record_partitions(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            let values = text.split("const PARTITION: &'static str = \"").skip(1);
+            partitions.extend(
+                values
+                    .filter_map(|it| it.split('"').next())
+                    .map(str::to_owned),
+            );
         }
     }
     partitions
@@ -379,7 +400,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
                     .filter(|it| *it != "config")
                     .cloned()
                     .collect(),
-                "SecretRotationRole" => ["budget", "value"].map(str::to_owned).into(),
+                "SecretRotationRole" => ["request_budget", "value"].map(str::to_owned).into(),
                 _ => BTreeSet::new(),
             };
             found.equal(format!("partitions {id} writes"), written, expected);
@@ -403,7 +424,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
                 take_away(table_statement(it), "/Condition")
             }),
             ("which is no partition", |it| {
-                *at(table_statement(it), &format!("{KEYS}/0")) = json!("budgets");
+                *at(table_statement(it), &format!("{KEYS}/0")) = json!("request_budgets");
             }),
             ("may change the operator's config", |it| {
                 *at(table_statement(it), &format!("{KEYS}/0")) = json!("config");

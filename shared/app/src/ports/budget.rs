@@ -4,9 +4,6 @@ use std::future::Future;
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::budget::Ledger;
-
-use super::{PortError, Revision, Stored};
 
 /// Hands out permits for the requests that HaloPSA allows in a rolling window.
 pub trait RequestBudget: Send + Sync {
@@ -81,26 +78,4 @@ pub enum BudgetError {
         /// What the store said, without any secret.
         reason: String,
     },
-}
-
-/// Keeps the ledger of the request budget that every instance shares.
-pub trait LedgerStore: Send + Sync {
-    /// The ledger; an empty one at revision 0 when there is none yet.
-    fn load_ledger(&self) -> impl Future<Output = Result<Stored<Ledger>, PortError>> + Send;
-
-    /// Puts `ledger` in the place of the one read at `revision`, unless somebody else was faster.
-    fn swap_ledger(
-        &self,
-        ledger: &Ledger,
-        revision: Revision,
-    ) -> impl Future<Output = Result<Swap, PortError>> + Send;
-}
-
-/// What became of a swap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Swap {
-    /// It is stored, at this revision.
-    Stored(Revision),
-    /// Somebody else was faster; this is stored instead.
-    Conflict(Stored<Ledger>),
 }

@@ -3,9 +3,8 @@
 use std::future::Future;
 
 use halogard_domain::ids::{LaunchpointId, RunId};
-use halogard_domain::runs::{RunTarget, Runs};
 
-use super::{PortError, Revision, SaveError, Stored};
+use super::PortError;
 
 /// Starts inspectors and reports the progress of their runs.
 pub trait Inspectors: Send + Sync {
@@ -46,24 +45,4 @@ pub enum RunProgress {
     Succeeded,
     /// It ended without having done its work; what it said.
     Failed(String),
-}
-
-/// Remembers the runs of each target.
-pub trait RunStates: Send + Sync {
-    /// The runs of `target`; a target nobody ever asked for has none.
-    fn load_runs(
-        &self,
-        target: RunTarget,
-    ) -> impl Future<Output = Result<Stored<Runs>, PortError>> + Send;
-
-    /// Stores them, if nobody else has since `revision` was read.
-    fn save_runs(
-        &self,
-        target: RunTarget,
-        runs: &Runs,
-        revision: Revision,
-    ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
-
-    /// Targets with a run wanted or under way.
-    fn busy_targets(&self) -> impl Future<Output = Result<Vec<RunTarget>, PortError>> + Send;
 }

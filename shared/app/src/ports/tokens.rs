@@ -1,40 +1,33 @@
-//! Tokens that several processes use, as nobody but their owner can read them.
+//! Bearer tokens that several processes share, sealed by their owner.
 
 use std::fmt;
-use std::future::Future;
 
-use halogard_domain::Timestamp;
-
-use super::{PortError, Revision, SaveError, Stored};
-
-/// Keeps one sealed token under each name, until its time is up.
-///
-/// The sealing is the business of whoever uses the token: a store never sees what it keeps.
-pub trait Tokens: Send + Sync {
-    /// The token of `name`; none where there never was one, and none from its end on. The revision
-    /// stands in either case: it is that of the last save, and 0 where nothing is stored.
-    fn load_token(
-        &self,
-        name: &str,
-    ) -> impl Future<Output = Result<Stored<Option<SealedToken>>, PortError>> + Send;
-
-    /// Stores the token in the place of the former one, if nobody else has since `revision` was
-    /// read. One that ran out may be cleared away at any time, its revision with it.
-    fn save_token(
-        &self,
-        name: &str,
-        token: &SealedToken,
-        revision: Revision,
-    ) -> impl Future<Output = Result<Revision, SaveError>> + Send;
-}
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use halogard_domain::{Record, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A token that only its owner can open. Its `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// The user of the token seals it: a store never sees what it holds.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedToken {
     /// What was sealed; opaque to the store.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub sealed: Vec<u8>,
-    /// From here on it counts as none.
+    /// When it expires.
     pub until: Timestamp,
+}
+
+impl Record for SealedToken {
+    const PARTITION: &'static str = "token";
+    /// A token is cheap to obtain again.
+    const REPLACE_UNREADABLE: bool = true;
+    type Key = str;
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.until)
+    }
 }
 
 impl fmt::Debug for SealedToken {
@@ -43,4 +36,16 @@ impl fmt::Debug for SealedToken {
             .field("until", &self.until)
             .finish_non_exhaustive()
     }
+}
+
+fn to_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // The decoder's message would quote what it could not read.
+    STANDARD
+        .decode(text)
+        .map_err(|_| de::Error::custom("no base64"))
 }

@@ -10,7 +10,7 @@ use halogard_domain::ids::TicketId;
 use halogard_domain::link::{Base, Claim, PendingInspection, TerminalReason};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
-use halogard_domain::runs::RunTarget;
+use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::ticket::{Existence, HumanActivity, NoteAuthor};
 
 use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
@@ -178,12 +178,12 @@ impl<E: Env> Reconciler<E> {
         session: &PairSession<'_>,
     ) -> Result<(), ReconcileError> {
         for _ in 0..CONFLICTS_MAX {
-            let mut stored = self.store.load_runs(target).await?;
+            let mut stored = self.store.load_record::<Runs>(&target).await?;
             stored.value.request(session.link.alert);
             let watched = stored.value.is_watched(self.clock.now());
             match self
                 .store
-                .save_runs(target, &stored.value, stored.revision)
+                .save_record(&target, &stored.value, stored.revision)
                 .await
             {
                 Ok(_) if watched => return Ok(()),

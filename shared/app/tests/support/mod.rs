@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part of the bench")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,9 +12,9 @@ use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, EnvironmentInfo,
     Inspectors, Journal, JournalEntry, Lane, LeaseOutcome, Leases, LinkFilter, Links,
-    Notifications, Outgoing, PortError, QueuedState, Revision, RunProgress, RunStates, SaveError,
-    SearchWithin, ServiceDesk, Stored, StormStates, SweepStates, TicketListing, Unreadable, Values,
-    WorkQueue, WorkSink,
+    Notifications, Outgoing, PortError, QueuedState, Records, Revision, RunProgress, SaveError,
+    SearchWithin, ServiceDesk, Stored, Swap, TicketListing, Unreadable, Values, WorkQueue,
+    WorkSink,
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
@@ -22,14 +23,13 @@ use halogard_domain::ids::{
 };
 use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
-use halogard_domain::runs::{RunTarget, Runs};
-use halogard_domain::storm::{StormKey, Storms};
+use halogard_domain::record::Singleton;
 use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
 use halogard_domain::ticket::{
     Existence, HumanActivity, NewNote, NewTicket, TicketChange, TicketNote,
 };
 use halogard_domain::{
-    Alert, FailureClass, Link, LinkKey, Message, Policy, Slug, Ticket, Timestamp,
+    Alert, FailureClass, Link, LinkKey, Message, Policy, Record, Slug, Ticket, Timestamp,
 };
 
 pub const OPEN: StatusId = StatusId::new(1);
@@ -347,9 +347,7 @@ pub struct Contents {
     pub marks: BTreeMap<String, i64>,
     /// Who has which right, and until when.
     pub leases: BTreeMap<String, (String, Timestamp)>,
-    pub runs: BTreeMap<RunTarget, (Runs, Revision)>,
-    pub storms: BTreeMap<StormKey, (Storms, Revision)>,
-    pub swept: (SweepCursor, Revision),
+    pub records: BTreeMap<(&'static str, String), (serde_json::Value, Revision)>,
     /// What somebody else saves of a sweep before the next save.
     pub overtake: Option<SweepCursor>,
     pub queue: Vec<Item>,
@@ -626,85 +624,72 @@ impl Values for Store {
     }
 }
 
-impl RunStates for Store {
-    async fn load_runs(&self, target: RunTarget) -> Result<Stored<Runs>, PortError> {
-        let found = self.open().runs.get(&target).cloned();
-        let (value, revision) = found.unwrap_or_default();
+impl Contents {
+    /// The sweep cursor.
+    pub fn swept(&self) -> SweepCursor {
+        let key = record_key::<SweepCursor>(&Singleton);
+        let found = self.records.get(&key).cloned().unwrap_or_default();
+        serde_json::from_value(found.0).unwrap_or_default()
+    }
+}
+
+impl Records for Store {
+    async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
+        let found = self.open().records.get(&record_key::<T>(key)).cloned();
+        let (body, revision) = found.unwrap_or_default();
+        let value = serde_json::from_value(body).unwrap_or_default();
         Ok(Stored { value, revision })
     }
 
-    async fn save_runs(
+    async fn swap_record<T: Record>(
         &self,
-        target: RunTarget,
-        runs: &Runs,
+        key: &T::Key,
+        record: &T,
         revision: Revision,
-    ) -> Result<Revision, SaveError> {
+    ) -> Result<Swap<T>, PortError> {
         let mut contents = self.open();
-        let current = contents
-            .runs
-            .get(&target)
-            .map_or(Revision(0), |(_, at)| *at);
-        if current != revision {
-            return Err(SaveError::Conflict);
+        let key = record_key::<T>(key);
+        if T::PARTITION == SweepCursor::PARTITION
+            && let Some(faster) = contents.overtake.take()
+        {
+            let stored = contents.records.entry(key.clone()).or_default();
+            *stored = (
+                serde_json::to_value(faster).unwrap(),
+                Revision(stored.1.0 + 1),
+            );
+        }
+        let (body, newest) = contents.records.get(&key).cloned().unwrap_or_default();
+        if newest != revision {
+            return Ok(Swap::Conflict(Stored {
+                value: serde_json::from_value(body).unwrap_or_default(),
+                revision: newest,
+            }));
         }
         let next = Revision(revision.0 + 1);
-        contents.runs.insert(target, (runs.clone(), next));
-        Ok(next)
+        let body = serde_json::to_value(record).unwrap();
+        contents.records.insert(key, (body, next));
+        Ok(Swap::Stored(next))
     }
 
-    async fn busy_targets(&self) -> Result<Vec<RunTarget>, PortError> {
+    async fn active_records<T>(&self) -> Result<Vec<T::Key>, PortError>
+    where
+        T: Record<Key: FromStr + Sized>,
+    {
         let contents = self.open();
-        let busy = contents.runs.iter().filter(|(_, (runs, _))| runs.is_busy());
-        Ok(busy.map(|(target, _)| *target).collect())
+        let of_type = contents.records.iter();
+        let of_type = of_type.filter(|((partition, _), _)| *partition == T::PARTITION);
+        let active = of_type.filter(|(_, (body, _))| {
+            let record: T = serde_json::from_value(body.clone()).unwrap();
+            record.is_active()
+        });
+        Ok(active
+            .filter_map(|((_, key), _)| key.parse().ok())
+            .collect())
     }
 }
 
-impl StormStates for Store {
-    async fn load_storms(&self, key: StormKey) -> Result<Stored<Storms>, PortError> {
-        let found = self.open().storms.get(&key).cloned();
-        let (value, revision) = found.unwrap_or_default();
-        Ok(Stored { value, revision })
-    }
-
-    async fn save_storms(
-        &self,
-        key: StormKey,
-        storms: &Storms,
-        revision: Revision,
-    ) -> Result<Revision, SaveError> {
-        let mut contents = self.open();
-        let current = contents.storms.get(&key).map_or(Revision(0), |(_, at)| *at);
-        if current != revision {
-            return Err(SaveError::Conflict);
-        }
-        let next = Revision(revision.0 + 1);
-        contents.storms.insert(key, (storms.clone(), next));
-        Ok(next)
-    }
-}
-
-impl SweepStates for Store {
-    async fn load_swept(&self) -> Result<Stored<SweepCursor>, PortError> {
-        let (value, revision) = self.open().swept.clone();
-        Ok(Stored { value, revision })
-    }
-
-    async fn save_swept(
-        &self,
-        swept: &SweepCursor,
-        revision: Revision,
-    ) -> Result<Revision, SaveError> {
-        let mut contents = self.open();
-        if let Some(faster) = contents.overtake.take() {
-            contents.swept = (faster, Revision(contents.swept.1.0 + 1));
-        }
-        if contents.swept.1 != revision {
-            return Err(SaveError::Conflict);
-        }
-        let next = Revision(revision.0 + 1);
-        contents.swept = (swept.clone(), next);
-        Ok(next)
-    }
+fn record_key<T: Record>(key: &T::Key) -> (&'static str, String) {
+    (T::PARTITION, key.to_string())
 }
 
 impl Journal for Store {

@@ -8,6 +8,7 @@ use super::adaptive_limit::AdaptiveLimit;
 use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
 use super::window_estimate::WindowEstimate;
 use super::{Limit, Pace, Priority};
+use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// Time span of one lease beyond its first permit.
@@ -68,6 +69,11 @@ pub struct Ledger {
     /// When the next urgent request may exceed the number of requests ever accepted, in
     /// microseconds since 1970.
     urgent_at: i64,
+}
+
+impl Record for Ledger {
+    const PARTITION: &'static str = "request_budget";
+    type Key = Singleton;
 }
 
 impl Ledger {

@@ -1,6 +1,8 @@
 //! Many clients over one simulated HaloPSA and one shared store, and a clock that is set by hand.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,12 +11,12 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use halogard_app::ports::{
-    BudgetError, Clock, LeaseOutcome, Leases, Permit, PermitOutcome, PortError, RequestBudget,
-    Revision, SaveError, SealedToken, SecretInfo, SecretVersion, Stage, Stored, Tokens, Vault,
+    BudgetError, Clock, LeaseOutcome, Leases, Permit, PermitOutcome, PortError, Records,
+    RequestBudget, Revision, SealedToken, SecretInfo, SecretVersion, Stage, Stored, Swap, Vault,
     VaultError,
 };
 use halogard_credentials::{CredentialCache, SecretFields};
-use halogard_domain::{FailureClass, Timestamp};
+use halogard_domain::{FailureClass, Record, Timestamp};
 use halogard_halopsa::{Client, Credentials, Error, HttpClientSettings};
 use halogard_http::{Transport, TransportError};
 use halogard_simulator::{HaloPsa, ManualClock, RateLimit, SimClock, SimHaloSettings};
@@ -199,37 +201,55 @@ impl MemoryTokenStore {
     }
 }
 
-impl Tokens for MemoryTokenStore {
-    async fn load_token(&self, name: &str) -> Result<Stored<Option<SealedToken>>, PortError> {
+impl Records for MemoryTokenStore {
+    async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
         self.call().await?;
         let now = self.time.now();
         let state = self.state.lock().unwrap();
-        let found = state.tokens.get(name).cloned();
-        let revision = found.as_ref().map_or(0, |(_, revision)| *revision);
+        let found = state.tokens.get(&key.to_string());
+        let revision = found.map_or(0, |(_, revision)| *revision);
+        let valid = found.filter(|(token, _)| now < token.until);
         Ok(Stored {
-            value: found
-                .map(|(token, _)| token)
-                .filter(|token| now < token.until),
+            value: valid.map(|(token, _)| cast(token)).unwrap_or_default(),
             revision: Revision(revision),
         })
     }
 
-    async fn save_token(
+    async fn swap_record<T: Record>(
         &self,
-        name: &str,
-        token: &SealedToken,
+        key: &T::Key,
+        record: &T,
         revision: Revision,
-    ) -> Result<Revision, SaveError> {
+    ) -> Result<Swap<T>, PortError> {
         self.call().await?;
         let mut state = self.state.lock().unwrap();
-        let stored = state.tokens.get(name).map_or(0, |(_, revision)| *revision);
-        if stored != revision.0 {
-            return Err(SaveError::Conflict);
+        let name = key.to_string();
+        if let Some((token, stored)) = state.tokens.get(&name)
+            && *stored != revision.0
+        {
+            return Ok(Swap::Conflict(Stored {
+                value: cast(token),
+                revision: Revision(*stored),
+            }));
         }
-        let next = (token.clone(), stored + 1);
-        state.tokens.insert(name.to_owned(), next);
-        Ok(Revision(stored + 1))
+        let next = revision.0 + 1;
+        state.tokens.insert(name, (cast(record), next));
+        Ok(Swap::Stored(Revision(next)))
     }
+
+    async fn active_records<T>(&self) -> Result<Vec<T::Key>, PortError>
+    where
+        T: Record<Key: FromStr + Sized>,
+    {
+        Ok(Vec::new())
+    }
+}
+
+/// The record as its own type. This store holds tokens only.
+fn cast<A: Any, B: Any + Clone>(record: &A) -> B {
+    let record: &dyn Any = record;
+    let record = record.downcast_ref::<B>();
+    record.expect("the store holds tokens only").clone()
 }
 
 impl Leases for MemoryTokenStore {

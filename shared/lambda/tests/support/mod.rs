@@ -15,12 +15,13 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{
-    Clock, Delivery, Lane, LedgerStore as _, Outgoing, PortError, Stage, Unreadable, Vault as _,
+    Clock, Delivery, Lane, Outgoing, PortError, Records as _, Stage, Unreadable, Vault as _,
     WorkQueue as _, WorkSink as _,
 };
-use halogard_domain::budget::Limit;
+use halogard_domain::budget::{Ledger, Limit};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::record::Singleton;
 use halogard_domain::{FailureClass, Policy, Timestamp};
 use halogard_lambda::{
     AppliedConfig, Instance, Lanes, Platform, Reserves, Resources, SecretName, SetUpError,
@@ -328,7 +329,12 @@ impl Bench {
 
     /// Requests of the budget that are in use or leased.
     pub async fn budget_in_use(&self) -> usize {
-        let ledger = self.store.load_ledger().await.unwrap().value;
+        let ledger = self
+            .store
+            .load_record::<Ledger>(&Singleton)
+            .await
+            .unwrap()
+            .value;
         ledger.in_use(self.time.now())
     }
 

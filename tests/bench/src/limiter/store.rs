@@ -1,9 +1,12 @@
 //! The store of the ledger, with its delays.
 
+use std::any::Any;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use halogard_app::ports::{LedgerStore, PortError, Revision, Stored, Swap};
+use halogard_app::ports::{PortError, Records, Revision, Stored, Swap};
+use halogard_domain::Record;
 use halogard_domain::budget::Ledger;
 
 use super::sim::World;
@@ -46,8 +49,8 @@ impl SimStore {
     }
 }
 
-impl LedgerStore for SimStore {
-    async fn load_ledger(&self) -> Result<Stored<Ledger>, PortError> {
+impl Records for SimStore {
+    async fn load_record<T: Record>(&self, _key: &T::Key) -> Result<Stored<T>, PortError> {
         self.counts.reads.fetch_add(1, Ordering::Relaxed);
         self.half().await;
         let stored = self
@@ -56,16 +59,24 @@ impl LedgerStore for SimStore {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         self.half().await;
-        Ok(stored)
+        Ok(Stored {
+            value: cast(&stored.value),
+            revision: stored.revision,
+        })
     }
 
-    async fn swap_ledger(&self, ledger: &Ledger, revision: Revision) -> Result<Swap, PortError> {
+    async fn swap_record<T: Record>(
+        &self,
+        _key: &T::Key,
+        record: &T,
+        revision: Revision,
+    ) -> Result<Swap<T>, PortError> {
         let writes = self.counts.writes.fetch_add(1, Ordering::Relaxed);
         if writes.is_multiple_of(997) {
-            let size = serde_json::to_string(ledger).map_or(0, |text| text.len());
+            let size = serde_json::to_string(record).map_or(0, |text| text.len());
             self.counts.bytes.fetch_max(size, Ordering::Relaxed);
         }
-        let ledger = ledger.clone();
+        let ledger: Ledger = cast(record);
         self.half().await;
         let swap = {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,10 +89,29 @@ impl LedgerStore for SimStore {
                 Swap::Stored(next)
             } else {
                 self.counts.lost.fetch_add(1, Ordering::Relaxed);
-                Swap::Conflict(shared.clone())
+                Swap::Conflict(Stored {
+                    value: cast(&shared.value),
+                    revision: shared.revision,
+                })
             }
         };
         self.half().await;
         Ok(swap)
     }
+
+    async fn active_records<T>(&self) -> Result<Vec<T::Key>, PortError>
+    where
+        T: Record<Key: FromStr + Sized>,
+    {
+        Ok(Vec::new())
+    }
+}
+
+/// The record as its own type. This store holds ledgers only.
+fn cast<A: Any, B: Any + Clone>(record: &A) -> B {
+    let record: &dyn Any = record;
+    let Some(record) = record.downcast_ref::<B>() else {
+        unreachable!("the store holds ledgers only")
+    };
+    record.clone()
 }

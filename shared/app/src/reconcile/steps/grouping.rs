@@ -75,7 +75,7 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<Vec<Membership>, PortError> {
         let policy = self.policy().storms.clone().unwrap_or_default();
         for _ in 0..CONFLICTS_MAX {
-            let stored = self.store.load_storms(key).await?;
+            let stored = self.store.load_record::<Storms>(&key).await?;
             let mut storms = stored.value.clone();
             let now = self.clock.now();
             let memberships: Vec<Membership> = alerts
@@ -108,7 +108,7 @@ impl<E: Env> Reconciler<E> {
             if !messages.is_empty() {
                 self.store.send(Lane::Bulk, &messages).await?;
             }
-            match self.store.save_storms(key, &storms, stored.revision).await {
+            match self.store.save_record(&key, &storms, stored.revision).await {
                 Ok(_) => return Ok(memberships),
                 Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error),
@@ -174,13 +174,13 @@ impl<E: Env> Reconciler<E> {
         change: impl Fn(&mut Storms) -> A,
     ) -> Result<A, ReconcileError> {
         for _ in 0..CONFLICTS_MAX {
-            let stored = self.store.load_storms(key).await?;
+            let stored = self.store.load_record::<Storms>(&key).await?;
             let mut storms = stored.value.clone();
             let answer = change(&mut storms);
             if storms == stored.value {
                 return Ok(answer);
             }
-            match self.store.save_storms(key, &storms, stored.revision).await {
+            match self.store.save_record(&key, &storms, stored.revision).await {
                 Ok(_) => return Ok(answer),
                 Err(SaveError::Conflict) => {}
                 Err(SaveError::Store(error)) => return Err(error.into()),

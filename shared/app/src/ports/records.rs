@@ -1,0 +1,58 @@
+//! Records with optimistic concurrency, of every type.
+
+use std::future::Future;
+use std::str::FromStr;
+
+use halogard_domain::Record;
+
+use super::{PortError, Revision, SaveError, Stored};
+
+/// Loads and saves records. One port for every type that implements [`Record`].
+pub trait Records: Send + Sync {
+    /// The record under `key`; the default, at revision 0, when none is stored.
+    ///
+    /// An expired record is the default at the revision of its last write. The store may delete it
+    /// at any time, and its revision with it.
+    fn load_record<T: Record>(
+        &self,
+        key: &T::Key,
+    ) -> impl Future<Output = Result<Stored<T>, PortError>> + Send;
+
+    /// Stores `record` if nobody else has written it since `revision` was read (0: if there is none
+    /// yet), or returns what is stored instead.
+    fn swap_record<T: Record>(
+        &self,
+        key: &T::Key,
+        record: &T,
+        revision: Revision,
+    ) -> impl Future<Output = Result<Swap<T>, PortError>> + Send;
+
+    /// Keys of the records that are [active](Record::is_active).
+    fn active_records<T>(&self) -> impl Future<Output = Result<Vec<T::Key>, PortError>> + Send
+    where
+        T: Record<Key: FromStr + Sized>;
+
+    /// [`swap_record`](Self::swap_record) for callers that read again after a conflict.
+    fn save_record<T: Record>(
+        &self,
+        key: &T::Key,
+        record: &T,
+        revision: Revision,
+    ) -> impl Future<Output = Result<Revision, SaveError>> + Send {
+        async move {
+            match self.swap_record(key, record, revision).await? {
+                Swap::Stored(revision) => Ok(revision),
+                Swap::Conflict(_) => Err(SaveError::Conflict),
+            }
+        }
+    }
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swap<T> {
+    /// The record is stored, at this revision.
+    Stored(Revision),
+    /// Somebody else wrote first; this is stored instead.
+    Conflict(Stored<T>),
+}
