@@ -14,7 +14,7 @@ pub fn source_of(function: &str) -> String {
         &root().join("functions").join(function).join("src"),
         &mut text,
     );
-    if text.contains("Aws::of_process") {
+    if text.contains("Aws::from_environment") {
         gather(&root().join("shared/lambda/src"), &mut text);
     }
     text
