@@ -353,5 +353,5 @@ async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
 
     let costs = cost(&bench, &between.requests()).await;
     println!("{costs:#?}");
-    assert_eq!(costs["runs"].units, 1);
+    assert_eq!(costs["inspector_run"].units, 1);
 }
