@@ -230,7 +230,7 @@ impl Scenario {
     fn desk(&self, budget: SimBudget, store: &Store<ScenarioClock>) -> SimDesk {
         let addresses = Addresses::read("https://harbourstreet.halopsa.com", None)
             .expect("an address of HaloPSA");
-        let settings = halogard_halopsa::HttpClientSettings {
+        let settings = halogard_halopsa::HaloClientSettings {
             resource_url: addresses.resource,
             auth_url: addresses.auth,
             tenant: self.setup.halo.tenant.clone(),
@@ -259,7 +259,7 @@ impl Scenario {
         let key =
             ParsedAccessKey::read(&id, &SecretString::from(planted::KEY_SECRET)).expect("a key");
         let address = Address::read("https://us1.app.liongard.com").expect("an address");
-        let settings = halogard_liongard::HttpClientSettings {
+        let settings = halogard_liongard::LiongardClientSettings {
             base: address.origin,
             key: key.key,
         };

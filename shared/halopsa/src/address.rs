@@ -1,4 +1,4 @@
-//! From what people paste to the two addresses of a HaloPSA.
+//! The two addresses of a HaloPSA, from what an operator pasted.
 //!
 //! HaloPSA's own page shows a resource server (`https://acme.halopsa.com/api`), an authorisation
 //! server (`https://acme.halopsa.com/auth`) and a tenant. People paste the host alone, the address
@@ -23,7 +23,7 @@ pub struct Addresses {
     pub resource: Url,
     /// Where its tokens are issued; ends in `/auth`.
     pub auth: Url,
-    /// What was put right on the way, one remark each, for the operator to see.
+    /// The corrections made, one note each, for the operator.
     pub normalizations: Vec<String>,
 }
 

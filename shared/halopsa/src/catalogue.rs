@@ -130,7 +130,7 @@ const CUSTOM: &str = "CF";
 
 /// A custom field that a new ticket must carry, as far as the row says so. The number that means
 /// "required" on a screen is not documented, so the field's own mark is what counts; standard
-/// fields, and those shown only under conditions, are left to the desk's own sentence.
+/// fields, and those shown only under conditions, are left to HaloPSA's own error message.
 fn mandatory(row: &FieldRow) -> Option<MandatoryField> {
     let info = row.fieldinfo.as_ref()?;
     let custom = info

@@ -2,7 +2,7 @@
 //!
 //! Every request goes through one private function, `send`, which takes a permit from the request
 //! budget first: tokens, later pages and repeats included. Nothing is retried, but for one repeat
-//! with a fresh token after a 401. The token may be one for many processes, see `fleet`.
+//! with a fresh token after a 401. Many processes may share one token, see `shared_token`.
 
 mod customers;
 mod pages;
@@ -32,7 +32,7 @@ use url::Url;
 
 pub use pages::{Listing, Page};
 pub use query::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
-pub use settings::{Credentials, HttpClientSettings};
+pub use settings::{Credentials, HaloClientSettings};
 
 use crate::error::Error;
 use crate::route::{self, HaloRoute};
@@ -43,9 +43,9 @@ use token::{BearerToken, LoginState};
 
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
-/// Each method spends one request of the budget per page, and one more when a token is due
-/// (about once an hour, by whoever of those who share it is first). Reads may be repeated; writes may not, unless the method says so: look
-/// at [`Error::class`] first.
+/// Each method spends one request of the budget per page, and one more when a token is due (about once
+/// an hour among all that share it). Reads may be repeated; writes may not, unless the method says so:
+/// check [`Error::class`] first.
 pub struct Client<T, B, C> {
     /// The network; only `send` uses it.
     transport: T,
@@ -74,8 +74,8 @@ pub struct Client<T, B, C> {
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// A client that has not yet asked for a token.
     #[must_use]
-    pub fn new(settings: HttpClientSettings, transport: T, budget: B, clock: C) -> Self {
-        let HttpClientSettings {
+    pub fn new(settings: HaloClientSettings, transport: T, budget: B, clock: C) -> Self {
+        let HaloClientSettings {
             resource_url,
             auth_url,
             tenant,
@@ -122,8 +122,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         self.set_current(None);
     }
 
-    /// Whether `client_id` is an application we have signed in as, or the one that takes turns with
-    /// it.
+    /// Whether `client_id` is an application this client has signed in as, or the other one of a
+    /// rotating pair.
     #[must_use]
     pub fn is_our_application(&self, client_id: &str) -> bool {
         let known = self.applications.read();
@@ -142,7 +142,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         known.extend(ids.into_iter().flatten().map(|id| id.to_ascii_lowercase()));
     }
 
-    /// Asks for a new token now, keeps it and shares it. Proves the credentials and the scopes.
+    /// Requests a new token now and shares it. Verifies the credentials and the scopes.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let token = self.token().await?;
         match self.fetch_with(call, Some(&token.bearer)).await {
             Err(refused) if refused.status() == Some(StatusCode::UNAUTHORIZED) => {
-                // Refused before it was looked at, so even a write may be sent again. Once.
+                // HaloPSA refused it unprocessed, so even a write may be sent again. Once.
                 match self.token_after(&token).await? {
                     Some(fresh) => self.fetch_with(call, Some(&fresh.bearer)).await,
                     None => Err(refused),
@@ -206,7 +206,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             operation = %format_args!("{} {}", route.method, route.template),
             status = outcome.as_ref().map_or(0, |response| response.status().as_u16()),
             duration_ms = self.clock.now().since(sent_at).as_millis(),
-            "HaloPSA was asked"
+            "HaloPSA request"
         );
         outcome.map_err(|source| Error::Transport {
             method: route.method.clone(),
@@ -215,7 +215,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         })
     }
 
-    /// What an answer, or none, tells the budget.
+    /// The outcome of a request, as reported to the budget.
     fn seen(&self, response: Option<&Response<Bytes>>) -> PermitOutcome {
         match response {
             Some(refused) if refused.status() == StatusCode::TOO_MANY_REQUESTS => {
@@ -267,9 +267,8 @@ where
     })
 }
 
-/// Drops the failure to settle a permit. What is lost: the slot stays taken until the budget frees
-/// it by itself. The answer is worth more than the slot; to lose that of a write would mean to
-/// write twice.
+/// Logs and ignores the failure to settle a permit: the slot stays taken until the budget frees it.
+/// Failing the request instead could repeat a write.
 fn permit_left_to_expire(error: &BudgetError) {
     tracing::debug!(%error, "a permit of the request budget was left to expire");
 }

@@ -37,11 +37,9 @@ pub enum Error {
     /// sent.
     #[error("there are no credentials of HaloPSA to use")]
     Credential(#[from] CredentialError),
-    /// Somebody else who shares our token is asking for the next one; nothing was sent, or it was
-    /// refused before it was looked at.
-    #[error(
-        "the token of HaloPSA is being asked for by somebody else; it is looked for again at {until}"
-    )]
+    /// Another client is requesting the shared token. Nothing was sent, or HaloPSA refused it
+    /// unprocessed.
+    #[error("another instance is requesting the HaloPSA token; retry at {until}")]
     TokenPending {
         /// When to come back.
         until: Timestamp,

@@ -25,7 +25,7 @@ pub mod wire;
 pub use address::{AddressError, Addresses};
 #[cfg(feature = "client")]
 pub use client::{
-    Client, ClientQuery, Credentials, HttpClientSettings, Listing, Page, TicketDetail, TicketQuery,
+    Client, ClientQuery, Credentials, HaloClientSettings, Listing, Page, TicketDetail, TicketQuery,
     TicketState, TicketTypeChoice,
 };
 #[cfg(feature = "client")]

@@ -1,4 +1,4 @@
-//! ApplicationAdmin and webhooks behind the ports that a rotation knows.
+//! HaloPSA behind the ports of credential rotation.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use halogard_domain::FailureClass;
 use halogard_http::Transport;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::client::{Client, Credentials, HttpClientSettings};
+use crate::client::{Client, Credentials, HaloClientSettings};
 use crate::wire::{WebhookRow, WebhookWrite};
 
 /// What changing a webhook takes. Source: none is documented; webhooks are an administrator's.
@@ -20,10 +20,10 @@ const BASIC: u8 = 1;
 /// HMAC, as a webhook's `authentication_type`.
 const HMAC: u8 = 3;
 
-/// A tenant whose credentials are exchanged. Signs in anew for every look, with a token that nobody
-/// else gets: what is proved is the credential, not a token that is still good.
+/// Administers a tenant's credentials. Every check signs in again with an unshared token, so that it
+/// verifies the credential and not a token that is still valid.
 pub struct HaloCredentialAdmin<T, B, C> {
-    settings: HttpClientSettings,
+    settings: HaloClientSettings,
     transport: T,
     budget: B,
     clock: C,
@@ -37,7 +37,7 @@ where
 {
     /// The tenant of `settings`, whose credentials are those in use.
     #[must_use]
-    pub const fn new(settings: HttpClientSettings, transport: T, budget: B, clock: C) -> Self {
+    pub const fn new(settings: HaloClientSettings, transport: T, budget: B, clock: C) -> Self {
         Self {
             settings,
             transport,
@@ -48,7 +48,7 @@ where
 
     /// A client that has asked for nothing yet, and shares nothing. In a box, or the future of
     /// every step would hold it.
-    fn client(&self, settings: HttpClientSettings) -> Box<Client<T, B, C>> {
+    fn client(&self, settings: HaloClientSettings) -> Box<Client<T, B, C>> {
         let (transport, budget) = (self.transport.clone(), self.budget.clone());
         let client = Client::new(settings, transport, budget, self.clock.clone());
         Box::new(client)
@@ -62,7 +62,7 @@ where
     C: Clock + Clone,
 {
     async fn verify(&self, client_id: &str, client_secret: &SecretString) -> Result<(), PortError> {
-        let client = self.client(HttpClientSettings {
+        let client = self.client(HaloClientSettings {
             credentials: Credentials {
                 client_id: client_id.to_owned(),
                 client_secret: client_secret.clone(),
@@ -88,7 +88,7 @@ where
         change: &WebhookChange,
     ) -> Result<(), PortError> {
         // A token of its own: the scopes of the daily work do not reach webhooks.
-        let client = self.client(HttpClientSettings {
+        let client = self.client(HaloClientSettings {
             scopes: WEBHOOK_SCOPE.to_owned(),
             ..self.settings.clone()
         });

@@ -1,16 +1,16 @@
-//! What a vendor said when it refused.
+//! HaloPSA's error messages.
 //!
 //! HaloPSA has no common form for errors (a JSON string, an exception, model errors by path, an
-//! OAuth error, plain text, a gateway's HTML page). The sentence is for people: it is kept,
-//! redacted and cut, and nothing branches on it but the few predicates here, each tested with a
-//! sentence that was seen.
+//! OAuth error, plain text, a gateway's HTML page). The message is for
+//! people: it is redacted and truncated. Only the predicates here branch on it, each tested with a
+//! message that was observed.
 
 use std::fmt;
 
 use halogard_wire::RedactedMessage;
 use serde_json::Value;
 
-/// The members that hold a sentence, the most telling first.
+/// The members that hold a message, the most specific first.
 const MESSAGE_MEMBERS: [&str; 5] = [
     "error_description",
     "Message",
@@ -41,7 +41,7 @@ impl VendorMessage {
         self.0.as_str()
     }
 
-    /// Whether HaloPSA will not close a ticket that nobody is assigned to.
+    /// Whether HaloPSA refuses to close an unassigned ticket.
     ///
     /// Seen: "Please assign this Ticket these before closing it."
     #[must_use]
@@ -68,9 +68,9 @@ impl VendorMessage {
             .contains("an outcome must be entered")
     }
 
-    /// The fields that HaloPSA says were not filled in, as far as its sentence tells.
+    /// The missing fields that the message names.
     ///
-    /// The wording varies by build, so an empty list means "cannot tell", not "none".
+    /// The wording varies by build, so an empty list means "unknown", not "none".
     #[must_use]
     pub fn names_missing_fields(&self) -> Vec<String> {
         let text = self.as_str();

@@ -1,4 +1,4 @@
-//! From what people paste to the address of a Liongard.
+//! The address of a Liongard, from what an operator pasted.
 //!
 //! Each tenant lives on an instance, `https://us1.app.liongard.com`. People paste its name, its
 //! host, the address of a page or of the API; all of that leads to the same origin. A missing
@@ -27,7 +27,7 @@ const NO_INSTANCE: [&str; 5] = [
 pub struct Address {
     /// Scheme, host and port; the path is `/`.
     pub origin: Url,
-    /// What was put right on the way, one remark each, for the operator to see.
+    /// The corrections made, one note each, for the operator.
     pub normalizations: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Liongard behind the ports that the use cases know: where alerts come from, and who looks again.
+//! Liongard behind the ports of the use cases: alerts and inspectors.
 
 use halogard_app::ports::{
     AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, Refusal, RunProgress,

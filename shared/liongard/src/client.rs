@@ -23,7 +23,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-pub use settings::HttpClientSettings;
+pub use settings::LiongardClientSettings;
 
 use crate::AccessKey;
 use crate::error::{Error, RedirectRefusal, RequestError};
@@ -51,8 +51,8 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// A client that has asked for nothing yet.
     #[must_use]
-    pub fn new(settings: HttpClientSettings, transport: T) -> Self {
-        let HttpClientSettings { base, key } = settings;
+    pub fn new(settings: LiongardClientSettings, transport: T) -> Self {
+        let LiongardClientSettings { base, key } = settings;
         Self {
             transport,
             base,
@@ -159,7 +159,7 @@ impl<T: Transport> Client<T> {
         tracing::debug!(
             operation = %format_args!("{} {}", call.route.method(), call.route.template),
             status = outcome.as_ref().map_or(0, |answer| answer.status().as_u16()),
-            "Liongard was asked"
+            "Liongard request"
         );
         outcome.map_err(|source| Error::Transport {
             method: call.route.method(),

@@ -60,7 +60,7 @@ impl AccessKey {
 pub struct ParsedAccessKey {
     /// The key.
     pub key: AccessKey,
-    /// What was put right on the way, one remark each, for the operator to see.
+    /// The corrections made, one note each, for the operator.
     pub normalizations: Vec<String>,
 }
 

@@ -13,7 +13,7 @@ pub mod wire;
 
 pub use address::{Address, AddressError, environment_page};
 pub use alert_source::LiongardAlertSource;
-pub use client::{Client, HttpClientSettings};
+pub use client::{Client, LiongardClientSettings};
 pub use error::{BodyProblem, Error, RedirectRefusal, RequestError};
 pub use key::{AccessKey, AccessKeyError, ParsedAccessKey};
 pub use vendor_message::VendorMessage;

@@ -1,4 +1,4 @@
-//! Which places may see the key.
+//! Which hosts may receive the key.
 
 use halogard_wire::input::is_loopback;
 use http::header::LOCATION;
@@ -11,7 +11,7 @@ use crate::error::RedirectRefusal;
 /// PowerShell module.
 const API_PREFIX: &str = "api.";
 
-/// Whether nobody on the way to `url` can read along.
+/// Whether requests to `url` are encrypted or stay on this machine.
 pub(crate) fn is_encrypted_or_loopback(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }

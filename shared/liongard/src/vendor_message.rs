@@ -1,4 +1,4 @@
-//! What Liongard said when it refused.
+//! Liongard's error messages.
 //!
 //! Version 1 answers with JSON and a lower-case `message`, or with text; version 2 with `Message`
 //! and `ValidationErrors`; a rate limit with `error`; gateways with a page of HTML. The sentence
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 pub use halogard_wire::RedactedMessage as VendorMessage;
 
-/// The members that hold a sentence, the most telling first.
+/// The members that hold a message, the most specific first.
 const MESSAGE_MEMBERS: [&str; 3] = ["message", "Message", "error"];
 
 /// Reads the body of a refusal, hiding `secrets` wherever they are repeated. An empty body says

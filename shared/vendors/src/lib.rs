@@ -1,4 +1,4 @@
-//! Builds the clients of both vendors from the settings, over one HTTP client. Sends no request yet.
+#![doc = include_str!("../README.md")]
 
 mod rotation;
 mod settings;
@@ -123,10 +123,10 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
 fn halo_settings(
     settings: &HaloSettings,
     normalizations: &mut Vec<String>,
-) -> Result<halopsa::HttpClientSettings, VendorsError> {
+) -> Result<halopsa::HaloClientSettings, VendorsError> {
     let addresses = Addresses::read(&settings.resource_url, settings.auth_url.as_deref())?;
     normalizations.extend(addresses.normalizations);
-    Ok(halopsa::HttpClientSettings {
+    Ok(halopsa::HaloClientSettings {
         resource_url: addresses.resource,
         auth_url: addresses.auth,
         tenant: settings.tenant.clone(),
@@ -143,12 +143,12 @@ fn halo_settings(
 fn liongard_settings(
     settings: &LiongardSettings,
     normalizations: &mut Vec<String>,
-) -> Result<liongard::HttpClientSettings, VendorsError> {
+) -> Result<liongard::LiongardClientSettings, VendorsError> {
     let address = Address::read(&settings.url)?;
     normalizations.extend(address.normalizations);
     let read = ParsedAccessKey::read(&settings.access_key_id, &settings.access_key_secret)?;
     normalizations.extend(read.normalizations);
-    Ok(liongard::HttpClientSettings {
+    Ok(liongard::LiongardClientSettings {
         base: address.origin,
         key: read.key,
     })

@@ -114,7 +114,7 @@ pub fn reject_html(body: &[u8]) -> Result<(), BodyError> {
     }
 }
 
-/// Keeps the place and the kind of `error`; its text may quote the body.
+/// The position and kind of `error`, without its text, which may quote the body.
 fn sort(place: &str, error: &serde_json::Error) -> BodyError {
     if !error.is_data() {
         return BodyError::at(place, BodyProblem::NotJson);

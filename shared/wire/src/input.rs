@@ -1,4 +1,4 @@
-//! What comes along when people copy an address or a key.
+//! Cleans addresses and keys that an operator pasted.
 
 use url::{Host, Url};
 
@@ -33,7 +33,7 @@ pub fn split_schemes(text: &str) -> (Vec<&'static str>, &str) {
     (schemes, rest)
 }
 
-/// Whether `url` leads to this machine, so that nobody can listen in.
+/// Whether `url` is a loopback address, so that plain HTTP is safe.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

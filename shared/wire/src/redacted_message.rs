@@ -1,4 +1,4 @@
-//! What a vendor said when it refused, made fit for people and logs.
+//! A vendor's error message, made safe for people and logs.
 //!
 //! Where the sentence stands in a body is the vendor's own affair and comes in as a function.
 
@@ -8,21 +8,21 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// The longest sentence kept, in characters: long enough for each sentence seen, and for the lists
+/// The longest message, in characters: long enough for every message observed, and for the lists
 /// of accepted values that Liongard's version 2 answers a wrong one with.
 const MESSAGE_CHARS_MAX: usize = 300;
 
-/// How much text is looked at, in characters, up to the end of a word; the rest cannot reach the
-/// sentence.
+/// How much text is scanned, in characters, up to the end of a word; the rest cannot reach the
+/// message.
 const TEXT_CHARS_MAX: usize = 8_000;
 
-/// What a page for people says, whatever is on it.
+/// Stands for an HTML page.
 const PAGE: &str = "an HTML page";
 
 /// Stands where a sentence was cut.
 const TRUNCATION_MARK: char = '…';
 
-/// A vendor's own sentence: redacted, on one line, at most 300 characters long, never empty.
+/// A vendor's message: redacted, on one line, at most 300 characters long, never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedactedMessage(String);
 
@@ -75,7 +75,7 @@ impl fmt::Display for RedactedMessage {
     }
 }
 
-/// What a vendor said, at the end of a sentence of ours.
+/// A vendor's message as the end of one of our error messages.
 #[derive(Debug)]
 pub struct Suffix<'a, S>(pub Option<&'a S>);
 
@@ -88,8 +88,8 @@ impl<S: fmt::Display> fmt::Display for Suffix<'_, S> {
     }
 }
 
-/// The words of `text` with one blank between them, as far as they are looked at. No word is cut:
-/// the first half of a token may not look like one.
+/// The words of `text` joined by single spaces, as far as they are scanned. No word is cut: half a
+/// token may not be recognised as one.
 fn on_one_line(text: &str) -> String {
     let mut line = String::new();
     let mut chars = 0;

@@ -1,4 +1,4 @@
-//! How long an answer asks us to stay away.
+//! How long an answer asks the caller to wait.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Text that was cut in the middle of a character.
+//! Lone surrogates: text that was cut in the middle of a character.
 
 /// What stands for a character of which half is missing, escaped.
 const REPLACEMENT: &[u8; 4] = b"fffd";
@@ -18,7 +18,7 @@ pub fn replace_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
     {
         at += found;
         let Some(unit) = unit_at(json, at) else {
-            // Another escape; the character after the backslash is not looked at.
+            // Another escape: skip the character after the backslash.
             at += 2;
             continue;
         };

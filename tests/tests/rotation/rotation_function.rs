@@ -139,7 +139,7 @@ impl RotationFunction {
         let client_id = text(halo, "halopsa_client_id", APPLICATION);
         let client_secret = text(halo, "halopsa_client_secret", planted::CLIENT_SECRET);
         let addresses = Addresses::read("https://harbourstreet.halopsa.com", None).unwrap();
-        let settings = halogard_halopsa::HttpClientSettings {
+        let settings = halogard_halopsa::HaloClientSettings {
             resource_url: addresses.resource,
             auth_url: addresses.auth,
             tenant: bundle.setup.halo.tenant.clone(),
@@ -162,7 +162,7 @@ impl RotationFunction {
             secret: SecretString::from("unused"),
         };
         let liongard = halogard_liongard::Client::new(
-            halogard_liongard::HttpClientSettings {
+            halogard_liongard::LiongardClientSettings {
                 base: address.origin,
                 key,
             },

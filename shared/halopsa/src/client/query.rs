@@ -88,11 +88,11 @@ impl TicketQuery {
         }
     }
 
-    /// Whether `row` is what was asked for, as far as the row tells: rows are thin, and a member
-    /// that is absent contradicts nothing.
+    /// Whether `row` matches the query as far as its members are present: an absent member matches
+    /// everything.
     ///
-    /// Looks at customer, type, status, technician, ids, times of change and texts. Not at open or
-    /// closed, which the tenant's statuses decide, nor at [`TicketQuery::occurred`].
+    /// Compares customer, type, status, ids, times of change and texts. Not open or closed, which the
+    /// tenant's statuses decide, nor [`TicketQuery::occurred`].
     pub(super) fn matches(&self, row: &TicketRow) -> bool {
         matches_if_known(self.client_id, row.client_id)
             && matches_if_known(self.requesttype_id, row.tickettype_id)

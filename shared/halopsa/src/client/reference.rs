@@ -1,4 +1,4 @@
-//! How the tenant is set up. Changes rarely: keep the answers for a quarter of an hour or more.
+//! The tenant's configuration. It changes rarely: cache the answers for a quarter of an hour or more.
 
 use std::marker::PhantomData;
 

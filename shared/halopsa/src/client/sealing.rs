@@ -1,5 +1,5 @@
-//! What is shared of a token: sealed with the credential that brought it. Whoever has the credential
-//! could ask for a token anyway; whoever only reads the store learns nothing.
+//! Sealing of the shared token with a key derived from the credential. A client with the credential
+//! could request a token anyway; a reader of the store learns nothing.
 
 use halogard_domain::Timestamp;
 use halogard_domain::hash::hex;
@@ -43,7 +43,7 @@ pub(super) struct TokenSealer {
     key: SealingKey,
 }
 
-/// What somebody shared.
+/// What a client shared.
 #[derive(Clone)]
 pub(super) enum SharedRecord {
     /// A token.

@@ -8,7 +8,7 @@ use url::Url;
 
 /// What a client is built from. Its `Debug` says neither addresses nor credentials.
 #[derive(Clone)]
-pub struct HttpClientSettings {
+pub struct HaloClientSettings {
     /// Where the API is; ends in `/api`. See [`crate::Addresses`].
     pub resource_url: Url,
     /// Where tokens are issued; ends in `/auth`.
@@ -22,24 +22,23 @@ pub struct HttpClientSettings {
     pub scopes: String,
 }
 
-impl fmt::Debug for HttpClientSettings {
+impl fmt::Debug for HaloClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClientSettings")
+        f.debug_struct("HaloClientSettings")
             .field("scopes", &self.scopes)
             .finish_non_exhaustive()
     }
 }
 
-/// The id and the secret of an API application. They change together when two applications take
-/// turns, so they are one value. Its `Debug` says nothing.
+/// The id and the secret of an API application. They change together when two
+/// applications rotate, so they are one value. Its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct Credentials {
     /// The application's client id.
     pub client_id: String,
     /// Its only secret.
     pub client_secret: SecretString,
-    /// The application that takes turns with this one, if one does: what it wrote before the last
-    /// turn is ours as well.
+    /// The other application of a rotating pair, if there is one: its earlier notes are ours too.
     pub idle_client_id: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! One token for everybody who uses the same credential: kept sealed in the store, renewed by
-//! whoever has the turn. Why it is done so: `docs/adr/0013-one-token-for-the-fleet.md`.
+//! One token for all clients with the same credential: stored sealed, refreshed by the client that holds
+//! the refresh lease. Reasons: `docs/adr/0013-one-token-for-the-fleet.md`.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use super::token::BearerToken;
 use super::{Client, Credentials};
 use crate::error::{Error, TokenFailure};
 
-/// How long one turn lasts at the most: a call to HaloPSA (30 s), and the store calls around it.
-/// Whoever dies with the turn holds up those who have no token for as long as this.
+/// Duration of the refresh lease: a call to HaloPSA (30 s) and the store calls around it. If the lease
+/// holder crashes, clients without a token wait at most this long.
 const LEASE_DURATION: Duration = Duration::from_secs(45);
 
-/// When to come back for a token that somebody else asks for: an answer takes half a second.
+/// When to retry while another client requests the token: an answer takes half a second.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How long nobody asks again after HaloPSA issued no token: a fleet that is down asks as often as
-/// one process would.
+/// How long no client requests a token after HaloPSA issued none: all clients together request as
+/// often as one would.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
-/// How soon after a token was replaced because it was refused the next one is not: whatever HaloPSA
-/// has against a token that new, another one does not help.
+/// How long after a refused token was replaced its successor is not replaced: if HaloPSA refuses a
+/// token that new, another one does not help.
 const REPLACEMENT_PAUSE: Duration = Duration::from_secs(60);
 
-/// How often a save is tried when somebody else saves as well.
+/// How often a save is attempted when other clients save too.
 const SAVE_ATTEMPTS_MAX: usize = 2;
 
-/// Where the token of a fleet is.
+/// The store of the shared token.
 pub(super) struct SharedTokenCache {
     tokens: Arc<dyn SharedTokens>,
     /// Names this client among all.
     client: String,
-    /// Turns this client has asked for.
+    /// How often this client has requested the lease.
     lease_requests: AtomicU64,
 }
 
@@ -69,7 +69,7 @@ struct LoadedRecord {
     revision: Revision,
 }
 
-/// What a look at it came to.
+/// What to do about the stored token.
 enum Decision {
     /// This token is to be used.
     Use(BearerToken),
@@ -93,7 +93,7 @@ struct TokenRecord<'a> {
 }
 
 impl SharedTokenCache {
-    /// The fleet that shares its token in `tokens`.
+    /// A cache in `tokens`.
     pub(super) fn new(tokens: Arc<dyn SharedTokens>) -> Self {
         Self {
             tokens,
@@ -102,10 +102,10 @@ impl SharedTokenCache {
         }
     }
 
-    /// A name for the holder of one turn: after a failure the same client has to wait like others.
+    /// A holder name for one lease: after a failure this client waits like the others.
     fn holder(&self) -> String {
-        let turn = self.lease_requests.fetch_add(1, Ordering::Relaxed);
-        format!("{}-{turn:x}", self.client)
+        let request = self.lease_requests.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{request:x}", self.client)
     }
 }
 
@@ -117,7 +117,7 @@ impl TokenRecord<'_> {
             if shared.is_none() {
                 warn!(
                     outcome = "unsealed",
-                    "the shared token cannot be opened; it counts as none"
+                    "the shared token could not be opened and is ignored"
                 );
             }
             shared
@@ -130,7 +130,7 @@ impl TokenRecord<'_> {
 
     async fn save(&self, shared: &SharedRecord, revision: Revision) -> Result<(), SaveError> {
         let Some(sealed) = self.sealer.seal(shared) else {
-            debug!("the token cannot be sealed, so nobody else gets it");
+            debug!("the token could not be sealed and is not shared");
             return Ok(());
         };
         let until = match shared {
@@ -143,12 +143,12 @@ impl TokenRecord<'_> {
         saved.map(|_revision| ())
     }
 
-    /// The right to ask for a token.
+    /// The name of the refresh lease.
     fn lease_name(&self) -> String {
         format!("halopsa_token:{}", self.sealer.name())
     }
 
-    /// Takes the turn, or makes it end at `until`.
+    /// Acquires the refresh lease, or extends it to `until`.
     async fn acquire_refresh_lease(
         &self,
         holder: &str,
@@ -161,7 +161,7 @@ impl TokenRecord<'_> {
             .await
     }
 
-    /// Lets the next one ask.
+    /// Releases the refresh lease.
     async fn release_refresh_lease(&self, holder: &str) {
         if let Err(error) = self
             .cache
@@ -175,7 +175,7 @@ impl TokenRecord<'_> {
 }
 
 impl LoadedRecord {
-    /// What follows for whoever wants `want` at `now`.
+    /// What a client with this `need` does at `now`.
     fn decide(&self, need: Need<'_>, now: Timestamp) -> Decision {
         let ask = |replaces_refused| Decision::Request {
             revision: self.revision,
@@ -206,7 +206,7 @@ impl LoadedRecord {
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// A token of `credentials` as it is wanted: the one that is shared, or a new one, which is
-    /// shared from then on. `None` where nothing is to be done about the one at hand.
+    /// shared from then on. `None` when the current one remains in use.
     pub(super) async fn shared_token(
         &self,
         cache: &SharedTokenCache,
@@ -232,13 +232,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                 Decision::Request { .. } => {
                     self.acquire_refresh_lease(&record, credentials, need).await
                 }
-                look => without_request(look),
+                decision => without_request(decision),
             },
             Err(error) => self.token_without_store(credentials, need, &error).await,
         }
     }
 
-    /// Asks for a token in turn, unless somebody has brought one meanwhile.
+    /// Requests a token under the lease, unless another client has just stored one.
     async fn acquire_refresh_lease(
         &self,
         record: &TokenRecord<'_>,
@@ -258,7 +258,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             }
             Err(error) => return self.token_without_store(credentials, need, &error).await,
         }
-        // The one before us may have ended between our look and our turn.
+        // The previous holder may have stored a token between the load and the lease.
         let outcome = match record.load().await {
             Ok(found) => match found.decide(need, self.clock.now()) {
                 Decision::Request {
@@ -268,7 +268,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                     self.request_and_publish(record, credentials, need, revision, replaces_refused)
                         .await
                 }
-                look => without_request(look),
+                decision => without_request(decision),
             },
             Err(error) => self.token_without_store(credentials, need, &error).await,
         };
@@ -284,7 +284,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         outcome
     }
 
-    /// Asks for a token and shares what came of it.
+    /// Requests a token and stores the result.
     async fn request_and_publish(
         &self,
         record: &TokenRecord<'_>,
@@ -297,7 +297,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let now = self.clock.now();
         match asked {
             Ok(token) => {
-                debug!(replaces_refused, "a token was asked for, for everybody");
+                debug!(replaces_refused, "requested a shared token");
                 let replaced_at = replaces_refused.then_some(now);
                 let shared = self.publish(record, need, token, replaced_at, revision);
                 Ok(Some(shared.await))
@@ -315,7 +315,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
     }
 
-    /// Shares `token`. Brings the one of somebody else who was faster: two cost no more than one.
+    /// Stores `token`. Returns another client's token if that was stored first.
     async fn publish(
         &self,
         record: &TokenRecord<'_>,
@@ -351,7 +351,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         token
     }
 
-    /// Shares a token that was asked for without a turn. If somebody else saves now, theirs stays.
+    /// Stores a token that was requested without the lease. A concurrent save by another client wins.
     async fn publish_verified(&self, record: &TokenRecord<'_>, token: &BearerToken) {
         let shared = SharedRecord::Token {
             token: token.clone(),
@@ -366,7 +366,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
     }
 
-    /// What is done without the store: it must never be what keeps tickets from being written.
+    /// The token when the store fails: a store failure must never prevent writing tickets.
     async fn token_without_store(
         &self,
         credentials: &Credentials,
@@ -376,7 +376,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         warn!(
             error_type = error.error_type,
             reason = error.chain(),
-            "the store of the shared token does not answer; we go on with a token of our own"
+            "the store of the shared token failed; using a token of our own"
         );
         match need {
             Need::LongerLived(_) => Ok(None),
@@ -385,9 +385,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 }
 
-/// The answer of a look after which nothing is asked for.
-fn without_request(look: Decision) -> Result<Option<BearerToken>, Error> {
-    match look {
+/// The result of a decision that requests no token.
+fn without_request(decision: Decision) -> Result<Option<BearerToken>, Error> {
+    match decision {
         Decision::Use(token) => Ok(Some(token)),
         Decision::KeepCurrent | Decision::Request { .. } => Ok(None),
         Decision::WrongCredential => Err(Error::Token {
@@ -397,8 +397,8 @@ fn without_request(look: Decision) -> Result<Option<BearerToken>, Error> {
     }
 }
 
-/// Whether HaloPSA was asked, and has issued no token for a reason that is not the credential's:
-/// whoever asks next gets the same answer.
+/// Whether HaloPSA issued no token for a reason other than the credential: another client would get the
+/// same answer.
 fn is_shared_failure(error: &Error) -> bool {
     match error {
         Error::Token { .. } => !error.is_wrong_credential(),
@@ -415,15 +415,15 @@ pub(super) fn within(at: Timestamp, pause: Duration, now: Timestamp) -> bool {
     now >= at && now.since(at) < pause
 }
 
-/// Drops the failure to give a turn back: it runs out by itself.
+/// Logs and ignores the failure to release the lease: it expires.
 fn lease_left_to_expire(error: &PortError) {
-    debug!(%error, "the turn to ask for a token was left to run out");
+    debug!(%error, "the refresh lease was left to expire");
 }
 
-/// Drops the failure to share. What is lost: others ask for a token of their own.
+/// Logs and ignores the failure to share a token: other clients request their own.
 fn log_not_shared(error: &SaveError) {
     match error {
-        SaveError::Conflict => debug!("somebody else shared a token at the same time"),
+        SaveError::Conflict => debug!("another client stored a token at the same time"),
         SaveError::Store(error) => warn!(
             error_type = error.error_type,
             reason = error.chain(),

@@ -1,4 +1,4 @@
-//! The token: asked for once, kept until shortly before it runs out.
+//! The token: requested once, used until shortly before it expires.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -28,11 +28,11 @@ const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(60);
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// How long before it would be renewed anyway a shared token is renewed, as a part of its life: three
-/// minutes of an hour. Whoever asks first does it, and the others go on with the one they have.
+/// minutes of an hour. The first client to notice refreshes it; the others use the current one.
 const EARLY_REFRESH_DIVISOR: u32 = 20;
 
-/// How often somebody whose token is to be renewed early looks whether it was: as long as there is
-/// a good one, nothing presses.
+/// How often a client checks for the result of an early refresh: while its token is valid, it can
+/// wait.
 const EARLY_REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
 /// Who we are, and how a token is got. Behind one lock, which is held while a token is asked for:
@@ -42,7 +42,7 @@ pub(super) struct LoginState {
     source: Arc<dyn CredentialSource<Credentials>>,
     /// The token that was refused last.
     refused: Option<HeaderValue>,
-    /// When somebody else was last found asking for a token that we need.
+    /// When another client was last found requesting the token.
     pending_since: Option<Timestamp>,
     /// When it was last tried to renew a token early.
     early_refresh_at: Option<Timestamp>,
@@ -113,7 +113,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         })
     }
 
-    /// A token other than `refused`: the one somebody else has got meanwhile, or a new one. `None`
+    /// A token other than `refused`: one that another client has stored, or a new one. `None`
     /// where a refused one was replaced so lately that another does not help.
     pub(super) async fn token_after(
         &self,
@@ -143,7 +143,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         self.obtain(&mut login, Need::New).await.map(|_token| ())
     }
 
-    /// The token at hand, if it may still be used.
+    /// The current token, if it is still valid.
     fn valid_token(&self) -> Option<BearerToken> {
         let current = self.current.read();
         let current = current.unwrap_or_else(PoisonError::into_inner);
@@ -157,14 +157,14 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         *current.unwrap_or_else(PoisonError::into_inner) = token;
     }
 
-    /// Whether a good token is to be renewed early: only what is shared is, since otherwise nobody
-    /// but us waits for the new one.
+    /// Whether a valid token is due for an early refresh. Only a shared token is: otherwise no other
+    /// client waits for the new one.
     fn is_refresh_due(&self, token: &BearerToken) -> bool {
         self.token_cache.is_some() && self.clock.now() >= token.refresh_from
     }
 
-    /// A token that is good for longer than `token`, if it is our turn to get one or somebody else
-    /// has. Everybody else goes on with `token`, and so do we when that fails.
+    /// A token that lives longer than `token`, if this client gets the refresh lease or another client
+    /// has stored one; otherwise, and on failure, `token` itself.
     async fn refreshed_early(&self, token: BearerToken) -> BearerToken {
         let Ok(mut login) = self.login.try_lock() else {
             return token;
@@ -185,7 +185,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                 warn!(
                     error_type = error.error_type,
                     reason = error.chain(),
-                    "the token could not be renewed early; the one at hand is used"
+                    "the early refresh of the token failed; using the current one"
                 );
                 token
             }
@@ -246,7 +246,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
     }
 
-    /// A token of `credentials`: that of the fleet, or a new one where there is none to share it.
+    /// A token of `credentials`: the shared one, or a new one when nothing is shared.
     async fn token_for(
         &self,
         credentials: &Credentials,

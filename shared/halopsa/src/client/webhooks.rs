@@ -26,7 +26,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
 
     /// `POST /Webhook`: creates one, or changes the one whose id it carries. Spends one request.
     ///
-    /// Not safe to repeat without an id: look for the name first.
+    /// Not safe to repeat without an id: search for the name first.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// counts for more than the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A ticket was changed, closed or deleted: the pair is looked at.
+    /// A ticket was changed, closed or deleted: its pair is reconciled.
     TicketChanged,
     /// A ticket was logged: it may be one whose answer we lost.
     NewTicketLogged,
@@ -30,7 +30,7 @@ pub enum EventKind {
     InvoiceUpdated,
     /// An invoice went.
     InvoiceDeleted,
-    /// None of them; kept and counted.
+    /// Any other event; recorded and counted.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Bodies, read into messages.
+//! Webhook bodies, parsed into queue messages.
 
 use halogard_app::intake::NotJson;
 use halogard_domain::ids::TicketId;
@@ -14,18 +14,18 @@ use sha2::{Digest, Sha256};
 use super::EventKind;
 use crate::wire::TicketRow;
 
-/// Members that tell deliveries of the same news apart.
+/// Members that differ between deliveries of the same notification.
 const DELIVERY_MEMBERS: [&str; 2] = ["id", "escmsg_id"];
 
-/// The longest event name kept, in characters.
+/// The longest event name stored, in characters.
 const EVENT_CHARS_MAX: usize = 120;
 
 /// The most notifications taken from one batch. The largest body has room for no more of them that
-/// say something; one that claims more is kept as a whole.
+/// content; a larger batch is recorded as one unknown notification.
 const BATCH_MAX: usize = 10_000;
 
 /// The longest title taken from a body, in characters: several times what fits into a list. A longer
-/// one would make a message that no queue takes; without news, the ticket is read.
+/// one would exceed the queue's message size; without the snapshot, the worker reads the ticket.
 const SUMMARY_CHARS_MAX: usize = 1_000;
 
 /// Reads a body into messages, one for each notification in it.
@@ -57,7 +57,7 @@ fn parse_single(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
 }
 
 /// The message that the notification in `text` leads to. What is JSON by its grammar and yet cannot
-/// be held (too deep, a number too large, half a character) is kept by its digest.
+/// represented (too deep, a number too large, a lone surrogate) is recorded by its digest.
 fn parse_item(text: &[u8], now: Timestamp) -> Message {
     match serde_json::from_slice::<Value>(text) {
         Ok(item) => message(item, now),
@@ -65,9 +65,9 @@ fn parse_item(text: &[u8], now: Timestamp) -> Message {
     }
 }
 
-/// Keeps `text` as what nobody knows.
+/// Records `text` as an unknown notification.
 fn unknown(text: &[u8]) -> Message {
-    keep(Notification {
+    record(Notification {
         delivery: None,
         content: digest(text),
         event: None,
@@ -89,7 +89,7 @@ fn message(item: Value, now: Timestamp) -> Message {
             snapshot: snapshot.map(Box::new),
             cause: Cause::Webhook { notification },
         },
-        _ => keep(notification),
+        _ => record(notification),
     }
 }
 
@@ -111,20 +111,20 @@ fn text<'v>(item: &'v Value, name: &str) -> Option<&'v str> {
     item.get(name).and_then(Value::as_str)
 }
 
-/// The first characters of `text` that are kept.
+/// The first characters of `text`, as many as are stored.
 fn short(text: &str) -> String {
     text.chars().take(EVENT_CHARS_MAX).collect()
 }
 
-/// Keeps `notification` without acting on it.
-fn keep(notification: Notification) -> Message {
+/// A message that records `notification` without acting on it.
+fn record(notification: Notification) -> Message {
     Message::RecordNotification {
         version: VERSION,
         notification,
     }
 }
 
-/// What is kept of a notification.
+/// The part of a notification that is stored.
 fn notification(item: Value, object: Option<u64>, kind: EventKind, now: Timestamp) -> Notification {
     // A blank one is the same for every delivery and would make them all repeats of the first; so
     // would that of a custom payload, which may be the ticket's number.
@@ -150,9 +150,9 @@ fn snapshot(item: &Value, object: u64, now: Timestamp) -> Option<Ticket> {
         .filter(|ticket| ticket.summary.chars().count() <= SUMMARY_CHARS_MAX)
 }
 
-/// Digest of what a notification says, whoever delivers it and however often. One that does not say
-/// when it was made may rightly come again with the same words: there the delivery, or else the
-/// time of arrival, is part of what it says.
+/// The digest of a notification's content, the same for every delivery of it. A notification without a
+/// timestamp may legitimately repeat with the same content, so its digest includes the delivery id or,
+/// without one, the time of arrival.
 fn content_digest(mut item: Value, delivery: Option<&str>, now: Timestamp) -> String {
     if let Value::Object(members) = &mut item {
         for name in DELIVERY_MEMBERS {

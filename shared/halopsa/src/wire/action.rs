@@ -80,7 +80,7 @@ pub struct ActionWrite {
 }
 
 impl ActionWrite {
-    /// A note for technicians only, mailed to nobody.
+    /// A note for technicians only, without an e-mail.
     #[must_use]
     pub fn internal(ticket_id: TicketId, outcome: ActionOutcome, note_html: String) -> Self {
         Self {

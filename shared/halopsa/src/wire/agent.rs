@@ -4,7 +4,7 @@ use halogard_domain::ids::TechnicianId;
 use halogard_wire::values;
 use serde::Deserialize;
 
-/// The agent that stands for "nobody" on tickets.
+/// The agent of an unassigned ticket.
 pub const UNASSIGNED_AGENT: TechnicianId = TechnicianId::new(1);
 
 /// An agent, from the list or from `/Agent/me`. The list leaves the memberships out.

@@ -17,7 +17,7 @@ use halogard_app::ports::{
 };
 use halogard_credentials::{CredentialCache, SecretFields};
 use halogard_domain::{FailureClass, Record, Timestamp};
-use halogard_halopsa::{Client, Credentials, Error, HttpClientSettings};
+use halogard_halopsa::{Client, Credentials, Error, HaloClientSettings};
 use halogard_http::{Transport, TransportError};
 use halogard_simulator::{HaloPsa, ManualClock, RateLimit, SimClock, SimHaloSettings};
 use http::header::AUTHORIZATION;
@@ -345,8 +345,8 @@ pub struct Harness {
 }
 
 /// What a client of the sample tenant is built from.
-pub fn settings() -> HttpClientSettings {
-    HttpClientSettings {
+pub fn settings() -> HaloClientSettings {
+    HaloClientSettings {
         resource_url: Url::parse("https://harbourstreet.halopsa.com/api").unwrap(),
         auth_url: Url::parse("https://harbourstreet.halopsa.com/auth").unwrap(),
         tenant: Some("harbourstreet".into()),
@@ -390,7 +390,7 @@ impl Harness {
     }
 
     /// The same from other settings.
-    pub fn client_with_settings(&self, settings: HttpClientSettings) -> Arc<TestClient> {
+    pub fn client_with_settings(&self, settings: HaloClientSettings) -> Arc<TestClient> {
         Arc::new(self.client(settings, Semaphore::MAX_PERMITS).0)
     }
 
@@ -418,7 +418,7 @@ impl Harness {
         Client::new(settings(), line, UnlimitedBudget, self.time.clone())
     }
 
-    fn client(&self, settings: HttpClientSettings, answers: usize) -> (TestClient, Arc<Semaphore>) {
+    fn client(&self, settings: HaloClientSettings, answers: usize) -> (TestClient, Arc<Semaphore>) {
         let answers = Arc::new(Semaphore::new(answers));
         let line = self.line(Arc::clone(&answers));
         let client = Client::new(settings, line, UnlimitedBudget, self.time.clone());

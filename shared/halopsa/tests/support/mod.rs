@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, Permit, PermitOutcome, RequestBudget};
 use halogard_domain::Timestamp;
-use halogard_halopsa::{Client, Credentials, HaloServiceDesk, HttpClientSettings};
+use halogard_halopsa::{Client, Credentials, HaloClientSettings, HaloServiceDesk};
 use halogard_http::{Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
@@ -170,8 +170,8 @@ pub struct Harness {
 }
 
 /// Settings with a tenant and [`SECRET`].
-pub fn settings() -> HttpClientSettings {
-    HttpClientSettings {
+pub fn settings() -> HaloClientSettings {
+    HaloClientSettings {
         resource_url: Url::parse("https://acme.halopsa.com/api").unwrap(),
         auth_url: Url::parse("https://acme.halopsa.com/auth").unwrap(),
         tenant: Some("acme".into()),

@@ -23,7 +23,7 @@ impl<T: Transport> Client<T> {
 
     /// Makes a key with the rights of ours. Its secret is shown this once.
     ///
-    /// Not safe to repeat: on `InDoubt` there may be a key whose secret nobody knows.
+    /// Not safe to repeat: on `InDoubt` a key may exist whose secret is lost.
     ///
     /// # Errors
     ///

@@ -46,7 +46,7 @@ impl LiongardRequest {
 
     /// Adds a condition that the member at `path` equals `value`.
     ///
-    /// Whether Liongard heeds it is not certain: look at each row again.
+    /// Liongard may ignore it: check each row again.
     pub(super) fn where_equal(self, path: &'static str, value: u64) -> Self {
         let condition = serde_json::json!({ "path": path, "op": "=", "value": value });
         self.with("conditions[]", condition)

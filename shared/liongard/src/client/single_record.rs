@@ -23,7 +23,7 @@ pub(super) trait SingleRecord: DeserializeOwned {
     fn id(&self) -> Self::Id;
 }
 
-/// Tells which member is a record's number.
+/// A record with an id.
 macro_rules! record {
     ($($row:ident: $id:ident),*) => {
         $(impl SingleRecord for $row {

@@ -36,10 +36,10 @@ pub struct LaunchpointRow {
     /// How it stands, in Liongard's words; `Active` was seen.
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
-    /// How often somebody asked for a run.
+    /// How many runs were requested.
     #[serde(rename = "TotalAdHocRuns", default, deserialize_with = "integer")]
     pub total_ad_hoc_runs: Option<i64>,
-    /// When somebody last asked for a run.
+    /// When a run was last requested.
     #[serde(rename = "LastAdHocRun", default, deserialize_with = "timestamp")]
     pub last_ad_hoc_run: Option<Timestamp>,
     /// When it last ran by its schedule.

@@ -1,11 +1,11 @@
-//! Small records that others embed: look-ups, tiers, and what is known of a neighbour.
+//! Small embedded records: lookup values, tiers and references.
 
 use halogard_domain::Slug;
 use halogard_domain::ids::EnvironmentId;
 use halogard_wire::values::{FromName, id, text};
 use serde::Deserialize;
 
-/// A row of one of Liongard's look-up tables: a status or a priority.
+/// A row of one of Liongard's lookup tables: a status or a priority.
 ///
 /// Compare by [`LookupValue::word`], never by the number: numbers count per table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -81,7 +81,7 @@ struct RefusedLaunchpoint {
 impl TryFrom<RunReply> for RunAnswer {
     type Error = BodyError;
 
-    /// An answer with neither list tells nothing, and is another answer.
+    /// An answer without either list is not an answer of this endpoint.
     fn try_from(reply: RunReply) -> Result<Self, BodyError> {
         if reply.results.is_none() && reply.errors.is_none() {
             return Err(BodyError::at("results", BodyProblem::Missing));

@@ -101,7 +101,7 @@ pub struct TimelineRef {
     /// How it stood when the alert was raised.
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
-    /// Whether somebody asked for it.
+    /// Whether it was requested.
     #[serde(rename = "AdHoc", default, deserialize_with = "flag")]
     pub ad_hoc: Option<bool>,
     /// When it ended.

@@ -24,7 +24,7 @@ pub struct TimelineRow {
     /// How it stands, in Liongard's words. Only `Completed` is certain to exist.
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
-    /// Whether somebody asked for it; scheduled runs say no.
+    /// Whether it was requested; false for scheduled runs.
     #[serde(rename = "AdHoc", default, deserialize_with = "flag")]
     pub ad_hoc: Option<bool>,
     /// 0 for a good end.
@@ -59,7 +59,7 @@ pub enum RunOutcome {
     Succeeded,
     /// It ended without having done its work.
     Failed {
-        /// The code it ended with; none when it told none.
+        /// The exit code, if there is one.
         exit_code: Option<i64>,
         /// What it said, redacted.
         message: Option<VendorMessage>,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use halogard_app::ports::Clock;
 use halogard_http::{Transport, TransportError};
-use halogard_liongard::{AccessKey, Client, HttpClientSettings, LiongardAlertSource};
+use halogard_liongard::{AccessKey, Client, LiongardAlertSource, LiongardClientSettings};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use url::Url;
@@ -118,7 +118,7 @@ impl Harness {
     pub fn at(origin: &str, script: impl IntoIterator<Item = Outcome>) -> Self {
         let transport = Arc::new(ScriptedTransport::default());
         transport.answers.lock().unwrap().extend(script);
-        let settings = HttpClientSettings {
+        let settings = LiongardClientSettings {
             base: Url::parse(origin).unwrap(),
             key: key(),
         };
@@ -140,7 +140,7 @@ impl Harness {
 
     /// A source of alerts behind the same transport.
     pub fn source<C: Clock>(&self, clock: C) -> LiongardAlertSource<Arc<ScriptedTransport>, C> {
-        let settings = HttpClientSettings {
+        let settings = LiongardClientSettings {
             base: Url::parse(ORIGIN).unwrap(),
             key: key(),
         };

@@ -1,9 +1,9 @@
-//! Takes out of a sentence what no log may hold.
+//! Removes from a message what no log may hold.
 
 /// What stands where something was taken out.
 pub(super) const HIDDEN: &str = "[hidden]";
 
-/// Names after which nothing is kept. Each also stands for the longer ones that end in it:
+/// Names after which everything is removed. Each also matches longer names that end in it:
 /// `client_secret`, `AccessKeySecret`, `basic_password`, `access_token`.
 const SECRET_NAMES: [&str; 6] = [
     "secret",
