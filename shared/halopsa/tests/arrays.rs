@@ -123,7 +123,7 @@ async fn answers_in_another_order_are_matched_by_key() {
 }
 
 #[tokio::test]
-async fn an_answer_that_shows_the_last_ticket_only_is_completed_by_one_look() {
+async fn an_answer_with_the_last_ticket_only_is_completed_by_one_search() {
     let harness = answering(&[(201, row(3)), (200, list(&[row(2), row(1)]))]);
     assert_eq!(
         opened(&harness, 1..=3).await,
@@ -182,7 +182,7 @@ async fn what_a_refused_array_left_behind_is_not_opened_again() {
 }
 
 #[tokio::test]
-async fn when_nobody_says_what_a_refused_array_left_behind_every_ticket_is_in_doubt() {
+async fn if_the_state_after_a_refused_array_is_unknown_every_ticket_is_in_doubt() {
     let harness = answering(&[
         (400, json!("Please complete the field Impact")),
         (503, json!("later")),
@@ -216,7 +216,7 @@ async fn changes_are_matched_by_ticket_and_a_missing_one_is_read() {
 }
 
 #[tokio::test]
-async fn a_refused_array_of_changes_is_halved_without_a_look() {
+async fn a_refused_array_of_changes_is_split_without_a_read() {
     let harness = answering(&[
         (400, json!("no")),
         (201, json!([row(1)])),

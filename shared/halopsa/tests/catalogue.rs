@@ -124,7 +124,7 @@ async fn a_ticket_type_that_is_not_there_is_none() {
 }
 
 #[tokio::test]
-async fn whether_tickets_must_be_assigned_is_not_known_without_the_right_to_look() {
+async fn whether_tickets_must_be_assigned_is_unknown_without_permission() {
     let rows = [
         (200, r#"{"mustassigntoclose": true}"#, Some(true)),
         (200, r#"[{"mustassigntoclose": false}]"#, Some(false)),
@@ -154,7 +154,7 @@ async fn whether_tickets_must_be_assigned_is_not_known_without_the_right_to_look
 }
 
 #[tokio::test]
-async fn who_we_are_is_asked_with_a_fresh_token() {
+async fn the_identity_check_uses_a_fresh_token() {
     let harness = Harness::answering(&[
         r#"{"id": 40, "name": "Halogard"}"#,
         r#"{"id": 40, "isdisabled": true}"#,

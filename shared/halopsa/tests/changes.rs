@@ -81,7 +81,7 @@ async fn a_list_of_more_than_a_page_leaves_a_stretch_that_is_past() {
 }
 
 #[tokio::test]
-async fn a_stretch_always_goes_on_however_many_changed_at_once() {
+async fn a_range_always_advances_however_many_tickets_changed_at_once() {
     let harness = answering(&[page(250, 0..100)]);
     let changes = harness.desk().changed_since(CHANGED).await.unwrap();
     assert!(changes.rest.unwrap().until > CHANGED.plus(Duration::from_millis(1)));
@@ -144,7 +144,7 @@ async fn a_stretch_that_somebody_joined_is_read_anew() {
 }
 
 #[tokio::test]
-async fn a_page_with_other_rows_than_it_must_have_is_no_news() {
+async fn a_page_with_unexpected_rows_is_an_error() {
     let short = page(450, 0..99);
     let error = next_page(&stretch(2, 450), &[short]).await.unwrap_err();
     assert_eq!(

@@ -176,7 +176,7 @@ async fn a_pause_is_read_as_seconds_or_as_a_date_and_clamped() {
 }
 
 #[tokio::test]
-async fn the_budget_is_told_of_a_refusal_and_of_the_pause_it_names() {
+async fn a_refusal_and_its_pause_are_reported_to_the_budget() {
     let harness = Harness::new();
     harness.next(Ok(answer_with(429, "retry-after", "7")));
     harness.client.agent_me().await.unwrap_err();
@@ -234,7 +234,7 @@ async fn a_spent_budget_sends_nothing_and_says_until_when() {
 }
 
 #[tokio::test]
-async fn a_budget_that_cannot_be_asked_sends_nothing() {
+async fn a_failing_budget_prevents_every_request() {
     let harness = Harness::new();
     *harness.budget.refusal.lock().unwrap() = Some(BudgetError::Store {
         reason: "gone".into(),
@@ -261,7 +261,7 @@ async fn a_permit_that_cannot_be_settled_does_not_lose_the_answer_of_a_write() {
 }
 
 #[tokio::test]
-async fn an_unknown_ticket_is_told_by_status_or_by_sentence() {
+async fn an_unknown_ticket_is_recognised_by_status_or_message() {
     for (status, body, expected) in [
         (404, "", true),
         (400, r#""Record not found""#, true),
@@ -279,7 +279,7 @@ async fn an_unknown_ticket_is_told_by_status_or_by_sentence() {
 }
 
 #[tokio::test]
-async fn an_error_names_the_template_and_what_halopsa_said() {
+async fn an_error_holds_the_route_template_and_the_message() {
     let harness = Harness::new();
     let body = r#"{"Message":"Call dana@acme.example"}"#;
     harness.next(Ok(answer(400, body)));

@@ -104,7 +104,7 @@ fn plain_http_is_for_this_machine_only() {
 }
 
 #[test]
-fn what_cannot_be_forgiven_is_named_with_its_setting() {
+fn an_invalid_address_is_an_error_that_names_the_setting() {
     use AddressError::{Empty, NotAnAddress, OtherScheme, WithCredentials};
     let setting = "HALOPSA_RESOURCE_URL";
     for (text, expected) in [
@@ -135,7 +135,7 @@ fn what_cannot_be_forgiven_is_named_with_its_setting() {
 }
 
 #[test]
-fn what_was_forgiven_is_said() {
+fn normalizations_are_reported() {
     let addresses = Addresses::read(" https://ACME.halopsa.com/auth/token/ ", None).unwrap();
     assert_eq!(
         addresses.normalizations,
@@ -229,7 +229,7 @@ fn the_few_sentences_that_are_acted_upon_are_known() {
 }
 
 #[test]
-fn missing_fields_are_named_as_far_as_the_sentence_tells() {
+fn missing_fields_are_taken_from_the_message() {
     let rows: [(&str, &[&str]); 9] = [
         (
             "The following fields are required: Details, Category and Impact.",

@@ -54,7 +54,7 @@ async fn one_token_serves_many_calls() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_ask_for_one_token() {
+async fn concurrent_calls_request_one_token() {
     let harness = Harness::answering(&["[]", "[]", "[]"]);
     let (a, b, c) = tokio::join!(
         harness.client.teams(),
@@ -163,7 +163,7 @@ async fn two_calls_refused_at_once_share_the_fresh_token() {
 }
 
 #[tokio::test]
-async fn each_reason_to_refuse_a_token_is_told_apart() {
+async fn each_reason_to_refuse_a_token_is_distinguished() {
     let rows = [
         (
             400,

@@ -87,7 +87,7 @@ fn notification(body: &Value) -> Notification {
 }
 
 /// What is kept of a body that is JSON and nothing we know.
-fn kept_as_unknown(body: &[u8]) -> Notification {
+fn recorded_as_unknown(body: &[u8]) -> Notification {
     let messages = parse(body, NOW).expect("it is JSON");
     match messages.as_slice() {
         [Message::RecordNotification { notification, .. }] => {
@@ -99,7 +99,7 @@ fn kept_as_unknown(body: &[u8]) -> Notification {
 }
 
 #[test]
-fn a_whole_ticket_is_news() {
+fn a_complete_ticket_is_a_snapshot() {
     let (id, snapshot) = look(&whole());
     assert_eq!(id, TicketId::new(4242));
     let expected = Ticket {
@@ -119,7 +119,7 @@ fn a_whole_ticket_is_news() {
 }
 
 #[test]
-fn a_body_that_does_not_say_everything_leads_to_a_look_without_news() {
+fn an_incomplete_body_leads_to_a_reconciliation_without_a_snapshot() {
     let rows = [
         ("no time of change", without("/ticket/last_update")),
         ("no status", without("/ticket/status_id")),
@@ -149,7 +149,7 @@ fn a_body_that_does_not_say_everything_leads_to_a_look_without_news() {
 }
 
 #[test]
-fn the_priority_and_the_title_may_be_missing_from_news() {
+fn the_priority_and_the_title_may_be_missing_from_a_snapshot() {
     let (_, snapshot) = look(&without("/ticket/priority_id"));
     assert_eq!(snapshot.expect("snapshot").priority, None);
     let (_, snapshot) = look(&without("/ticket/summary"));
@@ -157,7 +157,7 @@ fn the_priority_and_the_title_may_be_missing_from_news() {
 }
 
 #[test]
-fn a_merged_or_deleted_ticket_is_news_about_its_fate() {
+fn a_merged_or_deleted_ticket_carries_its_existence() {
     let existence = |body: Value| look(&body).1.expect("snapshot").existence;
     assert_eq!(
         existence(with("/ticket/merged_into_id", json!(4250))),
@@ -208,7 +208,7 @@ fn a_record_without_a_usable_number_is_that_of_the_ticket_in_the_body() {
 }
 
 #[test]
-fn a_ticket_event_that_names_no_ticket_is_kept_and_counted_as_one() {
+fn a_ticket_event_without_a_ticket_is_recorded_and_counted() {
     for none in [
         Value::Null,
         json!(0),
@@ -344,10 +344,10 @@ fn one_notification_that_cannot_be_held_loses_no_other_of_its_batch() {
 }
 
 #[test]
-fn a_batch_of_more_than_fits_is_kept_as_a_whole() {
+fn an_oversized_batch_is_recorded_as_one_notification() {
     let list = |length: usize| format!("[{}]", vec!["0"; length].join(","));
     assert_eq!(parse(list(10_000).as_bytes(), NOW).unwrap().len(), 10_000);
-    kept_as_unknown(list(10_001).as_bytes());
+    recorded_as_unknown(list(10_001).as_bytes());
 }
 
 #[test]
@@ -407,7 +407,7 @@ fn long_names_are_cut_at_a_character() {
 }
 
 #[test]
-fn json_of_any_other_form_is_kept_as_unknown() {
+fn json_of_any_other_form_is_recorded_as_unknown() {
     for body in [
         "4242",
         "null",
@@ -417,12 +417,12 @@ fn json_of_any_other_form_is_kept_as_unknown() {
         r#"{"ticket":[]}"#,
         "  0\n",
     ] {
-        kept_as_unknown(body.as_bytes());
+        recorded_as_unknown(body.as_bytes());
     }
 }
 
 #[test]
-fn json_that_cannot_be_held_is_kept_as_unknown() {
+fn json_that_cannot_be_represented_is_recorded_as_unknown() {
     let lists = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let objects = format!(r#"{}1{}"#, r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
     let digits = "9".repeat(10_000);
@@ -440,18 +440,18 @@ fn json_that_cannot_be_held_is_kept_as_unknown() {
         ),
     ];
     for (what, body) in &rows {
-        let kept = kept_as_unknown(body.as_bytes());
+        let kept = recorded_as_unknown(body.as_bytes());
         assert_eq!(
             (kept.delivery, kept.event, kept.object),
             (None, None, None),
             "{what}"
         );
     }
-    kept_as_unknown(lists.as_bytes());
+    recorded_as_unknown(lists.as_bytes());
     // Told apart by their bytes, since they say nothing else.
     let contents: std::collections::BTreeSet<String> = rows
         .iter()
-        .map(|(_, body)| kept_as_unknown(body.as_bytes()).content)
+        .map(|(_, body)| recorded_as_unknown(body.as_bytes()).content)
         .collect();
     assert_eq!(contents.len(), rows.len());
 }
@@ -478,7 +478,7 @@ fn a_byte_order_mark_before_the_body_is_passed_over() {
     let marked = [b"\xef\xbb\xbf".as_slice(), &plain].concat();
     assert_eq!(parse(&marked, NOW), parse(&plain, NOW));
     let unknown = [b"\xef\xbb\xbf".as_slice(), b"4242"].concat();
-    kept_as_unknown(&unknown);
+    recorded_as_unknown(&unknown);
 }
 
 #[test]

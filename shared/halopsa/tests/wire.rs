@@ -80,7 +80,7 @@ fn the_last_change_is_found_under_either_name_or_both() {
 }
 
 #[test]
-fn agent_one_is_nobody_and_a_row_that_names_none_does_not_say() {
+fn agent_one_means_unassigned_and_an_absent_agent_means_unknown() {
     let cases = [
         (json!(0), None),
         (json!(1), Some(false)),

@@ -89,7 +89,7 @@ fn what_people_paste_leads_to_the_origin() {
 }
 
 #[test]
-fn what_cannot_be_forgiven_names_the_setting_and_the_remedy() {
+fn an_invalid_address_is_an_error_with_setting_and_remedy() {
     let table = [
         ("", AddressError::Empty),
         ("  ", AddressError::Empty),
@@ -130,7 +130,7 @@ fn the_page_of_a_customer_is_below_the_origin() {
 }
 
 #[test]
-fn blanks_around_a_key_are_taken_away_and_said() {
+fn blanks_around_a_key_are_removed_and_noted() {
     let read = ParsedAccessKey::read(" id1\n", &SecretString::from("\"s3cret\" ")).unwrap();
     assert_eq!(read.key.id, "id1");
     assert_eq!(read.key.secret.expose_secret(), "s3cret");

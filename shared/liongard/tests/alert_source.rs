@@ -236,30 +236,30 @@ async fn an_alert_belongs_to_the_customer_of_its_launchpoint_if_it_names_none() 
 }
 
 /// An alert that does not say whose it is.
-fn nobodys() -> Value {
+fn without_environment() -> Value {
     with(json!({"Environment": null, "Launchpoint": {"ID": 18700}}))
 }
 
 #[tokio::test]
-async fn an_alert_of_nobody_is_reported_in_the_list_and_loses_no_other() {
+async fn an_alert_without_an_environment_is_reported_and_loses_no_other() {
     let other = with(json!({"ID": 7587}));
-    let list = answering(&json!([nobodys(), other, {"ID": "x"}]))
+    let list = answering(&json!([without_environment(), other, {"ID": "x"}]))
         .list()
         .await
         .unwrap();
     let ids: Vec<u64> = list.alerts.iter().map(|alert| alert.id.get()).collect();
     assert_eq!(ids, [7587]);
     assert_eq!(list.unreadable.len(), 2, "{:?}", list.unreadable);
-    let nobodys = list.unreadable.iter().find(|place| place.contains("7586"));
+    let without_environment = list.unreadable.iter().find(|place| place.contains("7586"));
     assert_eq!(
-        nobodys.unwrap(),
+        without_environment.unwrap(),
         "alert 7586 at Environment.ID: it is missing"
     );
 }
 
 #[tokio::test]
-async fn an_alert_of_nobody_that_is_asked_for_is_an_error_and_not_gone() {
-    let error = answering(&json!([nobodys()]))
+async fn reading_an_alert_without_an_environment_is_an_error() {
+    let error = answering(&json!([without_environment()]))
         .read(ALERT)
         .await
         .unwrap_err();
@@ -389,7 +389,7 @@ async fn a_run_that_liongard_did_not_start_is_refused_though_the_answer_is_a_suc
 }
 
 #[tokio::test]
-async fn a_run_whose_answer_tells_nothing_is_in_doubt() {
+async fn a_run_with_an_empty_answer_is_in_doubt() {
     for body in [json!({}), json!([]), json!("ok")] {
         let error = answering(&body).run(LAUNCHPOINT).await.unwrap_err();
         assert_eq!(
@@ -692,7 +692,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
 }
 
 #[tokio::test]
-async fn what_liongard_said_is_passed_on_and_the_key_is_not() {
+async fn liongards_message_is_passed_on_without_the_key() {
     let body = json!({"message": format!("no such role for {}", support::SECRET)}).to_string();
     let (read, write) = both(|| answer(403, &body)).await;
     for error in [read, write] {

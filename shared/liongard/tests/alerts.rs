@@ -157,7 +157,7 @@ async fn a_404_that_is_a_page_says_nothing_of_an_alert() {
 }
 
 #[tokio::test]
-async fn another_alert_than_the_one_asked_for_is_an_error() {
+async fn another_alert_than_the_requested_one_is_an_error() {
     let error = Harness::answering([r#"[{"ID":2}]"#])
         .client
         .task(AlertId::new(1))

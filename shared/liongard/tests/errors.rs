@@ -130,13 +130,13 @@ async fn a_refused_key_is_its_own_error() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_too_low_can_be_told_apart() {
+async fn an_insufficient_role_is_distinguished() {
     assert!(run(answer(403, "")).await.is_forbidden());
     assert!(!run(answer(401, "")).await.is_forbidden());
 }
 
 #[tokio::test]
-async fn the_pause_asked_for_is_a_fraction_a_date_or_absent_and_kept_within_bounds() {
+async fn retry_after_is_a_fraction_a_date_or_absent_and_is_clamped() {
     const DATE: (&str, &str) = ("date", "Mon, 05 Jan 2026 10:00:00 GMT");
     let table: [(Headers, Option<f64>); 6] = [
         (&[], None),
@@ -159,7 +159,7 @@ async fn the_pause_asked_for_is_a_fraction_a_date_or_absent_and_kept_within_boun
 }
 
 #[tokio::test]
-async fn what_liongard_said_is_found_in_each_of_its_forms() {
+async fn liongards_message_is_found_in_each_of_its_forms() {
     let table = [
         (r#"{"message":"no such thing"}"#, "no such thing"),
         (
@@ -189,7 +189,7 @@ async fn what_liongard_said_is_found_in_each_of_its_forms() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_kept_of_what_liongard_said() {
+async fn secrets_are_removed_from_liongards_message() {
     let table = [
         format!("key {KEY_ID} is gone"),
         format!("secret was {SECRET} sorry"),

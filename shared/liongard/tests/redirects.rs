@@ -24,7 +24,7 @@ fn refusal(error: &Error) -> (Option<&str>, RedirectRefusal) {
 }
 
 #[tokio::test]
-async fn the_key_is_both_halves_in_base64_without_basic_and_marked_sensitive() {
+async fn the_key_is_id_and_secret_in_base64_without_basic_and_marked_sensitive() {
     let harness = Harness::answering(["7"]);
     harness.client.task_count().await.unwrap();
     let sent = harness.only_sent();
@@ -64,7 +64,7 @@ async fn a_redirect_within_the_host_is_followed_with_the_same_method_key_and_bod
 }
 
 #[tokio::test]
-async fn a_relative_redirect_is_read_against_the_address_that_was_asked() {
+async fn a_relative_redirect_is_resolved_against_the_requested_address() {
     for location in ["/api/v1/other/?a=b", "../../v1/other/?a=b"] {
         let harness = Harness::scripted([redirect(301, location), answer(200, "[]")]);
         harness.client.environments().await.unwrap();
@@ -230,7 +230,7 @@ async fn a_run_is_not_repeated_when_its_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn a_client_with_another_key_asks_the_same_tenant() {
+async fn a_client_with_another_key_calls_the_same_tenant() {
     let harness = Harness::answering(["7"]);
     let mut other = support::key();
     other.id = "other".into();

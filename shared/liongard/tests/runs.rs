@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use support::Harness;
 
 #[tokio::test]
-async fn runs_are_asked_for_by_post_and_may_fail_in_part() {
+async fn runs_are_requested_by_post_and_may_fail_in_part() {
     let harness = Harness::answering([
         r#"{"results":[{"ID":501}],"errors":[{"ID":502,"Message":"disabled, ask a.b@example.net"}]}"#,
     ]);
@@ -55,7 +55,7 @@ async fn a_refusal_that_names_no_launchpoint_is_of_those_that_did_not_start() {
 }
 
 #[tokio::test]
-async fn asking_for_no_runs_sends_nothing() {
+async fn requesting_no_runs_sends_nothing() {
     let harness = Harness::scripted([]);
     let run = harness.client.run_launchpoints(&[]).await.unwrap();
     assert_eq!((run.started.len(), run.errors.len()), (0, 0));
@@ -63,7 +63,7 @@ async fn asking_for_no_runs_sends_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_to_a_run_that_tells_nothing_leaves_it_in_doubt() {
+async fn an_empty_answer_to_a_run_leaves_it_in_doubt() {
     for body in [
         "{}",
         r#"{"results":null}"#,

@@ -18,7 +18,7 @@ struct Row {
 }
 
 #[test]
-fn each_problem_is_told_with_its_place_and_nothing_of_the_body() {
+fn each_problem_is_reported_with_its_path_and_without_the_body() {
     use BodyProblem::{Empty, Html, Missing, NotJson, Unexpected};
     let table = [
         ("", ".", Empty),

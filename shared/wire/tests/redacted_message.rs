@@ -5,18 +5,18 @@ use serde_json::Value;
 
 /// What is kept of `text`.
 fn said(text: &str) -> String {
-    said_hiding(text, &[])
+    message_hiding(text, &[])
 }
 
 /// What is kept of `text`, if it must not show `secrets`.
-fn said_hiding(text: &str, secrets: &[&str]) -> String {
+fn message_hiding(text: &str, secrets: &[&str]) -> String {
     RedactedMessage::of_text(text, secrets)
         .map(|sentence| sentence.to_string())
         .unwrap_or_default()
 }
 
 /// What is kept of `body`, if a sentence stands in its `message`.
-fn said_in(body: &[u8]) -> Option<RedactedMessage> {
+fn message_in_body(body: &[u8]) -> Option<RedactedMessage> {
     let message = |json: &Value| Some(json.get("message")?.as_str()?.to_owned());
     RedactedMessage::of_body(body, &["planted"], message)
 }
@@ -35,19 +35,22 @@ fn the_sentence_is_where_the_vendor_puts_it_or_else_the_whole_text() {
         ("", None),
     ];
     for (body, expected) in table {
-        let sentence = said_in(body.as_bytes());
+        let sentence = message_in_body(body.as_bytes());
         assert_eq!(
             sentence.as_ref().map(RedactedMessage::as_str),
             expected,
             "{body}"
         );
     }
-    assert!(said_in(&[0xff, 0xfe, 0x41]).is_some(), "no text, no panic");
+    assert!(
+        message_in_body(&[0xff, 0xfe, 0x41]).is_some(),
+        "no text, no panic"
+    );
 }
 
 #[test]
-fn a_page_is_told_from_a_sentence() {
-    let is_page = |body: &str| said_in(body.as_bytes()).map(|sentence| sentence.is_page());
+fn an_html_page_is_distinguished_from_a_message() {
+    let is_page = |body: &str| message_in_body(body.as_bytes()).map(|sentence| sentence.is_page());
     assert_eq!(is_page(" <html>"), Some(true));
     assert_eq!(is_page("an error"), Some(false));
 }
@@ -89,7 +92,7 @@ fn what_no_log_may_hold_is_taken_out() {
 }
 
 #[test]
-fn nothing_is_kept_after_the_name_of_a_secret() {
+fn everything_after_the_name_of_a_secret_is_removed() {
     let table = [
         ("got client_secret=a b c d", "got client_secret= [hidden]"),
         (
@@ -111,7 +114,7 @@ fn nothing_is_kept_after_the_name_of_a_secret() {
 }
 
 #[test]
-fn what_only_looks_like_a_secret_is_kept() {
+fn text_that_is_no_secret_stays() {
     let table = [
         "The 'client_secret' parameter is missing.",
         "column 'seriousness_level' of Faults",
@@ -132,23 +135,23 @@ fn a_given_secret_is_hidden_whatever_it_looks_like() {
         ("xhunter2y", "x[hidden]y"),
     ];
     for (text, kept) in table {
-        assert_eq!(said_hiding(text, &["", "hunter2", "two words"]), kept);
+        assert_eq!(message_hiding(text, &["", "hunter2", "two words"]), kept);
     }
 }
 
 #[test]
-fn a_token_is_no_less_hidden_where_the_text_looked_at_ends() {
+fn a_token_at_the_end_of_the_scanned_text_is_hidden() {
     let token = "9f86d081884c7d659a2feaa0c55ad015";
     for blanks in 7_950..8_010 {
         let text = format!("{}{token} end", " ".repeat(blanks));
         assert_eq!(said(&text), "[hidden] end");
         let text = format!("{}hunter2 end", " ".repeat(blanks));
-        assert_eq!(said_hiding(&text, &["hunter2"]), "[hidden] end");
+        assert_eq!(message_hiding(&text, &["hunter2"]), "[hidden] end");
     }
 }
 
 #[test]
-fn what_was_said_ends_a_sentence_of_ours_or_is_left_out() {
+fn a_message_is_appended_or_left_out() {
     let sentence = RedactedMessage::of_text("no", &[]);
     assert_eq!(Suffix(sentence.as_ref()).to_string(), "; it said: no");
     assert_eq!(Suffix::<RedactedMessage>(None).to_string(), "");

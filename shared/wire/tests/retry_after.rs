@@ -28,7 +28,7 @@ fn pause(headers: &[(HeaderName, &str)], now: Option<Timestamp>) -> Option<u128>
 }
 
 #[test]
-fn seconds_are_read_with_a_fraction_and_kept_within_bounds() {
+fn seconds_may_have_a_fraction_and_are_clamped() {
     let table = [
         ("7", Some(7_000)),
         ("2.5", Some(2_500)),

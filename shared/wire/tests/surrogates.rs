@@ -4,7 +4,7 @@ use halogard_wire::replace_lone_surrogates;
 use serde_json::Value;
 
 #[test]
-fn half_a_character_is_replaced_and_whole_ones_stay() {
+fn a_lone_surrogate_is_replaced_and_pairs_stay() {
     let rows = [
         (r#"{"a":"bad \ud800 half"}"#, Some("bad \u{fffd} half")),
         (r#"{"a":"\udc00"}"#, Some("\u{fffd}")),

@@ -39,7 +39,7 @@ async fn the_answer_to_a_change_is_known_by_its_number() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_ticket_leads_to_a_look_at_ours() {
+async fn an_answer_about_another_ticket_leads_to_a_read_of_ours() {
     let harness = answering(&[
         json!([row(4240, "Printer jams")]),
         row_with(json!({"status_id": 9})),

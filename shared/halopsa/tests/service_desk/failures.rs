@@ -151,7 +151,7 @@ async fn a_write_that_finds_no_record_says_so() {
 }
 
 #[tokio::test]
-async fn the_refusals_that_policy_answers_are_told_apart() {
+async fn the_refusals_that_policy_handles_are_distinguished() {
     let missing = |names: &[&str]| {
         Some(Refusal::MissingFields(
             names.iter().map(|name| (*name).to_owned()).collect(),
@@ -228,7 +228,7 @@ async fn each_reason_to_issue_no_token_has_its_word() {
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_asked_for_is_no_doubt_about_the_write() {
+async fn a_failed_token_request_leaves_no_doubt_about_the_write() {
     let outcomes: [fn() -> Outcome; 4] = [
         || Ok(answer(503, "")),
         || {
@@ -252,7 +252,7 @@ async fn a_token_that_cannot_be_asked_for_is_no_doubt_about_the_write() {
 }
 
 #[tokio::test]
-async fn a_budget_that_is_spent_says_when_to_come_back() {
+async fn an_exhausted_budget_says_when_to_retry() {
     let until = MORNING.plus(Duration::from_secs(200));
     let harness = Harness::new();
     *harness.budget.refusal.lock().unwrap() = Some(BudgetError::Exhausted { until });
@@ -273,7 +273,7 @@ async fn a_budget_that_is_spent_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn what_halopsa_said_is_passed_on_and_no_secret_with_it() {
+async fn halopsas_message_is_passed_on_without_secrets() {
     let harness = Harness::new();
     let body = format!(
         r#""Category is required; Authorization: Bearer {}""#,

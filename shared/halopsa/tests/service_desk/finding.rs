@@ -10,7 +10,7 @@ fn within(client: Option<u64>) -> SearchWithin {
 }
 
 #[tokio::test]
-async fn a_ticket_is_looked_for_by_title_then_by_time_then_among_the_deleted() {
+async fn a_ticket_is_searched_by_title_then_by_time_then_among_the_deleted() {
     let nothing = || list(json!([]));
     let harness = answering(&[nothing(), nothing(), nothing()]);
     let found = harness
@@ -134,7 +134,7 @@ async fn all_tickets_that_carry_a_key_of_ours_are_listed() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_shorter_than_its_count_is_no_news() {
+async fn a_list_shorter_than_its_count_is_an_error() {
     let page = |rows: Value| json!({"record_count": 3, "tickets": rows});
     let short = || [page(json!([row(4242, "[LG-7586] Disk")])), page(json!([]))];
     // Too short for a page, which is tried from its first page on.

@@ -102,7 +102,7 @@ async fn the_author_of_a_note_is_we_another_machine_or_a_person() {
 }
 
 #[tokio::test]
-async fn whom_we_act_as_is_asked_once_and_notes_are_read_without_it() {
+async fn the_acting_agent_is_read_once_and_notes_work_without_it() {
     let actions =
         || json!({"record_count": 1, "actions": [{"id": 2, "note": "x", "who_agentid": 40}]});
     let harness = answering(&[actions(), json!({"id": 40}), actions()]);

@@ -25,7 +25,7 @@ async fn a_ticket_is_opened_with_everything_that_was_decided() {
 }
 
 #[tokio::test]
-async fn validation_is_skipped_only_when_the_operator_asked_for_it() {
+async fn validation_is_skipped_only_when_configured() {
     let harness = answering(&[row(4242, "[LG-7586] Disk")]);
     let unchecked = NewTicket {
         validation: Validation::Skipped,
@@ -104,7 +104,7 @@ async fn an_answer_to_an_opening_that_says_no_time_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_second_look_that_fails_does_not_make_an_opening_one() {
+async fn a_failed_read_after_an_opening_does_not_fail_the_opening() {
     let failures = [
         Ok(answer(500, "")),
         Ok(answer(404, "")),

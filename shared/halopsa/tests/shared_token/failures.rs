@@ -15,7 +15,7 @@ async fn wait_for_token_requests(harness: &Harness, count: usize) {
 }
 
 #[tokio::test]
-async fn whoever_dies_while_asking_holds_others_up_for_a_turn_and_no_longer() {
+async fn a_crash_while_requesting_delays_others_by_one_lease_at_most() {
     let harness = Harness::new();
     let (dying, _answers) = harness.slow_client();
     let asking = tokio::spawn(call(dying));
@@ -36,7 +36,7 @@ async fn whoever_dies_while_asking_holds_others_up_for_a_turn_and_no_longer() {
 }
 
 #[tokio::test]
-async fn whoever_dies_while_renewing_early_holds_nobody_up() {
+async fn a_crash_during_early_refresh_delays_no_other_client() {
     let harness = Harness::new();
     let (dying, answers) = harness.slow_client();
     answers.add_permits(1);
@@ -65,7 +65,7 @@ async fn whoever_dies_while_renewing_early_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn whoever_answers_after_its_turn_takes_over_what_was_shared_meanwhile() {
+async fn a_client_whose_lease_expired_uses_the_token_stored_meanwhile() {
     let harness = Harness::new();
     let (frozen, answers) = harness.slow_client();
     let asking = tokio::spawn(call(frozen));
@@ -82,7 +82,7 @@ async fn whoever_answers_after_its_turn_takes_over_what_was_shared_meanwhile() {
 }
 
 #[tokio::test]
-async fn nobody_goes_back_to_a_refused_token_while_the_next_one_is_asked_for() {
+async fn a_refused_token_is_not_used_again_while_the_next_one_is_requested() {
     let harness = Harness::new();
     let (dying, answers) = harness.slow_client();
     answers.add_permits(1);
@@ -111,7 +111,7 @@ async fn nobody_goes_back_to_a_refused_token_while_the_next_one_is_asked_for() {
 }
 
 #[tokio::test]
-async fn without_the_store_everybody_goes_on_alone() {
+async fn without_the_store_every_client_uses_its_own_token() {
     let harness = Harness::new();
     harness.store.fail(true);
     let members = harness.new_clients(5);
@@ -165,7 +165,7 @@ async fn a_record_that_ran_out_may_be_cleared_away_at_any_time() {
 }
 
 #[tokio::test]
-async fn a_halopsa_that_issues_no_token_is_asked_as_often_as_by_one() {
+async fn clients_together_request_tokens_no_faster_than_one_when_none_is_issued() {
     let harness = Harness::new();
     harness.halo.faults().set_random(vec![FaultRate {
         fault: Fault::Status500,
@@ -205,7 +205,7 @@ async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
 }
 
 #[tokio::test]
-async fn a_halopsa_that_refuses_every_token_is_asked_for_one_a_minute() {
+async fn when_every_token_is_refused_one_is_requested_a_minute() {
     let harness = Harness::new();
     let members = harness.new_clients(20);
     call_concurrently(&members).await;

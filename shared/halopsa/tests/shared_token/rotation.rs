@@ -10,7 +10,7 @@ use harness::{
 use crate::harness;
 
 #[tokio::test]
-async fn a_refused_version_costs_the_fleet_one_request_and_the_next_one_another() {
+async fn a_refused_version_costs_all_clients_one_request_and_the_next_one_another() {
     let harness = Harness::new();
     let vault = TestVault::of(&[(Stage::Current, SECRET), (Stage::Pending, NEXT_SECRET)]);
     harness

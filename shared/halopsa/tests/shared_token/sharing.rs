@@ -7,7 +7,7 @@ use harness::{Harness, Outcome, all_answered, call, call_concurrently, settings}
 use crate::harness;
 
 #[tokio::test]
-async fn a_thousand_cold_clients_ask_for_one_token() {
+async fn a_thousand_cold_clients_request_one_token() {
     let harness = Harness::new();
     let members = harness.new_clients(1000);
     let first = call_concurrently(&members).await;
@@ -22,7 +22,7 @@ async fn a_thousand_cold_clients_ask_for_one_token() {
 }
 
 #[tokio::test]
-async fn whoever_comes_later_asks_for_nothing() {
+async fn a_later_client_requests_no_token() {
     let harness = Harness::new();
     assert_eq!(call(harness.new_client()).await, Outcome::Answered);
     assert!(all_answered(
@@ -32,7 +32,7 @@ async fn whoever_comes_later_asks_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_does_not_ask_the_store_again_before_its_time() {
+async fn a_waiting_client_does_not_read_the_store_before_the_retry_delay() {
     let harness = Harness::new();
     let (slow, _answers) = harness.slow_client();
     let asking = tokio::spawn(call(slow));
@@ -50,7 +50,7 @@ async fn a_client_that_waits_does_not_ask_the_store_again_before_its_time() {
 }
 
 #[tokio::test]
-async fn whoever_gets_the_turn_late_looks_again_before_asking() {
+async fn a_client_reloads_the_store_after_getting_the_lease() {
     let harness = Harness::new();
     let gate = harness.store.pause_next_lease();
     let late = tokio::spawn(call(harness.new_client()));
@@ -65,7 +65,7 @@ async fn whoever_gets_the_turn_late_looks_again_before_asking() {
 }
 
 #[tokio::test]
-async fn an_hours_token_is_renewed_by_one_while_nobody_waits() {
+async fn one_client_refreshes_the_token_early_and_none_waits() {
     let harness = Harness::new();
     let members = harness.new_clients(20);
     for member in &members {
@@ -89,7 +89,7 @@ async fn an_hours_token_is_renewed_by_one_while_nobody_waits() {
 }
 
 #[tokio::test]
-async fn calls_of_one_client_go_on_while_another_of_its_calls_renews() {
+async fn calls_of_a_client_continue_while_another_call_refreshes() {
     let harness = Harness::new();
     let (member, answers) = harness.slow_client();
     answers.add_permits(1);
@@ -164,7 +164,7 @@ async fn a_token_that_somebody_replaced_meanwhile_is_taken_over() {
 }
 
 #[tokio::test]
-async fn the_proof_of_a_credential_asks_by_itself_and_shares_what_it_gets() {
+async fn verifying_a_credential_requests_a_token_and_shares_it() {
     let harness = Harness::new();
     assert_eq!(call(harness.new_client()).await, Outcome::Answered);
     let proving = harness.new_client();
@@ -192,7 +192,7 @@ async fn a_client_that_shares_nothing_leaves_the_store_alone() {
 }
 
 #[tokio::test]
-async fn tokens_for_other_purposes_are_kept_apart() {
+async fn tokens_of_other_scopes_are_stored_separately() {
     let harness = Harness::new();
     let usual = settings();
     let mut no_tenant = settings();

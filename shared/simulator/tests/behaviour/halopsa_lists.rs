@@ -50,7 +50,7 @@ async fn filters_narrow_the_list_and_unknown_ones_are_ignored() {
 }
 
 #[tokio::test]
-async fn closed_tickets_may_have_to_be_asked_for() {
+async fn closed_tickets_may_need_a_parameter() {
     let tenant = HaloHarness::with(|settings| settings.lists_hold_closed = false).await;
     let id = tenant.create("a").await;
     tenant.halo.close_ticket(id, 12).unwrap();
@@ -59,7 +59,7 @@ async fn closed_tickets_may_have_to_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_list_can_be_asked_for_what_changed_since() {
+async fn a_list_can_be_filtered_by_time_of_change() {
     let tenant = HaloHarness::stock().await;
     let one = tenant.create("a").await;
     tenant.clock.advance(Duration::from_secs(60));
@@ -126,7 +126,7 @@ async fn dates_have_no_zone_and_ids_may_be_floating() {
 }
 
 #[tokio::test]
-async fn rows_carry_custom_fields_only_when_asked_for() {
+async fn rows_carry_custom_fields_only_on_request() {
     let tenant = HaloHarness::stock().await;
     let mut ticket = new_ticket("a");
     ticket["customfields"] = json!([{ "id": 164, "value": "LG-1" }]);

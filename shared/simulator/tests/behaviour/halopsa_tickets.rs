@@ -286,7 +286,7 @@ async fn a_deleted_ticket_is_gone_from_reads_and_shows_among_the_deleted() {
 }
 
 #[tokio::test]
-async fn a_merged_ticket_names_the_one_it_went_into_and_is_closed() {
+async fn a_merged_ticket_names_its_target_and_is_closed() {
     let tenant = HaloHarness::stock().await;
     let (one, other) = (tenant.create("a").await, tenant.create("b").await);
     tenant.halo.merge_ticket(one, other, 12).unwrap();

@@ -68,7 +68,7 @@ async fn a_webhook_without_notifications_never_fires() {
 }
 
 #[tokio::test]
-async fn one_close_is_told_several_times_with_different_ids() {
+async fn one_close_fires_several_events_with_different_ids() {
     let tenant = HaloHarness::stock().await;
     let id = tenant.create("a").await;
     listen(&tenant, &plain());
@@ -92,7 +92,7 @@ async fn one_close_is_told_several_times_with_different_ids() {
 }
 
 #[tokio::test]
-async fn our_own_writes_come_back_as_news() {
+async fn our_own_writes_fire_events() {
     let tenant = HaloHarness::stock().await;
     listen(&tenant, &plain());
     tenant.create("a").await;
@@ -182,7 +182,7 @@ async fn a_payload_is_small_full_or_only_the_event() {
 }
 
 #[tokio::test]
-async fn a_batch_goes_out_when_full_or_when_its_time_has_come() {
+async fn a_batch_is_sent_when_full_or_due() {
     let tenant = HaloHarness::stock().await;
     let batching = Some(Batching {
         same_event_only: false,
@@ -293,7 +293,7 @@ async fn a_webhook_that_keeps_failing_may_switch_itself_off() {
 }
 
 #[tokio::test]
-async fn a_definition_never_shows_its_secret_and_goes_with_its_notifications() {
+async fn a_definition_hides_its_secret_and_is_deleted_with_its_notifications() {
     let tenant = HaloHarness::stock().await;
     let auth = WebhookAuth::Hmac {
         header: "X".to_owned(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::caller::{LiongardHarness, key_header, send};
 
 #[tokio::test]
-async fn a_collection_root_without_slash_is_moved_before_any_key_is_asked_for() {
+async fn a_collection_root_without_slash_is_redirected_before_the_key_is_checked() {
     let instance = LiongardHarness::stock();
     let bare = Request::get("/api/v1/tasks?fields%5B%5D=ID")
         .header("host", "127.0.0.1:9000")

@@ -39,7 +39,7 @@ async fn an_alert_is_written_in_two_forms_of_date_and_was_never_updated() {
 }
 
 #[tokio::test]
-async fn asking_for_fields_hides_the_tickets_number() {
+async fn selecting_fields_hides_the_tickets_number() {
     let instance = LiongardHarness::stock();
     instance
         .liongard
@@ -101,7 +101,7 @@ async fn no_call_changes_an_alert() {
 }
 
 #[tokio::test]
-async fn a_change_shows_and_a_word_nobody_knows_has_no_machine_word() {
+async fn a_change_shows_and_an_unknown_status_has_no_reserved_name() {
     let instance = LiongardHarness::stock();
     let id = instance.liongard.raise(&disk_full()).unwrap();
     instance.clock.advance(Duration::from_secs(5));

@@ -163,7 +163,7 @@ async fn the_halopsa_run_copies_closed_and_reopened_tickets() {
 }
 
 #[tokio::test]
-async fn a_run_sees_tickets_as_they_were_when_it_looked() {
+async fn a_run_sees_tickets_as_they_were_when_it_read_them() {
     let (tenant, instance) = both(false).await;
     let alert = instance
         .liongard

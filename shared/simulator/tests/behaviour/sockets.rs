@@ -67,7 +67,7 @@ async fn a_dropped_handle_closes_the_socket() {
 }
 
 #[tokio::test]
-async fn deliveries_are_posted_and_their_fate_is_logged() {
+async fn deliveries_are_posted_and_their_results_logged() {
     let (halo, _server) = on_a_socket().await;
     let (received, mut deliveries) = tokio::sync::mpsc::unbounded_channel();
     let receiver = Router::new().route(
