@@ -413,7 +413,7 @@ async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
     assert_eq!(depth(&bench).await, 0);
 }
 
-/// How often HaloPSA was asked for a token.
+/// How many token requests HaloPSA received.
 fn token_requests(bench: &Bench) -> u64 {
     let by_route = bench.halo.stats().traffic.by_route;
     by_route.get("POST /auth/token").copied().unwrap_or(0)

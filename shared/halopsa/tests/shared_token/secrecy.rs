@@ -204,11 +204,11 @@ async fn nothing_that_is_logged_or_printed_holds_the_token_or_the_secret() {
     printed += &format!("{sealed:?} {:?}", PortError::from(error));
 
     let logged = captured.0.lock().unwrap().clone();
-    assert!(holds(&logged, "a token was asked for, for everybody"));
-    assert!(holds(&logged, "the shared token cannot be opened"));
+    assert!(holds(&logged, "requested a shared token"));
+    assert!(holds(&logged, "the shared token could not be opened"));
     assert!(holds(
         &logged,
-        "does not answer; we go on with a token of our own"
+        "the store of the shared token failed; using a token of our own"
     ));
     for hidden in harness
         .issued()
