@@ -423,17 +423,20 @@ fn the_old_secret_lets_nothing_in_once_its_overlap_is_over() {
     // It was replaced nearly a day ago.
     let left_ms = 10_000;
     let rotated_at = now_ms() - 24 * HOUR_MS + left_ms;
-    let rotated = webhook("the-new-one", &json!({ "rotated_at_ms": rotated_at }));
+    let rotated = webhook(
+        "the-new-webhook-secret",
+        &json!({ "rotated_at_ms": rotated_at }),
+    );
     vault(&bench).put("webhook", "v2", &rotated);
     let serve = bench.serve();
     let answer = |secret| deliver(&bench.http, &serve.webhook_url, secret);
-    assert_eq!((answer(OLD), answer("the-new-one")), (200, 200));
+    assert_eq!((answer(OLD), answer("the-new-webhook-secret")), (200, 200));
     wait_until("the end of the overlap", SOON, || {
         (answer(OLD) == 401).then_some(())
     });
     assert!(now_ms() >= rotated_at + 24 * HOUR_MS, "too early");
     assert!(now_ms() < rotated_at + 24 * HOUR_MS + 5_000, "too late");
-    assert_eq!((answer(OLD), answer("the-new-one")), (401, 200));
+    assert_eq!((answer(OLD), answer("the-new-webhook-secret")), (401, 200));
 }
 
 #[test]

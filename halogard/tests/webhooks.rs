@@ -512,6 +512,6 @@ fn neither_token_nor_credential_stands_in_logs_or_metrics() {
             );
             assert!(!metrics.contains(secret), "{secret} stands in the metrics");
         }
-        assert!(logs.contains("turned a delivery away"), "{logs}");
+        assert!(logs.contains("rejected a delivery"), "{logs}");
     }
 }

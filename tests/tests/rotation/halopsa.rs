@@ -266,7 +266,7 @@ async fn an_application_without_a_scope_is_told_apart_from_a_wrong_secret() {
             &["read:tickets", "edit:tickets", "read:customers"][..],
             "press Save",
         ),
-        (GENERATED, &["read:tickets"][..], "lacks a scope"),
+        (GENERATED, &["read:tickets"][..], "lacks a requested scope"),
     ] {
         bundle.halo.change_settings(|settings| {
             settings.applications[0].scopes = scopes.iter().map(|it| (*it).to_owned()).collect();
