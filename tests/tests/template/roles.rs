@@ -430,7 +430,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
                 *at(table_statement(it), &format!("{KEYS}/0")) = json!("config");
             }),
             ("partitions TicketSyncRole writes", |it| {
-                take_away(table_statement(it), &format!("{KEYS}/3"));
+                take_away(table_statement(it), &format!("{KEYS}/0"));
             }),
         ],
     );
