@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Failed cases that are told in full.
+/// Failed cases that are reported in full.
 const FAILURES_SHOWN_MAX: usize = 12;
 
 /// Runs cases one after the other, each on a runtime of its own, and counts them.
@@ -45,7 +45,7 @@ impl CaseMatrix {
     ///
     /// # Panics
     ///
-    /// When any of them failed; tells which, and why.
+    /// When a case failed; the message names each failed case and its error.
     #[expect(
         clippy::print_stdout,
         reason = "the number of cases belongs in the test's output"
@@ -53,12 +53,12 @@ impl CaseMatrix {
     pub fn finish(self) {
         let Self { name, ran, failed } = self;
         println!("{name}: {ran} cases, {} failed", failed.len());
-        let told: Vec<String> = failed.iter().take(FAILURES_SHOWN_MAX).cloned().collect();
+        let shown: Vec<String> = failed.iter().take(FAILURES_SHOWN_MAX).cloned().collect();
         assert!(
             failed.is_empty(),
             "{} of {ran} cases failed:\n{}",
             failed.len(),
-            told.join("\n")
+            shown.join("\n")
         );
     }
 }

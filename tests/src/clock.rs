@@ -7,7 +7,7 @@ use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
 use halogard_simulator::{ManualClock, SimClock};
 
-/// The simulators' clock, seen from the bundle. Clones share one hand.
+/// The simulators' clock, as the bundle's clock. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct ScenarioClock(ManualClock);
 
@@ -51,7 +51,7 @@ impl Clock for ScenarioClock {
 }
 
 impl Sleep for ScenarioClock {
-    /// Moves the hand: whoever else waits meanwhile finds that time has passed for all.
+    /// Advances the shared time: every other task that waits sees the new time as well.
     async fn sleep(&self, pause: Duration) {
         self.advance(pause);
     }

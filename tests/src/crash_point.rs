@@ -29,7 +29,7 @@ pub enum CrashTiming {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crashed;
 
-/// Counts what the process does, and stops it where it is told to. Clones share.
+/// Counts the calls of the process, and stops it at the armed points. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct CrashPoints(Arc<Mutex<State>>);
 

@@ -46,8 +46,8 @@ fn agree(alert: &AlertView, ticket: &TicketView) -> bool {
         (true, true) | (false, false) => true,
         // Left to the technician who works on it.
         (true, false) => touched(ticket),
-        // Closed in HaloPSA, and the condition still holds. Of a ticket it made itself Liongard
-        // must have heard; a condition that is gone must have been noticed.
+        // Closed in HaloPSA, and the condition still holds. Liongard must have received the closing
+        // of a ticket it made itself; the bundle must have noticed a cleared condition.
         (false, true) => alert.external_id.is_none() && !alert.condition_cleared && touched(ticket),
     }
 }
@@ -77,7 +77,7 @@ impl Scenario {
         let letters = self.dead_letters().await;
         assert!(
             self.expects_dead_letters || letters.is_empty(),
-            "nobody expected dead letters: {letters:#?}"
+            "unexpected dead letters: {letters:#?}"
         );
         self.expect_no_secret(&letters);
     }
@@ -136,8 +136,8 @@ impl Scenario {
             .collect()
     }
 
-    /// A number that changes with anything that happened: what was asked and answered, what was
-    /// told, and what both vendors hold.
+    /// A hash of everything that happened: requests and answers, journal entries, and the state of
+    /// both vendors.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -158,7 +158,7 @@ impl Scenario {
         hasher.finish()
     }
 
-    /// What nobody could work off.
+    /// The messages no worker could process.
     pub async fn dead_letters(&self) -> Vec<DeadLetter> {
         let letters = self.process().store.dead_letters(DEAD_LETTERS_MAX).await;
         letters.expect("the store works")

@@ -64,7 +64,7 @@ impl Env for ScenarioEnv {
 pub struct Process {
     /// The use cases over real parts.
     pub use_cases: Reconciler<ScenarioEnv>,
-    /// The store, for whoever looks from outside.
+    /// The store, for assertions of the tests.
     pub store: ObservedStore,
     /// Whom webhooks are taken from.
     pub authenticator: ScenarioAuthenticator,
@@ -107,9 +107,9 @@ impl Scenario {
     pub async fn start(setup: Setup) -> Self {
         let (logs, capture) = CapturedLog::begin(setup.level);
         let time = ScenarioClock::new();
-        let hand: Arc<dyn SimClock> = Arc::new(time.sim_clock());
-        let halo = HaloPsa::new(setup.halo.clone(), Arc::clone(&hand), setup.seed);
-        let liongard = Liongard::new(setup.liongard.clone(), hand, setup.seed);
+        let clock: Arc<dyn SimClock> = Arc::new(time.sim_clock());
+        let halo = HaloPsa::new(setup.halo.clone(), Arc::clone(&clock), setup.seed);
+        let liongard = Liongard::new(setup.liongard.clone(), clock, setup.seed);
         liongard.connect(halo.clone());
         register_webhook(&halo, &setup);
         let mut bundle = Self {
@@ -379,7 +379,7 @@ impl Scenario {
         Some(pair_status(&link, &self.policy, self.time.now()))
     }
 
-    /// What the journal tells of an alert, in order.
+    /// The journal entries of an alert, in order.
     pub async fn journal(&self, alert: i64) -> Vec<String> {
         use halogard_app::ports::Journal as _;
         let id = AlertId::new(alert.unsigned_abs());

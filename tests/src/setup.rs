@@ -83,7 +83,7 @@ pub struct Setup {
     pub storms: Option<StormPolicy>,
     /// Time between two sweeps of HaloPSA; none means that every round has one.
     pub sweep_interval: Duration,
-    /// Whether tickets nobody was assigned to are given to somebody when they are closed.
+    /// Whether the bundle assigns a technician to an unassigned ticket when it closes it.
     pub closing_technician: bool,
     /// From what chance at the simulators follows.
     pub seed: u64,

@@ -1,4 +1,4 @@
-//! The embedded store, watched: what it is told to keep, when a message is due again, and where the
+//! The embedded store, observed: what the bundle saves, when a message is due again, and where the
 //! process may stop.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,13 +91,13 @@ impl Links for ObservedStore {
     async fn save(
         &self,
         link: &Link,
-        told: &[JournalEntry],
+        entries: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
-        let written = self.write("links", self.inner.save(link, told, revision));
+        let written = self.write("links", self.inner.save(link, entries, revision));
         let saved = written.await;
         if saved.is_ok() {
-            self.activity.activity().journal.extend_from_slice(told);
+            self.activity.activity().journal.extend_from_slice(entries);
         }
         saved
     }

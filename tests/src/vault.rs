@@ -86,7 +86,7 @@ impl InMemoryVault {
         Some((version.clone(), fields))
     }
 
-    /// Everything that can be told apart about a secret.
+    /// The whole state of a secret, for comparison.
     #[must_use]
     pub fn picture(&self, name: &str) -> String {
         let kept = self.kept();

@@ -12,7 +12,7 @@ use halogard_simulator::halopsa::{DeliveryResult, OutgoingDelivery};
 use crate::crash_point::Crashed;
 use crate::scenario::Scenario;
 
-/// How long deliveries are held back to be told in reverse.
+/// How long deliveries are delayed before they arrive in reverse order.
 const DELAY: Duration = Duration::from_secs(20);
 
 /// How webhooks arrive.
@@ -44,7 +44,7 @@ impl PendingDeliveries {
         }
     }
 
-    /// Takes in what HaloPSA sends at `now`, and hands out what arrives at `now`.
+    /// Accepts the deliveries HaloPSA sends at `now`, and returns those that arrive at `now`.
     fn pass(&mut self, sent: Vec<OutgoingDelivery>, now: Timestamp) -> Vec<OutgoingDelivery> {
         match self.webhook_delivery {
             WebhookDelivery::Prompt => sent,

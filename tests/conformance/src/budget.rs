@@ -46,7 +46,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// From the moment an answer was seen until its slot is free.
 const REUSE: Duration = LIMIT.window.saturating_add(Limit::MARGIN);
 
-/// From the moment a permit was taken until its slot is free, when nobody settles it.
+/// From the moment a permit was taken until its slot is free, when no caller settles it.
 const LOST_AFTER: Duration = Limit::PERMIT_TTL.saturating_add(REUSE);
 
 /// Takes a permit that must be there.

@@ -70,7 +70,7 @@ pub trait BudgetFixture: StoreFixture {
 
 /// A bench for a vault.
 pub trait VaultFixture: StoreFixture<Store: Vault> {
-    /// Every byte the store has put on a disk, its key left out; `None` where nobody can look.
+    /// Every byte the store has written to disk, except its key; `None` when the test cannot read them.
     fn at_rest(&self) -> Option<Vec<u8>>;
 }
 

@@ -49,7 +49,7 @@ async fn append(journal: &impl Journal, entries: &[JournalEntry]) {
 /// The whole story of alert `alert`.
 async fn story(journal: &impl Journal, alert: u64) -> Vec<JournalEntry> {
     let story = journal.journal(AlertId::new(alert), 10_000).await;
-    story.expect("the store tells")
+    story.expect("the store reads")
 }
 
 /// What happened to alert `alert`, in one word each.
@@ -146,7 +146,7 @@ pub async fn a_story_is_cut_after_the_limit<B: StoreFixture<Store: Journal>>(ben
 
     let story = journal.journal(AlertId::new(1), 3).await;
 
-    assert_eq!(story.expect("the store tells"), entries[..3]);
+    assert_eq!(story.expect("the store reads"), entries[..3]);
 }
 
 pub async fn appending_nothing_is_no_error<B: StoreFixture<Store: Journal>>(bench: B) {

@@ -80,7 +80,7 @@ pub async fn the_first_save_creates_the_link<B: StoreFixture<Store: Links>>(benc
     let saved = links
         .save(&link, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
 
     assert!(saved > NEW);
     assert_eq!(loaded(&links, 1).await, (link, saved));
@@ -92,7 +92,7 @@ pub async fn a_second_creation_is_a_conflict<B: StoreFixture<Store: Links>>(benc
     links
         .save(&link, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
 
     assert_conflict(links.save(&link, &[], NEW).await);
 }
@@ -133,7 +133,7 @@ pub async fn a_conflict_changes_nothing<B: StoreFixture<Store: Links>>(bench: B)
     let first = links
         .save(&ours, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
     let second = links
         .save(&ours, &[], first)
         .await
@@ -179,14 +179,14 @@ pub async fn every_field_of_a_link_is_kept<B: StoreFixture<Store: Links>>(bench:
     links
         .save(&full, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
     assert_eq!(loaded(&links, 1).await.0, full);
 
     let bare = Link::new(AlertId::new(2));
     links
         .save(&bare, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
     assert_eq!(loaded(&links, 2).await.0, bare);
 }
 
@@ -212,7 +212,7 @@ pub async fn current_and_earlier_tickets_know_their_alert<B: StoreFixture<Store:
     let revision = links
         .save(&link, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
     assert_eq!(owner(&links, 100).await, Some(1));
 
     link.begin_next_ticket();
@@ -233,7 +233,7 @@ pub async fn a_ticket_taken_off_its_link_has_no_owner<B: StoreFixture<Store: Lin
     let revision = links
         .save(&link, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
 
     link.ticket = None;
     links
@@ -246,7 +246,7 @@ pub async fn a_ticket_taken_off_its_link_has_no_owner<B: StoreFixture<Store: Lin
     links
         .save(&other, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
     assert_eq!(owner(&links, 100).await, Some(2), "the ticket moved over");
 }
 
@@ -256,7 +256,7 @@ pub async fn a_refused_save_moves_no_ticket<B: StoreFixture<Store: Links>>(bench
     links
         .save(&link, &[], NEW)
         .await
-        .expect("nobody else wrote");
+        .expect("no other writer saved");
 
     let late = link_with(1, |link| link.attach(TicketId::new(200)));
     assert_conflict(links.save(&late, &[], NEW).await);
@@ -304,7 +304,7 @@ pub async fn each_filter_lists_what_it_names<B: StoreFixture<Store: Links>>(benc
         links
             .save(&link, &[], NEW)
             .await
-            .expect("nobody else wrote");
+            .expect("no other writer saved");
     }
 
     assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
@@ -319,7 +319,7 @@ pub async fn a_link_leaves_a_list_when_its_reason_is_gone<B: StoreFixture<Store:
         let revision = links
             .save(&link, &[], NEW)
             .await
-            .expect("nobody else wrote");
+            .expect("no other writer saved");
         link.attach(TicketId::new(link.alert.get() + 1000));
         links
             .save(&link, &[], revision)
@@ -343,7 +343,7 @@ pub async fn a_thousand_links_are_listed_page_by_page<B: StoreFixture<Store: Lin
         links
             .save(&link, &[], NEW)
             .await
-            .expect("nobody else wrote");
+            .expect("no other writer saved");
     }
 
     for (filter, step) in [(LinkFilter::All, 1), (LinkFilter::Parked, 3)] {
@@ -365,7 +365,7 @@ pub async fn a_thousand_links_are_listed_page_by_page<B: StoreFixture<Store: Lin
 pub async fn links_survive_a_restart<B: StoreFixture<Store: Links>>(bench: B) {
     let full = full_link(1);
     let saved = bench.store().save(&full, &[], NEW).await;
-    let saved = saved.expect("nobody else wrote");
+    let saved = saved.expect("no other writer saved");
 
     let bench = bench.reopen().await;
 

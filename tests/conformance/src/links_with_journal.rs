@@ -1,4 +1,4 @@
-//! Cases for [`Links`] and [`Journal`] together: a link and what is told with it.
+//! Cases for [`Links`] and [`Journal`] together: a link and the journal entries saved with it.
 
 use halogard_app::ports::{Journal, JournalEntry, LinkFilter, Links};
 use halogard_domain::Link;
@@ -15,16 +15,16 @@ macro_rules! links_with_journal {
     ($bench:ident) => {
         $crate::cases! {
             $bench, links_with_journal:
-            what_is_told_with_a_link_is_its_story,
-            a_refused_save_tells_nothing,
-            a_story_told_save_by_save_is_told_whole,
-            a_link_of_many_entries_is_kept_as_it_is,
-            writers_at_once_tell_each_entry_once,
+            entries_saved_with_a_link_are_its_journal,
+            a_refused_save_writes_no_entries,
+            entries_of_many_saves_are_read_in_order,
+            a_link_with_many_entries_is_unchanged,
+            concurrent_writers_write_each_entry_once,
         }
     };
 }
 
-/// Something to tell of alert `alert`, at `seconds`.
+/// A journal entry of alert `alert`, at `seconds`.
 fn entry(alert: u64, seconds: i64, what: &str) -> JournalEntry {
     JournalEntry {
         at: at(seconds),
@@ -36,58 +36,58 @@ fn entry(alert: u64, seconds: i64, what: &str) -> JournalEntry {
     }
 }
 
-/// The whole story of alert `alert`.
-async fn story(journal: &impl Journal, alert: u64) -> Vec<JournalEntry> {
-    let story = journal.journal(AlertId::new(alert), 10_000).await;
-    story.expect("the store tells")
+/// Every journal entry of alert `alert`.
+async fn journal_of(store: &impl Journal, alert: u64) -> Vec<JournalEntry> {
+    let entries = store.journal(AlertId::new(alert), 10_000).await;
+    entries.expect("the store reads")
 }
 
-pub async fn what_is_told_with_a_link_is_its_story<B: StoreFixture<Store: Links + Journal>>(
+pub async fn entries_saved_with_a_link_are_its_journal<B: StoreFixture<Store: Links + Journal>>(
     bench: B,
 ) {
     let store = bench.store();
-    let told = ["claimed", "opened", "opened"].map(|what| entry(1, 5, what));
+    let entries = ["claimed", "opened", "opened"].map(|what| entry(1, 5, what));
     let link = Link::new(AlertId::new(1));
-    let revision = store.save(&link, &told, NEW).await.expect("it is new");
+    let revision = store.save(&link, &entries, NEW).await.expect("it is new");
     let closed = entry(1, 9, "closed");
     let last = std::slice::from_ref(&closed);
     store.save(&link, last, revision).await.expect("the newest");
-    // What comes without a change of the pair stands where it belongs.
+    // An entry appended without a link is sorted by its time.
     let apart = entry(1, 7, "explained");
     let appended = store.append(std::slice::from_ref(&apart)).await;
     appended.expect("the store appends");
 
-    let [first, second, third] = told;
+    let [first, second, third] = entries;
     let whole = [first, second, third, apart, closed];
-    assert_eq!(story(&store, 1).await, whole);
-    assert_eq!(story(&store, 2).await, []);
+    assert_eq!(journal_of(&store, 1).await, whole);
+    assert_eq!(journal_of(&store, 2).await, []);
     let cut = store.journal(AlertId::new(1), 4).await;
-    assert_eq!(cut.expect("the store tells"), whole[..4]);
+    assert_eq!(cut.expect("the store reads"), whole[..4]);
 
     drop(store);
     let bench = bench.reopen().await;
-    assert_eq!(story(&bench.store(), 1).await, whole);
+    assert_eq!(journal_of(&bench.store(), 1).await, whole);
 }
 
-pub async fn a_refused_save_tells_nothing<B: StoreFixture<Store: Links + Journal>>(bench: B) {
+pub async fn a_refused_save_writes_no_entries<B: StoreFixture<Store: Links + Journal>>(bench: B) {
     let store = bench.store();
     let link = Link::new(AlertId::new(1));
-    let told = [entry(1, 1, "opened")];
-    store.save(&link, &told, NEW).await.expect("it is new");
+    let entries = [entry(1, 1, "opened")];
+    store.save(&link, &entries, NEW).await.expect("it is new");
 
     assert_conflict(store.save(&link, &[entry(1, 2, "late")], NEW).await);
 
-    assert_eq!(story(&store, 1).await, told);
+    assert_eq!(journal_of(&store, 1).await, entries);
 }
 
-pub async fn a_story_told_save_by_save_is_told_whole<B>(bench: B)
+pub async fn entries_of_many_saves_are_read_in_order<B>(bench: B)
 where
     B: StoreFixture<Store: Links + Journal>,
 {
     let store = bench.store();
     let mut link = full_link(1);
     let mut revision = NEW;
-    let mut told = Vec::new();
+    let mut entries = Vec::new();
     for save in 0..120_u32 {
         link.recurrence = save;
         let new: Vec<_> = (0..save % 3)
@@ -98,40 +98,40 @@ where
             .collect();
         let saved = store.save(&link, &new, revision).await;
         revision = saved.expect("it is the newest");
-        told.extend(new);
+        entries.extend(new);
     }
 
     assert!(
-        story(&store, 1).await == told,
+        journal_of(&store, 1).await == entries,
         "{} entries, in order",
-        told.len()
+        entries.len()
     );
     assert_eq!(loaded(&store, 1).await, (link, revision));
 }
 
-pub async fn a_link_of_many_entries_is_kept_as_it_is<B: StoreFixture<Store: Links + Journal>>(
+pub async fn a_link_with_many_entries_is_unchanged<B: StoreFixture<Store: Links + Journal>>(
     bench: B,
 ) {
     let store = bench.store();
     let link = full_link(1);
-    let told: Vec<_> = (0..20)
+    let entries: Vec<_> = (0..20)
         .map(|n| JournalEntry {
             detail: Some("y".repeat(1000)),
             ..entry(1, n, "noted")
         })
         .collect();
-    let revision = store.save(&link, &told, NEW).await.expect("it is new");
+    let revision = store.save(&link, &entries, NEW).await.expect("it is new");
 
     assert_eq!(loaded(&store, 1).await, (link.clone(), revision));
     assert_eq!(listed(&store, LinkFilter::All).await, [1]);
     assert_eq!(listed(&store, LinkFilter::Parked).await, [1]);
     assert_eq!(owner(&store, 1_000_001).await, Some(1));
     let saved = store.save(&link, &[], revision).await;
-    saved.expect("what was told is no write of somebody else's");
-    assert_eq!(story(&store, 1).await, told);
+    saved.expect("journal entries do not change the revision");
+    assert_eq!(journal_of(&store, 1).await, entries);
 }
 
-pub async fn writers_at_once_tell_each_entry_once<B: StoreFixture<Store: Links + Journal>>(
+pub async fn concurrent_writers_write_each_entry_once<B: StoreFixture<Store: Links + Journal>>(
     bench: B,
 ) {
     let store = bench.store();
@@ -143,13 +143,13 @@ pub async fn writers_at_once_tell_each_entry_once<B: StoreFixture<Store: Links +
                 let stored = store.load(AlertId::new(1)).await.expect("the store loads");
                 let revision = stored.map_or(NEW, |stored| stored.revision);
                 let link = link_with(1, |link| link.recurrence = writer);
-                let told = JournalEntry {
+                let written = JournalEntry {
                     detail: Some("z".repeat(150)),
                     ..entry(1, step, &format!("{writer} {step}"))
                 };
-                let saved = store.save(&link, std::slice::from_ref(&told), revision);
+                let saved = store.save(&link, std::slice::from_ref(&written), revision);
                 match saved.await {
-                    Ok(_) => won.push(told.event),
+                    Ok(_) => won.push(written.event),
                     lost => assert_conflict(lost),
                 }
             }
@@ -159,10 +159,10 @@ pub async fn writers_at_once_tell_each_entry_once<B: StoreFixture<Store: Links +
     .await;
 
     let mut won: Vec<_> = won.into_iter().flatten().collect();
-    let mut told: Vec<_> = story(&store, 1).await;
-    told.sort_by(|one, other| one.event.cmp(&other.event));
+    let mut entries: Vec<_> = journal_of(&store, 1).await;
+    entries.sort_by(|one, other| one.event.cmp(&other.event));
     won.sort();
-    let told: Vec<_> = told.into_iter().map(|entry| entry.event).collect();
-    assert_eq!(told, won);
-    assert!(won.len() >= 12, "somebody wins each time");
+    let entries: Vec<_> = entries.into_iter().map(|entry| entry.event).collect();
+    assert_eq!(entries, won);
+    assert!(won.len() >= 12, "one writer wins each time");
 }

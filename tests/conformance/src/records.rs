@@ -210,7 +210,7 @@ async fn load<T: Record>(store: &impl Records, key: &T::Key) -> Stored<T> {
     store.load_record(key).await.expect("the store loads")
 }
 
-/// Saves a record that nobody else saves.
+/// Saves a record that no other writer saves.
 async fn save<T: Record>(
     store: &impl Records,
     key: &T::Key,
@@ -218,7 +218,7 @@ async fn save<T: Record>(
     revision: Revision,
 ) -> Revision {
     let saved = store.save_record(key, record, revision).await;
-    saved.expect("nobody else wrote")
+    saved.expect("no other writer saved")
 }
 
 pub async fn a_record_that_was_never_saved_is_the_default<B: StoreFixture<Store: Records>>(

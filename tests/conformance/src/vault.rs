@@ -362,7 +362,7 @@ pub async fn no_plain_text_is_at_rest<B: VaultFixture>(bench: B) {
         promote(&vault, version).await.expect("it is pending");
     }
     let Some(bytes) = bench.at_rest() else {
-        println!("skipped: nobody can look at what this store has put on a disk");
+        println!("skipped: the test cannot read what this store has written to disk");
         return;
     };
 

@@ -78,7 +78,7 @@ def keep_secrets_as_strictly_as_aws(secrets_manager):
 
     A version is made once: the same token and value again changes nothing, another value is refused. A label
     is on one version at a time. RotateSecret announces a version without a value and leaves the rest to the
-    function, which whoever drives the test calls; a version without a value is not found.
+    function, which the test calls; a version without a value is not found.
     """
     module = secrets_manager
     get, put = module._get_secret_value, module._put_secret_value

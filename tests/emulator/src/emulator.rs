@@ -90,8 +90,8 @@ impl Emulator {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// An account nobody has used: twelve digits, which are its access key id as well. Whoever signs
-    /// with another account's key sees nothing of it.
+    /// An unused account: twelve digits, which are its access key id as well. A caller that signs with
+    /// another account's key sees nothing of it.
     #[must_use]
     pub fn account(&self) -> String {
         let number = self.accounts.fetch_add(1, Ordering::Relaxed);
@@ -201,7 +201,7 @@ fn set_environment(
     instance: &str,
 ) {
     command
-        // It listens on every interface unless told otherwise.
+        // By default it listens on every interface.
         .env("BIND_HOST", "127.0.0.1")
         .env("GATEWAY_PORT", port.to_string())
         // Brokers of which the first would listen on every interface.

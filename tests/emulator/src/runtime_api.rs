@@ -1,5 +1,5 @@
-//! Lambda's Runtime API on loopback: hands one event at a time to a function that runs as a plain
-//! process, and takes its answer.
+//! Lambda's Runtime API on loopback: sends one event at a time to a function that runs as a plain
+//! process, and receives its answer.
 //!
 //! Threads and plain sockets: what is measured with it is the function, not a server.
 
@@ -19,8 +19,8 @@ const HEAD_LINES_MAX: usize = 100;
 /// Every path of the API begins with this.
 const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
 
-/// A running Runtime API for one function. Dropping it closes the door; the function then ends by
-/// itself.
+/// A running Runtime API for one function. Dropping it closes the listener; the function then
+/// exits by itself.
 #[derive(Debug)]
 pub struct RuntimeApi {
     address: SocketAddr,
@@ -48,9 +48,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Events that nobody has asked for yet.
+    /// Events that the function has not asked for yet.
     waiting: VecDeque<Event>,
-    /// The invocations handed out and not answered, with the time they were.
+    /// The invocations sent and not answered yet, with the time each was sent.
     underway: Vec<(String, Instant)>,
     answers: Vec<Answer>,
     /// When the function first asked for an event.
@@ -111,8 +111,8 @@ impl RuntimeApi {
         self.shared.wait(within, |state| state.ready_at)
     }
 
-    /// Hands `event` to the function, in an invocation that has `time_left`, and waits for the
-    /// answer. `None` when none comes in time.
+    /// Sends `event` to the function, in an invocation that has `time_left`, and waits for the
+    /// answer. `None` when no answer arrives in time.
     #[must_use]
     pub fn invoke(&self, event: &str, time_left: Duration, within: Duration) -> Option<Answer> {
         let request_id = {
@@ -141,7 +141,7 @@ impl Drop for RuntimeApi {
     fn drop(&mut self) {
         self.shared.state().closed = true;
         self.shared.changed.notify_all();
-        // Wakes the door, which then sees that it is closed. Without a connection it was not there.
+        // Wakes the listener thread, which then ends. If the connection fails, it has ended already.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -195,7 +195,7 @@ impl Shared {
         }
     }
 
-    /// Takes in an answer; `false` when nobody waits for it.
+    /// Records an answer; `false` when no caller waits for it.
     fn answered(&self, request_id: &str, failed: bool, body: String) -> bool {
         let mut state = self.state();
         let place = state.underway.iter().position(|(id, _)| id == request_id);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use halogard_emulator::{Emulator, Options};
 
-/// Tells the process to be killed that it is the one.
+/// Marks the process that the test kills.
 const TO_BE_KILLED: &str = "HALOGARD_EMULATOR_TEST_TO_BE_KILLED";
 
 /// Looks until something must be gone: ten seconds' worth.
@@ -97,7 +97,7 @@ fn an_emulator_ends_with_a_process_that_is_killed() {
     let mut other = Other::start();
     assert!(lives(other.launcher) && listens(&other.address), "it is up");
 
-    // The signal that nobody can catch: no destructor runs.
+    // A process cannot catch this signal: no destructor runs.
     other.process.kill().unwrap();
     other.process.wait().unwrap();
 

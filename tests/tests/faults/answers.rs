@@ -46,7 +46,7 @@ fn strike(bundle: &Scenario, place: Component, ordinal: u64, fault: Fault) {
     faults.at_request(ordinal, fault);
 }
 
-/// Tells the story once in peace, then once for each call and each fault.
+/// Runs the script once without faults, then once for each call and each fault.
 fn every_fault_at_every_call(name: &'static str, webhook_delivery: WebhookDelivery) {
     let mut grid = CaseMatrix::new(name);
     let Some(peace) = grid.case("in peace", script::without_faults(webhook_delivery)) else {
@@ -67,11 +67,11 @@ fn every_fault_at_every_call(name: &'static str, webhook_delivery: WebhookDelive
                 } else {
                     RecoveryTime::Minutes
                 };
-                let told = script::run_with(webhook_delivery, patience, |bundle| {
+                let outcome = script::run_with(webhook_delivery, patience, |bundle| {
                     bundle.expects_dead_letters = refused;
                     strike(bundle, place, ordinal, fault);
                 });
-                grid.case(&label, told);
+                grid.case(&label, outcome);
             }
         }
     }

@@ -24,17 +24,17 @@ fn every_point(peace: &Recording) -> Vec<Stop> {
     points
 }
 
-/// Tells the story with the process stopped at `stops`.
+/// Runs the script with the process stopped at `stops`.
 fn stopped_at(grid: &mut CaseMatrix, webhook_delivery: WebhookDelivery, stops: &[Stop]) {
-    let told = script::run_with(webhook_delivery, RecoveryTime::Minutes, |bundle| {
+    let outcome = script::run_with(webhook_delivery, RecoveryTime::Minutes, |bundle| {
         for (place, ordinal, moment) in stops {
             bundle.crash_points.arm(*place, *ordinal, *moment);
         }
     });
-    grid.case(&format!("stopped at {stops:?}"), told);
+    grid.case(&format!("stopped at {stops:?}"), outcome);
 }
 
-/// Tells the story once in peace, then once for each point at which the process may stop.
+/// Runs the script once without stops, then once for each point at which the process may stop.
 fn stopped_at_every_point(name: &'static str, webhook_delivery: WebhookDelivery) {
     let mut grid = CaseMatrix::new(name);
     let peace = grid.case("in peace", script::without_faults(webhook_delivery));

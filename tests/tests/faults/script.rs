@@ -1,5 +1,5 @@
-//! The story that is told over and over: two alerts, one changed and then mended by a technician,
-//! the other one over by itself.
+//! The script of every fault test: two alerts; a technician fixes the first one after a change, the
+//! second one clears by itself.
 
 use std::time::Duration;
 
@@ -85,12 +85,12 @@ fn setup(webhook_delivery: WebhookDelivery) -> Setup {
     setup
 }
 
-/// Tells the story in peace.
+/// Runs the script without faults.
 pub async fn without_faults(webhook_delivery: WebhookDelivery) -> Recording {
     run_with(webhook_delivery, RecoveryTime::Minutes, |_| ()).await
 }
 
-/// Tells the story to its end, and checks what must hold. `prepare` lays the traps.
+/// Runs the script to its end, and checks the invariants. `prepare` arms the faults.
 pub async fn run_with(
     webhook_delivery: WebhookDelivery,
     patience: RecoveryTime,
@@ -118,7 +118,7 @@ pub async fn run_with(
     bundle.liongard.clear_condition(changed).unwrap();
     let ticket = bundle.ticket_of(changed).unwrap();
     bundle.halo.close_ticket(ticket.id, TECHNICIAN).unwrap();
-    let told = until_it_is_over(&mut bundle, changed).await;
+    let recording = until_it_is_over(&mut bundle, changed).await;
     bundle.run_until_quiet().await;
     wait_for_agreement(&mut bundle, patience).await;
     bundle.run_until_quiet().await;
@@ -129,7 +129,7 @@ pub async fn run_with(
     // Of several stops, the first may leave nothing to do at the second.
     let met = bundle.crash_points.crashes() > 0 || bundle.crash_points.waiting() == 0;
     assert!(met, "the process was never stopped");
-    told
+    recording
 }
 
 /// Works until Liongard has followed the technician, if nothing comes in between, and a round

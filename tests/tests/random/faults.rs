@@ -1,4 +1,4 @@
-//! What goes wrong while a story is told.
+//! The faults injected while a scenario runs.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Stories nobody thought of: random events, random faults, a process that dies, and both sides
-//! that agree in the end. Everything follows from the seed.
+//! Random scenarios: random events, random faults, a process that crashes, and both sides that
+//! agree in the end. Everything follows from the seed.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
@@ -11,16 +11,16 @@ use halogard_tests::{CaseMatrix, Scenario};
 
 use script::Script;
 
-/// Stories told by each test; the two tests run side by side.
+/// Scenarios run by each test; the two tests run in parallel.
 const SEEDS: u64 = 75;
 
-/// Stories that are told a second time, to be the same.
+/// Scenarios that run a second time, to compare the two fingerprints.
 const RUN_TWICE: u64 = 5;
 
 /// Two sweeps, the longest pause after failures in a row, and an inspector's run.
 const CONVERGES_WITHIN: Duration = Duration::from_secs(2 * 60 + 900 + 300);
 
-/// Tells the story of `seed` to its end; returns the fingerprint of all that happened.
+/// Runs the scenario of `seed` to its end; returns the fingerprint of all that happened.
 async fn run_seed(seed: u64) -> u64 {
     let story = Script::from_seed(seed);
     let mut bundle = Scenario::start(story.setup()).await;
@@ -36,7 +36,7 @@ async fn run_seed(seed: u64) -> u64 {
     bundle.fingerprint()
 }
 
-/// Tells the stories of `seeds`.
+/// Runs the scenarios of `seeds`.
 fn run_seeds(name: &'static str, seeds: impl Iterator<Item = u64>) {
     let mut grid = CaseMatrix::new(name);
     for seed in seeds {
@@ -56,12 +56,12 @@ fn both_sides_agree_after_any_story_with_an_odd_seed() {
 }
 
 #[test]
-fn the_same_seed_tells_the_same_story() {
-    let mut grid = CaseMatrix::new("chance, told twice");
+fn the_same_seed_repeats_the_same_run() {
+    let mut grid = CaseMatrix::new("chance, run twice");
     for seed in 0..RUN_TWICE {
         let first = grid.case(&format!("seed {seed}"), run_seed(seed));
         let second = grid.case(&format!("seed {seed} again"), run_seed(seed));
-        assert_eq!(first, second, "seed {seed} tells two stories");
+        assert_eq!(first, second, "seed {seed} gives two different runs");
     }
     grid.finish();
 }

@@ -157,7 +157,7 @@ impl Script {
     }
 }
 
-/// Lets one event happen; what needs a ticket happens to nobody while there is none.
+/// Applies one event; an event that needs a ticket does nothing while there is none.
 fn apply(bundle: &Scenario, alert: i64, number: usize, act: Event) {
     let liongard = &bundle.liongard;
     let change = |change: AlertChange| liongard.change(alert, change).unwrap();

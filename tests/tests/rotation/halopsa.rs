@@ -59,7 +59,7 @@ async fn begun(current: &SecretFields) -> (Scenario, InMemoryVault, RotationFunc
     };
     let idle = ApiApplication {
         client_id: IDLE.to_owned(),
-        client_secret: "never told to anybody".to_owned(),
+        client_secret: "planted and never sent".to_owned(),
         ..setup.halo.applications[0].clone()
     };
     setup.halo.applications.push(idle);
@@ -78,10 +78,10 @@ fn token_calls(bundle: &Scenario, from: usize) -> Vec<LoggedRequest> {
         .collect()
 }
 
-/// Nothing about the rotation stands where people look.
+/// Asserts that neither the log nor a notice contains a secret.
 #[track_caller]
 fn kept_secret(bundle: &Scenario, function: &RotationFunction) {
-    for text in [bundle.logs.text(), format!("{:?}", function.told.all())] {
+    for text in [bundle.logs.text(), format!("{:?}", function.notices.all())] {
         assert!(!text.contains(GENERATED));
         assert!(!text.contains(planted::CLIENT_SECRET));
     }
@@ -97,13 +97,13 @@ async fn take_turns(
     let (mut bundle, vault, function) = Box::pin(begun(&current)).await;
     vault.announce(HALOPSA_SECRET, NEXT);
     prepare(&bundle, &function);
-    // Nobody did anything yet: the operator is told which application to open.
+    // The operator has not acted yet: the notice names the application to open.
     let asked = function
         .try_step(&bundle, Step::Create, HALOPSA_SECRET, NEXT)
         .await;
     if let Some(asked) = asked {
         assert_eq!(asked, Err("rotation.action_required".to_owned()));
-        let notice = &function.told.all()[0];
+        let notice = &function.notices.all()[0];
         assert!(notice.text.contains(IDLE), "{}", notice.text);
     }
     bundle.run_for(Duration::from_secs(300)).await;
@@ -145,7 +145,7 @@ async fn take_turns(
     assert_eq!(
         logged(&bundle, CREDENTIAL_REFRESHED_LOG),
         0,
-        "nobody was refused"
+        "no request was refused"
     );
     kept_secret(&bundle, &function);
     visits

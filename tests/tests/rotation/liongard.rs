@@ -97,7 +97,7 @@ async fn rotate(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunctio
     let current = key_in(&vault, Stage::Current).unwrap();
     assert_ne!(current, AccessKeySpec::sample().id, "nothing was rotated");
     assert_eq!(vault.look(LIONGARD_SECRET, Stage::Current).unwrap().0, NEXT);
-    // Whoever holds the old key has time to find the new one.
+    // An instance with the old key has time to read the new one.
     bundle.run_for(Duration::from_secs(600)).await;
     bundle.raise(3, "Firewall Rule Changed");
     bundle.run_for(OVERLAP).await;
@@ -129,8 +129,8 @@ async fn rotate(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunctio
         .unwrap()
         .to_owned();
     assert!(!bundle.logs.text().contains(&secret), "a secret was logged");
-    let told = format!("{:?}", function.told.all());
-    assert!(!told.contains(&secret) && !told.contains(planted::KEY_SECRET));
+    let notices = format!("{:?}", function.notices.all());
+    assert!(!notices.contains(&secret) && !notices.contains(planted::KEY_SECRET));
     assert_eq!(
         bundle.liongard.valid_keys(),
         [current],
@@ -260,7 +260,7 @@ async fn a_replaced_key_stays_for_its_overlap_and_while_somebody_uses_it() {
         .await
         .unwrap();
     assert_eq!((used.deleted, used.remaining), (0, 1));
-    assert_eq!(function.told.count(NoticeKind::OldKeyInUse), 1);
+    assert_eq!(function.notices.count(NoticeKind::OldKeyInUse), 1);
     bundle.run_for(Duration::from_secs(2 * 3600)).await;
     let late = function
         .delete_expired(&bundle, LIONGARD_SECRET)
@@ -282,14 +282,14 @@ async fn a_key_that_is_about_to_end_is_reported_in_time() {
             .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
     }
-    assert_eq!(function.told.count(NoticeKind::ExpiresSoon), 0);
+    assert_eq!(function.notices.count(NoticeKind::ExpiresSoon), 0);
     bundle.time.advance(Duration::from_secs(70 * 86_400));
     let look = function
         .delete_expired(&bundle, LIONGARD_SECRET)
         .await
         .unwrap();
     assert_eq!(look.expires_in_days, Some(19));
-    assert_eq!(function.told.count(NoticeKind::ExpiresSoon), 1);
+    assert_eq!(function.notices.count(NoticeKind::ExpiresSoon), 1);
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn a_key_that_was_deleted_by_hand_makes_work_wait_until_a_person_pastes_an
         .try_step(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
         .await;
     assert_eq!(refused, Some(Err("rotation.action_required".to_owned())));
-    let notice = &function.told.all()[0];
+    let notice = &function.notices.all()[0];
     assert!(
         notice.text.contains("Account Settings → Access Tokens"),
         "{notice:?}"

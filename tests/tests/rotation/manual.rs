@@ -1,5 +1,5 @@
-//! The worst order of things: somebody saves a new secret in HaloPSA first, and the bundle is told
-//! ten minutes later.
+//! The worst order of steps: the operator saves a new secret in HaloPSA first, and stores it for the
+//! bundle ten minutes later.
 
 use std::time::Duration;
 

@@ -38,8 +38,8 @@ pub struct RotationFunction {
     pub crash_points: CrashPoints,
     /// What it asked the vendors.
     pub calls: RequestLog,
-    /// What it told people.
-    pub told: SentNotices,
+    /// The notices it sent.
+    pub notices: SentNotices,
     notes: InMemoryValues,
     vault: InMemoryVault,
     budget: OnceLock<SimBudget>,
@@ -58,7 +58,7 @@ impl RotationFunction {
             budget: OnceLock::new(),
             crash_points,
             calls: RequestLog::default(),
-            told: SentNotices::default(),
+            notices: SentNotices::default(),
         }
     }
 
@@ -120,7 +120,7 @@ impl RotationFunction {
             vault: self.vault.clone(),
             vendors: self.vendor_admin(bundle),
             values: self.notes.clone(),
-            notifier: self.told.clone(),
+            notifier: self.notices.clone(),
             clock: bundle.time.clone(),
         }
     }
@@ -195,18 +195,18 @@ impl Values for InMemoryValues {
     }
 }
 
-/// What people were told.
+/// The notices the function sent to people.
 #[derive(Clone, Debug, Default)]
 pub struct SentNotices(Arc<Mutex<Vec<Notice>>>);
 
 impl SentNotices {
-    /// All of it.
+    /// All notices.
     pub fn all(&self) -> Vec<Notice> {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.clone()
+        let notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.clone()
     }
 
-    /// How often something of this kind was told.
+    /// Number of notices of this kind.
     pub fn count(&self, kind: NoticeKind) -> usize {
         self.all()
             .iter()
@@ -217,8 +217,8 @@ impl SentNotices {
 
 impl Notifier for SentNotices {
     async fn notify(&self, notice: &Notice) -> Result<(), PortError> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.push(notice.clone());
+        let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push(notice.clone());
         Ok(())
     }
 }

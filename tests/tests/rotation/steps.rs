@@ -32,7 +32,7 @@ enum State {
     Empty,
     /// The version is pending with a value that works.
     Pending,
-    /// The version is pending with a value nobody accepts.
+    /// The version is pending with a value the vendor refuses.
     Refused,
     /// The version is pending with a value that lacks a member.
     Short,
@@ -109,7 +109,7 @@ fn subjects(new_key: &str) -> Vec<Subject> {
         strategy,
         current: halo(strategy, planted::CLIENT_SECRET),
         next: halo(strategy, planted::CLIENT_SECRET).with("note", "the same secret works as well"),
-        refused: halo(strategy, "nobody accepts this"),
+        refused: halo(strategy, "refused-value-planted"),
         empty,
         set: "nothing_to_do",
         on_refused: refused,
@@ -123,7 +123,7 @@ fn subjects(new_key: &str) -> Vec<Subject> {
             strategy: "liongard-access-key",
             current: liongard(planted::KEY_SECRET),
             next: liongard(planted::KEY_SECRET).with("note", "the same key works as well"),
-            refused: liongard("nobody accepts this"),
+            refused: liongard("refused-value-planted"),
             empty: ["created", empty[1], empty[2], empty[3]],
             set: "nothing_to_do",
             on_refused: refused,
@@ -284,7 +284,7 @@ async fn the_error_of_a_step_names_the_secret_and_what_to_do_and_shows_no_value(
                     planted::KEY_SECRET,
                     planted::WEBHOOK_SECRET,
                     planted::WEBHOOK_TOKEN,
-                    "nobody accepts this",
+                    "refused-value-planted",
                 ] {
                     assert!(!text.contains(value), "{text}");
                 }

@@ -1,4 +1,5 @@
-//! The webhook's secret: made here, told to HaloPSA, and no delivery is turned away on the way.
+//! The webhook's secret: the function generates it and sets it in HaloPSA, and the intake accepts
+//! every delivery meanwhile.
 
 use std::time::Duration;
 
@@ -198,9 +199,9 @@ async fn rotate(kind: Kind, prepare: impl FnOnce(&RotationFunction)) -> [u64; 3]
         street.news().await;
     }
     assert_eq!(street.rejected, 0, "of {}", street.accepted);
-    let told = format!("{:?} {}", function.told.all(), street.bundle.logs.text());
+    let text = format!("{:?} {}", function.notices.all(), street.bundle.logs.text());
     for secret in [planted::WEBHOOK_SECRET, planted::WEBHOOK_TOKEN] {
-        assert!(!told.contains(secret));
+        assert!(!text.contains(secret));
     }
     visits
 }
@@ -235,7 +236,7 @@ async fn the_old_secret_is_rejected_once_its_overlap_is_over() {
     let function = RotationFunction::over(&vault);
     vault.announce(NAME, NEXT);
     for step in [Step::Create, Step::Test, Step::Finish] {
-        // Nobody tells HaloPSA.
+        // Without `Step::Set`: HaloPSA does not get the secret.
         let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
         taken.unwrap().unwrap();
     }
@@ -265,7 +266,7 @@ async fn without_the_right_to_change_webhooks_a_person_is_asked_and_both_values_
     attempt(Step::Create).await.unwrap().unwrap();
     let refused = attempt(Step::Set).await.unwrap();
     assert_eq!(refused, Err("rotation.action_required".to_owned()));
-    let text = function.told.all()[0].text.clone();
+    let text = function.notices.all()[0].text.clone();
     for part in [
         "Configuration → Integrations → Webhooks",
         "halopsa_webhook_secret",

@@ -1,4 +1,4 @@
-//! Tickets that are deleted or merged under our hands.
+//! Tickets that a technician deletes or merges.
 
 use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::halopsa::TicketSpec;

@@ -36,7 +36,7 @@ async fn liongards_own_ticket_is_linked_and_never_a_second_one_opened() {
         .change(alert, news("8 accounts now", "Low"))
         .unwrap();
     bundle.conclude().await;
-    assert_eq!(bundle.writes(), 0, "changes are told by Liongard itself");
+    assert_eq!(bundle.writes(), 0, "Liongard reports changes itself");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Alerts nobody mapped wait, and are released.
+//! Alerts without a mapping are parked, and released once the operator maps them.
 
 use halogard_domain::pair_status::PairStatus;
 use halogard_domain::policy::ParkReason;
@@ -65,7 +65,7 @@ async fn a_pair_whose_mapping_is_taken_away_rests_and_catches_up() {
         .change(alert, news("9 accounts now", "Low"))
         .unwrap();
     bundle.conclude().await;
-    assert_eq!(bundle.writes(), 1, "nothing is written for nobody");
+    assert_eq!(bundle.writes(), 1, "an unmapped alert writes nothing");
     bundle.set_policy(Setup::managed().policy());
     bundle.conclude().await;
     assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 4);

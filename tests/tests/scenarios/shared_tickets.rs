@@ -133,7 +133,7 @@ async fn a_technician_who_closes_the_shared_ticket_ends_the_storm() {
     bundle.run_until_quiet().await;
     bundle.only_ticket(next[0]);
 
-    // Who was closed with it and is back has nobody to join.
+    // An alert that was closed with the ticket and comes back has no open ticket to join.
     let back = alerts[9];
     bundle.liongard.close(back).unwrap();
     bundle.run_until_quiet().await;

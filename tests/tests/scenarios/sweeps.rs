@@ -19,11 +19,11 @@ const CASES: u64 = 60;
 /// Rows of a page.
 const PAGE: usize = 100;
 
-/// What a sweep has said of tickets: number, last change, status.
-type Heard = BTreeMap<u64, (i64, u64)>;
+/// The snapshots a sweep has sent: ticket number, last change, status.
+type Swept = BTreeMap<u64, (i64, u64)>;
 
-/// A bundle that hears of tickets by sweeps only, which have not begun to see any.
-async fn deaf(seed: u64) -> Scenario {
+/// A bundle without webhooks, after a first sweep that found no tickets.
+async fn without_webhooks(seed: u64) -> Scenario {
     let setup = Setup {
         webhook_delivery: WebhookDelivery::Never,
         latency: Duration::from_millis(6),
@@ -77,8 +77,8 @@ fn work(bundle: &Scenario, dice: &mut StdRng) {
     done.unwrap();
 }
 
-/// Takes what was queued out of the queue.
-async fn hear(bundle: &Scenario, heard: &mut Heard) {
+/// Takes every snapshot out of the queue.
+async fn drain(bundle: &Scenario, seen: &mut Swept) {
     let store = &bundle.process().store;
     loop {
         let week = Duration::from_secs(7 * 24 * 3600);
@@ -94,9 +94,9 @@ async fn hear(bundle: &Scenario, heard: &mut Heard) {
                 panic!("a sweep sends snapshot of tickets");
             };
             let snapshot = snapshot.unwrap();
-            let told = (snapshot.changed_at.as_millis(), snapshot.status.get());
-            let known = heard.entry(ticket.get()).or_default();
-            *known = told.max(*known);
+            let sent = (snapshot.changed_at.as_millis(), snapshot.status.get());
+            let known = seen.entry(ticket.get()).or_default();
+            *known = sent.max(*known);
             store.ack(Lane::Urgent, &delivery.receipt).await.unwrap();
         }
     }
@@ -112,22 +112,22 @@ fn pages_read(bundle: &Scenario) -> usize {
     read.count()
 }
 
-/// Asserts that the last state of every ticket there is was told.
-fn expect_nothing_missed(bundle: &Scenario, heard: &Heard) {
+/// Asserts that the sweeps have sent the last state of every existing ticket.
+fn expect_nothing_missed(bundle: &Scenario, seen: &Swept) {
     for ticket in bundle.halo.tickets() {
         if ticket.deleted {
             continue;
         }
-        let told = heard.get(&ticket.id.unsigned_abs()).copied();
+        let sent = seen.get(&ticket.id.unsigned_abs()).copied();
         let is = (ticket.updated_at, ticket.status_id.unsigned_abs());
-        assert_eq!(told, Some(is), "ticket {}", ticket.id);
+        assert_eq!(sent, Some(is), "ticket {}", ticket.id);
     }
 }
 
-/// How the world is while a sweep is under way.
+/// What happens to tickets while a sweep runs.
 #[derive(Clone, Copy, PartialEq)]
 enum World {
-    /// Nobody works.
+    /// Nothing changes.
     Still,
     /// People work on tickets.
     Busy,
@@ -138,7 +138,7 @@ enum World {
 /// Tickets, many of them of the same moment, are listed by sweeps of which each reads one page.
 async fn read_page_by_page(seed: u64, world: World) {
     let mut dice = StdRng::seed_from_u64(seed);
-    let mut bundle = deaf(seed).await;
+    let mut bundle = without_webhooks(seed).await;
     let count = dice.random_range(PAGE + 1..5 * PAGE);
     let mut logged = 0;
     while logged < count {
@@ -151,14 +151,14 @@ async fn read_page_by_page(seed: u64, world: World) {
             .advance(Duration::from_millis(dice.random_range(0..3)));
     }
     let before = pages_read(&bundle);
-    let mut heard = Heard::new();
+    let mut seen = Swept::new();
     let mut broken_off = 0;
     loop {
         // One page is read, the next is not. A new process takes over the token of the last one.
         let faults = bundle.halo.faults();
         faults.at_request(faults.requests_seen() + 2, Fault::RefuseConnection);
         let swept = bundle.process().use_cases.sweep_tickets().await;
-        hear(&bundle, &mut heard).await;
+        drain(&bundle, &mut seen).await;
         if swept.is_ok() {
             break;
         }
@@ -182,8 +182,8 @@ async fn read_page_by_page(seed: u64, world: World) {
     let most = count.div_ceil(PAGE) + 2;
     assert!(read <= most, "{read} pages for {count} tickets");
     assert!(broken_off + 1 >= count.div_ceil(PAGE));
-    // Nobody has worked since the last list was asked for: no later sweep need mend anything.
-    expect_nothing_missed(&bundle, &heard);
+    // No ticket has changed since the last list request: a later sweep has nothing to correct.
+    expect_nothing_missed(&bundle, &seen);
 }
 
 /// Runs the cases of one grid.
@@ -197,7 +197,7 @@ fn all(name: &'static str, world: World) {
 
 #[test]
 fn a_sweep_that_breaks_off_at_every_page_reads_each_once_and_misses_nothing() {
-    all("sweeps, nobody works", World::Still);
+    all("sweeps, no changes", World::Still);
 }
 
 #[test]
@@ -212,19 +212,19 @@ fn a_process_that_dies_after_every_page_misses_nothing_and_reads_no_page_again()
 
 #[tokio::test]
 async fn a_long_list_is_read_once_and_only_when_it_has_settled() {
-    let bundle = deaf(1).await;
+    let bundle = without_webhooks(1).await;
     log(&bundle, 0..1100);
     let before = pages_read(&bundle);
-    let mut heard = Heard::new();
+    let mut seen = Swept::new();
     let met_at = bundle.time.now();
     while pages_read(&bundle) - before < 2 {
         bundle.process().use_cases.sync_cycle().await;
-        hear(&bundle, &mut heard).await;
+        drain(&bundle, &mut seen).await;
         bundle.time.advance(Duration::from_secs(15));
     }
     let waited = bundle.time.now().since(met_at);
     assert!(waited >= Duration::from_secs(240), "{waited:?}");
-    assert_eq!(heard.len(), 1100);
+    assert_eq!(seen.len(), 1100);
     assert_eq!(pages_read(&bundle) - before, 1 + 11 + 1);
-    expect_nothing_missed(&bundle, &heard);
+    expect_nothing_missed(&bundle, &seen);
 }

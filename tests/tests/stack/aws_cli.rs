@@ -1,4 +1,4 @@
-//! Calls to AWS, as whoever operates the stack.
+//! Calls to AWS, with the permissions of the operator.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

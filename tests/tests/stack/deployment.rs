@@ -37,7 +37,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// What the stack is called.
 pub const STACK: &str = "trial";
 
-/// A clock that goes with the machine's own, as far beside it as it is told.
+/// The machine's clock plus an offset that the test sets.
 #[derive(Clone, Debug, Default)]
 pub struct OffsetClock(Arc<AtomicI64>);
 
@@ -121,7 +121,7 @@ impl Deployment {
                 "HaloPsaTenant": setup.halo.tenant.clone().unwrap_or_default(),
                 "LiongardUrl": servers[1].base_url(),
                 "InspectorMinIntervalSeconds": "1",
-                // Rounds are made by hand, so that none comes in between.
+                // The test starts each round itself, so that no scheduled one runs in between.
                 "PollIntervalMinutes": "60",
             },
         });
@@ -272,7 +272,7 @@ impl Deployment {
         self.halo.bind_all_events(&id).unwrap();
     }
 
-    /// What the program needs to be told of AWS, as whoever operates the stack.
+    /// The environment variables that give the program the operator's access to AWS.
     pub fn access(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_REGION", REGION.to_owned()),
@@ -356,8 +356,8 @@ impl Deployment {
         tickets_of(&alert_now(), &self.halo.tickets())[0].id
     }
 
-    /// A delivery of HaloPSA about a ticket of nobody's, signed with `secret`; the status of the
-    /// answer.
+    /// Sends a delivery of HaloPSA about a ticket without an alert, signed with `secret`; returns
+    /// the status of the answer.
     pub async fn deliver_signed_with(&self, secret: &str) -> u16 {
         let body = json!({
             "id": "4f6b", "event": "Ticket Changed", "object_id": "4242",
@@ -371,8 +371,7 @@ impl Deployment {
         self.post_signed(&path, &body, &signature).await
     }
 
-    /// Messages of the queue that `output` names: those that can be seen and those in hand or held
-    /// back.
+    /// Messages of the queue that `output` names: visible, in flight and delayed ones.
     pub async fn depth(&self, output: &str) -> u64 {
         let names = [
             "ApproximateNumberOfMessages",

@@ -100,7 +100,7 @@ async fn told_and_secret(world: &Deployment) {
         "\"PollLagSeconds\"",
         "\"NotConfigured\":1",
     ] {
-        assert!(said(what), "nobody said {what}:\n{}", lines.join("\n"));
+        assert!(said(what), "no log line has {what}:\n{}", lines.join("\n"));
     }
     // As the alarms and the dashboard of this stack ask for it, and of no other.
     for function in ["WebhookIntakeName", "InspectorPollName", "TicketSyncName"] {

@@ -363,7 +363,7 @@ async fn ticket_sync_needs_every_permission_it_has() {
     policy
         .without("KeepPairsAndSpendTheBudget", async || {
             let before = said(&world, FUNCTION, "left for another try").await;
-            world.raise("claimed by nobody");
+            world.raise("not claimed");
             world.round().await;
             says(&world, FUNCTION, "left for another try", before).await;
         })

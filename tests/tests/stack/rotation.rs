@@ -124,7 +124,7 @@ async fn told_and_secret(world: &Deployment, made: &[&str]) {
     let said = |what: &str| lines.iter().any(|line| line.contains(what));
     let filed = format!("\"function\":\"{}\"", world.outputs["SecretRotationName"]);
     for what in ["\"outcome\":\"finished\"", "\"RotationFailed\":0", &filed] {
-        assert!(said(what), "nobody said {what}: {lines:#?}");
+        assert!(said(what), "no log line has {what}: {lines:#?}");
     }
     for secret in planted::ALL.iter().chain(made) {
         assert!(!said(secret), "{secret} was logged");
@@ -180,11 +180,11 @@ async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
     aws.call("secretsmanager", "put_secret_value", arguments)
         .await;
     assert_eq!(key.delete_expired().await, daily, "somebody still uses it");
-    let told = people.wait_for(1).await;
-    assert_eq!(told[0].subject, "Halogard: old-key-in-use");
-    assert!(told[0].text.contains(&old), "{}", told[0].text);
+    let messages = people.wait_for(1).await;
+    assert_eq!(messages[0].subject, "Halogard: old-key-in-use");
+    assert!(messages[0].text.contains(&old), "{}", messages[0].text);
 
-    // Nobody has used it for two hours, as far as Liongard says.
+    // Liongard reports no use of the key for two hours.
     world
         .liongard_clock
         .fall_behind(Duration::from_secs(2 * 3600));
@@ -213,12 +213,12 @@ async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken
 
     for _ in 0..2 {
         let sentence = halo.fails("createSecret", "rotation.action_required").await;
-        let told = people.wait_for(1).await;
-        assert_eq!(told[0].subject, "Halogard: rotation-action-required");
+        let messages = people.wait_for(1).await;
+        assert_eq!(messages[0].subject, "Halogard: rotation-action-required");
         for part in [APPLICATION, "View Applications", "press Save", &halo.arn] {
             assert!(sentence.contains(part), "{sentence}");
         }
-        assert!(told[0].text.contains(&sentence), "{}", told[0].text);
+        assert!(messages[0].text.contains(&sentence), "{}", messages[0].text);
         assert!(!halo.is_turned().await);
     }
     halo.fails("testSecret", "rotation.no_value").await;
@@ -305,7 +305,7 @@ async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_i
         );
     }
 
-    // HaloPSA signs with what it was told: its own webhook closes the alert.
+    // HaloPSA signs with the new secret: its own webhook closes the alert.
     let alert = world.liongard.alerts()[0].id;
     world.liongard.clear_condition(alert).unwrap();
     world.halo.close_ticket(ticket, 12).unwrap();
@@ -339,9 +339,9 @@ async fn a_webhook_that_may_not_be_changed_by_api_is_entered_by_a_person() {
         ] {
             assert!(sentence.contains(part), "{sentence}");
         }
-        let told = people.wait_for(1).await;
-        assert_eq!(told[0].subject, "Halogard: rotation-action-required");
-        assert!(told[0].text.contains(&sentence), "{}", told[0].text);
+        let messages = people.wait_for(1).await;
+        assert_eq!(messages[0].subject, "Halogard: rotation-action-required");
+        assert!(messages[0].text.contains(&sentence), "{}", messages[0].text);
     }
     let old = planted::WEBHOOK_SECRET;
     assert_eq!(world.deliver_signed_with(old).await, 200);
@@ -350,14 +350,14 @@ async fn a_webhook_that_may_not_be_changed_by_api_is_entered_by_a_person() {
     let new = pending["halopsa_webhook_secret"].as_str().unwrap();
     world.sign_webhooks_with(new);
     webhook.does("testSecret", "tested").await;
-    // The event of events/lambda/rotation-finish.json, sent by hand.
+    // The event of events/lambda/rotation-finish.json, as the operator sends it.
     webhook
         .does_once("finishSecret", "finished", "already_current")
         .await;
     world.start_anew("WebhookIntakeName").await;
     assert_eq!(world.deliver_signed_with(new).await, 200);
     assert_eq!(world.deliver_signed_with(old).await, 200);
-    println!("webhook by hand: told twice, finished by hand");
+    println!("webhook by hand: asked twice, finished by the operator");
 }
 
 #[tokio::test]

@@ -1,16 +1,16 @@
-//! What people are told: everything that goes out on the stack's topic.
+//! Notifications to people: every message published on the stack's topic.
 
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, eventually};
 
-/// A queue that hears what is told on the topic.
+/// A queue that is subscribed to the topic.
 pub struct TopicSubscription<'a> {
     world: &'a Deployment,
     queue: String,
 }
 
-/// One thing that was told.
+/// One message published on the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicMessage {
     /// What a mail would have as its subject.
@@ -20,7 +20,7 @@ pub struct TopicMessage {
 }
 
 impl<'a> TopicSubscription<'a> {
-    /// Subscribes to the topic, as whoever is on call does.
+    /// Subscribes a queue to the topic, as the person on call subscribes.
     pub async fn of(world: &'a Deployment) -> Self {
         let aws = &world.aws;
         let made = aws.call("sqs", "create_queue", json!({"QueueName": "on-call"}));
@@ -45,20 +45,24 @@ impl<'a> TopicSubscription<'a> {
         Self { world, queue }
     }
 
-    /// What was told since this was last asked; waits for `count` of it.
+    /// Waits for `count` messages published since the last call, and returns them.
     pub async fn wait_for(&self, count: usize) -> Vec<TopicMessage> {
-        let told = std::sync::Mutex::new(Vec::new());
+        let messages = std::sync::Mutex::new(Vec::new());
         let enough = eventually(async || {
             let news = self.take().await;
-            let mut told = told.lock().unwrap();
-            told.extend(news);
-            told.len() >= count
+            let mut messages = messages.lock().unwrap();
+            messages.extend(news);
+            messages.len() >= count
         });
         let enough = enough.await;
-        let told = told.into_inner().unwrap();
-        assert!(enough, "people are told {} times: {told:#?}", told.len());
-        assert_eq!(told.len(), count, "{told:#?}");
-        told
+        let messages = messages.into_inner().unwrap();
+        assert!(
+            enough,
+            "{} messages on the topic: {messages:#?}",
+            messages.len()
+        );
+        assert_eq!(messages.len(), count, "{messages:#?}");
+        messages
     }
 
     /// What waits in the queue, taken out of it.
@@ -66,18 +70,18 @@ impl<'a> TopicSubscription<'a> {
         let aws = &self.world.aws;
         let asked = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10});
         let received = aws.call("sqs", "receive_message", asked).await;
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for message in received["Messages"].as_array().into_iter().flatten() {
             let receipt =
                 json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
             aws.call("sqs", "delete_message", receipt).await;
             let body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
             let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-            told.push(TopicMessage {
+            messages.push(TopicMessage {
                 subject: text("Subject"),
                 text: text("Message"),
             });
         }
-        told
+        messages
     }
 }

@@ -199,7 +199,7 @@ fn every_queue_and_function_has_its_alarms() {
         for signal in needed {
             found.look(
                 watched.contains(&signal),
-                format!("nobody watches {signal:?}"),
+                format!("no alarm watches {signal:?}"),
             );
         }
         found.equal("alarms and signals", alarms.len(), watched.len());
@@ -208,16 +208,16 @@ fn every_queue_and_function_has_its_alarms() {
         "signals",
         rule,
         &[
-            ("nobody watches", |it| {
+            ("no alarm watches", |it| {
                 take_away(it, "/Resources/RoundsDeadLettersAlarm")
             }),
-            ("nobody watches", |it| {
+            ("no alarm watches", |it| {
                 *at(it, "/Resources/TicketSyncErrorsAlarm/Properties/Statistic") = json!("Average");
             }),
-            ("nobody watches", |it| {
+            ("no alarm watches", |it| {
                 take_away(it, "/Resources/SecretRotationErrorsAlarm")
             }),
-            ("nobody watches", |it| {
+            ("no alarm watches", |it| {
                 take_away(it, "/Resources/InDoubtAlarm")
             }),
         ],
@@ -232,7 +232,7 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
             let topic = target.first().and_then(|topic| refers_to(topic));
             found.look(
                 topic.and_then(|topic| template.type_of(topic)) == Some("AWS::SNS::Topic"),
-                format!("{id} tells nobody"),
+                format!("{id} has no alarm action"),
             );
             let missing = if SILENCE_RINGS.contains(&id) {
                 "breaching"
@@ -272,7 +272,7 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                 ("Halogard", "AccessKeyExpiresInDays") => found.look(
                     threshold.as_i64() == Some(EXPIRES_SOON_DAYS)
                         && comparison == "LessThanOrEqualToThreshold",
-                    format!("{id} does not ring when people are told"),
+                    format!("{id} does not fire when the notice is sent"),
                 ),
                 ("Halogard", "PollLagSeconds") => {
                     let mapped = ["AlarmPeriodSeconds", "LagSecondsMax"].map(|key| {
@@ -296,7 +296,7 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
         "thresholds",
         rule,
         &[
-            ("tells nobody", |it| {
+            ("has no alarm action", |it| {
                 take_away(it, "/Resources/InDoubtAlarm/Properties/AlarmActions");
             }),
             ("what silence means to PollStoppedAlarm", |it| {
@@ -329,7 +329,7 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                     "/Resources/PollStoppedAlarm/Properties/EvaluationPeriods",
                 ) = json!(1);
             }),
-            ("when people are told", |it| {
+            ("when the notice is sent", |it| {
                 *at(it, "/Resources/AccessKeyExpiresAlarm/Properties/Threshold") = json!(0);
             }),
             ("always or never", |it| {

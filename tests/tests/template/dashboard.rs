@@ -66,7 +66,7 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
                         }),
                     _ => false,
                 };
-                found.look(sent, format!("nobody sends {words:?} of {title:?}"));
+                found.look(sent, format!("no source sends {words:?} of {title:?}"));
             }
         }
     }
@@ -84,18 +84,20 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
             ("does not begin", |it| {
                 replace(it, "TicketsOpened", "Echoes")
             }),
-            ("nobody sends", |it| replace(it, "\"Echoes\"", "\"Echos\"")),
-            ("nobody sends", |it| {
+            ("no source sends", |it| {
+                replace(it, "\"Echoes\"", "\"Echos\"")
+            }),
+            ("no source sends", |it| {
                 replace(
                     it,
                     "\"function\", \"${TicketSyncFunction}\"",
                     "\"function\", \"ticket-sync\"",
                 )
             }),
-            ("nobody sends", |it| {
+            ("no source sends", |it| {
                 replace(it, "${UrgentQueue.QueueName}", "urgent")
             }),
-            ("nobody sends", |it| {
+            ("no source sends", |it| {
                 replace(it, "${TicketSyncFunction}", "${TicketSyncRole}")
             }),
         ],

@@ -1,4 +1,4 @@
-//! Parameters and outputs: what the operator is asked, and told.
+//! Parameters and outputs: what the operator enters, and what the stack returns.
 
 use std::collections::BTreeSet;
 
@@ -247,7 +247,7 @@ fn outputs_tell_the_operator_what_to_paste_and_the_program_what_is_where() {
             url.and_then(|url| url.as_str()),
             Some("${WebhookIntakeFunctionUrl.FunctionUrl}webhooks/halopsa/"),
         );
-        let told: BTreeSet<&str> = outputs
+        let named: BTreeSet<&str> = outputs
             .values()
             .filter_map(|output| refers_to(&output["Value"]))
             .collect();
@@ -263,7 +263,10 @@ fn outputs_tell_the_operator_what_to_paste_and_the_program_what_is_where() {
             .iter()
             .flat_map(|kind| template.of_type(kind).into_keys())
         {
-            found.look(told.contains(id), format!("the program does not find {id}"));
+            found.look(
+                named.contains(id),
+                format!("the program does not find {id}"),
+            );
         }
     }
     hold(

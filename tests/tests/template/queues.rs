@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::expanded::{Template, at, refers_to, take_away};
 use crate::rule::{Findings, hold};
 
-/// A message that nobody works off is kept for this long.
+/// How long a queue retains a message that no worker processes.
 const FOURTEEN_DAYS: u64 = 14 * 24 * 3600;
 
 /// The queues that a function works off, with that function's time-out in seconds.
@@ -40,7 +40,7 @@ fn every_queue_that_is_worked_has_time_tries_and_a_place_for_dead_letters() {
                 ),
             );
             let redrive = &queue["RedrivePolicy"];
-            // The store counts on it: what was received so often was survived by nobody.
+            // The store relies on it: each worker that received the message this often has crashed.
             found.equal(
                 format!("receives of {id}"),
                 redrive["maxReceiveCount"].as_u64(),

@@ -244,7 +244,7 @@ fn what_lambda_does_in_the_name_of_a_function_is_granted_and_no_more_than_the_fu
                 );
             }
             let variables = function["Environment"]["Variables"].as_object();
-            let mut told: BTreeSet<&str> = variables
+            let mut named: BTreeSet<&str> = variables
                 .into_iter()
                 .flatten()
                 .filter_map(|(_, value)| refers_to(value))
@@ -256,13 +256,13 @@ fn what_lambda_does_in_the_name_of_a_function_is_granted_and_no_more_than_the_fu
                 .values()
             {
                 if refers_to(&schedule["RotationLambdaARN"]) == Some(id) {
-                    told.extend(refers_to(&schedule["SecretId"]));
+                    named.extend(refers_to(&schedule["SecretId"]));
                 }
             }
             for (action, resource) in granted {
                 found.look(
-                    told.contains(resource),
-                    format!("{name} may {action} on {resource}, of which it is not told"),
+                    named.contains(resource),
+                    format!("{name} may {action} on {resource}, which its variables do not name"),
                 );
             }
         }
@@ -293,7 +293,7 @@ fn what_lambda_does_in_the_name_of_a_function_is_granted_and_no_more_than_the_fu
                     statements.retain(|statement| statement["Sid"] != "KeepRoundsThatFailed");
                 },
             ),
-            ("of which it is not told", |it| {
+            ("which its variables do not name", |it| {
                 let path = "/Resources/WebhookIntakeRole/Properties/Policies/0/PolicyDocument";
                 *at(it, &format!("{path}/Statement/0/Resource")) =
                     json!({"Fn::GetAtt": ["BulkQueue", "Arn"]});

@@ -53,7 +53,7 @@ pub fn hold(name: &str, rule: Rule, breaks: &[Break]) {
         rule(&broken, &mut found);
         assert!(
             found.problems.iter().any(|problem| problem.contains(word)),
-            "broken on purpose, and nobody says {word:?}: {:?}",
+            "broken on purpose, and no finding has {word:?}: {:?}",
             found.problems
         );
     }

@@ -240,7 +240,7 @@ fn list(input: &Value, secret: &Secret) -> Value {
 }
 
 /// RotateSecret: needs a function, and refuses while another version is pending. Announces the version
-/// of the token as AWSPENDING, without a value; whoever drives the test then calls the function.
+/// of the token as AWSPENDING, without a value; the test then calls the function.
 fn rotate(input: &Value, secret: &mut Secret) -> Result<Value, Refusal> {
     let token = token(input)?;
     let named = text(input, "RotationLambdaARN").map(str::to_owned);
