@@ -1,4 +1,4 @@
-//! The same story many times, each time with something else going wrong.
+//! The same scenario many times, each time with a different fault.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

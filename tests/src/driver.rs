@@ -101,7 +101,7 @@ impl Scenario {
         Ok(did)
     }
 
-    /// Works off one message of `lane`; says until when the lane rests, if there was one.
+    /// Processes one message of `lane`; returns until when the lane pauses, if there was a message.
     async fn work(&mut self, lane: Lane) -> Result<Option<Timestamp>, Crashed> {
         let work = self.process().use_cases.process_next(lane);
         let worked = self.crash_points.until_crash(Box::pin(work)).await?;
@@ -195,7 +195,7 @@ impl Scenario {
         }
     }
 
-    /// Works off whatever is due now.
+    /// Processes every message that is due now.
     pub async fn run_until_idle(&mut self) {
         let mut steps = 0;
         while self.step().await {

@@ -383,8 +383,8 @@ impl Scenario {
     pub async fn journal(&self, alert: i64) -> Vec<String> {
         use halogard_app::ports::Journal as _;
         let id = AlertId::new(alert.unsigned_abs());
-        let story = self.process().store.journal(id, 1000).await;
-        let entries = story.expect("the store is in order");
+        let entries = self.process().store.journal(id, 1000).await;
+        let entries = entries.expect("the store reads");
         entries.into_iter().map(|entry| entry.event).collect()
     }
 

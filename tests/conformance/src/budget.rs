@@ -26,7 +26,7 @@ macro_rules! budget {
             permits_settled_survive_a_restart,
             a_settled_permit_frees_one_window_later,
             a_denial_says_exactly_when_to_come_back,
-            a_permit_nobody_settled_frees_in_the_end,
+            an_unsettled_permit_expires,
             an_answer_seen_after_all_still_counts,
             no_window_ever_holds_more_than_the_limit,
             handles_side_by_side_never_get_more_than_the_limit,
@@ -218,7 +218,7 @@ pub async fn a_denial_says_exactly_when_to_come_back<B: BudgetFixture>(bench: B)
     }
 }
 
-pub async fn a_permit_nobody_settled_frees_in_the_end<B: BudgetFixture>(bench: B) {
+pub async fn an_unsettled_permit_expires<B: BudgetFixture>(bench: B) {
     if B::skips_wait_of(LOST_AFTER) {
         return;
     }

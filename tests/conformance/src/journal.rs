@@ -17,12 +17,12 @@ macro_rules! journal {
             a_story_goes_from_the_oldest_to_the_newest,
             entries_of_one_moment_keep_the_order_they_were_appended_in,
             entries_appended_late_stand_where_they_belong,
-            the_same_entry_twice_is_told_twice,
+            the_same_entry_twice_is_stored_twice,
             other_alerts_have_their_own_story,
             an_entry_about_no_alert_is_in_no_story,
             a_story_is_cut_after_the_limit,
             appending_nothing_is_no_error,
-            a_long_story_is_told_whole,
+            a_long_journal_is_read_whole,
             writers_at_once_lose_no_entry,
             the_story_survives_a_restart,
         }
@@ -46,20 +46,20 @@ async fn append(journal: &impl Journal, entries: &[JournalEntry]) {
     journal.append(entries).await.expect("the store appends");
 }
 
-/// The whole story of alert `alert`.
-async fn story(journal: &impl Journal, alert: u64) -> Vec<JournalEntry> {
-    let story = journal.journal(AlertId::new(alert), 10_000).await;
-    story.expect("the store reads")
+/// Every journal entry of alert `alert`.
+async fn journal_of(store: &impl Journal, alert: u64) -> Vec<JournalEntry> {
+    let entries = store.journal(AlertId::new(alert), 10_000).await;
+    entries.expect("the store reads")
 }
 
 /// What happened to alert `alert`, in one word each.
 async fn words(journal: &impl Journal, alert: u64) -> Vec<String> {
-    let story = story(journal, alert).await;
-    story.into_iter().map(|entry| entry.event).collect()
+    let entries = journal_of(journal, alert).await;
+    entries.into_iter().map(|entry| entry.event).collect()
 }
 
 pub async fn an_alert_nothing_happened_to_has_no_story<B: StoreFixture<Store: Journal>>(bench: B) {
-    assert_eq!(story(&bench.store(), 1).await, []);
+    assert_eq!(journal_of(&bench.store(), 1).await, []);
 }
 
 pub async fn every_field_of_an_entry_is_kept<B: StoreFixture<Store: Journal>>(bench: B) {
@@ -73,7 +73,7 @@ pub async fn every_field_of_an_entry_is_kept<B: StoreFixture<Store: Journal>>(be
 
     append(&journal, &[full.clone(), bare.clone()]).await;
 
-    assert_eq!(story(&journal, 1).await, [full, bare]);
+    assert_eq!(journal_of(&journal, 1).await, [full, bare]);
 }
 
 pub async fn a_story_goes_from_the_oldest_to_the_newest<B: StoreFixture<Store: Journal>>(bench: B) {
@@ -109,7 +109,7 @@ pub async fn entries_appended_late_stand_where_they_belong<B: StoreFixture<Store
     assert_eq!(words(&journal, 1).await, ["first", "second"]);
 }
 
-pub async fn the_same_entry_twice_is_told_twice<B: StoreFixture<Store: Journal>>(bench: B) {
+pub async fn the_same_entry_twice_is_stored_twice<B: StoreFixture<Store: Journal>>(bench: B) {
     let journal = bench.store();
     append(&journal, &[entry(1, 1, "a"), entry(1, 1, "a")]).await;
     append(&journal, &[entry(1, 1, "a")]).await;
@@ -136,7 +136,7 @@ pub async fn an_entry_about_no_alert_is_in_no_story<B: StoreFixture<Store: Journ
     append(&journal, &[started, entry(1, 2, "a")]).await;
 
     assert_eq!(words(&journal, 1).await, ["a"]);
-    assert_eq!(story(&journal, 0).await, []);
+    assert_eq!(journal_of(&journal, 0).await, []);
 }
 
 pub async fn a_story_is_cut_after_the_limit<B: StoreFixture<Store: Journal>>(bench: B) {
@@ -144,16 +144,16 @@ pub async fn a_story_is_cut_after_the_limit<B: StoreFixture<Store: Journal>>(ben
     let entries = ["a", "b", "c", "d"].map(|what| entry(1, 1, what));
     append(&journal, &entries).await;
 
-    let story = journal.journal(AlertId::new(1), 3).await;
+    let first = journal.journal(AlertId::new(1), 3).await;
 
-    assert_eq!(story.expect("the store reads"), entries[..3]);
+    assert_eq!(first.expect("the store reads"), entries[..3]);
 }
 
 pub async fn appending_nothing_is_no_error<B: StoreFixture<Store: Journal>>(bench: B) {
     append(&bench.store(), &[]).await;
 }
 
-pub async fn a_long_story_is_told_whole<B: StoreFixture<Store: Journal>>(bench: B) {
+pub async fn a_long_journal_is_read_whole<B: StoreFixture<Store: Journal>>(bench: B) {
     let journal = bench.store();
     let detail = "x".repeat(4000);
     let entries: Vec<_> = (0..600)
@@ -167,7 +167,10 @@ pub async fn a_long_story_is_told_whole<B: StoreFixture<Store: Journal>>(bench: 
         append(&journal, part).await;
     }
 
-    assert!(story(&journal, 1).await == entries, "600 entries, in order");
+    assert!(
+        journal_of(&journal, 1).await == entries,
+        "600 entries, in order"
+    );
 }
 
 pub async fn writers_at_once_lose_no_entry<B: StoreFixture<Store: Journal>>(bench: B) {

@@ -16,7 +16,7 @@ macro_rules! links {
     ($bench:ident) => {
         $crate::cases! {
             $bench, links:
-            an_alert_nobody_wrote_about_has_no_link,
+            an_alert_without_a_save_has_no_link,
             the_first_save_creates_the_link,
             a_second_creation_is_a_conflict,
             a_link_that_was_never_created_cannot_be_changed,
@@ -63,7 +63,7 @@ pub(crate) fn link_with(id: u64, set: impl FnOnce(&mut Link)) -> Link {
     link
 }
 
-pub async fn an_alert_nobody_wrote_about_has_no_link<B: StoreFixture<Store: Links>>(bench: B) {
+pub async fn an_alert_without_a_save_has_no_link<B: StoreFixture<Store: Links>>(bench: B) {
     let links = bench.store();
 
     let found = links.load(AlertId::new(1)).await.expect("the store loads");

@@ -5,7 +5,7 @@ use halogard_app::ports::{Revision, SaveError};
 /// Never written.
 pub const NEW: Revision = Revision(0);
 
-/// Asserts that a save lost against somebody else's.
+/// Asserts that a save failed because another writer saved first.
 #[track_caller]
 pub fn assert_conflict(outcome: Result<Revision, SaveError>) {
     assert!(

@@ -47,7 +47,7 @@ macro_rules! queue {
             a_dead_letter_driven_back_is_as_new,
             a_dead_letter_is_driven_back_once,
             an_unreadable_body_is_delivered_as_it_is,
-            an_unreadable_body_holds_nobody_up_and_is_buried_whole,
+            an_unreadable_body_blocks_no_message_and_is_dead_lettered_whole,
             lanes_are_worked_separately,
             the_depth_counts_what_waits_and_what_is_in_work,
             workers_at_once_get_everything_done,
@@ -610,7 +610,9 @@ pub async fn an_unreadable_body_is_delivered_as_it_is<B: QueueFixture>(bench: B)
     }
 }
 
-pub async fn an_unreadable_body_holds_nobody_up_and_is_buried_whole<B: QueueFixture>(bench: B) {
+pub async fn an_unreadable_body_blocks_no_message_and_is_dead_lettered_whole<B: QueueFixture>(
+    bench: B,
+) {
     let queue = bench.store();
     send(&queue, Lane::Urgent, [reconcile_message(1)]).await;
     bench.send_raw(Lane::Urgent, UNREADABLE[0]).await;

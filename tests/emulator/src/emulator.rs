@@ -151,7 +151,7 @@ fn start(options: Options) -> Result<Emulator, EmulatorError> {
     let mut starts = 1;
     loop {
         match start_on(&interpreter, &folder, free_port()?, options) {
-            // Between finding a port free and using it, somebody else may take it.
+            // Another process may take a free port before the emulator binds it.
             Err(EmulatorError::NotUp { .. }) if starts < STARTS_MAX => starts += 1,
             outcome => return outcome,
         }

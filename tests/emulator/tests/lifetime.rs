@@ -76,7 +76,7 @@ fn lives(id: u32) -> bool {
     !state.trim().is_empty() && !state.trim_start().starts_with('Z')
 }
 
-/// Whether somebody listens at `address`.
+/// Whether a process listens at `address`.
 fn listens(address: &str) -> bool {
     TcpStream::connect(address).is_ok()
 }

@@ -11,7 +11,7 @@ const TIMINGS: [CrashTiming; 2] = [CrashTiming::Before, CrashTiming::After];
 /// Where the process stops in one case.
 type Stop = (Component, u64, CrashTiming);
 
-/// Every point at which the story's process may stop.
+/// Every point at which the process may stop.
 fn every_point(peace: &Recording) -> Vec<Stop> {
     let mut points = Vec::new();
     for place in COMPONENTS {

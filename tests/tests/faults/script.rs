@@ -48,7 +48,7 @@ const RUN_TIMES: RunTimes = RunTimes {
     running: Duration::from_secs(4),
 };
 
-/// What the story was made of, up to the point from which nothing happens any more.
+/// The calls of a run, up to the last event.
 pub struct Recording {
     calls: Vec<LoggedRequest>,
     writes: u64,
@@ -74,7 +74,7 @@ impl Recording {
     }
 }
 
-/// What the story starts from.
+/// The setup of the run.
 fn setup(webhook_delivery: WebhookDelivery) -> Setup {
     let mut setup = Setup {
         webhook_delivery,

@@ -22,10 +22,10 @@ const CONVERGES_WITHIN: Duration = Duration::from_secs(2 * 60 + 900 + 300);
 
 /// Runs the scenario of `seed` to its end; returns the fingerprint of all that happened.
 async fn run_seed(seed: u64) -> u64 {
-    let story = Script::from_seed(seed);
-    let mut bundle = Scenario::start(story.setup()).await;
+    let script = Script::from_seed(seed);
+    let mut bundle = Scenario::start(script.setup()).await;
     faults::inject_faults(&bundle, seed);
-    story.apply(&mut bundle).await;
+    script.apply(&mut bundle).await;
     faults::clear_faults(&bundle);
     bundle.run_for(CONVERGES_WITHIN).await;
     let problems = bundle.disagreements().await;

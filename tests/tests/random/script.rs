@@ -1,4 +1,4 @@
-//! A story: who raises, changes, closes and reopens what, and when.
+//! A script: who raises, changes, closes and reopens which alert or ticket, and when.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use tracing::Level;
 
-/// Alerts in a story.
+/// Alerts in a script.
 const ALERTS: usize = 12;
 
 /// The alerts are raised over this time.
@@ -57,7 +57,7 @@ const EVENTS: [Event; 14] = [
     Event::ReopenTicket,
 ];
 
-/// A story and what it starts from.
+/// The events of a run and its setup.
 pub struct Script {
     seed: u64,
     mode: Mode,
@@ -71,7 +71,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Writes the story of `seed`.
+    /// Generates the script of `seed`.
     pub fn from_seed(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mode = if rng.random_bool(0.25) {
@@ -84,7 +84,7 @@ impl Script {
             PayloadSize::Full,
             PayloadSize::EventOnly,
         ];
-        let mut story = Self {
+        let mut script = Self {
             seed,
             mode,
             drifts: rng.random_bool(0.5),
@@ -95,19 +95,19 @@ impl Script {
         };
         for about in 0..ALERTS {
             let mut at = rng.random_range(0..RAISED_WITHIN);
-            story.events.push((at, about, Event::Raise));
+            script.events.push((at, about, Event::Raise));
             for _ in 0..rng.random_range(0..5) {
                 // Some things follow each other closely, some after a while.
                 at += [1, 5, 60, 300][rng.random_range(0..4)] * rng.random_range(0..3);
                 let act = *EVENTS.choose(&mut rng).unwrap();
-                story.events.push((at, about, act));
+                script.events.push((at, about, act));
             }
         }
-        story.events.sort_by_key(|(at, _, _)| *at);
-        story
+        script.events.sort_by_key(|(at, _, _)| *at);
+        script
     }
 
-    /// What the story starts from.
+    /// The setup of the run.
     pub fn setup(&self) -> Setup {
         let storms = StormPolicy {
             tickets_max: 2,

@@ -256,7 +256,7 @@ fn one_applications_secret_is_replaced_under_load_stopped_at_every_call() {
 }
 
 #[tokio::test]
-async fn an_application_without_a_scope_is_told_apart_from_a_wrong_secret() {
+async fn an_application_without_a_scope_is_distinguished_from_a_wrong_secret() {
     let strategy = "halopsa-application";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, None);
     let (bundle, vault, function) = Box::pin(begun(&current)).await;

@@ -209,7 +209,7 @@ fn each_step_twice_changes_nothing_more() {
 #[tokio::test]
 async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_other_is() {
     let (mut bundle, vault, function) = begun().await;
-    // Somebody else's key, made long before and never used.
+    // A key of another owner, created long before and never used.
     let stranger = AccessKeySpec {
         id: "ffffffffffffffffffff".to_owned(),
         secret: "a stranger's".to_owned(),

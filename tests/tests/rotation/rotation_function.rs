@@ -236,7 +236,7 @@ pub fn logged(bundle: &Scenario, what: &str) -> usize {
     bundle.logs.text().matches(what).count()
 }
 
-/// A message that could not be worked off because of a credential.
+/// A message that the worker could not process because of a credential.
 pub const CREDENTIAL_REJECTED_LOG: &str = "credential not accepted; work is paused";
 
 /// A refusal that made the secret be read again, and brought another version.

@@ -8,7 +8,7 @@ use halogard_tests::{Scenario, Setup};
 use crate::{DANA, with_ticket};
 
 #[tokio::test]
-async fn a_ticket_nobody_touched_is_closed_with_its_alert() {
+async fn an_untouched_ticket_is_closed_with_its_alert() {
     let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();
@@ -70,7 +70,7 @@ async fn an_untouched_ticket_is_left_open_where_policy_says_never() {
 }
 
 #[tokio::test]
-async fn a_close_refused_for_want_of_an_assignee_is_told_and_made_up_for() {
+async fn a_close_refused_for_want_of_an_assignee_is_reported_and_repeated() {
     let setup = Setup {
         closing_technician: false,
         ..Setup::managed()

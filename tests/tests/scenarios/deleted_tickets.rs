@@ -32,7 +32,7 @@ async fn a_deleted_ticket_stays_deleted_until_its_alert_was_over_and_is_back() {
 }
 
 #[tokio::test]
-async fn a_deletion_nobody_told_of_is_found_when_the_ticket_is_written_to() {
+async fn an_unreported_deletion_is_found_when_the_ticket_is_written_to() {
     let setup = Setup {
         webhook_delivery: WebhookDelivery::Never,
         ..Setup::managed()

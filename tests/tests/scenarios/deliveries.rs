@@ -1,4 +1,4 @@
-//! Deliveries that come twice, late, or from somebody else.
+//! Deliveries that arrive twice, late, or from another sender.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn a_delivery_is_recognised_thirty_days_later() {
     for again in [delivery.clone(), retold(&delivery)] {
         bundle.hand_over(&again).await.unwrap().unwrap();
         bundle.run_until_quiet().await;
-        assert_eq!(recorded(&bundle).await, before.0, "it was worked off again");
+        assert_eq!(recorded(&bundle).await, before.0, "it was processed again");
     }
     bundle.conclude().await;
 }

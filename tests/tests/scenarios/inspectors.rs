@@ -79,9 +79,9 @@ async fn a_condition_that_still_holds_stands_as_resolved_in_the_desk_only() {
     );
     let standing = bundle.pair_status(alert).await;
     assert_eq!(standing, Some(PairStatus::ResolvedInPsaOnly));
-    let story = bundle.journal(alert).await;
+    let journal = bundle.journal(alert).await;
     assert_eq!(
-        story,
+        journal,
         ["opened", "inspection_requested", "resolved_in_psa_only"]
     );
 }

@@ -134,7 +134,7 @@ async fn a_hidden_alert_opens_no_ticket_and_closes_none() {
 }
 
 #[tokio::test]
-async fn an_alert_that_is_over_before_it_is_heard_of_needs_no_ticket() {
+async fn an_alert_that_clears_before_the_first_poll_needs_no_ticket() {
     let mut bundle = Scenario::managed().await;
     bundle.run_until_quiet().await;
     let alert = bundle.raise(0, "A moment's trouble");

@@ -65,7 +65,7 @@ async fn what_was_mended_in_the_desk_is_found_out_within_hours() {
 }
 
 #[tokio::test]
-async fn a_refused_alert_holds_up_nobody_else() {
+async fn a_refused_alert_blocks_no_other_alert() {
     let mut bundle = Scenario::managed().await;
     bundle.run_until_quiet().await;
     // The array of five, the three and the two of its first half, and the first of these alone.

@@ -49,7 +49,7 @@ fn log(bundle: &Scenario, numbers: std::ops::Range<usize>) {
     }
 }
 
-/// Somebody works on any ticket.
+/// A technician works on any ticket.
 fn work(bundle: &Scenario, dice: &mut StdRng) {
     let tickets = bundle.halo.tickets();
     let living: Vec<i64> = tickets

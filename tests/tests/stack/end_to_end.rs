@@ -52,7 +52,7 @@ async fn an_alert_becomes_a_ticket_and_a_closed_ticket_closes_the_alert() {
         }
     }
     in_step(&world).await;
-    told_and_secret(&world).await;
+    expect_log_lines_without_secrets(&world).await;
 }
 
 /// What must hold at the end of every story: one ticket for each alert, both open or both closed, no
@@ -86,7 +86,7 @@ async fn in_step(world: &Deployment) {
 }
 
 /// What the functions logged: outcomes and metrics, and nothing that must not be there.
-async fn told_and_secret(world: &Deployment) {
+async fn expect_log_lines_without_secrets(world: &Deployment) {
     let mut lines = Vec::new();
     for function in ["webhook-intake", "inspector-poll", "ticket-sync"] {
         lines.extend(world.logs(function).await);

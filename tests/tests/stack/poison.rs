@@ -18,7 +18,7 @@ async fn letters(world: &Deployment, output: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_message_nobody_can_read_is_buried_with_the_reason_and_holds_up_no_other() {
+async fn an_unreadable_message_is_dead_lettered_with_the_reason_and_blocks_no_other() {
     let world = Deployment::in_operation().await;
     let lanes = [
         ("UrgentQueueUrl", "UrgentDeadLettersUrl"),

@@ -119,7 +119,7 @@ impl<'a> Rotating<'a> {
 }
 
 /// What the function logged has outcomes and metrics, and nothing that must not be there.
-async fn told_and_secret(world: &Deployment, made: &[&str]) {
+async fn expect_log_lines_without_secrets(world: &Deployment, made: &[&str]) {
     let lines = world.logs("secret-rotation").await;
     let said = |what: &str| lines.iter().any(|line| line.contains(what));
     let filed = format!("\"function\":\"{}\"", world.outputs["SecretRotationName"]);
@@ -179,7 +179,7 @@ async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
     let aws = &world.aws;
     aws.call("secretsmanager", "put_secret_value", arguments)
         .await;
-    assert_eq!(key.delete_expired().await, daily, "somebody still uses it");
+    assert_eq!(key.delete_expired().await, daily, "a caller still uses it");
     let messages = people.wait_for(1).await;
     assert_eq!(messages[0].subject, "Halogard: old-key-in-use");
     assert!(messages[0].text.contains(&old), "{}", messages[0].text);
@@ -200,12 +200,12 @@ async fn liongards_key_makes_its_successor_and_goes_when_its_overlap_is_over() {
     world.raise_and_await_ticket("after the old key").await;
     assert_eq!(people.take().await, []);
     let secret = current["liongard_access_key_secret"].as_str().unwrap();
-    told_and_secret(&world, &[secret]).await;
+    expect_log_lines_without_secrets(&world, &[secret]).await;
     println!("liongard: 4 steps, each twice; 4 daily looks; 5 alerts became tickets");
 }
 
 #[tokio::test]
-async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken_up() {
+async fn halopsas_secret_needs_a_notified_person_and_a_pending_value_is_taken_up() {
     let world = Deployment::in_operation().await;
     let people = TopicSubscription::of(&world).await;
     let halo = Rotating::announced(&world, "HaloPsaSecretArn").await;
@@ -258,14 +258,14 @@ async fn halopsas_secret_needs_a_person_who_is_told_and_a_pending_value_is_taken
     }
     world.raise_and_await_ticket("with the new secret").await;
     assert_eq!(people.take().await, []);
-    told_and_secret(&world, &[GENERATED]).await;
+    expect_log_lines_without_secrets(&world, &[GENERATED]).await;
     println!(
         "halopsa: 2 sentences for a person, 2 untried values refused, 3 alerts became tickets"
     );
 }
 
 #[tokio::test]
-async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_in() {
+async fn the_webhooks_secret_is_set_in_halopsa_and_both_values_let_deliveries_in() {
     let world = Deployment::in_operation().await;
     let people = TopicSubscription::of(&world).await;
     let ticket = world.raise_and_await_ticket("disk full").await;
@@ -314,7 +314,7 @@ async fn the_webhooks_secret_is_told_to_halopsa_and_both_values_let_deliveries_i
     })
     .await;
     assert_eq!(people.take().await, []);
-    told_and_secret(&world, &[&new]).await;
+    expect_log_lines_without_secrets(&world, &[&new]).await;
     println!("webhook: 4 steps, each twice; deliveries with both values let in throughout");
 }
 

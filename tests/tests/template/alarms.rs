@@ -1,4 +1,4 @@
-//! Alarms: that each can ring, and that somebody knows what to do then.
+//! Alarms: each one can fire, and the runbook says what to do then.
 
 use std::collections::{BTreeMap, BTreeSet};
 

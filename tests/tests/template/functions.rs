@@ -197,7 +197,7 @@ fn the_public_address_has_exactly_the_two_permissions_it_needs_and_a_cap() {
 }
 
 #[test]
-fn whoever_else_may_call_a_function_is_named_with_account_and_source() {
+fn every_permission_to_call_a_function_names_account_and_source() {
     fn rule(template: &Template, found: &mut Findings) {
         let permissions = template.of_type("AWS::Lambda::Permission");
         for (id, permission) in permissions {

@@ -228,7 +228,7 @@ fn every_choice_of_the_poll_interval_has_its_rate_and_its_alarm() {
 }
 
 #[test]
-fn outputs_tell_the_operator_what_to_paste_and_the_program_what_is_where() {
+fn outputs_name_what_the_operator_pastes_and_where_the_program_finds_resources() {
     fn rule(template: &Template, found: &mut Findings) {
         let outputs = template.section("Outputs");
         for (name, output) in &outputs {

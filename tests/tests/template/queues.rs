@@ -11,7 +11,7 @@ use crate::rule::{Findings, hold};
 /// How long a queue retains a message that no worker processes.
 const FOURTEEN_DAYS: u64 = 14 * 24 * 3600;
 
-/// The queues that a function works off, with that function's time-out in seconds.
+/// The queues that a function consumes, with that function's time-out in seconds.
 fn worked(template: &Template) -> BTreeMap<&str, u64> {
     let sources = template.of_type("AWS::Lambda::EventSourceMapping");
     let mut worked = BTreeMap::new();

@@ -91,7 +91,7 @@ fn every_statement_says_why_and_names_what_it_is_about() {
             }
             found.look(
                 role["ManagedPolicyArns"].is_null(),
-                format!("{id} takes over a policy that somebody else may widen"),
+                format!("{id} attaches a policy that another account may widen"),
             );
         }
     }
@@ -125,7 +125,7 @@ fn every_statement_says_why_and_names_what_it_is_about() {
             ("has NotAction", |it| {
                 at(it, FIRST)["NotAction"] = json!("sqs:SendMessage")
             }),
-            ("somebody else may widen", |it| {
+            ("another account may widen", |it| {
                 at(it, "/Resources/TicketSyncRole/Properties")["ManagedPolicyArns"] =
                     json!(["arn:aws:iam::aws:policy/AdministratorAccess"]);
             }),
@@ -204,8 +204,7 @@ fn granted(role: &Value) -> BTreeSet<(&str, &str)> {
 }
 
 #[test]
-fn what_lambda_does_in_the_name_of_a_function_is_granted_and_no_more_than_the_function_is_told_of()
-{
+fn a_role_grants_what_lambda_does_for_the_function_and_no_resource_the_function_does_not_name() {
     fn rule(template: &Template, found: &mut Findings) {
         for (name, (id, function)) in template.functions() {
             let role = refers_to(&function["Role"]).unwrap_or_default();
