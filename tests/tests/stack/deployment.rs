@@ -27,11 +27,11 @@ use tokio::net::TcpListener;
 use crate::aws_cli::AwsCli;
 use crate::binaries;
 
-/// The longest anything is waited for. Queues of the emulator deliver within a second, and the
-/// longest chain of a story has a dozen links.
+/// The longest wait for any condition. Queues of the emulator deliver within a second, and the
+/// longest chain of messages in a test has a dozen links.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Between two looks.
+/// Pause between two checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the stack is called.

@@ -55,7 +55,7 @@ async fn an_alert_becomes_a_ticket_and_a_closed_ticket_closes_the_alert() {
     expect_log_lines_without_secrets(&world).await;
 }
 
-/// What must hold at the end of every story: one ticket for each alert, both open or both closed, no
+/// What must hold at the end of every test: one ticket for each alert, both open or both closed, no
 /// dead letter, no request too many.
 async fn in_step(world: &Deployment) {
     let tickets = world.halo.tickets();
@@ -79,7 +79,7 @@ async fn in_step(world: &Deployment) {
         traffic.window_max
     );
     println!(
-        "story: {} alerts in step, {} requests to HaloPSA",
+        "end to end: {} alerts in step, {} requests to HaloPSA",
         world.liongard.alerts().len(),
         traffic.window_max
     );
@@ -115,7 +115,7 @@ async fn expect_log_lines_without_secrets(world: &Deployment) {
     for planted in planted::ALL {
         assert!(!said(planted), "{planted} was logged");
     }
-    println!("story: {} log lines without a secret", lines.len());
+    println!("end to end: {} log lines without a secret", lines.len());
 }
 
 #[tokio::test]
