@@ -105,7 +105,7 @@ async fn a_record_that_cannot_be_read_holds_up_no_other() {
         bundle
             .logs
             .text()
-            .contains("is not readable; the others go on")
+            .contains("cannot be decoded; it is skipped")
     );
     bundle.answer_rewrite.end();
     bundle.conclude().await;

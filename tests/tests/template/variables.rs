@@ -54,7 +54,7 @@ fn settings_taken(source: &str) -> BTreeSet<String> {
     let windows = |name: &str| name.starts_with("HALOPSA_WINDOW_");
     let webhook = |name: &str| name.starts_with("HALOPSA_WEBHOOK_");
     let taken = |name: &str| match name {
-        name if webhook(name) => source.contains("WebhookSettings"),
+        name if webhook(name) => source.contains("WEBHOOK_PREFIX"),
         name if windows(name) => vendors || source.contains("Limit"),
         name if name.starts_with("HALOPSA_") => vendors || source.contains("HaloSettings"),
         name if name.starts_with("LIONGARD_") => vendors || source.contains("LiongardSettings"),
