@@ -77,7 +77,7 @@ fn the_token_is_printed_by_webhook_url_and_not_by_a_serve_without_a_terminal() {
     assert!(!bench.path("data").exists(), "nothing was created");
     let serve = bench.serve();
     let (_, token) = serve.webhook_url.rsplit_once('/').unwrap();
-    assert_eq!(token.len(), 40, "{token}");
+    assert_eq!(token.len(), 64, "{token}");
     wait_until("the whole announcement", SOON, || {
         let stdout = serve.process.stdout();
         stdout.contains("`halogard webhook url`").then_some(())

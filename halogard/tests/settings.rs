@@ -194,7 +194,7 @@ fn what_comes_along_with_a_pasted_value_is_forgiven_and_said() {
             "HALOPSA_SCOPES",
             "read:tickets, edit:tickets; read:customers",
         ),
-        ("HALOPSA_WEBHOOK_BEARER", "Bearer planted-bearer"),
+        ("HALOPSA_WEBHOOK_BEARER", "Bearer planted-bearer-0123456789"),
         ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Halo-Signature:"),
         ("HALOPSA_WEBHOOK_API_KEY_HEADER", "X-Api-Key: "),
         ("POLL_INTERVAL_SECONDS", " 60 "),
