@@ -15,7 +15,7 @@ async fn an_alert_becomes_a_ticket_and_a_closed_ticket_closes_the_alert() {
 
     assert_eq!(
         world.round().await,
-        json!({"whole": false, "queued": 0}),
+        json!({"complete": false, "queued": 0}),
         "nothing is done before a config is applied"
     );
     world.apply_config().await;

@@ -220,7 +220,7 @@ async fn first_credentials_are_put_into_a_new_stack_tried_before_they_are_used()
         &at_stack("rotate halopsa --secret-stdin"),
         "",
         1,
-        &["give its Client ID with --id"],
+        &["pass its Client ID with --id"],
     )
     .await;
     desk.fails(

@@ -276,7 +276,7 @@ async fn inspector_poll_needs_every_permission_it_has() {
     policy.without("KeepWhatWasSeen", broken_off).await;
     policy
         .without("ReadTheConfig", async || {
-            const UNREAD: &str = "the config in force could not be read";
+            const UNREAD: &str = "the config could not be read";
             world.start_anew("InspectorPollName").await;
             let (answer, failed) = world
                 .invoke("InspectorPollName", &json!({"type":"sync_cycle"}))
@@ -351,7 +351,7 @@ async fn ticket_sync_needs_every_permission_it_has() {
         .await;
     policy
         .without("ReadTheConfig", async || {
-            const UNREAD: &str = "the config in force could not be read";
+            const UNREAD: &str = "the config could not be read";
             let before = said(&world, FUNCTION, UNREAD).await;
             world.start_anew("TicketSyncName").await;
             send(&world, "UrgentQueueUrl", &look).await;
