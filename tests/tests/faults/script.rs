@@ -87,7 +87,7 @@ fn setup(webhook_delivery: WebhookDelivery) -> Setup {
 
 /// Runs the script without faults.
 pub async fn without_faults(webhook_delivery: WebhookDelivery) -> Recording {
-    run_with(webhook_delivery, RecoveryTime::Minutes, |_| ()).await
+    Box::pin(run_with(webhook_delivery, RecoveryTime::Minutes, |_| ())).await
 }
 
 /// Runs the script to its end, and checks the invariants. `prepare` arms the faults.

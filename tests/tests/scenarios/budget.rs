@@ -29,7 +29,7 @@ fn expect_patience(bundle: &Scenario) {
     assert_eq!(bundle.halo.stats().traffic.rejected_429, 0);
     let log = bundle.logs.text();
     assert!(
-        !log.contains("left for another try"),
+        !log.contains("message will be retried"),
         "waiting is no failure"
     );
 }

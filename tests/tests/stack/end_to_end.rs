@@ -94,7 +94,7 @@ async fn expect_log_lines_without_secrets(world: &Deployment) {
     let said = |what: &str| lines.iter().any(|line| line.contains(what));
     for what in [
         "\"outcome\":\"accepted\"",
-        "\"outcome\":\"opened\"",
+        "\"actions\":\"opened\"",
         "\"TicketsOpened\":1",
         "\"WebhooksAccepted\":1",
         "\"PollLagSeconds\"",

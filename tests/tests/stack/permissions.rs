@@ -351,7 +351,7 @@ async fn ticket_sync_needs_every_permission_it_has() {
         .await;
     policy
         .without("ReadTheConfig", async || {
-            const UNREAD: &str = "the config could not be read";
+            const UNREAD: &str = "config could not be read; not ready";
             let before = said(&world, FUNCTION, UNREAD).await;
             world.start_anew("TicketSyncName").await;
             send(&world, "UrgentQueueUrl", &look).await;
@@ -362,10 +362,10 @@ async fn ticket_sync_needs_every_permission_it_has() {
     world.round().await;
     policy
         .without("KeepPairsAndSpendTheBudget", async || {
-            let before = said(&world, FUNCTION, "left for another try").await;
+            let before = said(&world, FUNCTION, "message will be retried").await;
             world.raise("not claimed");
             world.round().await;
-            says(&world, FUNCTION, "left for another try", before).await;
+            says(&world, FUNCTION, "message will be retried", before).await;
         })
         .await;
 
@@ -376,13 +376,13 @@ async fn ticket_sync_needs_every_permission_it_has() {
     let ticket = tickets().remove(0).id;
     policy
         .without("AskForRuns", async || {
-            let before = said(&world, FUNCTION, "left for another try").await;
+            let before = said(&world, FUNCTION, "message will be retried").await;
             world.halo.close_ticket(ticket, 12).unwrap();
             let look = json!({
                 "type": "reconcile_ticket", "version": 1, "ticket": ticket, "cause": {"by": "operator"},
             });
             send(&world, "UrgentQueueUrl", &look).await;
-            says(&world, FUNCTION, "left for another try", before).await;
+            says(&world, FUNCTION, "message will be retried", before).await;
         })
         .await;
     policy.conclude();

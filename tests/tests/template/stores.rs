@@ -115,7 +115,14 @@ fn secrets_are_named_as_the_settings_and_hold_nothing_that_a_vendor_would_accept
     fn rule(template: &Template, found: &mut Findings) {
         let secrets = template.of_type("AWS::SecretsManager::Secret");
         let expected: [(&str, &[&str]); 3] = [
-            ("WebhookSecret", &["strategy", "halopsa_webhook_token"]),
+            (
+                "WebhookSecret",
+                &[
+                    "strategy",
+                    "halopsa_webhook_allow_token_only",
+                    "halopsa_webhook_token",
+                ],
+            ),
             (
                 "HaloPsaSecret",
                 &["strategy", "halopsa_client_id", "halopsa_client_secret"],
