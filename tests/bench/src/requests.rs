@@ -133,7 +133,7 @@ impl Spent {
 
 /// One alert from open to closed.
 async fn one_alert(seed: u64) -> anyhow::Result<Section> {
-    let mut bundle = quiet(seed, None, DEADLINE).await;
+    let mut bundle = Box::pin(quiet(seed, None, DEADLINE)).await;
     let mut rows = Vec::new();
     let mut before = Spent::so_far(&bundle);
     let mut add = |what: &str, most: u64, bundle: &Scenario| {
@@ -185,7 +185,7 @@ fn change(bundle: &Scenario, alert: i64) -> anyhow::Result<()> {
 
 /// A day on which nothing happens.
 async fn idle_day(seed: u64) -> Section {
-    let mut bundle = quiet(seed, None, DEADLINE).await;
+    let mut bundle = Box::pin(quiet(seed, None, DEADLINE)).await;
     let before = Spent::so_far(&bundle);
     bundle.run_for(DAY).await;
     let requests = Spent::so_far(&bundle).requests_since(&before);
@@ -207,7 +207,7 @@ async fn at_once(options: &Options) -> Section {
     let functions = ("functions", Duration::ZERO);
     for (shared, (budget, patience)) in [(false, program), (false, functions), (true, program)] {
         let storms = shared.then(StormPolicy::default);
-        let mut bundle = quiet(options.seed, storms, patience).await;
+        let mut bundle = Box::pin(quiet(options.seed, storms, patience)).await;
         let before = Spent::so_far(&bundle);
         let began = bundle.time.now();
         let alerts: Vec<i64> = (0..options.alerts)
