@@ -60,7 +60,7 @@ impl From<CallError> for Diagnostic {
 ///
 /// # Errors
 ///
-/// [`CallError`] says what is wrong and what to do.
+/// `CallError` says what is wrong and what to do.
 pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallError> {
     let call = Call::try_from(event)?;
     let (rotation, budget) = function.rotation().await?;
