@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// A row of one of Liongard's lookup tables: a status or a priority.
 ///
-/// Compare by [`LookupValue::word`], never by the number: numbers count per table.
+/// Compare by its word, never by the number: numbers count per table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct LookupValue {
     /// Its number within its table.

@@ -70,7 +70,7 @@ pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Err
 ///
 /// # Errors
 ///
-/// As [`whole`].
+/// As the reader of whole numbers.
 pub fn id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Option<I>, D::Error> {
     let number = integer(from)?.and_then(|number| u64::try_from(number).ok());
     Ok(number.filter(|number| *number != 0).map(I::from))
@@ -80,7 +80,7 @@ pub fn id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Option<I>,
 ///
 /// # Errors
 ///
-/// As [`whole`], and when there is none.
+/// As the reader of whole numbers, and when there is none.
 pub fn required_id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<I, D::Error> {
     id(from)?.ok_or_else(|| D::Error::custom("no id"))
 }
