@@ -131,7 +131,7 @@ impl Scenario {
             folder: folder(),
             _capture: capture,
         };
-        bundle.start_process().await;
+        Box::pin(bundle.start_process()).await;
         bundle
     }
 
@@ -177,7 +177,7 @@ impl Scenario {
             let life = self.build();
             let recovered = self
                 .crash_points
-                .until_crash(life.use_cases.recover_claims())
+                .until_crash(Box::pin(life.use_cases.recover_claims()))
                 .await
                 .map(|recovered| recovered.expect("the store is in order"));
             self.due.restart(&self.time);

@@ -294,7 +294,7 @@ async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
     bench.reconciler.desk.switch.fail(Arc::new(|| {
         let mut error = PortError::new(FailureClass::Permanent, "desk.refused")
             .with_message("Category is required");
-        error.refusal = Some(Refusal::MissingFields(vec!["Category".into()]));
+        error.refusal = Some(Refusal::MissingFields(["Category".into()].into()));
         error
     }));
     bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();

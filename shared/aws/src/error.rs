@@ -284,7 +284,7 @@ impl From<AwsError> for PortError {
             AwsError::Refused {
                 service_message: Some(service_message),
                 ..
-            } => port.with_message(service_message),
+            } => port.with_message(service_message.as_str()),
             _ => port,
         };
         port.with_source(error)

@@ -15,7 +15,7 @@ impl From<Error> for PortError {
             class: error.class(),
             error_type,
             remedy: Some(remedy(error_type)),
-            message: error.message().map(|message| message.as_str().to_owned()),
+            message: error.message().map(|message| message.as_str().into()),
             retry_at: error.retry_at(),
             refusal: refusal(&error),
             source: Some(std::sync::Arc::new(error)),
@@ -115,5 +115,5 @@ fn refusal(error: &Error) -> Option<Refusal> {
         return Some(Refusal::MustBeAssigned);
     }
     let missing = message.names_missing_fields();
-    (!missing.is_empty()).then_some(Refusal::MissingFields(missing))
+    (!missing.is_empty()).then_some(Refusal::MissingFields(missing.into()))
 }

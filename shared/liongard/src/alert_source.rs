@@ -227,7 +227,7 @@ impl From<Error> for PortError {
             class: error.class(),
             error_type,
             remedy: Some(remedy),
-            message: error.message().map(|message| message.as_str().to_owned()),
+            message: error.message().map(|message| message.as_str().into()),
             retry_at: None,
             refusal,
             source: Some(std::sync::Arc::new(error)),

@@ -14,7 +14,7 @@ pub struct PortError {
     /// Short and stable, for metrics and alarms: `halopsa.refused`, `budget.exhausted`.
     pub error_type: &'static str,
     /// The other side's message, redacted and cut, if it sent one.
-    pub message: Option<String>,
+    pub message: Option<Box<str>>,
     /// When to retry, if known. Waiting until then does not count as a failure.
     pub retry_at: Option<Timestamp>,
     /// The kind of refusal, if the reconciler can act on it.
@@ -32,7 +32,7 @@ pub enum Refusal {
     /// The ticket cannot be closed while nobody is assigned.
     MustBeAssigned,
     /// Mandatory fields are missing; their names, if HaloPSA named them.
-    MissingFields(Vec<String>),
+    MissingFields(Box<[String]>),
     /// The record does not exist, or the credential may not see it.
     NotFound,
     /// The credential may not do this.
@@ -68,7 +68,7 @@ impl PortError {
 
     /// Sets the other side's message.
     #[must_use]
-    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+    pub fn with_message(mut self, message: impl Into<Box<str>>) -> Self {
         self.message = Some(message.into());
         self
     }

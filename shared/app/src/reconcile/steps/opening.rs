@@ -89,7 +89,11 @@ impl<E: Env> Reconciler<E> {
                 session.link.claim = Claim::InDoubt {
                     since: self.clock.now(),
                 };
-                session.record(self.clock.now(), Action::OpenInDoubt, error.message.clone());
+                session.record(
+                    self.clock.now(),
+                    Action::OpenInDoubt,
+                    error.message.clone().map(String::from),
+                );
                 Err(error.into())
             }
             Err(error) => {
@@ -129,7 +133,10 @@ impl<E: Env> Reconciler<E> {
 
 /// Why a write was refused, for a person.
 fn reason(error: &PortError) -> String {
-    let message = error.message.clone().unwrap_or_else(|| error.chain());
+    let message = error
+        .message
+        .clone()
+        .map_or_else(|| error.chain(), String::from);
     match &error.refusal {
         Some(Refusal::MissingFields(names)) if !names.is_empty() => {
             format!(
