@@ -45,7 +45,7 @@ impl RequestBudget for Plenty {
 #[derive(Clone, Default)]
 struct Memory {
     marks: Arc<Mutex<BTreeMap<String, i64>>>,
-    told: Arc<Mutex<Vec<Notice>>>,
+    notices: Arc<Mutex<Vec<Notice>>>,
 }
 
 impl Values for Memory {
@@ -61,7 +61,7 @@ impl Values for Memory {
 
 impl Notifier for Memory {
     async fn notify(&self, notice: &Notice) -> Result<(), PortError> {
-        self.told.lock().unwrap().push(notice.clone());
+        self.notices.lock().unwrap().push(notice.clone());
         Ok(())
     }
 }
@@ -228,7 +228,7 @@ async fn an_access_key_rotates_over_the_wire_each_step_taken_twice() {
     assert_eq!(previous, first);
     let id = current.text("liongard_access_key_id").unwrap().to_owned();
     assert_eq!(bench.liongard.valid_keys(), [key.id, id]);
-    assert!(bench.memory.told.lock().unwrap().is_empty());
+    assert!(bench.memory.notices.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
     assert!(bench.fields(name, Stage::Pending).await.is_none());
     let early = rotation.step(Step::Finish, name, NEXT).await.unwrap_err();
     assert_eq!(early.error_type(), "rotation.no_value");
-    assert_eq!(bench.memory.told.lock().unwrap().len(), 2);
+    assert_eq!(bench.memory.notices.lock().unwrap().len(), 2);
 
     // Stored under the version Secrets Manager waits for, before Save is pressed.
     let pasted = value("generated-by-hand").to_secret();

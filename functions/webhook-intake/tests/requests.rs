@@ -179,7 +179,7 @@ async fn without_a_secret_every_delivery_is_answered_503() {
         ),
         Some(json!({"halopsa_webhook_token": "a-short-token", "halopsa_webhook_secret": KEY})),
         Some(json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_secret": "a-short-key"})),
-        // The path token alone, which nobody allowed.
+        // The path token alone, which the secret does not allow.
         Some(json!({"halopsa_webhook_token": TOKEN})),
         Some(json!({"halopsa_webhook_token": TOKEN, "halopsa_webhook_password": "x"})),
     ];

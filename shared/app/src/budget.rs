@@ -2,7 +2,7 @@
 //! few permits leased from it.
 //!
 //! A lease is one conditional write, which also reports the outcomes of earlier permits. Between two
-//! leases a process hands out permits without any call. The permits of a process that dies free
+//! leases a process grants permits without any call. The permits of a process that dies free
 //! themselves in the ledger later.
 
 mod backoff;

@@ -65,7 +65,7 @@ impl Subject {
     }
 }
 
-/// What to tell the queue about a message.
+/// How a message is settled with the queue.
 enum Disposition {
     /// It is done.
     Ack,

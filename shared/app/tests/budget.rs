@@ -230,7 +230,7 @@ async fn a_swap_that_was_lost_goes_on_with_the_newer_ledger_without_reading_agai
     use_one(&one).await;
     assert_eq!(store.reads.load(Ordering::SeqCst), reads);
     one.release_unused().await.unwrap();
-    assert_eq!(store.in_use(), 9, "nobody's permit was lost");
+    assert_eq!(store.in_use(), 9, "no permit was lost");
 }
 
 #[tokio::test]
@@ -278,7 +278,7 @@ async fn a_store_that_fails_lets_nothing_out_and_loses_nothing() {
         Err(BudgetError::Store { .. })
     ));
 
-    // What was not told then is told now: the first is answered, not out.
+    // What was not reported then is reported now: the first is answered, not out.
     use_one(&budget).await;
     let free = until(budget.take().await);
     assert_eq!(free, clock.now().plus(small.window).plus(Limit::MARGIN));
@@ -386,17 +386,17 @@ async fn holders_that_came_in_vain_come_back_at_times_of_their_own() {
     }
     assert_eq!(permits.len(), 450);
 
-    let mut told = Vec::new();
+    let mut retries = Vec::new();
     for handle in &handles[1..] {
-        told.push(until(handle.take().await));
+        retries.push(until(handle.take().await));
     }
     assert!(
-        told.windows(2).all(|two| two[0] == two[1]),
+        retries.windows(2).all(|two| two[0] == two[1]),
         "exactly, at first"
     );
 
-    // They come when they were told to, and somebody else has taken all.
-    clock.pass(told[0].since(clock.now()));
+    // They come at the promised time, and another process has taken all.
+    clock.pass(retries[0].since(clock.now()));
     while busy.take().await.is_ok() {}
     let mut again = Vec::new();
     for handle in &handles[1..] {

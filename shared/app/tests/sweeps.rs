@@ -117,27 +117,24 @@ async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled()
 
 /// Changes of the next list that one request does not show.
 fn leave(bench: &Bench, pages: u32) -> ChangeRange {
-    let stretch = ChangeRange {
+    let range = ChangeRange {
         since: at(-3600),
         until: at(100),
         pages,
         count: pages * 100,
     };
-    *bench.reconciler.desk.stretch.lock().unwrap() = Some(stretch.clone());
-    stretch
+    *bench.reconciler.desk.range.lock().unwrap() = Some(range.clone());
+    range
 }
 
-/// What was asked for since the last call: pages of stretches, and from when on changes were listed.
+/// What was asked for since the last call: pages of ranges, and from when on changes were listed.
 fn asked(bench: &Bench) -> (Vec<u32>, Vec<Timestamp>) {
     let next_page = std::mem::take(&mut *bench.reconciler.desk.next_page.lock().unwrap());
     let since = std::mem::take(&mut *bench.reconciler.desk.since.lock().unwrap());
-    (
-        next_page.iter().map(|stretch| stretch.pages).collect(),
-        since,
-    )
+    (next_page.iter().map(|range| range.pages).collect(), since)
 }
 
-/// Just before the end of the stretch.
+/// Just before the end of the range.
 fn at_its_end() -> Timestamp {
     at(100).minus(Duration::from_millis(1))
 }
@@ -243,7 +240,7 @@ async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
         until: at(200),
         ..leave(&bench, 11)
     };
-    *desk.stretch.lock().unwrap() = Some(later);
+    *desk.range.lock().unwrap() = Some(later);
     bench.reconciler.sync_cycle().await;
     bench.clock.pass(Duration::from_secs(240));
     bench.reconciler.sync_cycle().await;
@@ -309,9 +306,9 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
 async fn a_sweep_queues_what_a_pair_has_not_heard() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
-    let heard = ticket(4242, 7586, at(-30));
+    let listed = ticket(4242, 7586, at(-30));
     assert_eq!(
-        sweep(&bench, std::slice::from_ref(&heard)).await,
+        sweep(&bench, std::slice::from_ref(&listed)).await,
         0,
         "it is known"
     );
@@ -322,7 +319,7 @@ async fn a_sweep_queues_what_a_pair_has_not_heard() {
     assert_eq!(sweep(&bench, &[older]).await, 0, "it is older");
     let same_moment = Ticket {
         status: CLOSED,
-        ..heard
+        ..listed
     };
     assert_eq!(sweep(&bench, &[same_moment]).await, 1);
     assert_eq!(sweep(&bench, &[ticket(4242, 7586, at(-29))]).await, 1);
@@ -330,7 +327,7 @@ async fn a_sweep_queues_what_a_pair_has_not_heard() {
     assert_eq!(
         sweep(&bench, &[marked]).await,
         1,
-        "it carries our key and nobody remembers it"
+        "it carries our key and no link names it"
     );
     let foreign = Ticket {
         summary: "Printer jams".into(),

@@ -28,7 +28,7 @@ const ROOTS: [&[u8]; 5] = [
 ];
 
 /// Time a connection may take. Within a region it takes a few milliseconds; a name that resolves
-/// to nobody should not use up an invocation.
+/// to an unused address should not use up an invocation.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time one attempt may take, the connection included. The slowest call we make, a page of 1 MB,

@@ -46,7 +46,7 @@ impl<C: Clock> Store<C> {
         }))
     }
 
-    /// Puts `config` in force, if nobody else has applied another since `revision` was read (0: if
+    /// Puts `config` in force, if no other process has applied another since `revision` was read (0: if
     /// there is none yet).
     ///
     /// # Errors

@@ -31,7 +31,7 @@ const THROTTLES: [&str; 12] = [
     "TransactionInProgressException",
 ];
 
-/// Codes for a request that is wrong in itself, whoever sends it and whenever.
+/// Codes for a request that is invalid, independent of sender and time.
 const MALFORMED: [&str; 6] = [
     "ItemCollectionSizeLimitExceededException",
     "InvalidMessageContents",

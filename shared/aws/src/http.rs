@@ -55,7 +55,7 @@ async fn send(client: &HttpClient, request: HttpRequest) -> Result<HttpResponse,
         .await
         .map_err(failed)?;
     HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|error| {
-        // An answer that cannot be held is no answer; whoever calls may ask again.
+        // A response that cannot be buffered counts as none; the caller may retry.
         ConnectorError::io(error.into())
     })
 }

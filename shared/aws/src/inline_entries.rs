@@ -1,6 +1,5 @@
-//! The end of an alert's story, which stands in the item of its link: what is told and what it is
-//! told of are one write. A inline that has grown to a write unit of its own is moved to the story's
-//! partition.
+//! The newest journal entries of an alert, which stand in the item of its link, so that link and entries
+//! are one write. Once they fill a write unit of their own they are moved to the journal's partition.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -17,7 +16,7 @@ pub const INLINE_ENTRIES: &str = "journal";
 /// How many entries were moved out of a link.
 const ARCHIVED: &str = "archived_entries";
 
-/// Bytes of a inline above which it is moved: one write unit.
+/// Bytes of inline entries above which they are moved: one write unit.
 const BYTES_MAX: usize = 1024;
 
 /// Entries that stand in a link.
@@ -48,8 +47,8 @@ impl InlineEntries {
         bytes(&self.entries) > BYTES_MAX
     }
 
-    /// The sort key it has once it is moved. Whoever breaks off while moving it leaves the same
-    /// entries in both places, and the next to move it writes over them.
+    /// The sort key it has once it is moved. A process that crashes while moving leaves the same
+    /// entries in both places, and the next move overwrites them.
     pub fn sort_key(&self) -> String {
         format!("archived#{:010}", self.before)
     }
@@ -62,10 +61,10 @@ pub fn bytes(entries: &[AttributeValue]) -> usize {
 }
 
 impl<C: Clock> Store<C> {
-    /// Moves `inline`, which the write `write` left in the link under `link`, to the story of `alert`.
-    /// Stays where it is if somebody has written the link since: the next save sees to it. A copy that
-    /// holds as much or more is left as it is: whoever wrote it had seen these entries too, or it is our
-    /// own, whose answer was lost.
+    /// Moves `inline`, which the write `write` left in the link under `link`, to the journal of `alert`.
+    /// They stay where they are if the link was written since: the next save moves them. A copy that
+    /// holds as much or more is left as it is: its writer had seen these entries too, or it is our own
+    /// write, whose answer was lost.
     pub(crate) async fn archive_entries(
         &self,
         alert: AlertId,

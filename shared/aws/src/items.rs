@@ -197,7 +197,7 @@ impl<C: Clock> Store<C> {
         }
     }
 
-    /// Hands the items of `range` to `take`, page by page, until it breaks off or there are no more.
+    /// Passes the items of `range` to `take`, page by page, until it stops or there are no more.
     pub(crate) async fn each_page(
         &self,
         range: ItemRange,

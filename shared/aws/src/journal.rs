@@ -1,8 +1,8 @@
 //! The audit trail.
 //!
-//! What is told with a link stands in the link, and is moved here when it has grown long; see
-//! [`InlineEntries`]. What is told without one is an item for each alert and millisecond, to whose end entries
-//! are added: the table itself keeps their order, whoever adds them.
+//! Entries saved with a link stand in its item, and are moved here when they have grown long; see
+//! [`InlineEntries`]. Entries without a link go to one item for each alert and millisecond, to whose end they
+//! are appended: the table keeps their order, whichever process appends them.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -84,7 +84,7 @@ impl<C: Clock> Leases for Store<C> {
         match released {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                // Somebody else's, or nobody's.
+                // Another holder has it, or none.
                 Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(AwsError::of("DynamoDB DeleteItem", error).into()),
             },

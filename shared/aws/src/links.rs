@@ -65,10 +65,10 @@ impl<C: Clock> Links for Store<C> {
     async fn save(
         &self,
         link: &Link,
-        told: &[JournalEntry],
+        entries: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
-        let update = Update::of(link, told)?;
+        let update = Update::of(link, entries)?;
         self.index_tickets(link).await?;
         let place = key(LINKS, padded(link.alert.get()));
         let write = string(self.write_id());
@@ -170,19 +170,20 @@ struct Update {
     body: String,
     /// The lists it is on, and whether it is.
     flags: [(&'static str, bool); 3],
-    told: Vec<AttributeValue>,
+    entries: Vec<AttributeValue>,
 }
 
 impl Update {
-    /// What storing `link` with what was `told` changes.
+    /// The update that stores `link` with `entries`.
     ///
     /// A link that does not fit is an error, not cut: its text's digest tells changes of the alert,
-    /// and a person must hear of it.
-    fn of(link: &Link, told: &[JournalEntry]) -> Result<Self, AwsError> {
+    /// and a person must be notified of it.
+    fn of(link: &Link, entries: &[JournalEntry]) -> Result<Self, AwsError> {
         let body = to_json(READER.0, link)?;
-        let told: Vec<_> = told.iter().map(encode_entry).collect::<Result<_, _>>()?;
+        let entries: Vec<_> = entries.iter().map(encode_entry).collect::<Result<_, _>>()?;
         let most = ITEM_BYTES_MAX - ITEM_OVERHEAD_BYTES - INLINE_ENTRIES_BYTES;
-        let bytes = body.len() + inline_entries::bytes(&told).saturating_sub(INLINE_ENTRIES_BYTES);
+        let bytes =
+            body.len() + inline_entries::bytes(&entries).saturating_sub(INLINE_ENTRIES_BYTES);
         if bytes > most {
             return Err(AwsError::link_too_large(link.alert, bytes, most));
         }
@@ -191,7 +192,11 @@ impl Update {
             ("refused", link.refused.is_some()),
             ("claimed", link.is_claimed()),
         ];
-        Ok(Self { body, flags, told })
+        Ok(Self {
+            body,
+            flags,
+            entries,
+        })
     }
 
     /// The same as an update's expression, which names `:next` and `:write` and leaves them open.
@@ -209,12 +214,12 @@ impl Update {
         if !on.is_empty() {
             request = request.expression_attribute_values(":on", AttributeValue::Bool(true));
         }
-        if !self.told.is_empty() {
-            set.push_str(", #inline = list_append(if_not_exists(#inline, :none), :told)");
+        if !self.entries.is_empty() {
+            set.push_str(", #inline = list_append(if_not_exists(#inline, :none), :entries)");
             request = request
                 .expression_attribute_names("#inline", INLINE_ENTRIES)
                 .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
-                .expression_attribute_values(":told", AttributeValue::L(self.told));
+                .expression_attribute_values(":entries", AttributeValue::L(self.entries));
         }
         if !off.is_empty() {
             let off: Vec<_> = off.into_iter().map(|(flag, _)| flag).collect();

@@ -57,7 +57,7 @@ impl<C: Clock> Notifications for Store<C> {
 
     async fn record(&self, notification: &Notification, now: Timestamp) -> Result<(), PortError> {
         let forgotten = now.plus(Self::MEMORY).plus(RETENTION_MARGIN);
-        // The count comes last: whoever dies before it has lost one of a metric, nothing more.
+        // The count comes last: a crash before it loses one count of a metric, nothing more.
         for dedup_key in dedup_keys(notification) {
             self.record_key(&dedup_key, now, forgotten).await?;
         }

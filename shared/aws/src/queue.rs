@@ -1,4 +1,4 @@
-//! Work to be done on SQS, and work nobody could do.
+//! The work queue on SQS, and its dead letters.
 //!
 //! A lane is a standard queue with a dead-letter queue beside it. The body of a message is our
 //! [`Message`](halogard_domain::Message) as JSON; what else we must know of it travels in message
@@ -68,7 +68,7 @@ impl<C: Clock> WorkQueue for Store<C> {
             let until = self.now().plus(visibility);
             let wanted = max - deliveries.len();
             let came = match self.fetch(queue, wanted, visibility, Wait::No).await {
-                // What is in our hands already is not to be lost for a later failure.
+                // Messages already received must not be lost because a later call fails.
                 Err(error) if !deliveries.is_empty() => {
                     tracing::warn!(%error, lane = lane.name(), "fewer messages received than asked for");
                     break;

@@ -45,7 +45,7 @@ pub struct StoreNames {
 pub struct QueueUrls {
     /// Where work is put.
     pub work: String,
-    /// Where it ends when nobody could do it; `None` where this process buries nothing.
+    /// Where dead letters go; `None` where this process dead-letters nothing.
     pub dead_letters: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl<C> Store<C> {
             .map(|(lane, _)| *lane)
     }
 
-    /// The messages in our hands.
+    /// The messages in flight.
     pub(crate) fn in_flight(&self) -> &InFlight {
         &self.inner.in_flight
     }
@@ -136,7 +136,7 @@ impl<C> Clone for Store<C> {
     }
 }
 
-/// The process was not told of a queue. No message is to blame, so none is given up for it.
+/// The process has no URL of a queue. That is no message's fault, so none is dead-lettered for it.
 pub(crate) fn no_queue(lane: Lane, kind: &str) -> PortError {
     let name = lane.name().to_uppercase();
     PortError::new(FailureClass::Transient, "store.no_queue").with_message(format!(

@@ -2,10 +2,10 @@
 //!
 //! An entry is made before the link that names the ticket is saved, and is never taken back: what a
 //! link names is always indexed, and what is indexed counts only if the link still names it. So
-//! entry and link need no transaction, and whoever saves late can take nothing away.
+//! entry and link need no transaction, and a late save removes nothing.
 //!
 //! Tickets that follow each other share an item, and those opened together are indexed together:
-//! whoever comes while a write is under way waits for the next one, which enters all who wait.
+//! a caller that arrives during a write waits for the next one, which indexes all waiting tickets.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ pub struct TicketOwnerCache {
     /// Tickets known to be indexed for each alert, so that a save enters new ones only.
     known: Mutex<HashMap<AlertId, BTreeSet<TicketId>>>,
     waiting: Mutex<BTreeSet<(TicketId, AlertId)>>,
-    /// Held by whoever writes.
+    /// Held by the caller that writes.
     turn: Turn<()>,
 }
 
@@ -88,7 +88,7 @@ impl<C: Clock> Store<C> {
         let _turn = indexed.turn.lock().await;
         let missing = indexed.missing(link);
         if missing.is_empty() {
-            // Whoever had the turn before has indexed it as well.
+            // The previous writer has indexed it as well.
             return Ok(());
         }
         let mut due = std::mem::take(&mut *open(&indexed.waiting));

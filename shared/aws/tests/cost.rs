@@ -98,7 +98,7 @@ fn agreed() -> Link {
     link
 }
 
-fn told(what: &str) -> JournalEntry {
+fn entry(what: &str) -> JournalEntry {
     JournalEntry {
         at: NOW,
         alert: Some(AlertId::new(7586)),
@@ -193,7 +193,7 @@ fn sum(costs: &BTreeMap<String, Cost>) -> (usize, usize) {
     (writes, units)
 }
 
-/// What a company of alerts costs that become tickets: what poll and looks ask of the store.
+/// What a batch of alerts that become tickets costs: the calls of poll and reconciliations.
 async fn raised(count: u64) -> BTreeMap<String, Cost> {
     let bench = DynamoDbFixture::fresh().await;
     let (store, between) = bench.through().await;
@@ -229,7 +229,7 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
             ticket: Some(ticket),
             ..agreed()
         };
-        async move { store.save(&link, &[told("opened")], revision).await }
+        async move { store.save(&link, &[entry("opened")], revision).await }
     });
     for saved in join_all(looks).await {
         saved.unwrap();
@@ -304,8 +304,8 @@ async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
     let mut revision = store.save(&agreed(), &[], Revision(0)).await.unwrap();
     between.requests();
     for _ in 0..60 {
-        let told = [told("fields_set")];
-        revision = store.save(&agreed(), &told, revision).await.unwrap();
+        let entries = [entry("fields_set")];
+        revision = store.save(&agreed(), &entries, revision).await.unwrap();
     }
 
     let costs = cost(&bench, &between.requests()).await;

@@ -298,20 +298,20 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
     for (step, faults) in troubles {
         let bench = DynamoDbFixture::fresh().await;
         let (store, between) = bench.through().await;
-        let told: Vec<_> = (0..9).map(|n| entry(&n.to_string())).collect();
+        let entries: Vec<_> = (0..9).map(|n| entry(&n.to_string())).collect();
         let fine = std::iter::repeat_n(Fault::None, 1 + step);
         between.inject(fine.chain(faults.clone()));
 
-        let saved = store.save(&link(), &told[..4], Revision(0)).await;
+        let saved = store.save(&link(), &entries[..4], Revision(0)).await;
 
         let revision = saved.expect("the save itself has succeeded");
         assert_eq!(between.requests().len(), 1 + step + 3, "{step} {faults:?}");
         let story = || store.journal(AlertId::new(1), 10);
-        assert_eq!(story().await.unwrap(), told[..4], "{step} {faults:?}");
-        let revision = store.save(&link(), &told[4..5], revision).await.unwrap();
-        assert_eq!(story().await.unwrap(), told[..5], "{step} {faults:?}");
-        store.save(&link(), &told[5..], revision).await.unwrap();
-        assert_eq!(story().await.unwrap(), told, "{step} {faults:?}");
+        assert_eq!(story().await.unwrap(), entries[..4], "{step} {faults:?}");
+        let revision = store.save(&link(), &entries[4..5], revision).await.unwrap();
+        assert_eq!(story().await.unwrap(), entries[..5], "{step} {faults:?}");
+        store.save(&link(), &entries[5..], revision).await.unwrap();
+        assert_eq!(story().await.unwrap(), entries, "{step} {faults:?}");
     }
 }
 
@@ -319,18 +319,18 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
 async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let bench = DynamoDbFixture::fresh().await;
     let (slow, between) = bench.through().await;
-    let told: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
+    let entries: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
     let until = Arc::new(Notify::new());
     // The save, then the move, which is under way when somebody else saves and moves.
     between.inject([Fault::None, Fault::Delayed(Arc::clone(&until))]);
     let first = link();
-    let late = slow.save(&first, &told[..4], Revision(0));
+    let late = slow.save(&first, &entries[..4], Revision(0));
     let meanwhile = async {
         let fast = bench.store();
         while between.request_count() < 2 {
             tokio::task::yield_now().await;
         }
-        let saved = fast.save(&first, &told[4..], Revision(1)).await;
+        let saved = fast.save(&first, &entries[4..], Revision(1)).await;
         until.notify_one();
         saved
     };
@@ -339,7 +339,7 @@ async fn a_move_that_comes_late_takes_nothing_from_the_story() {
 
     assert_eq!((late.unwrap(), fast.unwrap()), (Revision(1), Revision(2)));
     let story = bench.store().journal(AlertId::new(1), 10).await.unwrap();
-    assert_eq!(story, told);
+    assert_eq!(story, entries);
 }
 
 #[tokio::test]

@@ -224,16 +224,16 @@ async fn what_happened_in_one_moment_is_written_at_once() {
         cause: "poll".to_owned(),
         detail: None,
     };
-    let told = [entry(Some(1), "received"), entry(Some(1), "opened")];
+    let entries = [entry(Some(1), "received"), entry(Some(1), "opened")];
     let others = [entry(Some(2), "received"), entry(None, "started")];
 
     store
-        .append(&[&told[..], &others[..]].concat())
+        .append(&[&entries[..], &others[..]].concat())
         .await
         .unwrap();
 
     assert_eq!(between.counts(), [("UpdateItem".to_owned(), 3)]);
-    assert_eq!(store.journal(AlertId::new(1), 10).await.unwrap(), told);
+    assert_eq!(store.journal(AlertId::new(1), 10).await.unwrap(), entries);
     let keys: BTreeSet<_> = bench
         .everything()
         .await

@@ -172,7 +172,7 @@ async fn tickets_of_one_company_are_entered_together() {
         saved.unwrap();
     }
 
-    // One for whoever came first, two for the blocks of all others.
+    // One for the first caller, two for the blocks of all others.
     assert_eq!(between.counts(), [("UpdateItem".to_owned(), 50 + 3)]);
     for link in &links {
         let owner = bench.store().owner(link.ticket.unwrap()).await.unwrap();

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::time::Timestamp;
 
-/// A record with optimistic concurrency: read with its revision, written back only if nobody has
+/// A record with optimistic concurrency: read with its revision, written back only if no other process has
 /// written it since.
 ///
 /// A new kind of record is a type that implements this, its partition in the policies of

@@ -78,7 +78,7 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// HaloPSA answered with a redirect, which is never followed: it would carry the token to an
-    /// address nobody chose.
+    /// address that no operator chose.
     #[error("HaloPSA redirects {method} {route}: the configured address is not its final one")]
     Redirected {
         /// The method.

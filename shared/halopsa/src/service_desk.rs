@@ -187,8 +187,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         self.first_page_of_changes(since).await
     }
 
-    async fn next_page(&self, stretch: &ChangeRange) -> Result<Changes, PortError> {
-        self.next_page_of_changes(stretch).await
+    async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
+        self.next_page_of_changes(range).await
     }
 }
 

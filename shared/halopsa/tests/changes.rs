@@ -43,8 +43,8 @@ fn answering(bodies: &[Value]) -> Harness {
     harness
 }
 
-/// A stretch of `count` tickets of which `pages` are left.
-fn stretch(pages: u32, count: u32) -> ChangeRange {
+/// A range of `count` tickets of which `pages` are left.
+fn range(pages: u32, count: u32) -> ChangeRange {
     ChangeRange {
         since: MORNING,
         until: CHANGED.plus(Duration::from_millis(2)),
@@ -53,10 +53,10 @@ fn stretch(pages: u32, count: u32) -> ChangeRange {
     }
 }
 
-/// Reads on in `stretch`, where HaloPSA answers so.
-async fn next_page(stretch: &ChangeRange, bodies: &[Value]) -> Result<Changes, PortError> {
+/// Reads on in `range`, where HaloPSA answers so.
+async fn next_page(range: &ChangeRange, bodies: &[Value]) -> Result<Changes, PortError> {
     let harness = answering(bodies);
-    let changes = harness.desk().next_page(stretch).await;
+    let changes = harness.desk().next_page(range).await;
     harness.assert_all_settled();
     changes
 }
@@ -66,7 +66,7 @@ async fn a_list_of_more_than_a_page_leaves_a_stretch_that_is_past() {
     let harness = answering(&[page(250, 0..100)]);
     let changes = harness.desk().changed_since(MORNING).await.unwrap();
     assert_eq!(changes.listings.len(), 100);
-    assert_eq!(changes.rest, Some(stretch(3, 250)));
+    assert_eq!(changes.rest, Some(range(3, 250)));
     let sent = harness.only_sent();
     assert_eq!(
         sent.query_value("lastupdatefromdate"),
@@ -91,10 +91,10 @@ async fn a_range_always_advances_however_many_tickets_changed_at_once() {
 async fn a_stretch_is_read_from_its_last_page_to_its_first() {
     let harness = answering(&[page(250, 0..50), page(250, 50..150), page(250, 150..250)]);
     let desk = harness.desk();
-    let mut left = Some(stretch(3, 250));
+    let mut left = Some(range(3, 250));
     let mut ids = Vec::new();
-    while let Some(stretch) = left {
-        let changes = desk.next_page(&stretch).await.unwrap();
+    while let Some(range) = left {
+        let changes = desk.next_page(&range).await.unwrap();
         ids.extend(changes.listings.iter().map(|seen| seen.id.get()));
         left = changes.rest;
     }
@@ -126,7 +126,7 @@ async fn pages_that_have_become_empty_are_passed_over() {
         (101, Some(2)),
         (400, Some(4)),
     ] {
-        let changes = next_page(&stretch(5, 450), &[page(count, 0..0)])
+        let changes = next_page(&range(5, 450), &[page(count, 0..0)])
             .await
             .unwrap();
         assert_eq!(changes.rest.map(|rest| rest.pages), left, "{count}");
@@ -136,17 +136,17 @@ async fn pages_that_have_become_empty_are_passed_over() {
 #[tokio::test]
 async fn a_stretch_that_somebody_joined_is_read_anew() {
     let joined = page(451, 0..51);
-    let changes = next_page(&stretch(5, 450), &[joined]).await.unwrap();
-    assert_eq!(changes.rest, Some(stretch(5, 451)));
+    let changes = next_page(&range(5, 450), &[joined]).await.unwrap();
+    assert_eq!(changes.rest, Some(range(5, 451)));
     let joined = page(451, 0..100);
-    let changes = next_page(&stretch(2, 450), &[joined]).await.unwrap();
-    assert_eq!(changes.rest, Some(stretch(5, 451)));
+    let changes = next_page(&range(2, 450), &[joined]).await.unwrap();
+    assert_eq!(changes.rest, Some(range(5, 451)));
 }
 
 #[tokio::test]
 async fn a_page_with_unexpected_rows_is_an_error() {
     let short = page(450, 0..99);
-    let error = next_page(&stretch(2, 450), &[short]).await.unwrap_err();
+    let error = next_page(&range(2, 450), &[short]).await.unwrap_err();
     assert_eq!(
         (error.class, error.error_type),
         (Transient, "halopsa.short_list")
@@ -154,7 +154,7 @@ async fn a_page_with_unexpected_rows_is_an_error() {
     assert_eq!(error.message.as_deref(), Some("99 of 100 rows came"));
     // A page number that is not heeded brings a full page where half of one is left.
     let repeated = page(450, 0..100);
-    let error = next_page(&stretch(5, 450), &[repeated]).await.unwrap_err();
+    let error = next_page(&range(5, 450), &[repeated]).await.unwrap_err();
     assert_eq!(
         (error.class, error.error_type),
         (Permanent, "halopsa.unexpected")
@@ -166,7 +166,7 @@ async fn a_stretch_to_which_the_list_does_not_keep_is_listed_whole() {
     let later = page_of(2, 0..2, "2026-05-02T09:00:41.046");
     let uncounted = json!({"tickets": [{"id": 1, "last_update": "2026-05-02T09:00:41.043"}]});
     for odd in [later, uncounted] {
-        let changes = next_page(&stretch(1, 2), &[odd, page(3, 0..3)])
+        let changes = next_page(&range(1, 2), &[odd, page(3, 0..3)])
             .await
             .unwrap();
         assert_eq!((changes.listings.len(), changes.rest), (3, None));

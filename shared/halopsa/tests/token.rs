@@ -1,4 +1,4 @@
-//! The token: asked for once, renewed in time, told apart when refused, never shown.
+//! The token: asked for once, renewed in time, refusals distinguished, never shown.
 
 #![allow(
     clippy::unwrap_used,

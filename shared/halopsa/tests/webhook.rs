@@ -448,7 +448,7 @@ fn json_that_cannot_be_represented_is_recorded_as_unknown() {
         );
     }
     recorded_as_unknown(lists.as_bytes());
-    // Told apart by their bytes, since they say nothing else.
+    // Distinguished by their bytes, since they say nothing else.
     let contents: std::collections::BTreeSet<String> = rows
         .iter()
         .map(|(_, body)| recorded_as_unknown(body.as_bytes()).content)

@@ -60,7 +60,7 @@ impl Server {
                 }
             }
             if !held.is_empty() {
-                // The caller gives up first; nobody waits for this.
+                // The caller gives up first; no one reads this.
                 std::future::pending::<()>().await;
             }
             requests
@@ -132,7 +132,7 @@ async fn post(transport: &HttpClient, url: &str) -> Outcome {
         .await
 }
 
-/// The error, which must not tell where the request went, in any of its forms.
+/// The error, which must not reveal where the request went, in any of its forms.
 fn discreet(outcome: Outcome) -> TransportError {
     let error = outcome.unwrap_err();
     let mut texts = vec![error.to_string(), format!("{error:?}")];
@@ -157,7 +157,7 @@ fn is_no_answer(error: &TransportError) -> bool {
     matches!(error, TransportError::NoAnswer { .. })
 }
 
-/// An address of this machine where nobody listens.
+/// An address of this machine where no server listens.
 async fn deserted() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().to_string()

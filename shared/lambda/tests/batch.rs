@@ -95,7 +95,7 @@ async fn an_unreadable_body_is_buried_alone() {
 #[tokio::test]
 async fn when_the_budget_is_spent_the_rest_goes_back_untried_and_free_of_charge() {
     let bench = Bench::new().await;
-    // One request: the token. The looks of the first company pause, the second is not tried.
+    // One request: the token. The reconciliations of the first batch pause, the second is not tried.
     *bench.controls.limit.lock().unwrap() = Limit {
         requests_max: 1,
         window: Duration::from_secs(300),
@@ -401,7 +401,7 @@ async fn work_that_takes_too_long_is_cut_off_and_tried_again() {
     bench.time.pass(Duration::from_secs(60));
     let back = bench.receive(Lane::Urgent).await;
     assert_eq!(receive_counts(&back), ["2"]);
-    // The claim of whoever was cut off has to run out first.
+    // The claim of the process that was cut off has to run out first.
     let instance = bench.instance();
     process_batch(&bench, &instance, back).await.unwrap();
     for _ in 0..10 {

@@ -12,7 +12,7 @@ use halogard_domain::ids::AlertId;
 use halogard_lambda::batch;
 use support::{Bench, listed};
 
-/// Hands the sample `name` to a function of `lanes`; says which of its records are to stay in the
+/// Passes the sample `name` to a function of `lanes`; says which of its records are to stay in the
 /// queue.
 async fn answer_to(bench: &Bench, name: &str, lanes: &[Lane]) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/lambda");

@@ -61,7 +61,7 @@ pub(crate) fn hop(base: &Url, asked: &Url, headers: &HeaderMap) -> Hop {
     Hop { to_host, target }
 }
 
-/// Whether `target` names the host of `base`, or its second name, and nobody else's credentials.
+/// Whether `target` names the host of `base`, or its second name, and carries no credentials.
 fn is_allowed_host(base: &Url, target: &Url) -> bool {
     let (Some(own), Some(other)) = (base.host_str(), target.host_str()) else {
         return false;

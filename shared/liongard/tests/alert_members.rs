@@ -109,7 +109,7 @@ async fn dates_are_read_in_each_form() {
         (json!("2021/09/10 19:21:03"), half_past),
         (json!("2021-09-10T19:21:03.000"), half_past),
         (json!(""), None),
-        // HaloPSA says "never" so; nothing in Liongard is as old, whoever wrote it.
+        // HaloPSA says "never" so; nothing in Liongard is as old.
         (json!("1900/01/01 00:00:00"), None),
         (Value::Null, None),
     ];

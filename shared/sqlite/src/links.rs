@@ -53,7 +53,7 @@ impl<C: Clock> Links for Store<C> {
     async fn save(
         &self,
         link: &Link,
-        told: &[JournalEntry],
+        entries: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         self.write(DURABILITY, |db| {
@@ -63,7 +63,7 @@ impl<C: Clock> Links for Store<C> {
             let next = Revision(revision.0 + 1);
             write_link(db, link, next)?;
             write_owners(db, link)?;
-            write_entries(db, told)?;
+            write_entries(db, entries)?;
             Ok(next)
         })
     }

@@ -1,4 +1,4 @@
-//! Work to be done, and work nobody could do.
+//! The work queue, and its dead letters.
 
 use std::fmt;
 use std::str::FromStr;
@@ -151,7 +151,7 @@ impl<C: Clock> WorkQueue for Store<C> {
 impl<C: Clock> Store<C> {
     /// Puts `body` on `lane` as it is, readable or not.
     ///
-    /// For tests and repair: bodies that an older or newer version wrote, or that nobody wrote.
+    /// For tests and repair: bodies that an older or newer version wrote, or that no version wrote.
     ///
     /// # Errors
     ///
@@ -160,8 +160,8 @@ impl<C: Clock> Store<C> {
         self.change(|db, now| enqueue(db, lane.name(), body, now, now))
     }
 
-    /// Hands out again at once what a process that died had in its hands. Their deliveries count: the
-    /// message may be what it died of.
+    /// Makes the messages visible at once that a crashed process had received. Their deliveries count:
+    /// a message may be what caused the crash.
     ///
     /// For the start of the worker, which holds the worker lock; operator commands receive nothing.
     ///
@@ -252,7 +252,7 @@ impl VisibleRow {
         })
     }
 
-    /// The message in the worker's hands.
+    /// The message the worker has received.
     fn deliver(self) -> Delivery {
         let message = serde_json::from_str::<Message>(&self.body);
         Delivery {
@@ -267,7 +267,7 @@ impl VisibleRow {
     }
 }
 
-/// A message in a worker's hands.
+/// A message that a worker has received.
 struct InFlightRow {
     id: i64,
     receive_count: u32,
@@ -351,7 +351,7 @@ fn in_flight(
     Ok(found)
 }
 
-/// Hands message `id` out again from `not_before` on.
+/// Makes message `id` visible again from `not_before` on.
 fn make_visible(
     db: &Connection,
     id: i64,

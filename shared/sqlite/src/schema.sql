@@ -72,7 +72,7 @@ CREATE TABLE queue (
 ) STRICT;
 CREATE INDEX queue_by_time ON queue (lane, visible_at, id);
 
--- Work nobody could do, with the reason.
+-- Dead letters, with the reason.
 CREATE TABLE dead_letters (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     lane          TEXT NOT NULL,

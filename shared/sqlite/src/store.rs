@@ -274,7 +274,7 @@ impl<C: Clock> Store<C> {
     }
 
     /// Refuses a file that a newer worker has migrated since a command opened it. Under the worker
-    /// lock nobody else migrates.
+    /// lock no other process migrates.
     fn check_schema(&self, connection: &Connection) -> Result<(), StoreError> {
         if self.inner.worker_lock.is_some() {
             return Ok(());

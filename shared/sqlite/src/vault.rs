@@ -177,14 +177,14 @@ fn drop_stage(db: &Connection, name: &str, stage: Stage) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Gives the version in stage `from` the stage `to`, which nobody has.
+/// Gives the version in stage `from` the stage `to`, which no version has.
 fn move_stage(db: &Connection, name: &str, from: Stage, to: Stage) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE secrets SET stage = ?3 WHERE name = ?1 AND stage = ?2")?
         .execute([name, word(from), word(to)])?;
     Ok(())
 }
 
-/// Stores a sealed version in a stage nobody has.
+/// Stores a sealed version in a stage that no version has.
 fn insert(
     db: &Connection,
     name: &str,

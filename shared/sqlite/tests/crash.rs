@@ -121,7 +121,7 @@ struct Acknowledged {
 }
 
 impl Acknowledged {
-    fn hear(&mut self, line: &str) -> bool {
+    fn record(&mut self, line: &str) -> bool {
         let mut words = line.split(' ');
         let (Some("did"), Some(what), Some(number)) = (words.next(), words.next(), words.next())
         else {
@@ -183,13 +183,13 @@ fn start(folder: &Path, first: u64) -> Child {
         .unwrap()
 }
 
-/// Lets a process write until it has reported `lines` times, kills it, and hears the rest of what
+/// Lets a process write until it has reported `lines` times, kills it, and reads the rest of what
 /// it had said by then.
 fn kill_after(folder: &Path, lines: u32, reported: &mut Acknowledged) {
     let mut child = start(folder, reported.last + 1);
     let mut left = lines;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        if reported.hear(&line.unwrap()) {
+        if reported.record(&line.unwrap()) {
             left = left.saturating_sub(1);
             if left == 0 {
                 child.kill().unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halogard_domain::Timestamp;
 
-/// Hands out permits for the requests that HaloPSA allows in a rolling window.
+/// Grants permits for the requests that HaloPSA allows in a rolling window.
 pub trait RequestBudget: Send + Sync {
     /// Takes a permit to send one request now.
     ///

@@ -29,7 +29,7 @@ pub struct PortError {
 /// Refusals the reconciler can act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The ticket cannot be closed while nobody is assigned.
+    /// The ticket cannot be closed while it has no assignee.
     MustBeAssigned,
     /// Mandatory fields are missing; their names, if HaloPSA named them.
     MissingFields(Box<[String]>),

@@ -18,7 +18,7 @@ pub trait Records: Send + Sync {
         key: &T::Key,
     ) -> impl Future<Output = Result<Stored<T>, PortError>> + Send;
 
-    /// Stores `record` if nobody else has written it since `revision` was read (0: if there is none
+    /// Stores `record` if no other process has written it since `revision` was read (0: if there is none
     /// yet), or returns what is stored instead.
     fn swap_record<T: Record>(
         &self,

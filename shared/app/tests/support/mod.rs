@@ -136,7 +136,7 @@ pub fn failing(class: FailureClass, error_type: &'static str) -> Failure {
     Arc::new(move || PortError::new(class, error_type))
 }
 
-/// Fails when told to, and counts how often it was asked.
+/// Fails on request, and counts how often it was asked.
 #[derive(Default)]
 pub struct Switch {
     failure: Mutex<Option<Failure>>,
@@ -187,8 +187,8 @@ pub struct Desk {
     pub listings: Mutex<Vec<TicketListing>>,
     pub since: Mutex<Vec<Timestamp>>,
     /// What the next list of changes leaves to read.
-    pub stretch: Mutex<Option<ChangeRange>>,
-    /// What was asked for of stretches.
+    pub range: Mutex<Option<ChangeRange>>,
+    /// What was asked for of ranges.
     pub next_page: Mutex<Vec<ChangeRange>>,
 }
 
@@ -236,21 +236,18 @@ impl ServiceDesk for Desk {
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.switch.ask()?;
         self.since.lock().expect("no panic").push(since);
-        let rest = self.stretch.lock().expect("no panic").take();
+        let rest = self.range.lock().expect("no panic").take();
         let listings = self.listings.lock().expect("no panic").clone();
         Ok(Changes { listings, rest })
     }
 
-    async fn next_page(&self, stretch: &ChangeRange) -> Result<Changes, PortError> {
+    async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
         self.switch.ask()?;
-        self.next_page
-            .lock()
-            .expect("no panic")
-            .push(stretch.clone());
-        let pages = stretch.pages - 1;
+        self.next_page.lock().expect("no panic").push(range.clone());
+        let pages = range.pages - 1;
         let rest = (pages > 0).then(|| ChangeRange {
             pages,
-            ..stretch.clone()
+            ..range.clone()
         });
         let listings = self.listings.lock().expect("no panic").clone();
         Ok(Changes { listings, rest })
@@ -530,7 +527,7 @@ impl Links for Store {
     async fn save(
         &self,
         link: &Link,
-        told: &[JournalEntry],
+        entries: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         let mut contents = self.open();
@@ -543,7 +540,7 @@ impl Links for Store {
         }
         let next = Revision(revision.0 + 1);
         contents.links.insert(link.alert, (link.clone(), next));
-        contents.story.extend_from_slice(told);
+        contents.story.extend_from_slice(entries);
         Ok(next)
     }
 

@@ -91,8 +91,8 @@ pub struct DeadLetterMetadata {
 }
 
 impl DeadLetterMetadata {
-    /// What `texts` say of a message of a dead-letter queue. One that nobody buried was taken there
-    /// by the redrive policy, which says neither why nor when: its workers died.
+    /// What `texts` say of a message of a dead-letter queue. One that no worker dead-lettered was moved
+    /// there by the redrive policy, which says neither why nor when: its workers died.
     pub fn read(texts: &Texts, metadata: &MessageMetadata, sent: Timestamp) -> Self {
         let reason = texts.get(REASON);
         let reason = reason.map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.clone()));

@@ -71,7 +71,7 @@ fn whole_seconds(time: Duration, most: u64) -> i32 {
 }
 
 impl<C> Store<C> {
-    /// Hands out at most `max` messages of `queue`, ten at most, and hides them for `visibility`.
+    /// Receives at most `max` messages of `queue`, ten at most, and hides them for `visibility`.
     pub(super) async fn fetch(
         &self,
         queue: &str,
@@ -165,8 +165,8 @@ impl<C> Store<C> {
         Ok(answer.failed().len())
     }
 
-    /// Messages of `queue` that wait, are delayed, or are in somebody's hands. SQS counts them
-    /// roughly while they move.
+    /// Messages of `queue` that wait, are delayed, or are in flight. SQS counts them
+    /// approximately while they move.
     pub(super) async fn count_messages(&self, queue: &str) -> Result<u64, PortError> {
         let counted = [
             QueueAttributeName::ApproximateNumberOfMessages,

@@ -1,8 +1,8 @@
-//! Work nobody could do.
+//! Dead letters.
 //!
-//! SQS cannot list a queue: it hands messages out. So a list receives every letter, keeps the oldest,
-//! and shows all of them again. While that lasts the letters are hidden from others who look; one who
-//! dies meanwhile hides them for [`SCAN_VISIBILITY`] at most, and loses none.
+//! SQS cannot list a queue, only receive from it. So listing receives every letter, keeps the oldest,
+//! and then makes all of them visible again. Meanwhile other readers do not see them; a reader that
+//! crashes hides them for [`SCAN_VISIBILITY`] at most, and loses none.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::store::Store;
 /// How long letters are hidden while we look: longer than looking through the most of them takes.
 const SCAN_VISIBILITY: Duration = Duration::from_secs(300);
 
-/// Letters that are looked through on one lane. Source of the bound: SQS hands out 120,000 messages
+/// Letters that one listing of a lane receives. Source of the bound: SQS has at most 120,000 messages
 /// of a standard queue at a time, and a few hundred a second to one who asks for ten at a time.
 const DEAD_LETTERS_SCANNED_MAX: usize = 50_000;
 

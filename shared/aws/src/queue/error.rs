@@ -37,7 +37,7 @@ pub enum QueueError {
         source: AwsError,
     },
     /// A message that another process received cannot be copied here.
-    #[error("the message is in the hands of another process, which alone can bury it")]
+    #[error("another process has received the message, and only that process can dead-letter it")]
     NotInFlight,
     /// More dead letters than are looked through.
     #[error(

@@ -1,4 +1,4 @@
-//! What is in our hands, until it is settled.
+//! Messages in flight: received and not yet settled.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -60,7 +60,7 @@ impl FromStr for Receipt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotOurs;
 
-/// A message in our hands: all that a copy of it needs.
+/// A message in flight: all that a copy of it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InFlightMessage {
     /// Where it came from.
@@ -76,7 +76,7 @@ pub struct InFlightMessage {
 /// What is known of a receipt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReceiptState {
-    /// The message is ours to settle; nobody else is told so until it is given back to us.
+    /// This process may settle the message; no other task may until it is returned.
     Ours(Receipt, InFlightMessage),
     /// Another process received it, and the delivery has not run out. What SQS calls it.
     OtherProcess(String),
@@ -84,7 +84,7 @@ pub enum ReceiptState {
     Expired,
 }
 
-/// Everything in our hands. Shared by all clones of a store.
+/// Every message in flight. Shared by all clones of a store.
 #[derive(Debug, Default)]
 pub struct InFlight(Mutex<HashMap<Receipt, Entry>>);
 
@@ -191,7 +191,7 @@ mod tests {
             ReceiptState::Expired
         );
         let ReceiptState::Ours(taken, message) = all.settle(Lane::Bulk, &receipt, NOW) else {
-            panic!("it is in our hands");
+            panic!("it is in flight");
         };
         assert_eq!(all.settle(Lane::Bulk, &receipt, NOW), ReceiptState::Expired);
         all.restore(&taken, message);

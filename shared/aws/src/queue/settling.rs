@@ -117,7 +117,7 @@ impl<C: Clock> Store<C> {
         Ok(())
     }
 
-    /// `outcome`; if it failed, the message stays in our hands and can be settled again.
+    /// `outcome`; if it failed, the message stays in flight and can be settled again.
     fn or_restore(
         &self,
         outcome: Result<(), PortError>,

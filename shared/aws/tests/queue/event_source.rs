@@ -1,4 +1,4 @@
-//! Messages that an event source hands over and deletes.
+//! Messages that an event source delivers and deletes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

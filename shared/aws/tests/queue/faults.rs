@@ -121,7 +121,7 @@ async fn an_answer_lost_after_sending_may_send_twice_and_never_loses() {
     );
 }
 
-/// One message in the hands of `store`; its receipt.
+/// One message that `store` has received; its receipt.
 async fn in_hand(store: &Store<ManualClock>) -> String {
     store.send(Lane::Bulk, &messages(1)).await.unwrap();
     let mut some = store.receive(Lane::Bulk, 1, VISIBILITY).await.unwrap();

@@ -10,7 +10,7 @@ use halogard_conformance::{ManualClock, QueueFixture, StoreFixture, TimeSource};
 use halogard_domain::Timestamp;
 use halogard_emulator::{Emulator, REGION, SECRET_ACCESS_KEY};
 
-/// Six queues of an account that nobody else uses.
+/// Six queues of an account that no other test uses.
 pub struct SqsFixture {
     emulator: &'static Emulator,
     pub account: String,

@@ -1,4 +1,4 @@
-//! Messages whose workers die, and letters that nobody buried.
+//! Messages whose workers die, and messages that only the redrive policy dead-lettered.
 
 use std::time::Duration;
 

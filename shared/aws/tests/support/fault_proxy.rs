@@ -1,5 +1,5 @@
 //! A server between a store and the table. It passes on what it gets, notes it, and does what it
-//! was told to do to the next answers.
+//! was instructed to do to the next answers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -43,7 +43,7 @@ struct ProxyState {
 }
 
 impl FaultProxy {
-    /// Stands between whoever asks it and `endpoint`.
+    /// Stands between its caller and `endpoint`.
     pub async fn start(endpoint: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -37,7 +37,7 @@ pub struct DynamoDbFixture {
 }
 
 impl DynamoDbFixture {
-    /// An empty table in an account nobody has used.
+    /// An empty table in an unused account.
     pub async fn new() -> Self {
         let emulator = Emulator::shared().await;
         let account = emulator.account();

@@ -93,7 +93,7 @@ struct State {
 struct Loaded {
     verifiers: Arc<Verifiers>,
     versions: Arc<WebhookSecretVersions>,
-    /// Which versions there were, where the reader can tell.
+    /// Which versions there were, where the reader knows.
     info: Option<SecretInfo>,
     read_at: Timestamp,
 }

@@ -61,7 +61,7 @@ impl Verifiers {
     }
 
     /// Whether `request` carries an accepted credential. Checks every credential, so that the time
-    /// does not tell which one was nearly right.
+    /// does not say which one was nearly right.
     pub(super) fn accepts(&self, request: &WebhookRequest<'_>) -> bool {
         let open = Choice::from(u8::from(self.credentials.is_empty()));
         let credentials = self.credentials.iter();

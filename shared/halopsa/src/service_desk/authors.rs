@@ -10,7 +10,7 @@ use crate::wire::{ActionRow, UNASSIGNED_AGENT};
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// The technician our application acts as; asked for once. `None` where HaloPSA does not say,
-    /// which leaves the application's id to tell our notes.
+    /// which leaves the application's id to identify our notes.
     pub(super) async fn acting_as(&self) -> Option<TechnicianId> {
         let ask = || async { self.client.agent_me().await.map(|me| Some(me.id)) };
         match self.acting_as.get_or_try_init(ask).await {
@@ -31,7 +31,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
-    /// Two marks tell our own notes: the application that wrote it, then the agent it wrote as.
+    /// Two marks identify our own notes: the application that wrote it, then the agent it wrote as.
     fn author(&self, row: &ActionRow, acting_as: Option<TechnicianId>) -> NoteAuthor {
         let application = row
             .actionby_application_id

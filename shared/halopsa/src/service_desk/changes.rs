@@ -22,16 +22,16 @@ use crate::wire::TicketRow;
 /// Rows of a full page.
 const PAGE_ROWS: u32 = TicketQuery::PAGE_ROWS;
 
-/// How far a stretch reaches beyond the newest change it is sure to hold, so that what follows may begin
+/// How far a range reaches beyond the newest change it is sure to hold, so that what follows may begin
 /// one millisecond before its end and one after that change: whether HaloPSA counts the ends is not
 /// known, and nothing is listed twice for it, however many tickets changed at the same time. Shorter
-/// than the way to HaloPSA and back: when the stretch is asked for, its end is past.
+/// than the way to HaloPSA and back: when the range is asked for, its end is past.
 const RANGE_SLACK: Duration = Duration::from_millis(2);
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Tickets that changed at or after `since`, the newest tickets first: among them is one that changed
-    /// a moment ago, if any did, and it says how far a stretch may reach that is past. Spends one request;
-    /// more only where HaloPSA does not say what a stretch needs.
+    /// a moment ago, if any did, and it says how far a range may reach that is past. Spends one request;
+    /// more only where HaloPSA does not say what a range needs.
     pub(super) async fn first_page_of_changes(
         &self,
         since: Timestamp,
@@ -68,24 +68,24 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
-    /// The next page of `stretch`. Spends one request; more only where HaloPSA does not keep to the
-    /// stretch.
+    /// The next page of `range`. Spends one request; more only where HaloPSA does not keep to the
+    /// range.
     pub(super) async fn next_page_of_changes(
         &self,
-        stretch: &ChangeRange,
+        range: &ChangeRange,
     ) -> Result<Changes, PortError> {
         let query = TicketQuery {
-            lastupdatefromdate: Some(stretch.since),
-            lastupdatetodate: Some(stretch.until),
+            lastupdatefromdate: Some(range.since),
+            lastupdatetodate: Some(range.until),
             newest_first: true,
             ..TicketQuery::default()
         };
         let asked_at = self.clock.now();
-        let page = self.client.tickets_page(&query, stretch.pages).await?;
+        let page = self.client.tickets_page(&query, range.pages).await?;
         let Some(count) = page.record_count.filter(|_| page.filtered_out == 0) else {
-            return self.all_changes(stretch.since).await;
+            return self.all_changes(range.since).await;
         };
-        let before = u64::from(stretch.pages.saturating_sub(1)) * u64::from(PAGE_ROWS);
+        let before = u64::from(range.pages.saturating_sub(1)) * u64::from(PAGE_ROWS);
         let due = count.saturating_sub(before).min(u64::from(PAGE_ROWS));
         if rows_received(&page) < due {
             return Err(short(page.rows.len(), due));
@@ -93,21 +93,21 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         if rows_received(&page) > due {
             return Err(Error::PageRepeated {
                 route: route::TICKETS.template,
-                page: stretch.pages,
+                page: range.pages,
             }
             .into());
         }
-        let joined = count > u64::from(stretch.count);
+        let joined = count > u64::from(range.count);
         let left = if joined {
             // The index had lagged: what was read may have moved away from what was not.
             pages(count)?
         } else {
-            pages(count)?.min(stretch.pages.saturating_sub(1))
+            pages(count)?.min(range.pages.saturating_sub(1))
         };
         let rest = ChangeRange {
             pages: left,
             count: u32::try_from(count).unwrap_or(u32::MAX),
-            ..stretch.clone()
+            ..range.clone()
         };
         Ok(Changes {
             listings: listings(&page.rows, asked_at),

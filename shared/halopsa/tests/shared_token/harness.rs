@@ -328,11 +328,11 @@ impl Vault for TestVault {
         _value: &SecretString,
         _stage: Stage,
     ) -> Result<(), VaultError> {
-        unreachable!("nobody stores a secret here")
+        unreachable!("no test stores a secret here")
     }
 
     async fn promote(&self, _name: &str, _version: &str) -> Result<(), VaultError> {
-        unreachable!("nobody promotes a secret here")
+        unreachable!("no test promotes a secret here")
     }
 }
 

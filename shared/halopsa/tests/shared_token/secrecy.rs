@@ -1,4 +1,4 @@
-//! What is shared says nothing to whoever cannot open it, and what cannot be opened is none.
+//! A shared token reveals nothing without the credential, and one that cannot be opened counts as none.
 
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex};

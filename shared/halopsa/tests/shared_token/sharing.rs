@@ -142,7 +142,7 @@ async fn every_token_refused_at_once_leads_to_one_new_one() {
     harness.advance(1);
     assert!(all_answered(&call_concurrently(&members).await));
     assert_eq!(harness.token_requests(), 2);
-    // Nobody went back to the token that was refused.
+    // No client went back to the token that was refused.
     assert_eq!(harness.refused_calls(), 200);
 }
 

@@ -119,7 +119,7 @@ pub fn answer_with(status: u16, name: &str, value: &str) -> Response<Bytes> {
         .unwrap()
 }
 
-/// A budget that counts, and fails when told to.
+/// A budget that counts, and fails on request.
 #[derive(Default)]
 pub struct CountingBudget {
     pub taken: AtomicI64,

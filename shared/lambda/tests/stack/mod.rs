@@ -60,7 +60,7 @@ pub struct Function {
 }
 
 impl Stack {
-    /// Everything in an account nobody has used.
+    /// Everything in an unused account.
     pub async fn deploy() -> Self {
         let emulator = Emulator::shared().await;
         let account = emulator.account();
@@ -220,7 +220,7 @@ impl Function {
         Self { process, api }
     }
 
-    /// Hands the function an event and waits for its answer.
+    /// Passes the function an event and waits for its answer.
     pub async fn invoke(&self, event: &Value) -> Answer {
         let (api, event) = (Arc::clone(&self.api), event.to_string());
         tokio::task::spawn_blocking(move || api.invoke(&event, TIME_LEFT, PATIENCE))

@@ -29,7 +29,7 @@ impl<E: Env> Reconciler<E> {
             .await
     }
 
-    /// Closes the ticket. If HaloPSA refuses because nobody is assigned, assigns the template's closing
+    /// Closes the ticket. If HaloPSA refuses because it has no assignee, assigns the template's closing
     /// technician, if there is one, and tries once more.
     pub(super) async fn close(
         &self,
