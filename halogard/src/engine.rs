@@ -139,7 +139,7 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 Ok(Next::Idle) => self.pause(IDLE, true).await,
                 Err(error) => {
                     warn!(
-                        error_type = error.error_type,
+                        error_type = error.code.as_str(),
                         reason = error.chain(),
                         "the queue failed"
                     );

@@ -181,7 +181,7 @@ impl<S, C, R> HttpState<S, C, R> {
             Ok(messages) => info!(messages, outcome = "accepted", "accepted a delivery"),
             Err(Rejection::NotQueued(error)) => {
                 warn!(
-                    error_type = error.error_type,
+                    error_type = error.code.as_str(),
                     reason = error.chain(),
                     "a delivery could not be queued"
                 );
@@ -210,7 +210,7 @@ where
         },
         Err(error) => {
             warn!(
-                error_type = error.error_type,
+                error_type = error.code.as_str(),
                 reason = error.chain(),
                 "metrics could not be read"
             );

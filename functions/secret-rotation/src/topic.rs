@@ -2,7 +2,7 @@
 
 use aws_sdk_sns::Client;
 use aws_types::SdkConfig;
-use halogard_app::ports::PortError;
+use halogard_app::ports::{ErrorCode, PortError};
 use halogard_credentials::rotation::{Notice, Notifier};
 use halogard_domain::FailureClass;
 
@@ -51,9 +51,9 @@ impl Notifier for Topic {
             .await;
         match published {
             Ok(_) => Ok(()),
-            Err(error) => {
-                Err(PortError::new(FailureClass::Transient, "topic.failed").with_source(error))
-            }
+            Err(error) => Err(
+                PortError::new(FailureClass::Transient, ErrorCode::TopicFailed).with_source(error),
+            ),
         }
     }
 }

@@ -79,7 +79,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
             Err(Rejection::NotQueued(error)) => {
                 warn!(
                     sender, %token, status, duration_ms,
-                    error_type = error.error_type,
+                    error_type = error.code.as_str(),
                     reason = error.chain(),
                     outcome = "failed", "a delivery could not be queued"
                 );

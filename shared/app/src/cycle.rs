@@ -145,7 +145,7 @@ fn logged(part: &'static str, result: Result<usize, PortError>) -> Option<usize>
     if let Err(error) = &result {
         warn!(
             kind = part,
-            error_type = error.error_type,
+            error_type = error.code.as_str(),
             reason = error.chain(),
             "sync cycle aborted"
         );

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::env::Env;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
+use crate::ports::{ErrorCode, Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
 use crate::reconciler::Reconciler;
 
 /// Which alerts a poll compares.
@@ -145,7 +145,8 @@ impl<E: Env> Reconciler<E> {
                 .await?;
             let message = format!("{listed} alerts listed where there were {before}");
             return Err(
-                PortError::new(FailureClass::Transient, "alerts.shrunk").with_message(message)
+                PortError::new(FailureClass::Transient, ErrorCode::AlertsShrunk)
+                    .with_message(message),
             );
         }
         if in_a_row != 0 {

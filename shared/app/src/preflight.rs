@@ -61,8 +61,7 @@ pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
 
 /// Whether every other request would fail the same way.
 fn is_fatal(error: &PortError) -> bool {
-    matches!(error.refusal, Some(Refusal::Unauthorised))
-        || error.error_type.ends_with(".unreachable")
+    matches!(error.refusal, Some(Refusal::Unauthorised)) || error.code.is_vendor_unreachable()
 }
 
 /// Whether the failure may be over in a minute: throttled, no budget, a gateway's error.

@@ -15,7 +15,7 @@ use crate::cycle::WakeUp;
 use crate::env::Env;
 use crate::outcome::{Action, Outcome, Processed};
 use crate::ports::prelude::*;
-use crate::ports::{Delivery, JournalEntry, Lane, PortError, Refusal};
+use crate::ports::{Delivery, ErrorCode, JournalEntry, Lane, PortError, Refusal};
 use crate::reconcile::write_batcher::WriteBatcher;
 use crate::reconcile::{PairOutcome, ReconcileError, Report};
 use crate::reconciler::Reconciler;
@@ -384,7 +384,7 @@ impl<E: Env> Reconciler<E> {
             }
         };
         if let Some(until) = port.retry_at {
-            let outcome = if port.error_type == PortError::BUDGET_EXHAUSTED {
+            let outcome = if port.code == ErrorCode::BudgetExhausted {
                 Outcome::BudgetExhausted
             } else {
                 Outcome::Waiting
@@ -393,7 +393,7 @@ impl<E: Env> Reconciler<E> {
         }
         if port.refusal == Some(Refusal::Unauthorised) {
             warn!(
-                error_type = port.error_type,
+                error_type = port.code.as_str(),
                 reason = port.chain(),
                 "credential not accepted; work is paused"
             );
@@ -406,8 +406,7 @@ impl<E: Env> Reconciler<E> {
                 Dispatched::new(Outcome::Throttled, Disposition::Pause(until))
             }
             FailureClass::Permanent
-                if port.error_type.ends_with(".unexpected")
-                    && attempt < UNEXPECTED_ATTEMPTS_MAX =>
+                if port.code.is_unexpected_answer() && attempt < UNEXPECTED_ATTEMPTS_MAX =>
             {
                 retry(now, attempt, Outcome::Unexpected, port.chain())
             }

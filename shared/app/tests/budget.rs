@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::ports::{
-    BudgetError, Clock, Permit, PermitOutcome, PortError, Records, RequestBudget as _, Revision,
-    Stored, Swap,
+    BudgetError, Clock, ErrorCode, Permit, PermitOutcome, PortError, Records, RequestBudget as _,
+    Revision, Stored, Swap,
 };
 use halogard_domain::budget::{Ledger, Limit, Pace, Priority};
 use halogard_domain::{FailureClass, Record, Timestamp};
@@ -112,7 +112,7 @@ impl Records for Memory {
     ) -> Result<Swap<T>, PortError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         let mood = std::mem::replace(&mut *self.mood.lock().unwrap(), Mood::Well);
-        let failed = || PortError::new(FailureClass::Transient, "store.failed");
+        let failed = || PortError::new(FailureClass::Transient, ErrorCode::StoreFailed);
         if mood == Mood::Fails {
             return Err(failed());
         }

@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use halogard_app::intake::{Rejection, enqueue};
-use halogard_app::ports::{Lane, WorkQueue};
+use halogard_app::ports::{ErrorCode, Lane, WorkQueue};
 use halogard_domain::FailureClass;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
@@ -56,12 +56,12 @@ async fn a_delivery_that_cannot_be_queued_is_not_accepted() {
         .reconciler
         .store
         .sending
-        .fail(failing(FailureClass::Transient, "store.failed"));
+        .fail(failing(FailureClass::Transient, ErrorCode::StoreFailed));
     let rejection = enqueue(&bench.reconciler.store, jobs(1)).await.unwrap_err();
     let Rejection::NotQueued(error) = rejection else {
         panic!("{rejection}")
     };
-    assert_eq!(error.error_type, "store.failed");
+    assert_eq!(error.code, ErrorCode::StoreFailed);
     assert_eq!(bench.reconciler.store.depth(Lane::Urgent).await.unwrap(), 0);
 
     bench.reconciler.store.sending.mend();

@@ -11,7 +11,7 @@ mod support;
 use std::time::Duration;
 
 use halogard_app::poll::Scope;
-use halogard_app::ports::Lane;
+use halogard_app::ports::{ErrorCode, Lane};
 use halogard_domain::FailureClass;
 use halogard_domain::message::Message;
 use support::{Bench, failing};
@@ -37,8 +37,11 @@ async fn a_poll_whose_messages_could_not_be_queued_queues_them_next_time() {
         .reconciler
         .store
         .sending
-        .fail(failing(FailureClass::Transient, "store.failed"));
-    assert_eq!(bench.poll(3).await.unwrap_err().error_type, "store.failed");
+        .fail(failing(FailureClass::Transient, ErrorCode::StoreFailed));
+    assert_eq!(
+        bench.poll(3).await.unwrap_err().code,
+        ErrorCode::StoreFailed
+    );
     bench.reconciler.store.sending.mend();
     assert_eq!(bench.poll(3).await.unwrap().queued, 3);
 }
@@ -77,8 +80,8 @@ async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
     for _ in 0..2 {
         let error = bench.poll(9).await.unwrap_err();
         assert_eq!(
-            (error.error_type, error.class),
-            ("alerts.shrunk", FailureClass::Transient)
+            (error.code, error.class),
+            (ErrorCode::AlertsShrunk, FailureClass::Transient)
         );
         assert_eq!(
             error.message.as_deref(),

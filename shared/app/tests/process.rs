@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use halogard_app::outcome::{Action, Outcome, Processed};
 use halogard_app::poll::Scope;
-use halogard_app::ports::{Lane, PortError, Refusal, WorkSink};
+use halogard_app::ports::{ErrorCode, Lane, PortError, Refusal, WorkSink};
 use halogard_app::process::ATTEMPTS_MAX;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::{Alert, FailureClass, Slug};
@@ -114,7 +114,7 @@ async fn an_empty_lane_has_no_work() {
 async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
     let until = at(240);
     let bench = failing_with(Arc::new(move || {
-        let mut error = PortError::new(FailureClass::Transient, PortError::BUDGET_EXHAUSTED);
+        let mut error = PortError::new(FailureClass::Transient, ErrorCode::BudgetExhausted);
         error.retry_at = Some(until);
         error
     }))
@@ -142,7 +142,10 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
     let asked = Some(Duration::from_secs(77));
     for (retry_after, pause) in [(asked, 77), (None, 30)] {
         let bench = failing_with(Arc::new(move || {
-            PortError::new(FailureClass::Throttled { retry_after }, "desk.throttled")
+            PortError::new(
+                FailureClass::Throttled { retry_after },
+                ErrorCode::HalopsaThrottled,
+            )
         }))
         .await;
         let processed = work(&bench).await;
@@ -161,15 +164,15 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
 
 /// A credential that is not accepted.
 fn unauthorised() -> PortError {
-    let mut error = PortError::new(FailureClass::Permanent, "desk.credential");
+    let mut error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaCredential);
     error.refusal = Some(Refusal::Unauthorised);
     error
 }
 
 /// A failure that says when to come back.
-fn coming_back(error_type: &'static str) -> Failure {
+fn coming_back(code: ErrorCode) -> Failure {
     Arc::new(move || {
-        let mut error = PortError::new(FailureClass::Transient, error_type);
+        let mut error = PortError::new(FailureClass::Transient, code);
         error.retry_at = Some(at(0));
         error
     })
@@ -183,14 +186,17 @@ async fn waiting_costs_nothing_however_often_it_happens() {
             Outcome::Throttled,
             failing(
                 FailureClass::Throttled { retry_after: None },
-                "desk.throttled",
+                ErrorCode::HalopsaThrottled,
             ),
         ),
         (
             Outcome::BudgetExhausted,
-            coming_back(PortError::BUDGET_EXHAUSTED),
+            coming_back(ErrorCode::BudgetExhausted),
         ),
-        (Outcome::Waiting, coming_back("desk.token_pending")),
+        (
+            Outcome::Waiting,
+            coming_back(ErrorCode::HalopsaTokenPending),
+        ),
     ];
     for (outcome, failure) in rows {
         let bench = failing_with(failure).await;
@@ -222,7 +228,11 @@ async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() 
 
 #[tokio::test]
 async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a_day() {
-    let bench = failing_with(failing(FailureClass::Transient, "desk.unreachable")).await;
+    let bench = failing_with(failing(
+        FailureClass::Transient,
+        ErrorCode::HalopsaUnreachable,
+    ))
+    .await;
     let (pauses, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
     assert_eq!(
         last,
@@ -250,11 +260,11 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
 
 #[tokio::test]
 async fn doubt_is_tried_again_like_any_failure_that_may_pass() {
-    let bench = failing_with(failing(FailureClass::InDoubt, "liongard.no_answer")).await;
+    let bench = failing_with(failing(FailureClass::InDoubt, ErrorCode::LiongardNoAnswer)).await;
     assert_eq!(work(&bench).await.outcome, Outcome::InDoubt);
     let item = bench.only_item();
     assert_eq!((item.received, item.not_before), (1, at(2)));
-    let bench = failing_with(failing(FailureClass::InDoubt, "liongard.no_answer")).await;
+    let bench = failing_with(failing(FailureClass::InDoubt, ErrorCode::LiongardNoAnswer)).await;
     let (_, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
     assert_eq!(last.outcome, Outcome::AttemptsExhausted);
 }
@@ -262,7 +272,7 @@ async fn doubt_is_tried_again_like_any_failure_that_may_pass() {
 #[tokio::test]
 async fn an_unexpected_answer_is_asked_for_five_times() {
     let bench = failing_with(Arc::new(|| {
-        PortError::new(FailureClass::Permanent, "liongard.unexpected")
+        PortError::new(FailureClass::Permanent, ErrorCode::LiongardUnexpected)
             .with_message("alert 7586 at .")
     }))
     .await;
@@ -280,7 +290,8 @@ async fn an_unexpected_answer_is_asked_for_five_times() {
 #[tokio::test]
 async fn what_is_refused_for_good_is_buried_at_once_with_the_reason() {
     let bench = failing_with(Arc::new(|| {
-        PortError::new(FailureClass::Permanent, "liongard.refused").with_message("no such role")
+        PortError::new(FailureClass::Permanent, ErrorCode::LiongardRefused)
+            .with_message("no such role")
     }))
     .await;
     assert_eq!(work(&bench).await.outcome, Outcome::Failed);
@@ -292,7 +303,7 @@ async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
     let bench = Bench::new();
     bench.reconciler.liongard.show(1);
     bench.reconciler.desk.switch.fail(Arc::new(|| {
-        let mut error = PortError::new(FailureClass::Permanent, "desk.refused")
+        let mut error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused)
             .with_message("Category is required");
         error.refusal = Some(Refusal::MissingFields(["Category".into()].into()));
         error
@@ -316,11 +327,10 @@ async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
 async fn a_failure_that_passes_ends_in_one_ticket() {
     let bench = Bench::new();
     bench.reconciler.liongard.show(1);
-    bench
-        .reconciler
-        .desk
-        .switch
-        .fail(failing(FailureClass::Transient, "desk.unreachable"));
+    bench.reconciler.desk.switch.fail(failing(
+        FailureClass::Transient,
+        ErrorCode::HalopsaUnreachable,
+    ));
     bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!(bench.process_all().await, ["transient"]);
     bench.reconciler.desk.switch.mend();
@@ -376,7 +386,7 @@ async fn a_message_tells_everything_its_look_did() {
 async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
     let bench = Bench::new();
     bench.poll(1).await.unwrap();
-    let lost = failing(FailureClass::InDoubt, "desk.no_answer");
+    let lost = failing(FailureClass::InDoubt, ErrorCode::HalopsaNoAnswer);
     bench.reconciler.desk.switch.fail(lost);
     let processed = work(&bench).await;
     assert_eq!(

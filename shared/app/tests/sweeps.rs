@@ -11,7 +11,7 @@ mod support;
 use std::time::Duration;
 
 use halogard_app::poll::Scope;
-use halogard_app::ports::{Lane, TicketListing};
+use halogard_app::ports::{ErrorCode, Lane, TicketListing};
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::sweep_cursor::ChangeRange;
@@ -67,11 +67,10 @@ async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
 #[tokio::test]
 async fn a_first_sweep_that_failed_is_made_again() {
     let bench = Bench::new();
-    bench
-        .reconciler
-        .desk
-        .switch
-        .fail(failing(FailureClass::Transient, "halopsa.unreachable"));
+    bench.reconciler.desk.switch.fail(failing(
+        FailureClass::Transient,
+        ErrorCode::HalopsaUnreachable,
+    ));
     bench.reconciler.sweep_tickets().await.unwrap_err();
     assert!(!bench.reconciler.has_swept().await.unwrap());
 }
@@ -190,8 +189,10 @@ async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
     let mut read = Vec::new();
     // The list, three pages, and what changed since: one each time.
     for last in [false, false, false, false, true] {
-        desk.switch
-            .fail_after(1, failing(FailureClass::Transient, "halopsa.unreachable"));
+        desk.switch.fail_after(
+            1,
+            failing(FailureClass::Transient, ErrorCode::HalopsaUnreachable),
+        );
         let swept = bench.reconciler.sweep_tickets().await;
         assert_eq!(swept.is_ok(), last);
         desk.switch.mend();
@@ -231,8 +232,10 @@ async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
     leave(&bench, 1);
     let desk = &bench.reconciler.desk;
     // Read at once; then a long list that follows it, which settles.
-    desk.switch
-        .fail_after(2, failing(FailureClass::Transient, "halopsa.unreachable"));
+    desk.switch.fail_after(
+        2,
+        failing(FailureClass::Transient, ErrorCode::HalopsaUnreachable),
+    );
     bench.reconciler.sync_cycle().await;
     desk.switch.mend();
     let later = ChangeRange {
@@ -284,15 +287,14 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
         .reconciler
         .store
         .sending
-        .fail(failing(FailureClass::Transient, "store.failed"));
+        .fail(failing(FailureClass::Transient, ErrorCode::StoreFailed));
     bench.reconciler.sweep_tickets().await.unwrap_err();
     assert_eq!(swept_to(&bench), Some(at(-3600)));
     bench.reconciler.store.sending.mend();
-    bench
-        .reconciler
-        .desk
-        .switch
-        .fail(failing(FailureClass::Transient, "halopsa.short_list"));
+    bench.reconciler.desk.switch.fail(failing(
+        FailureClass::Transient,
+        ErrorCode::HalopsaShortList,
+    ));
     bench.reconciler.sweep_tickets().await.unwrap_err();
     assert_eq!(swept_to(&bench), Some(at(-3600)));
     bench.reconciler.desk.switch.mend();

@@ -10,7 +10,7 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_app::ports::{Lane, WorkSink};
+use halogard_app::ports::{ErrorCode, Lane, WorkSink};
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::{FailureClass, Ticket};
 use support::{Bench, TICKET, at, failing, ticket};
@@ -92,11 +92,10 @@ async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
 #[tokio::test]
 async fn a_notification_whose_look_failed_is_no_repeat_when_it_comes_back() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
-    bench
-        .reconciler
-        .desk
-        .switch
-        .fail(failing(FailureClass::Transient, "halopsa.unreachable"));
+    bench.reconciler.desk.switch.fail(failing(
+        FailureClass::Transient,
+        ErrorCode::HalopsaUnreachable,
+    ));
     bench
         .reconciler
         .store

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use halogard_app::ports::{PortError, SaveError};
+use halogard_app::ports::{ErrorCode, PortError, SaveError};
 use halogard_domain::FailureClass;
 use halogard_domain::ids::AlertId;
 use halogard_domain::render::truncate;
@@ -52,18 +52,18 @@ const QUOTES_THE_REQUEST: [&str; 3] = [
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// The service answered that it will not.
-    #[error("{call} was refused: {code}{}", service_message.as_ref().map(|service_message| format!(": {service_message}")).unwrap_or_default())]
+    #[error("{call} was refused: {service_code}{}", service_message.as_ref().map(|service_message| format!(": {service_message}")).unwrap_or_default())]
     Refused {
         /// Service and operation.
         call: &'static str,
         /// The service's own code, or the HTTP status.
-        code: String,
+        service_code: String,
         /// The service's own sentence, cut.
         service_message: Option<String>,
         /// What may follow.
         class: FailureClass,
         /// For metrics.
-        error_type: &'static str,
+        code: ErrorCode,
     },
     /// There was no answer, or none that could be read, after every attempt.
     #[error("{call} got no answer")]
@@ -175,35 +175,35 @@ impl AwsError {
             };
         };
         let status = answer.raw().status().as_u16();
-        let code = answer.err().code().unwrap_or_default();
-        let (class, error_type) = classify(code, status);
+        let service_code = answer.err().code().unwrap_or_default();
+        let (class, code) = classify(service_code, status);
         Self::Refused {
             call,
-            service_message: shown_message(code, answer.err().message()),
-            code: if code.is_empty() {
+            service_message: shown_message(service_code, answer.err().message()),
+            service_code: if service_code.is_empty() {
                 format!("HTTP {status}")
             } else {
-                code.to_owned()
+                service_code.to_owned()
             },
             class,
-            error_type,
+            code,
         }
     }
 
     /// What `call` came to for one of the messages it was to send. `sender` tells whose fault it is.
     pub(crate) fn refused(
         call: &'static str,
-        code: &str,
+        service_code: &str,
         message: Option<&str>,
         sender: bool,
     ) -> Self {
-        let (class, error_type) = classify(code, if sender { 400 } else { 500 });
+        let (class, code) = classify(service_code, if sender { 400 } else { 500 });
         Self::Refused {
             call,
-            code: code.to_owned(),
-            service_message: shown_message(code, message),
+            service_code: service_code.to_owned(),
+            service_message: shown_message(service_code, message),
             class,
-            error_type,
+            code,
         }
     }
 
@@ -227,24 +227,24 @@ impl AwsError {
         }
     }
 
-    /// What may follow, and the name for metrics.
-    pub(crate) fn class(&self) -> (FailureClass, &'static str) {
+    /// What may follow, and the code for metrics.
+    pub(crate) fn class(&self) -> (FailureClass, ErrorCode) {
         match self {
-            Self::Refused {
-                class, error_type, ..
-            } => (*class, error_type),
-            Self::Unreachable { .. } => (FailureClass::Transient, "store.unreachable"),
-            Self::InvalidRequest { .. } => (FailureClass::Permanent, "store.invalid_request"),
+            Self::Refused { class, code, .. } => (*class, *code),
+            Self::Unreachable { .. } => (FailureClass::Transient, ErrorCode::StoreUnreachable),
+            Self::InvalidRequest { .. } => {
+                (FailureClass::Permanent, ErrorCode::StoreInvalidRequest)
+            }
             Self::Unfinished { .. } => (
                 FailureClass::Throttled { retry_after: None },
-                "store.throttled",
+                ErrorCode::StoreThrottled,
             ),
             // Another version may read it after an update or a rollback.
             Self::Record { .. } | Self::Attribute { .. } => {
-                (FailureClass::Transient, "store.record")
+                (FailureClass::Transient, ErrorCode::StoreRecord)
             }
-            Self::TooLarge { .. } => (FailureClass::Permanent, "store.too_large"),
-            Self::TooManyPages { .. } => (FailureClass::Transient, "store.too_many_pages"),
+            Self::TooLarge { .. } => (FailureClass::Permanent, ErrorCode::StoreTooLarge),
+            Self::TooManyPages { .. } => (FailureClass::Transient, ErrorCode::StoreTooManyPages),
         }
     }
 }
@@ -253,24 +253,24 @@ impl AwsError {
 ///
 /// A missing permission, table or key is a fault of the deployment: no message is to blame for it,
 /// so it counts as passing and messages wait for it to be mended.
-fn classify(code: &str, status: u16) -> (FailureClass, &'static str) {
-    if THROTTLES.contains(&code) || status == 429 {
+fn classify(service_code: &str, status: u16) -> (FailureClass, ErrorCode) {
+    if THROTTLES.contains(&service_code) || status == 429 {
         (
             FailureClass::Throttled { retry_after: None },
-            "store.throttled",
+            ErrorCode::StoreThrottled,
         )
     } else if status >= 500 {
-        (FailureClass::Transient, "store.failed")
-    } else if MALFORMED.contains(&code) || status == 413 {
-        (FailureClass::Permanent, "store.refused")
+        (FailureClass::Transient, ErrorCode::StoreFailed)
+    } else if MALFORMED.contains(&service_code) || status == 413 {
+        (FailureClass::Permanent, ErrorCode::StoreRefused)
     } else {
-        (FailureClass::Transient, "store.denied")
+        (FailureClass::Transient, ErrorCode::StoreDenied)
     }
 }
 
 /// What the service said, as far as it may be shown.
-fn shown_message(code: &str, message: Option<&str>) -> Option<String> {
-    let message = message.filter(|_| !QUOTES_THE_REQUEST.contains(&code))?;
+fn shown_message(service_code: &str, message: Option<&str>) -> Option<String> {
+    let message = message.filter(|_| !QUOTES_THE_REQUEST.contains(&service_code))?;
     let line: Vec<&str> = message.split_whitespace().collect();
     Some(truncate(&line.join(" "), MESSAGE_CHARS_MAX))
         .filter(|service_message| !service_message.is_empty())
@@ -278,8 +278,8 @@ fn shown_message(code: &str, message: Option<&str>) -> Option<String> {
 
 impl From<AwsError> for PortError {
     fn from(error: AwsError) -> Self {
-        let (class, error_type) = error.class();
-        let port = Self::new(class, error_type);
+        let (class, code) = error.class();
+        let port = Self::new(class, code);
         let port = match &error {
             AwsError::Refused {
                 service_message: Some(service_message),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_types::SdkConfig;
-use halogard_app::ports::{Clock, Lane, PortError};
+use halogard_app::ports::{Clock, ErrorCode, Lane, PortError};
 use halogard_domain::{FailureClass, Timestamp};
 
 use crate::queue::InFlight;
@@ -139,7 +139,7 @@ impl<C> Clone for Store<C> {
 /// The process has no URL of a queue. That is no message's fault, so none is dead-lettered for it.
 pub(crate) fn no_queue(lane: Lane, kind: &str) -> PortError {
     let name = lane.name().to_uppercase();
-    PortError::new(FailureClass::Transient, "store.no_queue").with_message(format!(
+    PortError::new(FailureClass::Transient, ErrorCode::StoreNoQueue).with_message(format!(
         "this process knows no {kind} for the lane {}; set {name}_QUEUE_URL and {name}_DEAD_LETTERS_URL",
         lane.name()
     ))

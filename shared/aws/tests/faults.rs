@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use halogard_app::ports::{
-    Journal, JournalEntry, LeaseOutcome, Leases, Links, Notifications, PortError, Records,
-    Revision, SaveError, Swap, Values,
+    ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, Links, Notifications, PortError,
+    Records, Revision, SaveError, Swap, Values,
 };
 use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;
@@ -73,7 +73,7 @@ async fn a_store_that_asks_for_fewer_requests_is_throttled() {
     ] {
         let error = failing(Fault::Refused(400, code, "Slow down")).await;
         assert_eq!(error.class, FailureClass::Throttled { retry_after: None });
-        assert_eq!(error.error_type, "store.throttled");
+        assert_eq!(error.code, ErrorCode::StoreThrottled);
         assert_eq!(error.message.as_deref(), Some("Slow down"));
     }
 }
@@ -83,7 +83,7 @@ async fn what_the_service_could_not_do_may_be_repeated() {
     for fault in [BROKEN, BUSY] {
         let error = failing(fault).await;
         assert_eq!(error.class, FailureClass::Transient);
-        assert_eq!(error.error_type, "store.failed");
+        assert_eq!(error.code, ErrorCode::StoreFailed);
     }
 }
 
@@ -92,7 +92,7 @@ async fn a_store_that_does_not_answer_is_unreachable() {
     for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let error = failing(fault.clone()).await;
         assert_eq!(error.class, FailureClass::Transient, "{fault:?}");
-        assert_eq!(error.error_type, "store.unreachable", "{fault:?}");
+        assert_eq!(error.code, ErrorCode::StoreUnreachable, "{fault:?}");
         assert!(
             error
                 .chain()
@@ -111,7 +111,7 @@ async fn a_store_that_is_not_there_is_unreachable() {
     let error = store.load(AlertId::new(1)).await.unwrap_err();
 
     assert_eq!(error.class, FailureClass::Transient);
-    assert_eq!(error.error_type, "store.unreachable");
+    assert_eq!(error.code, ErrorCode::StoreUnreachable);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_fault_of_the_deployment_gives_up_no_message() {
     for (status, code) in codes {
         let error = failing(Fault::Refused(status, code, "You may not")).await;
         assert_eq!(error.class, FailureClass::Transient, "{code}");
-        assert_eq!(error.error_type, "store.denied");
+        assert_eq!(error.code, ErrorCode::StoreDenied);
         assert_eq!(
             error.chain(),
             format!("DynamoDB GetItem was refused: {code}: You may not")
@@ -146,7 +146,7 @@ async fn a_request_that_is_wrong_in_itself_is_not_repeated() {
     let error = store.set_value("tickets", 1).await.unwrap_err();
 
     assert_eq!(error.class, FailureClass::Permanent);
-    assert_eq!(error.error_type, "store.refused");
+    assert_eq!(error.code, ErrorCode::StoreRefused);
     assert_eq!(between.requests().len(), 1);
 }
 
@@ -405,7 +405,7 @@ async fn a_table_that_puts_everything_off_is_throttled() {
         .unwrap_err();
 
     assert_eq!(error.class, FailureClass::Throttled { retry_after: None });
-    assert_eq!(error.error_type, "store.throttled");
+    assert_eq!(error.code, ErrorCode::StoreThrottled);
     assert_eq!(
         error.chain(),
         "DynamoDB BatchGetItem left 2 items undone after 5 rounds"

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Journal, JournalEntry, LeaseOutcome, Leases, LinkFilter, Links, Notifications, PortError,
-    Revision, SaveError,
+    ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, LinkFilter, Links, Notifications,
+    PortError, Revision, SaveError,
 };
 use halogard_aws::{AppliedConfig, Store};
 use halogard_conformance::{ManualClock, StoreFixture as _};
@@ -117,7 +117,7 @@ async fn a_link_too_large_for_the_table_is_refused_and_named() {
         panic!("{outcome:?}");
     };
     assert_eq!(error.class, FailureClass::Permanent);
-    assert_eq!(error.error_type, "store.too_large");
+    assert_eq!(error.code, ErrorCode::StoreTooLarge);
     let said = error.chain();
     assert!(
         said.contains("alert 7586") && said.contains("Liongard"),
@@ -145,7 +145,7 @@ async fn a_config_too_large_for_the_table_is_refused_and_named() {
         matches!(
             &outcome,
             Err(SaveError::Store(PortError {
-                error_type: "store.too_large",
+                code: ErrorCode::StoreTooLarge,
                 ..
             }))
         ),

@@ -333,7 +333,7 @@ where
     async fn notify(&self, notice: &Notice) {
         if let Err(error) = self.notifier.notify(notice).await {
             tracing::warn!(
-                error_type = error.error_type,
+                error_type = error.code.as_str(),
                 reason = error.chain(),
                 text = notice.text,
                 "a notice could not be sent; its text is here"

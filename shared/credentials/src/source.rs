@@ -7,7 +7,7 @@ use std::pin::Pin;
 use halogard_domain::{FailureClass, Timestamp};
 
 use super::SecretFields;
-use halogard_app::ports::{PortError, Refusal, VaultError};
+use halogard_app::ports::{ErrorCode, PortError, Refusal, VaultError};
 
 /// Versions of one secret that are tried in a row: the current, the pending and the previous one.
 pub const TRIES_MAX: usize = 3;
@@ -135,7 +135,7 @@ impl CredentialError {
 
 impl From<CredentialError> for PortError {
     fn from(error: CredentialError) -> Self {
-        let mut port = Self::new(error.class(), "credentials.unavailable");
+        let mut port = Self::new(error.class(), ErrorCode::CredentialsUnavailable);
         port.refusal = error.refusal();
         port.with_source(error)
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use futures_util::FutureExt as _;
-use halogard_app::ports::{Clock, PortError, Stage};
+use halogard_app::ports::{Clock, ErrorCode, PortError, Stage};
 use halogard_credentials::SecretFields;
 use halogard_credentials::webhook_auth::{
     AuthError, Authenticator, SecretReader, TOKEN_ONLY_REFUSED, WebhookRequest, WebhookSecret,
@@ -244,7 +244,7 @@ fn a_secret_without_a_path_token_is_refused() {
         let Err(AuthError::Unavailable(error)) = path.unwrap() else {
             panic!("accepted")
         };
-        assert_eq!(error.error_type, "secret.unusable");
+        assert_eq!(error.code, ErrorCode::SecretUnusable);
         assert!(error.chain().contains("halopsa_webhook_token"), "{error}");
     }
 }

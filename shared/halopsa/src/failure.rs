@@ -1,6 +1,6 @@
 //! From this client's errors to what the use cases understand.
 
-use halogard_app::ports::{PortError, Refusal};
+use halogard_app::ports::{ErrorCode, PortError, Refusal};
 use halogard_credentials::CredentialError;
 use halogard_domain::FailureClass;
 use halogard_http::TransportError;
@@ -10,11 +10,11 @@ use crate::error::{Error, TokenFailure};
 
 impl From<Error> for PortError {
     fn from(error: Error) -> Self {
-        let error_type = error_type(&error);
+        let code = code(&error);
         Self {
             class: error.class(),
-            error_type,
-            remedy: Some(remedy(error_type)),
+            code,
+            remedy: Some(remedy(code)),
             message: error.message().map(|message| message.as_str().into()),
             retry_at: error.retry_at(),
             refusal: refusal(&error),
@@ -32,60 +32,60 @@ pub(crate) fn repeatable(error: Error) -> PortError {
     error
 }
 
-/// The short word that metrics and remedies go by.
-fn error_type(error: &Error) -> &'static str {
+/// The code by which metrics and remedies are chosen.
+fn code(error: &Error) -> ErrorCode {
     match error {
-        Error::OutOfBudget { .. } => PortError::BUDGET_EXHAUSTED,
-        Error::BudgetStore { .. } => "budget.store",
-        Error::TokenPending { .. } => "halopsa.token_pending",
+        Error::OutOfBudget { .. } => ErrorCode::BudgetExhausted,
+        Error::BudgetStore { .. } => ErrorCode::BudgetStore,
+        Error::TokenPending { .. } => ErrorCode::HalopsaTokenPending,
         Error::Token {
             message: Some(message),
             ..
-        } if message.as_str().to_lowercase().contains("tenant") => "halopsa.tenant",
+        } if message.as_str().to_lowercase().contains("tenant") => ErrorCode::HalopsaTenant,
         Error::Token {
             kind: TokenFailure::InvalidScope,
             ..
-        } => "halopsa.scope",
+        } => ErrorCode::HalopsaScope,
         Error::Token { .. }
         | Error::Credential(CredentialError::Refused { .. } | CredentialError::Unusable { .. }) => {
-            "halopsa.credential"
+            ErrorCode::HalopsaCredential
         }
-        Error::Credential(CredentialError::Vault { .. }) => "vault.failed",
+        Error::Credential(CredentialError::Vault { .. }) => ErrorCode::VaultFailed,
         Error::Transport {
             source: TransportError::NotSent { .. },
             ..
-        } => "halopsa.unreachable",
-        Error::Transport { .. } => "halopsa.no_answer",
+        } => ErrorCode::HalopsaUnreachable,
+        Error::Transport { .. } => ErrorCode::HalopsaNoAnswer,
         Error::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
-            "halopsa.throttled"
+            ErrorCode::HalopsaThrottled
         }
-        Error::Status { status, .. } if status.is_server_error() => "halopsa.failed",
-        Error::Status { .. } => "halopsa.refused",
-        Error::Redirected { .. } => "halopsa.redirected",
+        Error::Status { status, .. } if status.is_server_error() => ErrorCode::HalopsaFailed,
+        Error::Status { .. } => ErrorCode::HalopsaRefused,
+        Error::Redirected { .. } => ErrorCode::HalopsaRedirected,
         Error::Request { .. }
         | Error::Body { .. }
         | Error::TooManyPages { .. }
-        | Error::PageRepeated { .. } => "halopsa.unexpected",
+        | Error::PageRepeated { .. } => ErrorCode::HalopsaUnexpected,
     }
 }
 
 /// What an operator changes when HaloPSA refuses or does not answer.
-fn remedy(error_type: &str) -> &'static str {
-    match error_type {
-        "halopsa.scope" => {
+fn remedy(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::HalopsaScope => {
             "take the scope out of HALOPSA_SCOPES, or grant it to the application under \
              Configuration → Integrations → HaloPSA API → Permissions; one unknown scope refuses all"
         }
-        "halopsa.tenant" => {
+        ErrorCode::HalopsaTenant => {
             "compare HALOPSA_TENANT with Configuration → Integrations → HaloPSA API → Tenant"
         }
-        "halopsa.credential" => {
+        ErrorCode::HalopsaCredential => {
             "compare HALOPSA_CLIENT_ID and HALOPSA_CLIENT_SECRET with the application under \
              Configuration → Integrations → HaloPSA API (the client id may change at the first \
              save), HALOPSA_TENANT with the tenant shown there, and HALOPSA_RESOURCE_URL with the \
              address you sign in at"
         }
-        "halopsa.unreachable" => {
+        ErrorCode::HalopsaUnreachable => {
             "check HALOPSA_RESOURCE_URL and HALOPSA_AUTH_URL and that this machine can reach them"
         }
         _ => "check HALOPSA_RESOURCE_URL, HALOPSA_AUTH_URL and HALOPSA_TENANT",

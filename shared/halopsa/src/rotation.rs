@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget};
+use halogard_app::ports::{Clock, ErrorCode, PortError, Refusal, RequestBudget};
 use halogard_credentials::rotation::{ApplicationAdmin, WebhookAdmin, WebhookChange};
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
@@ -145,7 +145,7 @@ fn write(row: &WebhookRow, change: &WebhookChange) -> Option<WebhookWrite> {
 
 /// HaloPSA has no webhook with our address.
 fn not_there() -> PortError {
-    let mut error = PortError::new(FailureClass::Permanent, "halopsa.no_webhook")
+    let mut error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaNoWebhook)
         .with_message("HaloPSA lists no webhook whose address ends in our token");
     error.refusal = Some(Refusal::NotFound);
     error

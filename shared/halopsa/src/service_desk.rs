@@ -7,7 +7,9 @@ mod tickets;
 
 use std::time::Duration;
 
-use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, SearchWithin, ServiceDesk};
+use halogard_app::ports::{
+    Changes, Clock, ErrorCode, PortError, RequestBudget, SearchWithin, ServiceDesk,
+};
 use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
@@ -157,7 +159,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
                 })),
                 Some(ticket) => Ok(Some(ticket)),
                 None => Err(
-                    PortError::new(FailureClass::Permanent, "halopsa.unexpected")
+                    PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnexpected)
                         .with_message("the ticket shows no status, client or type to this agent"),
                 ),
             },
@@ -203,12 +205,12 @@ fn complete<R>(listing: Listing<R>) -> Result<Vec<R>, PortError> {
 
 /// Fewer rows came than there are.
 fn short(came: usize, of: u64) -> PortError {
-    PortError::new(FailureClass::Transient, "halopsa.short_list")
+    PortError::new(FailureClass::Transient, ErrorCode::HalopsaShortList)
         .with_message(format!("{came} of {of} rows came"))
 }
 
 /// A write that was accepted, with an answer that does not show it.
 fn unrecognised() -> PortError {
-    PortError::new(FailureClass::InDoubt, "halopsa.unexpected")
+    PortError::new(FailureClass::InDoubt, ErrorCode::HalopsaUnexpected)
         .with_message("the answer does not show what was written")
 }

@@ -9,7 +9,9 @@
 #[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
-use halogard_app::ports::{MandatoryField, Named, Refusal, ServiceDeskCatalog, TicketTypeInfo};
+use halogard_app::ports::{
+    ErrorCode, MandatoryField, Named, Refusal, ServiceDeskCatalog, TicketTypeInfo,
+};
 use halogard_domain::ids::{
     HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,
 };
@@ -173,8 +175,8 @@ async fn the_identity_check_uses_a_fresh_token() {
     harness.next_token(Ok(answer(401, r#"{"error":"invalid_client"}"#)));
     let error = desk.identity().await.unwrap_err();
     assert_eq!(
-        (error.error_type, error.refusal),
-        ("halopsa.credential", Some(Refusal::Unauthorised))
+        (error.code, error.refusal),
+        (ErrorCode::HalopsaCredential, Some(Refusal::Unauthorised))
     );
 }
 

@@ -13,7 +13,7 @@ mod support;
 use std::ops::Range;
 use std::time::Duration;
 
-use halogard_app::ports::{Changes, PortError, ServiceDesk};
+use halogard_app::ports::{Changes, ErrorCode, PortError, ServiceDesk};
 use halogard_domain::FailureClass::{Permanent, Transient};
 use halogard_domain::Timestamp;
 use halogard_domain::sweep_cursor::ChangeRange;
@@ -148,16 +148,16 @@ async fn a_page_with_unexpected_rows_is_an_error() {
     let short = page(450, 0..99);
     let error = next_page(&range(2, 450), &[short]).await.unwrap_err();
     assert_eq!(
-        (error.class, error.error_type),
-        (Transient, "halopsa.short_list")
+        (error.class, error.code),
+        (Transient, ErrorCode::HalopsaShortList)
     );
     assert_eq!(error.message.as_deref(), Some("99 of 100 rows came"));
     // A page number that is not heeded brings a full page where half of one is left.
     let repeated = page(450, 0..100);
     let error = next_page(&range(5, 450), &[repeated]).await.unwrap_err();
     assert_eq!(
-        (error.class, error.error_type),
-        (Permanent, "halopsa.unexpected")
+        (error.class, error.code),
+        (Permanent, ErrorCode::HalopsaUnexpected)
     );
 }
 
@@ -196,8 +196,8 @@ async fn more_changes_than_there_can_be_are_an_error() {
     let harness = answering(&[page(40_001, 0..100)]);
     let error = harness.desk().changed_since(MORNING).await.unwrap_err();
     assert_eq!(
-        (error.class, error.error_type),
-        (Permanent, "halopsa.unexpected")
+        (error.class, error.code),
+        (Permanent, ErrorCode::HalopsaUnexpected)
     );
     let harness = answering(&[page(40_000, 0..100)]);
     assert!(harness.desk().changed_since(MORNING).await.is_ok());

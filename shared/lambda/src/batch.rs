@@ -229,7 +229,7 @@ impl<P: Platform> Batch<'_, P> {
         if let Err(error) = result {
             warn!(
                 message_id = message_id.as_deref(),
-                error_type = error.error_type,
+                error_type = error.code.as_str(),
                 reason = error.chain(),
                 "message could not be settled; it will be redelivered"
             );

@@ -93,7 +93,7 @@ async fn lag<P: Platform>(
 fn known<T>(answer: Result<T, PortError>) -> Option<T> {
     if let Err(error) = &answer {
         warn!(
-            error_type = error.error_type,
+            error_type = error.code.as_str(),
             reason = error.chain(),
             "time of the last complete sync cycle could not be stored or read"
         );

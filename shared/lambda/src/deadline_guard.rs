@@ -2,8 +2,8 @@
 //! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
-    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, Inspectors, PortError, RunProgress,
-    SearchWithin, ServiceDesk,
+    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError,
+    RunProgress, SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
 use halogard_domain::sweep_cursor::ChangeRange;
@@ -54,7 +54,7 @@ impl<P, C: Clock> DeadlineGuard<P, C> {
         if self.deadline.allows_call(now) {
             return Ok(());
         }
-        let mut late = PortError::new(FailureClass::Transient, "invocation.deadline");
+        let mut late = PortError::new(FailureClass::Transient, ErrorCode::InvocationDeadline);
         late.retry_at = Some(now);
         Err(late)
     }

@@ -108,7 +108,7 @@ impl NotReady {
             }
             Self::Config(error) => error!(
                 outcome = "set_up_failed",
-                error_type = error.error_type,
+                error_type = error.code.as_str(),
                 reason = error.chain(),
                 "config could not be read; not ready"
             ),
@@ -229,7 +229,7 @@ impl<P: Platform> State<P> {
             }
             (Ok(None), config) => *config = None,
             (Err(error), Some(_)) => warn!(
-                error_type = error.error_type,
+                error_type = error.code.as_str(),
                 reason = error.chain(),
                 "config could not be read; the previous one stays in force"
             ),

@@ -1,7 +1,8 @@
 //! Liongard behind the ports of the use cases: alerts and inspectors.
 
 use halogard_app::ports::{
-    AlertList, AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, Refusal, RunProgress,
+    AlertList, AlertSource, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError, Refusal,
+    RunProgress,
 };
 use halogard_credentials::CredentialError;
 use halogard_domain::ids::{AlertId, LaunchpointId, RunId, TicketId};
@@ -98,7 +99,7 @@ impl<T: Transport, C: Clock> AlertSource for LiongardAlertSource<T, C> {
         let Some(row) = row else { return Ok(None) };
         // Known and not usable is not the same as unknown: the caller would take it for gone.
         let alert = self.to_alert(row, observed_at).ok_or_else(|| {
-            PortError::new(FailureClass::Permanent, "liongard.unexpected")
+            PortError::new(FailureClass::Permanent, ErrorCode::LiongardUnexpected)
                 .with_message(format!("alert {id} at {NO_ENVIRONMENT}"))
         })?;
         Ok(Some(alert))
@@ -144,7 +145,7 @@ impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
                     .as_ref()
                     .map_or("no reason given", |message| message.as_str());
                 Err(
-                    PortError::new(FailureClass::Permanent, "liongard.run_refused")
+                    PortError::new(FailureClass::Permanent, ErrorCode::LiongardRunRefused)
                         .with_message(message),
                 )
             }
@@ -193,24 +194,24 @@ const CHECK_URL: &str =
 
 impl From<Error> for PortError {
     fn from(error: Error) -> Self {
-        let error_type = match &error {
+        let code = match &error {
             Error::Transport {
                 source: TransportError::NotSent { .. },
                 ..
-            } => "liongard.unreachable",
-            Error::Transport { .. } => "liongard.no_answer",
+            } => ErrorCode::LiongardUnreachable,
+            Error::Transport { .. } => ErrorCode::LiongardNoAnswer,
             Error::Unauthorised { .. }
             | Error::Credential(
                 CredentialError::Refused { .. } | CredentialError::Unusable { .. },
-            ) => "liongard.credential",
-            Error::Credential(CredentialError::Vault { .. }) => "vault.failed",
-            Error::Redirected { .. } => "liongard.redirected",
+            ) => ErrorCode::LiongardCredential,
+            Error::Credential(CredentialError::Vault { .. }) => ErrorCode::VaultFailed,
+            Error::Redirected { .. } => ErrorCode::LiongardRedirected,
             Error::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
-                "liongard.throttled"
+                ErrorCode::LiongardThrottled
             }
-            Error::Status { status, .. } if status.is_server_error() => "liongard.failed",
-            Error::Status { .. } | Error::Refused { .. } => "liongard.refused",
-            Error::Request { .. } | Error::Body { .. } => "liongard.unexpected",
+            Error::Status { status, .. } if status.is_server_error() => ErrorCode::LiongardFailed,
+            Error::Status { .. } | Error::Refused { .. } => ErrorCode::LiongardRefused,
+            Error::Request { .. } | Error::Body { .. } => ErrorCode::LiongardUnexpected,
         };
         let refusal = match &error {
             Error::Unauthorised { .. } => Some(Refusal::Unauthorised),
@@ -225,7 +226,7 @@ impl From<Error> for PortError {
         };
         Self {
             class: error.class(),
-            error_type,
+            code,
             remedy: Some(remedy),
             message: error.message().map(|message| message.as_str().into()),
             retry_at: None,

@@ -1,6 +1,6 @@
 //! Access keys behind the port that a rotation knows.
 
-use halogard_app::ports::PortError;
+use halogard_app::ports::{ErrorCode, PortError};
 use halogard_credentials::rotation::{AccessKeyAdmin, KeyInfo, KeyPair, NewKey};
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
@@ -65,10 +65,12 @@ fn life(days: Option<u16>) -> Result<KeyLifetime, PortError> {
         Some(180) => Ok(KeyLifetime::Days180),
         Some(360) => Ok(KeyLifetime::Days360),
         Some(days) => Err(
-            PortError::new(FailureClass::Permanent, "liongard.unexpected").with_message(format!(
-                "a key cannot live {days} days; write 30, 90, 180, 360 or \"Unlimited\" as \
+            PortError::new(FailureClass::Permanent, ErrorCode::LiongardUnexpected).with_message(
+                format!(
+                    "a key cannot live {days} days; write 30, 90, 180, 360 or \"Unlimited\" as \
              liongard_access_key_days"
-            )),
+                ),
+            ),
         ),
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    AlertSource, Clock, EnvironmentInfo, Inspectors, PortError, Refusal, RunProgress,
+    AlertSource, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError, Refusal, RunProgress,
 };
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_domain::alert::AlertState;
@@ -264,8 +264,8 @@ async fn reading_an_alert_without_an_environment_is_an_error() {
         .await
         .unwrap_err();
     assert_eq!(
-        (error.class, error.error_type),
-        (Permanent, "liongard.unexpected")
+        (error.class, error.code),
+        (Permanent, ErrorCode::LiongardUnexpected)
     );
     assert_eq!(
         error.message.as_deref(),
@@ -292,7 +292,8 @@ async fn an_alert_liongard_does_not_know_is_none() {
         .await
         .unwrap_err();
     assert_eq!(
-        error.error_type, "liongard.unexpected",
+        error.code,
+        ErrorCode::LiongardUnexpected,
         "another alert is no answer"
     );
 }
@@ -381,8 +382,8 @@ async fn a_run_that_liongard_did_not_start_is_refused_though_the_answer_is_a_suc
     for (body, message) in rows {
         let error = answering(&body).run(LAUNCHPOINT).await.unwrap_err();
         assert_eq!(
-            (error.class, error.error_type),
-            (Permanent, "liongard.run_refused")
+            (error.class, error.code),
+            (Permanent, ErrorCode::LiongardRunRefused)
         );
         assert_eq!(error.message.as_deref(), Some(message));
     }
@@ -393,8 +394,8 @@ async fn a_run_with_an_empty_answer_is_in_doubt() {
     for body in [json!({}), json!([]), json!("ok")] {
         let error = answering(&body).run(LAUNCHPOINT).await.unwrap_err();
         assert_eq!(
-            (error.class, error.error_type),
-            (InDoubt, "liongard.unexpected"),
+            (error.class, error.code),
+            (InDoubt, ErrorCode::LiongardUnexpected),
             "{body}"
         );
     }
@@ -543,7 +544,7 @@ type Row = (
     Makes,
     FailureClass,
     FailureClass,
-    &'static str,
+    ErrorCode,
     Option<Refusal>,
 );
 
@@ -559,7 +560,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(400),
             Permanent,
             Permanent,
-            "liongard.refused",
+            ErrorCode::LiongardRefused,
             None,
         ),
         (
@@ -567,7 +568,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(401),
             Permanent,
             Permanent,
-            "liongard.credential",
+            ErrorCode::LiongardCredential,
             Some(Refusal::Unauthorised),
         ),
         (
@@ -575,7 +576,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(403),
             Permanent,
             Permanent,
-            "liongard.refused",
+            ErrorCode::LiongardRefused,
             Some(Refusal::Forbidden),
         ),
         (
@@ -583,7 +584,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(404),
             Permanent,
             Permanent,
-            "liongard.refused",
+            ErrorCode::LiongardRefused,
             Some(Refusal::NotFound),
         ),
         (
@@ -591,7 +592,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(429),
             Throttled { retry_after: None },
             Throttled { retry_after: None },
-            "liongard.throttled",
+            ErrorCode::LiongardThrottled,
             None,
         ),
         (
@@ -599,7 +600,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             Box::new(|| answer_with(429, &[("retry-after", "7")], "")),
             slow(7),
             slow(7),
-            "liongard.throttled",
+            ErrorCode::LiongardThrottled,
             None,
         ),
         (
@@ -607,7 +608,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(500),
             Transient,
             InDoubt,
-            "liongard.failed",
+            ErrorCode::LiongardFailed,
             None,
         ),
         (
@@ -615,7 +616,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             status(504),
             Transient,
             InDoubt,
-            "liongard.failed",
+            ErrorCode::LiongardFailed,
             None,
         ),
         (
@@ -627,7 +628,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             }),
             Transient,
             Transient,
-            "liongard.unreachable",
+            ErrorCode::LiongardUnreachable,
             None,
         ),
         (
@@ -639,7 +640,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             }),
             Transient,
             InDoubt,
-            "liongard.no_answer",
+            ErrorCode::LiongardNoAnswer,
             None,
         ),
         (
@@ -647,7 +648,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             Box::new(|| Err(TransportError::TooLarge { limit_bytes: 9 })),
             Permanent,
             InDoubt,
-            "liongard.no_answer",
+            ErrorCode::LiongardNoAnswer,
             None,
         ),
         (
@@ -655,7 +656,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             Box::new(|| redirect(302, "https://evil.example/")),
             Permanent,
             Permanent,
-            "liongard.redirected",
+            ErrorCode::LiongardRedirected,
             None,
         ),
         (
@@ -663,7 +664,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             Box::new(|| answer(200, "<html>")),
             Permanent,
             InDoubt,
-            "liongard.unexpected",
+            ErrorCode::LiongardUnexpected,
             None,
         ),
         (
@@ -671,11 +672,11 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             Box::new(|| answer(200, "")),
             Permanent,
             InDoubt,
-            "liongard.unexpected",
+            ErrorCode::LiongardUnexpected,
             None,
         ),
     ];
-    for (what, outcome, read_class, write_class, error_type, refusal) in rows {
+    for (what, outcome, read_class, write_class, code, refusal) in rows {
         let (read, write) = both(outcome).await;
         assert_eq!(
             (read.class, write.class),
@@ -683,7 +684,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             "{what}"
         );
         for error in [read, write] {
-            assert_eq!(error.error_type, error_type, "{what}");
+            assert_eq!(error.code, code, "{what}");
             assert_eq!(error.refusal, refusal, "{what}");
             assert_eq!(error.retry_at, None, "{what}");
             assert!(error.source.is_some(), "{what}: the cause is kept");

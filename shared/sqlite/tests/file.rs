@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Journal as _, JournalEntry, Lane, Links as _, Outgoing, Revision, Stage, Vault as _,
+    ErrorCode, Journal as _, JournalEntry, Lane, Links as _, Outgoing, Revision, Stage, Vault as _,
     VaultError, WorkQueue as _, WorkSink as _,
 };
 use halogard_conformance::ManualClock;
@@ -109,7 +109,7 @@ fn messages_are_taken_in_all_or_none() {
     let outcome = now(room.store.send(Lane::Bulk, &[1, 2, 3, 4].map(look_at)));
 
     let error = outcome.unwrap_err();
-    assert_eq!(error.error_type, "store.failed");
+    assert_eq!(error.code, ErrorCode::StoreFailed);
     assert!(error.chain().contains("disk full"), "{}", error.chain());
     assert_eq!(now(room.store.depth(Lane::Bulk)).unwrap(), 0);
     now(room.store.send(Lane::Bulk, &[1, 2, 4].map(look_at))).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_app::poll::Scope;
-use halogard_app::ports::{Lane, WorkQueue as _};
+use halogard_app::ports::{ErrorCode, Lane, WorkQueue as _};
 use halogard_domain::pair_status::PairStatus;
 use halogard_tests::{Scenario, Setup, WebhookDelivery};
 use serde_json::Value;
@@ -51,7 +51,7 @@ async fn a_list_that_is_suddenly_shorter_is_an_error_until_it_is_so_three_times(
     for _ in 0..2 {
         let polled = bundle.process().use_cases.poll_alerts(Scope::Changed);
         let error = polled.await.unwrap_err();
-        assert_eq!(error.error_type, "alerts.shrunk");
+        assert_eq!(error.code, ErrorCode::AlertsShrunk);
     }
     let polled = bundle.process().use_cases.poll_alerts(Scope::Changed);
     let report = polled.await.unwrap();

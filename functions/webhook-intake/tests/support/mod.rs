@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::ports::{Clock, Lane, Outgoing, PortError, Stage, WorkSink};
+use halogard_app::ports::{Clock, ErrorCode, Lane, Outgoing, PortError, Stage, WorkSink};
 use halogard_credentials::webhook_auth::{Authenticator, SecretReader};
 use halogard_domain::{FailureClass, Message, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
@@ -109,7 +109,7 @@ impl SecretReader for Vault {
         if self.broken.load(Ordering::SeqCst) {
             return Err(PortError::new(
                 FailureClass::Transient,
-                "secret.unavailable",
+                ErrorCode::SecretUnavailable,
             ));
         }
         let versions = self.versions.lock().unwrap();
@@ -133,7 +133,10 @@ impl Queues {
 impl WorkSink for Queues {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
         if self.broken.load(Ordering::SeqCst) {
-            return Err(PortError::new(FailureClass::Transient, "queue.unavailable"));
+            return Err(PortError::new(
+                FailureClass::Transient,
+                ErrorCode::QueueUnavailable,
+            ));
         }
         let mut sent = self.sent.lock().unwrap();
         sent.extend(messages.iter().map(|one| (lane, one.message.clone())));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halogard_app::ports::{Clock, PortError, SecretInfo, Stage, Vault};
+use halogard_app::ports::{Clock, ErrorCode, PortError, SecretInfo, Stage, Vault};
 use halogard_credentials::webhook_auth::{Authenticator, SecretReader, WebhookAuthKind};
 use halogard_credentials::{SecretFields, TTL, members};
 use halogard_domain::FailureClass;
@@ -78,7 +78,7 @@ async fn from_vault<C: Clock>(
     stage: Stage,
 ) -> Result<Option<SecretString>, PortError> {
     let unavailable = |error| {
-        PortError::new(FailureClass::Transient, "secret.unavailable")
+        PortError::new(FailureClass::Transient, ErrorCode::SecretUnavailable)
             .with_source(Unavailable(error))
     };
     let found = Vault::read(store, stored_credentials::WEBHOOK, stage).await;

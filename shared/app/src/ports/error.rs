@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use halogard_domain::{FailureClass, Timestamp};
 
+use super::ErrorCode;
+
 /// A failed call through a port.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{error_type}{}", self.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
+#[error("{code}{}", self.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
 pub struct PortError {
     /// What may follow.
     pub class: FailureClass,
-    /// Short and stable, for metrics and alarms: `halopsa.refused`, `budget.exhausted`.
-    pub error_type: &'static str,
+    /// What went wrong, for metrics and alarms.
+    pub code: ErrorCode,
     /// The other side's message, redacted and cut, if it sent one.
     pub message: Option<Box<str>>,
     /// When to retry, if known. Waiting until then does not count as a failure.
@@ -42,15 +44,12 @@ pub enum Refusal {
 }
 
 impl PortError {
-    /// The [`error_type`](Self::error_type) of a request that got no permit.
-    pub const BUDGET_EXHAUSTED: &'static str = "budget.exhausted";
-
     /// An error of `class` without details.
     #[must_use]
-    pub fn new(class: FailureClass, error_type: &'static str) -> Self {
+    pub fn new(class: FailureClass, code: ErrorCode) -> Self {
         Self {
             class,
-            error_type,
+            code,
             message: None,
             retry_at: None,
             refusal: None,
@@ -76,7 +75,7 @@ impl PortError {
     /// A failed store: nothing was written, or the same write may be repeated.
     #[must_use]
     pub fn store(source: impl Error + Send + Sync + 'static) -> Self {
-        Self::new(FailureClass::Transient, "store.failed").with_source(source)
+        Self::new(FailureClass::Transient, ErrorCode::StoreFailed).with_source(source)
     }
 
     /// The error with its causes, on one line, for logs and dead letters.

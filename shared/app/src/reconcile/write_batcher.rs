@@ -32,7 +32,7 @@ use halogard_domain::storm::Membership;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
 
-use crate::ports::PortError;
+use crate::ports::{ErrorCode, PortError};
 
 /// Where the reconciliations of one queue batch submit their writes.
 pub(crate) struct WriteBatcher {
@@ -196,7 +196,7 @@ pub(super) fn deliver<W: BatchedWrite>(
 
 /// The reconciliation that was to send the write was cancelled before or while sending it.
 pub(super) fn unanswered() -> PortError {
-    PortError::new(FailureClass::InDoubt, "write_batch.unanswered")
+    PortError::new(FailureClass::InDoubt, ErrorCode::WriteBatchUnanswered)
 }
 
 #[cfg(test)]

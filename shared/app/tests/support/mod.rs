@@ -11,7 +11,7 @@ use std::time::Duration;
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
     AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, EnvironmentInfo,
-    Inspectors, Journal, JournalEntry, Lane, LeaseOutcome, Leases, LinkFilter, Links,
+    ErrorCode, Inspectors, Journal, JournalEntry, Lane, LeaseOutcome, Leases, LinkFilter, Links,
     Notifications, Outgoing, PortError, QueuedState, Records, Revision, RunProgress, SaveError,
     SearchWithin, ServiceDesk, Stored, Swap, TicketListing, Unreadable, Values, WorkQueue,
     WorkSink,
@@ -132,8 +132,8 @@ impl Clock for ManualClock {
 pub type Failure = Arc<dyn Fn() -> PortError + Send + Sync>;
 
 /// A failure of `class` and nothing more.
-pub fn failing(class: FailureClass, error_type: &'static str) -> Failure {
-    Arc::new(move || PortError::new(class, error_type))
+pub fn failing(class: FailureClass, code: ErrorCode) -> Failure {
+    Arc::new(move || PortError::new(class, code))
 }
 
 /// Fails on request, and counts how often it was asked.

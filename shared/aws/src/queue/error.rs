@@ -1,6 +1,6 @@
 //! What a queue cannot take.
 
-use halogard_app::ports::PortError;
+use halogard_app::ports::{ErrorCode, PortError};
 use halogard_domain::FailureClass;
 
 use crate::error::AwsError;
@@ -54,16 +54,16 @@ pub enum QueueError {
 
 impl From<QueueError> for PortError {
     fn from(error: QueueError) -> Self {
-        let (class, error_type) = match &error {
+        let (class, code) = match &error {
             QueueError::Unwritten(_) | QueueError::TooLarge { .. } => {
-                (FailureClass::Permanent, "queue.too_large")
+                (FailureClass::Permanent, ErrorCode::QueueTooLarge)
             }
-            QueueError::NotTaken { source, .. } => (source.class().0, "queue.not_taken"),
-            QueueError::NotInFlight => (FailureClass::Transient, "queue.not_in_flight"),
+            QueueError::NotTaken { source, .. } => (source.class().0, ErrorCode::QueueNotTaken),
+            QueueError::NotInFlight => (FailureClass::Transient, ErrorCode::QueueNotInFlight),
             QueueError::TooManyDeadLetters { .. } => {
-                (FailureClass::Transient, "queue.too_many_dead_letters")
+                (FailureClass::Transient, ErrorCode::QueueTooManyDeadLetters)
             }
         };
-        Self::new(class, error_type).with_source(error)
+        Self::new(class, code).with_source(error)
     }
 }

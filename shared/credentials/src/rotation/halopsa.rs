@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::{RotateError, required, required_secret};
 use crate::{SecretFields, members};
-use halogard_app::ports::PortError;
+use halogard_app::ports::{ErrorCode, PortError};
 
 /// The menu with the applications. Source: HaloPSA's own guides.
 const MENU: &str = "Configuration → Integrations → HaloPSA API → View Applications";
@@ -64,16 +64,16 @@ pub(super) fn credentials(
 
 /// What a failed verification means, by what HaloPSA refused.
 pub(super) fn not_verified(name: &str, client_id: &str, source: PortError) -> RotateError {
-    let todo = match source.error_type {
-        "halopsa.credential" => format!(
+    let todo = match source.code {
+        ErrorCode::HalopsaCredential => format!(
             "HaloPSA refuses the Client ID {client_id} with this secret; if the secret was copied \
              before Save, press Save in HaloPSA ({MENU}), else generate another one"
         ),
-        "halopsa.scope" => format!(
+        ErrorCode::HalopsaScope => format!(
             "the application {client_id} lacks a requested scope; in HaloPSA open {MENU}, \
              the application, Permissions, and tick the scopes of HALOPSA_SCOPES"
         ),
-        "halopsa.tenant" => {
+        ErrorCode::HalopsaTenant => {
             "HaloPSA does not know the tenant; check HALOPSA_TENANT and HALOPSA_AUTH_URL".to_owned()
         }
         _ => match source.refusal {

@@ -239,7 +239,7 @@ where
             Err(error) if error.refusal == Some(Refusal::NotFound) => Ok(()),
             Err(error) => {
                 warn!(
-                    error_type = error.error_type,
+                    error_type = error.code.as_str(),
                     "an access key could not be deleted; the next cleanup tries again"
                 );
                 Err(cannot(name, error))

@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use halogard_app::ports::{Clock, PortError, SecretInfo, Stage, Vault};
+use halogard_app::ports::{Clock, ErrorCode, PortError, SecretInfo, Stage, Vault};
 use halogard_domain::{FailureClass, Timestamp};
 use secrecy::SecretString;
 use tracing::{info, warn};
@@ -236,7 +236,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
             Some(loaded) => Ok(Arc::clone(&loaded.verifiers)),
             None if within(state.tried_at, FIRST_PAUSE, self.clock.now()) => Err(PortError::new(
                 FailureClass::Transient,
-                "secret.unavailable",
+                ErrorCode::SecretUnavailable,
             )
             .with_message("a read failed less than a second ago")),
             None => self.load(Scope::InForce).await,
@@ -305,7 +305,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
             Err(error) => {
                 self.state_mut().failed_at = Some(self.clock.now());
                 warn!(
-                    error_type = error.error_type,
+                    error_type = error.code.as_str(),
                     reason = error.chain(),
                     "the webhook secret could not be renewed; the old one stays in use"
                 );
@@ -326,7 +326,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         let info = self.reader.versions().await;
         let all = all || info.is_some();
         let current = self.reader.read(Stage::Current).await?.ok_or_else(|| {
-            PortError::new(FailureClass::Permanent, "secret.missing")
+            PortError::new(FailureClass::Permanent, ErrorCode::SecretMissing)
                 .with_message("the webhook secret has no current version; store one")
         })?;
         let previous = self.reader.read(Stage::Previous).await?;
@@ -355,7 +355,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
 
     /// The current version, which must be usable.
     fn current(&self, value: &SecretString) -> Result<WebhookSecret, PortError> {
-        let unusable = || PortError::new(FailureClass::Permanent, "secret.unusable");
+        let unusable = || PortError::new(FailureClass::Permanent, ErrorCode::SecretUnusable);
         let fields = SecretFields::parse(value).map_err(|error| unusable().with_source(error))?;
         let secret = WebhookSecret::from_members(&fields.or(&self.defaults))
             .map_err(|error| unusable().with_source(error))?;
@@ -435,7 +435,7 @@ impl<V: Vault> SecretReader for VaultReader<V> {
     async fn read(&self, stage: Stage) -> Result<Option<SecretString>, PortError> {
         let found = self.vault.read(&self.name, stage).await;
         let found = found.map_err(|error| {
-            PortError::new(FailureClass::Transient, "secret.unavailable").with_source(error)
+            PortError::new(FailureClass::Transient, ErrorCode::SecretUnavailable).with_source(error)
         })?;
         Ok(found.map(|version| version.value))
     }

@@ -374,7 +374,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         error: &PortError,
     ) -> Result<Option<BearerToken>, Error> {
         warn!(
-            error_type = error.error_type,
+            error_type = error.code.as_str(),
             reason = error.chain(),
             "the store of the shared token failed; using a token of our own"
         );
@@ -425,7 +425,7 @@ fn log_not_shared(error: &SaveError) {
     match error {
         SaveError::Conflict => debug!("another client stored a token at the same time"),
         SaveError::Store(error) => warn!(
-            error_type = error.error_type,
+            error_type = error.code.as_str(),
             reason = error.chain(),
             "a token could not be shared"
         ),

@@ -183,7 +183,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             Err(error) => {
                 let error = PortError::from(error);
                 warn!(
-                    error_type = error.error_type,
+                    error_type = error.code.as_str(),
                     reason = error.chain(),
                     "the early refresh of the token failed; using the current one"
                 );

@@ -5,7 +5,7 @@
 //! documented. So after a refused array of creates HaloPSA is asked which of them exist; only the
 //! others are sent again, in halves, until the one that is refused stands alone.
 
-use halogard_app::ports::{Clock, PortError, Refusal, RequestBudget, ServiceDesk as _};
+use halogard_app::ports::{Clock, ErrorCode, PortError, Refusal, RequestBudget, ServiceDesk as _};
 use halogard_domain::ids::NoteId;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
@@ -151,7 +151,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// The ticket of a change that was accepted.
     async fn read_changed(&self, change: &TicketChange) -> Result<Ticket, PortError> {
         self.read(change.id).await?.ok_or_else(|| {
-            let mut gone = PortError::new(FailureClass::Permanent, "halopsa.refused");
+            let mut gone = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused);
             gone.refusal = Some(Refusal::NotFound);
             gone
         })

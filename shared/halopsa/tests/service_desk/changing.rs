@@ -1,6 +1,7 @@
 //! Changing a ticket, and reading what became of it.
 
 use super::*;
+use halogard_app::ports::ErrorCode;
 
 #[tokio::test]
 async fn a_change_always_names_the_four_members_that_identify_a_ticket() {
@@ -101,8 +102,8 @@ async fn a_ticket_that_is_not_there_is_none_and_one_that_may_not_be_seen_an_erro
         let harness = answering(&[row_without(&[missing])]);
         let error = harness.desk().read(TICKET).await.unwrap_err();
         assert_eq!(
-            (error.class, error.error_type),
-            (Permanent, "halopsa.unexpected"),
+            (error.class, error.code),
+            (Permanent, ErrorCode::HalopsaUnexpected),
             "{missing}"
         );
     }

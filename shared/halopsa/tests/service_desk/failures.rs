@@ -1,6 +1,7 @@
 //! What a failure is called, and what may follow it.
 
 use super::*;
+use halogard_app::ports::ErrorCode;
 
 /// What a request brings.
 type Outcome = Result<Response<bytes::Bytes>, TransportError>;
@@ -29,7 +30,7 @@ type Row = (
     &'static str,
     Makes,
     [FailureClass; 3],
-    &'static str,
+    ErrorCode,
     Option<Refusal>,
 );
 
@@ -47,36 +48,54 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             "401 twice",
             status(401),
             [Permanent; 3],
-            "halopsa.refused",
+            ErrorCode::HalopsaRefused,
             Some(Refusal::Unauthorised),
         ),
         (
             "403",
             status(403),
             [Permanent; 3],
-            "halopsa.refused",
+            ErrorCode::HalopsaRefused,
             Some(Refusal::Forbidden),
         ),
-        ("413", status(413), [Permanent; 3], "halopsa.refused", None),
-        ("429", status(429), [unnamed; 3], "halopsa.throttled", None),
+        (
+            "413",
+            status(413),
+            [Permanent; 3],
+            ErrorCode::HalopsaRefused,
+            None,
+        ),
+        (
+            "429",
+            status(429),
+            [unnamed; 3],
+            ErrorCode::HalopsaThrottled,
+            None,
+        ),
         (
             "429 with a pause",
             Box::new(|| Ok(answer_with(429, "retry-after", "7"))),
             [slow(7); 3],
-            "halopsa.throttled",
+            ErrorCode::HalopsaThrottled,
             None,
         ),
-        ("408", status(408), doubtful, "halopsa.refused", None),
-        ("500", status(500), doubtful, "halopsa.failed", None),
-        ("502", status(502), doubtful, "halopsa.failed", None),
-        ("504", status(504), doubtful, "halopsa.failed", None),
+        (
+            "408",
+            status(408),
+            doubtful,
+            ErrorCode::HalopsaRefused,
+            None,
+        ),
+        ("500", status(500), doubtful, ErrorCode::HalopsaFailed, None),
+        ("502", status(502), doubtful, ErrorCode::HalopsaFailed, None),
+        ("504", status(504), doubtful, ErrorCode::HalopsaFailed, None),
         (
             "nobody there",
             lost(|| TransportError::NotSent {
                 reason: "refused".into(),
             }),
             [Transient; 3],
-            "halopsa.unreachable",
+            ErrorCode::HalopsaUnreachable,
             None,
         ),
         (
@@ -85,39 +104,39 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
                 reason: "timed out".into(),
             }),
             doubtful,
-            "halopsa.no_answer",
+            ErrorCode::HalopsaNoAnswer,
             None,
         ),
         (
             "too large",
             lost(|| TransportError::TooLarge { limit_bytes: 9 }),
             [Permanent, InDoubt, Transient],
-            "halopsa.no_answer",
+            ErrorCode::HalopsaNoAnswer,
             None,
         ),
         (
             "elsewhere",
             Box::new(|| Ok(answer_with(302, "location", "https://evil.example/"))),
             [Permanent; 3],
-            "halopsa.redirected",
+            ErrorCode::HalopsaRedirected,
             None,
         ),
         (
             "a page",
             Box::new(|| Ok(answer(200, "<html>"))),
             [Permanent, InDoubt, Transient],
-            "halopsa.unexpected",
+            ErrorCode::HalopsaUnexpected,
             None,
         ),
         (
             "nothing",
             Box::new(|| Ok(answer(200, ""))),
             [Permanent, InDoubt, Transient],
-            "halopsa.unexpected",
+            ErrorCode::HalopsaUnexpected,
             None,
         ),
     ];
-    for (what, outcome, classes, error_type, refusal) in rows {
+    for (what, outcome, classes, code, refusal) in rows {
         let errors = failing(outcome).await;
         assert_eq!(
             errors.each_ref().map(|error| error.class),
@@ -125,7 +144,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
             "{what}"
         );
         for error in errors {
-            assert_eq!(error.error_type, error_type, "{what}");
+            assert_eq!(error.code, code, "{what}");
             assert_eq!(error.refusal, refusal, "{what}");
             assert_eq!(error.retry_at, None, "{what}");
             assert!(error.source.is_some(), "{what}: the cause is kept");
@@ -183,8 +202,8 @@ async fn the_refusals_that_policy_handles_are_distinguished() {
         harness.next(Ok(answer(400, body)));
         let error = change_one(&harness, &change()).await.unwrap_err();
         assert_eq!(
-            (error.class, error.error_type),
-            (Permanent, "halopsa.refused"),
+            (error.class, error.code),
+            (Permanent, ErrorCode::HalopsaRefused),
             "{body}"
         );
         assert_eq!(error.refusal, refusal, "{body}");
@@ -195,30 +214,34 @@ async fn the_refusals_that_policy_handles_are_distinguished() {
 #[tokio::test]
 async fn each_reason_to_issue_no_token_has_its_word() {
     let rows = [
-        (400, r#"{"error":"invalid_scope"}"#, "halopsa.scope"),
-        (400, r#"{"error":"invalid_client"}"#, "halopsa.credential"),
-        (401, r#"{"error":"invalid_client"}"#, "halopsa.credential"),
+        (400, r#"{"error":"invalid_scope"}"#, ErrorCode::HalopsaScope),
+        (
+            400,
+            r#"{"error":"invalid_client"}"#,
+            ErrorCode::HalopsaCredential,
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client"}"#,
+            ErrorCode::HalopsaCredential,
+        ),
         (
             400,
             r#"{"error":"unauthorized_client"}"#,
-            "halopsa.credential",
+            ErrorCode::HalopsaCredential,
         ),
         (
             400,
             r#"{"error":"invalid_request","error_description":"Tenant not found"}"#,
-            "halopsa.tenant",
+            ErrorCode::HalopsaTenant,
         ),
-        (401, "", "halopsa.credential"),
+        (401, "", ErrorCode::HalopsaCredential),
     ];
-    for (status, body, error_type) in rows {
+    for (status, body, code) in rows {
         let harness = Harness::new();
         harness.next_token(Ok(answer(status, body)));
         let error = open(&harness, &new_ticket()).await.unwrap_err();
-        assert_eq!(
-            (error.class, error.error_type),
-            (Permanent, error_type),
-            "{body}"
-        );
+        assert_eq!((error.class, error.code), (Permanent, code), "{body}");
         assert_eq!(error.refusal, Some(Refusal::Unauthorised), "{body}");
         assert!(
             harness.sent().is_empty(),
@@ -258,15 +281,18 @@ async fn an_exhausted_budget_says_when_to_retry() {
     *harness.budget.refusal.lock().unwrap() = Some(BudgetError::Exhausted { until });
     let error = open(&harness, &new_ticket()).await.unwrap_err();
     assert_eq!(
-        (error.class, error.error_type),
-        (Transient, "budget.exhausted")
+        (error.class, error.code),
+        (Transient, ErrorCode::BudgetExhausted)
     );
     assert_eq!(error.retry_at, Some(until));
 
     let reason = "disk full".to_owned();
     *harness.budget.refusal.lock().unwrap() = Some(BudgetError::Store { reason });
     let error = open(&harness, &new_ticket()).await.unwrap_err();
-    assert_eq!((error.class, error.error_type), (Transient, "budget.store"));
+    assert_eq!(
+        (error.class, error.code),
+        (Transient, ErrorCode::BudgetStore)
+    );
     assert_eq!(error.retry_at, None);
     assert!(error.chain().contains("disk full"), "{}", error.chain());
     assert!(harness.sent().is_empty());

@@ -1,6 +1,7 @@
 //! Finding tickets, by their key or by their last change.
 
 use super::*;
+use halogard_app::ports::ErrorCode;
 
 fn within(client: Option<u64>) -> SearchWithin {
     SearchWithin {
@@ -151,16 +152,16 @@ async fn a_list_shorter_than_its_count_is_an_error() {
     let marked = harness.desk().find_all_with_key("LG").await.unwrap_err();
     for error in [swept, found, marked] {
         assert_eq!(
-            (error.class, error.error_type),
-            (Transient, "halopsa.short_list")
+            (error.class, error.code),
+            (Transient, ErrorCode::HalopsaShortList)
         );
         assert_eq!(error.message.as_deref(), Some("1 of 3 rows came"));
     }
     let harness = answering(&[json!({"record_count": 2, "actions": [{"id": 1}]})]);
     let error = harness.desk().notes(TICKET).await.unwrap_err();
     assert_eq!(
-        (error.class, error.error_type),
-        (Transient, "halopsa.short_list")
+        (error.class, error.code),
+        (Transient, ErrorCode::HalopsaShortList)
     );
 }
 

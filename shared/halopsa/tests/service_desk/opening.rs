@@ -1,6 +1,7 @@
 //! What is sent when a ticket is opened, and what counts as its answer.
 
 use super::*;
+use halogard_app::ports::ErrorCode;
 
 #[tokio::test]
 async fn a_ticket_is_opened_with_everything_that_was_decided() {
@@ -81,8 +82,8 @@ async fn an_answer_to_an_opening_that_does_not_show_it_leaves_it_in_doubt() {
         let harness = answering(std::slice::from_ref(&body));
         let error = open(&harness, &new_ticket()).await.unwrap_err();
         assert_eq!(
-            (error.class, error.error_type),
-            (InDoubt, "halopsa.unexpected"),
+            (error.class, error.code),
+            (InDoubt, ErrorCode::HalopsaUnexpected),
             "{body}"
         );
     }

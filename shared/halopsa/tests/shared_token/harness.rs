@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use halogard_app::ports::{
-    BudgetError, Clock, LeaseOutcome, Leases, Permit, PermitOutcome, PortError, Records,
+    BudgetError, Clock, ErrorCode, LeaseOutcome, Leases, Permit, PermitOutcome, PortError, Records,
     RequestBudget, Revision, SealedToken, SecretInfo, SecretVersion, Stage, Stored, Swap, Vault,
     VaultError,
 };
@@ -195,7 +195,10 @@ impl MemoryTokenStore {
         tokio::task::yield_now().await;
         self.state.lock().unwrap().calls += 1;
         if self.fails.load(Ordering::SeqCst) {
-            return Err(PortError::new(FailureClass::Transient, "store.failed"));
+            return Err(PortError::new(
+                FailureClass::Transient,
+                ErrorCode::StoreFailed,
+            ));
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{
-    Clock, Delivery, Lane, Outgoing, PortError, Records as _, Stage, Unreadable, Vault as _,
-    WorkQueue as _, WorkSink as _,
+    Clock, Delivery, ErrorCode, Lane, Outgoing, PortError, Records as _, Stage, Unreadable,
+    Vault as _, WorkQueue as _, WorkSink as _,
 };
 use halogard_domain::budget::{Ledger, Limit};
 use halogard_domain::ids::AlertId;
@@ -131,7 +131,10 @@ impl Platform for TestPlatform {
     ) -> Result<Option<Delivery>, PortError> {
         let receipt = record.receipt_handle.unwrap_or_default();
         if self.controls.broken.lock().unwrap().contains(&receipt) {
-            return Err(PortError::new(FailureClass::Transient, "store.failed"));
+            return Err(PortError::new(
+                FailureClass::Transient,
+                ErrorCode::StoreFailed,
+            ));
         }
         let body = record.body.unwrap_or_default();
         let number = |name: &str| {

@@ -78,7 +78,7 @@ impl<E: Env> Reconciler<E> {
         let opened = self.desk.open(tickets).await;
         if let Err(error) = self.store.release_lease(OPENING_LEASE, &self.worker).await {
             // It expires by itself; other workers wait until then.
-            warn!(error_type = error.error_type, "lease not released");
+            warn!(error_type = error.code.as_str(), "lease not released");
         }
         let opened = opened.into_iter();
         opened.map(|it| it.map(OpenOutcome::Opened)).collect()

@@ -12,7 +12,7 @@ use super::Next;
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, Outgoing, PortError, SaveError};
+use crate::ports::{ErrorCode, Lane, Outgoing, PortError, SaveError};
 use crate::reconcile::write_batcher::AssignGroup;
 use crate::reconcile::{CONFLICTS_MAX, PairSession, ReconcileError};
 use crate::reconciler::Reconciler;
@@ -192,5 +192,5 @@ impl<E: Env> Reconciler<E> {
 
 /// Other workers kept writing the same storm.
 fn contended() -> PortError {
-    PortError::new(FailureClass::Transient, "storm.contended")
+    PortError::new(FailureClass::Transient, ErrorCode::StormContended)
 }
