@@ -254,7 +254,7 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
     assert_eq!(dead.receive_count, ATTEMPTS_MAX);
     assert_eq!(
         dead.reason,
-        format!("desk.unreachable ({ATTEMPTS_MAX} attempts)")
+        format!("halopsa.unreachable ({ATTEMPTS_MAX} attempts)")
     );
 }
 
