@@ -6,86 +6,92 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-mod support;
-
 use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use halogard_app::intake::{Rejection, enqueue};
-use halogard_app::ports::{ErrorCode, Lane, WorkQueue};
+use halogard_app::ports::{ErrorCode, Lane, Outgoing, PortError, WorkSink};
 use halogard_domain::FailureClass;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
-use support::{Bench, failing};
+
+/// Records each send with its lane and the number of messages.
+#[derive(Default)]
+struct Sink {
+    sends: Mutex<Vec<(Lane, usize)>>,
+    fails: AtomicBool,
+    /// The next send waits once before it is done.
+    waits: AtomicBool,
+}
+
+impl WorkSink for Sink {
+    async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
+        if self.waits.swap(false, Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        if self.fails.load(Ordering::SeqCst) {
+            let class = FailureClass::Transient;
+            return Err(PortError::new(class, ErrorCode::StoreFailed));
+        }
+        self.sends.lock().unwrap().push((lane, messages.len()));
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn sends(&self) -> Vec<(Lane, usize)> {
+        self.sends.lock().unwrap().clone()
+    }
+}
 
 /// Messages of one delivery.
-fn jobs(count: usize) -> Vec<Message> {
-    let job = Message::reconcile_ticket(TicketId::new(4242), Cause::Sweep);
-    vec![job; count]
+fn messages(count: usize) -> Vec<Message> {
+    let message = Message::reconcile_ticket(TicketId::new(4242), Cause::Sweep);
+    vec![message; count]
 }
 
 #[tokio::test]
-async fn a_delivery_is_queued_in_the_urgent_lane_and_counted() {
-    let bench = Bench::new();
-    assert!(matches!(
-        enqueue(&bench.reconciler.store, jobs(3)).await,
-        Ok(3)
-    ));
-    assert_eq!(bench.sent_to(Lane::Urgent).len(), 3);
-    assert_eq!(
-        bench.reconciler.store.sending.asked(),
-        1,
-        "all in one write"
-    );
+async fn a_delivery_is_queued_in_the_urgent_lane_in_one_write() {
+    let sink = Sink::default();
+    assert!(matches!(enqueue(&sink, messages(3)).await, Ok(3)));
+    assert_eq!(sink.sends(), [(Lane::Urgent, 3)]);
 }
 
 #[tokio::test]
 async fn a_delivery_that_leads_to_nothing_is_accepted_and_writes_nothing() {
-    let bench = Bench::new();
-    assert!(matches!(
-        enqueue(&bench.reconciler.store, jobs(0)).await,
-        Ok(0)
-    ));
-    assert_eq!(bench.reconciler.store.sending.asked(), 0);
+    let sink = Sink::default();
+    assert!(matches!(enqueue(&sink, messages(0)).await, Ok(0)));
+    assert_eq!(sink.sends(), []);
 }
 
 #[tokio::test]
 async fn a_delivery_that_cannot_be_queued_is_not_accepted() {
-    let bench = Bench::new();
-    bench
-        .reconciler
-        .store
-        .sending
-        .fail(failing(FailureClass::Transient, ErrorCode::StoreFailed));
-    let rejection = enqueue(&bench.reconciler.store, jobs(1)).await.unwrap_err();
+    let sink = Sink::default();
+    sink.fails.store(true, Ordering::SeqCst);
+    let rejection = enqueue(&sink, messages(1)).await.unwrap_err();
     let Rejection::NotQueued(error) = rejection else {
         panic!("{rejection}")
     };
     assert_eq!(error.code, ErrorCode::StoreFailed);
-    assert_eq!(bench.reconciler.store.depth(Lane::Urgent).await.unwrap(), 0);
-
-    bench.reconciler.store.sending.mend();
-    assert!(matches!(
-        enqueue(&bench.reconciler.store, jobs(1)).await,
-        Ok(1)
-    ));
-    assert_eq!(bench.reconciler.store.depth(Lane::Urgent).await.unwrap(), 1);
+    sink.fails.store(false, Ordering::SeqCst);
+    assert!(matches!(enqueue(&sink, messages(1)).await, Ok(1)));
+    assert_eq!(sink.sends(), [(Lane::Urgent, 1)]);
 }
 
 #[test]
 fn the_answer_waits_for_the_queue() {
-    let bench = Bench::new();
-    *bench.reconciler.store.slow.lock().unwrap() = 1;
-    let mut taking = pin!(enqueue(&bench.reconciler.store, jobs(1)));
+    let sink = Sink::default();
+    sink.waits.store(true, Ordering::SeqCst);
+    let mut enqueueing = pin!(enqueue(&sink, messages(1)));
     let mut context = Context::from_waker(Waker::noop());
     assert!(
-        taking.as_mut().poll(&mut context).is_pending(),
+        enqueueing.as_mut().poll(&mut context).is_pending(),
         "answered before it was queued"
     );
-    assert!(bench.sent_to(Lane::Urgent).is_empty());
-    assert!(matches!(
-        taking.as_mut().poll(&mut context),
-        Poll::Ready(Ok(1))
-    ));
-    assert_eq!(bench.sent_to(Lane::Urgent).len(), 1);
+    assert_eq!(sink.sends(), []);
+    let ready = enqueueing.as_mut().poll(&mut context);
+    assert!(matches!(ready, Poll::Ready(Ok(1))));
+    assert_eq!(sink.sends(), [(Lane::Urgent, 1)]);
 }

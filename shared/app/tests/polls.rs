@@ -24,7 +24,7 @@ async fn a_poll_queues_what_changed_and_nothing_twice() {
     bench.reconciler.liongard.list.lock().unwrap().alerts[1].description = "worse".into();
     let report = bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
     assert_eq!((report.listed, report.queued), (3, 1));
-    let last = bench.sent_to(Lane::Urgent).pop();
+    let last = bench.file.sent_to(Lane::Urgent).pop();
     assert!(
         matches!(last, Some(Message::ReconcileAlert { alert, snapshot: Some(_), .. }) if alert.get() == 2)
     );
@@ -33,16 +33,12 @@ async fn a_poll_queues_what_changed_and_nothing_twice() {
 #[tokio::test]
 async fn a_poll_whose_messages_could_not_be_queued_queues_them_next_time() {
     let bench = Bench::new();
-    bench
-        .reconciler
-        .store
-        .sending
-        .fail(failing(FailureClass::Transient, ErrorCode::StoreFailed));
+    bench.file.refuse_sends_above(0);
     assert_eq!(
         bench.poll(3).await.unwrap_err().code,
         ErrorCode::StoreFailed
     );
-    bench.reconciler.store.sending.mend();
+    bench.file.accept_sends();
     assert_eq!(bench.poll(3).await.unwrap().queued, 3);
 }
 
@@ -76,7 +72,6 @@ async fn a_status_word_nobody_knows_is_counted_and_queued_all_the_same() {
 async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
     let bench = Bench::new();
     bench.poll(20).await.unwrap();
-    bench.reconciler.store.sent.lock().unwrap().clear();
     for _ in 0..2 {
         let error = bench.poll(9).await.unwrap_err();
         assert_eq!(
@@ -89,10 +84,8 @@ async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
         );
     }
     assert_eq!(bench.poll(9).await.unwrap().missing, 11);
-    assert!(
-        bench.reconciler.store.sent.lock().unwrap().is_empty(),
-        "a shorter list is no snapshot"
-    );
+    let sent = bench.file.sent_to(Lane::Urgent).len();
+    assert_eq!(sent, 20, "a shorter list is no snapshot");
     // Believed: it is the measure for the next one.
     assert_eq!(bench.poll(5).await.unwrap().listed, 5);
 }
@@ -120,7 +113,7 @@ async fn nothing_is_taken_from_a_list_that_is_not_believed() {
         .poll_alerts(Scope::Changed)
         .await
         .unwrap_err();
-    assert_eq!(bench.sent_to(Lane::Urgent).len(), 20);
+    assert_eq!(bench.file.sent_to(Lane::Urgent).len(), 20);
     assert_eq!(bench.poll(20).await.unwrap().queued, 0);
 }
 
@@ -140,8 +133,8 @@ async fn a_storm_leaves_the_urgent_lane_to_people() {
     bench.poll(50).await.unwrap();
     assert_eq!(
         (
-            bench.sent_to(Lane::Urgent).len(),
-            bench.sent_to(Lane::Bulk).len()
+            bench.file.sent_to(Lane::Urgent).len(),
+            bench.file.sent_to(Lane::Bulk).len()
         ),
         (50, 0)
     );
@@ -149,27 +142,22 @@ async fn a_storm_leaves_the_urgent_lane_to_people() {
     bench.poll(51).await.unwrap();
     assert_eq!(
         (
-            bench.sent_to(Lane::Urgent).len(),
-            bench.sent_to(Lane::Bulk).len()
+            bench.file.sent_to(Lane::Urgent).len(),
+            bench.file.sent_to(Lane::Bulk).len()
         ),
         (0, 51)
     );
     let bench = Bench::new();
-    bench.poll(450).await.unwrap();
-    let sizes: Vec<usize> = bench
-        .reconciler
-        .store
-        .sent
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|(_, messages)| messages.len())
-        .collect();
+    bench.file.refuse_sends_above(300);
+    bench.poll(450).await.unwrap_err();
     assert_eq!(
-        sizes,
-        [200, 200, 50],
-        "in pieces, each remembered on its own"
+        bench.file.sent_to(Lane::Bulk).len(),
+        200,
+        "in pieces of 200"
     );
+    bench.file.accept_sends();
+    let queued = bench.poll(450).await.unwrap().queued;
+    assert_eq!(queued, 250, "each piece is remembered on its own");
 }
 
 #[tokio::test]
@@ -177,7 +165,7 @@ async fn a_thorough_poll_queues_again_what_no_pair_ever_heard_of() {
     let bench = Bench::new();
     bench.poll(2).await.unwrap();
     // The messages got lost.
-    bench.reconciler.store.open().queue.clear();
+    bench.file.execute("DELETE FROM queue");
     let thorough = || bench.reconciler.poll_alerts(Scope::All);
     assert_eq!(
         thorough().await.unwrap().queued,

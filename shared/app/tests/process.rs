@@ -50,7 +50,7 @@ async fn work_until_buried(bench: &Bench, most: u32) -> (Vec<Duration>, Processe
     let mut pauses = Vec::new();
     loop {
         let processed = work(bench).await;
-        let left = bench.reconciler.store.open().queue.first().cloned();
+        let left = bench.file.queue().pop();
         let Some(item) = left else {
             return (pauses, processed);
         };
@@ -76,7 +76,7 @@ async fn a_body_nobody_can_read_is_buried_at_once_and_whole() {
         "\u{0}",
     ] {
         let bench = Bench::new();
-        bench.reconciler.store.put(Lane::Urgent, body);
+        bench.file.enqueue(Lane::Urgent, body);
         assert_eq!(work(&bench).await.outcome, Outcome::Unreadable, "{body}");
         let dead = bench.only_dead();
         assert_eq!((dead.body.as_str(), dead.receive_count), (body, 1));
@@ -91,7 +91,7 @@ async fn a_body_nobody_can_read_is_buried_at_once_and_whole() {
 #[tokio::test]
 async fn an_unreadable_body_holds_nobody_else_up() {
     let bench = Bench::new();
-    bench.reconciler.store.put(Lane::Urgent, "not json");
+    bench.file.enqueue(Lane::Urgent, "not json");
     let look = Message::reconcile_alert(ALERT, Cause::Operator);
     bench
         .reconciler
@@ -205,7 +205,7 @@ async fn waiting_costs_nothing_however_often_it_happens() {
             bench.clock.pass(Duration::from_secs(60));
         }
         assert_eq!(bench.only_item().received, 0);
-        assert!(bench.reconciler.store.open().dead.is_empty());
+        assert!(bench.file.dead_letters().is_empty());
     }
 }
 
@@ -337,7 +337,7 @@ async fn a_failure_that_passes_ends_in_one_ticket() {
     bench.clock.pass(Duration::from_secs(2));
     assert_eq!(bench.process_all().await, ["opened"]);
     assert_eq!(bench.reconciler.desk.tickets.lock().unwrap().len(), 1);
-    assert!(bench.reconciler.store.open().queue.is_empty());
+    assert!(bench.file.queue().is_empty());
 }
 
 #[tokio::test]

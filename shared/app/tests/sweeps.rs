@@ -8,19 +8,20 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::poll::Scope;
 use halogard_app::ports::{ErrorCode, Lane, TicketListing};
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
 use halogard_domain::{FailureClass, Slug, Ticket, Timestamp};
 use support::{ALERT, Bench, CLOSED, TICKET, at, failing, ticket};
 
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
-    bench.reconciler.store.open().swept().watermark
+    bench.file.sweep_cursor().watermark
 }
 
 /// Sweeps a list of `seen`.
@@ -58,10 +59,7 @@ async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
     assert_eq!((report.adopted, report.queued), (1, 0));
     assert!(bench.reconciler.has_swept().await.unwrap());
     assert_eq!(swept_to(&bench), Some(at(-3600)));
-    assert_eq!(
-        bench.reconciler.store.open().links[&ALERT].0.ticket,
-        Some(TICKET)
-    );
+    assert_eq!(bench.file.link(ALERT).ticket, Some(TICKET));
 }
 
 #[tokio::test]
@@ -217,12 +215,14 @@ async fn a_sweep_that_was_overtaken_leaves_the_rest_to_the_faster_one() {
     leave(&bench, 11);
     bench.reconciler.sync_cycle().await;
     asked(&bench);
-    let faster = bench.reconciler.store.open().swept();
-    bench.reconciler.store.open().overtake = Some(faster.clone());
+    let file = Arc::clone(&bench.file);
+    let save = Box::new(move || file.save_records_of::<SweepCursor>());
+    *bench.reconciler.desk.meanwhile.lock().unwrap() = Some(save);
     let swept = bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!(swept.pages_deferred, 0);
-    assert_eq!(asked(&bench), (vec![], vec![]), "it reads nothing more");
-    assert_eq!(bench.reconciler.store.open().swept(), faster);
+    assert_eq!(asked(&bench), (vec![11], vec![]), "it reads nothing more");
+    let pending = bench.file.sweep_cursor().pending.unwrap();
+    assert_eq!(pending.range.pages, 11, "the other sweep's cursor stays");
 }
 
 #[tokio::test]
@@ -283,14 +283,10 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
             ..ticket(4242, 7586, at(100))
         }),
     }];
-    bench
-        .reconciler
-        .store
-        .sending
-        .fail(failing(FailureClass::Transient, ErrorCode::StoreFailed));
+    bench.file.refuse_sends_above(0);
     bench.reconciler.sweep_tickets().await.unwrap_err();
     assert_eq!(swept_to(&bench), Some(at(-3600)));
-    bench.reconciler.store.sending.mend();
+    bench.file.accept_sends();
     bench.reconciler.desk.switch.fail(failing(
         FailureClass::Transient,
         ErrorCode::HalopsaShortList,
@@ -357,7 +353,7 @@ async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
     let report = bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!((report.listed, report.queued), (2, 1));
     assert_eq!(
-        bench.sent_to(Lane::Urgent),
+        bench.file.sent_to(Lane::Urgent),
         [Message::reconcile_ticket(TICKET, Cause::Sweep)]
     );
     assert_eq!(swept_to(&bench), Some(at(-3600)));

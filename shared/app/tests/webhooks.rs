@@ -81,7 +81,7 @@ async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
 
     let nothing = ["in_sync", "in_sync", "in_sync", "not_ours", "not_ours"];
     assert_eq!(outcomes[1..], nothing);
-    assert_eq!(bench.reconciler.store.open().notifications.len(), 0);
+    assert_eq!(bench.file.notification_count(), 0);
     assert_eq!(
         bench.reconciler.desk.switch.asked(),
         0,
@@ -103,11 +103,11 @@ async fn a_notification_whose_look_failed_is_no_repeat_when_it_comes_back() {
         .await
         .unwrap();
     assert_eq!(bench.process_all().await, ["transient"]);
-    assert!(bench.reconciler.store.open().notifications.is_empty());
+    assert_eq!(bench.file.notification_count(), 0);
     bench.reconciler.desk.switch.mend();
     bench.clock.pass(Duration::from_secs(2));
     assert_ne!(bench.process_all().await, ["duplicate"]);
-    assert_eq!(bench.reconciler.store.open().notifications.len(), 1);
+    assert_eq!(bench.file.notification_count(), 1);
 }
 
 #[tokio::test]
@@ -136,8 +136,8 @@ async fn a_notification_that_concerns_no_ticket_is_kept_and_counted_once() {
         bench.process_all().await,
         ["notification_recorded", "duplicate"]
     );
-    let contents = bench.reconciler.store.open();
-    assert_eq!(contents.story.len(), 1);
-    assert_eq!(contents.story[0].detail.as_deref(), Some("object 31"));
-    assert_eq!(contents.notifications.len(), 1);
+    let journal = bench.file.journal();
+    assert_eq!(journal.len(), 1);
+    assert_eq!(journal[0].detail.as_deref(), Some("object 31"));
+    assert_eq!(bench.file.notification_count(), 1);
 }

@@ -1,36 +1,32 @@
-//! A clock set by hand, a store in memory, and both vendors with a memory and a switch to fail.
+//! A clock set by hand, a store in a temporary file, and both vendors with a memory and a switch to fail.
 
 #![allow(dead_code, reason = "each test file uses its part of the bench")]
 
+mod store_file;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
-    AlertIndex, AlertList, AlertSource, Changes, Clock, DeadLetter, Delivery, EnvironmentInfo,
-    ErrorCode, Inspectors, Journal, JournalEntry, Lane, LeaseOutcome, Leases, LinkFilter, Links,
-    Notifications, Outgoing, PortError, QueuedState, Records, Revision, RunProgress, SaveError,
-    SearchWithin, ServiceDesk, Stored, Swap, TicketListing, Unreadable, Values, WorkQueue,
-    WorkSink,
+    AlertList, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode, Inspectors,
+    Lane, Links, PortError, Revision, RunProgress, SearchWithin, ServiceDesk, TicketListing,
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
-use halogard_domain::record::Singleton;
-use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
+use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{
     Existence, HumanActivity, NewNote, NewTicket, TicketChange, TicketNote,
 };
-use halogard_domain::{
-    Alert, FailureClass, Link, LinkKey, Message, Policy, Record, Slug, Ticket, Timestamp,
-};
+use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Slug, Ticket, Timestamp};
+
+pub use store_file::{QueuedMessage, StoreFile};
 
 pub const OPEN: StatusId = StatusId::new(1);
 pub const CLOSED: StatusId = StatusId::new(9);
@@ -190,6 +186,8 @@ pub struct Desk {
     pub range: Mutex<Option<ChangeRange>>,
     /// What was asked for of ranges.
     pub next_page: Mutex<Vec<ChangeRange>>,
+    /// What another worker does while the next page is read.
+    pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl ServiceDesk for Desk {
@@ -244,6 +242,9 @@ impl ServiceDesk for Desk {
     async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
         self.switch.ask()?;
         self.next_page.lock().expect("no panic").push(range.clone());
+        if let Some(act) = self.meanwhile.lock().expect("no panic").take() {
+            act();
+        }
         let pages = range.pages - 1;
         let rest = (pages > 0).then(|| ChangeRange {
             pages,
@@ -326,414 +327,13 @@ impl Inspectors for Liongard {
     }
 }
 
-/// A message in the queue.
-#[derive(Clone, Debug)]
-pub struct Item {
-    pub number: u64,
-    pub lane: Lane,
-    pub body: String,
-    pub not_before: Timestamp,
-    pub received: u32,
-}
-
-/// What a store holds.
-#[derive(Default)]
-pub struct Contents {
-    pub links: BTreeMap<AlertId, (Link, Revision)>,
-    pub index: BTreeMap<AlertId, QueuedState>,
-    pub marks: BTreeMap<String, i64>,
-    /// Who has which right, and until when.
-    pub leases: BTreeMap<String, (String, Timestamp)>,
-    pub records: BTreeMap<(&'static str, String), (serde_json::Value, Revision)>,
-    /// What somebody else saves of a sweep before the next save.
-    pub overtake: Option<SweepCursor>,
-    pub queue: Vec<Item>,
-    pub dead: Vec<DeadLetter>,
-    pub story: Vec<JournalEntry>,
-    pub notifications: Vec<Notification>,
-    sent: u64,
-}
-
-/// Everything kept, in memory.
-pub struct Store {
-    pub clock: Arc<ManualClock>,
-    pub contents: Mutex<Contents>,
-    /// The queue's `send`.
-    pub sending: Switch,
-    /// Everything that was sent, with its lane, call by call.
-    pub sent: Mutex<Vec<(Lane, Vec<Message>)>>,
-    /// Sending waits this often before it is done.
-    pub slow: Mutex<u32>,
-}
-
-impl Store {
-    pub fn open(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().expect("no panic")
-    }
-
-    /// Puts a body into `lane` as it is.
-    pub fn put(&self, lane: Lane, body: &str) {
-        let not_before = self.clock.now();
-        let mut contents = self.open();
-        contents.sent += 1;
-        let number = contents.sent;
-        contents.queue.push(Item {
-            number,
-            lane,
-            body: body.into(),
-            not_before,
-            received: 0,
-        });
-    }
-
-    /// Settles the message with `receipt`, if it is there.
-    fn settle(&self, receipt: &str, settle: impl FnOnce(&mut Contents, usize)) {
-        let mut contents = self.open();
-        let found = contents
-            .queue
-            .iter()
-            .position(|item| item.number.to_string() == receipt);
-        if let Some(at) = found {
-            settle(&mut contents, at);
-        }
-    }
-}
-
-impl WorkSink for Store {
-    async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
-        while std::mem::replace(&mut *self.slow.lock().expect("no panic"), 0) > 0 {
-            tokio::task::yield_now().await;
-        }
-        self.sending.ask()?;
-        for outgoing in messages {
-            self.put(
-                lane,
-                &serde_json::to_string(&outgoing.message).expect("it is written"),
-            );
-        }
-        let messages = messages
-            .iter()
-            .map(|outgoing| outgoing.message.clone())
-            .collect();
-        self.sent.lock().expect("no panic").push((lane, messages));
-        Ok(())
-    }
-}
-
-impl WorkQueue for Store {
-    async fn receive(
-        &self,
-        lane: Lane,
-        max: usize,
-        visibility: Duration,
-    ) -> Result<Vec<Delivery>, PortError> {
-        let now = self.clock.now();
-        let mut contents = self.open();
-        let due = contents
-            .queue
-            .iter_mut()
-            .filter(|item| item.lane == lane && item.not_before <= now);
-        Ok(due
-            .take(max)
-            .map(|item| {
-                item.received += 1;
-                item.not_before = now.plus(visibility);
-                Delivery {
-                    message: serde_json::from_str(&item.body).map_err(|error| Unreadable {
-                        body: item.body.clone(),
-                        reason: error.to_string(),
-                    }),
-                    receipt: item.number.to_string(),
-                    receive_count: item.received,
-                    sent_at: now,
-                }
-            })
-            .collect())
-    }
-
-    async fn ack(&self, _: Lane, receipt: &str) -> Result<(), PortError> {
-        self.settle(receipt, |contents, at| drop(contents.queue.remove(at)));
-        Ok(())
-    }
-
-    async fn defer(&self, _: Lane, receipt: &str, until: Timestamp) -> Result<(), PortError> {
-        self.settle(receipt, |contents, at| {
-            contents.queue[at].not_before = until;
-            contents.queue[at].received -= 1;
-        });
-        Ok(())
-    }
-
-    async fn retry(&self, _: Lane, receipt: &str, until: Timestamp) -> Result<(), PortError> {
-        self.settle(receipt, |contents, at| {
-            contents.queue[at].not_before = until
-        });
-        Ok(())
-    }
-
-    async fn dead_letter(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
-        let at = self.clock.now();
-        self.settle(receipt, |contents, place| {
-            let item = contents.queue.remove(place);
-            contents.dead.push(DeadLetter {
-                id: item.number.to_string(),
-                lane,
-                body: item.body,
-                reason: reason.into(),
-                at,
-                receive_count: item.received,
-            });
-        });
-        Ok(())
-    }
-
-    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
-        Ok(self.open().dead.iter().take(limit).cloned().collect())
-    }
-
-    async fn dead_letter_count(&self) -> Result<u64, PortError> {
-        Ok(self.open().dead.len() as u64)
-    }
-
-    async fn redrive(&self, _: &str) -> Result<bool, PortError> {
-        Ok(false)
-    }
-
-    async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
-        let waiting = self
-            .open()
-            .queue
-            .iter()
-            .filter(|item| item.lane == lane)
-            .count();
-        Ok(u64::try_from(waiting).expect("few messages"))
-    }
-}
-
-impl Links for Store {
-    async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
-        let found = self.open().links.get(&alert).cloned();
-        Ok(found.map(|(value, revision)| Stored { value, revision }))
-    }
-
-    async fn owner(&self, ticket: TicketId) -> Result<Option<AlertId>, PortError> {
-        let contents = self.open();
-        let mut links = contents.links.values().map(|(link, _)| link);
-        let owner = links
-            .find(|link| link.ticket == Some(ticket) || link.earlier_tickets.contains(&ticket));
-        Ok(owner.map(|link| link.alert))
-    }
-
-    async fn save(
-        &self,
-        link: &Link,
-        entries: &[JournalEntry],
-        revision: Revision,
-    ) -> Result<Revision, SaveError> {
-        let mut contents = self.open();
-        let current = contents
-            .links
-            .get(&link.alert)
-            .map_or(Revision(0), |(_, at)| *at);
-        if current != revision {
-            return Err(SaveError::Conflict);
-        }
-        let next = Revision(revision.0 + 1);
-        contents.links.insert(link.alert, (link.clone(), next));
-        contents.story.extend_from_slice(entries);
-        Ok(next)
-    }
-
-    async fn list(
-        &self,
-        filter: LinkFilter,
-        after: Option<AlertId>,
-        limit: usize,
-    ) -> Result<Vec<Link>, PortError> {
-        let contents = self.open();
-        let links = contents.links.values().map(|(link, _)| link);
-        Ok(links
-            .filter(|link| after.is_none_or(|after| link.alert > after))
-            .filter(|link| match filter {
-                LinkFilter::All => true,
-                LinkFilter::Parked => link.parked.is_some(),
-                LinkFilter::Refused => link.refused.is_some(),
-                LinkFilter::Claimed => link.is_claimed(),
-            })
-            .take(limit)
-            .cloned()
-            .collect())
-    }
-}
-
-impl AlertIndex for Store {
-    async fn load_index(&self) -> Result<BTreeMap<AlertId, QueuedState>, PortError> {
-        Ok(self.open().index.clone())
-    }
-
-    async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
-        self.open().index.extend(entries);
-        Ok(())
-    }
-}
-
-impl Leases for Store {
-    async fn acquire_lease(
-        &self,
-        name: &str,
-        holder: &str,
-        until: Timestamp,
-    ) -> Result<LeaseOutcome, PortError> {
-        let now = self.clock.now();
-        let mut contents = self.open();
-        match contents.leases.get(name) {
-            Some((other, until)) if other != holder && *until > now => {
-                Ok(LeaseOutcome::HeldByOther { until: *until })
-            }
-            _ => {
-                contents.leases.insert(name.into(), (holder.into(), until));
-                Ok(LeaseOutcome::Acquired)
-            }
-        }
-    }
-
-    async fn release_lease(&self, name: &str, holder: &str) -> Result<(), PortError> {
-        let mut contents = self.open();
-        if contents
-            .leases
-            .get(name)
-            .is_some_and(|lease| lease.0 == holder)
-        {
-            contents.leases.remove(name);
-        }
-        Ok(())
-    }
-}
-
-impl Values for Store {
-    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
-        Ok(self.open().marks.get(name).copied())
-    }
-
-    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
-        self.open().marks.insert(name.into(), value);
-        Ok(())
-    }
-}
-
-impl Contents {
-    /// The sweep cursor.
-    pub fn swept(&self) -> SweepCursor {
-        let key = record_key::<SweepCursor>(&Singleton);
-        let found = self.records.get(&key).cloned().unwrap_or_default();
-        serde_json::from_value(found.0).unwrap_or_default()
-    }
-}
-
-impl Records for Store {
-    async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
-        let found = self.open().records.get(&record_key::<T>(key)).cloned();
-        let (body, revision) = found.unwrap_or_default();
-        let value = serde_json::from_value(body).unwrap_or_default();
-        Ok(Stored { value, revision })
-    }
-
-    async fn swap_record<T: Record>(
-        &self,
-        key: &T::Key,
-        record: &T,
-        revision: Revision,
-    ) -> Result<Swap<T>, PortError> {
-        let mut contents = self.open();
-        let key = record_key::<T>(key);
-        if T::PARTITION == SweepCursor::PARTITION
-            && let Some(faster) = contents.overtake.take()
-        {
-            let stored = contents.records.entry(key.clone()).or_default();
-            *stored = (
-                serde_json::to_value(faster).unwrap(),
-                Revision(stored.1.0 + 1),
-            );
-        }
-        let (body, newest) = contents.records.get(&key).cloned().unwrap_or_default();
-        if newest != revision {
-            return Ok(Swap::Conflict(Stored {
-                value: serde_json::from_value(body).unwrap_or_default(),
-                revision: newest,
-            }));
-        }
-        let next = Revision(revision.0 + 1);
-        let body = serde_json::to_value(record).unwrap();
-        contents.records.insert(key, (body, next));
-        Ok(Swap::Stored(next))
-    }
-
-    async fn active_records<T>(&self) -> Result<Vec<T::Key>, PortError>
-    where
-        T: Record<Key: FromStr + Sized>,
-    {
-        let contents = self.open();
-        let of_type = contents.records.iter();
-        let of_type = of_type.filter(|((partition, _), _)| *partition == T::PARTITION);
-        let active = of_type.filter(|(_, (body, _))| {
-            let record: T = serde_json::from_value(body.clone()).unwrap();
-            record.is_active()
-        });
-        Ok(active
-            .filter_map(|((_, key), _)| key.parse().ok())
-            .collect())
-    }
-}
-
-fn record_key<T: Record>(key: &T::Key) -> (&'static str, String) {
-    (T::PARTITION, key.to_string())
-}
-
-impl Journal for Store {
-    async fn append(&self, entries: &[JournalEntry]) -> Result<(), PortError> {
-        self.open().story.extend_from_slice(entries);
-        Ok(())
-    }
-
-    async fn journal(&self, alert: AlertId, limit: usize) -> Result<Vec<JournalEntry>, PortError> {
-        let contents = self.open();
-        let about = contents
-            .story
-            .iter()
-            .filter(|entry| entry.alert == Some(alert));
-        Ok(about.take(limit).cloned().collect())
-    }
-}
-
-impl Notifications for Store {
-    async fn is_known(&self, asked: &Notification, _: Timestamp) -> Result<bool, PortError> {
-        Ok(self.open().notifications.iter().any(|known| {
-            known.content == asked.content
-                || (asked.delivery.is_some() && known.delivery == asked.delivery)
-        }))
-    }
-
-    async fn record(&self, notification: &Notification, _: Timestamp) -> Result<(), PortError> {
-        self.open().notifications.push(notification.clone());
-        Ok(())
-    }
-
-    async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
-        let mut counts = BTreeMap::new();
-        for known in &self.open().notifications {
-            *counts.entry(known.kind.clone()).or_default() += 1;
-        }
-        Ok(counts.into_iter().collect())
-    }
-}
-
 /// The collaborators of a test.
 pub struct TestEnv;
 
 impl Env for TestEnv {
     type Desk = Desk;
     type Liongard = Liongard;
-    type Store = Store;
+    type Store = halogard_sqlite::Store<Arc<ManualClock>>;
     type Clock = Arc<ManualClock>;
 }
 
@@ -741,6 +341,8 @@ impl Env for TestEnv {
 pub struct Bench {
     pub reconciler: Reconciler<TestEnv>,
     pub clock: Arc<ManualClock>,
+    /// The file of its store.
+    pub file: Arc<StoreFile>,
 }
 
 impl Bench {
@@ -758,12 +360,8 @@ impl Bench {
         link.attach(TICKET);
         link.observe_alert(alert(ALERT.get()));
         link.observe_ticket(ticket(4242, 7586, at(-30)));
-        bench
-            .reconciler
-            .store
-            .open()
-            .links
-            .insert(ALERT, (link, Revision(1)));
+        let saved = bench.reconciler.store.save(&link, &[], Revision(0));
+        saved.await.expect("the first save");
         bench
     }
 
@@ -775,13 +373,7 @@ impl Bench {
 
     pub fn new() -> Self {
         let clock = Arc::new(ManualClock(AtomicI64::new(at(0).as_millis())));
-        let store = Store {
-            clock: Arc::clone(&clock),
-            contents: Mutex::default(),
-            sending: Switch::default(),
-            sent: Mutex::default(),
-            slow: Mutex::default(),
-        };
+        let (store, file) = StoreFile::create(&clock);
         let reconciler = Reconciler::<TestEnv>::new(
             Desk::default(),
             Liongard::default(),
@@ -789,28 +381,25 @@ impl Bench {
             Arc::clone(&clock),
             policy(),
         );
-        Self { reconciler, clock }
-    }
-
-    /// What was sent to `lane` so far.
-    pub fn sent_to(&self, lane: Lane) -> Vec<Message> {
-        let sent = self.reconciler.store.sent.lock().expect("no panic");
-        let of_lane = sent.iter().filter(|(to, _)| *to == lane);
-        of_lane.flat_map(|(_, messages)| messages.clone()).collect()
+        Self {
+            reconciler,
+            clock,
+            file: Arc::new(file),
+        }
     }
 
     /// The only message in the queue.
-    pub fn only_item(&self) -> Item {
-        let contents = self.reconciler.store.open();
-        assert_eq!(contents.queue.len(), 1, "one message was expected");
-        contents.queue[0].clone()
+    pub fn only_item(&self) -> QueuedMessage {
+        let mut queue = self.file.queue();
+        assert_eq!(queue.len(), 1, "one message was expected");
+        queue.remove(0)
     }
 
     /// The only dead letter.
     pub fn only_dead(&self) -> DeadLetter {
-        let contents = self.reconciler.store.open();
-        assert_eq!(contents.dead.len(), 1, "one dead letter was expected");
-        contents.dead[0].clone()
+        let mut letters = self.file.dead_letters();
+        assert_eq!(letters.len(), 1, "one dead letter was expected");
+        letters.remove(0)
     }
 
     /// Works off everything that is due, at most 20 messages of each lane; says what became of them.
