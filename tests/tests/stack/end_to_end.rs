@@ -68,7 +68,7 @@ async fn in_step(world: &Deployment) {
         "UrgentDeadLettersUrl",
         "BulkDeadLettersUrl",
         "RunsDeadLettersUrl",
-        "RoundsDeadLettersUrl",
+        "ScheduleDeadLettersUrl",
     ] {
         assert_eq!(world.depth(queue).await, 0, "{queue}");
     }

@@ -20,20 +20,20 @@ const NOT_OURS: [(&str, &[&str]); 6] = [
     ("WebhookIntakeRole", &["WriteItsLog"]),
     (
         "InspectorPollRole",
-        &["TakeRuns", "KeepRoundsThatFailed", "WriteItsLog"],
+        &["ReceiveRuns", "DeadLetterFailedCycles", "WriteItsLog"],
     ),
     (
         "TicketSyncRole",
-        &["TakeUrgentWork", "TakeWorkThatCanWait", "WriteItsLog"],
+        &["ReceiveUrgentWork", "ReceiveBulkWork", "WriteItsLog"],
     ),
     ("SecretRotationRole", &["WriteItsLog"]),
     (
-        "RoundScheduleRole",
-        &["StartRounds", "KeepRoundsNotStarted"],
+        "SyncCycleScheduleRole",
+        &["StartSyncCycles", "DeadLetterCyclesNotStarted"],
     ),
     (
-        "RetireScheduleRole",
-        &["StartTheDailyLook", "KeepCallsNotStarted"],
+        "CleanupScheduleRole",
+        &["StartTheDailyCleanup", "DeadLetterCleanupsNotStarted"],
     ),
 ];
 
@@ -195,12 +195,12 @@ async fn webhook_intake_needs_every_permission_it_has() {
         .await;
     assert_eq!(world.post(&wake_up, "{}").await, 200);
     policy
-        .without("WakeThePoll", async || {
+        .without("RequestAPoll", async || {
             assert_eq!(world.post(&wake_up, "{}").await, 503)
         })
         .await;
     policy
-        .without("KnowWhoMaySend", async || {
+        .without("ReadTheWebhookSecret", async || {
             world.start_anew("WebhookIntakeName").await;
             assert_eq!(deliver(&world).await, 503);
         })
@@ -208,7 +208,7 @@ async fn webhook_intake_needs_every_permission_it_has() {
     world.start_anew("WebhookIntakeName").await;
     assert_eq!(deliver(&world).await, 200, "everything is as it was");
     policy.conclude();
-    for role in ["RoundScheduleRole", "RetireScheduleRole"] {
+    for role in ["SyncCycleScheduleRole", "CleanupScheduleRole"] {
         Policy::of(&world, role).await.conclude();
     }
 }
@@ -224,17 +224,17 @@ async fn inspector_poll_needs_every_permission_it_has() {
         assert_eq!(round["complete"], false, "{round}");
     };
     world.raise("disk full");
-    policy.without("QueueWhatIsUrgent", broken_off).await;
+    policy.without("QueueUrgentWork", broken_off).await;
     assert_eq!(world.round().await["complete"], true);
     for number in 0..60 {
         world.raise(&format!("storm {number}"));
     }
-    policy.without("QueueWhatCanWait", broken_off).await;
+    policy.without("QueueBulkWork", broken_off).await;
     assert_eq!(world.round().await["complete"], true);
 
     poison(&world, "RunsQueueUrl", "RunsDeadLettersUrl").await;
     policy
-        .without("BuryRunsWithTheReason", async || {
+        .without("DeadLetterRunsWithTheReason", async || {
             unburied(&world, "RunsQueueUrl", FUNCTION).await
         })
         .await;
@@ -273,7 +273,7 @@ async fn inspector_poll_needs_every_permission_it_has() {
         .await;
     world.start_anew("InspectorPollName").await;
     assert_eq!(world.round().await["complete"], true);
-    policy.without("KeepWhatWasSeen", broken_off).await;
+    policy.without("ReadAndWriteState", broken_off).await;
     policy
         .without("ReadTheConfig", async || {
             const UNREAD: &str = "the config could not be read";
@@ -303,8 +303,8 @@ async fn ticket_sync_needs_every_permission_it_has() {
 
     // Before a config is applied everything is put back.
     for (sid, queue) in [
-        ("PutUrgentWorkBack", "UrgentQueueUrl"),
-        ("PutOtherWorkBack", "BulkQueueUrl"),
+        ("DeferUrgentWork", "UrgentQueueUrl"),
+        ("DeferBulkWork", "BulkQueueUrl"),
     ] {
         policy
             .without(sid, async || {
@@ -316,12 +316,12 @@ async fn ticket_sync_needs_every_permission_it_has() {
     }
     for (sid, queue, letters) in [
         (
-            "BuryUrgentWorkWithTheReason",
+            "DeadLetterUrgentWorkWithTheReason",
             "UrgentQueueUrl",
             "UrgentDeadLettersUrl",
         ),
         (
-            "BuryOtherWorkWithTheReason",
+            "DeadLetterBulkWorkWithTheReason",
             "BulkQueueUrl",
             "BulkDeadLettersUrl",
         ),
@@ -361,7 +361,7 @@ async fn ticket_sync_needs_every_permission_it_has() {
     world.start_anew("TicketSyncName").await;
     world.round().await;
     policy
-        .without("KeepPairsAndSpendTheBudget", async || {
+        .without("ReadAndWritePairsAndBudget", async || {
             let before = said(&world, FUNCTION, "message will be retried").await;
             world.raise("not claimed");
             world.round().await;
@@ -375,7 +375,7 @@ async fn ticket_sync_needs_every_permission_it_has() {
     until("the alert has a ticket", async || !tickets().is_empty()).await;
     let ticket = tickets().remove(0).id;
     policy
-        .without("AskForRuns", async || {
+        .without("RequestRuns", async || {
             let before = said(&world, FUNCTION, "message will be retried").await;
             world.halo.close_ticket(ticket, 12).unwrap();
             let look = json!({
@@ -424,7 +424,7 @@ async fn secret_rotation_needs_every_permission_it_has() {
     let keys = || world.liongard.valid_keys().len();
     assert_eq!(keys(), 2, "one was made and could not be stored");
     policy
-        .without("RememberKeysInTheMaking", async || {
+        .without("RecordKeysBeingCreated", async || {
             drop(key.fails("createSecret", "rotation.store").await)
         })
         .await;
@@ -467,7 +467,7 @@ async fn secret_rotation_needs_every_permission_it_has() {
     halo.fails("createSecret", "rotation.action_required").await;
     people.wait_for(1).await;
     policy
-        .without("TellTheOperator", async || {
+        .without("NotifyTheOperator", async || {
             const UNSENT: &str = "a notice could not be sent";
             halo.fails("createSecret", "rotation.action_required").await;
             says(&world, "secret-rotation", UNSENT, 0).await;

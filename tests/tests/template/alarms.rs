@@ -187,6 +187,13 @@ fn every_queue_and_function_has_its_alarms() {
                 "InspectorPollFunction",
             ),
             ("Halogard", "NotConfigured", "Sum", "InspectorPollFunction"),
+            ("Halogard", "SetUpFailed", "Sum", "TicketSyncFunction"),
+            (
+                "Halogard",
+                "RotationFailed",
+                "Sum",
+                "SecretRotationFunction",
+            ),
             ("Halogard", "BudgetLeft", "Maximum", "TicketSyncFunction"),
             ("Halogard", "InDoubt", "Sum", "TicketSyncFunction"),
             (
@@ -209,7 +216,7 @@ fn every_queue_and_function_has_its_alarms() {
         rule,
         &[
             ("no alarm watches", |it| {
-                take_away(it, "/Resources/RoundsDeadLettersAlarm")
+                take_away(it, "/Resources/ScheduleDeadLettersAlarm")
             }),
             ("no alarm watches", |it| {
                 *at(it, "/Resources/TicketSyncErrorsAlarm/Properties/Statistic") = json!("Average");
@@ -219,6 +226,17 @@ fn every_queue_and_function_has_its_alarms() {
             }),
             ("no alarm watches", |it| {
                 take_away(it, "/Resources/InDoubtAlarm")
+            }),
+            ("\"SetUpFailed\"", |it| {
+                take_away(it, "/Resources/TicketSyncSetUpFailedAlarm");
+            }),
+            ("\"SetUpFailed\"", |it| {
+                let alarm = "/Resources/TicketSyncSetUpFailedAlarm/Properties";
+                *at(it, &format!("{alarm}/Dimensions/0/Value")) =
+                    json!({"Ref": "InspectorPollFunction"});
+            }),
+            ("\"RotationFailed\"", |it| {
+                take_away(it, "/Resources/RotationFailedAlarm");
             }),
         ],
     );
@@ -257,10 +275,13 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                         timeout.as_u64().map(|seconds| seconds * 950),
                     );
                 }
-                ("AWS/Lambda", _) | ("Halogard", "InDoubt" | "NotConfigured") => found.look(
-                    *threshold == 0 && comparison == "GreaterThanThreshold",
-                    format!("{id} does not ring at the first"),
-                ),
+                ("AWS/Lambda", _)
+                | ("Halogard", "InDoubt" | "NotConfigured" | "RotationFailed" | "SetUpFailed") => {
+                    found.look(
+                        *threshold == 0 && comparison == "GreaterThanThreshold",
+                        format!("{id} does not ring at the first"),
+                    )
+                }
                 ("AWS/SQS", "ApproximateNumberOfMessagesVisible") => found.look(
                     *threshold == 1 && comparison == "GreaterThanOrEqualToThreshold",
                     format!("{id} does not ring at the first"),
@@ -305,11 +326,14 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                     "/Resources/PollStoppedAlarm/Properties/TreatMissingData",
                 ) = json!("notBreaching");
             }),
-            ("milliseconds of TicketSyncNearItsLimitAlarm", |it| {
+            ("milliseconds of TicketSyncNearTimeoutAlarm", |it| {
                 *at(it, "/Resources/TicketSyncFunction/Properties/Timeout") = json!(120);
             }),
             ("does not ring at the first", |it| {
                 *at(it, "/Resources/UrgentDeadLettersAlarm/Properties/Threshold") = json!(10);
+            }),
+            ("RotationFailedAlarm does not ring at the first", |it| {
+                *at(it, "/Resources/RotationFailedAlarm/Properties/Threshold") = json!(3);
             }),
             ("does not ring at the first", |it| {
                 *at(
@@ -320,7 +344,7 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
             ("nothing left", |it| {
                 *at(
                     it,
-                    "/Resources/BudgetGoneAlarm/Properties/ComparisonOperator",
+                    "/Resources/BudgetExhaustedAlarm/Properties/ComparisonOperator",
                 ) = json!("LessThanThreshold");
             }),
             ("by the interval of polls", |it| {
@@ -381,7 +405,9 @@ fn every_alarm_has_its_section_in_the_runbook_and_back() {
                 *at(
                     it,
                     "/Resources/InDoubtAlarm/Properties/AlarmDescription/Fn::Sub",
-                ) = json!("Answers to writes keep getting lost. See ${RunbookUrl}#in-doubts");
+                ) = json!(
+                    "Responses to writes are lost again and again. See ${RunbookUrl}#in-doubts"
+                );
             }),
             ("which is no alarm", |it| {
                 take_away(it, "/Resources/InDoubtAlarm")

@@ -10,6 +10,9 @@ use crate::functions::folders;
 use crate::rule::{Findings, hold};
 use crate::sources::source_of;
 
+/// A number of one value a day, of which a graph of hours shows nothing.
+const ON_NO_WIDGET: [&str; 1] = ["AccessKeyExpiresInDays"];
+
 /// The dashboard's widgets.
 fn widgets(template: &Template) -> Vec<Value> {
     let body = &template.resource("Dashboard")["Properties"]["DashboardBody"]["Fn::Sub"];
@@ -36,6 +39,14 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
             first.contains("TicketsOpened") && first.contains("AlertsClosed"),
             "the dashboard does not begin with what was opened and closed",
         );
+        let shown = json!(widgets).to_string();
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let metric = alarm["MetricName"].as_str().unwrap_or_default();
+            let is_shown = alarm["Namespace"] != "Halogard"
+                || ON_NO_WIDGET.contains(&metric)
+                || shown.contains(&format!("\"{metric}\""));
+            found.look(is_shown, format!("{metric} of {id} is on no widget"));
+        }
         for widget in &widgets {
             let title = widget["properties"]["title"].as_str().unwrap_or_default();
             found.look(!title.is_empty(), "a widget has no title");
@@ -86,6 +97,12 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
             }),
             ("no source sends", |it| {
                 replace(it, "\"Echoes\"", "\"Echos\"")
+            }),
+            ("SetUpFailed of TicketSyncSetUpFailedAlarm is on no", |it| {
+                replace(it, "\"SetUpFailed\"", "\"Echoes\"")
+            }),
+            ("RotationFailed of RotationFailedAlarm is on no", |it| {
+                replace(it, "\"RotationFailed\"", "\"Echoes\"")
             }),
             ("no source sends", |it| {
                 replace(

@@ -319,19 +319,19 @@ fn what_is_called_without_an_answer_says_where_failures_go_and_how_often_it_is_t
                 take_away(it, &format!("{config}/MaximumRetryAttempts"));
             }),
             ("retries, or forgets", |it| {
-                let target = "/Resources/InspectorPollFunctionRound/Properties/Target";
+                let target = "/Resources/InspectorPollFunctionSyncCycle/Properties/Target";
                 take_away(it, &format!("{target}/DeadLetterConfig"));
             }),
             ("what schedules say", |it| {
-                let target = "/Resources/InspectorPollFunctionRound/Properties/Target";
+                let target = "/Resources/InspectorPollFunctionSyncCycle/Properties/Target";
                 *at(it, &format!("{target}/Input")) = json!("{}");
             }),
             ("same name in every stack", |it| {
-                let schedule = at(it, "/Resources/InspectorPollFunctionRound/Properties");
+                let schedule = at(it, "/Resources/InspectorPollFunctionSyncCycle/Properties");
                 schedule["Name"] = json!("round");
             }),
             ("what schedules say", |it| {
-                take_away(it, "/Resources/InspectorPollFunctionRound")
+                take_away(it, "/Resources/InspectorPollFunctionSyncCycle")
             }),
         ],
     );

@@ -5,11 +5,17 @@ use std::process::Command;
 
 use crate::expanded::root;
 
+/// Runs the linter. Its script names the interpreter by the place where it was installed, which a copied
+/// environment does not have.
+const LINTER: &str = "import sys; from cfnlint.runner import main; sys.exit(main())";
+
 /// What the linter finds in the template at `path`, one finding each.
 fn findings(path: &Path) -> Vec<serde_json::Value> {
     let python = halogard_emulator::python().unwrap();
-    let linted = Command::new(python.with_file_name("cfn-lint"))
+    let linted = Command::new(python)
         .args([
+            "-c",
+            LINTER,
             "--format",
             "json",
             "--regions",

@@ -110,7 +110,7 @@ fn every_queue_is_encrypted_and_keeps_messages_as_long_as_can_be() {
             ("is not encrypted", |it| {
                 take_away(
                     it,
-                    "/Resources/RoundsDeadLetters/Properties/SqsManagedSseEnabled",
+                    "/Resources/ScheduleDeadLetters/Properties/SqsManagedSseEnabled",
                 );
             }),
             ("keeps a message", |it| {

@@ -107,8 +107,8 @@ fn every_statement_says_why_and_names_what_it_is_about() {
             ("without a reason", |it| {
                 *at(it, &format!("{FIRST}/Sid")) = json!("SQS")
             }),
-            ("says TakeWorkThatCanWait twice", |it| {
-                *at(it, &format!("{FIRST}/Sid")) = json!("TakeWorkThatCanWait");
+            ("says ReceiveBulkWork twice", |it| {
+                *at(it, &format!("{FIRST}/Sid")) = json!("ReceiveBulkWork");
             }),
             ("has a wildcard", |it| {
                 *at(it, &format!("{FIRST}/Resource")) = json!("*")
@@ -119,7 +119,7 @@ fn every_statement_says_why_and_names_what_it_is_about() {
             ("names no resource of ours", |it| {
                 *at(it, &format!("{FIRST}/Resource")) = json!("arn:aws:sqs:us-east-1:1:other");
             }),
-            ("what TakeUrgentWork of TicketSyncRole is about", |it| {
+            ("what ReceiveUrgentWork of TicketSyncRole is about", |it| {
                 *at(it, &format!("{FIRST}/Resource")) = json!({"Fn::GetAtt": ["Table", "Arn"]});
             }),
             ("has NotAction", |it| {
@@ -284,12 +284,12 @@ fn a_role_grants_what_lambda_does_for_the_function_and_no_resource_the_function_
                 ) = json!({"Ref": "InspectorPollLogs"});
             }),
             (
-                "Lambda may not sqs:SendMessage on RoundsDeadLetters",
+                "Lambda may not sqs:SendMessage on ScheduleDeadLetters",
                 |it| {
                     let role = at(it, "/Resources/InspectorPollRole/Properties/Policies/0");
                     let statements = &mut role["PolicyDocument"]["Statement"];
                     let statements = statements.as_array_mut().unwrap();
-                    statements.retain(|statement| statement["Sid"] != "KeepRoundsThatFailed");
+                    statements.retain(|statement| statement["Sid"] != "DeadLetterFailedCycles");
                 },
             ),
             ("which its variables do not name", |it| {
@@ -411,7 +411,7 @@ fn each_role_is_held_to_the_partitions_it_needs() {
             "/Resources/TicketSyncRole/Properties/Policies/0/PolicyDocument",
         );
         let statements = role["Statement"].as_array_mut().unwrap().iter_mut();
-        let mut found = statements.filter(|it| it["Sid"] == "KeepPairsAndSpendTheBudget");
+        let mut found = statements.filter(|it| it["Sid"] == "ReadAndWritePairsAndBudget");
         found.next().unwrap()
     }
     const KEYS: &str = "/Condition/ForAllValues:StringLike/dynamodb:LeadingKeys";

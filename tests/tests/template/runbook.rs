@@ -38,8 +38,31 @@ fn anchor(title: &str) -> String {
 #[test]
 fn an_anchor_is_the_title_in_lower_case_with_dashes() {
     assert_eq!(
-        anchor("Dead letters are not empty"),
-        "dead-letters-are-not-empty"
+        anchor("Messages are dead-lettered"),
+        "messages-are-dead-lettered"
     );
     assert_eq!(anchor("What's next?"), "whats-next");
+}
+
+#[test]
+fn every_link_to_a_section_of_the_runbook_finds_one() {
+    let sections = sections();
+    let mut links = 0;
+    for (file, mark) in [
+        ("docs/runbook.md", "](#"),
+        ("docs/rotation.md", "](runbook.md#"),
+        ("README.md", "](docs/runbook.md#"),
+    ] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for link in text.split(mark).skip(1) {
+            let anchor = link.split(')').next().unwrap_or_default();
+            assert!(
+                sections.contains_key(anchor),
+                "{file} links #{anchor}, which is no section of the runbook"
+            );
+            links += 1;
+        }
+    }
+    assert!(links > sections.len(), "links are lost: {links}");
+    println!("links: {links} find their sections");
 }
