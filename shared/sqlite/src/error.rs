@@ -2,6 +2,7 @@
 
 use halogard_app::ports::{PortError, SaveError, VaultError};
 use halogard_sealing::SealError;
+use rusqlite::ErrorCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -34,6 +35,13 @@ pub enum StoreError {
         /// The schema of this version.
         known: i32,
     },
+}
+
+impl StoreError {
+    /// Whether another process uses the file, so that the same call may succeed in a moment.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
 }
 
 /// Where a text stops being what it should be. Says nothing of the text itself, which may hold what

@@ -11,20 +11,23 @@ use crate::store::{Durability, Store};
 
 impl<C: Clock> Journal for Store<C> {
     async fn append(&self, entries: &[JournalEntry]) -> Result<(), PortError> {
-        self.write(Durability::ProcessKill, |db| write_entries(db, entries))?;
+        self.write(Durability::ProcessKill, |db| write_entries(db, entries))
+            .await?;
         Ok(())
     }
 
     async fn journal(&self, alert: AlertId, limit: usize) -> Result<Vec<JournalEntry>, PortError> {
-        let story = self.read(|db| {
-            db.prepare_cached(
-                "SELECT at, alert, ticket, what, cause, detail FROM journal
+        let story = self
+            .read(|db| {
+                db.prepare_cached(
+                    "SELECT at, alert, ticket, what, cause, detail FROM journal
                  WHERE alert = ?1 ORDER BY at, id LIMIT ?2",
-            )?
-            .query_map(params![alert.get(), rows_max(limit)], entry)?
-            .map(|entry| entry.map_err(StoreError::from))
-            .collect()
-        })?;
+                )?
+                .query_map(params![alert.get(), rows_max(limit)], entry)?
+                .map(|entry| entry.map_err(StoreError::from))
+                .collect()
+            })
+            .await?;
         Ok(story)
     }
 }

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use halogard_sealing::{KEY_BYTES, SealingKey};
 
+use crate::access;
+
 /// Seals the secrets of one store. A reader who has the file but not the key learns none of them.
 pub struct StoreKey(pub(crate) SealingKey);
 
@@ -112,7 +114,8 @@ fn draw<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 fn create(path: &Path, key: &[u8; KEY_BYTES]) -> io::Result<()> {
     let [a, b, c, d] = draw::<4>()?;
     let draft = path.with_extension(format!("{a:02x}{b:02x}{c:02x}{d:02x}.new"));
-    let linked = write_draft(&draft, key).and_then(|()| match fs::hard_link(&draft, path) {
+    let written = write_draft(&draft, key).and_then(|()| access::give_to_owner_of_folder(&draft));
+    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     });

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod error;
 mod journal;
 mod key;
@@ -14,4 +15,4 @@ mod vault;
 
 pub use error::{RowDecodeError, StoreError};
 pub use key::{KeyError, StoreKey};
-pub use store::{OpenError, Store, is_worker_running};
+pub use store::{OpenError, Store, has_secrets, is_worker_running, prepare_folder};

@@ -19,34 +19,38 @@ const DURABILITY: Durability = Durability::PowerLoss;
 
 impl<C: Clock> Links for Store<C> {
     async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
-        let found = self.read(|db| {
-            db.prepare_cached("SELECT body, revision FROM links WHERE alert = ?1")?
-                .query_row([alert.get()], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get(1)?))
-                })
-                .optional()?
-                .map(|(body, revision)| {
-                    Ok(Stored {
-                        value: from_json("links", &body)?,
-                        revision: Revision(revision),
+        let found = self
+            .read(|db| {
+                db.prepare_cached("SELECT body, revision FROM links WHERE alert = ?1")?
+                    .query_row([alert.get()], |row| {
+                        Ok((row.get::<_, String>(0)?, row.get(1)?))
                     })
-                })
-                .transpose()
-        })?;
+                    .optional()?
+                    .map(|(body, revision)| {
+                        Ok(Stored {
+                            value: from_json("links", &body)?,
+                            revision: Revision(revision),
+                        })
+                    })
+                    .transpose()
+            })
+            .await?;
         Ok(found)
     }
 
     async fn owner(&self, ticket: TicketId) -> Result<Option<AlertId>, PortError> {
         // Should two links name one ticket, the one that works with it now owns it.
-        let found = self.read(|db| {
-            Ok(db
-                .prepare_cached(
-                    "SELECT alert FROM ticket_owners WHERE ticket = ?1
+        let found = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached(
+                        "SELECT alert FROM ticket_owners WHERE ticket = ?1
                      ORDER BY is_current DESC, alert LIMIT 1",
-                )?
-                .query_row([ticket.get()], |row| row.get(0))
-                .optional()?)
-        })?;
+                    )?
+                    .query_row([ticket.get()], |row| row.get(0))
+                    .optional()?)
+            })
+            .await?;
         Ok(found.map(AlertId::new))
     }
 
@@ -66,6 +70,7 @@ impl<C: Clock> Links for Store<C> {
             write_entries(db, entries)?;
             Ok(next)
         })
+        .await
     }
 
     async fn list(
@@ -83,14 +88,16 @@ impl<C: Clock> Links for Store<C> {
         let sql =
             format!("SELECT body FROM links WHERE alert > ?1 {condition} ORDER BY alert LIMIT ?2");
         let after = after.map_or(-1, |alert| i64::try_from(alert.get()).unwrap_or(i64::MAX));
-        let links = self.read(|db| {
-            db.prepare_cached(&sql)?
-                .query_map(params![after, rows_max(limit)], |row| {
-                    row.get::<_, String>(0)
-                })?
-                .map(|body| from_json("links", &body?))
-                .collect::<Result<_, StoreError>>()
-        })?;
+        let links = self
+            .read(|db| {
+                db.prepare_cached(&sql)?
+                    .query_map(params![after, rows_max(limit)], |row| {
+                        row.get::<_, String>(0)
+                    })?
+                    .map(|body| from_json("links", &body?))
+                    .collect::<Result<_, StoreError>>()
+            })
+            .await?;
         Ok(links)
     }
 }
@@ -139,18 +146,20 @@ fn write_owners(db: &Connection, link: &Link) -> Result<(), StoreError> {
 
 impl<C: Clock> AlertIndex for Store<C> {
     async fn load_index(&self) -> Result<BTreeMap<AlertId, QueuedState>, PortError> {
-        let index = self.read(|db| {
-            db.prepare_cached("SELECT alert, fingerprint, queued_at FROM alert_index")?
-                .query_map((), |row| {
-                    let entry = QueuedState {
-                        fingerprint: row.get::<_, i64>(1)?.cast_unsigned(),
-                        queued_at: Timestamp::from_millis(row.get(2)?),
-                    };
-                    Ok((AlertId::new(row.get(0)?), entry))
-                })?
-                .map(|entry| entry.map_err(StoreError::from))
-                .collect()
-        })?;
+        let index = self
+            .read(|db| {
+                db.prepare_cached("SELECT alert, fingerprint, queued_at FROM alert_index")?
+                    .query_map((), |row| {
+                        let entry = QueuedState {
+                            fingerprint: row.get::<_, i64>(1)?.cast_unsigned(),
+                            queued_at: Timestamp::from_millis(row.get(2)?),
+                        };
+                        Ok((AlertId::new(row.get(0)?), entry))
+                    })?
+                    .map(|entry| entry.map_err(StoreError::from))
+                    .collect()
+            })
+            .await?;
         Ok(index)
     }
 
@@ -164,7 +173,7 @@ impl<C: Clock> AlertIndex for Store<C> {
                 insert.execute(params![alert.get(), fingerprint, entry.queued_at.as_millis()])?;
             }
             Ok::<_, StoreError>(())
-        })?;
+        }).await?;
         Ok(())
     }
 }

@@ -14,24 +14,26 @@ impl<C: Clock> Notifications for Store<C> {
         notification: &Notification,
         now: Timestamp,
     ) -> Result<bool, PortError> {
-        let known = self.read(|db| {
-            Ok(db
-                .prepare_cached(
-                    "SELECT EXISTS (
+        let known = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached(
+                        "SELECT EXISTS (
                          SELECT 1 FROM notifications
                          WHERE (key_kind, dedup_key) IN (('delivery', ?1), ('content', ?2))
                            AND recorded_at >= ?3
                      )",
-                )?
-                .query_row(
-                    params![
-                        notification.delivery,
-                        notification.content,
-                        remembered_since::<C>(now)
-                    ],
-                    |row| row.get(0),
-                )?)
-        })?;
+                    )?
+                    .query_row(
+                        params![
+                            notification.delivery,
+                            notification.content,
+                            remembered_since::<C>(now)
+                        ],
+                        |row| row.get(0),
+                    )?)
+            })
+            .await?;
         Ok(known)
     }
 
@@ -45,17 +47,20 @@ impl<C: Clock> Notifications for Store<C> {
             db.prepare_cached("DELETE FROM notifications WHERE recorded_at < ?1")?
                 .execute([remembered_since::<C>(now)])?;
             Ok::<_, StoreError>(())
-        })?;
+        })
+        .await?;
         Ok(())
     }
 
     async fn counts(&self) -> Result<Vec<(String, u64)>, PortError> {
-        let counts = self.read(|db| {
-            db.prepare_cached("SELECT kind, count FROM notification_counts ORDER BY kind")?
-                .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
-                .map(|count| count.map_err(StoreError::from))
-                .collect()
-        })?;
+        let counts = self
+            .read(|db| {
+                db.prepare_cached("SELECT kind, count FROM notification_counts ORDER BY kind")?
+                    .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .map(|count| count.map_err(StoreError::from))
+                    .collect()
+            })
+            .await?;
         Ok(counts)
     }
 }

@@ -29,6 +29,7 @@ impl<C: Clock> WorkSink for Store<C> {
             }
             Ok(())
         })
+        .await
     }
 }
 
@@ -41,7 +42,9 @@ impl<C: Clock> WorkQueue for Store<C> {
     ) -> Result<Vec<Delivery>, PortError> {
         // An idle worker looks often; only a message to take is worth the write lock.
         let now = self.now();
-        let is_empty = self.read(|db| Ok(waiting(db, lane, now, 1)?.is_empty()))?;
+        let is_empty = self
+            .read(|db| Ok(waiting(db, lane, now, 1)?.is_empty()))
+            .await?;
         if is_empty {
             return Ok(Vec::new());
         }
@@ -52,6 +55,7 @@ impl<C: Clock> WorkQueue for Store<C> {
             }
             Ok(visible.into_iter().map(VisibleRow::deliver).collect())
         })
+        .await
     }
 
     async fn ack(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
@@ -60,6 +64,7 @@ impl<C: Clock> WorkQueue for Store<C> {
                 .execute([message.id])?;
             Ok(())
         })
+        .await
     }
 
     async fn defer(
@@ -72,6 +77,7 @@ impl<C: Clock> WorkQueue for Store<C> {
             let count = message.receive_count.saturating_sub(1);
             make_visible(db, message.id, not_before, count)
         })
+        .await
     }
 
     async fn retry(
@@ -83,6 +89,7 @@ impl<C: Clock> WorkQueue for Store<C> {
         self.settle(lane, receipt, |db, message| {
             make_visible(db, message.id, not_before, message.receive_count)
         })
+        .await
     }
 
     async fn dead_letter(&self, lane: Lane, receipt: &str, reason: &str) -> Result<(), PortError> {
@@ -97,27 +104,32 @@ impl<C: Clock> WorkQueue for Store<C> {
                 .execute([message.id])?;
             Ok(())
         })
+        .await
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
-        let letters = self.read(|db| {
-            db.prepare_cached(
-                "SELECT id, lane, body, reason, at, receive_count FROM dead_letters
+        let letters = self
+            .read(|db| {
+                db.prepare_cached(
+                    "SELECT id, lane, body, reason, at, receive_count FROM dead_letters
                  ORDER BY at, id LIMIT ?1",
-            )?
-            .query_map([rows_max(limit)], dead_letter)?
-            .map(|letter| letter.map_err(StoreError::from))
-            .collect()
-        })?;
+                )?
+                .query_map([rows_max(limit)], dead_letter)?
+                .map(|letter| letter.map_err(StoreError::from))
+                .collect()
+            })
+            .await?;
         Ok(letters)
     }
 
     async fn dead_letter_count(&self) -> Result<u64, PortError> {
-        let count = self.read(|db| {
-            Ok(db
-                .prepare_cached("SELECT count(*) FROM dead_letters")?
-                .query_row([], |row| row.get(0))?)
-        })?;
+        let count = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached("SELECT count(*) FROM dead_letters")?
+                    .query_row([], |row| row.get(0))?)
+            })
+            .await?;
         Ok(count)
     }
 
@@ -136,14 +148,17 @@ impl<C: Clock> WorkQueue for Store<C> {
             }
             Ok(letter.is_some())
         })
+        .await
     }
 
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
-        let depth = self.read(|db| {
-            Ok(db
-                .prepare_cached("SELECT count(*) FROM queue WHERE lane = ?1")?
-                .query_row([lane.name()], |row| row.get(0))?)
-        })?;
+        let depth = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached("SELECT count(*) FROM queue WHERE lane = ?1")?
+                    .query_row([lane.name()], |row| row.get(0))?)
+            })
+            .await?;
         Ok(depth)
     }
 }
@@ -157,7 +172,10 @@ impl<C: Clock> Store<C> {
     ///
     /// The store failed; nothing was sent.
     pub fn send_raw(&self, lane: Lane, body: &str) -> Result<(), PortError> {
-        self.change(|db, now| enqueue(db, lane.name(), body, now, now))
+        Ok(self.write_blocking(DURABILITY, |db| {
+            let now = self.now();
+            enqueue(db, lane.name(), body, now, now)
+        })?)
     }
 
     /// Makes the messages visible at once that a crashed process had received. Their deliveries count:
@@ -169,34 +187,38 @@ impl<C: Clock> Store<C> {
     ///
     /// The store failed; safe to repeat.
     pub fn requeue_in_flight(&self) -> Result<usize, PortError> {
-        self.change(|db, now| {
-            Ok(db
-                .prepare_cached(
+        let requeued = self.write_blocking(DURABILITY, |db| {
+            let now = self.now();
+            Ok::<_, StoreError>(
+                db.prepare_cached(
                     "UPDATE queue SET visible_at = min(visible_at, ?1), in_flight = 0 WHERE in_flight = 1",
                 )?
-                .execute([now.as_millis()])?)
-        })
+                .execute([now.as_millis()])?,
+            )
+        })?;
+        Ok(requeued)
     }
 
     /// Changes the queue at one point in time.
-    fn change<T>(
+    async fn change<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>, Timestamp) -> Result<T, StoreError>,
+        work: impl FnOnce(&Transaction<'_>, Timestamp) -> Result<T, StoreError> + Send,
     ) -> Result<T, PortError> {
-        Ok(self.write(DURABILITY, |db| work(db, self.now()))?)
+        Ok(self.write(DURABILITY, |db| work(db, self.now())).await?)
     }
 
     /// Does `work` to the message of `receipt`, if that delivery has not run out.
-    fn settle(
+    async fn settle(
         &self,
         lane: Lane,
         receipt: &str,
-        work: impl FnOnce(&Transaction<'_>, &InFlightRow) -> Result<(), StoreError>,
+        work: impl FnOnce(&Transaction<'_>, &InFlightRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), PortError> {
         self.change(|db, now| match in_flight(db, lane, receipt, now)? {
             Some(message) => work(db, &message),
             None => Ok(()),
         })
+        .await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::store::{Durability, Store};
 
 impl<C: Clock> Records for Store<C> {
     async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
-        Ok(self.read(|db| stored(db, key, self.now()))?)
+        Ok(self.read(|db| stored(db, key, self.now())).await?)
     }
 
     async fn swap_record<T: Record>(
@@ -22,16 +22,18 @@ impl<C: Clock> Records for Store<C> {
         record: &T,
         revision: Revision,
     ) -> Result<Swap<T>, PortError> {
-        let swap = self.write(Durability::ProcessKill, |db| {
-            let newest = stored(db, key, self.now())?;
-            if newest.revision != revision {
-                return Ok::<_, StoreError>(Swap::Conflict(newest));
-            }
-            let next = Revision(revision.0 + 1);
-            replace(db, key, record, next)?;
-            delete_expired::<T>(db, key, self.now())?;
-            Ok(Swap::Stored(next))
-        })?;
+        let swap = self
+            .write(Durability::ProcessKill, |db| {
+                let newest = stored(db, key, self.now())?;
+                if newest.revision != revision {
+                    return Ok::<_, StoreError>(Swap::Conflict(newest));
+                }
+                let next = Revision(revision.0 + 1);
+                replace(db, key, record, next)?;
+                delete_expired::<T>(db, key, self.now())?;
+                Ok(Swap::Stored(next))
+            })
+            .await?;
         Ok(swap)
     }
 
@@ -39,18 +41,20 @@ impl<C: Clock> Records for Store<C> {
     where
         T: Record<Key: FromStr + Sized>,
     {
-        let keys = self.read(|db| {
-            db.prepare_cached("SELECT key FROM records WHERE partition = ?1 AND active = 1")?
-                .query_map([T::PARTITION], |row| {
-                    let key: String = row.get(0)?;
-                    key.parse().map_err(|_| {
-                        let reason = format!("no key of {}", T::PARTITION);
-                        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, reason.into())
-                    })
-                })?
-                .map(|key| key.map_err(StoreError::from))
-                .collect()
-        })?;
+        let keys = self
+            .read(|db| {
+                db.prepare_cached("SELECT key FROM records WHERE partition = ?1 AND active = 1")?
+                    .query_map([T::PARTITION], |row| {
+                        let key: String = row.get(0)?;
+                        key.parse().map_err(|_| {
+                            let reason = format!("no key of {}", T::PARTITION);
+                            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, reason.into())
+                        })
+                    })?
+                    .map(|key| key.map_err(StoreError::from))
+                    .collect()
+            })
+            .await?;
         Ok(keys)
     }
 }

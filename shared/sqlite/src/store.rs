@@ -14,7 +14,9 @@ use std::time::Duration;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use tokio::time::Instant;
 
+use crate::access;
 use crate::error::StoreError;
 use crate::key::StoreKey;
 
@@ -38,10 +40,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause between two attempts to begin a transaction while another process writes. SQLite's own busy
 /// handler pauses for up to 100 ms, in which a busy worker begins many more transactions: a command
-/// that tries rarely would wait for seconds.
+/// that tries rarely would wait for seconds. It also pauses the thread; see [`Store::write`].
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
-/// How often a call is attempted while another process writes.
+/// How often opening a file is attempted while another process writes.
 #[expect(clippy::cast_possible_truncation, reason = "a few thousand")]
 const BUSY_ATTEMPTS_MAX: i32 = (BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis()) as i32;
 
@@ -177,16 +179,18 @@ impl<C: Clock> Store<C> {
     /// Opens the store in the file `path` for a worker: takes the worker lock, creates folder and file
     /// where there are none, and migrates an older file.
     ///
-    /// Folder and file are readable for their owner only: texts of alerts and tickets are in the file.
+    /// Folder and files are made readable for their owner only, and files that others may read are put
+    /// right: texts of alerts and tickets are in them.
     ///
     /// # Errors
     ///
     /// Every [`OpenError`] names the remedy. A file that is refused is left as it was.
     pub fn open(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
         let folder = folder_of(path);
-        create_folder(folder).map_err(|source| files(folder, source))?;
+        prepare_folder(folder)?;
         let lock = lock(folder)?;
         open_private(path).map_err(|source| files(path, source))?;
+        protect(path);
         Ok(Self::over(
             connect(path, Migrate::Older)?,
             key,
@@ -202,6 +206,7 @@ impl<C: Clock> Store<C> {
     /// [`OpenError::NoStore`], [`OpenError::Older`] and [`OpenError::Newer`] name the remedy. Nothing
     /// is created or migrated.
     pub fn open_existing(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
+        protect(path);
         Ok(Self::over(
             connect(path, Migrate::Nothing)?,
             key,
@@ -217,9 +222,9 @@ impl<C: Clock> Store<C> {
     ///
     /// As [`Self::open_existing`], but for [`OpenError::NoStore`].
     pub fn open_or_create(path: &Path, key: StoreKey, clock: C) -> Result<Self, OpenError> {
-        let folder = folder_of(path);
-        create_folder(folder).map_err(|source| files(folder, source))?;
+        prepare_folder(folder_of(path))?;
         open_private(path).map_err(|source| files(path, source))?;
+        protect(path);
         Ok(Self::over(connect(path, Migrate::Empty)?, key, clock, None))
     }
 
@@ -250,27 +255,89 @@ impl<C: Clock> Store<C> {
     }
 
     /// Looks something up with one statement; several must see one state through [`Self::write`].
-    pub(crate) fn read<T>(
+    ///
+    /// A writer in another process does not block a reader. Should SQLite say that the file is busy all
+    /// the same, as it does for a moment while another process opens or closes it, the call tries again.
+    pub(crate) async fn read<T>(
         &self,
-        look: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        look: impl Fn(&Connection) -> Result<T, StoreError> + Send + Sync,
     ) -> Result<T, StoreError> {
-        let database = self.database();
-        self.check_schema(&database.connection)?;
-        look(&database.connection)
+        let mut wait = BusyWait::default();
+        loop {
+            let outcome = {
+                let database = self.database();
+                self.check_schema(&database.connection)
+                    .and_then(|()| look(&database.connection))
+            };
+            match outcome {
+                Err(error) if error.is_busy() && wait.goes_on() => wait.pause().await,
+                other => return other,
+            }
+        }
     }
 
     /// Does `work` wholly or, when it fails, not at all.
-    pub(crate) fn write<T, E: From<StoreError>>(
+    ///
+    /// While another process writes, the call is suspended and its thread does other work: whoever
+    /// holds the file for a minute stops neither the answer to a health check nor that to a delivery. A
+    /// call that is dropped while it waits has done nothing.
+    pub(crate) async fn write<T, E: From<StoreError>>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send,
+    ) -> Result<T, E> {
+        let mut work = Some(work);
+        let mut wait = BusyWait::default();
+        loop {
+            match self.attempt(durability, &mut work) {
+                Attempt::Ended(outcome) => return outcome,
+                Attempt::Busy(error) if !wait.goes_on() => return Err(error.into()),
+                Attempt::Busy(_) => wait.pause().await,
+            }
+        }
+    }
+
+    /// The same, and its thread waits. For a process that has nothing else to do yet.
+    pub(crate) fn write_blocking<T, E: From<StoreError>>(
         &self,
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let mut work = Some(work);
+        let mut wait = BusyWait::default();
+        loop {
+            match self.attempt(durability, &mut work) {
+                Attempt::Ended(outcome) => return outcome,
+                Attempt::Busy(error) if !wait.goes_on() => return Err(error.into()),
+                Attempt::Busy(_) => thread::sleep(BUSY_PAUSE),
+            }
+        }
+    }
+
+    /// Begins a transaction and, unless another process writes, takes `work` and does it.
+    fn attempt<T, E: From<StoreError>>(
+        &self,
+        durability: Durability,
+        work: &mut Option<impl FnOnce(&Transaction<'_>) -> Result<T, E>>,
+    ) -> Attempt<T, E> {
         let mut database = self.database();
-        let transaction = database.begin(durability)?;
-        self.check_schema(&transaction)?;
-        let outcome = work(&transaction)?;
-        transaction.commit().map_err(StoreError::from)?;
-        Ok(outcome)
+        let transaction = match database.begin(durability) {
+            Err(error) if error.is_busy() => return Attempt::Busy(error),
+            Err(error) => return Attempt::Ended(Err(error.into())),
+            Ok(transaction) => transaction,
+        };
+        Attempt::Ended(
+            self.check_schema(&transaction)
+                .map_err(E::from)
+                .and_then(|()| {
+                    let Some(work) = work.take() else {
+                        return Err(StoreError::Sql(rusqlite::Error::InvalidQuery).into());
+                    };
+                    let outcome = work(&transaction)?;
+                    transaction.commit().map_err(StoreError::from)?;
+                    Ok(outcome)
+                }),
+        )
     }
 
     /// Refuses a file that a newer worker has migrated since a command opened it. Under the worker
@@ -294,8 +361,8 @@ impl<C: Clock> Store<C> {
     /// The database, for the length of one call.
     ///
     /// A plain lock, held on the caller's own thread and never across an `await`: a call takes well
-    /// under a millisecond (a disk flush, where there is one, about as long), and waits for another
-    /// process only while that commits. A panic of another holder has rolled its transaction back, so
+    /// under a millisecond (a disk flush, where there is one, about as long), and never waits for another
+    /// process while it holds the lock. A panic of another holder has rolled its transaction back, so
     /// the lock's poison says nothing.
     fn database(&self) -> MutexGuard<'_, Database> {
         self.inner
@@ -310,6 +377,32 @@ impl<C> Clone for Store<C> {
         Self {
             inner: Arc::clone(&self.inner),
         }
+    }
+}
+
+/// What came of an attempt to write.
+enum Attempt<T, E> {
+    /// The transaction ended.
+    Ended(Result<T, E>),
+    /// Another process writes; nothing was done.
+    Busy(StoreError),
+}
+
+/// How long a call has waited for another process.
+#[derive(Default)]
+struct BusyWait {
+    began: Option<Instant>,
+}
+
+impl BusyWait {
+    /// Whether the call may try again. The time runs from the first call on.
+    fn goes_on(&mut self) -> bool {
+        self.began.get_or_insert_with(Instant::now).elapsed() < BUSY_TIMEOUT
+    }
+
+    /// Lets other work of the thread run.
+    async fn pause(&self) {
+        tokio::time::sleep(BUSY_PAUSE).await;
     }
 }
 
@@ -338,22 +431,42 @@ impl Durability {
 }
 
 /// Makes `folder` for its owner only, unless it is there.
-fn create_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// [`OpenError::Files`] when it cannot be made.
+pub fn prepare_folder(folder: &Path) -> Result<(), OpenError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    let made = builder.create(folder);
+    made.and_then(|()| access::give_to_owner_of_folder(folder))
+        .map_err(|source| files(folder, source))
 }
 
 /// Opens `path` for writing; makes it for its owner only, unless it is there. SQLite gives the
-/// files it puts beside it the same rights.
+/// files it puts beside it the same rights and the same owner.
 fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    access::give_to_owner_of_folder(path)?;
+    Ok(file)
+}
+
+/// Takes the rights of others from the database at `path` and the files that SQLite puts beside it.
+fn protect(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        access::make_private(Path::new(&name));
+    }
 }
 
 /// The folder of the file `path`.
@@ -404,6 +517,20 @@ pub fn is_worker_running(path: &Path) -> Result<bool, OpenError> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(source)) => Err(files(&path, source)),
     }
+}
+
+/// Whether the store in the file `path` holds secrets that its key has sealed. Opens the file for reading
+/// only; one that cannot be read, or is no store, holds none.
+#[must_use]
+pub fn has_secrets(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(connection) = Connection::open_with_flags(path, flags) else {
+        return false;
+    };
+    let sql = "SELECT EXISTS (SELECT 1 FROM secrets)";
+    connection
+        .query_row(sql, (), |row| row.get(0))
+        .unwrap_or(false)
 }
 
 /// Which files are brought to the newest schema when they are opened.
@@ -464,10 +591,12 @@ fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
     if version != SCHEMA_VERSION {
         migrate(&mut connection, path, sql)?;
     }
+    // From here on a busy file suspends the call and not its thread.
+    connection.busy_timeout(Duration::ZERO).map_err(sql)?;
     Ok(connection)
 }
 
-/// Whether a call tries again while another process writes.
+/// Whether opening tries again while another process writes.
 fn wait_for_writer(attempts: i32) -> bool {
     if attempts >= BUSY_ATTEMPTS_MAX {
         return false;

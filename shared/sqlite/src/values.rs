@@ -8,12 +8,14 @@ use crate::store::{Durability, Store};
 
 impl<C: Clock> Values for Store<C> {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
-        let mark = self.read(|db| {
-            Ok(db
-                .prepare_cached("SELECT value FROM named_values WHERE name = ?1")?
-                .query_row([name], |row| row.get(0))
-                .optional()?)
-        })?;
+        let mark = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached("SELECT value FROM named_values WHERE name = ?1")?
+                    .query_row([name], |row| row.get(0))
+                    .optional()?)
+            })
+            .await?;
         Ok(mark)
     }
 
@@ -22,7 +24,8 @@ impl<C: Clock> Values for Store<C> {
             db.prepare_cached("INSERT OR REPLACE INTO named_values (name, value) VALUES (?1, ?2)")?
                 .execute(params![name, value])?;
             Ok::<_, StoreError>(())
-        })?;
+        })
+        .await?;
         Ok(())
     }
 }

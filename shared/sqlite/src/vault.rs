@@ -15,39 +15,43 @@ const DURABILITY: Durability = Durability::PowerLoss;
 
 impl<C: Clock> Vault for Store<C> {
     async fn describe(&self, name: &str) -> Result<Option<SecretInfo>, VaultError> {
-        let info = self.read(|db| {
-            let mut rows =
-                db.prepare_cached("SELECT version, stage FROM secrets WHERE name = ?1")?;
-            let mut info = SecretInfo {
-                rotates: true,
-                ..SecretInfo::default()
-            };
-            for row in rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))? {
-                let (version, stage): (String, String) = row?;
-                let stages = [Stage::Current, Stage::Pending, Stage::Previous];
-                let stage = stages.into_iter().filter(|known| word(*known) == stage);
-                info.versions
-                    .insert(version, stage.collect::<BTreeSet<_>>());
-            }
-            Ok(info)
-        })?;
+        let info = self
+            .read(|db| {
+                let mut rows =
+                    db.prepare_cached("SELECT version, stage FROM secrets WHERE name = ?1")?;
+                let mut info = SecretInfo {
+                    rotates: true,
+                    ..SecretInfo::default()
+                };
+                for row in rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                    let (version, stage): (String, String) = row?;
+                    let stages = [Stage::Current, Stage::Pending, Stage::Previous];
+                    let stage = stages.into_iter().filter(|known| word(*known) == stage);
+                    info.versions
+                        .insert(version, stage.collect::<BTreeSet<_>>());
+                }
+                Ok(info)
+            })
+            .await?;
         Ok((!info.versions.is_empty()).then_some(info))
     }
 
     async fn read(&self, name: &str, stage: Stage) -> Result<Option<SecretVersion>, VaultError> {
-        let found: Option<Sealed> = self.read(|db| {
-            Ok(db
-                .prepare_cached(
-                    "SELECT version, sealed FROM secrets WHERE name = ?1 AND stage = ?2",
-                )?
-                .query_row([name, word(stage)], |row| {
-                    Ok(Sealed {
-                        version: row.get(0)?,
-                        sealed: row.get(1)?,
+        let found: Option<Sealed> = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached(
+                        "SELECT version, sealed FROM secrets WHERE name = ?1 AND stage = ?2",
+                    )?
+                    .query_row([name, word(stage)], |row| {
+                        Ok(Sealed {
+                            version: row.get(0)?,
+                            sealed: row.get(1)?,
+                        })
                     })
-                })
-                .optional()?)
-        })?;
+                    .optional()?)
+            })
+            .await?;
         found
             .map(|sealed| sealed.open(self.key(), name))
             .transpose()
@@ -82,6 +86,7 @@ impl<C: Clock> Vault for Store<C> {
             insert(db, name, version, stage, &sealed, now)?;
             Ok(())
         })
+        .await
     }
 
     async fn promote(&self, name: &str, version: &str) -> Result<(), VaultError> {
@@ -100,6 +105,7 @@ impl<C: Clock> Vault for Store<C> {
             move_stage(db, name, Stage::Pending, Stage::Current)?;
             Ok(())
         })
+        .await
     }
 }
 

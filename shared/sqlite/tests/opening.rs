@@ -359,3 +359,62 @@ fn a_key_file_that_others_may_use_is_refused_with_the_remedy() {
         );
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn files_that_others_could_read_are_put_right_at_every_opening() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let openings: [fn(&Path) -> Result<Store<ManualClock>, OpenError>; 3] =
+        [open, open_existing, open_or_create];
+    for opened in openings {
+        let (folder, path) = room();
+        let first = open_or_create(&path).unwrap();
+        let files = ["halogard.db", "halogard.db-wal", "halogard.db-shm"]
+            .map(|name| folder.path().join(name));
+        for file in &files {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let second = opened(&path).unwrap();
+        for file in &files {
+            assert_eq!(mode(file), 0o600, "{}", file.display());
+        }
+        drop((first, second));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_root_makes_belongs_to_the_owner_of_the_folder() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    const SERVICE: u32 = 12_345;
+    let (folder, _) = room();
+    if chown(folder.path(), Some(SERVICE), Some(SERVICE)).is_err() {
+        println!("not root: nothing to check");
+        return;
+    }
+    let data = folder.path().join("data");
+    let path = data.join("halogard.db");
+    halogard_sqlite::prepare_folder(&data).unwrap();
+    StoreKey::load_or_create(&data.join("halogard.key")).unwrap();
+    let command = open_or_create(&path).unwrap();
+    let worker = open(&path).unwrap();
+    let mut seen = vec![data.clone()];
+    seen.extend(
+        fs::read_dir(&data)
+            .unwrap()
+            .map(|entry| entry.unwrap().path()),
+    );
+    for file in &seen {
+        assert_eq!(
+            fs::metadata(file).unwrap().uid(),
+            SERVICE,
+            "{}",
+            file.display()
+        );
+    }
+    assert_eq!(seen.len(), 6, "{seen:?}");
+    drop((command, worker));
+}

@@ -284,3 +284,31 @@ async fn a_command_beside_a_busy_worker_waits_less_than_a_second() {
     );
     assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
+
+#[tokio::test]
+async fn a_file_that_another_process_holds_suspends_the_call_and_not_its_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), "worker");
+    let other = Connection::open(folder.path().join("halogard.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let message = || Outgoing::from(Message::reconcile_alert(AlertId::new(1), Cause::Poll));
+    let waiting = tokio::spawn({
+        let (store, message) = (store.clone(), message());
+        async move { store.send(Lane::Urgent, &[message]).await }
+    });
+    // One that gives up does nothing, now or later; reading goes on.
+    for _ in 0..3 {
+        let messages = [message()];
+        let sent = store.send(Lane::Urgent, &messages);
+        let given_up = tokio::time::timeout(Duration::from_millis(50), sent).await;
+        assert!(
+            given_up.is_err(),
+            "the call blocked its thread: {given_up:?}"
+        );
+        assert_eq!(store.depth(Lane::Urgent).await.unwrap(), 0);
+    }
+    assert!(!waiting.is_finished());
+    other.execute_batch("ROLLBACK").unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(store.depth(Lane::Urgent).await.unwrap(), 1);
+}
