@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
+use halogard_domain::time::CLOCK_AHEAD_MAX;
 use tracing::{info, warn};
 
 use crate::env::Env;
@@ -18,7 +19,7 @@ const FULL_POLL_INTERVAL: Duration = Duration::from_secs(3600);
 /// address can cause wake-ups.
 const WAKE_UP_MIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a wake-up waits when HaloPSA was never swept: by then the next cycle has done it.
+/// How often a wake-up looks whether HaloPSA was swept for the first time.
 const FIRST_SWEEP_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a wake-up led to.
@@ -26,6 +27,9 @@ const FIRST_SWEEP_PAUSE: Duration = Duration::from_secs(60);
 pub enum WakeUp {
     /// A poll.
     Polled,
+    /// Nothing: a poll that began later has read what it announced, or another wake-up waits for the next
+    /// one.
+    Covered,
     /// Nothing yet; it is worth another try at this time.
     Deferred(Timestamp),
 }
@@ -95,22 +99,55 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Polls because a webhook of Liongard says that alerts have changed, unless a poll has just begun.
+    /// Polls because a webhook of Liongard, received at `woken_at`, says that alerts have changed.
+    ///
+    /// However many wake-ups come, one of them waits at a time: a poll that begins later than a wake-up
+    /// reads everything that it announced.
     ///
     /// # Errors
     ///
     /// See [`poll_alerts`](Self::poll_alerts).
-    pub async fn poll_on_wake_up(&self) -> Result<WakeUp, PortError> {
+    pub async fn poll_on_wake_up(&self, woken_at: Timestamp) -> Result<WakeUp, PortError> {
         let now = self.clock.now();
-        let last_poll_at = self.store.value(keys::LAST_POLL_AT).await?.unwrap_or(0);
-        let due = Timestamp::from_millis(last_poll_at).plus(WAKE_UP_MIN_INTERVAL);
-        if now < due {
-            return Ok(WakeUp::Deferred(due));
+        if self
+            .past_time(keys::LAST_COMPLETE_POLL_AT, now)
+            .await?
+            .is_some_and(|began| began >= woken_at)
+        {
+            return Ok(WakeUp::Covered);
         }
-        Ok(match self.poll_if_swept().await? {
-            Some(_) => WakeUp::Polled,
-            None => WakeUp::Deferred(now.plus(FIRST_SWEEP_PAUSE)),
-        })
+        let last_poll_at = self.past_time(keys::LAST_POLL_AT, now).await?;
+        let due = last_poll_at.unwrap_or_default().plus(WAKE_UP_MIN_INTERVAL);
+        if now < due {
+            return self.wait_for_poll(due).await;
+        }
+        match self.poll_if_swept().await? {
+            Some(_) => Ok(WakeUp::Polled),
+            None => self.wait_for_poll(next_first_sweep_check(now)).await,
+        }
+    }
+
+    /// Waits until `due`, unless another wake-up does. Each `due` belongs to one last poll: what waits for
+    /// it was received before the next.
+    async fn wait_for_poll(&self, due: Timestamp) -> Result<WakeUp, PortError> {
+        let waits_until = self.store.value(keys::WAKE_UP_WAITS_UNTIL).await?;
+        if waits_until == Some(due.as_millis()) {
+            return Ok(WakeUp::Covered);
+        }
+        self.store
+            .set_value(keys::WAKE_UP_WAITS_UNTIL, due.as_millis())
+            .await?;
+        Ok(WakeUp::Deferred(due))
+    }
+
+    /// The stored time of `key`; `None` where a clock that was ahead has written it.
+    async fn past_time(
+        &self,
+        key: &'static str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, PortError> {
+        let stored = self.store.value(key).await?.map(Timestamp::from_millis);
+        Ok(stored.filter(|at| *at <= now.plus(CLOCK_AHEAD_MAX)))
     }
 
     /// Polls, once an hour comparing everything; says how many alerts it queued. `None` before the first
@@ -129,15 +166,28 @@ impl<E: Env> Reconciler<E> {
             .await?
             .unwrap_or(0);
         let due = Timestamp::from_millis(full_poll_at).plus(FULL_POLL_INTERVAL);
-        if began < due {
-            return Ok(Some(self.poll_alerts(Scope::Changed).await?.queued));
+        let scope = if began < due {
+            Scope::Changed
+        } else {
+            Scope::All
+        };
+        let polled = self.poll_alerts(scope).await?;
+        if scope == Scope::All {
+            self.store
+                .set_value(keys::LAST_FULL_POLL_AT, began.as_millis())
+                .await?;
         }
-        let polled = self.poll_alerts(Scope::All).await?;
         self.store
-            .set_value(keys::LAST_FULL_POLL_AT, began.as_millis())
+            .set_value(keys::LAST_COMPLETE_POLL_AT, began.as_millis())
             .await?;
         Ok(Some(polled.queued))
     }
+}
+
+/// The next of the times at which wake-ups look for the first sweep: the same for all of them.
+fn next_first_sweep_check(now: Timestamp) -> Timestamp {
+    let pause = i64::try_from(FIRST_SWEEP_PAUSE.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis((now.as_millis().div_euclid(pause) + 1).saturating_mul(pause))
 }
 
 /// The count of a part that succeeded; logs a failure.

@@ -94,6 +94,8 @@ pub enum Outcome {
     Polled,
     /// Liongard's alerts were polled a moment ago; the message waits.
     PollDeferred,
+    /// A poll that began later, or another message that waits, covers the wake-up.
+    PollCovered,
     /// The message's body cannot be decoded.
     Unreadable,
     /// Another worker kept writing the same record.
@@ -132,6 +134,7 @@ impl Outcome {
             Self::RunInProgress => "run_in_progress",
             Self::Polled => "polled",
             Self::PollDeferred => "poll_deferred",
+            Self::PollCovered => "poll_covered",
             Self::Unreadable => "unreadable",
             Self::Conflict => "conflict",
             Self::BudgetExhausted => "budget_exhausted",

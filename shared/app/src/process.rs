@@ -47,6 +47,8 @@ enum Subject {
     Alert(AlertId),
     Ticket(TicketId),
     Run(RunTarget),
+    /// Liongard's alerts as a whole.
+    Alerts,
     /// No other message of the batch is about the same; holds its index.
     Unique(usize),
 }
@@ -58,9 +60,8 @@ impl Subject {
             Ok(Message::ReconcileAlert { alert, .. }) => Self::Alert(*alert),
             Ok(Message::ReconcileTicket { ticket, .. }) => Self::Ticket(*ticket),
             Ok(Message::AdvanceRun { target, .. }) => Self::Run(*target),
-            Ok(Message::Poll { .. } | Message::RecordNotification { .. }) | Err(_) => {
-                Self::Unique(index)
-            }
+            Ok(Message::Poll { .. }) => Self::Alerts,
+            Ok(Message::RecordNotification { .. }) | Err(_) => Self::Unique(index),
         }
     }
 }
@@ -271,8 +272,9 @@ impl<E: Env> Reconciler<E> {
                 }
                 Err(error) => self.retry_run(*target, &error, attempt).await,
             },
-            Message::Poll { .. } => match self.poll_on_wake_up().await {
+            Message::Poll { .. } => match self.poll_on_wake_up(delivery.sent_at).await {
                 Ok(WakeUp::Polled) => Dispatched::ack(Outcome::Polled),
+                Ok(WakeUp::Covered) => Dispatched::ack(Outcome::PollCovered),
                 Ok(WakeUp::Deferred(until)) => {
                     Dispatched::new(Outcome::PollDeferred, Disposition::Defer(until))
                 }

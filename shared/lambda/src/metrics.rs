@@ -91,6 +91,7 @@ impl Counter {
             | Outcome::RunInProgress
             | Outcome::Polled
             | Outcome::PollDeferred
+            | Outcome::PollCovered
             | Outcome::Conflict
             | Outcome::Unauthorized
             | Outcome::Transient

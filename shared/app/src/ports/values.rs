@@ -31,6 +31,12 @@ pub mod keys {
     /// When a poll last began, in milliseconds.
     pub const LAST_POLL_AT: &str = "last_poll_at";
 
+    /// When the last poll that read Liongard's alerts to the end began, in milliseconds.
+    pub const LAST_COMPLETE_POLL_AT: &str = "last_complete_poll_at";
+
+    /// Until when a wake-up waits that covers all that come before, in milliseconds.
+    pub const WAKE_UP_WAITS_UNTIL: &str = "wake_up_waits_until";
+
     /// Fingerprint of the policy whose parked and refused pairs were last requeued.
     pub const APPLIED_POLICY: &str = "applied_policy";
 }
