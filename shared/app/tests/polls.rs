@@ -14,7 +14,7 @@ use halogard_app::poll::Scope;
 use halogard_app::ports::{ErrorCode, Lane};
 use halogard_domain::FailureClass;
 use halogard_domain::message::Message;
-use support::{Bench, failing};
+use support::Bench;
 
 #[tokio::test]
 async fn a_poll_queues_what_changed_and_nothing_twice() {
