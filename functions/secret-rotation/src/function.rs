@@ -7,10 +7,9 @@ use halogard_app::ports::{Stage, Vault as _};
 use halogard_aws::{AwsSettings, SecretsManager, Store, StoreNames};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::Rotation;
-use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
-use halogard_vendors::{VendorAdmin, VendorSettings, vendor_admin};
+use halogard_vendors::{HaloAdmin, LiongardAdmin, VendorSettings, credential_admins};
 
 use crate::setup::{Names, SetUpError};
 use crate::topic::Topic;
@@ -21,7 +20,8 @@ pub(crate) type Budget = SharedBudget<Store<SystemClock>, SystemClock>;
 /// The use case over AWS and both vendors.
 pub(crate) type AwsRotation = Rotation<
     SecretsManager,
-    VendorAdmin<HttpClient, Budget, SystemClock>,
+    HaloAdmin<Budget, SystemClock>,
+    LiongardAdmin,
     Store<SystemClock>,
     Topic,
     SystemClock,
@@ -76,7 +76,7 @@ impl Function {
         let environment = Environment::of(secrets.chain(plain));
         let (vendors, _) = settings::read::<VendorSettings>(&environment)?;
         let budget = SharedBudget::new(self.store.clone(), vendors.limit, SystemClock);
-        let vendors = vendor_admin(
+        let (halopsa, liongard) = credential_admins(
             &vendors.halo,
             &vendors.liongard,
             budget.clone(),
@@ -84,7 +84,8 @@ impl Function {
         )?;
         let rotation = Rotation {
             vault: self.vault.clone(),
-            vendors,
+            halopsa,
+            liongard,
             values: self.store.clone(),
             notifier: self.topic.clone(),
             clock: SystemClock,

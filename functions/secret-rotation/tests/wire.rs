@@ -13,7 +13,6 @@ use halogard_aws::{AwsSettings, SecretsManager};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::{Notice, Notifier, Rotation, Step};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
-use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment};
 use halogard_simulator::halopsa::ApiApplication;
@@ -22,7 +21,7 @@ use halogard_simulator::{
     HaloPsa, Liongard, ServerHandle, SimHaloSettings as SimHalo,
     SimLiongardSettings as SimLiongard, SystemSimClock, World, serve,
 };
-use halogard_vendors::{VendorAdmin, VendorSettings, vendor_admin};
+use halogard_vendors::{HaloAdmin, LiongardAdmin, VendorSettings, credential_admins};
 
 /// The version that is rotated to: a token, as Secrets Manager wants them.
 const NEXT: &str = "22222222-2222-4222-8222-222222222222";
@@ -152,7 +151,8 @@ impl Bench {
         &self,
     ) -> Rotation<
         SecretsManager,
-        VendorAdmin<HttpClient, Plenty, SystemClock>,
+        HaloAdmin<Plenty, SystemClock>,
+        LiongardAdmin,
         Memory,
         Memory,
         SystemClock,
@@ -170,10 +170,12 @@ impl Bench {
             ("LIONGARD_ACCESS_KEY_SECRET", &key.secret),
         ]);
         let (settings, _) = settings::read::<VendorSettings>(&environment).unwrap();
+        let admins = credential_admins(&settings.halo, &settings.liongard, Plenty, &SystemClock);
+        let (halopsa, liongard) = admins.unwrap();
         Rotation {
             vault: self.vault.clone(),
-            vendors: vendor_admin(&settings.halo, &settings.liongard, Plenty, &SystemClock)
-                .unwrap(),
+            halopsa,
+            liongard,
             values: self.memory.clone(),
             notifier: self.memory.clone(),
             clock: SystemClock,

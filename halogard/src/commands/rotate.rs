@@ -20,9 +20,8 @@ use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::{RotateError, Rotation, StepOutcome};
-use halogard_http::HttpClient;
 use halogard_runtime::SystemClock;
-use halogard_vendors::VendorAdmin;
+use halogard_vendors::{HaloAdmin, LiongardAdmin};
 
 pub use schedule::rotate_on_schedule;
 
@@ -43,7 +42,8 @@ type Budget<P> = SharedBudget<<P as Target>::Store, SystemClock>;
 /// The rotation of a target.
 type TargetRotation<P> = Rotation<
     <P as Target>::Vault,
-    VendorAdmin<HttpClient, Budget<P>, SystemClock>,
+    HaloAdmin<Budget<P>, SystemClock>,
+    LiongardAdmin,
     <P as Target>::Store,
     TerminalNotifier,
     SystemClock,
@@ -160,7 +160,7 @@ impl<P: Target> RotateCommand<P> {
         let settings = self.target.settings().await?;
         let store = self.target.store();
         let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
-        let vendors = halogard_vendors::vendor_admin(
+        let (halopsa, liongard) = halogard_vendors::credential_admins(
             &settings.halo,
             &settings.liongard,
             budget.clone(),
@@ -168,7 +168,8 @@ impl<P: Target> RotateCommand<P> {
         )?;
         let rotation = Rotation {
             vault: self.target.vault().clone(),
-            vendors,
+            halopsa,
+            liongard,
             values: store.clone(),
             notifier: TerminalNotifier,
             clock: SystemClock,

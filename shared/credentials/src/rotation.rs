@@ -72,11 +72,13 @@ impl StepOutcome {
 
 /// The parts a rotation works with.
 #[derive(Clone, Debug)]
-pub struct Rotation<V, P, M, N, C> {
+pub struct Rotation<V, H, L, M, N, C> {
     /// Where the secrets are.
     pub vault: V,
-    /// The vendors' administration of credentials.
-    pub vendors: P,
+    /// Verifies HaloPSA's applications and changes our webhook.
+    pub halopsa: H,
+    /// Creates, verifies and deletes Liongard's access keys.
+    pub liongard: L,
     /// Records that a key is being created, so that a key that was never stored can be found.
     pub values: M,
     /// Sends notices to people.
@@ -85,10 +87,11 @@ pub struct Rotation<V, P, M, N, C> {
     pub clock: C,
 }
 
-impl<V, P, M, N, C> Rotation<V, P, M, N, C>
+impl<V, H, L, M, N, C> Rotation<V, H, L, M, N, C>
 where
     V: Vault,
-    P: AccessKeyAdmin + ApplicationAdmin + WebhookAdmin,
+    H: ApplicationAdmin + WebhookAdmin,
+    L: AccessKeyAdmin,
     M: Values,
     N: Notifier,
     C: Clock,
@@ -259,7 +262,7 @@ where
             Strategy::LiongardAccessKey => self.verify_key(name, pending).await,
             Strategy::HaloPsaApplication | Strategy::HaloPsaTwoApplications => {
                 let (client_id, secret) = halopsa::credentials(name, pending)?;
-                let verified = ApplicationAdmin::verify(&self.vendors, &client_id, &secret).await;
+                let verified = self.halopsa.verify(&client_id, &secret).await;
                 verified.map_err(|source| halopsa::not_verified(name, &client_id, source))
             }
             // HaloPSA never shows a secret, so only its members can be checked.

@@ -14,7 +14,7 @@ use halogard_liongard::{
 };
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
-pub use rotation::{VendorAdmin, vendor_admin};
+pub use rotation::{HaloAdmin, LiongardAdmin, credential_admins};
 pub use settings::VendorSettings;
 
 /// HaloPSA, over the network and under the budget.

@@ -14,7 +14,6 @@ use halogard_tests::setup::{APPLICATION, planted};
 use halogard_tests::transport::{RequestLog, RouterTransport};
 use halogard_tests::vault::InMemoryVault;
 use halogard_tests::{Component, CrashPoints, CrashTiming, Scenario, ScenarioClock};
-use halogard_vendors::VendorAdmin;
 use secrecy::SecretString;
 
 /// What stops the function: where, at which visit, on which side.
@@ -26,7 +25,8 @@ pub const COMPONENTS: [Component; 3] = [Component::Store, Component::HaloPsa, Co
 /// The rotation as the function runs it.
 pub type ScenarioRotation = Rotation<
     InMemoryVault,
-    VendorAdmin<RouterTransport, SimBudget, ScenarioClock>,
+    HaloCredentialAdmin<RouterTransport, SimBudget, ScenarioClock>,
+    halogard_liongard::Client<RouterTransport>,
     InMemoryValues,
     SentNotices,
     ScenarioClock,
@@ -116,9 +116,11 @@ impl RotationFunction {
 
     /// The use case over the function's parts.
     pub fn rotation(&self, bundle: &Scenario) -> ScenarioRotation {
+        let (halopsa, liongard) = self.credential_admins(bundle);
         Rotation {
             vault: self.vault.clone(),
-            vendors: self.vendor_admin(bundle),
+            halopsa,
+            liongard,
             values: self.notes.clone(),
             notifier: self.notices.clone(),
             clock: bundle.time.clone(),
@@ -126,10 +128,13 @@ impl RotationFunction {
     }
 
     /// Both vendors, with the credentials that are current now.
-    fn vendor_admin(
+    fn credential_admins(
         &self,
         bundle: &Scenario,
-    ) -> VendorAdmin<RouterTransport, SimBudget, ScenarioClock> {
+    ) -> (
+        HaloCredentialAdmin<RouterTransport, SimBudget, ScenarioClock>,
+        halogard_liongard::Client<RouterTransport>,
+    ) {
         let text = |name: &str, member: &str, usual: &str| {
             let current = self.vault.look(name, Stage::Current);
             let fields = current.and_then(|(_, fields)| fields).unwrap_or_default();
@@ -168,7 +173,7 @@ impl RotationFunction {
             },
             bundle.transport_to(Component::Liongard, &self.crash_points, &self.calls),
         );
-        VendorAdmin::new(exchange, liongard)
+        (exchange, liongard)
     }
 }
 

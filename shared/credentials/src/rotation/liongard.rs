@@ -51,10 +51,11 @@ pub struct CleanupReport {
     pub expires_in_days: Option<i64>,
 }
 
-impl<V, P, M, N, C> Rotation<V, P, M, N, C>
+impl<V, H, L, M, N, C> Rotation<V, H, L, M, N, C>
 where
     V: Vault,
-    P: AccessKeyAdmin + ApplicationAdmin + WebhookAdmin,
+    H: ApplicationAdmin + WebhookAdmin,
+    L: AccessKeyAdmin,
     M: Values,
     N: Notifier,
     C: Clock,
@@ -73,7 +74,7 @@ where
         let left = self.delete_replaced(name, current, &pair, &rows).await?.1;
         let now = self.clock.now();
         self.record_creation(name, now.as_millis()).await?;
-        let created = self.vendors.create(&pair, life(current)).await;
+        let created = self.liongard.create(&pair, life(current)).await;
         let created = created.map_err(|error| cannot(name, error))?;
         let replaced = Replaced {
             id: pair.id.clone(),
@@ -102,7 +103,7 @@ where
         pending: &SecretFields,
     ) -> Result<(), RotateError> {
         let pair = pair(name, pending)?;
-        let verified = AccessKeyAdmin::verify(&self.vendors, &pair).await;
+        let verified = self.liongard.verify(&pair).await;
         verified.map_err(|source| match source.refusal {
             Some(_) => RotateError::NotAccepted {
                 name: name.to_owned(),
@@ -143,7 +144,7 @@ where
 
     /// The keys of our user.
     async fn keys_of(&self, name: &str, pair: &KeyPair) -> Result<Vec<KeyInfo>, RotateError> {
-        let rows = self.vendors.list(pair).await;
+        let rows = self.liongard.list(pair).await;
         rows.map_err(|error| cannot(name, error))
     }
 
@@ -234,7 +235,7 @@ where
 
     /// Deletes a key. A key that does not exist counts as deleted.
     async fn delete(&self, name: &str, pair: &KeyPair, id: &str) -> Result<(), RotateError> {
-        match self.vendors.delete(pair, id).await {
+        match self.liongard.delete(pair, id).await {
             Ok(()) => Ok(()),
             Err(error) if error.refusal == Some(Refusal::NotFound) => Ok(()),
             Err(error) => {

@@ -56,10 +56,11 @@ pub(super) fn check_complete(name: &str, fields: &SecretFields) -> Result<(), Ro
     }
 }
 
-impl<V, P, M, N, C> Rotation<V, P, M, N, C>
+impl<V, H, L, M, N, C> Rotation<V, H, L, M, N, C>
 where
     V: Vault,
-    P: AccessKeyAdmin + ApplicationAdmin + WebhookAdmin,
+    H: ApplicationAdmin + WebhookAdmin,
+    L: AccessKeyAdmin,
     M: Values,
     N: Notifier,
     C: Clock,
@@ -84,7 +85,7 @@ where
             .into_iter()
             .flatten()
             .collect();
-        match self.vendors.change(&tokens, &change).await {
+        match self.halopsa.change(&tokens, &change).await {
             Ok(()) => Ok(StepOutcome::Set),
             Err(error) => match error.refusal {
                 Some(Refusal::Forbidden | Refusal::Unauthorised | Refusal::NotFound) => {
