@@ -13,7 +13,7 @@ const EXPECTED: &str =
 #[serde(
     expecting = r#"{"type":"sync_cycle"} from the schedule, or {"Records":[…]} from the queue of runs"#
 )]
-pub struct Event {
+pub struct ScheduledEvent {
     /// The schedule's input.
     #[serde(rename = "type", default)]
     kind: Option<String>,
@@ -31,10 +31,10 @@ pub enum Request {
     Batch(Vec<SqsMessage>),
 }
 
-impl TryFrom<Event> for Request {
+impl TryFrom<ScheduledEvent> for Request {
     type Error = FunctionError;
 
-    fn try_from(event: Event) -> Result<Self, FunctionError> {
+    fn try_from(event: ScheduledEvent) -> Result<Self, FunctionError> {
         match (event.kind.as_deref(), event.records) {
             (Some("sync_cycle"), None) => Ok(Self::SyncCycle),
             (None, Some(records)) => Ok(Self::Batch(records)),
@@ -52,7 +52,8 @@ mod tests {
 
     /// What `text` requests, or the error.
     fn call(text: &str) -> Result<Request, String> {
-        let event: Event = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let event: ScheduledEvent =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
         Request::try_from(event).map_err(|error| error.to_string())
     }
 

@@ -8,7 +8,7 @@ use halogard_lambda::{FunctionError, Instance, Platform, batch, cycle, deadline}
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 
-use crate::event::{Event, Request};
+use crate::event::{Request, ScheduledEvent};
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "inspector-poll";
@@ -19,7 +19,7 @@ const LANES: [Lane; 1] = [Lane::Runs];
 /// The response of the function.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum PollResponse {
     /// To the schedule, which ignores it; for a person who invokes the function.
     SyncCycle {
         /// Whether both sides were read to the end.
@@ -34,8 +34,8 @@ pub enum Answer {
 /// Handles `event`.
 pub async fn handle<P: Platform>(
     instance: &Instance<P>,
-    event: LambdaEvent<Event>,
-) -> Result<Answer, FunctionError> {
+    event: LambdaEvent<ScheduledEvent>,
+) -> Result<PollResponse, FunctionError> {
     let deadline = deadline(&event.context);
     answer(instance, event.payload, deadline)
         .await
@@ -45,14 +45,14 @@ pub async fn handle<P: Platform>(
 /// The response to `event` in an invocation that ends at `deadline`.
 async fn answer<P: Platform>(
     instance: &Instance<P>,
-    event: Event,
+    event: ScheduledEvent,
     deadline: Timestamp,
-) -> Result<Answer, FunctionError> {
+) -> Result<PollResponse, FunctionError> {
     match Request::try_from(event)? {
         Request::SyncCycle => {
             let cycle = cycle::run(instance, FUNCTION, deadline).await?;
             let report = cycle.and_then(|cycle| cycle.report);
-            Ok(Answer::SyncCycle {
+            Ok(PollResponse::SyncCycle {
                 complete: report.is_some_and(CycleReport::is_complete),
                 queued: report.map_or(0, CycleReport::queued),
             })
@@ -60,7 +60,7 @@ async fn answer<P: Platform>(
         Request::Batch(records) => {
             batch::process_batch(instance, FUNCTION, &LANES, records, deadline)
                 .await
-                .map(Answer::Batch)
+                .map(PollResponse::Batch)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The events of the function.
 
-use halogard_credentials::rotation::{Step, UnknownStep};
+use halogard_credentials::rotation::{RotationStep, UnknownStep};
 use serde::Deserialize;
 
 /// A step of our own: the daily cleanup after earlier rotations.
@@ -9,7 +9,7 @@ const DELETE_EXPIRED: &str = "deleteExpired";
 /// A call, as Secrets Manager sends it. Unknown members are ignored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
+pub struct RotationEvent {
     /// The step.
     #[serde(default)]
     step: Option<String>,
@@ -25,9 +25,9 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// One step of a rotation.
-    Step {
+    RotationStep {
         /// The step.
-        step: Step,
+        step: RotationStep,
         /// The secret.
         secret: String,
         /// The version that is rotated to.
@@ -45,27 +45,27 @@ pub enum Call {
 pub enum EventError {
     /// A member is missing or empty.
     #[error(
-        "the event has no {0}; Secrets Manager sends Step, SecretId and ClientRequestToken, and a \
+        "the event has no {0}; Secrets Manager sends RotationStep, SecretId and ClientRequestToken, and a \
          schedule sends the step deleteExpired with SecretId"
     )]
     Missing(&'static str),
     /// The step is unknown.
     #[error(transparent)]
-    Step(#[from] UnknownStep),
+    RotationStep(#[from] UnknownStep),
 }
 
-impl TryFrom<Event> for Call {
+impl TryFrom<RotationEvent> for Call {
     type Error = EventError;
 
-    fn try_from(event: Event) -> Result<Self, EventError> {
-        let step = required(event.step, "Step")?;
+    fn try_from(event: RotationEvent) -> Result<Self, EventError> {
+        let step = required(event.step, "RotationStep")?;
         let secret = required(event.secret_id, "SecretId")?;
         if step == DELETE_EXPIRED {
             return Ok(Self::DeleteExpired { secret });
         }
         let step = step.parse()?;
         let version = required(event.client_request_token, "ClientRequestToken")?;
-        Ok(Self::Step {
+        Ok(Self::RotationStep {
             step,
             secret,
             version,

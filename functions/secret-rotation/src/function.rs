@@ -11,16 +11,16 @@ use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
 use halogard_vendors::{HaloAdmin, LiongardAdmin, VendorSettings, credential_admins};
 
-use crate::setup::{Names, SetUpError};
+use crate::setup::{Names, RotationSetUpError};
 use crate::topic::Topic;
 
 /// The request budget that all functions share.
-pub(crate) type Budget = SharedBudget<Store<SystemClock>, SystemClock>;
+pub(crate) type FunctionBudget = SharedBudget<Store<SystemClock>, SystemClock>;
 
 /// The use case over AWS and both vendors.
 pub(crate) type AwsRotation = Rotation<
     SecretsManager,
-    HaloAdmin<Budget, SystemClock>,
+    HaloAdmin<FunctionBudget, SystemClock>,
     LiongardAdmin,
     Store<SystemClock>,
     Topic,
@@ -42,7 +42,7 @@ impl Function {
     /// # Errors
     ///
     /// A variable is missing or wrong.
-    pub fn new(get: impl Fn(&str) -> Option<String>) -> Result<Self, SetUpError> {
+    pub fn new(get: impl Fn(&str) -> Option<String>) -> Result<Self, RotationSetUpError> {
         let names = Names::read(&get)?;
         let config = AwsSettings::read(&get)?.sdk_config();
         let plain = SETTINGS
@@ -63,7 +63,9 @@ impl Function {
     }
 
     /// The use case, with the credentials that are current now, and the budget it spends.
-    pub(crate) async fn rotation(&self) -> Result<(AwsRotation, Budget), SetUpError> {
+    pub(crate) async fn rotation(
+        &self,
+    ) -> Result<(AwsRotation, FunctionBudget), RotationSetUpError> {
         let halo = self.fields("HALOPSA_SECRET", &self.names.halopsa_secret);
         let halo = halo.await?;
         let liongard = self.fields("LIONGARD_SECRET", &self.names.liongard_secret);
@@ -94,14 +96,18 @@ impl Function {
     }
 
     /// The members of a secret in use.
-    async fn fields(&self, variable: &'static str, name: &str) -> Result<SecretFields, SetUpError> {
+    async fn fields(
+        &self,
+        variable: &'static str,
+        name: &str,
+    ) -> Result<SecretFields, RotationSetUpError> {
         let found = self.vault.read(name, Stage::Current).await;
-        let found = found.map_err(|source| SetUpError::Vault {
+        let found = found.map_err(|source| RotationSetUpError::Vault {
             variable,
             source: Box::new(source),
         })?;
-        let found = found.ok_or(SetUpError::NoValue(variable))?;
+        let found = found.ok_or(RotationSetUpError::NoValue(variable))?;
         SecretFields::parse(&found.value)
-            .map_err(|source| SetUpError::NotJsonObject { variable, source })
+            .map_err(|source| RotationSetUpError::NotJsonObject { variable, source })
     }
 }

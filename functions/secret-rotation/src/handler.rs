@@ -8,13 +8,13 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 
 use crate::FUNCTION;
-use crate::event::{Call, Event, EventError};
+use crate::event::{Call, EventError, RotationEvent};
 use crate::function::{AwsRotation, Function};
-use crate::setup::SetUpError;
+use crate::setup::RotationSetUpError;
 
 /// The response. Secrets Manager ignores it; a person who invokes the function reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct RotationResponse {
     /// What was done, one word.
     pub outcome: &'static str,
     /// Replaced keys that were deleted.
@@ -33,10 +33,10 @@ pub struct Answer {
 pub enum CallError {
     /// The event is not valid.
     #[error(transparent)]
-    Event(#[from] EventError),
+    RotationEvent(#[from] EventError),
     /// The function is not set up.
     #[error("{}", .0.chain())]
-    SetUp(#[from] SetUpError),
+    SetUp(#[from] RotationSetUpError),
     /// The step failed.
     #[error("{}", .0.chain())]
     Rotation(RotateError),
@@ -45,7 +45,7 @@ pub enum CallError {
 impl From<CallError> for Diagnostic {
     fn from(error: CallError) -> Self {
         let error_type = match &error {
-            CallError::Event(_) => "rotation.event",
+            CallError::RotationEvent(_) => "rotation.event",
             CallError::SetUp(_) => "rotation.set_up",
             CallError::Rotation(error) => error.error_type(),
         };
@@ -61,7 +61,10 @@ impl From<CallError> for Diagnostic {
 /// # Errors
 ///
 /// `CallError` says what is wrong and what to do.
-pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallError> {
+pub async fn handle(
+    function: &Function,
+    event: RotationEvent,
+) -> Result<RotationResponse, CallError> {
     let call = Call::try_from(event)?;
     let (rotation, budget) = function.rotation().await?;
     let answer = Box::pin(take(&rotation, &call)).await;
@@ -86,15 +89,15 @@ pub async fn handle(function: &Function, event: Event) -> Result<Answer, CallErr
 }
 
 /// Runs the step, or the cleanup.
-async fn take(rotation: &AwsRotation, call: &Call) -> Result<Answer, RotateError> {
+async fn take(rotation: &AwsRotation, call: &Call) -> Result<RotationResponse, RotateError> {
     match call {
-        Call::Step {
+        Call::RotationStep {
             step,
             secret,
             version,
         } => {
             let turned = rotation.step(*step, secret, version).await?;
-            Ok(Answer {
+            Ok(RotationResponse {
                 outcome: turned.as_str(),
                 deleted: None,
                 remaining: None,
@@ -107,7 +110,7 @@ async fn take(rotation: &AwsRotation, call: &Call) -> Result<Answer, RotateError
                 remaining,
                 expires_in_days,
             } = rotation.delete_expired(secret).await?;
-            Ok(Answer {
+            Ok(RotationResponse {
                 outcome: "cleaned_up",
                 deleted: Some(deleted),
                 remaining: Some(remaining),

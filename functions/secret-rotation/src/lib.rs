@@ -8,10 +8,10 @@ mod handler;
 mod setup;
 mod topic;
 
-pub use event::{Call, Event, EventError};
+pub use event::{Call, EventError, RotationEvent};
 pub use function::Function;
-pub use handler::{Answer, handle};
-pub use setup::{Names, SetUpError};
+pub use handler::{RotationResponse, handle};
+pub use setup::{Names, RotationSetUpError};
 pub use topic::Topic;
 
 /// The function's name in metrics.

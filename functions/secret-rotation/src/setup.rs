@@ -21,7 +21,7 @@ pub struct Names {
 
 /// Why the function cannot run.
 #[derive(Debug, thiserror::Error)]
-pub enum SetUpError {
+pub enum RotationSetUpError {
     /// A variable is missing.
     #[error("the variable {0} is missing; deploy the stack's template, which sets it")]
     Missing(&'static str),
@@ -56,7 +56,7 @@ pub enum SetUpError {
     Connect(#[from] VendorsError),
 }
 
-impl SetUpError {
+impl RotationSetUpError {
     /// What is wrong with its causes, one line.
     #[must_use]
     pub fn chain(&self) -> String {
@@ -69,10 +69,10 @@ impl Names {
     ///
     /// # Errors
     ///
-    /// [`SetUpError::Missing`] names the first that is not there.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SetUpError> {
+    /// [`RotationSetUpError::Missing`] names the first that is not there.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, RotationSetUpError> {
         let given = |name| get(name).filter(|value| !value.trim().is_empty());
-        let required = |name: &'static str| given(name).ok_or(SetUpError::Missing(name));
+        let required = |name: &'static str| given(name).ok_or(RotationSetUpError::Missing(name));
         Ok(Self {
             table: required("HALOGARD_TABLE")?,
             halopsa_secret: required("HALOPSA_SECRET")?,

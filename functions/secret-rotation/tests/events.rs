@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use halogard_credentials::rotation::Step;
-use secret_rotation::{Call, Event, EventError};
+use halogard_credentials::rotation::RotationStep;
+use secret_rotation::{Call, EventError, RotationEvent};
 
 /// The secret of every sample.
 const SECRET: &str =
@@ -22,17 +22,17 @@ fn folder() -> std::path::PathBuf {
 /// What a sample asks for.
 fn call(file: &str) -> Result<Call, EventError> {
     let text = std::fs::read_to_string(folder().join(file)).unwrap();
-    let event: Event = serde_json::from_str(&text).unwrap();
+    let event: RotationEvent = serde_json::from_str(&text).unwrap();
     Call::try_from(event)
 }
 
 #[test]
 fn every_sample_event_is_parsed_as_what_it_is() {
     let mut seen = BTreeSet::new();
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         let word = step.as_str().trim_end_matches("Secret");
         let file = format!("rotation-{word}.json");
-        let wanted = Call::Step {
+        let wanted = Call::RotationStep {
             step,
             secret: SECRET.to_owned(),
             version: VERSION.to_owned(),
@@ -62,12 +62,12 @@ fn every_sample_event_is_parsed_as_what_it_is() {
 #[test]
 fn an_event_that_lacks_a_member_is_refused_by_its_name() {
     for (text, missing) in [
-        ("{}", "Step"),
-        (r#"{"Step": " "}"#, "Step"),
-        (r#"{"Step": "createSecret"}"#, "SecretId"),
-        (r#"{"Step": "deleteExpired"}"#, "SecretId"),
+        ("{}", "RotationStep"),
+        (r#"{"RotationStep": " "}"#, "RotationStep"),
+        (r#"{"RotationStep": "createSecret"}"#, "SecretId"),
+        (r#"{"RotationStep": "deleteExpired"}"#, "SecretId"),
     ] {
-        let event: Event = serde_json::from_str(text).unwrap();
+        let event: RotationEvent = serde_json::from_str(text).unwrap();
         assert_eq!(Call::try_from(event), Err(EventError::Missing(missing)));
     }
 }

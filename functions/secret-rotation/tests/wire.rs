@@ -11,7 +11,7 @@ use halogard_app::ports::{
 };
 use halogard_aws::{AwsSettings, SecretsManager};
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::{Notice, Notifier, Rotation, Step};
+use halogard_credentials::rotation::{Notice, Notifier, Rotation, RotationStep};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment};
@@ -209,10 +209,10 @@ async fn an_access_key_rotates_over_the_wire_each_step_taken_twice() {
     bench.secret("halogard/liongard", &first).await;
     let rotation = bench.rotation();
     for (step, did, again) in [
-        (Step::Create, "created", "already_pending"),
-        (Step::Set, "nothing_to_do", "nothing_to_do"),
-        (Step::Test, "tested", "tested"),
-        (Step::Finish, "finished", "already_current"),
+        (RotationStep::Create, "created", "already_pending"),
+        (RotationStep::Set, "nothing_to_do", "nothing_to_do"),
+        (RotationStep::Test, "tested", "tested"),
+        (RotationStep::Finish, "finished", "already_current"),
     ] {
         for wanted in [did, again] {
             let turned = rotation.step(step, "halogard/liongard", NEXT).await;
@@ -247,10 +247,16 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
     let name = "halogard/halopsa";
     bench.secret(name, &value(&application.client_secret)).await;
     let rotation = bench.rotation();
-    let asked = rotation.step(Step::Create, name, NEXT).await.unwrap_err();
+    let asked = rotation
+        .step(RotationStep::Create, name, NEXT)
+        .await
+        .unwrap_err();
     assert_eq!(asked.error_type(), "rotation.action_required");
     assert!(bench.fields(name, Stage::Pending).await.is_none());
-    let early = rotation.step(Step::Finish, name, NEXT).await.unwrap_err();
+    let early = rotation
+        .step(RotationStep::Finish, name, NEXT)
+        .await
+        .unwrap_err();
     assert_eq!(early.error_type(), "rotation.no_value");
     assert_eq!(bench.memory.notices.lock().unwrap().len(), 2);
 
@@ -261,7 +267,10 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
         .put(name, NEXT, &pasted, Stage::Pending)
         .await
         .unwrap();
-    let unsaved = rotation.step(Step::Test, name, NEXT).await.unwrap_err();
+    let unsaved = rotation
+        .step(RotationStep::Test, name, NEXT)
+        .await
+        .unwrap_err();
     assert!(
         unsaved.chain().contains("press Save"),
         "{}",
@@ -271,7 +280,7 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
         .halo
         .replace_secret(&application.client_id, "generated-by-hand");
     saved.unwrap();
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         rotation.step(step, name, NEXT).await.unwrap();
     }
     assert_eq!(
@@ -284,7 +293,9 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
 async fn what_the_template_refuses_is_refused_over_the_wire() {
     let bench = Bench::start().await;
     let rotation = bench.rotation();
-    let missing = rotation.step(Step::Create, "halogard/none", NEXT).await;
+    let missing = rotation
+        .step(RotationStep::Create, "halogard/none", NEXT)
+        .await;
     assert_eq!(missing.unwrap_err().error_type(), "rotation.no_secret");
     let value = fields(&[
         ("strategy", "webhook"),
@@ -293,7 +304,7 @@ async fn what_the_template_refuses_is_refused_over_the_wire() {
     bench.secret("halogard/webhook", &value).await;
     let unknown = "33333333-3333-4333-8333-333333333333";
     let refused = rotation
-        .step(Step::Create, "halogard/webhook", unknown)
+        .step(RotationStep::Create, "halogard/webhook", unknown)
         .await;
     assert_eq!(
         refused.unwrap_err().error_type(),

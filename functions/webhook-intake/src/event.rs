@@ -35,12 +35,12 @@ pub struct Event {
 #[derive(Debug, Deserialize)]
 struct RequestContext {
     /// The HTTP part.
-    http: Http,
+    http: HttpContext,
 }
 
 /// The HTTP part of the metadata.
 #[derive(Debug, Deserialize)]
-struct Http {
+struct HttpContext {
     /// The method, in upper case.
     method: String,
 }

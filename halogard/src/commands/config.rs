@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use halogard_app::ports::{Clock as _, Revision, SaveError};
 use halogard_app::preflight::{self, Extent};
-use halogard_aws::AppliedConfig;
+use halogard_aws::StoredConfig;
 use halogard_config::{load, schema, starter};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
@@ -127,7 +127,7 @@ async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCod
 /// Replaces the active config.
 async fn save(stack: &Stack, policy: halogard_domain::Policy, text: String) -> anyhow::Result<()> {
     let store = stack.store()?;
-    let applied = AppliedConfig {
+    let applied = StoredConfig {
         policy,
         text,
         applied_at: SystemClock.now(),

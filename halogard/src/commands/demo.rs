@@ -21,7 +21,7 @@ use crate::clock::{AcceleratedClock, SleepClock};
 use crate::commands::serve::shutdown_signal;
 use crate::output;
 use events::EventLog;
-use instance::Instance;
+use instance::DemoInstance;
 use progress::{Phase, Progress};
 use script::Script;
 use vendors::SimulatedVendors;
@@ -48,7 +48,7 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     let clock = AcceleratedClock::starting_now(options.speed);
     let vendors = SimulatedVendors::build(options, clock).await?;
     let folder = vendors::DataFolder::create()?;
-    let mut instance = Instance::begin(&vendors, folder.path(), clock).await?;
+    let mut instance = DemoInstance::begin(&vendors, folder.path(), clock).await?;
     let mut script = Script::write(options, &vendors.world, clock.now());
     let mut events = EventLog::new(&vendors.world, options.alerts, clock.now());
     let mut progress = Progress::start(options, &events);
@@ -72,7 +72,7 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
             crash_due = false;
             progress.line("crash: Halogard is killed in the middle of its work, and starts again");
             instance.crash().await;
-            instance = Instance::begin(&vendors, folder.path(), clock).await?;
+            instance = DemoInstance::begin(&vendors, folder.path(), clock).await?;
         }
         if options.faults && script.is_over() {
             vendors.stop_faults();

@@ -37,12 +37,12 @@ use terminal_notifier::TerminalNotifier;
 const ACTION_REQUIRED: u8 = 3;
 
 /// The request budget of a target.
-type Budget<P> = SharedBudget<<P as Target>::Store, SystemClock>;
+type TargetBudget<P> = SharedBudget<<P as Target>::Store, SystemClock>;
 
 /// The rotation of a target.
 type TargetRotation<P> = Rotation<
     <P as Target>::Vault,
-    HaloAdmin<Budget<P>, SystemClock>,
+    HaloAdmin<TargetBudget<P>, SystemClock>,
     LiongardAdmin,
     <P as Target>::Store,
     TerminalNotifier,
@@ -156,7 +156,7 @@ impl<P: Target> RotateCommand<P> {
     }
 
     /// The rotation, with the current credentials, and the budget it uses.
-    async fn rotation(&self) -> anyhow::Result<(TargetRotation<P>, Budget<P>)> {
+    async fn rotation(&self) -> anyhow::Result<(TargetRotation<P>, TargetBudget<P>)> {
         let settings = self.target.settings().await?;
         let store = self.target.store();
         let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
@@ -216,7 +216,7 @@ fn report(
 
 /// Returns the permits that were leased and not used, because others share the budget. If that fails,
 /// they expire after one window.
-async fn hand_back<P: Target>(budget: &Budget<P>) {
+async fn hand_back<P: Target>(budget: &TargetBudget<P>) {
     if let Err(error) = budget.release_unused().await {
         tracing::warn!(%error, "permits of the request budget were left to expire");
     }

@@ -20,7 +20,7 @@ const READER: AttributeReader = AttributeReader("config");
 
 /// A policy as it was applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AppliedConfig {
+pub struct StoredConfig {
     /// The policy, checked when it was applied.
     pub policy: Policy,
     /// The text it came from, for people.
@@ -36,7 +36,7 @@ impl<C: Clock> Store<C> {
     ///
     /// The table cannot be read, or another version wrote what stands there (`store.record`): then
     /// the policy must be applied again with this version.
-    pub async fn load_config(&self) -> Result<Option<Stored<AppliedConfig>>, PortError> {
+    pub async fn load_config(&self) -> Result<Option<Stored<StoredConfig>>, PortError> {
         let Some(item) = self.item(CONFIG, APPLIED).await? else {
             return Ok(None);
         };
@@ -55,7 +55,7 @@ impl<C: Clock> Store<C> {
     /// into one item of 400 KB: about 2,000 customers.
     pub async fn save_config(
         &self,
-        config: &AppliedConfig,
+        config: &StoredConfig,
         revision: Revision,
     ) -> Result<Revision, SaveError> {
         let body = to_json(READER.0, config)?;

@@ -19,7 +19,7 @@ mod values;
 mod vault;
 
 pub use aws_settings::{AwsSettings, AwsSettingsError};
-pub use config::AppliedConfig;
+pub use config::StoredConfig;
 pub use error::{AwsError, DecodeError};
 pub use queue::{QueueError, QueueSender, RECEIVES_MAX, Received};
 pub use store::{QueueUrls, Store, StoreNames};

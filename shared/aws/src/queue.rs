@@ -34,8 +34,8 @@ pub use received::Received;
 pub use sender::QueueSender;
 
 use calls::Wait;
-use in_flight::Receipt;
-use sending::Target;
+use in_flight::SqsReceipt;
+use sending::QueueTarget;
 
 /// Rounds of one `receive`: each brings ten messages at most, and a round may bring only messages
 /// that came too early.
@@ -43,7 +43,7 @@ const RECEIVE_ROUNDS_MAX: u32 = 20;
 
 impl<C: Clock> WorkSink for Store<C> {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
-        let target = Target {
+        let target = QueueTarget {
             sqs: self.sqs(),
             queue: self.work_queue(lane)?,
         };
@@ -81,7 +81,7 @@ impl<C: Clock> WorkQueue for Store<C> {
             for message in came {
                 let received = Received::of(message);
                 let handle = received.handle.clone();
-                let receipt = Receipt::Polled { until, handle };
+                let receipt = SqsReceipt::Polled { until, handle };
                 deliveries.extend(self.accept(lane, received, receipt).await?);
             }
         }

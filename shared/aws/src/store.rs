@@ -14,11 +14,11 @@ use crate::ticket_owners::TicketOwnerCache;
 
 /// Every store port on AWS. Cheap to clone; all clones share their connections.
 pub struct Store<C> {
-    inner: Arc<Inner<C>>,
+    inner: Arc<StoreInner<C>>,
 }
 
 /// What all clones share.
-struct Inner<C> {
+struct StoreInner<C> {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     names: StoreNames,
@@ -53,7 +53,7 @@ impl<C: Clock> Store<C> {
     /// A store on the table and queues that `names` gives. Nothing is sent yet.
     pub fn new(config: &SdkConfig, names: StoreNames, clock: C) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(StoreInner {
                 dynamodb: aws_sdk_dynamodb::Client::new(config),
                 sqs: aws_sdk_sqs::Client::new(config),
                 names,

@@ -10,7 +10,7 @@ use halogard_app::ports::{
     ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, LinkFilter, Links, Notifications,
     PortError, Revision, SaveError,
 };
-use halogard_aws::{AppliedConfig, Store};
+use halogard_aws::{Store, StoredConfig};
 use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::ids::{AlertId, EnvironmentId};
 use halogard_domain::message::Notification;
@@ -133,7 +133,7 @@ async fn a_link_too_large_for_the_table_is_refused_and_named() {
 #[tokio::test]
 async fn a_config_too_large_for_the_table_is_refused_and_named() {
     let bench = DynamoDbFixture::fresh().await;
-    let config = AppliedConfig {
+    let config = StoredConfig {
         policy: Policy::empty(Mode::Managed),
         text: "#".repeat(420_000),
         applied_at: Timestamp::from_millis(1),

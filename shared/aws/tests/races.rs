@@ -4,7 +4,7 @@ mod support;
 
 use futures_util::future::join_all;
 use halogard_app::ports::{Links, Records, Revision, SaveError, Swap};
-use halogard_aws::AppliedConfig;
+use halogard_aws::StoredConfig;
 use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
@@ -180,10 +180,10 @@ async fn tickets_of_one_company_are_entered_together() {
     }
 }
 
-fn config(prefix: &str) -> AppliedConfig {
+fn config(prefix: &str) -> StoredConfig {
     let mut policy = Policy::empty(Mode::Managed);
     prefix.clone_into(&mut policy.key_prefix);
-    AppliedConfig {
+    StoredConfig {
         policy,
         text: format!("[tickets]\nkey_prefix = \"{prefix}\" # \u{fc}"),
         applied_at: Timestamp::from_millis(7),

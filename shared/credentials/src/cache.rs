@@ -31,12 +31,12 @@ pub struct CredentialCache<V, C> {
     clock: C,
     name: String,
     ttl: Duration,
-    state: Mutex<State>,
+    state: Mutex<CacheState>,
 }
 
 /// What is known of the secret.
 #[derive(Default)]
-struct State {
+struct CacheState {
     /// The usable versions, in the order in which they are tried.
     versions: Vec<CachedVersion>,
     /// What is wrong with those that are not usable.
@@ -159,14 +159,14 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
 
     /// Reads the versions in `stages` from the vault. If the vault is unavailable, the versions that
     /// were read before stay in use: they are still valid.
-    async fn load(&self, state: &mut State, stages: &[Stage]) -> Result<(), CredentialError> {
+    async fn load(&self, state: &mut CacheState, stages: &[Stage]) -> Result<(), CredentialError> {
         let now = self.clock.now();
         match self.read(stages).await {
             Ok((versions, unusable)) => {
                 state.versions = versions;
                 state.unusable = unusable;
                 state.read_at = Some(now);
-                let State {
+                let CacheState {
                     versions, refused, ..
                 } = state;
                 refused
@@ -209,7 +209,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
     }
 
     /// Why there is nothing to use.
-    fn nothing(&self, state: &State, now: Timestamp) -> CredentialError {
+    fn nothing(&self, state: &CacheState, now: Timestamp) -> CredentialError {
         let name = self.name.clone();
         let refused = state.refused.values().min();
         match refused {
@@ -228,7 +228,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
     }
 }
 
-impl State {
+impl CacheState {
     /// The stages worth reading: the others only while the current version is not the one in use.
     fn wanted(&self) -> &'static [Stage] {
         let current = self

@@ -25,7 +25,7 @@ use tracing::info;
 pub use error::RotateError;
 pub use liongard::{CleanupReport, EXPIRES_SOON_DAYS};
 pub use notifier::{Notice, NoticeKind, Notifier};
-pub use step::{Step, UnknownStep};
+pub use step::{RotationStep, UnknownStep};
 pub use strategy::Strategy;
 pub use vendors::{
     AccessKeyAdmin, ApplicationAdmin, KeyInfo, KeyPair, NewKey, WebhookAdmin, WebhookChange,
@@ -104,7 +104,7 @@ where
     /// worked before keeps working.
     pub async fn step(
         &self,
-        step: Step,
+        step: RotationStep,
         name: &str,
         version: &str,
     ) -> Result<StepOutcome, RotateError> {
@@ -123,7 +123,7 @@ where
     /// As [`Rotation::step`]; the steps before the one that failed stand.
     pub async fn run_all(&self, name: &str, version: &str) -> Result<StepOutcome, RotateError> {
         let mut last = StepOutcome::AlreadyCurrent;
-        for step in Step::ALL {
+        for step in RotationStep::ALL {
             let info = self.vault.describe(name).await?.unwrap_or_default();
             if is_in(&info, version, Stage::Current) {
                 return Ok(last);
@@ -179,7 +179,7 @@ where
     /// Takes one step for a version that is not current.
     async fn run_step(
         &self,
-        step: Step,
+        step: RotationStep,
         name: &str,
         version: &str,
     ) -> Result<StepOutcome, RotateError> {
@@ -187,23 +187,27 @@ where
         let strategy = Strategy::of(name, &current.fields)?;
         let pending = self.pending(name, version).await?;
         match (step, pending) {
-            (Step::Create, Some(_)) => Ok(StepOutcome::AlreadyPending),
-            (Step::Create, None) => self.create(strategy, name, version, &current).await,
-            (Step::Set, Some(pending)) => self.set(strategy, name, &current.fields, &pending).await,
-            (Step::Test, Some(pending)) => {
+            (RotationStep::Create, Some(_)) => Ok(StepOutcome::AlreadyPending),
+            (RotationStep::Create, None) => self.create(strategy, name, version, &current).await,
+            (RotationStep::Set, Some(pending)) => {
+                self.set(strategy, name, &current.fields, &pending).await
+            }
+            (RotationStep::Test, Some(pending)) => {
                 self.verify(strategy, name, &pending).await?;
                 Ok(StepOutcome::Tested)
             }
-            (Step::Finish, Some(pending)) => {
+            (RotationStep::Finish, Some(pending)) => {
                 // Steps may arrive in any order, and an unverified value must not become current.
                 self.verify(strategy, name, &pending).await?;
                 self.vault.promote(name, version).await?;
                 Ok(StepOutcome::Finished)
             }
-            (Step::Set | Step::Test | Step::Finish, None) => Err(RotateError::NoValue {
-                name: name.to_owned(),
-                version: version.to_owned(),
-            }),
+            (RotationStep::Set | RotationStep::Test | RotationStep::Finish, None) => {
+                Err(RotateError::NoValue {
+                    name: name.to_owned(),
+                    version: version.to_owned(),
+                })
+            }
         }
     }
 
@@ -309,7 +313,7 @@ where
     /// Logs the outcome of a step; a failure is also sent as a notice.
     async fn log_and_notify(
         &self,
-        step: Step,
+        step: RotationStep,
         name: &str,
         outcome: Result<StepOutcome, RotateError>,
     ) -> Result<StepOutcome, RotateError> {

@@ -29,7 +29,7 @@ pub struct Addresses {
 
 /// Why a text leads to no address. Says which setting, what is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
+pub enum HaloAddressError {
     /// There is nothing to read.
     #[error("{setting} is empty; give the address of your HaloPSA, as acme.halopsa.com")]
     Empty {
@@ -71,8 +71,8 @@ impl Addresses {
     ///
     /// # Errors
     ///
-    /// [`AddressError`] when a text cannot be normalizations.
-    pub fn read(resource: &str, auth: Option<&str>) -> Result<Self, AddressError> {
+    /// [`HaloAddressError`] when a text cannot be normalizations.
+    pub fn read(resource: &str, auth: Option<&str>) -> Result<Self, HaloAddressError> {
         let mut normalizations = Vec::new();
         let resource = base_of(resource, RESOURCE_SETTING, "api", &mut normalizations)?;
         let auth = match auth.filter(|text| !trimmed(text).is_empty()) {
@@ -100,25 +100,25 @@ fn base_of(
     setting: &'static str,
     own_tail: &str,
     normalizations: &mut Vec<String>,
-) -> Result<Url, AddressError> {
+) -> Result<Url, HaloAddressError> {
     let mut note = |what: &str| normalizations.push(format!("{setting}: {what}"));
     let text = trimmed(pasted);
     if text.is_empty() {
-        return Err(AddressError::Empty { setting });
+        return Err(HaloAddressError::Empty { setting });
     }
     if text != pasted {
         note("took away blanks or quotes around it");
     }
     let (schemes, rest) = split_schemes(text);
     match schemes.as_slice() {
-        [] if rest.contains("://") => return Err(AddressError::OtherScheme { setting }),
+        [] if rest.contains("://") => return Err(HaloAddressError::OtherScheme { setting }),
         [] | [_] => {}
         _ => note("took away a second https://"),
     }
     let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
     let parse = |scheme: &str| {
         Url::parse(&format!("{scheme}://{rest}"))
-            .map_err(|_| AddressError::NotAnAddress { setting })
+            .map_err(|_| HaloAddressError::NotAnAddress { setting })
     };
     let mut url = parse(if is_plain { "http" } else { "https" })?;
     if schemes.is_empty() {
@@ -131,13 +131,13 @@ fn base_of(
         }
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(AddressError::NotAnAddress { setting });
+        return Err(HaloAddressError::NotAnAddress { setting });
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(AddressError::WithCredentials { setting });
+        return Err(HaloAddressError::WithCredentials { setting });
     }
     if is_plain && !is_loopback(&url) {
-        return Err(AddressError::NotEncrypted { setting });
+        return Err(HaloAddressError::NotEncrypted { setting });
     }
     if url.host_str().is_some_and(|host| !rest.starts_with(host)) {
         note("wrote the host in lower case");

@@ -53,7 +53,7 @@ pub enum Error {
         route: &'static str,
         /// What stood in the way.
         #[source]
-        source: RequestError,
+        source: HaloRequestError,
     },
     /// HaloPSA issued no token.
     #[error("HaloPSA issued no token: {kind}{}", Suffix(.message.as_ref()))]
@@ -153,7 +153,7 @@ impl fmt::Display for TokenFailure {
 
 /// What made a request impossible to put together.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub enum HaloRequestError {
     /// The body could not be written as JSON.
     #[error("the body could not be written as JSON")]
     Json(#[from] serde_json::Error),

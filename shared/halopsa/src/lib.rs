@@ -22,14 +22,14 @@ pub mod webhook;
 pub mod wire;
 
 #[cfg(feature = "client")]
-pub use address::{AddressError, Addresses};
+pub use address::{Addresses, HaloAddressError};
 #[cfg(feature = "client")]
 pub use client::{
     Client, ClientQuery, Credentials, HaloClientSettings, Listing, Page, TicketDetail, TicketQuery,
     TicketState, TicketTypeChoice,
 };
 #[cfg(feature = "client")]
-pub use error::{BodyProblem, Error, RequestError, TokenFailure};
+pub use error::{BodyProblem, Error, HaloRequestError, TokenFailure};
 #[cfg(feature = "client")]
 pub use rotation::HaloCredentialAdmin;
 #[cfg(feature = "client")]

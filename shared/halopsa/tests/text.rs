@@ -6,7 +6,7 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-use halogard_halopsa::{AddressError, Addresses, VendorMessage};
+use halogard_halopsa::{Addresses, HaloAddressError, VendorMessage};
 
 fn message(body: &str) -> String {
     VendorMessage::read(body.as_bytes())
@@ -96,7 +96,7 @@ fn plain_http_is_for_this_machine_only() {
         let error = Addresses::read(&format!("http://{host}"), None).unwrap_err();
         assert_eq!(
             error,
-            AddressError::NotEncrypted {
+            HaloAddressError::NotEncrypted {
                 setting: "HALOPSA_RESOURCE_URL"
             }
         );
@@ -105,7 +105,7 @@ fn plain_http_is_for_this_machine_only() {
 
 #[test]
 fn an_invalid_address_is_an_error_that_names_the_setting() {
-    use AddressError::{Empty, NotAnAddress, OtherScheme, WithCredentials};
+    use HaloAddressError::{Empty, NotAnAddress, OtherScheme, WithCredentials};
     let setting = "HALOPSA_RESOURCE_URL";
     for (text, expected) in [
         ("", Empty { setting }),
@@ -127,7 +127,7 @@ fn an_invalid_address_is_an_error_that_names_the_setting() {
     let error = Addresses::read("acme.halopsa.com", Some("http://acme.halopsa.com")).unwrap_err();
     assert_eq!(
         error,
-        AddressError::NotEncrypted {
+        HaloAddressError::NotEncrypted {
             setting: "HALOPSA_AUTH_URL"
         }
     );

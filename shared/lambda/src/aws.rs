@@ -9,7 +9,7 @@ use halogard_app::ports::{Delivery, Lane, PortError};
 use halogard_aws::{AwsSettings, QueueUrls, Received, SecretsManager, Store, StoreNames};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{Environment, Reader, SETTINGS};
+use halogard_runtime::settings::{Environment, SETTINGS, SettingsReader};
 
 use crate::lanes::Lanes;
 use crate::platform::{
@@ -174,7 +174,7 @@ fn received(record: SqsMessage) -> Received {
 
 /// The least time between two starts of the same inspector.
 fn interval(settings: &Environment, faults: &mut Vec<SetUpFault>) -> Duration {
-    let mut reader = Reader::new(settings);
+    let mut reader = SettingsReader::new(settings);
     let info = SETTINGS
         .iter()
         .find(|info| info.name == INSPECTOR_MIN_INTERVAL);

@@ -20,7 +20,7 @@ const NOT_READY_PAUSE: Duration = Duration::from_secs(60);
 const TIMED_OUT_PAUSE: Duration = Duration::from_secs(60);
 
 /// The event that is being processed.
-struct Batch<'a, P: Platform> {
+struct RecordBatch<'a, P: Platform> {
     invocation: &'a Invocation<P>,
     answer: SqsBatchResponse,
     metrics: InvocationMetrics,
@@ -59,7 +59,7 @@ pub async fn process_batch<P: Platform>(
     deadline: Timestamp,
 ) -> Result<SqsBatchResponse, FunctionError> {
     let invocation = instance.begin(deadline).await?;
-    let mut batch = Batch {
+    let mut batch = RecordBatch {
         invocation: &invocation,
         answer: SqsBatchResponse::default(),
         metrics: InvocationMetrics::default(),
@@ -92,7 +92,7 @@ pub async fn process_batch<P: Platform>(
     }
 }
 
-impl<P: Platform> Batch<'_, P> {
+impl<P: Platform> RecordBatch<'_, P> {
     /// Receives the records, in batches of one lane and at most `batch_max`, in order. A record that came
     /// before its time is deferred again.
     async fn receive(

@@ -44,20 +44,20 @@ pub type FunctionReconciler<P> = Reconciler<FunctionEnv<P>>;
 pub struct Instance<P: Platform> {
     platform: Arc<P>,
     deadline: Deadline,
-    state: Mutex<Option<State<P>>>,
+    state: Mutex<Option<InstanceState<P>>>,
 }
 
 /// The state of an instance whose resources are available.
-struct State<P: Platform> {
+struct InstanceState<P: Platform> {
     resources: Arc<Resources<P>>,
     /// Identifies this instance among those that share the store.
     worker: String,
-    config: Option<Config>,
+    config: Option<LoadedConfig>,
     reconciler: Option<Cached<P>>,
 }
 
 /// The config in force.
-struct Config {
+struct LoadedConfig {
     revision: u64,
     policy: Policy,
     read_at: Timestamp,
@@ -147,7 +147,7 @@ impl<P: Platform> Instance<P> {
         let mut slot = self.state.lock().await;
         let state = match &mut *slot {
             Some(state) => state,
-            empty => empty.insert(State::new(self.platform.resources()?)?),
+            empty => empty.insert(InstanceState::new(self.platform.resources()?)?),
         };
         let reconciler = state.reconciler(&self.platform, &self.deadline).await;
         Ok(Invocation {
@@ -159,7 +159,7 @@ impl<P: Platform> Instance<P> {
     }
 }
 
-impl<P: Platform> State<P> {
+impl<P: Platform> InstanceState<P> {
     fn new(resources: Resources<P>) -> Result<Self, SetUpError> {
         Ok(Self {
             resources: Arc::new(resources),
@@ -208,7 +208,7 @@ impl<P: Platform> State<P> {
 
     /// Reads the config again when the cached one has expired. If that fails, the cached one stays in force.
     async fn refresh_config(&mut self, platform: &P, now: Timestamp) -> Result<(), NotReady> {
-        let fresh = |config: &Config| now.since(config.read_at) < CONFIG_TTL;
+        let fresh = |config: &LoadedConfig| now.since(config.read_at) < CONFIG_TTL;
         if self.config.as_ref().is_some_and(fresh) {
             return Ok(());
         }
@@ -221,7 +221,7 @@ impl<P: Platform> State<P> {
             }
             (Ok(Some(applied)), config) => {
                 info!(revision = applied.revision, "config loaded");
-                *config = Some(Config {
+                *config = Some(LoadedConfig {
                     revision: applied.revision,
                     policy: applied.policy,
                     read_at: now,
@@ -241,7 +241,7 @@ impl<P: Platform> State<P> {
     /// Builds a reconciler with the current secrets.
     async fn build(
         &self,
-        config: &Config,
+        config: &LoadedConfig,
         deadline: &Deadline,
     ) -> Result<Arc<FunctionReconciler<P>>, SetUpError> {
         let resources = &*self.resources;

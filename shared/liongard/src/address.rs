@@ -33,7 +33,7 @@ pub struct Address {
 
 /// Why a text leads to no address. Says what is wrong, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
+pub enum LiongardAddressError {
     /// There is nothing to read.
     #[error("LIONGARD_URL is empty; give the address you sign in at, as us1.app.liongard.com")]
     Empty,
@@ -64,20 +64,20 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// [`AddressError`] when the text cannot be normalizations.
-    pub fn read(pasted: &str) -> Result<Self, AddressError> {
+    /// [`LiongardAddressError`] when the text cannot be normalizations.
+    pub fn read(pasted: &str) -> Result<Self, LiongardAddressError> {
         let mut normalizations = Vec::new();
         let mut note = |what: &str| normalizations.push(format!("LIONGARD_URL: {what}"));
         let text = trimmed(pasted);
         if text.is_empty() {
-            return Err(AddressError::Empty);
+            return Err(LiongardAddressError::Empty);
         }
         if text != pasted {
             note("took away blanks or quotes around it");
         }
         let (schemes, rest) = split_schemes(text);
         match schemes.as_slice() {
-            [] if rest.contains("://") => return Err(AddressError::OtherScheme),
+            [] if rest.contains("://") => return Err(LiongardAddressError::OtherScheme),
             [] | [_] => {}
             _ => note("took away a second scheme"),
         }
@@ -85,7 +85,7 @@ impl Address {
         if rest.trim_end_matches('/').contains(['/', '\\', '?', '#']) {
             note("left out what stands after the host");
         }
-        let origin = origin_of(&url).ok_or(AddressError::NotAnAddress)?;
+        let origin = origin_of(&url).ok_or(LiongardAddressError::NotAnAddress)?;
         Ok(Self {
             origin,
             normalizations,
@@ -94,21 +94,26 @@ impl Address {
 }
 
 /// The host in `rest`, as a whole address, with the path still on it.
-fn host_in(schemes: &[&str], rest: &str, note: &mut impl FnMut(&str)) -> Result<Url, AddressError> {
+fn host_in(
+    schemes: &[&str],
+    rest: &str,
+    note: &mut impl FnMut(&str),
+) -> Result<Url, LiongardAddressError> {
     let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
-    let mut url = Url::parse(&format!("https://{rest}")).map_err(|_| AddressError::NotAnAddress)?;
+    let mut url =
+        Url::parse(&format!("https://{rest}")).map_err(|_| LiongardAddressError::NotAnAddress)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(AddressError::WithCredentials);
+        return Err(LiongardAddressError::WithCredentials);
     }
     let host = url.host_str().unwrap_or_default().to_owned();
     if is_loopback(&url) {
         return on_this_machine(schemes, is_plain, rest, note);
     }
     if is_plain {
-        return Err(AddressError::NotEncrypted);
+        return Err(LiongardAddressError::NotEncrypted);
     }
     if NO_INSTANCE.contains(&host.as_str()) {
-        return Err(AddressError::NoInstance);
+        return Err(LiongardAddressError::NoInstance);
     }
     let dotless = host.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let whole = if dotless && url.port().is_none() {
@@ -124,7 +129,7 @@ fn host_in(schemes: &[&str], rest: &str, note: &mut impl FnMut(&str)) -> Result<
         host
     };
     url.set_host(Some(&whole))
-        .map_err(|_| AddressError::NotAnAddress)?;
+        .map_err(|_| LiongardAddressError::NotAnAddress)?;
     Ok(url)
 }
 
@@ -134,7 +139,7 @@ fn on_this_machine(
     is_plain: bool,
     rest: &str,
     note: &mut impl FnMut(&str),
-) -> Result<Url, AddressError> {
+) -> Result<Url, LiongardAddressError> {
     if schemes.is_empty() {
         note("put http:// before it, since it is this machine");
     }
@@ -143,7 +148,7 @@ fn on_this_machine(
     } else {
         "https"
     };
-    Url::parse(&format!("{scheme}://{rest}")).map_err(|_| AddressError::NotAnAddress)
+    Url::parse(&format!("{scheme}://{rest}")).map_err(|_| LiongardAddressError::NotAnAddress)
 }
 
 /// `us1.app.liongard.com` of `api.us1.app.liongard.com`, which has other paths.

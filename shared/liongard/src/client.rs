@@ -26,7 +26,7 @@ use url::Url;
 pub use settings::LiongardClientSettings;
 
 use crate::AccessKey;
-use crate::error::{Error, RedirectRefusal, RequestError};
+use crate::error::{Error, LiongardRequestError, RedirectRefusal};
 use crate::origin;
 use crate::vendor_message::{self, VendorMessage};
 use request::LiongardRequest;
@@ -152,7 +152,7 @@ impl<T: Transport> Client<T> {
         key: &AccessKey,
     ) -> Result<Response<Bytes>, Error> {
         if !origin::is_encrypted_or_loopback(url) {
-            return Err(call.not_sendable(RequestError::NotEncrypted));
+            return Err(call.not_sendable(LiongardRequestError::NotEncrypted));
         }
         let request = request(call, url, key).map_err(|source| call.not_sendable(source))?;
         let outcome = self.transport.send(request).await;
@@ -174,7 +174,7 @@ fn request(
     call: &LiongardRequest,
     url: &Url,
     key: &AccessKey,
-) -> Result<Request<Bytes>, RequestError> {
+) -> Result<Request<Bytes>, LiongardRequestError> {
     let mut request = Request::builder()
         .method(call.route.method())
         .uri(url.as_str())

@@ -30,7 +30,7 @@ pub enum Error {
         route: &'static str,
         /// What stood in the way.
         #[source]
-        source: RequestError,
+        source: LiongardRequestError,
     },
     /// There is no answer.
     #[error("no answer to {method} {route} from Liongard")]
@@ -106,7 +106,7 @@ pub enum Error {
 
 /// What made a request impossible to put together.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub enum LiongardRequestError {
     /// The body could not be written as JSON.
     #[error("the body could not be written as JSON")]
     Json(#[from] serde_json::Error),

@@ -11,9 +11,9 @@ mod route;
 mod vendor_message;
 pub mod wire;
 
-pub use address::{Address, AddressError, environment_page};
+pub use address::{Address, LiongardAddressError, environment_page};
 pub use alert_source::LiongardAlertSource;
 pub use client::{Client, LiongardClientSettings};
-pub use error::{BodyProblem, Error, RedirectRefusal, RequestError};
+pub use error::{BodyProblem, Error, LiongardRequestError, RedirectRefusal};
 pub use key::{AccessKey, AccessKeyError, ParsedAccessKey};
 pub use vendor_message::VendorMessage;

@@ -7,7 +7,9 @@
 )]
 
 use halogard_domain::ids::EnvironmentId;
-use halogard_liongard::{AccessKeyError, Address, AddressError, ParsedAccessKey, environment_page};
+use halogard_liongard::{
+    AccessKeyError, Address, LiongardAddressError, ParsedAccessKey, environment_page,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 /// The origin of most tests.
@@ -91,26 +93,38 @@ fn what_people_paste_leads_to_the_origin() {
 #[test]
 fn an_invalid_address_is_an_error_with_setting_and_remedy() {
     let table = [
-        ("", AddressError::Empty),
-        ("  ", AddressError::Empty),
-        ("https://", AddressError::NotAnAddress),
-        ("https://us 1", AddressError::NotAnAddress),
+        ("", LiongardAddressError::Empty),
+        ("  ", LiongardAddressError::Empty),
+        ("https://", LiongardAddressError::NotAnAddress),
+        ("https://us 1", LiongardAddressError::NotAnAddress),
         (
             "https://us1.app.liongard.com:port",
-            AddressError::NotAnAddress,
+            LiongardAddressError::NotAnAddress,
         ),
-        ("ftp://us1.app.liongard.com", AddressError::OtherScheme),
-        ("http://us1.app.liongard.com", AddressError::NotEncrypted),
-        ("http://us1", AddressError::NotEncrypted),
-        ("http://192.168.1.10:8080", AddressError::NotEncrypted),
-        ("http://localhost.example.net", AddressError::NotEncrypted),
+        (
+            "ftp://us1.app.liongard.com",
+            LiongardAddressError::OtherScheme,
+        ),
+        (
+            "http://us1.app.liongard.com",
+            LiongardAddressError::NotEncrypted,
+        ),
+        ("http://us1", LiongardAddressError::NotEncrypted),
+        (
+            "http://192.168.1.10:8080",
+            LiongardAddressError::NotEncrypted,
+        ),
+        (
+            "http://localhost.example.net",
+            LiongardAddressError::NotEncrypted,
+        ),
         (
             "https://me:pw@us1.app.liongard.com",
-            AddressError::WithCredentials,
+            LiongardAddressError::WithCredentials,
         ),
-        ("me@example.net", AddressError::WithCredentials),
-        ("https://app.liongard.com", AddressError::NoInstance),
-        ("www.liongard.com", AddressError::NoInstance),
+        ("me@example.net", LiongardAddressError::WithCredentials),
+        ("https://app.liongard.com", LiongardAddressError::NoInstance),
+        ("www.liongard.com", LiongardAddressError::NoInstance),
     ];
     for (pasted, expected) in table {
         assert_eq!(Address::read(pasted), Err(expected), "{pasted}");

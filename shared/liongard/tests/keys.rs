@@ -11,7 +11,7 @@ mod support;
 
 use halogard_domain::FailureClass;
 use halogard_liongard::wire::KeyLifetime;
-use halogard_liongard::{Error, RequestError};
+use halogard_liongard::{Error, LiongardRequestError};
 use http::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -89,7 +89,7 @@ async fn an_id_that_could_name_another_place_deletes_nothing() {
             matches!(
                 error,
                 Error::Request {
-                    source: RequestError::NotAnAccessKeyId,
+                    source: LiongardRequestError::NotAnAccessKeyId,
                     ..
                 }
             ),

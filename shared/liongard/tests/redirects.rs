@@ -11,7 +11,7 @@ mod support;
 
 use halogard_domain::FailureClass;
 use halogard_domain::ids::LaunchpointId;
-use halogard_liongard::{Error, RedirectRefusal, RequestError};
+use halogard_liongard::{Error, LiongardRequestError, RedirectRefusal};
 use http::Method;
 use support::{Harness, KEY_HEADER, answer, redirect};
 
@@ -210,7 +210,7 @@ async fn a_base_in_plain_http_elsewhere_sends_nothing() {
     assert!(matches!(
         error,
         Error::Request {
-            source: RequestError::NotEncrypted,
+            source: LiongardRequestError::NotEncrypted,
             ..
         }
     ));

@@ -22,7 +22,7 @@ pub use error::{SettingFault, SettingsError};
 pub use halo::HaloSettings;
 pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};
 pub use liongard::LiongardSettings;
-pub use reader::{Reader, SettingWarning};
+pub use reader::{SettingWarning, SettingsReader};
 pub use serve::{CONFIG, ServeSettings};
 pub use webhook::WebhookSettings;
 
@@ -31,7 +31,7 @@ pub trait FromSettings: Sized {
     /// Takes what it needs from `reader`; `None` only after the reader has recorded why.
     ///
     /// Reads every part before it returns, so that all faults are found at once.
-    fn take(reader: &mut Reader<'_>) -> Option<Self>;
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self>;
 }
 
 /// Reads the settings of a `T`, with warnings about what was corrected.
@@ -42,7 +42,7 @@ pub trait FromSettings: Sized {
 pub fn read<T: FromSettings>(
     environment: &Environment,
 ) -> Result<(T, Vec<SettingWarning>), SettingsError> {
-    let mut reader = Reader::new(environment);
+    let mut reader = SettingsReader::new(environment);
     let taken = T::take(&mut reader);
     let (faults, warnings) = reader.finish();
     match taken {
@@ -67,7 +67,7 @@ pub struct Settings {
 }
 
 impl FromSettings for Settings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let halo = HaloSettings::take(reader);
         let liongard = LiongardSettings::take(reader);
         let limit = Limit::take(reader);

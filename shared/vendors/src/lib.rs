@@ -41,10 +41,10 @@ pub enum VendorsError {
     Transport(#[from] BuildError),
     /// HaloPSA's address is not valid.
     #[error(transparent)]
-    HaloPsa(#[from] halopsa::AddressError),
+    HaloPsa(#[from] halopsa::HaloAddressError),
     /// Liongard's address is not valid.
     #[error(transparent)]
-    Liongard(#[from] liongard::AddressError),
+    Liongard(#[from] liongard::LiongardAddressError),
     /// Liongard's access key is not valid.
     #[error(transparent)]
     Key(#[from] liongard::AccessKeyError),

@@ -1,7 +1,7 @@
 //! The settings of both vendors.
 
 use halogard_domain::budget::Limit;
-use halogard_runtime::settings::{FromSettings, HaloSettings, LiongardSettings, Reader};
+use halogard_runtime::settings::{FromSettings, HaloSettings, LiongardSettings, SettingsReader};
 
 /// How to reach both vendors, and how often. All faults are found at once.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct VendorSettings {
 }
 
 impl FromSettings for VendorSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let halo = HaloSettings::take(reader);
         let liongard = LiongardSettings::take(reader);
         let limit = Limit::take(reader);

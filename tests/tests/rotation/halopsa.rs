@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halogard_app::ports::Stage;
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::Step;
+use halogard_credentials::rotation::RotationStep;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, planted};
 use halogard_tests::transport::LoggedRequest;
@@ -89,7 +89,7 @@ fn kept_secret(bundle: &Scenario, function: &RotationFunction) {
 
 /// Rotates from one application to the other under load; brings the visits the function made.
 async fn take_turns(
-    order: &[Step],
+    order: &[RotationStep],
     prepare: impl FnOnce(&Scenario, &RotationFunction),
 ) -> [u64; 3] {
     let strategy = "halopsa-two-applications";
@@ -99,7 +99,7 @@ async fn take_turns(
     prepare(&bundle, &function);
     // The operator has not acted yet: the notice names the application to open.
     let asked = function
-        .try_step(&bundle, Step::Create, HALOPSA_SECRET, NEXT)
+        .try_step(&bundle, RotationStep::Create, HALOPSA_SECRET, NEXT)
         .await;
     if let Some(asked) = asked {
         assert_eq!(asked, Err("rotation.action_required".to_owned()));
@@ -155,14 +155,14 @@ async fn take_turns(
 fn two_applications_take_turns_under_load_stopped_at_every_call() {
     let mut grid = CaseMatrix::new("two applications, stopped at every call of every step");
     let visits = grid
-        .case("in peace", take_turns(&Step::ALL, |_, _| ()))
+        .case("in peace", take_turns(&RotationStep::ALL, |_, _| ()))
         .unwrap_or_default();
     println!("visits of the function to store, HaloPSA, Liongard: {visits:?}");
     for (place, count) in COMPONENTS.into_iter().zip(visits) {
         for stop in (1..=count).flat_map(|at| both(place, at)) {
             grid.case(
                 &format!("stopped at {stop:?}"),
-                take_turns(&Step::ALL, |_, function| {
+                take_turns(&RotationStep::ALL, |_, function| {
                     function.crash_points.arm(stop.0, stop.1, stop.2);
                 }),
             );
@@ -176,18 +176,18 @@ fn the_steps_may_come_in_any_order() {
     let mut grid = CaseMatrix::new("two applications, every order of the steps");
     for order in orders() {
         // A step that comes too early fails and is taken again in its turn.
-        let whole: Vec<Step> = order.iter().copied().chain(Step::ALL).collect();
+        let whole: Vec<RotationStep> = order.iter().copied().chain(RotationStep::ALL).collect();
         grid.case(&format!("{order:?}"), take_turns(&whole, |_, _| ()));
     }
     grid.finish();
 }
 
 /// Every order of the four steps.
-fn orders() -> Vec<[Step; 4]> {
+fn orders() -> Vec<[RotationStep; 4]> {
     let mut orders = Vec::new();
     for number in 0..256_usize {
-        let order = [0, 2, 4, 6].map(|shift| Step::ALL[number >> shift & 3]);
-        if Step::ALL.iter().all(|step| order.contains(step)) {
+        let order = [0, 2, 4, 6].map(|shift| RotationStep::ALL[number >> shift & 3]);
+        if RotationStep::ALL.iter().all(|step| order.contains(step)) {
             orders.push(order);
         }
     }
@@ -196,7 +196,10 @@ fn orders() -> Vec<[Step; 4]> {
 
 /// One application: the new secret is pasted first and saved in HaloPSA then, which ends the old
 /// one at once. Brings the visits the function made.
-async fn replace(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunction)) -> [u64; 3] {
+async fn replace(
+    order: &[RotationStep],
+    prepare: impl FnOnce(&Scenario, &RotationFunction),
+) -> [u64; 3] {
     let strategy = "halopsa-application";
     let current = value(strategy, APPLICATION, planted::CLIENT_SECRET, None);
     let (mut bundle, vault, function) = Box::pin(begun(&current)).await;
@@ -239,14 +242,14 @@ async fn replace(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFuncti
 fn one_applications_secret_is_replaced_under_load_stopped_at_every_call() {
     let mut grid = CaseMatrix::new("one application, stopped at every call of every step");
     let visits = grid
-        .case("in peace", replace(&Step::ALL, |_, _| ()))
+        .case("in peace", replace(&RotationStep::ALL, |_, _| ()))
         .unwrap_or_default();
     println!("visits of the function to store, HaloPSA, Liongard: {visits:?}");
     for (place, count) in COMPONENTS.into_iter().zip(visits) {
         for stop in (1..=count).flat_map(|at| both(place, at)) {
             grid.case(
                 &format!("stopped at {stop:?}"),
-                replace(&Step::ALL, |_, function| {
+                replace(&RotationStep::ALL, |_, function| {
                     function.crash_points.arm(stop.0, stop.1, stop.2);
                 }),
             );
@@ -279,7 +282,9 @@ async fn an_application_without_a_scope_is_distinguished_from_a_wrong_secret() {
         );
         // The same version with another value, as only this vault of the test allows.
         let rotation = function.rotation(&bundle);
-        let error = rotation.step(Step::Test, HALOPSA_SECRET, NEXT).await;
+        let error = rotation
+            .step(RotationStep::Test, HALOPSA_SECRET, NEXT)
+            .await;
         let error = error.unwrap_err().chain();
         assert!(error.contains(said), "{error}");
     }

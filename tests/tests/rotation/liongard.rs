@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_app::ports::Stage;
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::{NoticeKind, Step};
+use halogard_credentials::rotation::{NoticeKind, RotationStep};
 use halogard_simulator::Fault;
 use halogard_simulator::liongard::{AccessKeySpec, Redirects};
 use halogard_tests::setup::{LIONGARD_SECRET, planted};
@@ -79,7 +79,10 @@ fn some_key_works(bundle: &Scenario, vault: &InMemoryVault) {
 }
 
 /// Rotates under load, then lets the overlap pass; brings the visits the function made.
-async fn rotate(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunction)) -> [u64; 3] {
+async fn rotate(
+    order: &[RotationStep],
+    prepare: impl FnOnce(&Scenario, &RotationFunction),
+) -> [u64; 3] {
     let (mut bundle, vault, function) = begun().await;
     prepare(&bundle, &function);
     let mut customer = 0;
@@ -142,14 +145,14 @@ async fn rotate(order: &[Step], prepare: impl FnOnce(&Scenario, &RotationFunctio
 #[test]
 fn an_access_key_rotates_under_load_stopped_at_every_call() {
     let mut grid = CaseMatrix::new("liongard, stopped at every call of every step");
-    let peace = grid.case("in peace", rotate(&Step::ALL, |_, _| ()));
+    let peace = grid.case("in peace", rotate(&RotationStep::ALL, |_, _| ()));
     let visits = peace.unwrap_or_default();
     println!("visits of the function to store, HaloPSA, Liongard: {visits:?}");
     for (place, count) in COMPONENTS.into_iter().zip(visits) {
         for stop in (1..=count).flat_map(|at| both(place, at)) {
             grid.case(
                 &format!("stopped at {stop:?}"),
-                rotate(&Step::ALL, |_, function| {
+                rotate(&RotationStep::ALL, |_, function| {
                     function.crash_points.arm(stop.0, stop.1, stop.2);
                 }),
             );
@@ -184,7 +187,7 @@ fn an_access_key_rotates_under_load_with_every_answer_lost_or_refused() {
         for fault in faults.clone() {
             grid.case(
                 &format!("{fault:?} at {route}"),
-                rotate(&Step::ALL, |bundle, _| {
+                rotate(&RotationStep::ALL, |bundle, _| {
                     bundle.liongard.faults().next(route, fault.clone());
                 }),
             );
@@ -196,12 +199,15 @@ fn an_access_key_rotates_under_load_with_every_answer_lost_or_refused() {
 #[test]
 fn each_step_twice_changes_nothing_more() {
     let mut grid = CaseMatrix::new("liongard, each step again");
-    let twice: Vec<Step> = Step::ALL
+    let twice: Vec<RotationStep> = RotationStep::ALL
         .into_iter()
         .flat_map(|step| [step, step])
         .collect();
     grid.case("each twice", rotate(&twice, |_, _| ()));
-    let again: Vec<Step> = Step::ALL.into_iter().chain(Step::ALL).collect();
+    let again: Vec<RotationStep> = RotationStep::ALL
+        .into_iter()
+        .chain(RotationStep::ALL)
+        .collect();
     grid.case("all of them again", rotate(&again, |_, _| ()));
     grid.finish();
 }
@@ -222,11 +228,11 @@ async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_ot
         .faults()
         .next("POST /access-keys", Fault::DropResponse);
     let first = function
-        .try_step(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
+        .try_step(&bundle, RotationStep::Create, LIONGARD_SECRET, NEXT)
         .await;
     assert_eq!(first, Some(Err("rotation.vendor".to_owned())));
     assert_eq!(bundle.liongard.valid_keys().len(), 3, "the orphan is there");
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         function
             .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
@@ -240,7 +246,7 @@ async fn a_key_that_was_made_and_not_stored_is_deleted_at_the_next_try_and_no_ot
 #[tokio::test]
 async fn a_replaced_key_stays_for_its_overlap_and_while_somebody_uses_it() {
     let (mut bundle, _vault, function) = begun().await;
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         function
             .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
@@ -277,7 +283,7 @@ async fn a_replaced_key_stays_for_its_overlap_and_while_somebody_uses_it() {
 #[tokio::test]
 async fn a_key_that_is_about_to_end_is_reported_in_time() {
     let (mut bundle, _vault, function) = begun().await;
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         function
             .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;
@@ -300,7 +306,7 @@ async fn a_key_that_was_deleted_by_hand_makes_work_wait_until_a_person_pastes_an
     bundle.run_for(Duration::from_secs(600)).await;
     assert!(bundle.ticket_of(alert).is_none());
     let refused = function
-        .try_step(&bundle, Step::Create, LIONGARD_SECRET, NEXT)
+        .try_step(&bundle, RotationStep::Create, LIONGARD_SECRET, NEXT)
         .await;
     assert_eq!(refused, Some(Err("rotation.action_required".to_owned())));
     let notice = &function.notices.all()[0];
@@ -323,7 +329,7 @@ async fn a_key_that_was_deleted_by_hand_makes_work_wait_until_a_person_pastes_an
         bundle.ticket_of(alert).is_some(),
         "work goes on with the pending key"
     );
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         function
             .run_until_ok(&mut bundle, step, LIONGARD_SECRET, NEXT)
             .await;

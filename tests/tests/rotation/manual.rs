@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::Step;
+use halogard_credentials::rotation::RotationStep;
 use halogard_tests::setup::{APPLICATION, HALOPSA_SECRET, LIONGARD_SECRET, planted};
 use halogard_tests::vault::InMemoryVault;
 use halogard_tests::{Scenario, Setup};
@@ -85,7 +85,7 @@ async fn a_secret_saved_too_early_costs_delay_and_nothing_else() {
     );
 
     let function = RotationFunction::over(&vault);
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         function
             .run_until_ok(&mut bundle, step, HALOPSA_SECRET, "next")
             .await;

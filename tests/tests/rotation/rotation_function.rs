@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use halogard_app::ports::{PortError, Stage, Values};
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::{Notice, NoticeKind, Notifier, Rotation, Step};
+use halogard_credentials::rotation::{Notice, NoticeKind, Notifier, Rotation, RotationStep};
 use halogard_halopsa::{Addresses, Credentials, HaloCredentialAdmin};
 use halogard_liongard::{AccessKey, Address};
 use halogard_tests::scenario::SimBudget;
@@ -67,7 +67,7 @@ impl RotationFunction {
     pub async fn run_until_ok(
         &self,
         bundle: &mut Scenario,
-        step: Step,
+        step: RotationStep,
         name: &str,
         version: &str,
     ) -> Vec<String> {
@@ -87,7 +87,7 @@ impl RotationFunction {
     pub async fn try_step(
         &self,
         bundle: &Scenario,
-        step: Step,
+        step: RotationStep,
         name: &str,
         version: &str,
     ) -> Option<Result<&'static str, String>> {

@@ -2,7 +2,7 @@
 
 use halogard_app::ports::Stage;
 use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::Step;
+use halogard_credentials::rotation::RotationStep;
 use halogard_simulator::halopsa::{WebhookAuth, WebhookSpec};
 use halogard_tests::setup::{HALOPSA_SECRET, LIONGARD_SECRET, planted};
 use halogard_tests::vault::InMemoryVault;
@@ -183,8 +183,11 @@ fn bring(vault: &InMemoryVault, subject: &Subject, state: State) {
 }
 
 /// What the step ought to do.
-fn expected(subject: &Subject, state: State, step: Step) -> &'static str {
-    let order = Step::ALL.iter().position(|known| *known == step).unwrap();
+fn expected(subject: &Subject, state: State, step: RotationStep) -> &'static str {
+    let order = RotationStep::ALL
+        .iter()
+        .position(|known| *known == step)
+        .unwrap();
     match state {
         State::NoSecret => "rotation.no_secret",
         State::Off => "rotation.off",
@@ -196,15 +199,15 @@ fn expected(subject: &Subject, state: State, step: Step) -> &'static str {
         State::Empty => subject.empty[order],
         State::Pending => ["already_pending", subject.set, "tested", "finished"][order],
         State::Refused => match step {
-            Step::Create => "already_pending",
-            Step::Set => subject.set,
-            Step::Test => subject.on_refused[0],
-            Step::Finish => subject.on_refused[1],
+            RotationStep::Create => "already_pending",
+            RotationStep::Set => subject.set,
+            RotationStep::Test => subject.on_refused[0],
+            RotationStep::Finish => subject.on_refused[1],
         },
         State::Short => match step {
-            Step::Create => "already_pending",
-            Step::Set => subject.set,
-            Step::Test | Step::Finish => "rotation.bad_value",
+            RotationStep::Create => "already_pending",
+            RotationStep::Set => subject.set,
+            RotationStep::Test | RotationStep::Finish => "rotation.bad_value",
         },
     }
 }
@@ -215,7 +218,7 @@ async fn every_step_does_in_every_state_what_the_template_does() {
     let sample = halogard_simulator::liongard::AccessKeySpec::sample().id;
     for index in 0..subjects(&sample).len() {
         for state in STATES {
-            for step in Step::ALL {
+            for step in RotationStep::ALL {
                 let subject = &subjects(&sample)[index];
                 let vault = InMemoryVault::default();
                 bring(&vault, subject, state);
@@ -272,7 +275,7 @@ async fn the_error_of_a_step_names_the_secret_and_what_to_do_and_shows_no_value(
             bring(&vault, &subject, state);
             let bundle = Scenario::start(Setup::managed()).await;
             let function = RotationFunction::over(&vault);
-            for step in Step::ALL {
+            for step in RotationStep::ALL {
                 let rotation = function.rotation(&bundle);
                 let Err(error) = rotation.step(step, subject.name, NEXT).await else {
                     continue;

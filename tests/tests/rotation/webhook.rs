@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use halogard_app::ports::Stage;
-use halogard_credentials::rotation::Step;
+use halogard_credentials::rotation::RotationStep;
 use halogard_credentials::webhook_auth::{AuthError, Authenticator, VaultReader, WebhookRequest};
 use halogard_credentials::{SecretFields, TTL};
 use halogard_simulator::HaloPsa;
@@ -177,7 +177,7 @@ async fn rotate(kind: Kind, prepare: impl FnOnce(&RotationFunction)) -> [u64; 3]
     street.news().await;
     vault.announce(NAME, NEXT);
     prepare(&function);
-    for step in Step::ALL {
+    for step in RotationStep::ALL {
         for attempt in 0.. {
             assert!(attempt < 5, "{step:?} does not succeed");
             let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
@@ -235,8 +235,12 @@ async fn the_old_secret_is_rejected_once_its_overlap_is_over() {
     let mut street = WebhookSender::new(Kind::Hmac, &vault).await;
     let function = RotationFunction::over(&vault);
     vault.announce(NAME, NEXT);
-    for step in [Step::Create, Step::Test, Step::Finish] {
-        // Without `Step::Set`: HaloPSA does not get the secret.
+    for step in [
+        RotationStep::Create,
+        RotationStep::Test,
+        RotationStep::Finish,
+    ] {
+        // Without `RotationStep::Set`: HaloPSA does not get the secret.
         let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
         taken.unwrap().unwrap();
     }
@@ -263,8 +267,8 @@ async fn without_the_right_to_change_webhooks_a_person_is_asked_and_both_values_
     let function = RotationFunction::over(&vault);
     vault.announce(NAME, NEXT);
     let attempt = |step| function.try_step(&street.bundle, step, NAME, NEXT);
-    attempt(Step::Create).await.unwrap().unwrap();
-    let refused = attempt(Step::Set).await.unwrap();
+    attempt(RotationStep::Create).await.unwrap().unwrap();
+    let refused = attempt(RotationStep::Set).await.unwrap();
     assert_eq!(refused, Err("rotation.action_required".to_owned()));
     let text = function.notices.all()[0].text.clone();
     for part in [
@@ -295,7 +299,7 @@ async fn without_the_right_to_change_webhooks_a_person_is_asked_and_both_values_
         .register_webhook(&WebhookSpec::to(&url, by_hand));
     street.bundle.halo.bind_all_events(&id).unwrap();
     street.news().await;
-    for step in [Step::Test, Step::Finish] {
+    for step in [RotationStep::Test, RotationStep::Finish] {
         let taken = function.try_step(&street.bundle, step, NAME, NEXT).await;
         taken.unwrap().unwrap();
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use halogard_app::ports::Revision;
-use halogard_aws::{AppliedConfig, AwsSettings, Store, StoreNames};
+use halogard_aws::{AwsSettings, Store, StoreNames, StoredConfig};
 use halogard_emulator::{Emulator, Options, REGION, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
 use halogard_simulator::halopsa::{PayloadSize, WebhookAuth, WebhookSpec, deliver_webhooks};
@@ -237,7 +237,7 @@ impl Deployment {
             ..StoreNames::default()
         };
         let store = Store::new(&access.unwrap().sdk_config(), names, SystemClock);
-        let config = AppliedConfig {
+        let config = StoredConfig {
             policy: self.setup.policy(),
             text: self.setup.config(),
             applied_at: halogard_app::ports::Clock::now(&SystemClock),

@@ -9,7 +9,7 @@ use halogard_simulator::World;
 use halogard_simulator::halopsa::{ActionView, TicketView};
 use halogard_simulator::liongard::AlertView;
 
-use super::pairs::Pair;
+use super::pairs::DemoPair;
 use super::script::Script;
 
 /// Alerts whose events are printed, at most. Of more alerts, one in so many is printed.
@@ -26,7 +26,7 @@ pub struct EventLog {
     began: Timestamp,
     customers: HashMap<i64, String>,
     agents: HashMap<i64, String>,
-    pairs: HashMap<i64, State>,
+    pairs: HashMap<i64, ShownState>,
     /// Of the alerts, in the order in which they are raised, one in so many is printed.
     every: usize,
     /// How long things took.
@@ -64,7 +64,7 @@ impl Sample {
 
 /// What was last seen of a pair.
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+struct ShownState {
     ticket: Option<i64>,
     /// When the alert was closed, while it is.
     alert_closed_at: Option<i64>,
@@ -101,7 +101,7 @@ impl EventLog {
     }
 
     /// Compares `pairs` with what was seen before. Returns the lines to print.
-    pub fn observe(&mut self, pairs: &[Pair], script: &Script) -> Vec<String> {
+    pub fn observe(&mut self, pairs: &[DemoPair], script: &Script) -> Vec<String> {
         let mut lines = Vec::new();
         for pair in pairs {
             let shown = script
@@ -124,7 +124,7 @@ impl EventLog {
         format!("{:>3}:{:02}", seconds / 60, seconds % 60)
     }
 
-    fn observe_pair(&mut self, pair: &Pair, lines: &mut Vec<(i64, String)>) {
+    fn observe_pair(&mut self, pair: &DemoPair, lines: &mut Vec<(i64, String)>) {
         let alert = &pair.alert;
         let before = self.pairs.get(&alert.id).copied().unwrap_or_default();
         let mut state = before;

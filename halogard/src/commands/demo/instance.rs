@@ -20,13 +20,13 @@ use crate::engine::{Engine, FixedPolicy};
 use crate::http::{self, HttpState};
 
 /// The running Halogard.
-pub struct Instance {
+pub struct DemoInstance {
     engine: Engine<NetworkEnv<AcceleratedClock>>,
     server: ServerHandle,
     store: Store<AcceleratedClock>,
 }
 
-impl Instance {
+impl DemoInstance {
     /// Starts on the store in `folder`, as `serve` would.
     pub async fn begin(
         simulated: &SimulatedVendors,

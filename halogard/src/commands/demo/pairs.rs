@@ -10,7 +10,7 @@ use super::script::Script;
 use super::vendors::SimulatedVendors;
 
 /// An alert of the script and every ticket for it that exists.
-pub struct Pair {
+pub struct DemoPair {
     /// The alert.
     pub alert: AlertView,
     /// Its tickets, the oldest first.
@@ -18,7 +18,7 @@ pub struct Pair {
 }
 
 /// Every alert that the script has raised, with its tickets.
-pub fn pairs(vendors: &SimulatedVendors, script: &Script) -> Vec<Pair> {
+pub fn pairs(vendors: &SimulatedVendors, script: &Script) -> Vec<DemoPair> {
     let mut by_id = HashMap::new();
     let mut by_key: HashMap<i64, Vec<i64>> = HashMap::new();
     for ticket in vendors.halo.tickets() {
@@ -37,7 +37,7 @@ pub fn pairs(vendors: &SimulatedVendors, script: &Script) -> Vec<Pair> {
         ids.sort_unstable();
         ids.dedup();
         let tickets = ids.iter().filter_map(|id| by_id.get(id).cloned());
-        Pair {
+        DemoPair {
             tickets: tickets.collect(),
             alert,
         }

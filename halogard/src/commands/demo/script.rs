@@ -76,7 +76,7 @@ enum Act {
 
 /// An act, its time, and the alert it concerns, counted from 0.
 #[derive(Clone, Debug)]
-struct Event {
+struct ScriptedEvent {
     at: Timestamp,
     about: usize,
     act: Act,
@@ -85,7 +85,7 @@ struct Event {
 /// The events, and how many of them have happened.
 pub struct Script {
     /// Events to come, soonest first.
-    ahead: VecDeque<Event>,
+    ahead: VecDeque<ScriptedEvent>,
     events: usize,
     /// The alerts raised so far, in order.
     raised: Vec<i64>,
@@ -102,14 +102,14 @@ impl Script {
         let mut events = Vec::new();
         for about in 0..usize::try_from(options.alerts).unwrap_or(usize::MAX) {
             let mut at = now.plus(spread.mul_f64(rng.random_range(0.0..1.0)));
-            events.push(Event {
+            events.push(ScriptedEvent {
                 at,
                 about,
                 act: Act::Raise(spec(world, &mut rng)),
             });
             for act in acts_after(&mut rng) {
                 at = at.plus(Duration::from_secs(rng.random_range(60..240)));
-                events.push(Event { at, about, act });
+                events.push(ScriptedEvent { at, about, act });
             }
         }
         // Alerts get their numbers in the order in which they are raised.
@@ -144,7 +144,7 @@ impl Script {
                 break;
             };
             if !self.happen(vendors, &event)? {
-                self.postpone(Event {
+                self.postpone(ScriptedEvent {
                     at: now.plus(NOT_YET),
                     ..event
                 });
@@ -175,13 +175,17 @@ impl Script {
     }
 
     /// Puts `event` back in its place.
-    fn postpone(&mut self, event: Event) {
+    fn postpone(&mut self, event: ScriptedEvent) {
         let place = self.ahead.partition_point(|other| other.at <= event.at);
         self.ahead.insert(place, event);
     }
 
     /// Lets `event` happen; `false` when it has to wait for its ticket.
-    fn happen(&mut self, vendors: &SimulatedVendors, event: &Event) -> anyhow::Result<bool> {
+    fn happen(
+        &mut self,
+        vendors: &SimulatedVendors,
+        event: &ScriptedEvent,
+    ) -> anyhow::Result<bool> {
         if let Act::Raise(spec) = &event.act {
             let alert = vendors.liongard.raise(spec)?;
             self.positions.insert(alert, self.raised.len());

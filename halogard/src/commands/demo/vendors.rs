@@ -18,7 +18,7 @@ use halogard_simulator::{
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::instance::Instance;
+use super::instance::DemoInstance;
 use crate::cli::{DemoOptions, ModeName};
 use crate::clock::AcceleratedClock;
 use crate::commands::simulate::courier_client;
@@ -170,7 +170,7 @@ impl SimulatedVendors {
     }
 
     /// Prints the addresses, for a demo that keeps running.
-    pub fn announce(&self, instance: &Instance) {
+    pub fn announce(&self, instance: &DemoInstance) {
         output::result(&format!("{GOOD}running{GOOD:#} until Ctrl-C"));
         for (what, url) in [
             ("HaloPSA", self.halo_server.base_url()),

@@ -3,7 +3,7 @@
 use halogard_simulator::halopsa::TicketView;
 use halogard_simulator::liongard::AlertView;
 
-use super::pairs::Pair;
+use super::pairs::DemoPair;
 use crate::output;
 
 /// How many pairs are in which state.
@@ -46,7 +46,7 @@ enum PairState {
 
 impl Verdict {
     /// The verdict on all `pairs`.
-    pub fn of(pairs: &[Pair]) -> Self {
+    pub fn of(pairs: &[DemoPair]) -> Self {
         let mut verdict = Self::default();
         for pair in pairs {
             verdict.add(pair);
@@ -54,7 +54,7 @@ impl Verdict {
         verdict
     }
 
-    fn add(&mut self, pair: &Pair) {
+    fn add(&mut self, pair: &DemoPair) {
         self.alerts += 1;
         self.tickets += pair.tickets.len();
         self.duplicates += pair.tickets.len().saturating_sub(1);
@@ -108,8 +108,8 @@ fn touched(ticket: &TicketView) -> bool {
 }
 
 /// Prints some of the pairs that are not as they should be.
-pub fn explain(pairs: &[Pair]) {
-    let is_wrong = |pair: &&Pair| match pair.tickets.as_slice() {
+pub fn explain(pairs: &[DemoPair]) {
+    let is_wrong = |pair: &&DemoPair| match pair.tickets.as_slice() {
         [] => !pair.alert.closed,
         [ticket] => matches!(state_of(&pair.alert, ticket), PairState::OutOfStep),
         _ => true,

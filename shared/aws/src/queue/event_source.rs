@@ -7,7 +7,7 @@
 
 use halogard_app::ports::{Clock, Delivery, Lane, PortError};
 
-use super::in_flight::Receipt;
+use super::in_flight::SqsReceipt;
 use super::received::Received;
 use crate::store::Store;
 
@@ -26,7 +26,7 @@ impl<C: Clock> Store<C> {
         received: Received,
     ) -> Result<Option<Delivery>, PortError> {
         let handle = received.handle.clone();
-        self.accept(lane, received, Receipt::EventSource { handle })
+        self.accept(lane, received, SqsReceipt::EventSource { handle })
             .await
     }
 }

@@ -17,7 +17,7 @@ const EVENT_SOURCE_RETENTION: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Names one delivery of one message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Receipt {
+pub enum SqsReceipt {
     /// We asked for it; the queue hides the message until that time, by our clock.
     Polled {
         /// When the delivery runs out.
@@ -32,7 +32,7 @@ pub enum Receipt {
     },
 }
 
-impl fmt::Display for Receipt {
+impl fmt::Display for SqsReceipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Polled { until, handle } => write!(f, "{}.{handle}", until.as_millis()),
@@ -41,7 +41,7 @@ impl fmt::Display for Receipt {
     }
 }
 
-impl FromStr for Receipt {
+impl FromStr for SqsReceipt {
     type Err = NotOurs;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -77,7 +77,7 @@ pub struct InFlightMessage {
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReceiptState {
     /// This process may settle the message; no other task may until it is returned.
-    Ours(Receipt, InFlightMessage),
+    Ours(SqsReceipt, InFlightMessage),
     /// Another process received it, and the delivery has not run out. What SQS calls it.
     OtherProcess(String),
     /// It is settled, has run out, or never was.
@@ -86,7 +86,7 @@ pub enum ReceiptState {
 
 /// Every message in flight. Shared by all clones of a store.
 #[derive(Debug, Default)]
-pub struct InFlight(Mutex<HashMap<Receipt, Entry>>);
+pub struct InFlight(Mutex<HashMap<SqsReceipt, Entry>>);
 
 /// One delivery.
 #[derive(Debug)]
@@ -99,10 +99,10 @@ struct Entry {
 
 impl InFlight {
     /// Takes a message in hand. Forgets those that have run out.
-    pub fn take(&self, receipt: Receipt, held: InFlightMessage, now: Timestamp) {
+    pub fn take(&self, receipt: SqsReceipt, held: InFlightMessage, now: Timestamp) {
         let until = match &receipt {
-            Receipt::Polled { until, .. } => *until,
-            Receipt::EventSource { .. } => now.plus(EVENT_SOURCE_RETENTION),
+            SqsReceipt::Polled { until, .. } => *until,
+            SqsReceipt::EventSource { .. } => now.plus(EVENT_SOURCE_RETENTION),
         };
         let mut all = self.all();
         all.retain(|_, entry| entry.until > now);
@@ -112,18 +112,18 @@ impl InFlight {
 
     /// Gives out the message that `receipt` names, so that it is settled once.
     pub fn settle(&self, lane: Lane, receipt: &str, now: Timestamp) -> ReceiptState {
-        let Ok(receipt) = receipt.parse::<Receipt>() else {
+        let Ok(receipt) = receipt.parse::<SqsReceipt>() else {
             return ReceiptState::Expired;
         };
-        if matches!(&receipt, Receipt::Polled { until, .. } if *until <= now) {
+        if matches!(&receipt, SqsReceipt::Polled { until, .. } if *until <= now) {
             return ReceiptState::Expired;
         }
         let mut all = self.all();
         let Some(entry) = all.get_mut(&receipt) else {
             return match receipt {
-                Receipt::Polled { handle, .. } => ReceiptState::OtherProcess(handle),
+                SqsReceipt::Polled { handle, .. } => ReceiptState::OtherProcess(handle),
                 // The event source and the function are one process: this one does not know it.
-                Receipt::EventSource { .. } => ReceiptState::Expired,
+                SqsReceipt::EventSource { .. } => ReceiptState::Expired,
             };
         };
         match entry.held.take_if(|held| held.lane == lane) {
@@ -133,14 +133,14 @@ impl InFlight {
     }
 
     /// Takes back a message that could not be settled after all.
-    pub fn restore(&self, receipt: &Receipt, held: InFlightMessage) {
+    pub fn restore(&self, receipt: &SqsReceipt, held: InFlightMessage) {
         if let Some(entry) = self.all().get_mut(receipt) {
             entry.held = Some(held);
         }
     }
 
     /// A task that panicked while it held the lock left whole entries behind.
-    fn all(&self) -> MutexGuard<'_, HashMap<Receipt, Entry>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<SqsReceipt, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,9 +151,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1000);
 
-    fn polled(until: i64) -> Receipt {
+    fn polled(until: i64) -> SqsReceipt {
         let until = Timestamp::from_millis(until);
-        Receipt::Polled {
+        SqsReceipt::Polled {
             until,
             handle: "AQEB/.+=".to_owned(),
         }
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn a_receipt_is_read_as_it_was_written() {
-        let handed = Receipt::EventSource {
+        let handed = SqsReceipt::EventSource {
             handle: "a.b".to_owned(),
         };
         for receipt in [polled(7), polled(-7), handed] {
             assert_eq!(receipt.to_string().parse(), Ok(receipt));
         }
         for text in ["", "x", ".x", "x.y", "4711"] {
-            assert_eq!(text.parse::<Receipt>(), Err(NotOurs));
+            assert_eq!(text.parse::<SqsReceipt>(), Err(NotOurs));
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn what_an_event_source_handed_over_is_forgotten_half_a_day_later() {
         let all = InFlight::default();
-        let handed = Receipt::EventSource {
+        let handed = SqsReceipt::EventSource {
             handle: "a".to_owned(),
         };
         all.take(handed.clone(), held(), NOW);

@@ -5,7 +5,7 @@ use halogard_app::ports::{Clock, Delivery, Lane, PortError, Unreadable};
 use halogard_domain::{Message, Timestamp};
 
 use super::attributes::{MessageMetadata, Texts, texts};
-use super::in_flight::{InFlightMessage, Receipt};
+use super::in_flight::{InFlightMessage, SqsReceipt};
 use crate::error::DecodeError;
 use crate::store::Store;
 
@@ -57,7 +57,7 @@ impl<C: Clock> Store<C> {
         &self,
         lane: Lane,
         received: Received,
-        receipt: Receipt,
+        receipt: SqsReceipt,
     ) -> Result<Option<Delivery>, PortError> {
         let now = self.now();
         let metadata = received.metadata();
@@ -81,7 +81,7 @@ impl<C: Clock> Store<C> {
 }
 
 /// The message as a worker gets it.
-fn delivery(message: &InFlightMessage, receipt: &Receipt) -> Delivery {
+fn delivery(message: &InFlightMessage, receipt: &SqsReceipt) -> Delivery {
     let decoded = serde_json::from_str::<Message>(&message.body);
     Delivery {
         message: decoded.map_err(|error| Unreadable {

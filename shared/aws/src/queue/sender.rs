@@ -6,7 +6,7 @@ use aws_sdk_sqs::Client;
 use aws_types::SdkConfig;
 use halogard_app::ports::{Clock, Lane, Outgoing, PortError, WorkSink};
 
-use super::sending::Target;
+use super::sending::QueueTarget;
 use crate::store::no_queue;
 
 /// The queues that a function sends work to.
@@ -31,7 +31,7 @@ impl<C: Clock> QueueSender<C> {
 impl<C: Clock> WorkSink for QueueSender<C> {
     async fn send(&self, lane: Lane, messages: &[Outgoing]) -> Result<(), PortError> {
         let queue = self.queue_urls.get(&lane);
-        let target = Target {
+        let target = QueueTarget {
             sqs: &self.sqs,
             queue: queue.ok_or_else(|| no_queue(lane, "queue"))?,
         };

@@ -98,14 +98,14 @@ struct Unsent {
 }
 
 /// The one queue that messages are sent to.
-pub struct Target<'a> {
+pub struct QueueTarget<'a> {
     /// The client of the queues' service.
     pub sqs: &'a Client,
     /// The queue's URL.
     pub queue: &'a str,
 }
 
-impl Target<'_> {
+impl QueueTarget<'_> {
     /// Sends `messages`, in as few calls as they fit in.
     pub async fn send(&self, messages: &[Outgoing], now: Timestamp) -> Result<(), PortError> {
         let messages = messages

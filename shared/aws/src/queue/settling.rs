@@ -6,7 +6,7 @@ use halogard_domain::Timestamp;
 use super::attributes::{DeadLetterMetadata, MessageMetadata};
 use super::calls::EncodedMessage;
 use super::error::QueueError;
-use super::in_flight::{InFlightMessage, Receipt, ReceiptState};
+use super::in_flight::{InFlightMessage, ReceiptState, SqsReceipt};
 use crate::store::Store;
 
 impl<C: Clock> Store<C> {
@@ -14,12 +14,12 @@ impl<C: Clock> Store<C> {
     pub(super) async fn finish(&self, lane: Lane, receipt: &str) -> Result<(), PortError> {
         let queue = self.work_queue(lane)?;
         match self.in_flight().settle(lane, receipt, self.now()) {
-            ReceiptState::Ours(Receipt::Polled { until, handle }, held) => {
+            ReceiptState::Ours(SqsReceipt::Polled { until, handle }, held) => {
                 let deleted = self.delete(queue, &handle).await;
-                self.or_restore(deleted, Receipt::Polled { until, handle }, held)
+                self.or_restore(deleted, SqsReceipt::Polled { until, handle }, held)
             }
             ReceiptState::OtherProcess(handle) => self.delete(queue, &handle).await,
-            ReceiptState::Ours(Receipt::EventSource { .. }, _) | ReceiptState::Expired => Ok(()),
+            ReceiptState::Ours(SqsReceipt::EventSource { .. }, _) | ReceiptState::Expired => Ok(()),
         }
     }
 
@@ -92,7 +92,7 @@ impl<C: Clock> Store<C> {
     /// between the two leaves a duplicate and loses nothing.
     async fn replace(
         &self,
-        receipt: Receipt,
+        receipt: SqsReceipt,
         held: InFlightMessage,
         target: &str,
         copy: EncodedMessage,
@@ -100,8 +100,8 @@ impl<C: Clock> Store<C> {
         let lane = held.lane;
         let sent = self.post(target, copy).await;
         let handle = match &receipt {
-            Receipt::Polled { handle, .. } => Some(handle.clone()),
-            Receipt::EventSource { .. } => None,
+            SqsReceipt::Polled { handle, .. } => Some(handle.clone()),
+            SqsReceipt::EventSource { .. } => None,
         };
         self.or_restore(sent, receipt, held)?;
         if let Some(handle) = handle
@@ -121,7 +121,7 @@ impl<C: Clock> Store<C> {
     fn or_restore(
         &self,
         outcome: Result<(), PortError>,
-        receipt: Receipt,
+        receipt: SqsReceipt,
         held: InFlightMessage,
     ) -> Result<(), PortError> {
         if outcome.is_err() {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{RotateError, Step};
+use super::{RotateError, RotationStep};
 use halogard_app::ports::PortError;
 
 /// Sends notices to people: through a topic on AWS, on the terminal or in the log on one machine.
@@ -51,7 +51,7 @@ impl NoticeKind {
 impl Notice {
     /// The notice that `step` failed.
     #[must_use]
-    pub fn from_failure(step: Step, secret: &str, error: &RotateError) -> Self {
+    pub fn from_failure(step: RotationStep, secret: &str, error: &RotateError) -> Self {
         let kind = if error.requires_action() {
             NoticeKind::ActionRequired
         } else {

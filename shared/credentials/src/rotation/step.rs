@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 /// One step of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum RotationStep {
     /// Create the new value and store it as pending.
     Create,
     /// Send it to the vendor.
@@ -26,7 +26,7 @@ pub struct UnknownStep(pub String);
 /// Characters of a wrong name that are shown.
 const SHOWN_CHARS_MAX: usize = 40;
 
-impl Step {
+impl RotationStep {
     /// All of them, in order.
     pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
 
@@ -42,7 +42,7 @@ impl Step {
     }
 }
 
-impl FromStr for Step {
+impl FromStr for RotationStep {
     type Err = UnknownStep;
 
     fn from_str(word: &str) -> Result<Self, UnknownStep> {

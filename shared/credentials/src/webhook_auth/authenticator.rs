@@ -65,14 +65,14 @@ pub struct Authenticator<R, C> {
     defaults: SecretFields,
     /// Whether the path token alone may authenticate.
     allows_token_only: bool,
-    state: Mutex<State>,
+    state: Mutex<AuthenticatorState>,
     /// Held while the secret is read.
     reading: futures_util::lock::Mutex<()>,
 }
 
 /// What is known of the secret.
 #[derive(Clone, Default)]
-struct State {
+struct AuthenticatorState {
     /// The secret as it was last read.
     loaded: Option<Arc<Loaded>>,
     /// When the last read began.
@@ -100,7 +100,7 @@ struct Loaded {
 
 /// Which versions are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
+enum VersionScope {
     /// The versions in force; the pending one too while a rotation is under way.
     InForce,
     /// All versions: a delivery may have been signed with one that is not known yet.
@@ -112,7 +112,7 @@ fn within(at: Option<Timestamp>, pause: Duration, now: Timestamp) -> bool {
     at.is_some_and(|at| now >= at && now.since(at) < pause)
 }
 
-impl State {
+impl AuthenticatorState {
     /// Whether `mismatch` may cause a read. One because of a path waits for either kind, and twice as
     /// long after one because of a credential: a sender who causes both kinds on purpose gets one read
     /// a minute, but for the first pair.
@@ -228,7 +228,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
             let Some(_reading) = self.reading.try_lock() else {
                 return Ok(verifiers);
             };
-            return Ok(self.renew(Scope::InForce).await.unwrap_or(verifiers));
+            return Ok(self.renew(VersionScope::InForce).await.unwrap_or(verifiers));
         }
         let _reading = self.reading.lock().await;
         let state = self.state();
@@ -239,7 +239,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
                 ErrorCode::SecretUnavailable,
             )
             .with_message("a read failed less than a second ago")),
-            None => self.load(Scope::InForce).await,
+            None => self.load(VersionScope::InForce).await,
         }
     }
 
@@ -268,7 +268,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
             return None;
         }
         self.state_mut().count_refresh(mismatch, now);
-        let renewed = self.renew(Scope::All).await;
+        let renewed = self.renew(VersionScope::All).await;
         if renewed.is_some() {
             info!(
                 outcome = "refreshed",
@@ -299,7 +299,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     }
 
     /// Reads the secret again; `None`, and a warning, when that fails.
-    async fn renew(&self, scope: Scope) -> Option<Arc<Verifiers>> {
+    async fn renew(&self, scope: VersionScope) -> Option<Arc<Verifiers>> {
         match self.load(scope).await {
             Ok(verifiers) => Some(verifiers),
             Err(error) => {
@@ -315,12 +315,12 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     }
 
     /// Reads the versions and stores what they accept. The caller has locked `reading`.
-    async fn load(&self, scope: Scope) -> Result<Arc<Verifiers>, PortError> {
+    async fn load(&self, scope: VersionScope) -> Result<Arc<Verifiers>, PortError> {
         let now = self.clock.now();
         let all = {
             let mut state = self.state_mut();
             state.tried_at = Some(now);
-            state.rotates || scope == Scope::All
+            state.rotates || scope == VersionScope::All
         };
         // Before the values: a change in between is then seen at the next mismatch.
         let info = self.reader.versions().await;
@@ -394,11 +394,11 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
             .ok()
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> AuthenticatorState {
         self.state_mut().clone()
     }
 
-    fn state_mut(&self) -> MutexGuard<'_, State> {
+    fn state_mut(&self) -> MutexGuard<'_, AuthenticatorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

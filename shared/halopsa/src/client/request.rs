@@ -6,7 +6,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Serialize;
 use url::Url;
 
-use crate::error::{Error, RequestError};
+use crate::error::{Error, HaloRequestError};
 use crate::route::HaloRoute;
 
 /// One request to an endpoint. No `Debug`: the body may hold the key of a webhook.
@@ -98,7 +98,7 @@ impl HaloRequest {
     }
 
     /// Why this call cannot be sent.
-    fn not_sendable(&self, source: RequestError) -> Error {
+    fn not_sendable(&self, source: HaloRequestError) -> Error {
         Error::Request {
             method: self.route.method.clone(),
             route: self.route.template,

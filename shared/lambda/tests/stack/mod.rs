@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use halogard_app::ports::{Lane, Outgoing, Revision, WorkSink as _};
-use halogard_aws::{AppliedConfig, AwsSettings, QueueUrls, Store, StoreNames};
+use halogard_aws::{AwsSettings, QueueUrls, Store, StoreNames, StoredConfig};
 use halogard_domain::{Message, Timestamp};
 use halogard_emulator::{Answer, Emulator, REGION, RuntimeApi, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
@@ -119,7 +119,7 @@ impl Stack {
         .await;
         let store = Store::new(&config, names.clone(), SystemClock);
         let text = config_text(&world);
-        let applied = AppliedConfig {
+        let applied = StoredConfig {
             policy: halogard_config::parse("the test's config", &text)
                 .unwrap()
                 .policy,

@@ -6,7 +6,7 @@ use halogard_wire::values::OneOrMany;
 
 use super::Client;
 use super::request::LiongardRequest;
-use crate::error::{Error, RequestError};
+use crate::error::{Error, LiongardRequestError};
 use crate::route;
 use crate::wire::{AccessKeyRow, AccessKeyWrite, KeyLifetime, NewAccessKey};
 
@@ -44,14 +44,14 @@ impl<T: Transport> Client<T> {
     ///
     /// # Errors
     ///
-    /// [`RequestError::NotAnAccessKeyId`] when `id` could name another place than a key.
+    /// [`LiongardRequestError::NotAnAccessKeyId`] when `id` could name another place than a key.
     pub async fn delete_access_key(&self, id: &str) -> Result<(), Error> {
         let call = LiongardRequest::to(route::DELETE_ACCESS_KEY).of(id);
         let is_plain = id
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if id.is_empty() || !is_plain {
-            return Err(call.not_sendable(RequestError::NotAnAccessKeyId));
+            return Err(call.not_sendable(LiongardRequestError::NotAnAccessKeyId));
         }
         let answer = self.fetch(&call).await?;
         match body::reject_html(&answer) {

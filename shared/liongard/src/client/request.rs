@@ -5,7 +5,7 @@ use halogard_wire::BodyError;
 use serde::Serialize;
 use url::Url;
 
-use crate::error::{Error, RequestError};
+use crate::error::{Error, LiongardRequestError};
 use crate::route::LiongardRoute;
 
 /// One request to an endpoint.
@@ -72,7 +72,7 @@ impl LiongardRequest {
     }
 
     /// The error that nothing was sent because of `source`.
-    pub(super) fn not_sendable(&self, source: impl Into<RequestError>) -> Error {
+    pub(super) fn not_sendable(&self, source: impl Into<LiongardRequestError>) -> Error {
         Error::Request {
             method: self.route.method(),
             route: self.route.template,

@@ -3,7 +3,7 @@
 use halogard_domain::budget::Limit;
 
 use super::info::SettingInfo;
-use super::{FromSettings, Reader};
+use super::{FromSettings, SettingsReader};
 
 /// The default is the domain's [`Limit::DEFAULT`]. The upper bound limits the size of the ledger, which
 /// is written with every request.
@@ -25,7 +25,7 @@ pub const WINDOW_SECONDS: SettingInfo = SettingInfo::count(
 );
 
 impl FromSettings for Limit {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let requests_max = reader.count(&WINDOW_REQUESTS_MAX);
         let window = reader.seconds(&WINDOW_SECONDS);
         Some(Self {

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::info::SettingInfo;
-use super::{FromSettings, Reader};
+use super::{FromSettings, SettingsReader};
 
 const API_PAGE: &str = "copy it from HaloPSA, Configuration → Integrations → HaloPSA API";
 const APPLICATION_PAGE: &str = "copy it from HaloPSA, Configuration → Integrations → HaloPSA API → \
@@ -63,7 +63,7 @@ pub struct HaloSettings {
 }
 
 impl FromSettings for HaloSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let resource_url = reader.required(&RESOURCE_URL);
         let auth_url = reader.optional(&AUTH_URL);
         let tenant = reader.optional(&TENANT);
@@ -81,7 +81,7 @@ impl FromSettings for HaloSettings {
     }
 }
 
-fn take_scopes(reader: &mut Reader<'_>) -> Option<String> {
+fn take_scopes(reader: &mut SettingsReader<'_>) -> Option<String> {
     let text = reader.required(&SCOPES)?;
     if text.contains([',', ';']) {
         reader.warn(&SCOPES, "commas between the scopes were made blanks");

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::info::SettingInfo;
-use super::{FromSettings, Reader};
+use super::{FromSettings, SettingsReader};
 
 const TOKENS_PAGE: &str = "make one in Liongard: your profile → Account Settings → Access Tokens";
 
@@ -35,7 +35,7 @@ pub struct LiongardSettings {
 }
 
 impl FromSettings for LiongardSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let url = reader.required(&URL);
         let access_key_id = reader.required_word(&ACCESS_KEY_ID);
         let access_key_secret = reader.required_secret(&ACCESS_KEY_SECRET);

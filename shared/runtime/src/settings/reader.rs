@@ -33,13 +33,13 @@ const SHOWN_CHARS_MAX: usize = 60;
 ///
 /// A method that returns `None` for a required setting has recorded the fault.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct SettingsReader<'a> {
     environment: &'a Environment,
     faults: Vec<SettingFault>,
     warnings: Vec<SettingWarning>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SettingsReader<'a> {
     /// A reader of `environment`.
     #[must_use]
     pub fn new(environment: &'a Environment) -> Self {

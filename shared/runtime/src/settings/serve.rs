@@ -7,7 +7,7 @@ use std::time::Duration;
 use halogard_domain::runs;
 
 use super::info::SettingInfo;
-use super::{Environment, FromSettings, Reader};
+use super::{Environment, FromSettings, SettingsReader};
 
 const DAY_SECONDS: u64 = 86_400;
 
@@ -82,7 +82,7 @@ pub struct ServeSettings {
 }
 
 impl FromSettings for ServeSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let listen = take_listen(reader);
         let data_dir = reader.required(&DATA_DIR);
         let config = reader.required(&CONFIG);
@@ -104,14 +104,14 @@ impl Environment {
     /// The config file, which is needed before the other settings: it may contain some of them.
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
-        Reader::new(self)
+        SettingsReader::new(self)
             .optional(&CONFIG)
             .unwrap_or_default()
             .into()
     }
 }
 
-fn take_listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+fn take_listen(reader: &mut SettingsReader<'_>) -> Option<SocketAddr> {
     let text = reader.required(&LISTEN)?;
     if let Some(port) = text
         .strip_prefix("localhost:")

@@ -10,7 +10,7 @@ use halogard_credentials::SecretFields;
 use halogard_credentials::webhook_auth::WebhookSecret;
 
 use super::info::SettingInfo;
-use super::{FromSettings, Reader};
+use super::{FromSettings, SettingsReader};
 
 const CHOSEN_BY_YOU: &str = "write the one you entered at the webhook in HaloPSA";
 const UNTIL_REPLACED: &str = "the previous one, still accepted while it is replaced";
@@ -111,7 +111,7 @@ pub struct WebhookSettings {
 }
 
 impl FromSettings for WebhookSettings {
-    fn take(reader: &mut Reader<'_>) -> Option<Self> {
+    fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let mut members = SecretFields::default();
         for info in ALL {
             if let Some(value) = reader.value(&info) {
