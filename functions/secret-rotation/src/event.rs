@@ -45,7 +45,7 @@ pub enum Call {
 pub enum EventError {
     /// A member is missing or empty.
     #[error(
-        "the event has no {0}; Secrets Manager sends RotationStep, SecretId and ClientRequestToken, and a \
+        "the event has no {0}; Secrets Manager sends Step, SecretId and ClientRequestToken, and a \
          schedule sends the step deleteExpired with SecretId"
     )]
     Missing(&'static str),
@@ -58,7 +58,7 @@ impl TryFrom<RotationEvent> for Call {
     type Error = EventError;
 
     fn try_from(event: RotationEvent) -> Result<Self, EventError> {
-        let step = required(event.step, "RotationStep")?;
+        let step = required(event.step, "Step")?;
         let secret = required(event.secret_id, "SecretId")?;
         if step == DELETE_EXPIRED {
             return Ok(Self::DeleteExpired { secret });

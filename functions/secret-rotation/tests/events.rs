@@ -62,10 +62,10 @@ fn every_sample_event_is_parsed_as_what_it_is() {
 #[test]
 fn an_event_that_lacks_a_member_is_refused_by_its_name() {
     for (text, missing) in [
-        ("{}", "RotationStep"),
-        (r#"{"RotationStep": " "}"#, "RotationStep"),
-        (r#"{"RotationStep": "createSecret"}"#, "SecretId"),
-        (r#"{"RotationStep": "deleteExpired"}"#, "SecretId"),
+        ("{}", "Step"),
+        (r#"{"Step": " "}"#, "Step"),
+        (r#"{"Step": "createSecret"}"#, "SecretId"),
+        (r#"{"Step": "deleteExpired"}"#, "SecretId"),
     ] {
         let event: RotationEvent = serde_json::from_str(text).unwrap();
         assert_eq!(Call::try_from(event), Err(EventError::Missing(missing)));
