@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::source::{BoxFuture, CredentialError, CredentialSource, FromSecret, Versioned};
 use super::{MissingMember, SecretFields};
-use halogard_app::ports::{Clock, Stage, Vault, VaultError};
+use halogard_app::ports::{Clock, SecretVersion, Stage, Vault, VaultError};
 
 /// How long a secret is used before it is read again. Source: the default of the AWS caching agent,
 /// 300 s. A refusal causes a read at once, so this only limits how long an old version that still works
@@ -78,6 +78,21 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
     #[must_use]
     pub const fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
+        self
+    }
+
+    /// The same, with the current version already read at `read_at`, so that a start reads it once.
+    #[must_use]
+    pub fn with_current(mut self, found: &SecretVersion, read_at: Timestamp) -> Self {
+        if let Ok(fields) = SecretFields::parse(&found.value) {
+            let state = self.state.get_mut();
+            state.read_at = Some(read_at);
+            state.versions.push(CachedVersion {
+                stage: Stage::Current,
+                version: found.version.clone(),
+                fields,
+            });
+        }
         self
     }
 

@@ -245,13 +245,14 @@ impl<P: Platform> InstanceState<P> {
         deadline: &Deadline,
     ) -> Result<Arc<FunctionReconciler<P>>, SetUpError> {
         let resources = &*self.resources;
-        let settings =
-            vendors::read(&resources.vault, &resources.secrets, &resources.settings).await?;
         let clock = &resources.clock;
+        let read_at = clock.now();
+        let (settings, versions) =
+            vendors::read(&resources.vault, &resources.secrets, &resources.settings).await?;
         let budget = DeadlineBudget::new(resources.budget.clone(), deadline.clone(), clock.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(resources.store.clone());
-        let built = match resources.keys() {
+        let built = match resources.credentials(&versions, read_at) {
             Some(keys) => halogard_vendors::build_with(halo, liongard, keys, tokens, budget, clock),
             None => halogard_vendors::build(halo, liongard, tokens, budget, clock),
         };

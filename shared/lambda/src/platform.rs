@@ -10,13 +10,14 @@ use halogard_app::Store;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock, Delivery, Lane, PortError, Vault};
 use halogard_credentials::CredentialCache;
-use halogard_domain::Policy;
+use halogard_domain::{Policy, Timestamp};
 use halogard_runtime::metrics::Metrics;
 use halogard_runtime::settings::Environment;
 use halogard_vendors::CredentialSources;
 
 use crate::lanes::Lanes;
 use crate::setup::SetUpError;
+use crate::vendors::CurrentVersions;
 
 /// The variable that names the secret with HaloPSA's application.
 pub const HALOPSA_SECRET: &str = "HALOPSA_SECRET";
@@ -94,15 +95,24 @@ pub struct SecretName {
 impl<P: Platform> Resources<P> {
     /// Where the clients get their credentials: each secret is read again when a vendor refuses one of its
     /// values, and the pending value is tried, so that a rotation makes no work fail.
-    pub(crate) fn keys(&self) -> Option<CredentialSources> {
-        let ring = |variable: &str| {
+    /// `versions` were read at `read_at`.
+    pub(crate) fn credentials(
+        &self,
+        versions: &CurrentVersions,
+        read_at: Timestamp,
+    ) -> Option<CredentialSources> {
+        let cache = |variable: &str| {
             let secret = self.secrets.iter().find(|it| it.variable == variable)?;
             let (vault, clock) = (self.vault.clone(), self.clock.clone());
-            Some(Arc::new(CredentialCache::new(vault, clock, &secret.name)))
+            let cache = CredentialCache::new(vault, clock, &secret.name);
+            Some(Arc::new(match versions.get(variable) {
+                Some(version) => cache.with_current(version, read_at),
+                None => cache,
+            }))
         };
         Some(CredentialSources {
-            halo: ring(HALOPSA_SECRET)?,
-            liongard: ring(LIONGARD_SECRET)?,
+            halo: cache(HALOPSA_SECRET)?,
+            liongard: cache(LIONGARD_SECRET)?,
         })
     }
 

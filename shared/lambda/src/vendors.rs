@@ -1,6 +1,8 @@
 //! The vendors' settings, from plain settings and secrets.
 
-use halogard_app::ports::{Stage, Vault};
+use std::collections::BTreeMap;
+
+use halogard_app::ports::{SecretVersion, Stage, Vault};
 use halogard_credentials::SecretFields;
 use halogard_domain::budget::Limit;
 use halogard_runtime::settings::{self, Environment, SETTINGS, SettingsError};
@@ -9,17 +11,25 @@ use halogard_vendors::VendorSettings;
 use crate::platform::SecretName;
 use crate::setup::{SetUpError, SetUpFault};
 
-/// Reads both vendors' settings: the members of `secrets` win over the plain settings.
+/// The current versions of secrets, by the variables that name them.
+pub(crate) type CurrentVersions = BTreeMap<&'static str, SecretVersion>;
+
+/// Reads both vendors' settings: the members of `secrets` win over the plain settings. Returns the
+/// versions that were read as well, so that no one reads them twice.
 pub(crate) async fn read<V: Vault>(
     vault: &V,
     secrets: &[SecretName],
     plain: &Environment,
-) -> Result<VendorSettings, SetUpError> {
+) -> Result<(VendorSettings, CurrentVersions), SetUpError> {
     let mut faults = Vec::new();
     let mut values = Vec::new();
+    let mut versions = CurrentVersions::new();
     for secret in secrets {
         match members_of(vault, secret).await {
-            Ok(members) => values.extend(settings_in(secret, &members, &mut faults)),
+            Ok((version, members)) => {
+                values.extend(settings_in(secret, &members, &mut faults));
+                versions.insert(secret.variable, version);
+            }
             Err(fault) => faults.push(fault),
         }
     }
@@ -28,7 +38,7 @@ pub(crate) async fn read<V: Vault>(
             for remark in warnings {
                 tracing::warn!(%remark, "a setting works, though not as it was written");
             }
-            Ok(vendors)
+            Ok((vendors, versions))
         }
         Ok(_) => Err(SetUpError::of(faults)),
         Err(wrong) => {
@@ -50,16 +60,20 @@ fn faults_of(wrong: &SettingsError) -> impl Iterator<Item = SetUpFault> {
     wrong.faults().iter().cloned().map(SetUpFault::Setting)
 }
 
-/// The members of a secret.
-async fn members_of<V: Vault>(vault: &V, secret: &SecretName) -> Result<SecretFields, SetUpFault> {
+/// The current version of a secret, and its members.
+async fn members_of<V: Vault>(
+    vault: &V,
+    secret: &SecretName,
+) -> Result<(SecretVersion, SecretFields), SetUpFault> {
     let variable = secret.variable;
     let version = vault
         .read(&secret.name, Stage::Current)
         .await
         .map_err(|source| SetUpFault::Vault { variable, source })?
         .ok_or(SetUpFault::NoSecret { variable })?;
-    SecretFields::parse(&version.value)
-        .map_err(|source| SetUpFault::NotJsonObject { variable, source })
+    let members = SecretFields::parse(&version.value)
+        .map_err(|source| SetUpFault::NotJsonObject { variable, source })?;
+    Ok((version, members))
 }
 
 /// The settings among the members of a secret. Other members are left alone, such as those of its
