@@ -33,15 +33,20 @@ pub struct EventLog {
     pub latencies: Latencies,
 }
 
-/// How long things took, in simulated time.
+/// How long things took, in simulated time. What Liongard's own ticketing did is not in the durations:
+/// the simulator does it in the same instant, and none of the time is Halogard's.
 #[derive(Debug, Default)]
 pub struct Latencies {
-    /// From an alert to its ticket.
+    /// From an alert to the ticket that Halogard opened for it.
     pub opened: Sample,
-    /// From the end of an alert in Liongard to the end of its ticket.
+    /// From the end of an alert in Liongard to the end of its ticket, where Halogard closed it.
     pub ticket_closed: Sample,
     /// From the end of a ticket by a technician to the end of its alert.
     pub alert_closed: Sample,
+    /// Tickets that Liongard's own ticketing opened.
+    pub opened_by_liongard: usize,
+    /// Tickets that Liongard's own ticketing closed.
+    pub closed_by_liongard: usize,
 }
 
 /// Durations of one kind.
@@ -59,6 +64,28 @@ impl Sample {
         sorted.sort_unstable();
         let rank = (sorted.len() * percent).div_ceil(100);
         sorted.get(rank.saturating_sub(1)).copied()
+    }
+}
+
+impl Latencies {
+    /// Counts a ticket that `opener` opened; returns the end of its line.
+    fn count_opened(&mut self, opener: &str, took: Duration) -> String {
+        if opener == LIONGARD {
+            self.opened_by_liongard += 1;
+            return " itself".to_owned();
+        }
+        self.opened.add(took);
+        format!(", {} after the alert", seconds(took))
+    }
+
+    /// Counts a ticket that `closer` closed after its alert; returns the end of its line.
+    fn count_ticket_closed(&mut self, closer: &str, took: Duration) -> String {
+        if closer == LIONGARD {
+            self.closed_by_liongard += 1;
+            return " itself".to_owned();
+        }
+        self.ticket_closed.add(took);
+        format!(", {} later", seconds(took))
     }
 }
 
@@ -142,13 +169,11 @@ impl EventLog {
                 transition(ticket.closed, before.ticket_closed_at, || ticket.updated_at);
             if before.ticket.is_none() {
                 let took = since(ticket.occurred_at, alert.created_at);
-                self.latencies.opened.add(took);
+                let opener = opener(ticket);
+                let after = self.latencies.count_opened(opener, took);
                 let line = format!(
-                    "{who} \"{}\" → ticket {} opened by {}, {} after the alert",
-                    alert.rule,
-                    ticket.id,
-                    opener(ticket),
-                    seconds(took)
+                    "{who} \"{}\" → ticket {} opened by {opener}{after}",
+                    alert.rule, ticket.id
                 );
                 lines.push((ticket.occurred_at, line));
             }
@@ -161,11 +186,10 @@ impl EventLog {
             let line = match state.alert_closed_at {
                 Some(alert_closed_at) if !is_technician => {
                     let took = since(at, alert_closed_at);
-                    self.latencies.ticket_closed.add(took);
+                    let later = self.latencies.count_ticket_closed(&closer, took);
                     format!(
-                        "{who} was closed in Liongard → ticket {} closed by {closer}, {} later",
-                        ticket.id,
-                        seconds(took)
+                        "{who} was closed in Liongard → ticket {} closed by {closer}{later}",
+                        ticket.id
                     )
                 }
                 _ => format!("{who}, ticket {} closed by {closer}", ticket.id),
@@ -262,6 +286,34 @@ fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_liongard_did_itself_is_counted_and_is_no_latency_of_ours() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.count_opened(LIONGARD, Duration::ZERO), " itself");
+        assert_eq!(
+            latencies.count_ticket_closed(LIONGARD, Duration::ZERO),
+            " itself"
+        );
+        assert_eq!(latencies.opened.percentile(50), None);
+        assert_eq!(latencies.ticket_closed.percentile(50), None);
+        assert_eq!(
+            (latencies.opened_by_liongard, latencies.closed_by_liongard),
+            (1, 1)
+        );
+
+        let took = Duration::from_millis(35_900);
+        assert_eq!(
+            latencies.count_opened(HALOGARD, took),
+            ", 35.9 s after the alert"
+        );
+        assert_eq!(
+            latencies.count_ticket_closed(HALOGARD, took),
+            ", 35.9 s later"
+        );
+        assert_eq!(latencies.opened.percentile(50), Some(took));
+        assert_eq!(latencies.ticket_closed.percentile(50), Some(took));
+    }
 
     #[test]
     fn percentiles_are_by_nearest_rank() {

@@ -32,6 +32,10 @@ pub struct Summary {
     faults_injected: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     faults_by_kind: BTreeMap<&'static str, u64>,
+    /// Tickets that Liongard's own ticketing opened; they are in no duration.
+    opened_by_liongard: usize,
+    /// Tickets that Liongard's own ticketing closed; they are in no duration.
+    closed_by_liongard: usize,
     alert_to_ticket_p50_seconds: Option<f64>,
     alert_to_ticket_p95_seconds: Option<f64>,
     alert_close_to_ticket_close_p50_seconds: Option<f64>,
@@ -76,6 +80,8 @@ impl Summary {
                 vendors.halo.faults().injected_by_kind(),
                 vendors.liongard.faults().injected_by_kind(),
             ),
+            opened_by_liongard: latencies.opened_by_liongard,
+            closed_by_liongard: latencies.closed_by_liongard,
             alert_to_ticket_p50_seconds: seconds(&latencies.opened, 50),
             alert_to_ticket_p95_seconds: seconds(&latencies.opened, 95),
             alert_close_to_ticket_close_p50_seconds: seconds(&latencies.ticket_closed, 50),
@@ -137,6 +143,12 @@ impl Summary {
             "alert stays open although its ticket was closed: Liongard still finds the problem",
             "alerts stay open although their tickets were closed: Liongard still finds the problem",
         );
+        if self.opened_by_liongard + self.closed_by_liongard > 0 {
+            lines.push(format!(
+                "Liongard's own ticketing opened {} tickets and closed {}, each at once",
+                self.opened_by_liongard, self.closed_by_liongard
+            ));
+        }
         let percentiles = [
             (
                 "alert to ticket",
