@@ -4,6 +4,7 @@ use std::fmt;
 
 use halogard_app::ports::{Clock, ErrorCode, PortError, Refusal, RequestBudget};
 use halogard_credentials::rotation::{ApplicationAdmin, WebhookAdmin, WebhookChange};
+use halogard_credentials::webhook_auth::WebhookAuthKind;
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
 use secrecy::{ExposeSecret, SecretString};
@@ -87,6 +88,9 @@ where
         tokens: &[SecretString],
         change: &WebhookChange,
     ) -> Result<(), PortError> {
+        let Some(fields) = fields(change) else {
+            return Err(undocumented());
+        };
         // A token of its own: the scopes of the daily work do not reach webhooks.
         let client = self.client(HaloClientSettings {
             scopes: WEBHOOK_SCOPE.to_owned(),
@@ -95,7 +99,7 @@ where
         let rows = client.webhooks().await?;
         let ours = rows.into_iter().find(|row| is_ours(row, tokens));
         let ours = ours.ok_or_else(not_there)?;
-        let write = write(&ours, change).ok_or_else(not_there)?;
+        let write = write(&ours, fields).ok_or_else(not_there)?;
         client
             .post_webhook(&write)
             .await
@@ -115,24 +119,37 @@ fn last_segment(url: &str) -> Option<&str> {
     url.rsplit_once('/').map(|(_, end)| end)
 }
 
-/// The members to change. `None` where the webhook has no address to put a token on.
-fn write(row: &WebhookRow, change: &WebhookChange) -> Option<WebhookWrite> {
+/// What HaloPSA's API changes at a webhook.
+enum WebhookFields {
+    /// How deliveries authenticate.
+    Authentication(Box<WebhookWrite>),
+    /// The end of the address.
+    Token(SecretString),
+}
+
+/// The members that carry `change`. `None` where HaloPSA does not document which number stands for the
+/// kind.
+fn fields(change: &WebhookChange) -> Option<WebhookFields> {
+    let (number, username) = match change.kind {
+        WebhookAuthKind::Hmac => (HMAC, None),
+        WebhookAuthKind::Basic => (BASIC, Some(change.username.clone()?)),
+        WebhookAuthKind::PathToken => return Some(WebhookFields::Token(change.value.clone())),
+        WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey => return None,
+    };
+    Some(WebhookFields::Authentication(Box::new(WebhookWrite {
+        authentication_type: Some(number),
+        basic_username: username,
+        basic_password: Some(change.value.clone()),
+        ..WebhookWrite::default()
+    })))
+}
+
+/// The write to the webhook `row`. `None` where it has no address to put a token on.
+fn write(row: &WebhookRow, fields: WebhookFields) -> Option<WebhookWrite> {
     let id = Some(row.id.clone());
-    Some(match change {
-        WebhookChange::Signature(key) => WebhookWrite {
-            id,
-            authentication_type: Some(HMAC),
-            basic_password: Some(key.clone()),
-            ..WebhookWrite::default()
-        },
-        WebhookChange::Password { username, password } => WebhookWrite {
-            id,
-            authentication_type: Some(BASIC),
-            basic_username: Some(username.clone()),
-            basic_password: Some(password.clone()),
-            ..WebhookWrite::default()
-        },
-        WebhookChange::Token(token) => {
+    Some(match fields {
+        WebhookFields::Authentication(write) => WebhookWrite { id, ..*write },
+        WebhookFields::Token(token) => {
             let (before, _) = row.url.as_deref()?.rsplit_once('/')?;
             WebhookWrite {
                 id,
@@ -141,6 +158,14 @@ fn write(row: &WebhookRow, change: &WebhookChange) -> Option<WebhookWrite> {
             }
         }
     })
+}
+
+/// HaloPSA's API has no documented way to change this kind of value.
+fn undocumented() -> PortError {
+    let mut error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaNoWebhook)
+        .with_message("HaloPSA documents no way to change this kind of value by API");
+    error.refusal = Some(Refusal::Forbidden);
+    error
 }
 
 /// HaloPSA has no webhook with our address.

@@ -6,6 +6,8 @@ use std::future::Future;
 use halogard_domain::Timestamp;
 use secrecy::SecretString;
 
+use crate::webhook_auth::WebhookAuthKind;
+
 use halogard_app::ports::PortError;
 
 /// Both halves of an access key. Its `Debug` says nothing.
@@ -84,27 +86,23 @@ pub trait ApplicationAdmin: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// What changes at our webhook in HaloPSA.
+/// The new value of our webhook in HaloPSA.
 #[derive(Clone, Debug)]
-pub enum WebhookChange {
-    /// The key of the signature.
-    Signature(SecretString),
-    /// The password that goes with the user name.
-    Password {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: SecretString,
-    },
-    /// The end of the address.
-    Token(SecretString),
+pub struct WebhookChange {
+    /// What kind of value it is.
+    pub kind: WebhookAuthKind,
+    /// The user name that goes with it, where the kind has one.
+    pub username: Option<String>,
+    /// The value.
+    pub value: SecretString,
 }
 
 /// HaloPSA's webhooks.
 pub trait WebhookAdmin: Send + Sync {
     /// Changes our webhook, whose address ends in one of `tokens`. Safe to repeat.
     ///
-    /// Fails with the refusal `Forbidden` or `Unauthorised` when the credential may not do it, and
+    /// Fails with the refusal `Forbidden` or `Unauthorised` when the credential may not do it, with
+    /// `Forbidden` and without a request where the vendor documents no way to change this kind of value, and
     /// with `NotFound` when there is no such webhook.
     fn change(
         &self,

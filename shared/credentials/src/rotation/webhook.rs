@@ -73,11 +73,8 @@ where
         current: &SecretFields,
         pending: &SecretFields,
     ) -> Result<StepOutcome, RotateError> {
-        let Some((kind, change)) = change(current, pending) else {
+        let Some(change) = change(current, pending) else {
             return Ok(StepOutcome::NothingToDo);
-        };
-        let Some(change) = change else {
-            return Err(manual_step(name, kind, None));
         };
         // After a repeat the address may end in the new token already.
         let tokens: Vec<SecretString> = [current, pending]
@@ -89,7 +86,7 @@ where
             Ok(()) => Ok(StepOutcome::Set),
             Err(error) => match error.refusal {
                 Some(Refusal::Forbidden | Refusal::Unauthorised | Refusal::NotFound) => {
-                    Err(manual_step(name, kind, Some(Box::new(error))))
+                    Err(manual_step(name, change.kind, Box::new(error)))
                 }
                 _ => Err(RotateError::Vendor {
                     name: name.to_owned(),
@@ -100,37 +97,22 @@ where
     }
 }
 
-/// What differs between the two values, and how HaloPSA's API changes it; the inner `None` where the API
-/// has no documented way.
-fn change(
-    current: &SecretFields,
-    pending: &SecretFields,
-) -> Option<(WebhookAuthKind, Option<WebhookChange>)> {
+/// What differs between the two values.
+fn change(current: &SecretFields, pending: &SecretFields) -> Option<WebhookChange> {
     let kinds = [WebhookSecret::kind_of(pending), WebhookAuthKind::PathToken];
     let kind = kinds.into_iter().find(|kind| {
         let member = kind.member();
         current.text(member) != pending.text(member)
     })?;
-    let value = pending.secret(kind.member())?;
-    let change = match kind {
-        WebhookAuthKind::Hmac => Some(WebhookChange::Signature(value)),
-        WebhookAuthKind::Basic => {
-            pending
-                .text(members::WEBHOOK_USERNAME)
-                .map(|username| WebhookChange::Password {
-                    username: username.to_owned(),
-                    password: value,
-                })
-        }
-        WebhookAuthKind::PathToken => Some(WebhookChange::Token(value)),
-        // HaloPSA does not document which numbers stand for these.
-        WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey => None,
-    };
-    Some((kind, change))
+    Some(WebhookChange {
+        kind,
+        username: pending.text(members::WEBHOOK_USERNAME).map(str::to_owned),
+        value: pending.secret(kind.member())?,
+    })
 }
 
 /// A person must enter the new value in HaloPSA.
-fn manual_step(name: &str, kind: WebhookAuthKind, source: Option<Box<PortError>>) -> RotateError {
+fn manual_step(name: &str, kind: WebhookAuthKind, source: Box<PortError>) -> RotateError {
     let todo = format!(
         "enter the new value by hand: in HaloPSA open {MENU}, our webhook, and enter the pending value of \
          secret {name} (member {}) as {}; until then deliveries with the old and with the new value are \
@@ -141,7 +123,7 @@ fn manual_step(name: &str, kind: WebhookAuthKind, source: Option<Box<PortError>>
     RotateError::ActionRequired {
         name: name.to_owned(),
         todo,
-        source,
+        source: Some(source),
     }
 }
 

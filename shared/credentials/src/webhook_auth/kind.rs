@@ -20,10 +20,12 @@ pub const API_KEY_HEADER: &str = "X-Api-Key";
 /// 1. `shared/credentials/src/webhook_auth/kind.rs`: the variant, [`WebhookCredential`], its members.
 /// 2. `shared/credentials/src/webhook_auth/verifier.rs`: how a request is checked.
 /// 3. `shared/credentials/src/members.rs`: the names of its members.
-/// 4. `shared/credentials/src/rotation/webhook.rs`: how a new value reaches HaloPSA.
-/// 5. `shared/halopsa/src/rotation.rs`: what HaloPSA's API and form call it.
+/// 4. `shared/credentials/src/rotation/webhook.rs`: what HaloPSA's form calls the value.
+/// 5. `shared/halopsa/src/rotation.rs`: how HaloPSA's API changes the value, if it can.
 /// 6. `shared/runtime/src/settings/webhook.rs`: its settings.
-/// 7. `template.yaml`, if it has a header of its own.
+/// 7. `docs/settings.md`: the table of settings, which a test prints.
+///
+/// A kind with a header of its own also has a parameter in `template.yaml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookAuthKind {
     /// A signature over the body.

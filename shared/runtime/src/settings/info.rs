@@ -123,8 +123,8 @@ impl SettingInfo {
     }
 }
 
-/// All settings, in the order in which an operator meets them.
-pub const SETTINGS: &[SettingInfo] = &[
+/// The settings before those of the webhook.
+const BEFORE_WEBHOOK: [SettingInfo; 8] = [
     halo::RESOURCE_URL,
     halo::AUTH_URL,
     halo::TENANT,
@@ -133,20 +133,10 @@ pub const SETTINGS: &[SettingInfo] = &[
     halo::SCOPES,
     budget::WINDOW_REQUESTS_MAX,
     budget::WINDOW_SECONDS,
-    webhook::TOKEN,
-    webhook::TOKEN_PREVIOUS,
-    webhook::SECRET,
-    webhook::SECRET_PREVIOUS,
-    webhook::SIGNATURE_HEADER,
-    webhook::USERNAME,
-    webhook::PASSWORD,
-    webhook::PASSWORD_PREVIOUS,
-    webhook::BEARER,
-    webhook::BEARER_PREVIOUS,
-    webhook::API_KEY,
-    webhook::API_KEY_PREVIOUS,
-    webhook::API_KEY_HEADER,
-    webhook::ALLOW_TOKEN_ONLY,
+];
+
+/// The settings after those of the webhook.
+const AFTER_WEBHOOK: [SettingInfo; 9] = [
     liongard::URL,
     liongard::ACCESS_KEY_ID,
     liongard::ACCESS_KEY_SECRET,
@@ -157,6 +147,29 @@ pub const SETTINGS: &[SettingInfo] = &[
     serve::DATA_DIR,
     serve::LISTEN,
 ];
+
+/// All settings, in the order in which an operator meets them.
+pub const SETTINGS: &[SettingInfo] = &all();
+
+/// How many settings there are.
+const COUNT: usize = BEFORE_WEBHOOK.len() + webhook::ALL.len() + AFTER_WEBHOOK.len();
+
+/// The parts of the table, one after another.
+const fn all() -> [SettingInfo; COUNT] {
+    let mut all = [BEFORE_WEBHOOK[0]; COUNT];
+    let parts: [&[SettingInfo]; 3] = [&BEFORE_WEBHOOK, &webhook::ALL, &AFTER_WEBHOOK];
+    let (mut part, mut at) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            all[at] = parts[part][index];
+            at += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    all
+}
 
 /// The table of all settings as Markdown, for `docs/settings.md`.
 #[must_use]

@@ -16,60 +16,60 @@ const CHOSEN_BY_YOU: &str = "write the one you entered at the webhook in HaloPSA
 const UNTIL_REPLACED: &str = "the previous one, still accepted while it is replaced";
 const PREVIOUS: &str = "write the value that was in force before, or leave it out";
 
-pub(super) const TOKEN: SettingInfo = SettingInfo::secret(
+const TOKEN: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_TOKEN",
     "the unguessable end of the webhook's address; made at the first start when not set",
     "leave it out and one is made",
 );
-pub(super) const TOKEN_PREVIOUS: SettingInfo =
+const TOKEN_PREVIOUS: SettingInfo =
     SettingInfo::secret("HALOPSA_WEBHOOK_TOKEN_PREVIOUS", UNTIL_REPLACED, PREVIOUS);
-pub(super) const SECRET: SettingInfo = SettingInfo::secret(
+const SECRET: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_SECRET",
     "the secret with which HaloPSA signs deliveries (HMAC-SHA256)",
     CHOSEN_BY_YOU,
 );
-pub(super) const SECRET_PREVIOUS: SettingInfo =
+const SECRET_PREVIOUS: SettingInfo =
     SettingInfo::secret("HALOPSA_WEBHOOK_SECRET_PREVIOUS", UNTIL_REPLACED, PREVIOUS);
 
 /// HaloPSA lets the operator name the header; this is the name our instructions give.
-pub(super) const SIGNATURE_HEADER: SettingInfo = SettingInfo::text(
+const SIGNATURE_HEADER: SettingInfo = SettingInfo::text(
     "HALOPSA_WEBHOOK_SIGNATURE_HEADER",
     "the header that carries the signature",
     CHOSEN_BY_YOU,
 )
 .or("X-Halo-Signature");
-pub(super) const USERNAME: SettingInfo = SettingInfo::text(
+const USERNAME: SettingInfo = SettingInfo::text(
     "HALOPSA_WEBHOOK_USERNAME",
     "the user name of deliveries with basic authentication",
     CHOSEN_BY_YOU,
 );
-pub(super) const PASSWORD: SettingInfo = SettingInfo::secret(
+const PASSWORD: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_PASSWORD",
     "the password that goes with the user name",
     CHOSEN_BY_YOU,
 );
-pub(super) const PASSWORD_PREVIOUS: SettingInfo = SettingInfo::secret(
+const PASSWORD_PREVIOUS: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_PASSWORD_PREVIOUS",
     UNTIL_REPLACED,
     PREVIOUS,
 );
-pub(super) const BEARER: SettingInfo = SettingInfo::secret(
+const BEARER: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_BEARER",
     "the token of deliveries with `Authorization: Bearer`",
     CHOSEN_BY_YOU,
 );
-pub(super) const BEARER_PREVIOUS: SettingInfo =
+const BEARER_PREVIOUS: SettingInfo =
     SettingInfo::secret("HALOPSA_WEBHOOK_BEARER_PREVIOUS", UNTIL_REPLACED, PREVIOUS);
-pub(super) const API_KEY: SettingInfo = SettingInfo::secret(
+const API_KEY: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_API_KEY",
     "the key of deliveries with a header of their own",
     CHOSEN_BY_YOU,
 );
-pub(super) const API_KEY_PREVIOUS: SettingInfo =
+const API_KEY_PREVIOUS: SettingInfo =
     SettingInfo::secret("HALOPSA_WEBHOOK_API_KEY_PREVIOUS", UNTIL_REPLACED, PREVIOUS);
 
 /// The name most services use for such a header.
-pub(super) const API_KEY_HEADER: SettingInfo = SettingInfo::text(
+const API_KEY_HEADER: SettingInfo = SettingInfo::text(
     "HALOPSA_WEBHOOK_API_KEY_HEADER",
     "the header that carries the key",
     CHOSEN_BY_YOU,
@@ -84,7 +84,7 @@ pub(super) const ALLOW_TOKEN_ONLY: SettingInfo = SettingInfo::text(
 );
 
 /// The webhook's settings, in the order of the table.
-const ALL: [SettingInfo; 14] = [
+pub(super) const ALL: [SettingInfo; 14] = [
     TOKEN,
     TOKEN_PREVIOUS,
     SECRET,
