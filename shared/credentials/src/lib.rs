@@ -10,7 +10,7 @@ mod static_vault;
 pub mod webhook_auth;
 
 pub use cache::{CredentialCache, REFUSED_PAUSE, TTL};
-pub use secret::{NotJsonObject, OVERLAP, SecretFields};
+pub use secret::{NotJsonObject, OVERLAP, PLACEHOLDER, SecretFields};
 pub use shared_tokens::SharedTokens;
 pub use source::{
     BoxFuture, CredentialError, CredentialSource, FromSecret, MissingMember, StaticCredential,

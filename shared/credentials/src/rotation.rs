@@ -143,6 +143,8 @@ where
     pub async fn delete_expired(&self, name: &str) -> Result<CleanupReport, RotateError> {
         let current = self.current(name).await?;
         match Strategy::of(name, &current.fields)? {
+            // A new stack, before the operator has stored a key.
+            _ if current.fields.is_unfilled() => Ok(CleanupReport::default()),
             Strategy::LiongardAccessKey => self.delete_expired_keys(name, &current.fields).await,
             Strategy::HaloPsaApplication | Strategy::HaloPsaTwoApplications | Strategy::Webhook => {
                 Ok(CleanupReport::default())
@@ -191,6 +193,11 @@ where
             (RotationStep::Create, None) => self.create(strategy, name, version, &current).await,
             (RotationStep::Set, Some(pending)) => {
                 self.set(strategy, name, &current.fields, &pending).await
+            }
+            // Secrets Manager tests a new rotation schedule with the current value. On a new stack that
+            // is the template's, and there is nothing to verify yet.
+            (RotationStep::Test, Some(pending)) if pending.is_unfilled() => {
+                Ok(StepOutcome::NothingToDo)
             }
             (RotationStep::Test, Some(pending)) => {
                 self.verify(strategy, name, &pending).await?;

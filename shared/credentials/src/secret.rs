@@ -9,6 +9,9 @@ use serde_json::{Map, Number, Value};
 
 use crate::members;
 
+/// What the template writes in place of a value that only the operator has.
+pub const PLACEHOLDER: &str = "REPLACE-ME";
+
 /// How long a replaced value stays valid, unless the secret says otherwise: long enough that every
 /// process finds the new value first.
 pub const OVERLAP: Duration = Duration::from_secs(24 * 3600);
@@ -36,6 +39,12 @@ impl SecretFields {
             Ok(Value::Object(members)) => Ok(Self(members)),
             _ => Err(NotJsonObject),
         }
+    }
+
+    /// Whether a member still holds the [`PLACEHOLDER`] of the template.
+    #[must_use]
+    pub fn is_unfilled(&self) -> bool {
+        self.texts().any(|(_, text)| text.trim() == PLACEHOLDER)
     }
 
     /// The text of a member, without white space around it; `None` when nothing is left.

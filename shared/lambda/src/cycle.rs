@@ -16,12 +16,16 @@ use crate::platform::Platform;
 /// The key of the time when the last complete cycle began: every earlier change on either side was seen.
 pub const LAST_COMPLETE_CYCLE_AT: &str = "last_complete_cycle_at";
 
+/// The key of the time when the first cycle began that was not complete, while none was complete.
+const FIRST_CYCLE_AT: &str = "first_cycle_at";
+
 /// What an invocation's sync cycle did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CycleRun {
     /// Its report; `None` when it timed out.
     pub report: Option<CycleReport>,
-    /// The poll lag: the age of the last complete cycle; `None` before the first.
+    /// The poll lag: the age of the last complete cycle, or of the first one while none was complete. `None`
+    /// when the store does not answer.
     pub lag: Option<Duration>,
 }
 
@@ -75,17 +79,33 @@ async fn lag<P: Platform>(
 ) -> Option<Duration> {
     let behind = |since: Timestamp| reconciler.clock.now().since(since);
     if !report.is_some_and(CycleReport::is_complete) {
-        let mark = reconciler.store.value(LAST_COMPLETE_CYCLE_AT).await;
-        return known(mark)
-            .flatten()
-            .map(Timestamp::from_millis)
-            .map(behind);
+        let mark = match known(reconciler.store.value(LAST_COMPLETE_CYCLE_AT).await)? {
+            Some(mark) => mark,
+            None => first_cycle_at(reconciler, began).await?,
+        };
+        return Some(behind(Timestamp::from_millis(mark)));
     }
     let set = reconciler
         .store
         .set_value(LAST_COMPLETE_CYCLE_AT, began.as_millis())
         .await;
     known(set).map(|()| behind(began))
+}
+
+/// When the first cycle began; `began` if this is the first. Without it an installation whose cycles never
+/// complete would have no lag, and the alarm on the lag no data.
+async fn first_cycle_at<P: Platform>(
+    reconciler: &FunctionReconciler<P>,
+    began: Timestamp,
+) -> Option<i64> {
+    if let Some(first) = known(reconciler.store.value(FIRST_CYCLE_AT).await)? {
+        return Some(first);
+    }
+    let set = reconciler
+        .store
+        .set_value(FIRST_CYCLE_AT, began.as_millis())
+        .await;
+    known(set).map(|()| began.as_millis())
 }
 
 /// The value, if the store answers. Without it no lag is written, which raises the same alarm as a large

@@ -1,8 +1,8 @@
 //! Each step in each state a secret can be in, against what the vendor's rotation template does.
 
 use halogard_app::ports::Stage;
-use halogard_credentials::SecretFields;
-use halogard_credentials::rotation::RotationStep;
+use halogard_credentials::rotation::{CleanupReport, RotationStep};
+use halogard_credentials::{PLACEHOLDER, SecretFields};
 use halogard_simulator::halopsa::{WebhookAuth, WebhookSpec};
 use halogard_tests::setup::{HALOPSA_SECRET, LIONGARD_SECRET, planted};
 use halogard_tests::vault::InMemoryVault;
@@ -263,6 +263,42 @@ async fn every_step_does_in_every_state_what_the_template_does() {
         }
     }
     println!("steps: {cases} cases, each taken twice");
+}
+
+#[tokio::test]
+async fn a_new_stack_asks_no_vendor_and_notifies_nobody_before_its_secrets_are_filled() {
+    let sample = halogard_simulator::liongard::AccessKeySpec::sample().id;
+    let subjects = subjects(&sample).into_iter();
+    for subject in subjects.filter(|subject| subject.strategy != "webhook") {
+        let vault = InMemoryVault::default();
+        let made = subject.current.clone().with(subject.short_of, PLACEHOLDER);
+        vault.hold(subject.name, "v1", &made, true);
+        // As Secrets Manager does when a rotation schedule is created.
+        vault.paste(subject.name, NEXT, &made);
+        let bundle = Scenario::start(Setup::managed()).await;
+        let function = RotationFunction::over(&vault);
+
+        let tested = function
+            .try_step(&bundle, RotationStep::Test, subject.name, NEXT)
+            .await;
+        assert_eq!(tested, Some(Ok("nothing_to_do")), "{}", subject.strategy);
+        let cleaned = function.delete_expired(&bundle, subject.name).await;
+        assert_eq!(
+            cleaned,
+            Ok(CleanupReport::default()),
+            "{}",
+            subject.strategy
+        );
+        assert_eq!(function.notices.all().len(), 0, "{}", subject.strategy);
+        assert_eq!(function.calls.count(), 0, "{}", subject.strategy);
+
+        // A value that nobody verified does not become current.
+        let finished = function
+            .try_step(&bundle, RotationStep::Finish, subject.name, NEXT)
+            .await;
+        let refused = Some(Err("rotation.not_accepted".to_owned()));
+        assert_eq!(finished, refused, "{}", subject.strategy);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use halogard_credentials::{SecretFields, members};
+use halogard_credentials::{PLACEHOLDER, SecretFields, members};
 
 use super::target::Target;
 use super::{RotateCommand, prompt};
@@ -13,9 +13,6 @@ use crate::output;
 /// Where applications are in HaloPSA.
 const APPLICATIONS: &str =
     "HaloPSA → Configuration → Integrations → HaloPSA API → View Applications";
-
-/// The template's placeholder for a value of the operator.
-const PLACEHOLDER: &str = "REPLACE-ME";
 
 impl<P: Target> RotateCommand<P> {
     /// Replaces the client secret of HaloPSA's application.
