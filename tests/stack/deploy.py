@@ -40,7 +40,8 @@ def permit_batches(template):
     """
     for role in template["Resources"].values():
         for policy in role["Properties"].get("Policies", []):
-            for statement in policy["PolicyDocument"]["Statement"]:
+            # What stands under a condition permits no sending.
+            for statement in policy.get("PolicyDocument", {}).get("Statement", []):
                 if statement["Action"] == "sqs:SendMessage":
                     statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
 

@@ -12,8 +12,9 @@ use crate::rule::{Findings, hold};
 use crate::runbook::sections;
 use crate::sources::source_of;
 
-/// Alarms for which silence is the failure.
-const SILENCE_RINGS: [&str; 1] = ["PollStoppedAlarm"];
+/// Alarms for which silence is the failure: they notify when they had data and have none any more. With
+/// missing data as breaching, a new stack would notify before anybody has set it up.
+const SILENCE_NOTIFIES: [&str; 1] = ["PollStoppedAlarm"];
 
 /// The one dimension of our own metrics.
 pub const DIMENSION: &str = "function";
@@ -71,7 +72,12 @@ fn every_alarm_watches_a_metric_that_something_of_ours_sends() {
                     );
                 }
                 "AWS/Lambda" => {
-                    let known = ["Errors", "Duration", "Throttles"];
+                    let known = [
+                        "Errors",
+                        "Duration",
+                        "Throttles",
+                        "RecursiveInvocationsDropped",
+                    ];
                     let function = value["Ref"].as_str().and_then(|it| template.type_of(it));
                     found.look(
                         name == "FunctionName"
@@ -173,6 +179,11 @@ fn every_queue_and_function_has_its_alarms() {
                 needed.push(("AWS/Lambda", metric, statistic, function));
             }
         }
+        for (id, function) in template.of_type("AWS::Lambda::Function") {
+            if function["RecursiveLoop"] == "Allow" {
+                needed.push(("AWS/Lambda", "RecursiveInvocationsDropped", "Sum", id));
+            }
+        }
         needed.extend([
             (
                 "Halogard",
@@ -186,7 +197,7 @@ fn every_queue_and_function_has_its_alarms() {
                 "Maximum",
                 "InspectorPollFunction",
             ),
-            ("Halogard", "NotConfigured", "Sum", "InspectorPollFunction"),
+            ("Halogard", "NotConfigured", "Sum", "TicketSyncFunction"),
             ("Halogard", "SetUpFailed", "Sum", "TicketSyncFunction"),
             (
                 "Halogard",
@@ -230,6 +241,15 @@ fn every_queue_and_function_has_its_alarms() {
             ("\"SetUpFailed\"", |it| {
                 take_away(it, "/Resources/TicketSyncSetUpFailedAlarm");
             }),
+            ("\"RecursiveInvocationsDropped\"", |it| {
+                take_away(it, "/Resources/TicketSyncRecursionAlarm");
+            }),
+            // On a new stack every sync cycle counts it.
+            ("\"NotConfigured\", \"Sum\", \"TicketSyncFunction\"", |it| {
+                let alarm = "/Resources/NotConfiguredAlarm/Properties";
+                *at(it, &format!("{alarm}/Dimensions/0/Value")) =
+                    json!({"Ref": "InspectorPollFunction"});
+            }),
             ("\"SetUpFailed\"", |it| {
                 let alarm = "/Resources/TicketSyncSetUpFailedAlarm/Properties";
                 *at(it, &format!("{alarm}/Dimensions/0/Value")) =
@@ -252,11 +272,19 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                 topic.and_then(|topic| template.type_of(topic)) == Some("AWS::SNS::Topic"),
                 format!("{id} has no alarm action"),
             );
-            let missing = if SILENCE_RINGS.contains(&id) {
-                "breaching"
-            } else {
-                "notBreaching"
+            // SQS sends no data about an idle queue, and its dead letters stay.
+            let missing = match alarm["MetricName"].as_str() {
+                _ if SILENCE_NOTIFIES.contains(&id) => "missing",
+                Some("ApproximateNumberOfMessagesVisible") => "ignore",
+                _ => "notBreaching",
             };
+            found.equal(
+                format!("whether silence of {id} notifies"),
+                listed(&alarm["InsufficientDataActions"]).first().copied(),
+                SILENCE_NOTIFIES
+                    .contains(&id)
+                    .then_some(&alarm["AlarmActions"][0]),
+            );
             found.equal(
                 format!("what silence means to {id}"),
                 alarm["TreatMissingData"].as_str(),
@@ -324,6 +352,16 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                 *at(
                     it,
                     "/Resources/PollStoppedAlarm/Properties/TreatMissingData",
+                ) = json!("breaching");
+            }),
+            ("whether silence of PollStoppedAlarm notifies", |it| {
+                let alarm = "/Resources/PollStoppedAlarm/Properties";
+                take_away(it, &format!("{alarm}/InsufficientDataActions"));
+            }),
+            ("what silence means to BulkDeadLettersAlarm", |it| {
+                *at(
+                    it,
+                    "/Resources/BulkDeadLettersAlarm/Properties/TreatMissingData",
                 ) = json!("notBreaching");
             }),
             ("milliseconds of TicketSyncNearTimeoutAlarm", |it| {
@@ -358,6 +396,49 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
             }),
             ("always or never", |it| {
                 *at(it, "/Resources/WebhooksRefusedAlarm/Properties/Threshold") = json!(0);
+            }),
+        ],
+    );
+}
+
+#[test]
+fn no_alarm_changes_its_state_with_every_single_event() {
+    fn rule(template: &Template, found: &mut Findings) {
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let number = |key: &str| alarm[key].as_u64();
+            let periods = number("EvaluationPeriods").unwrap_or_default();
+            let enough = number("DatapointsToAlarm").unwrap_or(periods);
+            let (namespace, metric, _) = signal(alarm);
+            let steady = match (namespace, metric) {
+                // A level that lasts.
+                ("AWS/SQS", _) | ("Halogard", "PollLagSeconds") => true,
+                // One number a day, at a time that varies.
+                ("Halogard", "AccessKeyExpiresInDays") => (periods, enough) == (2, 1),
+                // What passes by itself has to last.
+                ("Halogard", "BudgetLeft" | "InDoubt" | "WebhooksRefused") => {
+                    periods >= 2 && enough == periods
+                }
+                // A single event: the alarm holds for a while after the last one.
+                _ => (periods, enough) == (3, 1),
+            };
+            found.look(steady, format!("{id} flaps: {enough} of {periods} periods"));
+        }
+    }
+    hold(
+        "steadiness",
+        rule,
+        &[
+            ("AccessKeyExpiresAlarm flaps", |it| {
+                let alarm = "/Resources/AccessKeyExpiresAlarm/Properties";
+                *at(it, &format!("{alarm}/EvaluationPeriods")) = json!(1);
+            }),
+            ("TicketSyncErrorsAlarm flaps", |it| {
+                let alarm = "/Resources/TicketSyncErrorsAlarm/Properties";
+                take_away(it, &format!("{alarm}/DatapointsToAlarm"));
+            }),
+            ("BudgetExhaustedAlarm flaps", |it| {
+                let alarm = "/Resources/BudgetExhaustedAlarm/Properties";
+                *at(it, &format!("{alarm}/EvaluationPeriods")) = json!(1);
             }),
         ],
     );

@@ -34,6 +34,12 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
             .map(|function| (function.clone(), source_of(&function)))
             .collect();
         let widgets = widgets(template);
+        // Dashboards of all regions of an account share their names.
+        let name = &template.resource("Dashboard")["Properties"]["DashboardName"]["Fn::Sub"];
+        found.look(
+            name == "${AWS::StackName}-${AWS::Region}",
+            "two regions have one dashboard",
+        );
         let first = widgets.first().unwrap_or(&Value::Null).to_string();
         found.look(
             first.contains("TicketsOpened") && first.contains("AlertsClosed"),
@@ -92,6 +98,10 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
         "dashboard",
         rule,
         &[
+            ("two regions", |it| {
+                *at(it, "/Resources/Dashboard/Properties/DashboardName") =
+                    json!({"Ref": "AWS::StackName"});
+            }),
             ("does not begin", |it| {
                 replace(it, "TicketsOpened", "Echoes")
             }),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, listed, refers_to, root, take_away};
 use crate::rule::{Findings, hold};
+use crate::stores::own_key;
 
 /// The names of the folders in `functions/`.
 pub fn folders() -> BTreeSet<String> {
@@ -103,8 +104,18 @@ fn every_function_writes_json_to_a_log_group_of_its_own_that_forgets() {
                 format!("the log of {name} is kept for ever"),
             );
         }
-        let groups = template.of_type("AWS::Logs::LogGroup").len();
-        found.equal("log groups and functions", groups, taken.len());
+        for (id, group) in template.of_type("AWS::Logs::LogGroup") {
+            found.equal(format!("the key of {id}"), &group["KmsKeyId"], &own_key());
+            found.look(
+                refers_to(&group["RetentionInDays"]) == Some("LogRetentionDays"),
+                format!("{id} is kept for ever"),
+            );
+            // That of the HTTP API is no function's.
+            found.look(
+                taken.contains(id) || id == "WebhookApiLogs",
+                format!("nothing writes to {id}"),
+            );
+        }
     }
     hold(
         "log groups",
@@ -131,16 +142,31 @@ fn every_function_writes_json_to_a_log_group_of_its_own_that_forgets() {
             ("kept for ever", |it| {
                 take_away(it, "/Resources/TicketSyncLogs/Properties/RetentionInDays");
             }),
+            ("the key of TicketSyncLogs", |it| {
+                take_away(it, "/Resources/TicketSyncLogs/Properties/KmsKeyId");
+            }),
+            ("nothing writes to Spare", |it| {
+                at(it, "/Resources")["Spare"] = json!({"Type": "AWS::Logs::LogGroup"});
+            }),
         ],
     );
 }
 
+/// The value of `WebhookEndpoint` on which a condition depends.
+fn endpoint_of(template: &Template, condition: &Value) -> Option<String> {
+    let known = template.section("Conditions");
+    let equals = &known.get(condition.as_str()?)?["Fn::Equals"];
+    let named = equals[0] == json!({"Ref": "WebhookEndpoint"});
+    equals[1].as_str().filter(|_| named).map(str::to_owned)
+}
+
 #[test]
-fn the_public_address_has_exactly_the_two_permissions_it_needs_and_a_cap() {
+fn the_function_url_exists_by_choice_and_has_exactly_the_two_permissions_it_needs() {
     fn rule(template: &Template, found: &mut Findings) {
         let urls = template.of_type("AWS::Lambda::Url");
         let (intake, function) = template.functions()["webhook-intake"];
-        found.equal("public addresses", urls.len(), 1);
+        found.equal("function URLs", urls.len(), 1);
+        let mut own: Vec<&str> = urls.keys().copied().collect();
         for url in urls.values() {
             found.look(
                 refers_to(&url["TargetFunctionArn"]) == Some(intake) && url["AuthType"] == "NONE",
@@ -148,9 +174,13 @@ fn the_public_address_has_exactly_the_two_permissions_it_needs_and_a_cap() {
             );
         }
         let permissions = template.of_type("AWS::Lambda::Permission");
-        let public: Vec<&&Value> = permissions
-            .values()
-            .filter(|permission| permission["Principal"] == "*")
+        let public: Vec<&Value> = permissions
+            .iter()
+            .filter(|(_, permission)| permission["Principal"] == "*")
+            .map(|(id, permission)| {
+                own.push(*id);
+                *permission
+            })
             .collect();
         found.equal("permissions for everybody", public.len(), 2);
         let both = [
@@ -161,19 +191,31 @@ fn the_public_address_has_exactly_the_two_permissions_it_needs_and_a_cap() {
         ];
         for needed in &both {
             found.look(
-                public.iter().any(|permission| **permission == needed),
+                public.iter().any(|permission| *permission == needed),
                 format!("the address lacks {needed}"),
             );
         }
+        for id in own {
+            let condition = &template.resource(id)["Condition"];
+            found.look(
+                endpoint_of(template, condition).as_deref() == Some("FunctionUrl"),
+                format!("{id} is there whatever the endpoint is"),
+            );
+        }
+        // Reserved concurrency cannot be had in a new account, so it is there by choice.
         let cap = &function["ReservedConcurrentExecutions"];
         found.look(
-            refers_to(&cap["Fn::If"][1]) == Some("WebhookConcurrencyMax"),
-            "nothing caps a flood of webhooks",
+            *cap == json!({"Fn::If": [
+                "HasWebhookCap", {"Ref": "WebhookConcurrencyMax"}, {"Ref": "AWS::NoValue"}
+            ]}),
+            "nothing can cap a flood of webhooks",
         );
+        let default = &template.section("Parameters")["WebhookConcurrencyMax"]["Default"];
+        found.look(*default == 0, "a new account cannot reserve concurrency");
     }
-    const PERMISSION: &str = "/Resources/WebhookIntakeFunctionURLInvokeAllowPublicAccess";
+    const PERMISSION: &str = "/Resources/WebhookIntakeInvokePermission";
     hold(
-        "public address",
+        "function URL",
         rule,
         &[
             ("permissions for everybody", |it| take_away(it, PERMISSION)),
@@ -181,16 +223,125 @@ fn the_public_address_has_exactly_the_two_permissions_it_needs_and_a_cap() {
                 let path = format!("{PERMISSION}/Properties/InvokedViaFunctionUrl");
                 take_away(it, &path);
             }),
+            ("WebhookIntakeInvokePermission is there whatever", |it| {
+                take_away(it, &format!("{PERMISSION}/Condition"));
+            }),
+            ("WebhookIntakeFunctionUrl is there whatever", |it| {
+                *at(it, "/Resources/WebhookIntakeFunctionUrl/Condition") = json!("HasHttpApi");
+            }),
             ("not that of webhook-intake", |it| {
                 *at(
                     it,
                     "/Resources/WebhookIntakeFunctionUrl/Properties/AuthType",
                 ) = json!("AWS_IAM");
             }),
-            ("caps a flood", |it| {
+            ("cap a flood", |it| {
                 let path =
                     "/Resources/WebhookIntakeFunction/Properties/ReservedConcurrentExecutions";
                 take_away(it, path);
+            }),
+            ("cannot reserve", |it| {
+                *at(it, "/Parameters/WebhookConcurrencyMax/Default") = json!(10);
+            }),
+        ],
+    );
+}
+
+#[test]
+fn the_http_api_exists_by_choice_is_throttled_and_logs_no_token() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let resources = template.section("Resources").into_iter();
+        let of_the_api = resources.filter(|(_, resource)| {
+            let kind = resource["Type"].as_str().unwrap_or_default();
+            let principal = &resource["Properties"]["Principal"];
+            kind.starts_with("AWS::ApiGatewayV2::") || principal == "apigateway.amazonaws.com"
+        });
+        let mut ids: BTreeSet<&str> = of_the_api.map(|(id, _)| id).collect();
+        ids.insert("WebhookApiLogs");
+        for id in &ids {
+            let condition = &template.resource(id)["Condition"];
+            found.look(
+                endpoint_of(template, condition).as_deref() == Some("HttpApi"),
+                format!("{id} is there whatever the endpoint is"),
+            );
+        }
+        found.equal("resources of the API", ids.len(), 6);
+        let (intake, function) = template.functions()["webhook-intake"];
+        for integration in template.of_type("AWS::ApiGatewayV2::Integration").values() {
+            // The event is that of a function URL, and the gateway waits as long as the function.
+            let timeout = function["Timeout"].as_u64().map(|seconds| 1000 * seconds);
+            found.look(
+                refers_to(&integration["IntegrationUri"]) == Some(intake)
+                    && integration["PayloadFormatVersion"] == "2.0"
+                    && integration["TimeoutInMillis"].as_u64() == timeout,
+                "the API does not call webhook-intake as a function URL does",
+            );
+        }
+        for route in template.of_type("AWS::ApiGatewayV2::Route").values() {
+            found.look(
+                route["RouteKey"] == "POST /webhooks/{sender}/{token}",
+                "the API takes requests that the function refuses",
+            );
+        }
+        for stage in template.of_type("AWS::ApiGatewayV2::Stage").values() {
+            let limits = &stage["DefaultRouteSettings"];
+            let limit = Some("WebhookRequestsPerSecondMax");
+            found.look(
+                stage["StageName"] == "$default"
+                    && refers_to(&limits["ThrottlingRateLimit"]) == limit
+                    && refers_to(&limits["ThrottlingBurstLimit"]) == limit,
+                "the API is not throttled",
+            );
+            let log = &stage["AccessLogSettings"];
+            let format = log["Format"].as_str().unwrap_or_default();
+            let line: Value = serde_json::from_str(format).unwrap_or_default();
+            found.look(
+                line["status"] == "$context.status" && !format.contains('\n'),
+                "the access log is no line of JSON",
+            );
+            found.look(
+                !format.to_lowercase().contains("path"),
+                "the access log has the path, which ends in the token",
+            );
+            found.look(
+                refers_to(&log["DestinationArn"]) == Some("WebhookApiLogs"),
+                "the API has no access log",
+            );
+        }
+    }
+    const STAGE: &str = "/Resources/WebhookApiStage/Properties";
+    hold(
+        "HTTP API",
+        rule,
+        &[
+            ("WebhookApiPermission is there whatever", |it| {
+                take_away(it, "/Resources/WebhookApiPermission/Condition");
+            }),
+            ("resources of the API", |it| {
+                take_away(it, "/Resources/WebhookApiRoute")
+            }),
+            ("as a function URL does", |it| {
+                let integration = "/Resources/WebhookApiIntegration/Properties";
+                *at(it, &format!("{integration}/PayloadFormatVersion")) = json!("1.0");
+            }),
+            ("that the function refuses", |it| {
+                *at(it, "/Resources/WebhookApiRoute/Properties/RouteKey") = json!("$default");
+            }),
+            ("is not throttled", |it| {
+                take_away(
+                    it,
+                    &format!("{STAGE}/DefaultRouteSettings/ThrottlingRateLimit"),
+                );
+            }),
+            ("no line of JSON", |it| {
+                *at(it, &format!("{STAGE}/AccessLogSettings/Format")) = json!("$context.status");
+            }),
+            ("ends in the token", |it| {
+                let format = at(it, &format!("{STAGE}/AccessLogSettings/Format"));
+                *format = json!(format.as_str().unwrap().replace("routeKey", "path"));
+            }),
+            ("no access log", |it| {
+                take_away(it, &format!("{STAGE}/AccessLogSettings/DestinationArn"));
             }),
         ],
     );
@@ -204,9 +355,14 @@ fn every_permission_to_call_a_function_names_account_and_source() {
             if permission["Principal"] == "*" {
                 continue;
             }
+            // API Gateway names itself by its ARN, which holds the account.
+            let source = permission["SourceArn"]["Fn::Sub"].as_str();
+            let is_our_api = permission["Principal"] == "apigateway.amazonaws.com"
+                && source.is_some_and(|arn| arn.ends_with(":${AWS::AccountId}:${WebhookApi}/*"));
             found.look(
-                permission["SourceAccount"] == json!({"Ref": "AWS::AccountId"})
-                    && refers_to(&permission["SourceArn"]).is_some(),
+                is_our_api
+                    || permission["SourceAccount"] == json!({"Ref": "AWS::AccountId"})
+                        && refers_to(&permission["SourceArn"]).is_some(),
                 format!("{id} lets in other accounts, or any source of ours"),
             );
         }
@@ -223,10 +379,15 @@ fn every_permission_to_call_a_function_names_account_and_source() {
                                 == refers_to(&schedule["RotationLambdaARN"])
                     });
             found.look(permitted, format!("{id} may not call its function"));
+            // Only Liongard's key is exchanged without a person.
+            let condition = match id {
+                "LiongardRotation" => "IsRotated",
+                _ => "IsRotatedWithAssistance",
+            };
             found.look(
-                template.resource(id)["Condition"] == "IsRotated"
+                template.resource(id)["Condition"] == condition
                     && schedule["RotateImmediatelyOnUpdate"] == false,
-                format!("{id} rotates at once, or cannot be switched off"),
+                format!("{id} rotates at once, or without being asked to"),
             );
         }
         let rotated = template
@@ -234,6 +395,11 @@ fn every_permission_to_call_a_function_names_account_and_source() {
             .len();
         let secrets = template.of_type("AWS::SecretsManager::Secret").len();
         found.equal("secrets and rotation schedules", secrets, rotated);
+        let assisted = &template.section("Parameters")["AssistedRotation"]["Default"];
+        found.look(
+            *assisted == "false",
+            "rotations that need a person are scheduled without being asked for",
+        );
     }
     hold(
         "callers",
@@ -251,6 +417,18 @@ fn every_permission_to_call_a_function_names_account_and_source() {
             ("rotates at once", |it| {
                 let path = "/Resources/LiongardRotation/Properties/RotateImmediatelyOnUpdate";
                 *at(it, path) = json!(true);
+            }),
+            ("HaloPsaRotation rotates at once", |it| {
+                *at(it, "/Resources/HaloPsaRotation/Condition") = json!("IsRotated");
+            }),
+            ("without being asked for", |it| {
+                *at(it, "/Parameters/AssistedRotation/Default") = json!("true");
+            }),
+            ("WebhookApiPermission lets in other accounts", |it| {
+                *at(
+                    it,
+                    "/Resources/WebhookApiPermission/Properties/SourceArn/Fn::Sub",
+                ) = json!("arn:aws:execute-api:us-east-1:*:*/*");
             }),
             ("secrets and rotation", |it| {
                 take_away(it, "/Resources/LiongardRotation")

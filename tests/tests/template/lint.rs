@@ -20,7 +20,13 @@ fn findings(path: &Path) -> Vec<serde_json::Value> {
             "json",
             "--regions",
             "us-east-1",
+            "us-west-2",
+            "ca-central-1",
             "eu-west-1",
+            "eu-central-1",
+            "ap-southeast-2",
+            "ap-northeast-1",
+            "cn-north-1",
             "--",
         ])
         .arg(path)

@@ -10,7 +10,9 @@
 )]
 
 mod alarms;
+mod cost;
 mod dashboard;
+mod deployment;
 mod expanded;
 mod functions;
 mod lint;

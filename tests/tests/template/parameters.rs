@@ -82,7 +82,7 @@ fn every_parameter_is_described_bounded_shown_and_used() {
             }),
             ("where LogLevel is asked for", |it| {
                 let groups = "/Metadata/AWS::CloudFormation::Interface/ParameterGroups";
-                take_away(it, &format!("{groups}/3/Parameters/2"));
+                take_away(it, &format!("{groups}/3/Parameters/1"));
             }),
             ("Spare is used nowhere", |it| {
                 at(it, "/Parameters")["Spare"] = json!({"Type": "Number"});
@@ -148,6 +148,12 @@ fn contradictions_are_refused_before_anything_is_made() {
             .filter_map(|assertion| assertion["Assert"]["Fn::Not"][0]["Fn::Equals"].as_array())
             .map(|pair| pair.iter().filter_map(refers_to).collect())
             .collect();
+        let network = rules.get("SubnetsWithSecurityGroups");
+        let network = network.map(|rule| &rule["Assertions"][0]["Assert"]["Fn::Or"]);
+        found.look(
+            network.is_some_and(|either| either.as_array().is_some_and(|it| it.len() == 2)),
+            "subnets without security groups are let through",
+        );
         for pair in [
             [
                 "HaloPsaWebhookSignatureHeader",
@@ -166,8 +172,46 @@ fn contradictions_are_refused_before_anything_is_made() {
         rule,
         &[
             ("may be the same", |it| take_away(it, "/Rules/TwoAddresses")),
+            ("are let through", |it| {
+                take_away(it, "/Rules/SubnetsWithSecurityGroups");
+            }),
             ("may be the same", |it| {
                 take_away(it, "/Rules/OneHeaderEach/Assertions/0/AssertDescription");
+            }),
+        ],
+    );
+}
+
+#[test]
+fn no_log_level_drops_the_metrics() {
+    fn rule(template: &Template, found: &mut Findings) {
+        // Lambda takes a line without a level for INFO, and a line of metrics has none.
+        let levels = &template.section("Parameters")["LogLevel"]["AllowedValues"];
+        let levels = levels.as_array().into_iter().flatten();
+        for level in levels {
+            found.look(
+                *level == "INFO" || *level == "DEBUG",
+                format!("{level} drops every metric"),
+            );
+        }
+        for (name, (_, function)) in template.functions() {
+            let level = &function["LoggingConfig"]["ApplicationLogLevel"];
+            found.look(
+                refers_to(level) == Some("LogLevel"),
+                format!("{name} logs at a level of its own"),
+            );
+        }
+    }
+    hold(
+        "log levels",
+        rule,
+        &[
+            ("\"WARN\" drops", |it| {
+                *at(it, "/Parameters/LogLevel/AllowedValues/1") = json!("WARN");
+            }),
+            ("ticket-sync logs at a level", |it| {
+                let logging = "/Resources/TicketSyncFunction/Properties/LoggingConfig";
+                *at(it, &format!("{logging}/ApplicationLogLevel")) = json!("ERROR");
             }),
         ],
     );
@@ -239,16 +283,37 @@ fn outputs_name_what_the_operator_pastes_and_where_the_program_finds_resources()
                 format!("{name} is not described"),
             );
         }
-        let url = outputs
-            .get("WebhookUrl")
-            .map(|output| &output["Value"]["Fn::Sub"]);
-        found.equal(
-            "the address to paste",
-            url.and_then(|url| url.as_str()),
-            Some("${WebhookIntakeFunctionUrl.FunctionUrl}webhooks/halopsa/"),
-        );
+        for (name, path) in [("WebhookUrl", "halopsa"), ("WakeUpUrl", "liongard")] {
+            let expected = json!({
+                "Condition": "HasWebhookEndpoint",
+                "Value": {"Fn::If": [
+                    "HasHttpApi",
+                    {"Fn::Sub": format!("${{WebhookApi.ApiEndpoint}}/webhooks/{path}/")},
+                    {"Fn::Sub":
+                        format!("${{WebhookIntakeFunctionUrl.FunctionUrl}}webhooks/{path}/")},
+                ]},
+            });
+            let output = outputs.get(name).copied().unwrap_or(&Value::Null);
+            let given = json!({"Condition": output["Condition"], "Value": output["Value"]});
+            found.equal("the address to paste", given, expected);
+        }
+        // A redrive names both queues: SQS does not know where messages came from that we sent.
+        let arns: BTreeSet<&str> = outputs
+            .values()
+            .filter(|output| output["Value"]["Fn::GetAtt"][1] == "Arn")
+            .filter_map(|output| refers_to(&output["Value"]))
+            .collect();
+        for (id, queue) in template.of_type("AWS::SQS::Queue") {
+            if let Some(letters) = refers_to(&queue["RedrivePolicy"]["deadLetterTargetArn"]) {
+                found.look(
+                    arns.contains(id) && arns.contains(letters),
+                    format!("a redrive to {id} finds no ARN"),
+                );
+            }
+        }
         let named: BTreeSet<&str> = outputs
             .values()
+            .filter(|output| output["Value"]["Fn::GetAtt"][1] != "Arn")
             .filter_map(|output| refers_to(&output["Value"]))
             .collect();
         let kinds = [
@@ -275,6 +340,12 @@ fn outputs_name_what_the_operator_pastes_and_where_the_program_finds_resources()
         &[
             ("the address to paste", |it| {
                 take_away(it, "/Outputs/WebhookUrl")
+            }),
+            ("the address to paste", |it| {
+                take_away(it, "/Outputs/WakeUpUrl/Condition")
+            }),
+            ("a redrive to BulkQueue finds", |it| {
+                take_away(it, "/Outputs/BulkDeadLettersArn")
             }),
             ("is not described", |it| {
                 take_away(it, "/Outputs/TableName/Description")

@@ -19,7 +19,110 @@ const SERVICES: [(&str, &str); 6] = [
     ("lambda", "AWS::Lambda::Function"),
 ];
 
-/// The statements of a role.
+/// What a role may do with the operator's own key, where there is one.
+fn key_policy() -> Value {
+    json!({"Fn::If": [
+        "HasKmsKey",
+        {"PolicyName": "kms-key", "PolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Sid": "UseTheKeyOfTheStack",
+                "Effect": "Allow",
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": {"Ref": "KmsKeyArn"},
+            }],
+        }},
+        {"Ref": "AWS::NoValue"},
+    ]})
+}
+
+#[test]
+fn every_role_has_the_path_boundary_and_key_that_the_organisation_asks_for() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let boundary = json!({"Fn::If": [
+            "HasPermissionsBoundary",
+            {"Ref": "PermissionsBoundaryArn"},
+            {"Ref": "AWS::NoValue"},
+        ]});
+        for (id, role) in template.of_type("AWS::IAM::Role") {
+            found.equal(
+                format!("the boundary of {id}"),
+                &role["PermissionsBoundary"],
+                &boundary,
+            );
+            found.equal(
+                format!("the path of {id}"),
+                &role["Path"],
+                &json!({"Ref": "RolePath"}),
+            );
+            let policies = role["Policies"].as_array();
+            found.look(
+                policies.is_some_and(|policies| policies.contains(&key_policy())),
+                format!("{id} may not use the key"),
+            );
+            found.equal(
+                format!("the policies of {id}"),
+                policies.map_or(0, Vec::len),
+                2,
+            );
+            found.look(role["RoleName"].is_null(), format!("{id} has a fixed name"));
+        }
+        for (name, (_, function)) in template.functions() {
+            let network = json!({"Fn::If": [
+                "HasVpc",
+                {"SubnetIds": {"Ref": "SubnetIds"}, "SecurityGroupIds": {"Ref": "SecurityGroupIds"}},
+                {"Ref": "AWS::NoValue"},
+            ]});
+            found.equal(
+                format!("the network of {name}"),
+                &function["VpcConfig"],
+                &network,
+            );
+            let role = refers_to(&function["Role"]).unwrap_or_default();
+            let attached = &template.resource(role)["Properties"]["ManagedPolicyArns"];
+            found.look(
+                attached["Fn::If"][0] == "HasVpc",
+                format!("{role} may make no network interface"),
+            );
+        }
+    }
+    hold(
+        "rules of an organisation",
+        rule,
+        &[
+            ("the boundary of CleanupScheduleRole", |it| {
+                take_away(
+                    it,
+                    "/Resources/CleanupScheduleRole/Properties/PermissionsBoundary",
+                );
+            }),
+            ("the path of TicketSyncRole", |it| {
+                *at(it, "/Resources/TicketSyncRole/Properties/Path") = json!("/");
+            }),
+            ("WebhookIntakeRole may not use the key", |it| {
+                take_away(it, "/Resources/WebhookIntakeRole/Properties/Policies/1");
+            }),
+            ("the policies of TicketSyncRole", |it| {
+                let policies = at(it, "/Resources/TicketSyncRole/Properties/Policies");
+                policies
+                    .as_array_mut()
+                    .unwrap()
+                    .push(json!({"PolicyName": "more"}));
+            }),
+            ("has a fixed name", |it| {
+                at(it, "/Resources/TicketSyncRole/Properties")["RoleName"] = json!("sync");
+            }),
+            ("the network of ticket-sync", |it| {
+                take_away(it, "/Resources/TicketSyncFunction/Properties/VpcConfig");
+            }),
+            ("may make no network interface", |it| {
+                take_away(it, "/Resources/TicketSyncRole/Properties/ManagedPolicyArns");
+            }),
+        ],
+    );
+}
+
+/// The statements of a role that it has in every stack.
 pub fn statements(role: &Value) -> Vec<&Value> {
     let policies = role["Policies"].as_array().into_iter().flatten();
     policies
@@ -89,8 +192,15 @@ fn every_statement_says_why_and_names_what_it_is_about() {
                     }
                 }
             }
+            // In a VPC, the policy that AWS keeps for network interfaces; otherwise none.
+            let interfaces = json!({"Fn::If": [
+                "HasVpc",
+                [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaENIManagementAccess"}],
+                {"Ref": "AWS::NoValue"},
+            ]});
+            let attached = &role["ManagedPolicyArns"];
             found.look(
-                role["ManagedPolicyArns"].is_null(),
+                attached.is_null() || *attached == interfaces,
                 format!("{id} attaches a policy that another account may widen"),
             );
         }

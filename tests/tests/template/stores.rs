@@ -2,11 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use halogard_credentials::PLACEHOLDER;
 use halogard_credentials::rotation::Strategy;
 use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, take_away};
 use crate::rule::{Findings, hold};
+
+/// The operator's own key, where there is one.
+pub fn own_key() -> Value {
+    json!({"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]})
+}
 
 #[test]
 fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
@@ -15,12 +21,26 @@ fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
         found.equal("tables", tables.len(), 1);
         for (id, table) in tables {
             let resource = template.resource(id);
-            for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            // A first deployment that fails must not leave an empty table behind.
+            for (policy, value) in [
+                ("DeletionPolicy", "RetainExceptOnCreate"),
+                ("UpdateReplacePolicy", "Retain"),
+            ] {
                 found.look(
-                    resource[policy] == "Retain",
-                    format!("{policy} is not Retain"),
+                    resource[policy] == value,
+                    format!("{policy} is not {value}"),
                 );
             }
+            found.look(
+                table["DeletionProtectionEnabled"]
+                    == json!({"Fn::If": ["HasTableDeletionProtection", true, false]}),
+                "the table cannot be protected from deletion",
+            );
+            found.equal(
+                "the key of the table",
+                &table["SSESpecification"]["KMSMasterKeyId"],
+                &own_key(),
+            );
             found.look(
                 table["BillingMode"] == "PAY_PER_REQUEST",
                 "the table is not on demand",
@@ -64,6 +84,15 @@ fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
         &[
             ("DeletionPolicy is not", |it| {
                 take_away(it, "/Resources/Table/DeletionPolicy")
+            }),
+            ("DeletionPolicy is not", |it| {
+                *at(it, "/Resources/Table/DeletionPolicy") = json!("Retain");
+            }),
+            ("protected from deletion", |it| {
+                take_away(it, &format!("{TABLE}/DeletionProtectionEnabled"));
+            }),
+            ("the key of the table", |it| {
+                take_away(it, &format!("{TABLE}/SSESpecification/KMSMasterKeyId"));
             }),
             ("UpdateReplacePolicy is not", |it| {
                 *at(it, "/Resources/Table/UpdateReplacePolicy") = json!("Delete");
@@ -141,6 +170,7 @@ fn secrets_are_named_as_the_settings_and_hold_nothing_that_a_vendor_would_accept
             let names = names.iter().map(|name| (*name).to_owned()).collect();
             let secret = secrets.get(id).copied().unwrap_or(&Value::Null);
             found.equal(format!("members of {id}"), members(secret), names);
+            found.equal(format!("the key of {id}"), &secret["KmsKeyId"], &own_key());
             let Some(text) = secret["SecretString"].as_str() else {
                 continue;
             };
@@ -152,7 +182,7 @@ fn secrets_are_named_as_the_settings_and_hold_nothing_that_a_vendor_would_accept
                     format!("{id} names no strategy"),
                 );
                 found.look(
-                    member == "strategy" || value == "REPLACE-ME",
+                    member == "strategy" || value == PLACEHOLDER,
                     format!("{member} holds something"),
                 );
             }
@@ -184,6 +214,9 @@ fn secrets_are_named_as_the_settings_and_hold_nothing_that_a_vendor_would_accept
             ("can be guessed", |it| {
                 let made = "/Resources/WebhookSecret/Properties/GenerateSecretString";
                 *at(it, &format!("{made}/PasswordLength")) = json!(8);
+            }),
+            ("the key of HaloPsaSecret", |it| {
+                take_away(it, "/Resources/HaloPsaSecret/Properties/KmsKeyId");
             }),
             ("secrets", |it| take_away(it, "/Resources/LiongardSecret")),
         ],

@@ -1,0 +1,110 @@
+//! The template on an emulator, with each choice that changes its resources. The functions' programs are
+//! empty: what is deployed is at stake, not what it does.
+
+#[path = "../stack/aws_cli.rs"]
+#[allow(dead_code, reason = "shared with the tests of a deployed stack")]
+mod aws_cli;
+
+use std::path::Path;
+
+use halogard_emulator::{Emulator, Options};
+use serde_json::{Value, json};
+
+use crate::expanded::root;
+use crate::functions::folders;
+use aws_cli::AwsCli;
+
+/// A folder with a program for each function.
+fn programs() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for function in folders() {
+        std::fs::write(folder.path().join(function), "#!/bin/sh\n").unwrap();
+    }
+    folder
+}
+
+/// What is asked of `tests/stack/deploy.py`.
+fn request(programs: &Path, stack: &str, chosen: &Value) -> Value {
+    let mut parameters = json!({
+        "ManagedRotation": "false",
+        "HaloPsaResourceUrl": "acme.halopsa.com",
+        "LiongardUrl": "us1",
+        "PollIntervalMinutes": "60",
+    });
+    for (name, value) in chosen.as_object().into_iter().flatten() {
+        parameters[name] = value.clone();
+    }
+    json!({
+        "template": root().join("template.yaml"),
+        "binaries": programs,
+        "stack": stack,
+        "parameters": parameters,
+    })
+}
+
+#[tokio::test]
+async fn the_template_is_deployed_with_every_choice_and_twice_with_each_kind_of_endpoint() {
+    let programs = programs();
+    let emulator = Emulator::start(Options { auth: true }).await.unwrap();
+    let cases = [
+        (json!({}), "lambda-url"),
+        (json!({"WebhookEndpoint": "HttpApi"}), "execute-api"),
+        (json!({"WebhookEndpoint": "None"}), ""),
+        (
+            json!({"WebhookConcurrencyMax": "10", "TableDeletionProtection": "true"}),
+            "lambda-url",
+        ),
+        (
+            json!({
+                "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+                "RolePath": "/halogard/",
+            }),
+            "lambda-url",
+        ),
+        (
+            json!({"KmsKeyArn":
+                "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"}),
+            "lambda-url",
+        ),
+        (
+            json!({
+                "SubnetIds": "subnet-0a1b2c3d,subnet-0a1b2c3e",
+                "SecurityGroupIds": "sg-0a1b2c3d",
+            }),
+            "lambda-url",
+        ),
+    ];
+    let count = cases.len();
+    for (chosen, address) in cases {
+        let aws = AwsCli::new(&emulator, &emulator.account());
+        // Most choices change properties only; the endpoint changes which resources there are.
+        let stacks: &[&str] = if address == "execute-api" || chosen == json!({}) {
+            &["one", "two"]
+        } else {
+            &["one"]
+        };
+        for stack in stacks {
+            let made = aws.call("stack", "deploy", request(programs.path(), stack, &chosen));
+            let made = made.await;
+            assert_eq!(made["status"], "CREATE_COMPLETE", "{chosen}");
+            let url = made["outputs"]["WebhookUrl"].as_str();
+            assert_eq!(url.is_some(), !address.is_empty(), "{chosen}: {url:?}");
+            let url = url.unwrap_or_default();
+            assert!(url.contains(address), "{chosen}: {url}");
+            assert!(
+                address.is_empty() || url.ends_with("/webhooks/halopsa/"),
+                "{url}"
+            );
+            check_role(&aws, &made, &chosen).await;
+        }
+    }
+    println!("deployed: {count} choices, two of them twice in one account");
+}
+
+/// The path of a role is the chosen one. The emulator keeps no boundary.
+async fn check_role(aws: &AwsCli, made: &Value, chosen: &Value) {
+    let arguments = json!({"RoleName": made["resources"]["TicketSyncRole"]});
+    let role = aws.call("iam", "get_role", arguments).await;
+    let path = chosen["RolePath"].as_str().unwrap_or("/");
+    assert_eq!(role["Role"]["Path"], path, "{chosen}");
+}
