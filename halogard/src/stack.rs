@@ -139,6 +139,17 @@ impl Stack {
 
     /// The address to paste into HaloPSA, its token included.
     pub async fn webhook_url(&self) -> anyhow::Result<String> {
+        if self
+            .parameters
+            .get("WebhookEndpoint")
+            .is_some_and(|it| it == "None")
+        {
+            bail!(
+                "the stack {} has no address for webhooks; sweeps find changes, up to five minutes later. \
+                 Deploy it with WebhookEndpoint=FunctionUrl or HttpApi to have one",
+                self.name
+            );
+        }
         let secret = self.secret(self.output("WebhookSecretArn")?).await?;
         let Some(token) = secret.text(members::WEBHOOK_TOKEN) else {
             bail!(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use halogard_runtime::settings::Form;
 use serde_json::{Value, json};
 
-use crate::expanded::{Template, at, refers_to, take_away};
+use crate::expanded::{Template, at, refers_to, root, take_away};
 use crate::rule::{Findings, hold};
 use crate::variables::{parameter_of, plain_settings};
 
@@ -358,4 +358,14 @@ fn outputs_name_what_the_operator_pastes_and_where_the_program_finds_resources()
             }),
         ],
     );
+}
+
+#[test]
+fn what_sam_reads_tags_the_stack_and_holds_nothing_of_an_operator() {
+    let text = std::fs::read_to_string(root().join("samconfig.toml")).unwrap();
+    let config: toml::Table = text.parse().unwrap();
+    let deploy = &config["default"]["deploy"]["parameters"];
+    assert_eq!(deploy["tags"].as_str(), Some("application=halogard"));
+    assert_eq!(deploy["capabilities"].as_str(), Some("CAPABILITY_IAM"));
+    assert!(deploy.get("parameter_overrides").is_none(), "{deploy}");
 }
