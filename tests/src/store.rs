@@ -84,8 +84,8 @@ impl Links for ObservedStore {
         self.inner.load(alert).await
     }
 
-    async fn owner(&self, ticket: TicketId) -> Result<Option<AlertId>, PortError> {
-        self.inner.owner(ticket).await
+    async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
+        self.inner.owners(ticket).await
     }
 
     async fn save(

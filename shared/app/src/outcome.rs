@@ -17,8 +17,14 @@ pub enum Action {
     Noted,
     /// Set fields of the ticket.
     FieldsSet,
-    /// Adopted a ticket that already exists: Liongard's own, or the one ours was merged into.
+    /// Adopted the ticket that Liongard's own ticketing opened.
     Adopted,
+    /// People merged the ticket into another one, which is the alert's ticket from then on.
+    MergeFollowed,
+    /// People merged the ticket into one of another customer: nothing is written to it.
+    MergedAcrossClients,
+    /// People undid a merge: the alert has its own ticket again.
+    MergeUndone,
     /// Found the alert's ticket by its key.
     FoundByKey,
     /// Sent the request that opens the ticket; whether it took effect is unknown.
@@ -54,6 +60,9 @@ impl Action {
             Self::Noted => "noted",
             Self::FieldsSet => "fields_set",
             Self::Adopted => "adopted",
+            Self::MergeFollowed => "merge_followed",
+            Self::MergedAcrossClients => "merged_across_clients",
+            Self::MergeUndone => "merge_undone",
             Self::FoundByKey => "found_by_key",
             Self::OpenInDoubt => "open_in_doubt",
             Self::WriteRefused => "write_refused",

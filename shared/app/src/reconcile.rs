@@ -3,6 +3,8 @@
 mod steps;
 pub(crate) mod write_batcher;
 
+use std::collections::BTreeSet;
+
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
@@ -47,6 +49,19 @@ impl Report {
         matches!(self.outcome, Err(ReconcileError::Conflict))
     }
 
+    /// What two pairs of one ticket came to: of both outcomes the one that needs more of the message.
+    fn and(mut self, other: Self) -> Self {
+        self.actions.extend(other.actions);
+        let outcome = match (self.outcome, other.outcome) {
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(one), Ok(other)) => Ok(one.and(other)),
+        };
+        Self {
+            outcome,
+            actions: self.actions,
+        }
+    }
+
     /// The outcome of `next`, and what both attempts did.
     fn followed_by(mut self, next: Self) -> Self {
         self.actions.extend(next.actions);
@@ -68,6 +83,19 @@ pub(crate) enum PairOutcome {
     Refused(String),
     /// It concerns no pair of ours.
     NotOurs,
+}
+
+impl PairOutcome {
+    /// Of the outcomes of two pairs the one that needs more of the message.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Waiting(one), Self::Waiting(other)) => Self::Waiting(one.min(other)),
+            (waiting @ Self::Waiting(_), _) | (_, waiting @ Self::Waiting(_)) => waiting,
+            (refused @ Self::Refused(_), _) | (_, refused @ Self::Refused(_)) => refused,
+            (Self::InSync, _) | (_, Self::InSync) => Self::InSync,
+            (Self::NotOurs, Self::NotOurs) => Self::NotOurs,
+        }
+    }
 }
 
 /// Why a reconciliation failed. Repeating it later loses nothing.
@@ -102,6 +130,15 @@ const PLANS_MAX: usize = 8;
 
 /// The cause of a reconciliation that follows an inspector run.
 const RUN_ENDED: &str = Cause::RunEnded { succeeded: true }.as_str();
+
+/// What is reported of a ticket, for all its alerts.
+struct TicketNews<'a> {
+    ticket: TicketId,
+    /// Its state, once it is known.
+    snapshot: Option<Ticket>,
+    requested_at: Timestamp,
+    owners: &'a BTreeSet<AlertId>,
+}
 
 /// A pair under reconciliation.
 struct PairSession<'a> {
@@ -216,29 +253,61 @@ impl<E: Env> Reconciler<E> {
         batcher: &WriteBatcher,
     ) -> Report {
         let policy = self.policy();
-        let alert = match self.store.owner(ticket).await {
-            Ok(Some(alert)) => alert,
-            Ok(None) => return self.adopt_by_key(ticket, snapshot, &policy).await,
+        let owners = match self.store.owners(ticket).await {
+            Ok(owners) => owners,
             Err(error) => return Err(error.into()).into(),
         };
-        let mut session = match self.load_session(alert, &policy, batcher, cause).await {
-            Ok(session) => session,
-            Err(error) => return Err(error).into(),
-        };
-        if session.link.ticket != Some(ticket) {
-            // An earlier ticket of a recurring alert: it is no longer kept in sync.
-            return Ok(PairOutcome::NotOurs).into();
+        if owners.is_empty() {
+            return self.adopt_by_key(ticket, snapshot, &policy).await;
         }
-        match snapshot {
+        let mut news = TicketNews {
+            ticket,
+            snapshot: snapshot.cloned(),
+            requested_at,
+            owners: &owners,
+        };
+        // One alert that cannot be reconciled keeps no other from it.
+        let mut report = Report::from(Ok(PairOutcome::NotOurs));
+        for alert in &owners {
+            let session = match self.load_session(*alert, &policy, batcher, cause).await {
+                Ok(session) => self.observe_news(&mut news, session, cause).await,
+                Err(error) => Err(error),
+            };
+            report = report.and(match session {
+                Ok(Some(session)) => self.converge(session).await,
+                // An earlier ticket of a recurring alert: it is no longer kept in sync.
+                Ok(None) => Ok(PairOutcome::NotOurs).into(),
+                Err(error) => Err(error).into(),
+            });
+        }
+        report
+    }
+
+    /// Merges what is reported of a ticket into the pair of one of its owners; `None` when the ticket is
+    /// no longer that alert's.
+    async fn observe_news<'a>(
+        &self,
+        news: &mut TicketNews<'_>,
+        mut session: PairSession<'a>,
+        cause: &Cause,
+    ) -> Result<Option<PairSession<'a>>, ReconcileError> {
+        if session.link.ticket != Some(news.ticket) {
+            let undone = self.undo_merge(news.ticket, &mut session).await?;
+            return Ok(undone.then_some(session));
+        }
+        if news.owners.len() > 1 || session.link.sharing.is_some() {
+            self.share_with(news.owners, &mut session).await?;
+        }
+        match &news.snapshot {
             Some(snapshot) => session.link.observe_ticket(snapshot.clone()),
-            None if session.was_read_since(requested_at, cause) => {}
+            None if session.was_read_since(news.requested_at, cause) => {}
             None => {
-                if let Err(error) = self.read_ticket(&mut session, ticket).await {
-                    return Err(error).into();
-                }
+                self.read_ticket(&mut session, news.ticket).await?;
+                // Read once for all its alerts.
+                news.snapshot = session.link.observed_ticket.clone();
             }
         }
-        self.converge(session).await
+        Ok(Some(session))
     }
 
     /// Adopts a ticket that no pair has and that carries our key: the store, or the answer to the request
@@ -321,6 +390,9 @@ impl<E: Env> Reconciler<E> {
             journal: Vec::new(),
         };
         self.refresh_group(&mut session).await?;
+        if session.link.sharing.is_some() || *cause == Cause::SharedTicket {
+            self.refresh_sharing(&mut session).await?;
+        }
         Ok(session)
     }
 
@@ -328,7 +400,10 @@ impl<E: Env> Reconciler<E> {
     /// failure.
     async fn converge(&self, mut session: PairSession<'_>) -> Report {
         let outcome = self.plan_and_run(&mut session).await;
-        let saved = self.save(&mut session).await;
+        let saved = match self.enqueue_sharing(&session).await {
+            Ok(()) => self.save(&mut session).await,
+            Err(error) => Err(error.into()),
+        };
         Report {
             // A conflict means starting over, whatever the plan came to.
             outcome: saved.and(outcome),

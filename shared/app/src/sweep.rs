@@ -13,7 +13,7 @@ use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
 use halogard_domain::ticket::HumanActivity;
-use halogard_domain::{LinkKey, Ticket, Timestamp};
+use halogard_domain::{Link, LinkKey, Ticket, Timestamp};
 use tracing::info;
 
 use crate::env::Env;
@@ -46,8 +46,8 @@ pub struct SweepReport {
 /// What to queue for a row of the list.
 struct SweepMessage {
     message: Message,
-    /// The alert whose ticket is no longer known to be untouched.
-    invalidates: Option<AlertId>,
+    /// The alerts whose ticket is no longer known to be untouched.
+    invalidates: Vec<AlertId>,
 }
 
 impl<E: Env> Reconciler<E> {
@@ -198,7 +198,7 @@ impl<E: Env> Reconciler<E> {
             let Some(row) = self.message_for(listing).await? else {
                 continue;
             };
-            invalidated.extend(row.invalidates.map(|alert| (alert, listing.id)));
+            invalidated.extend(row.invalidates.into_iter().map(|it| (it, listing.id)));
             messages.push(Outgoing::from(row.message));
         }
         if !messages.is_empty() {
@@ -270,44 +270,37 @@ impl<E: Env> Reconciler<E> {
         &self,
         listing: &TicketListing,
     ) -> Result<Option<SweepMessage>, PortError> {
-        let owner = self.store.owner(listing.id).await?;
-        let Some(alert) = owner else {
+        let owners = self.store.owners(listing.id).await?;
+        if owners.is_empty() {
             let prefix = &self.policy().key_prefix;
             let has_key = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
             let keyed = listing.ticket.as_ref().filter(has_key).cloned();
             return Ok(keyed.map(|ticket| SweepMessage {
                 message: Message::ticket_snapshot(ticket, Cause::Sweep),
-                invalidates: None,
+                invalidates: Vec::new(),
             }));
-        };
-        let link = self.store.load(alert).await?.map(|stored| stored.value);
-        if link
-            .as_ref()
-            .is_some_and(|link| link.ticket != Some(listing.id))
-        {
-            return Ok(None);
         }
-        let seen = link.and_then(|link| link.observed_ticket);
-        let invalidates = seen
-            .as_ref()
-            .filter(|seen| matches!(seen.activity, HumanActivity::None { .. }))
-            .map(|_| alert);
-        let (differs, message) = match &listing.ticket {
-            None => {
-                let known = seen.map(|seen| seen.changed_at);
-                let differs = listing.changed_at.is_none() || listing.changed_at > known;
-                let message = Message::reconcile_ticket(listing.id, Cause::Sweep);
-                (differs, message)
+        let mut differs = false;
+        let mut invalidates = Vec::new();
+        for alert in owners {
+            let Some(stored) = self.store.load(alert).await? else {
+                continue;
+            };
+            let link = stored.value;
+            if link.ticket != Some(listing.id) {
+                differs |= may_be_merged_no_longer(&link, listing);
+                continue;
             }
-            Some(ticket) => {
-                let differs = seen.is_none_or(|seen| {
-                    ticket.changed_at > seen.changed_at
-                        || (ticket.changed_at == seen.changed_at
-                            && (ticket.status, ticket.existence) != (seen.status, seen.existence))
-                });
-                let message = Message::ticket_snapshot(ticket.clone(), Cause::Sweep);
-                (differs, message)
+            differs |= is_news(link.observed_ticket.as_ref(), listing);
+            if let Some(seen) = &link.observed_ticket
+                && matches!(seen.activity, HumanActivity::None { .. })
+            {
+                invalidates.push(alert);
             }
+        }
+        let message = match &listing.ticket {
+            None => Message::reconcile_ticket(listing.id, Cause::Sweep),
+            Some(ticket) => Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
         };
         Ok(differs.then_some(SweepMessage {
             message,
@@ -344,6 +337,26 @@ impl<E: Env> Reconciler<E> {
         );
         Ok(report)
     }
+}
+
+/// Whether a row shows another state of a ticket than was seen last.
+fn is_news(seen: Option<&Ticket>, listing: &TicketListing) -> bool {
+    let Some(ticket) = &listing.ticket else {
+        let known = seen.map(|seen| seen.changed_at);
+        return listing.changed_at.is_none() || listing.changed_at > known;
+    };
+    seen.is_none_or(|seen| {
+        ticket.changed_at > seen.changed_at
+            || (ticket.changed_at == seen.changed_at
+                && (ticket.status, ticket.existence) != (seen.status, seen.existence))
+    })
+}
+
+/// Whether a row may show that people undid the merge of the ticket into the one that `link` has. A
+/// merge changes the ticket too, so a row of it costs a read when it was seen before the merge was.
+fn may_be_merged_no_longer(link: &Link, listing: &TicketListing) -> bool {
+    let is_present = listing.ticket.as_ref().is_none_or(Ticket::is_present);
+    is_present && link.merged_tickets.contains(&listing.id)
 }
 
 /// Writes the outcome line of a sweep.

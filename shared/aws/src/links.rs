@@ -1,5 +1,6 @@
 //! The pairs.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -20,6 +21,7 @@ use crate::items::{
 };
 use crate::journal::encode_entry;
 use crate::store::Store;
+use crate::ticket_owners::named;
 
 /// The partition that holds every link.
 pub const LINKS: &str = "link";
@@ -44,22 +46,18 @@ impl<C: Clock> Links for Store<C> {
         }))
     }
 
-    async fn owner(&self, ticket: TicketId) -> Result<Option<AlertId>, PortError> {
-        // Entries are never taken back, so the links themselves are asked. Should two name one
-        // ticket, the one that works with it now owns it.
-        let mut owner = None;
+    async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
+        // Entries are never taken back, so the links themselves are asked.
+        let mut owners = BTreeSet::new();
         for alert in self.indexed_alerts(ticket).await? {
             let Some(link) = self.load(alert).await? else {
                 continue;
             };
-            if link.value.ticket == Some(ticket) {
-                return Ok(Some(alert));
-            }
-            if owner.is_none() && link.value.earlier_tickets.contains(&ticket) {
-                owner = Some(alert);
+            if named(&link.value).any(|named| named == ticket) {
+                owners.insert(alert);
             }
         }
-        Ok(owner)
+        Ok(owners)
     }
 
     async fn save(

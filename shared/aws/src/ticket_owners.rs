@@ -68,7 +68,7 @@ impl TicketOwnerCache {
 }
 
 /// The current and earlier tickets of `link`.
-fn named(link: &Link) -> impl Iterator<Item = TicketId> {
+pub(crate) fn named(link: &Link) -> impl Iterator<Item = TicketId> {
     link.earlier_tickets.iter().copied().chain(link.ticket)
 }
 

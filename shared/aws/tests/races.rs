@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use halogard_app::ports::{Links, Records, Revision, SaveError, Swap};
 use halogard_aws::StoredConfig;
@@ -104,7 +106,7 @@ async fn a_ledger_that_was_taken_away_is_empty_again() {
 }
 
 #[tokio::test]
-async fn the_link_that_works_with_a_ticket_now_owns_it() {
+async fn every_link_that_names_a_ticket_owns_it() {
     let bench = DynamoDbFixture::fresh().await;
     let store = bench.store();
     let ticket = TicketId::new(100);
@@ -113,11 +115,13 @@ async fn the_link_that_works_with_a_ticket_now_owns_it() {
     let mut current = Link::new(AlertId::new(2));
     current.attach(ticket);
     store.save(&earlier, &[], Revision(0)).await.unwrap();
-    assert_eq!(store.owner(ticket).await.unwrap(), Some(AlertId::new(1)));
+    let owners = store.owners(ticket).await.unwrap();
+    assert_eq!(owners, BTreeSet::from([AlertId::new(1)]));
 
     store.save(&current, &[], Revision(0)).await.unwrap();
 
-    assert_eq!(store.owner(ticket).await.unwrap(), Some(AlertId::new(2)));
+    let owners = store.owners(ticket).await.unwrap();
+    assert_eq!(owners, BTreeSet::from([AlertId::new(1), AlertId::new(2)]));
 }
 
 #[tokio::test]
@@ -130,8 +134,8 @@ async fn a_ticket_that_came_back_is_owned_again() {
     for is_attached in [true, false, true, false, true] {
         link.ticket = is_attached.then_some(ticket);
         revision = store.save(&link, &[], revision).await.unwrap();
-        let owner = store.owner(ticket).await.unwrap();
-        assert_eq!(owner.is_some(), is_attached);
+        let owners = store.owners(ticket).await.unwrap();
+        assert_eq!(!owners.is_empty(), is_attached);
     }
 }
 
@@ -175,8 +179,8 @@ async fn tickets_of_one_company_are_entered_together() {
     // One for the first caller, two for the blocks of all others.
     assert_eq!(between.counts(), [("UpdateItem".to_owned(), 50 + 3)]);
     for link in &links {
-        let owner = bench.store().owner(link.ticket.unwrap()).await.unwrap();
-        assert_eq!(owner, Some(link.alert));
+        let owners = bench.store().owners(link.ticket.unwrap()).await.unwrap();
+        assert_eq!(owners, BTreeSet::from([link.alert]));
     }
 }
 

@@ -14,6 +14,7 @@ pub mod policy;
 pub mod record;
 pub mod render;
 pub mod runs;
+pub mod sharing;
 pub mod slug;
 pub mod storm;
 pub mod sweep_cursor;

@@ -8,6 +8,7 @@ use crate::alert::Alert;
 use crate::ids::{AlertId, PriorityId, StatusId, TicketId};
 use crate::key::LinkKey;
 use crate::policy::{ClosedBy, ParkReason, Policy, StatusMap};
+use crate::sharing::Sharing;
 use crate::slug::Slug;
 use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
@@ -40,6 +41,10 @@ pub struct Link {
     pub ticket: Option<TicketId>,
     /// Earlier tickets of the same alert, oldest first.
     pub earlier_tickets: Vec<TicketId>,
+    /// Those of them that people merged, one into the next, the last one into the current ticket.
+    pub merged_tickets: Vec<TicketId>,
+    /// Other alerts that have the same ticket, because people merged theirs into it.
+    pub sharing: Option<Sharing>,
     /// What both sides last agreed on.
     pub base: Option<Base>,
     /// The newest report about the alert.
@@ -210,6 +215,8 @@ impl Link {
             opening: None,
             ticket: None,
             earlier_tickets: Vec::new(),
+            merged_tickets: Vec::new(),
+            sharing: None,
             base: None,
             observed_alert: None,
             observed_ticket: None,
@@ -250,10 +257,38 @@ impl Link {
     /// shares the ticket.
     #[must_use]
     pub fn is_resolved(&self, alert: &Alert) -> bool {
+        let others_open = |sharing: &Sharing| !sharing.open.is_empty();
+        self.is_own_cause_resolved(alert) && !self.sharing.as_ref().is_some_and(others_open)
+    }
+
+    /// The same without the alerts that share the ticket because tickets were merged: `alert` is
+    /// closed, and so is every alert of the group it leads.
+    #[must_use]
+    pub fn is_own_cause_resolved(&self, alert: &Alert) -> bool {
         alert.is_closed()
             && self
                 .leader_state()
                 .is_none_or(|lead| lead.summary.open == 0)
+    }
+
+    /// Whether the alert, or one of the group it leads, is open as far as is known.
+    #[must_use]
+    pub fn has_open_cause(&self) -> bool {
+        let alert = self.observed_alert.as_ref();
+        alert.is_none_or(|alert| !self.is_own_cause_resolved(alert))
+    }
+
+    /// Whether the ticket was merged with others: people work with it as they see fit.
+    #[must_use]
+    pub const fn is_merged(&self) -> bool {
+        !self.merged_tickets.is_empty() || self.sharing.is_some()
+    }
+
+    /// Whether Halogard may close the ticket for this alert. A ticket that ours was merged into is
+    /// a person's, or closed by the alert whose own it is.
+    #[must_use]
+    pub fn may_close(&self) -> bool {
+        self.merged_tickets.is_empty() && self.sharing.as_ref().is_none_or(|it| it.closes)
     }
 
     /// The key of the current ticket.
@@ -291,6 +326,9 @@ impl Link {
     pub fn attach(&mut self, ticket: TicketId) {
         if self.ticket != Some(ticket) {
             self.earlier_tickets.extend(self.ticket);
+            self.earlier_tickets.retain(|earlier| *earlier != ticket);
+            self.merged_tickets.clear();
+            self.sharing = None;
             self.observed_ticket = None;
             self.note_claim = None;
             self.note_count = 0;
@@ -300,6 +338,38 @@ impl Link {
         self.parked = None;
         self.refused = None;
         self.terminal_reason = None;
+    }
+
+    /// Follows the merge of the current ticket into `into`.
+    pub fn follow_merge(&mut self, into: TicketId) {
+        let mut merged = std::mem::take(&mut self.merged_tickets);
+        merged.extend(self.ticket);
+        self.move_to(into, merged);
+    }
+
+    /// Goes back to `ticket`, which is no longer merged into another. Returns whether it was.
+    pub fn undo_merge(&mut self, ticket: TicketId) -> bool {
+        let mut merged = self.merged_tickets.clone();
+        let Some(place) = merged.iter().position(|earlier| *earlier == ticket) else {
+            return false;
+        };
+        merged.truncate(place);
+        self.move_to(ticket, merged);
+        true
+    }
+
+    /// Attaches `ticket`, which `merged` led to. What both sides agreed on stays as far as it
+    /// concerns the alert; nothing was ever agreed on about this ticket.
+    fn move_to(&mut self, ticket: TicketId, merged: Vec<TicketId>) {
+        self.attach(ticket);
+        self.merged_tickets = merged;
+        if let Some(base) = self.base.take() {
+            self.opening = Some(OpeningSnapshot {
+                status: base.alert_status,
+                priority: base.alert_priority,
+                text: base.alert_text,
+            });
+        }
     }
 
     /// Begins the next ticket of the same alert.

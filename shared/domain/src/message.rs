@@ -101,6 +101,8 @@ pub enum Cause {
     Recovery,
     /// The alert's storm group changed: alerts joined it, or were closed.
     Storm,
+    /// Another alert that shares the ticket was closed or opened, or left it.
+    SharedTicket,
     /// A person asked for it.
     Operator,
 }
@@ -117,6 +119,7 @@ impl Cause {
             Self::ConfigChanged => "config_changed",
             Self::Recovery => "recovery",
             Self::Storm => "storm",
+            Self::SharedTicket => "shared_ticket",
             Self::Operator => "operator",
         }
     }

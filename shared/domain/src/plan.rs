@@ -27,6 +27,8 @@ pub enum Step {
     Open(Box<NewTicket>),
     /// Link this existing ticket to the alert.
     Adopt(TicketId),
+    /// Follow the merge of the ticket into this one.
+    FollowMerge(TicketId),
     /// Read the ticket's current state.
     ReadTicket,
     /// Find out whether a person has worked on the ticket, as of now.
@@ -88,13 +90,15 @@ pub fn plan(
         Existence::Deleted => {
             closing_the_group(link, vec![Step::Finish(TerminalReason::TicketDeleted)])
         }
-        // Merges can form a circle. A ticket that was linked before is not followed again.
-        Existence::MergedInto(into) if link.earlier_tickets.contains(&into) => {
-            vec![Step::Finish(TerminalReason::TicketDeleted)]
+        // Merges can form a circle: none of the tickets remains.
+        Existence::MergedInto(into) if link.merged_tickets.contains(&into) => {
+            closing_the_group(link, vec![Step::Finish(TerminalReason::TicketDeleted)])
         }
-        Existence::MergedInto(into) => vec![Step::Adopt(into)],
+        Existence::MergedInto(into) => vec![Step::FollowMerge(into)],
         Existence::Present => match policy.choose(alert) {
-            Ok((_, template)) => linked::plan(link, alert, ticket, template, policy, now),
+            Ok((mapping, template)) => {
+                linked::plan(link, alert, ticket, mapping, template, policy, now)
+            }
             Err(reason) if link.parked == Some(reason) => Vec::new(),
             Err(reason) => vec![Step::Park(reason)],
         },

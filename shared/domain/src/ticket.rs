@@ -85,6 +85,12 @@ impl HumanActivity {
 }
 
 impl Ticket {
+    /// Whether it exists, and was not merged into another one.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.existence == Existence::Present
+    }
+
     /// The newer of two reports about the same ticket, by HaloPSA's own clock first. Commutative,
     /// associative and idempotent. A check of [`HumanActivity`] applies to every report of the same
     /// change.

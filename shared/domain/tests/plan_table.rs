@@ -33,6 +33,7 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
             Step::FindByKey => "find by key",
             Step::Open(_) => "open",
             Step::Adopt(_) => "adopt",
+            Step::FollowMerge(_) => "follow merge",
             Step::ReadTicket => "read ticket",
             Step::CheckActivity => "check activity",
             Step::SetFields(_) => "set fields",
@@ -208,7 +209,7 @@ fn every_change_since_both_were_open_has_its_plan() {
             &["request inspections", "set base"],
         ),
         managed("ticket deleted", alert(), gone.clone(), &["finish"]),
-        managed("ticket merged", alert(), merged, &["adopt"]),
+        managed("ticket merged", alert(), merged, &["follow merge"]),
         native("nothing changed", alert(), ticket(OPEN, 1), &[]),
         native(
             "alert closed, within the native grace period",
@@ -754,7 +755,7 @@ fn a_deleted_ticket_is_not_replaced_until_the_alert_was_closed_and_is_open_again
 fn tickets_merged_in_a_circle_end_the_pair() {
     let policy = policy(Mode::Managed);
     let mut link = linked(&policy);
-    link.attach(TicketId::new(99));
+    link.follow_merge(TicketId::new(99));
     let reopened = Ticket {
         id: TicketId::new(99),
         existence: Existence::MergedInto(TICKET),

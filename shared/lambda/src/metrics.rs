@@ -58,6 +58,9 @@ impl Counter {
             | Action::Noted
             | Action::FieldsSet
             | Action::Adopted
+            | Action::MergeFollowed
+            | Action::MergedAcrossClients
+            | Action::MergeUndone
             | Action::FoundByKey
             | Action::OpenInDoubt
             | Action::WriteRefused

@@ -89,6 +89,14 @@ fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
             "POST /admin/tickets/{id}/delete",
             tickets::act(tickets::delete),
         ),
+        (
+            "POST /admin/tickets/{id}/restore",
+            tickets::act(tickets::restore),
+        ),
+        (
+            "POST /admin/tickets/{id}/unmerge",
+            tickets::act(tickets::unmerge),
+        ),
         ("POST /admin/webhooks", post(webhooks::register)),
         ("GET /admin/deliveries", get(webhooks::deliveries)),
         ("POST /admin/faults", post(faults::add)),

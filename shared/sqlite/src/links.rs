@@ -1,6 +1,6 @@
 //! The pairs, and which state of each alert was last queued.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::ports::{
     AlertIndex, Clock, JournalEntry, LinkFilter, Links, PortError, QueuedState, Revision,
@@ -38,20 +38,16 @@ impl<C: Clock> Links for Store<C> {
         Ok(found)
     }
 
-    async fn owner(&self, ticket: TicketId) -> Result<Option<AlertId>, PortError> {
-        // Should two links name one ticket, the one that works with it now owns it.
-        let found = self
+    async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
+        let owners = self
             .read(|db| {
-                Ok(db
-                    .prepare_cached(
-                        "SELECT alert FROM ticket_owners WHERE ticket = ?1
-                     ORDER BY is_current DESC, alert LIMIT 1",
-                    )?
-                    .query_row([ticket.get()], |row| row.get(0))
-                    .optional()?)
+                db.prepare_cached("SELECT alert FROM ticket_owners WHERE ticket = ?1")?
+                    .query_map([ticket.get()], |row| row.get(0).map(AlertId::new))?
+                    .map(|alert| alert.map_err(StoreError::from))
+                    .collect()
             })
             .await?;
-        Ok(found.map(AlertId::new))
+        Ok(owners)
     }
 
     async fn save(
@@ -133,13 +129,10 @@ fn write_link(db: &Connection, link: &Link, revision: Revision) -> Result<(), St
 fn write_owners(db: &Connection, link: &Link) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM ticket_owners WHERE alert = ?1")?
         .execute([link.alert.get()])?;
-    let mut insert = db.prepare_cached(
-        "INSERT OR REPLACE INTO ticket_owners (ticket, alert, is_current) VALUES (?1, ?2, ?3)",
-    )?;
-    let earlier = link.earlier_tickets.iter().map(|ticket| (ticket, false));
-    let current = link.ticket.iter().map(|ticket| (ticket, true));
-    for (ticket, is_current) in earlier.chain(current) {
-        insert.execute(params![ticket.get(), link.alert.get(), is_current])?;
+    let mut insert =
+        db.prepare_cached("INSERT OR REPLACE INTO ticket_owners (ticket, alert) VALUES (?1, ?2)")?;
+    for ticket in link.earlier_tickets.iter().chain(&link.ticket) {
+        insert.execute(params![ticket.get(), link.alert.get()])?;
     }
     Ok(())
 }

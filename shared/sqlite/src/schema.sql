@@ -15,11 +15,10 @@ CREATE INDEX links_parked  ON links (alert) WHERE parked = 1;
 CREATE INDEX links_refused ON links (alert) WHERE refused = 1;
 CREATE INDEX links_claimed ON links (alert) WHERE claimed = 1;
 
--- Which alert a ticket belongs to, earlier tickets included.
+-- Which alerts a ticket belongs to, as current or earlier ticket. Several where tickets were merged.
 CREATE TABLE ticket_owners (
-    ticket     INTEGER NOT NULL,
-    alert      INTEGER NOT NULL,
-    is_current INTEGER NOT NULL CHECK (is_current IN (0, 1)),
+    ticket INTEGER NOT NULL,
+    alert  INTEGER NOT NULL,
     PRIMARY KEY (ticket, alert)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ticket_owners_by_alert ON ticket_owners (alert);

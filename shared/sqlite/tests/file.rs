@@ -207,22 +207,6 @@ fn the_same_value_is_sealed_differently_each_time() {
 }
 
 #[test]
-fn a_ticket_of_two_links_belongs_to_the_one_that_works_with_it() {
-    let room = TempStore::new();
-    let mut former = Link::new(AlertId::new(1));
-    former.earlier_tickets = vec![TicketId::new(100)];
-    let mut current = Link::new(AlertId::new(2));
-    current.ticket = Some(TicketId::new(100));
-    for link in [&former, &current] {
-        now(room.store.save(link, &[], Revision(0))).unwrap();
-    }
-
-    let owner = now(room.store.owner(TicketId::new(100))).unwrap();
-
-    assert_eq!(owner, Some(AlertId::new(2)));
-}
-
-#[test]
 fn an_identity_that_does_not_fit_is_refused_and_not_bent() {
     let room = TempStore::new();
     let link = Link::new(AlertId::new(u64::MAX));

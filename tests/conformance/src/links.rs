@@ -27,6 +27,10 @@ macro_rules! links {
             a_long_description_is_kept,
             current_and_earlier_tickets_know_their_alert,
             a_ticket_taken_off_its_link_has_no_owner,
+            a_merged_ticket_has_every_alert_that_names_it,
+            an_alert_that_leaves_a_merged_ticket_takes_no_other_along,
+            a_hundred_alerts_of_one_ticket_are_all_its_owners,
+            owners_who_join_at_once_are_all_there,
             a_refused_save_moves_no_ticket,
             each_filter_lists_what_it_names,
             a_link_leaves_a_list_when_its_reason_is_gone,
@@ -44,9 +48,10 @@ pub(crate) async fn loaded(links: &impl Links, id: u64) -> (Link, Revision) {
 }
 
 /// Whose ticket `id` is.
-pub(crate) async fn owner(links: &impl Links, id: u64) -> Option<u64> {
-    let owner = links.owner(TicketId::new(id)).await;
-    owner.expect("the store looks").map(AlertId::get)
+pub(crate) async fn owners(links: &impl Links, id: u64) -> Vec<u64> {
+    let owners = links.owners(TicketId::new(id)).await;
+    let owners = owners.expect("the store looks");
+    owners.into_iter().map(AlertId::get).collect()
 }
 
 /// The alerts that `filter` lists, all in one page.
@@ -69,7 +74,7 @@ pub async fn an_alert_without_a_save_has_no_link<B: StoreFixture<Store: Links>>(
     let found = links.load(AlertId::new(1)).await.expect("the store loads");
 
     assert_eq!(found, None);
-    assert_eq!(owner(&links, 1).await, None);
+    assert_eq!(owners(&links, 1).await, [0; 0]);
     assert_eq!(listed(&links, LinkFilter::All).await, [0; 0]);
 }
 
@@ -213,7 +218,7 @@ pub async fn current_and_earlier_tickets_know_their_alert<B: StoreFixture<Store:
         .save(&link, &[], NEW)
         .await
         .expect("no other writer saved");
-    assert_eq!(owner(&links, 100).await, Some(1));
+    assert_eq!(owners(&links, 100).await, [1]);
 
     link.begin_next_ticket();
     link.attach(TicketId::new(200));
@@ -222,9 +227,9 @@ pub async fn current_and_earlier_tickets_know_their_alert<B: StoreFixture<Store:
         .await
         .expect("it is the newest");
 
-    assert_eq!(owner(&links, 100).await, Some(1), "an earlier ticket");
-    assert_eq!(owner(&links, 200).await, Some(1), "the current ticket");
-    assert_eq!(owner(&links, 1).await, None, "an alert is no ticket");
+    assert_eq!(owners(&links, 100).await, [1], "an earlier ticket");
+    assert_eq!(owners(&links, 200).await, [1], "the current ticket");
+    assert_eq!(owners(&links, 1).await, [0; 0], "an alert is no ticket");
 }
 
 pub async fn a_ticket_taken_off_its_link_has_no_owner<B: StoreFixture<Store: Links>>(bench: B) {
@@ -240,14 +245,117 @@ pub async fn a_ticket_taken_off_its_link_has_no_owner<B: StoreFixture<Store: Lin
         .save(&link, &[], revision)
         .await
         .expect("it is the newest");
-    assert_eq!(owner(&links, 100).await, None);
+    assert_eq!(owners(&links, 100).await, [0; 0]);
 
     let other = link_with(2, |link| link.attach(TicketId::new(100)));
     links
         .save(&other, &[], NEW)
         .await
         .expect("no other writer saved");
-    assert_eq!(owner(&links, 100).await, Some(2), "the ticket moved over");
+    assert_eq!(owners(&links, 100).await, [2], "the ticket moved over");
+}
+
+pub async fn a_merged_ticket_has_every_alert_that_names_it<B: StoreFixture<Store: Links>>(
+    bench: B,
+) {
+    let links = bench.store();
+    let stays = link_with(7, |link| link.attach(TicketId::new(100)));
+    let mut merged = link_with(3, |link| link.attach(TicketId::new(200)));
+    let mut earlier = link_with(5, |link| link.attach(TicketId::new(100)));
+    for link in [&stays, &earlier] {
+        links
+            .save(link, &[], NEW)
+            .await
+            .expect("no other writer saved");
+    }
+    let first = links
+        .save(&merged, &[], NEW)
+        .await
+        .expect("no other writer saved");
+    assert_eq!(owners(&links, 100).await, [5, 7]);
+
+    merged.follow_merge(TicketId::new(100));
+    links
+        .save(&merged, &[], first)
+        .await
+        .expect("it is the newest");
+    earlier.begin_next_ticket();
+    let (_, revision) = loaded(&links, 5).await;
+    links
+        .save(&earlier, &[], revision)
+        .await
+        .expect("it is the newest");
+
+    assert_eq!(owners(&links, 100).await, [3, 5, 7], "in order, each once");
+    assert_eq!(owners(&links, 200).await, [3], "the merged ticket too");
+}
+
+pub async fn an_alert_that_leaves_a_merged_ticket_takes_no_other_along<
+    B: StoreFixture<Store: Links>,
+>(
+    bench: B,
+) {
+    let links = bench.store();
+    for id in 1..=3 {
+        let link = link_with(id, |link| link.attach(TicketId::new(100)));
+        links
+            .save(&link, &[], NEW)
+            .await
+            .expect("no other writer saved");
+    }
+
+    let (mut link, revision) = loaded(&links, 2).await;
+    link.ticket = None;
+    let revision = links
+        .save(&link, &[], revision)
+        .await
+        .expect("it is the newest");
+    assert_eq!(owners(&links, 100).await, [1, 3]);
+
+    link.attach(TicketId::new(100));
+    links
+        .save(&link, &[], revision)
+        .await
+        .expect("it is the newest");
+    assert_eq!(owners(&links, 100).await, [1, 2, 3], "it came back");
+    // A save that is refused takes nothing away and adds nothing.
+    let late = Link::new(AlertId::new(3));
+    assert_conflict(links.save(&late, &[], NEW).await);
+    assert_eq!(owners(&links, 100).await, [1, 2, 3]);
+}
+
+pub async fn a_hundred_alerts_of_one_ticket_are_all_its_owners<B: StoreFixture<Store: Links>>(
+    bench: B,
+) {
+    let links = bench.store();
+    for id in (1..=100).rev() {
+        let link = link_with(id, |link| link.attach(TicketId::new(100)));
+        links
+            .save(&link, &[], NEW)
+            .await
+            .expect("no other writer saved");
+    }
+
+    let all: Vec<u64> = (1..=100).collect();
+    assert_eq!(owners(&links, 100).await, all);
+    drop(links);
+    let bench = bench.reopen().await;
+    assert_eq!(owners(&bench.store(), 100).await, all);
+}
+
+pub async fn owners_who_join_at_once_are_all_there<B: StoreFixture<Store: Links>>(bench: B) {
+    let links = bench.store();
+    let saved = at_once((1..=16).map(|id| {
+        let links = links.clone();
+        async move {
+            let link = link_with(id, |link| link.attach(TicketId::new(100)));
+            links.save(&link, &[], NEW).await
+        }
+    }))
+    .await;
+
+    assert!(saved.iter().all(Result::is_ok), "{saved:?}");
+    assert_eq!(owners(&links, 100).await, (1..=16).collect::<Vec<u64>>());
 }
 
 pub async fn a_refused_save_moves_no_ticket<B: StoreFixture<Store: Links>>(bench: B) {
@@ -261,8 +369,8 @@ pub async fn a_refused_save_moves_no_ticket<B: StoreFixture<Store: Links>>(bench
     let late = link_with(1, |link| link.attach(TicketId::new(200)));
     assert_conflict(links.save(&late, &[], NEW).await);
 
-    assert_eq!(owner(&links, 100).await, Some(1));
-    assert_eq!(owner(&links, 200).await, None);
+    assert_eq!(owners(&links, 100).await, [1]);
+    assert_eq!(owners(&links, 200).await, [0; 0]);
 }
 
 /// Links of which each is on a list of its own: 1 rests, 2 is parked, 3 refused, 4 claimed, 5 in
@@ -371,5 +479,5 @@ pub async fn links_survive_a_restart<B: StoreFixture<Store: Links>>(bench: B) {
 
     let links = bench.store();
     assert_eq!(loaded(&links, 1).await, (full, saved));
-    assert_eq!(owner(&links, 1_000_001).await, Some(1));
+    assert_eq!(owners(&links, 1_000_001).await, [1]);
 }

@@ -5,7 +5,7 @@ use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
 
 use crate::fixture::{StoreFixture, at_once};
-use crate::links::{link_with, listed, loaded, owner};
+use crate::links::{link_with, listed, loaded, owners};
 use crate::optimistic_concurrency::{NEW, assert_conflict};
 use crate::samples::{at, full_link};
 
@@ -125,7 +125,7 @@ pub async fn a_link_with_many_entries_is_unchanged<B: StoreFixture<Store: Links 
     assert_eq!(loaded(&store, 1).await, (link.clone(), revision));
     assert_eq!(listed(&store, LinkFilter::All).await, [1]);
     assert_eq!(listed(&store, LinkFilter::Parked).await, [1]);
-    assert_eq!(owner(&store, 1_000_001).await, Some(1));
+    assert_eq!(owners(&store, 1_000_001).await, [1]);
     let saved = store.save(&link, &[], revision).await;
     saved.expect("journal entries do not change the revision");
     assert_eq!(journal_of(&store, 1).await, entries);

@@ -14,6 +14,7 @@ use halogard_domain::link::{
 };
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::policy::{ClosedBy, ParkReason};
+use halogard_domain::sharing::Sharing;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
 use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
 use halogard_domain::{Slug, Timestamp};
@@ -86,6 +87,12 @@ pub fn full_link(id: u64) -> Link {
         }),
         ticket: Some(ticket_id),
         earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
+        merged_tickets: vec![TicketId::new(id + 3_000_000)],
+        sharing: Some(Sharing {
+            open: [AlertId::new(id + 4_000_000), AlertId::new(id + 5_000_000)].into(),
+            closed: [AlertId::new(id + 6_000_000)].into(),
+            closes: true,
+        }),
         base: Some(Base {
             alert_closed: true,
             alert_status: Slug::new("closed"),

@@ -7,6 +7,7 @@ mod costs;
 mod deleted_tickets;
 mod deliveries;
 mod inspectors;
+mod merged_tickets;
 mod native;
 mod opening;
 mod parking;

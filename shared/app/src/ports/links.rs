@@ -1,6 +1,6 @@
 //! The store of pairs, and the index of what polls have queued.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use halogard_domain::ids::{AlertId, TicketId};
@@ -41,11 +41,12 @@ pub trait Links: Send + Sync {
         alert: AlertId,
     ) -> impl Future<Output = Result<Option<Stored<Link>>, PortError>> + Send;
 
-    /// The alert whose current or earlier ticket this is.
-    fn owner(
+    /// Every alert whose current or earlier ticket this is, as its link names it now. A ticket has
+    /// several where people merged tickets.
+    fn owners(
         &self,
         ticket: TicketId,
-    ) -> impl Future<Output = Result<Option<AlertId>, PortError>> + Send;
+    ) -> impl Future<Output = Result<BTreeSet<AlertId>, PortError>> + Send;
 
     /// Saves `link` if its stored revision is still `revision` (0: if there is none yet), and appends
     /// `entries` to its journal: both, or neither.

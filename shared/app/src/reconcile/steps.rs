@@ -3,15 +3,17 @@
 mod batched;
 mod grouping;
 mod opening;
+mod sharing;
 mod writing;
 
-use halogard_domain::LinkKey;
 use halogard_domain::ids::TicketId;
 use halogard_domain::link::{Base, Claim, PendingInspection, TerminalReason};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::ticket::{Existence, HumanActivity, NoteAuthor};
+use halogard_domain::{LinkKey, Timestamp};
+use tracing::warn;
 
 use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
 use crate::env::Env;
@@ -54,7 +56,17 @@ impl<E: Env> Reconciler<E> {
                 Ok(next)
             }
             Step::CloseGroup => self.close_group(session).await,
-            Step::Close(change) => self.close(change, session).await,
+            Step::Close(change) => {
+                // Another alert may have joined a moment ago: its link names the ticket, ours does
+                // not know it yet.
+                let known = session.link.sharing.clone();
+                self.refresh_sharing(session).await?;
+                if session.link.sharing == known {
+                    self.close(change, session).await
+                } else {
+                    Ok(Next::Replan)
+                }
+            }
             Step::Reopen(change, html) => self.reopen(&change, &html, session).await,
             Step::RequestInspections(targets) => self.request_runs(&targets, session).await,
             Step::Wait(until) => Ok(Next::Stop(PairOutcome::Waiting(until))),
@@ -63,9 +75,19 @@ impl<E: Env> Reconciler<E> {
                 session.record(now, Action::Adopted, None);
                 Ok(Next::Replan)
             }
+            Step::FollowMerge(into) => {
+                session.link.follow_merge(into);
+                self.refresh_sharing(session).await?;
+                session.record(now, Action::MergeFollowed, None);
+                Ok(Next::Replan)
+            }
             Step::ReadTicket => {
+                let is_first = session.link.observed_ticket.is_none();
                 if let Some(ticket) = session.link.ticket {
                     self.read_ticket(session, ticket).await?;
+                }
+                if is_first {
+                    session.record_if_of_another_client(now);
                 }
                 Ok(Next::Replan)
             }
@@ -212,6 +234,27 @@ impl PairSession<'_> {
             let has_key = LinkKey::find_in(&seen.summary, &self.policy.key_prefix).is_some();
             !seen.summary.is_empty() && !has_key && native != Some(seen.id)
         })
+    }
+
+    /// Records the finding that people merged the ticket into one of another customer.
+    fn record_if_of_another_client(&mut self, now: Timestamp) {
+        let alert = self.link.observed_alert.as_ref();
+        let mapped = alert.and_then(|alert| self.policy.choose(alert).ok());
+        let (Some((mapping, _)), Some(seen)) = (mapped, &self.link.observed_ticket) else {
+            return;
+        };
+        let (client, theirs) = (mapping.client, seen.client);
+        if self.link.merged_tickets.is_empty() || client == theirs {
+            return;
+        }
+        warn!(
+            alert_id = self.link.alert.get(),
+            ticket_id = seen.id.get(),
+            client_id = theirs.get(),
+            "the ticket was merged into one of another client; nothing is written to it"
+        );
+        let detail = format!("it is a ticket of client {theirs}, the alert is of client {client}");
+        self.record(now, Action::MergedAcrossClients, Some(detail));
     }
 
     /// Sets the base: what both sides now agree on.

@@ -6,7 +6,7 @@ use crate::alert::Alert;
 use crate::ids::{PriorityId, StatusId};
 use crate::link::{Base, Closure, Link, WriteKind};
 use crate::plan::{Step, closing_the_group};
-use crate::policy::{ClosePolicy, ClosedBy, Mode, Policy, ReopenDecision, Template};
+use crate::policy::{ClosePolicy, ClosedBy, Mapping, Mode, Policy, ReopenDecision, Template};
 use crate::render;
 use crate::runs::RunTarget;
 use crate::ticket::{HumanActivity, Ticket, TicketChange};
@@ -18,6 +18,7 @@ pub(super) fn plan(
     link: &Link,
     alert: &Alert,
     ticket: &Ticket,
+    mapping: &Mapping,
     template: &Template,
     policy: &Policy,
     now: Timestamp,
@@ -28,6 +29,7 @@ pub(super) fn plan(
         link,
         alert,
         ticket,
+        mapping,
         template,
         policy,
         now,
@@ -52,6 +54,7 @@ struct Pair<'a> {
     link: &'a Link,
     alert: &'a Alert,
     ticket: &'a Ticket,
+    mapping: &'a Mapping,
     template: &'a Template,
     policy: &'a Policy,
     now: Timestamp,
@@ -67,15 +70,29 @@ impl Pair<'_> {
         let ticket_changed_side = self.ticket_closed() != self.base.ticket_closed.is_some();
         match (resolved, self.ticket_closed()) {
             (true, true) => vec![Step::SetBase(self.seen())],
+            (_, false) if self.is_of_another_client() => self.set_base(self.seen()),
             (false, false) => self.both_open(),
             // A change in HaloPSA is a person's decision. It is never overruled; Liongard is asked
             // to check.
             (_, _) if ticket_changed_side => self.request_inspections(),
             (true, false) if alert_changed_side => self.alert_closed(),
-            (false, true) if alert_changed_side => self.alert_reopened(),
+            (false, true) if alert_changed_side && !self.own_cause_resolved() => {
+                self.alert_reopened()
+            }
             // A known difference that stays.
             (_, _) => self.set_base(self.seen()),
         }
+    }
+
+    /// Whether people merged the ticket into one of another customer. Nothing about this alert is
+    /// written to it: its readers are not this customer's.
+    fn is_of_another_client(&self) -> bool {
+        !self.link.merged_tickets.is_empty() && self.ticket.client != self.mapping.client
+    }
+
+    /// Whether the alert is closed, and the group it leads: others may share the ticket and be open.
+    fn own_cause_resolved(&self) -> bool {
+        self.link.is_own_cause_resolved(self.alert)
     }
 
     /// Whether the ticket's status counts as closed.
@@ -118,6 +135,10 @@ impl Pair<'_> {
 
     /// The ticket was closed or reopened in HaloPSA.
     fn request_inspections(&self) -> Vec<Step> {
+        if self.ticket_closed() && self.own_cause_resolved() {
+            // Only others that share the ticket are open; each asks for itself.
+            return vec![Step::SetBase(self.seen())];
+        }
         vec![
             Step::RequestInspections(self.targets()),
             Step::SetBase(self.seen()),
@@ -147,6 +168,9 @@ impl Pair<'_> {
         if let Some(due) = self.native_grace_until() {
             return vec![Step::Wait(due)];
         }
+        if self.link.is_merged() {
+            return self.merged_alert_closed();
+        }
         let activity = self.ticket.activity;
         match self.template.close {
             ClosePolicy::Always => self.close(),
@@ -155,6 +179,20 @@ impl Pair<'_> {
             ClosePolicy::Untouched if activity.is_untouched(self.now) => self.close(),
             ClosePolicy::Untouched => vec![Step::CheckActivity],
         }
+    }
+
+    /// The same for a ticket that was merged with others: a person has worked on it. Where it is
+    /// always closed, that is done once all its alerts are closed, by the one whose ticket it was.
+    fn merged_alert_closed(&self) -> Vec<Step> {
+        if self.template.close == ClosePolicy::Always && self.link.may_close() {
+            return self.close();
+        }
+        if self.link.sharing.is_none() {
+            return self.leave_open();
+        }
+        let mut base = self.seen_with_alert();
+        let note = self.change_note(&mut base);
+        note.into_iter().chain(self.set_base(base)).collect()
     }
 
     /// Until when a change of the alert is left to Liongard's own ticketing, if that time has not
@@ -221,11 +259,15 @@ impl Pair<'_> {
             .reopen
             .decide(status, closure.by, closure.at, self.now)
         {
-            ReopenDecision::Reopen => self.reopen(),
-            ReopenDecision::NewTicket if self.policy.mode == Mode::Managed => {
+            ReopenDecision::Reopen if !self.is_of_another_client() => self.reopen(),
+            ReopenDecision::Reopen | ReopenDecision::NewTicket
+                if self.policy.mode == Mode::Managed =>
+            {
                 vec![Step::BeginNextTicket]
             }
-            ReopenDecision::NewTicket | ReopenDecision::Leave => self.set_base(self.seen()),
+            ReopenDecision::Reopen | ReopenDecision::NewTicket | ReopenDecision::Leave => {
+                self.set_base(self.seen())
+            }
         }
     }
 
@@ -261,10 +303,15 @@ impl Pair<'_> {
             return self.set_base(self.seen_with_alert());
         }
         let unchanged = TicketChange::of(self.ticket);
-        let wanted = TicketChange {
-            status: self.wanted_status().unwrap_or(self.ticket.status),
-            priority: self.wanted_priority(),
-            ..unchanged.clone()
+        let wanted = if self.link.sharing.is_some() {
+            // Its fields are the other alerts' too. The note says what changed.
+            unchanged.clone()
+        } else {
+            TicketChange {
+                status: self.wanted_status().unwrap_or(self.ticket.status),
+                priority: self.wanted_priority(),
+                ..unchanged.clone()
+            }
         };
         let mut base = self.seen_with_alert();
         let mut steps = Vec::new();
@@ -281,21 +328,38 @@ impl Pair<'_> {
                 steps.push(Step::SetFields(wanted));
             }
         }
-        if base.alert_text != self.base.alert_text {
-            if self
-                .link
-                .is_suppressed(WriteKind::AddNote, self.policy, self.now)
-            {
-                base.alert_text = self.base.alert_text;
-            } else if let Some(left) = self.notes_left() {
-                steps.push(Step::AddNote(render::change_note_html(self.alert, left)));
-            }
-        }
+        steps.extend(self.change_note(&mut base));
         let (summary, wait) = self.summary_note();
         steps.extend(summary);
         steps.extend(self.set_base(base));
         steps.extend(wait);
         steps
+    }
+
+    /// The note about a change of the alert, if it has one to report. `base` keeps what cannot be
+    /// reported now.
+    fn change_note(&self, base: &mut Base) -> Option<Step> {
+        let is_shared = self.link.sharing.is_some();
+        let fields_changed = (&base.alert_status, &base.alert_priority)
+            != (&self.base.alert_status, &self.base.alert_priority);
+        if base.alert_text == self.base.alert_text && !(is_shared && fields_changed)
+            || self.policy.mode == Mode::Native
+        {
+            return None;
+        }
+        if self
+            .link
+            .is_suppressed(WriteKind::AddNote, self.policy, self.now)
+        {
+            base.alert_text = self.base.alert_text;
+            if is_shared {
+                base.alert_status = self.base.alert_status.clone();
+                base.alert_priority = self.base.alert_priority.clone();
+            }
+            return None;
+        }
+        let left = self.notes_left()?;
+        Some(Step::AddNote(render::change_note_html(self.alert, left)))
     }
 
     /// How many more change notes the ticket may get; `None` when the maximum is reached.

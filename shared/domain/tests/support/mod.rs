@@ -240,6 +240,10 @@ impl PairHarness {
                 self.link.attach(id);
                 return false;
             }
+            Step::FollowMerge(into) => {
+                self.link.follow_merge(into);
+                return false;
+            }
             Step::ReadTicket => {
                 match self
                     .ticket

@@ -173,6 +173,16 @@ pub(super) fn merge(halo: &HaloPsa, id: i64, body: MergeBody) -> Result<(), SimE
     halo.merge_ticket(id, body.into, body.agent_id)
 }
 
+/// `POST /admin/tickets/{id}/unmerge`.
+pub(super) fn unmerge(halo: &HaloPsa, id: i64, body: ActorBody) -> Result<(), SimError> {
+    halo.unmerge_ticket(id, body.agent_id)
+}
+
+/// `POST /admin/tickets/{id}/restore`.
+pub(super) fn restore(halo: &HaloPsa, id: i64, body: ActorBody) -> Result<(), SimError> {
+    halo.restore_ticket(id, body.agent_id)
+}
+
 /// `POST /admin/tickets/{id}/note`.
 pub(super) fn add_note(halo: &HaloPsa, id: i64, body: NoteBody) -> Result<(), SimError> {
     halo.add_note(id, body.agent_id, &body.note).map(|_note| ())

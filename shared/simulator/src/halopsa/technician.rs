@@ -204,6 +204,50 @@ impl HaloPsa {
         Ok(())
     }
 
+    /// A technician undoes a merge; the ticket is open again.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`].
+    pub fn unmerge_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        let mut state = self.state();
+        let ticket = state.existing_mut(id).ok_or(SimError::NoSuchTicket(id))?;
+        ticket.merged_into_id = 0;
+        let draft = TicketDraft {
+            id: Some(id),
+            status_id: Some(status_ids::IN_PROGRESS),
+            ..TicketDraft::default()
+        };
+        state.write_ticket(draft, &author, now);
+        Ok(())
+    }
+
+    /// A technician restores a deleted ticket.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`].
+    pub fn restore_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
+        let now = self.clock.now_millis();
+        let author = Author {
+            agent_id: by_agent,
+            application: None,
+        };
+        self.ticket(id).ok_or(SimError::NoSuchTicket(id))?;
+        let draft = TicketDraft {
+            id: Some(id),
+            recover: true,
+            ..TicketDraft::default()
+        };
+        self.state().write_ticket(draft, &author, now);
+        Ok(())
+    }
+
     /// Another integration logs a ticket; no request of the API limit is spent.
     pub(crate) fn log_integration_ticket(&self, ticket: IntegrationTicket) -> i64 {
         let now = self.clock.now_millis();

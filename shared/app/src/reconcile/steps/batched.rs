@@ -1,9 +1,11 @@
 //! Submitting writes to the batcher, and sending a batch.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use halogard_domain::ids::TicketId;
 use halogard_domain::link::CLAIM_TTL;
-use halogard_domain::ticket::NewTicket;
+use halogard_domain::ticket::{NewTicket, TicketChange};
 use tracing::warn;
 
 use crate::env::Env;
@@ -47,9 +49,9 @@ impl<E: Env> Reconciler<E> {
                 .collect();
             deliver(batch.assignments, self.assign_groups(&alerts).await);
         }
-        if !batch.changes.is_empty() {
-            let changes: Vec<_> = writes(&batch.changes).collect();
-            deliver(batch.changes, self.desk.change(&changes).await);
+        for round in one_of_each_ticket(batch.changes) {
+            let changes: Vec<_> = writes(&round).collect();
+            deliver(round, self.desk.change(&changes).await);
         }
         if !batch.notes.is_empty() {
             let notes: Vec<_> = writes(&batch.notes).collect();
@@ -83,6 +85,28 @@ impl<E: Env> Reconciler<E> {
         let opened = opened.into_iter();
         opened.map(|it| it.map(OpenOutcome::Opened)).collect()
     }
+}
+
+/// The changes in rounds, no two of a round about one ticket: alerts that share a ticket may change it
+/// at the same time, and the answers of an array are matched by ticket.
+fn one_of_each_ticket(
+    changes: Vec<PendingWrite<TicketChange>>,
+) -> Vec<Vec<PendingWrite<TicketChange>>> {
+    let mut rounds: Vec<(BTreeSet<TicketId>, Vec<PendingWrite<TicketChange>>)> = Vec::new();
+    for change in changes {
+        let ticket = change.write.id;
+        let free = rounds
+            .iter_mut()
+            .find(|(taken, _)| !taken.contains(&ticket));
+        match free {
+            Some((taken, round)) => {
+                taken.insert(ticket);
+                round.push(change);
+            }
+            None => rounds.push((BTreeSet::from([ticket]), vec![change])),
+        }
+    }
+    rounds.into_iter().map(|(_, round)| round).collect()
 }
 
 /// What the pending writes are, without the channels for their answers.
