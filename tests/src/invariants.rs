@@ -85,7 +85,7 @@ impl Scenario {
     /// Everything in which the two sides differ and should not: one sentence each.
     pub async fn disagreements(&self) -> Vec<String> {
         let tickets = self.halo.tickets();
-        let buried = self.buried_alerts().await;
+        let dead_lettered = self.dead_lettered_alerts().await;
         let mut problems = Vec::new();
         for alert in self.liongard.alerts() {
             if self.excused.contains(&alert.id) {
@@ -106,7 +106,7 @@ impl Scenario {
                     touched(ticket),
                     self.link(alert.id).await,
                 )),
-                None if alert.closed || !alert.visible || buried.contains(&alert.id) => {}
+                None if alert.closed || !alert.visible || dead_lettered.contains(&alert.id) => {}
                 None => match self.pair_status(alert.id).await {
                     Some(PairStatus::Parked(_) | PairStatus::InStorm) => {}
                     other => problems.push(format!("alert {} is lost: {other:?}", alert.id)),
@@ -124,7 +124,7 @@ impl Scenario {
     }
 
     /// Alerts that ended among the dead letters, with a reason.
-    async fn buried_alerts(&self) -> BTreeSet<i64> {
+    async fn dead_lettered_alerts(&self) -> BTreeSet<i64> {
         let letters = self.dead_letters().await;
         let with_reason = letters.iter().filter(|letter| !letter.reason.is_empty());
         with_reason

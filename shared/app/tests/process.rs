@@ -1,4 +1,4 @@
-//! What becomes of a message: done, given back, tried again, buried.
+//! What becomes of a message: done, deferred, tried again, dead-lettered.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,7 +44,7 @@ async fn work(bench: &Bench) -> Processed {
         .expect("a message is due")
 }
 
-/// Works off the one message again and again, each time when it is due, until it is buried or was
+/// Works off the one message again and again, each time when it is due, until it is dead-lettered or was
 /// tried `most` times. Brings the pauses between.
 async fn work_until_buried(bench: &Bench, most: u32) -> (Vec<Duration>, Processed) {
     let mut pauses = Vec::new();
@@ -56,7 +56,7 @@ async fn work_until_buried(bench: &Bench, most: u32) -> (Vec<Duration>, Processe
         };
         assert!(
             pauses.len() < usize::try_from(most).unwrap(),
-            "it is never buried"
+            "it is never dead-lettered"
         );
         let now = halogard_app::ports::Clock::now(&bench.clock);
         let pause = item.not_before.since(now);

@@ -53,7 +53,7 @@ impl<C: Clock> Journal for Store<C> {
             pk: partition(Some(alert)),
             ..ItemRange::default()
         };
-        let mut story = Vec::new();
+        let mut journal = Vec::new();
         self.each_page(range, |page| {
             for item in &page {
                 let mut entries = entries_in(item)?;
@@ -65,16 +65,16 @@ impl<C: Clock> Journal for Store<C> {
                 {
                     entries = &copy.entries;
                 }
-                story.extend(entries.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
+                journal.extend(entries.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
             }
             Ok(ControlFlow::Continue(()))
         })
         .await?;
         let inline = inline.map(|inline| inline.entries).unwrap_or_default();
-        story.extend(inline.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
-        story.sort_by_key(|entry: &JournalEntry| entry.at);
-        story.truncate(limit);
-        Ok(story)
+        journal.extend(inline.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
+        journal.sort_by_key(|entry: &JournalEntry| entry.at);
+        journal.truncate(limit);
+        Ok(journal)
     }
 }
 

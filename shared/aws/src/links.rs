@@ -29,7 +29,7 @@ pub const LINKS: &str = "link";
 /// Reads links.
 const READER: AttributeReader = AttributeReader("links");
 
-/// Bytes set aside in a link's item for the end of its story.
+/// Bytes set aside in a link's item for the newest entries of its journal.
 const INLINE_ENTRIES_BYTES: usize = 8 * 1024;
 
 impl<C: Clock> Links for Store<C> {
@@ -77,7 +77,7 @@ impl<C: Clock> Links for Store<C> {
         if inline.exceeds_limit()
             && let Err(error) = self.archive_entries(link.alert, place, inline, write).await
         {
-            debug!(%error, "a story stays in its link until the next save");
+            debug!(%error, "journal entries stay in their link until the next save");
         }
         Ok(next)
     }
@@ -122,7 +122,7 @@ impl<C: Clock> Links for Store<C> {
 
 impl<C: Clock> Store<C> {
     /// Makes `update` if the link is still at `revision`, under the name `write`; brings what stands
-    /// in it of its story then. `None`: somebody else wrote since.
+    /// in it of its journal then. `None`: somebody else wrote since.
     async fn update_link(
         &self,
         place: Item,

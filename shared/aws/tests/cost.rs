@@ -196,7 +196,7 @@ fn sum(costs: &BTreeMap<String, Cost>) -> (usize, usize) {
 /// What a batch of alerts that become tickets costs: the calls of poll and reconciliations.
 async fn raised(count: u64) -> BTreeMap<String, Cost> {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let ids = || (0..count).map(|n| AlertId::new(7586 + n));
     let indexed = QueuedState {
         fingerprint: alert().fingerprint(),
@@ -213,7 +213,7 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
         };
         claims.push(store.save(&link, &[], Revision(0)).await.unwrap());
     }
-    let mut seen = between.requests();
+    let mut seen = proxy.requests();
     let mut costs = cost(&bench, &seen).await;
     let until = bench.now().plus(halogard_domain::link::CLAIM_TTL);
     store
@@ -235,7 +235,7 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
         saved.unwrap();
     }
     // The webhook that tells of our own ticket changes nothing, and is not remembered.
-    let opened = between.requests();
+    let opened = proxy.requests();
     add_cost(&mut costs, &bench, &opened).await;
     seen.extend(opened);
     let reads = seen.iter().filter(|(operation, _)| operation == "GetItem");
@@ -253,7 +253,7 @@ async fn an_alert_that_becomes_a_ticket_costs_six_writes() {
     assert!(units <= 9, "{units} write units");
     assert!(
         costs["link"].largest <= 3 * UNIT,
-        "a usual link fits into three write units, its story with it"
+        "a usual link fits into three write units, its journal with it"
     );
     assert!(
         costs
@@ -280,7 +280,7 @@ async fn a_company_of_fifty_alerts_costs_three_writes_each_at_the_most() {
 #[tokio::test]
 async fn a_webhook_that_changed_something_costs_three_write_units() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let notification = Notification {
         delivery: Some("2f1d6c1e-6a0a-4d0c-8f7e-0f3a1c9b7d55".to_owned()),
         content: "9a1c5e0b44d1f2c3".to_owned(),
@@ -292,7 +292,7 @@ async fn a_webhook_that_changed_something_costs_three_write_units() {
     store.is_known(&notification, NOW).await.unwrap();
     store.record(&notification, NOW).await.unwrap();
 
-    let costs = cost(&bench, &between.requests()).await;
+    let costs = cost(&bench, &proxy.requests()).await;
     println!("{costs:#?}");
     assert_eq!(sum(&costs), (3, 3));
 }
@@ -300,15 +300,15 @@ async fn a_webhook_that_changed_something_costs_three_write_units() {
 #[tokio::test]
 async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let mut revision = store.save(&agreed(), &[], Revision(0)).await.unwrap();
-    between.requests();
+    proxy.requests();
     for _ in 0..60 {
         let entries = [entry("fields_set")];
         revision = store.save(&agreed(), &entries, revision).await.unwrap();
     }
 
-    let costs = cost(&bench, &between.requests()).await;
+    let costs = cost(&bench, &proxy.requests()).await;
     println!("{costs:#?}");
     let (_, units) = sum(&costs);
     let links_alone = 60 * 3;
@@ -318,7 +318,7 @@ async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
 #[tokio::test]
 async fn index_entries_that_follow_each_other_share_a_write_unit() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let indexed = QueuedState {
         fingerprint: u64::MAX,
         queued_at: NOW,
@@ -327,12 +327,12 @@ async fn index_entries_that_follow_each_other_share_a_write_unit() {
     let entries = (first..first + 10_000).map(|id| (AlertId::new(id), indexed));
     store.save_index(&entries.collect()).await.unwrap();
 
-    let costs = cost(&bench, &between.requests()).await;
+    let costs = cost(&bench, &proxy.requests()).await;
     println!("ten thousand index entries: {costs:#?}");
     assert_eq!(sum(&costs), (400, 400));
     let one = [(AlertId::new(first + 7), indexed)].into();
     store.save_index(&one).await.unwrap();
-    assert_eq!(sum(&cost(&bench, &between.requests()).await), (1, 1));
+    assert_eq!(sum(&cost(&bench, &proxy.requests()).await), (1, 1));
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
     use halogard_app::ports::Records as _;
     use halogard_domain::runs::{RunTarget, Runs};
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let mut runs = Runs::default();
     for id in 0..50 {
         runs.request(AlertId::new(10_000 + id));
@@ -351,7 +351,7 @@ async fn runs_of_a_busy_inspector_fit_into_one_write_unit() {
         .await
         .unwrap();
 
-    let costs = cost(&bench, &between.requests()).await;
+    let costs = cost(&bench, &proxy.requests()).await;
     println!("{costs:#?}");
     assert_eq!(costs["inspector_run"].units, 1);
 }

@@ -38,15 +38,15 @@ fn link() -> Link {
 /// Loads a link from a table whose every answer is `fault`; it must fail.
 async fn failing(fault: Fault) -> PortError {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
-    between.always(fault);
+    let (store, proxy) = bench.through().await;
+    proxy.always(fault);
     store.load(AlertId::new(1)).await.unwrap_err()
 }
 
 #[tokio::test]
 async fn a_call_that_fails_twice_succeeds_at_the_third_attempt() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     store.save(&link(), &[], Revision(0)).await.unwrap();
     for fault in [
         THROTTLED,
@@ -55,13 +55,13 @@ async fn a_call_that_fails_twice_succeeds_at_the_third_attempt() {
         Fault::TruncatedBody,
         Fault::NoAnswer,
     ] {
-        between.requests();
-        between.inject([fault.clone(), fault.clone()]);
+        proxy.requests();
+        proxy.inject([fault.clone(), fault.clone()]);
 
         let loaded = store.load(AlertId::new(1)).await.unwrap();
 
         assert!(loaded.is_some(), "{fault:?}");
-        assert_eq!(between.requests().len(), ATTEMPTS, "{fault:?}");
+        assert_eq!(proxy.requests().len(), ATTEMPTS, "{fault:?}");
     }
 }
 
@@ -137,8 +137,8 @@ async fn a_fault_of_the_deployment_gives_up_no_message() {
 #[tokio::test]
 async fn a_request_that_is_wrong_in_itself_is_not_repeated() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
-    between.always(Fault::Refused(
+    let (store, proxy) = bench.through().await;
+    proxy.always(Fault::Refused(
         400,
         "ValidationException",
         "Item size has exceeded the maximum allowed size",
@@ -148,7 +148,7 @@ async fn a_request_that_is_wrong_in_itself_is_not_repeated() {
 
     assert_eq!(error.class, FailureClass::Permanent);
     assert_eq!(error.code, ErrorCode::StoreRefused);
-    assert_eq!(between.requests().len(), 1);
+    assert_eq!(proxy.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn a_sentence_that_quotes_the_signed_request_is_not_repeated() {
 #[tokio::test]
 async fn a_save_whose_answer_was_lost_is_known_again() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let mut link = link();
         let mut revision = store
@@ -182,7 +182,7 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
             .map_or(Revision(0), |stored| stored.revision);
         for recurrence in 1..=2 {
             link.recurrence = recurrence;
-            between.inject([fault.clone()]);
+            proxy.inject([fault.clone()]);
             let saved = store.save(&link, &[], revision).await.unwrap();
             assert_eq!(saved, Revision(revision.0 + 1), "{fault:?}");
             revision = saved;
@@ -195,9 +195,9 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
 #[tokio::test]
 async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     bench.store().save(&link(), &[], Revision(0)).await.unwrap();
-    between.inject([BROKEN, THROTTLED]);
+    proxy.inject([BROKEN, THROTTLED]);
 
     let saved = store.save(&link(), &[], Revision(0)).await;
 
@@ -207,8 +207,8 @@ async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
 #[tokio::test]
 async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
-    between.inject([Fault::NoAnswer]);
+    let (store, proxy) = bench.through().await;
+    proxy.inject([Fault::NoAnswer]);
 
     let swapped = store
         .swap_record(&Singleton, &Ledger::default(), Revision(0))
@@ -229,9 +229,9 @@ async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
 #[tokio::test]
 async fn a_right_whose_answer_was_lost_is_ours() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let until = bench.now().plus(std::time::Duration::from_secs(90));
-    between.inject([Fault::NoAnswer]);
+    proxy.inject([Fault::NoAnswer]);
 
     let taken = store.acquire_lease("creates", "a", until).await.unwrap();
 
@@ -241,7 +241,7 @@ async fn a_right_whose_answer_was_lost_is_ours() {
 #[tokio::test]
 async fn an_entry_whose_answer_was_lost_is_told_once() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let entry = JournalEntry {
         at: Timestamp::from_millis(1),
         alert: Some(AlertId::new(1)),
@@ -250,12 +250,12 @@ async fn an_entry_whose_answer_was_lost_is_told_once() {
         cause: "poll".to_owned(),
         detail: None,
     };
-    between.inject([Fault::NoAnswer, Fault::TruncatedBody]);
+    proxy.inject([Fault::NoAnswer, Fault::TruncatedBody]);
 
     store.append(std::slice::from_ref(&entry)).await.unwrap();
 
-    let story = store.journal(AlertId::new(1), 10).await.unwrap();
-    assert_eq!(story, [entry]);
+    let journal = store.journal(AlertId::new(1), 10).await.unwrap();
+    assert_eq!(journal, [entry]);
 }
 
 fn entry(what: &str) -> JournalEntry {
@@ -272,19 +272,19 @@ fn entry(what: &str) -> JournalEntry {
 #[tokio::test]
 async fn what_was_told_with_a_link_whose_answer_was_lost_is_told_once() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let stored = store.load(AlertId::new(1)).await.unwrap();
         let revision = stored.map_or(Revision(0), |stored| stored.revision);
-        between.inject([fault]);
+        proxy.inject([fault]);
         store
             .save(&link(), &[entry("opened")], revision)
             .await
             .unwrap();
     }
 
-    let story = store.journal(AlertId::new(1), 10).await.unwrap();
-    assert_eq!(story, [entry("opened"), entry("opened")]);
+    let journal = store.journal(AlertId::new(1), 10).await.unwrap();
+    assert_eq!(journal, [entry("opened"), entry("opened")]);
 }
 
 #[tokio::test]
@@ -298,37 +298,37 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
     ];
     for (step, faults) in troubles {
         let bench = DynamoDbFixture::fresh().await;
-        let (store, between) = bench.through().await;
+        let (store, proxy) = bench.through().await;
         let entries: Vec<_> = (0..9).map(|n| entry(&n.to_string())).collect();
         let fine = std::iter::repeat_n(Fault::None, 1 + step);
-        between.inject(fine.chain(faults.clone()));
+        proxy.inject(fine.chain(faults.clone()));
 
         let saved = store.save(&link(), &entries[..4], Revision(0)).await;
 
         let revision = saved.expect("the save itself has succeeded");
-        assert_eq!(between.requests().len(), 1 + step + 3, "{step} {faults:?}");
-        let story = || store.journal(AlertId::new(1), 10);
-        assert_eq!(story().await.unwrap(), entries[..4], "{step} {faults:?}");
+        assert_eq!(proxy.requests().len(), 1 + step + 3, "{step} {faults:?}");
+        let journal = || store.journal(AlertId::new(1), 10);
+        assert_eq!(journal().await.unwrap(), entries[..4], "{step} {faults:?}");
         let revision = store.save(&link(), &entries[4..5], revision).await.unwrap();
-        assert_eq!(story().await.unwrap(), entries[..5], "{step} {faults:?}");
+        assert_eq!(journal().await.unwrap(), entries[..5], "{step} {faults:?}");
         store.save(&link(), &entries[5..], revision).await.unwrap();
-        assert_eq!(story().await.unwrap(), entries, "{step} {faults:?}");
+        assert_eq!(journal().await.unwrap(), entries, "{step} {faults:?}");
     }
 }
 
 #[tokio::test]
 async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let bench = DynamoDbFixture::fresh().await;
-    let (slow, between) = bench.through().await;
+    let (slow, proxy) = bench.through().await;
     let entries: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
     let until = Arc::new(Notify::new());
     // The save, then the move, which is under way when somebody else saves and moves.
-    between.inject([Fault::None, Fault::Delayed(Arc::clone(&until))]);
+    proxy.inject([Fault::None, Fault::Delayed(Arc::clone(&until))]);
     let first = link();
     let late = slow.save(&first, &entries[..4], Revision(0));
     let meanwhile = async {
         let fast = bench.store();
-        while between.request_count() < 2 {
+        while proxy.request_count() < 2 {
             tokio::task::yield_now().await;
         }
         let saved = fast.save(&first, &entries[4..], Revision(1)).await;
@@ -339,14 +339,14 @@ async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let (late, fast) = join(late, meanwhile).await;
 
     assert_eq!((late.unwrap(), fast.unwrap()), (Revision(1), Revision(2)));
-    let story = bench.store().journal(AlertId::new(1), 10).await.unwrap();
-    assert_eq!(story, entries);
+    let journal = bench.store().journal(AlertId::new(1), 10).await.unwrap();
+    assert_eq!(journal, entries);
 }
 
 #[tokio::test]
 async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let links: Vec<_> = (1..=20)
         .map(|id| {
             let mut link = Link::new(AlertId::new(id));
@@ -355,7 +355,7 @@ async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
         })
         .collect();
     // The first to come writes alone and fails; so does who writes for all others.
-    between.inject([BROKEN, BROKEN, BROKEN, BUSY, BUSY, BUSY]);
+    proxy.inject([BROKEN, BROKEN, BROKEN, BUSY, BUSY, BUSY]);
 
     let saves = links.iter().map(|link| store.save(link, &[], Revision(0)));
     let saved = join_all(saves).await;
@@ -381,7 +381,7 @@ fn notification() -> Notification {
 #[tokio::test]
 async fn items_that_were_put_off_are_read_in_the_end() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let now = bench.now();
     store.record(&notification(), now).await.unwrap();
     let put_off = [
@@ -389,7 +389,7 @@ async fn items_that_were_put_off_are_read_in_the_end() {
         THROTTLED,
         Fault::Unprocessed { read: 1 },
     ];
-    between.inject(put_off);
+    proxy.inject(put_off);
 
     assert!(store.is_known(&notification(), now).await.unwrap());
 }
@@ -397,8 +397,8 @@ async fn items_that_were_put_off_are_read_in_the_end() {
 #[tokio::test]
 async fn a_table_that_puts_everything_off_is_throttled() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
-    between.always(Fault::Unprocessed { read: 0 });
+    let (store, proxy) = bench.through().await;
+    proxy.always(Fault::Unprocessed { read: 0 });
 
     let error = store
         .is_known(&notification(), bench.now())
@@ -416,11 +416,11 @@ async fn a_table_that_puts_everything_off_is_throttled() {
 #[tokio::test]
 async fn a_link_that_was_not_saved_owns_no_ticket() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let mut link = link();
     link.attach(TicketId::new(100));
     // The ticket is entered, then the link cannot be saved.
-    between.inject([Fault::None, BROKEN, BROKEN, BROKEN]);
+    proxy.inject([Fault::None, BROKEN, BROKEN, BROKEN]);
 
     assert!(store.save(&link, &[], Revision(0)).await.is_err());
 

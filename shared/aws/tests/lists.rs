@@ -66,17 +66,17 @@ fn ids(links: &[Link]) -> Vec<u64> {
 async fn a_list_of_several_megabytes_is_read_whole() {
     let bench = DynamoDbFixture::fresh().await;
     thousand(&bench.store()).await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
 
     let all = store.list(LinkFilter::All, None, 5000).await.unwrap();
     assert_eq!(ids(&all), (1..=1000).collect::<Vec<_>>());
-    let pages = between.requests().len();
+    let pages = proxy.requests().len();
     assert!(pages >= 4, "4 MB are more than {pages} pages");
 
     // Most pages hold nothing that the filter lets through.
     let parked = store.list(LinkFilter::Parked, None, 5000).await.unwrap();
     assert_eq!(ids(&parked), (900..=1000).collect::<Vec<_>>());
-    assert_eq!(between.requests().len(), pages);
+    assert_eq!(proxy.requests().len(), pages);
 
     let after = Some(AlertId::new(950));
     let some = store.list(LinkFilter::Parked, after, 7).await.unwrap();
@@ -90,12 +90,12 @@ async fn a_list_of_several_megabytes_is_read_whole() {
 async fn a_list_reads_no_more_than_it_was_asked_for() {
     let bench = DynamoDbFixture::fresh().await;
     thousand(&bench.store()).await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
 
     let page = store.list(LinkFilter::All, None, 50).await.unwrap();
 
     assert_eq!(page.len(), 50);
-    let seen = between.requests();
+    let seen = proxy.requests();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].1["Limit"], 50);
 }
@@ -215,7 +215,7 @@ async fn a_right_that_ran_out_is_free_though_its_item_is_still_there() {
 #[tokio::test]
 async fn what_happened_in_one_moment_is_written_at_once() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let entry = |alert: Option<u64>, what: &str| JournalEntry {
         at: Timestamp::from_millis(5),
         alert: alert.map(AlertId::new),
@@ -232,7 +232,7 @@ async fn what_happened_in_one_moment_is_written_at_once() {
         .await
         .unwrap();
 
-    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 3)]);
+    assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 3)]);
     assert_eq!(store.journal(AlertId::new(1), 10).await.unwrap(), entries);
     let keys: BTreeSet<_> = bench
         .everything()

@@ -69,7 +69,7 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
 #[tokio::test]
 async fn a_lost_swap_brings_the_newer_ledger_along() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let empty = store.load_record::<Ledger>(&Singleton).await.unwrap();
     assert_eq!(empty.revision, Revision(0));
     bench
@@ -77,7 +77,7 @@ async fn a_lost_swap_brings_the_newer_ledger_along() {
         .swap_record(&Singleton, &Ledger::default(), Revision(0))
         .await
         .unwrap();
-    between.requests();
+    proxy.requests();
 
     let swapped = store
         .swap_record(&Singleton, &Ledger::default(), Revision(0))
@@ -90,7 +90,7 @@ async fn a_lost_swap_brings_the_newer_ledger_along() {
         .await
         .unwrap();
     assert_eq!(swapped, Swap::Conflict(newest));
-    assert_eq!(between.counts(), [("PutItem".to_owned(), 1)]);
+    assert_eq!(proxy.counts(), [("PutItem".to_owned(), 1)]);
 }
 
 #[tokio::test]
@@ -142,27 +142,27 @@ async fn a_ticket_that_came_back_is_owned_again() {
 #[tokio::test]
 async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let mut link = Link::new(AlertId::new(1));
     link.attach(TicketId::new(100));
     let revision = store.save(&link, &[], Revision(0)).await.unwrap();
-    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 2)]);
+    assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 2)]);
 
     let revision = store.save(&link, &[], revision).await.unwrap();
-    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 1)]);
+    assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 1)]);
 
     // Another process has read the link and so knows as much.
-    let (other, between) = bench.through().await;
+    let (other, proxy) = bench.through().await;
     other.load(link.alert).await.unwrap();
     other.save(&link, &[], revision).await.unwrap();
     let both = [("GetItem".to_owned(), 1), ("UpdateItem".to_owned(), 1)];
-    assert_eq!(between.counts(), both);
+    assert_eq!(proxy.counts(), both);
 }
 
 #[tokio::test]
 async fn tickets_of_one_company_are_entered_together() {
     let bench = DynamoDbFixture::fresh().await;
-    let (store, between) = bench.through().await;
+    let (store, proxy) = bench.through().await;
     let links: Vec<_> = (0..50)
         .map(|n| {
             let mut link = Link::new(AlertId::new(7000 + 3 * n));
@@ -177,7 +177,7 @@ async fn tickets_of_one_company_are_entered_together() {
     }
 
     // One for the first caller, two for the blocks of all others.
-    assert_eq!(between.counts(), [("UpdateItem".to_owned(), 50 + 3)]);
+    assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 50 + 3)]);
     for link in &links {
         let owners = bench.store().owners(link.ticket.unwrap()).await.unwrap();
         assert_eq!(owners, BTreeSet::from([link.alert]));

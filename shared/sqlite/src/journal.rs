@@ -17,7 +17,7 @@ impl<C: Clock> Journal for Store<C> {
     }
 
     async fn journal(&self, alert: AlertId, limit: usize) -> Result<Vec<JournalEntry>, PortError> {
-        let story = self
+        let journal = self
             .read(|db| {
                 db.prepare_cached(
                     "SELECT at, alert, ticket, what, cause, detail FROM journal
@@ -28,7 +28,7 @@ impl<C: Clock> Journal for Store<C> {
                 .collect()
             })
             .await?;
-        Ok(story)
+        Ok(journal)
     }
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A folder with room for a store.
-fn room() -> (TempDir, PathBuf) {
+fn data_folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("halogard.db");
     (folder, path)
@@ -53,7 +53,7 @@ fn open_or_create(path: &Path) -> Result<Store<ManualClock>, OpenError> {
 
 #[test]
 fn only_one_worker_may_have_the_store_and_the_next_one_later() {
-    let (folder, path) = room();
+    let (folder, path) = data_folder();
     let first = open(&path).unwrap();
     let clone = first.clone();
 
@@ -72,7 +72,7 @@ fn only_one_worker_may_have_the_store_and_the_next_one_later() {
 
 #[test]
 fn the_worker_lock_says_whether_a_worker_runs_and_keeps_no_command_out() {
-    let (folder, path) = room();
+    let (folder, path) = data_folder();
     assert!(!is_worker_running(&path).unwrap(), "no folder yet");
     let command = open_or_create(&path).unwrap();
     assert!(!is_worker_running(&path).unwrap());
@@ -88,7 +88,7 @@ fn the_worker_lock_says_whether_a_worker_runs_and_keeps_no_command_out() {
 
 #[test]
 fn a_command_where_there_is_no_store_says_so_and_creates_nothing() {
-    let (folder, path) = room();
+    let (folder, path) = data_folder();
     for what in ["no file", "an empty file"] {
         if what == "an empty file" {
             fs::write(&path, "").unwrap();
@@ -109,7 +109,7 @@ fn a_command_where_there_is_no_store_says_so_and_creates_nothing() {
 #[test]
 fn processes_that_create_a_store_at_once_all_get_it() {
     for _ in 0..20 {
-        let (_folder, path) = room();
+        let (_folder, path) = data_folder();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| open_or_create(&path).unwrap());
@@ -122,7 +122,7 @@ fn processes_that_create_a_store_at_once_all_get_it() {
 
 #[test]
 fn a_command_does_not_migrate_an_older_file_and_names_both_versions() {
-    let (_folder, path) = room();
+    let (_folder, path) = data_folder();
     drop(open(&path).unwrap());
     let older = Connection::open(&path).unwrap();
     older.pragma_update(None, "user_version", 0).unwrap();
@@ -147,7 +147,7 @@ fn a_command_does_not_migrate_an_older_file_and_names_both_versions() {
 
 #[tokio::test]
 async fn a_command_stops_when_a_newer_worker_migrates_the_file_under_it() {
-    let (_folder, path) = room();
+    let (_folder, path) = data_folder();
     drop(open(&path).unwrap());
     let command = open_existing(&path).unwrap();
     command.set_value("before", 1).await.unwrap();
@@ -166,7 +166,7 @@ async fn a_command_stops_when_a_newer_worker_migrates_the_file_under_it() {
 
 #[test]
 fn a_lock_file_left_behind_means_nothing() {
-    let (folder, path) = room();
+    let (folder, path) = data_folder();
     fs::write(folder.path().join("halogard.lock"), "").unwrap();
     open(&path).unwrap();
 }
@@ -204,7 +204,7 @@ fn everything_is_for_its_owner_only() {
 #[test]
 fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     for garbage in ["short", &"not a database ".repeat(1000)] {
-        let (_folder, path) = room();
+        let (_folder, path) = data_folder();
         fs::write(&path, garbage).unwrap();
 
         let error = refusal(&path);
@@ -216,7 +216,7 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
 
 #[test]
 fn an_empty_file_becomes_a_store() {
-    let (_folder, path) = room();
+    let (_folder, path) = data_folder();
     fs::write(&path, "").unwrap();
     open(&path).unwrap();
 }
@@ -228,7 +228,7 @@ fn a_database_of_another_program_is_refused_and_left_as_it_is() {
         "CREATE TABLE theirs (a); PRAGMA application_id = 1; PRAGMA user_version = 1",
         "PRAGMA application_id = 1",
     ] {
-        let (_folder, path) = room();
+        let (_folder, path) = data_folder();
         Connection::open(&path)
             .unwrap()
             .execute_batch(origin)
@@ -244,7 +244,7 @@ fn a_database_of_another_program_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
-    let (_folder, path) = room();
+    let (_folder, path) = data_folder();
     drop(open(&path).unwrap());
     let newer = Connection::open(&path).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
@@ -271,7 +271,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
-    let (folder, _) = room();
+    let (folder, _) = data_folder();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
 
@@ -369,7 +369,7 @@ fn files_that_others_could_read_are_put_right_at_every_opening() {
     let openings: [fn(&Path) -> Result<Store<ManualClock>, OpenError>; 3] =
         [open, open_existing, open_or_create];
     for opened in openings {
-        let (folder, path) = room();
+        let (folder, path) = data_folder();
         let first = open_or_create(&path).unwrap();
         let files = ["halogard.db", "halogard.db-wal", "halogard.db-shm"]
             .map(|name| folder.path().join(name));
@@ -390,7 +390,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_folder() {
     use std::os::unix::fs::{MetadataExt as _, chown};
 
     const SERVICE: u32 = 12_345;
-    let (folder, _) = room();
+    let (folder, _) = data_folder();
     if chown(folder.path(), Some(SERVICE), Some(SERVICE)).is_err() {
         println!("not root: nothing to check");
         return;

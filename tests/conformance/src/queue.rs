@@ -154,8 +154,8 @@ async fn retry(queue: &impl WorkQueue, delivery: &Delivery, not_before: Timestam
 
 /// Puts `delivery` among the dead letters.
 async fn dead_letter(queue: &impl WorkQueue, lane: Lane, delivery: &Delivery, reason: &str) {
-    let buried = queue.dead_letter(lane, &delivery.receipt, reason).await;
-    buried.expect("the queue settles");
+    let settled = queue.dead_letter(lane, &delivery.receipt, reason).await;
+    settled.expect("the queue settles");
 }
 
 /// Asserts how many messages of `lane` wait or are in work; a store may take a moment to know.
@@ -538,7 +538,7 @@ pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueFixtur
     }
 }
 
-/// Sends "look at alert 1" on the bulk lane, and buries it after two deliveries; returns its id.
+/// Sends "look at alert 1" on the bulk lane, and dead-letters it after two deliveries; returns its id.
 async fn bury_one<B: QueueFixture>(bench: &B) -> String {
     let queue = bench.store();
     send(&queue, Lane::Bulk, [reconcile_message(1)]).await;

@@ -158,18 +158,18 @@ async fn send(world: &Deployment, output: &str, body: &Value) {
     world.aws.call("sqs", "send_message", arguments).await;
 }
 
-/// Sends what cannot be read, which is then to be buried; `letters` is where.
+/// Sends what cannot be read, which is then dead-lettered; `letters` is where.
 async fn poison(world: &Deployment, queue: &str, letters: &str) {
     let before = world.depth(letters).await;
     send(world, queue, &json!({"type": "poison"})).await;
-    until("the poison is buried", async || {
+    until("the poison is dead-lettered", async || {
         world.depth(letters).await > before
     })
     .await;
 }
 
-/// The same when it may not be buried: `function` says so.
-async fn unburied(world: &Deployment, queue: &str, function: &str) {
+/// The same when it may not be dead-lettered: `function` says so.
+async fn not_dead_lettered(world: &Deployment, queue: &str, function: &str) {
     const UNSETTLED: &str = "could not be settled";
     let before = said(world, function, UNSETTLED).await;
     send(world, queue, &json!({"type": "poison"})).await;
@@ -235,7 +235,7 @@ async fn inspector_poll_needs_every_permission_it_has() {
     poison(&world, "RunsQueueUrl", "RunsDeadLettersUrl").await;
     policy
         .without("DeadLetterRunsWithTheReason", async || {
-            unburied(&world, "RunsQueueUrl", FUNCTION).await
+            not_dead_lettered(&world, "RunsQueueUrl", FUNCTION).await
         })
         .await;
     // Two wake-ups in a row: the second comes too soon and is put back.
@@ -330,7 +330,9 @@ async fn ticket_sync_needs_every_permission_it_has() {
         world.start_anew("TicketSyncName").await;
         poison(&world, queue, letters).await;
         policy
-            .without(sid, async || unburied(&world, queue, FUNCTION).await)
+            .without(sid, async || {
+                not_dead_lettered(&world, queue, FUNCTION).await
+            })
             .await;
     }
 

@@ -49,5 +49,8 @@ async fn an_unreadable_message_is_dead_lettered_with_the_reason_and_blocks_no_ot
         tickets().len() == 1
     })
     .await;
-    println!("poison: {} messages buried with a reason", lanes.len());
+    println!(
+        "poison: {} messages dead-lettered with a reason",
+        lanes.len()
+    );
 }

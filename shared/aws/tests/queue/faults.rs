@@ -128,7 +128,7 @@ async fn in_hand(store: &Store<ManualClock>) -> String {
     some.remove(0).receipt
 }
 
-/// Settles `receipt` in the way of `number`: gives it back, retries it, or buries it.
+/// Settles `receipt` in the way of `number`: gives it back, retries it, or dead-letters it.
 async fn settle(
     bench: &SqsFixture,
     store: &Store<ManualClock>,

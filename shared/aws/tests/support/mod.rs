@@ -69,9 +69,9 @@ impl DynamoDbFixture {
 
     /// Another store on the same table that speaks through a server that misbehaves on order.
     pub async fn through(&self) -> (Store<ManualClock>, FaultProxy) {
-        let between = FaultProxy::start(&self.endpoint).await;
-        let store = store(&self.account, &between.endpoint(), self.clock.clone());
-        (store, between)
+        let proxy = FaultProxy::start(&self.endpoint).await;
+        let store = store(&self.account, &proxy.endpoint(), self.clock.clone());
+        (store, proxy)
     }
 }
 

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     /// The result of a burst of ten requests against a limit of five: at once, half a window and a window later.
-    fn story(model: Model) -> Vec<usize> {
+    fn accepted(model: Model) -> Vec<usize> {
         let mut server = Server::new(model, 5, 1000, 0);
         [0, 500, 1000, 1500]
             .map(|at| (0..10).filter(|_| server.accept(at)).count())
@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn each_model_counts_in_its_own_way() {
-        assert_eq!(story(Model::Rolling), [5, 0, 5, 0]);
-        assert_eq!(story(Model::RollingStrict), [5, 0, 0, 0]);
-        assert_eq!(story(Model::Fixed), [5, 0, 5, 0]);
-        assert_eq!(story(Model::Interpolating), [5, 0, 0, 3]);
-        assert_eq!(story(Model::InterpolatingStrict), [5, 0, 0, 2]);
+        assert_eq!(accepted(Model::Rolling), [5, 0, 5, 0]);
+        assert_eq!(accepted(Model::RollingStrict), [5, 0, 0, 0]);
+        assert_eq!(accepted(Model::Fixed), [5, 0, 5, 0]);
+        assert_eq!(accepted(Model::Interpolating), [5, 0, 0, 3]);
+        assert_eq!(accepted(Model::InterpolatingStrict), [5, 0, 0, 2]);
     }
 }
