@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::lock::Mutex as AsyncMutex;
 use halogard_domain::Timestamp;
-use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority};
+use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::record::Singleton;
 
 use crate::ports::{
     BudgetError, Clock, Permit, PermitOutcome, PortError, Records, RequestBudget, Stored, Swap,
 };
-use permit_cache::{PermitCache, Reports};
+use permit_cache::{PermitCache, Reports, Use};
 pub use waiting::{Sleep, WaitingBudget};
 
 /// How often a lease is tried when other processes write the ledger first.
@@ -67,7 +67,7 @@ impl<S: Records, C: Clock> SharedBudget<S, C> {
                 limit,
                 pace,
                 clock,
-                cache: Mutex::new(PermitCache::new(seed)),
+                cache: Mutex::new(PermitCache::new(seed, &limit)),
                 lease_lock: AsyncMutex::new(()),
             }),
             priority: Priority::default(),
@@ -119,16 +119,21 @@ impl<S, C> Clone for SharedBudget<S, C> {
 
 impl<S: Records, C: Clock> RequestBudget for SharedBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
-        let holder = &*self.holder;
-        if let Some(answer) = holder.cache().take(holder.clock.now(), self.priority) {
-            return answer;
-        }
-        let _guard = holder.lease_lock.lock().await;
-        // Another task of this process may have leased meanwhile.
-        if let Some(answer) = holder.cache().take(holder.clock.now(), self.priority) {
-            return answer;
-        }
-        holder.lease(self.priority).await
+        self.holder
+            .take(Use {
+                priority: self.priority,
+                stage: WorkStage::Finishing,
+            })
+            .await
+    }
+
+    async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
+        self.holder
+            .take(Use {
+                priority: self.priority,
+                stage: WorkStage::Beginning,
+            })
+            .await
     }
 
     async fn settle(&self, permit: Permit, outcome: PermitOutcome) -> Result<(), BudgetError> {
@@ -150,16 +155,30 @@ impl<S: Records, C: Clock> Holder<S, C> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A cached permit, or one of a new lease.
+    async fn take(&self, purpose: Use) -> Result<Permit, BudgetError> {
+        if let Some(answer) = self.cache().take(self.clock.now(), purpose) {
+            return answer;
+        }
+        let _guard = self.lease_lock.lock().await;
+        // Another task of this process may have leased meanwhile.
+        if let Some(answer) = self.cache().take(self.clock.now(), purpose) {
+            return answer;
+        }
+        self.lease(purpose).await
+    }
+
     /// Leases permits and takes the first one.
-    async fn lease(&self, priority: Priority) -> Result<Permit, BudgetError> {
-        let want = match priority {
+    async fn lease(&self, purpose: Use) -> Result<Permit, BudgetError> {
+        let want = match purpose.priority {
             // One at a time: an urgent permit that is leased and not used is wasted.
             Priority::Urgent => 1,
             Priority::Normal | Priority::Bulk => self.cache().want(self.clock.now()),
         };
         let ask = PermitRequest {
             permits_max: want,
-            priority,
+            priority: purpose.priority,
+            stage: purpose.stage,
             pace: self.pace,
         };
         let (mut stored, mut fresh) = self.current_ledger().await?;
@@ -178,7 +197,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
                     if reports.is_due(now, &self.limit) {
                         self.report_once(&ledger, &stored, &reports).await?;
                     }
-                    return Err(self.cache().denied(now, denied, priority));
+                    return Err(self.cache().denied(now, denied, purpose));
                 }
             };
             match self.swap(&ledger, &stored).await? {
@@ -189,12 +208,10 @@ impl<S: Records, C: Clock> Holder<S, C> {
                         value: ledger,
                         revision,
                     });
-                    cache.leased(now, granted, priority);
+                    cache.leased(now, granted, purpose);
                     // The store may have been slow: a permit that is too old by now is not used.
-                    let taken = cache.take(self.clock.now(), priority);
-                    return taken.unwrap_or(Err(BudgetError::Exhausted {
-                        until: self.clock.now(),
-                    }));
+                    let now = self.clock.now();
+                    return cache.take(now, purpose).unwrap_or(Err(spent(now)));
                 }
                 Swap::Conflict(newer) => {
                     self.cache().conflicted();

@@ -7,6 +7,7 @@ use halogard_domain::time::CLOCK_AHEAD_MAX;
 use tracing::{info, warn};
 
 use crate::env::Env;
+use crate::outcome::{SyncTask, TaskEnd};
 use crate::poll::Scope;
 use crate::ports::prelude::*;
 use crate::ports::{PortError, keys};
@@ -34,45 +35,46 @@ pub enum WakeUp {
     Deferred(Timestamp),
 }
 
-/// What a sync cycle did: the number of messages each part queued, `None` where the part failed or did
-/// not run.
+/// How each part of a sync cycle ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CycleReport {
     /// The sweep of HaloPSA's tickets; tickets adopted count as well.
-    pub swept: Option<usize>,
+    pub swept: TaskEnd,
     /// The poll of Liongard's alerts.
-    pub polled: Option<usize>,
+    pub polled: TaskEnd,
     /// Inspector runs whose message was lost.
-    pub orphaned_runs: Option<usize>,
+    pub orphaned_runs: TaskEnd,
     /// Pairs that a changed policy released.
-    pub released: Option<usize>,
+    pub released: TaskEnd,
 }
 
 impl CycleReport {
-    /// Each part, by its name in logs and metrics.
+    /// Each part, and how it ended.
     #[must_use]
-    pub const fn parts(self) -> [(&'static str, Option<usize>); 4] {
+    pub const fn parts(self) -> [(SyncTask, TaskEnd); 4] {
         [
-            ("sweep", self.swept),
-            ("poll", self.polled),
-            ("runs", self.orphaned_runs),
-            ("policy", self.released),
+            (SyncTask::Sweep, self.swept),
+            (SyncTask::Poll, self.polled),
+            (SyncTask::Runs, self.orphaned_runs),
+            (SyncTask::Policy, self.released),
         ]
     }
 
-    /// Whether both sides were read to the end.
+    /// Whether both sides were read as far as this cycle was to read them. A sweep that is not due, or
+    /// that leaves a long range until it has settled, needs no repetition.
     #[must_use]
     pub const fn is_complete(self) -> bool {
-        self.swept.is_some() && self.polled.is_some()
+        let swept = match self.swept {
+            TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Skipped => true,
+            TaskEnd::Failed => false,
+        };
+        swept && self.polled.is_complete()
     }
 
     /// The number of messages queued.
     #[must_use]
     pub fn queued(self) -> usize {
-        self.parts()
-            .into_iter()
-            .filter_map(|(_, queued)| queued)
-            .sum()
+        self.parts().into_iter().map(|(_, end)| end.queued()).sum()
     }
 }
 
@@ -81,21 +83,21 @@ impl<E: Env> Reconciler<E> {
     /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
         let swept = self.sweep_if_older_than(self.sweep_interval, 0).await;
-        if let Err(error) = &swept {
-            warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");
-        }
         CycleReport {
-            swept: swept.ok(),
+            swept: swept.unwrap_or_else(|error| {
+                warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");
+                TaskEnd::Failed
+            }),
             polled: match self.poll_if_swept().await {
-                Ok(Some(queued)) => Some(queued),
+                Ok(Some(queued)) => TaskEnd::Complete(queued),
                 Ok(None) => {
                     info!("polling starts after the first sweep of HaloPSA");
-                    None
+                    TaskEnd::Skipped
                 }
-                Err(error) => logged("poll", Err(error)),
+                Err(error) => ended(SyncTask::Poll, Err(error)),
             },
-            orphaned_runs: logged("runs", self.requeue_orphaned_runs().await),
-            released: logged("policy", self.requeue_after_policy_change().await),
+            orphaned_runs: ended(SyncTask::Runs, self.requeue_orphaned_runs().await),
+            released: ended(SyncTask::Policy, self.requeue_after_policy_change().await),
         }
     }
 
@@ -190,15 +192,18 @@ fn next_first_sweep_check(now: Timestamp) -> Timestamp {
     Timestamp::from_millis((now.as_millis().div_euclid(pause) + 1).saturating_mul(pause))
 }
 
-/// The count of a part that succeeded; logs a failure.
-fn logged(part: &'static str, result: Result<usize, PortError>) -> Option<usize> {
-    if let Err(error) = &result {
-        warn!(
-            kind = part,
-            error_type = error.code.as_str(),
-            reason = error.chain(),
-            "sync cycle aborted"
-        );
-    }
-    result.ok()
+/// How a part ended; logs a failure.
+fn ended(task: SyncTask, result: Result<usize, PortError>) -> TaskEnd {
+    result.map_or_else(
+        |error| {
+            warn!(
+                kind = task.as_str(),
+                error_type = error.code.as_str(),
+                reason = error.chain(),
+                "sync cycle aborted"
+            );
+            TaskEnd::Failed
+        },
+        TaskEnd::Complete,
+    )
 }

@@ -2,7 +2,9 @@
 //! derive from them by exhaustive matches, so a new variant does not compile until it has its word and
 //! its metric.
 
-use halogard_domain::Timestamp;
+use std::time::Duration;
+
+use halogard_domain::{Message, Timestamp};
 
 /// One thing a reconciliation did to a pair. Each is an entry of the pair's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +113,8 @@ pub enum Outcome {
     Conflict,
     /// The request budget has no permit.
     BudgetExhausted,
+    /// The request budget has permits only for work that has begun.
+    BudgetReserved,
     /// A vendor asked for fewer requests.
     Throttled,
     /// A vendor does not accept the credential.
@@ -147,6 +151,7 @@ impl Outcome {
             Self::Unreadable => "unreadable",
             Self::Conflict => "conflict",
             Self::BudgetExhausted => "budget_exhausted",
+            Self::BudgetReserved => "budget_reserved",
             Self::Throttled => "throttled",
             Self::Unauthorized => "unauthorized",
             Self::Transient => "transient",
@@ -158,6 +163,143 @@ impl Outcome {
     }
 }
 
+/// A part of a sync cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SyncTask {
+    /// Reading HaloPSA's changed tickets.
+    Sweep,
+    /// Reading Liongard's alerts.
+    Poll,
+    /// Queuing inspector runs whose message was lost.
+    Runs,
+    /// Queuing the pairs that a changed policy releases.
+    Policy,
+}
+
+impl SyncTask {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sweep => "sweep",
+            Self::Poll => "poll",
+            Self::Runs => "runs",
+            Self::Policy => "policy",
+        }
+    }
+}
+
+/// How a part of a sync cycle ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskEnd {
+    /// It did everything; holds the number of messages queued.
+    Complete(usize),
+    /// It left the rest to the next cycle; holds the number of messages queued.
+    Partial(usize),
+    /// It was not due, so it says nothing about how old the known state is.
+    Skipped,
+    /// It failed.
+    Failed,
+}
+
+impl TaskEnd {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete(_) => "complete",
+            Self::Partial(_) => "partial",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The number of messages queued.
+    #[must_use]
+    pub const fn queued(self) -> usize {
+        match self {
+            Self::Complete(queued) | Self::Partial(queued) => queued,
+            Self::Skipped | Self::Failed => 0,
+        }
+    }
+
+    /// Whether everything was read, so that the known state is as new as the task.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        match self {
+            Self::Complete(_) => true,
+            Self::Partial(_) | Self::Skipped | Self::Failed => false,
+        }
+    }
+}
+
+/// How a sweep ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SweepOutcome {
+    /// Every change was listed.
+    Swept,
+    /// Tickets that carry our key were searched for, because the store is new.
+    InitialSweep,
+    /// A long range is left until it has settled.
+    Deferred,
+    /// Another sweep saved first and continues.
+    Superseded,
+}
+
+impl SweepOutcome {
+    /// The word in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Swept => "swept",
+            Self::InitialSweep => "initial_sweep",
+            Self::Deferred => "deferred",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// How the part of the cycle ended that queued so many messages.
+    pub(crate) const fn ended(self, queued: usize) -> TaskEnd {
+        match self {
+            Self::Swept | Self::InitialSweep => TaskEnd::Complete(queued),
+            Self::Deferred | Self::Superseded => TaskEnd::Partial(queued),
+        }
+    }
+}
+
+/// How long a change on one side took to have its effect on the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lag {
+    /// From the time at which Liongard raised the alert until its ticket was opened.
+    AlertToTicket(Duration),
+    /// From the time at which the ticket changed in HaloPSA until inspector runs were requested.
+    TicketToInspection(Duration),
+}
+
+impl Lag {
+    /// The lag of the change that `message` reports, if `actions` have just had its effect. A message
+    /// without a snapshot does not say when the change was made.
+    pub(crate) fn of(message: &Message, actions: &[Action], now: Timestamp) -> Option<Self> {
+        match message {
+            Message::ReconcileAlert { snapshot, .. } => {
+                let raised_at = snapshot.as_ref()?.raised_at;
+                actions
+                    .contains(&Action::Opened)
+                    .then(|| Self::AlertToTicket(now.since(raised_at)))
+            }
+            Message::ReconcileTicket { snapshot, .. } => {
+                let changed_at = snapshot.as_ref()?.changed_at;
+                actions
+                    .contains(&Action::InspectionRequested)
+                    .then(|| Self::TicketToInspection(now.since(changed_at)))
+            }
+            Message::AdvanceRun { .. }
+            | Message::Poll { .. }
+            | Message::RecordNotification { .. } => None,
+        }
+    }
+}
+
 /// What became of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processed {
@@ -165,6 +307,8 @@ pub struct Processed {
     pub outcome: Outcome,
     /// What was done to the pair, in order.
     pub actions: Vec<Action>,
+    /// How long the change that it reported took to have its effect, if it had it now.
+    pub lag: Option<Lag>,
     /// Nothing in this lane can be done before this time.
     pub pause_until: Option<Timestamp>,
 }

@@ -11,6 +11,7 @@ use halogard_domain::{Alert, FailureClass, plan};
 use tracing::{debug, info, warn};
 
 use crate::env::Env;
+use crate::outcome::Outcome;
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
 use crate::reconciler::Reconciler;
@@ -117,7 +118,7 @@ impl<E: Env> Reconciler<E> {
             unreadable,
             unknown_words,
             missing,
-            outcome = "polled",
+            outcome = Outcome::Polled.as_str(),
             "polled Liongard's alerts"
         );
         Ok(report)

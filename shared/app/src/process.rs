@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::cycle::WakeUp;
 use crate::env::Env;
-use crate::outcome::{Action, Outcome, Processed};
+use crate::outcome::{Action, Lag, Outcome, Processed};
 use crate::ports::prelude::*;
 use crate::ports::{Delivery, ErrorCode, JournalEntry, Lane, PortError, Refusal};
 use crate::reconcile::write_batcher::WriteBatcher;
@@ -197,9 +197,12 @@ impl<E: Env> Reconciler<E> {
                 self.store.dead_letter(lane, receipt, &reason).await?;
             }
         }
+        let message = delivery.message.as_ref().ok();
+        let lag = message.and_then(|message| Lag::of(message, &actions, self.clock.now()));
         Ok(Processed {
             outcome,
             actions,
+            lag,
             pause_until,
         })
     }
@@ -386,12 +389,16 @@ impl<E: Env> Reconciler<E> {
             }
         };
         if let Some(until) = port.retry_at {
-            let outcome = if port.code == ErrorCode::BudgetExhausted {
-                Outcome::BudgetExhausted
-            } else {
-                Outcome::Waiting
+            return match port.code {
+                ErrorCode::BudgetExhausted => {
+                    Dispatched::new(Outcome::BudgetExhausted, Disposition::Pause(until))
+                }
+                // What has begun goes on: nothing else of the lane waits for it.
+                ErrorCode::BudgetReserved => {
+                    Dispatched::new(Outcome::BudgetReserved, Disposition::Defer(until))
+                }
+                _ => Dispatched::new(Outcome::Waiting, Disposition::Pause(until)),
             };
-            return Dispatched::new(outcome, Disposition::Pause(until));
         }
         if port.refusal == Some(Refusal::Unauthorised) {
             warn!(

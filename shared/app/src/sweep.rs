@@ -17,6 +17,7 @@ use halogard_domain::{Link, LinkKey, Ticket, Timestamp};
 use tracing::info;
 
 use crate::env::Env;
+use crate::outcome::{SweepOutcome, TaskEnd};
 use crate::ports::prelude::*;
 use crate::ports::{Lane, Outgoing, PortError, SaveError, Stored, TicketListing};
 use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
@@ -43,6 +44,9 @@ pub struct SweepReport {
     pub pages_deferred: u32,
 }
 
+/// What a sweep found, and how it ended.
+type Swept = (SweepReport, SweepOutcome);
+
 /// What to queue for a row of the list.
 struct SweepMessage {
     message: Message,
@@ -51,9 +55,9 @@ struct SweepMessage {
 }
 
 impl<E: Env> Reconciler<E> {
-    /// Sweeps, unless the last complete sweep began less than `interval` ago; returns the number of tickets
-    /// queued or adopted. The result is worth `worth` requests to the caller: a longer range is deferred
-    /// until it has settled.
+    /// Sweeps, unless the last complete sweep began less than `interval` ago; says how it ended
+    /// and how many tickets were queued or adopted. The result is worth `worth` requests to the caller: a
+    /// longer range is deferred until it has settled.
     ///
     /// # Errors
     ///
@@ -62,14 +66,14 @@ impl<E: Env> Reconciler<E> {
         &self,
         interval: Duration,
         worth: usize,
-    ) -> Result<usize, ReconcileError> {
+    ) -> Result<TaskEnd, ReconcileError> {
         let now = self.clock.now();
         let swept_at = self.last_full_sweep().await?;
         if swept_at.is_some_and(|at| now.since(at) < interval) {
-            return Ok(0);
+            return Ok(TaskEnd::Skipped);
         }
-        let swept = self.sweep(worth.max(UNSETTLED_PAGES_MAX)).await?;
-        Ok(swept.queued + swept.adopted)
+        let (report, outcome) = self.sweep(worth.max(UNSETTLED_PAGES_MAX)).await?;
+        Ok(outcome.ended(report.queued + report.adopted))
     }
 
     /// Sweeps once, to the end. Safe to repeat.
@@ -81,11 +85,11 @@ impl<E: Env> Reconciler<E> {
     ///
     /// HaloPSA or a store failed; the next sweep resumes with the page that was not read.
     pub async fn sweep_tickets(&self) -> Result<SweepReport, ReconcileError> {
-        self.sweep(usize::MAX).await
+        self.sweep(usize::MAX).await.map(|(report, _)| report)
     }
 
     /// Sweeps; stops before a range of more than `pages_max` pages that has not settled.
-    async fn sweep(&self, pages_max: usize) -> Result<SweepReport, ReconcileError> {
+    async fn sweep(&self, pages_max: usize) -> Result<Swept, ReconcileError> {
         let mut stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
         stored.value.correct_future_times(self.clock.now());
         if stored.value.watermark.is_none() {
@@ -101,23 +105,23 @@ impl<E: Env> Reconciler<E> {
                     pending.begin(ReadPhase::Settled, requested_at);
                 } else if pending.exceeds(pages_max) {
                     report.pages_deferred = pending.range.pages;
-                    return Ok(log_sweep(report, "deferred"));
+                    return Ok(log_sweep(report, SweepOutcome::Deferred));
                 } else {
                     pending.begin(ReadPhase::Fresh, requested_at);
                 }
                 // A sweep that resumes this range has to know when its reading began.
                 if !self.save_cursor(&mut stored).await? {
-                    return Ok(log_sweep(report, "superseded"));
+                    return Ok(log_sweep(report, SweepOutcome::Superseded));
                 }
             }
             let is_complete = self
                 .read_next_page(&mut stored.value, requested_at, &mut report)
                 .await?;
             if !self.save_cursor(&mut stored).await? {
-                return Ok(log_sweep(report, "superseded"));
+                return Ok(log_sweep(report, SweepOutcome::Superseded));
             }
             if is_complete {
-                return Ok(log_sweep(report, "swept"));
+                return Ok(log_sweep(report, SweepOutcome::Swept));
             }
         }
     }
@@ -312,7 +316,7 @@ impl<E: Env> Reconciler<E> {
     async fn initial_sweep(
         &self,
         mut stored: Stored<SweepCursor>,
-    ) -> Result<SweepReport, ReconcileError> {
+    ) -> Result<Swept, ReconcileError> {
         let began = self.clock.now();
         let policy = self.policy();
         let mut report = SweepReport::default();
@@ -330,12 +334,13 @@ impl<E: Env> Reconciler<E> {
         stored.value.watermark = Some(began.minus(INITIAL_LOOKBACK));
         // A concurrent sweep that saved first has adopted the same tickets.
         self.save_cursor(&mut stored).await?;
+        let outcome = SweepOutcome::InitialSweep;
         info!(
             adopted = report.adopted,
-            outcome = "initial_sweep",
+            outcome = outcome.as_str(),
             "searched for tickets that carry our key"
         );
-        Ok(report)
+        Ok((report, outcome))
     }
 }
 
@@ -360,7 +365,7 @@ fn may_be_merged_no_longer(link: &Link, listing: &TicketListing) -> bool {
 }
 
 /// Writes the outcome line of a sweep.
-fn log_sweep(report: SweepReport, outcome: &'static str) -> SweepReport {
+fn log_sweep(report: SweepReport, outcome: SweepOutcome) -> Swept {
     let SweepReport {
         listed,
         queued,
@@ -369,7 +374,10 @@ fn log_sweep(report: SweepReport, outcome: &'static str) -> SweepReport {
     } = report;
     info!(
         listed,
-        queued, pages_deferred, outcome, "swept HaloPSA's tickets"
+        queued,
+        pages_deferred,
+        outcome = outcome.as_str(),
+        "swept HaloPSA's tickets"
     );
-    report
+    (report, outcome)
 }

@@ -406,3 +406,86 @@ async fn holders_that_came_in_vain_come_back_at_times_of_their_own() {
     again.dedup();
     assert!(again.len() > 15, "{} times", again.len());
 }
+
+/// Takes permits to begin work until there are no more; returns how many, and when to retry.
+async fn begin_all(budget: &SharedBudget<Memory, Hand>) -> (usize, Timestamp) {
+    let mut begun = 0;
+    loop {
+        match budget.take_to_begin().await {
+            Ok(permit) => {
+                begun += 1;
+                settle(budget, permit).await;
+            }
+            Err(BudgetError::Reserved { until }) => return (begun, until),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// Reports that the request of `permit` was answered.
+async fn settle(budget: &SharedBudget<Memory, Hand>, permit: Permit) {
+    budget
+        .settle(permit, PermitOutcome::Completed)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn requests_that_begin_work_leave_a_fifth_of_the_window_to_those_that_finish_it() {
+    for requests_max in [2, 5, 50] {
+        let clock = Hand::new();
+        let limit = Limit {
+            requests_max,
+            ..Limit::DEFAULT
+        };
+        let budget = Memory::new(&clock).budget(limit);
+        let (begun, until) = begin_all(&budget).await;
+        let reserved = usize::try_from(requests_max.div_ceil(5)).unwrap();
+        assert_eq!(begun + reserved, usize::try_from(requests_max).unwrap());
+        assert!(until > clock.now());
+        for _ in 0..reserved {
+            let permit = budget.take().await.unwrap();
+            settle(&budget, permit).await;
+        }
+        assert!(matches!(
+            budget.take().await,
+            Err(BudgetError::Exhausted { .. })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn requests_that_finish_work_do_not_wait_for_the_denial_of_others() {
+    let clock = Hand::new();
+    let budget = Memory::new(&clock).budget(Limit::DEFAULT);
+    let (begun, _) = begin_all(&budget).await;
+    assert!(begun <= 360, "{begun}");
+    for _ in 0..20 {
+        let permit = budget.take().await.expect("a slot is left to it");
+        settle(&budget, permit).await;
+    }
+}
+
+#[tokio::test]
+async fn callers_that_were_to_begin_work_come_back_in_groups() {
+    let clock = Hand::new();
+    let limit = Limit {
+        requests_max: 50,
+        ..Limit::DEFAULT
+    };
+    let budget = Memory::new(&clock).budget(limit);
+    let (_, first) = begin_all(&budget).await;
+    let mut retries = vec![first];
+    for _ in 0..31 {
+        match budget.take_to_begin().await {
+            Err(BudgetError::Reserved { until }) => retries.push(until),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut times = retries.clone();
+    times.dedup();
+    assert_eq!(times.len(), 4, "eight at a time: {retries:?}");
+    for pair in times.windows(2) {
+        assert_eq!(pair[1].since(pair[0]), Duration::from_secs(48));
+    }
+}

@@ -125,6 +125,7 @@ async fn a_spent_budget_gives_the_message_back_free_and_rests_the_lane() {
         Processed {
             outcome: Outcome::BudgetExhausted,
             actions: vec![],
+            lag: None,
             pause_until: Some(until)
         }
     );
@@ -154,6 +155,7 @@ async fn a_throttled_message_is_given_back_for_as_long_as_was_asked() {
             Processed {
                 outcome: Outcome::Throttled,
                 actions: vec![],
+                lag: None,
                 pause_until: Some(at(pause))
             }
         );
@@ -218,6 +220,7 @@ async fn a_credential_that_is_not_accepted_is_tried_once_a_minute_until_it_is() 
         Processed {
             outcome: Outcome::Unauthorized,
             actions: vec![],
+            lag: None,
             pause_until: Some(at(60))
         }
     );
@@ -239,6 +242,7 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
         Processed {
             outcome: Outcome::AttemptsExhausted,
             actions: vec![],
+            lag: None,
             pause_until: None
         }
     );
@@ -400,6 +404,7 @@ fn metrics_count_every_action_and_the_outcome_unless_the_actions_say_it_all() {
     let processed = |actions: &[Action], outcome| Processed {
         outcome,
         actions: actions.to_vec(),
+        lag: None,
         pause_until: None,
     };
     let rows = [

@@ -11,6 +11,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halogard_app::outcome::TaskEnd;
 use halogard_app::poll::Scope;
 use halogard_app::ports::{ErrorCode, Lane, TicketListing};
 use halogard_domain::ids::TicketId;
@@ -142,7 +143,10 @@ async fn a_long_list_is_left_until_it_has_settled_and_then_read_once() {
     bench.reconciler.sync_cycle().await;
     bench.clock.pass(Duration::from_secs(300));
     leave(&bench, 4);
-    assert_eq!(bench.reconciler.sync_cycle().await.swept, Some(0));
+    assert_eq!(
+        bench.reconciler.sync_cycle().await.swept,
+        TaskEnd::Partial(0)
+    );
     assert_eq!(asked(&bench), (vec![], vec![at(-3600)]));
     bench.clock.pass(Duration::from_secs(239));
     bench.reconciler.sync_cycle().await;

@@ -139,3 +139,25 @@ impl Priority {
         }
     }
 }
+
+/// Where in a piece of work a request stands. Work that has begun must be able to finish: reads that only
+/// begin work would otherwise take every permit, and what they found would be out of date before anything
+/// is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkStage {
+    /// Other requests must follow, or it was of no use. Leaves a fifth of the slots to them.
+    Beginning,
+    /// It finishes work, or saves many requests, as a list of changes does. May use every slot.
+    #[default]
+    Finishing,
+}
+
+impl WorkStage {
+    /// Slots of `level` that this stage leaves to the other one.
+    pub(crate) const fn reserved(self, level: u32) -> u32 {
+        match self {
+            Self::Beginning => level.div_ceil(5),
+            Self::Finishing => 0,
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_domain::Timestamp;
 use halogard_domain::budget::{
-    Denied, GrantedPermit, Ledger, Limit, Pace, PermitRequest, Priority,
+    Denied, GrantedPermit, Ledger, Limit, Pace, PermitRequest, Priority, WorkStage,
 };
 use proptest::prelude::*;
 
@@ -18,6 +18,7 @@ const SMALL: Limit = Limit {
 const ONE: PermitRequest = PermitRequest {
     permits_max: 1,
     priority: Priority::Normal,
+    stage: WorkStage::Finishing,
     pace: Pace::Even,
 };
 
@@ -47,6 +48,7 @@ fn drain(
     let request = PermitRequest {
         permits_max: 16,
         priority,
+        stage: WorkStage::Finishing,
         pace: Pace::Even,
     };
     let mut times = Vec::new();
@@ -224,6 +226,7 @@ fn urgent_work_does_not_wait_for_permits_leased_ahead() {
     let bulk = PermitRequest {
         permits_max: 16,
         priority: Priority::Bulk,
+        stage: WorkStage::Finishing,
         pace: Pace::Even,
     };
     drain(
@@ -420,7 +423,7 @@ proptest! {
             match act {
                 Act::Wait(pause) => now += pause,
                 Act::Ask { want, priority, skew } => {
-                    let request = PermitRequest { permits_max: want, priority, pace };
+                    let request = PermitRequest { permits_max: want, priority, stage: WorkStage::Finishing, pace };
                     let granted = ledger.grant(at(now + skew), &limit, &request);
                     held.extend(granted.into_iter().flatten().map(|one| (one, skew)));
                 }
@@ -554,5 +557,33 @@ fn a_clock_that_was_ahead_blocks_no_request_once_it_is_corrected() {
         );
         let json = serde_json::to_string(&ledger).unwrap();
         assert!(json.len() < 1_024, "{} bytes", json.len());
+    }
+}
+
+#[test]
+fn requests_that_begin_work_leave_slots_to_those_that_finish_it() {
+    for (requests_max, reserved) in [(1, 0), (2, 1), (5, 1), (20, 4), (300, 60)] {
+        let limit = Limit {
+            requests_max,
+            ..Limit::DEFAULT
+        };
+        let granted = |ledger: &mut Ledger, stage| {
+            let request = PermitRequest {
+                permits_max: 1,
+                priority: Priority::Normal,
+                stage,
+                pace: Pace::Burst,
+            };
+            let mut count = 0;
+            while ledger.grant(at(0), &limit, &request).is_ok() {
+                count += 1;
+            }
+            count
+        };
+        let mut ledger = Ledger::default();
+        let begun = granted(&mut ledger, WorkStage::Beginning);
+        assert_eq!(begun, requests_max - reserved, "of {requests_max}");
+        let finished = granted(&mut ledger, WorkStage::Finishing);
+        assert_eq!(finished, reserved, "of {requests_max}");
     }
 }

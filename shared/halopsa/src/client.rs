@@ -195,7 +195,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         route: &HaloRoute,
         request: http::Request<Bytes>,
     ) -> Result<Response<Bytes>, Error> {
-        let permit = self.budget.take().await?;
+        let permit = if route.begins_work {
+            self.budget.take_to_begin().await?
+        } else {
+            self.budget.take().await?
+        };
         let sent_at = self.clock.now();
         let outcome = self.transport.send(request).await;
         let seen = self.seen(outcome.as_ref().ok());

@@ -26,6 +26,12 @@ pub enum Error {
         /// When to come back.
         until: Timestamp,
     },
+    /// The request budget has permits only for work that has begun.
+    #[error("the rest of the request budget is reserved for work in progress until {until}")]
+    BudgetReserved {
+        /// When to try again.
+        until: Timestamp,
+    },
     /// The budget could not be asked; nothing was sent.
     #[error("the request budget of HaloPSA could not be asked")]
     BudgetStore {
@@ -169,9 +175,10 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::OutOfBudget { .. } | Self::BudgetStore { .. } | Self::TokenPending { .. } => {
-                FailureClass::Transient
-            }
+            Self::OutOfBudget { .. }
+            | Self::BudgetReserved { .. }
+            | Self::BudgetStore { .. }
+            | Self::TokenPending { .. } => FailureClass::Transient,
             Self::Credential(source) => source.class(),
             Self::Status {
                 status,
@@ -227,7 +234,7 @@ impl Error {
     #[must_use]
     pub fn out_of_budget_until(&self) -> Option<Timestamp> {
         match self {
-            Self::OutOfBudget { until } => Some(*until),
+            Self::OutOfBudget { until } | Self::BudgetReserved { until } => Some(*until),
             _ => None,
         }
     }
@@ -236,7 +243,9 @@ impl Error {
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
-            Self::OutOfBudget { until } | Self::TokenPending { until } => Some(*until),
+            Self::OutOfBudget { until }
+            | Self::BudgetReserved { until }
+            | Self::TokenPending { until } => Some(*until),
             _ => None,
         }
     }
@@ -273,6 +282,7 @@ impl From<BudgetError> for Error {
     fn from(error: BudgetError) -> Self {
         match error {
             BudgetError::Exhausted { until } => Self::OutOfBudget { until },
+            BudgetError::Reserved { until } => Self::BudgetReserved { until },
             BudgetError::Store { .. } => Self::BudgetStore { source: error },
         }
     }

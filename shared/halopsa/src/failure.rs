@@ -36,6 +36,7 @@ pub(crate) fn repeatable(error: Error) -> PortError {
 fn code(error: &Error) -> ErrorCode {
     match error {
         Error::OutOfBudget { .. } => ErrorCode::BudgetExhausted,
+        Error::BudgetReserved { .. } => ErrorCode::BudgetReserved,
         Error::BudgetStore { .. } => ErrorCode::BudgetStore,
         Error::TokenPending { .. } => ErrorCode::HalopsaTokenPending,
         Error::Token {

@@ -9,6 +9,8 @@ pub(crate) struct HaloRoute {
     pub(crate) method: Method,
     /// The path below `/api`, with `{id}` unfilled.
     pub(crate) template: &'static str,
+    /// Whether a request to it only begins work: other requests must follow, or it was of no use.
+    pub(crate) begins_work: bool,
 }
 
 impl HaloRoute {
@@ -17,6 +19,16 @@ impl HaloRoute {
         Self {
             method: Method::GET,
             template,
+            begins_work: false,
+        }
+    }
+
+    /// Reading one record at `template`, to find out what is to be written.
+    const fn get_one(template: &'static str) -> Self {
+        Self {
+            method: Method::GET,
+            template,
+            begins_work: true,
         }
     }
 
@@ -25,6 +37,7 @@ impl HaloRoute {
         Self {
             method: Method::POST,
             template,
+            begins_work: false,
         }
     }
 
@@ -48,11 +61,11 @@ pub(crate) const AUTH_INFO: HaloRoute = HaloRoute::get("/AuthInfo");
 /// Tickets.
 pub(crate) const TICKETS: HaloRoute = HaloRoute::get("/Tickets");
 /// One ticket.
-pub(crate) const TICKET: HaloRoute = HaloRoute::get("/Tickets/{id}");
+pub(crate) const TICKET: HaloRoute = HaloRoute::get_one("/Tickets/{id}");
 /// Creates and changes tickets.
 pub(crate) const POST_TICKETS: HaloRoute = HaloRoute::post("/Tickets");
 /// What was written on a ticket.
-pub(crate) const ACTIONS: HaloRoute = HaloRoute::get("/Actions");
+pub(crate) const ACTIONS: HaloRoute = HaloRoute::get_one("/Actions");
 /// Writes on tickets.
 pub(crate) const POST_ACTIONS: HaloRoute = HaloRoute::post("/Actions");
 

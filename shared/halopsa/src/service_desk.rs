@@ -96,6 +96,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         let by_title = TicketQuery {
             search_summary: Some(key.marker()),
             nocache: true,
+            begins_work: true,
             ..TicketQuery::default()
         };
         let by_time = within.client.map(|client| TicketQuery {
@@ -110,6 +111,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         });
         let deleted = TicketQuery {
             deleted: true,
+            begins_work: false,
             ..by_title.clone()
         };
         for query in [Some(by_title), by_time, Some(deleted)]

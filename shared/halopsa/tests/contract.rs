@@ -148,6 +148,7 @@ fn full_query() -> TicketQuery {
         newest_first: true,
         deleted: true,
         nocache: true,
+        begins_work: true,
         pages_max: None,
     }
 }

@@ -25,17 +25,25 @@ impl<S, C> DeadlineBudget<S, C> {
     }
 }
 
+impl<S: Records, C: Clock> DeadlineBudget<S, C> {
+    /// The budget with the current priority, if a call may still start.
+    fn in_time(&self) -> Result<SharedBudget<S, C>, BudgetError> {
+        let now = self.clock.now();
+        if self.deadline.allows_call(now) {
+            return Ok(self.budget.with_priority(self.deadline.priority()));
+        }
+        // At once: the next invocation has enough time.
+        Err(BudgetError::Exhausted { until: now })
+    }
+}
+
 impl<S: Records, C: Clock> RequestBudget for DeadlineBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
-        let now = self.clock.now();
-        if !self.deadline.allows_call(now) {
-            // At once: the next invocation has enough time.
-            return Err(BudgetError::Exhausted { until: now });
-        }
-        self.budget
-            .with_priority(self.deadline.priority())
-            .take()
-            .await
+        self.in_time()?.take().await
+    }
+
+    async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
+        self.in_time()?.take_to_begin().await
     }
 
     async fn settle(&self, permit: Permit, outcome: PermitOutcome) -> Result<(), BudgetError> {

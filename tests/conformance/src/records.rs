@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
-use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority};
+use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunInFlight, RunTarget, Runs};
@@ -71,6 +71,7 @@ impl SampleRecord for Ledger {
         let request = PermitRequest {
             permits_max: 3,
             priority: Priority::Normal,
+            stage: WorkStage::Finishing,
             pace: Pace::Even,
         };
         let now = at(i64::from(number));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::budget::{Denied, GrantedPermit, Ledger, Limit, Priority};
+use halogard_domain::budget::{Denied, GrantedPermit, Ledger, Limit, Priority, WorkStage};
 
 use super::backoff::ContentionBackoff;
 use super::spent;
@@ -19,13 +19,69 @@ const LEASE_TOO_SMALL_WITHIN: Duration = Duration::from_secs(10);
 /// A process that has found its own write so often in a row stops reading the ledger before it writes.
 const SOLE_WRITER_AFTER: u32 = 4;
 
+/// How many callers that were to begin work come back together: their writes then fit into one array.
+const BEGINNING_TOGETHER: u32 = 8;
+
 /// How long a denial is repeated without a call to the store.
 const DENIAL_CACHED_FOR: Duration = Duration::from_secs(1);
 
+/// What a permit is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Use {
+    /// How urgent the work is.
+    pub(super) priority: Priority,
+    /// Whether the request begins the work or finishes it.
+    pub(super) stage: WorkStage,
+}
+
+impl Use {
+    /// Every use.
+    const ALL: [Self; 6] = {
+        use Priority::{Bulk, Normal, Urgent};
+        use WorkStage::{Beginning, Finishing};
+        let [a, b, c, d, e, f] = [
+            (Urgent, Beginning),
+            (Urgent, Finishing),
+            (Normal, Beginning),
+            (Normal, Finishing),
+            (Bulk, Beginning),
+            (Bulk, Finishing),
+        ];
+        [
+            Self::new(a),
+            Self::new(b),
+            Self::new(c),
+            Self::new(d),
+            Self::new(e),
+            Self::new(f),
+        ]
+    };
+
+    const fn new((priority, stage): (Priority, WorkStage)) -> Self {
+        Self { priority, stage }
+    }
+
+    /// The index of its permits.
+    fn place(self) -> usize {
+        Self::ALL
+            .iter()
+            .position(|known| *known == self)
+            .unwrap_or_default()
+    }
+
+    /// Whether it may use permits that were leased for `other`: urgent work those of every priority, work
+    /// that finishes those that would begin more.
+    fn may_take(self, other: Self) -> bool {
+        let priority = self.priority == other.priority || self.priority == Priority::Urgent;
+        let stage = self.stage == other.stage || self.stage == WorkStage::Finishing;
+        priority && stage
+    }
+}
+
 /// The permits and unreported outcomes of one process.
 pub(super) struct PermitCache {
-    /// Permits that may be used, by priority.
-    permits: [VecDeque<GrantedPermit>; 3],
+    /// Permits that may be used, by what they were leased for.
+    permits: [VecDeque<GrantedPermit>; Use::ALL.len()],
     /// Outcomes of permits that are not in the ledger yet.
     reports: Vec<PermitReport>,
     /// Permits that were not used, which the ledger does not show yet.
@@ -44,8 +100,14 @@ pub(super) struct PermitCache {
     used_at: Option<Timestamp>,
     /// Whether a lease was denied since the last one that succeeded.
     was_denied: bool,
-    /// The last denial: its priority, when, and until when.
-    denial: Option<(Priority, Timestamp, Timestamp)>,
+    /// The last denial: of what, when, and until when.
+    denial: Option<(Use, Timestamp, Timestamp)>,
+    /// When the next callers that were to begin work should retry.
+    next_beginning: Timestamp,
+    /// How many were given that time.
+    beginning_then: u32,
+    /// The time between two permits of a full window.
+    permit_interval: Duration,
     backoff: ContentionBackoff,
 }
 
@@ -95,7 +157,7 @@ impl Reports {
 }
 
 impl PermitCache {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, limit: &Limit) -> Self {
         Self {
             permits: Default::default(),
             reports: Vec::new(),
@@ -108,6 +170,9 @@ impl PermitCache {
             used_at: None,
             was_denied: false,
             denial: None,
+            next_beginning: Timestamp::EPOCH,
+            beginning_then: 0,
+            permit_interval: limit.window / limit.requests_max.max(1),
             backoff: ContentionBackoff::new(seed),
         }
     }
@@ -118,35 +183,53 @@ impl PermitCache {
     pub(super) fn take(
         &mut self,
         now: Timestamp,
-        priority: Priority,
+        purpose: Use,
     ) -> Option<Result<Permit, BudgetError>> {
         let mut next = None;
-        for of in Priority::ALL {
-            if of != priority && priority != Priority::Urgent {
-                continue;
-            }
+        for of in Use::ALL.into_iter().filter(|of| purpose.may_take(*of)) {
             match self.take_of(now, of) {
                 Some(Ok(permit)) => return Some(Ok(permit)),
-                // Urgent work does not wait for a permit of another priority: a lease may be faster.
-                Some(Err(from)) if of == priority => next = Some(from),
+                // It does not wait for a permit that was leased for less: a lease may be faster.
+                Some(Err(from)) if of == purpose => next = Some(from),
                 Some(Err(_)) | None => {}
             }
         }
         if let Some(from) = next {
-            return Some(Err(spent(from)));
+            return Some(Err(self.refused(from, purpose)));
         }
         match self.denial {
             Some((of, at, until))
-                if of == priority && now < until && now.since(at) < DENIAL_CACHED_FOR =>
+                if of == purpose && now < until && now.since(at) < DENIAL_CACHED_FOR =>
             {
-                Some(Err(spent(until)))
+                Some(Err(self.refused(until, purpose)))
             }
             _ => None,
         }
     }
 
-    fn take_of(&mut self, now: Timestamp, priority: Priority) -> Option<Result<Permit, Timestamp>> {
-        let permits = &mut self.permits[place(priority)];
+    /// The denial of `purpose`, which may be granted from `until` on. Callers that were to begin work come
+    /// back in groups, as permits become free: all at once they would be denied again, all but a few.
+    fn refused(&mut self, until: Timestamp, purpose: Use) -> BudgetError {
+        match purpose.stage {
+            WorkStage::Finishing => spent(until),
+            WorkStage::Beginning => {
+                let until = until.max(self.next_beginning);
+                if until > self.next_beginning {
+                    self.next_beginning = until;
+                    self.beginning_then = 0;
+                }
+                self.beginning_then += 1;
+                if self.beginning_then >= BEGINNING_TOGETHER {
+                    self.next_beginning = until.plus(self.permit_interval * BEGINNING_TOGETHER);
+                    self.beginning_then = 0;
+                }
+                BudgetError::Reserved { until }
+            }
+        }
+    }
+
+    fn take_of(&mut self, now: Timestamp, purpose: Use) -> Option<Result<Permit, Timestamp>> {
+        let permits = &mut self.permits[purpose.place()];
         while let Some(granted) = permits.pop_front() {
             if granted.from > now {
                 let from = granted.from;
@@ -196,13 +279,8 @@ impl PermitCache {
     }
 
     /// Takes in a lease.
-    pub(super) fn leased(
-        &mut self,
-        now: Timestamp,
-        granted: Vec<GrantedPermit>,
-        priority: Priority,
-    ) {
-        self.permits[place(priority)].extend(granted);
+    pub(super) fn leased(&mut self, now: Timestamp, granted: Vec<GrantedPermit>, purpose: Use) {
+        self.permits[purpose.place()].extend(granted);
         self.used_at = Some(now);
         self.wasted = 0;
         self.was_denied = false;
@@ -211,20 +289,15 @@ impl PermitCache {
     }
 
     /// The ledger has no permit: when this process retries.
-    pub(super) fn denied(
-        &mut self,
-        now: Timestamp,
-        denied: Denied,
-        priority: Priority,
-    ) -> BudgetError {
+    pub(super) fn denied(&mut self, now: Timestamp, denied: Denied, purpose: Use) -> BudgetError {
         self.was_denied = true;
-        let until = match priority {
+        let until = match purpose.priority {
             // Urgent work retries at the first possible moment, without jitter.
             Priority::Urgent => denied.usable_at,
             Priority::Normal | Priority::Bulk => self.backoff.denied(now, denied),
         };
-        self.denial = Some((priority, now, until));
-        spent(until)
+        self.denial = Some((purpose, now, until));
+        self.refused(until, purpose)
     }
 
     /// Every write conflicted: when this process retries.
@@ -278,14 +351,5 @@ impl PermitCache {
 
     fn is_sole_writer(&self) -> bool {
         self.unchanged >= SOLE_WRITER_AFTER
-    }
-}
-
-/// The index of a priority's permits.
-fn place(priority: Priority) -> usize {
-    match priority {
-        Priority::Urgent => 0,
-        Priority::Normal => 1,
-        Priority::Bulk => 2,
     }
 }

@@ -44,15 +44,11 @@ impl<B, C, W> WaitingBudget<B, C, W> {
 
 impl<B: RequestBudget, C: Clock, W: Sleep> RequestBudget for WaitingBudget<B, C, W> {
     async fn take(&self) -> Result<Permit, BudgetError> {
-        let give_up = self.clock.now().plus(self.max_wait);
-        loop {
-            match self.budget.take().await {
-                Err(BudgetError::Exhausted { until }) if until <= give_up => {
-                    self.wait_until(until).await;
-                }
-                other => return other,
-            }
-        }
+        self.wait_for(|| self.budget.take()).await
+    }
+
+    async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
+        self.wait_for(|| self.budget.take_to_begin()).await
     }
 
     async fn settle(&self, permit: Permit, outcome: PermitOutcome) -> Result<(), BudgetError> {
@@ -61,6 +57,24 @@ impl<B: RequestBudget, C: Clock, W: Sleep> RequestBudget for WaitingBudget<B, C,
 }
 
 impl<B: RequestBudget, C: Clock, W: Sleep> WaitingBudget<B, C, W> {
+    /// The permit that `take` gets, as soon as there is one.
+    async fn wait_for<F>(&self, take: impl Fn() -> F) -> Result<Permit, BudgetError>
+    where
+        F: Future<Output = Result<Permit, BudgetError>>,
+    {
+        let give_up = self.clock.now().plus(self.max_wait);
+        loop {
+            match take().await {
+                Err(BudgetError::Exhausted { until } | BudgetError::Reserved { until })
+                    if until <= give_up =>
+                {
+                    self.wait_until(until).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// Waits until `until`, and for at least a millisecond, so that the loop never spins.
     async fn wait_until(&self, until: Timestamp) {
         let pause = until.since(self.clock.now());

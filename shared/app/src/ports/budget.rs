@@ -14,6 +14,14 @@ pub trait RequestBudget: Send + Sync {
     /// [`BudgetError::Exhausted`] says when to retry; nothing was taken.
     fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send;
 
+    /// Takes a permit to send one request now that only begins work. Some permits are not granted to it:
+    /// they are left to requests that finish work that has begun.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Reserved`] says when to retry; nothing was taken.
+    fn take_to_begin(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send;
+
     /// Reports the outcome of the permitted request, as of now.
     ///
     /// The permit's slot is free again one window after this moment. The slot of a permit that is never
@@ -33,6 +41,10 @@ pub trait RequestBudget: Send + Sync {
 impl<B: RequestBudget> RequestBudget for std::sync::Arc<B> {
     fn take(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send {
         (**self).take()
+    }
+
+    fn take_to_begin(&self) -> impl Future<Output = Result<Permit, BudgetError>> + Send {
+        (**self).take_to_begin()
     }
 
     fn settle(
@@ -70,6 +82,12 @@ pub enum BudgetError {
     #[error("the request budget is spent until {until}")]
     Exhausted {
         /// When the next slot frees.
+        until: Timestamp,
+    },
+    /// Every slot of the window that may be used to begin work is in use until `until`.
+    #[error("the rest of the request budget is reserved for work in progress until {until}")]
+    Reserved {
+        /// When it is worth a retry. Each caller is given a later time than the one before.
         until: Timestamp,
     },
     /// The store behind the budget failed; nothing may be sent unaccounted.

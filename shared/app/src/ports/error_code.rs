@@ -10,6 +10,8 @@ pub enum ErrorCode {
     AlertsShrunk,
     /// The request budget has no permit.
     BudgetExhausted,
+    /// The request budget has permits only for work that has begun.
+    BudgetReserved,
     /// The store of the request budget failed.
     BudgetStore,
     /// No version of a credential can be had.
@@ -98,6 +100,8 @@ pub enum ErrorCode {
     StoreUnreachable,
     /// Other workers kept writing the same storm.
     StormContended,
+    /// Another worker kept writing what a sweep had found.
+    SweepContended,
     /// The notification topic failed.
     TopicFailed,
     /// The vault failed.
@@ -113,6 +117,7 @@ impl ErrorCode {
         match self {
             Self::AlertsShrunk => "alerts.shrunk",
             Self::BudgetExhausted => "budget.exhausted",
+            Self::BudgetReserved => "budget.reserved",
             Self::BudgetStore => "budget.store",
             Self::CredentialsUnavailable => "credentials.unavailable",
             Self::HalopsaCredential => "halopsa.credential",
@@ -157,6 +162,7 @@ impl ErrorCode {
             Self::StoreTooManyPages => "store.too_many_pages",
             Self::StoreUnreachable => "store.unreachable",
             Self::StormContended => "storm.contended",
+            Self::SweepContended => "sweep.contended",
             Self::TopicFailed => "topic.failed",
             Self::VaultFailed => "vault.failed",
             Self::WriteBatchUnanswered => "write_batch.unanswered",

@@ -11,15 +11,16 @@ use halogard_domain::link::{Base, Claim, PendingInspection, TerminalReason};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
-use halogard_domain::ticket::{Existence, HumanActivity, NoteAuthor};
-use halogard_domain::{LinkKey, Timestamp};
-use tracing::warn;
+use halogard_domain::ticket::{ACTIVITY_TTL, Existence, HumanActivity, NoteAuthor};
+use halogard_domain::{FailureClass, LinkKey, Timestamp};
+use tracing::{debug, warn};
 
 use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, SaveError};
+use crate::ports::{ErrorCode, Lane, PortError, SaveError};
+use crate::reconcile::write_batcher::SweepForActivity;
 use crate::reconciler::Reconciler;
 
 /// What follows a step.
@@ -141,20 +142,28 @@ impl<E: Env> Reconciler<E> {
         Ok(())
     }
 
-    /// Finds out whether a person has worked on the ticket. A recent sweep that found the ticket
-    /// unchanged saves the request. The entry that opened the ticket does not count as a person's work.
+    /// Finds out whether a person has worked on the ticket. If none had at an earlier time, a sweep says
+    /// whether the ticket has changed since: one request for all tickets of the batch. Only what a sweep
+    /// cannot say is read from the notes. The entry that opened the ticket does not count as a person's
+    /// work.
     async fn check_activity(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
         let owned_by_person = session.is_owned_by_person();
+        let untouched_before = session
+            .link
+            .observed_ticket
+            .as_ref()
+            .is_some_and(|seen| matches!(seen.activity, HumanActivity::None { .. }));
+        let swept = if untouched_before && !owned_by_person {
+            self.untouched_as_of_sweep(session).await?
+        } else {
+            None
+        };
         if let Some(seen) = &mut session.link.observed_ticket {
             if owned_by_person {
                 seen.activity = HumanActivity::Seen;
                 return Ok(Next::Replan);
             }
-            if let HumanActivity::None { .. } = seen.activity
-                && let Some(swept_at) = self.last_full_sweep().await?
-                && let swept = (HumanActivity::None { as_of: swept_at })
-                && swept.is_untouched(self.clock.now())
-            {
+            if let Some(swept) = swept {
                 seen.activity = swept;
                 return Ok(Next::Replan);
             }
@@ -171,6 +180,47 @@ impl<E: Env> Reconciler<E> {
             };
         }
         Ok(Next::Replan)
+    }
+
+    /// That the ticket is untouched as of a recent sweep; `None` where no sweep says so.
+    async fn untouched_as_of_sweep(
+        &self,
+        session: &PairSession<'_>,
+    ) -> Result<Option<HumanActivity>, ReconcileError> {
+        let mut swept_at = self.last_full_sweep().await?;
+        let is_recent = |at: Option<Timestamp>| {
+            at.map(|as_of| HumanActivity::None { as_of })
+                .filter(|swept| swept.is_untouched(self.clock.now()))
+        };
+        if swept_at.is_some() && is_recent(swept_at).is_none() {
+            match self.submit(SweepForActivity, session.batcher).await {
+                Ok(()) => swept_at = self.last_full_sweep().await?,
+                // Without a permit for the list there is none for the notes.
+                Err(error) if error.retry_at.is_some() => return Err(error.into()),
+                Err(error) => debug!(%error, "sweep before closes failed; notes are read instead"),
+            }
+        }
+        let Some(untouched) = is_recent(swept_at) else {
+            return Ok(None);
+        };
+        // A sweep that found the ticket changed has said so in the stored link.
+        let stored = self.store.load(session.link.alert).await?;
+        if stored.is_some_and(|stored| stored.revision != session.revision) {
+            return Err(ReconcileError::Conflict);
+        }
+        Ok(Some(untouched))
+    }
+
+    /// Sweeps for `count` tickets, unless that was done a moment ago.
+    pub(super) async fn sweep_for_activity(&self, count: usize) -> Result<(), PortError> {
+        match self.sweep_if_older_than(ACTIVITY_TTL / 2, count).await {
+            Ok(_) => Ok(()),
+            Err(ReconcileError::Port(error)) => Err(error),
+            Err(ReconcileError::Conflict | ReconcileError::Unsettled) => Err(PortError::new(
+                FailureClass::Transient,
+                ErrorCode::SweepContended,
+            )),
+        }
     }
 
     /// Requests inspector runs, and enqueues the messages that advance them.

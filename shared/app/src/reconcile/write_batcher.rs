@@ -52,6 +52,7 @@ struct State {
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(super) assignments: Vec<PendingWrite<AssignGroup>>,
+    pub(super) sweeps: Vec<PendingWrite<SweepForActivity>>,
     pub(super) opens: Vec<PendingWrite<NewTicket>>,
     pub(super) changes: Vec<PendingWrite<TicketChange>>,
     pub(super) notes: Vec<PendingWrite<NewNote>>,
@@ -70,6 +71,11 @@ pub(crate) trait BatchedWrite: Sized {
 /// alerts of one storm are counted by one write.
 #[derive(Clone)]
 pub(crate) struct AssignGroup(pub(super) Alert);
+
+/// Sweeps HaloPSA's tickets, so that it is known which of them changed. A read, batched for the same
+/// reason: one list answers for every ticket, where reading the notes of each takes one request each.
+#[derive(Clone)]
+pub(crate) struct SweepForActivity;
 
 /// A write and the channel for its answer.
 pub(crate) struct PendingWrite<W: BatchedWrite> {
@@ -93,6 +99,14 @@ impl BatchedWrite for AssignGroup {
 
     fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
         &mut batch.assignments
+    }
+}
+
+impl BatchedWrite for SweepForActivity {
+    type Answer = ();
+
+    fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
+        &mut batch.sweeps
     }
 }
 
@@ -177,7 +191,11 @@ impl State {
 impl Batch {
     /// The number of writes.
     fn len(&self) -> usize {
-        self.assignments.len() + self.opens.len() + self.changes.len() + self.notes.len()
+        self.assignments.len()
+            + self.sweeps.len()
+            + self.opens.len()
+            + self.changes.len()
+            + self.notes.len()
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::adaptive_limit::AdaptiveLimit;
 use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
 use super::window_estimate::WindowEstimate;
-use super::{Limit, Pace, Priority};
+use super::{Limit, Pace, Priority, WorkStage};
 use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
@@ -32,6 +32,8 @@ pub struct PermitRequest {
     pub permits_max: u32,
     /// How urgent the work is.
     pub priority: Priority,
+    /// Whether the requests begin work or finish it.
+    pub stage: WorkStage,
     /// How the server is assumed to count.
     pub pace: Pace,
 }
@@ -359,7 +361,8 @@ struct Pacing {
 impl GrantRules {
     fn of(adaptive: &AdaptiveLimit, limit: &Limit, request: &PermitRequest, in_use: usize) -> Self {
         let effective = adaptive.level(limit);
-        let level = (effective - request.priority.reserved(effective)).max(1);
+        let reserved = request.priority.reserved(effective) + request.stage.reserved(effective);
+        let level = effective.saturating_sub(reserved).max(1);
         let large = effective >= Limit::PACED_LIMIT_MIN;
         let pacing = (large && request.pace == Pace::Even).then(|| {
             let level_milli = i64::from(level) * 1000;
@@ -369,10 +372,13 @@ impl GrantRules {
                 Priority::Bulk => level_milli / 10,
                 Priority::Urgent | Priority::Normal => level_milli * BURST_PER_MILLE / 1000,
             };
-            let proven_milli = i64::from(adaptive.burst_max(limit)) * 1000;
+            let proven = adaptive.burst_max(limit);
+            let proven_milli = i64::from(proven) * 1000;
+            // A burst of requests that begin work leaves a burst to those that finish it.
+            let burst_max_milli = i64::from(proven - request.stage.reserved(proven)) * 1000;
             Pacing {
                 gap: micros_in(limit.window) * 1000 / pace_milli,
-                burst_milli: burst_milli.min(proven_milli),
+                burst_milli: burst_milli.min(burst_max_milli),
                 urgent_milli: (request.priority == Priority::Urgent).then_some(pace_milli),
                 proven_milli,
                 level_milli,

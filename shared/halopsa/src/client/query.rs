@@ -36,6 +36,8 @@ pub struct TicketQuery {
     pub nocache: bool,
     /// The newest tickets first instead of last.
     pub newest_first: bool,
+    /// Whether more requests must follow, or it was of no use: the first of several searches.
+    pub begins_work: bool,
     /// The most pages read, of 100 rows each; `None` is [`TicketQuery::PAGES_MAX`].
     pub pages_max: Option<u32>,
 }

@@ -11,6 +11,7 @@ use super::query::{TicketDetail, TicketQuery, matches_if_known};
 use super::request::HaloRequest;
 use super::{Client, route};
 use crate::error::Error;
+use crate::route::HaloRoute;
 use crate::wire::{ActionRow, ActionWrite, OneOrManySeed, TicketRow, TicketWrite};
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
@@ -24,7 +25,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// [`Error::PageRepeated`] when the list does not move on.
     pub async fn tickets(&self, query: &TicketQuery) -> Result<Listing<TicketRow>, Error> {
         let pages_max = query.pages_max.unwrap_or(TicketQuery::PAGES_MAX);
-        let call_for = |page_no| paged(query.apply_to(HaloRequest::to(route::TICKETS)), page_no);
+        let route = HaloRoute {
+            begins_work: query.begins_work,
+            ..route::TICKETS
+        };
+        let call_for = |page_no| paged(query.apply_to(HaloRequest::to(route.clone())), page_no);
         self.all_pages(call_for, "tickets", pages_max, |row| query.matches(row))
             .await
     }

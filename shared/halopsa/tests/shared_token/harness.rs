@@ -61,6 +61,10 @@ impl Clock for TestClock {
 pub struct UnlimitedBudget;
 
 impl RequestBudget for UnlimitedBudget {
+    async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
+        self.take().await
+    }
+
     async fn take(&self) -> Result<Permit, BudgetError> {
         Ok(Permit { slot: 0 })
     }

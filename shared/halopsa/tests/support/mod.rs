@@ -130,6 +130,10 @@ pub struct CountingBudget {
 }
 
 impl RequestBudget for CountingBudget {
+    async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
+        self.take().await
+    }
+
     async fn take(&self) -> Result<Permit, BudgetError> {
         if let Some(refusal) = self.refusal.lock().unwrap().clone() {
             return Err(refusal);

@@ -95,7 +95,7 @@ impl Instance {
                     self.hand_out(permit, true);
                     self.fewer_than(IN_FLIGHT_MAX).await;
                 }
-                Err(BudgetError::Exhausted { until }) => {
+                Err(BudgetError::Exhausted { until } | BudgetError::Reserved { until }) => {
                     let pause = until.since(self.clock.now());
                     if pause > INVOCATION_PAUSE {
                         self.fewer_than(1).await;
@@ -134,7 +134,9 @@ impl Instance {
                         .push(wait);
                     return;
                 }
-                Err(BudgetError::Exhausted { until }) => self.sleep_until(until).await,
+                Err(BudgetError::Exhausted { until } | BudgetError::Reserved { until }) => {
+                    self.sleep_until(until).await;
+                }
                 Err(BudgetError::Store { reason }) => {
                     unreachable!("the store never fails: {reason}")
                 }

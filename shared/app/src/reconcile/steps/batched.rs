@@ -49,6 +49,11 @@ impl<E: Env> Reconciler<E> {
                 .collect();
             deliver(batch.assignments, self.assign_groups(&alerts).await);
         }
+        if !batch.sweeps.is_empty() {
+            let count = batch.sweeps.len();
+            let swept = self.sweep_for_activity(count).await;
+            deliver(batch.sweeps, vec![swept; count]);
+        }
         for round in one_of_each_ticket(batch.changes) {
             let changes: Vec<_> = writes(&round).collect();
             deliver(round, self.desk.change(&changes).await);
