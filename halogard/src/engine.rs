@@ -68,16 +68,17 @@ pub struct Engine<E: Env> {
 }
 
 impl<E: Env<Clock: SleepClock>> Engine<E> {
-    /// Starts the loops.
+    /// Starts the loops, which count in `metrics`.
     pub fn start(
         reconciler: Reconciler<E>,
         poll_interval: Duration,
         policies: impl PolicySource,
+        metrics: Arc<ProcessMetrics>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut engine = Self {
             reconciler: Arc::new(reconciler),
-            metrics: Arc::new(ProcessMetrics::default()),
+            metrics,
             work_signal: WorkSignal::default(),
             stop,
             tasks: JoinSet::new(),
@@ -161,6 +162,9 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 .batch_processed(*lane, self.reconciler.clock.now().since(began));
             for worked in &worked {
                 self.metrics.message_processed(*lane, worked.words());
+                if let Some(lag) = worked.lag {
+                    self.metrics.lag_ended(lag);
+                }
             }
             if *lane != Lane::Runs {
                 // The reconciliation may have requested an inspector run.
@@ -180,9 +184,9 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 self.reconciler.set_policy(policy);
             }
             let round = self.reconciler.sync_cycle().await;
-            for (kind, ended) in round.parts() {
+            for (task, end) in round.parts() {
                 self.metrics
-                    .sync_task_ended(kind, ended.is_some(), self.reconciler.clock.now());
+                    .sync_task_ended(task, end, self.reconciler.clock.now());
             }
             self.metrics
                 .sync_cycle_ended(self.reconciler.clock.now().since(began));

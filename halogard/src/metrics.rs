@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use halogard_app::outcome::{Lag, SyncTask, TaskEnd};
 use halogard_app::ports::Lane;
 use halogard_domain::Timestamp;
+use halogard_vendors::{CallObserver, Vendor};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +24,12 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// one batch of messages may make several.
 const DURATION_BUCKETS: [f64; 11] = [
     0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0,
+];
+
+/// Upper bounds of the lags, in seconds: of a webhook, of a poll each minute, of a window of the request
+/// budget, of an outage.
+const LAG_BUCKETS: [f64; 11] = [
+    1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,9 +54,14 @@ struct TaskLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TaskOutcomeLabels {
+struct TaskEndLabels {
     task: &'static str,
-    succeeded: bool,
+    end: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VendorLabels {
+    vendor: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,14 +78,28 @@ pub struct ProcessMetrics {
     messages: Family<MessageLabels, Counter>,
     batch_duration: HistogramFamily<LaneLabels>,
     deliveries: Family<DeliveryLabels, Counter>,
-    tasks: Family<TaskOutcomeLabels, Counter>,
+    tasks: Family<TaskEndLabels, Counter>,
     cycle_duration: Histogram,
     lag: Family<TaskLabels, Gauge>,
+    alert_to_ticket: Histogram,
+    ticket_to_inspection: Histogram,
+    vendor_calls: HistogramFamily<VendorLabels>,
     queue_depth: Family<LaneLabels, Gauge>,
     dead_letters: Gauge,
     notifications: Family<KindLabels, Counter>,
     secret_refreshes: Counter,
     last_success: Mutex<BTreeMap<&'static str, Timestamp>>,
+}
+
+impl CallObserver for ProcessMetrics {
+    fn call_ended(&self, vendor: Vendor, duration: Duration) {
+        let labels = VendorLabels {
+            vendor: vendor.as_str(),
+        };
+        self.vendor_calls
+            .get_or_create(&labels)
+            .observe(duration.as_secs_f64());
+    }
 }
 
 /// What is read at the moment of a scrape.
@@ -98,6 +125,9 @@ impl Default for ProcessMetrics {
             tasks: Family::default(),
             cycle_duration: duration_histogram(),
             lag: Family::default(),
+            alert_to_ticket: lag_histogram(),
+            ticket_to_inspection: lag_histogram(),
+            vendor_calls: Family::new_with_constructor(duration_histogram),
             queue_depth: Family::default(),
             dead_letters: Gauge::default(),
             notifications: Family::default(),
@@ -130,7 +160,7 @@ impl ProcessMetrics {
         );
         registry.register(
             "sync_tasks",
-            "Parts of a sync cycle: polls, sweeps, runs, policy",
+            "Parts of a sync cycle, by how they ended",
             self.tasks.clone(),
         );
         registry.register_with_unit(
@@ -141,9 +171,27 @@ impl ProcessMetrics {
         );
         registry.register_with_unit(
             "sync_lag",
-            "Time since a part of the sync cycle last succeeded",
+            "Time since a part of the sync cycle was last complete",
             Unit::Seconds,
             self.lag.clone(),
+        );
+        registry.register_with_unit(
+            "alert_to_ticket",
+            "Time from an alert in Liongard to its ticket",
+            Unit::Seconds,
+            self.alert_to_ticket.clone(),
+        );
+        registry.register_with_unit(
+            "ticket_to_inspection",
+            "Time from a change in HaloPSA to the request for inspector runs",
+            Unit::Seconds,
+            self.ticket_to_inspection.clone(),
+        );
+        registry.register_with_unit(
+            "vendor_call_duration",
+            "Time of one call to a vendor",
+            Unit::Seconds,
+            self.vendor_calls.clone(),
         );
         registry.register(
             "queue_depth",
@@ -195,12 +243,24 @@ impl ProcessMetrics {
     }
 
     /// A part of the sync cycle ended.
-    pub fn sync_task_ended(&self, task: &'static str, succeeded: bool, now: Timestamp) {
-        let labels = TaskOutcomeLabels { task, succeeded };
+    pub fn sync_task_ended(&self, task: SyncTask, end: TaskEnd, now: Timestamp) {
+        let labels = TaskEndLabels {
+            task: task.as_str(),
+            end: end.as_str(),
+        };
         self.tasks.get_or_create(&labels).inc();
-        if succeeded {
-            self.last_success().insert(task, now);
+        if end.is_complete() {
+            self.last_success().insert(task.as_str(), now);
         }
+    }
+
+    /// A change took so long to have its effect on the other side.
+    pub fn lag_ended(&self, lag: Lag) {
+        let (histogram, duration) = match lag {
+            Lag::AlertToTicket(duration) => (&self.alert_to_ticket, duration),
+            Lag::TicketToInspection(duration) => (&self.ticket_to_inspection, duration),
+        };
+        histogram.observe(duration.as_secs_f64());
     }
 
     /// A sync cycle took `duration`.
@@ -249,6 +309,10 @@ fn duration_histogram() -> Histogram {
     Histogram::new(DURATION_BUCKETS)
 }
 
+fn lag_histogram() -> Histogram {
+    Histogram::new(LAG_BUCKETS)
+}
+
 /// A gauge is signed; a count beyond its range is shown as its maximum.
 fn gauge_value(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -266,9 +330,14 @@ mod tests {
         metrics.message_processed(Lane::Urgent, ["opened"].into_iter());
         metrics.batch_processed(Lane::Urgent, Duration::from_millis(250));
         metrics.delivery_answered(200);
-        metrics.sync_task_ended("poll", true, start);
-        metrics.sync_task_ended("sweep", false, start);
+        metrics.sync_task_ended(SyncTask::Poll, TaskEnd::Complete(3), start);
+        for end in [TaskEnd::Skipped, TaskEnd::Partial(1), TaskEnd::Failed] {
+            metrics.sync_task_ended(SyncTask::Sweep, end, start);
+        }
         metrics.sync_cycle_ended(Duration::from_secs(2));
+        metrics.lag_ended(Lag::AlertToTicket(Duration::from_secs(42)));
+        metrics.lag_ended(Lag::TicketToInspection(Duration::from_secs(2)));
+        metrics.call_ended(Vendor::Liongard, Duration::from_millis(200));
         let measured = Measured {
             depth: vec![("bulk", 7)],
             dead_letters: 3,
@@ -284,9 +353,13 @@ mod tests {
             r#"halogard_batch_duration_seconds_bucket{le="0.1",lane="urgent"} 0"#,
             r#"halogard_batch_duration_seconds_bucket{le="0.3",lane="urgent"} 1"#,
             r#"halogard_deliveries_total{status="200"} 1"#,
-            r#"halogard_sync_tasks_total{task="sweep",succeeded="false"} 1"#,
+            r#"halogard_sync_tasks_total{task="sweep",end="skipped"} 1"#,
             r#"halogard_sync_cycle_duration_seconds_count 1"#,
             r#"halogard_sync_lag_seconds{task="poll"} 90"#,
+            r#"halogard_alert_to_ticket_seconds_bucket{le="30.0"} 0"#,
+            r#"halogard_alert_to_ticket_seconds_bucket{le="60.0"} 1"#,
+            r#"halogard_ticket_to_inspection_seconds_count 1"#,
+            r#"halogard_vendor_call_duration_seconds_bucket{le="0.3",vendor="liongard"} 1"#,
             r#"halogard_queue_depth{lane="bulk"} 7"#,
             "halogard_dead_letters 3",
             r#"halogard_notifications_total{kind="ticket_updated"} 5"#,

@@ -12,7 +12,7 @@ use halogard_aws::{AwsSettings, QueueUrls, SecretsManager, Store, StoreNames};
 use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
-use halogard_vendors::{VendorSettings, Vendors};
+use halogard_vendors::{CallDurations, VendorSettings, Vendors};
 
 /// The store of a stack.
 pub type StackStore = Store<SystemClock>;
@@ -111,7 +111,15 @@ impl Stack {
         let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(store);
-        let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &SystemClock)?;
+        let vendors = halogard_vendors::build(
+            halo,
+            liongard,
+            tokens,
+            budget,
+            &SystemClock,
+            // The metrics are the functions' own.
+            Arc::new(CallDurations::default()),
+        )?;
         Ok(vendors)
     }
 

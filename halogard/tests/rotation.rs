@@ -98,7 +98,7 @@ fn an_alert_becomes_a_ticket(bench: &Bench) {
 fn nothing_failed(bench: &Bench, serve: &Serve) {
     assert_eq!(serve.metric(&bench.http, "halogard_dead_letters"), 0);
     let rounds = bench.http.get(&format!("{}/metrics", serve.base_url)).body;
-    assert!(!rounds.contains("succeeded=\"false\""), "{rounds}");
+    assert!(!rounds.contains("end=\"failed\""), "{rounds}");
 }
 
 /// Runs `halogard rotate`, beside a `serve` or without one.
@@ -554,7 +554,7 @@ fn work_that_another_process_queues_is_taken_within_a_second() {
     // The first poll is over.
     wait_until("an idle process", SOON, || {
         let rounds = bench.http.get(&format!("{}/metrics", serve.base_url)).body;
-        rounds.contains("succeeded=\"true\"").then_some(())
+        rounds.contains("end=\"complete\"").then_some(())
     });
     std::thread::sleep(Duration::from_secs(2));
     let beside = vault(&bench);

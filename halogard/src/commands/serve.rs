@@ -27,6 +27,7 @@ use crate::commands::rotate;
 use crate::connect::{self, NetworkReconciler};
 use crate::engine::Engine;
 use crate::http::{self, HttpState};
+use crate::metrics::ProcessMetrics;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::stored_credentials;
 use policy_file::PolicyFile;
@@ -75,6 +76,8 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     token::check_exposure(&webhook, &settings.webhook, settings.serve.listen)?;
     let listener = listen(settings.serve.listen).await?;
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
+    let metrics = Arc::new(ProcessMetrics::default());
+    let calls = Arc::clone(&metrics);
     let vendors = halogard_vendors::build_with(
         &settings.halo,
         &settings.liongard,
@@ -82,6 +85,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         Arc::new(store.clone()),
         connect::budget(&store, settings.limit, SystemClock),
         &SystemClock,
+        calls,
     )?;
     for remark in &vendors.normalizations {
         output::caution(remark);
@@ -110,7 +114,10 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
     beside.spawn(rotating);
     announce(&webhook, listener.local_addr()?);
-    serve(reconciler, store, listener, &settings, path, stopped).await
+    serve(
+        reconciler, store, listener, &settings, path, metrics, stopped,
+    )
+    .await
 }
 
 /// Binds the address before anything else is done, so that a wrong one is reported at once.
@@ -205,6 +212,7 @@ async fn serve(
     listener: TcpListener,
     settings: &Settings,
     config: PathBuf,
+    metrics: Arc<ProcessMetrics>,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<ExitCode> {
     // This process holds the worker lock and commands receive no messages, so every message in
@@ -212,7 +220,7 @@ async fn serve(
     store.requeue_in_flight()?;
     reconciler.recover_claims().await?;
     let policies = PolicyFile::new(config);
-    let engine = Engine::start(reconciler, settings.serve.poll_interval, policies);
+    let engine = Engine::start(reconciler, settings.serve.poll_interval, policies, metrics);
     let authenticator = webhook_auth::authenticator(&store, &settings.webhook, SystemClock);
     let front = HttpState {
         store,

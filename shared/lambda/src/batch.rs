@@ -251,7 +251,8 @@ impl<P: Platform> RecordBatch<'_, P> {
     }
 
     /// Writes the metrics.
-    fn write_metrics(&self, function: &'static str) {
+    fn write_metrics(&mut self, function: &'static str) {
+        self.metrics.take_calls(&self.invocation.calls);
         let resources = &self.invocation.resources;
         let metrics = resources.with_budget(self.metrics.metrics(function));
         crate::telemetry::print(&metrics, resources.clock.now());

@@ -66,7 +66,9 @@ pub async fn run<P: Platform>(
     let lag = lag::<P>(reconciler, now, report).await;
     resources.release_permits().await;
     let cycle = CycleRun { report, lag };
-    let metrics = resources.with_budget(cycle.log(function));
+    let mut calls = InvocationMetrics::default();
+    calls.take_calls(&invocation.calls);
+    let metrics = resources.with_budget(cycle.log(calls.metrics(function)));
     crate::telemetry::print(&metrics, resources.clock.now());
     Ok(Some(cycle))
 }
@@ -122,14 +124,13 @@ fn known<T>(answer: Result<T, PortError>) -> Option<T> {
 }
 
 impl CycleRun {
-    /// Writes the outcome line; returns the metrics.
-    fn log(self, function: &'static str) -> Metrics {
+    /// Writes the outcome line; adds the lag to `metrics`.
+    fn log(self, metrics: Metrics) -> Metrics {
         match self.report {
             Some(report) => info!(
-                swept = report.swept,
-                polled = report.polled,
-                orphaned_runs = report.orphaned_runs,
-                released = report.released,
+                swept = report.swept.as_str(),
+                polled = report.polled.as_str(),
+                queued = report.queued(),
                 lag_seconds = self.lag.map(|lag| lag.as_secs()),
                 outcome = if report.is_complete() {
                     "complete"
@@ -144,7 +145,6 @@ impl CycleRun {
                 "sync cycle timed out; the next one reads the same range again"
             ),
         }
-        let metrics = Metrics::new(function);
         match self.lag {
             Some(lag) => metrics.seconds("PollLagSeconds", lag.as_secs_f64()),
             None => metrics,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use halogard_app::ports::{Clock as _, PortError};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
-use halogard_vendors::{HttpAlertSource, HttpServiceDesk};
+use halogard_vendors::{CallDurations, HttpAlertSource, HttpServiceDesk};
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
@@ -52,6 +52,8 @@ struct InstanceState<P: Platform> {
     resources: Arc<Resources<P>>,
     /// Identifies this instance among those that share the store.
     worker: String,
+    /// The durations of the calls to the vendors that are not written as metrics yet.
+    calls: Arc<CallDurations>,
     config: Option<LoadedConfig>,
     reconciler: Option<Cached<P>>,
 }
@@ -79,6 +81,8 @@ pub struct Invocation<P: Platform> {
     pub platform: Arc<P>,
     /// The resources that need no vendor's credentials.
     pub resources: Arc<Resources<P>>,
+    /// The durations of the calls to the vendors.
+    pub calls: Arc<CallDurations>,
     /// The time left.
     pub deadline: Deadline,
     /// The reconciler, or why the function is not ready.
@@ -153,6 +157,7 @@ impl<P: Platform> Instance<P> {
         Ok(Invocation {
             platform: Arc::clone(&self.platform),
             resources: Arc::clone(&state.resources),
+            calls: Arc::clone(&state.calls),
             deadline: self.deadline.clone(),
             reconciler,
         })
@@ -164,6 +169,7 @@ impl<P: Platform> InstanceState<P> {
         Ok(Self {
             resources: Arc::new(resources),
             worker: worker()?,
+            calls: Arc::default(),
             config: None,
             reconciler: None,
         })
@@ -252,9 +258,12 @@ impl<P: Platform> InstanceState<P> {
         let budget = DeadlineBudget::new(resources.budget.clone(), deadline.clone(), clock.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(resources.store.clone());
+        let calls = Arc::clone(&self.calls);
         let built = match resources.credentials(&versions, read_at) {
-            Some(keys) => halogard_vendors::build_with(halo, liongard, keys, tokens, budget, clock),
-            None => halogard_vendors::build(halo, liongard, tokens, budget, clock),
+            Some(keys) => {
+                halogard_vendors::build_with(halo, liongard, keys, tokens, budget, clock, calls)
+            }
+            None => halogard_vendors::build(halo, liongard, tokens, budget, clock, calls),
         };
         let built = built.map_err(SetUpFault::from)?;
         for remark in &built.normalizations {

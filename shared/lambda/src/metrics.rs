@@ -1,12 +1,14 @@
 //! The counts of one invocation, as CloudWatch metrics.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use halogard_app::outcome::{Action, Outcome, Processed};
+use halogard_app::outcome::{Action, Lag, Outcome, Processed};
 use halogard_app::ports::Unreadable;
 use halogard_domain::Message;
 use halogard_domain::message::Cause;
 use halogard_runtime::metrics::Metrics;
+use halogard_vendors::{CallDurations, Vendor};
 
 use crate::instance::NotReady;
 
@@ -81,7 +83,9 @@ impl Counter {
             Outcome::InSync => reports_a_ticket(message).then_some(Self::Echoes),
             Outcome::Duplicate => Some(Self::Duplicates),
             Outcome::InDoubt => Some(Self::InDoubt),
-            Outcome::Throttled | Outcome::BudgetExhausted => Some(Self::Throttled),
+            Outcome::Throttled | Outcome::BudgetExhausted | Outcome::BudgetReserved => {
+                Some(Self::Throttled)
+            }
             Outcome::Unreadable
             | Outcome::Refused
             | Outcome::Failed
@@ -103,17 +107,73 @@ impl Counter {
     }
 }
 
-/// The counts of one invocation. Those that stayed zero are not written.
+/// A metric of durations in seconds, of which CloudWatch computes percentiles; its number of samples is
+/// the number of calls or changes.
+///
+/// CloudWatch charges for each metric of each function. `ticket-sync` writes all of these and
+/// `inspector-poll` the calls: six metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DurationMetric {
+    /// From an alert in Liongard to its ticket.
+    AlertToTicket,
+    /// From a change in HaloPSA to the request for inspector runs.
+    TicketToInspection,
+    /// One call to HaloPSA.
+    HaloPsaCall,
+    /// One call to Liongard.
+    LiongardCall,
+}
+
+impl DurationMetric {
+    /// The metric's name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AlertToTicket => "AlertToTicketSeconds",
+            Self::TicketToInspection => "TicketToInspectionSeconds",
+            Self::HaloPsaCall => "HaloPsaCallSeconds",
+            Self::LiongardCall => "LiongardCallSeconds",
+        }
+    }
+
+    /// The metric of the calls to `vendor`.
+    const fn of_calls(vendor: Vendor) -> Self {
+        match vendor {
+            Vendor::HaloPsa => Self::HaloPsaCall,
+            Vendor::Liongard => Self::LiongardCall,
+        }
+    }
+}
+
+/// The counts and durations of one invocation. Counts that stayed zero are not written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InvocationMetrics(BTreeMap<Counter, u64>);
+pub struct InvocationMetrics {
+    counts: BTreeMap<Counter, u64>,
+    durations: BTreeMap<DurationMetric, Vec<Duration>>,
+}
 
 impl InvocationMetrics {
-    /// Counts one message: its outcome and every action.
+    /// Counts one message: its outcome, every action, and its lag.
     pub fn count(&mut self, message: &Result<Message, Unreadable>, processed: &Processed) {
         let actions = processed.actions.iter().copied();
         let counters = actions.filter_map(Counter::of_action);
         for counter in counters.chain(Counter::of_outcome(processed.outcome, message)) {
             self.add(counter);
+        }
+        if let Some(lag) = processed.lag {
+            let (metric, duration) = match lag {
+                Lag::AlertToTicket(duration) => (DurationMetric::AlertToTicket, duration),
+                Lag::TicketToInspection(duration) => (DurationMetric::TicketToInspection, duration),
+            };
+            self.durations.entry(metric).or_default().push(duration);
+        }
+    }
+
+    /// Takes the durations of `calls`.
+    pub fn take_calls(&mut self, calls: &CallDurations) {
+        for vendor in [Vendor::HaloPsa, Vendor::Liongard] {
+            let metric = DurationMetric::of_calls(vendor);
+            let taken = calls.take(vendor);
+            self.durations.entry(metric).or_default().extend(taken);
         }
     }
 
@@ -128,14 +188,18 @@ impl InvocationMetrics {
     /// The metrics of `function`.
     #[must_use]
     pub fn metrics(&self, function: &'static str) -> Metrics {
-        let counts = self.0.iter();
-        counts.fold(Metrics::new(function), |metrics, (counter, count)| {
+        let counts = self.counts.iter();
+        let metrics = counts.fold(Metrics::new(function), |metrics, (counter, count)| {
             metrics.count(counter.name(), *count)
+        });
+        let durations = self.durations.iter();
+        durations.fold(metrics, |metrics, (metric, durations)| {
+            metrics.seconds_each(metric.name(), durations)
         })
     }
 
     fn add(&mut self, counter: Counter) {
-        *self.0.entry(counter).or_default() += 1;
+        *self.counts.entry(counter).or_default() += 1;
     }
 }
 
@@ -163,6 +227,7 @@ mod tests {
         let processed = Processed {
             outcome: Outcome::Done,
             actions: vec![Action::Opened, Action::Noted, Action::Closed],
+            lag: None,
             pause_until: None,
         };
         metrics.count(&message, &processed);
@@ -170,6 +235,7 @@ mod tests {
         let processed = Processed {
             outcome: Outcome::Throttled,
             actions: vec![Action::Closed],
+            lag: None,
             pause_until: None,
         };
         metrics.count(&message, &processed);
@@ -178,6 +244,37 @@ mod tests {
             (Counter::AlertsClosed, 2),
             (Counter::Throttled, 1),
         ];
-        assert_eq!(metrics, InvocationMetrics(BTreeMap::from(expected)));
+        assert_eq!(metrics.counts, BTreeMap::from(expected));
+        assert_eq!(metrics.durations, BTreeMap::new());
+    }
+
+    #[test]
+    fn lags_and_calls_are_written_as_one_metric_each() {
+        use halogard_vendors::CallObserver as _;
+
+        let message = Ok(Message::reconcile_alert(AlertId::new(7586), Cause::Poll));
+        let mut metrics = InvocationMetrics::default();
+        for seconds in [2, 65] {
+            let processed = Processed {
+                outcome: Outcome::Done,
+                actions: vec![Action::Opened],
+                lag: Some(Lag::AlertToTicket(Duration::from_secs(seconds))),
+                pause_until: None,
+            };
+            metrics.count(&message, &processed);
+        }
+        let calls = CallDurations::default();
+        calls.call_ended(Vendor::HaloPsa, Duration::from_millis(250));
+        metrics.take_calls(&calls);
+        metrics.take_calls(&calls);
+
+        let line = metrics.metrics("ticket-sync").line(0);
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["AlertToTicketSeconds"], serde_json::json!([2.0, 65.0]));
+        assert_eq!(line["HaloPsaCallSeconds"], 0.25);
+        assert_eq!(line["LiongardCallSeconds"], serde_json::Value::Null);
+        let written = &line["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+        assert_eq!(written[1]["Name"], "AlertToTicketSeconds");
+        assert_eq!(written[1]["Unit"], "Seconds");
     }
 }

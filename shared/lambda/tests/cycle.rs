@@ -5,6 +5,7 @@ mod support;
 
 use std::time::Duration;
 
+use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{Lane, Values as _, WorkQueue as _};
 use halogard_lambda::cycle::{self, CycleRun, LAST_COMPLETE_CYCLE_AT};
 use halogard_lambda::{FunctionError, Instance, Reserves};
@@ -164,7 +165,7 @@ async fn a_key_that_liongard_refuses_is_read_again_with_the_next_round() {
     }
     let instance = bench.instance();
     let refused = run_cycle(&bench, &instance).await.unwrap();
-    assert_eq!(refused.report.unwrap().polled, None);
+    assert_eq!(refused.report.unwrap().polled, TaskEnd::Failed);
     bench
         .store_secret("liongard_secret", "v4", &secret(&sample.secret))
         .await;

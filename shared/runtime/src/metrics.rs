@@ -23,6 +23,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use serde_json::{Map, Number, Value, json};
 
@@ -36,11 +37,14 @@ const DEPLOYED_AS: &str = "AWS_LAMBDA_FUNCTION_NAME";
 /// format.
 const METRICS_MAX: usize = 100;
 
+/// The maximum number of values of one metric in one line. Source: as above.
+const VALUES_MAX: usize = 100;
+
 /// The metrics of one unit of work.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     function: Cow<'static, str>,
-    values: Vec<(&'static str, Unit, Number)>,
+    values: Vec<(&'static str, Unit, Vec<Number>)>,
 }
 
 /// The unit of a value.
@@ -82,7 +86,7 @@ impl Metrics {
     /// Adds a count. A second value of the same name replaces the first.
     #[must_use]
     pub fn count(self, name: &'static str, count: u64) -> Self {
-        self.with(name, Unit::Count, Some(count.into()))
+        self.with(name, Unit::Count, [count.into()])
     }
 
     /// Adds a number of seconds; infinite values and NaN are left out.
@@ -91,10 +95,18 @@ impl Metrics {
         self.with(name, Unit::Seconds, Number::from_f64(seconds))
     }
 
+    /// Adds durations in seconds, of which CloudWatch computes percentiles; nothing when there are none.
+    /// More than a hundred do not fit into one line: the rest is left out.
+    #[must_use]
+    pub fn seconds_each(self, name: &'static str, durations: &[Duration]) -> Self {
+        let seconds = durations.iter().map(Duration::as_secs_f64);
+        self.with(name, Unit::Seconds, seconds.filter_map(Number::from_f64))
+    }
+
     /// Adds a number of milliseconds.
     #[must_use]
     pub fn milliseconds(self, name: &'static str, milliseconds: u64) -> Self {
-        self.with(name, Unit::Milliseconds, Some(milliseconds.into()))
+        self.with(name, Unit::Milliseconds, [milliseconds.into()])
     }
 
     /// The line, without a line end, for what happened `at_millis` milliseconds after 1970.
@@ -118,8 +130,12 @@ impl Metrics {
             }),
         );
         line.insert("function".to_owned(), Value::from(&*self.function));
-        for (name, _, value) in &self.values {
-            line.insert((*name).to_owned(), Value::Number(value.clone()));
+        for (name, _, values) in &self.values {
+            let value = match values.as_slice() {
+                [value] => Value::Number(value.clone()),
+                several => several.iter().cloned().map(Value::Number).collect(),
+            };
+            line.insert((*name).to_owned(), value);
         }
         Value::Object(line).to_string()
     }
@@ -144,14 +160,20 @@ impl Metrics {
         io::stdout().lock().write_all(line.as_bytes())
     }
 
-    fn with(mut self, name: &'static str, unit: Unit, value: Option<Number>) -> Self {
-        let Some(value) = value else {
+    fn with(
+        mut self,
+        name: &'static str,
+        unit: Unit,
+        values: impl IntoIterator<Item = Number>,
+    ) -> Self {
+        let values: Vec<Number> = values.into_iter().take(VALUES_MAX).collect();
+        if values.is_empty() {
             return self;
-        };
+        }
         let known = self.values.iter().position(|(taken, _, _)| *taken == name);
         match known {
-            Some(place) => self.values[place] = (name, unit, value),
-            None if self.values.len() < METRICS_MAX => self.values.push((name, unit, value)),
+            Some(place) => self.values[place] = (name, unit, values),
+            None if self.values.len() < METRICS_MAX => self.values.push((name, unit, values)),
             None => {}
         }
         self

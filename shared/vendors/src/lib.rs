@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod calls;
 mod rotation;
 mod settings;
 
@@ -14,14 +15,15 @@ use halogard_liongard::{
 };
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
+pub use calls::{CallDurations, CallObserver, MeasuredTransport, Vendor};
 pub use rotation::{HaloAdmin, LiongardAdmin, credential_admins};
 pub use settings::VendorSettings;
 
 /// HaloPSA, over the network and under the budget.
-pub type HttpServiceDesk<B, C> = HaloServiceDesk<HttpClient, B, C>;
+pub type HttpServiceDesk<B, C> = HaloServiceDesk<MeasuredTransport<HttpClient, C>, B, C>;
 
 /// Liongard, over the network.
-pub type HttpAlertSource<C> = LiongardAlertSource<HttpClient, C>;
+pub type HttpAlertSource<C> = LiongardAlertSource<MeasuredTransport<HttpClient, C>, C>;
 
 /// The clients of both vendors.
 pub struct Vendors<B, C> {
@@ -60,7 +62,7 @@ pub struct CredentialSources {
 }
 
 /// Builds the clients of both vendors with the credentials of the settings. HaloPSA's access token is
-/// shared in `tokens`.
+/// shared in `tokens`. `calls` is informed of every call.
 ///
 /// # Errors
 ///
@@ -71,12 +73,14 @@ pub fn build<B: RequestBudget, C: Clock + Clone>(
     tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
+    calls: Arc<dyn CallObserver>,
 ) -> Result<Vendors<B, C>, VendorsError> {
-    assemble(halo, liongard, None, tokens, budget, clock)
+    assemble(halo, liongard, None, tokens, budget, clock, calls)
 }
 
 /// Builds the clients of both vendors with credentials that may rotate while they are used. The addresses
-/// are those of the settings. HaloPSA's access token is shared in `tokens`.
+/// are those of the settings. HaloPSA's access token is shared in `tokens`. `calls` is informed of every
+/// call.
 ///
 /// # Errors
 ///
@@ -88,8 +92,9 @@ pub fn build_with<B: RequestBudget, C: Clock + Clone>(
     tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
+    calls: Arc<dyn CallObserver>,
 ) -> Result<Vendors<B, C>, VendorsError> {
-    assemble(halo, liongard, Some(keys), tokens, budget, clock)
+    assemble(halo, liongard, Some(keys), tokens, budget, clock, calls)
 }
 
 /// Builds the clients.
@@ -100,14 +105,22 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
     tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
+    calls: Arc<dyn CallObserver>,
 ) -> Result<Vendors<B, C>, VendorsError> {
-    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
+    let http = HttpClient::with_web_roots(&HttpClientSettings::default())?;
+    let transport_to =
+        |vendor| MeasuredTransport::new(http.clone(), vendor, Arc::clone(&calls), clock.clone());
     let mut normalizations = Vec::new();
     let desk_settings = halo_settings(halo, &mut normalizations)?;
     let source_settings = liongard_settings(liongard, &mut normalizations)?;
-    let mut desk = halopsa::Client::new(desk_settings, transport.clone(), budget, clock.clone())
-        .with_shared_tokens(tokens);
-    let mut source = liongard::Client::new(source_settings, transport);
+    let mut desk = halopsa::Client::new(
+        desk_settings,
+        transport_to(Vendor::HaloPsa),
+        budget,
+        clock.clone(),
+    )
+    .with_shared_tokens(tokens);
+    let mut source = liongard::Client::new(source_settings, transport_to(Vendor::Liongard));
     if let Some(keys) = keys {
         desk = desk.with_source(keys.halo);
         source = source.with_source(keys.liongard);

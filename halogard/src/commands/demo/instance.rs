@@ -18,6 +18,7 @@ use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv, NetworkReconciler};
 use crate::engine::{Engine, FixedPolicy};
 use crate::http::{self, HttpState};
+use crate::metrics::ProcessMetrics;
 
 /// The running Halogard.
 pub struct DemoInstance {
@@ -38,7 +39,9 @@ impl DemoInstance {
         let budget = connect::budget(&store, settings.limit, clock);
         let tokens = Arc::new(store.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
-        let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock)?;
+        let metrics = Arc::new(ProcessMetrics::default());
+        let calls = Arc::clone(&metrics);
+        let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock, calls)?;
         let policy = simulated.config.policy.clone();
         let mut reconciler =
             NetworkReconciler::new(vendors.desk, vendors.source, store.clone(), clock, policy);
@@ -46,7 +49,7 @@ impl DemoInstance {
         reconciler.sweep_interval = POLL_INTERVAL;
         store.requeue_in_flight()?;
         reconciler.recover_claims().await?;
-        let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy);
+        let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy, metrics);
         let authenticator = webhook_auth::authenticator(&store, &settings.webhook, clock);
         let front = HttpState {
             store: store.clone(),
