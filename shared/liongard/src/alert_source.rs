@@ -15,7 +15,7 @@ use crate::environment_page;
 use crate::error::Error;
 use crate::wire::{RunOutcome, TaskRow};
 
-/// The machine name of the inspector that reads HaloPSA's tickets. LiongardAlertSource: the vendor's library of
+/// The machine name of the inspector that reads HaloPSA's tickets. Source: the vendor's library of
 /// inspectors, which also numbers it 94; the name is what holds on every tenant.
 const HALOPSA_INSPECTOR: &str = "halopsa-inspector";
 

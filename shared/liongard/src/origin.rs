@@ -7,7 +7,7 @@ use url::{Origin, Url};
 
 use crate::error::RedirectRefusal;
 
-/// A second name of each instance, to which Liongard may redirect. LiongardAlertSource: the vendor's own
+/// A second name of each instance, to which Liongard may redirect. Source: the vendor's own
 /// PowerShell module.
 const API_PREFIX: &str = "api.";
 

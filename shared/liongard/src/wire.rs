@@ -1,4 +1,4 @@
-//! What Liongard sends and takes, name for name.
+//! What Liongard sends and accepts, with Liongard's names.
 //!
 //! Rows are read leniently member by member (see [`halogard_wire::values`]) and strictly where a
 //! value is needed: a row without its id is an error that names the place. Members we do not use

@@ -1,8 +1,8 @@
-//! One reader per kind of value, as tolerant as the vendors are varied and no more.
+//! One reader for each kind of value. It accepts every form that the vendors use, and no other.
 //!
-//! For `#[serde(deserialize_with = "…")]`. A reader that brings an `Option` wants `default` beside
-//! it: a missing member is none, as null is. What is of another kind altogether is an error, for
-//! optional members too; an error never quotes text of the body.
+//! For `#[serde(deserialize_with = "…")]`. A reader that returns an `Option` needs `default` beside it,
+//! so that a missing member is `None`, as null is. A value of another type is an error, for optional
+//! members too. An error never quotes text of the body.
 
 mod flag;
 mod lists;

@@ -1,9 +1,9 @@
 //! Writes in arrays: one request for many records, answers matched by what they are about and never
 //! by their place.
 //!
-//! What is left of the records before one that was refused differs by version, and was never
-//! documented. So after a refused array of creates HaloPSA is asked which of them exist; only the
-//! others are sent again, in halves, until the one that is refused stands alone.
+//! Whether the records before a refused one were saved differs by version and is not documented. So
+//! after a refused array of creates HaloPSA is asked which of them exist; only the others are sent
+//! again, in halves, until the refused record is alone.
 
 use halogard_app::ports::{Clock, ErrorCode, PortError, Refusal, RequestBudget, ServiceDesk as _};
 use halogard_domain::ids::NoteId;
@@ -20,7 +20,7 @@ use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
 type Answers<A> = Vec<Result<A, PortError>>;
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
-    /// Opens `new`, which must hold no key twice.
+    /// Opens `new`, in which no key may occur twice.
     pub(super) async fn open_array(&self, new: &[NewTicket]) -> Answers<Ticket> {
         let began = self.clock.now();
         let writes: Vec<_> = new.iter().map(tickets::to_open).collect();
@@ -36,8 +36,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
-    /// Matches the answer to `new` by key. A build that shows the last ticket only is asked for the
-    /// others: each of them that it does not show is in doubt.
+    /// Matches the answer to `new` by key. A build that returns only the last ticket is asked for the
+    /// others; those that it does not return are in doubt.
     async fn opened(
         &self,
         new: &[NewTicket],
@@ -205,8 +205,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 }
 
-/// Whether an array may have been refused for what one of its records says: an agent may be
-/// forbidden one client and no other.
+/// Whether an array may have been refused because of a single record: an agent may lack access to one
+/// client only.
 fn concerns_one_record(error: &PortError) -> bool {
     error.class == FailureClass::Permanent && error.refusal != Some(Refusal::Unauthorised)
 }
@@ -216,7 +216,7 @@ fn same_error_for_all<Q, A>(records: &[Q], error: &PortError) -> Answers<A> {
     records.iter().map(|_| Err(error.clone())).collect()
 }
 
-/// The failure to find out what became of a write.
+/// The failure of a search for the effect of a write.
 fn in_doubt(error: PortError) -> PortError {
     PortError {
         class: FailureClass::InDoubt,

@@ -1,4 +1,4 @@
-//! Who wrote a note: we, another machine, or a person.
+//! Who wrote a note: Halogard, another application, or a person.
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::ids::TechnicianId;

@@ -1,10 +1,10 @@
 //! Lists of changes: one request where that is enough, otherwise page by page from the end.
 //!
-//! HaloPSA's pages are places in a list that goes on changing. Without an end in time, a ticket that
-//! changes joins the list while it is read, and one that is deleted leaves it; either moves rows across
-//! the edge of a page that was just read. Between two times that are past nothing joins, and every row
-//! is as it was: whatever order HaloPSA keeps, it is the same on each page. Tickets that change again
-//! leave, which moves rows to earlier pages only. Those are read last.
+//! HaloPSA's pages are positions in a list that keeps changing. Without an upper time limit, a ticket
+//! that changes joins the list while it is read, and a deleted ticket leaves it; both shift rows across
+//! the edge of a page that was just read. Between two times in the past nothing joins the list and no
+//! row changes, so its order is the same on each page. Tickets that change again leave the list, which
+//! shifts rows to earlier pages only. Those are read last.
 
 use std::time::Duration;
 
@@ -22,16 +22,17 @@ use crate::wire::TicketRow;
 /// Rows of a full page.
 const PAGE_ROWS: u32 = TicketQuery::PAGE_ROWS;
 
-/// How far a range reaches beyond the newest change it is sure to hold, so that what follows may begin
-/// one millisecond before its end and one after that change: whether HaloPSA counts the ends is not
-/// known, and nothing is listed twice for it, however many tickets changed at the same time. Shorter
-/// than the way to HaloPSA and back: when the range is asked for, its end is past.
+/// How far a range extends beyond the newest change that it must contain. Whether HaloPSA includes the
+/// ends of a range is not known. With this margin the next range may begin one millisecond before the
+/// end of this one and one after that change, and nothing is listed twice, however many tickets changed
+/// at the same time. Shorter than a round trip to HaloPSA, so the end is past when the range is
+/// requested.
 const RANGE_SLACK: Duration = Duration::from_millis(2);
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
-    /// Tickets that changed at or after `since`, the newest tickets first: among them is one that changed
-    /// a moment ago, if any did, and it says how far a range may reach that is past. Spends one request;
-    /// more only where HaloPSA does not say what a range needs.
+    /// Tickets that changed at or after `since`, the newest first. If a ticket changed a moment ago it
+    /// is among them, and its time limits the end of a range in the past. Uses one request; more only
+    /// where HaloPSA omits a field that a range needs.
     pub(super) async fn first_page_of_changes(
         &self,
         since: Timestamp,
@@ -68,8 +69,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
-    /// The next page of `range`. Spends one request; more only where HaloPSA does not keep to the
-    /// range.
+    /// The next page of `range`. Uses one request; more only where HaloPSA does not respect the range.
     pub(super) async fn next_page_of_changes(
         &self,
         range: &ChangeRange,

@@ -6,7 +6,7 @@ use halogard_domain::{LinkKey, Ticket, Timestamp};
 
 use crate::wire::{CustomFieldWrite, TicketRow, TicketWrite};
 
-/// A ticket from a list of deleted ones is gone, whether its row says so or not.
+/// A ticket from a list of deleted tickets is deleted, even if its row does not say so.
 pub(super) fn marked_deleted(ticket: Ticket, deleted: bool) -> Ticket {
     let existence = if deleted && ticket.existence == Existence::Present {
         Existence::Deleted
@@ -69,8 +69,8 @@ pub(super) fn to_change(change: &TicketChange) -> TicketWrite {
     }
 }
 
-/// The row that answers the opening of `ticket`: the one with its key, or, where one ticket was sent,
-/// a single one that shows no title.
+/// The row that answers the opening of `ticket`: the row with its key or, if only one ticket was sent,
+/// a single row without a title.
 pub(super) fn answer_to<'r>(
     ticket: &NewTicket,
     sent: usize,
@@ -83,7 +83,7 @@ pub(super) fn answer_to<'r>(
     })
 }
 
-/// The ticket as it was asked for.
+/// The ticket as requested.
 pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -> Ticket {
     Ticket {
         id,
@@ -100,7 +100,7 @@ pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -
     }
 }
 
-/// The ticket as it was asked to become.
+/// The ticket as the change requests it.
 pub(super) fn changed(change: &TicketChange, observed_at: Timestamp) -> Ticket {
     Ticket {
         id: change.id,

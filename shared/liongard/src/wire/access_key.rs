@@ -22,15 +22,15 @@ pub struct AccessKeyRow {
     /// When it was deleted.
     #[serde(rename = "DeletedOn", default, deserialize_with = "timestamp")]
     pub deleted_on: Option<Timestamp>,
-    /// When it ends; none for one that is unlimited.
+    /// When it expires; `None` for one that never does.
     #[serde(rename = "ExpirationDate", default, deserialize_with = "timestamp")]
     pub expires_on: Option<Timestamp>,
-    /// Whether it can do nothing but install agents.
+    /// Whether it can only install agents.
     #[serde(rename = "isAgentInstallKey", default, deserialize_with = "flag")]
     pub is_agent_install_key: Option<bool>,
 }
 
-/// How long a new key lives. LiongardAlertSource: the vendor's description; the number of days is text there.
+/// How long a new key is valid. Source: the vendor's description, where the number of days is text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum KeyLifetime {
     /// 30 days.
@@ -45,21 +45,21 @@ pub enum KeyLifetime {
     /// 360 days.
     #[serde(rename = "360")]
     Days360,
-    /// No end.
+    /// Never expires.
     Unlimited,
 }
 
-/// The body that asks for a key.
+/// The body of a request for a key.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccessKeyWrite {
     /// Never set: such a key reads nothing.
     pub(crate) is_agent_install_key: bool,
-    /// How long it lives.
+    /// How long it is valid.
     pub(crate) days_until_expiration: KeyLifetime,
 }
 
-/// A key that was just made: the only time its secret is shown. Its `Debug` says nothing.
+/// A key that was just created; its secret is shown only this once. Its `Debug` shows nothing of it.
 #[derive(Clone, Deserialize)]
 pub struct NewAccessKey {
     /// The first half of the credential.
@@ -68,7 +68,7 @@ pub struct NewAccessKey {
     /// The second half.
     #[serde(rename = "AccessKeySecret", deserialize_with = "secret")]
     pub secret: SecretString,
-    /// When it ends; none for one that is unlimited.
+    /// When it expires; `None` for one that never does.
     #[serde(rename = "ExpirationDate", default, deserialize_with = "timestamp")]
     pub expires_on: Option<Timestamp>,
 }
@@ -79,7 +79,7 @@ impl fmt::Debug for NewAccessKey {
     }
 }
 
-/// A secret, which must be there.
+/// A secret that must be present.
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
     text(from)?
         .map(SecretString::from)

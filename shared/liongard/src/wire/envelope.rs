@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 pub struct V2Page<T> {
     /// The rows, in Liongard's order.
     pub rows: Vec<T>,
-    /// Where the page stands among the others, if Liongard says so.
+    /// The page's position among all pages, if Liongard gives it.
     pub paging: Option<Paging>,
 }
 
-/// Where a page stands among the others.
+/// The position of a page among all pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Paging {
     /// Rows on all pages.
@@ -35,7 +35,7 @@ pub struct Paging {
     pub page_size: Option<i64>,
 }
 
-/// What stands in an envelope.
+/// The content of an envelope.
 pub(crate) enum EnvelopeBody<T> {
     /// The rows.
     Page(V2Page<T>),
@@ -43,7 +43,7 @@ pub(crate) enum EnvelopeBody<T> {
     Refused,
 }
 
-/// The envelope itself; what `Data` is, is seen after `Success` was.
+/// The envelope itself. `Data` is decoded only after `Success` was checked.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(rename = "Success")]
@@ -54,8 +54,8 @@ struct Envelope<'a> {
     paging: Option<Paging>,
 }
 
-/// Opens the envelope `body`, whose rows are `Data` itself (a list or one record), or stand in
-/// `Data` under `member` next to their `Pagination`. Both placements exist.
+/// Decodes the envelope `body`. Its rows are either `Data` itself (a list or one record), or the member
+/// `member` of `Data`, beside `Pagination`. Liongard uses both forms.
 pub(crate) fn parse_envelope<T: DeserializeOwned>(
     body: &[u8],
     member: &str,

@@ -40,7 +40,7 @@ pub struct EnvironmentRow {
 }
 
 impl EnvironmentRow {
-    /// Whether it is in use and shown; what it does not say speaks for it.
+    /// Whether it is in use and shown; a missing member counts as yes.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status.is_none_or(|status| status == ACTIVE) && self.visible != Some(false)

@@ -33,7 +33,7 @@ pub struct LaunchpointRow {
     /// Whether it is shown.
     #[serde(rename = "Visible", default, deserialize_with = "flag")]
     pub visible: Option<bool>,
-    /// How it stands, in Liongard's words; `Active` was seen.
+    /// Its status, in Liongard's words; `Active` was observed.
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
     /// How many runs were requested.
@@ -51,7 +51,7 @@ pub struct LaunchpointRow {
 }
 
 impl LaunchpointRow {
-    /// The customer's number, wherever it stands.
+    /// The customer's number, whichever member holds it.
     #[must_use]
     pub fn environment_id(&self) -> Option<EnvironmentId> {
         let embedded = self
@@ -75,7 +75,7 @@ impl LaunchpointRow {
 /// A kind of inspector.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct InspectorRow {
-    /// Its number. It differs by tenant for all we know: resolve by name.
+    /// Its number. It may differ between tenants, so resolve by name.
     #[serde(rename = "ID", deserialize_with = "required_id")]
     pub id: u64,
     /// Its name, as `halopsa-inspector`. Resolve by this.

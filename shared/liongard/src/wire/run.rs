@@ -1,4 +1,4 @@
-//! Asking for runs, and what Liongard answers.
+//! Requests for runs, and Liongard's answers.
 
 use halogard_domain::ids::LaunchpointId;
 use halogard_wire::body::{BodyError, BodyProblem};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::VendorMessage;
 
-/// The body that asks for runs.
+/// The body of a request for runs.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunWrite<'a> {
     /// What to run. The capital P is the vendor's.
@@ -15,27 +15,27 @@ pub(crate) struct RunWrite<'a> {
     pub(crate) launchpoints: &'a [LaunchpointId],
 }
 
-/// What became of the launchpoints that were to run. A success may be one in part only.
+/// What happened to each launchpoint that was requested. A successful answer may contain refusals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunAnswer {
     /// Those that Liongard started.
     pub started: Vec<LaunchpointId>,
-    /// Those that it did not.
+    /// Those that it refused.
     pub errors: Vec<RunRefusal>,
 }
 
 /// A launchpoint that was not started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRefusal {
-    /// Which; none when Liongard did not say.
+    /// Which one; `None` when Liongard did not say.
     pub launchpoint: Option<LaunchpointId>,
     /// Why, in Liongard's words, redacted.
     pub message: Option<VendorMessage>,
 }
 
 impl RunAnswer {
-    /// Whether Liongard says that it started `launchpoint`. One that is neither started nor
-    /// refused was passed over.
+    /// Whether Liongard says that it started `launchpoint`. A launchpoint that is neither started nor
+    /// refused was ignored.
     #[must_use]
     pub fn has_started(&self, launchpoint: LaunchpointId) -> bool {
         self.started.contains(&launchpoint)

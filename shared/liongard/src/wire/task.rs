@@ -31,7 +31,7 @@ pub struct TaskRow {
     /// How urgent it is.
     #[serde(rename = "Priority", default, deserialize_with = "named")]
     pub priority: Option<LookupValue>,
-    /// How it stands.
+    /// Its status.
     #[serde(rename = "Status", default, deserialize_with = "named")]
     pub status: Option<LookupValue>,
     /// The rule that raised it.
@@ -98,7 +98,7 @@ pub struct TimelineRef {
     /// Its number.
     #[serde(rename = "ID", default, deserialize_with = "id")]
     pub id: Option<RunId>,
-    /// How it stood when the alert was raised.
+    /// Its status when the alert was raised.
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
     /// Whether it was requested.

@@ -1,4 +1,4 @@
-//! The list of all alerts: long, and never lost for one bad record.
+//! The list of all alerts. One unreadable record does not make the whole list unreadable.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct Tasks {
 /// A record that could not be read. Holds nothing of it but its number and the names of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableTask {
-    /// Where it stands in the list, from 0.
+    /// Its position in the list, from 0.
     pub index: usize,
     /// Its number, if that at least could be read.
     pub id: Option<u64>,
@@ -42,8 +42,8 @@ impl fmt::Display for UnreadableTask {
     }
 }
 
-/// Reads the whole list, record by record: each is cut out as text first, so that only broken JSON
-/// ends the list, and no more than one record is held twice.
+/// Reads the list record by record. Each is taken as raw text first, so only invalid JSON makes the
+/// whole list unreadable, and only one record at a time is in memory twice.
 pub(crate) fn read_tasks(body: &[u8]) -> Result<Tasks, BodyError> {
     body::read_with(TasksSeed, body)
 }
@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for TasksSeed {
 
 /// What is known of the record at `index`, which could not be read.
 fn unreadable(index: usize, record: &RawValue, invalid: BodyError) -> UnreadableTask {
-    /// The least a record says of itself.
+    /// The minimum that is read of a record.
     #[derive(Deserialize)]
     struct Numbered {
         #[serde(rename = "ID", default, deserialize_with = "id")]

@@ -21,22 +21,22 @@ pub struct TimelineRow {
     /// The customer.
     #[serde(rename = "Environment", default)]
     pub environment: Option<EnvironmentRef>,
-    /// How it stands, in Liongard's words. Only `Completed` is certain to exist.
+    /// Its status, in Liongard's words. Only `Completed` is certain to exist.
     #[serde(rename = "Status", default, deserialize_with = "text")]
     pub status: Option<String>,
     /// Whether it was requested; false for scheduled runs.
     #[serde(rename = "AdHoc", default, deserialize_with = "flag")]
     pub ad_hoc: Option<bool>,
-    /// 0 for a good end.
+    /// 0 for success.
     #[serde(rename = "ExitCode", default, deserialize_with = "integer")]
     pub exit_code: Option<i64>,
-    /// What the inspector said at its end. Not for logs: see [`TimelineRow::outcome`].
+    /// The inspector's last message. Not for logs: see [`TimelineRow::outcome`].
     #[serde(rename = "ExitMessage", default, deserialize_with = "text")]
     pub exit_message: Option<String>,
-    /// When it was put on the schedule.
+    /// When it was scheduled.
     #[serde(rename = "ScheduledAt", default, deserialize_with = "timestamp")]
     pub scheduled_at: Option<Timestamp>,
-    /// When it was taken up.
+    /// When its processing began.
     #[serde(rename = "ProcessingAt", default, deserialize_with = "timestamp")]
     pub processing_at: Option<Timestamp>,
     /// When it began to inspect.
@@ -50,14 +50,14 @@ pub struct TimelineRow {
     pub created_on: Option<Timestamp>,
 }
 
-/// How a run does.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunOutcome {
     /// It has not ended.
     Underway,
-    /// It did its work.
+    /// It succeeded.
     Succeeded,
-    /// It ended without having done its work.
+    /// It ended without success.
     Failed {
         /// The exit code, if there is one.
         exit_code: Option<i64>,
@@ -73,12 +73,12 @@ impl TimelineRow {
         self.launchpoint.as_ref()?.id
     }
 
-    /// How the run does.
+    /// The state of the run.
     ///
     /// It has ended when `FinishedAt` is set, or when `Status` says `Completed`: that word alone
-    /// will do, since the spelling of the others is not known, and all of those mean "under way"
-    /// until `FinishedAt` is set. An ended run succeeded with `ExitCode` 0; without any code,
-    /// only `Completed` is a success.
+    /// suffices, because the spelling of the others is not known. All of those mean "in progress" until
+    /// `FinishedAt` is set. An ended run succeeded with `ExitCode` 0; without any code, only
+    /// `Completed` is a success.
     #[must_use]
     pub fn outcome(&self) -> RunOutcome {
         let status = self.status.as_deref().map(str::trim);

@@ -1,10 +1,10 @@
-//! Yes or no.
+//! Booleans.
 
 use std::fmt;
 
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-/// Reads a yes or no.
+/// Reads a boolean.
 struct FlagVisitor;
 
 impl Visitor<'_> for FlagVisitor {
@@ -40,7 +40,7 @@ impl Visitor<'_> for FlagVisitor {
     }
 }
 
-/// A yes or no, as such, as 1 or 0, or as text of either; null and blanks are none.
+/// A boolean, as such, as 1 or 0, or as text of either; null and blanks are `None`.
 ///
 /// # Errors
 ///

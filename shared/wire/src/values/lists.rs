@@ -38,7 +38,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 ///
 /// # Errors
 ///
-/// Anything that is no list, and what its items are not.
+/// Anything that is not a list, and an item that cannot be read.
 pub fn list<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -51,7 +51,7 @@ where
 ///
 /// # Errors
 ///
-/// Anything that is no list.
+/// Anything that is not a list.
 pub fn any_items<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     list::<D, IgnoredAny>(from).map(|items| !items.is_empty())
 }
@@ -79,11 +79,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
     }
 }
 
-/// Records as a list, or one record without a list around it; null is none.
+/// Records as a list, or one record without a list around it; null is an empty list.
 ///
 /// # Errors
 ///
-/// Anything that is neither, and what the records are not.
+/// Anything that is neither, and a record that cannot be read.
 pub fn one_or_many<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,4 +1,4 @@
-//! Records that their name alone may stand for.
+//! Records that may be given by their name alone.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// A record that plain text may stand for.
+/// A record that may be given as plain text.
 pub trait FromName {
     /// The record of which only this text is known.
     fn from_name(name: String) -> Self;
@@ -36,11 +36,11 @@ impl<'de, T: Deserialize<'de> + FromName> Visitor<'de> for NamedVisitor<T> {
     }
 }
 
-/// A record, its name alone, or null, which is none as blanks are.
+/// A record, its name alone, or null; null and blanks are `None`.
 ///
 /// # Errors
 ///
-/// Anything else, and what the record is not.
+/// Anything else, and a record that cannot be read.
 pub fn named<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -56,7 +56,7 @@ impl Visitor<'_> for IntegerVisitor {
     }
 }
 
-/// A whole number that is not an id: any sign, zero included; null and blanks are none.
+/// A whole number that is not an id: any sign, zero included; null and blanks are `None`.
 ///
 /// # Errors
 ///
@@ -65,8 +65,8 @@ pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Err
     from.deserialize_any(IntegerVisitor)
 }
 
-/// An id. Null, blanks, zero and negative numbers are none: HaloPSA writes all of them for "no
-/// such thing" and gives its system rows negative numbers, Liongard counts from 1.
+/// An id. Null, blanks, zero and negative numbers are `None`: HaloPSA writes all of them for "no such
+/// thing" and gives its system rows negative numbers, Liongard counts from 1.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub fn id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Option<I>,
     Ok(number.filter(|number| *number != 0).map(I::from))
 }
 
-/// An id without which the row is of no use.
+/// A required id.
 ///
 /// # Errors
 ///

@@ -35,8 +35,8 @@ impl Visitor<'_> for TextVisitor {
     }
 }
 
-/// Text as it stands; null and blanks are none, a bare number is its digits (Liongard's
-/// `ExternalID` is either).
+/// Text, unchanged; null and blanks are `None`, a bare number is its digits (Liongard's `ExternalID` is
+/// either).
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Err
     from.deserialize_any(TextVisitor)
 }
 
-/// Text without which the row is of no use.
+/// Required text.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Moments.
+//! Points in time.
 
 use std::fmt;
 
@@ -56,8 +56,8 @@ fn civil(text: &str) -> Option<(DateTime, Offset)> {
     Some((date, iso.to_numeric_offset().unwrap_or(Offset::UTC)))
 }
 
-/// A moment, to the millisecond. Null, blanks, and what means "never" are none: a date before
-/// 1980, or one beyond the calendar.
+/// A point in time, to the millisecond. `None` for null, for blanks, and for a date that means "never":
+/// one before 1980, or beyond the calendar.
 ///
 /// # Errors
 ///
