@@ -158,6 +158,23 @@ impl Scenario {
         self.start_process().await;
     }
 
+    /// The process is stopped, its store is copied, and it is started again.
+    pub async fn back_up(&mut self) -> TempDir {
+        self.process = None;
+        let backup = folder();
+        copy_files(self.folder.path(), backup.path());
+        self.start_process().await;
+        backup
+    }
+
+    /// The process is stopped, its store is replaced by a copy, and it is started again.
+    pub async fn restore(&mut self, backup: &TempDir) {
+        self.process = None;
+        self.folder = folder();
+        copy_files(backup.path(), self.folder.path());
+        self.start_process().await;
+    }
+
     /// Puts another policy in force, as a changed config file does.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy.clone();
@@ -436,6 +453,14 @@ fn register_webhook(halo: &HaloPsa, setup: &Setup) {
     };
     let id = halo.register_webhook(&spec);
     halo.bind_all_events(&id).expect("it was just registered");
+}
+
+/// Copies every file of one folder to another.
+fn copy_files(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).expect("the folder is there") {
+        let file = file.expect("the folder can be read");
+        std::fs::copy(file.path(), to.join(file.file_name())).expect("the file is copied");
+    }
 }
 
 /// A folder for the store, in memory where the system has such a place: thousands of stores are

@@ -11,6 +11,7 @@ use crate::outcome::{SyncTask, TaskEnd};
 use crate::poll::Scope;
 use crate::ports::prelude::*;
 use crate::ports::{PortError, keys};
+use crate::reconcile::ReconcileError;
 use crate::reconciler::Reconciler;
 
 /// Time between two polls that compare everything instead of changes only.
@@ -82,7 +83,7 @@ impl<E: Env> Reconciler<E> {
     /// Reads both sides once. A part that fails is logged, keeps its watermark and stops no other part.
     /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
-        let swept = self.sweep_if_older_than(self.sweep_interval, 0).await;
+        let swept = self.sweep_if_due().await;
         CycleReport {
             swept: swept.unwrap_or_else(|error| {
                 warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");
@@ -99,6 +100,17 @@ impl<E: Env> Reconciler<E> {
             orphaned_runs: ended(SyncTask::Runs, self.requeue_orphaned_runs().await),
             released: ended(SyncTask::Policy, self.requeue_after_policy_change().await),
         }
+    }
+
+    /// Sweeps if the last sweep is old, or if one is needed to know whether the store is complete.
+    async fn sweep_if_due(&self) -> Result<TaskEnd, ReconcileError> {
+        let needed_from = self.observe_cycle().await?.sweep_needed_from();
+        let now = self.clock.now();
+        let interval = match needed_from {
+            Some(from) if from <= now => self.sweep_interval.min(now.since(from)),
+            _ => self.sweep_interval,
+        };
+        self.sweep_if_older_than(interval, 0).await
     }
 
     /// Polls because a webhook of Liongard, received at `woken_at`, says that alerts have changed.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
+use halogard_domain::write_result::WriteResult;
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timestamp, plan};
 
 use self::write_batcher::WriteBatcher;
@@ -124,7 +125,10 @@ impl From<SaveError> for ReconcileError {
 /// How often a read-modify-write is repeated because another worker wrote the record meanwhile.
 pub(crate) const CONFLICTS_MAX: usize = 5;
 
-/// How often one reconciliation plans. The longest sequence is: claim, find, open, set the base, request
+/// How often saving the result of a write is repeated for the same reason. Nothing else knows it.
+const RESULT_SAVES_MAX: usize = 20;
+
+/// How often one reconciliation plans. The longest sequence is: find, open, set the base, request
 /// an inspection.
 const PLANS_MAX: usize = 8;
 
@@ -153,6 +157,8 @@ struct PairSession<'a> {
     actions: Vec<Action>,
     /// Journal entries that are not saved yet.
     journal: Vec<JournalEntry>,
+    /// What writes to HaloPSA led to that is not saved yet.
+    results: Vec<WriteResult>,
 }
 
 impl<E: Env> Reconciler<E> {
@@ -388,6 +394,7 @@ impl<E: Env> Reconciler<E> {
             cause: cause.as_str(),
             actions: Vec::new(),
             journal: Vec::new(),
+            results: Vec::new(),
         };
         self.refresh_group(&mut session).await?;
         if session.link.sharing.is_some() || *cause == Cause::SharedTicket {
@@ -400,13 +407,23 @@ impl<E: Env> Reconciler<E> {
     /// failure.
     async fn converge(&self, mut session: PairSession<'_>) -> Report {
         let outcome = self.plan_and_run(&mut session).await;
+        let had_results = !session.results.is_empty();
         let saved = match self.enqueue_sharing(&session).await {
             Ok(()) => self.save(&mut session).await,
             Err(error) => Err(error.into()),
         };
+        let were_merged = had_results && session.results.is_empty() && saved.is_err();
         Report {
-            // A conflict means starting over, whatever the plan came to.
-            outcome: saved.and(outcome),
+            outcome: match (saved, outcome) {
+                // HaloPSA's refusal, or its silence, is recorded and does not depend on the plan.
+                (_, outcome @ (Ok(PairOutcome::Refused(_)) | Err(ReconcileError::Port(_))))
+                    if were_merged =>
+                {
+                    outcome
+                }
+                // A conflict means starting over, whatever the plan came to.
+                (saved, outcome) => saved.and(outcome),
+            },
             actions: session.actions,
         }
     }
@@ -445,15 +462,53 @@ impl<E: Env> Reconciler<E> {
         Err(ReconcileError::Unsettled)
     }
 
-    /// Saves the link and its new journal entries, if there is anything new.
+    /// Saves the link and its new journal entries, if there is anything new. If another worker saved
+    /// first, saves what writes to HaloPSA led to in the newest link, and reports the conflict: only the
+    /// plan has to be made again.
     async fn save(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
-        if session.stored.as_ref() != Some(&session.link) || !session.journal.is_empty() {
-            let (link, journal) = (&session.link, &session.journal);
-            session.revision = self.store.save(link, journal, session.revision).await?;
-            session.stored = Some(session.link.clone());
-            session.journal.clear();
+        if session.stored.as_ref() == Some(&session.link) && session.journal.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let (link, journal) = (&session.link, &session.journal);
+        match self.store.save(link, journal, session.revision).await {
+            Ok(revision) => {
+                session.revision = revision;
+                session.stored = Some(session.link.clone());
+                session.journal.clear();
+                session.results.clear();
+                Ok(())
+            }
+            Err(SaveError::Conflict) if !session.results.is_empty() => {
+                self.save_results(session).await?;
+                Err(ReconcileError::Conflict)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Saves what writes to HaloPSA led to in the newest link.
+    async fn save_results(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
+        for _ in 0..RESULT_SAVES_MAX {
+            let Some(mut stored) = self.store.load(session.link.alert).await? else {
+                break;
+            };
+            for result in &session.results {
+                stored.value.apply(result);
+            }
+            let saved = self
+                .store
+                .save(&stored.value, &session.journal, stored.revision);
+            match saved.await {
+                Ok(_) => {
+                    session.journal.clear();
+                    session.results.clear();
+                    return Ok(());
+                }
+                Err(SaveError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ReconcileError::Conflict)
     }
 }
 

@@ -1,25 +1,36 @@
-//! Recovery after a start: claims of a process that died, and pairs that a changed policy releases.
+//! Recovery: claims of a process that died, a store that is older than HaloPSA's tickets, and pairs that a
+//! changed policy releases.
 
+use halogard_domain::continuity::Continuity;
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::record::Singleton;
+use halogard_domain::{LinkKey, Ticket, Timestamp};
+use tracing::warn;
 
 use crate::env::Env;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
+use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
 use crate::reconciler::Reconciler;
 
 /// Links read in one call.
 const PAGE: usize = 200;
 
 impl<E: Env> Reconciler<E> {
-    /// Marks the claims of a process that died as in doubt, and queues their pairs.
+    /// Marks the claims of a process that died as in doubt, and queues their pairs. The store may be a
+    /// backup that was put back while no process ran, so the next sweep finds out whether it is.
     ///
-    /// Only for a store that no other process uses: elsewhere claims expire by themselves.
+    /// Only for a store that no other process uses: elsewhere claims expire by themselves, and a store that
+    /// was replaced shows by the time since the last sync cycle.
     ///
     /// # Errors
     ///
     /// A store failed; safe to repeat.
     pub async fn recover_claims(&self) -> Result<usize, PortError> {
+        let now = self.clock.now();
+        self.update_continuity(|continuity| continuity.begin(now))
+            .await?;
         let mut recovered = 0;
         let mut after = None;
         loop {
@@ -49,7 +60,7 @@ impl<E: Env> Reconciler<E> {
         let link = &mut stored.value;
         let now = self.clock.now();
         match (&mut link.claim, &mut link.note_claim) {
-            (Claim::Held { since, .. }, _) => link.claim = Claim::InDoubt { since: *since },
+            (Claim::Held { until, .. }, _) => link.claim = Claim::in_doubt(now.min(*until)),
             (_, Some(note)) if note.until > now => note.until = now,
             _ => return Ok(()),
         }
@@ -57,6 +68,74 @@ impl<E: Env> Reconciler<E> {
             // Another worker has changed the link; its claim is valid.
             Ok(_) | Err(SaveError::Conflict) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Records that a sync cycle runs, so that a store that was away is noticed.
+    pub(crate) async fn observe_cycle(&self) -> Result<Continuity, PortError> {
+        let now = self.clock.now();
+        self.update_continuity(|continuity| continuity.observe_cycle(now))
+            .await
+    }
+
+    /// Records that everything that changed before `listed_at` has been listed.
+    pub(crate) async fn observe_sweep(&self, listed_at: Timestamp) -> Result<(), PortError> {
+        self.update_continuity(|continuity| continuity.observe_sweep(listed_at))
+            .await
+            .map(drop)
+    }
+
+    /// Adopts a ticket that carries our key and that no link names, if the store may be older than HaloPSA's
+    /// tickets: at once, because its alert may be about to get another one.
+    pub(crate) async fn adopt_if_behind(
+        &self,
+        key: &LinkKey,
+        ticket: &Ticket,
+    ) -> Result<bool, ReconcileError> {
+        let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
+        if continuity.value.sweep_needed_from().is_none() {
+            return Ok(false);
+        }
+        let link = self.store.load(key.alert).await?;
+        let is_expected = link.is_some_and(|stored| stored.value.claim != Claim::Free);
+        let adopted = self.adopt(key, ticket, &self.policy()).await?;
+        if adopted && !is_expected {
+            warn!(
+                alert_id = key.alert.get(),
+                ticket_id = ticket.id.get(),
+                "HaloPSA holds a ticket of ours that the store did not know; other alerts wait until all \
+                 such tickets are listed"
+            );
+            self.update_continuity(Continuity::observe_unknown_ticket)
+                .await?;
+        }
+        Ok(adopted)
+    }
+
+    /// Applies `change` to what is known about the store's age; returns the result. Saves only a difference.
+    pub(crate) async fn update_continuity(
+        &self,
+        change: impl Fn(&mut Continuity),
+    ) -> Result<Continuity, PortError> {
+        let mut conflicts = 0;
+        loop {
+            let stored = self.store.load_record::<Continuity>(&Singleton).await?;
+            let mut changed = stored.value.clone();
+            change(&mut changed);
+            if changed == stored.value {
+                return Ok(changed);
+            }
+            match self
+                .store
+                .save_record(&Singleton, &changed, stored.revision)
+                .await
+            {
+                Ok(_) => return Ok(changed),
+                // The other worker runs a sync cycle or a sweep as well; the next one records the rest.
+                Err(SaveError::Conflict) if conflicts == CONFLICTS_MAX => return Ok(stored.value),
+                Err(SaveError::Conflict) => conflicts += 1,
+                Err(SaveError::Store(error)) => return Err(error),
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use halogard_domain::continuity::Continuity;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
@@ -90,6 +91,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Sweeps; stops before a range of more than `pages_max` pages that has not settled.
     async fn sweep(&self, pages_max: usize) -> Result<Swept, ReconcileError> {
+        self.observe_cycle().await?;
         let mut stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
         stored.value.correct_future_times(self.clock.now());
         if stored.value.watermark.is_none() {
@@ -121,6 +123,7 @@ impl<E: Env> Reconciler<E> {
                 return Ok(log_sweep(report, SweepOutcome::Superseded));
             }
             if is_complete {
+                self.observe_sweep(requested_at).await?;
                 return Ok(log_sweep(report, SweepOutcome::Swept));
             }
         }
@@ -273,14 +276,19 @@ impl<E: Env> Reconciler<E> {
     async fn message_for(
         &self,
         listing: &TicketListing,
-    ) -> Result<Option<SweepMessage>, PortError> {
+    ) -> Result<Option<SweepMessage>, ReconcileError> {
         let owners = self.store.owners(listing.id).await?;
         if owners.is_empty() {
             let prefix = &self.policy().key_prefix;
-            let has_key = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
-            let keyed = listing.ticket.as_ref().filter(has_key).cloned();
-            return Ok(keyed.map(|ticket| SweepMessage {
-                message: Message::ticket_snapshot(ticket, Cause::Sweep),
+            let Some(ticket) = &listing.ticket else {
+                return Ok(None);
+            };
+            let Some(key) = LinkKey::find_in(&ticket.summary, prefix) else {
+                return Ok(None);
+            };
+            self.adopt_if_behind(&key, ticket).await?;
+            return Ok(Some(SweepMessage {
+                message: Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
                 invalidates: Vec::new(),
             }));
         }
@@ -332,8 +340,13 @@ impl<E: Env> Reconciler<E> {
             }
         }
         stored.value.watermark = Some(began.minus(INITIAL_LOOKBACK));
+        if report.adopted > 0 {
+            self.update_continuity(Continuity::observe_unknown_ticket)
+                .await?;
+        }
         // A concurrent sweep that saved first has adopted the same tickets.
         self.save_cursor(&mut stored).await?;
+        self.observe_sweep(began).await?;
         let outcome = SweepOutcome::InitialSweep;
         info!(
             adopted = report.adopted,

@@ -304,7 +304,7 @@ async fn what_is_refused_for_good_is_buried_at_once_with_the_reason() {
 
 #[tokio::test]
 async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
-    let bench = Bench::new();
+    let bench = Bench::swept().await;
     bench.reconciler.liongard.show(1);
     bench.reconciler.desk.switch.fail(Arc::new(|| {
         let mut error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaRefused)
@@ -329,7 +329,7 @@ async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
 
 #[tokio::test]
 async fn a_failure_that_passes_ends_in_one_ticket() {
-    let bench = Bench::new();
+    let bench = Bench::swept().await;
     bench.reconciler.liongard.show(1);
     bench.reconciler.desk.switch.fail(failing(
         FailureClass::Transient,
@@ -346,7 +346,7 @@ async fn a_failure_that_passes_ends_in_one_ticket() {
 
 #[tokio::test]
 async fn a_message_tells_everything_its_look_did() {
-    let bench = Bench::new();
+    let bench = Bench::swept().await;
     bench.poll(1).await.unwrap();
     let processed = work(&bench).await;
     assert_eq!(processed.actions, [Action::Opened]);
@@ -388,7 +388,7 @@ async fn a_message_tells_everything_its_look_did() {
 
 #[tokio::test]
 async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
-    let bench = Bench::new();
+    let bench = Bench::swept().await;
     bench.poll(1).await.unwrap();
     let lost = failing(FailureClass::InDoubt, ErrorCode::HalopsaNoAnswer);
     bench.reconciler.desk.switch.fail(lost);

@@ -74,10 +74,7 @@ fn claimed() -> Link {
     let mut link = Link::new(AlertId::new(7586));
     link.opening = Some(OpeningSnapshot::of(&alert()));
     link.observed_alert = Some(alert());
-    link.claim = Claim::Held {
-        since: NOW,
-        until: NOW,
-    };
+    link.acquire_claim("0123456789abcdef", NOW);
     link
 }
 

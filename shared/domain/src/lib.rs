@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod budget;
+pub mod continuity;
 pub mod failure;
 pub mod hash;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod storm;
 pub mod sweep_cursor;
 pub mod ticket;
 pub mod time;
+pub mod write_result;
 
 pub use alert::{Alert, AlertState};
 pub use failure::FailureClass;

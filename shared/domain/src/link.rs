@@ -11,16 +11,34 @@ use crate::policy::{ClosedBy, ParkReason, Policy, StatusMap};
 use crate::sharing::Sharing;
 use crate::slug::Slug;
 use crate::storm::{LeaderState, Membership};
+use crate::sweep_cursor::INDEX_LAG_MAX;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
+use crate::write_result::ClaimId;
 
 /// How long a claim excludes other workers from opening the same ticket. Longer than any call may
 /// take.
 pub const CLAIM_TTL: Duration = Duration::from_secs(90);
 
-/// How long after a request with an unknown outcome its ticket may still appear: a gateway may
-/// respond before the service has finished.
-pub const IN_DOUBT_SETTLE: Duration = Duration::from_secs(15);
+/// What must be left of a claim when the request that it guards is sent: the longest call to HaloPSA, and
+/// ten seconds for clocks that differ.
+pub const CLAIM_LEFT_MIN: Duration = Duration::from_secs(40);
+
+/// How long HaloPSA may go on with a request that ended without a response. Its gateway gives up after
+/// about a minute.
+pub const REQUEST_LINGER: Duration = Duration::from_secs(60);
+
+/// How long the ticket of a request with an unknown outcome may be missing from HaloPSA's lists. A search
+/// that begins later and finds nothing proves that there is none.
+pub const IN_DOUBT_MAX: Duration = INDEX_LAG_MAX.saturating_add(REQUEST_LINGER);
+
+/// When the ticket of such a request is searched for, counted from the request's end. Most are found by
+/// the first search; only after the last one may the ticket be opened again.
+pub const IN_DOUBT_SEARCHES: [Duration; 3] = [
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+    IN_DOUBT_MAX,
+];
 
 /// How long a refused write is not repeated while nothing that we can see has changed. The cause of
 /// most refusals is fixed in HaloPSA, where we cannot see it.
@@ -35,6 +53,8 @@ pub struct Link {
     pub recurrence: u32,
     /// The exclusive right to open the ticket.
     pub claim: Claim,
+    /// How often it was acquired: the number of the newest claim.
+    pub claim_count: u32,
     /// The alert's state when its ticket was requested.
     pub opening: Option<OpeningSnapshot>,
     /// The ticket, once there is one.
@@ -68,7 +88,7 @@ pub struct Link {
 }
 
 /// The exclusive right to open the ticket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Claim {
     /// No one holds it, and no earlier attempt is in doubt.
@@ -76,6 +96,11 @@ pub enum Claim {
     Free,
     /// A worker is opening the ticket.
     Held {
+        /// The worker.
+        holder: String,
+        /// Distinguishes this claim from all others of the link. A worker whose claim expired and was
+        /// taken over finds another number, and stops.
+        number: u32,
         /// When it was acquired.
         since: Timestamp,
         /// When it expires.
@@ -85,7 +110,44 @@ pub enum Claim {
     InDoubt {
         /// When the attempt was last known to be under way.
         since: Timestamp,
+        /// When the last search began that did not find the ticket.
+        searched_at: Option<Timestamp>,
     },
+}
+
+impl Claim {
+    /// An attempt that was last known to be under way at `since`. Its ticket was not searched for yet.
+    #[must_use]
+    pub const fn in_doubt(since: Timestamp) -> Self {
+        Self::InDoubt {
+            since,
+            searched_at: None,
+        }
+    }
+
+    /// Whether this is the claim `id`.
+    #[must_use]
+    pub fn is(&self, id: &ClaimId) -> bool {
+        matches!(self, Self::Held { holder, number, .. }
+            if (holder, number) == (&id.holder, &id.number))
+    }
+
+    /// When the ticket of an attempt is searched for next that was last known to be under way at
+    /// `since`. The search that begins at or after the end of the doubt is the last one.
+    #[must_use]
+    pub fn next_search(since: Timestamp, searched_at: Option<Timestamp>) -> Timestamp {
+        IN_DOUBT_SEARCHES
+            .map(|delay| since.plus(delay))
+            .into_iter()
+            .find(|due| searched_at.is_none_or(|searched_at| searched_at < *due))
+            .unwrap_or_else(|| since.plus(IN_DOUBT_MAX))
+    }
+
+    /// Whether a search that began at `searched_at` proves that the attempt opened no ticket.
+    #[must_use]
+    pub fn is_disproved(since: Timestamp, searched_at: Timestamp) -> bool {
+        searched_at >= since.plus(IN_DOUBT_MAX)
+    }
 }
 
 /// The exclusive right to add a note, until the response is seen.
@@ -212,6 +274,7 @@ impl Link {
             alert,
             recurrence: 1,
             claim: Claim::Free,
+            claim_count: 0,
             opening: None,
             ticket: None,
             earlier_tickets: Vec::new(),
@@ -322,6 +385,33 @@ impl Link {
         });
     }
 
+    /// Acquires the right to open the ticket for `holder` at `now`.
+    pub fn acquire_claim(&mut self, holder: &str, now: Timestamp) -> ClaimId {
+        self.claim_count = self.claim_count.saturating_add(1);
+        let id = ClaimId {
+            holder: holder.to_owned(),
+            number: self.claim_count,
+        };
+        self.claim = Claim::Held {
+            holder: id.holder.clone(),
+            number: id.number,
+            since: now,
+            until: now.plus(CLAIM_TTL),
+        };
+        id
+    }
+
+    /// Renews the claim `id` at `now`; `false` if another worker took it over.
+    pub fn renew_claim(&mut self, id: &ClaimId, now: Timestamp) -> bool {
+        let is_ours = self.claim.is(id);
+        if let Claim::Held { until, .. } = &mut self.claim
+            && is_ours
+        {
+            *until = now.plus(CLAIM_TTL).max(*until);
+        }
+        is_ours
+    }
+
     /// Makes `ticket` the ticket of this link.
     pub fn attach(&mut self, ticket: TicketId) {
         if self.ticket != Some(ticket) {
@@ -376,6 +466,7 @@ impl Link {
     pub fn begin_next_ticket(&mut self) {
         let mut next = Self::new(self.alert);
         next.recurrence = self.recurrence.saturating_add(1);
+        next.claim_count = self.claim_count;
         next.earlier_tickets = std::mem::take(&mut self.earlier_tickets);
         next.earlier_tickets.extend(self.ticket);
         next.observed_alert = self.observed_alert.take();

@@ -18,12 +18,10 @@ pub enum Step {
     /// Find out whether the alert gets its own ticket or shares that of a storm group; or update
     /// the group with the alert's state.
     AssignGroup,
-    /// Acquire the exclusive right to open the ticket.
-    Claim,
     /// Search HaloPSA for a ticket that carries our key, because the outcome of an earlier attempt
     /// is unknown.
     FindByKey,
-    /// Open the ticket.
+    /// Open the ticket, under a claim that is acquired immediately before the request is sent.
     Open(Box<NewTicket>),
     /// Link this existing ticket to the alert.
     Adopt(TicketId),

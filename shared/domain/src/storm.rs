@@ -129,10 +129,10 @@ impl LeaderState {
         self.reported_at.plus(policy.summary_interval)
     }
 
-    /// Records that a summary note was added at `now`.
-    pub fn mark_reported(&mut self, now: Timestamp) {
-        self.joined_reported = self.summary.joined;
-        self.open_reported = self.summary.open;
+    /// Records that a summary note was added at `now` that counted these alerts.
+    pub const fn mark_reported(&mut self, joined: u64, open: u64, now: Timestamp) {
+        self.joined_reported = joined;
+        self.open_reported = open;
         self.reported_at = now;
     }
 }

@@ -227,8 +227,8 @@ proptest! {
         link.ticket = has_ticket.then_some(TICKET);
         link.claim = match claim {
             0 => Claim::Free,
-            1 => Claim::Held { since: time(first), until: time(second) },
-            _ => Claim::InDoubt { since: time(second) },
+            1 => Claim::Held { holder: String::new(), number: 1, since: time(first), until: time(second) },
+            _ => Claim::InDoubt { since: time(second), searched_at: has_base.then_some(time(first)) },
         };
         link.terminal_reason = [None, Some(TerminalReason::NotNeeded), Some(TerminalReason::TicketDeleted), Some(TerminalReason::TicketDeletedAlertClosed)][usize::from(ended)];
         link.pending_inspection = has_base.then_some(PendingInspection { requested_at: time(first), requested: u32::MAX, completed: 0 });

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use halogard_domain::ids::{EnvironmentId, PriorityId, TechnicianId, TicketId};
 use halogard_domain::link::{
-    Claim, IN_DOUBT_SETTLE, OpeningSnapshot, RefusedWrite, TerminalReason, WriteKind,
+    Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, OpeningSnapshot, RefusedWrite, TerminalReason,
+    WriteKind,
 };
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
@@ -29,7 +30,6 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
             Step::AssignGroup => "assign group",
             Step::AddSummaryNote(_) => "summary note",
             Step::CloseGroup => "close group",
-            Step::Claim => "claim",
             Step::FindByKey => "find by key",
             Step::Open(_) => "open",
             Step::Adopt(_) => "adopt",
@@ -263,7 +263,7 @@ fn native_drift_is_repaired_after_the_grace_period_of_liongards_ticketing() {
 }
 
 #[test]
-fn a_new_alert_is_claimed_before_it_is_opened() {
+fn a_new_alert_is_opened_as_its_template_says() {
     let policy = policy(Mode::Managed);
     let steps = plan(
         &Link::new(alert().id),
@@ -272,7 +272,7 @@ fn a_new_alert_is_claimed_before_it_is_opened() {
         &policy,
         at(10),
     );
-    let [Step::Claim, Step::Open(ticket)] = &steps[..] else {
+    let [Step::Open(ticket)] = &steps[..] else {
         panic!("{steps:?}")
     };
     assert_eq!(ticket.client.get(), 17);
@@ -300,12 +300,12 @@ fn an_alert_without_a_ticket_has_its_plan() {
         ..alert()
     };
     let rows: [(&str, Mode, &Alert, &[&str]); 8] = [
-        ("new", Mode::Managed, &alert(), &["claim", "open"]),
+        ("new", Mode::Managed, &alert(), &["open"]),
         (
             "unknown status counts as open",
             Mode::Managed,
             &alert_with("Frobnicated", 1),
-            &["claim", "open"],
+            &["open"],
         ),
         (
             "closed before a ticket was needed",
@@ -319,7 +319,7 @@ fn an_alert_without_a_ticket_has_its_plan() {
             "a ticket of Liongard's own is not ours to use",
             Mode::Managed,
             &native_linked,
-            &["claim", "open"],
+            &["open"],
         ),
         ("native, no ticket yet", Mode::Native, &alert(), &[]),
         (
@@ -346,17 +346,25 @@ fn an_attempt_in_doubt_is_searched_for_and_never_simply_repeated() {
     let policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
     link.observe_alert(alert());
-    link.claim = Claim::InDoubt { since: at(10) };
-    let settled = at(10).plus(IN_DOUBT_SETTLE);
-    assert_eq!(
-        plan(&link, Some(&alert()), None, &policy, at(11)),
-        [Step::Wait(settled)]
-    );
-    assert_eq!(
-        plan(&link, Some(&alert()), None, &policy, settled),
-        [Step::FindByKey]
-    );
+    let plan_at = |link: &Link, now| plan(link, Some(&alert()), None, &policy, now);
+    let mut searched_at = None;
+    for delay in IN_DOUBT_SEARCHES {
+        let since = at(10);
+        let due = since.plus(delay);
+        link.claim = Claim::InDoubt { since, searched_at };
+        assert_eq!(plan_at(&link, at(11)), [Step::Wait(due)]);
+        assert_eq!(plan_at(&link, due), [Step::FindByKey]);
+        assert_eq!(Claim::is_disproved(since, due), delay == IN_DOUBT_MAX);
+        searched_at = Some(due);
+    }
+    // A search that comes late stands for all that were due before it.
+    let late = at(10).plus(IN_DOUBT_MAX * 2);
+    link.claim = Claim::in_doubt(at(10));
+    assert_eq!(plan_at(&link, late), [Step::FindByKey]);
+    assert!(Claim::is_disproved(at(10), late));
     link.claim = Claim::Held {
+        holder: "a".to_owned(),
+        number: 1,
         since: at(10),
         until: at(100),
     };
@@ -364,14 +372,14 @@ fn an_attempt_in_doubt_is_searched_for_and_never_simply_repeated() {
         plan(&link, Some(&alert()), None, &policy, at(50)),
         [Step::Wait(at(100))]
     );
-    assert_eq!(
-        plan(&link, Some(&alert()), None, &policy, at(100)),
-        [Step::FindByKey]
-    );
+    // The holder may have sent its request just before the claim expired.
+    let due = at(100).plus(IN_DOUBT_SEARCHES[0]);
+    assert_eq!(plan_at(&link, at(100)), [Step::Wait(due)]);
+    assert_eq!(plan_at(&link, due), [Step::FindByKey]);
     // Even if the alert is closed by now: the ticket may exist and must be closed.
     let closed = alert_with("Closed", 60);
     assert_eq!(
-        plan(&link, Some(&closed), None, &policy, at(100)),
+        plan(&link, Some(&closed), None, &policy, due),
         [Step::FindByKey]
     );
 }
@@ -642,12 +650,12 @@ fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
     let next_day = at(24 * 3600);
     assert_eq!(
         names(&plan(&link, Some(&alert()), None, &policy, next_day)),
-        ["claim", "open"]
+        ["open"]
     );
     policy.templates.get_mut("default").unwrap().team = Some("Projects".into());
     assert_eq!(
         names(&plan(&link, Some(&alert()), None, &policy, at(10))),
-        ["claim", "open"]
+        ["open"]
     );
 }
 

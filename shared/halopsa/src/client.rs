@@ -22,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, PermitOutcome, RequestBudget};
 use halogard_credentials::{CredentialSource, SharedTokens, StaticCredential};
+use halogard_domain::Timestamp;
 use halogard_http::Transport;
 use halogard_wire::{body, retry_after};
 use http::header::AUTHORIZATION;
@@ -176,7 +177,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         if let Some(bearer) = bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
         }
-        let response = self.send(&call.route, request).await?;
+        let response = self.send(&call.route, request, call.send_before).await?;
         self.body_of_success(&call.route, response)
     }
 
@@ -189,11 +190,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         decode(&call.route, seed, &body)
     }
 
-    /// The only way out: takes a permit, sends, settles the permit whatever came of it.
+    /// The only way out: takes a permit, sends unless it is too late for that, settles the permit whatever
+    /// came of it.
     async fn send(
         &self,
         route: &HaloRoute,
         request: http::Request<Bytes>,
+        send_before: Option<Timestamp>,
     ) -> Result<Response<Bytes>, Error> {
         let permit = if route.begins_work {
             self.budget.take_to_begin().await?
@@ -201,6 +204,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             self.budget.take().await?
         };
         let sent_at = self.clock.now();
+        if send_before.is_some_and(|latest| sent_at >= latest) {
+            if let Err(error) = self.budget.settle(permit, PermitOutcome::Completed).await {
+                permit_left_to_expire(&error);
+            }
+            return Err(Error::TooLate {
+                method: route.method.clone(),
+                route: route.template,
+            });
+        }
         let outcome = self.transport.send(request).await;
         let seen = self.seen(outcome.as_ref().ok());
         if let Err(error) = self.budget.settle(permit, seen).await {

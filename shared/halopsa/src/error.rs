@@ -50,6 +50,14 @@ pub enum Error {
         /// When to come back.
         until: Timestamp,
     },
+    /// The request could not be sent in time; nothing was sent.
+    #[error("{method} {route} could not be sent before the right to open the tickets ends")]
+    TooLate {
+        /// The method.
+        method: Method,
+        /// The endpoint's template.
+        route: &'static str,
+    },
     /// The request could not be put together; nothing was sent.
     #[error("{method} {route} could not be put together")]
     Request {
@@ -178,7 +186,8 @@ impl Error {
             Self::OutOfBudget { .. }
             | Self::BudgetReserved { .. }
             | Self::BudgetStore { .. }
-            | Self::TokenPending { .. } => FailureClass::Transient,
+            | Self::TokenPending { .. }
+            | Self::TooLate { .. } => FailureClass::Transient,
             Self::Credential(source) => source.class(),
             Self::Status {
                 status,

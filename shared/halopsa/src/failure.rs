@@ -39,6 +39,7 @@ fn code(error: &Error) -> ErrorCode {
         Error::BudgetReserved { .. } => ErrorCode::BudgetReserved,
         Error::BudgetStore { .. } => ErrorCode::BudgetStore,
         Error::TokenPending { .. } => ErrorCode::HalopsaTokenPending,
+        Error::TooLate { .. } => ErrorCode::ClaimExpired,
         Error::Token {
             message: Some(message),
             ..

@@ -8,7 +8,7 @@ mod tickets;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Changes, Clock, ErrorCode, PortError, RequestBudget, SearchWithin, ServiceDesk,
+    Changes, Clock, ErrorCode, OpeningGuard, PortError, RequestBudget, SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
 use halogard_domain::sweep_cursor::ChangeRange;
@@ -141,8 +141,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         Ok(found.into_iter().map(|(_, ticket)| ticket).collect())
     }
 
-    async fn open(&self, tickets: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
-        self.open_array(tickets).await
+    async fn open(
+        &self,
+        tickets: &[NewTicket],
+        guard: &impl OpeningGuard,
+    ) -> Vec<Result<Ticket, PortError>> {
+        self.open_array(tickets, guard).await
     }
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {

@@ -9,15 +9,18 @@
 #[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
-use halogard_app::ports::{Refusal, ServiceDesk as _};
-use halogard_domain::FailureClass::{InDoubt, Permanent};
-use halogard_domain::LinkKey;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use halogard_app::ports::{Admission, ErrorCode, OpeningGuard, Refusal, ServiceDesk as _};
+use halogard_domain::FailureClass::{InDoubt, Permanent, Transient};
 use halogard_domain::ids::{
     AlertId, HaloClientId, NoteId, OutcomeId, StatusId, TicketId, TicketTypeId,
 };
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, Validation};
+use halogard_domain::{LinkKey, Timestamp};
 use serde_json::{Value, json};
-use support::{Harness, answer};
+use support::{AdmitAll, Harness, MORNING, answer};
 
 fn new_ticket(alert: u64) -> NewTicket {
     NewTicket {
@@ -87,7 +90,7 @@ async fn opened(
     alerts: std::ops::RangeInclusive<u64>,
 ) -> Vec<Result<u64, String>> {
     let tickets: Vec<_> = alerts.map(new_ticket).collect();
-    let answers = harness.desk().open(&tickets).await;
+    let answers = harness.desk().open(&tickets, &AdmitAll).await;
     answers
         .into_iter()
         .map(|answer| match answer {
@@ -165,6 +168,95 @@ async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
     assert_eq!(sent[6], ["[LG-4] Disk"]);
 }
 
+/// A guard that admits each request by what was admitted before, and keeps what it was asked for.
+struct CountingGuard {
+    asked: Mutex<Vec<Vec<u64>>>,
+    /// Admits the ticket of this alert in the request with this number, counted from 0.
+    admits: fn(usize, u64) -> bool,
+    send_before: Timestamp,
+}
+
+impl CountingGuard {
+    fn new(admits: fn(usize, u64) -> bool) -> Self {
+        Self {
+            asked: Mutex::default(),
+            admits,
+            send_before: MORNING.plus(Duration::from_secs(50)),
+        }
+    }
+
+    fn asked(&self) -> Vec<Vec<u64>> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl OpeningGuard for CountingGuard {
+    async fn admit(&self, keys: &[&LinkKey]) -> Admission {
+        let mut asked = self.asked.lock().unwrap();
+        let request = asked.len();
+        let alerts: Vec<u64> = keys.iter().map(|key| key.alert.get()).collect();
+        let admitted = alerts.iter().map(|alert| (self.admits)(request, *alert));
+        let admitted = admitted.collect();
+        asked.push(alerts);
+        Admission {
+            admitted,
+            send_before: self.send_before,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_guard_is_asked_before_each_half_and_what_it_refuses_is_not_sent() {
+    let harness = answering(&[
+        (400, json!("Please complete the field Impact")),
+        (200, list(&[])),
+        (201, json!([row(1), row(2)])),
+        // The right to open the fourth was lost meanwhile.
+        (201, json!([row(3)])),
+    ]);
+    let guard = CountingGuard::new(|request, alert| request < 2 || alert != 4);
+    let tickets: Vec<_> = (1..=4).map(new_ticket).collect();
+    let answers = harness.desk().open(&tickets, &guard).await;
+    let opened: Vec<_> = answers.iter().filter_map(|it| it.as_ref().ok()).collect();
+    assert_eq!(opened.len(), 3);
+    let lost = answers[3].as_ref().unwrap_err();
+    assert_eq!(
+        (lost.class, lost.code),
+        (Transient, ErrorCode::ClaimExpired)
+    );
+    assert_eq!(guard.asked(), [vec![1, 2, 3, 4], vec![1, 2], vec![3, 4]]);
+    assert_eq!(posted(&harness)[3], ["[LG-3] Disk"]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_nothing_is_admitted() {
+    let harness = Harness::new();
+    let guard = CountingGuard::new(|_, _| false);
+    let answers = harness.desk().open(&[new_ticket(1)], &guard).await;
+    assert_eq!(
+        answers[0].as_ref().unwrap_err().code,
+        ErrorCode::ClaimExpired
+    );
+    assert!(harness.sent().is_empty());
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn a_request_that_waited_too_long_for_its_permit_is_not_sent() {
+    for (waited, is_sent) in [(0, true), (49, true), (50, false), (90, false)] {
+        let harness = Harness::new();
+        let guard = CountingGuard::new(|_, _| true);
+        if is_sent {
+            harness.next(Ok(answer(201, &json!([row(1)]).to_string())));
+        }
+        // A token takes the time that has passed until the request could be sent.
+        harness.advance(Duration::from_secs(waited));
+        let answers = harness.desk().open(&[new_ticket(1)], &guard).await;
+        assert_eq!(answers[0].is_ok(), is_sent, "{waited} s");
+        assert_eq!(harness.sent().len(), usize::from(is_sent), "{waited} s");
+    }
+}
+
 #[tokio::test]
 async fn what_a_refused_array_left_behind_is_not_opened_again() {
     let harness = answering(&[
@@ -196,7 +288,7 @@ async fn a_credential_that_is_not_accepted_is_no_reason_to_halve() {
     // A 401 is repeated once, with another token.
     let harness = answering(&[(401, json!("")), (401, json!(""))]);
     let tickets: Vec<_> = (1..=3).map(new_ticket).collect();
-    let answers = harness.desk().open(&tickets).await;
+    let answers = harness.desk().open(&tickets, &AdmitAll).await;
     assert_eq!(harness.sent().len(), 2);
     assert_eq!(answers.len(), 3);
     for answer in answers {

@@ -2,8 +2,8 @@
 //! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
-    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError,
-    RunProgress, SearchWithin, ServiceDesk,
+    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, OpeningGuard,
+    PortError, RunProgress, SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
 use halogard_domain::sweep_cursor::ChangeRange;
@@ -70,8 +70,12 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.noted(self.port.find_all_with_key(prefix).await)
     }
 
-    async fn open(&self, tickets: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
-        self.all_noted(self.port.open(tickets).await)
+    async fn open(
+        &self,
+        tickets: &[NewTicket],
+        guard: &impl OpeningGuard,
+    ) -> Vec<Result<Ticket, PortError>> {
+        self.all_noted(self.port.open(tickets, guard).await)
     }
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {

@@ -390,12 +390,14 @@ fn one_of_each() -> [Link; 6] {
             });
         }),
         link_with(4, |link| {
-            link.claim = Claim::Held {
+            link.acquire_claim("a", since);
+        }),
+        link_with(5, |link| {
+            link.claim = Claim::InDoubt {
                 since,
-                until: at(91),
+                searched_at: Some(at(16)),
             };
         }),
-        link_with(5, |link| link.claim = Claim::InDoubt { since }),
         link_with(6, |link| {
             let until = at(91);
             link.note_claim = Some(NoteClaim {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
+use halogard_domain::continuity::{Continuity, Knowledge};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunInFlight, RunTarget, Runs};
@@ -47,6 +48,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, Runs>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
+        let bench = $case::<_, Continuity>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -114,6 +116,20 @@ impl SampleRecord for Storms {
 
     fn sample(number: u8, _now: Timestamp) -> Self {
         group_of(number.into())
+    }
+}
+
+impl SampleRecord for Continuity {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        Self {
+            began_at: at(1),
+            seen_at: at(number.into()),
+            knowledge: Knowledge::Behind,
+        }
     }
 }
 

@@ -77,9 +77,12 @@ pub fn full_link(id: u64) -> Link {
         alert: alert_id,
         recurrence: 3,
         claim: Claim::Held {
+            holder: "f00d".to_owned(),
+            number: 4,
             since: at(1),
             until: at(91),
         },
+        claim_count: 4,
         opening: Some(OpeningSnapshot {
             status: Slug::new("new"),
             priority: Slug::new("low"),

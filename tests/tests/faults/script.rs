@@ -24,10 +24,11 @@ pub enum RecoveryTime {
 }
 
 impl RecoveryTime {
-    /// The longest until an alert has its ticket: a call that hangs, a claim that runs out.
+    /// The longest until an alert has its ticket: a call that hangs, a claim that runs out, a doubt that
+    /// ends when no list can lag any more.
     const fn until_tickets(self) -> Duration {
         match self {
-            Self::Minutes => Duration::from_secs(300),
+            Self::Minutes => Duration::from_secs(600),
             Self::Hours => Duration::from_secs(2 * 3600),
         }
     }

@@ -9,6 +9,7 @@ mod deliveries;
 mod inspectors;
 mod merged_tickets;
 mod native;
+mod one_ticket;
 mod opening;
 mod parking;
 mod polls;

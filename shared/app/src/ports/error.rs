@@ -72,6 +72,12 @@ impl PortError {
         self
     }
 
+    /// The guard did not admit the ticket, or not in time. Nothing was sent.
+    #[must_use]
+    pub fn not_admitted() -> Self {
+        Self::new(FailureClass::Transient, ErrorCode::ClaimExpired)
+    }
+
     /// A failed store: nothing was written, or the same write may be repeated.
     #[must_use]
     pub fn store(source: impl Error + Send + Sync + 'static) -> Self {

@@ -14,6 +14,8 @@ pub enum ErrorCode {
     BudgetReserved,
     /// The store of the request budget failed.
     BudgetStore,
+    /// The right to open a ticket ended before the request was sent.
+    ClaimExpired,
     /// No version of a credential can be had.
     CredentialsUnavailable,
     /// HaloPSA does not accept the credential.
@@ -119,6 +121,7 @@ impl ErrorCode {
             Self::BudgetExhausted => "budget.exhausted",
             Self::BudgetReserved => "budget.reserved",
             Self::BudgetStore => "budget.store",
+            Self::ClaimExpired => "claim.expired",
             Self::CredentialsUnavailable => "credentials.unavailable",
             Self::HalopsaCredential => "halopsa.credential",
             Self::HalopsaFailed => "halopsa.failed",

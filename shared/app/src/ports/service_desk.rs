@@ -31,12 +31,14 @@ pub trait ServiceDesk: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
 
     /// Opens tickets with as few requests as possible; one answer for each, in order. A refused ticket does
-    /// not prevent the others from being opened.
+    /// not prevent the others from being opened. Asks `guard` immediately before each request, and sends
+    /// only what it admits; the answer to anything else is [`PortError::not_admitted`].
     ///
     /// Not safe to repeat: on `InDoubt` the ticket may exist.
     fn open(
         &self,
         tickets: &[NewTicket],
+        guard: &impl OpeningGuard,
     ) -> impl Future<Output = Vec<Result<Ticket, PortError>>> + Send;
 
     /// Reads a ticket; a deleted or unknown one is reported as gone, not as an error. Safe to
@@ -74,6 +76,22 @@ pub trait ServiceDesk: Send + Sync {
         &self,
         range: &ChangeRange,
     ) -> impl Future<Output = Result<Changes, PortError>> + Send;
+}
+
+/// Says which tickets may be opened now.
+pub trait OpeningGuard: Send + Sync {
+    /// Acquires or renews the right to open the tickets with `keys`. The caller sends those that are
+    /// admitted at once, in one request, and repeats none of them without asking again.
+    fn admit(&self, keys: &[&LinkKey]) -> impl Future<Output = Admission> + Send;
+}
+
+/// Which tickets may be opened now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Whether each of them may be sent, in order.
+    pub admitted: Vec<bool>,
+    /// A request that could not be sent before this time must not be sent any more.
+    pub send_before: Timestamp,
 }
 
 /// One page of a list of changes.

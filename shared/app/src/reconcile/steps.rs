@@ -1,17 +1,19 @@
 //! Executing one step of a plan.
 
 mod batched;
+mod claims;
 mod grouping;
 mod opening;
 mod sharing;
 mod writing;
 
 use halogard_domain::ids::TicketId;
-use halogard_domain::link::{Base, Claim, PendingInspection, TerminalReason};
+use halogard_domain::link::{Base, PendingInspection, TerminalReason};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::ticket::{ACTIVITY_TTL, Existence, HumanActivity, NoteAuthor};
+use halogard_domain::write_result::WriteResult;
 use halogard_domain::{FailureClass, LinkKey, Timestamp};
 use tracing::{debug, warn};
 
@@ -43,16 +45,18 @@ impl<E: Env> Reconciler<E> {
         let now = self.clock.now();
         match step {
             Step::AssignGroup => self.resolve_membership(session).await,
-            Step::Claim => self.claim(session).await,
             Step::FindByKey => self.find(session).await,
             Step::Open(ticket) => self.open(*ticket, session).await,
             Step::CheckActivity => self.check_activity(session).await,
             Step::SetFields(change) => self.set_fields(&change, session).await,
             Step::AddNote(html) => self.add_note(&html, session).await,
             Step::AddSummaryNote(html) => {
+                let summary = session.link.leader_state().map(|lead| &lead.summary);
+                let reported = summary.map(|summary| (summary.joined, summary.open));
                 let next = self.add_note(&html, session).await?;
-                if let (Next::Continue, Some(lead)) = (&next, session.link.leader_state_mut()) {
-                    lead.mark_reported(self.clock.now());
+                if let (Next::Continue, Some((joined, open))) = (&next, reported) {
+                    let at = self.clock.now();
+                    session.apply(WriteResult::SummaryReported { joined, open, at });
                 }
                 Ok(next)
             }
@@ -309,12 +313,21 @@ impl PairSession<'_> {
 
     /// Sets the base: what both sides now agree on.
     fn set_base(&mut self, base: Base) {
-        if base.alert_closed == base.ticket_closed.is_some() {
-            self.link.pending_inspection = None;
+        let agreed = WriteResult::Agreed {
+            before: self.link.base.clone(),
+            after: base,
+        };
+        if self.results.is_empty() {
+            // Nothing was written: after a conflict the plan is made again.
+            self.link.apply(&agreed);
+        } else {
+            self.apply(agreed);
         }
-        self.link.base = Some(base);
-        self.link.opening = None;
-        self.link.terminal_reason = None;
-        self.link.claim = Claim::Free;
+    }
+
+    /// Takes in what a write led to, for this link and, if another worker saves first, for the newest.
+    fn apply(&mut self, result: WriteResult) {
+        self.link.apply(&result);
+        self.results.push(result);
     }
 }

@@ -30,9 +30,10 @@ use futures_channel::oneshot;
 use halogard_domain::ids::NoteId;
 use halogard_domain::storm::Membership;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
-use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
+use halogard_domain::write_result::ClaimId;
+use halogard_domain::{Alert, FailureClass, Link, Ticket, Timestamp};
 
-use crate::ports::{ErrorCode, PortError};
+use crate::ports::{ErrorCode, JournalEntry, PortError, Stored};
 
 /// Where the reconciliations of one queue batch submit their writes.
 pub(crate) struct WriteBatcher {
@@ -53,7 +54,7 @@ struct State {
 pub(crate) struct Batch {
     pub(super) assignments: Vec<PendingWrite<AssignGroup>>,
     pub(super) sweeps: Vec<PendingWrite<SweepForActivity>>,
-    pub(super) opens: Vec<PendingWrite<NewTicket>>,
+    pub(super) opens: Vec<PendingWrite<OpenRequest>>,
     pub(super) changes: Vec<PendingWrite<TicketChange>>,
     pub(super) notes: Vec<PendingWrite<NewNote>>,
 }
@@ -83,12 +84,40 @@ pub(crate) struct PendingWrite<W: BatchedWrite> {
     answer: oneshot::Sender<Result<W::Answer, PortError>>,
 }
 
+/// A ticket to open, with the link in which the right to do so is acquired when the batch is sent: a claim
+/// that was acquired before the wait could run out in it.
+#[derive(Clone)]
+pub(crate) struct OpenRequest {
+    pub(super) ticket: NewTicket,
+    pub(super) link: Stored<Link>,
+    /// Journal entries that are saved with the claim.
+    pub(super) journal: Vec<JournalEntry>,
+}
+
 /// What the request to open a ticket led to.
+pub(crate) struct OpenAnswer {
+    /// The link with the claim, once that was stored.
+    pub(super) claimed: Option<ClaimedLink>,
+    /// What was opened.
+    pub(super) outcome: Result<OpenOutcome, PortError>,
+}
+
+/// A link in which the right to open the ticket was acquired.
+#[derive(Clone)]
+pub(crate) struct ClaimedLink {
+    pub(super) link: Stored<Link>,
+    pub(super) claim: ClaimId,
+}
+
+/// What was opened, if HaloPSA or the store did not fail.
+#[derive(Clone)]
 pub(crate) enum OpenOutcome {
     /// The ticket is open.
     Opened(Ticket),
-    /// Another worker holds the lease for opening tickets; nothing was sent. Worth a retry at this time.
-    LeaseHeld(Timestamp),
+    /// It may not be opened yet; nothing was sent. Worth a retry at this time.
+    NotYet(Timestamp),
+    /// Another worker has saved the link, or has taken the claim over; nothing was sent since.
+    Superseded,
 }
 
 /// The answer to a write, once it is known.
@@ -110,8 +139,8 @@ impl BatchedWrite for SweepForActivity {
     }
 }
 
-impl BatchedWrite for NewTicket {
-    type Answer = OpenOutcome;
+impl BatchedWrite for OpenRequest {
+    type Answer = OpenAnswer;
 
     fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {
         &mut batch.opens

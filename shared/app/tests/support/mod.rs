@@ -12,7 +12,8 @@ use std::time::Duration;
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
     AlertList, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode, Inspectors,
-    Lane, Links, PortError, Revision, RunProgress, SearchWithin, ServiceDesk, TicketListing,
+    Lane, Links, OpeningGuard, PortError, Revision, RunProgress, SearchWithin, ServiceDesk,
+    TicketListing,
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
@@ -186,6 +187,16 @@ pub struct Desk {
     pub range: Mutex<Option<ChangeRange>>,
     /// What was asked for of ranges.
     pub next_page: Mutex<Vec<ChangeRange>>,
+    /// How often reading a ticket waits before it is done.
+    pub slow_reads: Mutex<u32>,
+    /// How often a write waits once it has taken effect.
+    pub slow_writes: Mutex<u32>,
+    /// Whether tickets are opened one by one, as after a refused array.
+    pub opens_one_by_one: Mutex<bool>,
+    /// Notes that were added.
+    pub added_notes: Mutex<Vec<String>>,
+    /// Changes that were made.
+    pub changes: Mutex<Vec<TicketChange>>,
     /// What another worker does while the next page is read.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -206,12 +217,32 @@ impl ServiceDesk for Desk {
         Ok(tickets.values().filter(carries).cloned().collect())
     }
 
-    async fn open(&self, new: &[NewTicket]) -> Vec<Result<Ticket, PortError>> {
-        new.iter().map(|new| self.open_one(new)).collect()
+    async fn open(
+        &self,
+        new: &[NewTicket],
+        guard: &impl OpeningGuard,
+    ) -> Vec<Result<Ticket, PortError>> {
+        let one_by_one = *self.opens_one_by_one.lock().expect("no panic");
+        let size = if one_by_one { 1 } else { new.len() };
+        let mut opened = Vec::new();
+        for array in new.chunks(size) {
+            let keys: Vec<&LinkKey> = array.iter().map(|new| &new.key).collect();
+            let admission = guard.admit(&keys).await;
+            for (new, admitted) in array.iter().zip(admission.admitted) {
+                opened.push(if admitted {
+                    self.open_one(new)
+                } else {
+                    Err(PortError::not_admitted())
+                });
+            }
+            wait(&self.slow_writes).await;
+        }
+        opened
     }
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
         self.switch.ask()?;
+        wait(&self.slow_reads).await;
         Ok(self.tickets.lock().expect("no panic").get(&id).cloned())
     }
 
@@ -220,15 +251,22 @@ impl ServiceDesk for Desk {
     }
 
     async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
-        changes
-            .iter()
-            .map(|change| self.change_one(change))
-            .collect()
+        let changed = changes.iter().map(|change| self.change_one(change));
+        let changed = changed.collect();
+        wait(&self.slow_writes).await;
+        changed
     }
 
     async fn add_notes(&self, notes: &[NewNote]) -> Vec<Result<NoteId, PortError>> {
-        let add = |_| self.switch.ask().map(|()| NoteId::new(2));
-        notes.iter().map(add).collect()
+        let add = |note: &NewNote| {
+            self.switch.ask()?;
+            let mut added = self.added_notes.lock().expect("no panic");
+            added.push(note.html.clone());
+            Ok(NoteId::new(2))
+        };
+        let added = notes.iter().map(add).collect();
+        wait(&self.slow_writes).await;
+        added
     }
 
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
@@ -255,6 +293,14 @@ impl ServiceDesk for Desk {
     }
 }
 
+/// Lets other work go on as often as `times` says.
+async fn wait(times: &Mutex<u32>) {
+    let times = std::mem::take(&mut *times.lock().expect("no panic"));
+    for _ in 0..times {
+        tokio::task::yield_now().await;
+    }
+}
+
 impl Desk {
     fn open_one(&self, new: &NewTicket) -> Result<Ticket, PortError> {
         self.switch.ask()?;
@@ -274,6 +320,8 @@ impl Desk {
         let mut tickets = self.tickets.lock().expect("no panic");
         let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
         ticket.status = change.status;
+        ticket.changed_at = ticket.changed_at.plus(Duration::from_millis(1));
+        self.changes.lock().expect("no panic").push(change.clone());
         Ok(ticket.clone())
     }
 }
@@ -386,6 +434,14 @@ impl Bench {
             clock,
             file: Arc::new(file),
         }
+    }
+
+    /// A bench whose store is known to hold everything: the desk was swept and has no ticket of ours.
+    pub async fn swept() -> Self {
+        let bench = Self::new();
+        let swept = bench.reconciler.sweep_tickets().await;
+        swept.expect("the desk works");
+        bench
     }
 
     /// The only message in the queue.

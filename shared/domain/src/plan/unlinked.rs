@@ -1,7 +1,7 @@
 //! An alert without a ticket: exactly one is opened or found, or there is a reason for none.
 
 use crate::alert::Alert;
-use crate::link::{Claim, IN_DOUBT_SETTLE, Link, TerminalReason, WriteKind};
+use crate::link::{Claim, Link, TerminalReason, WriteKind};
 use crate::plan::{Step, closing_the_group};
 use crate::policy::{Mapping, Mode, Policy, Template};
 use crate::render;
@@ -20,15 +20,20 @@ pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) 
     match link.claim {
         Claim::Held { until, .. } if until > now => vec![Step::Wait(until)],
         // The holder never recorded how its attempt ended.
-        Claim::Held { since, .. } | Claim::InDoubt { since } => {
-            let settled = since.plus(IN_DOUBT_SETTLE);
-            if settled > now {
-                vec![Step::Wait(settled)]
-            } else {
-                vec![Step::FindByKey]
-            }
-        }
+        Claim::Held { until, .. } => find(until, None, now),
+        Claim::InDoubt { since, searched_at } => find(since, searched_at, now),
         Claim::Free => open(link, alert, policy, now),
+    }
+}
+
+/// Searches again and again for the ticket of an attempt that was last known to be under way at `since`:
+/// HaloPSA's lists may lag.
+fn find(since: Timestamp, searched_at: Option<Timestamp>, now: Timestamp) -> Vec<Step> {
+    let due = Claim::next_search(since, searched_at);
+    if due > now {
+        vec![Step::Wait(due)]
+    } else {
+        vec![Step::FindByKey]
     }
 }
 
@@ -73,7 +78,7 @@ fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step
         Ok(_) if policy.storms.is_some() && link.membership.is_none() => vec![Step::AssignGroup],
         Ok((mapping, template)) => {
             let ticket = new_ticket(link, alert, mapping, template, policy);
-            vec![Step::Claim, Step::Open(Box::new(ticket))]
+            vec![Step::Open(Box::new(ticket))]
         }
     }
 }

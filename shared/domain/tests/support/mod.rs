@@ -5,9 +5,6 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
     TicketTypeId,
@@ -18,6 +15,7 @@ use halogard_domain::policy::{Mapping, Mode, Policy, StatusMap, Template};
 use halogard_domain::storm::Storms;
 use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Alert, Slug, Ticket, Timestamp};
+use std::collections::BTreeSet;
 
 pub const OPEN: StatusId = StatusId::new(1);
 pub const IN_PROGRESS: StatusId = StatusId::new(2);
@@ -195,12 +193,6 @@ impl PairHarness {
     /// Executes `step`. Returns `false` if the plan must be made again.
     fn execute(&mut self, step: Step, now: Timestamp) -> bool {
         match step {
-            Step::Claim => {
-                self.link.claim = Claim::Held {
-                    since: now,
-                    until: now.plus(Duration::from_secs(90)),
-                };
-            }
             Step::FindByKey => {
                 let found = self
                     .ticket
@@ -279,10 +271,8 @@ impl PairHarness {
             Step::AddNote(_) => self.link.note_count += 1,
             Step::AddSummaryNote(_) => {
                 self.link.note_count += 1;
-                self.link
-                    .leader_state_mut()
-                    .expect("a group to count")
-                    .mark_reported(now);
+                let lead = self.link.leader_state_mut().expect("a group to count");
+                lead.mark_reported(lead.summary.joined, lead.summary.open, now);
             }
             Step::AssignGroup => {
                 let alert = self

@@ -19,6 +19,8 @@ pub(super) struct HaloRequest {
     query: Vec<(&'static str, String)>,
     /// The JSON to post.
     body: Option<Bytes>,
+    /// When it must have been sent, if ever.
+    pub(super) send_before: Option<Timestamp>,
 }
 
 impl HaloRequest {
@@ -29,7 +31,14 @@ impl HaloRequest {
             id: None,
             query: Vec::new(),
             body: None,
+            send_before: None,
         }
+    }
+
+    /// Does not send it at `send_before` or later.
+    pub(super) fn sent_before(mut self, send_before: Timestamp) -> Self {
+        self.send_before = Some(send_before);
+        self
     }
 
     /// Fills in the `{id}` of the route.

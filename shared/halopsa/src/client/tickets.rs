@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use halogard_app::ports::{Clock, RequestBudget};
+use halogard_domain::Timestamp;
 use halogard_domain::ids::TicketId;
 use halogard_http::Transport;
 
@@ -78,6 +79,27 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
         let call = HaloRequest::to(route::POST_TICKETS)
             .with("returnall", true)
+            .posting(tickets)?;
+        self.read(&call, OneOrManySeed::new()).await
+    }
+
+    /// [`post_tickets`](Self::post_tickets) for tickets without an id, unless the request could not be sent
+    /// before `send_before`: the right to open them ends soon after.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLate`], with nothing sent; otherwise as [`post_tickets`](Self::post_tickets).
+    pub async fn post_new_tickets(
+        &self,
+        tickets: &[TicketWrite],
+        send_before: Timestamp,
+    ) -> Result<Vec<TicketRow>, Error> {
+        if tickets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = HaloRequest::to(route::POST_TICKETS)
+            .with("returnall", true)
+            .sent_before(send_before)
             .posting(tickets)?;
         self.read(&call, OneOrManySeed::new()).await
     }

@@ -262,7 +262,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     pub(super) async fn post_token(&self, credentials: &Credentials) -> Result<BearerToken, Error> {
         let asked_at = self.clock.now();
         let request = self.token_request(credentials)?;
-        let response = self.send(&route::TOKEN, request).await?;
+        let response = self.send(&route::TOKEN, request, None).await?;
         if let Some(refusal) = refusal(&response, credentials) {
             return Err(refusal);
         }

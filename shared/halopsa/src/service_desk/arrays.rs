@@ -5,7 +5,9 @@
 //! after a refused array of creates HaloPSA is asked which of them exist; only the others are sent
 //! again, in halves, until the refused record is alone.
 
-use halogard_app::ports::{Clock, ErrorCode, PortError, Refusal, RequestBudget, ServiceDesk as _};
+use halogard_app::ports::{
+    Admission, Clock, ErrorCode, OpeningGuard, PortError, Refusal, RequestBudget, ServiceDesk as _,
+};
 use halogard_domain::ids::NoteId;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
@@ -20,18 +22,51 @@ use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
 type Answers<A> = Vec<Result<A, PortError>>;
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
-    /// Opens `new`, in which no key may occur twice.
-    pub(super) async fn open_array(&self, new: &[NewTicket]) -> Answers<Ticket> {
+    /// Opens those of `new` that `guard` admits. No key may occur twice in `new`.
+    pub(super) async fn open_array(
+        &self,
+        new: &[NewTicket],
+        guard: &impl OpeningGuard,
+    ) -> Answers<Ticket> {
+        let keys: Vec<&LinkKey> = new.iter().map(|ticket| &ticket.key).collect();
+        let Admission {
+            admitted,
+            send_before,
+        } = guard.admit(&keys).await;
+        let sent: Vec<NewTicket> = new
+            .iter()
+            .zip(&admitted)
+            .filter(|(_, admitted)| **admitted)
+            .map(|(ticket, _)| ticket.clone())
+            .collect();
+        let mut answers = self
+            .open_admitted(&sent, send_before, guard)
+            .await
+            .into_iter();
+        let answer = |admitted: bool| {
+            let answer = admitted.then(|| answers.next()).flatten();
+            answer.unwrap_or_else(|| Err(PortError::not_admitted()))
+        };
+        admitted.into_iter().map(answer).collect()
+    }
+
+    /// Opens `new` in one request that is sent before `send_before`, or in several that are admitted anew.
+    async fn open_admitted(
+        &self,
+        new: &[NewTicket],
+        send_before: Timestamp,
+        guard: &impl OpeningGuard,
+    ) -> Answers<Ticket> {
         let began = self.clock.now();
         let writes: Vec<_> = new.iter().map(tickets::to_open).collect();
-        match self.client.post_tickets(&writes).await {
+        match self.client.post_new_tickets(&writes, send_before).await {
             Ok(rows) => self.opened(new, rows, began).await,
             Err(error) => {
                 let error = PortError::from(error);
                 if !concerns_one_record(&error) || new.len() < 2 {
                     return same_error_for_all(new, &error);
                 }
-                self.open_in_halves(new, began).await
+                self.open_in_halves(new, began, guard).await
             }
         }
     }
@@ -74,7 +109,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 
     /// Opens those of a refused array that are not open yet, in halves.
-    async fn open_in_halves(&self, new: &[NewTicket], began: Timestamp) -> Answers<Ticket> {
+    async fn open_in_halves(
+        &self,
+        new: &[NewTicket],
+        began: Timestamp,
+        guard: &impl OpeningGuard,
+    ) -> Answers<Ticket> {
         let found = match self.opened_since(new, began).await {
             Ok(found) => found,
             // Which of them exist is not known.
@@ -88,7 +128,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             .collect();
         let mut sent = Vec::with_capacity(left.len());
         for half in left.chunks(left.len().div_ceil(2).max(1)) {
-            sent.extend(Box::pin(self.open_array(half)).await);
+            sent.extend(Box::pin(self.open_array(half, guard)).await);
         }
         let mut sent = sent.into_iter();
         new.iter()

@@ -32,7 +32,7 @@ use halogard_domain::{LinkKey, Ticket, Timestamp};
 use halogard_http::TransportError;
 use http::Response;
 use serde_json::{Value, json};
-use support::{Harness, MORNING, answer, answer_with};
+use support::{AdmitAll, Harness, MORNING, answer, answer_with};
 
 const TICKET: TicketId = TicketId::new(4242);
 
@@ -79,7 +79,8 @@ fn change() -> TicketChange {
 
 /// Opens one ticket.
 async fn open(harness: &Harness, ticket: &NewTicket) -> Result<Ticket, PortError> {
-    let mut answers = harness.desk().open(std::slice::from_ref(ticket)).await;
+    let tickets = std::slice::from_ref(ticket);
+    let mut answers = harness.desk().open(tickets, &AdmitAll).await;
     assert_eq!(answers.len(), 1);
     answers.remove(0)
 }

@@ -16,8 +16,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use halogard_app::ports::{Lane, Outgoing, Revision, WorkSink as _};
+use halogard_app::ports::{Clock as _, Lane, Outgoing, Records as _, Revision, WorkSink as _};
 use halogard_aws::{AwsSettings, QueueUrls, Store, StoreNames, StoredConfig};
+use halogard_domain::continuity::{Continuity, Knowledge};
+use halogard_domain::record::Singleton;
 use halogard_domain::{Message, Timestamp};
 use halogard_emulator::{Answer, Emulator, REGION, RuntimeApi, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
@@ -127,6 +129,15 @@ impl Stack {
             applied_at: Timestamp::EPOCH,
         };
         store.save_config(&applied, Revision(0)).await.unwrap();
+        // As after a sweep that found nothing unknown.
+        let now = SystemClock.now();
+        let continuity = Continuity {
+            began_at: now,
+            seen_at: now,
+            knowledge: Knowledge::Current,
+        };
+        let saved = store.save_record(&Singleton, &continuity, Revision(0));
+        saved.await.unwrap();
         Self {
             halo,
             liongard,

@@ -15,10 +15,11 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{
-    Clock, Delivery, ErrorCode, Lane, Outgoing, PortError, Records as _, Stage, Unreadable,
-    Vault as _, WorkQueue as _, WorkSink as _,
+    Clock, Delivery, ErrorCode, Lane, Outgoing, PortError, Records as _, Revision, Stage,
+    Unreadable, Vault as _, WorkQueue as _, WorkSink as _,
 };
 use halogard_domain::budget::{Ledger, Limit};
+use halogard_domain::continuity::{Continuity, Knowledge};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
@@ -264,7 +265,21 @@ impl Bench {
         bench
             .store_secret("liongard_secret", "v1", &liongard_secret.to_string())
             .await;
+        bench.know_everything().await;
         bench
+    }
+
+    /// Records that a sweep has shown that the store knows every ticket of ours.
+    async fn know_everything(&self) {
+        let continuity = Continuity {
+            began_at: BEGIN,
+            seen_at: BEGIN,
+            knowledge: Knowledge::Current,
+        };
+        let saved = self
+            .store
+            .save_record(&Singleton, &continuity, Revision::default());
+        saved.await.unwrap();
     }
 
     /// Makes this the client secret in use.

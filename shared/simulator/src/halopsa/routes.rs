@@ -133,7 +133,7 @@ impl HaloState {
         let author = &token.author;
         let id = rest.get(1).and_then(|id| id.parse::<i64>().ok());
         match (&call.method, rest, id) {
-            (&Method::GET, ["tickets"], _) => self.list_tickets(query),
+            (&Method::GET, ["tickets"], _) => self.list_tickets(query, now),
             (&Method::GET, ["tickets", _], Some(id)) => self.one_ticket(id, call),
             (&Method::DELETE, ["tickets", _], Some(id)) => self.delete_ticket(id, author, now),
             (&Method::GET, ["actions"], _) => self.list_actions(query),

@@ -128,6 +128,8 @@ pub struct SimHaloSettings {
     pub empty_list_is_null: bool,
     /// Whether lists hold closed tickets without being asked to.
     pub lists_hold_closed: bool,
+    /// How long after it was created a ticket appears in lists and searches.
+    pub list_lag: Duration,
     /// Largest page; `None` honours any size.
     pub page_size_max: Option<usize>,
     /// Every how many list rows ids come as `3.0`; 0 for never.
@@ -168,6 +170,7 @@ impl Default for SimHaloSettings {
             has_been_closed_after_reopen: true,
             empty_list_is_null: false,
             lists_hold_closed: true,
+            list_lag: Duration::ZERO,
             page_size_max: Some(100),
             float_ids_every: 0,
             missing_ticket_status: 404,

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
+use crate::clock::whole_millis;
 use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
@@ -12,10 +13,11 @@ use super::ticket::SimTicket;
 
 impl HaloState {
     /// The list a query asks for.
-    pub(super) fn list_tickets(&self, query: &Query) -> SimResponse {
+    pub(super) fn list_tickets(&self, query: &Query, now: i64) -> SimResponse {
         let mut found: Vec<&SimTicket> = self
             .tickets
             .values()
+            .filter(|ticket| ticket.occurred_at <= now - whole_millis(self.settings.list_lag))
             .filter(|ticket| self.is_wanted(ticket, query))
             .collect();
         sort(&mut found, query);

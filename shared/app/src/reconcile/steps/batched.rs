@@ -1,27 +1,17 @@
 //! Submitting writes to the batcher, and sending a batch.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use halogard_domain::ids::TicketId;
-use halogard_domain::link::CLAIM_TTL;
-use halogard_domain::ticket::{NewTicket, TicketChange};
-use tracing::warn;
+use halogard_domain::ticket::TicketChange;
 
 use crate::env::Env;
+use crate::ports::PortError;
 use crate::ports::prelude::*;
-use crate::ports::{LeaseOutcome, PortError};
 use crate::reconcile::write_batcher::{
-    AssignGroup, Batch, BatchedWrite, OpenOutcome, PendingWrite, WriteBatcher, deliver, unanswered,
+    AssignGroup, Batch, BatchedWrite, PendingWrite, WriteBatcher, deliver, unanswered,
 };
 use crate::reconciler::Reconciler;
-
-/// The lease for opening tickets. HaloPSA gives the same number to two tickets that are opened at the
-/// same moment, so one worker at a time opens tickets.
-const OPENING_LEASE: &str = "opening";
-
-/// The longest pause of a worker that finds the lease held by another.
-const OPENING_PAUSE: Duration = Duration::from_secs(2);
 
 impl<E: Env> Reconciler<E> {
     /// Submits a write and waits until it was sent, in one array with those of the other
@@ -63,32 +53,9 @@ impl<E: Env> Reconciler<E> {
             deliver(batch.notes, self.desk.add_notes(&notes).await);
         }
         if !batch.opens.is_empty() {
-            let tickets: Vec<_> = writes(&batch.opens).collect();
-            deliver(batch.opens, self.open_under_lease(&tickets).await);
+            let requests = writes(&batch.opens).collect();
+            deliver(batch.opens, self.open_claimed(requests).await);
         }
-    }
-
-    /// Opens tickets while holding the lease; a worker that does not get it retries a little later.
-    async fn open_under_lease(&self, tickets: &[NewTicket]) -> Vec<Result<OpenOutcome, PortError>> {
-        let now = self.clock.now();
-        let until = now.plus(CLAIM_TTL);
-        let lease = self.store.acquire_lease(OPENING_LEASE, &self.worker, until);
-        match lease.await {
-            Ok(LeaseOutcome::Acquired) => {}
-            Ok(LeaseOutcome::HeldByOther { until }) => {
-                let retry_at = until.min(now.plus(OPENING_PAUSE));
-                let held = |_| Ok(OpenOutcome::LeaseHeld(retry_at));
-                return tickets.iter().map(held).collect();
-            }
-            Err(error) => return tickets.iter().map(|_| Err(error.clone())).collect(),
-        }
-        let opened = self.desk.open(tickets).await;
-        if let Err(error) = self.store.release_lease(OPENING_LEASE, &self.worker).await {
-            // It expires by itself; other workers wait until then.
-            warn!(error_type = error.code.as_str(), "lease not released");
-        }
-        let opened = opened.into_iter();
-        opened.map(|it| it.map(OpenOutcome::Opened)).collect()
     }
 }
 

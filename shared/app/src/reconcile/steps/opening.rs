@@ -1,43 +1,28 @@
-//! Opening the ticket: claim, look up an attempt in doubt, open once.
+//! Opening the ticket: look up an attempt in doubt, open once.
 
-use halogard_domain::link::{CLAIM_TTL, Claim, OpeningSnapshot, RefusedWrite, WriteKind};
+use halogard_domain::link::{Claim, OpeningSnapshot, RefusedWrite, WriteKind};
 use halogard_domain::ticket::{HumanActivity, NewTicket};
+use halogard_domain::write_result::{ClaimId, WriteResult};
 use halogard_domain::{FailureClass, Ticket};
 
 use super::Next;
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{PortError, Refusal, SearchWithin};
-use crate::reconcile::write_batcher::OpenOutcome;
+use crate::ports::{PortError, Refusal, SearchWithin, Stored};
+use crate::reconcile::write_batcher::{ClaimedLink, OpenAnswer, OpenOutcome, OpenRequest};
 use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
 impl<E: Env> Reconciler<E> {
-    /// Claims the right to open the ticket: one conditional write, durable before anything is sent.
-    pub(super) async fn claim(
-        &self,
-        session: &mut PairSession<'_>,
-    ) -> Result<Next, ReconcileError> {
-        let since = self.clock.now();
-        session.link.opening = session
-            .link
-            .observed_alert
-            .as_ref()
-            .map(OpeningSnapshot::of);
-        session.link.claim = Claim::Held {
-            since,
-            until: since.plus(CLAIM_TTL),
-        };
-        self.save(session).await?;
-        Ok(Next::Continue)
-    }
-
-    /// Looks for the ticket of an attempt that is in doubt.
+    /// Looks for the ticket of an attempt that is in doubt. Only a search that begins when no ticket can be
+    /// missing from HaloPSA's lists any more ends the doubt without one.
     pub(super) async fn find(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
+        let now = self.clock.now();
         let since = match session.link.claim {
-            Claim::Held { since, .. } | Claim::InDoubt { since } => since,
-            Claim::Free => self.clock.now(),
+            Claim::Held { until, .. } => until,
+            Claim::InDoubt { since, .. } => since,
+            Claim::Free => now,
         };
         let alert = session.link.observed_alert.as_ref();
         let mapped = alert.and_then(|alert| session.policy.choose(alert).ok());
@@ -50,10 +35,18 @@ impl<E: Env> Reconciler<E> {
             .find(&session.link.key(session.policy), &within)
             .await?;
         match found.split_first() {
-            None => session.link.claim = Claim::Free,
+            None if Claim::is_disproved(since, now) => session.link.claim = Claim::Free,
+            None => {
+                session.link.claim = Claim::InDoubt {
+                    since,
+                    searched_at: Some(now),
+                };
+            }
             Some((ticket, others)) => {
-                session.link.attach(ticket.id);
-                session.link.observe_ticket(ticket.clone());
+                session.apply(WriteResult::Opened {
+                    recurrence: session.link.recurrence,
+                    ticket: ticket.clone(),
+                });
                 let detail = (!others.is_empty())
                     .then(|| format!("{} more tickets carry the same key", others.len()));
                 session.record(self.clock.now(), Action::FoundByKey, detail);
@@ -63,41 +56,45 @@ impl<E: Env> Reconciler<E> {
         Ok(Next::Replan)
     }
 
-    /// Opens the ticket. A lost answer leaves the claim in doubt; so does a crash before the answer is
-    /// saved.
+    /// Opens the ticket under a claim. A lost answer leaves the claim in doubt; so does a crash before the
+    /// answer is saved.
     pub(super) async fn open(
         &self,
         ticket: NewTicket,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        match self.submit(ticket, session.batcher).await {
+        let OpenAnswer { claimed, outcome } = self
+            .submit(session.open_request(ticket), session.batcher)
+            .await?;
+        let claim = claimed.map(|claimed| session.take_over(claimed));
+        let now = self.clock.now();
+        match outcome {
             Ok(OpenOutcome::Opened(opened)) => {
-                let now = self.clock.now();
-                session.link.attach(opened.id);
-                session.link.observe_ticket(Ticket {
-                    activity: HumanActivity::None { as_of: now },
-                    ..opened
+                session.apply(WriteResult::Opened {
+                    recurrence: session.link.recurrence,
+                    ticket: Ticket {
+                        activity: HumanActivity::None { as_of: now },
+                        ..opened
+                    },
                 });
                 session.record(now, Action::Opened, None);
                 Ok(Next::Replan)
             }
-            Ok(OpenOutcome::LeaseHeld(until)) => {
-                session.link.claim = Claim::Free;
+            Ok(OpenOutcome::NotYet(until)) => {
+                session.release(claim);
                 Ok(Next::Stop(PairOutcome::Waiting(until)))
             }
+            Ok(OpenOutcome::Superseded) => Err(ReconcileError::Conflict),
             Err(error) if in_doubt(&error) => {
-                session.link.claim = Claim::InDoubt {
-                    since: self.clock.now(),
-                };
-                session.record(
-                    self.clock.now(),
-                    Action::OpenInDoubt,
-                    error.message.clone().map(String::from),
-                );
+                if let Some(claim) = claim {
+                    session.apply(WriteResult::OpenInDoubt { claim, since: now });
+                }
+                let message = error.message.clone().map(String::from);
+                session.record(now, Action::OpenInDoubt, message);
                 Err(error.into())
             }
             Err(error) => {
-                session.link.claim = Claim::Free;
+                session.release(claim);
                 self.refused(WriteKind::Open, error, session)
             }
         }
@@ -115,7 +112,7 @@ impl<E: Env> Reconciler<E> {
             return Err(error.into());
         }
         let reason = reason(&error);
-        session.link.refused = Some(RefusedWrite {
+        session.apply(WriteResult::Refused(RefusedWrite {
             write,
             message: reason.clone(),
             policy_fingerprint: session.policy.fingerprint(),
@@ -125,9 +122,42 @@ impl<E: Env> Reconciler<E> {
                 .as_ref()
                 .map(|seen| seen.changed_at),
             at: self.clock.now(),
-        });
+        }));
         session.record(self.clock.now(), Action::WriteRefused, Some(reason.clone()));
         Ok(Next::Stop(PairOutcome::Refused(reason)))
+    }
+}
+
+impl PairSession<'_> {
+    /// The request to open `ticket`, and the link as it will be claimed.
+    fn open_request(&self, ticket: NewTicket) -> OpenRequest {
+        let mut link = self.link.clone();
+        link.opening = link.observed_alert.as_ref().map(OpeningSnapshot::of);
+        OpenRequest {
+            ticket,
+            link: Stored {
+                value: link,
+                revision: self.revision,
+            },
+            journal: self.journal.clone(),
+        }
+    }
+
+    /// Goes on with the link as it was stored with the claim.
+    fn take_over(&mut self, claimed: ClaimedLink) -> ClaimId {
+        let ClaimedLink { link, claim } = claimed;
+        self.link = link.value.clone();
+        self.stored = Some(link.value);
+        self.revision = link.revision;
+        self.journal.clear();
+        claim
+    }
+
+    /// Gives up the claim under which nothing was opened.
+    fn release(&mut self, claim: Option<ClaimId>) {
+        if let Some(claim) = claim {
+            self.apply(WriteResult::NotOpened(claim));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use halogard_domain::hash::hash64;
 use halogard_domain::link::{CLAIM_TTL, NoteClaim, WriteKind};
 use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
+use halogard_domain::write_result::{PendingNote, WriteResult};
 
 use super::Next;
 use crate::env::Env;
@@ -84,6 +85,7 @@ impl<E: Env> Reconciler<E> {
         let key = session.link.key(session.policy);
         let text_hash = hash64(&[&key.to_string(), html]);
         let reference = format!("Halogard {key} {text_hash:016x}");
+        let pending = PendingNote { ticket, text_hash };
         let now = self.clock.now();
         if let Some(claim) = session.link.note_claim {
             if now < claim.until {
@@ -94,8 +96,7 @@ impl<E: Env> Reconciler<E> {
             if claim.text_hash == text_hash {
                 let notes = self.desk.notes(ticket).await?;
                 if notes.iter().any(|note| note.text.contains(&reference)) {
-                    session.link.note_claim = None;
-                    session.link.note_count = session.link.note_count.saturating_add(1);
+                    session.apply(WriteResult::NoteAdded(pending));
                     return Ok(Next::Continue);
                 }
             }
@@ -112,18 +113,19 @@ impl<E: Env> Reconciler<E> {
         };
         match self.submit(note, session.batcher).await {
             Ok(_) => {
-                session.link.note_claim = None;
-                session.link.note_count = session.link.note_count.saturating_add(1);
+                session.apply(WriteResult::NoteAdded(pending));
                 session.record(self.clock.now(), Action::Noted, None);
                 Ok(Next::Continue)
             }
             Err(error) if in_doubt(&error) => {
-                let until = self.clock.now();
-                session.link.note_claim = Some(NoteClaim { text_hash, until });
+                session.apply(WriteResult::NoteInDoubt {
+                    note: pending,
+                    since: self.clock.now(),
+                });
                 Err(error.into())
             }
             Err(error) => {
-                session.link.note_claim = None;
+                session.apply(WriteResult::NoteNotAdded(pending));
                 self.refused(WriteKind::AddNote, error, session)
             }
         }
@@ -139,9 +141,9 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<Next, ReconcileError> {
         match answer {
             Ok(ticket) => {
-                session.link.observe_ticket(ticket);
-                session.link.refused = None;
-                session.record(self.clock.now(), action, None);
+                let at = self.clock.now();
+                session.apply(WriteResult::Changed { write, ticket, at });
+                session.record(at, action, None);
                 Ok(Next::Continue)
             }
             Err(error) if error.refusal == Some(Refusal::NotFound) => {

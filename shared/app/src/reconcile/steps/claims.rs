@@ -1,0 +1,268 @@
+//! The right to open tickets: acquired immediately before a request, renewed before the next one.
+//!
+//! Two things exclude other workers. The *lease* `opening` is for all tickets: HaloPSA gives the same
+//! number to two tickets that are opened at the same moment. The *claim* in a link is for one ticket: no
+//! two workers open it. Both expire, so that the work of a worker that died can go on. A worker that lives
+//! therefore sends a request only while enough is left of both for the longest call.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use halogard_domain::continuity::Continuity;
+use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL, Claim};
+use halogard_domain::record::Singleton;
+use halogard_domain::ticket::NewTicket;
+use halogard_domain::{LinkKey, Timestamp};
+use tracing::warn;
+
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{Admission, LeaseOutcome, OpeningGuard, PortError, SaveError, Stored};
+use crate::reconcile::CONFLICTS_MAX;
+use crate::reconcile::write_batcher::{ClaimedLink, OpenAnswer, OpenOutcome, OpenRequest};
+use crate::reconciler::Reconciler;
+
+/// The lease for opening tickets.
+const OPENING_LEASE: &str = "opening";
+
+/// The longest pause of a worker that finds the lease held by another.
+const OPENING_PAUSE: Duration = Duration::from_secs(2);
+
+impl<E: Env> Reconciler<E> {
+    /// Opens tickets, each under a claim; one answer for each, in order.
+    pub(super) async fn open_claimed(
+        &self,
+        requests: Vec<OpenRequest>,
+    ) -> Vec<Result<OpenAnswer, PortError>> {
+        let continuity = match self.store.load_record::<Continuity>(&Singleton).await {
+            Ok(stored) => stored.value,
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let now = self.clock.now();
+        let held_until = |request: &OpenRequest| {
+            let link = &request.link.value;
+            let alert = link.observed_alert.as_ref()?;
+            continuity.hold_until(alert, link.recurrence, now)
+        };
+        let held: Vec<Option<Timestamp>> = requests.iter().map(held_until).collect();
+        let keys: Vec<LinkKey> = requests.iter().map(|it| it.ticket.key.clone()).collect();
+        let ready = requests.into_iter().zip(&held);
+        let ready = ready.filter(|(_, held)| held.is_none());
+        let ready: Vec<OpenRequest> = ready.map(|(request, _)| request).collect();
+        let tickets: Vec<NewTicket> = ready.iter().map(|it| it.ticket.clone()).collect();
+        let claims = OpeningClaims::new(self, ready);
+        if !tickets.is_empty() {
+            let opened = self.desk.open(&tickets, &claims).await;
+            self.release_opening_lease().await;
+            claims.record(&tickets, opened);
+        }
+        let mut answers = claims.into_answers();
+        let answer = |(key, held): (LinkKey, Option<Timestamp>)| match held {
+            Some(until) => Ok(OpenAnswer {
+                claimed: None,
+                outcome: Ok(OpenOutcome::NotYet(until)),
+            }),
+            None => answers.remove(&key).ok_or_else(PortError::not_admitted),
+        };
+        keys.into_iter().zip(held).map(answer).collect()
+    }
+
+    /// Gives up the lease for opening tickets.
+    async fn release_opening_lease(&self) {
+        if let Err(error) = self.store.release_lease(OPENING_LEASE, &self.worker).await {
+            // It expires by itself; other workers wait until then.
+            warn!(error_type = error.code.as_str(), "lease not released");
+        }
+    }
+}
+
+/// The claims of the tickets of one batch.
+struct OpeningClaims<'a, E: Env> {
+    reconciler: &'a Reconciler<E>,
+    openings: Mutex<BTreeMap<LinkKey, Opening>>,
+}
+
+/// One ticket that is being opened.
+#[derive(Clone)]
+struct Opening {
+    request: OpenRequest,
+    claimed: Option<ClaimedLink>,
+    /// What became of it, once that is known.
+    outcome: Option<Result<OpenOutcome, PortError>>,
+}
+
+impl<'a, E: Env> OpeningClaims<'a, E> {
+    fn new(reconciler: &'a Reconciler<E>, requests: Vec<OpenRequest>) -> Self {
+        let openings = requests.into_iter().map(|request| {
+            let opening = Opening {
+                request,
+                claimed: None,
+                outcome: None,
+            };
+            (opening.request.ticket.key.clone(), opening)
+        });
+        Self {
+            reconciler,
+            openings: Mutex::new(openings.collect()),
+        }
+    }
+
+    /// Records the answers of HaloPSA, except for tickets that were never admitted.
+    fn record(
+        &self,
+        tickets: &[NewTicket],
+        answers: Vec<Result<halogard_domain::Ticket, PortError>>,
+    ) {
+        let mut openings = self.lock();
+        for (ticket, answer) in tickets.iter().zip(answers) {
+            if let Some(opening) = openings.get_mut(&ticket.key) {
+                let opened = answer.map(OpenOutcome::Opened);
+                opening.outcome.get_or_insert(opened);
+            }
+        }
+    }
+
+    /// What became of each ticket.
+    fn into_answers(self) -> BTreeMap<LinkKey, OpenAnswer> {
+        let openings = self.openings.into_inner();
+        let openings = openings.unwrap_or_else(PoisonError::into_inner);
+        let answer = |(key, opening): (LinkKey, Opening)| {
+            let answer = OpenAnswer {
+                claimed: opening.claimed,
+                outcome: opening
+                    .outcome
+                    .unwrap_or_else(|| Err(PortError::not_admitted())),
+            };
+            (key, answer)
+        };
+        openings.into_iter().map(answer).collect()
+    }
+
+    /// Acquires or renews the lease; the outcome for every ticket if that fails.
+    async fn lease(&self) -> Option<Result<OpenOutcome, PortError>> {
+        let Reconciler {
+            store,
+            clock,
+            worker,
+            ..
+        } = self.reconciler;
+        let now = clock.now();
+        match store
+            .acquire_lease(OPENING_LEASE, worker, now.plus(CLAIM_TTL))
+            .await
+        {
+            Ok(LeaseOutcome::Acquired) => None,
+            Ok(LeaseOutcome::HeldByOther { until }) => {
+                let retry_at = until.min(now.plus(OPENING_PAUSE));
+                Some(Ok(OpenOutcome::NotYet(retry_at)))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Acquires or renews the claim of `opening`, and returns it with what became of that.
+    async fn claim(&self, mut opening: Opening) -> Opening {
+        let claimed = match &opening.claimed {
+            None => self.acquire(&opening.request).await,
+            Some(claimed) => self.renew(claimed).await,
+        };
+        match claimed {
+            Ok(claimed) => opening.claimed = Some(claimed),
+            Err(SaveError::Conflict) => opening.outcome = Some(Ok(OpenOutcome::Superseded)),
+            Err(SaveError::Store(error)) => opening.outcome = Some(Err(error)),
+        }
+        opening
+    }
+
+    /// Acquires the claim: one conditional write, durable before anything is sent.
+    async fn acquire(&self, request: &OpenRequest) -> Result<ClaimedLink, SaveError> {
+        let Reconciler {
+            store,
+            clock,
+            worker,
+            ..
+        } = self.reconciler;
+        let mut link = request.link.value.clone();
+        let claim = link.acquire_claim(worker, clock.now());
+        let revision = store
+            .save(&link, &request.journal, request.link.revision)
+            .await?;
+        let link = Stored {
+            value: link,
+            revision,
+        };
+        Ok(ClaimedLink { link, claim })
+    }
+
+    /// Renews the claim. Other workers may have saved the link meanwhile, as long as the claim is the same.
+    async fn renew(&self, claimed: &ClaimedLink) -> Result<ClaimedLink, SaveError> {
+        let Reconciler { store, clock, .. } = self.reconciler;
+        for _ in 0..CONFLICTS_MAX {
+            let Some(mut stored) = store.load(claimed.link.value.alert).await? else {
+                break;
+            };
+            if !stored.value.renew_claim(&claimed.claim, clock.now()) {
+                break;
+            }
+            match store.save(&stored.value, &[], stored.revision).await {
+                Ok(revision) => {
+                    stored.revision = revision;
+                    let claim = claimed.claim.clone();
+                    return Ok(ClaimedLink {
+                        link: stored,
+                        claim,
+                    });
+                }
+                Err(SaveError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(SaveError::Conflict)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkKey, Opening>> {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<E: Env> OpeningGuard for OpeningClaims<'_, E> {
+    async fn admit(&self, keys: &[&LinkKey]) -> Admission {
+        let pending: Vec<Opening> = {
+            let openings = self.lock();
+            let pending = keys.iter().filter_map(|key| openings.get(*key));
+            let pending = pending.filter(|opening| opening.outcome.is_none());
+            pending.cloned().collect()
+        };
+        let pending = match self.lease().await {
+            None => join_all(pending.into_iter().map(|opening| self.claim(opening))).await,
+            Some(refused) => {
+                let refuse = |opening| Opening {
+                    outcome: Some(refused.clone()),
+                    ..opening
+                };
+                pending.into_iter().map(refuse).collect()
+            }
+        };
+        let earliest = self.reconciler.clock.now().plus(CLAIM_LEFT_MIN);
+        let mut openings = self.lock();
+        for opening in pending {
+            openings.insert(opening.request.ticket.key.clone(), opening);
+        }
+        let expires = |key: &&LinkKey| {
+            let opening = openings.get(*key)?;
+            let claimed = opening.claimed.as_ref()?;
+            match (&opening.outcome, &claimed.link.value.claim) {
+                (None, Claim::Held { until, .. }) if *until > earliest => Some(*until),
+                _ => None,
+            }
+        };
+        let expires: Vec<Option<Timestamp>> = keys.iter().map(expires).collect();
+        let first = expires.iter().flatten().min().copied().unwrap_or_default();
+        Admission {
+            admitted: expires.iter().map(Option::is_some).collect(),
+            send_before: first.minus(CLAIM_LEFT_MIN),
+        }
+    }
+}

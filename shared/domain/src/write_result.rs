@@ -1,0 +1,237 @@
+//! What a write to HaloPSA led to, and how that enters the link.
+//!
+//! Another worker may save the link while a write is under way. The plan is then made again, but what
+//! HaloPSA did is a fact: it is applied to the newest link. Each result changes only what it is about,
+//! so results and reports may be applied in any order.
+
+use crate::ids::TicketId;
+use crate::link::{Base, Claim, Closure, Link, NoteClaim, RefusedWrite, WriteKind};
+use crate::policy::ClosedBy;
+use crate::ticket::Ticket;
+use crate::time::Timestamp;
+
+/// What a write to HaloPSA led to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WriteResult {
+    /// The ticket of this recurrence was opened, or found by its key.
+    Opened {
+        /// Which ticket of the alert it is.
+        recurrence: u32,
+        /// The ticket.
+        ticket: Ticket,
+    },
+    /// Nothing was opened under this claim.
+    NotOpened(ClaimId),
+    /// Whether the ticket was opened under this claim is unknown.
+    OpenInDoubt {
+        /// The claim.
+        claim: ClaimId,
+        /// When the request was last known to be under way.
+        since: Timestamp,
+    },
+    /// The ticket was changed.
+    Changed {
+        /// The kind of change.
+        write: WriteKind,
+        /// The ticket as it is now.
+        ticket: Ticket,
+        /// When the response was seen.
+        at: Timestamp,
+    },
+    /// A note was added.
+    NoteAdded(PendingNote),
+    /// A note was not added.
+    NoteNotAdded(PendingNote),
+    /// Whether a note was added is unknown.
+    NoteInDoubt {
+        /// The note.
+        note: PendingNote,
+        /// When the request was last known to be under way.
+        since: Timestamp,
+    },
+    /// A note that counts the alerts of the storm was added; what it reported.
+    SummaryReported {
+        /// Alerts that had joined.
+        joined: u64,
+        /// How many of them were open.
+        open: u64,
+        /// When it was added.
+        at: Timestamp,
+    },
+    /// HaloPSA refused a write.
+    Refused(RefusedWrite),
+    /// Both sides agree on something after a write.
+    Agreed {
+        /// The base that the plan was made with.
+        before: Option<Base>,
+        /// The base now.
+        after: Base,
+    },
+}
+
+/// One claim among those of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimId {
+    /// The worker that acquired it.
+    pub holder: String,
+    /// Its number.
+    pub number: u32,
+}
+
+/// A note that is being added: the ticket, and the hash of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingNote {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Hash of the note's text.
+    pub text_hash: u64,
+}
+
+impl Link {
+    /// Takes in what a write led to. `self` may be newer than the link that the write was planned with;
+    /// applying the same result to the link that holds it already changes nothing but the count of
+    /// notes.
+    pub fn apply(&mut self, result: &WriteResult) {
+        match result {
+            WriteResult::Opened { recurrence, ticket } => self.apply_opened(*recurrence, ticket),
+            WriteResult::NotOpened(claim) if self.claim.is(claim) => self.claim = Claim::Free,
+            WriteResult::OpenInDoubt { claim, since } if self.claim.is(claim) => {
+                self.claim = Claim::in_doubt(*since);
+            }
+            WriteResult::Changed { write, ticket, at } if self.ticket == Some(ticket.id) => {
+                self.apply_change(*write, ticket, *at);
+            }
+            WriteResult::NoteAdded(note) if self.ticket == Some(note.ticket) => {
+                self.release_note(*note);
+                self.note_count = self.note_count.saturating_add(1);
+            }
+            WriteResult::NoteNotAdded(note) => self.release_note(*note),
+            WriteResult::NoteInDoubt { note, since } if self.has_note_claim(*note) => {
+                self.note_claim = Some(NoteClaim {
+                    text_hash: note.text_hash,
+                    until: *since,
+                });
+            }
+            WriteResult::SummaryReported { joined, open, at } => {
+                if let Some(lead) = self.leader_state_mut()
+                    && lead.reported_at <= *at
+                {
+                    lead.mark_reported(*joined, *open, *at);
+                }
+            }
+            WriteResult::Refused(refused) => self.refused = Some(refused.clone()),
+            WriteResult::Agreed { before, after } => self.apply_agreed(before.as_ref(), after),
+            WriteResult::NotOpened(_)
+            | WriteResult::OpenInDoubt { .. }
+            | WriteResult::Changed { .. }
+            | WriteResult::NoteAdded(_)
+            | WriteResult::NoteInDoubt { .. } => {}
+        }
+    }
+
+    /// Attaches the ticket, unless the link has one or has gone on to a later recurrence.
+    fn apply_opened(&mut self, recurrence: u32, ticket: &Ticket) {
+        if self.recurrence == recurrence && self.ticket.is_none_or(|known| known == ticket.id) {
+            self.attach(ticket.id);
+            self.observe_ticket(ticket.clone());
+        } else if self.ticket != Some(ticket.id) && !self.earlier_tickets.contains(&ticket.id) {
+            self.earlier_tickets.push(ticket.id);
+        }
+    }
+
+    /// Takes in a change of the ticket. A ticket that we closed or reopened differs from the base by our
+    /// own doing, which must not look like a person's.
+    fn apply_change(&mut self, write: WriteKind, ticket: &Ticket, at: Timestamp) {
+        self.observe_ticket(ticket.clone());
+        self.refused = None;
+        let Some(base) = &mut self.base else { return };
+        match write {
+            WriteKind::Close => {
+                base.alert_closed = true;
+                base.ticket_closed = Some(Closure {
+                    by: ClosedBy::Halogard,
+                    at,
+                });
+                base.ticket_status = ticket.status;
+            }
+            WriteKind::Reopen => {
+                base.alert_closed = false;
+                base.ticket_closed = None;
+                base.ticket_status = ticket.status;
+            }
+            WriteKind::Open | WriteKind::SetFields | WriteKind::AddNote => {}
+        }
+    }
+
+    /// Whether `note` is claimed.
+    fn has_note_claim(&self, note: PendingNote) -> bool {
+        self.ticket == Some(note.ticket)
+            && self
+                .note_claim
+                .is_some_and(|claim| claim.text_hash == note.text_hash)
+    }
+
+    /// Gives up the claim on `note`.
+    fn release_note(&mut self, note: PendingNote) {
+        if self.has_note_claim(note) {
+            self.note_claim = None;
+        }
+    }
+
+    /// Sets what changed between `before` and `after`, and keeps what another worker agreed on.
+    fn apply_agreed(&mut self, before: Option<&Base>, after: &Base) {
+        let merged = match (&self.base, before) {
+            (Some(known), Some(before)) => Base {
+                alert_closed: newer(
+                    &before.alert_closed,
+                    &after.alert_closed,
+                    &known.alert_closed,
+                ),
+                alert_status: newer(
+                    &before.alert_status,
+                    &after.alert_status,
+                    &known.alert_status,
+                ),
+                alert_priority: newer(
+                    &before.alert_priority,
+                    &after.alert_priority,
+                    &known.alert_priority,
+                ),
+                alert_text: newer(&before.alert_text, &after.alert_text, &known.alert_text),
+                ticket_status: newer(
+                    &before.ticket_status,
+                    &after.ticket_status,
+                    &known.ticket_status,
+                ),
+                ticket_closed: newer(
+                    &before.ticket_closed,
+                    &after.ticket_closed,
+                    &known.ticket_closed,
+                ),
+                ticket_priority: newer(
+                    &before.ticket_priority,
+                    &after.ticket_priority,
+                    &known.ticket_priority,
+                ),
+            },
+            _ => after.clone(),
+        };
+        self.agree(merged);
+    }
+
+    /// Sets the base: what both sides now agree on.
+    pub fn agree(&mut self, base: Base) {
+        if base.alert_closed == base.ticket_closed.is_some() {
+            self.pending_inspection = None;
+        }
+        self.base = Some(base);
+        self.opening = None;
+        self.terminal_reason = None;
+        self.claim = Claim::Free;
+    }
+}
+
+/// `after` if it differs from `before`, otherwise what is known.
+fn newer<T: PartialEq + Clone>(before: &T, after: &T, known: &T) -> T {
+    if after == before { known } else { after }.clone()
+}

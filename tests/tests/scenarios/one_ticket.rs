@@ -1,0 +1,187 @@
+//! Exactly one ticket for an alert: when answers are lost, lists lag, and the store is older than
+//! HaloPSA's tickets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use halogard_domain::budget::Limit;
+use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL};
+use halogard_simulator::{Fault, SimHaloSettings};
+use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
+use tracing::Level;
+
+/// A scenario whose HaloPSA lists new tickets `lag` after they were made.
+async fn lagging(lag: Duration, webhook_delivery: WebhookDelivery) -> Scenario {
+    let setup = Setup::managed();
+    Scenario::start(Setup {
+        halo: SimHaloSettings {
+            list_lag: lag,
+            ..setup.halo
+        },
+        webhook_delivery,
+        level: Level::INFO,
+        ..setup
+    })
+    .await
+}
+
+#[test]
+fn a_claim_outlives_the_longest_call_that_it_guards() {
+    let call = halogard_http::HttpClientSettings::default().total_timeout;
+    assert!(CLAIM_LEFT_MIN >= call + Duration::from_secs(10));
+    // What is left of a new claim for a token and a permit.
+    assert!(CLAIM_TTL - CLAIM_LEFT_MIN >= call + Limit::LEASE_AHEAD);
+}
+
+/// Keys that stand in more than one ticket.
+fn keys_in_two_tickets(bundle: &Scenario) -> Vec<String> {
+    let mut tickets: BTreeMap<String, usize> = BTreeMap::new();
+    for ticket in bundle.halo.tickets() {
+        let key = ticket.summary.split(']').next().unwrap_or_default();
+        *tickets.entry(key.to_owned()).or_default() += 1;
+    }
+    let twice = tickets.into_iter().filter(|(_, count)| *count > 1);
+    twice.map(|(key, _)| key).collect()
+}
+
+#[test]
+fn a_lost_answer_opens_no_second_ticket_however_far_lists_lag() {
+    let mut grid = CaseMatrix::new("a lost answer, lists that lag 0 to 300 s");
+    for lag in (0..=300).step_by(20) {
+        for fault in [Fault::DropResponse, Fault::Gateway504AfterEffect] {
+            let label = format!("{fault:?}, {lag} s");
+            grid.case(&label, async {
+                let lag = Duration::from_secs(lag);
+                let mut bundle = lagging(lag, WebhookDelivery::Never).await;
+                bundle.run_until_quiet().await;
+                bundle.halo.faults().next("POST /Tickets", fault);
+                let alert = bundle.raise(0, "Disk full");
+                bundle.conclude().await;
+                bundle.only_ticket(alert);
+            });
+        }
+    }
+    grid.finish();
+}
+
+#[test]
+fn a_crash_at_any_request_opens_no_second_ticket_however_far_lists_lag() {
+    let mut grid = CaseMatrix::new("a crash at each request, lists that lag");
+    for lag in [0, 30, 120, 240] {
+        for ordinal in 1..=6 {
+            for moment in [CrashTiming::Before, CrashTiming::After] {
+                let label = format!("{moment:?} request {ordinal}, {lag} s");
+                grid.case(&label, async {
+                    let lag = Duration::from_secs(lag);
+                    let mut bundle = lagging(lag, WebhookDelivery::Never).await;
+                    bundle.run_until_quiet().await;
+                    let before = bundle.crash_points.count(Component::HaloPsa);
+                    let alert = bundle.raise(0, "Disk full");
+                    bundle
+                        .crash_points
+                        .arm(Component::HaloPsa, before + ordinal, moment);
+                    bundle.conclude().await;
+                    bundle.only_ticket(alert);
+                });
+            }
+        }
+    }
+    grid.finish();
+}
+
+/// A backup is made, `alerts` get tickets `since_backup` seconds later, and the backup is put back.
+async fn restore_a_backup(
+    webhook_delivery: WebhookDelivery,
+    alerts: i64,
+    since_backup: u64,
+    lag: u64,
+) {
+    let mut bundle = lagging(Duration::from_secs(lag), webhook_delivery).await;
+    let earlier = bundle.raise(0, "Before the backup");
+    bundle.run_until_quiet().await;
+    let backup = bundle.back_up().await;
+    bundle.run_for(Duration::from_secs(since_backup)).await;
+    let alerts: Vec<i64> = (0..alerts)
+        .map(|number| bundle.raise(number % 6, &format!("Rule {number}")))
+        .collect();
+    let all_open = |bundle: &Scenario| bundle.halo.tickets().len() == alerts.len() + 1;
+    let within = Duration::from_secs(600);
+    bundle.run_until("all are open", within, all_open).await;
+    bundle.restore(&backup).await;
+    bundle.liongard.close(earlier).unwrap();
+    bundle.conclude().await;
+    assert_eq!(keys_in_two_tickets(&bundle), [""; 0]);
+    for alert in &alerts {
+        bundle.only_ticket(*alert);
+    }
+    assert!(bundle.only_ticket(earlier).closed);
+}
+
+#[test]
+fn a_restored_backup_opens_no_second_ticket() {
+    let mut grid = CaseMatrix::new("a restored backup");
+    for webhook_delivery in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
+        for (alerts, since_backup, lag) in [(1, 70, 0), (20, 70, 0), (20, 3600, 60), (20, 900, 240)]
+        {
+            let label = format!("{alerts} alerts, {since_backup} s, lists lag {lag} s");
+            let case = restore_a_backup(webhook_delivery, alerts, since_backup, lag);
+            grid.case(&label, case);
+        }
+    }
+    // More than a sweep reads at once.
+    let case = restore_a_backup(WebhookDelivery::Never, 310, 70, 0);
+    grid.case("310 alerts", case);
+    grid.finish();
+}
+
+#[test]
+fn a_lost_store_opens_no_second_ticket_however_far_lists_lag() {
+    let mut grid = CaseMatrix::new("a lost store, lists that lag");
+    for lag in [0, 30, 120, 240] {
+        grid.case(&format!("{lag} s"), async {
+            let lag = Duration::from_secs(lag);
+            let mut bundle = lagging(lag, WebhookDelivery::Never).await;
+            let earlier = bundle.raise(0, "Long ago");
+            bundle.run_until_quiet().await;
+            bundle.run_for(Duration::from_secs(600)).await;
+            let newest = bundle.raise(1, "A moment ago");
+            let is_open = |bundle: &Scenario| bundle.halo.tickets().len() == 2;
+            let within = Duration::from_secs(120);
+            bundle.run_until("both are open", within, is_open).await;
+            bundle.lose_the_store().await;
+            bundle.conclude().await;
+            bundle.only_ticket(earlier);
+            bundle.only_ticket(newest);
+        });
+    }
+    grid.finish();
+}
+
+#[tokio::test]
+async fn a_restored_backup_holds_back_no_alert_that_is_new() {
+    let mut bundle = lagging(Duration::ZERO, WebhookDelivery::Never).await;
+    bundle.run_until_quiet().await;
+    let backup = bundle.back_up().await;
+    bundle.run_for(Duration::from_secs(3600)).await;
+    bundle.raise(0, "Lost with the store");
+    bundle.run_until_quiet().await;
+    bundle.restore(&backup).await;
+    bundle.run_for(Duration::from_secs(70)).await;
+    let new = bundle.raise(1, "Raised after the restart");
+    let is_open = |bundle: &Scenario| bundle.ticket_of(new).is_some();
+    let within = Duration::from_secs(130);
+    bundle.run_until("it has a ticket", within, is_open).await;
+    bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn a_restart_delays_no_ticket() {
+    let mut bundle = lagging(Duration::ZERO, WebhookDelivery::Never).await;
+    bundle.run_until_quiet().await;
+    let alert = bundle.raise(0, "Raised before the restart");
+    bundle.crash().await;
+    let is_open = |bundle: &Scenario| bundle.ticket_of(alert).is_some();
+    let within = Duration::from_secs(60);
+    bundle.run_until("it has a ticket", within, is_open).await;
+    bundle.conclude().await;
+}
