@@ -265,7 +265,7 @@ fn both_sets_of_stores_pass_the_same_suite() {
     println!("{:64} embedded  AWS", "case");
     for family in &embedded {
         let source = fs::read_to_string(folder.join(family).with_extension("rs")).unwrap();
-        let (_, list) = source.split_once(&format!("$bench, {family}:")).unwrap();
+        let (_, list) = source.split_once(&format!("$fixture, {family}:")).unwrap();
         let (list, _) = list.split_once('}').unwrap();
         for case in list
             .split(',')

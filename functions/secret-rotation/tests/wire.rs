@@ -70,7 +70,7 @@ impl Notifier for Memory {
 }
 
 /// Both vendors on loopback, and a strict Secrets Manager.
-struct Bench {
+struct Fixture {
     _service: StrictSecretsManager,
     client: Client,
     vault: SecretsManager,
@@ -81,7 +81,7 @@ struct Bench {
     _servers: [ServerHandle; 2],
 }
 
-impl Bench {
+impl Fixture {
     async fn start() -> Self {
         let world = World::sample(2);
         let clock = Arc::new(SystemSimClock);
@@ -203,15 +203,15 @@ fn fields(members: &[(&str, &str)]) -> SecretFields {
 
 #[tokio::test]
 async fn an_access_key_rotates_over_the_wire_each_step_taken_twice() {
-    let bench = Bench::start().await;
+    let fixture = Fixture::start().await;
     let key = AccessKeySpec::sample();
     let first = fields(&[
         ("strategy", "liongard-access-key"),
         ("liongard_access_key_id", &key.id),
         ("liongard_access_key_secret", &key.secret),
     ]);
-    bench.secret("halogard/liongard", &first).await;
-    let rotation = bench.rotation();
+    fixture.secret("halogard/liongard", &first).await;
+    let rotation = fixture.rotation();
     for (step, did, again) in [
         (RotationStep::Create, "created", "already_pending"),
         (RotationStep::Set, "nothing_to_do", "nothing_to_do"),
@@ -223,23 +223,23 @@ async fn an_access_key_rotates_over_the_wire_each_step_taken_twice() {
             assert_eq!(turned.unwrap().as_str(), wanted, "{step:?}");
         }
     }
-    let current = bench
+    let current = fixture
         .fields("halogard/liongard", Stage::Current)
         .await
         .unwrap();
-    let previous = bench
+    let previous = fixture
         .fields("halogard/liongard", Stage::Previous)
         .await
         .unwrap();
     assert_eq!(previous, first);
     let id = current.text("liongard_access_key_id").unwrap().to_owned();
-    assert_eq!(bench.liongard.valid_keys(), [key.id, id]);
-    assert!(bench.memory.notices.lock().unwrap().is_empty());
+    assert_eq!(fixture.liongard.valid_keys(), [key.id, id]);
+    assert!(fixture.memory.notices.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented() {
-    let bench = Bench::start().await;
+    let fixture = Fixture::start().await;
     let application = ApiApplication::sample();
     let value = |secret: &str| {
         fields(&[
@@ -249,24 +249,26 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
         ])
     };
     let name = "halogard/halopsa";
-    bench.secret(name, &value(&application.client_secret)).await;
-    let rotation = bench.rotation();
+    fixture
+        .secret(name, &value(&application.client_secret))
+        .await;
+    let rotation = fixture.rotation();
     let asked = rotation
         .step(RotationStep::Create, name, NEXT)
         .await
         .unwrap_err();
     assert_eq!(asked.error_type(), "rotation.action_required");
-    assert!(bench.fields(name, Stage::Pending).await.is_none());
+    assert!(fixture.fields(name, Stage::Pending).await.is_none());
     let early = rotation
         .step(RotationStep::Finish, name, NEXT)
         .await
         .unwrap_err();
     assert_eq!(early.error_type(), "rotation.no_value");
-    assert_eq!(bench.memory.notices.lock().unwrap().len(), 2);
+    assert_eq!(fixture.memory.notices.lock().unwrap().len(), 2);
 
     // Stored under the version Secrets Manager waits for, before Save is pressed.
     let pasted = value("generated-by-hand").to_secret();
-    bench
+    fixture
         .vault
         .put(name, NEXT, &pasted, Stage::Pending)
         .await
@@ -280,7 +282,7 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
         "{}",
         unsaved.chain()
     );
-    let saved = bench
+    let saved = fixture
         .halo
         .replace_secret(&application.client_id, "generated-by-hand");
     saved.unwrap();
@@ -288,15 +290,15 @@ async fn an_operators_secret_is_taken_up_over_the_wire_and_nothing_is_invented()
         rotation.step(step, name, NEXT).await.unwrap();
     }
     assert_eq!(
-        bench.fields(name, Stage::Current).await,
+        fixture.fields(name, Stage::Current).await,
         Some(value("generated-by-hand"))
     );
 }
 
 #[tokio::test]
 async fn what_the_template_refuses_is_refused_over_the_wire() {
-    let bench = Bench::start().await;
-    let rotation = bench.rotation();
+    let fixture = Fixture::start().await;
+    let rotation = fixture.rotation();
     let missing = rotation
         .step(RotationStep::Create, "halogard/none", NEXT)
         .await;
@@ -305,7 +307,7 @@ async fn what_the_template_refuses_is_refused_over_the_wire() {
         ("strategy", "webhook"),
         ("halopsa_webhook_token", "a-token-of-more-than-16"),
     ]);
-    bench.secret("halogard/webhook", &value).await;
+    fixture.secret("halogard/webhook", &value).await;
     let unknown = "33333333-3333-4333-8333-333333333333";
     let refused = rotation
         .step(RotationStep::Create, "halogard/webhook", unknown)

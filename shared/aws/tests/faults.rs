@@ -37,16 +37,16 @@ fn link() -> Link {
 
 /// Loads a link from a table whose every answer is `fault`; it must fail.
 async fn failing(fault: Fault) -> PortError {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     proxy.always(fault);
     store.load(AlertId::new(1)).await.unwrap_err()
 }
 
 #[tokio::test]
 async fn a_call_that_fails_twice_succeeds_at_the_third_attempt() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     store.save(&link(), &[], Revision(0)).await.unwrap();
     for fault in [
         THROTTLED,
@@ -136,8 +136,8 @@ async fn a_fault_of_the_deployment_gives_up_no_message() {
 
 #[tokio::test]
 async fn a_request_that_is_wrong_in_itself_is_not_repeated() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     proxy.always(Fault::Refused(
         400,
         "ValidationException",
@@ -171,8 +171,8 @@ async fn a_sentence_that_quotes_the_signed_request_is_not_repeated() {
 
 #[tokio::test]
 async fn a_save_whose_answer_was_lost_is_known_again() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let mut link = link();
         let mut revision = store
@@ -187,16 +187,20 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
             assert_eq!(saved, Revision(revision.0 + 1), "{fault:?}");
             revision = saved;
         }
-        let stored = bench.store().load(link.alert).await.unwrap().unwrap();
+        let stored = fixture.store().load(link.alert).await.unwrap().unwrap();
         assert_eq!((stored.value, stored.revision), (link, revision));
     }
 }
 
 #[tokio::test]
 async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
-    bench.store().save(&link(), &[], Revision(0)).await.unwrap();
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
+    fixture
+        .store()
+        .save(&link(), &[], Revision(0))
+        .await
+        .unwrap();
     proxy.inject([BROKEN, THROTTLED]);
 
     let saved = store.save(&link(), &[], Revision(0)).await;
@@ -206,8 +210,8 @@ async fn a_repeat_that_finds_somebody_elses_write_is_a_conflict() {
 
 #[tokio::test]
 async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     proxy.inject([Fault::NoAnswer]);
 
     let swapped = store
@@ -216,7 +220,7 @@ async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
 
     assert_eq!(swapped.unwrap(), Swap::Stored(Revision(1)));
     assert_eq!(
-        bench
+        fixture
             .store()
             .load_record::<Ledger>(&Singleton)
             .await
@@ -228,9 +232,9 @@ async fn a_ledger_whose_answer_was_lost_is_swapped_once() {
 
 #[tokio::test]
 async fn a_right_whose_answer_was_lost_is_ours() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
-    let until = bench.now().plus(std::time::Duration::from_secs(90));
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
+    let until = fixture.now().plus(std::time::Duration::from_secs(90));
     proxy.inject([Fault::NoAnswer]);
 
     let taken = store.acquire_lease("creates", "a", until).await.unwrap();
@@ -240,8 +244,8 @@ async fn a_right_whose_answer_was_lost_is_ours() {
 
 #[tokio::test]
 async fn an_entry_whose_answer_was_lost_is_told_once() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let entry = JournalEntry {
         at: Timestamp::from_millis(1),
         alert: Some(AlertId::new(1)),
@@ -271,8 +275,8 @@ fn entry(what: &str) -> JournalEntry {
 
 #[tokio::test]
 async fn what_was_told_with_a_link_whose_answer_was_lost_is_told_once() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     for fault in [Fault::NoAnswer, Fault::TruncatedBody] {
         let stored = store.load(AlertId::new(1)).await.unwrap();
         let revision = stored.map_or(Revision(0), |stored| stored.revision);
@@ -297,8 +301,8 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
         (1, [Fault::NoAnswer, BROKEN, BROKEN]),
     ];
     for (step, faults) in troubles {
-        let bench = DynamoDbFixture::fresh().await;
-        let (store, proxy) = bench.through().await;
+        let fixture = DynamoDbFixture::fresh().await;
+        let (store, proxy) = fixture.through().await;
         let entries: Vec<_> = (0..9).map(|n| entry(&n.to_string())).collect();
         let fine = std::iter::repeat_n(Fault::None, 1 + step);
         proxy.inject(fine.chain(faults.clone()));
@@ -318,8 +322,8 @@ async fn a_story_that_could_not_be_moved_is_whole_and_moved_by_the_next_save() {
 
 #[tokio::test]
 async fn a_move_that_comes_late_takes_nothing_from_the_story() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (slow, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (slow, proxy) = fixture.through().await;
     let entries: Vec<_> = (0..5).map(|n| entry(&n.to_string())).collect();
     let until = Arc::new(Notify::new());
     // The save, then the move, which is under way when somebody else saves and moves.
@@ -327,7 +331,7 @@ async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let first = link();
     let late = slow.save(&first, &entries[..4], Revision(0));
     let meanwhile = async {
-        let fast = bench.store();
+        let fast = fixture.store();
         while proxy.request_count() < 2 {
             tokio::task::yield_now().await;
         }
@@ -339,14 +343,14 @@ async fn a_move_that_comes_late_takes_nothing_from_the_story() {
     let (late, fast) = join(late, meanwhile).await;
 
     assert_eq!((late.unwrap(), fast.unwrap()), (Revision(1), Revision(2)));
-    let journal = bench.store().journal(AlertId::new(1), 10).await.unwrap();
+    let journal = fixture.store().journal(AlertId::new(1), 10).await.unwrap();
     assert_eq!(journal, entries);
 }
 
 #[tokio::test]
 async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let links: Vec<_> = (1..=20)
         .map(|id| {
             let mut link = Link::new(AlertId::new(id));
@@ -380,9 +384,9 @@ fn notification() -> Notification {
 
 #[tokio::test]
 async fn items_that_were_put_off_are_read_in_the_end() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
-    let now = bench.now();
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
+    let now = fixture.now();
     store.record(&notification(), now).await.unwrap();
     let put_off = [
         Fault::Unprocessed { read: 0 },
@@ -396,12 +400,12 @@ async fn items_that_were_put_off_are_read_in_the_end() {
 
 #[tokio::test]
 async fn a_table_that_puts_everything_off_is_throttled() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     proxy.always(Fault::Unprocessed { read: 0 });
 
     let error = store
-        .is_known(&notification(), bench.now())
+        .is_known(&notification(), fixture.now())
         .await
         .unwrap_err();
 
@@ -415,8 +419,8 @@ async fn a_table_that_puts_everything_off_is_throttled() {
 
 #[tokio::test]
 async fn a_link_that_was_not_saved_owns_no_ticket() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let mut link = link();
     link.attach(TicketId::new(100));
     // The ticket is entered, then the link cannot be saved.
@@ -424,9 +428,9 @@ async fn a_link_that_was_not_saved_owns_no_ticket() {
 
     assert!(store.save(&link, &[], Revision(0)).await.is_err());
 
-    let owners = bench.store().owners(TicketId::new(100)).await.unwrap();
+    let owners = fixture.store().owners(TicketId::new(100)).await.unwrap();
     assert!(owners.is_empty(), "{owners:?}");
     store.save(&link, &[], Revision(0)).await.unwrap();
-    let owners = bench.store().owners(TicketId::new(100)).await.unwrap();
+    let owners = fixture.store().owners(TicketId::new(100)).await.unwrap();
     assert_eq!(owners, BTreeSet::from([AlertId::new(1)]));
 }

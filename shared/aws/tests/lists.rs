@@ -64,9 +64,9 @@ fn ids(links: &[Link]) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_list_of_several_megabytes_is_read_whole() {
-    let bench = DynamoDbFixture::fresh().await;
-    thousand(&bench.store()).await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    thousand(&fixture.store()).await;
+    let (store, proxy) = fixture.through().await;
 
     let all = store.list(LinkFilter::All, None, 5000).await.unwrap();
     assert_eq!(ids(&all), (1..=1000).collect::<Vec<_>>());
@@ -88,9 +88,9 @@ async fn a_list_of_several_megabytes_is_read_whole() {
 
 #[tokio::test]
 async fn a_list_reads_no_more_than_it_was_asked_for() {
-    let bench = DynamoDbFixture::fresh().await;
-    thousand(&bench.store()).await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    thousand(&fixture.store()).await;
+    let (store, proxy) = fixture.through().await;
 
     let page = store.list(LinkFilter::All, None, 50).await.unwrap();
 
@@ -102,13 +102,13 @@ async fn a_list_reads_no_more_than_it_was_asked_for() {
 
 #[tokio::test]
 async fn a_link_too_large_for_the_table_is_refused_and_named() {
-    let bench = DynamoDbFixture::fresh().await;
+    let fixture = DynamoDbFixture::fresh().await;
     let fits = link(7586, 400_000);
-    bench.store().save(&fits, &[], Revision(0)).await.unwrap();
-    let stored = bench.store().load(fits.alert).await.unwrap().unwrap();
+    fixture.store().save(&fits, &[], Revision(0)).await.unwrap();
+    let stored = fixture.store().load(fits.alert).await.unwrap().unwrap();
     assert_eq!(stored.value, fits);
 
-    let outcome = bench
+    let outcome = fixture
         .store()
         .save(&link(7586, 410_000), &[], Revision(1))
         .await;
@@ -123,7 +123,7 @@ async fn a_link_too_large_for_the_table_is_refused_and_named() {
         said.contains("alert 7586") && said.contains("Liongard"),
         "{said}"
     );
-    let stored = bench.store().load(fits.alert).await.unwrap().unwrap();
+    let stored = fixture.store().load(fits.alert).await.unwrap().unwrap();
     assert_eq!(
         stored.value, fits,
         "the last one that fitted is still there"
@@ -132,14 +132,14 @@ async fn a_link_too_large_for_the_table_is_refused_and_named() {
 
 #[tokio::test]
 async fn a_config_too_large_for_the_table_is_refused_and_named() {
-    let bench = DynamoDbFixture::fresh().await;
+    let fixture = DynamoDbFixture::fresh().await;
     let config = StoredConfig {
         policy: Policy::empty(Mode::Managed),
         text: "#".repeat(420_000),
         applied_at: Timestamp::from_millis(1),
     };
 
-    let outcome = bench.store().save_config(&config, Revision(0)).await;
+    let outcome = fixture.store().save_config(&config, Revision(0)).await;
 
     assert!(
         matches!(
@@ -159,8 +159,8 @@ fn seconds(item: &support::Item, attribute: &str) -> i64 {
 
 #[tokio::test]
 async fn a_notification_is_forgotten_though_its_items_are_still_there() {
-    let bench = DynamoDbFixture::fresh().await;
-    let store = bench.store();
+    let fixture = DynamoDbFixture::fresh().await;
+    let store = fixture.store();
     let notification = Notification {
         delivery: Some("d".repeat(5000)),
         content: "c".to_owned(),
@@ -168,7 +168,7 @@ async fn a_notification_is_forgotten_though_its_items_are_still_there() {
         object: None,
         kind: "unknown".to_owned(),
     };
-    let now = bench.now();
+    let now = fixture.now();
     store.record(&notification, now).await.unwrap();
     let memory = Store::<ManualClock>::MEMORY;
     let forgotten = now.plus(memory).plus(Duration::from_millis(1));
@@ -181,7 +181,7 @@ async fn a_notification_is_forgotten_though_its_items_are_still_there() {
     );
     assert!(!store.is_known(&notification, forgotten).await.unwrap());
 
-    let items = bench.everything().await;
+    let items = fixture.everything().await;
     let signs: Vec<_> = items
         .iter()
         .filter(|item| item.contains_key("expires"))
@@ -198,24 +198,24 @@ async fn a_notification_is_forgotten_though_its_items_are_still_there() {
 
 #[tokio::test]
 async fn a_right_that_ran_out_is_free_though_its_item_is_still_there() {
-    let bench = DynamoDbFixture::fresh().await;
-    let store = bench.store();
-    let until = bench.now().plus(Duration::from_secs(90));
+    let fixture = DynamoDbFixture::fresh().await;
+    let store = fixture.store();
+    let until = fixture.now().plus(Duration::from_secs(90));
     store.acquire_lease("creates", "a", until).await.unwrap();
-    let item = bench.everything().await.remove(0);
+    let item = fixture.everything().await.remove(0);
     assert!(seconds(&item, "expires") * 1000 > until.as_millis());
 
-    bench.advance(Duration::from_secs(90)).await;
+    fixture.advance(Duration::from_secs(90)).await;
 
-    assert_eq!(bench.everything().await, [item]);
+    assert_eq!(fixture.everything().await, [item]);
     let taken = store.acquire_lease("creates", "b", until).await.unwrap();
     assert_eq!(taken, LeaseOutcome::Acquired);
 }
 
 #[tokio::test]
 async fn what_happened_in_one_moment_is_written_at_once() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let entry = |alert: Option<u64>, what: &str| JournalEntry {
         at: Timestamp::from_millis(5),
         alert: alert.map(AlertId::new),
@@ -234,7 +234,7 @@ async fn what_happened_in_one_moment_is_written_at_once() {
 
     assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 3)]);
     assert_eq!(store.journal(AlertId::new(1), 10).await.unwrap(), entries);
-    let keys: BTreeSet<_> = bench
+    let keys: BTreeSet<_> = fixture
         .everything()
         .await
         .iter()

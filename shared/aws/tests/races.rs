@@ -22,19 +22,23 @@ const WRITERS: usize = 16;
 const CHANGES: u32 = 10;
 
 /// A store of its own for each writer, as processes have.
-fn stores(bench: &DynamoDbFixture) -> Vec<halogard_aws::Store<ManualClock>> {
-    let one = || store(&bench.account, &bench.endpoint, bench.clock.clone());
+fn stores(fixture: &DynamoDbFixture) -> Vec<halogard_aws::Store<ManualClock>> {
+    let one = || store(&fixture.account, &fixture.endpoint, fixture.clock.clone());
     (0..WRITERS).map(|_| one()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
-    let bench = DynamoDbFixture::fresh().await;
+    let fixture = DynamoDbFixture::fresh().await;
     let alert = AlertId::new(1);
     let mut first = Link::new(alert);
     first.recurrence = 0;
-    bench.store().save(&first, &[], Revision(0)).await.unwrap();
-    let writers: Vec<_> = stores(&bench)
+    fixture
+        .store()
+        .save(&first, &[], Revision(0))
+        .await
+        .unwrap();
+    let writers: Vec<_> = stores(&fixture)
         .into_iter()
         .map(|store| {
             tokio::spawn(async move {
@@ -59,7 +63,7 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
         conflicts += writer.await.unwrap();
     }
 
-    let stored = bench.store().load(alert).await.unwrap().unwrap();
+    let stored = fixture.store().load(alert).await.unwrap().unwrap();
     assert_eq!(stored.value.recurrence, 160);
     assert_eq!(stored.revision, Revision(161));
     assert!(conflicts > 0, "the writers met");
@@ -68,11 +72,11 @@ async fn of_a_hundred_and_sixty_changes_by_sixteen_writers_none_is_lost() {
 
 #[tokio::test]
 async fn a_lost_swap_brings_the_newer_ledger_along() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let empty = store.load_record::<Ledger>(&Singleton).await.unwrap();
     assert_eq!(empty.revision, Revision(0));
-    bench
+    fixture
         .store()
         .swap_record(&Singleton, &Ledger::default(), Revision(0))
         .await
@@ -84,7 +88,7 @@ async fn a_lost_swap_brings_the_newer_ledger_along() {
         .await
         .unwrap();
 
-    let newest = bench
+    let newest = fixture
         .store()
         .load_record::<Ledger>(&Singleton)
         .await
@@ -95,9 +99,9 @@ async fn a_lost_swap_brings_the_newer_ledger_along() {
 
 #[tokio::test]
 async fn a_ledger_that_was_taken_away_is_empty_again() {
-    let bench = DynamoDbFixture::fresh().await;
+    let fixture = DynamoDbFixture::fresh().await;
 
-    let swapped = bench
+    let swapped = fixture
         .store()
         .swap_record(&Singleton, &Ledger::default(), Revision(7))
         .await;
@@ -107,8 +111,8 @@ async fn a_ledger_that_was_taken_away_is_empty_again() {
 
 #[tokio::test]
 async fn every_link_that_names_a_ticket_owns_it() {
-    let bench = DynamoDbFixture::fresh().await;
-    let store = bench.store();
+    let fixture = DynamoDbFixture::fresh().await;
+    let store = fixture.store();
     let ticket = TicketId::new(100);
     let mut earlier = Link::new(AlertId::new(1));
     earlier.earlier_tickets = vec![ticket];
@@ -126,8 +130,8 @@ async fn every_link_that_names_a_ticket_owns_it() {
 
 #[tokio::test]
 async fn a_ticket_that_came_back_is_owned_again() {
-    let bench = DynamoDbFixture::fresh().await;
-    let store = bench.store();
+    let fixture = DynamoDbFixture::fresh().await;
+    let store = fixture.store();
     let ticket = TicketId::new(100);
     let mut link = Link::new(AlertId::new(1));
     let mut revision = Revision(0);
@@ -141,8 +145,8 @@ async fn a_ticket_that_came_back_is_owned_again() {
 
 #[tokio::test]
 async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let mut link = Link::new(AlertId::new(1));
     link.attach(TicketId::new(100));
     let revision = store.save(&link, &[], Revision(0)).await.unwrap();
@@ -152,7 +156,7 @@ async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
     assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 1)]);
 
     // Another process has read the link and so knows as much.
-    let (other, proxy) = bench.through().await;
+    let (other, proxy) = fixture.through().await;
     other.load(link.alert).await.unwrap();
     other.save(&link, &[], revision).await.unwrap();
     let both = [("GetItem".to_owned(), 1), ("UpdateItem".to_owned(), 1)];
@@ -161,8 +165,8 @@ async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
 
 #[tokio::test]
 async fn tickets_of_one_company_are_entered_together() {
-    let bench = DynamoDbFixture::fresh().await;
-    let (store, proxy) = bench.through().await;
+    let fixture = DynamoDbFixture::fresh().await;
+    let (store, proxy) = fixture.through().await;
     let links: Vec<_> = (0..50)
         .map(|n| {
             let mut link = Link::new(AlertId::new(7000 + 3 * n));
@@ -179,7 +183,7 @@ async fn tickets_of_one_company_are_entered_together() {
     // One for the first caller, two for the blocks of all others.
     assert_eq!(proxy.counts(), [("UpdateItem".to_owned(), 50 + 3)]);
     for link in &links {
-        let owners = bench.store().owners(link.ticket.unwrap()).await.unwrap();
+        let owners = fixture.store().owners(link.ticket.unwrap()).await.unwrap();
         assert_eq!(owners, BTreeSet::from([link.alert]));
     }
 }
@@ -196,8 +200,8 @@ fn config(prefix: &str) -> StoredConfig {
 
 #[tokio::test]
 async fn the_policy_in_force_is_kept_and_changed_by_one_at_a_time() {
-    let bench = DynamoDbFixture::fresh().await;
-    let store = bench.store();
+    let fixture = DynamoDbFixture::fresh().await;
+    let store = fixture.store();
     assert_eq!(store.load_config().await.unwrap(), None);
     let first = store.save_config(&config("A"), Revision(0)).await.unwrap();
 
@@ -207,7 +211,7 @@ async fn the_policy_in_force_is_kept_and_changed_by_one_at_a_time() {
     assert_eq!((stored.value, stored.revision), (config("A"), first));
 
     let second = store.save_config(&config("B"), first).await.unwrap();
-    let stored = bench
+    let stored = fixture
         .reopen()
         .await
         .store()

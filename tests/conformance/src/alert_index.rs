@@ -11,9 +11,9 @@ use crate::samples::at;
 /// Tries an adapter of `AlertIndex`.
 #[macro_export]
 macro_rules! alert_index {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, alert_index:
+            $fixture, alert_index:
             a_new_index_is_empty,
             saving_adds_and_replaces_and_forgets_nothing,
             saving_nothing_changes_nothing,
@@ -49,14 +49,14 @@ async fn load(index: &impl AlertIndex) -> BTreeMap<AlertId, QueuedState> {
     index.load_index().await.expect("the store loads")
 }
 
-pub async fn a_new_index_is_empty<B: StoreFixture<Store: AlertIndex>>(bench: B) {
-    assert_eq!(load(&bench.store()).await, BTreeMap::new());
+pub async fn a_new_index_is_empty<B: StoreFixture<Store: AlertIndex>>(fixture: B) {
+    assert_eq!(load(&fixture.store()).await, BTreeMap::new());
 }
 
 pub async fn saving_adds_and_replaces_and_forgets_nothing<B: StoreFixture<Store: AlertIndex>>(
-    bench: B,
+    fixture: B,
 ) {
-    let index = bench.store();
+    let index = fixture.store();
     save(&index, &entries([1, 2], |_| 10)).await;
     save(&index, &entries([2, 3], |_| 20)).await;
 
@@ -65,8 +65,8 @@ pub async fn saving_adds_and_replaces_and_forgets_nothing<B: StoreFixture<Store:
     assert_eq!(load(&index).await, expected);
 }
 
-pub async fn saving_nothing_changes_nothing<B: StoreFixture<Store: AlertIndex>>(bench: B) {
-    let index = bench.store();
+pub async fn saving_nothing_changes_nothing<B: StoreFixture<Store: AlertIndex>>(fixture: B) {
+    let index = fixture.store();
     let before = entries([1], |_| 10);
     save(&index, &before).await;
 
@@ -75,8 +75,8 @@ pub async fn saving_nothing_changes_nothing<B: StoreFixture<Store: AlertIndex>>(
     assert_eq!(load(&index).await, before);
 }
 
-pub async fn every_digest_is_kept_to_the_last_bit<B: StoreFixture<Store: AlertIndex>>(bench: B) {
-    let index = bench.store();
+pub async fn every_digest_is_kept_to_the_last_bit<B: StoreFixture<Store: AlertIndex>>(fixture: B) {
+    let index = fixture.store();
     let faces = [0, 1, 1 << 53, (1 << 63) - 1, 1 << 63, u64::MAX];
     let expected = entries(0..6, |id| faces[usize::try_from(id).expect("six of them")]);
 
@@ -88,13 +88,13 @@ pub async fn every_digest_is_kept_to_the_last_bit<B: StoreFixture<Store: AlertIn
 pub async fn ten_thousand_alerts_are_kept_and_survive_a_restart<
     B: StoreFixture<Store: AlertIndex>,
 >(
-    bench: B,
+    fixture: B,
 ) {
     let expected = entries(1..=10_000, |id| id * 7);
-    save(&bench.store(), &expected).await;
-    assert_eq!(load(&bench.store()).await, expected);
+    save(&fixture.store(), &expected).await;
+    assert_eq!(load(&fixture.store()).await, expected);
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    assert_eq!(load(&bench.store()).await, expected);
+    assert_eq!(load(&fixture.store()).await, expected);
 }

@@ -13,9 +13,9 @@ use crate::fixture::{BudgetFixture, at_once};
 /// Tries an adapter of `RequestBudget`.
 #[macro_export]
 macro_rules! budget {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, budget:
+            $fixture, budget:
             the_whole_limit_may_be_taken_and_no_more,
             permits_are_never_the_same,
             a_denial_takes_nothing,
@@ -80,24 +80,24 @@ async fn settle(budget: &impl RequestBudget, permit: Permit) {
         .expect("the store settles");
 }
 
-pub async fn the_whole_limit_may_be_taken_and_no_more<B: BudgetFixture>(bench: B) {
-    let budget = bench.budget(LIMIT);
+pub async fn the_whole_limit_may_be_taken_and_no_more<B: BudgetFixture>(fixture: B) {
+    let budget = fixture.budget(LIMIT);
 
     assert_eq!(take_all(&budget).await.len(), 5);
 
-    assert!(denied(&budget).await > bench.now());
+    assert!(denied(&budget).await > fixture.now());
 }
 
-pub async fn permits_are_never_the_same<B: BudgetFixture>(bench: B) {
-    let budget = bench.budget(LIMIT);
+pub async fn permits_are_never_the_same<B: BudgetFixture>(fixture: B) {
+    let budget = fixture.budget(LIMIT);
     let mut slots: Vec<_> = take_all(&budget).await.iter().map(|p| p.slot).collect();
     slots.sort_unstable();
     slots.dedup();
     assert_eq!(slots.len(), 5);
 }
 
-pub async fn a_denial_takes_nothing<B: BudgetFixture>(bench: B) {
-    let budget = bench.budget(LIMIT);
+pub async fn a_denial_takes_nothing<B: BudgetFixture>(fixture: B) {
+    let budget = fixture.budget(LIMIT);
     take_all(&budget).await;
 
     let until = denied(&budget).await;
@@ -106,12 +106,12 @@ pub async fn a_denial_takes_nothing<B: BudgetFixture>(bench: B) {
     }
 }
 
-pub async fn takers_at_once_never_get_more_than_the_limit<B: BudgetFixture>(bench: B) {
+pub async fn takers_at_once_never_get_more_than_the_limit<B: BudgetFixture>(fixture: B) {
     let limit = Limit {
         requests_max: 50,
         ..LIMIT
     };
-    let budget = bench.budget(limit);
+    let budget = fixture.budget(limit);
     let taken = at_once((0..16).map(|_| {
         let budget = budget.clone();
         async move {
@@ -131,8 +131,8 @@ pub async fn takers_at_once_never_get_more_than_the_limit<B: BudgetFixture>(benc
     assert_eq!(taken.iter().sum::<u32>(), 50);
 }
 
-pub async fn every_handle_draws_from_the_same_slots<B: BudgetFixture>(bench: B) {
-    let (one, other) = (bench.budget(LIMIT), bench.budget(LIMIT));
+pub async fn every_handle_draws_from_the_same_slots<B: BudgetFixture>(fixture: B) {
+    let (one, other) = (fixture.budget(LIMIT), fixture.budget(LIMIT));
     for _ in 0..2 {
         take(&one).await;
         take(&other).await;
@@ -142,8 +142,8 @@ pub async fn every_handle_draws_from_the_same_slots<B: BudgetFixture>(bench: B) 
     assert_eq!(denied(&other).await, denied(&one).await);
 }
 
-pub async fn a_lowered_limit_counts_what_is_in_use<B: BudgetFixture>(bench: B) {
-    take_all(&bench.budget(LIMIT)).await;
+pub async fn a_lowered_limit_counts_what_is_in_use<B: BudgetFixture>(fixture: B) {
+    take_all(&fixture.budget(LIMIT)).await;
     let lowered = Limit {
         requests_max: 3,
         ..LIMIT
@@ -153,123 +153,123 @@ pub async fn a_lowered_limit_counts_what_is_in_use<B: BudgetFixture>(bench: B) {
         ..LIMIT
     };
 
-    denied(&bench.budget(lowered)).await;
+    denied(&fixture.budget(lowered)).await;
 
-    take(&bench.budget(raised)).await;
-    denied(&bench.budget(raised)).await;
+    take(&fixture.budget(raised)).await;
+    denied(&fixture.budget(raised)).await;
 }
 
-pub async fn permits_taken_survive_a_restart<B: BudgetFixture>(bench: B) {
-    take_all(&bench.budget(LIMIT)).await;
+pub async fn permits_taken_survive_a_restart<B: BudgetFixture>(fixture: B) {
+    take_all(&fixture.budget(LIMIT)).await;
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    denied(&bench.budget(LIMIT)).await;
+    denied(&fixture.budget(LIMIT)).await;
 }
 
-pub async fn permits_settled_survive_a_restart<B: BudgetFixture>(bench: B) {
+pub async fn permits_settled_survive_a_restart<B: BudgetFixture>(fixture: B) {
     for _ in 0..5 {
-        let budget = bench.budget(LIMIT);
+        let budget = fixture.budget(LIMIT);
         let permit = take(&budget).await;
         settle(&budget, permit).await;
     }
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    denied(&bench.budget(LIMIT)).await;
+    denied(&fixture.budget(LIMIT)).await;
 }
 
-pub async fn a_settled_permit_frees_one_window_later<B: BudgetFixture>(bench: B) {
+pub async fn a_settled_permit_frees_one_window_later<B: BudgetFixture>(fixture: B) {
     if B::skips_wait_of(LIMIT.window) {
         return;
     }
-    let budget = bench.budget(LIMIT);
+    let budget = fixture.budget(LIMIT);
     let mut permits = take_all(&budget).await;
-    bench.advance(Duration::from_secs(10)).await;
+    fixture.advance(Duration::from_secs(10)).await;
     settle(&budget, permits.remove(0)).await;
 
-    bench.advance(REUSE - TICK).await;
+    fixture.advance(REUSE - TICK).await;
     denied(&budget).await;
-    bench.advance(TICK).await;
+    fixture.advance(TICK).await;
 
     take(&budget).await;
     denied(&budget).await;
 }
 
-pub async fn a_denial_says_exactly_when_to_come_back<B: BudgetFixture>(bench: B) {
+pub async fn a_denial_says_exactly_when_to_come_back<B: BudgetFixture>(fixture: B) {
     if B::skips_wait_of(LIMIT.window) {
         return;
     }
-    let budget = bench.budget(LIMIT);
+    let budget = fixture.budget(LIMIT);
     let mut seen = Vec::new();
     for permit in take_all(&budget).await {
-        bench.advance(Duration::from_secs(7)).await;
+        fixture.advance(Duration::from_secs(7)).await;
         settle(&budget, permit).await;
-        seen.push(bench.now());
+        seen.push(fixture.now());
     }
 
     for seen in seen {
         let until = denied(&budget).await;
         assert_eq!(until, seen.plus(REUSE), "the slot that frees first");
-        bench.advance(until.since(bench.now()) - TICK).await;
+        fixture.advance(until.since(fixture.now()) - TICK).await;
         assert_eq!(denied(&budget).await, until, "not a moment before");
-        bench.advance(TICK).await;
+        fixture.advance(TICK).await;
         take(&budget).await;
     }
 }
 
-pub async fn an_unsettled_permit_expires<B: BudgetFixture>(bench: B) {
+pub async fn an_unsettled_permit_expires<B: BudgetFixture>(fixture: B) {
     if B::skips_wait_of(LOST_AFTER) {
         return;
     }
-    let budget = bench.budget(LIMIT);
+    let budget = fixture.budget(LIMIT);
     take_all(&budget).await;
-    assert_eq!(denied(&budget).await, bench.now().plus(LOST_AFTER));
+    assert_eq!(denied(&budget).await, fixture.now().plus(LOST_AFTER));
 
-    bench.advance(LOST_AFTER - TICK).await;
+    fixture.advance(LOST_AFTER - TICK).await;
     denied(&budget).await;
-    bench.advance(TICK).await;
+    fixture.advance(TICK).await;
 
     assert_eq!(take_all(&budget).await.len(), 5);
 }
 
-pub async fn an_answer_seen_after_all_still_counts<B: BudgetFixture>(bench: B) {
+pub async fn an_answer_seen_after_all_still_counts<B: BudgetFixture>(fixture: B) {
     if B::skips_wait_of(LOST_AFTER) {
         return;
     }
-    let budget = bench.budget(LIMIT);
+    let budget = fixture.budget(LIMIT);
     let given_up = take(&budget).await;
-    bench.advance(LOST_AFTER).await;
+    fixture.advance(LOST_AFTER).await;
     assert_eq!(take_all(&budget).await.len(), 5);
 
     settle(&budget, given_up).await;
-    bench.advance(REUSE).await;
+    fixture.advance(REUSE).await;
 
-    assert_eq!(denied(&budget).await, bench.now().plus(Limit::PERMIT_TTL));
+    assert_eq!(denied(&budget).await, fixture.now().plus(Limit::PERMIT_TTL));
 }
 
 /// A desk that counts a request at some moment between its sending and its answer, against clients
 /// that wait, hurry and die as chance will have it.
-pub async fn no_window_ever_holds_more_than_the_limit<B: BudgetFixture>(bench: B) {
+pub async fn no_window_ever_holds_more_than_the_limit<B: BudgetFixture>(fixture: B) {
     if B::skips_wait_of(LIMIT.window * 100) {
         return;
     }
     let seed = 20_260_105;
     println!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
-    let budget = bench.budget(LIMIT);
+    let budget = fixture.budget(LIMIT);
     let mut in_flight = Vec::new();
     let mut arrivals: Vec<Timestamp> = Vec::new();
     for _ in 0..4000 {
         match chance.random_range(0..4) {
             0 => {
                 let millis = chance.random_range(0..40_000);
-                bench.advance(Duration::from_millis(millis)).await;
+                fixture.advance(Duration::from_millis(millis)).await;
             }
             1 if !in_flight.is_empty() => {
                 let (sent, permit): (Timestamp, Permit) =
                     in_flight.swap_remove(chance.random_range(0..in_flight.len()));
-                let now = bench.now();
+                let now = fixture.now();
                 let latest = now.min(sent.plus(Limit::PERMIT_TTL));
                 let after = chance.random_range(sent.as_millis()..=latest.as_millis());
                 arrivals.push(Timestamp::from_millis(after));
@@ -280,7 +280,7 @@ pub async fn no_window_ever_holds_more_than_the_limit<B: BudgetFixture>(bench: B
             }
             _ => {
                 if let Ok(permit) = budget.take().await {
-                    in_flight.push((bench.now(), permit));
+                    in_flight.push((fixture.now(), permit));
                 }
             }
         }
@@ -295,12 +295,12 @@ pub async fn no_window_ever_holds_more_than_the_limit<B: BudgetFixture>(bench: B
 }
 
 /// Handles that share nothing but the store, as instances do.
-pub async fn handles_side_by_side_never_get_more_than_the_limit<B: BudgetFixture>(bench: B) {
+pub async fn handles_side_by_side_never_get_more_than_the_limit<B: BudgetFixture>(fixture: B) {
     let limit = Limit {
         requests_max: 150,
         ..LIMIT
     };
-    let handles: Vec<_> = (0..8).map(|_| bench.budget(limit)).collect();
+    let handles: Vec<_> = (0..8).map(|_| fixture.budget(limit)).collect();
     let taken = at_once(handles.into_iter().map(|budget| async move {
         let mut taken = 0;
         for _ in 0..100 {

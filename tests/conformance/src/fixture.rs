@@ -44,7 +44,7 @@ pub trait StoreFixture: Sized + Send + Sync {
     }
 }
 
-/// What time is made of on a bench.
+/// What time is made of on a fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
     /// It moves when a case says so, and stands still otherwise.
@@ -53,13 +53,13 @@ pub enum TimeSource {
     Real,
 }
 
-/// A bench for a queue.
+/// A fixture for a queue.
 pub trait QueueFixture: StoreFixture<Store: WorkQueue> {
     /// Puts `body` on `lane` as it is, readable or not.
     fn send_raw(&self, lane: Lane, body: &str) -> impl Future<Output = ()> + Send;
 }
 
-/// A bench for a request budget.
+/// A fixture for a request budget.
 pub trait BudgetFixture: StoreFixture {
     /// The budget.
     type Budget: RequestBudget + Clone + 'static;
@@ -68,7 +68,7 @@ pub trait BudgetFixture: StoreFixture {
     fn budget(&self, limit: Limit) -> Self::Budget;
 }
 
-/// A bench for a vault.
+/// A fixture for a vault.
 pub trait VaultFixture: StoreFixture<Store: Vault> {
     /// Every byte the store has written to disk, except its key; `None` when the test cannot read them.
     fn at_rest(&self) -> Option<Vec<u8>>;
@@ -105,7 +105,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Runs `case` on a fresh bench, with more than one thread, so that tasks truly meet.
+/// Runs `case` on a fresh fixture, with more than one thread, so that tasks truly meet.
 ///
 /// # Panics
 ///

@@ -9,9 +9,9 @@ use crate::samples::{AWKWARD, at};
 /// Tries an adapter of `Journal`.
 #[macro_export]
 macro_rules! journal {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, journal:
+            $fixture, journal:
             an_alert_nothing_happened_to_has_no_story,
             every_field_of_an_entry_is_kept,
             a_story_goes_from_the_oldest_to_the_newest,
@@ -58,12 +58,14 @@ async fn words(journal: &impl Journal, alert: u64) -> Vec<String> {
     entries.into_iter().map(|entry| entry.event).collect()
 }
 
-pub async fn an_alert_nothing_happened_to_has_no_story<B: StoreFixture<Store: Journal>>(bench: B) {
-    assert_eq!(journal_of(&bench.store(), 1).await, []);
+pub async fn an_alert_nothing_happened_to_has_no_story<B: StoreFixture<Store: Journal>>(
+    fixture: B,
+) {
+    assert_eq!(journal_of(&fixture.store(), 1).await, []);
 }
 
-pub async fn every_field_of_an_entry_is_kept<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn every_field_of_an_entry_is_kept<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     let full = JournalEntry {
         ticket: Some(TicketId::new(42)),
         detail: Some(AWKWARD.to_owned()),
@@ -76,19 +78,21 @@ pub async fn every_field_of_an_entry_is_kept<B: StoreFixture<Store: Journal>>(be
     assert_eq!(journal_of(&journal, 1).await, [full, bare]);
 }
 
-pub async fn a_story_goes_from_the_oldest_to_the_newest<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn a_story_goes_from_the_oldest_to_the_newest<B: StoreFixture<Store: Journal>>(
+    fixture: B,
+) {
+    let journal = fixture.store();
     append(&journal, &[entry(1, 1, "a"), entry(1, 2, "b")]).await;
     append(&journal, &[entry(1, 3, "c")]).await;
 
     assert_eq!(words(&journal, 1).await, ["a", "b", "c"]);
 }
 
-pub async fn entries_of_one_moment_keep_the_order_they_were_appended_in<B>(bench: B)
+pub async fn entries_of_one_moment_keep_the_order_they_were_appended_in<B>(fixture: B)
 where
     B: StoreFixture<Store: Journal>,
 {
-    let journal = bench.store();
+    let journal = fixture.store();
     let names: Vec<_> = (0..30).map(|n| format!("step {}", (n * 7) % 30)).collect();
     let entries: Vec<_> = names.iter().map(|name| entry(1, 0, name)).collect();
     let (first, second) = entries.split_at(17);
@@ -100,25 +104,25 @@ where
 }
 
 pub async fn entries_appended_late_stand_where_they_belong<B: StoreFixture<Store: Journal>>(
-    bench: B,
+    fixture: B,
 ) {
-    let journal = bench.store();
+    let journal = fixture.store();
     append(&journal, &[entry(1, 10, "second")]).await;
     append(&journal, &[entry(1, 5, "first")]).await;
 
     assert_eq!(words(&journal, 1).await, ["first", "second"]);
 }
 
-pub async fn the_same_entry_twice_is_stored_twice<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn the_same_entry_twice_is_stored_twice<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     append(&journal, &[entry(1, 1, "a"), entry(1, 1, "a")]).await;
     append(&journal, &[entry(1, 1, "a")]).await;
 
     assert_eq!(words(&journal, 1).await, ["a", "a", "a"]);
 }
 
-pub async fn other_alerts_have_their_own_story<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn other_alerts_have_their_own_story<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     let entries = [entry(1, 1, "a"), entry(11, 2, "b"), entry(1, 3, "c")];
     append(&journal, &entries).await;
 
@@ -126,8 +130,8 @@ pub async fn other_alerts_have_their_own_story<B: StoreFixture<Store: Journal>>(
     assert_eq!(words(&journal, 11).await, ["b"]);
 }
 
-pub async fn an_entry_about_no_alert_is_in_no_story<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn an_entry_about_no_alert_is_in_no_story<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     let started = JournalEntry {
         alert: None,
         ..entry(0, 1, "started")
@@ -139,8 +143,8 @@ pub async fn an_entry_about_no_alert_is_in_no_story<B: StoreFixture<Store: Journ
     assert_eq!(journal_of(&journal, 0).await, []);
 }
 
-pub async fn a_story_is_cut_after_the_limit<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn a_story_is_cut_after_the_limit<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     let entries = ["a", "b", "c", "d"].map(|what| entry(1, 1, what));
     append(&journal, &entries).await;
 
@@ -149,12 +153,12 @@ pub async fn a_story_is_cut_after_the_limit<B: StoreFixture<Store: Journal>>(ben
     assert_eq!(first.expect("the store reads"), entries[..3]);
 }
 
-pub async fn appending_nothing_is_no_error<B: StoreFixture<Store: Journal>>(bench: B) {
-    append(&bench.store(), &[]).await;
+pub async fn appending_nothing_is_no_error<B: StoreFixture<Store: Journal>>(fixture: B) {
+    append(&fixture.store(), &[]).await;
 }
 
-pub async fn a_long_journal_is_read_whole<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn a_long_journal_is_read_whole<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     let detail = "x".repeat(4000);
     let entries: Vec<_> = (0..600)
         .map(|n| JournalEntry {
@@ -173,8 +177,8 @@ pub async fn a_long_journal_is_read_whole<B: StoreFixture<Store: Journal>>(bench
     );
 }
 
-pub async fn writers_at_once_lose_no_entry<B: StoreFixture<Store: Journal>>(bench: B) {
-    let journal = bench.store();
+pub async fn writers_at_once_lose_no_entry<B: StoreFixture<Store: Journal>>(fixture: B) {
+    let journal = fixture.store();
     at_once((0..8).map(|writer| {
         let journal = journal.clone();
         async move {
@@ -196,12 +200,12 @@ pub async fn writers_at_once_lose_no_entry<B: StoreFixture<Store: Journal>>(benc
     }
 }
 
-pub async fn the_story_survives_a_restart<B: StoreFixture<Store: Journal>>(bench: B) {
-    append(&bench.store(), &[entry(1, 1, "a"), entry(1, 2, "b")]).await;
+pub async fn the_story_survives_a_restart<B: StoreFixture<Store: Journal>>(fixture: B) {
+    append(&fixture.store(), &[entry(1, 1, "a"), entry(1, 2, "b")]).await;
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    let journal = bench.store();
+    let journal = fixture.store();
     append(&journal, &[entry(1, 2, "c")]).await;
     assert_eq!(words(&journal, 1).await, ["a", "b", "c"]);
 }

@@ -9,9 +9,9 @@ use crate::fixture::{StoreFixture, at_once};
 /// Tries an adapter of `Leases`.
 #[macro_export]
 macro_rules! leases {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, leases:
+            $fixture, leases:
             a_free_right_is_taken,
             a_right_of_somebody_else_is_not_taken,
             taking_it_again_moves_its_end,
@@ -32,73 +32,79 @@ const NAME: &str = "creates";
 const LIFE: Duration = Duration::from_secs(90);
 
 /// Takes [`NAME`] for `holder`.
-async fn take<B: StoreFixture<Store: Leases>>(bench: &B, holder: &str) -> LeaseOutcome {
-    let until = bench.now().plus(LIFE);
-    let taken = bench.store().acquire_lease(NAME, holder, until).await;
+async fn take<B: StoreFixture<Store: Leases>>(fixture: &B, holder: &str) -> LeaseOutcome {
+    let until = fixture.now().plus(LIFE);
+    let taken = fixture.store().acquire_lease(NAME, holder, until).await;
     taken.expect("the store answers")
 }
 
-pub async fn a_free_right_is_taken<B: StoreFixture<Store: Leases>>(bench: B) {
-    assert_eq!(take(&bench, "a").await, LeaseOutcome::Acquired);
+pub async fn a_free_right_is_taken<B: StoreFixture<Store: Leases>>(fixture: B) {
+    assert_eq!(take(&fixture, "a").await, LeaseOutcome::Acquired);
 }
 
-pub async fn a_right_of_somebody_else_is_not_taken<B: StoreFixture<Store: Leases>>(bench: B) {
-    let until = bench.now().plus(LIFE);
-    let taken = bench.store().acquire_lease(NAME, "a", until).await;
-    assert_eq!(taken.expect("the store answers"), LeaseOutcome::Acquired);
-
-    assert_eq!(take(&bench, "b").await, LeaseOutcome::HeldByOther { until });
-    assert_eq!(take(&bench, "b").await, LeaseOutcome::HeldByOther { until });
-}
-
-pub async fn taking_it_again_moves_its_end<B: StoreFixture<Store: Leases>>(bench: B) {
-    take(&bench, "a").await;
-    let later = bench.now().plus(LIFE * 2);
-    let taken = bench.store().acquire_lease(NAME, "a", later).await;
+pub async fn a_right_of_somebody_else_is_not_taken<B: StoreFixture<Store: Leases>>(fixture: B) {
+    let until = fixture.now().plus(LIFE);
+    let taken = fixture.store().acquire_lease(NAME, "a", until).await;
     assert_eq!(taken.expect("the store answers"), LeaseOutcome::Acquired);
 
     assert_eq!(
-        take(&bench, "b").await,
+        take(&fixture, "b").await,
+        LeaseOutcome::HeldByOther { until }
+    );
+    assert_eq!(
+        take(&fixture, "b").await,
+        LeaseOutcome::HeldByOther { until }
+    );
+}
+
+pub async fn taking_it_again_moves_its_end<B: StoreFixture<Store: Leases>>(fixture: B) {
+    take(&fixture, "a").await;
+    let later = fixture.now().plus(LIFE * 2);
+    let taken = fixture.store().acquire_lease(NAME, "a", later).await;
+    assert_eq!(taken.expect("the store answers"), LeaseOutcome::Acquired);
+
+    assert_eq!(
+        take(&fixture, "b").await,
         LeaseOutcome::HeldByOther { until: later }
     );
 }
 
-pub async fn a_right_given_back_is_free<B: StoreFixture<Store: Leases>>(bench: B) {
-    take(&bench, "a").await;
-    let released = bench.store().release_lease(NAME, "a").await;
+pub async fn a_right_given_back_is_free<B: StoreFixture<Store: Leases>>(fixture: B) {
+    take(&fixture, "a").await;
+    let released = fixture.store().release_lease(NAME, "a").await;
     released.expect("the store answers");
-    let again = bench.store().release_lease(NAME, "a").await;
+    let again = fixture.store().release_lease(NAME, "a").await;
     again.expect("the store answers");
 
-    assert_eq!(take(&bench, "b").await, LeaseOutcome::Acquired);
+    assert_eq!(take(&fixture, "b").await, LeaseOutcome::Acquired);
 }
 
-pub async fn giving_back_what_is_somebody_elses_does_nothing<B>(bench: B)
+pub async fn giving_back_what_is_somebody_elses_does_nothing<B>(fixture: B)
 where
     B: StoreFixture<Store: Leases>,
 {
-    take(&bench, "a").await;
-    let released = bench.store().release_lease(NAME, "b").await;
+    take(&fixture, "a").await;
+    let released = fixture.store().release_lease(NAME, "b").await;
     released.expect("the store answers");
 
     assert!(matches!(
-        take(&bench, "b").await,
+        take(&fixture, "b").await,
         LeaseOutcome::HeldByOther { .. }
     ));
 }
 
-pub async fn rights_of_other_names_are_left_alone<B: StoreFixture<Store: Leases>>(bench: B) {
-    take(&bench, "a").await;
-    let until = bench.now().plus(LIFE);
-    let other = bench.store().acquire_lease("other", "b", until).await;
+pub async fn rights_of_other_names_are_left_alone<B: StoreFixture<Store: Leases>>(fixture: B) {
+    take(&fixture, "a").await;
+    let until = fixture.now().plus(LIFE);
+    let other = fixture.store().acquire_lease("other", "b", until).await;
 
     assert_eq!(other.expect("the store answers"), LeaseOutcome::Acquired);
 }
 
-pub async fn of_takers_at_once_one_gets_it<B: StoreFixture<Store: Leases>>(bench: B) {
-    let until = bench.now().plus(LIFE);
+pub async fn of_takers_at_once_one_gets_it<B: StoreFixture<Store: Leases>>(fixture: B) {
+    let until = fixture.now().plus(LIFE);
     let taken = at_once((0..16).map(|number| {
-        let store = bench.store();
+        let store = fixture.store();
         async move {
             let holder = format!("holder {number}");
             let taken = store.acquire_lease(NAME, &holder, until).await;
@@ -114,27 +120,27 @@ pub async fn of_takers_at_once_one_gets_it<B: StoreFixture<Store: Leases>>(bench
     assert_eq!(ours, 1);
 }
 
-pub async fn a_right_that_ran_out_is_free<B: StoreFixture<Store: Leases>>(bench: B) {
+pub async fn a_right_that_ran_out_is_free<B: StoreFixture<Store: Leases>>(fixture: B) {
     let short = Duration::from_secs(2);
-    let until = bench.now().plus(short);
-    let taken = bench.store().acquire_lease(NAME, "a", until).await;
+    let until = fixture.now().plus(short);
+    let taken = fixture.store().acquire_lease(NAME, "a", until).await;
     assert_eq!(taken.expect("the store answers"), LeaseOutcome::Acquired);
-    bench.advance(short + Duration::from_millis(1)).await;
+    fixture.advance(short + Duration::from_millis(1)).await;
 
-    assert_eq!(take(&bench, "b").await, LeaseOutcome::Acquired);
-    let late = bench.store().release_lease(NAME, "a").await;
+    assert_eq!(take(&fixture, "b").await, LeaseOutcome::Acquired);
+    let late = fixture.store().release_lease(NAME, "a").await;
     late.expect("the store answers");
     assert!(matches!(
-        take(&bench, "c").await,
+        take(&fixture, "c").await,
         LeaseOutcome::HeldByOther { .. }
     ));
 }
 
-pub async fn rights_survive_a_restart<B: StoreFixture<Store: Leases>>(bench: B) {
-    take(&bench, "a").await;
-    let bench = bench.reopen().await;
+pub async fn rights_survive_a_restart<B: StoreFixture<Store: Leases>>(fixture: B) {
+    take(&fixture, "a").await;
+    let fixture = fixture.reopen().await;
     assert!(matches!(
-        take(&bench, "b").await,
+        take(&fixture, "b").await,
         LeaseOutcome::HeldByOther { .. }
     ));
 }

@@ -33,8 +33,8 @@ pub use fixture::{
 /// ```
 #[macro_export]
 macro_rules! suite {
-    ($bench:ident: $($family:ident),+ $(,)?) => {
-        $( $crate::$family!($bench); )+
+    ($fixture:ident: $($family:ident),+ $(,)?) => {
+        $( $crate::$family!($fixture); )+
     };
 }
 
@@ -42,12 +42,12 @@ macro_rules! suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! cases {
-    ($bench:ident, $family:ident: $($case:ident),+ $(,)?) => {
+    ($fixture:ident, $family:ident: $($case:ident),+ $(,)?) => {
         mod $family {
             $(
                 #[test]
                 fn $case() {
-                    $crate::run($crate::$family::$case::<super::$bench>);
+                    $crate::run($crate::$family::$case::<super::$fixture>);
                 }
             )+
         }

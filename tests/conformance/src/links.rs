@@ -13,9 +13,9 @@ use crate::samples::{alert, at, full_link};
 /// Tries an adapter of `Links`.
 #[macro_export]
 macro_rules! links {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, links:
+            $fixture, links:
             an_alert_without_a_save_has_no_link,
             the_first_save_creates_the_link,
             a_second_creation_is_a_conflict,

@@ -12,9 +12,9 @@ use crate::samples::{at, full_link};
 /// Tries an adapter that is both `Links` and `Journal`.
 #[macro_export]
 macro_rules! links_with_journal {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, links_with_journal:
+            $fixture, links_with_journal:
             entries_saved_with_a_link_are_its_journal,
             a_refused_save_writes_no_entries,
             entries_of_many_saves_are_read_in_order,
@@ -43,9 +43,9 @@ async fn journal_of(store: &impl Journal, alert: u64) -> Vec<JournalEntry> {
 }
 
 pub async fn entries_saved_with_a_link_are_its_journal<B: StoreFixture<Store: Links + Journal>>(
-    bench: B,
+    fixture: B,
 ) {
-    let store = bench.store();
+    let store = fixture.store();
     let entries = ["claimed", "opened", "opened"].map(|what| entry(1, 5, what));
     let link = Link::new(AlertId::new(1));
     let revision = store.save(&link, &entries, NEW).await.expect("it is new");
@@ -65,12 +65,12 @@ pub async fn entries_saved_with_a_link_are_its_journal<B: StoreFixture<Store: Li
     assert_eq!(cut.expect("the store reads"), whole[..4]);
 
     drop(store);
-    let bench = bench.reopen().await;
-    assert_eq!(journal_of(&bench.store(), 1).await, whole);
+    let fixture = fixture.reopen().await;
+    assert_eq!(journal_of(&fixture.store(), 1).await, whole);
 }
 
-pub async fn a_refused_save_writes_no_entries<B: StoreFixture<Store: Links + Journal>>(bench: B) {
-    let store = bench.store();
+pub async fn a_refused_save_writes_no_entries<B: StoreFixture<Store: Links + Journal>>(fixture: B) {
+    let store = fixture.store();
     let link = Link::new(AlertId::new(1));
     let entries = [entry(1, 1, "opened")];
     store.save(&link, &entries, NEW).await.expect("it is new");
@@ -80,11 +80,11 @@ pub async fn a_refused_save_writes_no_entries<B: StoreFixture<Store: Links + Jou
     assert_eq!(journal_of(&store, 1).await, entries);
 }
 
-pub async fn entries_of_many_saves_are_read_in_order<B>(bench: B)
+pub async fn entries_of_many_saves_are_read_in_order<B>(fixture: B)
 where
     B: StoreFixture<Store: Links + Journal>,
 {
-    let store = bench.store();
+    let store = fixture.store();
     let mut link = full_link(1);
     let mut revision = NEW;
     let mut entries = Vec::new();
@@ -110,9 +110,9 @@ where
 }
 
 pub async fn a_link_with_many_entries_is_unchanged<B: StoreFixture<Store: Links + Journal>>(
-    bench: B,
+    fixture: B,
 ) {
-    let store = bench.store();
+    let store = fixture.store();
     let link = full_link(1);
     let entries: Vec<_> = (0..20)
         .map(|n| JournalEntry {
@@ -132,9 +132,9 @@ pub async fn a_link_with_many_entries_is_unchanged<B: StoreFixture<Store: Links 
 }
 
 pub async fn concurrent_writers_write_each_entry_once<B: StoreFixture<Store: Links + Journal>>(
-    bench: B,
+    fixture: B,
 ) {
-    let store = bench.store();
+    let store = fixture.store();
     let won = at_once((0..8).map(|writer| {
         let store = store.clone();
         async move {

@@ -12,9 +12,9 @@ use crate::samples::{AWKWARD, notification};
 /// Tries an adapter of `Notifications`.
 #[macro_export]
 macro_rules! notifications {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, notifications:
+            $fixture, notifications:
             a_first_notification_is_not_known,
             a_repeated_delivery_is_known_by_its_id,
             a_repeated_content_is_known_under_another_id,
@@ -58,9 +58,9 @@ fn of_kind(kind: &str, number: u32) -> Notification {
     }
 }
 
-pub async fn a_first_notification_is_not_known<B: StoreFixture<Store: Notifications>>(bench: B) {
-    let store = bench.store();
-    let now = bench.now();
+pub async fn a_first_notification_is_not_known<B: StoreFixture<Store: Notifications>>(fixture: B) {
+    let store = fixture.store();
+    let now = fixture.now();
     assert!(!knows(&store, &notification("a", "x"), now).await);
 
     record(&store, &notification("a", "x"), now).await;
@@ -69,62 +69,62 @@ pub async fn a_first_notification_is_not_known<B: StoreFixture<Store: Notificati
 }
 
 pub async fn a_repeated_delivery_is_known_by_its_id<B: StoreFixture<Store: Notifications>>(
-    bench: B,
+    fixture: B,
 ) {
-    let store = bench.store();
-    record(&store, &notification(AWKWARD, "x"), bench.now()).await;
+    let store = fixture.store();
+    record(&store, &notification(AWKWARD, "x"), fixture.now()).await;
 
-    assert!(knows(&store, &notification(AWKWARD, "x"), bench.now()).await);
-    assert!(knows(&store, &notification(AWKWARD, "y"), bench.now()).await);
+    assert!(knows(&store, &notification(AWKWARD, "x"), fixture.now()).await);
+    assert!(knows(&store, &notification(AWKWARD, "y"), fixture.now()).await);
 }
 
-pub async fn a_repeated_content_is_known_under_another_id<B>(bench: B)
+pub async fn a_repeated_content_is_known_under_another_id<B>(fixture: B)
 where
     B: StoreFixture<Store: Notifications>,
 {
-    let store = bench.store();
-    record(&store, &notification("a", "x"), bench.now()).await;
+    let store = fixture.store();
+    record(&store, &notification("a", "x"), fixture.now()).await;
 
-    assert!(knows(&store, &notification("b", "x"), bench.now()).await);
+    assert!(knows(&store, &notification("b", "x"), fixture.now()).await);
 }
 
-pub async fn a_notification_without_an_id_is_known_by_its_content<B>(bench: B)
+pub async fn a_notification_without_an_id_is_known_by_its_content<B>(fixture: B)
 where
     B: StoreFixture<Store: Notifications>,
 {
-    let store = bench.store();
+    let store = fixture.store();
     let nameless = |content| Notification {
         delivery: None,
         ..notification("", content)
     };
-    record(&store, &nameless("x"), bench.now()).await;
+    record(&store, &nameless("x"), fixture.now()).await;
 
-    assert!(knows(&store, &nameless("x"), bench.now()).await);
-    assert!(knows(&store, &notification("a", "x"), bench.now()).await);
-    assert!(!knows(&store, &nameless("y"), bench.now()).await);
+    assert!(knows(&store, &nameless("x"), fixture.now()).await);
+    assert!(knows(&store, &notification("a", "x"), fixture.now()).await);
+    assert!(!knows(&store, &nameless("y"), fixture.now()).await);
 }
 
-pub async fn an_id_is_not_taken_for_a_content<B: StoreFixture<Store: Notifications>>(bench: B) {
-    let store = bench.store();
-    record(&store, &notification("a", "x"), bench.now()).await;
+pub async fn an_id_is_not_taken_for_a_content<B: StoreFixture<Store: Notifications>>(fixture: B) {
+    let store = fixture.store();
+    record(&store, &notification("a", "x"), fixture.now()).await;
 
-    assert!(!knows(&store, &notification("x", "a"), bench.now()).await);
+    assert!(!knows(&store, &notification("x", "a"), fixture.now()).await);
 }
 
-pub async fn looking_records_nothing<B: StoreFixture<Store: Notifications>>(bench: B) {
-    let store = bench.store();
+pub async fn looking_records_nothing<B: StoreFixture<Store: Notifications>>(fixture: B) {
+    let store = fixture.store();
     for _ in 0..2 {
-        assert!(!knows(&store, &notification("a", "x"), bench.now()).await);
+        assert!(!knows(&store, &notification("a", "x"), fixture.now()).await);
     }
     assert_eq!(counts(&store).await, []);
 }
 
-pub async fn a_notification_is_remembered_for_its_time_and_not_longer<B>(bench: B)
+pub async fn a_notification_is_remembered_for_its_time_and_not_longer<B>(fixture: B)
 where
     B: StoreFixture<Store: Notifications>,
 {
-    let store = bench.store();
-    let recorded = bench.now();
+    let store = fixture.store();
+    let recorded = fixture.now();
     let forgotten = recorded.plus(B::Store::MEMORY);
     record(&store, &notification("a", "x"), recorded).await;
 
@@ -133,9 +133,11 @@ where
     assert!(!knows(&store, &notification("a", "x"), forgotten.plus(second)).await);
 }
 
-pub async fn recording_again_remembers_for_longer<B: StoreFixture<Store: Notifications>>(bench: B) {
-    let store = bench.store();
-    let first = bench.now();
+pub async fn recording_again_remembers_for_longer<B: StoreFixture<Store: Notifications>>(
+    fixture: B,
+) {
+    let store = fixture.store();
+    let first = fixture.now();
     let again = first.plus(Duration::from_secs(3600));
     let forgotten = again.plus(B::Store::MEMORY);
     record(&store, &notification("a", "x"), first).await;
@@ -147,10 +149,10 @@ pub async fn recording_again_remembers_for_longer<B: StoreFixture<Store: Notific
 }
 
 pub async fn a_late_record_does_not_shorten_the_memory<B: StoreFixture<Store: Notifications>>(
-    bench: B,
+    fixture: B,
 ) {
-    let store = bench.store();
-    let late = bench.now();
+    let store = fixture.store();
+    let late = fixture.now();
     let newest = late.plus(Duration::from_secs(3600));
     record(&store, &notification("a", "x"), newest).await;
     record(&store, &notification("a", "x"), late).await;
@@ -160,31 +162,31 @@ pub async fn a_late_record_does_not_shorten_the_memory<B: StoreFixture<Store: No
     assert!(knows(&store, &notification("a", "x"), shortly_before).await);
 }
 
-pub async fn kinds_are_counted<B: StoreFixture<Store: Notifications>>(bench: B) {
-    let store = bench.store();
+pub async fn kinds_are_counted<B: StoreFixture<Store: Notifications>>(fixture: B) {
+    let store = fixture.store();
     for (kind, number) in [("ticket_changed", 1), ("unknown", 2), ("ticket_changed", 3)] {
-        record(&store, &of_kind(kind, number), bench.now()).await;
+        record(&store, &of_kind(kind, number), fixture.now()).await;
     }
 
     let expected = [("ticket_changed".to_owned(), 2), ("unknown".to_owned(), 1)];
     assert_eq!(counts(&store).await, expected);
 }
 
-pub async fn counts_outlive_the_memory<B: StoreFixture<Store: Notifications>>(bench: B) {
-    let store = bench.store();
-    let long_after = bench.now().plus(B::Store::MEMORY * 2);
-    record(&store, &of_kind("ticket_changed", 1), bench.now()).await;
+pub async fn counts_outlive_the_memory<B: StoreFixture<Store: Notifications>>(fixture: B) {
+    let store = fixture.store();
+    let long_after = fixture.now().plus(B::Store::MEMORY * 2);
+    record(&store, &of_kind("ticket_changed", 1), fixture.now()).await;
     record(&store, &of_kind("ticket_changed", 2), long_after).await;
 
     assert_eq!(counts(&store).await, [("ticket_changed".to_owned(), 2)]);
 }
 
-pub async fn notifications_survive_a_restart<B: StoreFixture<Store: Notifications>>(bench: B) {
-    record(&bench.store(), &of_kind("unknown", 1), bench.now()).await;
+pub async fn notifications_survive_a_restart<B: StoreFixture<Store: Notifications>>(fixture: B) {
+    record(&fixture.store(), &of_kind("unknown", 1), fixture.now()).await;
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    let store = bench.store();
-    assert!(knows(&store, &of_kind("unknown", 1), bench.now()).await);
+    let store = fixture.store();
+    assert!(knows(&store, &of_kind("unknown", 1), fixture.now()).await);
     assert_eq!(counts(&store).await, [("unknown".to_owned(), 1)]);
 }

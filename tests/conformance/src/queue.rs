@@ -18,9 +18,9 @@ pub use crate::queue_model::five_hundred_random_steps_agree_with_a_model;
 /// Tries an adapter of `WorkQueue`.
 #[macro_export]
 macro_rules! queue {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, queue:
+            $fixture, queue:
             an_empty_queue_delivers_nothing,
             a_message_is_delivered_with_its_particulars,
             every_kind_of_message_arrives_as_it_was_sent,
@@ -159,33 +159,33 @@ async fn dead_letter(queue: &impl WorkQueue, lane: Lane, delivery: &Delivery, re
 }
 
 /// Asserts how many messages of `lane` wait or are in work; a store may take a moment to know.
-async fn assert_depth<B: StoreFixture<Store: WorkQueue>>(bench: &B, lane: Lane, expected: u64) {
+async fn assert_depth<B: StoreFixture<Store: WorkQueue>>(fixture: &B, lane: Lane, expected: u64) {
     let mut depth = 0;
     for _ in 0..20 {
-        depth = bench.store().depth(lane).await.expect("the queue counts");
+        depth = fixture.store().depth(lane).await.expect("the queue counts");
         if depth == expected {
             return;
         }
-        bench.advance(Duration::from_secs(1)).await;
+        fixture.advance(Duration::from_secs(1)).await;
     }
     panic!("{} holds {depth} messages, not {expected}", lane.name());
 }
 
-pub async fn an_empty_queue_delivers_nothing<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn an_empty_queue_delivers_nothing<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     for lane in Lane::ALL {
         assert_eq!(receive_all(&queue, lane, LONG).await, []);
-        assert_depth(&bench, lane, 0).await;
+        assert_depth(&fixture, lane, 0).await;
     }
     let letters = queue.dead_letters(10).await.expect("the queue lists");
     assert_eq!(letters, []);
 }
 
-pub async fn a_message_is_delivered_with_its_particulars<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
-    let before = bench.now();
+pub async fn a_message_is_delivered_with_its_particulars<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
+    let before = fixture.now();
     send_one(&queue).await;
-    let after = bench.now();
+    let after = fixture.now();
 
     let delivery = receive_one(&queue, LONG).await;
 
@@ -195,8 +195,8 @@ pub async fn a_message_is_delivered_with_its_particulars<B: QueueFixture>(bench:
     assert_ne!(delivery.receipt, "");
 }
 
-pub async fn every_kind_of_message_arrives_as_it_was_sent<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn every_kind_of_message_arrives_as_it_was_sent<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     let webhook = || Cause::Webhook {
         notification: notification(AWKWARD, AWKWARD),
     };
@@ -225,8 +225,8 @@ pub async fn every_kind_of_message_arrives_as_it_was_sent<B: QueueFixture>(bench
     }
 }
 
-pub async fn a_large_message_arrives_whole<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_large_message_arrives_whole<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     let mut news = alert(AlertId::new(1));
     news.description = "äx".repeat(40_000);
     let message = Message::alert_snapshot(news, Cause::Poll);
@@ -238,8 +238,8 @@ pub async fn a_large_message_arrives_whole<B: QueueFixture>(bench: B) {
     assert!(all[0].message == Ok(message), "80,000 characters arrive");
 }
 
-pub async fn twenty_five_messages_sent_together_all_arrive<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn twenty_five_messages_sent_together_all_arrive<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(&queue, Lane::Bulk, (1..=25).map(reconcile_message)).await;
 
     let all = receive_all(&queue, Lane::Bulk, LONG).await;
@@ -247,14 +247,14 @@ pub async fn twenty_five_messages_sent_together_all_arrive<B: QueueFixture>(benc
     assert_eq!(alerts_of(&all), (1..=25).collect::<Vec<_>>());
 }
 
-pub async fn sending_no_message_is_no_error<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn sending_no_message_is_no_error<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(&queue, Lane::Urgent, []).await;
     assert_nothing_visible(&queue).await;
 }
 
-pub async fn the_same_message_twice_is_two_messages<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn the_same_message_twice_is_two_messages<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(
         &queue,
         Lane::Urgent,
@@ -270,8 +270,8 @@ pub async fn the_same_message_twice_is_two_messages<B: QueueFixture>(bench: B) {
     assert_eq!(receipts.len(), 3, "each is settled on its own");
 }
 
-pub async fn at_most_as_many_as_asked_for_are_handed_out<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn at_most_as_many_as_asked_for_are_handed_out<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(&queue, Lane::Urgent, (1..=10).map(reconcile_message)).await;
 
     for max in [1, 3] {
@@ -280,35 +280,35 @@ pub async fn at_most_as_many_as_asked_for_are_handed_out<B: QueueFixture>(bench:
     }
 }
 
-pub async fn a_message_that_is_done_never_comes_back<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_message_that_is_done_never_comes_back<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let delivery = receive_one(&queue, SHORT).await;
 
     ack(&queue, Lane::Urgent, &delivery).await;
 
     assert_nothing_visible(&queue).await;
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     assert_nothing_visible(&queue).await;
-    assert_depth(&bench, Lane::Urgent, 0).await;
+    assert_depth(&fixture, Lane::Urgent, 0).await;
 }
 
-pub async fn a_message_in_work_is_hidden<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_message_in_work_is_hidden<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     receive_one(&queue, LONG).await;
 
     assert_nothing_visible(&queue).await;
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     assert_nothing_visible(&queue).await;
 }
 
-pub async fn a_message_whose_worker_died_comes_back_and_counts<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_message_whose_worker_died_comes_back_and_counts<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let first = receive_one(&queue, SHORT).await;
     for count in 2..=4 {
-        bench.advance(AFTER_SHORT).await;
+        fixture.advance(AFTER_SHORT).await;
         let again = receive_one(&queue, SHORT).await;
         assert_eq!(again.receive_count, count);
         assert_eq!(again.message, first.message);
@@ -317,46 +317,46 @@ pub async fn a_message_whose_worker_died_comes_back_and_counts<B: QueueFixture>(
     }
 }
 
-pub async fn a_message_given_back_waits_and_does_not_count<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_message_given_back_waits_and_does_not_count<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let first = receive_one(&queue, LONG).await;
 
-    defer(&queue, &first, bench.now().plus(SHORT)).await;
+    defer(&queue, &first, fixture.now().plus(SHORT)).await;
 
     assert_nothing_visible(&queue).await;
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     let again = receive_one(&queue, LONG).await;
     assert_eq!(again.receive_count, 1);
     assert_eq!(again.message, first.message);
     assert_eq!(again.sent_at, first.sent_at);
 }
 
-pub async fn giving_back_again_and_again_never_counts<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn giving_back_again_and_again_never_counts<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let mut receipts = BTreeSet::new();
     for _ in 0..12 {
         let delivery = receive_one(&queue, LONG).await;
         assert_eq!(delivery.receive_count, 1);
-        defer(&queue, &delivery, bench.now()).await;
+        defer(&queue, &delivery, fixture.now()).await;
         receipts.insert(delivery.receipt);
     }
     assert_eq!(receipts.len(), 12, "each delivery has a name of its own");
 }
 
-pub async fn a_message_retried_waits_and_counts<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_message_retried_waits_and_counts<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let first = receive_one(&queue, LONG).await;
 
-    retry(&queue, &first, bench.now().plus(SHORT)).await;
+    retry(&queue, &first, fixture.now().plus(SHORT)).await;
 
     assert_nothing_visible(&queue).await;
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     let again = receive_one(&queue, LONG).await;
     assert_eq!(again.receive_count, 2);
-    defer(&queue, &again, bench.now()).await;
+    defer(&queue, &again, fixture.now()).await;
     let third = receive_one(&queue, LONG).await;
     assert_eq!(
         third.receive_count, 2,
@@ -364,34 +364,34 @@ pub async fn a_message_retried_waits_and_counts<B: QueueFixture>(bench: B) {
     );
 }
 
-pub async fn a_receipt_that_was_overtaken_settles_nothing<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_receipt_that_was_overtaken_settles_nothing<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let late = receive_one(&queue, SHORT).await;
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     let in_work = receive_one(&queue, LONG).await;
 
     ack(&queue, Lane::Urgent, &late).await;
-    defer(&queue, &late, bench.now()).await;
-    retry(&queue, &late, bench.now()).await;
+    defer(&queue, &late, fixture.now()).await;
+    retry(&queue, &late, fixture.now()).await;
     dead_letter(&queue, Lane::Urgent, &late, "too late").await;
 
     assert_nothing_visible(&queue).await;
     let letters = queue.dead_letters(10).await.expect("the queue lists");
     assert_eq!(letters, []);
-    defer(&queue, &in_work, bench.now()).await;
+    defer(&queue, &in_work, fixture.now()).await;
     assert_eq!(receive_one(&queue, LONG).await.receive_count, 2);
 }
 
-pub async fn a_receipt_settles_once<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_receipt_settles_once<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let delivery = receive_one(&queue, LONG).await;
     ack(&queue, Lane::Urgent, &delivery).await;
 
     ack(&queue, Lane::Urgent, &delivery).await;
-    defer(&queue, &delivery, bench.now()).await;
-    retry(&queue, &delivery, bench.now()).await;
+    defer(&queue, &delivery, fixture.now()).await;
+    retry(&queue, &delivery, fixture.now()).await;
     dead_letter(&queue, Lane::Urgent, &delivery, "again").await;
 
     assert_nothing_visible(&queue).await;
@@ -400,21 +400,21 @@ pub async fn a_receipt_settles_once<B: QueueFixture>(bench: B) {
 }
 
 /// Sends "look at alert 1" on the urgent lane, for `wait` from now.
-async fn send_for_later<B: QueueFixture>(bench: &B, wait: Duration) {
+async fn send_for_later<B: QueueFixture>(fixture: &B, wait: Duration) {
     let later = Outgoing {
         message: reconcile_message(1),
-        not_before: Some(bench.now().plus(wait)),
+        not_before: Some(fixture.now().plus(wait)),
     };
-    let sent = bench.store().send(Lane::Urgent, &[later]).await;
+    let sent = fixture.store().send(Lane::Urgent, &[later]).await;
     sent.expect("the queue takes it");
 }
 
-pub async fn a_message_for_later_is_delivered_then<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
-    send_for_later(&bench, SHORT).await;
+pub async fn a_message_for_later_is_delivered_then<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
+    send_for_later(&fixture, SHORT).await;
     assert_nothing_visible(&queue).await;
 
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
 
     assert_eq!(receive_one(&queue, LONG).await.receive_count, 1);
 }
@@ -423,48 +423,48 @@ pub async fn a_message_for_later_is_delivered_then<B: QueueFixture>(bench: B) {
 const MUCH_LATER: Duration = Duration::from_secs(40 * 60);
 
 /// Lets [`MUCH_LATER`] pass in steps; nothing may be visible before, and one message must be then.
-async fn assert_delivered_much_later<B: QueueFixture>(bench: &B) -> Delivery {
+async fn assert_delivered_much_later<B: QueueFixture>(fixture: &B) -> Delivery {
     let step = Duration::from_secs(4 * 60);
     for _ in 0..10 {
-        assert_nothing_visible(&bench.store()).await;
-        bench.advance(step).await;
+        assert_nothing_visible(&fixture.store()).await;
+        fixture.advance(step).await;
     }
-    receive_one(&bench.store(), LONG).await
+    receive_one(&fixture.store(), LONG).await
 }
 
-pub async fn a_message_for_much_later_is_honoured<B: QueueFixture>(bench: B) {
+pub async fn a_message_for_much_later_is_honoured<B: QueueFixture>(fixture: B) {
     if B::skips_wait_of(MUCH_LATER) {
         return;
     }
-    let sent_at = bench.now();
-    send_for_later(&bench, MUCH_LATER).await;
+    let sent_at = fixture.now();
+    send_for_later(&fixture, MUCH_LATER).await;
 
-    let delivery = assert_delivered_much_later(&bench).await;
+    let delivery = assert_delivered_much_later(&fixture).await;
 
     assert_eq!(delivery.receive_count, 1);
     assert_eq!(delivery.sent_at, sent_at);
 }
 
-pub async fn a_message_given_back_for_much_later_is_honoured<B: QueueFixture>(bench: B) {
+pub async fn a_message_given_back_for_much_later_is_honoured<B: QueueFixture>(fixture: B) {
     if B::skips_wait_of(MUCH_LATER * 2) {
         return;
     }
-    let queue = bench.store();
+    let queue = fixture.store();
     send_one(&queue).await;
     let delivery = receive_one(&queue, LONG).await;
 
-    defer(&queue, &delivery, bench.now().plus(MUCH_LATER)).await;
-    let delivery = assert_delivered_much_later(&bench).await;
+    defer(&queue, &delivery, fixture.now().plus(MUCH_LATER)).await;
+    let delivery = assert_delivered_much_later(&fixture).await;
     assert_eq!(delivery.receive_count, 1);
 
-    retry(&queue, &delivery, bench.now().plus(MUCH_LATER)).await;
-    let delivery = assert_delivered_much_later(&bench).await;
+    retry(&queue, &delivery, fixture.now().plus(MUCH_LATER)).await;
+    let delivery = assert_delivered_much_later(&fixture).await;
     assert_eq!(delivery.receive_count, 2);
 }
 
-pub async fn a_time_that_has_passed_means_at_once<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
-    let past = bench.now().minus(LONG);
+pub async fn a_time_that_has_passed_means_at_once<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
+    let past = fixture.now().minus(LONG);
     let outgoing = Outgoing {
         message: reconcile_message(1),
         not_before: Some(past),
@@ -482,14 +482,14 @@ pub async fn a_time_that_has_passed_means_at_once<B: QueueFixture>(bench: B) {
     assert_eq!(receive_one(&queue, LONG).await.receive_count, 2);
 }
 
-pub async fn a_dead_letter_keeps_what_happened<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_dead_letter_keeps_what_happened<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(&queue, Lane::Bulk, [reconcile_message(1)]).await;
     let first = receive_all(&queue, Lane::Bulk, SHORT).await;
     assert_eq!(first.len(), 1);
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     let second = receive_all(&queue, Lane::Bulk, LONG).await;
-    let before = bench.now();
+    let before = fixture.now();
 
     dead_letter(&queue, Lane::Bulk, &second[0], AWKWARD).await;
 
@@ -499,32 +499,32 @@ pub async fn a_dead_letter_keeps_what_happened<B: QueueFixture>(bench: B) {
     assert_eq!(letter.lane, Lane::Bulk);
     assert_eq!(letter.reason, AWKWARD);
     assert_eq!(letter.receive_count, 2);
-    assert!((before..=bench.now()).contains(&letter.at));
+    assert!((before..=fixture.now()).contains(&letter.at));
     assert!(
         letter.body.contains(r#""reconcile_alert""#),
         "the body as it was sent"
     );
 }
 
-pub async fn a_buried_message_is_delivered_no_more<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn a_buried_message_is_delivered_no_more<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send_one(&queue).await;
     let delivery = receive_one(&queue, SHORT).await;
 
     dead_letter(&queue, Lane::Urgent, &delivery, "refused").await;
 
-    bench.advance(AFTER_SHORT).await;
+    fixture.advance(AFTER_SHORT).await;
     assert_nothing_visible(&queue).await;
-    assert_depth(&bench, Lane::Urgent, 0).await;
+    assert_depth(&fixture, Lane::Urgent, 0).await;
 }
 
-pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     for (alert, lane) in [(1, Lane::Urgent), (2, Lane::Bulk), (3, Lane::Runs)] {
         send(&queue, lane, [reconcile_message(alert)]).await;
         let delivery = receive_all(&queue, lane, LONG).await.remove(0);
         dead_letter(&queue, lane, &delivery, &alert.to_string()).await;
-        bench.advance(Duration::from_secs(1)).await;
+        fixture.advance(Duration::from_secs(1)).await;
     }
 
     assert_eq!(queue.dead_letter_count().await.expect("it counts"), 3);
@@ -539,11 +539,11 @@ pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueFixtur
 }
 
 /// Sends "look at alert 1" on the bulk lane, and dead-letters it after two deliveries; returns its id.
-async fn bury_one<B: QueueFixture>(bench: &B) -> String {
-    let queue = bench.store();
+async fn bury_one<B: QueueFixture>(fixture: &B) -> String {
+    let queue = fixture.store();
     send(&queue, Lane::Bulk, [reconcile_message(1)]).await;
     let first = receive_all(&queue, Lane::Bulk, LONG).await.remove(0);
-    let retried = queue.retry(Lane::Bulk, &first.receipt, bench.now()).await;
+    let retried = queue.retry(Lane::Bulk, &first.receipt, fixture.now()).await;
     retried.expect("the queue settles");
     let second = receive_all(&queue, Lane::Bulk, LONG).await.remove(0);
     dead_letter(&queue, Lane::Bulk, &second, "refused").await;
@@ -551,11 +551,11 @@ async fn bury_one<B: QueueFixture>(bench: &B) -> String {
     letters.remove(0).id
 }
 
-pub async fn a_dead_letter_driven_back_is_as_new<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
-    let id = bury_one(&bench).await;
-    bench.advance(Duration::from_secs(1)).await;
-    let before = bench.now();
+pub async fn a_dead_letter_driven_back_is_as_new<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
+    let id = bury_one(&fixture).await;
+    fixture.advance(Duration::from_secs(1)).await;
+    let before = fixture.now();
 
     let found = queue.redrive(&id).await.expect("the queue drives it back");
 
@@ -569,9 +569,9 @@ pub async fn a_dead_letter_driven_back_is_as_new<B: QueueFixture>(bench: B) {
     assert!(all[0].sent_at >= before);
 }
 
-pub async fn a_dead_letter_is_driven_back_once<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
-    let id = bury_one(&bench).await;
+pub async fn a_dead_letter_is_driven_back_once<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
+    let id = bury_one(&fixture).await;
     assert!(queue.redrive(&id).await.expect("the queue drives it back"));
 
     for unknown in [id.as_str(), "4711", "", AWKWARD] {
@@ -593,10 +593,10 @@ const UNREADABLE: [&str; 4] = [
     "[]",
 ];
 
-pub async fn an_unreadable_body_is_delivered_as_it_is<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn an_unreadable_body_is_delivered_as_it_is<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     for body in UNREADABLE {
-        bench.send_raw(Lane::Urgent, body).await;
+        fixture.send_raw(Lane::Urgent, body).await;
         let delivery = receive_one(&queue, LONG).await;
         let unreadable = delivery.message.as_ref().expect_err("it is no message");
         assert_eq!(unreadable.body, body);
@@ -611,11 +611,11 @@ pub async fn an_unreadable_body_is_delivered_as_it_is<B: QueueFixture>(bench: B)
 }
 
 pub async fn an_unreadable_body_blocks_no_message_and_is_dead_lettered_whole<B: QueueFixture>(
-    bench: B,
+    fixture: B,
 ) {
-    let queue = bench.store();
+    let queue = fixture.store();
     send(&queue, Lane::Urgent, [reconcile_message(1)]).await;
-    bench.send_raw(Lane::Urgent, UNREADABLE[0]).await;
+    fixture.send_raw(Lane::Urgent, UNREADABLE[0]).await;
     send(&queue, Lane::Urgent, [reconcile_message(2)]).await;
 
     let all = receive_all(&queue, Lane::Urgent, LONG).await;
@@ -635,8 +635,8 @@ pub async fn an_unreadable_body_blocks_no_message_and_is_dead_lettered_whole<B: 
     assert_eq!(again.message, unreadable[0].message);
 }
 
-pub async fn lanes_are_worked_separately<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn lanes_are_worked_separately<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     for (lane, alert) in Lane::ALL.into_iter().zip(1..) {
         send(
             &queue,
@@ -649,28 +649,28 @@ pub async fn lanes_are_worked_separately<B: QueueFixture>(bench: B) {
     for (lane, alert) in Lane::ALL.into_iter().zip(1..) {
         let all = receive_all(&queue, lane, LONG).await;
         assert_eq!(alerts_of(&all), [alert, alert], "{}", lane.name());
-        assert_depth(&bench, lane, 2).await;
+        assert_depth(&fixture, lane, 2).await;
     }
 }
 
-pub async fn the_depth_counts_what_waits_and_what_is_in_work<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn the_depth_counts_what_waits_and_what_is_in_work<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(&queue, Lane::Urgent, (1..=6).map(reconcile_message)).await;
-    send_for_later(&bench, LONG).await;
-    assert_depth(&bench, Lane::Urgent, 7).await;
+    send_for_later(&fixture, LONG).await;
+    assert_depth(&fixture, Lane::Urgent, 7).await;
 
     let all = receive_all(&queue, Lane::Urgent, LONG).await;
-    assert_depth(&bench, Lane::Urgent, 7).await;
+    assert_depth(&fixture, Lane::Urgent, 7).await;
 
     ack(&queue, Lane::Urgent, &all[0]).await;
     dead_letter(&queue, Lane::Urgent, &all[1], "refused").await;
-    defer(&queue, &all[2], bench.now()).await;
-    assert_depth(&bench, Lane::Urgent, 5).await;
-    assert_depth(&bench, Lane::Bulk, 0).await;
+    defer(&queue, &all[2], fixture.now()).await;
+    assert_depth(&fixture, Lane::Urgent, 5).await;
+    assert_depth(&fixture, Lane::Bulk, 0).await;
 }
 
-pub async fn workers_at_once_get_everything_done<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn workers_at_once_get_everything_done<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(&queue, Lane::Bulk, (1..=60).map(reconcile_message)).await;
 
     let worked = at_once((0..6).map(|_| {
@@ -694,11 +694,11 @@ pub async fn workers_at_once_get_everything_done<B: QueueFixture>(bench: B) {
 
     let worked: BTreeSet<_> = worked.into_iter().flatten().collect();
     assert_eq!(worked, (1..=60).collect());
-    assert_depth(&bench, Lane::Bulk, 0).await;
+    assert_depth(&fixture, Lane::Bulk, 0).await;
 }
 
-pub async fn the_queue_survives_a_restart<B: QueueFixture>(bench: B) {
-    let queue = bench.store();
+pub async fn the_queue_survives_a_restart<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
     send(
         &queue,
         Lane::Urgent,
@@ -720,14 +720,14 @@ pub async fn the_queue_survives_a_restart<B: QueueFixture>(bench: B) {
     send(&queue, Lane::Urgent, [reconcile_message(4)]).await;
     drop(queue);
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    let queue = bench.store();
+    let queue = fixture.store();
     assert_eq!(alert_of(&receive_one(&queue, LONG).await), 4);
     let letters = queue.dead_letters(10).await.expect("the queue lists");
     assert_eq!(letters.len(), 1);
     let in_work = all.iter().find(|delivery| alert_of(delivery) == 3);
     let in_work = in_work.expect("three were delivered");
-    defer(&queue, in_work, bench.now()).await;
+    defer(&queue, in_work, fixture.now()).await;
     assert_eq!(alert_of(&receive_one(&queue, LONG).await), 3);
 }

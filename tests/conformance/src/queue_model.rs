@@ -14,19 +14,19 @@ use crate::samples::reconcile_message;
 
 /// Five hundred steps by chance, each checked; then the queue is emptied, and what comes out is
 /// what the model still holds.
-pub async fn five_hundred_random_steps_agree_with_a_model<B: QueueFixture>(bench: B) {
+pub async fn five_hundred_random_steps_agree_with_a_model<B: QueueFixture>(fixture: B) {
     if B::skips_wait_of(Duration::from_secs(3 * 60 * 60)) {
         return;
     }
     let seed = 7586;
     println!("seed {seed}");
     let mut trial = Trial {
-        queue: bench.store(),
+        queue: fixture.store(),
         chance: StdRng::seed_from_u64(seed),
         model: Model::default(),
     };
     for _ in 0..500 {
-        let now = bench.now();
+        let now = fixture.now();
         match trial.chance.random_range(0..10) {
             0 | 1 => trial.send(now).await,
             2..=4 => trial.receive(now).await,
@@ -34,12 +34,12 @@ pub async fn five_hundred_random_steps_agree_with_a_model<B: QueueFixture>(bench
             8 => trial.redrive(now).await,
             _ => {
                 let seconds = trial.chance.random_range(0..60);
-                bench.advance(Duration::from_secs(seconds)).await;
+                fixture.advance(Duration::from_secs(seconds)).await;
             }
         }
         trial.compare().await;
     }
-    bench.advance(Duration::from_secs(3600)).await;
+    fixture.advance(Duration::from_secs(3600)).await;
     trial.drain().await;
 }
 

@@ -21,9 +21,9 @@ use crate::samples::{alert, at};
 /// Tries an adapter of `Records`.
 #[macro_export]
 macro_rules! records {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, records:
+            $fixture, records:
             a_record_that_was_never_saved_is_the_default,
             every_field_of_a_record_is_stored,
             a_save_needs_the_newest_revision,
@@ -43,8 +43,8 @@ macro_rules! records {
 
 /// Runs a case for every type of record, in one store. A new type is one line here.
 macro_rules! for_every_type {
-    ($bench:ident, $case:ident) => {
-        let bench = $case::<_, Ledger>($bench).await;
+    ($fixture:ident, $case:ident) => {
+        let bench = $case::<_, Ledger>($fixture).await;
         let bench = $case::<_, Runs>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;

@@ -8,9 +8,9 @@ use crate::samples::AWKWARD;
 /// Tries an adapter of `Values`.
 #[macro_export]
 macro_rules! values {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, values:
+            $fixture, values:
             a_mark_that_was_never_set_is_none,
             a_mark_holds_the_last_value_set,
             marks_of_other_names_are_left_alone,
@@ -31,20 +31,20 @@ async fn set(marks: &impl Values, name: &str, value: i64) {
     saved.expect("the store saves");
 }
 
-pub async fn a_mark_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(bench: B) {
-    assert_eq!(mark(&bench.store(), "tickets").await, None);
+pub async fn a_mark_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(fixture: B) {
+    assert_eq!(mark(&fixture.store(), "tickets").await, None);
 }
 
-pub async fn a_mark_holds_the_last_value_set<B: StoreFixture<Store: Values>>(bench: B) {
-    let marks = bench.store();
+pub async fn a_mark_holds_the_last_value_set<B: StoreFixture<Store: Values>>(fixture: B) {
+    let marks = fixture.store();
     for value in [5, 5, 7, 6] {
         set(&marks, "tickets", value).await;
         assert_eq!(mark(&marks, "tickets").await, Some(value));
     }
 }
 
-pub async fn marks_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>(bench: B) {
-    let marks = bench.store();
+pub async fn marks_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>(fixture: B) {
+    let marks = fixture.store();
     for (value, name) in ["tickets", "Tickets", "tickets ", AWKWARD]
         .into_iter()
         .enumerate()
@@ -57,18 +57,18 @@ pub async fn marks_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>
     assert_eq!(mark(&marks, "tickets").await, Some(0));
 }
 
-pub async fn every_value_is_kept<B: StoreFixture<Store: Values>>(bench: B) {
-    let marks = bench.store();
+pub async fn every_value_is_kept<B: StoreFixture<Store: Values>>(fixture: B) {
+    let marks = fixture.store();
     for value in [0, -1, i64::MIN, i64::MAX, (1 << 53) + 1] {
         set(&marks, "tickets", value).await;
         assert_eq!(mark(&marks, "tickets").await, Some(value));
     }
 }
 
-pub async fn marks_survive_a_restart<B: StoreFixture<Store: Values>>(bench: B) {
-    set(&bench.store(), "tickets", 5).await;
+pub async fn marks_survive_a_restart<B: StoreFixture<Store: Values>>(fixture: B) {
+    set(&fixture.store(), "tickets", 5).await;
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    assert_eq!(mark(&bench.store(), "tickets").await, Some(5));
+    assert_eq!(mark(&fixture.store(), "tickets").await, Some(5));
 }

@@ -11,9 +11,9 @@ use crate::samples::AWKWARD;
 /// Tries an adapter of `Vault`.
 #[macro_export]
 macro_rules! vault {
-    ($bench:ident) => {
+    ($fixture:ident) => {
         $crate::cases! {
-            $bench, vault:
+            $fixture, vault:
             an_empty_vault_holds_nothing,
             a_value_is_read_in_the_stage_it_was_put_in,
             a_new_current_version_makes_the_former_one_previous,
@@ -110,12 +110,12 @@ async fn assert_stages(vault: &impl Vault, expected: [&str; 3]) {
     assert_eq!(found, expected, "current, pending, previous");
 }
 
-pub async fn an_empty_vault_holds_nothing<B: StoreFixture<Store: Vault>>(bench: B) {
-    assert_stages(&bench.store(), ["", "", ""]).await;
+pub async fn an_empty_vault_holds_nothing<B: StoreFixture<Store: Vault>>(fixture: B) {
+    assert_stages(&fixture.store(), ["", "", ""]).await;
 }
 
-pub async fn a_value_is_read_in_the_stage_it_was_put_in<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn a_value_is_read_in_the_stage_it_was_put_in<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     assert_stages(&vault, ["a", "", ""]).await;
     put(&vault, "b", "B", Stage::Pending).await;
@@ -124,11 +124,11 @@ pub async fn a_value_is_read_in_the_stage_it_was_put_in<B: StoreFixture<Store: V
     assert_stages(&vault, ["a", "b", "c"]).await;
 }
 
-pub async fn a_new_current_version_makes_the_former_one_previous<B>(bench: B)
+pub async fn a_new_current_version_makes_the_former_one_previous<B>(fixture: B)
 where
     B: StoreFixture<Store: Vault>,
 {
-    let vault = bench.store();
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
     assert_stages(&vault, ["b", "", "a"]).await;
@@ -137,20 +137,20 @@ where
 }
 
 pub async fn a_pending_version_leaves_the_current_one_in_use<B: StoreFixture<Store: Vault>>(
-    bench: B,
+    fixture: B,
 ) {
-    let vault = bench.store();
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
     put(&vault, "c", "C", Stage::Pending).await;
     assert_stages(&vault, ["b", "c", "a"]).await;
 }
 
-pub async fn a_new_pending_version_takes_the_place_of_the_old_one<B>(bench: B)
+pub async fn a_new_pending_version_takes_the_place_of_the_old_one<B>(fixture: B)
 where
     B: StoreFixture<Store: Vault>,
 {
-    let vault = bench.store();
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Pending).await;
     put(&vault, "c", "C", Stage::Pending).await;
@@ -161,8 +161,8 @@ where
     assert_stages(&vault, ["a", "c", ""]).await;
 }
 
-pub async fn the_same_value_again_changes_nothing<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn the_same_value_again_changes_nothing<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
     put(&vault, "c", "C", Stage::Pending).await;
@@ -173,8 +173,8 @@ pub async fn the_same_value_again_changes_nothing<B: StoreFixture<Store: Vault>>
     }
 }
 
-pub async fn a_late_repeat_brings_no_old_version_back<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn a_late_repeat_brings_no_old_version_back<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
 
@@ -184,9 +184,9 @@ pub async fn a_late_repeat_brings_no_old_version_back<B: StoreFixture<Store: Vau
 }
 
 pub async fn another_value_under_the_same_version_is_refused<B: StoreFixture<Store: Vault>>(
-    bench: B,
+    fixture: B,
 ) {
-    let vault = bench.store();
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     for stage in [Stage::Current, Stage::Pending] {
         let outcome = try_put(&vault, "a", "other", stage).await;
@@ -199,9 +199,9 @@ pub async fn another_value_under_the_same_version_is_refused<B: StoreFixture<Sto
 }
 
 pub async fn of_writers_at_once_one_value_takes_the_version<B: StoreFixture<Store: Vault>>(
-    bench: B,
+    fixture: B,
 ) {
-    let vault = bench.store();
+    let vault = fixture.store();
     let outcomes = at_once((0..8).map(|writer| {
         let vault = vault.clone();
         async move {
@@ -221,8 +221,10 @@ pub async fn of_writers_at_once_one_value_takes_the_version<B: StoreFixture<Stor
     assert_eq!(stored, Some(("a".to_owned(), won[0].0.clone())));
 }
 
-pub async fn promoting_makes_the_pending_version_current<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn promoting_makes_the_pending_version_current<B: StoreFixture<Store: Vault>>(
+    fixture: B,
+) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Pending).await;
     promote(&vault, "a").await.expect("it is pending");
     assert_stages(&vault, ["a", "", ""]).await;
@@ -234,8 +236,8 @@ pub async fn promoting_makes_the_pending_version_current<B: StoreFixture<Store: 
     }
 }
 
-pub async fn promoting_again_changes_nothing<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn promoting_again_changes_nothing<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Pending).await;
     for _ in 0..3 {
@@ -244,8 +246,8 @@ pub async fn promoting_again_changes_nothing<B: StoreFixture<Store: Vault>>(benc
     }
 }
 
-pub async fn only_a_pending_version_can_be_promoted<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn only_a_pending_version_can_be_promoted<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
     for version in ["a", "never stored"] {
@@ -255,8 +257,8 @@ pub async fn only_a_pending_version_can_be_promoted<B: StoreFixture<Store: Vault
     assert_stages(&vault, ["b", "", "a"]).await;
 }
 
-pub async fn secrets_of_other_names_are_left_alone<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn secrets_of_other_names_are_left_alone<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     let other = "halogard/liongard";
     let value = SecretString::from("other value");
     let stored = vault.put(other, &long("a"), &value, Stage::Current).await;
@@ -271,8 +273,8 @@ pub async fn secrets_of_other_names_are_left_alone<B: StoreFixture<Store: Vault>
     assert_stages(&vault, ["b", "", "a"]).await;
 }
 
-pub async fn long_and_awkward_values_are_kept<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn long_and_awkward_values_are_kept<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     let long = "äx€".repeat(3000);
     for (version, value) in [("a", long.as_str()), ("b", AWKWARD), ("c", " ")] {
         put(&vault, version, value, Stage::Current).await;
@@ -297,17 +299,19 @@ async fn assert_described<const N: usize>(vault: &impl Vault, expected: [(&str, 
     assert_eq!(described(vault).await, BTreeMap::from(expected));
 }
 
-pub async fn a_secret_that_holds_nothing_has_no_versions<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn a_secret_that_holds_nothing_has_no_versions<B: StoreFixture<Store: Vault>>(
+    fixture: B,
+) {
+    let vault = fixture.store();
     assert_described(&vault, []).await;
     let unknown = vault.describe("halogard/never made").await;
     assert_eq!(unknown.expect("the vault describes"), None);
 }
 
 pub async fn a_description_names_each_version_with_its_stages<B: StoreFixture<Store: Vault>>(
-    bench: B,
+    fixture: B,
 ) {
-    let vault = bench.store();
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     assert_described(&vault, [("a", Stage::Current)]).await;
     put(&vault, "b", "B", Stage::Current).await;
@@ -320,11 +324,11 @@ pub async fn a_description_names_each_version_with_its_stages<B: StoreFixture<St
     assert_described(&vault, all).await;
 }
 
-pub async fn a_version_that_lost_its_stage_is_described_no_more<B>(bench: B)
+pub async fn a_version_that_lost_its_stage_is_described_no_more<B>(fixture: B)
 where
     B: StoreFixture<Store: Vault>,
 {
-    let vault = bench.store();
+    let vault = fixture.store();
     for (version, value) in [("a", "A"), ("b", "B"), ("c", "C")] {
         put(&vault, version, value, Stage::Current).await;
     }
@@ -332,17 +336,17 @@ where
 }
 
 pub async fn a_promoted_version_is_described_as_current_only<B: StoreFixture<Store: Vault>>(
-    bench: B,
+    fixture: B,
 ) {
-    let vault = bench.store();
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Pending).await;
     promote(&vault, "b").await.expect("it is pending");
     assert_described(&vault, [("a", Stage::Previous), ("b", Stage::Current)]).await;
 }
 
-pub async fn no_error_and_no_debug_text_shows_a_value<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn no_error_and_no_debug_text_shows_a_value<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "planted-value", Stage::Current).await;
     let taken = try_put(&vault, "a", "planted-other", Stage::Current).await;
     let error = taken.expect_err("the version is taken");
@@ -354,14 +358,14 @@ pub async fn no_error_and_no_debug_text_shows_a_value<B: StoreFixture<Store: Vau
     }
 }
 
-pub async fn no_plain_text_is_at_rest<B: VaultFixture>(bench: B) {
-    let vault = bench.store();
+pub async fn no_plain_text_is_at_rest<B: VaultFixture>(fixture: B) {
+    let vault = fixture.store();
     let values = ["planted-first-value", "planted-second", "planted-third"];
     for (version, value) in ["a", "b", "c"].into_iter().zip(values) {
         put(&vault, version, value, Stage::Pending).await;
         promote(&vault, version).await.expect("it is pending");
     }
-    let Some(bytes) = bench.at_rest() else {
+    let Some(bytes) = fixture.at_rest() else {
         println!("skipped: the test cannot read what this store has written to disk");
         return;
     };
@@ -377,14 +381,14 @@ pub async fn no_plain_text_is_at_rest<B: VaultFixture>(bench: B) {
     }
 }
 
-pub async fn secrets_survive_a_restart<B: StoreFixture<Store: Vault>>(bench: B) {
-    let vault = bench.store();
+pub async fn secrets_survive_a_restart<B: StoreFixture<Store: Vault>>(fixture: B) {
+    let vault = fixture.store();
     put(&vault, "a", "A", Stage::Current).await;
     put(&vault, "b", "B", Stage::Current).await;
     put(&vault, "c", "C", Stage::Pending).await;
     drop(vault);
 
-    let bench = bench.reopen().await;
+    let fixture = fixture.reopen().await;
 
-    assert_stages(&bench.store(), ["b", "c", "a"]).await;
+    assert_stages(&fixture.store(), ["b", "c", "a"]).await;
 }

@@ -32,7 +32,7 @@ fn written(source: &str) -> BTreeSet<&str> {
 
 /// Names listed in the macro of the family in `source`.
 fn listed<'a>(family: &str, source: &'a str) -> BTreeSet<&'a str> {
-    let head = format!("$bench, {family}:");
+    let head = format!("$fixture, {family}:");
     let (_, list) = source
         .split_once(&head)
         .expect("the macro names its family");

@@ -18,9 +18,9 @@ fn message() -> Message {
 }
 
 /// Receives the one message of the bulk lane as an event source does.
-async fn hand_over(bench: &SqsFixture) -> Received {
-    let queue = &bench.names.queues[&Lane::Bulk].work;
-    let call = bench
+async fn hand_over(fixture: &SqsFixture) -> Received {
+    let queue = &fixture.names.queues[&Lane::Bulk].work;
+    let call = fixture
         .sqs
         .receive_message()
         .queue_url(queue)
@@ -42,21 +42,21 @@ async fn hand_over(bench: &SqsFixture) -> Received {
 }
 
 /// Deletes the message, as the event source does with what was worked off.
-async fn worked_off(bench: &SqsFixture, handle: &str) {
-    let queue = &bench.names.queues[&Lane::Bulk].work;
-    let call = bench.sqs.delete_message().queue_url(queue);
+async fn worked_off(fixture: &SqsFixture, handle: &str) {
+    let queue = &fixture.names.queues[&Lane::Bulk].work;
+    let call = fixture.sqs.delete_message().queue_url(queue);
     call.receipt_handle(handle).send().await.unwrap();
 }
 
 /// A message that was sent and handed over, and the delivery made of it.
-async fn delivered(bench: &SqsFixture) -> (Received, Delivery) {
-    bench
+async fn delivered(fixture: &SqsFixture) -> (Received, Delivery) {
+    fixture
         .store
         .send(Lane::Bulk, &[message().into()])
         .await
         .unwrap();
-    let handed = hand_over(bench).await;
-    let taken = bench
+    let handed = hand_over(fixture).await;
+    let taken = fixture
         .store
         .deliver(Lane::Bulk, handed.clone())
         .await
@@ -66,59 +66,59 @@ async fn delivered(bench: &SqsFixture) -> (Received, Delivery) {
     };
     assert_eq!(delivery.message, Ok(message()));
     assert_eq!(delivery.receive_count, 1);
-    assert_eq!(delivery.sent_at, bench.now());
+    assert_eq!(delivery.sent_at, fixture.now());
     (handed, delivery)
 }
 
 /// Messages on the bulk lane.
-async fn depth(bench: &SqsFixture) -> u64 {
-    bench.store.depth(Lane::Bulk).await.unwrap()
+async fn depth(fixture: &SqsFixture) -> u64 {
+    fixture.store.depth(Lane::Bulk).await.unwrap()
 }
 
 #[tokio::test]
 async fn what_is_done_is_left_for_the_event_source_to_delete() {
-    let bench = SqsFixture::fresh().await;
-    let (handed, delivery) = delivered(&bench).await;
-    bench
+    let fixture = SqsFixture::fresh().await;
+    let (handed, delivery) = delivered(&fixture).await;
+    fixture
         .store
         .ack(Lane::Bulk, &delivery.receipt)
         .await
         .unwrap();
-    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(depth(&fixture).await, 1);
     // Settled is settled.
-    bench
+    fixture
         .store
-        .retry(Lane::Bulk, &delivery.receipt, bench.now())
+        .retry(Lane::Bulk, &delivery.receipt, fixture.now())
         .await
         .unwrap();
-    bench
+    fixture
         .store
         .dead_letter(Lane::Bulk, &delivery.receipt, "again")
         .await
         .unwrap();
-    assert_eq!(depth(&bench).await, 1);
-    assert_eq!(bench.store.dead_letters(1).await.unwrap(), []);
-    worked_off(&bench, &handed.handle).await;
-    assert_eq!(depth(&bench).await, 0);
+    assert_eq!(depth(&fixture).await, 1);
+    assert_eq!(fixture.store.dead_letters(1).await.unwrap(), []);
+    worked_off(&fixture, &handed.handle).await;
+    assert_eq!(depth(&fixture).await, 0);
 }
 
 #[tokio::test]
 async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
-    let bench = SqsFixture::fresh().await;
-    let (handed, delivery) = delivered(&bench).await;
+    let fixture = SqsFixture::fresh().await;
+    let (handed, delivery) = delivered(&fixture).await;
     let sent_at = delivery.sent_at;
-    bench
+    fixture
         .store
-        .defer(Lane::Bulk, &delivery.receipt, bench.now())
+        .defer(Lane::Bulk, &delivery.receipt, fixture.now())
         .await
         .unwrap();
-    assert_eq!(depth(&bench).await, 2);
-    worked_off(&bench, &handed.handle).await;
+    assert_eq!(depth(&fixture).await, 2);
+    worked_off(&fixture, &handed.handle).await;
 
-    bench.advance(Duration::from_secs(5)).await;
+    fixture.advance(Duration::from_secs(5)).await;
     for (count, next) in [(1, true), (2, false)] {
-        let handed = hand_over(&bench).await;
-        let taken = bench
+        let handed = hand_over(&fixture).await;
+        let taken = fixture
             .store
             .deliver(Lane::Bulk, handed.clone())
             .await
@@ -128,57 +128,60 @@ async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
         };
         assert_eq!((delivery.receive_count, delivery.sent_at), (count, sent_at));
         if next {
-            bench
+            fixture
                 .store
-                .retry(Lane::Bulk, &delivery.receipt, bench.now())
+                .retry(Lane::Bulk, &delivery.receipt, fixture.now())
                 .await
                 .unwrap();
         }
-        worked_off(&bench, &handed.handle).await;
+        worked_off(&fixture, &handed.handle).await;
     }
 }
 
 #[tokio::test]
 async fn what_is_buried_is_a_letter_and_the_original_is_left_to_the_event_source() {
-    let bench = SqsFixture::fresh().await;
-    let (_, delivery) = delivered(&bench).await;
-    bench
+    let fixture = SqsFixture::fresh().await;
+    let (_, delivery) = delivered(&fixture).await;
+    fixture
         .store
         .dead_letter(Lane::Bulk, &delivery.receipt, "refused")
         .await
         .unwrap();
-    let letters = bench.store.dead_letters(10).await.unwrap();
+    let letters = fixture.store.dead_letters(10).await.unwrap();
     assert_eq!((letters.len(), letters[0].reason.as_str()), (1, "refused"));
-    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(depth(&fixture).await, 1);
 }
 
 #[tokio::test]
 async fn a_message_that_comes_too_early_is_put_back_at_once_until_its_time() {
-    let bench = SqsFixture::fresh().await;
+    let fixture = SqsFixture::fresh().await;
     let hour = Duration::from_secs(3600);
-    let until = bench.now().plus(hour);
+    let until = fixture.now().plus(hour);
     let later = Outgoing {
         message: message(),
         not_before: Some(until),
     };
-    let sent_at = bench.now();
-    bench.store.send(Lane::Bulk, &[later]).await.unwrap();
+    let sent_at = fixture.now();
+    fixture.store.send(Lane::Bulk, &[later]).await.unwrap();
     for _ in 0..4 {
         // A queue delays by a quarter of an hour at most.
-        bench.advance(hour / 4 - Duration::from_secs(1)).await;
-        assert_eq!(bench.store.receive(Lane::Bulk, 1, hour).await.unwrap(), []);
-        bench.advance(Duration::from_secs(1)).await;
-        let handed = hand_over(&bench).await;
-        let taken = bench
+        fixture.advance(hour / 4 - Duration::from_secs(1)).await;
+        assert_eq!(
+            fixture.store.receive(Lane::Bulk, 1, hour).await.unwrap(),
+            []
+        );
+        fixture.advance(Duration::from_secs(1)).await;
+        let handed = hand_over(&fixture).await;
+        let taken = fixture
             .store
             .deliver(Lane::Bulk, handed.clone())
             .await
             .unwrap();
-        worked_off(&bench, &handed.handle).await;
+        worked_off(&fixture, &handed.handle).await;
         match taken {
-            None => assert!(bench.now() < until),
+            None => assert!(fixture.now() < until),
             Some(delivery) => {
-                assert_eq!(bench.now(), until);
+                assert_eq!(fixture.now(), until);
                 assert_eq!((delivery.receive_count, delivery.sent_at), (1, sent_at));
                 return;
             }
@@ -189,24 +192,24 @@ async fn a_message_that_comes_too_early_is_put_back_at_once_until_its_time() {
 
 #[tokio::test]
 async fn a_receipt_of_another_process_does_nothing() {
-    let bench = SqsFixture::fresh().await;
-    let (_, delivery) = delivered(&bench).await;
-    let other = bench.through(&bench.endpoint());
+    let fixture = SqsFixture::fresh().await;
+    let (_, delivery) = delivered(&fixture).await;
+    let other = fixture.through(&fixture.endpoint());
     other
-        .defer(Lane::Bulk, &delivery.receipt, bench.now())
+        .defer(Lane::Bulk, &delivery.receipt, fixture.now())
         .await
         .unwrap();
     other
         .dead_letter(Lane::Bulk, &delivery.receipt, "not mine")
         .await
         .unwrap();
-    assert_eq!(depth(&bench).await, 1);
-    assert_eq!(bench.store.dead_letters(1).await.unwrap(), []);
+    assert_eq!(depth(&fixture).await, 1);
+    assert_eq!(fixture.store.dead_letters(1).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_record_without_our_attributes_counts_from_its_own() {
-    let bench = SqsFixture::fresh().await;
+    let fixture = SqsFixture::fresh().await;
     let handed = Received {
         id: "m".to_owned(),
         handle: "h".to_owned(),
@@ -215,7 +218,7 @@ async fn a_record_without_our_attributes_counts_from_its_own() {
         sent: Timestamp::from_millis(77),
         attributes: BTreeMap::new(),
     };
-    let taken = bench.store.deliver(Lane::Urgent, handed).await.unwrap();
+    let taken = fixture.store.deliver(Lane::Urgent, handed).await.unwrap();
     let Some(delivery) = taken else {
         panic!("nothing says that it should wait");
     };

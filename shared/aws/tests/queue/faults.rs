@@ -17,12 +17,12 @@ const VISIBILITY: Duration = Duration::from_secs(600);
 /// Attempts of the SDK at one call, after which an outage shows.
 const ATTEMPTS: usize = 3;
 
-/// A bench, a way to it on which things go wrong, and a store that goes that way.
+/// A fixture, a way to it on which things go wrong, and a store that goes that way.
 async fn tampered() -> (SqsFixture, FaultProxy, Store<ManualClock>) {
-    let bench = SqsFixture::fresh().await;
-    let way = FaultProxy::start(&bench.endpoint()).await.unwrap();
-    let store = bench.through(&way.endpoint());
-    (bench, way, store)
+    let fixture = SqsFixture::fresh().await;
+    let way = FaultProxy::start(&fixture.endpoint()).await.unwrap();
+    let store = fixture.through(&way.endpoint());
+    (fixture, way, store)
 }
 
 fn messages(count: u64) -> Vec<Outgoing> {
@@ -30,8 +30,8 @@ fn messages(count: u64) -> Vec<Outgoing> {
     looks.map(Outgoing::from).collect()
 }
 
-async fn depth(bench: &SqsFixture) -> u64 {
-    bench.store.depth(Lane::Bulk).await.unwrap()
+async fn depth(fixture: &SqsFixture) -> u64 {
+    fixture.store.depth(Lane::Bulk).await.unwrap()
 }
 
 /// Plans `fault` for every attempt at one call.
@@ -51,19 +51,19 @@ fn entries(count: usize, code: &'static str, sender_fault: bool) -> Fault {
 
 #[tokio::test]
 async fn what_a_batch_left_out_is_sent_again_and_only_that() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     way.faults()
         .plan("SendMessageBatch", entries(4, "InternalError", false));
     way.faults()
         .plan("SendMessageBatch", entries(3, "RequestThrottled", false));
     store.send(Lane::Bulk, &messages(10)).await.unwrap();
     assert_eq!(way.faults().calls("SendMessageBatch"), 3);
-    assert_eq!(depth(&bench).await, 10, "each once");
+    assert_eq!(depth(&fixture).await, 10, "each once");
 }
 
 #[tokio::test]
 async fn what_is_left_out_again_and_again_is_reported() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     for _ in 0..3 {
         way.faults()
             .plan("SendMessageBatch", entries(2, "InternalError", false));
@@ -75,12 +75,12 @@ async fn what_is_left_out_again_and_again_is_reported() {
         "{}",
         error.chain()
     );
-    assert_eq!(depth(&bench).await, 8);
+    assert_eq!(depth(&fixture).await, 8);
 }
 
 #[tokio::test]
 async fn a_message_that_is_refused_for_what_it_is_is_not_sent_twice() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     way.faults().plan(
         "SendMessageBatch",
         entries(1, "InvalidMessageContents", true),
@@ -88,19 +88,19 @@ async fn a_message_that_is_refused_for_what_it_is_is_not_sent_twice() {
     let error = store.send(Lane::Bulk, &messages(3)).await.unwrap_err();
     assert_eq!(error.class, FailureClass::Permanent);
     assert_eq!(way.faults().calls("SendMessageBatch"), 1);
-    assert_eq!(depth(&bench).await, 2);
+    assert_eq!(depth(&fixture).await, 2);
 }
 
 #[tokio::test]
 async fn a_throttle_that_passes_is_got_over_and_one_that_lasts_is_told() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     let throttle = Fault::Refuse {
         status: 400,
         code: "RequestThrottled",
     };
     way.faults().plan("SendMessageBatch", throttle.clone());
     store.send(Lane::Bulk, &messages(1)).await.unwrap();
-    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(depth(&fixture).await, 1);
     always(&way, "SendMessageBatch", &throttle);
     let error = store.send(Lane::Bulk, &messages(1)).await.unwrap_err();
     assert_eq!(error.class, FailureClass::Throttled { retry_after: None });
@@ -111,11 +111,11 @@ async fn a_throttle_that_passes_is_got_over_and_one_that_lasts_is_told() {
 
 #[tokio::test]
 async fn an_answer_lost_after_sending_may_send_twice_and_never_loses() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     way.faults().plan("SendMessageBatch", Fault::LoseAnswer);
     store.send(Lane::Bulk, &messages(3)).await.unwrap();
     assert_eq!(
-        depth(&bench).await,
+        depth(&fixture).await,
         6,
         "the same message twice asks for the same look"
     );
@@ -130,40 +130,42 @@ async fn in_hand(store: &Store<ManualClock>) -> String {
 
 /// Settles `receipt` in the way of `number`: gives it back, retries it, or dead-letters it.
 async fn settle(
-    bench: &SqsFixture,
+    fixture: &SqsFixture,
     store: &Store<ManualClock>,
     number: u32,
     receipt: &str,
 ) -> Result<(), PortError> {
     match number {
-        0 => store.defer(Lane::Bulk, receipt, bench.now()).await,
-        1 => store.retry(Lane::Bulk, receipt, bench.now()).await,
+        0 => store.defer(Lane::Bulk, receipt, fixture.now()).await,
+        1 => store.retry(Lane::Bulk, receipt, fixture.now()).await,
         _ => store.dead_letter(Lane::Bulk, receipt, "refused").await,
     }
 }
 
 /// Copies of the one message, living and dead.
-async fn copies(bench: &SqsFixture) -> usize {
-    let dead = bench.store.dead_letters(10).await.unwrap().len();
-    usize::try_from(depth(bench).await).unwrap() + dead
+async fn copies(fixture: &SqsFixture) -> usize {
+    let dead = fixture.store.dead_letters(10).await.unwrap().len();
+    usize::try_from(depth(fixture).await).unwrap() + dead
 }
 
 #[tokio::test]
 async fn a_copy_that_cannot_be_sent_leaves_the_message_in_hand() {
     for number in 0..3 {
-        let (bench, way, store) = tampered().await;
+        let (fixture, way, store) = tampered().await;
         let receipt = in_hand(&store).await;
         let outage = Fault::Refuse {
             status: 503,
             code: "ServiceUnavailable",
         };
         always(&way, "SendMessage", &outage);
-        let error = settle(&bench, &store, number, &receipt).await.unwrap_err();
+        let error = settle(&fixture, &store, number, &receipt)
+            .await
+            .unwrap_err();
         assert_eq!(error.class, FailureClass::Transient);
-        assert_eq!(copies(&bench).await, 1);
-        settle(&bench, &store, number, &receipt).await.unwrap();
+        assert_eq!(copies(&fixture).await, 1);
+        settle(&fixture, &store, number, &receipt).await.unwrap();
         assert_eq!(
-            copies(&bench).await,
+            copies(&fixture).await,
             1,
             "the original is gone, the copy is there"
         );
@@ -173,7 +175,7 @@ async fn a_copy_that_cannot_be_sent_leaves_the_message_in_hand() {
 #[tokio::test]
 async fn a_crash_between_the_copy_and_the_deletion_leaves_a_duplicate_and_no_gap() {
     for number in 0..3 {
-        let (bench, way, store) = tampered().await;
+        let (fixture, way, store) = tampered().await;
         let receipt = in_hand(&store).await;
         always(
             &way,
@@ -183,11 +185,11 @@ async fn a_crash_between_the_copy_and_the_deletion_leaves_a_duplicate_and_no_gap
                 code: "ServiceUnavailable",
             },
         );
-        settle(&bench, &store, number, &receipt).await.unwrap();
-        assert_eq!(copies(&bench).await, 2);
+        settle(&fixture, &store, number, &receipt).await.unwrap();
+        assert_eq!(copies(&fixture).await, 2);
         // It is settled, so it is not copied once more.
-        settle(&bench, &store, number, &receipt).await.unwrap();
-        assert_eq!(copies(&bench).await, 2);
+        settle(&fixture, &store, number, &receipt).await.unwrap();
+        assert_eq!(copies(&fixture).await, 2);
     }
 }
 
@@ -195,20 +197,20 @@ async fn a_crash_between_the_copy_and_the_deletion_leaves_a_duplicate_and_no_gap
 async fn an_answer_lost_at_any_call_of_settling_loses_nothing() {
     for number in 0..3 {
         for operation in ["SendMessage", "DeleteMessage"] {
-            let (bench, way, store) = tampered().await;
+            let (fixture, way, store) = tampered().await;
             let receipt = in_hand(&store).await;
             way.faults().plan(operation, Fault::LoseAnswer);
-            settle(&bench, &store, number, &receipt).await.unwrap();
+            settle(&fixture, &store, number, &receipt).await.unwrap();
             assert_eq!(way.faults().left(), 0);
             let expected = if operation == "SendMessage" { 2 } else { 1 };
-            assert_eq!(copies(&bench).await, expected, "{operation} {number}");
+            assert_eq!(copies(&fixture).await, expected, "{operation} {number}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_message_that_could_not_be_deleted_can_be_reported_done_again() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
     always(
         &way,
@@ -219,14 +221,14 @@ async fn a_message_that_could_not_be_deleted_can_be_reported_done_again() {
         },
     );
     store.ack(Lane::Bulk, &receipt).await.unwrap_err();
-    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(depth(&fixture).await, 1);
     store.ack(Lane::Bulk, &receipt).await.unwrap();
-    assert_eq!(depth(&bench).await, 0);
+    assert_eq!(depth(&fixture).await, 0);
 }
 
 #[tokio::test]
 async fn a_letter_whose_redrive_fails_is_shown_again() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
     store
         .dead_letter(Lane::Bulk, &receipt, "refused")
@@ -242,14 +244,14 @@ async fn a_letter_whose_redrive_fails_is_shown_again() {
         },
     );
     store.redrive(&id).await.unwrap_err();
-    assert_eq!(bench.store.dead_letters(10).await.unwrap().len(), 1);
+    assert_eq!(fixture.store.dead_letters(10).await.unwrap().len(), 1);
     assert!(store.redrive(&id).await.unwrap());
-    assert_eq!(depth(&bench).await, 1);
+    assert_eq!(depth(&fixture).await, 1);
 }
 
 #[tokio::test]
 async fn letters_are_shown_again_though_a_list_breaks_off() {
-    let (bench, way, store) = tampered().await;
+    let (fixture, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
     store
         .dead_letter(Lane::Bulk, &receipt, "refused")
@@ -272,5 +274,5 @@ async fn letters_are_shown_again_though_a_list_breaks_off() {
     );
     store.dead_letters(1).await.unwrap_err();
     assert_eq!(way.faults().left(), 0);
-    assert_eq!(bench.store.dead_letters(10).await.unwrap().len(), 1);
+    assert_eq!(fixture.store.dead_letters(10).await.unwrap().len(), 1);
 }

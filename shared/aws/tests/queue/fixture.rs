@@ -78,7 +78,7 @@ impl SqsFixture {
             ..StoreNames::default()
         };
         let store = Store::new(&config, names.clone(), clock.clone());
-        let bench = Self {
+        let fixture = Self {
             emulator,
             account,
             clock,
@@ -86,8 +86,8 @@ impl SqsFixture {
             names,
             store,
         };
-        bench.set_time().await;
-        bench
+        fixture.set_time().await;
+        fixture
     }
 
     /// The same queues, reached through `endpoint`, by a process of its own.

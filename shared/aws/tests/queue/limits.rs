@@ -63,38 +63,38 @@ fn news(description: String) -> Message {
 
 #[tokio::test]
 async fn the_longest_body_goes_there_back_and_to_the_dead_letters() {
-    let bench = SqsFixture::fresh().await;
+    let fixture = SqsFixture::fresh().await;
     let message = keep(BODY_MAX);
-    bench
+    fixture
         .store
         .send(Lane::Bulk, &[message.clone().into()])
         .await
         .unwrap();
-    let some = bench
+    let some = fixture
         .store
         .receive(Lane::Bulk, 1, VISIBILITY)
         .await
         .unwrap();
-    bench
+    fixture
         .store
-        .retry(Lane::Bulk, &some[0].receipt, bench.now())
+        .retry(Lane::Bulk, &some[0].receipt, fixture.now())
         .await
         .unwrap();
-    let some = bench
+    let some = fixture
         .store
         .receive(Lane::Bulk, 1, VISIBILITY)
         .await
         .unwrap();
     let reason = "\u{0}".repeat(5000);
-    bench
+    fixture
         .store
         .dead_letter(Lane::Bulk, &some[0].receipt, &reason)
         .await
         .unwrap();
-    let letters = bench.store.dead_letters(1).await.unwrap();
+    let letters = fixture.store.dead_letters(1).await.unwrap();
     assert_eq!(letters[0].body.len(), BODY_MAX);
-    assert!(bench.store.redrive(&letters[0].id).await.unwrap());
-    let some = bench
+    assert!(fixture.store.redrive(&letters[0].id).await.unwrap());
+    let some = fixture
         .store
         .receive(Lane::Bulk, 1, VISIBILITY)
         .await
@@ -104,8 +104,8 @@ async fn the_longest_body_goes_there_back_and_to_the_dead_letters() {
 
 #[tokio::test]
 async fn one_byte_more_is_refused_for_good_and_says_why() {
-    let bench = SqsFixture::fresh().await;
-    let refused = bench
+    let fixture = SqsFixture::fresh().await;
+    let refused = fixture
         .store
         .send(Lane::Bulk, &[keep(BODY_MAX + 1).into()])
         .await;
@@ -116,20 +116,20 @@ async fn one_byte_more_is_refused_for_good_and_says_why() {
         "{}",
         error.chain()
     );
-    assert_eq!(bench.store.depth(Lane::Bulk).await.unwrap(), 0);
+    assert_eq!(fixture.store.depth(Lane::Bulk).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn a_message_that_is_too_large_goes_without_its_news() {
-    let bench = SqsFixture::fresh().await;
+    let fixture = SqsFixture::fresh().await;
     let large = news("x".repeat(BODY_MAX));
     let fits = news("x".repeat(BODY_MAX - 1000));
-    bench
+    fixture
         .store
         .send(Lane::Bulk, &[large.clone().into(), fits.clone().into()])
         .await
         .unwrap();
-    let some = bench
+    let some = fixture
         .store
         .receive(Lane::Bulk, 10, VISIBILITY)
         .await
@@ -141,22 +141,22 @@ async fn a_message_that_is_too_large_goes_without_its_news() {
 
 #[tokio::test]
 async fn messages_too_large_for_one_call_together_are_sent_in_several() {
-    let bench = SqsFixture::fresh().await;
+    let fixture = SqsFixture::fresh().await;
     let messages: Vec<_> = (0..7).map(|_| keep(400_000).into()).collect();
-    bench.store.send(Lane::Bulk, &messages).await.unwrap();
-    assert_eq!(bench.store.depth(Lane::Bulk).await.unwrap(), 7);
+    fixture.store.send(Lane::Bulk, &messages).await.unwrap();
+    assert_eq!(fixture.store.depth(Lane::Bulk).await.unwrap(), 7);
 }
 
 #[tokio::test]
 async fn characters_that_no_queue_takes_arrive_all_the_same() {
-    let bench = SqsFixture::fresh().await;
+    let fixture = SqsFixture::fresh().await;
     let message = news("\u{0}\u{1f}\u{7f}\u{fffe}\u{ffff}\u{10ffff} \"\\ end".to_owned());
-    bench
+    fixture
         .store
         .send(Lane::Urgent, &[message.clone().into()])
         .await
         .unwrap();
-    let some = bench
+    let some = fixture
         .store
         .receive(Lane::Urgent, 1, VISIBILITY)
         .await

@@ -21,25 +21,28 @@ fn messages(count: u64) -> Vec<Outgoing> {
 #[tokio::test]
 async fn a_sender_puts_ten_messages_into_one_call_and_the_store_receives_each_once() {
     for (count, calls) in [(0, 0), (1, 1), (10, 1), (11, 2), (25, 3)] {
-        let bench = SqsFixture::fresh().await;
-        let proxy = FaultProxy::start(&bench.endpoint()).await.unwrap();
-        let config = access(&bench.account, &proxy.endpoint()).sdk_config();
-        let urls = BTreeMap::from([(Lane::Urgent, bench.names.queues[&Lane::Urgent].work.clone())]);
-        let sender = QueueSender::new(&config, urls, bench.clock.clone());
+        let fixture = SqsFixture::fresh().await;
+        let proxy = FaultProxy::start(&fixture.endpoint()).await.unwrap();
+        let config = access(&fixture.account, &proxy.endpoint()).sdk_config();
+        let urls = BTreeMap::from([(
+            Lane::Urgent,
+            fixture.names.queues[&Lane::Urgent].work.clone(),
+        )]);
+        let sender = QueueSender::new(&config, urls, fixture.clock.clone());
 
         sender.send(Lane::Urgent, &messages(count)).await.unwrap();
 
         assert_eq!(proxy.faults().calls("SendMessageBatch"), calls, "{count}");
-        let stored = bench.store.depth(Lane::Urgent).await.unwrap();
+        let stored = fixture.store.depth(Lane::Urgent).await.unwrap();
         assert_eq!(stored, count);
     }
 }
 
 #[tokio::test]
 async fn a_sender_refuses_a_lane_without_a_queue_url() {
-    let bench = SqsFixture::fresh().await;
-    let config = access(&bench.account, &bench.endpoint()).sdk_config();
-    let sender = QueueSender::new(&config, BTreeMap::new(), bench.clock.clone());
+    let fixture = SqsFixture::fresh().await;
+    let config = access(&fixture.account, &fixture.endpoint()).sdk_config();
+    let sender = QueueSender::new(&config, BTreeMap::new(), fixture.clock.clone());
     let error = sender.send(Lane::Bulk, &messages(1)).await.unwrap_err();
     assert!(
         error.chain().contains("BULK_QUEUE_URL"),

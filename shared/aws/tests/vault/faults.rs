@@ -16,21 +16,21 @@ const ATTEMPTS: usize = 3;
 
 /// A secret with a current and a pending version.
 async fn with_pending() -> SecretsManagerFixture {
-    let bench = SecretsManagerFixture::fresh().await;
+    let fixture = SecretsManagerFixture::fresh().await;
     for (version, stage) in [(A, Stage::Current), (B, Stage::Pending)] {
         let value = SecretString::from(version);
-        bench
+        fixture
             .vault
             .put(NAMES[0], version, &value, stage)
             .await
             .unwrap();
     }
-    bench
+    fixture
 }
 
 /// The version in `stage`.
-async fn version(bench: &SecretsManagerFixture, stage: Stage) -> Option<String> {
-    let found = bench.vault.read(NAMES[0], stage).await.unwrap();
+async fn version(fixture: &SecretsManagerFixture, stage: Stage) -> Option<String> {
+    let found = fixture.vault.read(NAMES[0], stage).await.unwrap();
     found.map(|found| {
         assert_eq!(found.value.expose_secret(), found.version);
         found.version
@@ -40,41 +40,41 @@ async fn version(bench: &SecretsManagerFixture, stage: Stage) -> Option<String> 
 #[tokio::test]
 async fn an_answer_lost_after_the_effect_is_got_over_at_every_call() {
     for operation in ["DescribeSecret", "UpdateSecretVersionStage"] {
-        let bench = with_pending().await;
-        bench.service.faults().plan(operation, Fault::LoseAnswer);
-        bench.vault.promote(NAMES[0], B).await.unwrap();
-        assert_eq!(bench.service.faults().left(), 0);
+        let fixture = with_pending().await;
+        fixture.service.faults().plan(operation, Fault::LoseAnswer);
+        fixture.vault.promote(NAMES[0], B).await.unwrap();
+        assert_eq!(fixture.service.faults().left(), 0);
         let stages = [Stage::Current, Stage::Pending, Stage::Previous];
         let [current, pending, previous] = [
-            version(&bench, stages[0]).await,
-            version(&bench, stages[1]).await,
-            version(&bench, stages[2]).await,
+            version(&fixture, stages[0]).await,
+            version(&fixture, stages[1]).await,
+            version(&fixture, stages[2]).await,
         ];
         assert_eq!(current.as_deref(), Some(B));
         assert_eq!(pending, None);
         assert_eq!(previous.as_deref(), Some(A));
     }
 
-    let bench = SecretsManagerFixture::fresh().await;
-    bench
+    let fixture = SecretsManagerFixture::fresh().await;
+    fixture
         .service
         .faults()
         .plan("PutSecretValue", Fault::LoseAnswer);
     let value = SecretString::from(A);
-    bench
+    fixture
         .vault
         .put(NAMES[0], A, &value, Stage::Current)
         .await
         .unwrap();
-    assert_eq!(bench.service.faults().calls("PutSecretValue"), 2);
-    assert_eq!(version(&bench, Stage::Current).await.as_deref(), Some(A));
+    assert_eq!(fixture.service.faults().calls("PutSecretValue"), 2);
+    assert_eq!(version(&fixture, Stage::Current).await.as_deref(), Some(A));
 }
 
 #[tokio::test]
 async fn a_promotion_cut_off_between_its_two_steps_is_finished_by_the_next() {
-    let bench = with_pending().await;
+    let fixture = with_pending().await;
     // The first step is taken and its answer lost; then nothing goes through any more.
-    bench
+    fixture
         .service
         .faults()
         .plan("UpdateSecretVersionStage", Fault::LoseAnswer);
@@ -83,38 +83,38 @@ async fn a_promotion_cut_off_between_its_two_steps_is_finished_by_the_next() {
             status: 500,
             code: "InternalServiceError",
         };
-        bench
+        fixture
             .service
             .faults()
             .plan("UpdateSecretVersionStage", fault);
     }
-    let outcome = bench.vault.promote(NAMES[0], B).await;
+    let outcome = fixture.vault.promote(NAMES[0], B).await;
     assert!(
         matches!(outcome, Err(VaultError::Store(error)) if error.class == FailureClass::Transient)
     );
-    assert_eq!(version(&bench, Stage::Current).await.as_deref(), Some(B));
-    assert_eq!(version(&bench, Stage::Pending).await.as_deref(), Some(B));
+    assert_eq!(version(&fixture, Stage::Current).await.as_deref(), Some(B));
+    assert_eq!(version(&fixture, Stage::Pending).await.as_deref(), Some(B));
 
-    bench.vault.promote(NAMES[0], B).await.unwrap();
+    fixture.vault.promote(NAMES[0], B).await.unwrap();
 
-    assert_eq!(version(&bench, Stage::Pending).await, None);
-    assert_eq!(version(&bench, Stage::Previous).await.as_deref(), Some(A));
+    assert_eq!(version(&fixture, Stage::Pending).await, None);
+    assert_eq!(version(&fixture, Stage::Previous).await.as_deref(), Some(A));
 }
 
 #[tokio::test]
 async fn a_throttle_that_lasts_is_told_from_a_refusal() {
-    let bench = with_pending().await;
+    let fixture = with_pending().await;
     for _ in 0..ATTEMPTS {
         let fault = Fault::Refuse {
             status: 400,
             code: "ThrottlingException",
         };
-        bench.service.faults().plan("GetSecretValue", fault);
+        fixture.service.faults().plan("GetSecretValue", fault);
     }
-    let outcome = bench.vault.read(NAMES[0], Stage::Current).await;
+    let outcome = fixture.vault.read(NAMES[0], Stage::Current).await;
     let Err(VaultError::Store(error)) = outcome else {
         panic!("throttled, and not {outcome:?}");
     };
     assert_eq!(error.class, FailureClass::Throttled { retry_after: None });
-    assert_eq!(version(&bench, Stage::Current).await.as_deref(), Some(A));
+    assert_eq!(version(&fixture, Stage::Current).await.as_deref(), Some(A));
 }

@@ -56,9 +56,9 @@ impl StoreFixture for SecretsManagerFixture {
     const TIME_SOURCE: TimeSource = TimeSource::Manual;
 
     async fn fresh() -> Self {
-        let bench = Self::at(StrictSecretsManager::start().await.unwrap());
+        let fixture = Self::at(StrictSecretsManager::start().await.unwrap());
         for name in NAMES {
-            bench
+            fixture
                 .client
                 .create_secret()
                 .name(name)
@@ -66,7 +66,7 @@ impl StoreFixture for SecretsManagerFixture {
                 .await
                 .unwrap();
         }
-        bench
+        fixture
     }
 
     fn store(&self) -> Self::Store {

@@ -13,7 +13,7 @@ const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
 const C: &str = "cccccccc-0000-4000-8000-000000000000";
 
 /// A vault in an account of its own, with one secret; and calls beside it.
-async fn bench() -> (SecretsManager, aws_sdk_secretsmanager::Client) {
+async fn fixture() -> (SecretsManager, aws_sdk_secretsmanager::Client) {
     let emulator = Emulator::shared().await;
     let config = config(&emulator.account(), &emulator.endpoint());
     let client = aws_sdk_secretsmanager::Client::new(&config);
@@ -24,7 +24,7 @@ async fn bench() -> (SecretsManager, aws_sdk_secretsmanager::Client) {
 
 /// The vault alone.
 async fn vault() -> SecretsManager {
-    bench().await.0
+    fixture().await.0
 }
 
 /// The value in `stage`.
@@ -84,7 +84,7 @@ async fn what_is_not_there_is_not_there() {
 
 #[tokio::test]
 async fn a_rotation_is_announced_without_a_value_and_a_version_is_made_once() {
-    let (vault, client) = bench().await;
+    let (vault, client) = fixture().await;
     let rotate = |version: &'static str, function: Option<&str>| {
         let call = client.rotate_secret().secret_id(NAMES[0]);
         let call = call.set_rotation_lambda_arn(function.map(str::to_owned));
