@@ -240,6 +240,11 @@ impl WorkQueue for ObservedStore {
         self.write("queue", self.inner.redrive(id)).await
     }
 
+    async fn discard_dead_letters(&self, ids: &[String]) -> Result<usize, PortError> {
+        self.write("queue", self.inner.discard_dead_letters(ids))
+            .await
+    }
+
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
         self.inner.depth(lane).await
     }

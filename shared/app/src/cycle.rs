@@ -47,17 +47,20 @@ pub struct CycleReport {
     pub orphaned_runs: TaskEnd,
     /// Pairs that a changed policy released.
     pub released: TaskEnd,
+    /// Discarding the dead letters of mended pairs.
+    pub dead_letters: TaskEnd,
 }
 
 impl CycleReport {
     /// Each part, and how it ended.
     #[must_use]
-    pub const fn parts(self) -> [(SyncTask, TaskEnd); 4] {
+    pub const fn parts(self) -> [(SyncTask, TaskEnd); 5] {
         [
             (SyncTask::Sweep, self.swept),
             (SyncTask::Poll, self.polled),
             (SyncTask::Runs, self.orphaned_runs),
             (SyncTask::Policy, self.released),
+            (SyncTask::DeadLetters, self.dead_letters),
         ]
     }
 
@@ -99,6 +102,10 @@ impl<E: Env> Reconciler<E> {
             },
             orphaned_runs: ended(SyncTask::Runs, self.requeue_orphaned_runs().await),
             released: ended(SyncTask::Policy, self.requeue_after_policy_change().await),
+            dead_letters: self
+                .discard_mended_dead_letters()
+                .await
+                .unwrap_or_else(|error| ended(SyncTask::DeadLetters, Err(error))),
         }
     }
 
@@ -155,7 +162,7 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// The stored time of `key`; `None` where a clock that was ahead has written it.
-    async fn past_time(
+    pub(crate) async fn past_time(
         &self,
         key: &'static str,
         now: Timestamp,

@@ -5,6 +5,7 @@ pub mod cycle;
 mod env;
 pub mod inspection;
 pub mod intake;
+mod mended;
 pub mod outcome;
 pub mod poll;
 pub mod ports;

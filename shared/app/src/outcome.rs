@@ -174,6 +174,8 @@ pub enum SyncTask {
     Runs,
     /// Queuing the pairs that a changed policy releases.
     Policy,
+    /// Discarding the dead letters of mended pairs.
+    DeadLetters,
 }
 
 impl SyncTask {
@@ -185,6 +187,7 @@ impl SyncTask {
             Self::Poll => "poll",
             Self::Runs => "runs",
             Self::Policy => "policy",
+            Self::DeadLetters => "dead_letters",
         }
     }
 }

@@ -132,6 +132,10 @@ impl<C: Clock> WorkQueue for Store<C> {
         self.redrive_dead_letter(id).await
     }
 
+    async fn discard_dead_letters(&self, ids: &[String]) -> Result<usize, PortError> {
+        self.delete_dead_letters(ids).await
+    }
+
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
         self.count_messages(self.work_queue(lane)?).await
     }

@@ -151,6 +151,20 @@ impl<C: Clock> WorkQueue for Store<C> {
         .await
     }
 
+    async fn discard_dead_letters(&self, ids: &[String]) -> Result<usize, PortError> {
+        self.change(|db, _| {
+            let mut delete = db.prepare_cached(
+                "DELETE FROM dead_letters WHERE id = CAST(?1 AS INTEGER) AND CAST(id AS TEXT) = ?1",
+            )?;
+            let mut discarded = 0;
+            for id in ids {
+                discarded += delete.execute([id])?;
+            }
+            Ok(discarded)
+        })
+        .await
+    }
+
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
         let depth = self
             .read(|db| {

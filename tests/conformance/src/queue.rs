@@ -46,6 +46,7 @@ macro_rules! queue {
             dead_letters_are_listed_oldest_first_up_to_the_limit,
             a_dead_letter_driven_back_is_as_new,
             a_dead_letter_is_driven_back_once,
+            discarded_dead_letters_are_gone_and_the_others_stay,
             an_unreadable_body_is_delivered_as_it_is,
             an_unreadable_body_blocks_no_message_and_is_dead_lettered_whole,
             lanes_are_worked_separately,
@@ -583,6 +584,44 @@ pub async fn a_dead_letter_is_driven_back_once<B: QueueFixture>(fixture: B) {
     }
 
     assert_eq!(receive_all(&queue, Lane::Bulk, LONG).await.len(), 1);
+}
+
+pub async fn discarded_dead_letters_are_gone_and_the_others_stay<B: QueueFixture>(bench: B) {
+    let queue = bench.store();
+    for (alert, lane) in [
+        (1, Lane::Urgent),
+        (2, Lane::Urgent),
+        (3, Lane::Bulk),
+        (4, Lane::Runs),
+    ] {
+        send(&queue, lane, [reconcile_message(alert)]).await;
+        let delivery = receive_all(&queue, lane, LONG).await.remove(0);
+        dead_letter(&queue, lane, &delivery, &alert.to_string()).await;
+        bench.advance(Duration::from_secs(1)).await;
+    }
+    let letters = queue.dead_letters(10).await.expect("the queue lists");
+    let id_of = |reason: &str| {
+        let letter = letters.iter().find(|letter| letter.reason == reason);
+        letter.expect("it is listed").id.clone()
+    };
+    let mended = [
+        id_of("1"),
+        id_of("4"),
+        "4711".to_owned(),
+        AWKWARD.to_owned(),
+    ];
+
+    let discarded = queue.discard_dead_letters(&mended).await;
+
+    assert_eq!(discarded.expect("the queue discards"), 2);
+    let left = queue.dead_letters(10).await.expect("the queue lists");
+    let reasons: Vec<_> = left.iter().map(|letter| letter.reason.as_str()).collect();
+    assert_eq!(reasons, ["2", "3"]);
+    let again = queue.discard_dead_letters(&mended).await;
+    assert_eq!(again.expect("it is no error"), 0);
+    for lane in Lane::ALL {
+        assert_eq!(receive_all(&queue, lane, LONG).await, []);
+    }
 }
 
 /// Bodies that are no message of ours.

@@ -151,6 +151,12 @@ pub trait WorkQueue: WorkSink {
     /// Moves a dead letter back to its lane, as a new message; `false` when there is none of that id.
     fn redrive(&self, id: &str) -> impl Future<Output = Result<bool, PortError>> + Send;
 
+    /// Discards the dead letters of these ids; returns how many there were.
+    fn discard_dead_letters(
+        &self,
+        ids: &[String],
+    ) -> impl Future<Output = Result<usize, PortError>> + Send;
+
     /// The number of messages of `lane` that wait or are in flight, without dead letters.
     fn depth(&self, lane: Lane) -> impl Future<Output = Result<u64, PortError>> + Send;
 }

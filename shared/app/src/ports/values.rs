@@ -37,6 +37,9 @@ pub mod keys {
     /// Until when a wake-up waits that covers all that come before, in milliseconds.
     pub const WAKE_UP_WAITS_UNTIL: &str = "wake_up_waits_until";
 
+    /// When dead letters were last checked for mended pairs, in milliseconds.
+    pub const DEAD_LETTERS_CHECKED_AT: &str = "dead_letters_checked_at";
+
     /// Fingerprint of the policy whose parked and refused pairs were last requeued.
     pub const APPLIED_POLICY: &str = "applied_policy";
 }

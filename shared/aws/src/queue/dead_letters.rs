@@ -27,8 +27,8 @@ const DEAD_LETTERS_SCANNED_MAX: usize = 50_000;
 struct DeadLetterScan {
     /// The oldest letters, oldest first.
     letters: Vec<DeadLetter>,
-    /// The letter that was looked for, hidden for [`SCAN_VISIBILITY`].
-    found: Option<Received>,
+    /// The letters that were looked for, hidden for [`SCAN_VISIBILITY`].
+    found: Vec<Received>,
     /// What names the other letters, to show them again.
     handles: Vec<String>,
 }
@@ -38,8 +38,26 @@ struct DeadLetterScan {
 enum ScanFor<'a> {
     /// The oldest letters, so many at most.
     Oldest(usize),
-    /// The one of this message id.
-    One(&'a str),
+    /// Those of these message ids.
+    Ids(&'a BTreeSet<&'a str>),
+}
+
+impl ScanFor<'_> {
+    /// Whether the letter `id` is looked for by its id.
+    fn names(self, id: &str) -> bool {
+        match self {
+            Self::Oldest(_) => false,
+            Self::Ids(ids) => ids.contains(id),
+        }
+    }
+
+    /// Whether `found` letters are all that are looked for.
+    fn is_done(self, found: usize) -> bool {
+        match self {
+            Self::Oldest(_) => false,
+            Self::Ids(ids) => found >= ids.len(),
+        }
+    }
 }
 
 impl<C: Clock> Store<C> {
@@ -66,7 +84,9 @@ impl<C: Clock> Store<C> {
         };
         let queue = self.work_queue(lane)?;
         let dead_letters = self.dead_letter_queue(lane)?;
-        let Some(letter) = self.scan(lane, ScanFor::One(message)).await?.found else {
+        let wanted = BTreeSet::from([message]);
+        let mut found = self.scan(lane, ScanFor::Ids(&wanted)).await?.found;
+        let Some(letter) = found.pop() else {
             return Ok(false);
         };
         let sent = self
@@ -94,6 +114,28 @@ impl<C: Clock> Store<C> {
         Ok(true)
     }
 
+    /// Deletes the letters `ids`. One that somebody else looks at stays.
+    pub(super) async fn delete_dead_letters(&self, ids: &[String]) -> Result<usize, PortError> {
+        let mut deleted = 0;
+        for lane in self.lanes_with_dead_letters() {
+            let wanted: BTreeSet<&str> = ids
+                .iter()
+                .filter_map(|id| read_id(id))
+                .filter(|(of, _)| *of == lane)
+                .map(|(_, message)| message)
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let queue = self.dead_letter_queue(lane)?;
+            for letter in self.scan(lane, ScanFor::Ids(&wanted)).await?.found {
+                self.delete(queue, &letter.handle).await?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+
     /// Looks through the letters of `lane`, and shows again what was not looked for.
     async fn scan(&self, lane: Lane, wanted: ScanFor<'_>) -> Result<DeadLetterScan, PortError> {
         let mut scan = DeadLetterScan::default();
@@ -102,7 +144,7 @@ impl<C: Clock> Store<C> {
         outcome.map(|()| scan)
     }
 
-    /// Receives letters until there are no more, or the one that is wanted has come.
+    /// Receives letters until there are no more, or those that are wanted have come.
     async fn scan_into(
         &self,
         lane: Lane,
@@ -112,14 +154,14 @@ impl<C: Clock> Store<C> {
         let queue = self.dead_letter_queue(lane)?;
         let mut seen = BTreeSet::new();
         while seen.len() < DEAD_LETTERS_SCANNED_MAX {
-            let before = seen.len();
+            let before = (seen.len(), scan.found.len());
             for message in self
                 .fetch(queue, BATCH_MAX, SCAN_VISIBILITY, Wait::ForAll)
                 .await?
             {
                 let received = Received::of(message);
-                if matches!(wanted, ScanFor::One(id) if id == received.id) {
-                    scan.found = Some(received);
+                if wanted.names(&received.id) {
+                    scan.found.push(received);
                     continue;
                 }
                 scan.handles.push(received.handle.clone());
@@ -131,7 +173,7 @@ impl<C: Clock> Store<C> {
                 }
             }
             // Nothing new: none are left, or the first ones come round again.
-            if scan.found.is_some() || seen.len() == before {
+            if wanted.is_done(scan.found.len()) || (seen.len(), scan.found.len()) == before {
                 return Ok(());
             }
         }

@@ -1,0 +1,131 @@
+//! Dead letters whose pair has been mended leave by themselves.
+
+use std::time::Duration;
+
+use halogard_domain::link::Claim;
+use halogard_domain::message::Message;
+use halogard_domain::runs::Runs;
+use halogard_domain::{Link, Policy, Timestamp, plan};
+use tracing::info;
+
+use crate::env::Env;
+use crate::outcome::TaskEnd;
+use crate::ports::prelude::*;
+use crate::ports::{DeadLetter, PortError, keys};
+use crate::reconciler::Reconciler;
+
+/// Time between two checks of the dead letters. On AWS a check receives each of them.
+const CHECK_INTERVAL: Duration = Duration::from_secs(900);
+
+/// Dead letters looked at in one check, the oldest first.
+const LETTERS_MAX: usize = 1_000;
+
+impl<E: Env> Reconciler<E> {
+    /// Discards the dead letters that are of no use any more: their pair was reconciled since and is in
+    /// sync, their inspector run is over, or a later poll has read the alerts. Everything else waits for an
+    /// operator.
+    ///
+    /// # Errors
+    ///
+    /// A store failed; safe to repeat.
+    pub async fn discard_mended_dead_letters(&self) -> Result<TaskEnd, PortError> {
+        let now = self.clock.now();
+        let checked_at = self
+            .past_time(keys::DEAD_LETTERS_CHECKED_AT, now)
+            .await?
+            .unwrap_or_default();
+        if now.since(checked_at) < CHECK_INTERVAL {
+            return Ok(TaskEnd::Skipped);
+        }
+        if self.store.dead_letter_count().await? > 0 {
+            let policy = self.policy();
+            let mut mended = Vec::new();
+            for letter in self.store.dead_letters(LETTERS_MAX).await? {
+                if self.is_mended(&letter, &policy, now).await? {
+                    mended.push(letter.id);
+                }
+            }
+            if !mended.is_empty() {
+                let discarded = self.store.discard_dead_letters(&mended).await?;
+                info!(discarded, "dead letters of mended pairs discarded");
+            }
+        }
+        self.store
+            .set_value(keys::DEAD_LETTERS_CHECKED_AT, now.as_millis())
+            .await?;
+        Ok(TaskEnd::Complete(0))
+    }
+
+    /// Whether what `letter` asked for has been done since.
+    async fn is_mended(
+        &self,
+        letter: &DeadLetter,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<bool, PortError> {
+        let Ok(message) = serde_json::from_str::<Message>(&letter.body) else {
+            return Ok(false);
+        };
+        let alerts = match &message {
+            Message::ReconcileAlert { alert, .. } => vec![*alert],
+            Message::ReconcileTicket { ticket, .. } => {
+                self.store.owners(*ticket).await?.into_iter().collect()
+            }
+            Message::AdvanceRun { target, .. } => {
+                let runs = self.store.load_record::<Runs>(target).await?;
+                return Ok(!runs.value.is_busy());
+            }
+            Message::Poll { .. } => {
+                let polled_at = self.past_time(keys::LAST_COMPLETE_POLL_AT, now).await?;
+                return Ok(polled_at.is_some_and(|at| at > letter.at));
+            }
+            Message::RecordNotification { .. } => return Ok(false),
+        };
+        for alert in &alerts {
+            let stored = self.store.load(*alert).await?;
+            let is_mended = stored.is_some_and(|stored| {
+                let link = &stored.value;
+                has_seen(link, &message, letter.at) && is_settled(link, policy, now)
+            });
+            if !is_mended {
+                return Ok(false);
+            }
+        }
+        Ok(!alerts.is_empty())
+    }
+}
+
+/// Whether the pair knows what `message` reported, or was read after the message was dead-lettered.
+fn has_seen(link: &Link, message: &Message, dead_since: Timestamp) -> bool {
+    match message {
+        Message::ReconcileAlert { snapshot, .. } => {
+            link.observed_alert
+                .as_ref()
+                .is_some_and(|seen| match snapshot {
+                    Some(reported) => seen.changed_at >= reported.changed_at,
+                    None => seen.observed_at > dead_since,
+                })
+        }
+        Message::ReconcileTicket { snapshot, .. } => {
+            link.observed_ticket
+                .as_ref()
+                .is_some_and(|seen| match snapshot {
+                    Some(reported) => seen.changed_at >= reported.changed_at,
+                    None => seen.observed_at > dead_since,
+                })
+        }
+        Message::AdvanceRun { .. } | Message::Poll { .. } | Message::RecordNotification { .. } => {
+            false
+        }
+    }
+}
+
+/// Whether nothing is missing, waits or was refused.
+fn is_settled(link: &Link, policy: &Policy, now: Timestamp) -> bool {
+    let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
+    link.refused.is_none()
+        && link.parked.is_none()
+        && link.claim == Claim::Free
+        && link.note_claim.is_none()
+        && plan(link, alert, ticket, policy, now).is_empty()
+}
