@@ -1,7 +1,5 @@
 //! Which event a notification reports.
 
-use serde_json::Value;
-
 /// The events HaloPSA is asked to report, and what they are to us.
 ///
 /// The wording is lower-case text that a build may change or translate, so a ticket in the body
@@ -35,9 +33,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Reads the event's name, and where that says nothing, the members of the body.
+    /// Reads the event's name, and where that says nothing, whether there is a ticket in the body.
     #[must_use]
-    pub fn of(event: Option<&str>, item: &Value) -> Self {
+    pub fn of(event: Option<&str>, has_ticket: bool) -> Self {
         let name = event.unwrap_or_default().to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
         let subject = |created, updated, deleted| {
@@ -52,7 +50,7 @@ impl EventKind {
             }
         };
         // A ticket's event may name a user or site as well ("ticket updated by user").
-        if has(&["ticket"]) || item.get("ticket").is_some_and(Value::is_object) {
+        if has(&["ticket"]) || has_ticket {
             if has(&["new ticket", "logged", "ticket created"]) {
                 Self::NewTicketLogged
             } else {
