@@ -118,6 +118,9 @@ pub struct ServeOptions {
     /// Check settings, config and both systems, print what is wrong, and stop.
     #[arg(long)]
     pub check: bool,
+    /// Delete the stored secrets, whose key file is lost, and begin with a new key.
+    #[arg(long, conflicts_with = "check")]
+    pub forget_secrets: bool,
 }
 
 /// Options of `simulate`.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::budget::Limit;
@@ -93,9 +93,31 @@ pub fn is_serve_running(folder: &Path) -> anyhow::Result<bool> {
 
 /// The key of the store in `folder`; made at first use.
 fn store_key(folder: &Path) -> anyhow::Result<StoreKey> {
-    std::fs::create_dir_all(folder)
+    halogard_sqlite::prepare_folder(folder)
         .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
-    Ok(StoreKey::load_or_create(&folder.join(KEY_FILE))?)
+    let path = folder.join(KEY_FILE);
+    // A new key would open none of the secrets, and hide that the old one is missing.
+    let is_lost = !path.exists() && halogard_sqlite::has_secrets(&folder.join(STORE_FILE));
+    ensure!(
+        !is_lost,
+        "the key file {} is missing, and the store holds secrets that only this key opens; restore the \
+         file from a backup, or, if there is none, run `halogard serve --forget-secrets` once: it deletes \
+         the stored secrets and makes a new key; then enter the credentials again and paste the new \
+         webhook URL into HaloPSA",
+        path.display()
+    );
+    Ok(StoreKey::load_or_create(&path)?)
+}
+
+/// Deletes the secrets of the store in `folder`, whose key is lost. A store whose key is there keeps them.
+pub fn forget_secrets(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(KEY_FILE);
+    ensure!(
+        !path.exists(),
+        "the key file {} is there, so the stored secrets are kept; start without --forget-secrets",
+        path.display()
+    );
+    Ok(halogard_sqlite::delete_secrets(&folder.join(STORE_FILE))?)
 }
 
 /// The request budget under `limit`, in `store`.

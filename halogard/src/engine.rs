@@ -1,16 +1,19 @@
 //! The worker process: one loop reconciles pairs, one advances inspector runs, one polls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{Clock as _, Lane, PortError};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 use tracing::warn;
 
 use crate::clock::SleepClock;
+use crate::health::Health;
 use crate::metrics::ProcessMetrics;
 
 /// How long a worker with nothing to do waits before it reads the queue again. New work of this
@@ -24,19 +27,33 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 /// A failed sync cycle is repeated after this time, or after the interval if that is shorter.
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
 
+/// How long a loop may take for one turn: a batch of messages that HaloPSA answers slowly.
+const TURN_MAX: Duration = Duration::from_secs(300);
+
 /// Where a changed policy comes from.
-pub trait PolicySource: Send + Sync + 'static {
-    /// The policy, if it changed since the last call.
-    fn changed(&self) -> Option<Policy>;
+pub trait PolicySource<E: Env>: Send + Sync + 'static {
+    /// The policy that takes effect now, if it is another one than before. It was checked against both
+    /// vendors, which `reconciler` reaches.
+    fn changed(&self, reconciler: &Reconciler<E>) -> impl Future<Output = Option<Policy>> + Send;
 }
 
 /// A policy that never changes.
 pub struct FixedPolicy;
 
-impl PolicySource for FixedPolicy {
-    fn changed(&self) -> Option<Policy> {
+impl<E: Env> PolicySource<E> for FixedPolicy {
+    async fn changed(&self, _reconciler: &Reconciler<E>) -> Option<Policy> {
         None
     }
+}
+
+/// A loop of the engine has ended, which none does by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} of the worker ended unexpectedly; restart the process: nothing is lost")]
+pub struct LoopEnded {
+    what: &'static str,
+    /// The panic, if it was one.
+    #[source]
+    source: Option<JoinError>,
 }
 
 /// Wakes the loops of the engine. Each loop has a notification of its own: a shared one would wake only
@@ -55,16 +72,24 @@ impl WorkSignal {
     }
 }
 
-/// The running loops. Dropping it stops them at once, as a crash would; nothing is lost.
-pub struct Engine<E: Env> {
-    /// The use cases and their parts.
-    pub reconciler: Arc<Reconciler<E>>,
+/// What the loops share with the listeners, which may begin before them.
+#[derive(Clone, Default)]
+pub struct EngineShared {
     /// Metrics of the process.
     pub metrics: Arc<ProcessMetrics>,
+    /// Whether the process does its work.
+    pub health: Arc<Health>,
     /// Wakes the loops.
     pub work_signal: WorkSignal,
+}
+
+/// The running loops. Dropping it stops them at once, as a crash would; nothing is lost.
+pub struct Engine<E: Env> {
+    reconciler: Arc<Reconciler<E>>,
+    shared: EngineShared,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    names: BTreeMap<task::Id, &'static str>,
 }
 
 impl<E: Env<Clock: SleepClock>> Engine<E> {
@@ -72,32 +97,57 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
     pub fn start(
         reconciler: Reconciler<E>,
         poll_interval: Duration,
-        policies: impl PolicySource,
-        metrics: Arc<ProcessMetrics>,
+        policies: impl PolicySource<E>,
+        shared: EngineShared,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut engine = Self {
             reconciler: Arc::new(reconciler),
-            metrics,
-            work_signal: WorkSignal::default(),
+            shared,
             stop,
             tasks: JoinSet::new(),
+            names: BTreeMap::new(),
         };
-        let worker = |lanes: &'static [Lane], work: &Arc<Notify>| Worker {
+        let worker = |name, lanes: &'static [Lane], work: &Arc<Notify>| Worker {
+            name,
             reconciler: Arc::clone(&engine.reconciler),
-            metrics: Arc::clone(&engine.metrics),
-            work_signal: engine.work_signal.clone(),
+            shared: engine.shared.clone(),
             work: Arc::clone(work),
             stopped: stopped.clone(),
             lanes,
         };
-        let tickets = worker(&[Lane::Urgent, Lane::Bulk], &engine.work_signal.tickets);
-        let runs = worker(&[Lane::Runs], &engine.work_signal.runs);
-        let poller = worker(&[], &Arc::new(Notify::new()));
-        engine.tasks.spawn(tickets.work());
-        engine.tasks.spawn(runs.work());
-        engine.tasks.spawn(poller.poll(poll_interval, policies));
+        let signal = engine.shared.work_signal.clone();
+        let tickets = [Lane::Urgent, Lane::Bulk].as_slice();
+        let tickets = worker("the tickets loop", tickets, &signal.tickets);
+        let runs = worker("the runs loop", [Lane::Runs].as_slice(), &signal.runs);
+        let poller = worker("the sync loop", &[], &Arc::new(Notify::new()));
+        let health = &engine.shared.health;
+        for worker in [&tickets, &runs] {
+            health.expect(worker.name, TURN_MAX);
+        }
+        health.expect("poll", poll_interval);
+        health.expect("sweep", engine.reconciler.sweep_interval.max(poll_interval));
+        health.started();
+        let names = [tickets.name, runs.name, poller.name];
+        let handles = [
+            engine.tasks.spawn(tickets.work()),
+            engine.tasks.spawn(runs.work()),
+            engine.tasks.spawn(poller.poll(poll_interval, policies)),
+        ];
+        engine.names = handles.iter().map(AbortHandle::id).zip(names).collect();
         engine
+    }
+
+    /// Waits until a loop has ended. None does before it is told to, unless it panics.
+    pub async fn loop_ended(&mut self) -> LoopEnded {
+        let (id, source) = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => (Some(id), None),
+            Some(Err(error)) => (Some(error.id()), Some(error)),
+            None => (None, None),
+        };
+        let name = id.and_then(|id| self.names.get(&id).copied());
+        let what = name.unwrap_or("every loop");
+        LoopEnded { what, source }
     }
 
     /// Stops every loop in the middle of its work, as a killed process would.
@@ -118,9 +168,9 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
 
 /// One loop of the engine.
 struct Worker<E: Env> {
+    name: &'static str,
     reconciler: Arc<Reconciler<E>>,
-    metrics: Arc<ProcessMetrics>,
-    work_signal: WorkSignal,
+    shared: EngineShared,
     /// What wakes this loop.
     work: Arc<Notify>,
     stopped: watch::Receiver<bool>,
@@ -131,7 +181,9 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
     /// Processes messages of the lanes, the first lane first, until the engine stops.
     async fn work(mut self) {
         while !*self.stopped.borrow() {
-            match self.work_one().await {
+            let turn = self.work_one().await;
+            self.shared.health.succeeded(self.name);
+            match turn {
                 Ok(Next::AtOnce) => tokio::task::yield_now().await,
                 Ok(Next::Rest(until)) => {
                     let pause = until.since(self.reconciler.clock.now());
@@ -158,17 +210,18 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
             if worked.is_empty() {
                 continue;
             }
-            self.metrics
+            self.shared
+                .metrics
                 .batch_processed(*lane, self.reconciler.clock.now().since(began));
             for worked in &worked {
-                self.metrics.message_processed(*lane, worked.words());
+                self.shared.metrics.message_processed(*lane, worked.words());
                 if let Some(lag) = worked.lag {
-                    self.metrics.lag_ended(lag);
+                    self.shared.metrics.lag_ended(lag);
                 }
             }
             if *lane != Lane::Runs {
                 // The reconciliation may have requested an inspector run.
-                self.work_signal.notify();
+                self.shared.work_signal.notify();
             }
             let pause_until = worked.iter().filter_map(|worked| worked.pause_until).max();
             return Ok(pause_until.map_or(Next::AtOnce, Next::Rest));
@@ -177,20 +230,24 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
     }
 
     /// Runs a sync cycle each interval.
-    async fn poll(mut self, interval: Duration, policies: impl PolicySource) {
+    async fn poll(mut self, interval: Duration, policies: impl PolicySource<E>) {
         while !*self.stopped.borrow() {
             let began = self.reconciler.clock.now();
-            if let Some(policy) = policies.changed() {
+            if let Some(policy) = policies.changed(&self.reconciler).await {
                 self.reconciler.set_policy(policy);
             }
             let round = self.reconciler.sync_cycle().await;
             for (task, end) in round.parts() {
-                self.metrics
-                    .sync_task_ended(task, end, self.reconciler.clock.now());
+                let now = self.reconciler.clock.now();
+                self.shared.metrics.sync_task_ended(task, end, now);
+                if matches!(end, TaskEnd::Complete(_) | TaskEnd::Partial(_)) {
+                    self.shared.health.succeeded(task.as_str());
+                }
             }
-            self.metrics
+            self.shared
+                .metrics
                 .sync_cycle_ended(self.reconciler.clock.now().since(began));
-            self.work_signal.notify();
+            self.shared.work_signal.notify();
             let wanted = if round.is_complete() {
                 interval
             } else {
@@ -221,4 +278,64 @@ enum Next {
     Rest(Timestamp),
     /// There is nothing to do.
     Idle,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use halogard_domain::policy::Mode;
+    use halogard_runtime::SystemClock;
+    use halogard_runtime::settings::{self, Environment, Settings};
+
+    use super::*;
+    use crate::connect::{self, NetworkReconciler};
+
+    /// A policy that cannot be read without a panic.
+    struct PanickingPolicy;
+
+    impl<E: Env> PolicySource<E> for PanickingPolicy {
+        async fn changed(&self, _reconciler: &Reconciler<E>) -> Option<Policy> {
+            panic!("planted")
+        }
+    }
+
+    /// A reconciler whose vendors cannot be reached, over a store in `folder`.
+    fn reconciler(folder: &std::path::Path) -> NetworkReconciler<SystemClock> {
+        let environment = Environment::of([
+            ("HALOPSA_RESOURCE_URL", "http://127.0.0.1:9"),
+            ("HALOPSA_CLIENT_ID", "an-id"),
+            ("HALOPSA_CLIENT_SECRET", "a-secret"),
+            ("LIONGARD_URL", "http://127.0.0.1:9"),
+            ("LIONGARD_ACCESS_KEY_ID", "an-id"),
+            ("LIONGARD_ACCESS_KEY_SECRET", "a-secret"),
+        ]);
+        let (settings, _) = settings::read::<Settings>(&environment).unwrap();
+        let store = connect::open_store(folder, SystemClock).unwrap();
+        let budget = connect::budget(&store, settings.limit, SystemClock);
+        let tokens = Arc::new(store.clone());
+        let calls = Arc::new(ProcessMetrics::default());
+        let (halo, liongard) = (&settings.halo, &settings.liongard);
+        let vendors =
+            halogard_vendors::build(halo, liongard, tokens, budget, &SystemClock, calls).unwrap();
+        let policy = Policy::empty(Mode::Managed);
+        NetworkReconciler::new(vendors.desk, vendors.source, store, SystemClock, policy)
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_panics_is_noticed_at_once_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let reconciler = reconciler(folder.path());
+        let interval = Duration::from_secs(60);
+        let shared = EngineShared::default();
+        let mut engine = Engine::start(reconciler, interval, PanickingPolicy, shared);
+        let ended = engine.loop_ended().await;
+        let said = ended.to_string();
+        assert!(
+            said.starts_with("the sync loop of the worker ended"),
+            "{said}"
+        );
+        assert!(ended.source().unwrap().to_string().contains("planted"));
+        engine.crash().await;
+    }
 }

@@ -1,32 +1,35 @@
-//! What the process answers on HTTP: webhooks, the wake-up, health and metrics.
+//! What the process answers on HTTP: webhooks, the wake-up and health on the public address, metrics and
+//! readiness on one of their own.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use halogard_app::intake::{BODY_BYTES_MAX, Rejection, enqueue};
-use halogard_app::ports::{Clock, Lane, Notifications, PortError, WorkQueue};
+use halogard_app::intake::{Rejection, enqueue};
+use halogard_app::ports::{Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, WorkQueue};
 use halogard_credentials::webhook_auth::{
     Authenticator, PathVerified, SecretReader, WebhookRequest,
 };
-use halogard_domain::Message;
+use halogard_domain::{FailureClass, Message};
 use halogard_halopsa::webhook;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::body::{self, BodyMemory};
 use crate::engine::WorkSignal;
+use crate::health::Health;
 use crate::metrics::{CONTENT_TYPE, Measured, ProcessMetrics};
 
-/// How much is read of a body that is too large. A sender that is cut off in the middle sees a
-/// broken connection and not the answer, so up to here it may finish.
-const READ_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+/// How long a delivery waits for the store, which another program may hold. Its sender repeats what is
+/// answered 503, and gives up itself after some ten seconds.
+const STORE_WAIT: Duration = Duration::from_secs(1);
 
 /// What the addresses need.
 pub struct HttpState<S, C, R> {
@@ -40,10 +43,14 @@ pub struct HttpState<S, C, R> {
     pub work_signal: WorkSignal,
     /// Metrics of the process.
     pub metrics: Arc<ProcessMetrics>,
+    /// Whether the process does its work.
+    pub health: Arc<Health>,
+    /// The memory for bodies.
+    pub bodies: BodyMemory,
 }
 
-/// The addresses of the process.
-pub fn router<S, C, R>(state: HttpState<S, C, R>) -> Router
+/// What everybody may ask: webhooks, the wake-up and health.
+pub fn public_router<S, C, R>(state: &Arc<HttpState<S, C, R>>) -> Router
 where
     S: WorkQueue + Notifications + 'static,
     C: Clock + 'static,
@@ -52,10 +59,70 @@ where
     Router::new()
         .route("/webhooks/halopsa/{token}", post(halopsa::<S, C, R>))
         .route("/webhooks/liongard/{token}", post(liongard::<S, C, R>))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics::<S, C, R>))
-        .with_state(Arc::new(state))
+        .route("/healthz", get(healthz::<S, C, R>))
+        .with_state(Arc::clone(state))
 }
+
+/// What concerns the operator only: metrics and readiness.
+pub fn private_router<S, C, R>(state: &Arc<HttpState<S, C, R>>) -> Router
+where
+    S: WorkQueue + Notifications + 'static,
+    C: Clock + 'static,
+    R: SecretReader + 'static,
+{
+    Router::new()
+        .route("/metrics", get(metrics::<S, C, R>))
+        .route("/readyz", get(readyz::<S, C, R>))
+        .with_state(Arc::clone(state))
+}
+
+/// Says whether the process does its work, without asking the store or a vendor.
+async fn healthz<S, C, R>(State(state): State<Arc<HttpState<S, C, R>>>) -> Response {
+    let problems = state.health.problems();
+    if problems.is_empty() {
+        return "ok\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, problems).into_response()
+}
+
+/// Says whether the loops run, do their work and have a store.
+async fn readyz<S, C, R>(State(state): State<Arc<HttpState<S, C, R>>>) -> Response
+where
+    S: WorkQueue,
+{
+    let mut problems = state.health.problems();
+    if !state.health.is_started() && problems.is_empty() {
+        problems.push_str("starting\n");
+    }
+    if within_store_wait(state.store.depth(Lane::Urgent))
+        .await
+        .is_err()
+    {
+        problems.push_str("store: no answer\n");
+    }
+    if problems.is_empty() {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, problems).into_response()
+}
+
+/// The result of a call to the store; an error if it takes too long. A call that is given up does nothing.
+async fn within_store_wait<T>(
+    call: impl Future<Output = Result<T, PortError>>,
+) -> Result<T, PortError> {
+    let result = timeout(STORE_WAIT, call).await;
+    result.unwrap_or_else(|_| Err(store_held()))
+}
+
+/// The error of a call that was given up.
+fn store_held() -> PortError {
+    PortError::new(FailureClass::Transient, ErrorCode::StoreFailed).with_source(StoreHeld)
+}
+
+/// The store did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("another program holds the database file")]
+struct StoreHeld;
 
 /// A delivery of HaloPSA.
 async fn halopsa<S, C, R>(
@@ -76,7 +143,7 @@ where
     state.answer(taken)
 }
 
-/// Liongard's own webhook: starts a poll; its body is not believed.
+/// Liongard's own webhook: starts a poll; its body is not believed, and not read.
 async fn liongard<S, C, R>(
     State(state): State<Arc<HttpState<S, C, R>>>,
     token: Result<Path<String>, PathRejection>,
@@ -87,13 +154,13 @@ where
     C: Clock,
     R: SecretReader,
 {
-    if let Err(rejection) = state.verify_path(path_token(&token), body).await {
-        return state.answer(Err(rejection));
+    let path = state.authenticator.verify_path(path_token(&token)).await;
+    body::discard(body);
+    if let Err(rejection) = path {
+        return state.answer(Err(rejection.into()));
     }
-    let asked = state
-        .store
-        .send(Lane::Runs, &[Message::poll().into()])
-        .await;
+    let poll = [Outgoing::from(Message::poll())];
+    let asked = within_store_wait(state.store.send(Lane::Runs, &poll)).await;
     state.work_signal.notify();
     state.answer(asked.map(|()| 1).map_err(Rejection::NotQueued))
 }
@@ -104,71 +171,40 @@ where
     C: Clock,
     R: SecretReader,
 {
-    /// Authenticates a delivery and queues its messages.
+    /// Authenticates a delivery and queues its messages. Nothing is read of a body whose path token is
+    /// wrong.
     async fn accept(
         &self,
         token: &str,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<usize, Rejection> {
-        let (path, body) = self.verify_path(token, body).await?;
+        let path: PathVerified = match self.authenticator.verify_path(token).await {
+            Ok(path) => path,
+            Err(rejection) => {
+                body::discard(body);
+                return Err(rejection.into());
+            }
+        };
+        let body = self.bodies.read(headers, body).await?;
         let header = |name: &str| {
             let values = headers.get_all(name).iter();
             values.map(|value| value.as_bytes().to_vec()).collect()
         };
         let request = WebhookRequest {
             header: &header,
-            body: &body,
+            body: &body.bytes,
         };
         let verified = self.authenticator.verify(&path, &request).await?;
         let messages = webhook::parse(verified.body, self.clock.now())?;
-        enqueue(&self.store, messages).await
-    }
-
-    /// Checks the path token, then reads the body. The body of a wrong path is read and dropped, so
-    /// that the sender sees the answer.
-    async fn verify_path(
-        &self,
-        token: &str,
-        body: Body,
-    ) -> Result<(PathVerified, Vec<u8>), Rejection> {
-        let path = self.authenticator.verify_path(token).await;
-        let limit = if path.is_ok() { BODY_BYTES_MAX } else { 0 };
-        let body = read_body(body, limit).await?;
-        Ok((path?, body))
+        let queued = timeout(STORE_WAIT, enqueue(&self.store, messages)).await;
+        queued.unwrap_or_else(|_| Err(Rejection::NotQueued(store_held())))
     }
 }
 
 /// The last segment of the path. One that is not text is empty, and no token is empty.
 fn path_token(token: &Result<Path<String>, PathRejection>) -> &str {
     token.as_ref().map_or("", |Path(token)| token)
-}
-
-/// The whole body, of which at most `kept_max` bytes are kept. A body that breaks off proves nothing
-/// about its sender.
-async fn read_body(body: Body, kept_max: usize) -> Result<Vec<u8>, Rejection> {
-    let mut body = pin!(body);
-    let mut kept = Vec::new();
-    let mut seen = 0;
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|_| Rejection::NotAuthentic)?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        seen += data.len();
-        if seen > READ_BYTES_MAX {
-            break;
-        }
-        if seen <= kept_max {
-            kept.extend_from_slice(&data);
-        } else {
-            kept = Vec::new();
-        }
-    }
-    if seen > BODY_BYTES_MAX {
-        return Err(Rejection::TooLarge);
-    }
-    Ok(kept)
 }
 
 impl<S, C, R> HttpState<S, C, R> {
@@ -192,7 +228,13 @@ impl<S, C, R> HttpState<S, C, R> {
         }
         self.metrics.delivery_answered(status.as_u16());
         let content_type = [(header::CONTENT_TYPE, answer.content_type())];
-        (status, content_type, answer.body).into_response()
+        let mut response = (status, content_type, answer.body).into_response();
+        if status.is_client_error() {
+            // What follows on this connection may be the rest of a body that was not read.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
     }
 }
 

@@ -3,12 +3,18 @@
 //! The program: the worker as one process (`serve`), a demo with both vendors simulated, the simulated
 //! vendors alone, and the operator's commands. The parts are put together here and nowhere else.
 
+// The futures of `serve` and of the SDK are nested deeply.
+#![recursion_limit = "256"]
+
+mod body;
 mod cli;
 mod clock;
 mod commands;
 mod connect;
 mod engine;
+mod health;
 mod http;
+mod listener;
 mod metrics;
 mod output;
 mod stack;
@@ -27,6 +33,7 @@ const PROBLEM: u8 = 1;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let format = if cli.log_json {
+        output::log_as_json();
         LogFormat::Json
     } else {
         LogFormat::Pretty

@@ -5,6 +5,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
+use halogard_app::ports::Clock as _;
+use halogard_runtime::SystemClock;
+use serde_json::json;
 
 /// Good news.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -18,20 +21,55 @@ pub const DIM: Style = AnsiColor::BrightBlack.on_default();
 /// Set when standard output could not be written.
 static INCOMPLETE: AtomicBool = AtomicBool::new(false);
 
+/// Set when standard error is a log of JSON lines.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on everything on standard error is a JSON line, like the log; a panic, too.
+pub fn log_as_json() {
+    IS_JSON.store(true, Ordering::Relaxed);
+    std::panic::set_hook(Box::new(|panic| problem(&panic.to_string())));
+}
+
 /// Prints what is wrong, on standard error.
 pub fn problem(text: &str) {
-    remark(&format!("{BAD}error{BAD:#}: {text}"));
+    line("ERROR", &format!("{BAD}error{BAD:#}: "), text);
 }
 
 /// Prints what deserves attention, on standard error.
 pub fn caution(text: &str) {
-    remark(&format!("{CAUTION}note{CAUTION:#}: {text}"));
+    line("WARN", &format!("{CAUTION}note{CAUTION:#}: "), text);
 }
 
-/// Prints progress, on standard error. A closed standard error loses the text: there is no other place
-/// to report it.
+/// Prints progress, on standard error.
 pub fn remark(text: &str) {
-    writeln!(anstream::stderr(), "{text}").unwrap_or_default();
+    line("INFO", "", text);
+}
+
+/// Prints what a service says of itself: a result for a person, a line of the log for a machine.
+pub fn announcement(text: &str) {
+    if IS_JSON.load(Ordering::Relaxed) {
+        remark(text);
+    } else {
+        result(text);
+    }
+}
+
+/// Prints a line on standard error. A closed standard error loses it: there is no other place to report
+/// that.
+fn line(level: &'static str, prefix: &str, text: &str) {
+    if IS_JSON.load(Ordering::Relaxed) {
+        // The members of a line of the log; see `halogard_runtime::telemetry`.
+        let line = json!({
+            "function": env!("CARGO_PKG_NAME"),
+            "version": env!("CARGO_PKG_VERSION"),
+            "timestamp": SystemClock.now().to_string(),
+            "level": level,
+            "message": anstream::adapter::strip_str(text).to_string(),
+        });
+        writeln!(io::stderr(), "{line}").unwrap_or_default();
+    } else {
+        writeln!(anstream::stderr(), "{prefix}{text}").unwrap_or_default();
+    }
 }
 
 /// Prints a result on standard output. When that is closed or full, an error is printed once, further

@@ -97,7 +97,10 @@ fn an_alert_becomes_a_ticket(bench: &Bench) {
 #[track_caller]
 fn nothing_failed(bench: &Bench, serve: &Serve) {
     assert_eq!(serve.metric(&bench.http, "halogard_dead_letters"), 0);
-    let rounds = bench.http.get(&format!("{}/metrics", serve.base_url)).body;
+    let rounds = bench
+        .http
+        .get(&format!("{}/metrics", serve.private_url))
+        .body;
     assert!(!rounds.contains("end=\"failed\""), "{rounds}");
 }
 
@@ -553,7 +556,10 @@ fn work_that_another_process_queues_is_taken_within_a_second() {
     let serve = bench.serve();
     // The first poll is over.
     wait_until("an idle process", SOON, || {
-        let rounds = bench.http.get(&format!("{}/metrics", serve.base_url)).body;
+        let rounds = bench
+            .http
+            .get(&format!("{}/metrics", serve.private_url))
+            .body;
         rounds.contains("end=\"complete\"").then_some(())
     });
     std::thread::sleep(Duration::from_secs(2));

@@ -116,7 +116,7 @@ fn an_alert_of_an_unmapped_environment_waits_until_the_config_names_it() {
     let mapped = bench.sim.raise(ALDER_CREEK, "Backup Older Than 48 Hours");
     ticket_of(&bench, mapped);
     wait_until("the alert to be parked", SOON, || {
-        let metrics = bench.http.get(&format!("{}/metrics", serve.base_url));
+        let metrics = bench.http.get(&format!("{}/metrics", serve.private_url));
         metrics.body.contains("outcome=\"parked\"").then_some(())
     });
     assert!(bench.sim.tickets_of(parked).is_empty());

@@ -443,6 +443,32 @@ fn numbers_and_addresses_that_make_no_sense_are_refused_with_what_would() {
 }
 
 #[test]
+fn a_second_credential_of_deliveries_is_said() {
+    let mut bench = Bench::new();
+    let notes = normalized(
+        &mut bench,
+        "HALOPSA_WEBHOOK_BEARER",
+        "planted-bearer-0123456789",
+    );
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("another credential"), "{notes:?}");
+}
+
+#[test]
+fn a_client_id_and_secret_that_are_swapped_are_recognised() {
+    let mut bench = Bench::new();
+    let id = "1f0c2a7e-0b51-4c9e-8f6b-2d7a90c3e415";
+    bench.set("HALOPSA_CLIENT_SECRET", id);
+    let secret = format!("{id}-{id}");
+    refused(
+        &mut bench,
+        "HALOPSA_CLIENT_ID",
+        &secret,
+        &["HALOPSA_CLIENT_ID", "swap"],
+    );
+}
+
+#[test]
 fn a_path_token_alone_is_refused_where_other_machines_reach_the_address() {
     let mut bench = Bench::new();
     bench.unset("HALOPSA_WEBHOOK_SECRET");

@@ -486,7 +486,10 @@ fn neither_token_nor_credential_stands_in_logs_or_metrics() {
             .post(&serve.webhook_url, &[(KEY_HEADER, API_KEY)], BODY);
         bench.http.post(&serve.wake_up_url(), &[], "");
         settle(&bench, serve);
-        let metrics = bench.http.get(&format!("{}/metrics", serve.base_url)).body;
+        let metrics = bench
+            .http
+            .get(&format!("{}/metrics", serve.private_url))
+            .body;
         let logs = serve.process.stderr();
         let basic = basic(USERNAME, PASSWORD);
         let key_id = bench.get("LIONGARD_ACCESS_KEY_ID");

@@ -4,30 +4,31 @@ mod policy_file;
 pub mod token;
 pub mod webhook_auth;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use halogard_app::ports::{Clock as _, PortError, Values as _};
 use halogard_app::preflight::{self, Extent, Level, PreflightReport};
-use halogard_domain::Timestamp;
+use halogard_domain::{Policy, Timestamp};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, ServeSettings, Settings};
+use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
 use halogard_sqlite::Store;
 use secrecy::ExposeSecret as _;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tracing::warn;
 
+use crate::body::BodyMemory;
 use crate::cli::ServeOptions;
 use crate::commands::rotate;
 use crate::connect::{self, NetworkReconciler};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineShared};
 use crate::http::{self, HttpState};
-use crate::metrics::ProcessMetrics;
+use crate::listener::Listeners;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::stored_credentials;
 use policy_file::PolicyFile;
@@ -45,13 +46,16 @@ const MARK_FITTED_AT: &str = "policy_fitted_at";
 /// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
 const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(60);
 
-/// How long senders may take to finish their deliveries during a shutdown: enough for the largest body,
-/// and less than supervisors wait before they kill.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// A start whose vendor cannot be reached tries again after this time, which doubles with each attempt.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause between two attempts of a start.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Runs until shutdown, or prints what is wrong.
 pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let process = Environment::process();
+    say_unknown_variables();
     let path = options
         .config
         .clone()
@@ -62,6 +66,9 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     }
     let given = process.or(config.settings);
     let (place, _) = settings::read::<ServeSettings>(&given)?;
+    if options.forget_secrets {
+        connect::forget_secrets(&place.data_dir)?;
+    }
     let store = if options.check {
         connect::open_or_create_store(&place.data_dir)?
     } else {
@@ -74,10 +81,15 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     }
     let webhook = token::webhook_address(&store, &settings.webhook).await?;
     token::check_exposure(&webhook, &settings.webhook, settings.serve.listen)?;
-    let listener = listen(settings.serve.listen).await?;
+    let addresses = if options.check && connect::is_serve_running(&place.data_dir)? {
+        // It holds both addresses.
+        None
+    } else {
+        Some(Addresses::bind(&settings.serve)?)
+    };
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
-    let metrics = Arc::new(ProcessMetrics::default());
-    let calls = Arc::clone(&metrics);
+    let shared = EngineShared::default();
+    let calls = Arc::clone(&shared.metrics);
     let vendors = halogard_vendors::build_with(
         &settings.halo,
         &settings.liongard,
@@ -97,34 +109,46 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
         reconciler.sweep_interval = settings.serve.poll_interval;
     }
-    let report = checked(&reconciler, options.check).await?;
-    show(&report, options.check);
+    let Some(addresses) = addresses.filter(|_| !options.check) else {
+        return check(&reconciler).await;
+    };
+    let rotating =
+        rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
+    let serve = Serve {
+        reconciler,
+        store,
+        webhook,
+        settings,
+        config: path,
+        shared,
+    };
+    serve.run(addresses, rotating).await
+}
+
+/// Names environment variables that look like settings and are none.
+fn say_unknown_variables() {
+    for name in Environment::unknown_variables() {
+        let names = SETTINGS.iter().map(|info| info.name);
+        let meant = halogard_config::nearest(&name, names)
+            .map(|known| format!("; did you mean {known}?"))
+            .unwrap_or_default();
+        output::caution(&format!(
+            "the environment variable {name} is no setting and is ignored{meant}"
+        ));
+    }
+}
+
+/// Checks settings, config and both systems, and prints everything.
+async fn check(reconciler: &NetworkReconciler<SystemClock>) -> anyhow::Result<ExitCode> {
+    let report = checked(reconciler, true).await?;
+    show(&report, true);
     if report.has_problems() {
         return Ok(ExitCode::FAILURE);
     }
-    if options.check {
-        output::result(&format!(
-            "{GOOD}ok{GOOD:#} settings, config and both systems fit together"
-        ));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let stopped = shutdown_signal();
-    let mut beside = JoinSet::new();
-    let rotating =
-        rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
-    beside.spawn(rotating);
-    announce(&webhook, listener.local_addr()?);
-    serve(
-        reconciler, store, listener, &settings, path, metrics, stopped,
-    )
-    .await
-}
-
-/// Binds the address before anything else is done, so that a wrong one is reported at once.
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another address with HALOGARD_LISTEN")
-    })
+    output::result(&format!(
+        "{GOOD}ok{GOOD:#} settings, config and both systems fit together"
+    ));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Checks settings and config against both vendors. Soon after a successful check only the access is
@@ -174,12 +198,202 @@ pub fn show(report: &PreflightReport, everything: bool) {
     }
 }
 
-/// Prints the address and what the operator does next.
-fn announce(webhook: &WebhookAddress, address: SocketAddr) {
-    let Some(token) = &webhook.token else {
+/// The process, put together.
+struct Serve {
+    reconciler: NetworkReconciler<SystemClock>,
+    store: Store<SystemClock>,
+    webhook: WebhookAddress,
+    settings: Settings,
+    config: PathBuf,
+    shared: EngineShared,
+}
+
+/// What a check at the start leads to.
+enum Start {
+    /// Go on with this policy.
+    With(Policy),
+    /// A vendor cannot be reached.
+    Later(String),
+    /// Something is wrong that waiting does not mend.
+    Never,
+}
+
+impl Serve {
+    /// Works until shutdown, then finishes the current work. Ends with an error when a part of the process
+    /// ends by itself.
+    async fn run(
+        self,
+        addresses: Addresses,
+        rotating: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<ExitCode> {
+        let mut stopped = pin!(shutdown_signal());
+        let mut beside = JoinSet::new();
+        beside.spawn(survive_hang_up());
+        let first = tokio::select! {
+            report = checked(&self.reconciler, false) => report?,
+            () = &mut stopped => return Ok(ExitCode::SUCCESS),
+        };
+        show(&first, false);
+        let start = self.start_after(&first);
+        if matches!(start, Start::Never) {
+            return Ok(ExitCode::FAILURE);
+        }
+        announce(&self.webhook, &addresses);
+        let mut listeners = self.listen(addresses)?;
+        // From here on deliveries are queued.
+        let policy = tokio::select! {
+            policy = self.until_ready(start) => policy?,
+            () = &mut stopped => {
+                listeners.stop().await;
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        let Some(policy) = policy else {
+            listeners.stop().await;
+            return Ok(ExitCode::FAILURE);
+        };
+        let is_reduced = policy != *self.reconciler.policy();
+        let policies = PolicyFile::new(self.config, is_reduced);
+        self.reconciler.set_policy(policy);
+        // This process holds the worker lock and commands receive no messages, so every message in
+        // flight was left by a worker that crashed.
+        self.store.requeue_in_flight()?;
+        self.reconciler.recover_claims().await?;
+        let interval = self.settings.serve.poll_interval;
+        let mut engine = Engine::start(self.reconciler, interval, policies, self.shared);
+        beside.spawn(rotating);
+        let failure = tokio::select! {
+            () = stopped => None,
+            ended = engine.loop_ended() => Some(ended.into()),
+            () = listeners.ended() => Some(anyhow!("the HTTP server ended unexpectedly; restart the process")),
+            Some(_) = beside.join_next() => {
+                Some(anyhow!("the schedule of rotations ended unexpectedly; restart the process"))
+            }
+        };
+        if let Some(error) = failure {
+            engine.crash().await;
+            return Err(error);
+        }
+        output::remark("stopping: finishing the current work");
+        listeners.stop().await;
+        engine.stop().await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What `report` means for the start.
+    fn start_after(&self, report: &PreflightReport) -> Start {
+        if let Some(unreachable) = report.unreachable() {
+            return Start::Later(unreachable.thing.clone());
+        }
+        let policy = self.reconciler.policy();
+        match report.policy_without_problems(&policy) {
+            Some(left) => {
+                if left != *policy {
+                    output::caution(
+                        "the alerts that the problems above concern wait, parked, until they are mended; \
+                         all others are synchronised",
+                    );
+                }
+                Start::With(left)
+            }
+            None => Start::Never,
+        }
+    }
+
+    /// Checks again and again until both vendors can be reached; `None` if something else is wrong then.
+    async fn until_ready(&self, mut start: Start) -> anyhow::Result<Option<Policy>> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match start {
+                Start::With(policy) => return Ok(Some(policy)),
+                Start::Never => return Ok(None),
+                Start::Later(reason) => {
+                    warn!(
+                        reason,
+                        retry_after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                        "the start waits until both vendors can be reached; deliveries are queued meanwhile"
+                    );
+                    self.shared.health.starting(&reason);
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+            let report = checked(&self.reconciler, false).await?;
+            start = self.start_after(&report);
+            if !matches!(start, Start::Later(_)) {
+                show(&report, false);
+            }
+        }
+    }
+
+    /// Starts the listeners, on a thread of their own and with their own connection to the store: neither
+    /// a large list that is being read nor a commit delays an answer.
+    fn listen(&self, addresses: Addresses) -> anyhow::Result<Listeners> {
+        let store = connect::open_existing_store(&self.settings.serve.data_dir)?;
+        let authenticator =
+            webhook_auth::authenticator(&store, &self.settings.webhook, SystemClock);
+        let state = Arc::new(HttpState {
+            store,
+            clock: SystemClock,
+            authenticator,
+            work_signal: self.shared.work_signal.clone(),
+            metrics: Arc::clone(&self.shared.metrics),
+            health: Arc::clone(&self.shared.health),
+            bodies: BodyMemory::default(),
+        });
+        let public = http::public_router(&state);
+        let private = http::private_router(&state);
+        let served = match addresses.private {
+            Some(address) => vec![(addresses.public, public), (address, private)],
+            None if addresses.is_shared => vec![(addresses.public, public.merge(private))],
+            None => vec![(addresses.public, public)],
+        };
+        Ok(Listeners::start(served)?)
+    }
+}
+
+/// The addresses of the process, bound.
+struct Addresses {
+    public: TcpListener,
+    private: Option<TcpListener>,
+    /// Whether metrics are served on the public address, because the settings say so.
+    is_shared: bool,
+}
+
+impl Addresses {
+    /// Binds both before anything else is done, so that a wrong one is reported at once.
+    fn bind(settings: &ServeSettings) -> anyhow::Result<Self> {
+        let bind = |address: SocketAddr, setting: &str| {
+            let bound = TcpListener::bind(address).and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                Ok(listener)
+            });
+            bound.with_context(|| {
+                format!("cannot listen on {address}; choose another address with {setting}")
+            })
+        };
+        let is_shared =
+            settings.metrics_listen == Some(settings.listen) && settings.listen.port() != 0;
+        let public = bind(settings.listen, "HALOGARD_LISTEN")?;
+        let private = settings.metrics_listen.filter(|_| !is_shared);
+        let private = private.map(|address| bind(address, "HALOGARD_METRICS_LISTEN"));
+        Ok(Self {
+            public,
+            private: private.transpose()?,
+            is_shared,
+        })
+    }
+}
+
+/// Prints the addresses and what the operator does next.
+fn announce(webhook: &WebhookAddress, addresses: &Addresses) {
+    let (Some(token), Ok(address)) = (&webhook.token, addresses.public.local_addr()) else {
         return;
     };
-    output::result(&format!("{GOOD}listening{GOOD:#} on http://{address}"));
+    output::announcement(&format!("{GOOD}listening{GOOD:#} on http://{address}"));
+    if let Some(Ok(private)) = addresses.private.as_ref().map(TcpListener::local_addr) {
+        output::announcement(&format!("metrics on http://{private}/metrics"));
+    }
     if output::is_terminal() {
         let token = token.expose_secret();
         output::result("paste this URL into HaloPSA (Configuration → Integrations → Webhooks):");
@@ -188,12 +402,12 @@ fn announce(webhook: &WebhookAddress, address: SocketAddr) {
         output::result(&format!("  http://{address}/webhooks/liongard/{token}"));
     } else {
         // A service's output is a log that others may read.
-        output::result(
+        output::announcement(
             "`halogard webhook url` prints the webhook's URL, which holds a secret token",
         );
     }
     if address.ip().is_loopback() {
-        output::result(&format!(
+        output::announcement(&format!(
             "{DIM}HaloPSA must reach it: put an https proxy in front of it and use the name of the proxy{DIM:#}"
         ));
     }
@@ -205,49 +419,24 @@ fn announce(webhook: &WebhookAddress, address: SocketAddr) {
     }
 }
 
-/// Works until shutdown, then finishes the current work.
-async fn serve(
-    reconciler: NetworkReconciler<SystemClock>,
-    store: Store<SystemClock>,
-    listener: TcpListener,
-    settings: &Settings,
-    config: PathBuf,
-    metrics: Arc<ProcessMetrics>,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<ExitCode> {
-    // This process holds the worker lock and commands receive no messages, so every message in
-    // flight was left by a worker that crashed.
-    store.requeue_in_flight()?;
-    reconciler.recover_claims().await?;
-    let policies = PolicyFile::new(config);
-    let engine = Engine::start(reconciler, settings.serve.poll_interval, policies, metrics);
-    let authenticator = webhook_auth::authenticator(&store, &settings.webhook, SystemClock);
-    let front = HttpState {
-        store,
-        clock: SystemClock,
-        authenticator,
-        work_signal: engine.work_signal.clone(),
-        metrics: Arc::clone(&engine.metrics),
-    };
-    let (shutdown, stopping) = oneshot::channel();
-    let until_shutdown = async move {
-        stopped.await;
-        output::remark("stopping: finishing the current work");
-        // The receiver is gone when the server has failed already.
-        shutdown.send(()).unwrap_or_default();
-    };
-    let served = axum::serve(listener, http::router(front)).with_graceful_shutdown(until_shutdown);
-    let drained = async {
-        stopping.await.unwrap_or_default();
-        tokio::time::sleep(DRAIN_MAX).await;
-    };
-    tokio::select! {
-        ended = served.into_future() => ended.context("the HTTP server failed")?,
-        // A delivery without a response was not accepted; its sender repeats it.
-        () = drained => output::remark("some deliveries did not finish in time"),
+/// Keeps the process alive when its terminal is closed, or when somebody asks it to read its config again,
+/// which it does by itself.
+async fn survive_hang_up() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::hangup()) {
+            Ok(mut hang_up) => {
+                while hang_up.recv().await.is_some() {
+                    tracing::info!(
+                        "SIGHUP changes nothing: the config file is read again by every sync cycle, settings only at a start"
+                    );
+                }
+            }
+            Err(error) => log_missing_signal(&error),
+        }
     }
-    engine.stop().await;
-    Ok(ExitCode::SUCCESS)
+    std::future::pending::<()>().await;
 }
 
 /// Completes when the process receives Ctrl-C or a termination signal. Signals are caught from this call

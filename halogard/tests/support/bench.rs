@@ -44,6 +44,8 @@ pub struct Serve {
     pub base_url: String,
     /// The webhook's address, as printed.
     pub webhook_url: String,
+    /// The address of metrics and readiness, without a path.
+    pub private_url: String,
 }
 
 impl Bench {
@@ -63,6 +65,7 @@ impl Bench {
             folder,
         };
         bench.set("HALOGARD_LISTEN", "127.0.0.1:0");
+        bench.set("HALOGARD_METRICS_LISTEN", "127.0.0.1:0");
         bench.set("HALOGARD_DATA_DIR", "data");
         bench.set("HALOPSA_WEBHOOK_TOKEN", TOKEN);
         bench.set("HALOPSA_WEBHOOK_SECRET", WEBHOOK_SECRET);
@@ -114,9 +117,8 @@ impl Bench {
     /// terminals only.
     #[track_caller]
     pub fn listening(&self, mut process: Process) -> Serve {
-        let line = process.line_with("listening on http://");
-        let (_, address) = line.split_once("http://").unwrap();
-        let base_url = format!("http://{address}");
+        let base_url = address_in(&process.line_with("listening on http://"));
+        let private_url = address_in(&process.line_with("metrics on http://"));
         let printed = self.webhook_url();
         assert_eq!(printed.status.code(), Some(0), "{printed:?}");
         let (_, path) = printed.stdout.trim().split_once("/webhooks/").unwrap();
@@ -124,6 +126,7 @@ impl Bench {
             process,
             webhook_url: format!("{base_url}/webhooks/{path}"),
             base_url,
+            private_url,
         }
     }
 
@@ -153,10 +156,17 @@ impl Bench {
     }
 }
 
+/// The address in a line of text or of JSON, without its path.
+fn address_in(line: &str) -> String {
+    let (_, rest) = line.split_once("http://").unwrap();
+    let end = rest.find(['/', '"']).unwrap_or(rest.len());
+    format!("http://{}", &rest[..end])
+}
+
 impl Serve {
     /// The metric `line`'s value; zero when it is not there yet.
     pub fn metric(&self, http: &Http, line: &str) -> u64 {
-        let answer = http.get(&format!("{}/metrics", self.base_url));
+        let answer = http.get(&format!("{}/metrics", self.private_url));
         let values = answer
             .body
             .lines()

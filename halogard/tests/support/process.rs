@@ -17,6 +17,8 @@ pub enum Signal {
     Interrupt,
     /// What a supervisor sends.
     Terminate,
+    /// What the system sends when a terminal is closed.
+    HangUp,
 }
 
 /// The program in `folder`, without the settings of the person who runs the tests.
@@ -90,7 +92,8 @@ impl Process {
             &format!("a line with {part:?}"),
             Duration::from_secs(30),
             || {
-                let found = self.stdout.find(part);
+                // With --log-json the log has it.
+                let found = self.stdout.find(part).or_else(|| self.stderr.find(part));
                 if found.is_none() && self.has_ended() && self.stdout.are_complete() {
                     let said = self.stderr.all();
                     panic!(
@@ -112,6 +115,7 @@ impl Process {
         let name = match signal {
             Signal::Interrupt => "INT",
             Signal::Terminate => "TERM",
+            Signal::HangUp => "HUP",
         };
         let sent = Command::new("sh")
             .args(["-c", "kill -s \"$0\" \"$1\"", name])
@@ -119,6 +123,15 @@ impl Process {
             .status()
             .unwrap();
         assert!(sent.success(), "the signal was not sent");
+    }
+
+    /// What the system says of it: the number of bytes in the line `name` of its status.
+    pub fn memory(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kibibytes = line.unwrap().trim_matches([':', ' ', '\t', 'k', 'B']);
+        kibibytes.parse::<u64>().unwrap() * 1024
     }
 
     /// Kills it without warning.

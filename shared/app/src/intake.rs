@@ -19,6 +19,12 @@ pub enum Rejection {
     /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// Other bodies take all the memory that there is for them; the sender may try again.
+    #[error("there is no memory for one more body")]
+    NoMemory,
     /// The delivery could not be checked or queued; the sender may try again.
     #[error("the delivery could not be queued")]
     NotQueued(#[source] PortError),

@@ -7,7 +7,7 @@ mod report;
 use halogard_domain::policy::Mode;
 use halogard_domain::{FailureClass, Policy};
 
-pub use report::{Finding, Level, PreflightReport};
+pub use report::{Finding, FindingScope, Level, PreflightReport};
 
 use crate::ports::{AlertSource, Inspectors, PortError, Refusal, ServiceDeskCatalog};
 
@@ -85,10 +85,15 @@ fn refused(report: &mut PreflightReport, vendor: &str, error: &PortError) {
             format!("{vendor} does not answer right now: {said}"),
             "nothing; work waits until it does, and the check is made again at the next start",
         ),
-        _ => report.problem(
-            format!("{vendor} does not answer as it should: {said}"),
-            remedy,
-        ),
+        _ => {
+            let scope = if error.code.is_vendor_unreachable() {
+                FindingScope::Connection
+            } else {
+                FindingScope::All
+            };
+            let thing = format!("{vendor} does not answer as it should: {said}");
+            report.problem_of(scope, thing, remedy);
+        }
     }
 }
 

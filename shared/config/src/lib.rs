@@ -27,6 +27,7 @@ pub use load::{FILE_BYTES_MAX, LoadError, load};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use starter::starter;
+pub use suggestion::nearest;
 
 /// A checked config file.
 #[derive(Clone, Debug)]

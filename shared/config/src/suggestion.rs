@@ -4,7 +4,8 @@
 const COMPARED_CHARS: usize = 64;
 
 /// The candidate that `written` most likely means, if one is near enough.
-pub(crate) fn nearest<'a>(
+#[must_use]
+pub fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

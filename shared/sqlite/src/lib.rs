@@ -15,4 +15,4 @@ mod vault;
 
 pub use error::{RowDecodeError, StoreError};
 pub use key::{KeyError, StoreKey};
-pub use store::{OpenError, Store, has_secrets, is_worker_running, prepare_folder};
+pub use store::{OpenError, Store, delete_secrets, has_secrets, is_worker_running, prepare_folder};

@@ -533,6 +533,20 @@ pub fn has_secrets(path: &Path) -> bool {
         .unwrap_or(false)
 }
 
+/// Deletes every secret of the store in the file `path`, whose key is lost.
+///
+/// # Errors
+///
+/// [`OpenError`] when there is no store or it cannot be written.
+pub fn delete_secrets(path: &Path) -> Result<(), OpenError> {
+    let connection = connect(path, Migrate::Nothing)?;
+    let deleted = connection.execute("DELETE FROM secrets", ());
+    deleted.map(drop).map_err(|source| OpenError::Sql {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Which files are brought to the newest schema when they are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Migrate {

@@ -11,12 +11,13 @@ use crate::sources::{source_of, variables_in};
 
 /// Settings that no function reads: schedules take the place of the first two, the table and the
 /// address of the function that of the others.
-const ONE_PROCESS_ONLY: [&str; 5] = [
+const ONE_PROCESS_ONLY: [&str; 6] = [
     "POLL_INTERVAL_SECONDS",
     "LIONGARD_KEY_CHECK_SECONDS",
     "HALOGARD_CONFIG",
     "HALOGARD_DATA_DIR",
     "HALOGARD_LISTEN",
+    "HALOGARD_METRICS_LISTEN",
 ];
 
 /// Settings that are no secrets and travel with one all the same: they are changed together.

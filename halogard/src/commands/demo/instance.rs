@@ -13,12 +13,12 @@ use tokio::net::TcpListener;
 
 use super::POLL_INTERVAL;
 use super::vendors::SimulatedVendors;
+use crate::body::BodyMemory;
 use crate::clock::AcceleratedClock;
 use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv, NetworkReconciler};
-use crate::engine::{Engine, FixedPolicy};
+use crate::engine::{Engine, EngineShared, FixedPolicy};
 use crate::http::{self, HttpState};
-use crate::metrics::ProcessMetrics;
 
 /// The running Halogard.
 pub struct DemoInstance {
@@ -39,8 +39,8 @@ impl DemoInstance {
         let budget = connect::budget(&store, settings.limit, clock);
         let tokens = Arc::new(store.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
-        let metrics = Arc::new(ProcessMetrics::default());
-        let calls = Arc::clone(&metrics);
+        let shared = EngineShared::default();
+        let calls = Arc::clone(&shared.metrics);
         let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock, calls)?;
         let policy = simulated.config.policy.clone();
         let mut reconciler =
@@ -49,19 +49,23 @@ impl DemoInstance {
         reconciler.sweep_interval = POLL_INTERVAL;
         store.requeue_in_flight()?;
         reconciler.recover_claims().await?;
-        let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy, metrics);
+        let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy, shared.clone());
         let authenticator = webhook_auth::authenticator(&store, &settings.webhook, clock);
         let front = HttpState {
             store: store.clone(),
             clock,
             authenticator,
-            work_signal: engine.work_signal.clone(),
-            metrics: Arc::clone(&engine.metrics),
+            work_signal: shared.work_signal,
+            metrics: shared.metrics,
+            health: shared.health,
+            bodies: BodyMemory::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("no free port")?;
-        let server = serve(http::router(front), listener)?;
+        let front = Arc::new(front);
+        let router = http::public_router(&front).merge(http::private_router(&front));
+        let server = serve(router, listener)?;
         simulated.send_webhooks_to(&server.base_url())?;
         Ok(Self {
             engine,

@@ -1,52 +1,155 @@
-//! Watches the config file: a change is active from the next sync cycle.
+//! Watches the config file: a change takes effect with the next sync cycle, once it was checked against both
+//! vendors.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use halogard_app::ports::ServiceDeskCatalog;
+use halogard_app::preflight::{self, Extent, PreflightReport};
+use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::engine::PolicySource;
 
-/// The config file, and its text when it was last read.
+/// How often the policy is checked again while a part of it is set aside: what was wrong may have been
+/// mended at a vendor. A check costs about a dozen requests.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(900);
+
+/// The config file, and what is known of it.
 pub struct PolicyFile {
     path: PathBuf,
-    text: Mutex<Option<String>>,
+    state: Mutex<FileState>,
+}
+
+struct FileState {
+    /// The text that was last read and judged.
+    text: Option<String>,
+    /// When to check the whole policy again, if a part of it is set aside.
+    recheck_at: Option<Instant>,
+    /// Whether the log has the reason why a change waits.
+    said: bool,
 }
 
 impl PolicyFile {
-    /// Watches `path`, whose policy is active now.
-    pub fn new(path: PathBuf) -> Self {
-        let text = std::fs::read_to_string(&path).ok();
+    /// Watches `path`, whose policy is active now; a part of it is set aside if `is_reduced`.
+    pub fn new(path: PathBuf, is_reduced: bool) -> Self {
+        let state = FileState {
+            text: std::fs::read_to_string(&path).ok(),
+            recheck_at: is_reduced.then(|| Instant::now() + RECHECK_INTERVAL),
+            said: false,
+        };
         Self {
             path,
-            text: Mutex::new(text),
+            state: Mutex::new(state),
         }
+    }
+
+    /// Whether it is time to check the whole policy again.
+    fn is_recheck_due(&self) -> bool {
+        let mut state = self.state();
+        let is_due = state.recheck_at.is_some_and(|at| at <= Instant::now());
+        if is_due {
+            state.recheck_at = Some(Instant::now() + RECHECK_INTERVAL);
+        }
+        is_due
+    }
+
+    fn state(&self) -> MutexGuard<'_, FileState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The policy of a file that changed. A file that cannot be read, or is wrong, changes nothing: the
+    /// reason is logged once for each change.
+    async fn changed_to<E: Env<Desk: ServiceDeskCatalog>>(
+        &self,
+        text: Option<String>,
+        reconciler: &Reconciler<E>,
+    ) -> Option<Policy> {
+        let policy = match halogard_config::load(&self.path) {
+            Ok(config) => config.policy,
+            Err(error) => {
+                warn!(%error, "the config file changed and is invalid; the former config stays active");
+                self.state().text = text;
+                return None;
+            }
+        };
+        let report = check(reconciler, &policy).await;
+        if let Some(unreachable) = report.unreachable() {
+            let mut state = self.state();
+            if !state.said {
+                state.said = true;
+                warn!(
+                    reason = unreachable.thing,
+                    "the config file changed; it takes effect when both vendors can be reached to check it"
+                );
+            }
+            return None;
+        }
+        let mut state = self.state();
+        state.text = text;
+        state.said = false;
+        if report.has_problems() {
+            for problem in report.problems() {
+                warn!(
+                    reason = %problem,
+                    outcome = "config_refused",
+                    "the config file changed and does not fit both vendors; the former config stays active"
+                );
+            }
+            return None;
+        }
+        state.recheck_at = None;
+        info!(
+            outcome = "config_changed",
+            "the config file changed and is active"
+        );
+        Some(policy)
+    }
+
+    /// The policy of the unchanged file, of which a part was set aside, with what is in order by now.
+    async fn rechecked<E: Env<Desk: ServiceDeskCatalog>>(
+        &self,
+        reconciler: &Reconciler<E>,
+    ) -> Option<Policy> {
+        let policy = halogard_config::load(&self.path).ok()?.policy;
+        let left = check(reconciler, &policy)
+            .await
+            .policy_without_problems(&policy)?;
+        if left == policy {
+            self.state().recheck_at = None;
+        }
+        if left == *reconciler.policy() {
+            return None;
+        }
+        info!(
+            outcome = "config_changed",
+            "what was set aside of the config is in order and active"
+        );
+        Some(left)
     }
 }
 
-impl PolicySource for PolicyFile {
-    /// A file that cannot be read, or is wrong, changes nothing: the active policy stays, and the
-    /// reason is logged once for each change.
-    fn changed(&self) -> Option<Policy> {
+/// Checks `policy` against both vendors.
+async fn check<E: Env<Desk: ServiceDeskCatalog>>(
+    reconciler: &Reconciler<E>,
+    policy: &Policy,
+) -> PreflightReport {
+    let (desk, liongard) = (&reconciler.desk, &reconciler.liongard);
+    preflight::check(desk, liongard, policy, Extent::Everything).await
+}
+
+impl<E: Env<Desk: ServiceDeskCatalog>> PolicySource<E> for PolicyFile {
+    async fn changed(&self, reconciler: &Reconciler<E>) -> Option<Policy> {
         let text = std::fs::read_to_string(&self.path).ok();
-        let mut known = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == text {
-            return None;
+        if self.state().text != text {
+            return self.changed_to(text, reconciler).await;
         }
-        known.clone_from(&text);
-        match halogard_config::load(&self.path) {
-            Ok(config) => {
-                info!(
-                    outcome = "config_changed",
-                    "the config file changed and is active"
-                );
-                Some(config.policy)
-            }
-            Err(error) => {
-                warn!(%error, "the config file changed and is invalid; the former config stays active");
-                None
-            }
+        if self.is_recheck_due() {
+            return self.rechecked(reconciler).await;
         }
+        None
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use halogard_domain::Policy;
 
-use super::PreflightReport;
+use super::{FindingScope, PreflightReport};
 use crate::ports::EnvironmentInfo;
 
 /// Checks mapped environments, and counts the unmapped ones.
@@ -24,7 +24,8 @@ pub(super) fn check(
     for mapping in policy.environments.values() {
         let id = mapping.environment;
         match known.get(&id) {
-            None => report.problem(
+            None => report.problem_of(
+                FindingScope::Environment(id),
                 format!("the config maps environment {id}, which Liongard does not have"),
                 "correct the id under [[environments]], or let the access key see it",
             ),

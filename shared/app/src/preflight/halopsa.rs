@@ -6,7 +6,7 @@ use std::fmt::Display;
 use halogard_domain::Policy;
 use halogard_domain::policy::{Mode, Template};
 
-use super::PreflightReport;
+use super::{FindingScope, PreflightReport};
 use crate::ports::{Named, PortError, ServiceDeskCatalog};
 
 /// What to do when a list may not be read.
@@ -114,7 +114,8 @@ impl Lookup<'_> {
                 let offered = known
                     .iter()
                     .map(|named| format!("{} {}", named.id, named.name));
-                self.report.problem(
+                self.report.problem_of(
+                    FindingScope::Template(self.template.name.clone()),
                     format!(
                         "template {:?} names {what} {id}, which HaloPSA does not have",
                         self.template.name
@@ -131,7 +132,8 @@ impl Lookup<'_> {
             return;
         };
         if !known.contains(team) {
-            self.report.problem(
+            self.report.problem_of(
+                FindingScope::Template(self.template.name.clone()),
                 format!(
                     "template {:?} names team {team:?}, which HaloPSA does not have",
                     self.template.name
@@ -195,7 +197,8 @@ async fn clients<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut 
     for mapping in policy.environments.values() {
         let environment = mapping.environment;
         match known.get(&mapping.client) {
-            None => report.problem(
+            None => report.problem_of(
+                FindingScope::Environment(environment),
                 format!(
                     "environment {environment} is mapped to client {}, which HaloPSA does not have",
                     mapping.client
@@ -225,7 +228,8 @@ async fn site<D: ServiceDeskCatalog>(
         return;
     };
     if !sites.is_empty() && !sites.iter().any(|known| known.id == site) {
-        report.problem(
+        report.problem_of(
+            FindingScope::Environment(mapping.environment),
             format!(
                 "environment {} names site {site}, which client {} does not have",
                 mapping.environment, mapping.client

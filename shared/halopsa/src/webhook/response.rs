@@ -30,7 +30,10 @@ pub const fn response_to(taken: &Result<usize, Rejection>) -> WebhookResponse {
         Err(Rejection::NotAuthentic) => (401, "{\"error\":\"unauthorized\"}"),
         Err(Rejection::NotJson) => (400, "{\"error\":\"the body is not JSON\"}"),
         Err(Rejection::TooLarge) => (413, "{\"error\":\"the body is too large\"}"),
-        Err(Rejection::NotQueued(_)) => (503, "{\"error\":\"try again later\"}"),
+        Err(Rejection::TooSlow) => (408, "{\"error\":\"the body did not arrive in time\"}"),
+        Err(Rejection::NotQueued(_) | Rejection::NoMemory) => {
+            (503, "{\"error\":\"try again later\"}")
+        }
     };
     WebhookResponse { status, body }
 }

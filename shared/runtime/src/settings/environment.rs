@@ -6,6 +6,9 @@ use std::fmt;
 
 use super::info::SETTINGS;
 
+/// The beginnings of the names of settings that are variables of ours without doubt.
+const PREFIXES: [&str; 3] = ["HALOPSA_", "LIONGARD_", "HALOGARD_"];
+
 /// Values of settings by name. The process environment wins over the config file. A value that is only
 /// white space counts as not set.
 #[derive(Clone, Default)]
@@ -40,6 +43,24 @@ impl Environment {
         };
         let names = SETTINGS.iter().map(|info| info.name);
         Self::of(names.filter_map(|name| Some((name, value_of(name)?))))
+    }
+
+    /// Variables of this process that begin like a setting and are none, perhaps mistyped.
+    #[must_use]
+    pub fn unknown_variables() -> Vec<String> {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        Self::unknown_among(names)
+    }
+
+    /// Those of `names` that begin like a setting and are none.
+    fn unknown_among(names: impl IntoIterator<Item = String>) -> Vec<String> {
+        let is_unknown = |name: &String| {
+            let begins = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            begins && !SETTINGS.iter().any(|info| info.name == name)
+        };
+        let mut unknown: Vec<String> = names.into_iter().filter(is_unknown).collect();
+        unknown.sort_unstable();
+        unknown
     }
 
     /// Variables with these values.
@@ -118,6 +139,20 @@ pub fn variable(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_begins_like_a_setting_and_is_none_is_found() {
+        let names = [
+            "PATH",
+            "HALOPSA_WEBHOOK_SECRT",
+            "HALOPSA_WEBHOOK_SECRET",
+            "HALOGARD_LISTEN",
+            "HALO_TENANT",
+            "HALOGARD_COLOUR",
+        ];
+        let unknown = Environment::unknown_among(names.map(str::to_owned));
+        assert_eq!(unknown, ["HALOGARD_COLOUR", "HALOPSA_WEBHOOK_SECRT"]);
+    }
 
     #[test]
     fn a_variable_wins_over_the_file_and_an_empty_one_does_not() {

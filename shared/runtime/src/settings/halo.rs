@@ -1,6 +1,6 @@
 //! How to reach HaloPSA.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::info::SettingInfo;
 use super::{FromSettings, SettingsReader};
@@ -69,6 +69,13 @@ impl FromSettings for HaloSettings {
         let tenant = reader.optional(&TENANT);
         let client_id = reader.required_word(&CLIENT_ID);
         let client_secret = reader.required_secret(&CLIENT_SECRET);
+        if let (Some(id), Some(secret)) = (&client_id, &client_secret)
+            && is_guid(secret.expose_secret())
+            && !is_guid(id)
+        {
+            let wrong = "looks like a secret, and HALOPSA_CLIENT_SECRET like an id";
+            reader.refuse(&CLIENT_ID, wrong, "swap the two values");
+        }
         let scopes = take_scopes(reader);
         Some(Self {
             resource_url: resource_url?,
@@ -79,6 +86,12 @@ impl FromSettings for HaloSettings {
             scopes: scopes?,
         })
     }
+}
+
+/// Whether `text` has the form of HaloPSA's Client IDs. Its secrets have another: they are longer.
+fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 fn take_scopes(reader: &mut SettingsReader<'_>) -> Option<String> {

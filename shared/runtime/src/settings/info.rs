@@ -136,7 +136,7 @@ const BEFORE_WEBHOOK: [SettingInfo; 8] = [
 ];
 
 /// The settings after those of the webhook.
-const AFTER_WEBHOOK: [SettingInfo; 9] = [
+const AFTER_WEBHOOK: [SettingInfo; 10] = [
     liongard::URL,
     liongard::ACCESS_KEY_ID,
     liongard::ACCESS_KEY_SECRET,
@@ -146,6 +146,7 @@ const AFTER_WEBHOOK: [SettingInfo; 9] = [
     serve::CONFIG,
     serve::DATA_DIR,
     serve::LISTEN,
+    serve::METRICS_LISTEN,
 ];
 
 /// All settings, in the order in which an operator meets them.

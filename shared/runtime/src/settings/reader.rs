@@ -91,6 +91,11 @@ impl<'a> SettingsReader<'a> {
         self.value(info).map(SecretString::from)
     }
 
+    /// Whether `info` has a value.
+    pub(super) fn is_set(&self, info: &SettingInfo) -> bool {
+        self.environment.get(info.name).is_some()
+    }
+
     /// The number `info`, or its default.
     pub fn count(&mut self, info: &SettingInfo) -> Option<u64> {
         let Form::Count {

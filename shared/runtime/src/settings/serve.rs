@@ -64,11 +64,22 @@ pub(super) const LISTEN: SettingInfo = SettingInfo::text(
 )
 .or("127.0.0.1:8787");
 
+/// This machine only: what is measured is of no concern to senders of webhooks. The port is the one that
+/// OpenTelemetry's exporter for Prometheus uses.
+pub(super) const METRICS_LISTEN: SettingInfo = SettingInfo::text(
+    "HALOGARD_METRICS_LISTEN",
+    "the address of `/metrics` and `/readyz`; `off` for none, or the address of the webhooks",
+    "write an address and a port, or `off`",
+)
+.or("127.0.0.1:9464");
+
 /// How the process itself runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeSettings {
     /// Where webhooks are received.
     pub listen: SocketAddr,
+    /// Where metrics and readiness are served; `None` if nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// The folder of the embedded store.
     pub data_dir: PathBuf,
     /// The config file.
@@ -84,6 +95,7 @@ pub struct ServeSettings {
 impl FromSettings for ServeSettings {
     fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let listen = take_listen(reader);
+        let metrics_listen = take_metrics_listen(reader);
         let data_dir = reader.required(&DATA_DIR);
         let config = reader.required(&CONFIG);
         let poll_interval = reader.seconds(&POLL_INTERVAL_SECONDS);
@@ -91,6 +103,7 @@ impl FromSettings for ServeSettings {
         let key_check_interval = reader.seconds(&LIONGARD_KEY_CHECK_SECONDS);
         Some(Self {
             listen: listen?,
+            metrics_listen: metrics_listen?,
             data_dir: data_dir?.into(),
             config: config?.into(),
             poll_interval: poll_interval?,
@@ -113,13 +126,7 @@ impl Environment {
 
 fn take_listen(reader: &mut SettingsReader<'_>) -> Option<SocketAddr> {
     let text = reader.required(&LISTEN)?;
-    if let Some(port) = text
-        .strip_prefix("localhost:")
-        .and_then(|port| port.parse().ok())
-    {
-        return Some((Ipv4Addr::LOCALHOST, port).into());
-    }
-    let address = text.parse().ok();
+    let address = parse_address(&text);
     if address.is_none() {
         let wrong = format!("is {}", reader.shown(&LISTEN, &text));
         let remedy = "write an address and a port, such as 127.0.0.1:8787, or 0.0.0.0:8787 for \
@@ -127,4 +134,30 @@ fn take_listen(reader: &mut SettingsReader<'_>) -> Option<SocketAddr> {
         reader.refuse(&LISTEN, &wrong, remedy);
     }
     address
+}
+
+/// The outer `None` is a fault, the inner one means that nothing is served.
+fn take_metrics_listen(reader: &mut SettingsReader<'_>) -> Option<Option<SocketAddr>> {
+    let text = reader.required(&METRICS_LISTEN)?;
+    if text.eq_ignore_ascii_case("off") {
+        return Some(None);
+    }
+    let address = parse_address(&text);
+    if address.is_none() {
+        let wrong = format!("is {}", reader.shown(&METRICS_LISTEN, &text));
+        let remedy = "write an address and a port, such as 127.0.0.1:9464, or `off`";
+        reader.refuse(&METRICS_LISTEN, &wrong, remedy);
+    }
+    address.map(Some)
+}
+
+/// An address and a port; `localhost` is IPv4.
+fn parse_address(text: &str) -> Option<SocketAddr> {
+    if let Some(port) = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+    {
+        return Some((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse().ok()
 }

@@ -7,7 +7,7 @@
 //! occur in a password.
 
 use halogard_credentials::SecretFields;
-use halogard_credentials::webhook_auth::WebhookSecret;
+use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookSecret};
 
 use super::info::SettingInfo;
 use super::{FromSettings, SettingsReader};
@@ -101,6 +101,9 @@ pub(super) const ALL: [SettingInfo; 14] = [
     ALLOW_TOKEN_ONLY,
 ];
 
+/// What is said of the second credential.
+const SECOND_CREDENTIAL: &str = "another credential of deliveries is set as well; HaloPSA sends one kind, and each lets a delivery in";
+
 /// What authenticates a delivery of HaloPSA: the path token, and any one of the credentials.
 #[derive(Clone, Debug)]
 pub struct WebhookSettings {
@@ -121,6 +124,14 @@ impl FromSettings for WebhookSettings {
         let setting = |member: &str| ALL.into_iter().find(|info| info.key() == member);
         match WebhookSecret::from_members(&members) {
             Ok(secret) => {
+                let kinds = WebhookAuthKind::ALL.into_iter();
+                let credentials = kinds.filter(|kind| *kind != WebhookAuthKind::PathToken);
+                let mut set = credentials
+                    .filter_map(|kind| setting(kind.member()))
+                    .filter(|info| reader.is_set(info));
+                if let (Some(_), Some(second)) = (set.next(), set.next()) {
+                    reader.warn(&second, SECOND_CREDENTIAL);
+                }
                 for warning in &secret.warnings {
                     if let Some(info) = setting(warning.member) {
                         reader.warn(&info, warning.what);
@@ -142,8 +153,6 @@ impl FromSettings for WebhookSettings {
 
 #[cfg(test)]
 mod tests {
-    use halogard_credentials::webhook_auth::WebhookAuthKind;
-
     use super::*;
 
     #[test]

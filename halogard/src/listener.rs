@@ -1,0 +1,352 @@
+//! Accepts connections, within limits of number and of time.
+//!
+//! A sender that never finishes costs a place for a limited time. When every place is taken, the connection
+//! that has been without a request longest makes room for the new one, so idle connections, however many,
+//! keep no delivery out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+use tracing::{debug, error, warn};
+
+/// How long a sender may take to send the head of a request. It also ends a connection on which no further
+/// request begins.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest head, and how much of a body is read at once. Every connection may need that much.
+const READ_BUFFER_BYTES_MAX: usize = 16 * 1024;
+
+/// Connections of one address at the same time. HaloPSA uses a few; a proxy in front of us some dozens.
+const CONNECTIONS_MAX: usize = 512;
+
+/// Files that are open at the same time, as far as the system allows: connections of both addresses, and
+/// those to both vendors and the store.
+const OPEN_FILES_WANTED: u64 = 8192;
+
+/// Open files that connections leave to the vendors, the store and the rest of the process.
+const OPEN_FILES_KEPT: usize = 128;
+
+/// Pause after the system refused to accept a connection: it has no more descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long senders may take to finish their deliveries during a shutdown: enough for the largest body,
+/// and less than supervisors wait before they kill.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// The listeners of a process, on a thread of their own.
+pub struct Listeners {
+    stop: watch::Sender<bool>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Listeners {
+    /// Answers requests on each address by its router.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread, or cannot watch the sockets.
+    pub fn start(addresses: Vec<(std::net::TcpListener, Router)>) -> io::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let (running, ended) = oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let connections_max = connections_max();
+        thread::Builder::new()
+            .name("listeners".to_owned())
+            .spawn(move || {
+                // Dropped when the thread ends, however it ends.
+                let _running = running;
+                runtime.block_on(serve_all(addresses, connections_max, stopped));
+            })?;
+        Ok(Self { stop, ended })
+    }
+
+    /// Waits until the thread has ended, which it does not by itself.
+    pub async fn ended(&mut self) {
+        // The other end sends nothing; it is dropped.
+        (&mut self.ended).await.unwrap_or_default();
+    }
+
+    /// Accepts no further connection, and lets the requests under way finish.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.ended().await;
+    }
+}
+
+/// Serves every address until `stop`, or until one of them fails.
+async fn serve_all(
+    addresses: Vec<(std::net::TcpListener, Router)>,
+    connections_max: usize,
+    stop: watch::Receiver<bool>,
+) {
+    let mut servers = JoinSet::new();
+    for (address, router) in addresses {
+        match TcpListener::from_std(address) {
+            Ok(listener) => {
+                servers.spawn(serve(listener, router, connections_max, stop.clone()));
+            }
+            Err(error) => {
+                error!(%error, "an address cannot be served");
+                return;
+            }
+        }
+    }
+    while let Some(ended) = servers.join_next().await {
+        if let Err(error) = ended {
+            error!(%error, "a listener panicked");
+            return;
+        }
+    }
+}
+
+/// Raises the limit of open files as far as the system allows, and returns how many connections one
+/// address may have.
+fn connections_max() -> usize {
+    let files = match rlimit::increase_nofile_limit(OPEN_FILES_WANTED) {
+        Ok(files) => usize::try_from(files).unwrap_or(usize::MAX),
+        Err(error) => {
+            debug!(%error, "the limit of open files cannot be raised");
+            OPEN_FILES_KEPT * 2
+        }
+    };
+    // Two addresses; and a place is free a moment before its connection is closed.
+    let share = files.saturating_sub(OPEN_FILES_KEPT) / 4;
+    share.clamp(16, CONNECTIONS_MAX)
+}
+
+/// Answers requests by `router` until `stop`, on at most `connections_max` connections at the same time;
+/// then lets the requests under way finish.
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections_max: usize,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Places::new(connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if let Some(place) = Places::take(&places) {
+                        connections.spawn(converse(stream, router.clone(), place, stop.clone()));
+                    }
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = stopped(&mut stop) => break,
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
+        // A delivery without a response was not accepted; its sender repeats it.
+        warn!("some deliveries did not finish in time");
+    }
+}
+
+/// Completes when it is time to stop, or when whoever could say so is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    stop.wait_for(|stop| *stop)
+        .await
+        .map(drop)
+        .unwrap_or_default();
+}
+
+/// Whether the error is of the connection that was being accepted, and says nothing about the next one.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Answers the requests of one connection, until it ends, has to make room or `stop`.
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    place: Place,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let busy = place.begin_request();
+        let answer = router.clone().oneshot(request);
+        async move {
+            let answer = answer.await;
+            drop(busy);
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(READ_BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = place.make_room.notified() => Ok(()),
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection ended early");
+    }
+}
+
+/// The places for connections.
+struct Places {
+    max: usize,
+    taken: Mutex<Taken>,
+}
+
+/// The places that are taken.
+#[derive(Default)]
+struct Taken {
+    count: usize,
+    /// Numbers connections in the order in which they became idle.
+    next: u64,
+    /// Connections without a request, the longest idle first.
+    idle: BTreeMap<u64, Arc<Notify>>,
+}
+
+impl Places {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            taken: Mutex::default(),
+        }
+    }
+
+    /// Takes a place. If none is free, the longest idle connection makes room; `None` if every connection has
+    /// a request under way.
+    fn take(places: &Arc<Self>) -> Option<Place> {
+        let mut taken = places.taken();
+        if taken.count >= places.max {
+            let (_, longest_idle) = taken.idle.pop_first()?;
+            longest_idle.notify_one();
+        }
+        taken.count += 1;
+        let make_room = Arc::new(Notify::new());
+        let idle = Mutex::new(Some(taken.idle(&make_room)));
+        drop(taken);
+        Some(Place {
+            places: Arc::clone(places),
+            make_room,
+            idle,
+        })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// Enters a connection as idle from now on.
+    fn idle(&mut self, make_room: &Arc<Notify>) -> u64 {
+        self.next += 1;
+        self.idle.insert(self.next, Arc::clone(make_room));
+        self.next
+    }
+}
+
+/// The place of one connection.
+struct Place {
+    places: Arc<Places>,
+    /// Notified when the connection has to end.
+    make_room: Arc<Notify>,
+    /// Its number while it is idle.
+    idle: Mutex<Option<u64>>,
+}
+
+impl Place {
+    /// The connection is not idle until the guard is dropped.
+    fn begin_request(&self) -> RequestGuard<'_> {
+        if let Some(number) = self.number().take() {
+            self.places.taken().idle.remove(&number);
+        }
+        RequestGuard(self)
+    }
+
+    fn number(&self) -> MutexGuard<'_, Option<u64>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let number = self.number().take();
+        let mut taken = self.places.taken();
+        taken.count -= 1;
+        if let Some(number) = number {
+            taken.idle.remove(&number);
+        }
+    }
+}
+
+/// A request under way.
+struct RequestGuard<'a>(&'a Place);
+
+impl Drop for RequestGuard<'_> {
+    fn drop(&mut self) {
+        let number = self.0.places.taken().idle(&self.0.make_room);
+        *self.0.number() = Some(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_asked_to_leave(place: &Place) -> bool {
+        let mut notified = std::pin::pin!(place.make_room.notified());
+        notified.as_mut().enable()
+    }
+
+    #[test]
+    fn the_connection_that_is_idle_longest_makes_room_and_one_with_a_request_never_does() {
+        let places = Arc::new(Places::new(3));
+        let [first, second, third] = [(); 3].map(|()| Places::take(&places).expect("free"));
+        let busy = first.begin_request();
+        // It was idle, had a request, and is idle again: the newest.
+        drop(second.begin_request());
+        let fourth = Places::take(&places).expect("the third makes room");
+        assert!(is_asked_to_leave(&third));
+        drop(third);
+        let busy_too = fourth.begin_request();
+        let fifth = Places::take(&places).expect("the second makes room");
+        assert!(is_asked_to_leave(&second));
+        drop(second);
+        let busy_as_well = fifth.begin_request();
+        assert!(Places::take(&places).is_none(), "all have a request");
+        drop((busy, busy_too, busy_as_well));
+        drop((first, fourth, fifth));
+        assert_eq!(places.taken().count, 0);
+        assert!(places.taken().idle.is_empty());
+    }
+}

@@ -1,0 +1,261 @@
+//! What strangers, floods and other programs can do at the addresses of `serve`.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::json;
+use tokio::time::Instant;
+
+use support::{Answer, Bench, Http, Process, SOON, Serve, WEBHOOK_SECRET, signature, wait_until};
+
+/// A million bytes.
+const MB: u64 = 1_000_000;
+
+/// A body like any other.
+const BODY: &str = r#"{"id":"d-1","event":"Ticket Updated","object_id":"77"}"#;
+
+/// A bench whose `serve` polls but once.
+fn bench() -> Bench {
+    let mut bench = Bench::new();
+    bench.set("POLL_INTERVAL_SECONDS", "3600");
+    bench
+}
+
+/// Delivers `body`, signed.
+#[track_caller]
+fn deliver(bench: &Bench, serve: &Serve, body: &str) -> Answer {
+    let signed = signature(WEBHOOK_SECRET, body.as_bytes());
+    let headers = [("X-Halo-Signature", signed.as_str())];
+    bench.http.post(&serve.webhook_url, &headers, body)
+}
+
+/// A new connection to `serve`.
+fn connect(serve: &Serve) -> TcpStream {
+    let address = serve.base_url.strip_prefix("http://").unwrap();
+    TcpStream::connect(address).unwrap()
+}
+
+#[test]
+fn bodies_with_a_wrong_token_are_not_taken_into_memory() {
+    const SENDERS: usize = 150;
+    let bench = bench();
+    let serve = bench.serve();
+    let before = serve.process.memory("VmRSS");
+    let began = Instant::now();
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|_| {
+            let mut stream = connect(&serve);
+            std::thread::spawn(move || {
+                stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+                let head = "POST /webhooks/halopsa/guess HTTP/1.1\r\nhost: x\r\ncontent-length: 6000000\r\n\r\n";
+                stream.write_all(head.as_bytes()).unwrap();
+                let chunk = [b' '; 64 * 1024];
+                // All but the end, or until the connection is closed.
+                let sent = (0..90).take_while(|_| stream.write_all(&chunk).is_ok()).count();
+                let mut answer = [0; 12];
+                let answered = stream.read_exact(&mut answer).is_ok() && &answer == b"HTTP/1.1 401";
+                (sent * chunk.len(), answered)
+            })
+        })
+        .collect();
+    let sent: Vec<(usize, bool)> = senders
+        .into_iter()
+        .map(|sender| sender.join().unwrap())
+        .collect();
+    let took = began.elapsed();
+    let most = serve.process.memory("VmHWM");
+    let bytes: usize = sent.iter().map(|(bytes, _)| bytes).sum();
+    let answered = sent.iter().filter(|(_, answered)| *answered).count();
+    println!(
+        "{SENDERS} senders, {} MB sent, {answered} read their 401, {took:?}: {} MB before, {} MB at most",
+        bytes as u64 / MB,
+        before / MB,
+        most / MB
+    );
+    // With the 20 MB or less of a release build, below 40 MB.
+    assert!(most - before < 20 * MB, "{} MB", most / MB);
+    assert_eq!(deliver(&bench, &serve, BODY).status, 200);
+}
+
+#[test]
+fn a_wrong_token_is_answered_before_the_body_has_arrived() {
+    let bench = bench();
+    let serve = bench.serve();
+    let mut stream = connect(&serve);
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let head = "POST /webhooks/halopsa/guess HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // To the end: the connection is closed.
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
+#[test]
+fn idle_connections_keep_no_delivery_out_with_few_descriptors() {
+    const IDLE: usize = 1_100;
+    rlimit::increase_nofile_limit(8_192).unwrap();
+    let bench = bench();
+    let mut command = Command::new("sh");
+    let program = support::program(&bench.path(""));
+    command
+        .args(["-c", "ulimit -n 1024; exec \"$0\" serve"])
+        .arg(program.get_program())
+        .current_dir(bench.path(""))
+        .stdin(std::process::Stdio::null())
+        .envs(&bench.settings);
+    let serve = bench.listening(Process::start(command));
+    let idle: Vec<TcpStream> = (0..IDLE)
+        .map(|number| {
+            let mut stream = connect(&serve);
+            if number % 2 == 0 {
+                stream
+                    .write_all(b"POST /webhooks/halopsa/x HTTP/1.1\r\nho")
+                    .unwrap();
+            }
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    let answer = deliver(&bench, &serve, BODY);
+    println!(
+        "{IDLE} idle connections: a delivery was answered after {:?}",
+        began.elapsed()
+    );
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let stderr = serve.process.stderr();
+    assert!(!stderr.contains("could not be accepted"), "{stderr}");
+    drop(idle);
+}
+
+#[test]
+fn a_sender_that_does_not_finish_is_cut_off() {
+    let bench = bench();
+    let serve = bench.serve();
+    let path = serve.webhook_url.strip_prefix(&serve.base_url).unwrap();
+    let silent = connect(&serve);
+    let mut head = connect(&serve);
+    head.write_all(b"POST /webhooks").unwrap();
+    let mut body = connect(&serve);
+    let text = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{");
+    body.write_all(text.as_bytes()).unwrap();
+    let began = Instant::now();
+    for (what, mut stream, expected) in [
+        ("no request", silent, ""),
+        ("half a head", head, ""),
+        ("half a body", body, "HTTP/1.1 408"),
+    ] {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        println!("{what}: closed after {:?}", began.elapsed());
+        assert!(answer.starts_with(expected), "{what}: {answer}");
+        assert_eq!(answer.is_empty(), expected.is_empty(), "{what}: {answer}");
+    }
+}
+
+#[test]
+fn metrics_and_readiness_are_not_on_the_public_address() {
+    let mut bench = bench();
+    let serve = bench.serve();
+    for path in ["metrics", "readyz"] {
+        let public = bench.http.get(&format!("{}/{path}", serve.base_url));
+        assert_eq!(public.status, 404, "{path}");
+        let private = bench.http.get(&format!("{}/{path}", serve.private_url));
+        assert_eq!(private.status, 200, "{path}: {private:?}");
+    }
+    for path in ["healthz", "webhooks/halopsa/x"] {
+        let private = bench.http.get(&format!("{}/{path}", serve.private_url));
+        assert_eq!(private.status, 404, "{path}");
+    }
+    drop(serve);
+    // One address for both, because the operator says so; or none.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    bench.set("HALOGARD_LISTEN", &address);
+    for (value, status) in [(address.as_str(), 200), ("off", 404)] {
+        bench.set("HALOGARD_METRICS_LISTEN", value);
+        let mut process = bench.start(&[]);
+        process.line_with("listening on http://");
+        // A client of its own: the other one keeps connections to the address.
+        let metrics = Http::new().get(&format!("http://{address}/metrics"));
+        assert_eq!(metrics.status, status, "{value}");
+    }
+}
+
+#[test]
+fn a_database_that_another_program_holds_stops_no_answer_and_loses_nothing() {
+    let mut bench = bench();
+    bench.set("POLL_INTERVAL_SECONDS", "1");
+    let serve = bench.serve();
+    wait_until("the first poll", SOON, || {
+        serve.process.stderr().contains("polled").then_some(())
+    });
+    let other = Connection::open(bench.path("data/halogard.db")).unwrap();
+    other.busy_timeout(SOON).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let alert = bench.sim.raise(8801, "Local Admin Added");
+    for round in 0..8 {
+        let began = Instant::now();
+        let health = bench.http.get(&format!("{}/healthz", serve.base_url));
+        let healthy_after = began.elapsed();
+        assert_eq!(health.status, 200, "{health:?}");
+        let began = Instant::now();
+        let answer = deliver(&bench, &serve, BODY);
+        println!(
+            "held: health after {healthy_after:?}, a delivery refused after {:?}",
+            began.elapsed()
+        );
+        assert_eq!(answer.status, 503, "round {round}: {answer:?}");
+        let guess = format!("{}/webhooks/halopsa/guess", serve.base_url);
+        assert_eq!(bench.http.post(&guess, &[], BODY).status, 401);
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    let body = json!({ "id": "d-2", "event": "Site Updated", "object_id": "5" });
+    let answer = deliver(&bench, &serve, &body.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    wait_until("the alert's ticket", SOON, || {
+        (bench.sim.tickets_of(alert).len() == 1).then_some(())
+    });
+    wait_until("the delivery to be counted", SOON, || {
+        let line = "halogard_notifications_total{kind=\"site_updated\"}";
+        (serve.metric(&bench.http, line) == 1).then_some(())
+    });
+    let refused = "halogard_notifications_total{kind=\"ticket_changed\"}";
+    assert_eq!(
+        serve.metric(&bench.http, refused),
+        0,
+        "503 and yet taken in"
+    );
+}
+
+#[test]
+fn the_largest_body_costs_a_few_times_its_size() {
+    let bench = bench();
+    let serve = bench.serve();
+    let before = serve.process.memory("VmRSS");
+    let item = r#"{"b":0},"#;
+    let items = item.repeat(6_291_000 / item.len());
+    let body = format!(r#"{{"object_id":1,"a":[{}]}}"#, items.trim_end_matches(','));
+    for _ in 0..3 {
+        assert_eq!(deliver(&bench, &serve, &body).status, 200);
+    }
+    let most = serve.process.memory("VmHWM");
+    println!(
+        "three bodies of {} bytes: {} MB before, {} MB at most",
+        body.len(),
+        before / MB,
+        most / MB
+    );
+    assert!(most - before < 30 * MB, "{} MB", most / MB);
+}
