@@ -10,7 +10,7 @@ use std::path::Path;
 use halogard_emulator::{Emulator, Options};
 use serde_json::{Value, json};
 
-use crate::expanded::root;
+use crate::expanded::{Template, root};
 use crate::functions::folders;
 use aws_cli::AwsCli;
 
@@ -96,9 +96,25 @@ async fn the_template_is_deployed_with_every_choice_and_twice_with_each_kind_of_
                 "{url}"
             );
             check_role(&aws, &made, &chosen).await;
+            if *stack == "two" {
+                check_tls(&aws, &made).await;
+            }
         }
     }
     println!("deployed: {count} choices, two of them twice in one account");
+}
+
+/// The policy of the queues, which is left out of what is deployed, refuses the emulator's plain http.
+async fn check_tls(aws: &AwsCli, made: &Value) {
+    let queue = &made["outputs"]["UrgentQueueUrl"];
+    let message = json!({"QueueUrl": queue, "MessageBody": "{}"});
+    aws.call("sqs", "send_message", message.clone()).await;
+    let resource = Template::of_the_workspace().resource("QueuesOverTls");
+    let policy = resource["Properties"]["PolicyDocument"].to_string();
+    let attributes = json!({"QueueUrl": queue, "Attributes": {"Policy": policy}});
+    aws.call("sqs", "set_queue_attributes", attributes).await;
+    let refused = aws.ask("sqs", "send_message", message).await;
+    assert_eq!(refused, Err("AccessDenied".to_owned()));
 }
 
 /// The path of a role is the chosen one. The emulator keeps no boundary.
