@@ -121,6 +121,26 @@ impl<E: Env> Reconciler<E> {
             ),
             // It may run; its progress will show.
             Err(error) if error.class == FailureClass::InDoubt => {}
+            Err(error) if error.refusal == Some(Refusal::RunUnderWay) => {
+                let mut runs = before;
+                let waiting = runs.block(now);
+                runs.watched_until = runs.blocked.map(|blocked| blocked.retry_at);
+                if waiting.is_empty() {
+                    info!(
+                        launchpoint_id = launchpoint.get(),
+                        outcome = "run_blocked",
+                        "another run is under way; this one is asked for again"
+                    );
+                } else {
+                    warn!(
+                        launchpoint_id = launchpoint.get(),
+                        "a run that was not started here does not end"
+                    );
+                    self.enqueue_waiting_alerts(&waiting, false).await?;
+                }
+                self.store.save_record(&target, &runs, revision).await?;
+                return Ok(runs.watched_until);
+            }
             // A credential that is not accepted says nothing about the run.
             Err(error)
                 if error.class == FailureClass::Permanent

@@ -37,8 +37,12 @@ pub enum Action {
     Parked,
     /// The alert closed before a ticket was opened.
     NotNeeded,
+    /// HaloPSA says that it has no such ticket. It is read again before anything follows from that.
+    TicketMissing,
     /// The ticket no longer exists.
     TicketDeleted,
+    /// A deleted ticket is there again, and is followed again.
+    TicketRestored,
     /// Started the next ticket of a recurring alert.
     NextTicketStarted,
     /// The alert shares the ticket of its storm's leader.
@@ -70,7 +74,9 @@ impl Action {
             Self::WriteRefused => "write_refused",
             Self::Parked => "parked",
             Self::NotNeeded => "not_needed",
+            Self::TicketMissing => "ticket_missing",
             Self::TicketDeleted => "ticket_deleted",
+            Self::TicketRestored => "ticket_restored",
             Self::NextTicketStarted => "next_ticket_started",
             Self::JoinedGroup => "joined_group",
             Self::LeadsGroup => "leads_group",

@@ -305,12 +305,19 @@ impl<E: Env> Reconciler<E> {
             self.share_with(news.owners, &mut session).await?;
         }
         match &news.snapshot {
-            Some(snapshot) => session.link.observe_ticket(snapshot.clone()),
+            // A report may be older than the deletion. A deleted ticket is back when it can be read.
+            Some(snapshot) if !session.link.is_ticket_deleted() => {
+                session.link.observe_ticket(snapshot.clone());
+            }
+            Some(_) => {
+                self.read_ticket(&mut session, news.ticket).await?;
+            }
             None if session.was_read_since(news.requested_at, cause) => {}
             None => {
-                self.read_ticket(&mut session, news.ticket).await?;
-                // Read once for all its alerts.
-                news.snapshot = session.link.observed_ticket.clone();
+                if self.read_ticket(&mut session, news.ticket).await? {
+                    // Read once for all its alerts.
+                    news.snapshot = session.link.observed_ticket.clone();
+                }
             }
         }
         Ok(Some(session))

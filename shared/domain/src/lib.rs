@@ -9,6 +9,7 @@ pub mod ids;
 pub mod key;
 pub mod link;
 pub mod message;
+pub mod missing;
 pub mod pair_status;
 pub mod plan;
 pub mod policy;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::ids::{AlertId, PriorityId, StatusId, TicketId};
 use crate::key::LinkKey;
+use crate::missing::Missing;
 use crate::policy::{ClosedBy, ParkReason, Policy, StatusMap};
 use crate::sharing::Sharing;
 use crate::slug::Slug;
@@ -71,6 +72,8 @@ pub struct Link {
     pub observed_alert: Option<Alert>,
     /// The newest report about the ticket.
     pub observed_ticket: Option<Ticket>,
+    /// HaloPSA says that it has no such ticket, and not for long enough to be sure.
+    pub missing: Option<Missing>,
     /// Why there is no ticket for now.
     pub parked: Option<ParkReason>,
     /// A write that HaloPSA refused.
@@ -283,6 +286,7 @@ impl Link {
             base: None,
             observed_alert: None,
             observed_ticket: None,
+            missing: None,
             parked: None,
             refused: None,
             pending_inspection: None,
@@ -291,6 +295,15 @@ impl Link {
             membership: None,
             terminal_reason: None,
         }
+    }
+
+    /// Whether the pair ended because its ticket was deleted.
+    #[must_use]
+    pub const fn is_ticket_deleted(&self) -> bool {
+        matches!(
+            self.terminal_reason,
+            Some(TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed)
+        )
     }
 
     /// Whether a worker is writing the ticket or a note, or was and never recorded how that ended.
@@ -379,6 +392,10 @@ impl Link {
         if self.ticket != Some(ticket.id) {
             return;
         }
+        // It has shown itself since.
+        self.missing = self
+            .missing
+            .filter(|missing| ticket.observed_at <= missing.since);
         self.observed_ticket = Some(match self.observed_ticket.take() {
             Some(known) => known.newer(ticket),
             None => ticket,
@@ -419,6 +436,7 @@ impl Link {
             self.earlier_tickets.retain(|earlier| *earlier != ticket);
             self.merged_tickets.clear();
             self.sharing = None;
+            self.missing = None;
             self.observed_ticket = None;
             self.note_claim = None;
             self.note_count = 0;

@@ -55,6 +55,9 @@ pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
     if let Some(Membership::Member { .. }) = link.membership {
         return PairStatus::InStorm;
     }
+    if link.missing.is_some() {
+        return PairStatus::InProgress;
+    }
     let (Some(alert), Some(ticket), Some(base)) =
         (&link.observed_alert, &link.observed_ticket, &link.base)
     else {

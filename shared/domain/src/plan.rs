@@ -29,6 +29,8 @@ pub enum Step {
     FollowMerge(TicketId),
     /// Read the ticket's current state.
     ReadTicket,
+    /// Follow the ticket again: it was deleted, and it is there.
+    Resume,
     /// Find out whether a person has worked on the ticket, as of now.
     CheckActivity,
     /// Set fields of the open ticket.
@@ -72,14 +74,18 @@ pub fn plan(
     let Some(alert) = alert else {
         return Vec::new();
     };
-    if let Some(
-        ended @ (TerminalReason::TicketDeleted | TerminalReason::TicketDeletedAlertClosed),
-    ) = link.terminal_reason
-    {
-        return after_deletion(ended, alert, policy);
+    if link.is_ticket_deleted() {
+        return after_deletion(link, alert, ticket, policy, now);
     }
     if link.ticket.is_none() {
         return unlinked::plan(link, alert, policy, now);
+    }
+    if let Some(missing) = link.missing {
+        return vec![if missing.read_again_at > now {
+            Step::Wait(missing.read_again_at)
+        } else {
+            Step::ReadTicket
+        }];
     }
     let Some(ticket) = ticket else {
         return vec![Step::ReadTicket];
@@ -112,13 +118,28 @@ fn closing_the_group(link: &Link, steps: Vec<Step>) -> Vec<Step> {
     }
 }
 
-/// A deleted ticket stays deleted. Only an alert that was closed and is open again gets a new one.
-fn after_deletion(ended: TerminalReason, alert: &Alert, policy: &Policy) -> Vec<Step> {
-    match (ended, alert.is_closed(), policy.mode) {
-        (TerminalReason::TicketDeleted, true, _) => {
+/// A deleted ticket stays deleted until it shows itself again. Only an alert that was closed and is
+/// open again gets a new one. The ticket is read once more with each report of the alert: it may
+/// have been restored, and nothing said so.
+fn after_deletion(
+    link: &Link,
+    alert: &Alert,
+    ticket: Option<&Ticket>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<Step> {
+    if ticket.is_some_and(Ticket::is_present) {
+        return vec![Step::Resume];
+    }
+    let is_older = |ticket: &Ticket| ticket.observed_at < alert.observed_at;
+    if alert.observed_at <= now && ticket.is_some_and(is_older) {
+        return vec![Step::ReadTicket];
+    }
+    match (link.terminal_reason, alert.is_closed(), policy.mode) {
+        (Some(TerminalReason::TicketDeleted), true, _) => {
             vec![Step::Finish(TerminalReason::TicketDeletedAlertClosed)]
         }
-        (TerminalReason::TicketDeletedAlertClosed, false, Mode::Managed) => {
+        (Some(TerminalReason::TicketDeletedAlertClosed), false, Mode::Managed) => {
             vec![Step::BeginNextTicket]
         }
         _ => Vec::new(),

@@ -32,6 +32,12 @@ pub const UNOBSERVABLE_RUN_TIME: Duration = Duration::from_secs(60);
 /// A run that was started but is not listed after this time did not start.
 pub const START_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long after Liongard refused a run, because one is under way, it is asked for again.
+pub const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(20);
+
+/// A run of somebody else that has not ended after this time is no longer waited for.
+pub const BLOCKED_MAX: Duration = Duration::from_secs(60 * 60);
+
 /// A watcher that is this late is replaced.
 pub const WATCHER_GRACE: Duration = Duration::from_secs(60);
 
@@ -88,6 +94,8 @@ pub struct Runs {
     pub requested: bool,
     /// The run under way.
     pub in_flight: Option<RunInFlight>,
+    /// Liongard refused the run, because one that we did not start is under way.
+    pub blocked: Option<BlockedStart>,
     /// When a run was last started.
     pub last_started_at: Option<Timestamp>,
     /// Consecutive failed runs.
@@ -116,6 +124,16 @@ pub struct RunInFlight {
     pub started_at: Timestamp,
     /// Alerts whose ticket changed before the start. This run should update them.
     pub alerts: BTreeSet<AlertId>,
+}
+
+/// A run that could not be started, because another one is under way. That one began before what is
+/// to be seen and says nothing about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedStart {
+    /// The first refusal.
+    pub since: Timestamp,
+    /// When it is asked for again.
+    pub retry_at: Timestamp,
 }
 
 /// What to do about a target now.
@@ -160,10 +178,10 @@ impl Runs {
         if !self.requested {
             return NextRun::Idle;
         }
-        match self
+        let due = self
             .last_started_at
-            .map(|started| started.plus(min_interval))
-        {
+            .map(|started| started.plus(min_interval));
+        match due.max(self.blocked.map(|blocked| blocked.retry_at)) {
             Some(earliest) if earliest > now => NextRun::StartAt(earliest),
             _ => NextRun::Start,
         }
@@ -178,6 +196,7 @@ impl Runs {
     ) {
         let alerts = std::mem::take(&mut self.waiting);
         self.requested = false;
+        self.blocked = None;
         self.last_started_at = Some(now);
         self.in_flight = Some(RunInFlight {
             launchpoint,
@@ -185,6 +204,22 @@ impl Runs {
             started_at: now,
             alerts,
         });
+    }
+
+    /// Records that Liongard refused the run at `now`, because another one is under way. It is asked
+    /// for again when that one has ended, unless it never does: then its alerts are returned.
+    pub fn block(&mut self, now: Timestamp) -> BTreeSet<AlertId> {
+        let since = self.blocked.map_or(now, |blocked| blocked.since);
+        if now.since(since) >= BLOCKED_MAX {
+            self.blocked = None;
+            self.requested = false;
+            return std::mem::take(&mut self.waiting);
+        }
+        self.blocked = Some(BlockedStart {
+            since,
+            retry_at: now.plus(BLOCKED_RETRY_INTERVAL),
+        });
+        BTreeSet::new()
     }
 
     /// Records that the run under way succeeded. Returns its alerts.

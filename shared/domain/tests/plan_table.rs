@@ -35,6 +35,7 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
             Step::Adopt(_) => "adopt",
             Step::FollowMerge(_) => "follow merge",
             Step::ReadTicket => "read ticket",
+            Step::Resume => "resume",
             Step::CheckActivity => "check activity",
             Step::SetFields(_) => "set fields",
             Step::AddNote(_) => "note",
@@ -733,10 +734,12 @@ fn a_deleted_ticket_is_not_replaced_until_the_alert_was_closed_and_is_open_again
     let mut pair = PairHarness::new(policy(Mode::Managed));
     pair.link.observe_alert(alert());
     pair.converge(at(1));
-    pair.link.observe_ticket(Ticket {
+    let deleted = Ticket {
         existence: Existence::Deleted,
         ..ticket(OPEN, 50)
-    });
+    };
+    pair.link.observe_ticket(deleted.clone());
+    pair.ticket = Some(deleted);
     pair.converge(at(51));
     assert_eq!(
         pair_status(&pair.link, &pair.policy, at(51)),

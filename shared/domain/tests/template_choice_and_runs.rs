@@ -117,3 +117,32 @@ fn a_failed_run_is_repeated_and_in_the_end_its_alerts_are_returned() {
     assert_eq!(runs.fail(), BTreeSet::from([AlertId::new(1)]));
     assert_eq!(runs.next(at(700), interval), NextRun::Idle);
 }
+
+#[test]
+fn a_run_that_is_blocked_is_asked_for_again_until_the_other_has_ended() {
+    use halogard_domain::runs::{BLOCKED_MAX, BLOCKED_RETRY_INTERVAL, NextRun, Runs};
+    let alert = halogard_domain::ids::AlertId::new(7586);
+    let interval = std::time::Duration::from_secs(60);
+    let mut runs = Runs::default();
+    runs.request(alert);
+    let began = at(0);
+    assert_eq!(runs.next(began, interval), NextRun::Start);
+
+    assert!(runs.block(began).is_empty());
+    let again = began.plus(BLOCKED_RETRY_INTERVAL);
+    assert_eq!(runs.next(began, interval), NextRun::StartAt(again));
+    assert_eq!(runs.next(again, interval), NextRun::Start);
+    assert!(runs.waiting.contains(&alert), "it still waits");
+
+    // It has ended: the run is ours, and the next refusal begins anew.
+    runs.start(halogard_domain::ids::LaunchpointId::new(500), None, again);
+    assert_eq!(runs.blocked, None);
+    assert!(runs.succeed().contains(&alert));
+
+    // It never ends.
+    runs.request(alert);
+    assert!(runs.block(again).is_empty());
+    let given_up = runs.block(again.plus(BLOCKED_MAX));
+    assert!(given_up.contains(&alert));
+    assert!(!runs.is_busy());
+}

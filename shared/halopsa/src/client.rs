@@ -265,6 +265,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             route: route.template,
             status,
             message: VendorMessage::read(response.body()),
+            own_form: crate::vendor_message::is_own_form(response.body()),
             retry_after: retry_after(response.headers(), Some(self.clock.now())),
         })
     }

@@ -88,6 +88,9 @@ pub enum Error {
         status: StatusCode,
         /// What HaloPSA said.
         message: Option<VendorMessage>,
+        /// Whether the body has a form in which HaloPSA itself refuses. A proxy in front of it has
+        /// others.
+        own_form: bool,
         /// How long it asked us to stay away, between 1 and 300 seconds.
         retry_after: Option<Duration>,
     },
@@ -202,6 +205,14 @@ impl Error {
                 status,
                 ..
             } if may_have_taken_effect(*status) => class_if_sent(method, route),
+            // Not HaloPSA's answer: something between us and HaloPSA does not find it.
+            Self::Status {
+                method,
+                route,
+                status,
+                own_form: false,
+                ..
+            } if *status == StatusCode::NOT_FOUND => class_if_sent(method, route),
             Self::Transport {
                 source: TransportError::NotSent { .. },
                 ..
@@ -277,11 +288,12 @@ impl Error {
         }
     }
 
-    /// Whether HaloPSA says that what was named does not exist, or did not get every member an
-    /// update needs: it says the same in both cases.
+    /// Whether HaloPSA says, in a form of its own, that what was named does not exist, or did not get
+    /// every member an update needs: it says the same in both cases.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.status() == Some(StatusCode::NOT_FOUND)
+        let own_form = matches!(self, Self::Status { own_form: true, .. });
+        (own_form && self.status() == Some(StatusCode::NOT_FOUND))
             || (self.status() == Some(StatusCode::BAD_REQUEST)
                 && self.message().is_some_and(VendorMessage::record_not_found))
     }

@@ -62,6 +62,11 @@ fn code(error: &Error) -> ErrorCode {
             ErrorCode::HalopsaThrottled
         }
         Error::Status { status, .. } if status.is_server_error() => ErrorCode::HalopsaFailed,
+        Error::Status {
+            status,
+            own_form: false,
+            ..
+        } if *status == StatusCode::NOT_FOUND => ErrorCode::HalopsaFailed,
         Error::Status { .. } => ErrorCode::HalopsaRefused,
         Error::Redirected { .. } => ErrorCode::HalopsaRedirected,
         Error::Request { .. }

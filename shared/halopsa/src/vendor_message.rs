@@ -88,6 +88,26 @@ impl fmt::Display for VendorMessage {
     }
 }
 
+/// Whether `body` has a form in which HaloPSA itself refuses: a sentence as a JSON string, an
+/// exception, or the problem its framework describes. Gateways answer with HTML, with nothing, or with
+/// JSON of their own; and a framework that knows no such route says nothing about a record.
+pub(crate) fn is_own_form(body: &[u8]) -> bool {
+    /// What a framework says of a route that it does not know.
+    const ABOUT_A_ROUTE: [&str; 3] = ["http resource", "route", "controller"];
+    let text = match serde_json::from_slice(body) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Object(members)) => {
+            let text = |name: &str| members.get(name).and_then(Value::as_str);
+            let is_problem = members.contains_key("status") && members.contains_key("title");
+            let found = text("Message").or_else(|| text("title").filter(|_| is_problem));
+            found.unwrap_or_default().to_owned()
+        }
+        _ => return false,
+    };
+    let text = text.to_lowercase();
+    !text.trim().is_empty() && !ABOUT_A_ROUTE.iter().any(|phrase| text.contains(phrase))
+}
+
 /// The sentence in a JSON body, if one of its known forms holds one.
 fn message_in(json: &Value) -> Option<String> {
     match json {

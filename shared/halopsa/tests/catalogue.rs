@@ -99,7 +99,7 @@ async fn a_new_ticket_must_carry_custom_fields_that_say_so_themselves() {
 
 #[tokio::test]
 async fn a_ticket_type_that_is_not_there_is_none() {
-    for (status, body) in [(404, ""), (400, "\"Record not found\"")] {
+    for (status, body) in [(404, "\"Record not found\""), (400, "\"Record not found\"")] {
         let harness = Harness::new();
         harness.next(Ok(answer(status, body)));
         assert_eq!(

@@ -49,7 +49,8 @@ async fn each_status_has_its_class_for_reads_and_for_writes() {
     let rows = [
         (400, Permanent, Permanent),
         (403, Permanent, Permanent),
-        (404, Permanent, Permanent),
+        // Without a body: not HaloPSA's own answer.
+        (404, Transient, InDoubt),
         (408, Transient, InDoubt),
         (409, Permanent, Permanent),
         (413, Permanent, Permanent),
@@ -261,9 +262,38 @@ async fn a_permit_that_cannot_be_settled_does_not_lose_the_answer_of_a_write() {
 }
 
 #[tokio::test]
-async fn an_unknown_ticket_is_recognised_by_status_or_message() {
+async fn only_halopsa_itself_says_that_a_ticket_does_not_exist() {
+    let problem = r#"{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.5","title":"Not Found","status":404}"#;
+    let no_route = r#"{"Message":"No HTTP resource was found that matches the request URI."}"#;
     for (status, body, expected) in [
-        (404, "", true),
+        (404, r#""Record not found""#, true),
+        (
+            404,
+            r#"{"ClassName":"System.Exception","Message":"Ticket 4242 was not found"}"#,
+            true,
+        ),
+        (404, problem, true),
+        (404, "", false),
+        (404, "<html><h1>404 Not Found</h1></html>", false),
+        (404, "404 page not found", false),
+        (404, r#"{"message":"Not Found"}"#, false),
+        (
+            404,
+            r#"{"message":"no Route matched with those values"}"#,
+            false,
+        ),
+        (
+            404,
+            r#"{"error":{"code":"404","message":"Resource not found"}}"#,
+            false,
+        ),
+        (404, no_route, false),
+        (404, r#""""#, false),
+        (404, "null", false),
+        (404, "[]", false),
+        (404, "404", false),
+        (410, r#""Record not found""#, false),
+        (500, r#""Record not found""#, false),
         (400, r#""Record not found""#, true),
         (400, r#"{"Message":"Record not found."}"#, true),
         (

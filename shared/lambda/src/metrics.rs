@@ -68,7 +68,9 @@ impl Counter {
             | Action::WriteRefused
             | Action::Parked
             | Action::NotNeeded
+            | Action::TicketMissing
             | Action::TicketDeleted
+            | Action::TicketRestored
             | Action::NextTicketStarted
             | Action::JoinedGroup
             | Action::LeadsGroup

@@ -13,6 +13,7 @@ use http::StatusCode;
 use crate::client::Client;
 use crate::environment_page;
 use crate::error::Error;
+use crate::vendor_message::says_run_under_way;
 use crate::wire::{RunOutcome, TaskRow};
 
 /// The machine name of the inspector that reads HaloPSA's tickets. Source: the vendor's library of
@@ -136,18 +137,27 @@ impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
     /// A launchpoint that was neither started nor refused by name counts as started; following the
     /// run tells.
     async fn run(&self, launchpoint: LaunchpointId) -> Result<(), PortError> {
-        let answer = self.client.run_launchpoints(&[launchpoint]).await?;
+        let answer = match self.client.run_launchpoints(&[launchpoint]).await {
+            Err(error) if error.message().is_some_and(says_run_under_way) => {
+                return Err(PortError {
+                    class: FailureClass::Permanent,
+                    refusal: Some(Refusal::RunUnderWay),
+                    ..PortError::from(error)
+                });
+            }
+            answer => answer?,
+        };
         match answer.refusal_of(launchpoint) {
             None => Ok(()),
             Some(refusal) => {
-                let message = refusal
-                    .message
-                    .as_ref()
-                    .map_or("no reason given", |message| message.as_str());
-                Err(
-                    PortError::new(FailureClass::Permanent, ErrorCode::LiongardRunRefused)
-                        .with_message(message),
-                )
+                let message = refusal.message.as_ref();
+                let under_way = message.is_some_and(says_run_under_way);
+                let text = message.map_or("no reason given", |message| message.as_str());
+                let error = PortError::new(FailureClass::Permanent, ErrorCode::LiongardRunRefused);
+                Err(PortError {
+                    refusal: under_way.then_some(Refusal::RunUnderWay),
+                    ..error.with_message(text)
+                })
             }
         }
     }

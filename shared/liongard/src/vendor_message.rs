@@ -2,7 +2,7 @@
 //!
 //! Version 1 answers with JSON and a lower-case `message`, or with text; version 2 with `Message`
 //! and `ValidationErrors`; a rate limit with `error`; gateways with a page of HTML. The sentence
-//! is for people: nothing branches on its words.
+//! is for people; [`says_run_under_way`] alone branches on its words.
 
 use serde_json::Value;
 
@@ -15,6 +15,28 @@ const MESSAGE_MEMBERS: [&str; 3] = ["message", "Message", "error"];
 /// nothing.
 pub(crate) fn read(body: &[u8], secrets: &[&str]) -> Option<VendorMessage> {
     VendorMessage::of_body(body, secrets, message_in)
+}
+
+/// Whether Liongard did not start a run because one of the same launchpoint is under way. It has no code
+/// for that, and its wording is not documented.
+pub(crate) fn says_run_under_way(message: &VendorMessage) -> bool {
+    const UNDER_WAY: [&str; 12] = [
+        "already running",
+        "already in progress",
+        "already being",
+        "already queued",
+        "already scheduled",
+        "already processing",
+        "already started",
+        "currently running",
+        "currently in progress",
+        "still running",
+        "is running",
+        "run in progress",
+    ];
+    let text = message.as_str().to_lowercase();
+    let is_denied = text.contains("not running") || text.contains("not currently running");
+    !is_denied && UNDER_WAY.iter().any(|phrase| text.contains(phrase))
 }
 
 /// The sentence in a JSON body, if one of its known forms holds one.

@@ -390,6 +390,40 @@ async fn a_run_that_liongard_did_not_start_is_refused_though_the_answer_is_a_suc
 }
 
 #[tokio::test]
+async fn a_run_that_is_refused_because_one_is_under_way_says_so() {
+    let rows = [
+        ("Launchpoint is already running", true),
+        ("This inspector is already in progress.", true),
+        (
+            "An inspection is currently running for this launchpoint",
+            true,
+        ),
+        ("Launchpoint already queued", true),
+        (
+            "Launchpoint has already been scheduled: already scheduled for 10:00",
+            true,
+        ),
+        ("A run in progress must end first", true),
+        ("The agent is not running", false),
+        ("Agent is not currently running", false),
+        ("The agent is offline", false),
+        ("Launchpoint is disabled", false),
+        ("Launchpoint not found", false),
+    ];
+    for (message, expected) in rows {
+        let expected = expected.then_some(Refusal::RunUnderWay);
+        for body in [
+            json!({"results": [], "errors": [{"ID": 18700, "Message": message}]}),
+            json!({"errors": [{"Message": message}]}),
+        ] {
+            let error = answering(&body).run(LAUNCHPOINT).await.unwrap_err();
+            assert_eq!(error.class, Permanent);
+            assert_eq!(error.refusal, expected, "{message}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_run_with_an_empty_answer_is_in_doubt() {
     for body in [json!({}), json!([]), json!("ok")] {
         let error = answering(&body).run(LAUNCHPOINT).await.unwrap_err();

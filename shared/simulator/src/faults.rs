@@ -25,6 +25,8 @@ pub enum Fault {
     Status500,
     /// 500 in the vendor's form although the effect happened.
     Status500AfterEffect,
+    /// A gateway's 404 page, before any effect.
+    Gateway404Html,
     /// A gateway's 502 page, before any effect.
     Gateway502Html,
     /// A gateway's 504 page, before any effect.
@@ -61,6 +63,7 @@ impl Fault {
             Self::Status429 { .. } => "status_429",
             Self::Status500 => "status_500",
             Self::Status500AfterEffect => "status_500_after_effect",
+            Self::Gateway404Html => "gateway_404_html",
             Self::Gateway502Html => "gateway_502_html",
             Self::Gateway504Html => "gateway_504_html",
             Self::Gateway504AfterEffect => "gateway_504_after_effect",

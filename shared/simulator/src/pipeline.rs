@@ -166,6 +166,7 @@ fn before_effect<V: SimulatedVendor>(
             with_pause(vendor.throttled(&limit), retry_after.clone())
         }
         Fault::Status500 => vendor.broken(),
+        Fault::Gateway404Html => SimResponse::gateway_page(StatusCode::NOT_FOUND),
         Fault::Gateway502Html => SimResponse::gateway_page(StatusCode::BAD_GATEWAY),
         Fault::Gateway504Html => SimResponse::gateway_page(StatusCode::GATEWAY_TIMEOUT),
         Fault::Empty403 => SimResponse::empty(StatusCode::FORBIDDEN),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::continuity::{Continuity, Knowledge};
-use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
+use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
+use halogard_domain::missing::MissingTickets;
 use halogard_domain::record::Singleton;
-use halogard_domain::runs::{RunInFlight, RunTarget, Runs};
+use halogard_domain::runs::{BlockedStart, RunInFlight, RunTarget, Runs};
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor, Unsettled};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
@@ -46,6 +47,7 @@ macro_rules! for_every_type {
     ($fixture:ident, $case:ident) => {
         let bench = $case::<_, Ledger>($fixture).await;
         let bench = $case::<_, Runs>(bench).await;
+        let bench = $case::<_, MissingTickets>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
         let bench = $case::<_, Continuity>(bench).await;
@@ -101,10 +103,28 @@ impl SampleRecord for Runs {
                 started_at: at(1),
                 alerts: alerts([7, 8]),
             }),
+            blocked: Some(BlockedStart {
+                since: at(2),
+                retry_at: at(22),
+            }),
             last_started_at: Some(at(1)),
             failures: number.into(),
             watched_until: Some(at(901)),
         }
+    }
+}
+
+impl SampleRecord for MissingTickets {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let mut missing = Self::default();
+        for ticket in 0..=number {
+            missing.note(TicketId::new(u64::from(ticket) + 4_000), now);
+        }
+        missing
     }
 }
 

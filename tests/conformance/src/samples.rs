@@ -13,6 +13,7 @@ use halogard_domain::link::{
     TerminalReason, WriteKind,
 };
 use halogard_domain::message::{Cause, Message, Notification};
+use halogard_domain::missing::Missing;
 use halogard_domain::policy::{ClosedBy, ParkReason};
 use halogard_domain::sharing::Sharing;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
@@ -110,6 +111,10 @@ pub fn full_link(id: u64) -> Link {
         }),
         observed_alert: Some(alert(alert_id)),
         observed_ticket: Some(ticket(ticket_id)),
+        missing: Some(Missing {
+            since: at(75),
+            read_again_at: at(375),
+        }),
         parked: Some(ParkReason::NoTemplate),
         refused: Some(RefusedWrite {
             write: WriteKind::SetFields,

@@ -1,7 +1,10 @@
 //! Tickets that a technician deletes or merges.
 
+use std::time::Duration;
+
 use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::halopsa::TicketSpec;
+use halogard_simulator::{Fault, FaultRate};
 use halogard_tests::{Scenario, Setup, WebhookDelivery};
 
 use crate::{DANA, news, with_ticket};
@@ -89,4 +92,79 @@ async fn tickets_merged_in_a_circle_end_the_story() {
     bundle.excuse(first);
     bundle.excuse(second);
     bundle.conclude().await;
+}
+
+#[tokio::test]
+async fn a_proxys_404_ends_nothing() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    let away = FaultRate {
+        fault: Fault::Gateway404Html,
+        probability: 1.0,
+        route: None,
+    };
+    bundle.halo.faults().set_random(vec![away]);
+    bundle.halo.add_note(ticket, DANA, "On it").unwrap();
+    bundle
+        .liongard
+        .change(alert, news("6 accounts now", "Low"))
+        .unwrap();
+    bundle.run_for(Duration::from_secs(1_800)).await;
+    assert_ne!(
+        bundle.pair_status(alert).await,
+        Some(PairStatus::TicketDeleted)
+    );
+    bundle.halo.faults().clear();
+    bundle.conclude().await;
+    assert!(bundle.dead_letters().await.is_empty());
+    let notes = bundle.our_notes(ticket);
+    assert!(notes.iter().any(|it| it.contains("6 accounts now")));
+}
+
+#[tokio::test]
+async fn a_ticket_deleted_by_mistake_and_restored_is_followed_again() {
+    for delivery in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
+        for after in [60, 1_800] {
+            let setup = Setup {
+                webhook_delivery: delivery,
+                ..Setup::managed()
+            };
+            let mut bundle = Scenario::start(setup).await;
+            let (alert, ticket) = with_ticket(&mut bundle).await;
+            bundle.excuse(alert);
+            bundle.halo.delete_ticket(ticket, DANA).unwrap();
+            bundle
+                .liongard
+                .change(alert, news("6 accounts now", "Low"))
+                .unwrap();
+            bundle.run_for(Duration::from_secs(after)).await;
+            bundle.halo.restore_ticket(ticket, DANA).unwrap();
+            bundle.conclude().await;
+            let link = bundle.link(alert).await.unwrap();
+            assert_eq!(link.terminal_reason, None, "{delivery:?}, {after} s");
+            let notes = bundle.our_notes(ticket);
+            assert!(notes.iter().any(|it| it.contains("6 accounts now")));
+            bundle.liongard.close(alert).unwrap();
+            bundle.conclude().await;
+            assert_eq!(bundle.only_ticket(alert).id, ticket);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_alert_that_returns_finds_its_restored_ticket() {
+    let setup = Setup {
+        webhook_delivery: WebhookDelivery::Never,
+        ..Setup::managed()
+    };
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.excuse(alert);
+    bundle.halo.delete_ticket(ticket, DANA).unwrap();
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    bundle.halo.restore_ticket(ticket, DANA).unwrap();
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).id, ticket, "none beside it");
 }

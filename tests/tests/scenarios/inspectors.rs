@@ -6,7 +6,7 @@ use halogard_app::ports::Clock as _;
 use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::liongard::RunResult;
 use halogard_simulator::{Fault, FaultRate};
-use halogard_tests::Scenario;
+use halogard_tests::{Scenario, Setup};
 
 use crate::{DANA, HALO_INSPECTOR, RUBEN, with_ticket};
 
@@ -207,4 +207,61 @@ async fn our_own_close_runs_no_inspector() {
     bundle.liongard.close(alert).unwrap();
     bundle.conclude().await;
     assert_eq!(bundle.runs_of(HALO_INSPECTOR), 0);
+}
+
+/// A bundle whose Liongard refuses to start what is running, with `message`.
+fn busy(setup: Setup, message: &'static str) -> Setup {
+    let mut setup = setup;
+    setup.liongard.busy_message = Some(message);
+    setup
+}
+
+#[tokio::test]
+async fn a_run_that_began_before_the_closure_is_followed_by_one_of_ours() {
+    for message in [
+        "Launchpoint is already running",
+        "Inspection currently in progress",
+    ] {
+        let mut bundle = Scenario::start(busy(Setup::managed(), message)).await;
+        let (alert, ticket) = with_ticket(&mut bundle).await;
+        let own = bundle.alert(alert).launchpoint_id;
+        // Somebody starts both inspectors; they have read their systems before anything changes.
+        for launchpoint in [own, HALO_INSPECTOR] {
+            bundle.liongard.start_launchpoint(launchpoint).unwrap();
+        }
+        bundle.run_for(Duration::from_secs(10)).await;
+        bundle.liongard.clear_condition(alert).unwrap();
+        bundle.halo.close_ticket(ticket, DANA).unwrap();
+        bundle.conclude().await;
+        assert!(bundle.alert(alert).closed, "{message}");
+        assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
+        assert_eq!(bundle.runs_of(own), 2, "theirs, then ours");
+    }
+}
+
+#[tokio::test]
+async fn in_native_mode_a_closure_reaches_liongard_after_the_run_under_way() {
+    let setup = busy(Setup::native(), "Launchpoint is already running");
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.start_launchpoint(HALO_INSPECTOR).unwrap();
+    bundle.run_for(Duration::from_secs(10)).await;
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed);
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 2);
+}
+
+#[tokio::test]
+async fn a_run_of_somebody_else_that_never_ends_is_given_up_in_the_end() {
+    let setup = busy(Setup::managed(), "Launchpoint is already running");
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.set_next_run(RunResult::NeverFinishes);
+    bundle.liongard.start_launchpoint(HALO_INSPECTOR).unwrap();
+    bundle.liongard.clear_condition(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.alert(alert).closed, "its own inspector closed it");
+    assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
 }

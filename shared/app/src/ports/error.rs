@@ -37,6 +37,8 @@ pub enum Refusal {
     MissingFields(Box<[String]>),
     /// The record does not exist, or the credential may not see it.
     NotFound,
+    /// The inspector is running already; this run was not started.
+    RunUnderWay,
     /// The credential may not do this.
     Forbidden,
     /// The credential is not accepted.

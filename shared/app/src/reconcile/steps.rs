@@ -3,16 +3,16 @@
 mod batched;
 mod claims;
 mod grouping;
+mod missing;
 mod opening;
 mod sharing;
 mod writing;
 
-use halogard_domain::ids::TicketId;
 use halogard_domain::link::{Base, PendingInspection, TerminalReason};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
-use halogard_domain::ticket::{ACTIVITY_TTL, Existence, HumanActivity, NoteAuthor};
+use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity, NoteAuthor};
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{FailureClass, LinkKey, Timestamp};
 use tracing::{debug, warn};
@@ -96,6 +96,11 @@ impl<E: Env> Reconciler<E> {
                 }
                 Ok(Next::Replan)
             }
+            Step::Resume => {
+                session.link.terminal_reason = None;
+                session.record(now, Action::TicketRestored, None);
+                Ok(Next::Replan)
+            }
             Step::BeginNextTicket => {
                 session.link.begin_next_ticket();
                 session.record(now, Action::NextTicketStarted, None);
@@ -124,26 +129,6 @@ impl<E: Env> Reconciler<E> {
                 Ok(Next::Continue)
             }
         }
-    }
-
-    /// Reads the ticket's current state. A deleted ticket ends the pair.
-    pub(super) async fn read_ticket(
-        &self,
-        session: &mut PairSession<'_>,
-        id: TicketId,
-    ) -> Result<(), ReconcileError> {
-        match (self.desk.read(id).await?, &mut session.link.observed_ticket) {
-            (Some(ticket), _) => session.link.observe_ticket(ticket),
-            (None, Some(seen)) => {
-                seen.existence = Existence::Deleted;
-                seen.observed_at = self.clock.now();
-            }
-            (None, None) => {
-                session.link.terminal_reason = Some(TerminalReason::TicketDeleted);
-                session.record(self.clock.now(), Action::TicketDeleted, None);
-            }
-        }
-        Ok(())
     }
 
     /// Finds out whether a person has worked on the ticket. If none had at an earlier time, a sweep says

@@ -242,9 +242,16 @@ impl PairHarness {
                     .clone()
                     .filter(|ticket| Some(ticket.id) == self.link.ticket)
                 {
-                    Some(ticket) => self.link.observe_ticket(ticket),
+                    Some(ticket) => self.link.observe_ticket(Ticket {
+                        observed_at: now,
+                        ..ticket
+                    }),
                     None => self.link.terminal_reason = Some(TerminalReason::TicketDeleted),
                 }
+                return false;
+            }
+            Step::Resume => {
+                self.link.terminal_reason = None;
                 return false;
             }
             Step::CheckActivity => {

@@ -51,7 +51,7 @@ async fn an_answer_about_another_ticket_leads_to_a_read_of_ours() {
     harness.assert_all_settled();
 
     let harness = answering(&[json!([row(4240, "Printer jams")])]);
-    harness.next(Ok(answer(404, "")));
+    harness.next(Ok(answer(404, "\"Record not found\"")));
     let error = change_one(&harness, &change()).await.unwrap_err();
     assert_eq!(
         (error.class, error.refusal),
@@ -89,9 +89,8 @@ async fn a_ticket_is_read_past_the_cache() {
 #[tokio::test]
 async fn a_ticket_that_is_not_there_is_none_and_one_that_may_not_be_seen_an_error() {
     let gone = [
-        answer(404, ""),
+        answer(404, "\"Record not found\""),
         answer(400, "\"Record not found\""),
-        answer(404, "<html>"),
     ];
     for outcome in gone {
         let harness = Harness::new();

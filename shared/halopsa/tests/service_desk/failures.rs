@@ -154,7 +154,7 @@ async fn each_failure_has_its_class_its_word_and_its_refusal() {
 
 #[tokio::test]
 async fn a_write_that_finds_no_record_says_so() {
-    for outcome in [(404, ""), (400, "\"Record not found\"")] {
+    for outcome in [(404, "\"Record not found\""), (400, "\"Record not found\"")] {
         let harness = Harness::new();
         harness.next(Ok(answer(outcome.0, outcome.1)));
         let opened = open(&harness, &new_ticket()).await.unwrap_err();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::clock::whole_millis;
 use crate::world::HALOPSA_INSPECTOR;
 
+use crate::error::SimError;
+
 use super::Liongard;
 use super::lookups;
 use super::settings::RunTimes;
@@ -121,6 +123,17 @@ pub(super) struct RunTally {
 }
 
 impl Liongard {
+    /// A person, or the schedule, starts a launchpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::Refused`] with the vendor's message.
+    pub fn start_launchpoint(&self, launchpoint: i64) -> Result<i64, SimError> {
+        let now = self.clock.now_millis();
+        let started = self.state().start_run(launchpoint, now);
+        started.map_err(|message| SimError::Refused(message.to_owned()))
+    }
+
     /// Decides how the next run ends; several calls decide several runs, in order.
     pub fn set_next_run(&self, result: RunResult) {
         self.state().next_results.push_back(result);
@@ -163,6 +176,14 @@ impl LiongardState {
             .ok_or("Launchpoint not found")?;
         if !launchpoint.enabled {
             return Err("Launchpoint is disabled");
+        }
+        if let Some(message) = self.settings.busy_message
+            && self.runs.values().any(|run| {
+                run.launchpoint_id == launchpoint_id
+                    && run.finished_at().is_none_or(|end| end > now)
+            })
+        {
+            return Err(message);
         }
         let result = self
             .next_results

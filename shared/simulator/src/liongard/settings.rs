@@ -82,6 +82,8 @@ pub struct SimLiongardSettings {
     pub single_answer_of: BTreeMap<String, SingleAnswer>,
     /// How long runs take.
     pub run_times: RunTimes,
+    /// Whether a launchpoint that is running refuses to be started again, and with which words.
+    pub busy_message: Option<&'static str>,
     /// How runs end by default.
     pub run_result: RunResult,
     /// Liongard's own ticketing, if it is on.
@@ -109,6 +111,7 @@ impl Default for SimLiongardSettings {
                 processing: Duration::from_secs(3),
                 running: Duration::from_secs(25),
             },
+            busy_message: None,
             run_result: RunResult::Completes,
             native_ticketing: None,
         }

@@ -150,13 +150,11 @@ impl<E: Env> Reconciler<E> {
                 let Some(id) = session.link.ticket else {
                     return Ok(Next::Replan);
                 };
-                match self.desk.read(id).await? {
+                if self.read_ticket(session, id).await? {
                     // It exists, yet HaloPSA does not find it for this change.
-                    Some(_) => self.refused(write, error, session),
-                    None => {
-                        self.read_ticket(session, id).await?;
-                        Ok(Next::Replan)
-                    }
+                    self.refused(write, error, session)
+                } else {
+                    Ok(Next::Replan)
                 }
             }
             Err(error) => self.refused(write, error, session),

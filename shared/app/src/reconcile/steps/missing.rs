@@ -1,0 +1,86 @@
+//! Reading a ticket, which HaloPSA may no longer have.
+
+use halogard_domain::ids::TicketId;
+use halogard_domain::link::TerminalReason;
+use halogard_domain::missing::{MISSING_MAX, Missing, MissingTickets};
+use halogard_domain::record::Singleton;
+use halogard_domain::ticket::Existence;
+use tracing::warn;
+
+use crate::env::Env;
+use crate::outcome::Action;
+use crate::ports::SaveError;
+use crate::ports::prelude::*;
+use crate::reconcile::{CONFLICTS_MAX, PairSession, ReconcileError};
+use crate::reconciler::Reconciler;
+
+impl<E: Env> Reconciler<E> {
+    /// Reads the ticket's current state; returns whether HaloPSA has the ticket. Only the second reading
+    /// that says it has not, minutes after the first, makes it a deleted one.
+    pub(in crate::reconcile) async fn read_ticket(
+        &self,
+        session: &mut PairSession<'_>,
+        id: TicketId,
+    ) -> Result<bool, ReconcileError> {
+        if let Some(ticket) = self.desk.read(id).await? {
+            if session.link.is_ticket_deleted() {
+                // What a clock stamped on the ticket before says nothing against what is there now.
+                session.link.observed_ticket = None;
+            }
+            session.link.observe_ticket(ticket);
+            session.link.missing = None;
+            return Ok(true);
+        }
+        let now = self.clock.now();
+        if session.link.is_ticket_deleted() {
+            if let Some(seen) = &mut session.link.observed_ticket {
+                seen.observed_at = now;
+            }
+            return Ok(false);
+        }
+        let missing_at_once = self.note_missing(id).await?;
+        let Some(missing) = session.link.missing else {
+            session.link.missing = Some(Missing::since(now));
+            session.record(now, Action::TicketMissing, None);
+            return Ok(false);
+        };
+        if !missing.is_proven(now, missing_at_once) {
+            if missing_at_once > MISSING_MAX {
+                warn!(
+                    alert_id = session.link.alert.get(),
+                    ticket_id = id.get(),
+                    missing = missing_at_once,
+                    "many tickets are missing at once: taken for an outage, none counts as deleted"
+                );
+            }
+            session.link.missing = Some(missing.read_again(now));
+            return Ok(false);
+        }
+        session.link.missing = None;
+        if let Some(seen) = &mut session.link.observed_ticket {
+            seen.existence = Existence::Deleted;
+            seen.observed_at = now;
+        } else {
+            session.link.terminal_reason = Some(TerminalReason::TicketDeleted);
+            session.record(now, Action::TicketDeleted, None);
+        }
+        Ok(false)
+    }
+
+    /// Notes that `ticket` is missing; returns how many tickets are at this time.
+    async fn note_missing(&self, ticket: TicketId) -> Result<usize, ReconcileError> {
+        for _ in 0..CONFLICTS_MAX {
+            let mut stored = self.store.load_record::<MissingTickets>(&Singleton).await?;
+            let missing = stored.value.note(ticket, self.clock.now());
+            let saved = self
+                .store
+                .save_record(&Singleton, &stored.value, stored.revision);
+            match saved.await {
+                Ok(_) => return Ok(missing),
+                Err(SaveError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ReconcileError::Conflict)
+    }
+}

@@ -1,0 +1,250 @@
+//! Tickets that HaloPSA says it does not have, and that come back.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it did not expect, in its helpers too"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use halogard_app::ports::{Clock as _, Lane, Links as _, Revision, WorkSink as _};
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::link::TerminalReason;
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::missing::{CONFIRMED_AFTER, OUTAGE_MAX};
+use halogard_domain::{Alert, Link, Slug, Ticket};
+use support::{ALERT, Bench, CLOSED, TICKET, alert, at, ticket};
+
+async fn send(bench: &Bench, message: Message) {
+    let messages = [message.into()];
+    let sent = bench.reconciler.store.send(Lane::Urgent, &messages);
+    sent.await.unwrap();
+}
+
+fn put_ticket(bench: &Bench, ticket: Ticket) {
+    let mut tickets = bench.reconciler.desk.tickets.lock().unwrap();
+    tickets.insert(ticket.id, ticket);
+}
+
+fn take_tickets(bench: &Bench) {
+    bench.reconciler.desk.tickets.lock().unwrap().clear();
+}
+
+fn status_of(bench: &Bench, ticket: TicketId) -> halogard_domain::ids::StatusId {
+    bench.reconciler.desk.tickets.lock().unwrap()[&ticket].status
+}
+
+async fn link_of(bench: &Bench, alert: AlertId) -> Link {
+    let stored = bench.reconciler.store.load(alert).await.unwrap();
+    stored.unwrap().value
+}
+
+async fn ended(bench: &Bench, alert: AlertId) -> Option<TerminalReason> {
+    link_of(bench, alert).await.terminal_reason
+}
+
+/// The alert as a poll sees it once it is closed.
+fn closed(id: AlertId, seconds: i64) -> Alert {
+    Alert {
+        status: Slug::new("Closed - Complete"),
+        changed_at: at(seconds),
+        observed_at: at(seconds),
+        ..alert(id.get())
+    }
+}
+
+/// Works, and lets time pass, until `span` has.
+async fn work_for(bench: &Bench, span: Duration) {
+    let step = Duration::from_secs(30);
+    let mut passed = Duration::ZERO;
+    bench.process_all().await;
+    while passed < span {
+        bench.clock.pass(step);
+        passed += step;
+        bench.process_all().await;
+    }
+}
+
+/// A bench with `pairs` linked pairs, whose tickets are then all missing, and read once.
+async fn missing(pairs: u64) -> Bench {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    for number in 1..pairs {
+        let (id, ticket_id) = (7586 + number, 4242 + number);
+        let mut link = Link::new(AlertId::new(id));
+        link.attach(TicketId::new(ticket_id));
+        link.observe_alert(alert(id));
+        link.observe_ticket(ticket(ticket_id, id, at(-30)));
+        let saved = bench.reconciler.store.save(&link, &[], Revision(0));
+        saved.await.unwrap();
+    }
+    for number in 0..pairs {
+        let look = Message::reconcile_ticket(TicketId::new(4242 + number), Cause::Sweep);
+        send(&bench, look).await;
+    }
+    take_tickets(&bench);
+    bench.process_all().await;
+    bench
+}
+
+#[tokio::test]
+async fn one_reading_ends_nothing_and_two_minutes_apart_do() {
+    let bench = missing(1).await;
+    assert_eq!(ended(&bench, ALERT).await, None);
+    work_for(&bench, CONFIRMED_AFTER / 2).await;
+    assert_eq!(ended(&bench, ALERT).await, None);
+    work_for(&bench, CONFIRMED_AFTER).await;
+    assert_eq!(
+        ended(&bench, ALERT).await,
+        Some(TerminalReason::TicketDeleted)
+    );
+    assert!(link_of(&bench, ALERT).await.missing.is_none());
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_back_before_the_second_reading_was_never_gone() {
+    let bench = missing(1).await;
+    put_ticket(&bench, ticket(4242, 7586, at(-30)));
+    work_for(&bench, CONFIRMED_AFTER * 2).await;
+    let link = link_of(&bench, ALERT).await;
+    assert_eq!((link.terminal_reason, link.missing), (None, None));
+    send(
+        &bench,
+        Message::alert_snapshot(closed(ALERT, 700), Cause::Poll),
+    )
+    .await;
+    work_for(&bench, Duration::from_secs(60)).await;
+    assert_eq!(status_of(&bench, TICKET), CLOSED);
+}
+
+#[tokio::test]
+async fn many_tickets_missing_at_once_are_an_outage_for_a_day() {
+    for (pairs, is_outage) in [(1, false), (5, false), (6, true), (12, true)] {
+        let bench = missing(pairs).await;
+        work_for(&bench, CONFIRMED_AFTER * 3).await;
+        let reason = ended(&bench, ALERT).await;
+        assert_eq!(reason.is_none(), is_outage, "{pairs} tickets: {reason:?}");
+        if pairs != 6 {
+            continue;
+        }
+        // They are all back: nothing has happened.
+        for number in 0..pairs {
+            put_ticket(&bench, ticket(4242 + number, 7586 + number, at(-30)));
+        }
+        work_for(&bench, Duration::from_secs(3_700)).await;
+        for number in 0..pairs {
+            let link = link_of(&bench, AlertId::new(7586 + number)).await;
+            assert_eq!((link.terminal_reason, link.missing), (None, None));
+        }
+        // They stay away for more than a day.
+        take_tickets(&bench);
+        for number in 0..pairs {
+            let look = Message::reconcile_ticket(TicketId::new(4242 + number), Cause::Sweep);
+            send(&bench, look).await;
+        }
+        work_for(&bench, OUTAGE_MAX + Duration::from_secs(2 * 3_600)).await;
+        assert!(ended(&bench, ALERT).await.is_some());
+    }
+}
+
+/// How a ticket shows itself again.
+#[derive(Clone, Copy, Debug)]
+enum Return {
+    Snapshot,
+    Event,
+    AlertReport,
+}
+
+#[tokio::test]
+async fn a_deleted_ticket_that_shows_itself_is_followed_again_and_none_is_opened_beside_it() {
+    for shown in [Return::Snapshot, Return::Event, Return::AlertReport] {
+        for alert_closed_meanwhile in [false, true] {
+            let what = format!("{shown:?}, closed meanwhile: {alert_closed_meanwhile}");
+            let bench = missing(1).await;
+            work_for(&bench, CONFIRMED_AFTER * 2).await;
+            assert!(ended(&bench, ALERT).await.is_some(), "{what}");
+            if alert_closed_meanwhile {
+                let over = closed(ALERT, 650);
+                send(&bench, Message::alert_snapshot(over, Cause::Poll)).await;
+                work_for(&bench, Duration::from_secs(60)).await;
+                let reason = ended(&bench, ALERT).await;
+                assert_eq!(
+                    reason,
+                    Some(TerminalReason::TicketDeletedAlertClosed),
+                    "{what}"
+                );
+            }
+            // As it was before: nothing changed it, it could not be seen for a while.
+            bench.clock.pass(Duration::from_secs(600));
+            let back = Ticket {
+                observed_at: bench.clock.now(),
+                ..ticket(4242, 7586, at(-30))
+            };
+            put_ticket(&bench, back);
+            match shown {
+                Return::Snapshot => {
+                    let row = ticket(4242, 7586, at(-30));
+                    send(&bench, Message::ticket_snapshot(row, Cause::Sweep)).await;
+                }
+                Return::Event => {
+                    send(&bench, Message::reconcile_ticket(TICKET, Cause::Sweep)).await;
+                }
+                Return::AlertReport => {
+                    let back = Alert {
+                        changed_at: at(1_200),
+                        observed_at: at(1_200),
+                        description: "somebody else was made an administrator".into(),
+                        ..alert(ALERT.get())
+                    };
+                    send(&bench, Message::alert_snapshot(back, Cause::Poll)).await;
+                }
+            }
+            work_for(&bench, Duration::from_secs(60)).await;
+            let link = link_of(&bench, ALERT).await;
+            assert_eq!(link.terminal_reason, None, "{what}");
+            assert_eq!(link.ticket, Some(TICKET), "{what}");
+
+            let over = closed(ALERT, 2_000);
+            send(&bench, Message::alert_snapshot(over, Cause::Poll)).await;
+            work_for(&bench, Duration::from_secs(900)).await;
+            assert_eq!(status_of(&bench, TICKET), CLOSED, "{what}");
+            let tickets = bench.reconciler.desk.tickets.lock().unwrap().len();
+            assert_eq!(tickets, 1, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_report_from_before_the_deletion_brings_no_ticket_back() {
+    let bench = missing(1).await;
+    work_for(&bench, CONFIRMED_AFTER * 2).await;
+    let late = ticket(4242, 7586, at(-10));
+    send(&bench, Message::ticket_snapshot(late, Cause::Sweep)).await;
+    work_for(&bench, Duration::from_secs(60)).await;
+    assert!(ended(&bench, ALERT).await.is_some());
+}
+
+#[tokio::test]
+async fn a_restored_ticket_is_followed_again() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.reconciler.desk.tickets.lock().unwrap().clear();
+    send(&bench, Message::reconcile_ticket(TICKET, Cause::Sweep)).await;
+    bench.process_all().await;
+
+    let back = ticket(4242, 7586, at(60));
+    put_ticket(&bench, back.clone());
+    bench.clock.pass(Duration::from_secs(120));
+    send(&bench, Message::ticket_snapshot(back, Cause::Sweep)).await;
+    bench.process_all().await;
+    let over = Message::alert_snapshot(closed(ALERT, 130), Cause::Poll);
+    send(&bench, over).await;
+    for _ in 0..2 {
+        bench.clock.pass(Duration::from_secs(30));
+        bench.process_all().await;
+    }
+
+    let ended = link_of(&bench, ALERT).await.terminal_reason;
+    assert_eq!(status_of(&bench, TICKET), CLOSED, "{ended:?}");
+}
