@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{ErrorCode, Lane, LeaseOutcome, Leases, Links, TicketListing, WorkSink};
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::link::{Claim, IN_DOUBT_MAX, WriteKind};
+use halogard_domain::link::{Claim, IN_DOUBT_MAX, TerminalReason, WriteKind};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::{Alert, FailureClass, Link, Slug, Ticket};
@@ -137,7 +137,7 @@ async fn a_restored_backup_opens_no_second_ticket() {
     assert_eq!(with_key(&bench), [TicketId::new(5000)], "{outcomes:?}");
 }
 
-/// Another worker saves the link of `alert` as it is: whoever read it before has a conflict.
+/// Another worker saves the link of `alert` as it is: a worker that read it before has a conflict.
 async fn save_meanwhile(bench: &Bench, alert: AlertId) {
     let store = &bench.reconciler.store;
     let stored = store.load(alert).await.unwrap().unwrap();
@@ -190,8 +190,8 @@ async fn a_note_is_added_once_although_the_link_is_saved_meanwhile() {
     assert_eq!(bench.reconciler.desk.added_notes.lock().unwrap().len(), 1);
     let link = link_of(&bench, 7586).await;
     assert_eq!((link.note_claim, link.note_count), (None, 1));
-    let told = news(10, "New", "changed").text_hash();
-    assert_eq!(link.base.unwrap().alert_text, told);
+    let noted = news(10, "New", "changed").text_hash();
+    assert_eq!(link.base.unwrap().alert_text, noted);
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn a_refusal_is_recorded_although_the_link_is_saved_meanwhile() {
     let link = link_of(&bench, 7586).await;
     assert_eq!(link.refused.unwrap().write, WriteKind::AddNote);
     assert_eq!(link.note_claim, None);
-    assert_eq!(bench.file.dead_letters().len(), 1, "a person is told why");
+    assert_eq!(bench.file.dead_letters().len(), 1, "the operator sees why");
 }
 
 #[tokio::test]
@@ -270,6 +270,28 @@ async fn what_a_second_worker_took_over_the_first_one_sends_no_more() {
     first.await.unwrap();
     assert_eq!(with_key(&bench), opened);
     assert_eq!(link_of(&bench, 7600).await.ticket, opened.first().copied());
+}
+
+#[tokio::test]
+async fn two_messages_of_one_batch_open_one_ticket() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.reconciler.sweep_tickets().await.unwrap();
+    let store = &bench.reconciler.store;
+    let mut stored = store.load(ALERT).await.unwrap().unwrap();
+    stored.value.terminal_reason = Some(TerminalReason::TicketDeletedAlertClosed);
+    let saved = store.save(&stored.value, &[], stored.revision).await;
+    saved.unwrap();
+    // The alert is open again; its message and one about the deleted ticket are in one batch.
+    let news = Message::alert_snapshot(news(10, "New", "again"), Cause::Poll);
+    send(&bench, Lane::Urgent, news).await;
+    let deleted = Message::ticket_snapshot(ticket(4242, 7586, at(20)), Cause::Sweep);
+    send(&bench, Lane::Urgent, deleted).await;
+    bench.process_all().await;
+    let tickets = bench.reconciler.desk.tickets.lock().unwrap();
+    let second = tickets
+        .values()
+        .filter(|it| it.summary.contains("[LG-7586-2]"));
+    assert_eq!(second.count(), 1);
 }
 
 #[tokio::test]

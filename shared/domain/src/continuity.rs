@@ -119,11 +119,11 @@ impl Continuity {
     /// older than the alert.
     #[must_use]
     pub fn hold_until(&self, alert: &Alert, recurrence: u32, now: Timestamp) -> Option<Timestamp> {
+        if self.was_away(now) {
+            return Some(now.plus(HOLD_MIN));
+        }
         let waited = now.since(self.began_at);
         let retry_at = now.plus(waited.clamp(HOLD_MIN, HOLD_MAX));
-        if self.was_away(now) {
-            return Some(retry_at);
-        }
         let needed = self.sweep_needed_from()?;
         let is_new = recurrence == 1 && alert.raised_at > self.began_at.plus(CLOCK_AHEAD_MAX);
         (!is_new).then(|| needed.max(retry_at))

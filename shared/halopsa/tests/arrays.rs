@@ -151,6 +151,8 @@ async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
         (201, json!([row(1), row(2)])),
         (400, json!("Please complete the field Impact")),
         (200, list(&[row(1), row(2)])),
+        (404, json!("")),
+        (404, json!("")),
         (400, json!("Please complete the field Impact")),
         (201, json!([row(4)])),
     ]);
@@ -164,8 +166,8 @@ async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
     assert_eq!(sent[0].len(), 4);
     assert_eq!(sent[2], ["[LG-1] Disk", "[LG-2] Disk"]);
     assert_eq!(sent[3], ["[LG-3] Disk", "[LG-4] Disk"]);
-    assert_eq!(sent[5], ["[LG-3] Disk"]);
-    assert_eq!(sent[6], ["[LG-4] Disk"]);
+    assert_eq!(sent[7], ["[LG-3] Disk"]);
+    assert_eq!(sent[8], ["[LG-4] Disk"]);
 }
 
 /// A guard that admits each request by what was admitted before, and keeps what it was asked for.
@@ -263,6 +265,8 @@ async fn what_a_refused_array_left_behind_is_not_opened_again() {
         (400, json!("Please complete the field Impact")),
         // The two before the refused one were kept.
         (200, list(&[row(1), row(2)])),
+        (404, json!("")),
+        (404, json!("")),
         (400, json!("Please complete the field Impact")),
     ]);
     let refused = || Err(format!("{Permanent:?}"));
@@ -270,7 +274,37 @@ async fn what_a_refused_array_left_behind_is_not_opened_again() {
         opened(&harness, 1..=3).await,
         [Ok(4001), Ok(4002), refused()]
     );
-    assert_eq!(posted(&harness)[2], ["[LG-3] Disk"]);
+    assert_eq!(posted(&harness)[4], ["[LG-3] Disk"]);
+}
+
+#[tokio::test]
+async fn what_a_refused_array_left_behind_is_found_although_lists_lag() {
+    let harness = answering(&[
+        (400, json!("Please complete the field Impact")),
+        // The list ends before the array; a number was given to a ticket that is deleted.
+        (200, list(&[row(0)])),
+        (200, row(1)),
+        (404, json!("")),
+        (200, row(3)),
+        (404, json!("")),
+        (404, json!("")),
+        (400, json!("Please complete the field Impact")),
+    ]);
+    let answers = opened(&harness, 1..=3).await;
+    assert_eq!((&answers[0], &answers[2]), (&Ok(4001), &Ok(4003)));
+    assert_eq!(posted(&harness)[7], ["[LG-2] Disk"]);
+}
+
+#[tokio::test]
+async fn a_refused_array_is_in_doubt_when_unlisted_tickets_do_not_end() {
+    let mut answers = vec![
+        (400, json!("Please complete the field Impact")),
+        (200, list(&[row(0)])),
+    ];
+    answers.extend((1..=80).map(|_| (200, row(900))));
+    let harness = answering(&answers);
+    let doubt = || Err(format!("{InDoubt:?}"));
+    assert_eq!(opened(&harness, 1..=2).await, [doubt(), doubt()]);
 }
 
 #[tokio::test]

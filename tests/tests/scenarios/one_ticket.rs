@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halogard_domain::budget::Limit;
+use halogard_domain::ids::{EnvironmentId, SiteId};
 use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL};
+use halogard_simulator::halopsa::ArrayFailure;
 use halogard_simulator::{Fault, SimHaloSettings};
 use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
 use tracing::Level;
@@ -59,6 +61,55 @@ fn a_lost_answer_opens_no_second_ticket_however_far_lists_lag() {
                 bundle.conclude().await;
                 bundle.only_ticket(alert);
             });
+        }
+    }
+    grid.finish();
+}
+
+/// Six alerts are raised at once, one of them for a site that HaloPSA does not know.
+async fn with_a_refused_record(array_failure: ArrayFailure, lag: u64, refused: usize) {
+    let setup = Setup::managed();
+    let mut policy = setup.policy();
+    let environment = 8801 + u64::try_from(refused).unwrap();
+    let environment = EnvironmentId::new(environment);
+    let mapped = policy.environments.get_mut(&environment).unwrap();
+    mapped.site = Some(SiteId::new(999_999));
+    let mut bundle = Scenario::start(Setup {
+        halo: SimHaloSettings {
+            list_lag: Duration::from_secs(lag),
+            array_failure,
+            ..setup.halo.clone()
+        },
+        webhook_delivery: WebhookDelivery::Never,
+        level: Level::INFO,
+        ..setup
+    })
+    .await;
+    bundle.raise(1, "Long ago");
+    bundle.run_until_quiet().await;
+    bundle.run_for(Duration::from_secs(600)).await;
+    bundle.set_policy(policy);
+    let alerts: Vec<i64> = (0..6)
+        .map(|number| bundle.raise(number, "Disk full"))
+        .collect();
+    bundle.expects_dead_letters = true;
+    bundle.excuse(alerts[refused]);
+    bundle.run_until_quiet().await;
+    assert_eq!(keys_in_two_tickets(&bundle), [""; 0]);
+    let has_ticket = |alert: &&i64| bundle.ticket_of(**alert).is_some();
+    assert_eq!(alerts.iter().filter(has_ticket).count(), 5);
+    bundle.conclude().await;
+}
+
+#[test]
+fn a_refused_array_opens_no_second_ticket_however_far_lists_lag() {
+    let mut grid = CaseMatrix::new("a refused array, lists that lag");
+    for array_failure in [ArrayFailure::NothingKept, ArrayFailure::EarlierKept] {
+        for lag in [0, 60, 240] {
+            for refused in [0, 3, 5] {
+                let label = format!("{array_failure:?}, {lag} s, record {refused}");
+                grid.case(&label, with_a_refused_record(array_failure, lag, refused));
+            }
         }
     }
     grid.finish();

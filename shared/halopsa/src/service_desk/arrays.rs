@@ -8,15 +8,22 @@
 use halogard_app::ports::{
     Admission, Clock, ErrorCode, OpeningGuard, PortError, Refusal, RequestBudget, ServiceDesk as _,
 };
-use halogard_domain::ids::NoteId;
+use halogard_domain::ids::{NoteId, TicketId};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
 
 use super::{HaloServiceDesk, PAGES_MAX, SEARCH_SLACK, tickets};
-use crate::client::TicketQuery;
+use crate::client::{TicketDetail, TicketQuery};
 use crate::failure::repeatable;
 use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
+
+/// After so many numbers in a row without a ticket there is none after them: one may have been deleted,
+/// or belong to a client that the agent may not see.
+const UNASSIGNED_MIN: u32 = 2;
+
+/// The most tickets read by their numbers: a full array, and what people open meanwhile.
+const UNLISTED_MAX: usize = 80;
 
 /// One answer for each record, in order.
 type Answers<A> = Vec<Result<A, PortError>>;
@@ -66,7 +73,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 if !concerns_one_record(&error) || new.len() < 2 {
                     return same_error_for_all(new, &error);
                 }
-                self.open_in_halves(new, began, guard).await
+                self.open_in_halves(new, guard).await
             }
         }
     }
@@ -112,10 +119,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     async fn open_in_halves(
         &self,
         new: &[NewTicket],
-        began: Timestamp,
         guard: &impl OpeningGuard,
     ) -> Answers<Ticket> {
-        let found = match self.opened_since(new, began).await {
+        let found = match self.left_behind(new).await {
             Ok(found) => found,
             // Which of them exist is not known.
             Err(error) => return same_error_for_all(new, &in_doubt(error)),
@@ -137,6 +143,61 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 None => sent.next().unwrap_or_else(|| Err(super::unrecognised())),
             })
             .collect()
+    }
+
+    /// Tickets with keys like those of `new` that a refused array left behind. HaloPSA's lists may lag, so
+    /// the numbers after the newest listed ticket are read until some are not assigned: reading a ticket
+    /// by its number does not lag. Spends three requests or a few more.
+    async fn left_behind(&self, new: &[NewTicket]) -> Result<Vec<(LinkKey, Ticket)>, PortError> {
+        let Some(first) = new.first() else {
+            return Ok(Vec::new());
+        };
+        let query = TicketQuery {
+            newest_first: true,
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        let mut rows = self.client.tickets_page(&query, 1).await?.rows;
+        if let Some(newest) = rows.iter().map(|row| row.id.get()).max() {
+            rows.extend(self.tickets_after(newest).await?);
+        }
+        let mut found = Vec::new();
+        for row in rows {
+            let title = row.summary.as_deref().unwrap_or_default();
+            let Some(key) = LinkKey::find_in(title, &first.key.prefix) else {
+                continue;
+            };
+            let ticket = match row.to_ticket(self.clock.now()) {
+                Some(ticket) => Some(ticket),
+                None => self.read(row.id).await?,
+            };
+            found.extend(ticket.map(|ticket| (key, ticket)));
+        }
+        Ok(found)
+    }
+
+    /// Tickets with a higher number than `newest`, which may not be listed yet.
+    async fn tickets_after(&self, newest: u64) -> Result<Vec<TicketRow>, PortError> {
+        let detail = TicketDetail {
+            includedetails: false,
+            nocache: true,
+        };
+        let mut rows = Vec::new();
+        let mut unassigned = 0;
+        for number in (newest + 1..).take(UNLISTED_MAX) {
+            match self.client.ticket(TicketId::new(number), detail).await {
+                Ok(row) => {
+                    rows.push(row);
+                    unassigned = 0;
+                }
+                Err(error) if error.is_not_found() => unassigned += 1,
+                Err(error) => return Err(error.into()),
+            }
+            if unassigned == UNASSIGNED_MIN {
+                return Ok(rows);
+            }
+        }
+        Err(super::unrecognised())
     }
 
     /// Tickets with keys like those of `new` that were opened since a little before `began`.

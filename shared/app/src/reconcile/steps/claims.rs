@@ -5,7 +5,7 @@
 //! two workers open it. Both expire, so that the work of a worker that died can go on. A worker that lives
 //! therefore sends a request only while enough is left of both for the longest call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,16 +41,25 @@ impl<E: Env> Reconciler<E> {
             Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
         };
         let now = self.clock.now();
-        let held_until = |request: &OpenRequest| {
+        let mut sent = BTreeSet::new();
+        let mut unsent = Vec::with_capacity(requests.len());
+        let mut ready = Vec::new();
+        for request in requests {
+            let key = request.ticket.key.clone();
             let link = &request.link.value;
-            let alert = link.observed_alert.as_ref()?;
-            continuity.hold_until(alert, link.recurrence, now)
-        };
-        let held: Vec<Option<Timestamp>> = requests.iter().map(held_until).collect();
-        let keys: Vec<LinkKey> = requests.iter().map(|it| it.ticket.key.clone()).collect();
-        let ready = requests.into_iter().zip(&held);
-        let ready = ready.filter(|(_, held)| held.is_none());
-        let ready: Vec<OpenRequest> = ready.map(|(request, _)| request).collect();
+            let alert = link.observed_alert.as_ref();
+            let held = alert.and_then(|alert| continuity.hold_until(alert, link.recurrence, now));
+            let outcome = match held {
+                Some(until) => Some(OpenOutcome::NotYet(until)),
+                // A message about the alert and one about its earlier ticket may be in one batch.
+                None if !sent.insert(key.clone()) => Some(OpenOutcome::Superseded),
+                None => None,
+            };
+            if outcome.is_none() {
+                ready.push(request);
+            }
+            unsent.push((key, outcome));
+        }
         let tickets: Vec<NewTicket> = ready.iter().map(|it| it.ticket.clone()).collect();
         let claims = OpeningClaims::new(self, ready);
         if !tickets.is_empty() {
@@ -58,15 +67,15 @@ impl<E: Env> Reconciler<E> {
             self.release_opening_lease().await;
             claims.record(&tickets, opened);
         }
-        let mut answers = claims.into_answers();
-        let answer = |(key, held): (LinkKey, Option<Timestamp>)| match held {
-            Some(until) => Ok(OpenAnswer {
+        let mut opened = claims.into_answers();
+        let answer = |(key, outcome): (LinkKey, Option<OpenOutcome>)| match outcome {
+            Some(outcome) => Ok(OpenAnswer {
                 claimed: None,
-                outcome: Ok(OpenOutcome::NotYet(until)),
+                outcome: Ok(outcome),
             }),
-            None => answers.remove(&key).ok_or_else(PortError::not_admitted),
+            None => opened.remove(&key).ok_or_else(PortError::not_admitted),
         };
-        keys.into_iter().zip(held).map(answer).collect()
+        unsent.into_iter().map(answer).collect()
     }
 
     /// Gives up the lease for opening tickets.
