@@ -138,7 +138,7 @@ impl<E: Env<Clock: SleepClock>> Engine<E> {
         engine
     }
 
-    /// Waits until a loop has ended. None does before it is told to, unless it panics.
+    /// Waits until a loop has ended. None does before the engine is stopped, unless it panics.
     pub async fn loop_ended(&mut self) -> LoopEnded {
         let (id, source) = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => (Some(id), None),

@@ -165,7 +165,7 @@ async fn serve(
     }
 }
 
-/// Completes when it is time to stop, or when whoever could say so is gone.
+/// Completes when it is time to stop, or when the sender of that is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop)
         .await

@@ -132,7 +132,8 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         config: path,
         shared,
     };
-    serve.run(addresses, rotating).await
+    // Large: it holds the whole process.
+    Box::pin(serve.run(addresses, rotating)).await
 }
 
 /// Names environment variables that look like settings and are none.

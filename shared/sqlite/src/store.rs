@@ -278,9 +278,9 @@ impl<C: Clock> Store<C> {
 
     /// Does `work` wholly or, when it fails, not at all.
     ///
-    /// While another process writes, the call is suspended and its thread does other work: whoever
-    /// holds the file for a minute stops neither the answer to a health check nor that to a delivery. A
-    /// call that is dropped while it waits has done nothing.
+    /// While another process writes, the call is suspended and its thread does other work: a
+    /// shell that holds the file for a minute stops neither the answer to a health check nor that to a
+    /// delivery. A call that is dropped while it waits has done nothing.
     pub(crate) async fn write<T, E: From<StoreError>>(
         &self,
         durability: Durability,

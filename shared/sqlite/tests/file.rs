@@ -9,7 +9,7 @@ use halogard_app::ports::{
     VaultError, WorkQueue as _, WorkSink as _,
 };
 use halogard_conformance::ManualClock;
-use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;
 use halogard_domain::{Link, Message, Timestamp};
 use halogard_sqlite::{Store, StoreKey};

@@ -360,15 +360,17 @@ fn a_key_file_that_others_may_use_is_refused_with_the_remedy() {
     }
 }
 
+/// A way to open a store.
+#[cfg(unix)]
+type Opening = fn(&Path) -> Result<Store<ManualClock>, OpenError>;
+
 #[cfg(unix)]
 #[test]
 fn files_that_others_could_read_are_put_right_at_every_opening() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let openings: [fn(&Path) -> Result<Store<ManualClock>, OpenError>; 3] =
-        [open, open_existing, open_or_create];
-    for opened in openings {
+    for opened in [open, open_existing, open_or_create as Opening] {
         let (folder, path) = data_folder();
         let first = open_or_create(&path).unwrap();
         let files = ["halogard.db", "halogard.db-wal", "halogard.db-shm"]
