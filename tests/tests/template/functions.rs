@@ -191,7 +191,7 @@ fn the_function_url_exists_by_choice_and_has_exactly_the_two_permissions_it_need
         ];
         for needed in &both {
             found.look(
-                public.iter().any(|permission| *permission == needed),
+                public.contains(&needed),
                 format!("the address lacks {needed}"),
             );
         }
