@@ -152,6 +152,8 @@ impl Leases for ObservedStore {
 }
 
 impl Records for ObservedStore {
+    const ONE_MACHINE: bool = true;
+
     async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
         self.inner.load_record(key).await
     }

@@ -17,6 +17,7 @@ use futures_util::lock::Mutex as AsyncMutex;
 use halogard_domain::Timestamp;
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::record::Singleton;
+use halogard_domain::time::SteadyTime;
 
 use crate::ports::{
     BudgetError, Clock, Permit, PermitOutcome, PortError, Records, RequestBudget, Stored, Swap,
@@ -99,7 +100,7 @@ impl<S: Records, C: Clock> SharedBudget<S, C> {
     /// the first.
     #[must_use]
     pub fn left(&self) -> Option<u64> {
-        let now = self.holder.clock.now();
+        let now = self.holder.now();
         let cache = self.holder.cache();
         let ledger = &cache.known.as_ref()?.value;
         let used = u64::try_from(ledger.in_use(now)).unwrap_or(u64::MAX);
@@ -119,26 +120,26 @@ impl<S, C> Clone for SharedBudget<S, C> {
 
 impl<S: Records, C: Clock> RequestBudget for SharedBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
-        self.holder
-            .take(Use {
-                priority: self.priority,
-                stage: WorkStage::Finishing,
-            })
-            .await
+        let purpose = Use {
+            priority: self.priority,
+            stage: WorkStage::Finishing,
+        };
+        let taken = self.holder.take(purpose).await;
+        taken.map_err(|error| self.holder.by_the_wall_clock(error))
     }
 
     async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
-        self.holder
-            .take(Use {
-                priority: self.priority,
-                stage: WorkStage::Beginning,
-            })
-            .await
+        let purpose = Use {
+            priority: self.priority,
+            stage: WorkStage::Beginning,
+        };
+        let taken = self.holder.take(purpose).await;
+        taken.map_err(|error| self.holder.by_the_wall_clock(error))
     }
 
     async fn settle(&self, permit: Permit, outcome: PermitOutcome) -> Result<(), BudgetError> {
         let holder = &*self.holder;
-        let now = holder.clock.now();
+        let now = holder.now();
         holder.cache().note(permit.slot, now, outcome);
         if outcome == PermitOutcome::Completed {
             return Ok(());
@@ -155,14 +156,53 @@ impl<S: Records, C: Clock> Holder<S, C> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The clock of the ledger. On one machine it is the one that no step of the wall clock moves: a step
+    /// forwards would free every slot early. Machines that share a store have no other clock in common than
+    /// that of the platform they run on, which keeps it right.
+    fn ledger_clock(&self) -> SteadyTime {
+        if S::ONE_MACHINE {
+            return self.clock.steady();
+        }
+        SteadyTime {
+            source: 0,
+            at: self.clock.now(),
+        }
+    }
+
+    /// The time of the ledger.
+    fn now(&self) -> Timestamp {
+        self.ledger_clock().at
+    }
+
+    /// `error` with a time that callers can compare with their own.
+    fn by_the_wall_clock(&self, error: BudgetError) -> BudgetError {
+        let (now, steady) = (self.clock.now(), self.now());
+        let translated = |until: Timestamp| {
+            if until < steady {
+                now.minus(steady.since(until))
+            } else {
+                now.plus(until.since(steady))
+            }
+        };
+        match error {
+            BudgetError::Exhausted { until } => BudgetError::Exhausted {
+                until: translated(until),
+            },
+            BudgetError::Reserved { until } => BudgetError::Reserved {
+                until: translated(until),
+            },
+            BudgetError::Store { .. } => error,
+        }
+    }
+
     /// A cached permit, or one of a new lease.
     async fn take(&self, purpose: Use) -> Result<Permit, BudgetError> {
-        if let Some(answer) = self.cache().take(self.clock.now(), purpose) {
+        if let Some(answer) = self.cache().take(self.now(), purpose) {
             return answer;
         }
         let _guard = self.lease_lock.lock().await;
         // Another task of this process may have leased meanwhile.
-        if let Some(answer) = self.cache().take(self.clock.now(), purpose) {
+        if let Some(answer) = self.cache().take(self.now(), purpose) {
             return answer;
         }
         self.lease(purpose).await
@@ -173,7 +213,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
         let want = match purpose.priority {
             // One at a time: an urgent permit that is leased and not used is wasted.
             Priority::Urgent => 1,
-            Priority::Normal | Priority::Bulk => self.cache().want(self.clock.now()),
+            Priority::Normal | Priority::Bulk => self.cache().want(self.now()),
         };
         let ask = PermitRequest {
             permits_max: want,
@@ -183,7 +223,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
         };
         let (mut stored, mut fresh) = self.current_ledger().await?;
         for _ in 0..LEASE_ATTEMPTS {
-            let now = self.clock.now();
+            let now = self.now();
             let (mut ledger, reports) = self.with_reports(&stored);
             let granted = match ledger.grant(now, &self.limit, &ask) {
                 Ok(granted) => granted,
@@ -194,7 +234,9 @@ impl<S: Records, C: Clock> Holder<S, C> {
                     continue;
                 }
                 Err(denied) => {
-                    if reports.is_due(now, &self.limit) {
+                    // A change of the clock is kept: each process that found it anew would wait anew.
+                    let is_news = !stored.value.follows(self.ledger_clock());
+                    if is_news || reports.is_due(now, &self.limit) {
                         self.report_once(&ledger, &stored, &reports).await?;
                     }
                     return Err(self.cache().denied(now, denied, purpose));
@@ -210,7 +252,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
                     });
                     cache.leased(now, granted, purpose);
                     // The store may have been slow: a permit that is too old by now is not used.
-                    let now = self.clock.now();
+                    let now = self.now();
                     return cache.take(now, purpose).unwrap_or(Err(spent(now)));
                 }
                 Swap::Conflict(newer) => {
@@ -220,7 +262,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
                 }
             }
         }
-        let now = self.clock.now();
+        let now = self.now();
         Err(self.cache().contended(now))
     }
 
@@ -283,6 +325,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
     fn with_reports(&self, stored: &Stored<Ledger>) -> (Ledger, Reports) {
         let reports = self.cache().reports();
         let mut ledger = stored.value.clone();
+        ledger.follow(self.ledger_clock(), &self.limit);
         reports.enter(&mut ledger, &self.limit);
         (ledger, reports)
     }

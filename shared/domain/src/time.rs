@@ -53,10 +53,69 @@ impl Timestamp {
         )
     }
 
+    /// Whether `past` lies at most `span` before this point. A time in the future is none, and so not
+    /// recent: it was written under a wrong clock.
+    #[must_use]
+    pub fn is_within(self, span: Duration, past: Self) -> bool {
+        past <= self.plus(CLOCK_AHEAD_MAX) && self.since(past) < span
+    }
+
     /// The time from `earlier` to this point; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// A reading of a clock that nobody sets. Readings of the same `source` can be compared, by whichever
+/// process they were made; between two sources nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SteadyTime {
+    /// Identifies the clock, such as one start of a machine.
+    pub source: u64,
+    /// What it shows. Only differences mean anything.
+    pub at: Timestamp,
+}
+
+/// What our clock and the service desk's show at one moment. Either may be wrong: a time is believed only
+/// as far as both allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BothClocks {
+    /// Our clock.
+    pub ours: Timestamp,
+    /// The service desk's, where it says so.
+    pub theirs: Option<Timestamp>,
+}
+
+impl BothClocks {
+    /// Our clock alone, where the service desk does not tell its own.
+    #[must_use]
+    pub const fn ours_alone(ours: Timestamp) -> Self {
+        Self { ours, theirs: None }
+    }
+
+    /// The clock by which the service desk writes its times, as far as is known.
+    #[must_use]
+    pub fn of_the_desk(self) -> Timestamp {
+        self.theirs.unwrap_or(self.ours)
+    }
+
+    /// The earlier of the two.
+    #[must_use]
+    pub fn earlier(self) -> Timestamp {
+        self.ours.min(self.of_the_desk())
+    }
+
+    /// The latest time that lies in the future by neither clock.
+    #[must_use]
+    pub fn latest_for_both(self) -> Timestamp {
+        self.earlier().plus(CLOCK_AHEAD_MAX)
+    }
+
+    /// The latest time that lies in the future by one clock at most. A later one is wrong.
+    #[must_use]
+    pub fn latest_for_either(self) -> Timestamp {
+        self.ours.max(self.of_the_desk()).plus(CLOCK_AHEAD_MAX)
     }
 }
 

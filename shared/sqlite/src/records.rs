@@ -12,6 +12,8 @@ use crate::error::{StoreError, from_json, to_json};
 use crate::store::{Durability, Store};
 
 impl<C: Clock> Records for Store<C> {
+    const ONE_MACHINE: bool = true;
+
     async fn load_record<T: Record>(&self, key: &T::Key) -> Result<Stored<T>, PortError> {
         Ok(self.read(|db| stored(db, key, self.now())).await?)
     }

@@ -9,6 +9,10 @@ use super::{PortError, Revision, SaveError, Stored};
 
 /// Loads and saves records. One port for every type that implements [`Record`].
 pub trait Records: Send + Sync {
+    /// Whether all processes that use the store run on one machine: they then share its clock that nobody
+    /// sets.
+    const ONE_MACHINE: bool = false;
+
     /// The record under `key`; the default, at revision 0, when none is stored.
     ///
     /// An expired record is the default at the revision of its last write. The store may delete it

@@ -129,6 +129,14 @@ impl AdaptiveLimit {
         }
     }
 
+    /// Keeps what was learned, and counts its times from `now` on: those of another clock mean nothing.
+    pub(super) fn restart_times(&mut self, now: Timestamp) {
+        let waits = self.raise_at.zip(self.refused_at);
+        self.raise_at = waits.map(|(raise, refused)| now.plus(raise.since(refused)));
+        self.refused_at = self.refused_at.map(|_| now);
+        self.wait_until = None;
+    }
+
     /// Learns from a refusal that was seen at `seen`, when `ours` accepted requests of ours were in
     /// the window.
     pub(super) fn rate_limited(

@@ -9,7 +9,7 @@ use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
 use super::window_estimate::WindowEstimate;
 use super::{Limit, Pace, Priority, WorkStage};
 use crate::record::{Record, Singleton};
-use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
+use crate::time::{CLOCK_AHEAD_MAX, SteadyTime, Timestamp};
 
 /// Time span of one lease beyond its first permit.
 const LEASE_SPAN: Duration = Duration::from_secs(20);
@@ -71,6 +71,8 @@ pub struct Ledger {
     /// When the next urgent request may exceed the number of requests ever accepted, in
     /// microseconds since 1970.
     urgent_at: i64,
+    /// The clock by which all times of the ledger are given, as it was when last used.
+    clock: Option<SteadyTime>,
 }
 
 impl Record for Ledger {
@@ -79,6 +81,34 @@ impl Record for Ledger {
 }
 
 impl Ledger {
+    /// Goes by the clock of `now` from here on. Every time that is passed to the ledger is one of this
+    /// clock.
+    ///
+    /// The clock of another source says nothing about how long ago the requests in the ledger were sent,
+    /// and after a restart of the machine the newest of them may not even be in it: the window then counts
+    /// as full.
+    pub fn follow(&mut self, now: SteadyTime, limit: &Limit) {
+        if self.clock.is_some_and(|clock| clock.source != now.source) {
+            self.fill_window(now.at, limit);
+        }
+        self.clock = Some(now);
+    }
+
+    /// Whether all times of the ledger are given by the clock of `now`.
+    #[must_use]
+    pub fn follows(&self, now: SteadyTime) -> bool {
+        self.clock.is_some_and(|clock| clock.source == now.source)
+    }
+
+    /// Takes the window for full: as many requests as are allowed may have been sent a moment ago.
+    fn fill_window(&mut self, now: Timestamp, limit: &Limit) {
+        self.slots.fill(limit.requests_max, freed_at(now, limit));
+        self.estimate = WindowEstimate::default();
+        self.pace_at = micros(now);
+        self.urgent_at = micros(now);
+        self.adaptive.restart_times(now);
+    }
+
     /// Grants permits at `now`: at least one and at most as many as requested.
     ///
     /// Each permit says when it may be used; the first is due within five seconds.
@@ -472,6 +502,9 @@ struct StoredLedger {
     urgent: i64,
     /// What was learned about the limit.
     adaptive: AdaptiveLimit,
+    /// The clock of all times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock: Option<SteadyTime>,
 }
 
 impl From<Ledger> for StoredLedger {
@@ -490,6 +523,7 @@ impl From<Ledger> for StoredLedger {
             pace: ledger.pace_at,
             urgent: ledger.urgent_at,
             adaptive: ledger.adaptive,
+            clock: ledger.clock,
         }
     }
 }
@@ -517,6 +551,7 @@ impl TryFrom<StoredLedger> for Ledger {
             adaptive: written.adaptive,
             pace_at: written.pace,
             urgent_at: written.urgent,
+            clock: written.clock,
         })
     }
 }

@@ -95,6 +95,16 @@ impl Slots {
         }
     }
 
+    /// Replaces every slot by `count` that are freed at `free_at`, of requests that may count at the server
+    /// and of which nothing was learned.
+    pub(super) fn fill(&mut self, count: u32, free_at: Tick) {
+        self.first += self.list.len() as u64;
+        self.list.clear();
+        for _ in 0..count {
+            self.push(free_at, SlotState::RateLimited);
+        }
+    }
+
     /// Leases a slot that is freed at `free_at` unless it is reported. Returns its number.
     pub(super) fn lease(&mut self, free_at: Tick) -> u64 {
         self.push(free_at, SlotState::Leased)
