@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
 use rustls::RootCertStore;
 
 use crate::error::reason;
-use crate::{BuildError, Transport, TransportError, tls};
+use crate::{BodyStream, BuildError, Transport, TransportError, tls};
 
 /// The `User-Agent` of a request that sets none.
 const USER_AGENT: &str = concat!("halogard/", env!("CARGO_PKG_VERSION"));
@@ -24,18 +24,24 @@ pub struct HttpClientSettings {
     pub connect_timeout: Duration,
     /// Time for the whole request, from connecting to the last byte of the answer.
     pub total_timeout: Duration,
-    /// Largest answer accepted, in bytes.
+    /// Largest answer accepted as a whole, in bytes.
     pub answer_limit_bytes: usize,
+    /// Time for a streamed answer, from connecting to the last byte.
+    pub stream_timeout: Duration,
+    /// Time without any progress of a streamed answer, before its first byte or between two pieces.
+    pub stream_idle_timeout: Duration,
 }
 
 impl Default for HttpClientSettings {
-    /// Ten seconds is already slow for a healthy vendor. Liongard's whole alert list may be tens of megabytes (`GET
-    /// /tasks` has no paging), hence the generous total time and size.
+    /// Ten seconds is already slow for a healthy vendor. Liongard's list of alerts, which has no pages, may take
+    /// minutes to be put together and be a hundred megabytes long: it is streamed.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(30),
             answer_limit_bytes: 64 * 1024 * 1024,
+            stream_timeout: Duration::from_secs(600),
+            stream_idle_timeout: Duration::from_secs(120),
         }
     }
 }
@@ -45,6 +51,9 @@ impl Default for HttpClientSettings {
 pub struct HttpClient {
     http: reqwest::Client,
     answer_limit_bytes: usize,
+    total_timeout: Duration,
+    stream_timeout: Duration,
+    stream_idle_timeout: Duration,
 }
 
 impl HttpClient {
@@ -69,6 +78,9 @@ impl HttpClient {
         Ok(Self {
             http,
             answer_limit_bytes: settings.answer_limit_bytes,
+            total_timeout: settings.total_timeout,
+            stream_timeout: settings.stream_timeout,
+            stream_idle_timeout: settings.stream_idle_timeout,
         })
     }
 
@@ -91,28 +103,46 @@ pub fn reqwest_client(settings: &HttpClientSettings) -> Result<reqwest::Client, 
     Ok(HttpClient::with_web_roots(settings)?.http)
 }
 
-impl Transport for HttpClient {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let request =
+impl HttpClient {
+    /// Sends `request` and returns the answer as soon as its headers are here.
+    async fn begin(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        idle_timeout: Duration,
+    ) -> Result<Response<BodyStream>, TransportError> {
+        let mut request =
             reqwest::Request::try_from(request).map_err(|error| TransportError::NotSent {
                 reason: reason(&error),
             })?;
-        let sent = self.http.execute(request).await;
-        let mut answer = sent.map_err(|error| classify(&error))?;
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&error))? {
-            if body.len() + chunk.len() > self.answer_limit_bytes {
-                return Err(TransportError::TooLarge {
-                    limit_bytes: self.answer_limit_bytes,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        *response.body_mut() = body.freeze();
+        *request.timeout_mut() = Some(timeout);
+        let Ok(sent) = tokio::time::timeout(idle_timeout, self.http.execute(request)).await else {
+            let reason = "timed out".to_owned();
+            return Err(TransportError::NoAnswer { reason });
+        };
+        let answer = sent.map_err(|error| classify(&error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let mut response = Response::new(BodyStream::of(answer, idle_timeout));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         Ok(response)
+    }
+}
+
+impl Transport for HttpClient {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let (timeout, idle) = (self.total_timeout, self.total_timeout);
+        let (parts, body) = self.begin(request, timeout, idle).await?.into_parts();
+        let body = body.collect(self.answer_limit_bytes).await?;
+        Ok(Response::from_parts(parts, body))
+    }
+
+    async fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<BodyStream>, TransportError> {
+        self.begin(request, self.stream_timeout, self.stream_idle_timeout)
+            .await
     }
 }
 
@@ -123,7 +153,7 @@ impl fmt::Debug for HttpClient {
 }
 
 /// The class of `error`. Only `is_connect` means that nothing was sent; `is_request` is true before and after sending.
-fn classify(error: &reqwest::Error) -> TransportError {
+pub(crate) fn classify(error: &reqwest::Error) -> TransportError {
     if error.is_connect() || error.is_builder() {
         TransportError::NotSent {
             reason: reason(error),

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod body_stream;
 mod client;
+mod decoding;
 mod error;
 pub mod tls;
 
@@ -8,12 +10,13 @@ use std::future::Future;
 
 use bytes::Bytes;
 
+pub use body_stream::BodyStream;
 pub use client::{HttpClient, HttpClientSettings, reqwest_client};
 pub use error::{BuildError, TransportError};
 
 /// Sends one request and returns the whole answer.
 ///
-/// It does not retry, follow redirects or decode: only the caller knows what a repetition would mean.
+/// It does not retry, follow redirects or read the body: only the caller knows what a repetition would mean.
 pub trait Transport: Send + Sync {
     /// Sends `request` once.
     ///
@@ -24,6 +27,18 @@ pub trait Transport: Send + Sync {
         &self,
         request: http::Request<Bytes>,
     ) -> impl Future<Output = Result<http::Response<Bytes>, TransportError>> + Send;
+
+    /// Sends `request` once and returns the answer before its body is here: for bodies of any size.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); the body may break off later.
+    fn stream(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> impl Future<Output = Result<http::Response<BodyStream>, TransportError>> + Send {
+        async move { Ok(self.send(request).await?.map(BodyStream::whole)) }
+    }
 }
 
 impl<T: Transport> Transport for std::sync::Arc<T> {
@@ -32,5 +47,12 @@ impl<T: Transport> Transport for std::sync::Arc<T> {
         request: http::Request<Bytes>,
     ) -> impl Future<Output = Result<http::Response<Bytes>, TransportError>> + Send {
         (**self).send(request)
+    }
+
+    fn stream(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> impl Future<Output = Result<http::Response<BodyStream>, TransportError>> + Send {
+        (**self).stream(request)
     }
 }

@@ -111,6 +111,7 @@ fn transport_with(total_timeout: Duration, answer_limit_bytes: usize) -> HttpCli
         connect_timeout: Duration::from_secs(5),
         total_timeout,
         answer_limit_bytes,
+        ..HttpClientSettings::default()
     };
     HttpClient::with_web_roots(&settings).unwrap()
 }
@@ -396,9 +397,149 @@ async fn one_call_that_failed_does_not_spoil_the_next() {
     assert_eq!(server.requests().await.len(), 2);
 }
 
+/// A server that answers after `wait` and then in pieces, each after `wait`.
+async fn slow_server(wait: Duration, pieces: Vec<Vec<u8>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        request_from(&mut stream).await;
+        tokio::time::sleep(wait).await;
+        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for piece in pieces {
+            tokio::time::sleep(wait).await;
+            // The caller may have given up.
+            if stream.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    format!("http://{address}/")
+}
+
+/// A client of little patience with whole answers, and more with streamed ones.
+fn impatient(stream_idle: Duration) -> HttpClient {
+    HttpClient::with_web_roots(&HttpClientSettings {
+        total_timeout: Duration::from_millis(200),
+        answer_limit_bytes: 1024,
+        stream_idle_timeout: stream_idle,
+        ..HttpClientSettings::default()
+    })
+    .unwrap()
+}
+
+fn request_to(url: &str) -> Request<Bytes> {
+    Request::get(url).body(Bytes::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_streamed_answer_may_take_long_and_be_large_as_long_as_it_goes_on() {
+    let wait = Duration::from_millis(150);
+    let pieces = vec![vec![b'x'; 4_000]; 4];
+    let url = slow_server(wait, pieces.clone()).await;
+    let error = impatient(wait * 4)
+        .send(request_to(&url))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, TransportError::NoAnswer { .. }), "{error}");
+
+    let url = slow_server(wait, pieces).await;
+    let answer = impatient(wait * 4).stream(request_to(&url)).await.unwrap();
+    let body = answer.into_body().collect(usize::MAX).await.unwrap();
+    assert_eq!(body.len(), 16_000);
+}
+
+#[tokio::test]
+async fn a_streamed_answer_that_stands_still_is_given_up() {
+    let pieces = vec![vec![b'x'; 10]; 2];
+    let url = slow_server(Duration::from_millis(600), pieces).await;
+    let patience = Duration::from_millis(900);
+    let mut body = impatient(patience)
+        .stream(request_to(&url))
+        .await
+        .unwrap()
+        .into_body();
+    body.next_piece().await.unwrap();
+    let held = Server::start(vec![Does::SayAndHold(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec(),
+    )])
+    .await;
+    let client = impatient(Duration::from_millis(200));
+    let stream = client.stream(request_to(&held.url()));
+    let error = stream
+        .await
+        .unwrap()
+        .into_body()
+        .collect(9)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("timed out"), "{error}");
+}
+
+/// `body`, compressed with gzip.
+fn gzipped(body: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// `body`, compressed as HTTP's "deflate".
+fn deflated(body: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_that_was_compressed_unasked_is_read() {
+    let text = br#"{"tickets":[]}"#;
+    for (encoding, body) in [
+        ("gzip", gzipped(text)),
+        ("x-gzip", gzipped(text)),
+        ("GZIP", gzipped(text)),
+        ("deflate", deflated(text)),
+        ("identity", gzipped(text)),
+        ("gzip", text.to_vec()),
+        ("identity", text.to_vec()),
+    ] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let server = Server::start(vec![Does::Say([head.as_bytes(), &body].concat())]).await;
+        let answer = transport().send(request_to(&server.url())).await.unwrap();
+        assert_eq!(answer.body().as_ref(), text, "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_limited_by_what_it_unpacks_to_and_must_be_whole() {
+    let body = gzipped(&vec![b'x'; 100_000]);
+    let say = |body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        vec![Does::Say([head.as_bytes(), body].concat())]
+    };
+    let server = Server::start(say(&body)).await;
+    let error = transport()
+        .send(request_to(&server.url()))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, TransportError::TooLarge { .. }), "{error}");
+    let server = Server::start(say(&gzipped(b"cut")[..10])).await;
+    let error = transport()
+        .send(request_to(&server.url()))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, TransportError::NoAnswer { .. }), "{error}");
+}
+
 #[test]
-fn the_usual_limits_leave_room_for_the_whole_list_of_alerts() {
+fn the_usual_limits_leave_a_streamed_list_more_time_than_any_other_answer() {
     let usual = HttpClientSettings::default();
     assert!(usual.connect_timeout < usual.total_timeout);
-    assert!(usual.answer_limit_bytes >= 32 * 1024 * 1024);
+    assert!(usual.total_timeout < usual.stream_idle_timeout);
+    assert!(usual.stream_idle_timeout < usual.stream_timeout);
 }
