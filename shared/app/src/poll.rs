@@ -8,7 +8,7 @@ use halogard_domain::link::REFUSAL_RETRY_AFTER;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::ticket::ACTIVITY_TTL;
 use halogard_domain::{Alert, FailureClass, plan};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info};
 
 use crate::env::Env;
 use crate::outcome::Outcome;
@@ -58,53 +58,128 @@ const SHRUNK_ACCEPTED_AFTER: i64 = 3;
 /// An alert queued this long ago whose pair is still not in sync is queued again.
 const LOST_AFTER: Duration = Duration::from_secs(900);
 
+/// Failed polls in a row from which on it is an error and not a passing problem.
+const FAILURES_LOUD_FROM: i64 = 2;
+
+/// What makes an alert that did not change worth queuing.
+struct Repair {
+    /// Pairs that are in sync, with the fingerprint of the alert.
+    settled: BTreeMap<AlertId, u64>,
+    /// Pairs whose refused write is tried once more.
+    refused: BTreeSet<AlertId>,
+}
+
+/// Alerts that are to be queued.
+#[derive(Default)]
+struct HeldAlerts {
+    alerts: BTreeMap<AlertId, Alert>,
+    /// Roughly how many bytes of text they have.
+    bytes: usize,
+}
+
+impl HeldAlerts {
+    /// The most bytes of text that are held while the list arrives.
+    const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+    /// The most alerts.
+    const COUNT_MAX: usize = 5_000;
+
+    fn add(&mut self, alert: Alert) {
+        self.bytes += alert.name.len() + alert.description.len();
+        self.alerts.insert(alert.id, alert);
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= Self::BYTES_MAX || self.alerts.len() >= Self::COUNT_MAX
+    }
+}
+
 impl<E: Env> Reconciler<E> {
     /// Polls once. Safe to repeat: queuing an alert twice does no harm.
     ///
     /// # Errors
     ///
     /// Liongard or a store failed, or the list is suddenly much shorter (`alerts.shrunk`). Nothing of the
-    /// list was used; the next poll reads it again.
+    /// list was used, but for the beginning of one that changed as a whole and is too long to be held; the
+    /// next poll reads it again.
     pub async fn poll_alerts(&self, scope: Scope) -> Result<PollReport, PortError> {
-        let list = self.liongard.list().await?;
-        for place in &list.unreadable {
-            warn!(
-                place,
-                "a record of Liongard's alert list cannot be decoded; it is skipped"
+        let polled = self.read_and_queue(scope).await;
+        self.note_failures(polled.as_ref().err()).await?;
+        polled
+    }
+
+    /// Counts polls in a row that failed; from the second on it is more than a passing problem.
+    async fn note_failures(&self, failed: Option<&PortError>) -> Result<(), PortError> {
+        let before = self.store.value(keys::POLLS_FAILED).await?.unwrap_or(0);
+        let in_a_row = if failed.is_some() { before + 1 } else { 0 };
+        if in_a_row != before {
+            self.store.set_value(keys::POLLS_FAILED, in_a_row).await?;
+        }
+        if let Some(error) = failed
+            && in_a_row >= FAILURES_LOUD_FROM
+        {
+            error!(
+                in_a_row,
+                error_type = error.code.as_str(),
+                reason = error.chain(),
+                outcome = "polls_failing",
+                "Liongard's alerts cannot be read"
             );
         }
-        let alerts: BTreeMap<AlertId, Alert> = list
-            .alerts
-            .into_iter()
-            .map(|alert| (alert.id, alert))
-            .collect();
-        self.guard_against_shrinking(alerts.len()).await?;
+        Ok(())
+    }
+
+    /// Reads the list while it arrives, and queues what is new in it.
+    async fn read_and_queue(&self, scope: Scope) -> Result<PollReport, PortError> {
         let index = self.store.load_index().await?;
-        let is_new = |alert: &&Alert| {
-            index
-                .get(&alert.id)
-                .is_none_or(|known| known.fingerprint != alert.fingerprint())
+        let repair = match scope {
+            Scope::Changed => None,
+            Scope::All => Some(Repair {
+                settled: self.settled_pairs().await?,
+                refused: self.refusals_to_retry().await?,
+            }),
         };
-        let mut wanted: BTreeSet<AlertId> = alerts.values().filter(is_new).map(|a| a.id).collect();
-        if scope == Scope::All {
-            wanted.extend(self.find_lost(&alerts, &index).await?);
-            wanted.extend(self.refusals_to_retry().await?);
-        }
-        let is_closed = |id: &AlertId| alerts.get(id).is_some_and(Alert::is_closed);
-        let closes = |id: &&AlertId| is_closed(id) && index.contains_key(id);
-        let closes = wanted.iter().filter(closes).count();
-        if closes > 0 {
-            self.refresh_activity_before_closes(closes).await;
-        }
-        self.enqueue_alerts(&alerts, &wanted).await?;
-        let unknown = |alert: &&Alert| alert.state() == halogard_domain::AlertState::Unknown;
-        let report = PollReport {
-            listed: alerts.len(),
-            queued: wanted.len(),
-            unreadable: list.unreadable.len(),
-            unknown_words: alerts.values().filter(unknown).count(),
-            missing: index.keys().filter(|id| !alerts.contains_key(id)).count(),
+        let now = self.clock.now();
+        let is_wanted = |alert: &Alert, fingerprint: u64| {
+            let known = index.get(&alert.id);
+            let is_new = known.is_none_or(|known| known.fingerprint != fingerprint);
+            let is_old = || known.is_none_or(|known| !now.is_within(LOST_AFTER, known.queued_at));
+            is_new
+                || repair.as_ref().is_some_and(|repair| {
+                    repair.refused.contains(&alert.id)
+                        || (repair.settled.get(&alert.id) != Some(&fingerprint) && is_old())
+                })
         };
+        let mut report = PollReport::default();
+        let mut listed = BTreeSet::new();
+        let mut held = HeldAlerts::default();
+        let mut list = self.liongard.list().await?;
+        while let Some(part) = list.next().await? {
+            report.unreadable += self.odd_alerts.name(part.unreadable);
+            self.odd_alerts.name(part.odd);
+            for alert in part.alerts {
+                let unknown = alert.state() == halogard_domain::AlertState::Unknown;
+                if listed.insert(alert.id) {
+                    report.unknown_words += usize::from(unknown);
+                }
+                if is_wanted(&alert, alert.fingerprint()) {
+                    held.add(alert);
+                }
+            }
+            // Of a list that changed as a whole no more is held than fits.
+            if held.is_full() {
+                report.queued += self.queue_held(&mut held, &index, Lane::Bulk).await?;
+            }
+        }
+        self.guard_against_shrinking(listed.len()).await?;
+        let lane = if report.queued + held.alerts.len() > BULK_ABOVE {
+            Lane::Bulk
+        } else {
+            Lane::Urgent
+        };
+        report.queued += self.queue_held(&mut held, &index, lane).await?;
+        report.listed = listed.len();
+        report.missing = index.keys().filter(|id| !listed.contains(id)).count();
         let PollReport {
             listed,
             queued,
@@ -122,6 +197,23 @@ impl<E: Env> Reconciler<E> {
             "polled Liongard's alerts"
         );
         Ok(report)
+    }
+
+    /// Queues what is held; says how many alerts that are.
+    async fn queue_held(
+        &self,
+        held: &mut HeldAlerts,
+        index: &BTreeMap<AlertId, QueuedState>,
+        lane: Lane,
+    ) -> Result<usize, PortError> {
+        let alerts = std::mem::take(held).alerts;
+        let closes = |alert: &&Alert| alert.is_closed() && index.contains_key(&alert.id);
+        let closes = alerts.values().filter(closes).count();
+        if closes > 0 {
+            self.refresh_activity_before_closes(closes).await;
+        }
+        self.enqueue_alerts(&alerts, lane).await?;
+        Ok(alerts.len())
     }
 
     /// Refreshes what is known of persons' activity before `closes` tickets are closed: only untouched
@@ -160,44 +252,35 @@ impl<E: Env> Reconciler<E> {
         Ok(())
     }
 
-    /// Alerts that were queued a while ago and whose pair is still not in sync: their message was lost or
-    /// dead-lettered.
-    async fn find_lost(
-        &self,
-        alerts: &BTreeMap<AlertId, Alert>,
-        index: &BTreeMap<AlertId, QueuedState>,
-    ) -> Result<Vec<AlertId>, PortError> {
+    /// Pairs that are in sync, each with the fingerprint of the alert it is in sync with. An alert that was
+    /// queued a while ago and is not among them lost its message, or that is a dead letter.
+    async fn settled_pairs(&self) -> Result<BTreeMap<AlertId, u64>, PortError> {
         let policy = self.policy();
         let now = self.clock.now();
-        let mut unsettled: BTreeSet<AlertId> = alerts.keys().copied().collect();
+        let mut settled = BTreeMap::new();
         let mut after = None;
         loop {
             let links = self.store.list(LinkFilter::All, after, CHUNK).await?;
-            let Some(last) = links.last() else { break };
+            let Some(last) = links.last() else {
+                return Ok(settled);
+            };
             after = Some(last.alert);
             for link in links {
                 let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
-                let observed = alert.map(Alert::fingerprint);
-                let listed = alerts.get(&link.alert).map(Alert::fingerprint);
-                let nothing_missing = plan(&link, alert, ticket, &policy, now).is_empty();
-                if observed == listed && nothing_missing {
-                    unsettled.remove(&link.alert);
+                if let Some(alert) = alert
+                    && plan(&link, Some(alert), ticket, &policy, now).is_empty()
+                {
+                    settled.insert(link.alert, alert.fingerprint());
                 }
             }
         }
-        let long_ago = |id: &AlertId| {
-            index
-                .get(id)
-                .is_none_or(|known| now.since(known.queued_at) >= LOST_AFTER)
-        };
-        Ok(unsettled.into_iter().filter(long_ago).collect())
     }
 
     /// Alerts whose write was refused so long ago that it is tried once more: the cause may have been
     /// fixed in HaloPSA.
-    async fn refusals_to_retry(&self) -> Result<Vec<AlertId>, PortError> {
+    async fn refusals_to_retry(&self) -> Result<BTreeSet<AlertId>, PortError> {
         let now = self.clock.now();
-        let mut due = Vec::new();
+        let mut due = BTreeSet::new();
         let mut after = None;
         loop {
             let links = self.store.list(LinkFilter::Refused, after, CHUNK).await?;
@@ -207,23 +290,18 @@ impl<E: Env> Reconciler<E> {
             after = Some(last.alert);
             due.extend(links.iter().filter_map(|link| {
                 let refused = link.refused.as_ref()?;
-                (now.since(refused.at) >= REFUSAL_RETRY_AFTER).then_some(link.alert)
+                (!now.is_within(REFUSAL_RETRY_AFTER, refused.at)).then_some(link.alert)
             }));
         }
     }
 
-    /// Queues the alerts `wanted`, then records that in the index.
+    /// Queues `alerts`, then records that in the index.
     async fn enqueue_alerts(
         &self,
         alerts: &BTreeMap<AlertId, Alert>,
-        wanted: &BTreeSet<AlertId>,
+        lane: Lane,
     ) -> Result<(), PortError> {
-        let lane = if wanted.len() > BULK_ABOVE {
-            Lane::Bulk
-        } else {
-            Lane::Urgent
-        };
-        let news: Vec<&Alert> = wanted.iter().filter_map(|id| alerts.get(id)).collect();
+        let news: Vec<&Alert> = alerts.values().collect();
         for chunk in news.chunks(CHUNK) {
             let messages: Vec<Outgoing> = chunk
                 .iter()

@@ -19,14 +19,14 @@ mod tokens;
 mod values;
 mod vault;
 
-pub use alerts::{AlertList, AlertSource, EnvironmentInfo};
+pub use alerts::{AlertList, AlertListing, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, Permit, PermitOutcome, RequestBudget};
 pub use clock::Clock;
 pub use error::{PortError, Refusal, error_chain};
 pub use error_code::ErrorCode;
 pub use inspectors::{Inspectors, RunProgress};
 pub use journal::{Journal, JournalEntry, Notifications};
-pub use leases::{LeaseOutcome, Leases};
+pub use leases::{LEASE_MAX, LeaseOutcome, Leases};
 pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use records::{Records, Swap};
@@ -42,8 +42,8 @@ pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 /// `E::Store` only while its trait is in scope.
 pub(crate) mod prelude {
     pub use super::{
-        AlertIndex as _, AlertSource as _, Clock as _, Inspectors as _, Journal as _, Leases as _,
-        Links as _, Notifications as _, Records as _, ServiceDesk as _, Values as _,
-        WorkQueue as _, WorkSink as _,
+        AlertIndex as _, AlertListing as _, AlertSource as _, Clock as _, Inspectors as _,
+        Journal as _, Leases as _, Links as _, Notifications as _, Records as _, ServiceDesk as _,
+        Values as _, WorkQueue as _, WorkSink as _,
     };
 }

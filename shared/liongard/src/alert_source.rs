@@ -1,16 +1,17 @@
 //! Liongard behind the ports of the use cases: alerts and inspectors.
 
 use halogard_app::ports::{
-    AlertList, AlertSource, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError, Refusal,
-    RunProgress,
+    AlertList, AlertListing, AlertSource, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError,
+    Refusal, RunProgress,
 };
 use halogard_credentials::CredentialError;
 use halogard_domain::ids::{AlertId, LaunchpointId, RunId, TicketId};
+use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{Alert, FailureClass, Timestamp};
 use halogard_http::{Transport, TransportError};
 use http::StatusCode;
 
-use crate::client::Client;
+use crate::client::{Client, TaskStream};
 use crate::environment_page;
 use crate::error::Error;
 use crate::vendor_message::says_run_under_way;
@@ -38,7 +39,11 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
     /// The alert a row shows; `None` when it does not say whose it is, see [`NO_ENVIRONMENT`].
     fn to_alert(&self, row: TaskRow, observed_at: Timestamp) -> Option<Alert> {
         let environment = row.environment_id()?;
-        let changed_at = row.changed_on().unwrap_or_default();
+        // A time in the future is none: believed, it would count as newer than every change to come.
+        let latest = observed_at.plus(CLOCK_AHEAD_MAX);
+        let raised_at = row.created_on.filter(|at| *at <= latest);
+        let changed_at = row.updated_on.filter(|at| *at <= latest);
+        let changed_at = changed_at.or(raised_at).unwrap_or_default();
         let launchpoint = row.launchpoint.unwrap_or_default();
         let inspector = row.inspector.unwrap_or_default();
         let native = row
@@ -69,7 +74,7 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
             system: launchpoint.alias,
             native_ticket: native.filter(|id| *id != 0).map(TicketId::new),
             visible: row.visible != Some(false),
-            raised_at: row.created_on.unwrap_or(changed_at),
+            raised_at: raised_at.unwrap_or(changed_at),
             changed_at,
             observed_at,
             page: Some(environment_page(self.client.base(), environment).into()),
@@ -77,21 +82,46 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
     }
 }
 
-impl<T: Transport, C: Clock> AlertSource for LiongardAlertSource<T, C> {
-    async fn list(&self) -> Result<AlertList, PortError> {
-        let tasks = self.client.tasks().await?;
-        let observed_at = self.clock.now();
-        let mut unreadable: Vec<String> =
-            tasks.unreadable.iter().map(ToString::to_string).collect();
-        let mut alerts = Vec::with_capacity(tasks.alerts.len());
+/// Liongard's list of alerts, as it arrives.
+struct LiongardListing<'a, T, C> {
+    source: &'a LiongardAlertSource<T, C>,
+    tasks: TaskStream,
+}
+
+impl<T: Transport, C: Clock> AlertListing for LiongardListing<'_, T, C> {
+    async fn next(&mut self) -> Result<Option<AlertList>, PortError> {
+        let Some(tasks) = self.tasks.next().await? else {
+            return Ok(None);
+        };
+        let observed_at = self.source.clock.now();
+        let unreadable = tasks.unreadable.iter();
+        let mut list = AlertList {
+            unreadable: unreadable.map(|odd| format!("alert {odd}")).collect(),
+            ..AlertList::default()
+        };
         for row in tasks.alerts {
-            let id = row.id;
-            match self.to_alert(row, observed_at) {
-                Some(alert) => alerts.push(alert),
-                None => unreadable.push(format!("alert {id} at {NO_ENVIRONMENT}")),
+            let (id, odd) = (row.id, row.oddities());
+            match self.source.to_alert(row, observed_at) {
+                Some(alert) => {
+                    list.alerts.push(alert);
+                    list.odd.extend(odd.map(|odd| format!("alert {odd}")));
+                }
+                None => list
+                    .unreadable
+                    .push(format!("alert {id} at {NO_ENVIRONMENT}")),
             }
         }
-        Ok(AlertList { alerts, unreadable })
+        Ok(Some(list))
+    }
+}
+
+impl<T: Transport, C: Clock> AlertSource for LiongardAlertSource<T, C> {
+    async fn list(&self) -> Result<impl AlertListing + Send, PortError> {
+        let tasks = self.client.tasks().await?;
+        Ok(LiongardListing {
+            source: self,
+            tasks,
+        })
     }
 
     async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {

@@ -15,14 +15,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use halogard_credentials::{CredentialSource, StaticCredential, TRIES_MAX};
-use halogard_http::Transport;
-use halogard_wire::{body, replace_lone_surrogates, retry_after};
+use halogard_http::{BodyStream, Transport};
+use halogard_wire::{body, replace_broken_characters, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use http::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use alerts::TaskStream;
 pub use settings::LiongardClientSettings;
 
 use crate::AccessKey;
@@ -36,6 +37,18 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("x-roar-api-key");
 
 /// What both directions carry.
 const JSON: &str = "application/json";
+
+/// The longest body of a refusal that is read. A longer one says nothing.
+const REFUSAL_BYTES_MAX: usize = 1024 * 1024;
+
+/// How the body of an answer is read.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    /// When all of it is here.
+    Whole,
+    /// While it arrives.
+    Stream,
+}
 
 /// A Liongard tenant, seen with one access key.
 ///
@@ -93,20 +106,27 @@ impl<T: Transport> Client<T> {
         body::read(&bytes).map_err(|invalid| call.invalid_body(invalid))
     }
 
-    /// Sends a call and brings the body of a success, half characters mended.
+    /// Sends a call and brings the body of a success, broken characters replaced.
     async fn fetch(&self, call: &LiongardRequest) -> Result<Bytes, Error> {
         let body = self.fetch_as_sent(call).await?;
-        Ok(replace_lone_surrogates(&body).map_or(body, Bytes::from))
+        Ok(replace_broken_characters(&body).map_or(body, Bytes::from))
     }
 
-    /// Sends a call and brings the body of a success. A key that is refused is changed for the other
-    /// version there may be, while it rotates: it was refused before the call was looked at, so
-    /// even a write may be sent again.
+    /// Sends a call and brings the body of a success.
     async fn fetch_as_sent(&self, call: &LiongardRequest) -> Result<Bytes, Error> {
+        let body = self.open(call, Reading::Whole).await?;
+        let body = body.collect(usize::MAX).await;
+        body.map_err(|source| call.unanswered(source))
+    }
+
+    /// Sends a call and brings the body of a success, read so. A key that is refused is changed for the
+    /// other version there may be, while it rotates: it was refused before the call was looked at, so
+    /// even a write may be sent again.
+    async fn open(&self, call: &LiongardRequest, reading: Reading) -> Result<BodyStream, Error> {
         let mut held = self.keys.current().await?;
         let mut tries = 1;
         loop {
-            let refused = match self.fetch_with(call, &held.key).await {
+            let refused = match self.open_with(call, reading, &held.key).await {
                 Err(error @ Error::Unauthorised { .. }) if tries < TRIES_MAX => error,
                 other => return other,
             };
@@ -119,23 +139,28 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a call with `key` and brings the body of a success.
-    async fn fetch_with(&self, call: &LiongardRequest, key: &AccessKey) -> Result<Bytes, Error> {
+    async fn open_with(
+        &self,
+        call: &LiongardRequest,
+        reading: Reading,
+        key: &AccessKey,
+    ) -> Result<BodyStream, Error> {
         let asked = call.url(&self.base);
-        let answer = self.send(call, &asked, key).await?;
+        let answer = self.send(call, reading, &asked, key).await?;
         if !origin::is_redirect(answer.status()) {
-            return body_of_success(call, answer, key);
+            return body_of_success(call, answer, key).await;
         }
         let hop = origin::hop(&self.base, &asked, answer.headers());
         let target = match hop.target {
             Ok(target) => target,
             Err(why) => return Err(redirected(call, hop.to_host, why)),
         };
-        let answer = self.send(call, &target, key).await?;
+        let answer = self.send(call, reading, &target, key).await?;
         if origin::is_redirect(answer.status()) {
             let to_host = origin::hop(&self.base, &target, answer.headers()).to_host;
             return Err(redirected(call, to_host, RedirectRefusal::SecondHop));
         }
-        body_of_success(call, answer, key)
+        body_of_success(call, answer, key).await
     }
 
     /// What a refusal within a success says, without our key.
@@ -148,24 +173,27 @@ impl<T: Transport> Client<T> {
     async fn send(
         &self,
         call: &LiongardRequest,
+        reading: Reading,
         url: &Url,
         key: &AccessKey,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<Response<BodyStream>, Error> {
         if !origin::is_encrypted_or_loopback(url) {
             return Err(call.not_sendable(LiongardRequestError::NotEncrypted));
         }
         let request = request(call, url, key).map_err(|source| call.not_sendable(source))?;
-        let outcome = self.transport.send(request).await;
+        let outcome = match reading {
+            Reading::Whole => {
+                let answer = self.transport.send(request).await;
+                answer.map(|answer| answer.map(BodyStream::whole))
+            }
+            Reading::Stream => self.transport.stream(request).await,
+        };
         tracing::debug!(
             operation = %format_args!("{} {}", call.route.method(), call.route.template),
             status = outcome.as_ref().map_or(0, |answer| answer.status().as_u16()),
             "Liongard request"
         );
-        outcome.map_err(|source| Error::Transport {
-            method: call.route.method(),
-            route: call.route.template,
-            source,
-        })
+        outcome.map_err(|source| call.unanswered(source))
     }
 }
 
@@ -187,16 +215,18 @@ fn request(
 }
 
 /// The body of a success, or what the answer is instead.
-fn body_of_success(
+async fn body_of_success(
     call: &LiongardRequest,
-    answer: Response<Bytes>,
+    answer: Response<BodyStream>,
     key: &AccessKey,
-) -> Result<Bytes, Error> {
+) -> Result<BodyStream, Error> {
     let status = answer.status();
+    let (parts, body) = answer.into_parts();
     if status.is_success() {
-        return Ok(answer.into_body());
+        return Ok(body);
     }
-    let message = message_without_secrets(answer.body(), key);
+    let message = body.collect(REFUSAL_BYTES_MAX).await.ok();
+    let message = message.and_then(|body| message_without_secrets(&body, key));
     let (method, route) = (call.route.method(), call.route.template);
     if status == StatusCode::UNAUTHORIZED {
         return Err(Error::Unauthorised {
@@ -205,7 +235,7 @@ fn body_of_success(
             message,
         });
     }
-    let retry_after = retry_after(answer.headers(), None);
+    let retry_after = retry_after(&parts.headers, None);
     Err(Error::Status {
         method,
         route,

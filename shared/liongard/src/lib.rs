@@ -13,7 +13,7 @@ pub mod wire;
 
 pub use address::{Address, LiongardAddressError, environment_page};
 pub use alert_source::LiongardAlertSource;
-pub use client::{Client, LiongardClientSettings};
+pub use client::{Client, LiongardClientSettings, TaskStream};
 pub use error::{BodyProblem, Error, LiongardRequestError, RedirectRefusal};
 pub use key::{AccessKey, AccessKeyError, ParsedAccessKey};
 pub use vendor_message::VendorMessage;

@@ -21,13 +21,13 @@ pub use launchpoint::{InspectorRow, LaunchpointRow};
 pub use lookup::{EnvironmentRef, InspectorRef, LookupValue, RuleRef, Tier};
 pub use run::{RunAnswer, RunRefusal};
 pub use task::{LaunchpointRef, TaskRow, TimelineRef};
-pub use tasks::{Tasks, UnreadableTask};
+pub use tasks::Tasks;
 pub use timeline::{RunOutcome, TimelineRow};
 
 pub(crate) use access_key::AccessKeyWrite;
 pub(crate) use envelope::{EnvelopeBody, parse_envelope};
 pub(crate) use run::{RunReply, RunWrite};
-pub(crate) use tasks::read_tasks;
+pub(crate) use tasks::TaskReader;
 
 use halogard_wire::values;
 use serde::Deserialize;

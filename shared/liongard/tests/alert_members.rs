@@ -19,11 +19,7 @@ use support::alert::whole_alert;
 /// The alert in `value`, as the client reads it.
 async fn read(value: &Value) -> TaskRow {
     let body = json!([value]).to_string();
-    let tasks = Harness::answering([body.as_str()])
-        .client
-        .tasks()
-        .await
-        .unwrap();
+    let tasks = Harness::answering([body.as_str()]).tasks().await.unwrap();
     assert_eq!(tasks.unreadable, []);
     tasks.alerts.into_iter().next().unwrap()
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::ports::{
-    AlertSource, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError, Refusal, RunProgress,
+    AlertList, AlertListing, AlertSource, Clock, EnvironmentInfo, ErrorCode, Inspectors, PortError,
+    Refusal, RunProgress,
 };
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_domain::alert::AlertState;
@@ -61,9 +62,21 @@ fn with(members: Value) -> Value {
     row
 }
 
+/// The whole list, in one piece.
+async fn whole_list(source: &impl AlertSource) -> Result<AlertList, PortError> {
+    let mut listing = source.list().await?;
+    let mut all = AlertList::default();
+    while let Some(part) = listing.next().await? {
+        all.alerts.extend(part.alerts);
+        all.unreadable.extend(part.unreadable);
+        all.odd.extend(part.odd);
+    }
+    Ok(all)
+}
+
 /// The alert that `row` shows.
 async fn alert_of(row: Value) -> Alert {
-    let list = answering(&json!([row])).list().await.unwrap();
+    let list = whole_list(&answering(&json!([row]))).await.unwrap();
     assert!(list.unreadable.is_empty(), "{:?}", list.unreadable);
     list.alerts.into_iter().next().expect("one alert")
 }
@@ -235,6 +248,74 @@ async fn an_alert_belongs_to_the_customer_of_its_launchpoint_if_it_names_none() 
     }
 }
 
+#[tokio::test]
+async fn an_environment_from_whichever_member_names_it_is_enough() {
+    for members in [
+        json!({"Environment": 8802, "Launchpoint": null}),
+        json!({"Environment": "8802", "Launchpoint": null}),
+        json!({"Environment": "Northwind", "Launchpoint": {"EnvironmentID": "8802"}}),
+        json!({"Environment": [], "Launchpoint": {"ID": {}, "Environment": 8802}}),
+        json!({"Environment": {"ID": {}}, "Launchpoint": {"ID": "x", "EnvironmentID": 8802}}),
+        json!({"Environment": true, "Launchpoint": {"Environment": {"ID": 8802}}}),
+    ] {
+        let alert = alert_of(with(members.clone())).await;
+        assert_eq!(alert.environment, EnvironmentId::new(8802), "{members}");
+    }
+}
+
+#[tokio::test]
+async fn no_odd_member_costs_an_alert_its_ticket() {
+    let mut cases = 0;
+    for member in [
+        "CommonID",
+        "Name",
+        "Description",
+        "Environment",
+        "Priority",
+        "Status",
+        "Rule",
+        "Inspector",
+        "Launchpoint",
+        "Timeline",
+        "ExternalID",
+        "Visible",
+        "CreatedOn",
+        "UpdatedOn",
+    ] {
+        for value in [
+            json!("n/a"),
+            json!("10.09.2021"),
+            json!("2021/13/45 19:21:03"),
+            json!(20_210_910),
+            json!({"text": "planted"}),
+            json!({"ID": "planted"}),
+            json!([1]),
+            json!(true),
+            json!(1e30),
+            json!(-1.5),
+            json!("2099-01-01T00:00:00Z"),
+            json!([[]]),
+            json!({}),
+            json!(9912),
+            json!(""),
+        ] {
+            let mut row = with(json!({}));
+            row[member] = value.clone();
+            let list = whole_list(&answering(&json!([row]))).await.unwrap();
+            assert_eq!(list.alerts.len(), 1, "{member}: {value}");
+            let alert = &list.alerts[0];
+            assert!(
+                alert.changed_at <= NOW && alert.raised_at <= NOW,
+                "{member}: {value}"
+            );
+            assert!(!alert.is_closed(), "{member}: {value}");
+            assert!(!format!("{:?}", list.odd).contains("planted"));
+            cases += 1;
+        }
+    }
+    println!("{cases} odd members");
+}
+
 /// An alert that does not say whose it is.
 fn without_environment() -> Value {
     with(json!({"Environment": null, "Launchpoint": {"ID": 18700}}))
@@ -243,10 +324,8 @@ fn without_environment() -> Value {
 #[tokio::test]
 async fn an_alert_without_an_environment_is_reported_and_loses_no_other() {
     let other = with(json!({"ID": 7587}));
-    let list = answering(&json!([without_environment(), other, {"ID": "x"}]))
-        .list()
-        .await
-        .unwrap();
+    let list = answering(&json!([without_environment(), other, {"ID": "x"}]));
+    let list = whole_list(&list).await.unwrap();
     let ids: Vec<u64> = list.alerts.iter().map(|alert| alert.id.get()).collect();
     assert_eq!(ids, [7587]);
     assert_eq!(list.unreadable.len(), 2, "{:?}", list.unreadable);
@@ -564,7 +643,7 @@ async fn a_run_that_ended_badly_says_how() {
 
 /// How a read and a request for a run fail with the same outcome.
 async fn both(outcome: impl Fn() -> Outcome) -> (PortError, PortError) {
-    let read = source([outcome()]).list().await.unwrap_err();
+    let read = whole_list(&source([outcome()])).await.unwrap_err();
     let write = source([outcome()]).run(LAUNCHPOINT).await.unwrap_err();
     (read, write)
 }

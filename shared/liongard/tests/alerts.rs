@@ -16,60 +16,62 @@ use support::alert::whole_alert;
 use support::{Harness, answer};
 
 #[tokio::test]
-async fn a_date_of_no_known_form_makes_the_record_unreadable_and_is_not_shown() {
-    for value in [
-        json!("10.09.2021"),
-        json!("2021/13/45 19:21:03"),
-        json!(20_210_910),
-        json!("soon"),
-    ] {
-        let mut alert = whole_alert();
-        alert["UpdatedOn"] = value;
-        let body = json!([alert]).to_string();
-        let tasks = Harness::answering([body.as_str()])
-            .client
-            .tasks()
-            .await
-            .unwrap();
-        assert_eq!(
-            tasks.unreadable[0].to_string(),
-            "alert 7586 (record 0) at UpdatedOn: the value is of another kind"
-        );
-    }
-}
-
-#[tokio::test]
 async fn a_bad_record_in_the_middle_is_reported_and_loses_no_other() {
     let body = r#"[
         {"ID":1,"Name":"first"},
-        {"ID":2,"Launchpoint":{"ID":"planted-text"}},
+        {"ID":2,"ID":"planted-text"},
         {"Name":"no id"},
         "not a record",
         {"ID":[3]},
+        {"ID":5 "Name":"planted-text"},
         {"ID":4,"Name":"last"}
     ]"#;
-    let tasks = Harness::answering([body]).client.tasks().await.unwrap();
+    let tasks = Harness::answering([body]).tasks().await.unwrap();
     let ids: Vec<u64> = tasks.alerts.iter().map(|alert| alert.id.get()).collect();
     assert_eq!(ids, [1, 4]);
     let reports: Vec<String> = tasks.unreadable.iter().map(ToString::to_string).collect();
     assert_eq!(
         reports,
         [
-            "alert 2 (record 1) at Launchpoint.ID: the value is of another kind",
-            "record 2 at ID: a needed member is missing",
-            "record 3 at .: the value is of another kind",
-            "record 4 at ID: the value is of another kind",
+            "2 (row 1) at .: the value is of another kind",
+            "row 2 at ID: a needed member is missing",
+            "row 3 at .: the value is of another kind",
+            "row 4 at ID: the value is of another kind",
+            "row 5 at .: it is not whole JSON",
         ]
     );
-    assert_eq!(tasks.unreadable[0].index, 1);
-    assert_eq!(tasks.unreadable[0].id, Some(2));
     assert!(!format!("{tasks:?}").contains("planted-text"));
+}
+
+#[tokio::test]
+async fn a_list_is_the_same_wherever_it_is_cut_into_pieces() {
+    let odd =
+        r#"{"ID":2,"Name":"a \"b\" [c] {d}, \\","Description":"\ud83d half","Rule":{"Name":"}]"}}"#;
+    let body = format!("\u{feff} [ {}, {odd} ,7,[],{{}} ] ", whole_alert());
+    let whole = Harness::answering([body.as_str()]).tasks().await.unwrap();
+    assert_eq!((whole.alerts.len(), whole.unreadable.len()), (2, 3));
+    let bytes = body.as_bytes();
+    for cut in 0..bytes.len() {
+        let pieces = [&bytes[..cut], &bytes[cut..]];
+        assert_eq!(
+            Harness::streaming(&pieces).tasks().await.unwrap(),
+            whole,
+            "cut at {cut}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_came_before_a_list_broke_off_is_known_to_be_a_part() {
+    let harness = Harness::streaming(&[br#"[{"ID":1},{"ID":2}"#]);
+    let mut stream = harness.client.tasks().await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().alerts.len(), 1);
+    assert!(matches!(stream.next().await, Err(Error::Body { .. })));
 }
 
 #[tokio::test]
 async fn a_list_that_breaks_off_is_an_error_and_no_short_list() {
     let error = Harness::answering([r#"[{"ID":1},{"ID":2,"#])
-        .client
         .tasks()
         .await
         .unwrap_err();
@@ -95,7 +97,7 @@ async fn a_success_that_is_no_list_is_an_error() {
         ("[] []", BodyProblem::NotJson),
     ];
     for (body, expected) in table {
-        let error = Harness::answering([body]).client.tasks().await.unwrap_err();
+        let error = Harness::answering([body]).tasks().await.unwrap_err();
         match error {
             Error::Body { problem, route, .. } => {
                 assert_eq!((problem, route), (expected, "/api/v1/tasks"), "{body}");
@@ -107,18 +109,35 @@ async fn a_success_that_is_no_list_is_an_error() {
 
 #[tokio::test]
 async fn an_empty_list_is_no_alerts() {
-    let tasks = Harness::answering(["[]"]).client.tasks().await.unwrap();
+    let tasks = Harness::answering(["[]"]).tasks().await.unwrap();
     assert_eq!((tasks.alerts.len(), tasks.unreadable.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_list_of_eighty_megabytes_is_read_a_record_at_a_time() {
+    let mut alert = whole_alert();
+    alert["Description"] = json!("x".repeat(2_900));
+    let one = alert.to_string();
+    let pieces: Vec<&[u8]> = (0..23_001)
+        .flat_map(|place| [if place == 0 { &b"["[..] } else { b"," }, one.as_bytes()])
+        .chain([&b"]"[..]])
+        .collect();
+    let size: usize = pieces.iter().map(|piece| piece.len()).sum();
+    assert!(size > 80_000_000, "{size}");
+    let harness = Harness::streaming(&pieces);
+    let mut stream = harness.client.tasks().await.unwrap();
+    let (mut count, mut most) = (0, 0);
+    while let Some(part) = stream.next().await.unwrap() {
+        count += part.alerts.len();
+        most = most.max(part.alerts.len());
+    }
+    assert_eq!((count, most), (23_001, 1));
 }
 
 #[tokio::test]
 async fn ten_thousand_alerts_are_read() {
     let body = json!(vec![whole_alert(); 10_000]).to_string();
-    let tasks = Harness::answering([body.as_str()])
-        .client
-        .tasks()
-        .await
-        .unwrap();
+    let tasks = Harness::answering([body.as_str()]).tasks().await.unwrap();
     assert_eq!(tasks.alerts.len(), 10_000);
 }
 
@@ -177,7 +196,7 @@ async fn another_alert_than_the_requested_one_is_an_error() {
 
 #[tokio::test]
 async fn one_unreadable_alert_names_the_place_and_not_the_body() {
-    let body = r#"[{"ID":1,"Visible":"planted-text"}]"#;
+    let body = r#"[{"ID":"planted-text"}]"#;
     let error = Harness::answering([body])
         .client
         .task(AlertId::new(1))
@@ -185,7 +204,7 @@ async fn one_unreadable_alert_names_the_place_and_not_the_body() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the answer to GET /api/v1/tasks/{TaskID} from Liongard is not usable at [0].Visible: \
+        "the answer to GET /api/v1/tasks/{TaskID} from Liongard is not usable at [0].ID: \
          the value is of another kind"
     );
     assert!(!format!("{error:?}").contains("planted-text"));

@@ -9,8 +9,8 @@ use super::PortError;
 
 /// Where alerts come from. Read-only: no call changes an alert.
 pub trait AlertSource: Send + Sync {
-    /// Every alert there is, open and closed.
-    fn list(&self) -> impl Future<Output = Result<AlertList, PortError>> + Send;
+    /// Begins to list every alert there is, open and closed.
+    fn list(&self) -> impl Future<Output = Result<impl AlertListing + Send, PortError>> + Send;
 
     /// One alert; `None` when the source does not know it, or no longer shows it.
     fn read(&self, id: AlertId) -> impl Future<Output = Result<Option<Alert>, PortError>> + Send;
@@ -19,13 +19,25 @@ pub trait AlertSource: Send + Sync {
     fn environments(&self) -> impl Future<Output = Result<Vec<EnvironmentInfo>, PortError>> + Send;
 }
 
-/// All alerts that could be decoded.
+/// A list of alerts of any length, as it arrives.
+pub trait AlertListing {
+    /// The next part of the list; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// The list breaks off: what came before is not the whole.
+    fn next(&mut self) -> impl Future<Output = Result<Option<AlertList>, PortError>> + Send;
+}
+
+/// Part of a list of alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertList {
     /// The alerts.
     pub alerts: Vec<Alert>,
     /// The position of each record that could not be decoded, and why; without its content.
     pub unreadable: Vec<String>,
+    /// What was odd in alerts that could be decoded all the same; without its content.
+    pub odd: Vec<String>,
 }
 
 /// A customer, seen from Liongard.

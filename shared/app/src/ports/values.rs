@@ -25,6 +25,9 @@ pub mod keys {
     /// Number of polls in a row whose list was suddenly much shorter.
     pub const ALERTS_SHRUNK: &str = "alerts_shrunk";
 
+    /// Number of polls in a row that failed.
+    pub const POLLS_FAILED: &str = "polls_failed";
+
     /// When a poll last compared everything, in milliseconds.
     pub const LAST_FULL_POLL_AT: &str = "last_full_poll_at";
 

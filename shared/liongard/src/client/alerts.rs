@@ -1,28 +1,69 @@
 //! Alerts. Liongard's API has no call that changes one.
 
 use halogard_domain::ids::AlertId;
-use halogard_http::Transport;
+use halogard_http::{BodyStream, Transport};
 use halogard_wire::{BodyError, BodyProblem};
 
-use super::Client;
 use super::request::LiongardRequest;
+use super::{Client, Reading};
 use crate::error::Error;
 use crate::route;
-use crate::wire::{self, TaskCount, TaskRow, Tasks};
+use crate::wire::{TaskCount, TaskReader, TaskRow, Tasks};
+
+/// The list of all alerts, as it arrives.
+pub struct TaskStream {
+    call: LiongardRequest,
+    body: BodyStream,
+    /// Gone once the list was read to its end.
+    reader: Option<TaskReader>,
+}
+
+impl TaskStream {
+    /// The next alerts; `None` at the end of the list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Body`] when the answer as a whole is no list, [`Error::Transport`] when it breaks off. What
+    /// came before is part of a list that was not seen to its end.
+    pub async fn next(&mut self) -> Result<Option<Tasks>, Error> {
+        let mut tasks = Tasks::default();
+        let Some(reader) = &mut self.reader else {
+            return Ok(None);
+        };
+        while tasks.alerts.is_empty() && tasks.unreadable.is_empty() {
+            let piece = self.body.next_piece().await;
+            let Some(piece) = piece.map_err(|source| self.call.unanswered(source))? else {
+                let ended = self.reader.take().map_or(Ok(()), TaskReader::finish);
+                return ended
+                    .map(|()| None)
+                    .map_err(|invalid| self.call.invalid_body(invalid));
+            };
+            reader
+                .read(&piece, &mut tasks)
+                .map_err(|invalid| self.call.invalid_body(invalid))?;
+        }
+        Ok(Some(tasks))
+    }
+}
 
 impl<T: Transport> Client<T> {
-    /// Every alert there is, open and closed: the endpoint knows no filter and no pages, and
-    /// `fields[]` would hide the ticket's number. The answer may be tens of megabytes.
+    /// Begins to list every alert there is, open and closed: the endpoint knows no filter and no pages, and
+    /// `fields[]` would hide the ticket's number. The answer may be a hundred megabytes; it is read while it
+    /// arrives.
     ///
     /// Safe to repeat. A record that cannot be read is reported and loses no other.
     ///
     /// # Errors
     ///
-    /// [`Error::Body`] when the answer as a whole is no list.
-    pub async fn tasks(&self) -> Result<Tasks, Error> {
+    /// As any read.
+    pub async fn tasks(&self) -> Result<TaskStream, Error> {
         let call = LiongardRequest::to(route::TASKS);
-        let body = self.fetch(&call).await?;
-        wire::read_tasks(&body).map_err(|invalid| call.invalid_body(invalid))
+        let body = self.open(&call, Reading::Stream).await?;
+        Ok(TaskStream {
+            call,
+            body,
+            reader: Some(TaskReader::default()),
+        })
     }
 
     /// One alert; none when Liongard does not know it, or does not show it. Safe to repeat.

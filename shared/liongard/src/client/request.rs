@@ -1,6 +1,7 @@
 //! One request, before it has an address.
 
 use bytes::Bytes;
+use halogard_http::TransportError;
 use halogard_wire::BodyError;
 use serde::Serialize;
 use url::Url;
@@ -77,6 +78,15 @@ impl LiongardRequest {
             method: self.route.method(),
             route: self.route.template,
             source: source.into(),
+        }
+    }
+
+    /// The error that no whole answer came.
+    pub(super) fn unanswered(&self, source: TransportError) -> Error {
+        Error::Transport {
+            method: self.route.method(),
+            route: self.route.template,
+            source,
         }
     }
 

@@ -3,7 +3,11 @@
 use halogard_domain::Slug;
 use halogard_domain::ids::EnvironmentId;
 use halogard_wire::values::{FromName, id, text};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::task::{readable_id, readable_text};
 
 /// A row of one of Liongard's lookup tables: a status or a priority.
 ///
@@ -67,11 +71,34 @@ impl FromName for Tier {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct EnvironmentRef {
     /// Its number.
-    #[serde(rename = "ID", default, deserialize_with = "id")]
+    #[serde(rename = "ID", default, deserialize_with = "readable_id")]
     pub id: Option<EnvironmentId>,
     /// Its name.
-    #[serde(rename = "Name", default, deserialize_with = "text")]
+    #[serde(rename = "Name", default, deserialize_with = "readable_text")]
     pub name: Option<String>,
+}
+
+impl EnvironmentRef {
+    /// Reads a customer, its number alone, or its name alone.
+    pub(super) fn deserialize_lenient<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Self>, D::Error> {
+        let name = match serde_json::Value::deserialize(from)? {
+            Value::Null => return Ok(None),
+            Value::String(name) => Some(name),
+            record @ Value::Object(_) => {
+                return Self::deserialize(record)
+                    .map(Some)
+                    .map_err(D::Error::custom);
+            }
+            number => {
+                let id = id(number).map_err(|_| D::Error::custom("no customer"))?;
+                return Ok(Some(Self { id, name: None }));
+            }
+        };
+        let id = name.as_deref().and_then(|text| text.trim().parse().ok());
+        Ok(Some(Self { id, name }))
+    }
 }
 
 /// A rule, as an alert embeds it. Its templates are left out: they hold placeholders, not text.

@@ -2,62 +2,172 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
-use halogard_wire::values::{flag, id, named, required_id, text, timestamp};
-use serde::Deserialize;
+use halogard_wire::values::{self, Lenient, flag, id, required_id, text, timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::lookup::{EnvironmentRef, InspectorRef, LookupValue, RuleRef};
 
 /// One alert.
 ///
 /// `Version`, `CreatedBy` and the others Liongard sends are not read: they take too many forms,
-/// and nothing here depends on them.
+/// and nothing here depends on them. Of the others each is read on its own: what is odd in one costs the
+/// alert nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "TaskMembers")]
 pub struct TaskRow {
     /// Its number: the stable key.
-    #[serde(rename = "ID", deserialize_with = "required_id")]
     pub id: AlertId,
     /// The number people use, as `T20260105.00001`. No key.
-    #[serde(rename = "CommonID", default, deserialize_with = "text")]
     pub common_id: Option<String>,
     /// Usually inspector and rule, as `Active Directory | Stale Accounts`.
-    #[serde(rename = "Name", default, deserialize_with = "text")]
     pub name: Option<String>,
     /// The rendered text; may hold HTML.
-    #[serde(rename = "Description", default, deserialize_with = "text")]
     pub description: Option<String>,
     /// The customer.
-    #[serde(rename = "Environment", default)]
     pub environment: Option<EnvironmentRef>,
     /// How urgent it is.
-    #[serde(rename = "Priority", default, deserialize_with = "named")]
     pub priority: Option<LookupValue>,
-    /// Its status.
-    #[serde(rename = "Status", default, deserialize_with = "named")]
+    /// How it stands.
     pub status: Option<LookupValue>,
     /// The rule that raised it.
-    #[serde(rename = "Rule", default)]
     pub rule: Option<RuleRef>,
     /// The kind of inspector that found it.
-    #[serde(rename = "Inspector", default)]
     pub inspector: Option<InspectorRef>,
     /// The launchpoint that found it.
-    #[serde(rename = "Launchpoint", default)]
     pub launchpoint: Option<LaunchpointRef>,
     /// The run that found it.
-    #[serde(rename = "Timeline", default)]
     pub timeline: Option<TimelineRef>,
     /// Most plausibly the ticket Liongard's own integration made. Absent when `fields[]` is used.
-    #[serde(rename = "ExternalID", default, deserialize_with = "text")]
     pub external_id: Option<String>,
     /// Whether it is shown.
-    #[serde(rename = "Visible", default, deserialize_with = "flag")]
     pub visible: Option<bool>,
     /// When it was raised.
-    #[serde(rename = "CreatedOn", default, deserialize_with = "timestamp")]
     pub created_on: Option<Timestamp>,
     /// When it was last changed; none until the first change.
-    #[serde(rename = "UpdatedOn", default, deserialize_with = "timestamp")]
     pub updated_on: Option<Timestamp>,
+    /// Members whose values could not be read.
+    pub odd: Vec<&'static str>,
+}
+
+/// The members of an alert, each read on its own.
+#[derive(Deserialize)]
+struct TaskMembers {
+    #[serde(rename = "ID", deserialize_with = "required_id")]
+    id: AlertId,
+    #[serde(rename = "CommonID", default, deserialize_with = "lenient_text")]
+    common_id: Lenient<String>,
+    #[serde(rename = "Name", default, deserialize_with = "lenient_text")]
+    name: Lenient<String>,
+    #[serde(rename = "Description", default, deserialize_with = "lenient_text")]
+    description: Lenient<String>,
+    #[serde(
+        rename = "Environment",
+        default,
+        deserialize_with = "lenient_environment"
+    )]
+    environment: Lenient<EnvironmentRef>,
+    #[serde(rename = "Priority", default, deserialize_with = "lenient_named")]
+    priority: Lenient<LookupValue>,
+    #[serde(rename = "Status", default, deserialize_with = "lenient_named")]
+    status: Lenient<LookupValue>,
+    #[serde(rename = "Rule", default, deserialize_with = "lenient_record")]
+    rule: Lenient<RuleRef>,
+    #[serde(rename = "Inspector", default, deserialize_with = "lenient_record")]
+    inspector: Lenient<InspectorRef>,
+    #[serde(rename = "Launchpoint", default, deserialize_with = "lenient_record")]
+    launchpoint: Lenient<LaunchpointRef>,
+    #[serde(rename = "Timeline", default, deserialize_with = "lenient_record")]
+    timeline: Lenient<TimelineRef>,
+    #[serde(rename = "ExternalID", default, deserialize_with = "lenient_text")]
+    external_id: Lenient<String>,
+    #[serde(rename = "Visible", default, deserialize_with = "lenient_flag")]
+    visible: Lenient<bool>,
+    #[serde(rename = "CreatedOn", default, deserialize_with = "lenient_timestamp")]
+    created_on: Lenient<Timestamp>,
+    #[serde(rename = "UpdatedOn", default, deserialize_with = "lenient_timestamp")]
+    updated_on: Lenient<Timestamp>,
+}
+
+impl From<TaskMembers> for TaskRow {
+    fn from(read: TaskMembers) -> Self {
+        let mut odd = Vec::new();
+        let mut row = Self {
+            id: read.id,
+            common_id: read.common_id.or_note("CommonID", &mut odd),
+            name: read.name.or_note("Name", &mut odd),
+            description: read.description.or_note("Description", &mut odd),
+            environment: read.environment.or_note("Environment", &mut odd),
+            priority: read.priority.or_note("Priority", &mut odd),
+            status: read.status.or_note("Status", &mut odd),
+            rule: read.rule.or_note("Rule", &mut odd),
+            inspector: read.inspector.or_note("Inspector", &mut odd),
+            launchpoint: read.launchpoint.or_note("Launchpoint", &mut odd),
+            timeline: read.timeline.or_note("Timeline", &mut odd),
+            external_id: read.external_id.or_note("ExternalID", &mut odd),
+            visible: read.visible.or_note("Visible", &mut odd),
+            created_on: read.created_on.or_note("CreatedOn", &mut odd),
+            updated_on: read.updated_on.or_note("UpdatedOn", &mut odd),
+            odd: Vec::new(),
+        };
+        row.odd = odd;
+        row
+    }
+}
+
+fn lenient_id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Lenient<I>, D::Error> {
+    values::lenient(from, |json| values::id(json))
+}
+
+fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<String>, D::Error> {
+    values::lenient(from, |json| values::text(json))
+}
+
+fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>, D::Error> {
+    values::lenient(from, |json| values::flag(json))
+}
+
+fn lenient_timestamp<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<Timestamp>, D::Error> {
+    values::lenient(from, |json| values::timestamp(json))
+}
+
+fn lenient_named<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<LookupValue>, D::Error> {
+    values::lenient(from, |json| values::named(json))
+}
+
+fn lenient_environment<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Lenient<EnvironmentRef>, D::Error> {
+    values::lenient(from, |json| EnvironmentRef::deserialize_lenient(json))
+}
+
+/// An id, or none where it cannot be read.
+pub(super) fn readable_id<'de, D: Deserializer<'de>, I: From<u64>>(
+    from: D,
+) -> Result<Option<I>, D::Error> {
+    Ok(lenient_id(from)?.or_note("", &mut Vec::new()))
+}
+
+/// Text, or none where it cannot be read.
+pub(super) fn readable_text<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<String>, D::Error> {
+    Ok(lenient_text(from)?.or_note("", &mut Vec::new()))
+}
+
+/// A customer, or none where it cannot be read.
+fn readable_environment<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<EnvironmentRef>, D::Error> {
+    Ok(lenient_environment(from)?.or_note("", &mut Vec::new()))
+}
+
+fn lenient_record<'de, D, T>(from: D) -> Result<Lenient<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    values::lenient(from, |json| Option::<T>::deserialize(json))
 }
 
 impl TaskRow {
@@ -67,14 +177,23 @@ impl TaskRow {
         self.updated_on.or(self.created_on)
     }
 
-    /// The customer's number, from the alert or else from its launchpoint.
+    /// The customer's number, from whichever member names it.
     #[must_use]
     pub fn environment_id(&self) -> Option<EnvironmentId> {
-        let own = self
-            .environment
-            .as_ref()
-            .and_then(|environment| environment.id);
-        own.or_else(|| self.launchpoint.as_ref()?.environment_id)
+        let id = |environment: &Option<EnvironmentRef>| environment.as_ref()?.id;
+        let launchpoint = || {
+            let launchpoint = self.launchpoint.as_ref()?;
+            launchpoint
+                .environment_id
+                .or_else(|| id(&launchpoint.environment))
+        };
+        id(&self.environment).or_else(launchpoint)
+    }
+
+    /// What is odd about the alert, for the log; `None` when nothing is.
+    #[must_use]
+    pub fn oddities(&self) -> Option<String> {
+        (!self.odd.is_empty()).then(|| format!("{} at {}", self.id, self.odd.join(", ")))
     }
 }
 
@@ -82,14 +201,21 @@ impl TaskRow {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct LaunchpointRef {
     /// Its number.
-    #[serde(rename = "ID", default, deserialize_with = "id")]
+    #[serde(rename = "ID", default, deserialize_with = "readable_id")]
     pub id: Option<LaunchpointId>,
     /// What people see.
-    #[serde(rename = "Alias", default, deserialize_with = "text")]
+    #[serde(rename = "Alias", default, deserialize_with = "readable_text")]
     pub alias: Option<String>,
     /// The customer.
-    #[serde(rename = "EnvironmentID", default, deserialize_with = "id")]
+    #[serde(rename = "EnvironmentID", default, deserialize_with = "readable_id")]
     pub environment_id: Option<EnvironmentId>,
+    /// The same, where it is embedded.
+    #[serde(
+        rename = "Environment",
+        default,
+        deserialize_with = "readable_environment"
+    )]
+    pub environment: Option<EnvironmentRef>,
 }
 
 /// A run, as an alert embeds it.

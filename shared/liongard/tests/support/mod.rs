@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use halogard_app::ports::Clock;
-use halogard_http::{Transport, TransportError};
-use halogard_liongard::{AccessKey, Client, LiongardAlertSource, LiongardClientSettings};
+use halogard_http::{BodyStream, Transport, TransportError};
+use halogard_liongard::wire::Tasks;
+use halogard_liongard::{AccessKey, Client, Error, LiongardAlertSource, LiongardClientSettings};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use url::Url;
@@ -59,6 +60,7 @@ pub type Outcome = Result<Response<Bytes>, TransportError>;
 #[derive(Default)]
 pub struct ScriptedTransport {
     answers: Mutex<VecDeque<Outcome>>,
+    streamed: Mutex<Option<Vec<Bytes>>>,
     sent: Mutex<Vec<SentRequest>>,
 }
 
@@ -75,6 +77,17 @@ impl Transport for ScriptedTransport {
             .unwrap()
             .pop_front()
             .expect("an answer is left in the script")
+    }
+
+    async fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<BodyStream>, TransportError> {
+        let streamed = self.streamed.lock().unwrap().take();
+        match streamed {
+            Some(pieces) => Ok(Response::new(BodyStream::in_pieces(pieces))),
+            None => Ok(self.send(request).await?.map(BodyStream::whole)),
+        }
     }
 }
 
@@ -136,6 +149,25 @@ impl Harness {
     /// A harness whose next answers are successes with these bodies.
     pub fn answering<'a>(bodies: impl IntoIterator<Item = &'a str>) -> Self {
         Self::scripted(bodies.into_iter().map(|body| answer(200, body)))
+    }
+
+    /// A harness whose next answer arrives in these pieces.
+    pub fn streaming(pieces: &[&[u8]]) -> Self {
+        let harness = Self::scripted([]);
+        let pieces = pieces.iter().map(|piece| Bytes::copy_from_slice(piece));
+        *harness.transport.streamed.lock().unwrap() = Some(pieces.collect());
+        harness
+    }
+
+    /// The whole list of alerts, in one piece.
+    pub async fn tasks(&self) -> Result<Tasks, Error> {
+        let mut stream = self.client.tasks().await?;
+        let mut all = Tasks::default();
+        while let Some(part) = stream.next().await? {
+            all.alerts.extend(part.alerts);
+            all.unreadable.extend(part.unreadable);
+        }
+        Ok(all)
     }
 
     /// A source of alerts behind the same transport.
