@@ -1,5 +1,7 @@
 //! The one clock of a scenario.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use halogard_app::budget::Sleep;
@@ -35,6 +37,35 @@ impl ScenarioClock {
     /// Moves on to `at`; stays where it is when that is past.
     pub fn advance_to(&self, at: Timestamp) {
         self.0.advance(at.since(self.now()));
+    }
+}
+
+/// The clock of a vendor, off by what it was set. Clones share it.
+#[derive(Clone, Debug)]
+pub struct OffsetClock {
+    right: ManualClock,
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl OffsetClock {
+    /// A clock that is ahead of `right` by so many milliseconds, or behind.
+    #[must_use]
+    pub fn new(right: ManualClock, ahead_ms: i64) -> Self {
+        Self {
+            right,
+            ahead_ms: Arc::new(AtomicI64::new(ahead_ms)),
+        }
+    }
+
+    /// Sets the clock.
+    pub fn set_ahead(&self, ahead_ms: i64) {
+        self.ahead_ms.store(ahead_ms, Ordering::SeqCst);
+    }
+}
+
+impl SimClock for OffsetClock {
+    fn now_millis(&self) -> i64 {
+        self.right.now_millis() + self.ahead_ms.load(Ordering::SeqCst)
     }
 }
 

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tracing::subscriber::DefaultGuard;
 
 use crate::captured_log::CapturedLog;
-use crate::clock::ScenarioClock;
+use crate::clock::{OffsetClock, ScenarioClock};
 use crate::crash_point::{Component, CrashPoints, Crashed};
 use crate::driver::DueTimes;
 use crate::invariants::tickets_of;
@@ -78,6 +78,8 @@ pub struct Scenario {
     pub liongard: Liongard,
     /// The one clock.
     pub time: ScenarioClock,
+    /// HaloPSA's, which may be off.
+    pub halo_clock: OffsetClock,
     /// Where the process may be stopped.
     pub crash_points: CrashPoints,
     /// Every request that was made.
@@ -107,8 +109,10 @@ impl Scenario {
     pub async fn start(setup: Setup) -> Self {
         let (logs, capture) = CapturedLog::begin(setup.level);
         let time = ScenarioClock::new();
+        let halo_clock = OffsetClock::new(time.sim_clock(), setup.halo_ahead_ms);
+        let clock: Arc<dyn SimClock> = Arc::new(halo_clock.clone());
+        let halo = HaloPsa::new(setup.halo.clone(), clock, setup.seed);
         let clock: Arc<dyn SimClock> = Arc::new(time.sim_clock());
-        let halo = HaloPsa::new(setup.halo.clone(), Arc::clone(&clock), setup.seed);
         let liongard = Liongard::new(setup.liongard.clone(), clock, setup.seed);
         liongard.connect(halo.clone());
         register_webhook(&halo, &setup);
@@ -116,6 +120,7 @@ impl Scenario {
             policy: setup.policy(),
             pending_deliveries: PendingDeliveries::new(setup.webhook_delivery),
             halo,
+            halo_clock,
             liongard,
             crash_points: CrashPoints::default(),
             requests: RequestLog::default(),

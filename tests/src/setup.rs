@@ -73,6 +73,8 @@ pub struct Setup {
     pub webhook_delivery: WebhookDelivery,
     /// How much of the ticket they carry.
     pub payload: PayloadSize,
+    /// How far HaloPSA's clock is ahead, in milliseconds; negative where it is behind.
+    pub halo_ahead_ms: i64,
     /// How long a request takes.
     pub latency: Duration,
     /// Environments the config does not map.
@@ -126,6 +128,7 @@ impl Setup {
             batch_max: halogard_app::BATCH_MAX,
             webhook_delivery: WebhookDelivery::Prompt,
             payload: PayloadSize::Full,
+            halo_ahead_ms: 0,
             latency: Duration::from_millis(150),
             unmapped: BTreeSet::new(),
             template: String::new(),

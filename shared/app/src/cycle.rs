@@ -186,8 +186,8 @@ impl<E: Env> Reconciler<E> {
             .value(keys::LAST_FULL_POLL_AT)
             .await?
             .unwrap_or(0);
-        let due = Timestamp::from_millis(full_poll_at).plus(FULL_POLL_INTERVAL);
-        let scope = if began < due {
+        let last = Timestamp::from_millis(full_poll_at);
+        let scope = if began.is_within(FULL_POLL_INTERVAL, last) {
             Scope::Changed
         } else {
             Scope::All

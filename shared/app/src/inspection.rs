@@ -1,6 +1,7 @@
 //! Inspector runs: start each once, follow it to its end, then queue the alerts that wait for it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use halogard_domain::ids::{AlertId, LaunchpointId};
 use halogard_domain::message::{Cause, Message};
@@ -8,6 +9,7 @@ use halogard_domain::runs::{
     NextRun, RUN_POLL_INTERVAL, RUN_TIMEOUT, RunInFlight, RunTarget, Runs, START_TIMEOUT,
     UNOBSERVABLE_RUN_TIME,
 };
+use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{info, warn};
 
@@ -173,7 +175,12 @@ impl<E: Env> Reconciler<E> {
         runs: &mut Runs,
     ) -> Result<Option<Timestamp>, ReconcileError> {
         let now = self.clock.now();
-        let age = now.since(run.started_at);
+        // A start in the future was written under a wrong clock: that run has had its time.
+        let age = if run.started_at > now.plus(CLOCK_AHEAD_MAX) {
+            Duration::MAX
+        } else {
+            now.since(run.started_at)
+        };
         let asked = self
             .liongard
             .progress(run.launchpoint, run.newest_before)

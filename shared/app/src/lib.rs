@@ -6,6 +6,7 @@ mod env;
 pub mod inspection;
 pub mod intake;
 mod mended;
+mod odd_records;
 pub mod outcome;
 pub mod poll;
 pub mod ports;
@@ -17,5 +18,6 @@ pub mod recovery;
 pub mod sweep;
 
 pub use env::{Env, Liongard, Store};
+pub use odd_records::OddRecords;
 pub use reconcile::ReconcileError;
 pub use reconciler::{BATCH_MAX, Reconciler, SWEEP_INTERVAL};

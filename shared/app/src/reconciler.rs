@@ -6,6 +6,7 @@ use std::time::Duration;
 use halogard_domain::Policy;
 
 use crate::env::Env;
+use crate::odd_records::OddRecords;
 
 /// Default number of writes in one request. Source: the limits note's estimate of what an array of
 /// creates may hold; the vendor documents no figure.
@@ -34,6 +35,8 @@ pub struct Reconciler<E: Env> {
     pub inspector_min_interval: Duration,
     /// Time between two sweeps of HaloPSA's tickets.
     pub sweep_interval: Duration,
+    /// Odd records of Liongard's list, by name.
+    pub(crate) odd_alerts: OddRecords,
     /// The operator's configuration; replaced as a whole.
     policy: RwLock<Arc<Policy>>,
 }
@@ -56,6 +59,7 @@ impl<E: Env> Reconciler<E> {
             batch_max: BATCH_MAX,
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
             sweep_interval: SWEEP_INTERVAL,
+            odd_alerts: OddRecords::of("Liongard's alerts"),
             policy: RwLock::new(Arc::new(policy)),
         }
     }

@@ -14,8 +14,9 @@ use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
 use halogard_domain::ticket::HumanActivity;
+use halogard_domain::time::BothClocks;
 use halogard_domain::{Link, LinkKey, Ticket, Timestamp};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::env::Env;
 use crate::outcome::{SweepOutcome, TaskEnd};
@@ -41,6 +42,8 @@ pub struct SweepReport {
     pub queued: usize,
     /// Tickets adopted by their key.
     pub adopted: usize,
+    /// Rows that were used in part or not at all: odd values, and times in the future.
+    pub set_aside: usize,
     /// Pages deferred until they have settled: rows this new would have to be read twice.
     pub pages_deferred: u32,
 }
@@ -70,7 +73,7 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<TaskEnd, ReconcileError> {
         let now = self.clock.now();
         let swept_at = self.last_full_sweep().await?;
-        if swept_at.is_some_and(|at| now.since(at) < interval) {
+        if swept_at.is_some_and(|at| now.is_within(interval, at)) {
             return Ok(TaskEnd::Skipped);
         }
         let (report, outcome) = self.sweep(worth.max(UNSETTLED_PAGES_MAX)).await?;
@@ -93,7 +96,12 @@ impl<E: Env> Reconciler<E> {
     async fn sweep(&self, pages_max: usize) -> Result<Swept, ReconcileError> {
         self.observe_cycle().await?;
         let mut stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
-        stored.value.correct_future_times(self.clock.now());
+        if stored
+            .value
+            .correct_future_times(self.both_clocks(self.clock.now()))
+        {
+            log_watermark_ahead();
+        }
         if stored.value.watermark.is_none() {
             return self.initial_sweep(stored).await;
         }
@@ -129,6 +137,14 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
+    /// Our clock at `ours`, and HaloPSA's as its last answer showed it.
+    fn both_clocks(&self, ours: Timestamp) -> BothClocks {
+        BothClocks {
+            ours,
+            theirs: self.desk.desk_time(),
+        }
+    }
+
     /// Reads the next page, queues its changes and advances `cursor`; says whether the sweep is complete.
     async fn read_next_page(
         &self,
@@ -145,6 +161,12 @@ impl<E: Env> Reconciler<E> {
             _ => self.desk.changed_since(since).await?,
         };
         self.enqueue_changes(&changes.listings, report).await?;
+        report.set_aside += changes.set_aside;
+        let clocks = self.both_clocks(requested_at);
+        if cursor.correct_future_times(clocks) {
+            log_watermark_ahead();
+            return Ok(false);
+        }
         match (cursor.pending.take(), changes.rest) {
             (Some(reading), left) if reading.range.pages > 0 => {
                 let read = ChangeRange {
@@ -162,7 +184,7 @@ impl<E: Env> Reconciler<E> {
                 Ok(false)
             }
             (_, Some(range)) => {
-                cursor.pending = Some(PendingRange::discovered(range, self.clock.now()));
+                cursor.pending = Some(PendingRange::discovered(range, clocks));
                 Ok(false)
             }
             (read, None) => {
@@ -170,7 +192,7 @@ impl<E: Env> Reconciler<E> {
                     cursor.settle(since, None, requested_at);
                 }
                 let times = changes.listings.iter().filter_map(|seen| seen.changed_at);
-                cursor.observe(times, requested_at);
+                cursor.observe(times, clocks);
                 cursor.last_full_sweep = Some(requested_at);
                 Ok(true)
             }
@@ -226,7 +248,7 @@ impl<E: Env> Reconciler<E> {
             .load_record::<SweepCursor>(&Singleton)
             .await?
             .value;
-        swept.correct_future_times(self.clock.now());
+        swept.correct_future_times(self.both_clocks(self.clock.now()));
         Ok(swept.last_full_sweep)
     }
 
@@ -377,17 +399,26 @@ fn may_be_merged_no_longer(link: &Link, listing: &TicketListing) -> bool {
     is_present && link.merged_tickets.contains(&listing.id)
 }
 
+/// Says that a watermark in the future was replaced.
+fn log_watermark_ahead() {
+    warn!(
+        "the watermark of the sweeps was in the future; changes since before it are listed again"
+    );
+}
+
 /// Writes the outcome line of a sweep.
 fn log_sweep(report: SweepReport, outcome: SweepOutcome) -> Swept {
     let SweepReport {
         listed,
         queued,
+        set_aside,
         pages_deferred,
         ..
     } = report;
     info!(
         listed,
         queued,
+        set_aside,
         pages_deferred,
         outcome = outcome.as_str(),
         "swept HaloPSA's tickets"

@@ -152,6 +152,7 @@ impl AwsSettings {
             connect_timeout: CONNECT_TIMEOUT,
             total_timeout: CALL_TIMEOUT,
             answer_limit_bytes: ANSWER_BYTES_MAX,
+            ..HttpClientSettings::default()
         };
         Ok(Self {
             region,

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use halogard_app::ports::{Clock, LeaseOutcome, Leases, PortError};
+use halogard_app::ports::{Clock, LEASE_MAX, LeaseOutcome, Leases, PortError};
 use halogard_domain::Timestamp;
 
 use crate::error::AwsError;
@@ -30,6 +30,7 @@ impl<C: Clock> Leases for Store<C> {
         holder: &str,
         until: Timestamp,
     ) -> Result<LeaseOutcome, PortError> {
+        let now = self.now();
         let mut item = key(LEASES, name);
         item.insert(HOLDER.to_owned(), string(holder));
         item.insert(EXPIRES_AT_MS.to_owned(), number(until.as_millis()));
@@ -44,13 +45,15 @@ impl<C: Clock> Leases for Store<C> {
             .table_name(self.table())
             .set_item(Some(item))
             .condition_expression(
-                "attribute_not_exists(#pk) OR #holder = :holder OR #expires_at_ms <= :now",
+                "attribute_not_exists(#pk) OR #holder = :holder OR #expires_at_ms <= :now \
+                 OR #expires_at_ms > :latest",
             )
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#holder", HOLDER)
             .expression_attribute_names("#expires_at_ms", EXPIRES_AT_MS)
             .expression_attribute_values(":holder", string(holder))
-            .expression_attribute_values(":now", number(self.now().as_millis()))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":latest", number(now.plus(LEASE_MAX).as_millis()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;

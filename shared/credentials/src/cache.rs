@@ -129,7 +129,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
         // No usable version: there may be one by now. Read at most once per pause.
         let read_lately = state
             .read_at
-            .is_some_and(|at| now.since(at) < REFUSED_PAUSE);
+            .is_some_and(|at| now.is_within(REFUSED_PAUSE, at));
         if !read_lately {
             state.refreshes += 1;
             self.load(&mut state, &ORDER).await?;
@@ -148,7 +148,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
         state.refused.insert(version.to_owned(), now);
         let lately = state
             .refreshed_at
-            .is_some_and(|at| now.since(at) < REFUSED_PAUSE);
+            .is_some_and(|at| now.is_within(REFUSED_PAUSE, at));
         if !lately {
             state.refreshed_at = Some(now);
             state.refreshes += 1;
@@ -264,7 +264,7 @@ impl CacheState {
     fn choose<K: FromSecret>(&mut self, now: Timestamp) -> Option<Versioned<K>> {
         let rested = |version: &String| match self.refused.get(version) {
             None => Some(false),
-            Some(at) if now.since(*at) >= REFUSED_PAUSE => Some(true),
+            Some(at) if !now.is_within(REFUSED_PAUSE, *at) => Some(true),
             Some(_) => None,
         };
         let mut candidates: Vec<(bool, Versioned<K>)> = Vec::new();

@@ -496,7 +496,7 @@ impl Link {
     pub fn is_suppressed(&self, write: WriteKind, policy: &Policy, now: Timestamp) -> bool {
         self.refused.as_ref().is_some_and(|refused| {
             refused.write == write
-                && now.since(refused.at) < REFUSAL_RETRY_AFTER
+                && now.is_within(REFUSAL_RETRY_AFTER, refused.at)
                 && refused.policy_fingerprint == policy.fingerprint()
                 && refused.ticket_changed_at
                     == self.observed_ticket.as_ref().map(|seen| seen.changed_at)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AlertId, LaunchpointId, RunId};
 use crate::record::Record;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// Least time between two starts of the same inspector when the operator sets none.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
@@ -40,6 +40,9 @@ pub const BLOCKED_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// A watcher that is this late is replaced.
 pub const WATCHER_GRACE: Duration = Duration::from_secs(60);
+
+/// No watcher is due later than this. One that would be was written under a clock that was ahead.
+const WATCH_MAX: Duration = Duration::from_secs(86_400);
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,7 +163,7 @@ impl Runs {
     #[must_use]
     pub fn is_watched(&self, now: Timestamp) -> bool {
         self.watched_until
-            .is_some_and(|until| until.plus(WATCHER_GRACE) > now)
+            .is_some_and(|until| until.plus(WATCHER_GRACE) > now && until <= now.plus(WATCH_MAX))
     }
 
     /// Whether a run is requested or under way.
@@ -178,9 +181,9 @@ impl Runs {
         if !self.requested {
             return NextRun::Idle;
         }
-        let due = self
-            .last_started_at
-            .map(|started| started.plus(min_interval));
+        let latest = now.plus(CLOCK_AHEAD_MAX);
+        let started = self.last_started_at.filter(|started| *started <= latest);
+        let due = started.map(|started| started.plus(min_interval));
         match due.max(self.blocked.map(|blocked| blocked.retry_at)) {
             Some(earliest) if earliest > now => NextRun::StartAt(earliest),
             _ => NextRun::Start,

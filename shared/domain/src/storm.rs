@@ -171,7 +171,7 @@ impl Storms {
             return Membership::Leader(LeaderState::starting_at(now));
         }
         self.ungrouped
-            .retain(|(_, since)| now.since(*since) < policy.window);
+            .retain(|(_, since)| now.is_within(policy.window, *since));
         if self.ungrouped.iter().any(|(id, _)| *id == alert.id) {
             return Membership::Ungrouped;
         }

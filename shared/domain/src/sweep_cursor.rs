@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, Singleton};
-use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
+use crate::time::{BothClocks, CLOCK_AHEAD_MAX, Timestamp};
 
 /// How long a change may be missing from HaloPSA's lists, because an index may lag. A change that
 /// was listed sooner than this after it was made is listed once more. Shorter than the interval
@@ -101,23 +101,30 @@ pub struct PendingRange {
 }
 
 impl SweepCursor {
-    /// Replaces times in the future, which were written under a wrong clock or reported by HaloPSA. A
-    /// watermark in the future would hide every change until then, so sweeps begin an hour ago again.
-    pub fn correct_future_times(&mut self, now: Timestamp) {
-        let latest = now.plus(CLOCK_AHEAD_MAX);
-        if self.watermark.is_some_and(|watermark| watermark > latest) {
-            self.watermark = Some(now.minus(RESET_REACH));
+    /// Replaces times in the future, which were written under a wrong clock. A watermark in the future, by
+    /// our clock or by HaloPSA's, would hide every change until then, so sweeps begin again an hour before
+    /// the last one that read everything. Says whether the watermark was replaced.
+    pub fn correct_future_times(&mut self, now: BothClocks) -> bool {
+        let ours = now.ours.plus(CLOCK_AHEAD_MAX);
+        self.last_full_sweep = self.last_full_sweep.filter(|at| *at <= ours);
+        let latest = now.latest_for_both();
+        let is_ahead = self.watermark.is_some_and(|watermark| watermark > latest);
+        if is_ahead {
+            let unread = self
+                .last_full_sweep
+                .map_or(Duration::ZERO, |at| now.ours.since(at));
+            self.watermark = Some(now.earlier().minus(RESET_REACH).minus(unread));
             self.pending = None;
         }
         self.unsettled = self
             .unsettled
-            .filter(|unsettled| unsettled.changed_at.max(unsettled.listed_at) <= latest);
-        self.last_full_sweep = self.last_full_sweep.filter(|at| *at <= latest);
+            .filter(|unsettled| unsettled.changed_at <= latest && unsettled.listed_at <= ours);
         if let Some(pending) = &mut self.pending
-            && pending.phase_since > latest
+            && pending.phase_since > ours
         {
-            pending.phase_since = now;
+            pending.phase_since = now.ours;
         }
+        is_ahead
     }
 
     /// The watermark, or the epoch before the first sweep.
@@ -145,7 +152,8 @@ impl SweepCursor {
         let since = rest.range.since;
         if rest.phase != ReadPhase::Settled {
             self.settle(since, Some(rest.covered_until()), rest.phase_since);
-            self.observe([rest.covered_until()], rest.phase_since);
+            let began = BothClocks::ours_alone(rest.phase_since);
+            self.observe([rest.covered_until()], began);
         } else if since <= self.watermark() {
             // A range that begins after the watermark leaves out changes that may have been missing
             // before it.
@@ -154,10 +162,10 @@ impl SweepCursor {
     }
 
     /// Records the newest of the listed changes as unsettled, unless an earlier one is still waiting:
-    /// if every sweep replaced it, none would ever settle. A change in the future is ignored: the
-    /// watermark would hide every change until then.
-    pub fn observe(&mut self, changes: impl IntoIterator<Item = Timestamp>, listed_at: Timestamp) {
-        let latest = listed_at.plus(CLOCK_AHEAD_MAX);
+    /// if every sweep replaced it, none would ever settle. A change in the future, by our clock or by
+    /// HaloPSA's, is ignored: the watermark would hide every change until then.
+    pub fn observe(&mut self, changes: impl IntoIterator<Item = Timestamp>, listed_at: BothClocks) {
+        let latest = listed_at.latest_for_both();
         let plausible = changes
             .into_iter()
             .filter(|changed_at| *changed_at <= latest);
@@ -169,7 +177,7 @@ impl SweepCursor {
         if !settling && changed_at > to {
             self.unsettled = Some(Unsettled {
                 changed_at,
-                listed_at,
+                listed_at: listed_at.ours,
             });
         }
     }
@@ -181,21 +189,20 @@ impl SweepCursor {
 }
 
 impl PendingRange {
-    /// A range that was discovered at `now`.
-    ///
-    /// A range that ends in the future, because of a row with a wrong time, ends now instead: changes
-    /// that are made while it is read must not join it. Unless it would hardly have a length then,
-    /// because HaloPSA's clock is ahead of ours.
+    /// A range that was discovered at `now`. It ends in the past by HaloPSA's clock: changes that are made
+    /// while it is read must not join it.
     #[must_use]
-    pub fn discovered(mut range: ChangeRange, now: Timestamp) -> Self {
-        let is_future = range.until > now.plus(CLOCK_AHEAD_MAX);
-        if is_future && now > range.since.plus(CLOCK_AHEAD_MAX) {
-            range.until = now;
+    pub fn discovered(mut range: ChangeRange, now: BothClocks) -> Self {
+        let end = now.of_the_desk();
+        let is_future = range.until > end.plus(CLOCK_AHEAD_MAX);
+        // A range without a length would never advance.
+        if is_future && end > range.since.plus(CLOCK_AHEAD_MAX) {
+            range.until = end;
         }
         Self {
             range,
             phase: ReadPhase::Queued,
-            phase_since: now,
+            phase_since: now.ours,
         }
     }
 

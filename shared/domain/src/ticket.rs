@@ -75,12 +75,15 @@ pub enum HumanActivity {
 /// since, as may happen between any read and the write that follows; this bounds that interval.
 pub const ACTIVITY_TTL: Duration = Duration::from_secs(60);
 
+/// The smallest difference of two times.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 impl HumanActivity {
     /// Whether only integrations have worked on the ticket, according to a check that is still
     /// valid at `now`.
     #[must_use]
     pub fn is_untouched(self, now: Timestamp) -> bool {
-        matches!(self, Self::None { as_of } if now.since(as_of) <= ACTIVITY_TTL)
+        matches!(self, Self::None { as_of } if now.is_within(ACTIVITY_TTL + MILLISECOND, as_of))
     }
 }
 

@@ -62,7 +62,7 @@ struct Row {
 
 fn untouched(ticket: Ticket) -> Ticket {
     Ticket {
-        activity: HumanActivity::None { as_of: at(1_000) },
+        activity: HumanActivity::None { as_of: at(100) },
         ..ticket
     }
 }
@@ -259,6 +259,10 @@ fn native_drift_is_repaired_after_the_grace_period_of_liongards_ticketing() {
         plan(&link, Some(&closed), Some(&still_open), &policy, at(100)),
         [Step::Wait(due)]
     );
+    let still_open = Ticket {
+        activity: HumanActivity::None { as_of: due },
+        ..still_open
+    };
     let steps = plan(&link, Some(&closed), Some(&still_open), &policy, due);
     assert_eq!(names(&steps), ["close", "set base"]);
 }

@@ -6,10 +6,16 @@ use halogard_domain::Timestamp;
 use halogard_domain::sweep_cursor::{
     ChangeRange, INDEX_LAG_MAX, PendingRange, ReadPhase, SweepCursor, Unsettled,
 };
+use halogard_domain::time::BothClocks;
 
 /// A time in seconds.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
+}
+
+/// Our clock alone.
+fn by_our_clock(now: Timestamp) -> BothClocks {
+    BothClocks::ours_alone(now)
 }
 
 /// A cursor at 100 s, with a change of 200 s that was listed at 300 s.
@@ -116,12 +122,12 @@ fn a_fresh_range_settles_the_earlier_change_and_records_its_end() {
 #[test]
 fn a_change_that_has_not_settled_is_not_replaced_by_a_newer_one() {
     let mut swept = swept();
-    swept.observe([at(250)], at(310));
+    swept.observe([at(250)], by_our_clock(at(310)));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(200));
     swept.settle(at(100), None, at(300).plus(INDEX_LAG_MAX));
-    swept.observe([at(150)], at(600));
+    swept.observe([at(150)], by_our_clock(at(600)));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(200), "it is past");
-    swept.observe([at(250)], at(600));
+    swept.observe([at(250)], by_our_clock(at(600)));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(250));
 }
 
@@ -133,11 +139,11 @@ fn a_change_dated_in_the_future_never_moves_the_watermark() {
         watermark: Some(at(100)),
         ..SweepCursor::default()
     };
-    swept.observe([at(150), at(YEAR)], at(200));
+    swept.observe([at(150), at(YEAR)], by_our_clock(at(200)));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(150));
     swept.settle(at(100), None, at(200).plus(INDEX_LAG_MAX));
     assert_eq!(swept.watermark, Some(at(150)));
-    swept.observe([at(YEAR)], at(600));
+    swept.observe([at(YEAR)], by_our_clock(at(600)));
     assert_eq!(swept.unsettled.unwrap().changed_at, at(150));
 }
 
@@ -151,7 +157,7 @@ fn a_range_that_ends_in_the_future_moves_the_watermark_to_its_discovery_at_most(
             pages: 3,
             count: 250,
         };
-        let mut pending = PendingRange::discovered(range, at(900));
+        let mut pending = PendingRange::discovered(range, by_our_clock(at(900)));
         let begun = at(900).plus(INDEX_LAG_MAX);
         pending.begin(
             if settled {
@@ -179,7 +185,7 @@ fn a_range_of_a_clock_that_is_ahead_is_read_as_it_is() {
         pages: 3,
         count: 250,
     };
-    let pending = PendingRange::discovered(range.clone(), at(900));
+    let pending = PendingRange::discovered(range.clone(), by_our_clock(at(900)));
     assert_eq!(pending.range, range);
 }
 
@@ -191,7 +197,7 @@ fn stored_times_in_the_future_are_corrected() {
         pending: Some(rest(YEAR, YEAR + 10, ReadPhase::Fresh)),
         ..swept()
     };
-    swept.correct_future_times(at(10_000));
+    swept.correct_future_times(by_our_clock(at(10_000)));
     assert_eq!(swept.watermark, Some(at(10_000 - 3_600)));
     assert_eq!((swept.last_full_sweep, swept.pending.clone()), (None, None));
 
@@ -201,6 +207,6 @@ fn stored_times_in_the_future_are_corrected() {
         ..self::swept()
     };
     let mut corrected = past.clone();
-    corrected.correct_future_times(at(10_000));
+    corrected.correct_future_times(by_our_clock(at(10_000)));
     assert_eq!(corrected, past);
 }

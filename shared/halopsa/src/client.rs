@@ -17,15 +17,17 @@ mod token;
 mod webhooks;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, PermitOutcome, RequestBudget};
 use halogard_credentials::{CredentialSource, SharedTokens, StaticCredential};
 use halogard_domain::Timestamp;
+use halogard_domain::time::BothClocks;
 use halogard_http::Transport;
-use halogard_wire::{body, retry_after};
-use http::header::AUTHORIZATION;
+use halogard_wire::{body, date_in, replace_broken_characters, retry_after};
+use http::header::{AUTHORIZATION, DATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::de::DeserializeSeed;
 use tokio::sync::Mutex;
@@ -41,6 +43,9 @@ use crate::vendor_message::VendorMessage;
 use request::HaloRequest;
 use shared_token::SharedTokenCache;
 use token::{BearerToken, LoginState};
+
+/// HaloPSA has not said yet what its clock shows.
+const NO_OFFSET: i64 = i64::MIN;
 
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
@@ -70,6 +75,9 @@ pub struct Client<T, B, C> {
     token_cache: Option<SharedTokenCache>,
     /// The applications we are or were, in small letters.
     applications: RwLock<BTreeSet<String>>,
+    /// How far HaloPSA's clock is ahead of ours, in milliseconds, by its last answer; [`NO_OFFSET`] before
+    /// one has said so.
+    clock_offset_ms: AtomicI64,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
@@ -97,7 +105,41 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             current: RwLock::default(),
             token_cache: None,
             applications: RwLock::default(),
+            clock_offset_ms: AtomicI64::new(NO_OFFSET),
         }
+    }
+
+    /// Both clocks now: ours, and HaloPSA's by what its last answer said.
+    #[must_use]
+    pub fn both_clocks(&self) -> BothClocks {
+        let ours = self.clock.now();
+        let theirs = match self.clock_offset_ms.load(Ordering::Relaxed) {
+            NO_OFFSET => None,
+            ahead => Some(Timestamp::from_millis(
+                ours.as_millis().saturating_add(ahead),
+            )),
+        };
+        BothClocks { ours, theirs }
+    }
+
+    /// Learns HaloPSA's clock from an answer to a request that was sent at `sent_at`. The answer's date was
+    /// written between then and now; the smallest difference that fits is taken.
+    fn learn_clock(&self, response: &Response<Bytes>, sent_at: Timestamp) {
+        let Some(date) = date_in(response.headers(), &DATE) else {
+            return;
+        };
+        let (date, sent, now) = (
+            date.as_millis(),
+            sent_at.as_millis(),
+            self.clock.now().as_millis(),
+        );
+        let ahead = if date > now {
+            date - now
+        } else {
+            // A date has no parts of seconds.
+            (date.saturating_add(1_000) - sent).min(0)
+        };
+        self.clock_offset_ms.store(ahead, Ordering::Relaxed);
     }
 
     /// Takes the credentials from `source` from now on: where they rotate, they are not those of
@@ -214,6 +256,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             });
         }
         let outcome = self.transport.send(request).await;
+        if let Ok(response) = &outcome {
+            self.learn_clock(response, sent_at);
+        }
         let seen = self.seen(outcome.as_ref().ok());
         if let Err(error) = self.budget.settle(permit, seen).await {
             permit_left_to_expire(&error);
@@ -251,7 +296,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ) -> Result<Bytes, Error> {
         let status = response.status();
         if status.is_success() {
-            return Ok(response.into_body());
+            let body = response.into_body();
+            return Ok(replace_broken_characters(&body).map_or(body, Bytes::from));
         }
         let method = route.method.clone();
         if status.is_redirection() {

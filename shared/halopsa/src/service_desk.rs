@@ -7,6 +7,7 @@ mod tickets;
 
 use std::time::Duration;
 
+use halogard_app::OddRecords;
 use halogard_app::ports::{
     Changes, Clock, ErrorCode, OpeningGuard, PortError, RequestBudget, SearchWithin, ServiceDesk,
 };
@@ -15,6 +16,7 @@ use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
+use halogard_wire::UnreadableRow;
 use tokio::sync::OnceCell;
 
 use crate::client::{Client, Listing, TicketDetail, TicketQuery};
@@ -35,6 +37,8 @@ pub struct HaloServiceDesk<T, B, C> {
     application: String,
     /// The technician we act as; asked for once, `None` where HaloPSA does not say.
     acting_as: OnceCell<Option<TechnicianId>>,
+    /// Rows that could not be read, by name.
+    odd_records: OddRecords,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
@@ -45,6 +49,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             clock,
             application,
             acting_as: OnceCell::new(),
+            odd_records: OddRecords::of("HaloPSA's tickets"),
         }
     }
 
@@ -53,28 +58,90 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self.client
     }
 
-    /// Lists tickets that carry a key of ours, each with its key.
-    async fn with_keys(
-        &self,
-        query: TicketQuery,
-        prefix: &str,
-    ) -> Result<Vec<(LinkKey, Ticket)>, PortError> {
+    /// Lists tickets that carry a key of ours, each with its key. A row that cannot be read as far as it
+    /// matters is read by itself.
+    async fn with_keys(&self, query: TicketQuery, prefix: &str) -> Result<KeyedTickets, PortError> {
         let deleted = query.deleted;
-        let rows = complete(self.client.tickets(&query).await?)?;
-        let mut found = Vec::new();
-        for row in rows {
+        let listing = self.client.tickets(&query).await?;
+        self.name_odd(&listing.rows, &listing.unreadable);
+        let mut keyed = KeyedTickets {
+            tickets: Vec::new(),
+            missing: listing
+                .is_short()
+                .then(|| short(listing.received, listing.record_count.unwrap_or_default())),
+        };
+        for odd in &listing.unreadable {
+            let read = match odd.id {
+                Some(id) => self.read_titled(TicketId::new(id)).await?,
+                None => None,
+            };
+            keyed.add_or_miss(read, prefix, deleted);
+        }
+        for row in listing.rows {
+            if row.hides_its_title() {
+                keyed.add_or_miss(self.read_titled(row.id).await?, prefix, deleted);
+                continue;
+            }
             let title = row.summary.as_deref().unwrap_or_default();
             let Some(key) = LinkKey::find_in(title, prefix) else {
                 continue;
             };
             let ticket = match row.to_ticket(self.clock.now()) {
-                Some(ticket) => Some(ticket),
-                None => self.read(row.id).await?,
+                Some(ticket) if row.odd.is_empty() => Some(ticket),
+                _ => self.read(row.id).await?,
             };
-            found.extend(ticket.map(|ticket| (key, tickets::marked_deleted(ticket, deleted))));
+            let found = ticket.map(|ticket| (key, tickets::marked_deleted(ticket, deleted)));
+            keyed.tickets.extend(found);
         }
-        found.sort_by_key(|(_, ticket)| ticket.id);
-        Ok(found)
+        keyed.tickets.sort_by_key(|(_, ticket)| ticket.id);
+        Ok(keyed)
+    }
+
+    /// The time around `at`, which is one of our clock, in which HaloPSA may have dated what it did then: by
+    /// its clock, or by ours where it does not tell its own.
+    fn around(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let clocks = self.client.both_clocks();
+        let by_their_clock = match clocks.theirs {
+            Some(theirs) if theirs < clocks.ours => at.minus(clocks.ours.since(theirs)),
+            Some(theirs) => at.plus(theirs.since(clocks.ours)),
+            None => at,
+        };
+        (
+            at.min(by_their_clock).minus(SEARCH_SLACK),
+            at.max(by_their_clock).plus(SEARCH_SLACK),
+        )
+    }
+
+    /// Names the odd rows of a list; says how many there are.
+    fn name_odd(&self, rows: &[TicketRow], unreadable: &[UnreadableRow]) -> usize {
+        let in_part = rows.iter().filter_map(TicketRow::oddities);
+        let whole = unreadable.iter().map(UnreadableRow::to_string);
+        let places = in_part.chain(whole);
+        self.odd_records
+            .name(places.map(|place| format!("ticket {place}")))
+    }
+
+    /// Reads a ticket whose title its list does not show; `None` when its own answer does not show it
+    /// either. A ticket that is gone has no title.
+    async fn read_titled(&self, id: TicketId) -> Result<Option<Titled>, PortError> {
+        match self.read_row(id).await? {
+            Some(row) if row.hides_its_title() => Ok(None),
+            Some(row) => Ok(row.to_ticket(self.clock.now()).map(Titled::Ticket)),
+            None => Ok(Some(Titled::Gone)),
+        }
+    }
+
+    /// The row of one ticket; `None` when there is no such ticket.
+    async fn read_row(&self, id: TicketId) -> Result<Option<TicketRow>, PortError> {
+        let detail = TicketDetail {
+            includedetails: false,
+            nocache: true,
+        };
+        match self.client.ticket(id, detail).await {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The ticket in the answer to a write, completed by what was written; read again when the
@@ -101,10 +168,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         };
         let by_time = within.client.map(|client| TicketQuery {
             client_id: Some(client),
-            occurred: Some((
-                within.since.minus(SEARCH_SLACK),
-                within.since.plus(SEARCH_SLACK),
-            )),
+            occurred: Some(self.around(within.since)),
             nocache: true,
             pages_max: Some(PAGES_MAX),
             ..TicketQuery::default()
@@ -114,12 +178,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
             begins_work: false,
             ..by_title.clone()
         };
+        let mut missing = None;
         for query in [Some(by_title), by_time, Some(deleted)]
             .into_iter()
             .flatten()
         {
             let found = self.with_keys(query, &key.prefix).await?;
+            missing = missing.or(found.missing);
             let exact: Vec<Ticket> = found
+                .tickets
                 .into_iter()
                 .filter(|(found, _)| found == key)
                 .map(|(_, ticket)| ticket)
@@ -128,7 +195,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
                 return Ok(exact);
             }
         }
-        Ok(Vec::new())
+        // A search that is short of rows has not found that there is nothing.
+        missing.map_or(Ok(Vec::new()), Err)
     }
 
     async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
@@ -138,7 +206,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
             ..TicketQuery::default()
         };
         let found = self.with_keys(query, prefix).await?;
-        Ok(found.into_iter().map(|(_, ticket)| ticket).collect())
+        let missing = found.missing.map(|missing| missing.to_string());
+        self.odd_records.name(missing);
+        Ok(found
+            .tickets
+            .into_iter()
+            .map(|(_, ticket)| ticket)
+            .collect())
     }
 
     async fn open(
@@ -150,27 +224,22 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
     }
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
-        let detail = TicketDetail {
-            includedetails: false,
-            nocache: true,
-        };
         // What changes while the answer is on its way was not seen.
         let asked_at = self.clock.now();
-        match self.client.ticket(id, detail).await {
-            Ok(row) => match row.to_ticket(asked_at) {
-                // The state of this moment, whether it says when it came about or not.
-                Some(ticket) if row.last_update().is_none() => Ok(Some(Ticket {
-                    changed_at: ticket.observed_at,
-                    ..ticket
-                })),
-                Some(ticket) => Ok(Some(ticket)),
-                None => Err(
-                    PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnexpected)
-                        .with_message("the ticket shows no status, client or type to this agent"),
-                ),
-            },
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
+        let Some(row) = self.read_row(id).await? else {
+            return Ok(None);
+        };
+        match row.to_ticket(asked_at) {
+            // The state of this moment, whether it says when it came about or not.
+            Some(ticket) if row.last_update().is_none() => Ok(Some(Ticket {
+                changed_at: ticket.observed_at,
+                ..ticket
+            })),
+            Some(ticket) => Ok(Some(ticket)),
+            None => Err(
+                PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnexpected)
+                    .with_message("the ticket shows no status, client or type to this agent"),
+            ),
         }
     }
 
@@ -191,6 +260,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         self.add_note_array(notes).await
     }
 
+    fn desk_time(&self) -> Option<Timestamp> {
+        self.client.both_clocks().theirs
+    }
+
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.first_page_of_changes(since).await
     }
@@ -203,14 +276,52 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
 /// The rows of a list that came whole. One that did not hides what it lacks: never news.
 fn complete<R>(listing: Listing<R>) -> Result<Vec<R>, PortError> {
     if listing.is_short() {
-        let came = listing.rows.len() + listing.filtered_out;
-        return Err(short(came, listing.record_count.unwrap_or_default()));
+        return Err(short(
+            listing.received,
+            listing.record_count.unwrap_or_default(),
+        ));
     }
     Ok(listing.rows)
 }
 
+/// Tickets that carry a key of ours.
+struct KeyedTickets {
+    /// Those found, each with its key, the oldest first.
+    tickets: Vec<(LinkKey, Ticket)>,
+    /// Why there may be others.
+    missing: Option<PortError>,
+}
+
+/// What reading a ticket for its title showed.
+enum Titled {
+    /// The ticket.
+    Ticket(Ticket),
+    /// There is no such ticket.
+    Gone,
+}
+
+impl KeyedTickets {
+    /// Adds the ticket that was `read`, if it carries a key; notes one whose title stayed unknown.
+    fn add_or_miss(&mut self, read: Option<Titled>, prefix: &str, deleted: bool) {
+        match read {
+            Some(Titled::Ticket(ticket)) => {
+                let key = LinkKey::find_in(&ticket.summary, prefix);
+                let found = key.map(|key| (key, tickets::marked_deleted(ticket, deleted)));
+                self.tickets.extend(found);
+            }
+            Some(Titled::Gone) => {}
+            None => {
+                self.missing.get_or_insert_with(|| {
+                    PortError::new(FailureClass::Transient, ErrorCode::HalopsaShortList)
+                        .with_message("a row came whose title could not be read")
+                });
+            }
+        }
+    }
+}
+
 /// Fewer rows came than there are.
-fn short(came: usize, of: u64) -> PortError {
+fn short(came: u64, of: u64) -> PortError {
     PortError::new(FailureClass::Transient, ErrorCode::HalopsaShortList)
         .with_message(format!("{came} of {of} rows came"))
 }

@@ -2,8 +2,8 @@
 //! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
-    AlertList, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, OpeningGuard,
-    PortError, RunProgress, SearchWithin, ServiceDesk,
+    AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors,
+    OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
 use halogard_domain::sweep_cursor::ChangeRange;
@@ -94,6 +94,10 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.all_noted(self.port.add_notes(notes).await)
     }
 
+    fn desk_time(&self) -> Option<Timestamp> {
+        self.port.desk_time()
+    }
+
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.noted(self.port.changed_since(since).await)
     }
@@ -104,7 +108,7 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
 }
 
 impl<P: AlertSource, C: Clock> AlertSource for DeadlineGuard<P, C> {
-    async fn list(&self) -> Result<AlertList, PortError> {
+    async fn list(&self) -> Result<impl AlertListing + Send, PortError> {
         self.in_time()?;
         self.noted(self.port.list().await)
     }

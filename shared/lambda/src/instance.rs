@@ -214,7 +214,7 @@ impl<P: Platform> InstanceState<P> {
 
     /// Reads the config again when the cached one has expired. If that fails, the cached one stays in force.
     async fn refresh_config(&mut self, platform: &P, now: Timestamp) -> Result<(), NotReady> {
-        let fresh = |config: &LoadedConfig| now.since(config.read_at) < CONFIG_TTL;
+        let fresh = |config: &LoadedConfig| now.is_within(CONFIG_TTL, config.read_at);
         if self.config.as_ref().is_some_and(fresh) {
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl<P: Platform> InstanceState<P> {
 impl<P: Platform> Cached<P> {
     /// Whether to read the secrets again: a credential was refused, and they were not read a moment ago.
     fn is_to_be_renewed(&self, now: Timestamp) -> bool {
-        self.refused && now.since(self.built_at) >= SECRETS_MIN_INTERVAL
+        self.refused && !now.is_within(SECRETS_MIN_INTERVAL, self.built_at)
     }
 }
 

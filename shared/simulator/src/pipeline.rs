@@ -108,8 +108,25 @@ impl RequestPipeline {
     }
 }
 
-/// Runs a request through the pipeline.
+/// Runs a request through the pipeline. The answer is dated by the vendor's own clock.
 pub(crate) async fn receive<V: SimulatedVendor>(vendor: V, request: Request) -> Response {
+    let now = vendor.now();
+    let mut response = answer(vendor, request).await;
+    if let Some(date) = http_date(now) {
+        response.headers_mut().insert(http::header::DATE, date);
+    }
+    response
+}
+
+/// A time in milliseconds as HTTP writes it.
+fn http_date(millis: i64) -> Option<http::HeaderValue> {
+    let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
+    let text = instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    text.parse().ok()
+}
+
+/// The answer to a request, whatever became of it.
+async fn answer<V: SimulatedVendor>(vendor: V, request: Request) -> Response {
     let Some(call) = SimRequest::read(request).await else {
         return SimResponse::empty(StatusCode::PAYLOAD_TOO_LARGE).into_response();
     };

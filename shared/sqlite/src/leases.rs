@@ -1,6 +1,6 @@
 //! Rights that one worker at a time may hold.
 
-use halogard_app::ports::{Clock, LeaseOutcome, Leases, PortError};
+use halogard_app::ports::{Clock, LEASE_MAX, LeaseOutcome, Leases, PortError};
 use halogard_domain::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
@@ -24,6 +24,7 @@ impl<C: Clock> Leases for Store<C> {
                 if let Some((other, until)) = taken
                     && other != holder
                     && until > now.as_millis()
+                    && until <= now.plus(LEASE_MAX).as_millis()
                 {
                     return Ok(LeaseOutcome::HeldByOther {
                         until: Timestamp::from_millis(until),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_app::ports::{
     Clock, DeadLetter, Delivery, Lane, Outgoing, PortError, Unreadable, WorkQueue, WorkSink,
 };
+use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{Message, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -43,15 +44,18 @@ impl<C: Clock> WorkQueue for Store<C> {
         // An idle worker looks often; only a message to take is worth the write lock.
         let now = self.now();
         let is_empty = self
-            .read(|db| Ok(waiting(db, lane, now, 1)?.is_empty()))
+            .read(|db| {
+                Ok(waiting(db, lane, now, 1)?.is_empty() && !any_hidden_in_the_future(db, now)?)
+            })
             .await?;
         if is_empty {
             return Ok(Vec::new());
         }
         self.change(|db, now| {
+            show_hidden_in_the_future(db, now)?;
             let visible = waiting(db, lane, now, max)?;
             for message in &visible {
-                hide(db, message, now.plus(visibility))?;
+                hide(db, message, now.plus(visibility), now)?;
             }
             Ok(visible.into_iter().map(VisibleRow::deliver).collect())
         })
@@ -75,7 +79,7 @@ impl<C: Clock> WorkQueue for Store<C> {
     ) -> Result<(), PortError> {
         self.settle(lane, receipt, |db, message| {
             let count = message.receive_count.saturating_sub(1);
-            make_visible(db, message.id, not_before, count)
+            make_visible(db, message.id, not_before, count, self.now())
         })
         .await
     }
@@ -87,7 +91,13 @@ impl<C: Clock> WorkQueue for Store<C> {
         not_before: Timestamp,
     ) -> Result<(), PortError> {
         self.settle(lane, receipt, |db, message| {
-            make_visible(db, message.id, not_before, message.receive_count)
+            make_visible(
+                db,
+                message.id,
+                not_before,
+                message.receive_count,
+                self.now(),
+            )
         })
         .await
     }
@@ -309,6 +319,23 @@ struct InFlightRow {
     receive_count: u32,
 }
 
+/// Whether messages were hidden in the future: under a clock that was ahead, until a time that means
+/// nothing any more.
+fn any_hidden_in_the_future(db: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM queue WHERE hidden_at > ?1)")?
+        .query_row([now.plus(CLOCK_AHEAD_MAX).as_millis()], |row| row.get(0))?)
+}
+
+/// Makes them visible. A message that comes too early does no harm.
+fn show_hidden_in_the_future(db: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE queue SET visible_at = ?2, hidden_at = ?2, in_flight = 0 WHERE hidden_at > ?1",
+    )?
+    .execute([now.plus(CLOCK_AHEAD_MAX).as_millis(), now.as_millis()])?;
+    Ok(())
+}
+
 /// Puts one message on `lane`.
 fn enqueue(
     db: &Connection,
@@ -318,7 +345,7 @@ fn enqueue(
     visible_at: Timestamp,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT INTO queue (lane, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO queue (lane, body, sent_at, visible_at, hidden_at) VALUES (?1, ?2, ?3, ?4, ?3)",
     )?
     .execute(params![lane, body, now.as_millis(), visible_at.as_millis()])?;
     Ok(())
@@ -344,9 +371,15 @@ fn waiting(
 }
 
 /// Notes that `message` is handed out, and hides it.
-fn hide(db: &Connection, message: &VisibleRow, until: Timestamp) -> Result<(), StoreError> {
+fn hide(
+    db: &Connection,
+    message: &VisibleRow,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     db.prepare_cached(
-        "UPDATE queue SET visible_at = ?2, delivery_count = ?3, receive_count = ?4, in_flight = 1
+        "UPDATE queue SET visible_at = ?2, delivery_count = ?3, receive_count = ?4, in_flight = 1,
+             hidden_at = ?5
          WHERE id = ?1",
     )?
     .execute(params![
@@ -354,6 +387,7 @@ fn hide(db: &Connection, message: &VisibleRow, until: Timestamp) -> Result<(), S
         until.as_millis(),
         message.receipt.delivery,
         message.receive_count,
+        now.as_millis(),
     ])?;
     Ok(())
 }
@@ -393,11 +427,18 @@ fn make_visible(
     id: i64,
     not_before: Timestamp,
     receive_count: u32,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
-        "UPDATE queue SET visible_at = ?2, receive_count = ?3, in_flight = 0 WHERE id = ?1",
+        "UPDATE queue SET visible_at = ?2, receive_count = ?3, in_flight = 0, hidden_at = ?4
+         WHERE id = ?1",
     )?
-    .execute(params![id, not_before.as_millis(), receive_count])?;
+    .execute(params![
+        id,
+        not_before.as_millis(),
+        receive_count,
+        now.as_millis()
+    ])?;
     Ok(())
 }
 

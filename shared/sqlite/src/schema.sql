@@ -64,12 +64,14 @@ CREATE TABLE queue (
     body          TEXT NOT NULL,
     sent_at       INTEGER NOT NULL,
     visible_at    INTEGER NOT NULL,                        -- handed out from then on
+    hidden_at     INTEGER NOT NULL DEFAULT 0,              -- when that was decided
     receive_count INTEGER NOT NULL DEFAULT 0,              -- deliveries that count
     delivery_count    INTEGER NOT NULL DEFAULT 0,              -- all deliveries, never lowered
     in_flight       INTEGER NOT NULL DEFAULT 0               -- handed out and not settled since
                   CHECK (in_flight IN (0, 1))
 ) STRICT;
 CREATE INDEX queue_by_time ON queue (lane, visible_at, id);
+CREATE INDEX queue_by_hiding ON queue (hidden_at);
 
 -- Dead letters, with the reason.
 CREATE TABLE dead_letters (

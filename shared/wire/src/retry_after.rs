@@ -31,8 +31,9 @@ pub fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option<Durati
     Some(pause.clamp(MIN, MAX))
 }
 
-/// The date in a header.
-fn date_in(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+/// The date in a header: in [`DATE`], the sender's own clock.
+#[must_use]
+pub fn date_in(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let text = headers.get(name)?.to_str().ok()?.trim();
     let instant = jiff::fmt::rfc2822::DateTimeParser::new()
         .parse_timestamp(text)

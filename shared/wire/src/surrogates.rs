@@ -1,7 +1,22 @@
-//! Lone surrogates: text that was cut in the middle of a character.
+//! Text that was cut in the middle of a character.
+
+use std::borrow::Cow;
 
 /// What stands for a character of which half is missing, escaped.
 const REPLACEMENT: &[u8; 4] = b"fffd";
+
+/// `json` with every broken character replaced by the mark for "unreadable": bytes that are no UTF-8, and
+/// halves of characters (see [`replace_lone_surrogates`]). `None` when there is none.
+#[must_use]
+pub fn replace_broken_characters(json: &[u8]) -> Option<Vec<u8>> {
+    match String::from_utf8_lossy(json) {
+        Cow::Borrowed(_) => replace_lone_surrogates(json),
+        Cow::Owned(text) => {
+            let text = text.into_bytes();
+            Some(replace_lone_surrogates(&text).unwrap_or(text))
+        }
+    }
+}
 
 /// `json` with every half of a character (`\\ud800` without its other half) replaced by the mark for
 /// "unreadable"; `None` when there is none. Nothing else is changed.

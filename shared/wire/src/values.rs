@@ -2,9 +2,10 @@
 //!
 //! For `#[serde(deserialize_with = "…")]`. A reader that returns an `Option` needs `default` beside it,
 //! so that a missing member is `None`, as null is. A value of another type is an error, for optional
-//! members too. An error never quotes text of the body.
+//! members too, unless it is read with [`lenient`]. An error never quotes text of the body.
 
 mod flag;
+mod lenient;
 mod lists;
 mod named;
 mod number;
@@ -12,6 +13,7 @@ mod text;
 mod timestamp;
 
 pub use flag::flag;
+pub use lenient::{Lenient, lenient};
 pub use lists::{OneOrMany, any_items, list, one_or_many};
 pub use named::{FromName, named};
 pub use number::{id, integer, required_id};

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod budget;
+mod clocks;
 mod closing;
 mod costs;
 mod deleted_tickets;

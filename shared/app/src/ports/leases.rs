@@ -1,10 +1,15 @@
 //! Leases: exclusive for one holder at a time.
 
 use std::future::Future;
+use std::time::Duration;
 
 use halogard_domain::Timestamp;
 
 use super::PortError;
+
+/// No lease lasts longer. One that would expire later was acquired under a clock that was ahead, and counts
+/// as expired.
+pub const LEASE_MAX: Duration = Duration::from_secs(900);
 
 /// Exclusive leases with an expiry. The lease of a holder that dies expires.
 pub trait Leases: Send + Sync {

@@ -64,6 +64,9 @@ pub trait ServiceDesk: Send + Sync {
         notes: &[NewNote],
     ) -> impl Future<Output = Vec<Result<NoteId, PortError>>> + Send;
 
+    /// What the service desk's own clock shows now, by its last answer; `None` where it does not say.
+    fn desk_time(&self) -> Option<Timestamp>;
+
     /// Tickets that changed at or after `since`: all of them if they fit into one answer, otherwise some of
     /// them and the range that remains. Tickets outside that range changed later. Safe to repeat.
     fn changed_since(
@@ -101,6 +104,8 @@ pub struct Changes {
     pub listings: Vec<TicketListing>,
     /// What remains to be read, if anything.
     pub rest: Option<ChangeRange>,
+    /// Rows that were used in part or not at all: odd values, and times in the future.
+    pub set_aside: usize,
 }
 
 /// A ticket in a list. Lists have fewer fields than tickets, and which ones differs by tenant.
@@ -108,7 +113,7 @@ pub struct Changes {
 pub struct TicketListing {
     /// The ticket.
     pub id: TicketId,
-    /// When it last changed, if the list says so.
+    /// When it last changed, if the list says so and that time has come.
     pub changed_at: Option<Timestamp>,
     /// Its state, if the list has enough fields.
     pub ticket: Option<Ticket>,

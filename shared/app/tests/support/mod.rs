@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
-    AlertList, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode, Inspectors,
-    Lane, Links, OpeningGuard, PortError, Revision, RunProgress, SearchWithin, ServiceDesk,
-    TicketListing,
+    AlertList, AlertListing, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode,
+    Inspectors, Lane, Links, OpeningGuard, PortError, Revision, RunProgress, SearchWithin,
+    ServiceDesk, TicketListing,
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
@@ -113,6 +113,12 @@ pub fn policy() -> Policy {
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
+    /// Sets the clock back.
+    pub fn set_back(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).expect("a moderate time");
+        self.0.fetch_sub(millis, Ordering::SeqCst);
+    }
+
     pub fn pass(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).expect("a moderate time");
         self.0.fetch_add(millis, Ordering::SeqCst);
@@ -197,6 +203,8 @@ pub struct Desk {
     pub added_notes: Mutex<Vec<String>>,
     /// Changes that were made.
     pub changes: Mutex<Vec<TicketChange>>,
+    /// What its clock shows, where it says so.
+    pub desk_time: Mutex<Option<Timestamp>>,
     /// What another worker does while the next page is read.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -269,12 +277,20 @@ impl ServiceDesk for Desk {
         added
     }
 
+    fn desk_time(&self) -> Option<Timestamp> {
+        *self.desk_time.lock().expect("no panic")
+    }
+
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {
         self.switch.ask()?;
         self.since.lock().expect("no panic").push(since);
         let rest = self.range.lock().expect("no panic").take();
         let listings = self.listings.lock().expect("no panic").clone();
-        Ok(Changes { listings, rest })
+        Ok(Changes {
+            listings,
+            rest,
+            ..Changes::default()
+        })
     }
 
     async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
@@ -289,7 +305,11 @@ impl ServiceDesk for Desk {
             ..range.clone()
         });
         let listings = self.listings.lock().expect("no panic").clone();
-        Ok(Changes { listings, rest })
+        Ok(Changes {
+            listings,
+            rest,
+            ..Changes::default()
+        })
     }
 }
 
@@ -331,6 +351,37 @@ impl Desk {
 pub struct Liongard {
     pub switch: Switch,
     pub list: Mutex<AlertList>,
+    /// Whether the list breaks off after its first part.
+    pub breaks_off: Mutex<bool>,
+}
+
+/// A list of a few alerts at a time.
+struct ListOfParts {
+    list: Option<AlertList>,
+    breaks_off: bool,
+}
+
+impl AlertListing for ListOfParts {
+    async fn next(&mut self) -> Result<Option<AlertList>, PortError> {
+        const PART: usize = 3;
+        let Some(mut list) = self.list.take() else {
+            return Ok(None);
+        };
+        if list.alerts.len() > PART {
+            let rest = list.alerts.split_off(PART);
+            self.list = (!self.breaks_off).then(|| AlertList {
+                alerts: rest,
+                ..AlertList::default()
+            });
+            if self.breaks_off {
+                return Err(PortError::new(
+                    FailureClass::Transient,
+                    ErrorCode::LiongardNoAnswer,
+                ));
+            }
+        }
+        Ok(Some(list))
+    }
 }
 
 impl Liongard {
@@ -341,9 +392,14 @@ impl Liongard {
 }
 
 impl AlertSource for Liongard {
-    async fn list(&self) -> Result<AlertList, PortError> {
+    async fn list(&self) -> Result<impl AlertListing + Send, PortError> {
         self.switch.ask()?;
-        Ok(self.list.lock().expect("no panic").clone())
+        let list = self.list.lock().expect("no panic").clone();
+        let breaks_off = *self.breaks_off.lock().expect("no panic");
+        Ok(ListOfParts {
+            list: Some(list),
+            breaks_off,
+        })
     }
 
     async fn read(&self, id: AlertId) -> Result<Option<Alert>, PortError> {

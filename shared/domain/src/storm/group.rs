@@ -86,7 +86,7 @@ impl Group {
 
     /// Whether no alert has joined for so long that the storm is over.
     pub(super) fn is_quiet(&self, policy: &StormPolicy, now: Timestamp) -> bool {
-        now.since(self.last_joined_at) >= policy.quiet_after
+        !now.is_within(policy.quiet_after, self.last_joined_at)
     }
 
     /// Whether the group has as many members as a record may hold.
@@ -142,7 +142,7 @@ impl Group {
     /// Requests a reconciliation of the leader, so that its ticket is updated. Returns `false` when
     /// one was requested recently and has not happened yet.
     pub fn request_leader(&mut self, now: Timestamp) -> bool {
-        let is_pending = |at: &Timestamp| now.since(*at) < LEADER_REQUEST_TTL;
+        let is_pending = |at: &Timestamp| now.is_within(LEADER_REQUEST_TTL, *at);
         if self.leader_requested_at.as_ref().is_some_and(is_pending) {
             return false;
         }

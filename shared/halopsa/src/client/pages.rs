@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_http::Transport;
+use halogard_wire::UnreadableRow;
 use serde::de::DeserializeOwned;
 
 use super::Client;
@@ -23,8 +24,18 @@ pub struct Page<R> {
     /// Rows that were sent although they do not match. HaloPSA ignores parameters it does not
     /// know, so a filter that stopped working shows here and nowhere else.
     pub filtered_out: usize,
+    /// Rows that could not be read.
+    pub unreadable: Vec<UnreadableRow>,
     /// How many rows match in all, by HaloPSA's count.
     pub record_count: Option<u64>,
+}
+
+impl<R> Page<R> {
+    /// How many rows came.
+    #[must_use]
+    pub fn rows_received(&self) -> u64 {
+        as_count(self.rows.len() + self.filtered_out + self.unreadable.len())
+    }
 }
 
 /// A whole list.
@@ -34,6 +45,10 @@ pub struct Listing<R> {
     pub rows: Vec<R>,
     /// Rows that were sent although they do not match; see [`Page::filtered_out`].
     pub filtered_out: usize,
+    /// Rows that could not be read.
+    pub unreadable: Vec<UnreadableRow>,
+    /// Rows that came, each once.
+    pub received: u64,
     /// How many rows match in all, by HaloPSA's count on the last page.
     pub record_count: Option<u64>,
     /// How many pages were read; each was one request of the budget.
@@ -44,20 +59,23 @@ impl<R> Listing<R> {
     /// Whether fewer rows came than HaloPSA counts. What is missing from such a list is not gone.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        self.record_count
-            .is_some_and(|count| as_count(self.rows.len() + self.filtered_out) < count)
+        self.record_count.is_some_and(|count| self.received < count)
     }
 
     /// A list that comes in one piece.
     fn from_page(page: Page<R>) -> Self {
+        let received = page.rows_received();
         let Page {
             rows,
             filtered_out,
+            unreadable,
             record_count,
         } = page;
         Self {
             rows,
             filtered_out,
+            unreadable,
+            received,
             record_count,
             pages: 1,
         }
@@ -78,7 +96,7 @@ pub(super) fn paged(call: HaloRequest, page_no: u32) -> HaloRequest {
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
-    /// Reads one list as it comes.
+    /// Reads one list as it comes, without the rows that cannot be read.
     pub(super) async fn rows<R>(
         &self,
         call: &HaloRequest,
@@ -87,9 +105,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     where
         R: DeserializeOwned,
     {
-        self.read(call, ListSeed::named(name))
-            .await
-            .map(|list: Rows<R>| list.rows)
+        let list: Rows<R> = self.read(call, ListSeed::named(name)).await?;
+        for odd in &list.unreadable {
+            tracing::warn!(
+                list = call.route.template,
+                place = %odd,
+                "a row of a list of HaloPSA cannot be read; the list is used without it"
+            );
+        }
+        Ok(list.rows)
     }
 
     /// Reads one page and sets aside what does not belong.
@@ -108,6 +132,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         Ok(Page {
             filtered_out: sent - rows.len(),
             rows,
+            unreadable: list.unreadable,
             record_count: list.record_count,
         })
     }
@@ -143,6 +168,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let mut whole = Listing {
             rows: Vec::new(),
             filtered_out: 0,
+            unreadable: Vec::new(),
+            received: 0,
             record_count: None,
             pages: 0,
         };
@@ -158,25 +185,37 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             let list: Rows<R> = self.read(&call, ListSeed::named(name)).await?;
             whole.pages = page;
             whole.record_count = list.record_count;
-            let is_empty = list.rows.is_empty();
-            let known = seen.len();
+            let is_empty = list.rows.is_empty() && list.unreadable.is_empty();
+            let known = whole.received;
+            let mut on_this_page = HashSet::new();
             for row in list.rows {
                 if !seen.insert(row.key()) {
+                    // Within one page HaloPSA lists it twice, and counts it twice; on a later page it has
+                    // moved there, and was counted once.
+                    whole.received += u64::from(on_this_page.contains(&row.key()));
                     continue;
                 }
+                on_this_page.insert(row.key());
+                whole.received += 1;
                 if belongs(&row) {
                     whole.rows.push(row);
                 } else {
                     whole.filtered_out += 1;
                 }
             }
+            for odd in list.unreadable {
+                if odd.id.is_none_or(|id| seen.insert(id)) {
+                    whole.received += 1;
+                    whole.unreadable.push(odd);
+                }
+            }
             let is_all = list
                 .record_count
-                .is_some_and(|count| as_count(seen.len()) >= count);
+                .is_some_and(|count| whole.received >= count);
             if is_empty || is_all {
                 return Ok(whole);
             }
-            if seen.len() == known {
+            if whole.received == known {
                 return Err(Error::PageRepeated {
                     route: call.route.template,
                     page,

@@ -31,8 +31,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             ..route::TICKETS
         };
         let call_for = |page_no| paged(query.apply_to(HaloRequest::to(route.clone())), page_no);
-        self.all_pages(call_for, "tickets", pages_max, |row| query.matches(row))
-            .await
+        let mut list = self
+            .all_pages(call_for, "tickets", pages_max, |row| query.matches(row))
+            .await?;
+        list.rows = self.without_future_times(list.rows);
+        Ok(list)
     }
 
     /// `GET /Tickets`, page `page_no` of at most 100 rows; the first is 1. Spends one request.
@@ -46,7 +49,17 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         page_no: u32,
     ) -> Result<Page<TicketRow>, Error> {
         let call = paged(query.apply_to(HaloRequest::to(route::TICKETS)), page_no);
-        self.page(&call, "tickets", |row| query.matches(row)).await
+        let mut page = self
+            .page(&call, "tickets", |row| query.matches(row))
+            .await?;
+        page.rows = self.without_future_times(page.rows);
+        Ok(page)
+    }
+
+    /// `rows` without times that have not come, by either clock.
+    fn without_future_times(&self, rows: Vec<TicketRow>) -> Vec<TicketRow> {
+        let latest = self.both_clocks().latest_for_either();
+        rows.into_iter().map(|row| row.changed_by(latest)).collect()
     }
 
     /// `GET /Tickets/{id}`. Spends one request.
@@ -59,7 +72,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .of(id.get())
             .with_flag("includedetails", detail.includedetails)
             .with_flag("nocache", detail.nocache);
-        self.read(&call, PhantomData::<TicketRow>).await
+        let row = self.read(&call, PhantomData::<TicketRow>).await?;
+        Ok(row.changed_by(self.both_clocks().latest_for_either()))
     }
 
     /// `POST /Tickets`: creates those without an id, changes those with one. Spends one request,
@@ -80,7 +94,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let call = HaloRequest::to(route::POST_TICKETS)
             .with("returnall", true)
             .posting(tickets)?;
-        self.read(&call, OneOrManySeed::new()).await
+        let rows = self.read(&call, OneOrManySeed::new()).await?;
+        Ok(self.without_future_times(rows))
     }
 
     /// [`post_tickets`](Self::post_tickets) for tickets without an id, unless the request could not be sent

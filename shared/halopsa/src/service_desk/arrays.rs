@@ -13,7 +13,7 @@ use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
 
-use super::{HaloServiceDesk, PAGES_MAX, SEARCH_SLACK, tickets};
+use super::{HaloServiceDesk, PAGES_MAX, tickets};
 use crate::client::{TicketDetail, TicketQuery};
 use crate::failure::repeatable;
 use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
@@ -212,12 +212,14 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let prefix = &first.key.prefix;
         let query = TicketQuery {
             search_summary: Some(LinkKey::marker_start(prefix)),
-            occurred: Some((began.minus(SEARCH_SLACK), began.plus(SEARCH_SLACK))),
+            occurred: Some(self.around(began)),
             nocache: true,
             pages_max: Some(PAGES_MAX),
             ..TicketQuery::default()
         };
-        self.with_keys(query, prefix).await
+        let found = self.with_keys(query, prefix).await?;
+        // Which of them exist is not known while some may not have come.
+        found.missing.map_or(Ok(found.tickets), Err)
     }
 
     /// Makes `changes`, of which no two are about the same ticket.

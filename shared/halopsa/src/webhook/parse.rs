@@ -5,6 +5,7 @@ use std::fmt;
 use halogard_app::intake::NotJson;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
+use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{Ticket, Timestamp};
 use halogard_wire::values;
 use serde::Deserialize;
@@ -252,7 +253,10 @@ impl Item<'_> {
     /// The ticket's state, where the body says all of it, and when it changed.
     fn snapshot(&self, object: u64, now: Timestamp) -> Option<Ticket> {
         let row: TicketRow = serde_json::from_str(self.ticket?.get()).ok()?;
-        row.last_update()?;
+        // What cannot be believed as a whole is read anew.
+        if row.last_update()? > now.plus(CLOCK_AHEAD_MAX) || !row.odd.is_empty() {
+            return None;
+        }
         row.to_ticket(now)
             .filter(|ticket| ticket.id.get() == object)
             .filter(|ticket| ticket.summary.chars().count() <= SUMMARY_CHARS_MAX)

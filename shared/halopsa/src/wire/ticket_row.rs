@@ -5,65 +5,146 @@ use halogard_domain::ids::{
 };
 use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
-use halogard_wire::values;
-use serde::Deserialize;
+use halogard_wire::values::{self, Lenient};
+use serde::{Deserialize, Deserializer};
 
 use super::Row;
 
 /// The `agent_id` of an unassigned ticket; 0 means "not set". Source: HaloPSA's reference of tickets.
 const UNASSIGNED_TECHNICIAN: u64 = 1;
 
+/// What is odd about a time that has not come.
+const IN_THE_FUTURE: &str = "last_update, which is in the future";
+
 /// A ticket as a list or `GET /Tickets/{id}` shows it.
 ///
 /// Lists are much thinner than the detail and differ by tenant, so every member but the id may
-/// be absent.
+/// be absent. A member of a form that means nothing is read as absent, and [`TicketRow::odd`] names it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "TicketMembers")]
 pub struct TicketRow {
     /// The ticket.
-    #[serde(deserialize_with = "values::required_id")]
     pub id: TicketId,
     /// Its title.
-    #[serde(default, deserialize_with = "values::text")]
     pub summary: Option<String>,
     /// The customer.
-    #[serde(default, deserialize_with = "values::id")]
     pub client_id: Option<HaloClientId>,
     /// The type of ticket.
-    #[serde(default, deserialize_with = "values::id")]
     pub tickettype_id: Option<TicketTypeId>,
     /// The status; which statuses are closed is the tenant's choice.
-    #[serde(default, deserialize_with = "values::id")]
     pub status_id: Option<StatusId>,
     /// The `priorityid` of the priority.
-    #[serde(default, deserialize_with = "values::id")]
     pub priority_id: Option<PriorityId>,
     /// The technician; 1 is "Unassigned", 0 is "not set" and read as absent.
-    #[serde(default, deserialize_with = "values::id")]
     pub agent_id: Option<TechnicianId>,
-    /// HaloPSA's own time of the last change, as most answers spell it; see
-    /// [`TicketRow::last_update`].
+    /// HaloPSA's own time of the last change; see [`TicketRow::last_update`].
+    last_update: Option<Timestamp>,
+    /// Whether it was deleted.
+    pub deleted: Option<bool>,
+    /// The ticket it was merged into.
+    pub merged_into_id: Option<TicketId>,
+    /// Members whose values could not be read, or cannot be right.
+    pub odd: Vec<&'static str>,
+}
+
+/// The members of a row, each read on its own.
+#[derive(Deserialize)]
+struct TicketMembers {
+    #[serde(deserialize_with = "values::required_id")]
+    id: TicketId,
+    #[serde(default, deserialize_with = "lenient_text")]
+    summary: Lenient<String>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    client_id: Lenient<HaloClientId>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    tickettype_id: Lenient<TicketTypeId>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    status_id: Lenient<StatusId>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    priority_id: Lenient<PriorityId>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    agent_id: Lenient<TechnicianId>,
+    /// As most answers spell it.
     #[serde(
         default,
         rename = "last_update",
-        deserialize_with = "values::timestamp"
+        deserialize_with = "lenient_timestamp"
     )]
-    last_update: Option<Timestamp>,
+    last_update: Lenient<Timestamp>,
     /// The same, as some answers spell it. Not an alias: an answer may hold both.
-    #[serde(default, rename = "lastupdate", deserialize_with = "values::timestamp")]
-    lastupdate: Option<Timestamp>,
-    /// Whether it was deleted.
-    #[serde(default, deserialize_with = "values::flag")]
-    pub deleted: Option<bool>,
-    /// The ticket it was merged into.
-    #[serde(default, deserialize_with = "values::id")]
-    pub merged_into_id: Option<TicketId>,
+    #[serde(default, rename = "lastupdate", deserialize_with = "lenient_timestamp")]
+    lastupdate: Lenient<Timestamp>,
+    #[serde(default, deserialize_with = "lenient_flag")]
+    deleted: Lenient<bool>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    merged_into_id: Lenient<TicketId>,
+}
+
+impl From<TicketMembers> for TicketRow {
+    fn from(read: TicketMembers) -> Self {
+        let mut odd = Vec::new();
+        let under_one_name = read.last_update.or_note("last_update", &mut odd);
+        let under_the_other = read.lastupdate.or_note("lastupdate", &mut odd);
+        Self {
+            id: read.id,
+            summary: read.summary.or_note("summary", &mut odd),
+            client_id: read.client_id.or_note("client_id", &mut odd),
+            tickettype_id: read.tickettype_id.or_note("tickettype_id", &mut odd),
+            status_id: read.status_id.or_note("status_id", &mut odd),
+            priority_id: read.priority_id.or_note("priority_id", &mut odd),
+            agent_id: read.agent_id.or_note("agent_id", &mut odd),
+            last_update: under_one_name.or(under_the_other),
+            deleted: read.deleted.or_note("deleted", &mut odd),
+            merged_into_id: read.merged_into_id.or_note("merged_into_id", &mut odd),
+            odd,
+        }
+    }
+}
+
+fn lenient_id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Lenient<I>, D::Error> {
+    values::lenient(from, |json| values::id(json))
+}
+
+fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<String>, D::Error> {
+    values::lenient(from, |json| values::text(json))
+}
+
+fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>, D::Error> {
+    values::lenient(from, |json| values::flag(json))
+}
+
+fn lenient_timestamp<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<Timestamp>, D::Error> {
+    values::lenient(from, |json| values::timestamp(json))
 }
 
 impl TicketRow {
     /// HaloPSA's own time of the last change, under either of its two names.
     #[must_use]
     pub fn last_update(&self) -> Option<Timestamp> {
-        self.last_update.or(self.lastupdate)
+        self.last_update
+    }
+
+    /// The row without a time of change after `latest`: a time in the future is none. Believed, it would
+    /// count as newer than every change to come.
+    #[must_use]
+    pub(crate) fn changed_by(mut self, latest: Timestamp) -> Self {
+        if self.last_update.is_some_and(|at| at > latest) {
+            self.last_update = None;
+            self.odd.push(IN_THE_FUTURE);
+        }
+        self
+    }
+
+    /// What is odd about the row, for the log; `None` when nothing is.
+    #[must_use]
+    pub fn oddities(&self) -> Option<String> {
+        (!self.odd.is_empty()).then(|| format!("{} at {}", self.id, self.odd.join(", ")))
+    }
+
+    /// Whether the title is there and could not be read: it may hold a key of ours.
+    #[must_use]
+    pub fn hides_its_title(&self) -> bool {
+        self.odd.contains(&"summary")
     }
 
     /// The ticket this row describes; `None` when the row lacks its client, type or status.

@@ -1,0 +1,53 @@
+//! Members of whose value no form may cost the record.
+
+use serde::de::{Deserialize, Deserializer};
+use serde_json::de::StrRead;
+use serde_json::value::RawValue;
+
+/// A member that was read on its own: what is odd about it costs the record nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lenient<T> {
+    /// The value; `None` where the sender has none.
+    Known(Option<T>),
+    /// A value of a form that means nothing here. Not the same as none: the sender has a value.
+    Odd,
+}
+
+/// An absent member is none.
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self::Known(None)
+    }
+}
+
+impl<T> Lenient<T> {
+    /// The value; where it is odd, `name` is added to `odd`.
+    pub fn or_note(self, name: &'static str, odd: &mut Vec<&'static str>) -> Option<T> {
+        match self {
+            Self::Known(value) => value,
+            Self::Odd => {
+                odd.push(name);
+                None
+            }
+        }
+    }
+}
+
+/// Reads a member with `read`, whatever stands there.
+///
+/// # Errors
+///
+/// JSON that is broken by its grammar.
+pub fn lenient<'de, D, T>(
+    from: D,
+    read: impl for<'a> FnOnce(
+        &mut serde_json::Deserializer<StrRead<'a>>,
+    ) -> serde_json::Result<Option<T>>,
+) -> Result<Lenient<T>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let raw = Box::<RawValue>::deserialize(from)?;
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    Ok(read(&mut json).map_or(Lenient::Odd, Lenient::Known))
+}

@@ -1,0 +1,94 @@
+//! Clocks that are wrong: HaloPSA's, and times in the future that it writes.
+
+use std::time::Duration;
+
+use halogard_domain::ids::StatusId;
+use halogard_tests::{Scenario, Setup, WebhookDelivery};
+
+use crate::{DANA, with_ticket};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// How far HaloPSA's clock is ahead.
+const OFFSETS: [i64; 15] = [
+    -2 * DAY,
+    -DAY,
+    -90 * MINUTE,
+    -HOUR,
+    -5 * MINUTE,
+    -MINUTE - 1_000,
+    -30_000,
+    0,
+    30_000,
+    MINUTE + 1_000,
+    5 * MINUTE,
+    HOUR,
+    90 * MINUTE,
+    DAY,
+    2 * DAY,
+];
+
+/// The status a technician's closing sets.
+const CLOSED: StatusId = StatusId::new(9);
+
+/// A bundle whose webhooks are all lost, before its first sweep.
+async fn without_webhooks(halo_ahead_ms: i64) -> Scenario {
+    Scenario::start(Setup {
+        webhook_delivery: WebhookDelivery::Never,
+        halo_ahead_ms,
+        ..Setup::managed()
+    })
+    .await
+}
+
+/// Whether the closing of the ticket of `alert` has been seen.
+async fn has_seen_closing(bundle: &Scenario, alert: i64) -> bool {
+    let link = bundle.link(alert).await;
+    let seen = link.and_then(|link| link.observed_ticket);
+    seen.is_some_and(|seen| seen.status == CLOSED)
+}
+
+#[tokio::test]
+async fn no_closing_is_lost_however_far_halopsas_clock_is_off() {
+    let mut cases = 0;
+    for ahead in OFFSETS {
+        let mut bundle = without_webhooks(ahead).await;
+        let (alert, ticket) = with_ticket(&mut bundle).await;
+        bundle.run_for(Duration::from_secs(900)).await;
+        bundle.halo.close_ticket(ticket, DANA).unwrap();
+        bundle.run_for(Duration::from_secs(300)).await;
+        assert!(
+            has_seen_closing(&bundle, alert).await,
+            "ahead by {ahead} ms"
+        );
+        assert_eq!(bundle.tickets_of(alert).len(), 1, "ahead by {ahead} ms");
+        cases += 1;
+    }
+    println!("{cases} clocks");
+}
+
+#[tokio::test]
+async fn no_closing_is_lost_when_halopsas_clock_is_put_forward() {
+    let mut cases = 0;
+    for before in OFFSETS {
+        for after in [-90 * MINUTE, 0, 5 * MINUTE, 2 * DAY] {
+            if after < before {
+                continue;
+            }
+            let mut bundle = without_webhooks(before).await;
+            let (alert, ticket) = with_ticket(&mut bundle).await;
+            bundle.run_for(Duration::from_secs(600)).await;
+            bundle.halo_clock.set_ahead(after);
+            bundle.halo.close_ticket(ticket, DANA).unwrap();
+            bundle.run_for(Duration::from_secs(600)).await;
+            assert!(
+                has_seen_closing(&bundle, alert).await,
+                "ahead by {before} ms, then by {after} ms"
+            );
+            cases += 1;
+        }
+    }
+    println!("{cases} changes of the clock");
+}
