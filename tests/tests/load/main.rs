@@ -62,10 +62,6 @@ async fn out_of_sync_by_window(scenario: &mut Scenario, windows: usize) -> Vec<u
         scenario.run_for(scenario.setup.limit.window).await;
         out_of_sync.push(scenario.disagreements().await.len());
     }
-    println!(
-        "out of sync by window: {out_of_sync:?}\n{:#?}",
-        scenario.halo.stats().traffic.by_route
-    );
     out_of_sync
 }
 
