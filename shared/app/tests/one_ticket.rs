@@ -13,6 +13,7 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::{Claim, IN_DOUBT_MAX, TerminalReason, WriteKind};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::ClosedBy;
+use halogard_domain::ticket::Existence;
 use halogard_domain::{Alert, FailureClass, Link, Slug, Ticket};
 use support::*;
 
@@ -279,12 +280,18 @@ async fn two_messages_of_one_batch_open_one_ticket() {
     let store = &bench.reconciler.store;
     let mut stored = store.load(ALERT).await.unwrap().unwrap();
     stored.value.terminal_reason = Some(TerminalReason::TicketDeletedAlertClosed);
+    let deleted = Ticket {
+        existence: Existence::Deleted,
+        ..ticket(4242, 7586, at(20))
+    };
+    stored.value.observe_ticket(deleted.clone());
+    bench.reconciler.desk.tickets.lock().unwrap().clear();
     let saved = store.save(&stored.value, &[], stored.revision).await;
     saved.unwrap();
     // The alert is open again; its message and one about the deleted ticket are in one batch.
     let news = Message::alert_snapshot(news(10, "New", "again"), Cause::Poll);
     send(&bench, Lane::Urgent, news).await;
-    let deleted = Message::ticket_snapshot(ticket(4242, 7586, at(20)), Cause::Sweep);
+    let deleted = Message::ticket_snapshot(deleted, Cause::Sweep);
     send(&bench, Lane::Urgent, deleted).await;
     bench.process_all().await;
     let tickets = bench.reconciler.desk.tickets.lock().unwrap();

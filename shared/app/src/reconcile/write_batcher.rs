@@ -218,6 +218,11 @@ impl State {
 }
 
 impl Batch {
+    /// Whether there is nothing to send.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The number of writes.
     fn len(&self) -> usize {
         self.assignments.len()

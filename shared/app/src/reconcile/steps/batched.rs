@@ -22,13 +22,21 @@ impl<E: Env> Reconciler<E> {
         batcher: &WriteBatcher,
     ) -> Result<W::Answer, PortError> {
         let (answer, complete) = batcher.submit(write);
-        self.flush(complete).await;
+        self.send_batch(complete).await;
         answer.await.unwrap_or_else(|_| Err(unanswered()))
     }
 
     /// A reconciliation has finished: the others no longer wait for it.
     pub(crate) async fn finish(&self, batcher: &WriteBatcher) {
-        self.flush(batcher.finish()).await;
+        self.send_batch(batcher.finish()).await;
+    }
+
+    /// Sends a batch, if it holds anything. Boxed: the futures of all ports are nested in this one, deeper
+    /// than a compiler that has to lay them out as one value goes.
+    async fn send_batch(&self, batch: Batch) {
+        if !batch.is_empty() {
+            Box::pin(self.flush(batch)).await;
+        }
     }
 
     /// Sends a batch, one array for each kind, and delivers the answers.
