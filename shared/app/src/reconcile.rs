@@ -413,7 +413,18 @@ impl<E: Env> Reconciler<E> {
     /// Plans and executes until nothing is missing, then saves what was observed and done, also after a
     /// failure.
     async fn converge(&self, mut session: PairSession<'_>) -> Report {
+        let former = match self.former_policy(&mut session.link, session.policy).await {
+            Ok(former) => former,
+            Err(error) => return Err(error.into()).into(),
+        };
+        let mut session = PairSession {
+            policy: former.as_ref().unwrap_or(session.policy),
+            ..session
+        };
         let outcome = self.plan_and_run(&mut session).await;
+        if session.link.ticket.is_some() && session.link.policy.is_none() && former.is_none() {
+            session.link.policy = Some(self.policy_fingerprint());
+        }
         let had_results = !session.results.is_empty();
         let saved = match self.enqueue_sharing(&session).await {
             Ok(()) => self.save(&mut session).await,

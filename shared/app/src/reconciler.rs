@@ -38,7 +38,7 @@ pub struct Reconciler<E: Env> {
     /// Odd records of Liongard's list, by name.
     pub(crate) odd_alerts: OddRecords,
     /// The operator's configuration; replaced as a whole.
-    policy: RwLock<Arc<Policy>>,
+    policy: RwLock<(Arc<Policy>, u64)>,
 }
 
 impl<E: Env> Reconciler<E> {
@@ -60,17 +60,28 @@ impl<E: Env> Reconciler<E> {
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
             sweep_interval: SWEEP_INTERVAL,
             odd_alerts: OddRecords::of("Liongard's alerts"),
-            policy: RwLock::new(Arc::new(policy)),
+            policy: RwLock::new(with_fingerprint(policy)),
         }
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Its fingerprint, which takes as long as the policy is large and is therefore kept.
+    pub(crate) fn policy_fingerprint(&self) -> u64 {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).1
     }
 
     /// Replaces the policy. Reconciliations in progress finish under the old one.
     pub fn set_policy(&self, policy: Policy) {
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = with_fingerprint(policy);
     }
+}
+
+/// `policy`, shared, and its fingerprint.
+fn with_fingerprint(policy: Policy) -> (Arc<Policy>, u64) {
+    let fingerprint = policy.fingerprint();
+    (Arc::new(policy), fingerprint)
 }

@@ -60,6 +60,10 @@ pub struct Link {
     pub opening: Option<OpeningSnapshot>,
     /// The ticket, once there is one.
     pub ticket: Option<TicketId>,
+    /// Fingerprint of the policy under which the ticket is followed; see [`AppliedPolicy`].
+    ///
+    /// [`AppliedPolicy`]: crate::policy::AppliedPolicy
+    pub policy: Option<u64>,
     /// Earlier tickets of the same alert, oldest first.
     pub earlier_tickets: Vec<TicketId>,
     /// Those of them that people merged, one into the next, the last one into the current ticket.
@@ -280,6 +284,7 @@ impl Link {
             claim_count: 0,
             opening: None,
             ticket: None,
+            policy: None,
             earlier_tickets: Vec::new(),
             merged_tickets: Vec::new(),
             sharing: None,
@@ -295,6 +300,15 @@ impl Link {
             membership: None,
             terminal_reason: None,
         }
+    }
+
+    /// Whether the alert has a ticket and not both of them are closed.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        let both_closed = |base: &Base| base.alert_closed && base.ticket_closed.is_some();
+        self.ticket.is_some()
+            && !self.is_ticket_deleted()
+            && !self.base.as_ref().is_some_and(both_closed)
     }
 
     /// Whether the pair ended because its ticket was deleted.

@@ -20,6 +20,7 @@ use crate::ids::{
     TechnicianId, TicketTypeId,
 };
 use crate::key::LinkKey;
+use crate::record::Record;
 use crate::render;
 use crate::slug::Slug;
 use crate::storm::StormPolicy;
@@ -204,7 +205,40 @@ pub enum ParkReason {
     NoTemplate,
 }
 
+/// A policy that was in force. A ticket is followed to its end under the policy that it was opened
+/// with: an alert whose mapping goes keeps the customer and the template its ticket has.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AppliedPolicy {
+    /// The policy; `None` if none with this fingerprint was ever in force.
+    pub policy: Option<Policy>,
+}
+
+impl Record for AppliedPolicy {
+    const PARTITION: &'static str = "applied_policy";
+    /// The policy's fingerprint, see [`AppliedPolicy::key`].
+    type Key = str;
+}
+
+impl AppliedPolicy {
+    /// The key of the policy with this fingerprint.
+    #[must_use]
+    pub fn key(fingerprint: u64) -> String {
+        format!("{fingerprint:016x}")
+    }
+}
+
 impl Policy {
+    /// Whether `other` gives the ticket of `alert` to the same customer, by the template of the same
+    /// name, in the same mode. What else differs is a correction that holds for open tickets too.
+    #[must_use]
+    pub fn treats_alike(&self, other: &Self, alert: &Alert) -> bool {
+        let terms = |policy: &Self| {
+            let (mapping, template) = policy.choose(alert).ok()?;
+            Some((policy.mode, mapping.client, template.name.clone()))
+        };
+        terms(self).is_some() && terms(self) == terms(other)
+    }
+
     /// A policy that maps nothing yet.
     #[must_use]
     pub fn empty(mode: Mode) -> Self {

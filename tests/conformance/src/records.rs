@@ -9,6 +9,7 @@ use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, Work
 use halogard_domain::continuity::{Continuity, Knowledge};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
 use halogard_domain::missing::MissingTickets;
+use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{BlockedStart, RunInFlight, RunTarget, Runs};
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
@@ -47,6 +48,7 @@ macro_rules! for_every_type {
     ($fixture:ident, $case:ident) => {
         let bench = $case::<_, Ledger>($fixture).await;
         let bench = $case::<_, Runs>(bench).await;
+        let bench = $case::<_, AppliedPolicy>(bench).await;
         let bench = $case::<_, MissingTickets>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
@@ -110,6 +112,20 @@ impl SampleRecord for Runs {
             last_started_at: Some(at(1)),
             failures: number.into(),
             watched_until: Some(at(901)),
+        }
+    }
+}
+
+impl SampleRecord for AppliedPolicy {
+    fn keys() -> Vec<Box<str>> {
+        [1, 11, u64::MAX].map(|it| Self::key(it).into()).into()
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let mut policy = Policy::empty(Mode::Managed);
+        policy.key_prefix = format!("LG{number}");
+        Self {
+            policy: Some(policy),
         }
     }
 }

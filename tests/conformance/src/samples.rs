@@ -91,6 +91,7 @@ pub fn full_link(id: u64) -> Link {
         }),
         ticket: Some(ticket_id),
         earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
+        policy: Some(u64::MAX - 4),
         merged_tickets: vec![TicketId::new(id + 3_000_000)],
         sharing: Some(Sharing {
             open: [AlertId::new(id + 4_000_000), AlertId::new(id + 5_000_000)].into(),

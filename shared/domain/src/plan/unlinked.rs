@@ -11,7 +11,8 @@ use crate::time::Timestamp;
 
 /// The steps for an alert without a ticket.
 pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
-    if policy.mode == Mode::Native {
+    // An attempt that is in doubt is resolved first, also if Liongard opens the tickets since.
+    if policy.mode == Mode::Native && link.claim == Claim::Free {
         return native(link, alert);
     }
     if let Some(Membership::Member { open, .. }) = link.membership {
