@@ -203,8 +203,11 @@ impl Error {
                 method,
                 route,
                 status,
+                message,
                 ..
-            } if may_have_taken_effect(*status) => class_if_sent(method, route),
+            } if may_have_taken_effect(*status) || is_passing(*status, message.as_ref()) => {
+                class_if_sent(method, route)
+            }
             // Not HaloPSA's answer: something between us and HaloPSA does not find it.
             Self::Status {
                 method,
@@ -270,6 +273,13 @@ impl Error {
         }
     }
 
+    /// Whether HaloPSA refused for a reason that it says will pass.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.status()
+            .is_some_and(|status| is_passing(status, self.message()))
+    }
+
     /// The status HaloPSA answered with, if it was no success.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
@@ -313,6 +323,16 @@ impl From<BudgetError> for Error {
 /// a server that failed somewhere on the way. Everything else is a refusal.
 fn may_have_taken_effect(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// Whether a refusal says itself that it will pass. What was done before the failure is not known, so a
+/// create is looked for before it is repeated. Statuses about the caller or the record are believed.
+fn is_passing(status: StatusCode, message: Option<&VendorMessage>) -> bool {
+    let about_the_request = !matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+    );
+    about_the_request && message.is_some_and(VendorMessage::is_passing)
 }
 
 /// Whether repeating the request adds nothing. A token request may be repeated although it is a

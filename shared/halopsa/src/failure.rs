@@ -67,6 +67,7 @@ fn code(error: &Error) -> ErrorCode {
             own_form: false,
             ..
         } if *status == StatusCode::NOT_FOUND => ErrorCode::HalopsaFailed,
+        Error::Status { .. } if error.is_passing() => ErrorCode::HalopsaFailed,
         Error::Status { .. } => ErrorCode::HalopsaRefused,
         Error::Redirected { .. } => ErrorCode::HalopsaRedirected,
         Error::Request { .. }

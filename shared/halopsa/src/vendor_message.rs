@@ -19,6 +19,35 @@ const MESSAGE_MEMBERS: [&str; 5] = [
     "error",
 ];
 
+/// Parts of sentences that say that the same request may succeed later, in lower case. HaloPSA hands on
+/// what its database and its connections report, with status 400 as well as 500. Source: the messages of
+/// SQL Server (1205, 1222, -2, 2627 on the table of tickets) and of .NET's connections.
+const PASSING: [&str; 22] = [
+    "deadlock",
+    "rerun the transaction",
+    "timeout expired",
+    "timeout period elapsed",
+    "execution timeout",
+    "lock request time out",
+    "lock timeout",
+    "timed out",
+    "time-out",
+    "transport-level error",
+    "connection was closed",
+    "connection was forcibly closed",
+    "connection is broken",
+    "connection pool",
+    "max pool size was reached",
+    "establishing a connection",
+    "server was not found or was not accessible",
+    "temporarily unavailable",
+    "service is unavailable",
+    "server is busy",
+    "try again",
+    // Two tickets got the same number at the same moment.
+    "duplicate key in object 'dbo.faults'",
+];
+
 /// A vendor's own sentence, redacted, on one line, at most 300 characters long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VendorMessage(RedactedMessage);
@@ -56,6 +85,16 @@ impl VendorMessage {
     #[must_use]
     pub fn record_not_found(&self) -> bool {
         self.as_str().to_lowercase().contains("record not found")
+    }
+
+    /// Whether HaloPSA says itself that the failure will pass.
+    ///
+    /// Seen: "Transaction (Process ID 71) was deadlocked on lock resources with another process and has
+    /// been chosen as the deadlock victim. Rerun the transaction."
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        let text = self.as_str().to_lowercase();
+        PASSING.iter().any(|part| text.contains(part))
     }
 
     /// Whether HaloPSA knows no such outcome, or got none.

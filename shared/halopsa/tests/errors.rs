@@ -74,6 +74,66 @@ async fn each_status_has_its_class_for_reads_and_for_writes() {
     }
 }
 
+/// An exception as HaloPSA serialises it.
+fn exception(message: &str) -> String {
+    serde_json::json!({"ClassName": "System.Exception", "Message": message, "HResult": -2_146_233_088_i64})
+        .to_string()
+}
+
+#[tokio::test]
+async fn a_refusal_that_says_that_it_passes_has_the_class_of_a_failure() {
+    let passing = [
+        "Transaction (Process ID 71) was deadlocked on lock resources with another process and has been \
+         chosen as the deadlock victim. Rerun the transaction.",
+        "Execution Timeout Expired.  The timeout period elapsed prior to completion of the operation or the \
+         server is not responding.",
+        "Lock request time out period exceeded.",
+        "A transport-level error has occurred when receiving results from the server.",
+        "An existing connection was forcibly closed by the remote host.",
+        "The connection is broken and recovery is not possible.",
+        "Timeout expired. The timeout period elapsed prior to obtaining a connection from the pool. This may \
+         have occurred because all pooled connections were in use and max pool size was reached.",
+        "A network-related or instance-specific error occurred while establishing a connection to SQL Server. \
+         The server was not found or was not accessible.",
+        "The service is unavailable.",
+        "The wait operation timed out",
+        "Something went wrong. Please try again.",
+        "A database error occurred (2627) - Violation of PRIMARY KEY constraint 'PK_FAULTS'. Cannot insert \
+         duplicate key in object 'dbo.FAULTS'.",
+    ];
+    for message in passing {
+        for status in [400, 409, 500] {
+            for body in [exception(message), format!("\"{message}\"")] {
+                let read = read_failing(Ok(answer(status, &body))).await;
+                assert_eq!(read.class(), Transient, "GET {status} {body}");
+                // A create may have taken effect: it is looked for before it is repeated.
+                let write = write_failing(Ok(answer(status, &body))).await;
+                assert_eq!(write.class(), InDoubt, "POST {status} {body}");
+            }
+        }
+        for status in [403, 404] {
+            let refused = read_failing(Ok(answer(status, &exception(message)))).await;
+            assert_ne!(refused.class(), Transient, "GET {status} {message}");
+        }
+    }
+    let lasting = [
+        "A database error occurred (515) - Cannot insert the value NULL into column 'Fcategory', table x",
+        "A database error occurred (547) - The INSERT statement conflicted with the FOREIGN KEY constraint",
+        "A database error occurred (2627) - Violation of PRIMARY KEY constraint 'PK_AREA'. Cannot insert \
+         duplicate key in object 'dbo.AREA'.",
+        "Please assign this Ticket these before closing it.",
+        "Record not found",
+        "You do not have access to this Action at the moment",
+        "Please complete the mandatory field 'Connection' before saving this Ticket.",
+    ];
+    for message in lasting {
+        for body in [exception(message), format!("\"{message}\"")] {
+            let refused = write_failing(Ok(answer(400, &body))).await;
+            assert_eq!(refused.class(), Permanent, "{body}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn each_missing_answer_has_its_class_for_reads_and_for_writes() {
     let not_sent = || {
