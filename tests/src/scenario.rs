@@ -24,6 +24,7 @@ use crate::captured_log::CapturedLog;
 use crate::clock::{OffsetClock, ScenarioClock};
 use crate::crash_point::{Component, CrashPoints, Crashed};
 use crate::driver::DueTimes;
+use crate::intervention::Interventions;
 use crate::invariants::tickets_of;
 use crate::setup::{APPLICATION, HALOPSA_SECRET, LIONGARD_SECRET, Setup, planted};
 use crate::store::{ObservedStore, StoreActivity};
@@ -86,6 +87,8 @@ pub struct Scenario {
     pub requests: RequestLog,
     /// Answers no vendor gave.
     pub answer_rewrite: AnswerRewrite,
+    /// What people do in the middle of the bundle's work.
+    pub interventions: Interventions,
     /// What was seen at the store.
     pub store_activity: StoreActivity,
     /// What was logged.
@@ -125,6 +128,7 @@ impl Scenario {
             crash_points: CrashPoints::default(),
             requests: RequestLog::default(),
             answer_rewrite: AnswerRewrite::default(),
+            interventions: Interventions::default(),
             store_activity: StoreActivity::default(),
             logs,
             expects_dead_letters: false,
@@ -339,6 +343,7 @@ impl Scenario {
             crash_points: self.crash_points.clone(),
             calls: self.requests.clone(),
             answer_rewrite: self.answer_rewrite.clone(),
+            interventions: self.interventions.clone(),
             latency: self.setup.latency,
         }
     }

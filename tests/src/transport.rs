@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use crate::clock::ScenarioClock;
 use crate::crash_point::{Component, CrashPoints};
+use crate::intervention::Interventions;
 
 /// A request that was made, and how it was answered.
 #[derive(Clone, Debug)]
@@ -113,6 +114,7 @@ pub struct RouterTransport {
     pub(crate) crash_points: CrashPoints,
     pub(crate) calls: RequestLog,
     pub(crate) answer_rewrite: AnswerRewrite,
+    pub(crate) interventions: Interventions,
     /// How long a request takes; half of it on the way there.
     pub(crate) latency: Duration,
 }
@@ -122,7 +124,9 @@ impl RouterTransport {
     async fn carry(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let target = target_of(&request);
         self.time.advance(self.latency / 2);
+        self.interventions.before(self.place);
         let answered = self.router.clone().oneshot(request.map(Body::from)).await;
+        self.interventions.after(self.place);
         let response = match answered {
             Ok(response) => response,
             Err(never) => match never {},

@@ -123,7 +123,7 @@ fn has_seen(link: &Link, message: &Message, dead_since: Timestamp) -> bool {
 /// Whether nothing is missing, waits or was refused.
 fn is_settled(link: &Link, policy: &Policy, now: Timestamp) -> bool {
     let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
-    link.refused.is_none()
+    link.refused.is_empty()
         && link.parked.is_none()
         && link.claim == Claim::Free
         && link.note_claim.is_none()

@@ -6,8 +6,7 @@ use std::time::Duration;
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::REFUSAL_RETRY_AFTER;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::ticket::ACTIVITY_TTL;
-use halogard_domain::{Alert, FailureClass, plan};
+use halogard_domain::{Alert, FailureClass, Link, plan};
 use tracing::{debug, error, info};
 
 use crate::env::Env;
@@ -207,21 +206,20 @@ impl<E: Env> Reconciler<E> {
         lane: Lane,
     ) -> Result<usize, PortError> {
         let alerts = std::mem::take(held).alerts;
-        let closes = |alert: &&Alert| alert.is_closed() && index.contains_key(&alert.id);
-        let closes = alerts.values().filter(closes).count();
-        if closes > 0 {
-            self.refresh_activity_before_closes(closes).await;
+        let writes = alerts.keys().filter(|id| index.contains_key(id)).count();
+        if writes > 0 {
+            self.refresh_before_writes(writes).await;
         }
         self.enqueue_alerts(&alerts, lane).await?;
         Ok(alerts.len())
     }
 
-    /// Refreshes what is known of persons' activity before `closes` tickets are closed: only untouched
-    /// tickets are. One sweep of HaloPSA shows that for all of them; without it, reconciling each ticket
-    /// reads its notes, one request each.
-    async fn refresh_activity_before_closes(&self, closes: usize) {
-        if let Err(error) = self.sweep_if_older_than(ACTIVITY_TTL / 2, closes).await {
-            debug!(%error, "sweep before closes failed; notes are read instead");
+    /// Refreshes what is known of tickets before `writes` of them may be written: a person's change must
+    /// be known before a write, and only untouched tickets are closed. One sweep of HaloPSA shows that for
+    /// all of them; without it, reconciling each ticket reads it, one request each.
+    async fn refresh_before_writes(&self, writes: usize) {
+        if let Err(error) = self.sweep_if_older_than(Duration::ZERO, writes).await {
+            debug!(%error, "sweep before writes failed; each ticket is read instead");
         }
     }
 
@@ -288,10 +286,11 @@ impl<E: Env> Reconciler<E> {
                 return Ok(due);
             };
             after = Some(last.alert);
-            due.extend(links.iter().filter_map(|link| {
-                let refused = link.refused.as_ref()?;
-                (!now.is_within(REFUSAL_RETRY_AFTER, refused.at)).then_some(link.alert)
-            }));
+            let is_due = |link: &&Link| {
+                let mut refused = link.refused.iter();
+                refused.any(|refused| !now.is_within(REFUSAL_RETRY_AFTER, refused.at))
+            };
+            due.extend(links.iter().filter(is_due).map(|link| link.alert));
         }
     }
 

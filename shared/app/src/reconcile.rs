@@ -82,6 +82,8 @@ pub(crate) enum PairOutcome {
     Waiting(Timestamp),
     /// HaloPSA refused a write for good; why, in its own words.
     Refused(String),
+    /// HaloPSA refused a write again, for the same reason as before.
+    RefusedAgain,
     /// It concerns no pair of ours.
     NotOurs,
 }
@@ -93,6 +95,7 @@ impl PairOutcome {
             (Self::Waiting(one), Self::Waiting(other)) => Self::Waiting(one.min(other)),
             (waiting @ Self::Waiting(_), _) | (_, waiting @ Self::Waiting(_)) => waiting,
             (refused @ Self::Refused(_), _) | (_, refused @ Self::Refused(_)) => refused,
+            (Self::RefusedAgain, _) | (_, Self::RefusedAgain) => Self::RefusedAgain,
             (Self::InSync, _) | (_, Self::InSync) => Self::InSync,
             (Self::NotOurs, Self::NotOurs) => Self::NotOurs,
         }
@@ -140,6 +143,8 @@ struct TicketNews<'a> {
     ticket: TicketId,
     /// Its state, once it is known.
     snapshot: Option<Ticket>,
+    /// Whether the snapshot was read just now.
+    is_current: bool,
     requested_at: Timestamp,
     owners: &'a BTreeSet<AlertId>,
 }
@@ -155,6 +160,8 @@ struct PairSession<'a> {
     batcher: &'a WriteBatcher,
     cause: &'static str,
     actions: Vec<Action>,
+    /// A write was refused; the other steps are carried out all the same.
+    refusal: Option<PairOutcome>,
     /// Journal entries that are not saved yet.
     journal: Vec<JournalEntry>,
     /// What writes to HaloPSA led to that is not saved yet.
@@ -221,7 +228,7 @@ impl<E: Env> Reconciler<E> {
             }
         }
         if *cause == Cause::Operator {
-            link.refused = None;
+            link.refused.clear();
         }
         if let (Cause::RunEnded { .. }, Some(inspection)) = (cause, &mut link.pending_inspection) {
             inspection.completed = inspection.requested.min(inspection.completed + 1);
@@ -269,6 +276,7 @@ impl<E: Env> Reconciler<E> {
         let mut news = TicketNews {
             ticket,
             snapshot: snapshot.cloned(),
+            is_current: false,
             requested_at,
             owners: &owners,
         };
@@ -304,19 +312,22 @@ impl<E: Env> Reconciler<E> {
         if news.owners.len() > 1 || session.link.sharing.is_some() {
             self.share_with(news.owners, &mut session).await?;
         }
-        match &news.snapshot {
+        let report = news.snapshot.as_ref();
+        match report.filter(|it| news.is_current || !session.link.is_in_doubt(it)) {
             // A report may be older than the deletion. A deleted ticket is back when it can be read.
-            Some(snapshot) if !session.link.is_ticket_deleted() => {
-                session.link.observe_ticket(snapshot.clone());
-            }
-            Some(_) => {
+            Some(_) if session.link.is_ticket_deleted() => {
                 self.read_ticket(&mut session, news.ticket).await?;
             }
+            Some(current) if news.is_current => {
+                session.link.observe_current_ticket(current.clone());
+            }
+            Some(snapshot) => session.link.observe_ticket(snapshot.clone()),
             None if session.was_read_since(news.requested_at, cause) => {}
             None => {
                 if self.read_ticket(&mut session, news.ticket).await? {
                     // Read once for all its alerts.
                     news.snapshot = session.link.observed_ticket.clone();
+                    news.is_current = true;
                 }
             }
         }
@@ -400,6 +411,7 @@ impl<E: Env> Reconciler<E> {
             batcher,
             cause: cause.as_str(),
             actions: Vec::new(),
+            refusal: None,
             journal: Vec::new(),
             results: Vec::new(),
         };
@@ -467,7 +479,8 @@ impl<E: Env> Reconciler<E> {
             );
             if steps.is_empty() {
                 session.record_if_alert_stayed_open(now);
-                return Ok(PairOutcome::InSync);
+                session.link.drop_lapsed_refusals(session.policy, now);
+                return Ok(session.refusal.take().unwrap_or(PairOutcome::InSync));
             }
             for step in steps {
                 match self.execute(step, session).await? {
@@ -555,12 +568,11 @@ impl PairSession<'_> {
         }
     }
 
-    /// Whether the ticket was read after a webhook requested it: many webhooks for one ticket then cost
-    /// one read.
+    /// Whether the ticket is known as it was after a webhook requested it: many webhooks for one ticket
+    /// then cost one read.
     fn was_read_since(&self, requested_at: Timestamp, cause: &Cause) -> bool {
-        let seen = self.link.observed_ticket.as_ref();
-        matches!(cause, Cause::Webhook { .. })
-            && seen.is_some_and(|seen| seen.observed_at > requested_at)
+        let as_of = self.link.ticket_as_of;
+        matches!(cause, Cause::Webhook { .. }) && as_of.is_some_and(|as_of| as_of > requested_at)
     }
 
     /// Releases a parked alert as soon as the policy has a client and a template for it.

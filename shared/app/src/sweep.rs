@@ -13,7 +13,6 @@ use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
-use halogard_domain::ticket::HumanActivity;
 use halogard_domain::time::BothClocks;
 use halogard_domain::{Link, LinkKey, Ticket, Timestamp};
 use tracing::{info, warn};
@@ -54,8 +53,8 @@ type Swept = (SweepReport, SweepOutcome);
 /// What to queue for a row of the list.
 struct SweepMessage {
     message: Message,
-    /// The alerts whose ticket is no longer known to be untouched.
-    invalidates: Vec<AlertId>,
+    /// The alerts whose ticket has changed, so that what their links know is out of date.
+    outdates: Vec<AlertId>,
 }
 
 impl<E: Env> Reconciler<E> {
@@ -222,19 +221,19 @@ impl<E: Env> Reconciler<E> {
         report: &mut SweepReport,
     ) -> Result<(), ReconcileError> {
         let mut messages = Vec::new();
-        let mut invalidated = Vec::new();
+        let mut outdated = Vec::new();
         for listing in listings {
             let Some(row) = self.message_for(listing).await? else {
                 continue;
             };
-            invalidated.extend(row.invalidates.into_iter().map(|it| (it, listing.id)));
+            outdated.extend(row.outdates.into_iter().map(|it| (it, listing.id)));
             messages.push(Outgoing::from(row.message));
         }
         if !messages.is_empty() {
             self.store.send(Lane::Urgent, &messages).await?;
         }
-        for (alert, ticket) in invalidated {
-            self.invalidate_activity(alert, ticket).await?;
+        for (alert, ticket) in outdated {
+            self.mark_outdated(alert, ticket).await?;
         }
         report.listed += listings.len();
         report.queued += messages.len();
@@ -252,23 +251,15 @@ impl<E: Env> Reconciler<E> {
         Ok(swept.last_full_sweep)
     }
 
-    /// Marks the activity on the ticket of `alert` as unknown: a reconciliation that runs before the queued
-    /// change must not treat the ticket as untouched.
-    async fn invalidate_activity(
-        &self,
-        alert: AlertId,
-        ticket: TicketId,
-    ) -> Result<(), ReconcileError> {
+    /// Marks what is known of the ticket of `alert` as out of date: a reconciliation that runs before the
+    /// queued change must neither write the ticket nor treat it as untouched.
+    async fn mark_outdated(&self, alert: AlertId, ticket: TicketId) -> Result<(), ReconcileError> {
         for _ in 0..CONFLICTS_MAX {
             let Some(mut stored) = self.store.load(alert).await? else {
                 return Ok(());
             };
-            let seen = stored.value.observed_ticket.as_mut();
-            match seen.filter(|seen| seen.id == ticket) {
-                Some(seen) if matches!(seen.activity, HumanActivity::None { .. }) => {
-                    seen.activity = HumanActivity::Unknown;
-                }
-                _ => return Ok(()),
+            if !stored.value.mark_ticket_outdated(ticket) {
+                return Ok(());
             }
             match self.store.save(&stored.value, &[], stored.revision).await {
                 Err(SaveError::Conflict) => {}
@@ -311,11 +302,11 @@ impl<E: Env> Reconciler<E> {
             self.adopt_if_behind(&key, ticket).await?;
             return Ok(Some(SweepMessage {
                 message: Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
-                invalidates: Vec::new(),
+                outdates: Vec::new(),
             }));
         }
-        let mut differs = false;
-        let mut invalidates = Vec::new();
+        let (mut differs, mut in_doubt) = (false, false);
+        let mut outdates = Vec::new();
         for alert in owners {
             let Some(stored) = self.store.load(alert).await? else {
                 continue;
@@ -325,21 +316,18 @@ impl<E: Env> Reconciler<E> {
                 differs |= may_be_merged_no_longer(&link, listing);
                 continue;
             }
-            differs |= is_news(link.observed_ticket.as_ref(), listing);
-            if let Some(seen) = &link.observed_ticket
-                && matches!(seen.activity, HumanActivity::None { .. })
-            {
-                invalidates.push(alert);
-            }
+            differs |= is_news(&link, listing);
+            in_doubt |= listing
+                .ticket
+                .as_ref()
+                .is_some_and(|it| link.is_in_doubt(it));
+            outdates.push(alert);
         }
         let message = match &listing.ticket {
-            None => Message::reconcile_ticket(listing.id, Cause::Sweep),
-            Some(ticket) => Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
+            Some(ticket) if !in_doubt => Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
+            _ => Message::reconcile_ticket(listing.id, Cause::Sweep),
         };
-        Ok(differs.then_some(SweepMessage {
-            message,
-            invalidates,
-        }))
+        Ok(differs.then_some(SweepMessage { message, outdates }))
     }
 
     /// Adopts every ticket that carries our key.
@@ -379,16 +367,14 @@ impl<E: Env> Reconciler<E> {
     }
 }
 
-/// Whether a row shows another state of a ticket than was seen last.
-fn is_news(seen: Option<&Ticket>, listing: &TicketListing) -> bool {
-    let Some(ticket) = &listing.ticket else {
-        let known = seen.map(|seen| seen.changed_at);
-        return listing.changed_at.is_none() || listing.changed_at > known;
-    };
-    seen.is_none_or(|seen| {
-        ticket.changed_at > seen.changed_at
-            || (ticket.changed_at == seen.changed_at
-                && (ticket.status, ticket.existence) != (seen.status, seen.existence))
+/// Whether a row shows another state of the ticket than `link` knows.
+fn is_news(link: &Link, listing: &TicketListing) -> bool {
+    if let Some(ticket) = &listing.ticket {
+        return link.is_news(ticket);
+    }
+    let known = link.observed_ticket.as_ref();
+    listing.changed_at.is_none_or(|changed_at| {
+        known.is_none_or(|known| changed_at > known.changed() && changed_at != known.changed_at)
     })
 }
 

@@ -314,11 +314,18 @@ async fn a_sweep_queues_what_a_pair_has_not_heard() {
         0,
         "it is known"
     );
-    let older = Ticket {
+    let closed_at = |seconds| Ticket {
         status: CLOSED,
-        ..ticket(4242, 7586, at(-31))
+        ..ticket(4242, 7586, at(seconds))
     };
-    assert_eq!(sweep(&bench, &[older]).await, 0, "it is older");
+    assert_eq!(sweep(&bench, &[closed_at(-91)]).await, 0, "it is older");
+    assert_eq!(
+        sweep(&bench, &[closed_at(-31)]).await,
+        1,
+        "a server's clock may be behind: the ticket is read"
+    );
+    let reconciled = Message::reconcile_ticket(TICKET, Cause::Sweep);
+    assert_eq!(bench.sent_to(Lane::Urgent), [reconciled]);
     let same_moment = Ticket {
         status: CLOSED,
         ..listed

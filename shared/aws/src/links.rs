@@ -187,7 +187,7 @@ impl Update {
         }
         let flags = [
             ("parked", link.parked.is_some()),
-            ("refused", link.refused.is_some()),
+            ("refused", !link.refused.is_empty()),
             ("claimed", link.is_claimed()),
         ];
         Ok(Self {

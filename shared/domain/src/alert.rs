@@ -152,12 +152,13 @@ impl Alert {
     }
 
     /// The newer of two reports about the same alert. Commutative, associative and idempotent: the
-    /// order in which reports arrive does not matter.
+    /// order in which reports arrive does not matter. A time of change in the future counts as the time of
+    /// the report: it must not make every later report look old.
     #[must_use]
     pub fn newer(self, other: Self) -> Self {
         let rank = |alert: &Self| {
             (
-                alert.changed_at,
+                alert.changed_at.believed_at(alert.observed_at),
                 alert.observed_at,
                 alert.is_closed(),
                 alert.fingerprint(),

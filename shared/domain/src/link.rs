@@ -13,8 +13,8 @@ use crate::sharing::Sharing;
 use crate::slug::Slug;
 use crate::storm::{LeaderState, Membership};
 use crate::sweep_cursor::INDEX_LAG_MAX;
-use crate::ticket::Ticket;
-use crate::time::Timestamp;
+use crate::ticket::{HumanActivity, Ticket};
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 use crate::write_result::ClaimId;
 
 /// How long a claim excludes other workers from opening the same ticket. Longer than any call may
@@ -44,6 +44,18 @@ pub const IN_DOUBT_SEARCHES: [Duration; 3] = [
 /// How long a refused write is not repeated while nothing that we can see has changed. The cause of
 /// most refusals is fixed in HaloPSA, where we cannot see it.
 pub const REFUSAL_RETRY_AFTER: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How old what is known of a ticket may be when it is written. Older knowledge is refreshed first: a
+/// person may have changed the ticket meanwhile. A poll that finds changed alerts sweeps HaloPSA before it
+/// queues them, and their writes follow within seconds.
+pub const WRITE_AGE_MAX: Duration = Duration::from_secs(15);
+
+/// How far the clocks of HaloPSA's servers may differ. A report that differs from what is known, with a
+/// time of change at most this much earlier, may be newer all the same; the ticket is read to decide.
+pub const REPORT_DISORDER_MAX: Duration = Duration::from_secs(60);
+
+/// How long after an accepted write a read may still show the ticket as it was before.
+pub const WRITE_VISIBLE_WITHIN: Duration = Duration::from_secs(300);
 
 /// An alert, its ticket, and what both sides last agreed on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,10 +90,15 @@ pub struct Link {
     pub observed_ticket: Option<Ticket>,
     /// HaloPSA says that it has no such ticket, and not for long enough to be sure.
     pub missing: Option<Missing>,
+    /// Until when the ticket is known to be as it was observed (our clock). `None` when a list shows a
+    /// newer change that no report has shown yet.
+    pub ticket_as_of: Option<Timestamp>,
+    /// The change time of the report that the newest one replaced. A report with this time is old.
+    pub superseded_change: Option<Timestamp>,
     /// Why there is no ticket for now.
     pub parked: Option<ParkReason>,
-    /// A write that HaloPSA refused.
-    pub refused: Option<RefusedWrite>,
+    /// Writes that HaloPSA refused: the newest refusal of each kind.
+    pub refused: Vec<RefusedWrite>,
     /// Inspections that were requested so that Liongard sees the ticket's state.
     pub pending_inspection: Option<PendingInspection>,
     /// A note that is being added, or whose response has not been seen.
@@ -273,6 +290,12 @@ pub enum TerminalReason {
     TicketDeletedAlertClosed,
 }
 
+/// Whether what was true at `as_of` may be relied on for a write at `now`.
+#[must_use]
+pub fn is_recent_for_a_write(as_of: Timestamp, now: Timestamp) -> bool {
+    as_of <= now.plus(CLOCK_AHEAD_MAX) && now.since(as_of) <= WRITE_AGE_MAX
+}
+
 impl Link {
     /// A link that contains only the id of its alert.
     #[must_use]
@@ -292,8 +315,10 @@ impl Link {
             observed_alert: None,
             observed_ticket: None,
             missing: None,
+            ticket_as_of: None,
+            superseded_change: None,
             parked: None,
-            refused: None,
+            refused: Vec::new(),
             pending_inspection: None,
             note_claim: None,
             note_count: 0,
@@ -400,8 +425,8 @@ impl Link {
         });
     }
 
-    /// Merges a report about the ticket. An older report, or one about another ticket, changes
-    /// nothing.
+    /// Merges a report about the ticket: a webhook, or a row of a list. An older report, or one about
+    /// another ticket, changes nothing.
     pub fn observe_ticket(&mut self, ticket: Ticket) {
         if self.ticket != Some(ticket.id) {
             return;
@@ -410,10 +435,113 @@ impl Link {
         self.missing = self
             .missing
             .filter(|missing| ticket.observed_at <= missing.since);
-        self.observed_ticket = Some(match self.observed_ticket.take() {
-            Some(known) => known.newer(ticket),
-            None => ticket,
-        });
+        // A webhook may be late: what it says was true when the ticket changed.
+        let as_of = ticket.changed().min(ticket.observed_at);
+        match self.observed_ticket.take() {
+            None => self.set_observed_ticket(ticket, as_of),
+            Some(known) => {
+                let before = known.clone();
+                let newer = known.newer(ticket);
+                if before.differs_from(&newer) || before.changed_at != newer.changed_at {
+                    self.superseded_change = Some(before.changed_at);
+                    self.set_observed_ticket(newer, as_of);
+                } else {
+                    self.observed_ticket = Some(newer);
+                }
+            }
+        }
+    }
+
+    /// Merges what HaloPSA itself says about the ticket: the answer to a read or to a write. The request
+    /// began at the ticket's `observed_at`; what was known before that is older, whatever time it shows.
+    pub fn observe_current_ticket(&mut self, ticket: Ticket) {
+        if self.ticket != Some(ticket.id) {
+            return;
+        }
+        self.missing = self
+            .missing
+            .filter(|missing| ticket.observed_at <= missing.since);
+        let as_of = ticket.observed_at;
+        match self.observed_ticket.take() {
+            Some(known) if self.shows_before_write(&known, &ticket) => {
+                self.set_observed_ticket(known, as_of);
+            }
+            Some(known) if as_of >= known.observed_at => {
+                let is_same_change = known.changed_at == ticket.changed_at;
+                let activity = if is_same_change {
+                    known.activity.max(ticket.activity)
+                } else {
+                    self.superseded_change = Some(known.changed_at);
+                    ticket.activity
+                };
+                self.set_observed_ticket(Ticket { activity, ..ticket }, as_of);
+            }
+            Some(known) => {
+                self.observed_ticket = Some(known);
+                self.observe_ticket(ticket);
+            }
+            None => self.set_observed_ticket(ticket, as_of),
+        }
+    }
+
+    /// Whether `read` shows the ticket as it was before the newest change: a write is accepted before it is
+    /// visible everywhere.
+    fn shows_before_write(&self, known: &Ticket, read: &Ticket) -> bool {
+        self.superseded_change == Some(read.changed_at)
+            && read.changed_at < known.changed_at
+            && read.observed_at.since(known.observed_at) <= WRITE_VISIBLE_WITHIN
+    }
+
+    fn set_observed_ticket(&mut self, ticket: Ticket, as_of: Timestamp) {
+        // A later time than the report's own was read from a clock that has been set back since.
+        let known = self
+            .ticket_as_of
+            .filter(|known| *known <= ticket.observed_at.max(as_of));
+        self.ticket_as_of = Some(known.map_or(as_of, |known| known.max(as_of)));
+        self.observed_ticket = Some(ticket);
+    }
+
+    /// Whether `report` tells something new about the ticket, or may do so.
+    #[must_use]
+    pub fn is_news(&self, report: &Ticket) -> bool {
+        self.observed_ticket.as_ref().is_none_or(|known| {
+            let is_same = known.changed_at == report.changed_at && !known.differs_from(report);
+            !is_same && (report.changed() > known.changed() || self.is_in_doubt(report))
+        })
+    }
+
+    /// Whether only a read of the ticket can tell if `report` is newer than what is known: it shows another
+    /// state, and its time is a little earlier, as that of a server with another clock may be.
+    #[must_use]
+    pub fn is_in_doubt(&self, report: &Ticket) -> bool {
+        self.observed_ticket.as_ref().is_some_and(|known| {
+            known.differs_from(report)
+                && report.changed() <= known.changed()
+                && known.changed().since(report.changed()) <= REPORT_DISORDER_MAX
+                && self.superseded_change != Some(report.changed_at)
+        })
+    }
+
+    /// Records that `ticket` has changed in a way that no report has shown yet. Says whether that was new.
+    pub fn mark_ticket_outdated(&mut self, ticket: TicketId) -> bool {
+        if self.ticket != Some(ticket) {
+            return false;
+        }
+        let mut is_new = self.ticket_as_of.take().is_some();
+        if let Some(seen) = &mut self.observed_ticket
+            && matches!(seen.activity, HumanActivity::None { .. })
+        {
+            seen.activity = HumanActivity::Unknown;
+            is_new = true;
+        }
+        is_new
+    }
+
+    /// Whether the ticket is known to be as observed, recently enough at `now` to write to it.
+    #[must_use]
+    pub fn is_ticket_current(&self, now: Timestamp) -> bool {
+        self.ticket_as_of
+            .is_some_and(|as_of| is_recent_for_a_write(as_of, now))
     }
 
     /// Acquires the right to open the ticket for `holder` at `now`.
@@ -452,13 +580,15 @@ impl Link {
             self.sharing = None;
             self.missing = None;
             self.observed_ticket = None;
+            self.ticket_as_of = None;
+            self.superseded_change = None;
             self.note_claim = None;
             self.note_count = 0;
         }
         self.ticket = Some(ticket);
         self.claim = Claim::Free;
         self.parked = None;
-        self.refused = None;
+        self.refused.clear();
         self.terminal_reason = None;
     }
 
@@ -508,13 +638,48 @@ impl Link {
     /// Whether `write` was refused recently and nothing that led to the refusal has changed since.
     #[must_use]
     pub fn is_suppressed(&self, write: WriteKind, policy: &Policy, now: Timestamp) -> bool {
-        self.refused.as_ref().is_some_and(|refused| {
-            refused.write == write
-                && now.is_within(REFUSAL_RETRY_AFTER, refused.at)
-                && refused.policy_fingerprint == policy.fingerprint()
-                && refused.ticket_changed_at
-                    == self.observed_ticket.as_ref().map(|seen| seen.changed_at)
-        })
+        let refused = self.refused.iter().find(|refused| refused.write == write);
+        refused.is_some_and(|refused| self.is_in_force(refused, policy, now))
+    }
+
+    /// Whether any write is [suppressed](Self::is_suppressed).
+    #[must_use]
+    pub fn has_suppressed_write(&self, policy: &Policy, now: Timestamp) -> bool {
+        let mut refused = self.refused.iter();
+        refused.any(|refused| self.is_in_force(refused, policy, now))
+    }
+
+    fn is_in_force(&self, refused: &RefusedWrite, policy: &Policy, now: Timestamp) -> bool {
+        now.is_within(REFUSAL_RETRY_AFTER, refused.at)
+            && refused.policy_fingerprint == policy.fingerprint()
+            && refused.ticket_changed_at
+                == self.observed_ticket.as_ref().map(|seen| seen.changed_at)
+    }
+
+    /// Whether `write` was refused before with this message.
+    #[must_use]
+    pub fn has_refusal(&self, write: WriteKind, message: &str) -> bool {
+        let mut refused = self.refused.iter();
+        refused.any(|refused| refused.write == write && refused.message == message)
+    }
+
+    /// Records a refusal in place of the former one of the same kind.
+    pub fn record_refusal(&mut self, refused: RefusedWrite) {
+        self.clear_refusal(refused.write);
+        self.refused.push(refused);
+    }
+
+    /// Forgets that `write` was refused: HaloPSA has accepted it.
+    pub fn clear_refusal(&mut self, write: WriteKind) {
+        self.refused.retain(|refused| refused.write != write);
+    }
+
+    /// Forgets refusals that suppress nothing any more. To be called when no step is missing: the refused
+    /// writes are no longer wanted.
+    pub fn drop_lapsed_refusals(&mut self, policy: &Policy, now: Timestamp) {
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.retain(|refused| self.is_in_force(refused, policy, now));
+        self.refused = refused;
     }
 }
 

@@ -35,11 +35,7 @@ pub enum PairStatus {
 /// The status of `link` under `policy` at `now`.
 #[must_use]
 pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
-    if link
-        .refused
-        .as_ref()
-        .is_some_and(|refused| link.is_suppressed(refused.write, policy, now))
-    {
+    if link.has_suppressed_write(policy, now) {
         return PairStatus::Refused;
     }
     if let Some(reason) = link.parked {

@@ -31,6 +31,8 @@ pub enum Step {
     ReadTicket,
     /// Follow the ticket again: it was deleted, and it is there.
     Resume,
+    /// Make sure that the ticket is known as it is now, because it is to be written.
+    RefreshTicket,
     /// Find out whether a person has worked on the ticket, as of now.
     CheckActivity,
     /// Set fields of the open ticket.
@@ -57,6 +59,21 @@ pub enum Step {
     SetBase(Base),
     /// Record that the pair needs no more work.
     Finish(TerminalReason),
+}
+
+impl Step {
+    /// Whether the step changes the ticket in HaloPSA, or adds to it.
+    #[must_use]
+    pub const fn writes_ticket(&self) -> bool {
+        matches!(
+            self,
+            Self::SetFields(_)
+                | Self::AddNote(_)
+                | Self::AddSummaryNote(_)
+                | Self::Close(_)
+                | Self::Reopen(..)
+        )
+    }
 }
 
 /// Returns the steps that are missing.

@@ -18,9 +18,9 @@ use crate::time::Timestamp;
 pub struct Ticket {
     /// The ticket's number.
     pub id: TicketId,
-    /// The customer. Every update must name it.
+    /// The customer.
     pub client: HaloClientId,
-    /// The ticket type. Every update must name it.
+    /// The ticket type.
     pub ticket_type: TicketTypeId,
     /// The status.
     pub status: StatusId,
@@ -101,15 +101,16 @@ impl Ticket {
     pub fn newer(self, other: Self) -> Self {
         let rank = |ticket: &Self| {
             (
-                ticket.changed_at,
+                ticket.changed(),
                 ticket.observed_at,
                 ticket.existence,
                 ticket.status,
                 ticket.priority,
                 ticket.assigned,
+                ticket.changed_at,
             )
         };
-        let activity = match self.changed_at.cmp(&other.changed_at) {
+        let activity = match self.changed().cmp(&other.changed()) {
             Ordering::Greater => self.activity,
             Ordering::Equal => self.activity.max(other.activity),
             Ordering::Less => other.activity,
@@ -120,6 +121,27 @@ impl Ticket {
             self
         };
         Self { activity, ..newer }
+    }
+
+    /// When the ticket last changed, as far as that can be believed. Reports are put in order by it: one
+    /// odd time in the future must not make every later report look old.
+    #[must_use]
+    pub fn changed(&self) -> Timestamp {
+        self.changed_at.believed_at(self.observed_at)
+    }
+
+    /// Whether the two reports show different states, as far as both of them say.
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> bool {
+        fn differ<V: PartialEq>(one: Option<V>, other: Option<V>) -> bool {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        }
+        self.status != other.status
+            || self.existence != other.existence
+            || self.client != other.client
+            || self.ticket_type != other.ticket_type
+            || differ(self.priority, other.priority)
+            || differ(self.assigned, other.assigned)
     }
 }
 
@@ -165,39 +187,98 @@ pub enum Validation {
     Skipped,
 }
 
-/// Fields of a ticket to be set. It always names the four fields that HaloPSA requires with every
-/// update.
+/// A change of a ticket. It names what changes and nothing else: everything that it does not name stays
+/// as the people who work on the ticket left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketChange {
     /// The ticket.
     pub id: TicketId,
-    /// Its client, unchanged.
-    pub client: HaloClientId,
-    /// Its type, unchanged.
-    pub ticket_type: TicketTypeId,
     /// The new status.
-    pub status: StatusId,
-    /// The new priority; `None` leaves it unchanged.
+    pub status: Option<StatusId>,
+    /// The new priority.
     pub priority: Option<PriorityId>,
-    /// The technician it is assigned to; `None` leaves the assignment unchanged.
+    /// The technician it is assigned to.
     pub technician: Option<TechnicianId>,
-    /// The note about the closure, if any.
+    /// The note about the closure.
     pub closure_note: Option<String>,
+    /// The state for which the change was planned. The change is not made to a ticket that is read in
+    /// another state.
+    pub premise: Premise,
+}
+
+/// The state of a ticket for which a change was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Premise {
+    /// The status.
+    pub status: StatusId,
+    /// The priority, if HaloPSA reported one.
+    pub priority: Option<PriorityId>,
+    /// Whether a technician is assigned, if HaloPSA reported that.
+    pub assigned: Option<bool>,
+}
+
+impl Premise {
+    /// The state of `ticket`.
+    #[must_use]
+    pub const fn of(ticket: &Ticket) -> Self {
+        Self {
+            status: ticket.status,
+            priority: ticket.priority,
+            assigned: ticket.assigned,
+        }
+    }
+
+    /// Whether `ticket` is still in this state.
+    #[must_use]
+    pub fn holds_for(&self, ticket: &Ticket) -> bool {
+        let now = Self::of(ticket);
+        let same_assignment = self.assigned.is_none() || self.assigned == now.assigned;
+        ticket.existence == Existence::Present
+            && (self.status, self.priority) == (now.status, now.priority)
+            && same_assignment
+    }
 }
 
 impl TicketChange {
-    /// A change that leaves `ticket` unchanged.
+    /// A change of `ticket` that changes nothing.
     #[must_use]
-    pub fn of(ticket: &Ticket) -> Self {
+    pub const fn of(ticket: &Ticket) -> Self {
         Self {
             id: ticket.id,
-            client: ticket.client,
-            ticket_type: ticket.ticket_type,
-            status: ticket.status,
+            status: None,
             priority: None,
             technician: None,
             closure_note: None,
+            premise: Premise::of(ticket),
         }
+    }
+
+    /// What `answer`, HaloPSA's answer to this change, shows otherwise than the change asked for, as a
+    /// sentence for a person; `None` if it shows what was asked for.
+    ///
+    /// Status and priority are compared. HaloPSA may clear the assignment as part of a status change.
+    #[must_use]
+    pub fn contradicted_by(&self, answer: &Ticket) -> Option<String> {
+        let shown = answer
+            .priority
+            .map_or_else(|| "unset".to_owned(), |shown| shown.to_string());
+        let status = self.status.filter(|asked| *asked != answer.status);
+        let priority = self
+            .priority
+            .filter(|asked| Some(*asked) != answer.priority);
+        let differences: Vec<String> = [
+            status.map(|asked| format!("the status stayed {} instead of {asked}", answer.status)),
+            priority.map(|asked| format!("the priority stayed {shown} instead of {asked}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!differences.is_empty()).then(|| {
+            format!(
+                "HaloPSA accepted the change, but {}",
+                differences.join(" and ")
+            )
+        })
     }
 }
 

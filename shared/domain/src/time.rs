@@ -60,6 +60,17 @@ impl Timestamp {
         past <= self.plus(CLOCK_AHEAD_MAX) && self.since(past) < span
     }
 
+    /// This point as far as it can be believed at `now`: a time in the future, beyond what clocks differ,
+    /// is none, and counts as `now`.
+    #[must_use]
+    pub fn believed_at(self, now: Self) -> Self {
+        if self > now.plus(CLOCK_AHEAD_MAX) {
+            now
+        } else {
+            self
+        }
+    }
+
     /// The time from `earlier` to this point; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

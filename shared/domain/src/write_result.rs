@@ -103,6 +103,7 @@ impl Link {
             }
             WriteResult::NoteAdded(note) if self.ticket == Some(note.ticket) => {
                 self.release_note(*note);
+                self.clear_refusal(WriteKind::AddNote);
                 self.note_count = self.note_count.saturating_add(1);
             }
             WriteResult::NoteNotAdded(note) => self.release_note(*note),
@@ -119,7 +120,7 @@ impl Link {
                     lead.mark_reported(*joined, *open, *at);
                 }
             }
-            WriteResult::Refused(refused) => self.refused = Some(refused.clone()),
+            WriteResult::Refused(refused) => self.record_refusal(refused.clone()),
             WriteResult::Agreed { before, after } => self.apply_agreed(before.as_ref(), after),
             WriteResult::NotOpened(_)
             | WriteResult::OpenInDoubt { .. }
@@ -133,7 +134,7 @@ impl Link {
     fn apply_opened(&mut self, recurrence: u32, ticket: &Ticket) {
         if self.recurrence == recurrence && self.ticket.is_none_or(|known| known == ticket.id) {
             self.attach(ticket.id);
-            self.observe_ticket(ticket.clone());
+            self.observe_current_ticket(ticket.clone());
         } else if self.ticket != Some(ticket.id) && !self.earlier_tickets.contains(&ticket.id) {
             self.earlier_tickets.push(ticket.id);
         }
@@ -142,8 +143,8 @@ impl Link {
     /// Takes in a change of the ticket. A ticket that we closed or reopened differs from the base by our
     /// own doing, which must not look like a person's.
     fn apply_change(&mut self, write: WriteKind, ticket: &Ticket, at: Timestamp) {
-        self.observe_ticket(ticket.clone());
-        self.refused = None;
+        self.observe_current_ticket(ticket.clone());
+        self.clear_refusal(write);
         let Some(base) = &mut self.base else { return };
         match write {
             WriteKind::Close => {

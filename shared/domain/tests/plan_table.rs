@@ -19,7 +19,7 @@ use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Alert, Link, Slug, Ticket, plan};
 use support::{
     CLOSED, IN_PROGRESS, OPEN, PairHarness, RESOLVED, TICKET, alert, alert_with, at, linked,
-    policy, ticket,
+    linked_as_of, policy, ticket,
 };
 
 /// The names of the steps of a plan.
@@ -36,6 +36,7 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
             Step::FollowMerge(_) => "follow merge",
             Step::ReadTicket => "read ticket",
             Step::Resume => "resume",
+            Step::RefreshTicket => "refresh ticket",
             Step::CheckActivity => "check activity",
             Step::SetFields(_) => "set fields",
             Step::AddNote(_) => "note",
@@ -242,7 +243,7 @@ fn every_change_since_both_were_open_has_its_plan() {
     ];
     for row in rows {
         let policy = policy(row.mode);
-        let link = linked(&policy);
+        let link = linked_as_of(&policy, 100);
         let steps = plan(&link, Some(&row.alert), Some(&row.ticket), &policy, at(100));
         assert_eq!(names(&steps), row.expected, "{:?}: {}", row.mode, row.what);
     }
@@ -251,10 +252,11 @@ fn every_change_since_both_were_open_has_its_plan() {
 #[test]
 fn native_drift_is_repaired_after_the_grace_period_of_liongards_ticketing() {
     let policy = policy(Mode::Native);
-    let link = linked(&policy);
+    let mut link = linked(&policy);
     let closed = alert_with("Closed", 50);
     let still_open = untouched(ticket(OPEN, 60));
     let due = at(50).plus(policy.native_grace);
+    link.ticket_as_of = Some(due);
     assert_eq!(
         plan(&link, Some(&closed), Some(&still_open), &policy, at(100)),
         [Step::Wait(due)]
@@ -414,6 +416,7 @@ fn a_change_while_the_response_was_lost_is_noted_on_the_ticket_that_is_found() {
     let mut link = Link::new(alert().id);
     link.opening = Some(OpeningSnapshot::of(&alert()));
     link.attach(TICKET);
+    link.ticket_as_of = Some(at(100));
     let changed = Alert {
         description: "3 accounts".into(),
         priority: Slug::new("low"),
@@ -472,7 +475,7 @@ fn close_policy_and_human_activity_decide_together() {
     ];
     for (close, activity, expected) in rows {
         let mut policy = policy(Mode::Managed);
-        let link = linked(&policy);
+        let link = linked_as_of(&policy, 100);
         policy.templates.get_mut("default").unwrap().close = close;
         let ticket = Ticket {
             activity,
@@ -498,7 +501,7 @@ fn only_a_ticket_known_to_be_unassigned_is_assigned_to_the_closing_technician() 
         (None, None),
     ] {
         let mut policy = policy(Mode::Managed);
-        let link = linked(&policy);
+        let link = linked_as_of(&policy, 100);
         let template = policy.templates.get_mut("default").unwrap();
         template.closing_technician = Some(technician);
         let ticket = Ticket {
@@ -601,7 +604,7 @@ fn reopening_is_decided_by_the_table() {
     for (what, table, closer, status, age, expected) in rows {
         let mut policy = policy(Mode::Managed);
         policy.templates.get_mut("default").unwrap().reopen = table;
-        let mut link = linked(&policy);
+        let mut link = linked_as_of(&policy, 100 + age);
         let base = link.base.as_mut().unwrap();
         base.alert_closed = true;
         base.ticket_status = status;
@@ -643,7 +646,7 @@ fn an_alert_that_is_open_again_after_the_reopen_limit_gets_the_next_ticket() {
 fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
     let mut policy = policy(Mode::Managed);
     let mut link = Link::new(alert().id);
-    link.refused = Some(RefusedWrite {
+    link.refused.push(RefusedWrite {
         write: WriteKind::Open,
         message: "Details is mandatory".into(),
         policy_fingerprint: policy.fingerprint(),
@@ -667,10 +670,10 @@ fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
 #[test]
 fn a_refused_priority_does_not_block_the_note() {
     let policy = policy(Mode::Managed);
-    let mut link = linked(&policy);
+    let mut link = linked_as_of(&policy, 80);
     let seen = ticket(OPEN, 60);
     link.observed_ticket = Some(seen.clone());
-    link.refused = Some(RefusedWrite {
+    link.refused.push(RefusedWrite {
         write: WriteKind::SetFields,
         message: "no".into(),
         policy_fingerprint: policy.fingerprint(),

@@ -226,6 +226,8 @@ fn a_group_is_counted_in_a_note_when_that_is_due() {
     let mut pair = leading(3);
     let due = at(1).plus(Duration::from_secs(30 * 60));
     assert_eq!(pair.plan(at(60)).last(), Some(&Step::Wait(due)));
+    assert_eq!(pair.plan(due), [Step::RefreshTicket], "before the note");
+    pair.link.ticket_as_of = Some(due);
     let steps = pair.plan(due);
     let Some(Step::AddSummaryNote(html)) = steps.first() else {
         panic!("{steps:?}");
@@ -239,7 +241,9 @@ fn a_group_is_counted_in_a_note_when_that_is_due() {
     assert_eq!(pair.plan(due), [], "added once");
 
     join(&mut pair, 3..40, due);
-    let steps = pair.plan(due.plus(Duration::from_secs(30 * 60)));
+    let later = due.plus(Duration::from_secs(30 * 60));
+    pair.link.ticket_as_of = Some(later);
+    let steps = pair.plan(later);
     let Some(Step::AddSummaryNote(html)) = steps.first() else {
         panic!("{steps:?}");
     };
@@ -257,6 +261,7 @@ fn notes_on_one_ticket_are_capped() {
         pair.link.observe_alert(Alert {
             description: format!("text {turn}"),
             changed_at: now,
+            observed_at: now,
             ..alert()
         });
         pair.converge(now);

@@ -5,6 +5,7 @@ mod authors;
 mod changes;
 mod tickets;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use halogard_app::OddRecords;
@@ -39,6 +40,8 @@ pub struct HaloServiceDesk<T, B, C> {
     acting_as: OnceCell<Option<TechnicianId>>,
     /// Rows that could not be read, by name.
     odd_records: OddRecords,
+    /// Whether this tenant was found to demand client, type and status with every change of a ticket.
+    identity_demanded: AtomicBool,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
@@ -50,6 +53,28 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             application,
             acting_as: OnceCell::new(),
             odd_records: OddRecords::of("HaloPSA's tickets"),
+            identity_demanded: AtomicBool::new(false),
+        }
+    }
+
+    /// How a ticket is read as it is at this moment.
+    const CURRENT_STATE: TicketDetail = TicketDetail {
+        includedetails: false,
+        nocache: true,
+    };
+
+    /// Whether changes must carry client, type and status.
+    fn demands_identity(&self) -> bool {
+        self.identity_demanded.load(Ordering::Relaxed)
+    }
+
+    /// This tenant refuses changes without client, type and status.
+    fn learn_that_identity_is_demanded(&self) {
+        if !self.identity_demanded.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                "HaloPSA demands client and type with every change of a ticket; each ticket is read before \
+                 it is changed"
+            );
         }
     }
 
@@ -133,11 +158,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
 
     /// The row of one ticket; `None` when there is no such ticket.
     async fn read_row(&self, id: TicketId) -> Result<Option<TicketRow>, PortError> {
-        let detail = TicketDetail {
-            includedetails: false,
-            nocache: true,
-        };
-        match self.client.ticket(id, detail).await {
+        match self.client.ticket(id, Self::CURRENT_STATE).await {
             Ok(row) => Ok(Some(row)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),

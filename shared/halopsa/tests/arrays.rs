@@ -17,7 +17,7 @@ use halogard_domain::FailureClass::{InDoubt, Permanent, Transient};
 use halogard_domain::ids::{
     AlertId, HaloClientId, NoteId, OutcomeId, StatusId, TicketId, TicketTypeId,
 };
-use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, Validation};
+use halogard_domain::ticket::{NewNote, NewTicket, Premise, TicketChange, Validation};
 use halogard_domain::{LinkKey, Timestamp};
 use serde_json::{Value, json};
 use support::{AdmitAll, Harness, MORNING, answer};
@@ -47,12 +47,15 @@ fn new_ticket(alert: u64) -> NewTicket {
 fn change(id: u64) -> TicketChange {
     TicketChange {
         id: TicketId::new(id),
-        client: HaloClientId::new(17),
-        ticket_type: TicketTypeId::new(5),
-        status: StatusId::new(9),
+        status: Some(StatusId::new(9)),
         priority: None,
         technician: None,
         closure_note: None,
+        premise: Premise {
+            status: StatusId::new(1),
+            priority: None,
+            assigned: None,
+        },
     }
 }
 
@@ -378,4 +381,34 @@ async fn after_a_refused_array_of_notes_only_missing_ones_are_added_again() {
     let answers = harness.desk().add_notes(&[note(4001), note(4002)]).await;
     let ids: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(ids, [NoteId::new(2), NoteId::new(3)]);
+}
+
+#[tokio::test]
+async fn an_array_that_met_a_deadlock_is_not_taken_apart() {
+    let deadlock = json!({"ClassName": "System.Exception", "Message":
+        "Transaction (Process ID 71) was deadlocked on lock resources. Rerun the transaction."});
+    for status in [400, 500] {
+        let harness = answering(&[(status, deadlock.clone())]);
+        let doubt = || Err(format!("{InDoubt:?}"));
+        assert_eq!(
+            opened(&harness, 1..=2).await,
+            [doubt(), doubt()],
+            "{status}"
+        );
+
+        let harness = answering(&[(status, deadlock.clone())]);
+        let answers = harness.desk().change(&[change(4001), change(4002)]).await;
+        for answer in answers {
+            assert_eq!(
+                answer.unwrap_err().class,
+                Transient,
+                "setting it again is safe"
+            );
+        }
+        let harness = answering(&[(status, deadlock.clone())]);
+        let answers = harness.desk().add_notes(&[note(4001), note(4002)]).await;
+        for answer in answers {
+            assert_eq!(answer.unwrap_err().class, InDoubt, "the note is looked for");
+        }
+    }
 }

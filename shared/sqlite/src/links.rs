@@ -118,7 +118,7 @@ fn write_link(db: &Connection, link: &Link, revision: Revision) -> Result<(), St
         revision.0,
         link.ticket.map(TicketId::get),
         link.parked.is_some(),
-        link.refused.is_some(),
+        !link.refused.is_empty(),
         link.is_claimed(),
         to_json("links", link)?,
     ])?;

@@ -381,7 +381,7 @@ fn one_of_each() -> [Link; 6] {
         link_with(1, |link| link.attach(TicketId::new(100))),
         link_with(2, |link| link.parked = Some(ParkReason::Unmapped)),
         link_with(3, |link| {
-            link.refused = Some(RefusedWrite {
+            link.refused.push(RefusedWrite {
                 write: WriteKind::Open,
                 message: "Please fill in the category".to_owned(),
                 policy_fingerprint: 1,

@@ -116,14 +116,18 @@ pub fn full_link(id: u64) -> Link {
             since: at(75),
             read_again_at: at(375),
         }),
+        ticket_as_of: Some(at(72)),
+        superseded_change: Some(at(60)),
         parked: Some(ParkReason::NoTemplate),
-        refused: Some(RefusedWrite {
-            write: WriteKind::SetFields,
-            message: AWKWARD.to_owned(),
-            policy_fingerprint: u64::MAX - 1,
-            ticket_changed_at: Some(at(70)),
-            at: at(80),
-        }),
+        refused: [WriteKind::SetFields, WriteKind::AddNote]
+            .map(|write| RefusedWrite {
+                write,
+                message: AWKWARD.to_owned(),
+                policy_fingerprint: u64::MAX - 1,
+                ticket_changed_at: Some(at(70)),
+                at: at(80),
+            })
+            .into(),
         pending_inspection: Some(PendingInspection {
             requested_at: at(40),
             requested: 2,

@@ -1,5 +1,7 @@
 //! An alert is over: what becomes of its ticket.
 
+use std::time::Duration;
+
 use halogard_app::ports::Clock as _;
 use halogard_domain::pair_status::PairStatus;
 use halogard_tests::setup::CLOSING_TECHNICIAN;
@@ -109,4 +111,41 @@ async fn a_closed_alert_leaves_a_ticket_alone_that_was_closed_before() {
     bundle.conclude().await;
     assert_eq!(bundle.writes(), writes);
     assert!(bundle.halo.ticket(ticket).unwrap().updated_at < at.as_millis());
+}
+
+/// Times that the journal of `alert` has `event`.
+async fn journaled(bundle: &Scenario, alert: i64, event: &str) -> usize {
+    let events = bundle.journal(alert).await;
+    events.iter().filter(|it| *it == event).count()
+}
+
+#[tokio::test]
+async fn a_close_that_was_accepted_and_not_carried_out_is_a_refusal() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = true);
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::Refused));
+    assert_eq!(journaled(&bundle, alert, "closed").await, 0);
+    let letters = bundle.dead_letters().await;
+    let said = "HaloPSA accepted the change, but the status stayed 1 instead of 9";
+    assert_eq!(letters[0].reason, said);
+    // Tried again after six hours, and refused for the same reason: no second dead letter.
+    bundle.run_for(Duration::from_secs(7 * 3600)).await;
+    assert_eq!(journaled(&bundle, alert, "write_refused").await, 2);
+    assert_eq!(bundle.dead_letters().await.len(), 1);
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::Refused));
+    // Mended in HaloPSA.
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = false);
+    bundle.run_for(Duration::from_secs(7 * 3600)).await;
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
 }

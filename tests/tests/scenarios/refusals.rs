@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::Fault;
+use halogard_simulator::liongard::AlertChange;
 use halogard_tests::{Scenario, Setup};
 
 /// A setup whose ticket type asks for a field that the template does not fill.
@@ -99,4 +100,37 @@ async fn a_note_that_is_refused_holds_up_neither_the_status_nor_the_close() {
     bundle.expects_dead_letters = true;
     bundle.conclude().await;
     assert!(bundle.only_ticket(alert).closed);
+}
+
+#[tokio::test]
+async fn a_status_that_is_not_carried_out_holds_up_no_note_and_takes_no_turns_with_it() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = crate::with_ticket(&mut bundle).await;
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = true);
+    let change = |text: &str| AlertChange {
+        status: Some("In Progress".to_owned()),
+        ..crate::news(text, "Critical")
+    };
+    bundle.liongard.change(alert, change("7 accounts")).unwrap();
+    bundle.run_until_quiet().await;
+    assert_eq!(bundle.our_notes(ticket).len(), 1);
+    // The next note is refused; the refusal of the status stays in force.
+    bundle.halo.faults().next("POST /Actions", Fault::Empty403);
+    bundle.liongard.change(alert, change("8 accounts")).unwrap();
+    bundle.run_until_quiet().await;
+    let refused = bundle.link(alert).await.unwrap().refused;
+    assert_eq!(refused.len(), 2, "{refused:#?}");
+    let letters = bundle.dead_letters().await;
+    assert_eq!(letters.len(), 2, "{letters:#?}");
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = false);
+    bundle.run_for(Duration::from_secs(7 * 3600)).await;
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert_eq!(bundle.only_ticket(alert).status_id, 2);
+    assert_eq!(bundle.our_notes(ticket).len(), 2);
+    assert_eq!(bundle.link(alert).await.unwrap().refused, []);
 }

@@ -103,3 +103,31 @@ async fn an_alert_that_flaps_keeps_its_one_ticket() {
     bundle.conclude().await;
     assert_eq!(bundle.only_ticket(alert).id, ticket);
 }
+
+#[tokio::test]
+async fn a_reopening_that_was_accepted_and_not_carried_out_is_a_refusal() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = true);
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.run_until_quiet().await;
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::Refused));
+    let letters = bundle.dead_letters().await;
+    assert!(
+        letters[0].reason.contains("the status stayed 9"),
+        "{letters:#?}"
+    );
+    assert_eq!(bundle.our_notes(ticket).len(), 0, "it is not open");
+    bundle
+        .halo
+        .change_settings(|settings| settings.keeps_status = false);
+    bundle.run_for(Duration::from_secs(7 * 3600)).await;
+    bundle.expects_dead_letters = true;
+    bundle.conclude().await;
+    assert!(!bundle.halo.ticket(ticket).unwrap().closed);
+    assert_eq!(bundle.our_notes(ticket).len(), 1);
+}

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use halogard_domain::{FailureClass, Timestamp};
+use halogard_domain::{FailureClass, Ticket, Timestamp};
 
 use super::ErrorCode;
 
@@ -39,6 +39,9 @@ pub enum Refusal {
     NotFound,
     /// The inspector is running already; this run was not started.
     RunUnderWay,
+    /// The ticket is no longer in the state for which the change was planned; here it is as it was read.
+    /// Nothing was written.
+    Outdated(Box<Ticket>),
     /// The credential may not do this.
     Forbidden,
     /// The credential is not accepted.

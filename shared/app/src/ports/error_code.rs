@@ -26,6 +26,10 @@ pub enum ErrorCode {
     HalopsaNoAnswer,
     /// HaloPSA has no webhook with our address.
     HalopsaNoWebhook,
+    /// HaloPSA accepted a change and did not carry it out.
+    HalopsaNotDone,
+    /// The ticket has changed since its change was planned; nothing was written.
+    HalopsaOutdated,
     /// HaloPSA answered with a redirect.
     HalopsaRedirected,
     /// HaloPSA refused a request.
@@ -127,6 +131,8 @@ impl ErrorCode {
             Self::HalopsaFailed => "halopsa.failed",
             Self::HalopsaNoAnswer => "halopsa.no_answer",
             Self::HalopsaNoWebhook => "halopsa.no_webhook",
+            Self::HalopsaNotDone => "halopsa.not_done",
+            Self::HalopsaOutdated => "halopsa.outdated",
             Self::HalopsaRedirected => "halopsa.redirected",
             Self::HalopsaRefused => "halopsa.refused",
             Self::HalopsaScope => "halopsa.scope",

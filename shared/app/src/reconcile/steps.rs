@@ -8,7 +8,9 @@ mod opening;
 mod sharing;
 mod writing;
 
-use halogard_domain::link::{Base, PendingInspection, TerminalReason};
+use std::time::Duration;
+
+use halogard_domain::link::{Base, PendingInspection, TerminalReason, WRITE_AGE_MAX};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
@@ -22,7 +24,7 @@ use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, Lane, PortError, SaveError};
-use crate::reconcile::write_batcher::SweepForActivity;
+use crate::reconcile::write_batcher::SweepForChanges;
 use crate::reconciler::Reconciler;
 
 /// What follows a step.
@@ -47,6 +49,7 @@ impl<E: Env> Reconciler<E> {
             Step::AssignGroup => self.resolve_membership(session).await,
             Step::FindByKey => self.find(session).await,
             Step::Open(ticket) => self.open(*ticket, session).await,
+            Step::RefreshTicket => self.refresh_ticket(session).await,
             Step::CheckActivity => self.check_activity(session).await,
             Step::SetFields(change) => self.set_fields(&change, session).await,
             Step::AddNote(html) => self.add_note(&html, session).await,
@@ -131,65 +134,82 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
+    /// Makes sure that the ticket is known as it is now. A sweep that did not list it as changed saves the
+    /// read: one request for all tickets of the batch.
+    async fn refresh_ticket(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
+        let Some(ticket) = session.link.ticket else {
+            return Ok(Next::Replan);
+        };
+        match self.unchanged_until(session, WRITE_AGE_MAX).await? {
+            Some(at) => session.link.ticket_as_of = Some(at),
+            None => {
+                self.read_ticket(session, ticket).await?;
+            }
+        }
+        Ok(Next::Replan)
+    }
+
     /// Finds out whether a person has worked on the ticket. If none had at an earlier time, a sweep says
     /// whether the ticket has changed since: one request for all tickets of the batch. Only what a sweep
     /// cannot say is read from the notes. The entry that opened the ticket does not count as a person's
     /// work.
     async fn check_activity(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
         let owned_by_person = session.is_owned_by_person();
-        let untouched_before = session
-            .link
-            .observed_ticket
-            .as_ref()
-            .is_some_and(|seen| matches!(seen.activity, HumanActivity::None { .. }));
-        let swept = if untouched_before && !owned_by_person {
-            self.untouched_as_of_sweep(session).await?
-        } else {
-            None
+        let seen = session.link.observed_ticket.as_ref();
+        let Some((id, known)) = seen.map(|seen| (seen.id, seen.activity)) else {
+            return Ok(Next::Replan);
+        };
+        let swept = match known {
+            HumanActivity::None { .. } if !owned_by_person => {
+                self.unchanged_until(session, ACTIVITY_TTL).await?
+            }
+            _ => None,
+        };
+        let activity = match swept {
+            _ if owned_by_person => HumanActivity::Seen,
+            Some(as_of) => HumanActivity::None { as_of },
+            None => {
+                let asked_at = self.clock.now();
+                let notes = self.desk.notes(id).await?;
+                let touched = notes
+                    .iter()
+                    .any(|note| note.id.get() != 1 && note.author == NoteAuthor::Person);
+                if touched {
+                    HumanActivity::Seen
+                } else {
+                    HumanActivity::None { as_of: asked_at }
+                }
+            }
         };
         if let Some(seen) = &mut session.link.observed_ticket {
-            if owned_by_person {
-                seen.activity = HumanActivity::Seen;
-                return Ok(Next::Replan);
-            }
-            if let Some(swept) = swept {
-                seen.activity = swept;
-                return Ok(Next::Replan);
-            }
-            let notes = self.desk.notes(seen.id).await?;
-            let touched = notes
-                .iter()
-                .any(|note| note.id.get() != 1 && note.author == NoteAuthor::Person);
-            seen.activity = if touched {
-                HumanActivity::Seen
-            } else {
-                HumanActivity::None {
-                    as_of: self.clock.now(),
-                }
-            };
+            seen.activity = activity;
         }
         Ok(Next::Replan)
     }
 
-    /// That the ticket is untouched as of a recent sweep; `None` where no sweep says so.
-    async fn untouched_as_of_sweep(
+    /// When a sweep of the last `age` began that did not list the ticket as changed; `None` where no sweep
+    /// says so.
+    async fn unchanged_until(
         &self,
         session: &PairSession<'_>,
-    ) -> Result<Option<HumanActivity>, ReconcileError> {
+        age: Duration,
+    ) -> Result<Option<Timestamp>, ReconcileError> {
+        if session.link.ticket_as_of.is_none() {
+            return Ok(None);
+        }
         let mut swept_at = self.last_full_sweep().await?;
-        let is_recent = |at: Option<Timestamp>| {
-            at.map(|as_of| HumanActivity::None { as_of })
-                .filter(|swept| swept.is_untouched(self.clock.now()))
-        };
-        if swept_at.is_some() && is_recent(swept_at).is_none() {
-            match self.submit(SweepForActivity, session.batcher).await {
+        let is_recent = |at: &Timestamp| self.clock.now().since(*at) <= age;
+        if swept_at.is_some() && swept_at.filter(is_recent).is_none() {
+            match self.submit(SweepForChanges, session.batcher).await {
                 Ok(()) => swept_at = self.last_full_sweep().await?,
-                // Without a permit for the list there is none for the notes.
+                // Without a permit for the list there is none for the ticket.
                 Err(error) if error.retry_at.is_some() => return Err(error.into()),
-                Err(error) => debug!(%error, "sweep before closes failed; notes are read instead"),
+                Err(error) => {
+                    debug!(%error, "sweep before writes failed; each ticket is read instead")
+                }
             }
         }
-        let Some(untouched) = is_recent(swept_at) else {
+        let Some(swept_at) = swept_at.filter(is_recent) else {
             return Ok(None);
         };
         // A sweep that found the ticket changed has said so in the stored link.
@@ -197,12 +217,12 @@ impl<E: Env> Reconciler<E> {
         if stored.is_some_and(|stored| stored.revision != session.revision) {
             return Err(ReconcileError::Conflict);
         }
-        Ok(Some(untouched))
+        Ok(Some(swept_at))
     }
 
     /// Sweeps for `count` tickets, unless that was done a moment ago.
-    pub(super) async fn sweep_for_activity(&self, count: usize) -> Result<(), PortError> {
-        match self.sweep_if_older_than(ACTIVITY_TTL / 2, count).await {
+    pub(super) async fn sweep_for_changes(&self, count: usize) -> Result<(), PortError> {
+        match self.sweep_if_older_than(WRITE_AGE_MAX / 2, count).await {
             Ok(_) => Ok(()),
             Err(ReconcileError::Port(error)) => Err(error),
             Err(ReconcileError::Conflict | ReconcileError::Unsettled) => Err(PortError::new(

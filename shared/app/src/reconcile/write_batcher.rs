@@ -53,7 +53,7 @@ struct State {
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(super) assignments: Vec<PendingWrite<AssignGroup>>,
-    pub(super) sweeps: Vec<PendingWrite<SweepForActivity>>,
+    pub(super) sweeps: Vec<PendingWrite<SweepForChanges>>,
     pub(super) opens: Vec<PendingWrite<OpenRequest>>,
     pub(super) changes: Vec<PendingWrite<TicketChange>>,
     pub(super) notes: Vec<PendingWrite<NewNote>>,
@@ -76,7 +76,7 @@ pub(crate) struct AssignGroup(pub(super) Alert);
 /// Sweeps HaloPSA's tickets, so that it is known which of them changed. A read, batched for the same
 /// reason: one list answers for every ticket, where reading the notes of each takes one request each.
 #[derive(Clone)]
-pub(crate) struct SweepForActivity;
+pub(crate) struct SweepForChanges;
 
 /// A write and the channel for its answer.
 pub(crate) struct PendingWrite<W: BatchedWrite> {
@@ -131,7 +131,7 @@ impl BatchedWrite for AssignGroup {
     }
 }
 
-impl BatchedWrite for SweepForActivity {
+impl BatchedWrite for SweepForChanges {
     type Answer = ();
 
     fn pending_in(batch: &mut Batch) -> &mut Vec<PendingWrite<Self>> {

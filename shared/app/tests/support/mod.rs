@@ -339,7 +339,8 @@ impl Desk {
         self.switch.ask()?;
         let mut tickets = self.tickets.lock().expect("no panic");
         let ticket = tickets.get_mut(&change.id).expect("a ticket to change");
-        ticket.status = change.status;
+        ticket.status = change.status.unwrap_or(ticket.status);
+        ticket.priority = change.priority.or(ticket.priority);
         ticket.changed_at = ticket.changed_at.plus(Duration::from_millis(1));
         self.changes.lock().expect("no panic").push(change.clone());
         Ok(ticket.clone())

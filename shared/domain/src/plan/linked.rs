@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::alert::Alert;
 use crate::ids::{PriorityId, StatusId};
-use crate::link::{Base, Closure, Link, WriteKind};
+use crate::link::{Base, Closure, Link, WriteKind, is_recent_for_a_write};
 use crate::plan::{Step, closing_the_group};
 use crate::policy::{ClosePolicy, ClosedBy, Mapping, Mode, Policy, ReopenDecision, Template};
 use crate::render;
@@ -36,6 +36,9 @@ pub(super) fn plan(
         base,
     };
     let steps = pair.steps();
+    if steps.iter().any(Step::writes_ticket) && !pair.is_current_for(&steps) {
+        return vec![Step::RefreshTicket];
+    }
     let agreed = Step::SetBase(pair.base.clone());
     let missing = if link.base.is_some() && steps == [agreed] {
         Vec::new()
@@ -62,6 +65,20 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
+    /// Whether the ticket is known recently enough to carry out `steps`. Closing changes the status only,
+    /// so it suffices to know that no person has worked on the ticket until a moment ago.
+    fn is_current_for(&self, steps: &[Step]) -> bool {
+        let closes = steps.iter().any(|step| matches!(step, Step::Close(_)));
+        let untouched_until = match self.ticket.activity {
+            HumanActivity::None { as_of } if closes && self.link.ticket_as_of.is_some() => {
+                Some(as_of)
+            }
+            _ => None,
+        };
+        self.link.is_ticket_current(self.now)
+            || untouched_until.is_some_and(|as_of| is_recent_for_a_write(as_of, self.now))
+    }
+
     /// The missing steps, the last of which records what both sides agree on once the others are
     /// done.
     fn steps(&self) -> Vec<Step> {
@@ -213,7 +230,7 @@ impl Pair<'_> {
             return Vec::new();
         }
         let change = TicketChange {
-            status: self.template.statuses.closed,
+            status: Some(self.template.statuses.closed),
             technician: self
                 .template
                 .closing_technician
@@ -280,7 +297,7 @@ impl Pair<'_> {
             return Vec::new();
         }
         let change = TicketChange {
-            status: self.template.statuses.open,
+            status: Some(self.template.statuses.open),
             ..TicketChange::of(self.ticket)
         };
         let base = Base {
@@ -308,7 +325,7 @@ impl Pair<'_> {
             unchanged.clone()
         } else {
             TicketChange {
-                status: self.wanted_status().unwrap_or(self.ticket.status),
+                status: self.wanted_status(),
                 priority: self.wanted_priority(),
                 ..unchanged.clone()
             }
@@ -323,7 +340,7 @@ impl Pair<'_> {
                 base.alert_status = self.base.alert_status.clone();
                 base.alert_priority = self.base.alert_priority.clone();
             } else {
-                base.ticket_status = wanted.status;
+                base.ticket_status = wanted.status.unwrap_or(self.ticket.status);
                 base.ticket_priority = wanted.priority.or(self.ticket.priority);
                 steps.push(Step::SetFields(wanted));
             }

@@ -124,6 +124,13 @@ pub fn linked(policy: &Policy) -> Link {
     pair.link
 }
 
+/// The same, and the ticket is known to be as it was until `seconds`.
+pub fn linked_as_of(policy: &Policy, seconds: i64) -> Link {
+    let mut link = linked(policy);
+    link.ticket_as_of = Some(at(seconds));
+    link
+}
+
 /// Executes plans on a ticket in memory, and holds the link.
 pub struct PairHarness {
     pub policy: Policy,
@@ -223,7 +230,7 @@ impl PairHarness {
                     activity: HumanActivity::Unknown,
                 };
                 self.link.attach(opened.id);
-                self.link.observe_ticket(opened.clone());
+                self.link.observe_current_ticket(opened.clone());
                 self.person_worked = false;
                 self.ticket = Some(opened);
                 return false;
@@ -242,7 +249,7 @@ impl PairHarness {
                     .clone()
                     .filter(|ticket| Some(ticket.id) == self.link.ticket)
                 {
-                    Some(ticket) => self.link.observe_ticket(Ticket {
+                    Some(ticket) => self.link.observe_current_ticket(Ticket {
                         observed_at: now,
                         ..ticket
                     }),
@@ -252,6 +259,12 @@ impl PairHarness {
             }
             Step::Resume => {
                 self.link.terminal_reason = None;
+                return false;
+            }
+            Step::RefreshTicket => {
+                let current = self.ticket.as_mut().expect("a ticket to read");
+                current.observed_at = now;
+                self.link.observe_current_ticket(current.clone());
                 return false;
             }
             Step::CheckActivity => {
@@ -269,11 +282,11 @@ impl PairHarness {
             }
             Step::SetFields(change) | Step::Close(change) | Step::Reopen(change, _) => {
                 let ticket = self.ticket.as_mut().expect("a ticket to change");
-                ticket.status = change.status;
+                ticket.status = change.status.unwrap_or(ticket.status);
                 ticket.priority = change.priority.or(ticket.priority);
                 ticket.changed_at = now.max(ticket.changed_at);
                 ticket.observed_at = now;
-                self.link.observe_ticket(ticket.clone());
+                self.link.observe_current_ticket(ticket.clone());
             }
             Step::AddNote(_) => self.link.note_count += 1,
             Step::AddSummaryNote(_) => {

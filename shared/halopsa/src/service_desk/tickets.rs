@@ -55,18 +55,40 @@ pub(super) fn to_open(ticket: &NewTicket) -> TicketWrite {
     }
 }
 
-/// The write that carries out `change`; always with the four members every update should have.
+/// The write that carries out `change`: what it names and nothing else.
 pub(super) fn to_change(change: &TicketChange) -> TicketWrite {
     TicketWrite {
         id: Some(change.id),
-        tickettype_id: Some(change.ticket_type),
-        client_id: Some(change.client),
-        status_id: Some(change.status),
+        status_id: change.status,
         priority_id: change.priority,
         agent_id: change.technician,
         closure_note: change.closure_note.clone(),
         ..TicketWrite::default()
     }
+}
+
+/// The same for a tenant that demands client, type and status with every change: those that `current`,
+/// read a moment ago, shows. A client without its site would leave the ticket at no customer.
+pub(super) fn to_identified_change(change: &TicketChange, current: &TicketRow) -> TicketWrite {
+    TicketWrite {
+        tickettype_id: current.tickettype_id,
+        client_id: current.client_id,
+        site_id: current.site_id,
+        status_id: change.status.or(current.status_id),
+        ..to_change(change)
+    }
+}
+
+/// The ticket as `row`, the answer to `change`, shows it; `None` when it leaves out what the change names
+/// or when it changed.
+pub(super) fn shown_by(
+    row: &TicketRow,
+    change: &TicketChange,
+    asked_at: Timestamp,
+) -> Option<Ticket> {
+    row.last_update()?;
+    row.to_ticket(asked_at)
+        .filter(|shown| change.priority.is_none() || shown.priority.is_some())
 }
 
 /// The row that answers the opening of `ticket`: the row with its key or, if only one ticket was sent,
@@ -92,23 +114,6 @@ pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -
         status: ticket.status,
         priority: ticket.priority,
         summary: ticket.summary.clone(),
-        assigned: None,
-        changed_at: Timestamp::default(),
-        observed_at,
-        existence: Existence::Present,
-        activity: HumanActivity::Unknown,
-    }
-}
-
-/// The ticket as the change requests it.
-pub(super) fn changed(change: &TicketChange, observed_at: Timestamp) -> Ticket {
-    Ticket {
-        id: change.id,
-        client: change.client,
-        ticket_type: change.ticket_type,
-        status: change.status,
-        priority: change.priority,
-        summary: String::new(),
         assigned: None,
         changed_at: Timestamp::default(),
         observed_at,

@@ -16,8 +16,8 @@ pub struct CustomFieldWrite {
 
 /// A ticket to create, or with an id, what to change in one.
 ///
-/// An update should carry `id`, `tickettype_id`, `client_id` and `status_id` beside what
-/// changes: without them a live tenant answered "Record not found".
+/// Most tenants take an update of `id` and what changes. One live tenant answered "Record not found" to
+/// those without `tickettype_id`, `client_id` and `status_id`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TicketWrite {
     /// The ticket to change; none creates one.

@@ -1,7 +1,7 @@
 //! The row of a ticket, and the ticket it describes.
 
 use halogard_domain::ids::{
-    HaloClientId, PriorityId, StatusId, TechnicianId, TicketId, TicketTypeId,
+    HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
@@ -29,6 +29,9 @@ pub struct TicketRow {
     pub summary: Option<String>,
     /// The customer.
     pub client_id: Option<HaloClientId>,
+    /// The customer's site.
+    #[serde(default, deserialize_with = "values::id")]
+    pub site_id: Option<SiteId>,
     /// The type of ticket.
     pub tickettype_id: Option<TicketTypeId>,
     /// The status; which statuses are closed is the tenant's choice.
@@ -56,6 +59,8 @@ struct TicketMembers {
     summary: Lenient<String>,
     #[serde(default, deserialize_with = "lenient_id")]
     client_id: Lenient<HaloClientId>,
+    #[serde(default, deserialize_with = "lenient_id")]
+    site_id: Lenient<SiteId>,
     #[serde(default, deserialize_with = "lenient_id")]
     tickettype_id: Lenient<TicketTypeId>,
     #[serde(default, deserialize_with = "lenient_id")]
@@ -88,6 +93,7 @@ impl From<TicketMembers> for TicketRow {
         Self {
             id: read.id,
             summary: read.summary.or_note("summary", &mut odd),
+            site_id: read.site_id.or_note("site_id", &mut odd),
             client_id: read.client_id.or_note("client_id", &mut odd),
             tickettype_id: read.tickettype_id.or_note("tickettype_id", &mut odd),
             status_id: read.status_id.or_note("status_id", &mut odd),

@@ -158,6 +158,8 @@ async fn a_write_that_finds_no_record_says_so() {
         let harness = Harness::new();
         harness.next(Ok(answer(outcome.0, outcome.1)));
         let opened = open(&harness, &new_ticket()).await.unwrap_err();
+        // The change, and the read that finds out whether the tenant only wants more members.
+        harness.next(Ok(answer(outcome.0, outcome.1)));
         harness.next(Ok(answer(outcome.0, outcome.1)));
         let changed = change_one(&harness, &change()).await.unwrap_err();
         for error in [opened, changed] {

@@ -26,7 +26,7 @@ use halogard_domain::ids::{
     TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::ticket::{
-    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, Validation,
+    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, Premise, TicketChange, Validation,
 };
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use halogard_http::TransportError;
@@ -68,12 +68,15 @@ fn new_ticket() -> NewTicket {
 fn change() -> TicketChange {
     TicketChange {
         id: TICKET,
-        client: HaloClientId::new(17),
-        ticket_type: TicketTypeId::new(5),
-        status: StatusId::new(9),
+        status: Some(StatusId::new(9)),
         priority: None,
         technician: None,
         closure_note: None,
+        premise: Premise {
+            status: StatusId::new(1),
+            priority: Some(PriorityId::new(2)),
+            assigned: None,
+        },
     }
 }
 

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::http_message::{Query, SimResponse};
 
+use crate::world::status_ids;
+
 use super::refusal;
 use super::state::{Author, HaloState};
 use super::ticket::Action;
@@ -145,7 +147,9 @@ impl HaloState {
         };
         let before = ticket.status_id;
         ticket.updated_at = now;
-        ticket.status_id = draft.change.status_id.unwrap_or(before);
+        let reopens = self.settings.note_reopens && self.world.service_desk.is_closed(before);
+        let usual = if reopens { status_ids::NEW } else { before };
+        ticket.status_id = draft.change.status_id.unwrap_or(usual);
         ticket.agent_id = draft.change.agent_id.unwrap_or(ticket.agent_id);
         ticket.priority_id = draft.change.priority_id.unwrap_or(ticket.priority_id);
         if let Some(team) = draft

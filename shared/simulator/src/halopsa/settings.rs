@@ -116,6 +116,13 @@ pub struct SimHaloSettings {
     pub array_failure: ArrayFailure,
     /// Whether an update without type or client is answered "Record not found".
     pub strict_update: bool,
+    /// Whether a change of status through the API is accepted and not carried out, as an approval or a
+    /// workflow does.
+    pub keeps_status: bool,
+    /// Whether a note on a closed ticket reopens it.
+    pub note_reopens: bool,
+    /// Whether a change of status through the API clears the assignment.
+    pub status_change_unassigns: bool,
     /// Whether a create fails while another is in flight (ticket numbers race).
     pub parallel_creates_fail: bool,
     /// How long a create stays in flight, by the runtime's timer.
@@ -163,7 +170,10 @@ impl Default for SimHaloSettings {
             single_answer: SingleAnswer::Object,
             write_status: 201,
             array_failure: ArrayFailure::NothingKept,
-            strict_update: true,
+            strict_update: false,
+            keeps_status: false,
+            note_reopens: false,
+            status_change_unassigns: false,
             parallel_creates_fail: true,
             create_takes: Duration::ZERO,
             must_assign_to_close: true,

@@ -23,6 +23,14 @@ pub struct TicketEdit {
     pub team: Option<String>,
     /// New client.
     pub client_id: Option<i64>,
+    /// New site.
+    pub site_id: Option<i64>,
+    /// New end user.
+    pub user_id: Option<i64>,
+    /// New ticket type.
+    pub tickettype_id: Option<i64>,
+    /// New category path.
+    pub category: Option<String>,
 }
 
 /// A ticket as a person logs it.
@@ -101,8 +109,15 @@ impl HaloPsa {
             agent_id: by_agent,
             application: None,
         };
+        let category = change
+            .category
+            .map(|path| ("category_1".to_owned(), path.into()));
         let draft = TicketDraft {
             id: Some(id),
+            site_id: change.site_id,
+            user_id: change.user_id,
+            tickettype_id: change.tickettype_id,
+            loose: category.into_iter().collect(),
             summary: change.summary,
             status_id: change.status_id,
             priority_id: change.priority_id,

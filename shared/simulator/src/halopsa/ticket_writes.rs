@@ -115,7 +115,11 @@ impl HaloState {
     }
 
     /// Changes a ticket; a change of status leaves an action behind.
-    fn update_ticket(&mut self, id: i64, draft: TicketDraft, author: &Author, now: i64) {
+    fn update_ticket(&mut self, id: i64, mut draft: TicketDraft, author: &Author, now: i64) {
+        let by_api = author.application.is_some();
+        if by_api && self.settings.keeps_status {
+            draft.status_id = None;
+        }
         let Some(mut ticket) = self.tickets.remove(&id) else {
             return;
         };
@@ -128,6 +132,9 @@ impl HaloState {
         let after = ticket.status_id;
         let mut action_id = None;
         if after != before {
+            if by_api && self.settings.status_change_unassigns && draft.agent_id.is_none() {
+                ticket.agent_id = 1;
+            }
             self.note_status(&mut ticket, now);
             let next = ticket.next_action_id();
             let action = Action {

@@ -24,6 +24,12 @@ pub struct TicketView {
     pub details_html: String,
     /// The customer.
     pub client_id: i64,
+    /// The customer's site.
+    pub site_id: i64,
+    /// The end user; 0 is none.
+    pub user_id: i64,
+    /// The category path; empty is none.
+    pub category: String,
     /// The type.
     pub tickettype_id: i64,
     /// The status.
@@ -154,12 +160,16 @@ impl HaloState {
             new_status: action.new_status,
             at: action.at,
         });
+        let category = ticket.loose.get("category_1").and_then(Value::as_str);
         TicketView {
             id: ticket.id,
             summary: ticket.summary.clone(),
             details: ticket.details.clone(),
             details_html: ticket.details_html.clone(),
             client_id: ticket.client_id,
+            site_id: ticket.site_id,
+            user_id: ticket.user_id,
+            category: category.unwrap_or_default().to_owned(),
             tickettype_id: ticket.tickettype_id,
             status_id: ticket.status_id,
             closed: self.world.service_desk.is_closed(ticket.status_id),

@@ -155,7 +155,7 @@ async fn a_refused_item_leaves_nothing_or_the_earlier_ones() {
 
 #[tokio::test]
 async fn a_strict_tenant_finds_no_record_without_type_and_client() {
-    let tenant = HaloHarness::stock().await;
+    let tenant = HaloHarness::with(|settings| settings.strict_update = true).await;
     let id = tenant.create("a").await;
     let answer = tenant
         .post("/Tickets", &json!([{ "id": id, "status_id": 2 }]))
@@ -382,4 +382,31 @@ async fn a_change_of_status_leaves_an_action_behind() {
         ),
         (&json!(1), &json!(3), &json!(13))
     );
+}
+
+#[tokio::test]
+async fn what_a_workflow_does_with_a_change_is_a_switch() {
+    let tenant = HaloHarness::with(|settings| settings.keeps_status = true).await;
+    let id = tenant.create("a").await;
+    let post = |body| tenant.post("/Tickets", body);
+    let change = json!([{ "id": id, "status_id": 2, "agent_id": 12 }]);
+    let answer = post(&change).await;
+    assert_eq!(
+        (answer.status, answer.json()["status_id"].clone()),
+        (201, json!(1))
+    );
+
+    tenant.halo.change_settings(|settings| {
+        settings.keeps_status = false;
+        settings.status_change_unassigns = true;
+    });
+    let progress = json!([{ "id": id, "status_id": 3 }]);
+    assert_eq!(post(&progress).await.json()["agent_id"], 1);
+
+    tenant
+        .halo
+        .change_settings(|settings| settings.note_reopens = true);
+    tenant.halo.close_ticket(id, 12).unwrap();
+    tenant.halo.add_note(id, 12, "One more thing").unwrap();
+    assert!(!tenant.halo.ticket(id).unwrap().closed);
 }

@@ -49,7 +49,7 @@ impl<E: Env> Reconciler<E> {
         }
         if !batch.sweeps.is_empty() {
             let count = batch.sweeps.len();
-            let swept = self.sweep_for_activity(count).await;
+            let swept = self.sweep_for_changes(count).await;
             deliver(batch.sweeps, vec![swept; count]);
         }
         for round in one_of_each_ticket(batch.changes) {

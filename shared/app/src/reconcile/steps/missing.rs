@@ -27,7 +27,7 @@ impl<E: Env> Reconciler<E> {
                 // What a clock stamped on the ticket before says nothing against what is there now.
                 session.link.observed_ticket = None;
             }
-            session.link.observe_ticket(ticket);
+            session.link.observe_current_ticket(ticket);
             session.link.missing = None;
             return Ok(true);
         }

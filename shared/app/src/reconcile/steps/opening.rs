@@ -100,7 +100,8 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Records a write that was refused for good; returns every other failure.
+    /// Records a write that was refused for good; returns every other failure. The plan is made again
+    /// without the refused write: what else is missing does not wait for it.
     pub(super) fn refused(
         &self,
         write: WriteKind,
@@ -112,19 +113,23 @@ impl<E: Env> Reconciler<E> {
             return Err(error.into());
         }
         let reason = reason(&error);
+        let seen = session.link.observed_ticket.as_ref();
+        let ticket_changed_at = seen.map(|seen| seen.changed_at);
+        let is_known = session.link.has_refusal(write, &reason);
         session.apply(WriteResult::Refused(RefusedWrite {
             write,
             message: reason.clone(),
             policy_fingerprint: session.policy.fingerprint(),
-            ticket_changed_at: session
-                .link
-                .observed_ticket
-                .as_ref()
-                .map(|seen| seen.changed_at),
+            ticket_changed_at,
             at: self.clock.now(),
         }));
         session.record(self.clock.now(), Action::WriteRefused, Some(reason.clone()));
-        Ok(Next::Stop(PairOutcome::Refused(reason)))
+        if is_known {
+            session.refusal.get_or_insert(PairOutcome::RefusedAgain);
+        } else {
+            session.refusal = Some(PairOutcome::Refused(reason));
+        }
+        Ok(Next::Replan)
     }
 }
 

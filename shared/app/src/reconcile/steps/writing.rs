@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use halogard_domain::hash::hash64;
 use halogard_domain::link::{CLAIM_TTL, NoteClaim, WriteKind};
-use halogard_domain::ticket::{NewNote, Ticket, TicketChange};
+use halogard_domain::ticket::{NewNote, TicketChange};
 use halogard_domain::write_result::{PendingNote, WriteResult};
+use halogard_domain::{FailureClass, Ticket};
 
 use super::Next;
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{PortError, Refusal};
+use crate::ports::{ErrorCode, PortError, Refusal};
 use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
@@ -26,8 +27,14 @@ impl<E: Env> Reconciler<E> {
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
         let changed = self.submit(change.clone(), session.batcher).await;
-        self.changed(changed, WriteKind::SetFields, Action::FieldsSet, session)
-            .await
+        self.changed(
+            changed,
+            change,
+            WriteKind::SetFields,
+            Action::FieldsSet,
+            session,
+        )
+        .await
     }
 
     /// Closes the ticket. If HaloPSA refuses because it has no assignee, assigns the template's closing
@@ -43,11 +50,11 @@ impl<E: Env> Reconciler<E> {
         {
             let assigned = TicketChange {
                 technician: Some(technician),
-                ..change
+                ..change.clone()
             };
             closed = self.submit(assigned, session.batcher).await;
         }
-        self.changed(closed, WriteKind::Close, Action::Closed, session)
+        self.changed(closed, &change, WriteKind::Close, Action::Closed, session)
             .await
     }
 
@@ -60,7 +67,13 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<Next, ReconcileError> {
         let changed = self.submit(change.clone(), session.batcher).await;
         match self
-            .changed(changed, WriteKind::Reopen, Action::Reopened, session)
+            .changed(
+                changed,
+                change,
+                WriteKind::Reopen,
+                Action::Reopened,
+                session,
+            )
             .await?
         {
             Next::Continue => self.add_note(html, session).await,
@@ -131,25 +144,47 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Handles the answer to a change.
+    /// Handles the answer to `change`. An answer that does not show what was asked for is a refusal. One
+    /// that shows another status than the plan was made for means that a person was faster: the plan is
+    /// made again.
     async fn changed(
         &self,
         answer: Result<Ticket, PortError>,
+        change: &TicketChange,
         write: WriteKind,
         action: Action,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
-        match answer {
+        let error = match answer {
             Ok(ticket) => {
+                let contradiction = change.contradicted_by(&ticket);
+                let expected_status = change.status.unwrap_or(change.premise.status);
+                let is_as_planned = ticket.status == expected_status;
+                if let Some(contradiction) = contradiction {
+                    session.link.observe_current_ticket(ticket);
+                    let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaNotDone);
+                    return self.refused(write, error.with_message(contradiction), session);
+                }
                 let at = self.clock.now();
                 session.apply(WriteResult::Changed { write, ticket, at });
                 session.record(at, action, None);
-                Ok(Next::Continue)
+                return Ok(if is_as_planned {
+                    Next::Continue
+                } else {
+                    Next::Replan
+                });
             }
-            Err(error) if error.refusal == Some(Refusal::NotFound) => {
-                let Some(id) = session.link.ticket else {
-                    return Ok(Next::Replan);
-                };
+            Err(error) => error,
+        };
+        let Some(id) = session.link.ticket else {
+            return Ok(Next::Replan);
+        };
+        match &error.refusal {
+            Some(Refusal::Outdated(ticket)) => {
+                session.link.observe_current_ticket((**ticket).clone());
+                Ok(Next::Replan)
+            }
+            Some(Refusal::NotFound) => {
                 if self.read_ticket(session, id).await? {
                     // It exists, yet HaloPSA does not find it for this change.
                     self.refused(write, error, session)
@@ -157,7 +192,7 @@ impl<E: Env> Reconciler<E> {
                     Ok(Next::Replan)
                 }
             }
-            Err(error) => self.refused(write, error, session),
+            _ => self.refused(write, error, session),
         }
     }
 
