@@ -90,7 +90,11 @@ fn merged(policy: &Policy, role: Role) -> (Link, Ticket) {
 
 /// The plan for `alert` and a ticket in `status`.
 fn names(link: &Link, alert: &Alert, seen: &Ticket, policy: &Policy) -> Vec<&'static str> {
-    let steps = plan(link, Some(alert), Some(seen), policy, at(2_000));
+    let current = Link {
+        ticket_as_of: Some(at(2_000)),
+        ..link.clone()
+    };
+    let steps = plan(&current, Some(alert), Some(seen), policy, at(2_000));
     steps.iter().map(name).collect()
 }
 

@@ -4,6 +4,7 @@
 mod budget;
 mod clocks;
 mod closing;
+mod concurrent_edits;
 mod costs;
 mod deleted_tickets;
 mod deliveries;

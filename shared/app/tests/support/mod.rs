@@ -6,7 +6,7 @@ mod store_file;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Scope};
@@ -185,6 +185,8 @@ impl Switch {
 /// A service desk that holds tickets.
 #[derive(Default)]
 pub struct Desk {
+    /// The time of reads.
+    pub clock: OnceLock<Arc<ManualClock>>,
     pub switch: Switch,
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
     pub listings: Mutex<Vec<TicketListing>>,
@@ -251,7 +253,11 @@ impl ServiceDesk for Desk {
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
         self.switch.ask()?;
         wait(&self.slow_reads).await;
-        Ok(self.tickets.lock().expect("no panic").get(&id).cloned())
+        let mut found = self.tickets.lock().expect("no panic").get(&id).cloned();
+        if let (Some(ticket), Some(clock)) = (&mut found, self.clock.get()) {
+            ticket.observed_at = clock.now();
+        }
+        Ok(found)
     }
 
     async fn notes(&self, _: TicketId) -> Result<Vec<TicketNote>, PortError> {
@@ -479,8 +485,10 @@ impl Bench {
     pub fn new() -> Self {
         let clock = Arc::new(ManualClock(AtomicI64::new(at(0).as_millis())));
         let (store, file) = StoreFile::create(&clock);
+        let desk = Desk::default();
+        desk.clock.get_or_init(|| Arc::clone(&clock));
         let reconciler = Reconciler::<TestEnv>::new(
-            Desk::default(),
+            desk,
             Liongard::default(),
             store,
             Arc::clone(&clock),
