@@ -181,7 +181,10 @@ impl Storms {
             return Membership::Member { leader, open };
         }
         let tickets_max = usize::try_from(policy.tickets_max).unwrap_or(usize::MAX);
-        if self.ungrouped.len() < tickets_max {
+        // Members of a former group still name this alert: a second group of it would be taken for
+        // the one they belong to. It gets a ticket of its own, and the next alert leads.
+        let led_before = self.groups.iter().any(|group| group.leader() == alert.id);
+        if self.ungrouped.len() < tickets_max || led_before {
             self.ungrouped.push((alert.id, now));
             return Membership::Ungrouped;
         }

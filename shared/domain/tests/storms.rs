@@ -424,3 +424,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_alert_never_leads_a_second_group_while_members_of_the_first_name_it() {
+    let mut storms = Storms::default();
+    let place = |storms: &mut Storms, id, seconds| {
+        role(&storms.assign(&other(id), &two_tickets(), at(seconds)))
+    };
+    for (id, expected) in [
+        (1, "ungrouped"),
+        (2, "ungrouped"),
+        (3, "leader"),
+        (4, "member of 3 true"),
+    ] {
+        assert_eq!(place(&mut storms, id, 1), expected);
+    }
+    // A technician closes the ticket of the group; the leader's alert is over and returns in
+    // another storm of the rule.
+    storms.group_mut(AlertId::new(3)).unwrap().close();
+    let later = 3_600;
+    assert_eq!(place(&mut storms, 5, later), "ungrouped");
+    assert_eq!(place(&mut storms, 6, later), "ungrouped");
+    assert_eq!(place(&mut storms, 3, later), "ungrouped");
+    assert_eq!(place(&mut storms, 7, later), "leader");
+    assert_eq!(place(&mut storms, 4, later), "member of 3 true");
+    assert_eq!(place(&mut storms, 8, later), "member of 7 true");
+    let group = storms.group(AlertId::new(3)).unwrap();
+    assert_eq!(group.summary().joined, 1, "it counts its own member only");
+}
