@@ -19,12 +19,12 @@ use crate::table_path::TablePath;
 pub(crate) const SHOWN_CHARS_MAX: usize = 60;
 
 /// Checks the whole file.
-pub(crate) fn file(file: &DeTable<'_>, shape: &TableSpec, findings: &mut Findings<'_>) {
+pub(crate) fn file(file: &DeTable<'_>, spec: &TableSpec, findings: &mut Findings<'_>) {
     let mut check = Check {
-        whole: shape,
+        whole: spec,
         findings,
     };
-    check.table(file, &(0..0), shape, &TablePath::top());
+    check.table(file, &(0..0), spec, &TablePath::top());
 }
 
 /// State of a check.
@@ -39,43 +39,43 @@ impl Check<'_, '_> {
         &mut self,
         table: &DeTable<'_>,
         span: &Range<usize>,
-        shape: &TableSpec,
+        spec: &TableSpec,
         place: &TablePath,
     ) {
         for (key, value) in table.iter() {
             let name = key.get_ref().as_ref();
-            match (shape.key(name), &shape.others) {
+            match (spec.key(name), &spec.others) {
                 (Some(known), _) => self.value(name, value, &known.kind, place),
-                (None, Some(others)) => self.free_key(key, value, shape, others, place),
-                (None, None) => self.unknown(key, shape, place),
+                (None, Some(others)) => self.free_key(key, value, spec, others, place),
+                (None, None) => self.unknown(key, spec, place),
             }
         }
-        if shape
+        if spec
             .others
             .as_ref()
             .is_some_and(|others| others.key == FreeKeyKind::Slug)
         {
-            self.duplicate_slugs(table, shape, place);
+            self.duplicate_slugs(table, spec, place);
         }
-        for key in &shape.keys {
+        for key in &spec.keys {
             if key.required && !table.contains_key(key.name.as_str()) {
-                self.missing(key, table, span, shape, place);
+                self.missing(key, table, span, spec, place);
             }
         }
     }
 
-    fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, shape: &TableSpec, place: &TablePath) {
+    fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, spec: &TableSpec, place: &TablePath) {
         let written = key.get_ref().as_ref();
-        let refused = shape.refused.iter().map(|(name, _)| name.as_str());
-        let meant = nearest(written, shape.names().chain(refused));
+        let refused = spec.refused.iter().map(|(name, _)| name.as_str());
+        let meant = nearest(written, spec.names().chain(refused));
         let reason = meant.and_then(|meant| {
-            let (name, why) = shape.refused.iter().find(|(name, _)| name == meant)?;
+            let (name, why) = spec.refused.iter().find(|(name, _)| name == meant)?;
             Some(format!("`{name}` {why}"))
         });
         let message = reason.unwrap_or_else(|| {
             let hint = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => self.hint_for_misplaced(written, shape),
+                None => self.hint_for_misplaced(written, spec),
             };
             format!("unknown key `{}` in {place}; {hint}", shown(written))
         });
@@ -83,12 +83,12 @@ impl Check<'_, '_> {
     }
 
     /// Where a misplaced key belongs, or which keys are allowed here.
-    fn hint_for_misplaced(&self, written: &str, shape: &TableSpec) -> String {
+    fn hint_for_misplaced(&self, written: &str, spec: &TableSpec) -> String {
         match table_with(written, self.whole, &TablePath::top()) {
             Some(home) if home.is_top() => "it belongs above the first [header]".to_owned(),
             Some(home) => format!("it belongs in {home}"),
             None => {
-                let names: Vec<_> = shape.names().map(|name| format!("`{name}`")).collect();
+                let names: Vec<_> = spec.names().map(|name| format!("`{name}`")).collect();
                 format!("allowed here: {}", names.join(", "))
             }
         }
@@ -99,15 +99,15 @@ impl Check<'_, '_> {
         key: &KeySpec,
         table: &DeTable<'_>,
         span: &Range<usize>,
-        shape: &TableSpec,
+        spec: &TableSpec,
         place: &TablePath,
     ) {
         let mut unknown_keys = table
             .keys()
             .map(|key| key.get_ref().as_ref())
-            .filter(|name| shape.key(name).is_none());
-        let mistyped = unknown_keys.find(|name| nearest(name, shape.names()) == Some(&key.name));
-        let hint = match (mistyped, &shape.others) {
+            .filter(|name| spec.key(name).is_none());
+        let mistyped = unknown_keys.find(|name| nearest(name, spec.names()) == Some(&key.name));
+        let hint = match (mistyped, &spec.others) {
             // It is reported as unknown, with this key as the suggestion.
             (Some(_), None) => return,
             // Where keys are free, a mistyped one is not unknown. It is reported here instead.
@@ -122,7 +122,7 @@ impl Check<'_, '_> {
         &mut self,
         key: &Spanned<impl AsRef<str>>,
         value: &Spanned<DeValue<'_>>,
-        shape: &TableSpec,
+        spec: &TableSpec,
         others: &FreeKeys,
         place: &TablePath,
     ) {
@@ -144,7 +144,7 @@ impl Check<'_, '_> {
             return self.findings.error(&key.span(), message);
         }
         let one_slip = |known: &&str| strsim::osa_distance(name, known) == 1;
-        if let Some(known) = shape.names().find(one_slip) {
+        if let Some(known) = spec.names().find(one_slip) {
             let message =
                 format!("`{name}` is read as a name of Liongard; did you mean `{known}`?");
             self.findings.warn(&key.span(), message);
@@ -153,13 +153,13 @@ impl Check<'_, '_> {
     }
 
     /// Names with the same slug are the same status or priority, and may have one value only.
-    fn duplicate_slugs(&mut self, table: &DeTable<'_>, shape: &TableSpec, place: &TablePath) {
+    fn duplicate_slugs(&mut self, table: &DeTable<'_>, spec: &TableSpec, place: &TablePath) {
         let mut seen: BTreeMap<Slug, Range<usize>> = BTreeMap::new();
         let mut keys: Vec<_> = table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
         for key in keys
             .into_iter()
-            .filter(|key| shape.key(key.get_ref()).is_none())
+            .filter(|key| spec.key(key.get_ref()).is_none())
         {
             let slug = Slug::new(key.get_ref());
             if let Some(first) = seen.get(&slug).filter(|_| !slug.is_empty()) {

@@ -8,7 +8,7 @@ use crate::fields::Fields;
 use crate::spec::{KeySpec, TableSpec, ValueKind};
 
 /// The table `[settings]`, derived from the table of all settings.
-pub(crate) fn shape() -> TableSpec {
+pub(crate) fn spec() -> TableSpec {
     let mut table = TableSpec::of(in_file().map(key));
     for info in SETTINGS.iter().filter(|info| info.is_secret()) {
         let why = format!(

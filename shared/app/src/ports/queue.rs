@@ -10,9 +10,9 @@ use super::PortError;
 /// Lanes are processed separately, so that a person's change does not wait behind a storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// A person is waiting: closes, reopens, fresh changes.
+    /// A person may be waiting: webhooks, sweeps, a few changed alerts.
     Urgent,
-    /// Sweeps, releases, recovery.
+    /// Many changed alerts at once, and pairs that a new config releases.
     Bulk,
     /// Inspector runs.
     Runs,

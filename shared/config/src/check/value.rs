@@ -26,8 +26,8 @@ impl Check<'_, '_> {
                     .for_each(|element| self.element(name, element, each, place));
             }
             ValueKind::OneOrMore(one) => self.value(name, value, one, place),
-            ValueKind::Table(shape) if let Some(table) = value.get_ref().as_table() => {
-                self.table(table, &value.span(), shape, &place.table(name));
+            ValueKind::Table(spec) if let Some(table) = value.get_ref().as_table() => {
+                self.table(table, &value.span(), spec, &place.table(name));
             }
             _ => self.plain(&format!("`{}`", shown(name)), value, kind),
         }
@@ -41,8 +41,8 @@ impl Check<'_, '_> {
         place: &TablePath,
     ) {
         match (kind, element.get_ref().as_table()) {
-            (ValueKind::Table(shape), Some(table)) => {
-                self.table(table, &element.span(), shape, &place.table(name).repeated());
+            (ValueKind::Table(spec), Some(table)) => {
+                self.table(table, &element.span(), spec, &place.table(name).repeated());
             }
             _ => self.plain(&format!("each of `{}`", shown(name)), element, kind),
         }

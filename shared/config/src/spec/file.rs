@@ -44,7 +44,7 @@ pub(crate) fn file() -> TableSpec {
         ),
         KeySpec::optional(
             "settings",
-            ValueKind::Table(settings::shape()),
+            ValueKind::Table(settings::spec()),
             "settings of the process; environment variables take precedence",
         ),
         KeySpec::required(
