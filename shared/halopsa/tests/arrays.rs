@@ -154,8 +154,8 @@ async fn a_refused_array_is_halved_until_the_refused_ticket_stands_alone() {
         (201, json!([row(1), row(2)])),
         (400, json!("Please complete the field Impact")),
         (200, list(&[row(1), row(2)])),
-        (404, json!("")),
-        (404, json!("")),
+        (404, json!("Record not found")),
+        (404, json!("Record not found")),
         (400, json!("Please complete the field Impact")),
         (201, json!([row(4)])),
     ]);
@@ -268,8 +268,8 @@ async fn what_a_refused_array_left_behind_is_not_opened_again() {
         (400, json!("Please complete the field Impact")),
         // The two before the refused one were kept.
         (200, list(&[row(1), row(2)])),
-        (404, json!("")),
-        (404, json!("")),
+        (404, json!("Record not found")),
+        (404, json!("Record not found")),
         (400, json!("Please complete the field Impact")),
     ]);
     let refused = || Err(format!("{Permanent:?}"));
@@ -287,10 +287,10 @@ async fn what_a_refused_array_left_behind_is_found_although_lists_lag() {
         // The list ends before the array; a number was given to a ticket that is deleted.
         (200, list(&[row(0)])),
         (200, row(1)),
-        (404, json!("")),
+        (404, json!("Record not found")),
         (200, row(3)),
-        (404, json!("")),
-        (404, json!("")),
+        (404, json!("Record not found")),
+        (404, json!("Record not found")),
         (400, json!("Please complete the field Impact")),
     ]);
     let answers = opened(&harness, 1..=3).await;
