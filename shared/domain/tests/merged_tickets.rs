@@ -98,6 +98,17 @@ fn names(link: &Link, alert: &Alert, seen: &Ticket, policy: &Policy) -> Vec<&'st
     steps.iter().map(name).collect()
 }
 
+/// What it is about, the alert's role, when tickets are closed, the alert, the ticket's status, and the
+/// steps that follow.
+type Row<'a> = (
+    &'a str,
+    Role,
+    ClosePolicy,
+    &'a Alert,
+    StatusId,
+    &'a [&'a str],
+);
+
 #[test]
 fn every_change_of_one_alert_of_a_merged_ticket() {
     let alone = Role::AloneInAnother;
@@ -118,7 +129,7 @@ fn every_change_of_one_alert_of_a_merged_ticket() {
         priority: Slug::new("low"),
         ..alert_with("New", 100)
     };
-    let rows: &[(&str, Role, ClosePolicy, &Alert, StatusId, &[&str])] = &[
+    let rows: &[Row<'_>] = &[
         // The alert is closed.
         (
             "a person's ticket is never closed",
