@@ -319,7 +319,15 @@ mod tests {
         let vendors =
             halogard_vendors::build(halo, liongard, tokens, budget, &SystemClock, calls).unwrap();
         let policy = Policy::empty(Mode::Managed);
-        NetworkReconciler::new(vendors.desk, vendors.source, store, SystemClock, policy)
+        let secret = halogard_domain::key::KeySecret::new([7; 32]);
+        NetworkReconciler::new(
+            vendors.desk,
+            vendors.source,
+            store,
+            SystemClock,
+            policy,
+            secret,
+        )
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use halogard_app::{Env, Reconciler};
 use halogard_credentials::webhook_auth::{Authenticator, VaultReader};
 use halogard_credentials::{CredentialCache, SecretFields, StaticVault, TTL, members};
 use halogard_domain::ids::AlertId;
+use halogard_domain::key::KeySecret;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::{Link, Policy};
 use halogard_halopsa::{Addresses, Credentials, HaloServiceDesk};
@@ -103,6 +104,8 @@ pub struct Scenario {
     pub(crate) due: DueTimes,
     pub(crate) pending_deliveries: PendingDeliveries,
     folder: TempDir,
+    /// A new store gets another secret for its keys.
+    stores_lost: u8,
     // Stays in force until the scenario is over.
     _capture: DefaultGuard,
 }
@@ -138,6 +141,7 @@ impl Scenario {
             time,
             setup,
             folder: folder(),
+            stores_lost: 0,
             _capture: capture,
         };
         Box::pin(bundle.start_process()).await;
@@ -164,6 +168,7 @@ impl Scenario {
     pub async fn lose_the_store(&mut self) {
         self.process = None;
         self.folder = folder();
+        self.stores_lost += 1;
         self.start_process().await;
     }
 
@@ -237,6 +242,7 @@ impl Scenario {
             store.clone(),
             self.time.clone(),
             self.policy.clone(),
+            KeySecret::new([self.stores_lost; KeySecret::BYTES]),
         );
         use_cases.batch_max = self.setup.batch_max;
         use_cases.sweep_interval = self.setup.sweep_interval;

@@ -15,8 +15,8 @@ use anyhow::{Context as _, anyhow};
 use halogard_app::ports::{Clock as _, PortError, Values as _};
 use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::{Policy, Timestamp};
-use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
+use halogard_runtime::{SystemClock, random_key_secret};
 use halogard_sqlite::Store;
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
@@ -103,8 +103,14 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         output::caution(remark);
     }
     let (desk, source) = (vendors.desk, vendors.source);
-    let mut reconciler =
-        NetworkReconciler::new(desk, source, store.clone(), SystemClock, config.policy);
+    let mut reconciler = NetworkReconciler::new(
+        desk,
+        source,
+        store.clone(),
+        SystemClock,
+        config.policy,
+        random_key_secret()?,
+    );
     reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
     if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
         reconciler.sweep_interval = settings.serve.poll_interval;

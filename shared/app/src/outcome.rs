@@ -29,6 +29,10 @@ pub enum Action {
     MergeUndone,
     /// Found the alert's ticket by its key.
     FoundByKey,
+    /// Another ticket than the alert's carries its key, with the proof that this installation wrote it.
+    DuplicateTicket,
+    /// A ticket carries the alert's key and is not ours: a stranger's, or another installation's.
+    ForeignKey,
     /// Sent the request that opens the ticket; whether it took effect is unknown.
     OpenInDoubt,
     /// HaloPSA refused a write for good.
@@ -70,6 +74,8 @@ impl Action {
             Self::MergedAcrossClients => "merged_across_clients",
             Self::MergeUndone => "merge_undone",
             Self::FoundByKey => "found_by_key",
+            Self::DuplicateTicket => "duplicate_ticket",
+            Self::ForeignKey => "foreign_key",
             Self::OpenInDoubt => "open_in_doubt",
             Self::WriteRefused => "write_refused",
             Self::Parked => "parked",

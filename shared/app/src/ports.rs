@@ -31,8 +31,8 @@ pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError,
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use records::{Records, Swap};
 pub use service_desk::{
-    Admission, Changes, MandatoryField, Named, OpeningGuard, SearchWithin, ServiceDesk,
-    ServiceDeskCatalog, TicketListing, TicketTypeInfo,
+    Admission, Changes, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
+    ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTypeInfo,
 };
 pub use tokens::SealedToken;
 pub use values::{Values, keys};

@@ -1,5 +1,6 @@
 //! Reconciling one pair: load it, plan, execute the plan, save.
 
+mod adoption;
 mod steps;
 pub(crate) mod write_batcher;
 
@@ -9,8 +10,9 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::write_result::WriteResult;
-use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Ticket, Timestamp, plan};
+use halogard_domain::{Alert, FailureClass, Link, Policy, Ticket, Timestamp, plan};
 
+pub(crate) use self::adoption::{Adoption, UnprovenTickets};
 use self::write_batcher::WriteBatcher;
 use crate::env::Env;
 use crate::outcome::Action;
@@ -229,6 +231,7 @@ impl<E: Env> Reconciler<E> {
         }
         if *cause == Cause::Operator {
             link.refused.clear();
+            link.unrecognised = 0;
         }
         if let (Cause::RunEnded { .. }, Some(inspection)) = (cause, &mut link.pending_inspection) {
             inspection.completed = inspection.requested.min(inspection.completed + 1);
@@ -271,7 +274,7 @@ impl<E: Env> Reconciler<E> {
             Err(error) => return Err(error.into()).into(),
         };
         if owners.is_empty() {
-            return self.adopt_by_key(ticket, snapshot, &policy).await;
+            return self.adopt_snapshot(ticket, snapshot, cause, &policy).await;
         }
         let mut news = TicketNews {
             ticket,
@@ -334,60 +337,31 @@ impl<E: Env> Reconciler<E> {
         Ok(Some(session))
     }
 
-    /// Adopts a ticket that no pair has and that carries our key: the store, or the answer to the request
-    /// that opened it, was lost.
-    async fn adopt_by_key(
+    /// Handles a ticket that no pair names: the store, or the answer to the request that opened it, was lost;
+    /// or it only claims to be ours.
+    async fn adopt_snapshot(
         &self,
         id: TicketId,
         snapshot: Option<&Ticket>,
+        cause: &Cause,
         policy: &Policy,
     ) -> Report {
         let Some(ticket) = snapshot.filter(|snapshot| snapshot.id == id) else {
             return Ok(PairOutcome::NotOurs).into();
         };
-        let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix) else {
-            return Ok(PairOutcome::NotOurs).into();
+        let adoption = match self.adopt_by_title(ticket, policy, cause).await {
+            Ok(adoption) => adoption,
+            Err(error) => return Err(error).into(),
         };
-        match self.adopt(&key, ticket, policy).await {
-            Ok(true) => Report {
-                outcome: Ok(PairOutcome::InSync),
-                actions: vec![Action::FoundByKey],
-            },
-            Ok(false) => Ok(PairOutcome::NotOurs).into(),
-            Err(error) => Err(error).into(),
+        let outcome = match adoption {
+            Some(Adoption::Adopted) => PairOutcome::InSync,
+            _ => PairOutcome::NotOurs,
+        };
+        let action = adoption.and_then(Adoption::action);
+        Report {
+            outcome: Ok(outcome),
+            actions: action.into_iter().collect(),
         }
-    }
-
-    /// Makes `ticket`, which carries `key`, the ticket of its alert, unless the alert has one. Safe to
-    /// repeat.
-    pub(crate) async fn adopt(
-        &self,
-        key: &LinkKey,
-        ticket: &Ticket,
-        policy: &Policy,
-    ) -> Result<bool, ReconcileError> {
-        // Adopting writes nothing to HaloPSA.
-        let batcher = WriteBatcher::new(1, 1);
-        for _ in 0..CONFLICTS_MAX {
-            let mut session = self
-                .load_session(key.alert, policy, &batcher, &Cause::Sweep)
-                .await?;
-            let has_ticket =
-                session.link.ticket.is_some() && session.link.recurrence >= key.recurrence;
-            let has_recurred = session.link.recurrence > key.recurrence;
-            if has_ticket || has_recurred {
-                return Ok(false);
-            }
-            session.link.recurrence = key.recurrence;
-            session.link.attach(ticket.id);
-            session.link.observe_ticket(ticket.clone());
-            session.record(self.clock.now(), Action::FoundByKey, None);
-            match self.save(&mut session).await {
-                Err(ReconcileError::Conflict) => {}
-                other => return other.map(|()| true),
-            }
-        }
-        Err(ReconcileError::Conflict)
     }
 
     /// Loads the pair of `alert`.

@@ -1,12 +1,14 @@
 //! The application service: the collaborators and the policy, put together once per process.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use halogard_domain::Policy;
+use halogard_domain::key::KeySecret;
 
 use crate::env::Env;
 use crate::odd_records::OddRecords;
+use crate::reconcile::UnprovenTickets;
 
 /// Default number of writes in one request. Source: the limits note's estimate of what an array of
 /// creates may hold; the vendor documents no figure.
@@ -39,16 +41,24 @@ pub struct Reconciler<E: Env> {
     pub(crate) odd_alerts: OddRecords,
     /// The operator's configuration; replaced as a whole.
     policy: RwLock<(Arc<Policy>, u64)>,
+    /// What the installation signs its keys with from now on if the store has nothing for that yet.
+    pub(crate) new_secret: KeySecret,
+    /// What it signs them with, once that was read from the store.
+    pub(crate) known_secret: OnceLock<KeySecret>,
+    /// Tickets that sweeps need not queue again.
+    pub(crate) unproven: UnprovenTickets,
 }
 
 impl<E: Env> Reconciler<E> {
-    /// A reconciler with the default limits and intervals.
+    /// A reconciler with the default limits and intervals. `new_secret` is random; it becomes the
+    /// installation's if the store has none.
     pub fn new(
         desk: E::Desk,
         liongard: E::Liongard,
         store: E::Store,
         clock: E::Clock,
         policy: Policy,
+        new_secret: KeySecret,
     ) -> Self {
         Self {
             desk,
@@ -61,6 +71,9 @@ impl<E: Env> Reconciler<E> {
             sweep_interval: SWEEP_INTERVAL,
             odd_alerts: OddRecords::of("Liongard's alerts"),
             policy: RwLock::new(with_fingerprint(policy)),
+            new_secret,
+            known_secret: OnceLock::new(),
+            unproven: UnprovenTickets::default(),
         }
     }
 

@@ -7,14 +7,14 @@ use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::AppliedPolicy;
 use halogard_domain::record::Singleton;
 use halogard_domain::{Link, Policy};
-use halogard_domain::{LinkKey, Ticket, Timestamp};
+use halogard_domain::{Ticket, Timestamp};
 use tracing::info;
 use tracing::warn;
 
 use crate::env::Env;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
-use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
+use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError};
 use crate::reconciler::Reconciler;
 
 /// Links read in one call.
@@ -90,21 +90,24 @@ impl<E: Env> Reconciler<E> {
 
     /// Adopts a ticket that carries our key and that no link names, if the store may be older than HaloPSA's
     /// tickets: at once, because its alert may be about to get another one.
-    pub(crate) async fn adopt_if_behind(
-        &self,
-        key: &LinkKey,
-        ticket: &Ticket,
-    ) -> Result<bool, ReconcileError> {
+    pub(crate) async fn adopt_if_behind(&self, ticket: &Ticket) -> Result<bool, ReconcileError> {
         let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
         if continuity.value.sweep_needed_from().is_none() {
             return Ok(false);
         }
-        let link = self.store.load(key.alert).await?;
+        let policy = self.policy();
+        let secret = self.key_secret().await?;
+        let Some(key) = secret.choose_in(&ticket.summary, &policy.key_prefix) else {
+            return Ok(false);
+        };
+        let alert = key.key.alert;
+        let link = self.store.load(alert).await?;
         let is_expected = link.is_some_and(|stored| stored.value.claim != Claim::Free);
-        let adopted = self.adopt(key, ticket, &self.policy()).await?;
+        let adoption = self.adopt_by_title(ticket, &policy, &Cause::Sweep).await?;
+        let adopted = adoption == Some(Adoption::Adopted);
         if adopted && !is_expected {
             warn!(
-                alert_id = key.alert.get(),
+                alert_id = alert.get(),
                 ticket_id = ticket.id.get(),
                 "HaloPSA holds a ticket of ours that the store did not know; other alerts wait until all \
                  such tickets are listed"

@@ -5,8 +5,11 @@
 //! the range, which shifts later rows to earlier pages; reading backwards therefore never skips a row. The
 //! [`SweepCursor`] is saved after each page: the next sweep resumes one that was aborted.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use halogard_domain::adoption::StoreHistory;
 use halogard_domain::continuity::Continuity;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
@@ -14,14 +17,14 @@ use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
 use halogard_domain::time::BothClocks;
-use halogard_domain::{Link, LinkKey, Ticket, Timestamp};
+use halogard_domain::{Alert, FailureClass, Link, Policy, Ticket, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
 use crate::outcome::{SweepOutcome, TaskEnd};
 use crate::ports::prelude::*;
-use crate::ports::{Lane, Outgoing, PortError, SaveError, Stored, TicketListing};
-use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
+use crate::ports::{KeyedTicket, Lane, Outgoing, PortError, SaveError, Stored, TicketListing};
+use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError};
 use crate::reconciler::Reconciler;
 
 /// A longer range is read only when it has settled, unless the caller values it more. After a storm the
@@ -41,6 +44,8 @@ pub struct SweepReport {
     pub queued: usize,
     /// Tickets adopted by their key.
     pub adopted: usize,
+    /// Tickets that carry a key of ours and were not adopted.
+    pub not_adopted: usize,
     /// Rows that were used in part or not at all: odd values, and times in the future.
     pub set_aside: usize,
     /// Pages deferred until they have settled: rows this new would have to be read twice.
@@ -296,10 +301,15 @@ impl<E: Env> Reconciler<E> {
             let Some(ticket) = &listing.ticket else {
                 return Ok(None);
             };
-            let Some(key) = LinkKey::find_in(&ticket.summary, prefix) else {
+            let secret = self.key_secret().await?;
+            let Some(key) = secret.choose_in(&ticket.summary, prefix) else {
                 return Ok(None);
             };
-            self.adopt_if_behind(&key, ticket).await?;
+            // The newest change is listed by every sweep.
+            if !secret.verifies(&key) && !self.unproven.is_new(ticket) {
+                return Ok(None);
+            }
+            self.adopt_if_behind(ticket).await?;
             return Ok(Some(SweepMessage {
                 message: Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
                 outdates: Vec::new(),
@@ -330,7 +340,8 @@ impl<E: Env> Reconciler<E> {
         Ok(differs.then_some(SweepMessage { message, outdates }))
     }
 
-    /// Adopts every ticket that carries our key.
+    /// Adopts every ticket that carries our key and is ours. One that is not, or that cannot be adopted, is
+    /// set aside: named, counted, and in no one's way.
     async fn initial_sweep(
         &self,
         mut stored: Stored<SweepCursor>,
@@ -339,15 +350,19 @@ impl<E: Env> Reconciler<E> {
         let policy = self.policy();
         let mut report = SweepReport::default();
         if policy.mode == Mode::Managed {
+            let secret = self.key_secret().await?;
             let tickets = self.desk.find_all_with_key(&policy.key_prefix).await?;
             report.listed = tickets.len();
-            for ticket in &tickets {
-                if let Some(key) = LinkKey::find_in(&ticket.summary, &policy.key_prefix)
-                    && self.adopt(&key, ticket, &policy).await?
-                {
-                    report.adopted += 1;
-                }
-            }
+            let mut found: Vec<KeyedTicket> = tickets
+                .into_iter()
+                .filter_map(|ticket| {
+                    let key = secret.choose_in(&ticket.summary, &policy.key_prefix)?;
+                    Some(KeyedTicket { ticket, key })
+                })
+                .collect();
+            // Of the tickets of one alert the newest counts.
+            found.sort_by_key(|found| (found.key.key.alert, Reverse(found.key.key.recurrence)));
+            self.adopt_all(&found, &policy, &mut report).await?;
         }
         stored.value.watermark = Some(began.minus(INITIAL_LOOKBACK));
         if report.adopted > 0 {
@@ -359,12 +374,71 @@ impl<E: Env> Reconciler<E> {
         self.observe_sweep(began).await?;
         let outcome = SweepOutcome::InitialSweep;
         info!(
+            listed = report.listed,
             adopted = report.adopted,
+            not_adopted = report.not_adopted,
             outcome = outcome.as_str(),
             "searched for tickets that carry our key"
         );
         Ok((report, outcome))
     }
+
+    /// Adopts those of `found` that are ours. This store is new, so that no ticket carries its proof.
+    async fn adopt_all(
+        &self,
+        found: &[KeyedTicket],
+        policy: &Policy,
+        report: &mut SweepReport,
+    ) -> Result<(), ReconcileError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let wanted: BTreeSet<AlertId> = found.iter().map(|it| it.key.key.alert).collect();
+        let mut alerts: BTreeMap<AlertId, Alert> = BTreeMap::new();
+        let mut list = self.liongard.list().await?;
+        while let Some(part) = list.next().await? {
+            let listed = part.alerts.into_iter();
+            let listed = listed.filter(|alert| wanted.contains(&alert.id));
+            alerts.extend(listed.map(|alert| (alert.id, alert)));
+        }
+        for ticket in found {
+            let alert = alerts.get(&ticket.key.key.alert);
+            // Liongard lists the alert no more, and the ticket is over: years of such tickets may be found.
+            if alert.is_none() && is_closed(&ticket.ticket, policy) {
+                continue;
+            }
+            let adopted = self.adopt(ticket, alert, StoreHistory::New, policy, &Cause::Sweep);
+            match adopted.await {
+                Ok(Adoption::Adopted) => report.adopted += 1,
+                Ok(Adoption::Known) => {}
+                Ok(Adoption::Reported(_)) => report.not_adopted += 1,
+                Err(ReconcileError::Port(error)) if error.class == FailureClass::Permanent => {
+                    log_set_aside(ticket, &error);
+                    report.not_adopted += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a ticket is closed under any template.
+fn is_closed(ticket: &Ticket, policy: &Policy) -> bool {
+    let mut templates = policy.templates.values();
+    templates.any(|template| template.statuses.is_closed(ticket.status))
+}
+
+/// Writes the line of a ticket that the first sweep could not adopt.
+fn log_set_aside(found: &KeyedTicket, error: &PortError) {
+    warn!(
+        alert_id = found.key.key.alert.get(),
+        ticket_id = found.ticket.id.get(),
+        error_type = error.code.as_str(),
+        reason = error.chain(),
+        outcome = "not_adopted",
+        "a ticket that carries our key could not be adopted"
+    );
 }
 
 /// Whether a row shows another state of the ticket than `link` knows.

@@ -47,7 +47,7 @@ fn with_key(bench: &Bench) -> Vec<TicketId> {
     let tickets = bench.reconciler.desk.tickets.lock().unwrap();
     let keyed = tickets
         .values()
-        .filter(|ticket| ticket.summary.contains("[LG-7600]"));
+        .filter(|ticket| ticket.summary.contains("[LG-7600."));
     keyed.map(|ticket| ticket.id).collect()
 }
 
@@ -297,7 +297,7 @@ async fn two_messages_of_one_batch_open_one_ticket() {
     let tickets = bench.reconciler.desk.tickets.lock().unwrap();
     let second = tickets
         .values()
-        .filter(|it| it.summary.contains("[LG-7586-2]"));
+        .filter(|it| it.summary.contains("[LG-7586-2."));
     assert_eq!(second.count(), 1);
 }
 

@@ -18,7 +18,7 @@ use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
 use halogard_domain::{FailureClass, Slug, Ticket, Timestamp};
-use support::{ALERT, Bench, CLOSED, TICKET, at, failing, ticket};
+use support::{ALERT, Bench, CLOSED, TICKET, alert, at, failing, ticket};
 
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
@@ -55,6 +55,7 @@ async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
             .unwrap()
             .insert(ticket.id, ticket);
     }
+    bench.reconciler.liongard.list.lock().unwrap().alerts = vec![alert(ALERT.get())];
     assert!(!bench.reconciler.has_swept().await.unwrap());
     let report = bench.reconciler.sweep_tickets().await.unwrap();
     assert_eq!((report.adopted, report.queued), (1, 0));

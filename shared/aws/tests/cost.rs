@@ -15,7 +15,7 @@ use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
     TicketTypeId,
 };
-use halogard_domain::link::{Base, Claim, OpeningSnapshot};
+use halogard_domain::link::{Base, OpeningSnapshot};
 use halogard_domain::message::Notification;
 use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
 use halogard_domain::{Alert, Link, Slug, Timestamp};
@@ -72,7 +72,11 @@ fn ticket() -> Ticket {
 /// The link while its ticket is being opened.
 fn claimed() -> Link {
     let mut link = Link::new(AlertId::new(7586));
-    link.opening = Some(OpeningSnapshot::of(&alert()));
+    link.opening = Some(OpeningSnapshot::of(
+        &alert(),
+        HaloClientId::new(17),
+        TicketTypeId::new(5),
+    ));
     link.observed_alert = Some(alert());
     link.acquire_claim("0123456789abcdef", NOW);
     link

@@ -13,7 +13,7 @@ use halogard_domain::policy::{
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
 use halogard_domain::storm::StormPolicy;
-use halogard_domain::ticket::Validation;
+use halogard_domain::ticket::{Automation, Validation};
 use halogard_domain::{LinkKey, Policy, Slug};
 
 const LEAST: &str = r#"
@@ -55,6 +55,8 @@ key_field = 165
 close = "always"
 closing_technician = 12
 validate = false
+apply_type_template = true
+apply_ticket_rules = true
 reopen = [
   { closed_by = "technician", closing_status = 9, never = true },
   { closed_by = "halogard", always = true },
@@ -187,6 +189,8 @@ fn every_key_reaches_the_policy() {
             fallback: Fallback::Leave,
         },
         validation: Validation::Skipped,
+        type_template: Automation::Applied,
+        ticket_rules: Automation::Applied,
     };
     assert_eq!(policy.templates, [("servers".to_owned(), servers)].into());
 

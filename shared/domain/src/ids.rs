@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// The largest id. Both vendors number records with signed integers of at most 64 bits, and so do stores;
+/// a larger number was written by someone else.
+pub const STORABLE_MAX: u64 = i64::MAX.unsigned_abs();
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -25,6 +29,16 @@ macro_rules! id {
             #[must_use]
             pub const fn get(self) -> u64 {
                 self.0
+            }
+
+            /// The id with this number, unless it is larger than any id can be: see [`STORABLE_MAX`].
+            #[must_use]
+            pub const fn storable(value: u64) -> Option<Self> {
+                if value <= STORABLE_MAX {
+                    Some(Self(value))
+                } else {
+                    None
+                }
             }
         }
 

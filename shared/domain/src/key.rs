@@ -1,16 +1,21 @@
-//! The link key: the text in a ticket's title by which the ticket is found again.
+//! The link key: the text in a ticket's title by which the ticket is found again, and the proof that this
+//! installation wrote it.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Sha256;
 
+use crate::hash::hex;
 use crate::ids::AlertId;
+use crate::record::{Record, Singleton};
 
 /// Identifies one ticket of one alert: `LG-7586`, or `LG-7586-2` for the second ticket of an alert
 /// that came back long after the first ticket was closed.
 ///
-/// The key is part of the ticket's title, in square brackets, so that people and searches find it.
-/// It is read from there when a response, or the whole store, was lost.
+/// Anyone can write such a text into a title. A [`SignedKey`] adds the proof that this installation did.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkKey {
     /// Distinguishes two installations that use the same HaloPSA.
@@ -25,55 +30,21 @@ impl LinkKey {
     /// The prefix when the config names none.
     pub const DEFAULT_PREFIX: &'static str = "LG";
 
-    /// The key as it appears in a title, brackets included.
+    /// What every key with this prefix begins with. A search for it needs no brackets: in SQL Server's
+    /// `LIKE`, which such a search may be, `[LG-` matches nothing and `[LG-1]` any one of four characters.
     #[must_use]
-    pub fn marker(&self) -> String {
-        format!("[{self}]")
+    pub fn start(prefix: &str) -> String {
+        format!("{prefix}-")
     }
 
-    /// What every marker with this prefix begins with.
-    #[must_use]
-    pub fn marker_start(prefix: &str) -> String {
-        format!("[{prefix}-")
-    }
-
-    /// Finds the key in a ticket's title.
+    /// The first key in a ticket's title, whether its proof is right or not.
     ///
-    /// The match is exact: a search in HaloPSA for `[LG-7586]` also returns `[LG-75861]`.
+    /// The match is exact: a search in HaloPSA for `LG-7586` also returns `LG-75861`.
     #[must_use]
     pub fn find_in(title: &str, prefix: &str) -> Option<Self> {
-        let start = Self::marker_start(prefix);
-        let mut rest = title;
-        while let Some(at) = rest.find(&start) {
-            rest = &rest[at + start.len()..];
-            let end = rest.find(']')?;
-            if let Some(key) = Self::parse_tail(&rest[..end], prefix) {
-                return Some(key);
-            }
-        }
-        None
+        let first = MarkedKey::all_in(title, prefix).into_iter().next()?;
+        Some(first.key)
     }
-
-    /// Parses `7586` or `7586-2`.
-    fn parse_tail(tail: &str, prefix: &str) -> Option<Self> {
-        let (alert, recurrence) = match tail.split_once('-') {
-            Some((alert, recurrence)) => (alert, digits(recurrence)?),
-            None => (tail, 1),
-        };
-        Some(Self {
-            prefix: prefix.to_owned(),
-            alert: AlertId::new(digits(alert)?),
-            recurrence: u32::try_from(recurrence)
-                .ok()
-                .filter(|number| *number > 0)?,
-        })
-    }
-}
-
-/// A number in plain ASCII digits.
-fn digits(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
 }
 
 impl fmt::Display for LinkKey {
@@ -84,4 +55,216 @@ impl fmt::Display for LinkKey {
         }
         Ok(())
     }
+}
+
+/// A key with the proof that belongs to it: `LG-7586.k3f9xw`.
+///
+/// Plain ASCII, and none of the characters that SQL Server's `LIKE` gives a meaning (`% _ [ ] ^`): titles
+/// pass through searches, mail subjects and columns of one byte for each character. A middle dot would
+/// not survive all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedKey {
+    /// The key.
+    pub key: LinkKey,
+    proof: String,
+}
+
+impl SignedKey {
+    /// The key as it appears in a title, brackets included.
+    #[must_use]
+    pub fn marker(&self) -> String {
+        format!("[{self}]")
+    }
+
+    /// The key as it appears at the end of a ticket's details, where no rule of HaloPSA for titles
+    /// reaches it.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("Halogard {self}")
+    }
+
+    /// What a title that shows this key shows.
+    #[must_use]
+    pub fn marked(&self) -> MarkedKey {
+        MarkedKey {
+            key: self.key.clone(),
+            proof: Some(self.proof.clone()),
+        }
+    }
+}
+
+impl fmt::Display for SignedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.key, self.proof)
+    }
+}
+
+/// A key as a title shows it, with the proof it shows. Nothing of it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedKey {
+    /// The key.
+    pub key: LinkKey,
+    /// What stands in the place of the proof.
+    pub proof: Option<String>,
+}
+
+impl MarkedKey {
+    /// Keys that are read from one title. More of them are an attempt to keep us busy.
+    const IN_TITLE_MAX: usize = 8;
+
+    /// Every key with `prefix` in a ticket's title, in order.
+    #[must_use]
+    pub fn all_in(title: &str, prefix: &str) -> Vec<Self> {
+        let start = format!("[{}", LinkKey::start(prefix));
+        let mut found = Vec::new();
+        for part in title.split(&start).skip(1) {
+            let tail = part.split_once(']').map(|(tail, _)| tail);
+            found.extend(tail.and_then(|tail| Self::parse_tail(tail, prefix)));
+            if found.len() == Self::IN_TITLE_MAX {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Parses `7586`, `7586-2`, `7586.k3f9xw` or `7586-2.k3f9xw`.
+    fn parse_tail(tail: &str, prefix: &str) -> Option<Self> {
+        let (number, proof) = match tail.split_once('.') {
+            Some((number, proof)) => (number, Some(checked_proof(proof)?)),
+            None => (tail, None),
+        };
+        let (alert, recurrence) = match number.split_once('-') {
+            Some((alert, recurrence)) => (alert, digits(recurrence)?),
+            None => (number, 1),
+        };
+        let recurrence = u32::try_from(recurrence).ok();
+        Some(Self {
+            key: LinkKey {
+                prefix: prefix.to_owned(),
+                alert: AlertId::storable(digits(alert)?)?,
+                recurrence: recurrence.filter(|number| *number > 0)?,
+            },
+            proof,
+        })
+    }
+}
+
+/// What may stand in the place of a proof.
+fn checked_proof(text: &str) -> Option<String> {
+    let plain = text.len() == PROOF_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    plain.then(|| text.to_ascii_lowercase())
+}
+
+/// A number in plain ASCII digits.
+fn digits(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+/// Characters of a proof, five bits each. Whoever guesses needs a ticket in HaloPSA for each of a thousand
+/// million attempts, and each attempt is reported.
+const PROOF_CHARS: usize = 6;
+
+/// Crockford's alphabet: no letter that is taken for a digit.
+const PROOF_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// What a proof is about: another use of the same secret would begin differently.
+const PROOF_LABEL: &[u8] = b"halogard link key 1";
+
+/// The secret of an installation, by which it recognises the keys it wrote.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySecret([u8; Self::BYTES]);
+
+impl KeySecret {
+    /// Bytes of a secret: as many as the digest has.
+    pub const BYTES: usize = 32;
+
+    /// The secret made of these random bytes.
+    #[must_use]
+    pub const fn new(random: [u8; Self::BYTES]) -> Self {
+        Self(random)
+    }
+
+    /// `key` with its proof.
+    #[must_use]
+    pub fn sign(&self, key: LinkKey) -> SignedKey {
+        let proof = self.proof(&key);
+        SignedKey { key, proof }
+    }
+
+    /// Whether `marked` shows the proof that belongs to its key.
+    #[must_use]
+    pub fn verifies(&self, marked: &MarkedKey) -> bool {
+        marked.proof.as_deref() == Some(self.proof(&marked.key).as_str())
+    }
+
+    /// The key of the title: the first one with the right proof, or else the first.
+    #[must_use]
+    pub fn choose_in(&self, title: &str, prefix: &str) -> Option<MarkedKey> {
+        let mut all = MarkedKey::all_in(title, prefix);
+        let proven = all.iter().position(|marked| self.verifies(marked));
+        let chosen = proven.unwrap_or(0);
+        (chosen < all.len()).then(|| all.swap_remove(chosen))
+    }
+
+    /// A short HMAC over prefix, alert and recurrence.
+    fn proof(&self, key: &LinkKey) -> String {
+        // A key shorter than a block is padded with zeros (RFC 2104).
+        let mut block = [0; 64];
+        for (byte, secret) in block.iter_mut().zip(self.0) {
+            *byte = secret;
+        }
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        mac.update(PROOF_LABEL);
+        mac.update(&key.alert.get().to_be_bytes());
+        mac.update(&key.recurrence.to_be_bytes());
+        // The only part of variable length comes last.
+        mac.update(key.prefix.as_bytes());
+        let digest = mac.finalize().into_bytes();
+        let characters = digest.iter().take(PROOF_CHARS);
+        characters
+            .map(|byte| char::from(PROOF_ALPHABET[usize::from(byte % 32)]))
+            .collect()
+    }
+}
+
+impl fmt::Debug for KeySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySecret(…)")
+    }
+}
+
+impl Serialize for KeySecret {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for KeySecret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let mut bytes = [0; Self::BYTES];
+        if text.len() != 2 * Self::BYTES {
+            return Err(D::Error::custom("a secret of the wrong length"));
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).map_err(D::Error::custom)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(D::Error::custom)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// What distinguishes this installation from every other one that writes to the same HaloPSA. Stored once,
+/// and part of every backup of the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installation {
+    /// What it signs keys with; none in a store that was never used.
+    pub key_secret: Option<KeySecret>,
+}
+
+impl Record for Installation {
+    const PARTITION: &'static str = "installation";
+
+    type Key = Singleton;
 }

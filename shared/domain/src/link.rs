@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::ids::{AlertId, PriorityId, StatusId, TicketId};
+use crate::ids::{AlertId, HaloClientId, PriorityId, StatusId, TicketId, TicketTypeId};
 use crate::key::LinkKey;
 use crate::missing::Missing;
 use crate::policy::{ClosedBy, ParkReason, Policy, StatusMap};
@@ -57,6 +57,16 @@ pub const REPORT_DISORDER_MAX: Duration = Duration::from_secs(60);
 /// How long after an accepted write a read may still show the ticket as it was before.
 pub const WRITE_VISIBLE_WITHIN: Duration = Duration::from_secs(300);
 
+/// Earlier tickets that a link names. A sweep recognises older ones by the number in their key.
+pub const EARLIER_TICKETS_MAX: usize = 20;
+
+/// Reported tickets that a link names. One that is forgotten is reported once more when it changes.
+pub const REPORTED_TICKETS_MAX: usize = 20;
+
+/// Requests that HaloPSA may accept without showing a ticket before the alert gets no further one.
+/// Probably the tickets exist, and something in HaloPSA hides what they are recognised by.
+pub const UNRECOGNISED_MAX: u32 = 2;
+
 /// An alert, its ticket, and what both sides last agreed on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -64,6 +74,9 @@ pub struct Link {
     pub alert: AlertId,
     /// 1 for the first ticket of the alert.
     pub recurrence: u32,
+    /// The key with which the ticket was requested, its prefix as it was then; none before the first
+    /// request, and in native mode.
+    pub key: Option<LinkKey>,
     /// The exclusive right to open the ticket.
     pub claim: Claim,
     /// How often it was acquired: the number of the newest claim.
@@ -76,12 +89,19 @@ pub struct Link {
     ///
     /// [`AppliedPolicy`]: crate::policy::AppliedPolicy
     pub policy: Option<u64>,
-    /// Earlier tickets of the same alert, oldest first.
+    /// Earlier tickets of the same alert, oldest first; the newest [`EARLIER_TICKETS_MAX`] of them.
     pub earlier_tickets: Vec<TicketId>,
     /// Those of them that people merged, one into the next, the last one into the current ticket.
     pub merged_tickets: Vec<TicketId>,
     /// Other alerts that have the same ticket, because people merged theirs into it.
     pub sharing: Option<Sharing>,
+    /// The title that HaloPSA gave the ticket in place of ours when it was opened, if it did.
+    pub replaced_title: Option<String>,
+    /// Requests since the last recognised ticket that HaloPSA accepted, and of which no ticket was found.
+    pub unrecognised: u32,
+    /// Tickets that carry the alert's key, are not its own, and were reported; the newest
+    /// [`REPORTED_TICKETS_MAX`] of them.
+    pub reported_tickets: Vec<TicketId>,
     /// What both sides last agreed on.
     pub base: Option<Base>,
     /// The newest report about the alert.
@@ -213,16 +233,23 @@ pub struct OpeningSnapshot {
     pub priority: Slug,
     /// Hash of the alert's text.
     pub text: u64,
+    /// The customer for whom it was requested, whatever the config maps now; `None` once the ticket is
+    /// linked.
+    pub client: Option<HaloClientId>,
+    /// The type with which it was requested, likewise.
+    pub ticket_type: Option<TicketTypeId>,
 }
 
 impl OpeningSnapshot {
-    /// The state of `alert`.
+    /// The state of `alert`, whose ticket is requested for `client` with this type.
     #[must_use]
-    pub fn of(alert: &Alert) -> Self {
+    pub fn of(alert: &Alert, client: HaloClientId, ticket_type: TicketTypeId) -> Self {
         Self {
             status: alert.status.clone(),
             priority: alert.priority.clone(),
             text: alert.text_hash(),
+            client: Some(client),
+            ticket_type: Some(ticket_type),
         }
     }
 }
@@ -303,6 +330,7 @@ impl Link {
         Self {
             alert,
             recurrence: 1,
+            key: None,
             claim: Claim::Free,
             claim_count: 0,
             opening: None,
@@ -311,6 +339,9 @@ impl Link {
             earlier_tickets: Vec::new(),
             merged_tickets: Vec::new(),
             sharing: None,
+            replaced_title: None,
+            unrecognised: 0,
+            reported_tickets: Vec::new(),
             base: None,
             observed_alert: None,
             observed_ticket: None,
@@ -406,14 +437,59 @@ impl Link {
         self.merged_tickets.is_empty() && self.sharing.as_ref().is_none_or(|it| it.closes)
     }
 
-    /// The key of the current ticket.
+    /// The key of the current ticket: the one it was requested with, or the one it would be requested
+    /// with now.
     #[must_use]
     pub fn key(&self, policy: &Policy) -> LinkKey {
+        self.key.clone().unwrap_or_else(|| self.next_key(policy))
+    }
+
+    /// The key with which a ticket would be requested now.
+    #[must_use]
+    pub fn next_key(&self, policy: &Policy) -> LinkKey {
         LinkKey {
             prefix: policy.key_prefix.clone(),
             alert: self.alert,
             recurrence: self.recurrence,
         }
+    }
+
+    /// Whether no further ticket is requested, because HaloPSA accepted requests without showing a ticket.
+    #[must_use]
+    pub const fn stopped_opening(&self) -> bool {
+        self.unrecognised >= UNRECOGNISED_MAX
+    }
+
+    /// Whether a title is one that we wrote: it carries our key, or it is the one by which HaloPSA
+    /// replaced ours when the ticket was opened.
+    #[must_use]
+    pub fn wrote_title(&self, title: &str, policy: &Policy) -> bool {
+        self.replaced_title.as_deref() == Some(title)
+            || LinkKey::find_in(title, &self.key(policy).prefix).is_some()
+    }
+
+    /// Remembers the title that HaloPSA gave the ticket when it was opened, if it is not ours.
+    pub(crate) fn note_title(&mut self, title: &str) {
+        let is_ours = |key: &LinkKey| LinkKey::find_in(title, &key.prefix).is_some();
+        if !title.is_empty() && self.key.as_ref().is_some_and(|key| !is_ours(key)) {
+            self.replaced_title = Some(title.to_owned());
+        }
+    }
+
+    /// Names `ticket` among the earlier ones.
+    pub(crate) fn name_earlier_ticket(&mut self, ticket: TicketId) {
+        self.earlier_tickets.push(ticket);
+        keep_newest(&mut self.earlier_tickets, EARLIER_TICKETS_MAX);
+    }
+
+    /// Notes that `ticket` was reported; `false` when it had been before.
+    pub fn report_ticket(&mut self, ticket: TicketId) -> bool {
+        if self.reported_tickets.contains(&ticket) {
+            return false;
+        }
+        self.reported_tickets.push(ticket);
+        keep_newest(&mut self.reported_tickets, REPORTED_TICKETS_MAX);
+        true
     }
 
     /// Merges a report about the alert. An older report changes nothing.
@@ -576,6 +652,8 @@ impl Link {
         if self.ticket != Some(ticket) {
             self.earlier_tickets.extend(self.ticket);
             self.earlier_tickets.retain(|earlier| *earlier != ticket);
+            keep_newest(&mut self.earlier_tickets, EARLIER_TICKETS_MAX);
+            self.replaced_title = None;
             self.merged_tickets.clear();
             self.sharing = None;
             self.missing = None;
@@ -586,6 +664,7 @@ impl Link {
             self.note_count = 0;
         }
         self.ticket = Some(ticket);
+        self.unrecognised = 0;
         self.claim = Claim::Free;
         self.parked = None;
         self.refused.clear();
@@ -620,8 +699,19 @@ impl Link {
                 status: base.alert_status,
                 priority: base.alert_priority,
                 text: base.alert_text,
+                client: None,
+                ticket_type: None,
             });
         }
+    }
+
+    /// Makes `ticket`, which carries `key`, the ticket of this link.
+    pub fn adopt(&mut self, key: LinkKey, ticket: &Ticket) {
+        debug_assert_eq!(key.alert, self.alert, "a ticket reached the wrong link");
+        self.recurrence = key.recurrence;
+        self.key = Some(key);
+        self.attach(ticket.id);
+        self.observe_ticket(ticket.clone());
     }
 
     /// Begins the next ticket of the same alert.
@@ -631,6 +721,8 @@ impl Link {
         next.claim_count = self.claim_count;
         next.earlier_tickets = std::mem::take(&mut self.earlier_tickets);
         next.earlier_tickets.extend(self.ticket);
+        keep_newest(&mut next.earlier_tickets, EARLIER_TICKETS_MAX);
+        next.reported_tickets = std::mem::take(&mut self.reported_tickets);
         next.observed_alert = self.observed_alert.take();
         *self = next;
     }
@@ -683,6 +775,12 @@ impl Link {
     }
 }
 
+/// Drops the oldest of `tickets` beyond `max`.
+fn keep_newest(tickets: &mut Vec<TicketId>, max: usize) {
+    let excess = tickets.len().saturating_sub(max);
+    tickets.drain(..excess);
+}
+
 impl Base {
     /// The current state of both sides. Who closed the ticket is taken from `before`.
     #[must_use]
@@ -718,14 +816,15 @@ impl Base {
         } else {
             ticket.status
         };
-        let opening = opening
-            .cloned()
-            .unwrap_or_else(|| OpeningSnapshot::of(alert));
+        let (status, priority, text) = opening.map_or_else(
+            || (&alert.status, &alert.priority, alert.text_hash()),
+            |opening| (&opening.status, &opening.priority, opening.text),
+        );
         Self {
             alert_closed: false,
-            alert_status: opening.status,
-            alert_priority: opening.priority,
-            alert_text: opening.text,
+            alert_status: status.clone(),
+            alert_priority: priority.clone(),
+            alert_text: text,
             ticket_status: open_status,
             ticket_closed: None,
             ticket_priority: ticket.priority,

@@ -8,7 +8,7 @@ use crate::ids::TicketId;
 use crate::link::{Base, Link, TerminalReason};
 use crate::policy::{Mode, ParkReason, Policy};
 use crate::runs::RunTarget;
-use crate::ticket::{Existence, NewTicket, Ticket, TicketChange};
+use crate::ticket::{Existence, Ticket, TicketChange, TicketDraft};
 use crate::time::Timestamp;
 
 /// One step of a plan. Steps are executed in order. After a step that only reads, the plan is made
@@ -22,7 +22,7 @@ pub enum Step {
     /// is unknown.
     FindByKey,
     /// Open the ticket, under a claim that is acquired immediately before the request is sent.
-    Open(Box<NewTicket>),
+    Open(Box<TicketDraft>),
     /// Link this existing ticket to the alert.
     Adopt(TicketId),
     /// Follow the merge of the ticket into this one.

@@ -24,7 +24,7 @@ use crate::record::Record;
 use crate::render;
 use crate::slug::Slug;
 use crate::storm::StormPolicy;
-use crate::ticket::Validation;
+use crate::ticket::{Automation, Validation};
 
 /// Who opens the tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,10 @@ pub struct Template {
     pub reopen: ReopenTable,
     /// Whether HaloPSA checks mandatory fields.
     pub validation: Validation,
+    /// Whether HaloPSA applies the default template of the ticket type to new tickets.
+    pub type_template: Automation,
+    /// Whether HaloPSA's ticket rules run for new tickets.
+    pub ticket_rules: Automation,
 }
 
 impl Template {
@@ -149,6 +153,8 @@ impl Template {
             closing_technician: None,
             reopen: ReopenTable::default(),
             validation: Validation::Enforced,
+            type_template: Automation::Skipped,
+            ticket_rules: Automation::Skipped,
         }
     }
 

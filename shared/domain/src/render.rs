@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::alert::Alert;
-use crate::key::LinkKey;
+use crate::key::SignedKey;
 use crate::storm::{GroupSummary, LeaderState};
 
 /// Longest title of a ticket in characters. HaloPSA documents no limit; lists and mails show about
@@ -64,10 +64,10 @@ pub const SUMMARY_PLACEHOLDERS: [&str; 8] = [
     "alert",
 ];
 
-/// The title of the ticket for `alert`: the key's marker, then the template's pattern with its
-/// placeholders filled in.
+/// The title of the ticket for `alert` without its key: the template's pattern with its placeholders filled
+/// in, on one line.
 #[must_use]
-pub fn summary(key: &LinkKey, pattern: &str, alert: &Alert) -> String {
+pub fn summary(pattern: &str, alert: &Alert) -> String {
     let mut filled = pattern.to_owned();
     for placeholder in SUMMARY_PLACEHOLDERS {
         filled = filled.replace(
@@ -75,10 +75,21 @@ pub fn summary(key: &LinkKey, pattern: &str, alert: &Alert) -> String {
             value_of(placeholder, alert).trim(),
         );
     }
-    let one_line: String = filled.split_whitespace().collect::<Vec<_>>().join(" ");
+    filled.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The whole title: the key's marker, then `summary`, cut to what is left.
+#[must_use]
+pub fn marked_summary(key: &SignedKey, summary: &str) -> String {
     let marker = key.marker();
     let chars_left = SUMMARY_CHARS_MAX.saturating_sub(marker.chars().count() + 1);
-    format!("{marker} {}", truncate(&one_line, chars_left))
+    format!("{marker} {}", truncate(summary, chars_left))
+}
+
+/// The whole text: `details_html`, then the key.
+#[must_use]
+pub fn referenced_details_html(key: &SignedKey, details_html: &str) -> String {
+    format!("{details_html}<p>{}</p>", escape_html(&key.reference()))
 }
 
 /// The value of a placeholder.
@@ -100,9 +111,9 @@ fn value_of(placeholder: &str, alert: &Alert) -> String {
     }
 }
 
-/// The text of the ticket for `alert` as safe HTML: the description, then its origin.
+/// The text of the ticket for `alert` as safe HTML, without its key: the description, then its origin.
 #[must_use]
-pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
+pub fn details_html(alert: &Alert) -> String {
     let mut html = format!(
         "<p>{}</p>",
         escape_html(&truncate(&alert.description, DETAILS_CHARS_MAX))
@@ -145,7 +156,6 @@ pub fn details_html(key: &LinkKey, alert: &Alert) -> String {
         )
         .unwrap_or_default();
     }
-    write!(html, "<p>Halogard {}</p>", escape_html(&key.to_string())).unwrap_or_default();
     html
 }
 

@@ -29,6 +29,9 @@ pub enum WriteResult {
         /// When the request was last known to be under way.
         since: Timestamp,
     },
+    /// The request under this claim was accepted, and the response does not show the ticket. Precedes
+    /// `OpenInDoubt`.
+    Unrecognised(ClaimId),
     /// The ticket was changed.
     Changed {
         /// The kind of change.
@@ -98,6 +101,9 @@ impl Link {
             WriteResult::OpenInDoubt { claim, since } if self.claim.is(claim) => {
                 self.claim = Claim::in_doubt(*since);
             }
+            WriteResult::Unrecognised(claim) if self.claim.is(claim) => {
+                self.unrecognised = self.unrecognised.saturating_add(1);
+            }
             WriteResult::Changed { write, ticket, at } if self.ticket == Some(ticket.id) => {
                 self.apply_change(*write, ticket, *at);
             }
@@ -123,6 +129,7 @@ impl Link {
             WriteResult::Refused(refused) => self.record_refusal(refused.clone()),
             WriteResult::Agreed { before, after } => self.apply_agreed(before.as_ref(), after),
             WriteResult::NotOpened(_)
+            | WriteResult::Unrecognised(_)
             | WriteResult::OpenInDoubt { .. }
             | WriteResult::Changed { .. }
             | WriteResult::NoteAdded(_)
@@ -134,9 +141,10 @@ impl Link {
     fn apply_opened(&mut self, recurrence: u32, ticket: &Ticket) {
         if self.recurrence == recurrence && self.ticket.is_none_or(|known| known == ticket.id) {
             self.attach(ticket.id);
+            self.note_title(&ticket.summary);
             self.observe_current_ticket(ticket.clone());
         } else if self.ticket != Some(ticket.id) && !self.earlier_tickets.contains(&ticket.id) {
-            self.earlier_tickets.push(ticket.id);
+            self.name_earlier_ticket(ticket.id);
         }
     }
 

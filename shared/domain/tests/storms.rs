@@ -213,11 +213,7 @@ fn the_ticket_of_a_leader_says_that_it_stands_for_a_group() {
         _ => None,
     });
     let ticket = opened.expect("a ticket");
-    assert!(
-        ticket.summary.starts_with("[LG-7586] Storm: "),
-        "{}",
-        ticket.summary
-    );
+    assert!(ticket.summary.starts_with("Storm: "), "{}", ticket.summary);
     assert!(ticket.details_html.contains("Many alerts of this rule"));
 }
 

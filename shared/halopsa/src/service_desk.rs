@@ -1,8 +1,10 @@
 //! The ticket desk: HaloPSA behind the port that the use cases know.
 
+mod answers;
 mod arrays;
 mod authors;
 mod changes;
+mod finding;
 mod tickets;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +12,11 @@ use std::time::Duration;
 
 use halogard_app::OddRecords;
 use halogard_app::ports::{
-    Changes, Clock, ErrorCode, OpeningGuard, PortError, RequestBudget, SearchWithin, ServiceDesk,
+    Changes, Clock, ErrorCode, KeyedTicket, OpeningGuard, PortError, RequestBudget, SearchWithin,
+    ServiceDesk,
 };
 use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
+use halogard_domain::key::{MarkedKey, SignedKey};
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
@@ -83,45 +87,6 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self.client
     }
 
-    /// Lists tickets that carry a key of ours, each with its key. A row that cannot be read as far as it
-    /// matters is read by itself.
-    async fn with_keys(&self, query: TicketQuery, prefix: &str) -> Result<KeyedTickets, PortError> {
-        let deleted = query.deleted;
-        let listing = self.client.tickets(&query).await?;
-        self.name_odd(&listing.rows, &listing.unreadable);
-        let mut keyed = KeyedTickets {
-            tickets: Vec::new(),
-            missing: listing
-                .is_short()
-                .then(|| short(listing.received, listing.record_count.unwrap_or_default())),
-        };
-        for odd in &listing.unreadable {
-            let read = match odd.id {
-                Some(id) => self.read_titled(TicketId::new(id)).await?,
-                None => None,
-            };
-            keyed.add_or_miss(read, prefix, deleted);
-        }
-        for row in listing.rows {
-            if row.hides_its_title() {
-                keyed.add_or_miss(self.read_titled(row.id).await?, prefix, deleted);
-                continue;
-            }
-            let title = row.summary.as_deref().unwrap_or_default();
-            let Some(key) = LinkKey::find_in(title, prefix) else {
-                continue;
-            };
-            let ticket = match row.to_ticket(self.clock.now()) {
-                Some(ticket) if row.odd.is_empty() => Some(ticket),
-                _ => self.read(row.id).await?,
-            };
-            let found = ticket.map(|ticket| (key, tickets::marked_deleted(ticket, deleted)));
-            keyed.tickets.extend(found);
-        }
-        keyed.tickets.sort_by_key(|(_, ticket)| ticket.id);
-        Ok(keyed)
-    }
-
     /// The time around `at`, which is one of our clock, in which HaloPSA may have dated what it did then: by
     /// its clock, or by ours where it does not tell its own.
     fn around(&self, at: Timestamp) -> (Timestamp, Timestamp) {
@@ -178,62 +143,25 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T, B, C> {
-    /// Three ways, because none is certain: the search by title, the list of what the client got
-    /// around that time, and the deleted ones. Spends one to three requests.
-    async fn find(&self, key: &LinkKey, within: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
-        let by_title = TicketQuery {
-            search_summary: Some(key.marker()),
-            nocache: true,
-            begins_work: true,
-            ..TicketQuery::default()
-        };
-        let by_time = within.client.map(|client| TicketQuery {
-            client_id: Some(client),
-            occurred: Some(self.around(within.since)),
-            nocache: true,
-            pages_max: Some(PAGES_MAX),
-            ..TicketQuery::default()
-        });
-        let deleted = TicketQuery {
-            deleted: true,
-            begins_work: false,
-            ..by_title.clone()
-        };
-        let mut missing = None;
-        for query in [Some(by_title), by_time, Some(deleted)]
-            .into_iter()
-            .flatten()
-        {
-            let found = self.with_keys(query, &key.prefix).await?;
-            missing = missing.or(found.missing);
-            let exact: Vec<Ticket> = found
-                .tickets
-                .into_iter()
-                .filter(|(found, _)| found == key)
-                .map(|(_, ticket)| ticket)
-                .collect();
-            if !exact.is_empty() {
-                return Ok(exact);
-            }
-        }
-        // A search that is short of rows has not found that there is nothing.
-        missing.map_or(Ok(Vec::new()), Err)
+    async fn find(
+        &self,
+        key: &SignedKey,
+        within: &SearchWithin,
+    ) -> Result<Vec<KeyedTicket>, PortError> {
+        self.search(key, within).await
     }
 
     async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
         let query = TicketQuery {
-            search_summary: Some(LinkKey::marker_start(prefix)),
+            search_summary: Some(LinkKey::start(prefix)),
             pages_max: Some(PAGES_MAX),
             ..TicketQuery::default()
         };
-        let found = self.with_keys(query, prefix).await?;
+        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let found = self.keyed_tickets(&query, first_key).await?;
         let missing = found.missing.map(|missing| missing.to_string());
         self.odd_records.name(missing);
-        Ok(found
-            .tickets
-            .into_iter()
-            .map(|(_, ticket)| ticket)
-            .collect())
+        Ok(found.tickets.into_iter().map(|it| it.ticket).collect())
     }
 
     async fn open(
@@ -305,40 +233,12 @@ fn complete<R>(listing: Listing<R>) -> Result<Vec<R>, PortError> {
     Ok(listing.rows)
 }
 
-/// Tickets that carry a key of ours.
-struct KeyedTickets {
-    /// Those found, each with its key, the oldest first.
-    tickets: Vec<(LinkKey, Ticket)>,
-    /// Why there may be others.
-    missing: Option<PortError>,
-}
-
 /// What reading a ticket for its title showed.
 enum Titled {
     /// The ticket.
     Ticket(Ticket),
     /// There is no such ticket.
     Gone,
-}
-
-impl KeyedTickets {
-    /// Adds the ticket that was `read`, if it carries a key; notes one whose title stayed unknown.
-    fn add_or_miss(&mut self, read: Option<Titled>, prefix: &str, deleted: bool) {
-        match read {
-            Some(Titled::Ticket(ticket)) => {
-                let key = LinkKey::find_in(&ticket.summary, prefix);
-                let found = key.map(|key| (key, tickets::marked_deleted(ticket, deleted)));
-                self.tickets.extend(found);
-            }
-            Some(Titled::Gone) => {}
-            None => {
-                self.missing.get_or_insert_with(|| {
-                    PortError::new(FailureClass::Transient, ErrorCode::HalopsaShortList)
-                        .with_message("a row came whose title could not be read")
-                });
-            }
-        }
-    }
 }
 
 /// Fewer rows came than there are.
@@ -349,6 +249,6 @@ fn short(came: u64, of: u64) -> PortError {
 
 /// A write that was accepted, with an answer that does not show it.
 fn unrecognised() -> PortError {
-    PortError::new(FailureClass::InDoubt, ErrorCode::HalopsaUnexpected)
+    PortError::new(FailureClass::InDoubt, ErrorCode::HalopsaUnrecognised)
         .with_message("the answer does not show what was written")
 }

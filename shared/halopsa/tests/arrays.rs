@@ -15,32 +15,40 @@ use std::time::Duration;
 use halogard_app::ports::{Admission, ErrorCode, OpeningGuard, Refusal, ServiceDesk as _};
 use halogard_domain::FailureClass::{InDoubt, Permanent, Transient};
 use halogard_domain::ids::{
-    AlertId, HaloClientId, NoteId, OutcomeId, StatusId, TicketId, TicketTypeId,
+    AlertId, CustomFieldId, HaloClientId, NoteId, OutcomeId, StatusId, TicketId, TicketTypeId,
 };
-use halogard_domain::ticket::{NewNote, NewTicket, Premise, TicketChange, Validation};
+use halogard_domain::key::KeySecret;
+use halogard_domain::ticket::{
+    Automation, NewNote, NewTicket, Premise, TicketChange, TicketDraft, Validation,
+};
 use halogard_domain::{LinkKey, Timestamp};
 use serde_json::{Value, json};
 use support::{AdmitAll, Harness, MORNING, answer};
 
 fn new_ticket(alert: u64) -> NewTicket {
     NewTicket {
-        key: LinkKey {
+        key: KeySecret::new([7; 32]).sign(LinkKey {
             prefix: "LG".into(),
             alert: AlertId::new(alert),
             recurrence: 1,
+        }),
+        draft: TicketDraft {
+            client: HaloClientId::new(17),
+            site: None,
+            ticket_type: TicketTypeId::new(5),
+            status: StatusId::new(1),
+            priority: None,
+            team: None,
+            technician: None,
+            category: None,
+            summary: "Disk".into(),
+            details_html: "<p>full</p>".into(),
+            custom_fields: [].into(),
+            key_field: Some(CustomFieldId::new(101)),
+            validation: Validation::Enforced,
+            type_template: Automation::Skipped,
+            ticket_rules: Automation::Skipped,
         },
-        client: HaloClientId::new(17),
-        site: None,
-        ticket_type: TicketTypeId::new(5),
-        status: StatusId::new(1),
-        priority: None,
-        team: None,
-        technician: None,
-        category: None,
-        summary: format!("[LG-{alert}] Disk"),
-        details_html: "<p>full</p>".into(),
-        custom_fields: [].into(),
-        validation: Validation::Enforced,
     }
 }
 
@@ -70,7 +78,7 @@ fn note(ticket: u64) -> NewNote {
 
 /// A ticket of alert `alert`, numbered 4000 and that.
 fn row(alert: u64) -> Value {
-    json!({"id": 4000 + alert, "summary": format!("[LG-{alert}] Disk"), "client_id": 17,
+    json!({"id": 4000 + alert, "summary": new_ticket(alert).summary(), "client_id": 17,
            "tickettype_id": 5, "status_id": 1, "last_update": "2026-05-02T09:00:41.043"})
 }
 
@@ -108,7 +116,14 @@ fn posted(harness: &Harness) -> Vec<Vec<String>> {
     let titles = |body: &[u8]| {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let items = body.as_array().cloned().unwrap_or_default();
-        let title = |item: &Value| item["summary"].as_str().unwrap_or_default().to_owned();
+        // Without the proof.
+        let title = |item: &Value| {
+            let title = item["summary"].as_str().unwrap_or_default();
+            match (title.split_once('.'), title.split_once(']')) {
+                (Some((key, _)), Some((_, rest))) => format!("{key}]{rest}"),
+                _ => title.to_owned(),
+            }
+        };
         items.iter().map(title).collect()
     };
     harness
@@ -143,6 +158,72 @@ async fn a_ticket_no_answer_shows_is_in_doubt_and_the_others_are_open() {
     let harness = answering(&[(201, json!([row(1)])), (200, list(&[row(1)]))]);
     let doubt = || Err(format!("{InDoubt:?}"));
     assert_eq!(opened(&harness, 1..=2).await, [Ok(4001), doubt()]);
+}
+
+/// The row of alert `alert` under a title that a rule of HaloPSA gave it.
+fn renamed(alert: u64) -> Value {
+    let mut row = row(alert);
+    row["summary"] = json!("Monitoring alert");
+    row
+}
+
+#[tokio::test]
+async fn answers_without_titles_of_ours_are_matched_by_field_text_or_place() {
+    let with = |alert: u64, name: &str, value: Value| {
+        let mut row = renamed(alert);
+        row[name] = value;
+        row
+    };
+    let key = |alert: u64| new_ticket(alert).key.to_string();
+    let field = |alert: u64| json!([{"id": 101, "value": key(alert)}]);
+    let text = |alert: u64| json!(format!("<p>Halogard {}</p>", key(alert)));
+    let answers = [
+        // By what they say, in any order.
+        json!([
+            with(2, "customfields", field(2)),
+            with(1, "customfields", field(1))
+        ]),
+        json!([
+            with(2, "details_html", text(2)),
+            with(1, "details", text(1))
+        ]),
+        json!([row(2), with(1, "customfields", field(1))]),
+        // By their places.
+        json!([renamed(1), renamed(2)]),
+        json!([row(1), renamed(2)]),
+    ];
+    for body in answers {
+        let harness = answering(&[(201, body.clone())]);
+        assert_eq!(
+            opened(&harness, 1..=2).await,
+            [Ok(4001), Ok(4002)],
+            "{body}"
+        );
+        assert_eq!(harness.sent().len(), 1, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn places_count_for_nothing_where_anything_contradicts_them() {
+    let with = |alert: u64, name: &str, value: u64| {
+        let mut row = renamed(alert);
+        row[name] = json!(value);
+        row
+    };
+    let answers = [
+        json!([renamed(2), renamed(1)]),
+        json!([renamed(1), renamed(1)]),
+        json!([renamed(1)]),
+        json!([renamed(1), renamed(2), renamed(3)]),
+        json!([with(1, "client_id", 18), renamed(2)]),
+        json!([renamed(1), with(2, "tickettype_id", 6)]),
+        json!([renamed(1), row(3)]),
+    ];
+    for body in answers {
+        let harness = answering(&[(201, body.clone()), (200, list(&[]))]);
+        let doubt = || Err(format!("{InDoubt:?}"));
+        assert_eq!(opened(&harness, 1..=2).await, [doubt(), doubt()], "{body}");
+    }
 }
 
 #[tokio::test]

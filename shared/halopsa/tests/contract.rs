@@ -130,6 +130,8 @@ fn full_ticket() -> TicketWrite {
         }],
         closure_note: Some("closed in Liongard".into()),
         novalidate: Some(false),
+        donotapplytemplateintheapi: Some(true),
+        dont_do_rules: Some(true),
     }
 }
 
@@ -143,7 +145,8 @@ fn full_query() -> TicketQuery {
         lastupdatefromdate: Some(MORNING),
         lastupdatetodate: Some(MORNING),
         occurred: Some((Timestamp::EPOCH, MORNING)),
-        search_summary: Some("[LG-991]".into()),
+        search_summary: Some("LG-991".into()),
+        include_custom_fields: Some(CustomFieldId::new(164)),
         state: TicketState::Any,
         newest_first: true,
         deleted: true,

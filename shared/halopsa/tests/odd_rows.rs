@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{Changes, PortError, SearchWithin, ServiceDesk};
 use halogard_domain::ids::{AlertId, HaloClientId, TicketId};
+use halogard_domain::key::{KeySecret, SignedKey};
 use halogard_domain::{FailureClass, LinkKey};
 use support::{Harness, MORNING, answer};
 
@@ -91,18 +92,20 @@ fn list(count: usize, rows: &[String]) -> String {
     )
 }
 
-fn key() -> LinkKey {
-    LinkKey {
+fn key() -> SignedKey {
+    KeySecret::new([7; 32]).sign(LinkKey {
         prefix: "LG".into(),
         alert: AlertId::new(7586),
         recurrence: 1,
-    }
+    })
 }
 
 fn within() -> SearchWithin {
     SearchWithin {
         client: Some(HaloClientId::new(17)),
         since: MORNING,
+        ticket_type: None,
+        key_field: None,
     }
 }
 
@@ -192,7 +195,7 @@ async fn a_search_goes_on_past_every_odd_row_and_finds_its_ticket() {
         harness.next(Ok(answer(200, &plain(4001, "Printer is on fire"))));
         let found = harness.desk().find(&key(), &within()).await;
         let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let ids: Vec<u64> = found.iter().map(|ticket| ticket.id.get()).collect();
+        let ids: Vec<u64> = found.iter().map(|found| found.ticket.id.get()).collect();
         assert_eq!(ids, [4002], "{name}");
     }
     println!("{} odd rows", odd.len());
@@ -215,7 +218,7 @@ async fn a_ticket_of_ours_with_an_odd_row_is_read_by_itself_and_found() {
             harness.next(Ok(answer(200, &plain(4001, "[LG-7586] Disk full"))));
             let found = harness.desk().find(&key(), &within()).await;
             let found = found.unwrap_or_else(|error| panic!("{member}: {value}: {error}"));
-            let ids: Vec<u64> = found.iter().map(|ticket| ticket.id.get()).collect();
+            let ids: Vec<u64> = found.iter().map(|found| found.ticket.id.get()).collect();
             assert_eq!(ids, [4001], "{member}: {value}");
             cases += 1;
         }

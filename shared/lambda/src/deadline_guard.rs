@@ -2,13 +2,14 @@
 //! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
-    AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors,
+    AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, KeyedTicket,
     OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
+use halogard_domain::key::SignedKey;
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
-use halogard_domain::{Alert, FailureClass, LinkKey, Ticket, Timestamp};
+use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
 
 use crate::deadline::Deadline;
 
@@ -62,7 +63,11 @@ impl<P, C: Clock> DeadlineGuard<P, C> {
 
 /// Here the budget checks the time, before each request instead of each call: some calls send many.
 impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
-    async fn find(&self, key: &LinkKey, within: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
+    async fn find(
+        &self,
+        key: &SignedKey,
+        within: &SearchWithin,
+    ) -> Result<Vec<KeyedTicket>, PortError> {
         self.noted(self.port.find(key, within).await)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_app::ports::{Clock as _, PortError};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::{Policy, Timestamp};
+use halogard_runtime::random_key_secret;
 use halogard_vendors::{CallDurations, HttpAlertSource, HttpServiceDesk};
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
@@ -275,6 +276,7 @@ impl<P: Platform> InstanceState<P> {
             resources.store.clone(),
             clock.clone(),
             config.policy.clone(),
+            random_key_secret().map_err(SetUpFault::from)?,
         );
         reconciler.worker.clone_from(&self.worker);
         reconciler.inspector_min_interval = resources.inspector_min_interval;

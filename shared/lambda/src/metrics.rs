@@ -64,6 +64,8 @@ impl Counter {
             | Action::MergedAcrossClients
             | Action::MergeUndone
             | Action::FoundByKey
+            | Action::DuplicateTicket
+            | Action::ForeignKey
             | Action::OpenInDoubt
             | Action::WriteRefused
             | Action::Parked

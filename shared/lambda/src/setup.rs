@@ -5,6 +5,7 @@ use std::fmt;
 use halogard_app::ports::{VaultError, error_chain};
 use halogard_aws::AwsSettingsError;
 use halogard_credentials::NotJsonObject;
+use halogard_runtime::NoRandomness;
 use halogard_runtime::settings::SettingFault;
 use halogard_vendors::VendorsError;
 
@@ -31,6 +32,9 @@ pub enum SetUpFault {
     /// The system has no random numbers.
     #[error("the system has no random numbers, so this instance cannot be given a name")]
     Random(#[source] getrandom::Error),
+    /// The same, for the secret of a new installation.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// A secret cannot be read.
     #[error("the secret that {variable} names cannot be read")]
     Vault {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+mod key_secret;
 mod masked;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -9,4 +10,5 @@ pub mod settings;
 pub mod telemetry;
 
 pub use clock::SystemClock;
+pub use key_secret::{NoRandomness, random_key_secret};
 pub use masked::MaskedToken;

@@ -5,6 +5,7 @@ mod auth;
 mod client_api;
 mod delivery;
 mod events;
+mod like;
 mod outbox;
 mod reference_data;
 mod refusal;
@@ -38,7 +39,8 @@ use crate::rate_limit::RateLimit;
 pub use delivery::deliver_webhooks;
 pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
 pub use settings::{
-    ApiApplication, ArrayFailure, DeliveryBehaviour, SimHaloSettings, SingleAnswer,
+    ApiApplication, ArrayFailure, DeliveryBehaviour, SimHaloSettings, SingleAnswer, TitleRule,
+    TitleSearch,
 };
 pub(crate) use technician::IntegrationTicket;
 pub use technician::{TicketEdit, TicketSpec};

@@ -8,6 +8,7 @@ use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::continuity::{Continuity, Knowledge};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
+use halogard_domain::key::{Installation, KeySecret};
 use halogard_domain::missing::MissingTickets;
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
@@ -47,6 +48,7 @@ macro_rules! records {
 macro_rules! for_every_type {
     ($fixture:ident, $case:ident) => {
         let bench = $case::<_, Ledger>($fixture).await;
+        let bench = $case::<_, Installation>(bench).await;
         let bench = $case::<_, Runs>(bench).await;
         let bench = $case::<_, AppliedPolicy>(bench).await;
         let bench = $case::<_, MissingTickets>(bench).await;
@@ -84,6 +86,18 @@ impl SampleRecord for Ledger {
         let granted = ledger.grant(now, &Limit::DEFAULT, &request);
         granted.expect("a fresh ledger has permits");
         ledger
+    }
+}
+
+impl SampleRecord for Installation {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        Self {
+            key_secret: Some(KeySecret::new([number; KeySecret::BYTES])),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use halogard_domain::policy::{ClosedBy, ParkReason};
 use halogard_domain::sharing::Sharing;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
 use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
-use halogard_domain::{Slug, Timestamp};
+use halogard_domain::{LinkKey, Slug, Timestamp};
 
 /// Some point in time, `seconds` after another.
 pub fn at(seconds: i64) -> Timestamp {
@@ -77,6 +77,11 @@ pub fn full_link(id: u64) -> Link {
     Link {
         alert: alert_id,
         recurrence: 3,
+        key: Some(LinkKey {
+            prefix: "FORMER".to_owned(),
+            alert: alert_id,
+            recurrence: 3,
+        }),
         claim: Claim::Held {
             holder: "f00d".to_owned(),
             number: 4,
@@ -88,6 +93,8 @@ pub fn full_link(id: u64) -> Link {
             status: Slug::new("new"),
             priority: Slug::new("low"),
             text: u64::MAX - 3,
+            client: Some(HaloClientId::new(17)),
+            ticket_type: Some(TicketTypeId::new(5)),
         }),
         ticket: Some(ticket_id),
         earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
@@ -98,6 +105,9 @@ pub fn full_link(id: u64) -> Link {
             closed: [AlertId::new(id + 6_000_000)].into(),
             closes: true,
         }),
+        replaced_title: Some(AWKWARD.to_owned()),
+        unrecognised: 1,
+        reported_tickets: vec![TicketId::new(id + 4_000_000)],
         base: Some(Base {
             alert_closed: true,
             alert_status: Slug::new("closed"),

@@ -31,7 +31,7 @@ async fn a_deleted_ticket_stays_deleted_until_its_alert_was_over_and_is_back() {
     bundle.liongard.reopen(alert).unwrap();
     bundle.conclude().await;
     let second = bundle.only_ticket(alert);
-    assert!(second.summary.contains(&format!("[LG-{alert}-2]")));
+    assert!(second.summary.contains(&format!("[LG-{alert}-2.")));
 }
 
 #[tokio::test]

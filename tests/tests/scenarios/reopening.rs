@@ -52,7 +52,7 @@ async fn later_than_a_week_the_alert_gets_a_new_ticket() {
     let tickets = bundle.tickets_of(alert);
     assert_eq!(tickets.len(), 2);
     assert!(tickets[0].closed && !tickets[1].closed);
-    let key = format!("[LG-{alert}-2]");
+    let key = format!("[LG-{alert}-2.");
     assert!(tickets[1].summary.contains(&key), "{}", tickets[1].summary);
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
+use halogard_runtime::random_key_secret;
 use halogard_runtime::settings::{self, Environment, Settings};
 use halogard_simulator::{ServerHandle, serve};
 use halogard_sqlite::Store;
@@ -43,8 +44,14 @@ impl DemoInstance {
         let calls = Arc::clone(&shared.metrics);
         let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock, calls)?;
         let policy = simulated.config.policy.clone();
-        let mut reconciler =
-            NetworkReconciler::new(vendors.desk, vendors.source, store.clone(), clock, policy);
+        let mut reconciler = NetworkReconciler::new(
+            vendors.desk,
+            vendors.source,
+            store.clone(),
+            clock,
+            policy,
+            random_key_secret()?,
+        );
         reconciler.inspector_min_interval = MIN_INTERVAL;
         reconciler.sweep_interval = POLL_INTERVAL;
         store.requeue_in_flight()?;

@@ -46,6 +46,8 @@ pub enum ErrorCode {
     HalopsaTokenPending,
     /// HaloPSA's answer has an unexpected form.
     HalopsaUnexpected,
+    /// HaloPSA accepted a write, and its answer does not show what was written.
+    HalopsaUnrecognised,
     /// HaloPSA cannot be reached; nothing was sent.
     HalopsaUnreachable,
     /// The invocation has too little time left for a call.
@@ -141,6 +143,7 @@ impl ErrorCode {
             Self::HalopsaThrottled => "halopsa.throttled",
             Self::HalopsaTokenPending => "halopsa.token_pending",
             Self::HalopsaUnexpected => "halopsa.unexpected",
+            Self::HalopsaUnrecognised => "halopsa.unrecognised",
             Self::HalopsaUnreachable => "halopsa.unreachable",
             Self::InvocationDeadline => "invocation.deadline",
             Self::LiongardCredential => "liongard.credential",

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use halogard_domain::ids::{
-    HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,
-    TicketTypeId,
+    CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
+    TicketId, TicketTypeId,
 };
+use halogard_domain::key::{MarkedKey, SignedKey};
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
@@ -15,14 +16,16 @@ use super::PortError;
 
 /// HaloPSA's tickets. Every request takes a permit of the request budget.
 pub trait ServiceDesk: Send + Sync {
-    /// Finds every ticket that carries exactly `key`, open, closed or deleted, oldest first.
+    /// Finds every ticket that carries exactly the key of `key`, open, closed or deleted, oldest first: in
+    /// its title, in the custom field for it, or at the end of its text. Anyone can write a title, so a
+    /// ticket that is found is not ours yet.
     ///
     /// Safe to repeat.
     fn find(
         &self,
-        key: &LinkKey,
+        key: &SignedKey,
         within: &SearchWithin,
-    ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Vec<KeyedTicket>, PortError>> + Send;
 
     /// Every ticket whose title carries a key with `prefix`. Safe to repeat.
     fn find_all_with_key(
@@ -119,11 +122,24 @@ pub struct TicketListing {
     pub ticket: Option<Ticket>,
 }
 
+/// A ticket that carries a key, and the key as it carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedTicket {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// The key, with the proof that stands there. Not checked.
+    pub key: MarkedKey,
+}
+
 /// Limits the search for the ticket of an attempt in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchWithin {
-    /// The client it was opened for, if still known.
+    /// The client it was requested for, if known.
     pub client: Option<HaloClientId>,
+    /// The type it was requested with, if known.
+    pub ticket_type: Option<TicketTypeId>,
+    /// The custom field that receives the key, if the config names one.
+    pub key_field: Option<CustomFieldId>,
     /// The attempt was not made before this time.
     pub since: Timestamp,
 }

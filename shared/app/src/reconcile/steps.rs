@@ -16,7 +16,7 @@ use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity, NoteAuthor};
 use halogard_domain::write_result::WriteResult;
-use halogard_domain::{FailureClass, LinkKey, Timestamp};
+use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, warn};
 
 use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
@@ -48,7 +48,7 @@ impl<E: Env> Reconciler<E> {
         match step {
             Step::AssignGroup => self.resolve_membership(session).await,
             Step::FindByKey => self.find(session).await,
-            Step::Open(ticket) => self.open(*ticket, session).await,
+            Step::Open(draft) => self.open(*draft, session).await,
             Step::RefreshTicket => self.refresh_ticket(session).await,
             Step::CheckActivity => self.check_activity(session).await,
             Step::SetFields(change) => self.set_fields(&change, session).await,
@@ -290,8 +290,8 @@ impl PairSession<'_> {
             .as_ref()
             .and_then(|alert| alert.native_ticket);
         self.link.observed_ticket.as_ref().is_some_and(|seen| {
-            let has_key = LinkKey::find_in(&seen.summary, &self.policy.key_prefix).is_some();
-            !seen.summary.is_empty() && !has_key && native != Some(seen.id)
+            let ours = self.link.wrote_title(&seen.summary, self.policy);
+            !seen.summary.is_empty() && !ours && native != Some(seen.id)
         })
     }
 

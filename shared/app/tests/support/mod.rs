@@ -12,18 +12,19 @@ use std::time::Duration;
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
     AlertList, AlertListing, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode,
-    Inspectors, Lane, Links, OpeningGuard, PortError, Revision, RunProgress, SearchWithin,
-    ServiceDesk, TicketListing,
+    Inspectors, KeyedTicket, Lane, Links, OpeningGuard, PortError, Revision, RunProgress,
+    SearchWithin, ServiceDesk, TicketListing,
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
     TicketTypeId,
 };
+use halogard_domain::key::{KeySecret, MarkedKey, SignedKey};
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{
-    Existence, HumanActivity, NewNote, NewTicket, TicketChange, TicketNote,
+    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote,
 };
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Slug, Ticket, Timestamp};
 
@@ -68,6 +69,20 @@ pub fn alert(id: u64) -> Alert {
     }
 }
 
+/// What the installation signs its keys with.
+pub fn secret() -> KeySecret {
+    KeySecret::new([7; 32])
+}
+
+/// The key of a ticket of `alert`, with its proof.
+pub fn key(alert: u64, recurrence: u32) -> SignedKey {
+    secret().sign(LinkKey {
+        prefix: LinkKey::DEFAULT_PREFIX.to_owned(),
+        alert: AlertId::new(alert),
+        recurrence,
+    })
+}
+
 /// An open ticket that carries the key of `alert`.
 pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
     Ticket {
@@ -76,7 +91,7 @@ pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
         ticket_type: TicketTypeId::new(5),
         status: OPEN,
         priority: None,
-        summary: format!("[LG-{alert}] New admin"),
+        summary: format!("{} New admin", key(alert, 1).marker()),
         assigned: Some(true),
         changed_at,
         observed_at: changed_at,
@@ -189,6 +204,14 @@ pub struct Desk {
     pub clock: OnceLock<Arc<ManualClock>>,
     pub switch: Switch,
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
+    /// What was searched for.
+    pub searches: Mutex<Vec<(SignedKey, SearchWithin)>>,
+    /// Whether the desk accepts new tickets and shows none.
+    pub shows_nothing: Mutex<bool>,
+    /// Requests that open a ticket.
+    pub opens: Mutex<u32>,
+    /// Who opened tickets, where HaloPSA shows that.
+    pub opened_by: Mutex<BTreeMap<TicketId, NoteAuthor>>,
     pub listings: Mutex<Vec<TicketListing>>,
     pub since: Mutex<Vec<Timestamp>>,
     /// What the next list of changes leaves to read.
@@ -212,12 +235,24 @@ pub struct Desk {
 }
 
 impl ServiceDesk for Desk {
-    async fn find(&self, key: &LinkKey, _: &SearchWithin) -> Result<Vec<Ticket>, PortError> {
+    async fn find(
+        &self,
+        key: &SignedKey,
+        within: &SearchWithin,
+    ) -> Result<Vec<KeyedTicket>, PortError> {
         self.switch.ask()?;
+        let mut searches = self.searches.lock().expect("no panic");
+        searches.push((key.clone(), *within));
         let tickets = self.tickets.lock().expect("no panic");
-        let carries =
-            |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, &key.prefix).as_ref() == Some(key);
-        Ok(tickets.values().filter(carries).cloned().collect())
+        let keyed = |ticket: &Ticket| {
+            let mut keys = MarkedKey::all_in(&ticket.summary, &key.key.prefix).into_iter();
+            let ours = keys.find(|marked| marked.key == key.key)?;
+            Some(KeyedTicket {
+                ticket: ticket.clone(),
+                key: ours,
+            })
+        };
+        Ok(tickets.values().filter_map(keyed).collect())
     }
 
     async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
@@ -236,7 +271,7 @@ impl ServiceDesk for Desk {
         let size = if one_by_one { 1 } else { new.len() };
         let mut opened = Vec::new();
         for array in new.chunks(size) {
-            let keys: Vec<&LinkKey> = array.iter().map(|new| &new.key).collect();
+            let keys: Vec<&LinkKey> = array.iter().map(|new| &new.key.key).collect();
             let admission = guard.admit(&keys).await;
             for (new, admitted) in array.iter().zip(admission.admitted) {
                 opened.push(if admitted {
@@ -260,8 +295,15 @@ impl ServiceDesk for Desk {
         Ok(found)
     }
 
-    async fn notes(&self, _: TicketId) -> Result<Vec<TicketNote>, PortError> {
-        self.switch.ask().map(|()| Vec::new())
+    async fn notes(&self, ticket: TicketId) -> Result<Vec<TicketNote>, PortError> {
+        self.switch.ask()?;
+        let opened_by = self.opened_by.lock().expect("no panic");
+        let opening = |author: &NoteAuthor| TicketNote {
+            id: NoteId::new(1),
+            author: *author,
+            text: String::new(),
+        };
+        Ok(opened_by.get(&ticket).map(opening).into_iter().collect())
     }
 
     async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
@@ -330,12 +372,17 @@ async fn wait(times: &Mutex<u32>) {
 impl Desk {
     fn open_one(&self, new: &NewTicket) -> Result<Ticket, PortError> {
         self.switch.ask()?;
+        *self.opens.lock().expect("no panic") += 1;
+        if *self.shows_nothing.lock().expect("no panic") {
+            let code = ErrorCode::HalopsaUnrecognised;
+            return Err(PortError::new(FailureClass::InDoubt, code));
+        }
         let mut tickets = self.tickets.lock().expect("no panic");
         let number = 4242 + u64::try_from(tickets.len()).expect("few tickets");
         let opened = Ticket {
-            summary: new.summary.clone(),
-            status: new.status,
-            ..ticket(number, new.key.alert.get(), at(0))
+            summary: new.summary(),
+            status: new.draft.status,
+            ..ticket(number, new.key.key.alert.get(), at(0))
         };
         tickets.insert(opened.id, opened.clone());
         Ok(opened)
@@ -493,6 +540,7 @@ impl Bench {
             store,
             Arc::clone(&clock),
             policy(),
+            secret(),
         );
         Self {
             reconciler,
@@ -507,6 +555,18 @@ impl Bench {
         let swept = bench.reconciler.sweep_tickets().await;
         swept.expect("the desk works");
         bench
+    }
+
+    /// Another process on the same store, which would give a new installation the secret `new_secret`.
+    pub fn beside(&self, new_secret: KeySecret) -> Reconciler<TestEnv> {
+        Reconciler::<TestEnv>::new(
+            Desk::default(),
+            Liongard::default(),
+            self.reconciler.store.clone(),
+            Arc::clone(&self.clock),
+            policy(),
+            new_secret,
+        )
     }
 
     /// The only message in the queue.

@@ -8,7 +8,7 @@ use halogard_domain::ids::{
 };
 use halogard_domain::policy::{ClosePolicy, PriorityMap, StatusMap, Template};
 use halogard_domain::render::SUMMARY_PLACEHOLDERS;
-use halogard_domain::ticket::Validation;
+use halogard_domain::ticket::{Automation, Validation};
 use toml::Spanned;
 
 use super::{ids, reopen};
@@ -67,7 +67,17 @@ pub(super) fn read(
         Some(false) => Validation::Skipped,
         Some(true) | None => Validation::Enforced,
     };
+    template.type_template = automation(fields, "apply_type_template");
+    template.ticket_rules = automation(fields, "apply_ticket_rules");
     Some(template)
+}
+
+/// What the key `name` says about an automation of HaloPSA.
+fn automation(fields: &Fields<'_>, name: &str) -> Automation {
+    match fields.switch(name) {
+        Some(true) => Automation::Applied,
+        Some(false) | None => Automation::Skipped,
+    }
 }
 
 fn statuses(status: &Fields<'_>, findings: &mut Findings<'_>) -> Option<StatusMap> {

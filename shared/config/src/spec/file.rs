@@ -30,7 +30,7 @@ pub(crate) fn file() -> TableSpec {
         KeySpec::optional(
             "key_prefix",
             ValueKind::Code { chars_max: 8 },
-            "prefix of the key in each ticket's title, as in [LG-7586]; \"LG\" if absent. Use a \
+            "prefix of the key in each ticket's title, as in [LG-7586.k3f9xw]; \"LG\" if absent. Use a \
              different one for each installation with the same HaloPSA",
         ),
         KeySpec::optional(
@@ -138,6 +138,18 @@ fn template() -> TableSpec {
             "validate",
             ValueKind::Boolean,
             "whether HaloPSA checks mandatory fields of new tickets; true if absent",
+        ),
+        KeySpec::optional(
+            "apply_type_template",
+            ValueKind::Boolean,
+            "whether HaloPSA applies the default template of the ticket type to new tickets, which may \
+             replace their titles; false if absent",
+        ),
+        KeySpec::optional(
+            "apply_ticket_rules",
+            ValueKind::Boolean,
+            "whether HaloPSA's ticket rules run for new tickets, which may replace their titles; false if \
+             absent",
         ),
         KeySpec::optional(
             "reopen",

@@ -6,7 +6,7 @@ use crate::plan::{Step, closing_the_group};
 use crate::policy::{Mapping, Mode, Policy, Template};
 use crate::render;
 use crate::storm::Membership;
-use crate::ticket::NewTicket;
+use crate::ticket::TicketDraft;
 use crate::time::Timestamp;
 
 /// The steps for an alert without a ticket.
@@ -75,37 +75,28 @@ fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step
     match policy.choose(alert) {
         Err(reason) if link.parked == Some(reason) => Vec::new(),
         Err(reason) => vec![Step::Park(reason)],
-        Ok(_) if link.is_suppressed(WriteKind::Open, policy, now) => Vec::new(),
+        Ok(_) if link.stopped_opening() || link.is_suppressed(WriteKind::Open, policy, now) => {
+            Vec::new()
+        }
         Ok(_) if policy.storms.is_some() && link.membership.is_none() => vec![Step::AssignGroup],
         Ok((mapping, template)) => {
-            let ticket = new_ticket(link, alert, mapping, template, policy);
-            vec![Step::Open(Box::new(ticket))]
+            let draft = draft(link, alert, mapping, template);
+            vec![Step::Open(Box::new(draft))]
         }
     }
 }
 
 /// The ticket as the template describes it.
-fn new_ticket(
-    link: &Link,
-    alert: &Alert,
-    mapping: &Mapping,
-    template: &Template,
-    policy: &Policy,
-) -> NewTicket {
-    let key = link.key(policy);
+fn draft(link: &Link, alert: &Alert, mapping: &Mapping, template: &Template) -> TicketDraft {
     let (summary, details_html) = if link.leader_state().is_some() {
         let pattern = format!("Storm: {}", template.summary);
-        let details = render::storm_intro_html(alert) + &render::details_html(&key, alert);
-        (render::summary(&key, &pattern, alert), details)
+        let details = render::storm_intro_html(alert) + &render::details_html(alert);
+        (render::summary(&pattern, alert), details)
     } else {
-        let summary = render::summary(&key, &template.summary, alert);
-        (summary, render::details_html(&key, alert))
+        let summary = render::summary(&template.summary, alert);
+        (summary, render::details_html(alert))
     };
-    let mut custom_fields = template.custom_fields.clone();
-    if let Some(field) = template.key_field {
-        custom_fields.insert(field, key.to_string());
-    }
-    NewTicket {
+    TicketDraft {
         client: mapping.client,
         site: mapping.site,
         ticket_type: template.ticket_type,
@@ -121,8 +112,10 @@ fn new_ticket(
         category: template.category.clone(),
         summary,
         details_html,
-        custom_fields,
+        custom_fields: template.custom_fields.clone(),
+        key_field: template.key_field,
         validation: template.validation,
-        key,
+        type_template: template.type_template,
+        ticket_rules: template.ticket_rules,
     }
 }

@@ -1,7 +1,7 @@
 //! What can be asked of a list.
 
 use halogard_domain::Timestamp;
-use halogard_domain::ids::{HaloClientId, StatusId, TicketId, TicketTypeId};
+use halogard_domain::ids::{CustomFieldId, HaloClientId, StatusId, TicketId, TicketTypeId};
 
 use super::pages::PAGE_SIZE;
 use super::request::{HaloRequest, iso};
@@ -26,8 +26,10 @@ pub struct TicketQuery {
     /// Raised between these two. Narrows only, since the time zone HaloPSA applies is not known:
     /// rows outside are not set aside.
     pub occurred: Option<(Timestamp, Timestamp)>,
-    /// With this text in the title.
+    /// With this text in the title. Without `% _ [ ] ^`: HaloPSA may compare as SQL Server's `LIKE` does.
     pub search_summary: Option<String>,
+    /// This custom field in each row.
+    pub include_custom_fields: Option<CustomFieldId>,
     /// Open, closed, or both.
     pub state: TicketState,
     /// Deleted tickets instead of existing ones.
@@ -72,6 +74,7 @@ impl TicketQuery {
             .with_some("lastupdatefromdate", self.lastupdatefromdate.map(iso))
             .with_some("lastupdatetodate", self.lastupdatetodate.map(iso))
             .with_some("search_summary", self.search_summary.as_ref())
+            .with_some("include_custom_fields", self.include_custom_fields)
             .with_flag("orderdesc", self.newest_first)
             .with_flag("deleted", self.deleted)
             .with_flag("nocache", self.nocache);

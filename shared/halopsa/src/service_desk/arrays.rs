@@ -1,19 +1,20 @@
-//! Writes in arrays: one request for many records, answers matched by what they are about and never
-//! by their place.
+//! Writes in arrays: one request for many records, answers matched by what they are about.
 //!
 //! Whether the records before a refused one were saved differs by version and is not documented. So
 //! after a refused array of creates HaloPSA is asked which of them exist; only the others are sent
 //! again, in halves, until the refused record is alone.
 
 use halogard_app::ports::{
-    Admission, Clock, ErrorCode, OpeningGuard, PortError, Refusal, RequestBudget, ServiceDesk as _,
+    Admission, Clock, ErrorCode, KeyedTicket, OpeningGuard, PortError, Refusal, RequestBudget,
+    ServiceDesk as _,
 };
 use halogard_domain::ids::{NoteId, TicketId};
+use halogard_domain::key::MarkedKey;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
 
-use super::{HaloServiceDesk, PAGES_MAX, tickets};
+use super::{HaloServiceDesk, PAGES_MAX, answers, tickets};
 use crate::client::{TicketDetail, TicketQuery};
 use crate::failure::repeatable;
 use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
@@ -35,7 +36,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         new: &[NewTicket],
         guard: &impl OpeningGuard,
     ) -> Answers<Ticket> {
-        let keys: Vec<&LinkKey> = new.iter().map(|ticket| &ticket.key).collect();
+        let keys: Vec<&LinkKey> = new.iter().map(|ticket| &ticket.key.key).collect();
         let Admission {
             admitted,
             send_before,
@@ -78,7 +79,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
-    /// Matches the answer to `new` by key. A build that returns only the last ticket is asked for the
+    /// Matches the answer to `new`. A build that returns only the last ticket is asked for the
     /// others; those that it does not return are in doubt.
     async fn opened(
         &self,
@@ -88,8 +89,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     ) -> Answers<Ticket> {
         let mut answers = Vec::with_capacity(new.len());
         let mut missing = Vec::new();
-        for (place, ticket) in new.iter().enumerate() {
-            let row = tickets::answer_to(ticket, new.len(), &rows);
+        let matched = answers::rows_of(new, &rows);
+        for (place, (ticket, row)) in new.iter().zip(matched).enumerate() {
             answers.push(match row {
                 Some(row) => {
                     let fallback = tickets::opened(ticket, row.id, self.clock.now());
@@ -106,9 +107,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             let found = self.opened_since(new, began).await.unwrap_or_default();
             for place in missing {
                 if let (Some(ticket), Some(answer)) = (new.get(place), answers.get_mut(place))
-                    && let Some((_, ticket)) = found.iter().find(|(key, _)| *key == ticket.key)
+                    && let Some(found) = found.iter().find(|it| it.key == ticket.key.marked())
                 {
-                    *answer = Ok(ticket.clone());
+                    *answer = Ok(found.ticket.clone());
                 }
             }
         }
@@ -126,7 +127,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             // Which of them exist is not known.
             Err(error) => return same_error_for_all(new, &in_doubt(error)),
         };
-        let is_open = |ticket: &NewTicket| found.iter().find(|(key, _)| *key == ticket.key);
+        let is_open = |ticket: &NewTicket| found.iter().find(|it| it.key == ticket.key.marked());
         let left: Vec<NewTicket> = new
             .iter()
             .filter(|ticket| is_open(ticket).is_none())
@@ -139,7 +140,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let mut sent = sent.into_iter();
         new.iter()
             .map(|ticket| match is_open(ticket) {
-                Some((_, open)) => Ok(open.clone()),
+                Some(open) => Ok(open.ticket.clone()),
                 None => sent.next().unwrap_or_else(|| Err(super::unrecognised())),
             })
             .collect()
@@ -148,7 +149,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Tickets with keys like those of `new` that a refused array left behind. HaloPSA's lists may lag, so
     /// the numbers after the newest listed ticket are read until some are not assigned: reading a ticket
     /// by its number does not lag. Spends three requests or a few more.
-    async fn left_behind(&self, new: &[NewTicket]) -> Result<Vec<(LinkKey, Ticket)>, PortError> {
+    async fn left_behind(&self, new: &[NewTicket]) -> Result<Vec<KeyedTicket>, PortError> {
         let Some(first) = new.first() else {
             return Ok(Vec::new());
         };
@@ -161,19 +162,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         if let Some(newest) = rows.iter().map(|row| row.id.get()).max() {
             rows.extend(self.tickets_after(newest).await?);
         }
-        let mut found = Vec::new();
-        for row in rows {
-            let title = row.summary.as_deref().unwrap_or_default();
-            let Some(key) = LinkKey::find_in(title, &first.key.prefix) else {
-                continue;
-            };
-            let ticket = match row.to_ticket(self.clock.now()) {
-                Some(ticket) => Some(ticket),
-                None => self.read(row.id).await?,
-            };
-            found.extend(ticket.map(|ticket| (key, ticket)));
-        }
-        Ok(found)
+        let prefix = &first.key.key.prefix;
+        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        self.keyed_rows(rows, false, first_key).await
     }
 
     /// Tickets with a higher number than `newest`, which may not be listed yet.
@@ -205,19 +196,20 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self,
         new: &[NewTicket],
         began: Timestamp,
-    ) -> Result<Vec<(LinkKey, Ticket)>, PortError> {
+    ) -> Result<Vec<KeyedTicket>, PortError> {
         let Some(first) = new.first() else {
             return Ok(Vec::new());
         };
-        let prefix = &first.key.prefix;
+        let prefix = &first.key.key.prefix;
         let query = TicketQuery {
-            search_summary: Some(LinkKey::marker_start(prefix)),
+            search_summary: Some(LinkKey::start(prefix)),
             occurred: Some(self.around(began)),
             nocache: true,
             pages_max: Some(PAGES_MAX),
             ..TicketQuery::default()
         };
-        let found = self.with_keys(query, prefix).await?;
+        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let found = self.keyed_tickets(&query, first_key).await?;
         // Which of them exist is not known while some may not have come.
         found.missing.map_or(Ok(found.tickets), Err)
     }

@@ -1,23 +1,12 @@
 //! Tickets, from the wire to the domain and back.
 
 use halogard_domain::ids::TicketId;
-use halogard_domain::ticket::{Existence, HumanActivity, NewTicket, TicketChange, Validation};
-use halogard_domain::{LinkKey, Ticket, Timestamp};
+use halogard_domain::ticket::{
+    Automation, Existence, HumanActivity, NewTicket, TicketChange, Validation,
+};
+use halogard_domain::{Ticket, Timestamp};
 
 use crate::wire::{CustomFieldWrite, TicketRow, TicketWrite};
-
-/// A ticket from a list of deleted tickets is deleted, even if its row does not say so.
-pub(super) fn marked_deleted(ticket: Ticket, deleted: bool) -> Ticket {
-    let existence = if deleted && ticket.existence == Existence::Present {
-        Existence::Deleted
-    } else {
-        ticket.existence
-    };
-    Ticket {
-        existence,
-        ..ticket
-    }
-}
 
 /// What `row` shows, completed by `fallback`.
 pub(super) fn fill_missing(row: &TicketRow, fallback: Ticket, observed_at: Timestamp) -> Ticket {
@@ -31,26 +20,29 @@ pub(super) fn fill_missing(row: &TicketRow, fallback: Ticket, observed_at: Times
 
 /// The write that opens `ticket`.
 pub(super) fn to_open(ticket: &NewTicket) -> TicketWrite {
+    let draft = &ticket.draft;
     TicketWrite {
-        tickettype_id: Some(ticket.ticket_type),
-        client_id: Some(ticket.client),
-        site_id: ticket.site,
-        summary: Some(ticket.summary.clone()),
-        details_html: Some(ticket.details_html.clone()),
-        status_id: Some(ticket.status),
-        priority_id: ticket.priority,
-        team: ticket.team.clone(),
-        agent_id: ticket.technician,
-        category_1: ticket.category.clone(),
+        tickettype_id: Some(draft.ticket_type),
+        client_id: Some(draft.client),
+        site_id: draft.site,
+        summary: Some(ticket.summary()),
+        details_html: Some(ticket.details_html()),
+        status_id: Some(draft.status),
+        priority_id: draft.priority,
+        team: draft.team.clone(),
+        agent_id: draft.technician,
+        category_1: draft.category.clone(),
         customfields: ticket
-            .custom_fields
-            .iter()
+            .custom_fields()
+            .into_iter()
             .map(|(id, value)| CustomFieldWrite {
-                id: *id,
-                value: value.clone().into(),
+                id,
+                value: value.into(),
             })
             .collect(),
-        novalidate: (ticket.validation == Validation::Skipped).then_some(true),
+        novalidate: (draft.validation == Validation::Skipped).then_some(true),
+        donotapplytemplateintheapi: (draft.type_template == Automation::Skipped).then_some(true),
+        dont_do_rules: (draft.ticket_rules == Automation::Skipped).then_some(true),
         ..TicketWrite::default()
     }
 }
@@ -91,29 +83,15 @@ pub(super) fn shown_by(
         .filter(|shown| change.priority.is_none() || shown.priority.is_some())
 }
 
-/// The row that answers the opening of `ticket`: the row with its key or, if only one ticket was sent,
-/// a single row without a title.
-pub(super) fn answer_to<'r>(
-    ticket: &NewTicket,
-    sent: usize,
-    rows: &'r [TicketRow],
-) -> Option<&'r TicketRow> {
-    let alone = sent == 1 && rows.len() == 1;
-    rows.iter().find(|row| match &row.summary {
-        Some(title) => LinkKey::find_in(title, &ticket.key.prefix).as_ref() == Some(&ticket.key),
-        None => alone,
-    })
-}
-
 /// The ticket as requested.
 pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -> Ticket {
     Ticket {
         id,
-        client: ticket.client,
-        ticket_type: ticket.ticket_type,
-        status: ticket.status,
-        priority: ticket.priority,
-        summary: ticket.summary.clone(),
+        client: ticket.draft.client,
+        ticket_type: ticket.draft.ticket_type,
+        status: ticket.draft.status,
+        priority: ticket.draft.priority,
+        summary: ticket.summary(),
         assigned: None,
         changed_at: Timestamp::default(),
         observed_at,

@@ -62,4 +62,10 @@ pub struct TicketWrite {
     /// Whether mandatory fields go unchecked.
     #[serde(rename = "_novalidate", skip_serializing_if = "Option::is_none")]
     pub novalidate: Option<bool>,
+    /// Whether the default template of the type is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub donotapplytemplateintheapi: Option<bool>,
+    /// Whether the tenant's ticket rules are skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dont_do_rules: Option<bool>,
 }

@@ -1,12 +1,15 @@
 //! The row of a ticket, and the ticket it describes.
 
+use std::collections::BTreeMap;
+
 use halogard_domain::ids::{
-    HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
+    CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::ticket::{Existence, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
 use halogard_wire::values::{self, Lenient};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::Row;
 
@@ -46,6 +49,14 @@ pub struct TicketRow {
     pub deleted: Option<bool>,
     /// The ticket it was merged into.
     pub merged_into_id: Option<TicketId>,
+    /// When it was opened.
+    pub opened_at: Option<Timestamp>,
+    /// Its text; in the detail only.
+    details: Option<String>,
+    /// The same with markup.
+    details_html: Option<String>,
+    /// Custom fields with text in them; in lists only those asked for.
+    customfields: BTreeMap<u64, String>,
     /// Members whose values could not be read, or cannot be right.
     pub odd: Vec<&'static str>,
 }
@@ -83,6 +94,14 @@ struct TicketMembers {
     deleted: Lenient<bool>,
     #[serde(default, deserialize_with = "lenient_id")]
     merged_into_id: Lenient<TicketId>,
+    #[serde(default, deserialize_with = "lenient_timestamp")]
+    dateoccurred: Lenient<Timestamp>,
+    #[serde(default, deserialize_with = "any_text")]
+    details: Option<String>,
+    #[serde(default, deserialize_with = "any_text")]
+    details_html: Option<String>,
+    #[serde(default, deserialize_with = "custom_texts")]
+    customfields: BTreeMap<u64, String>,
 }
 
 impl From<TicketMembers> for TicketRow {
@@ -102,6 +121,11 @@ impl From<TicketMembers> for TicketRow {
             last_update: under_one_name.or(under_the_other),
             deleted: read.deleted.or_note("deleted", &mut odd),
             merged_into_id: read.merged_into_id.or_note("merged_into_id", &mut odd),
+            // What only searches need is not odd where it is missing.
+            opened_at: read.dateoccurred.or_note("dateoccurred", &mut Vec::new()),
+            details: read.details,
+            details_html: read.details_html,
+            customfields: read.customfields,
             odd,
         }
     }
@@ -121,6 +145,23 @@ fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>, D::
 
 fn lenient_timestamp<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<Timestamp>, D::Error> {
     values::lenient(from, |json| values::timestamp(json))
+}
+
+/// Text; a value of any other form is none. Only searches need it, and a search does without.
+fn any_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(values::text(value).ok().flatten())
+}
+
+/// The custom fields of a row that have an id and a text, as above.
+fn custom_texts<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u64, String>, D::Error> {
+    let fields = Value::deserialize(from)?;
+    let fields = fields.as_array().into_iter().flatten();
+    let texts = fields.filter_map(|field| {
+        let id = values::id(field.get("id")?).ok().flatten()?;
+        Some((id, field.get("value")?.as_str()?.to_owned()))
+    });
+    Ok(texts.collect())
 }
 
 impl TicketRow {
@@ -151,6 +192,19 @@ impl TicketRow {
     #[must_use]
     pub fn hides_its_title(&self) -> bool {
         self.odd.contains(&"summary")
+    }
+
+    /// Whether `text` occurs in its description, with or without markup.
+    #[must_use]
+    pub fn describes(&self, text: &str) -> bool {
+        let details = [&self.details, &self.details_html].into_iter().flatten();
+        details.into_iter().any(|details| details.contains(text))
+    }
+
+    /// The text in a custom field.
+    #[must_use]
+    pub fn custom_text(&self, field: CustomFieldId) -> Option<&str> {
+        self.customfields.get(&field.get()).map(String::as_str)
     }
 
     /// The ticket this row describes; `None` when the row lacks its client, type or status.

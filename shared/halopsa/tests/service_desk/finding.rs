@@ -1,17 +1,22 @@
 //! Finding tickets, by their key or by their last change.
 
+use halogard_app::ports::KeyedTicket;
+use halogard_domain::key::MarkedKey;
+
 use super::*;
 use halogard_app::ports::ErrorCode;
 
 fn within(client: Option<u64>) -> SearchWithin {
     SearchWithin {
         client: client.map(HaloClientId::new),
+        ticket_type: Some(TicketTypeId::new(5)),
+        key_field: None,
         since: MORNING,
     }
 }
 
 #[tokio::test]
-async fn a_ticket_is_searched_by_title_then_by_time_then_among_the_deleted() {
+async fn a_ticket_is_searched_by_title_then_among_the_newest_then_among_the_deleted() {
     let nothing = || list(json!([]));
     let harness = answering(&[nothing(), nothing(), nothing()]);
     let found = harness
@@ -36,16 +41,15 @@ async fn a_ticket_is_searched_by_title_then_by_time_then_among_the_deleted() {
             .map(|sent| sent.query_value(name))
             .collect::<Vec<_>>()
     };
-    let marker = Some("[LG-7586]");
-    assert_eq!(asked("search_summary"), [marker, None, marker]);
+    // No character that a search may take for more than itself.
+    let text = Some("LG-7586");
+    assert_eq!(asked("search_summary"), [text, None, text]);
     assert_eq!(asked("client_id"), [None, Some("17"), None]);
+    assert_eq!(asked("orderdesc"), [None, Some("true"), None]);
     assert_eq!(
-        asked("startdate"),
-        [None, Some("2026-05-02T08:00:00.000Z"), None]
-    );
-    assert_eq!(
-        asked("enddate"),
-        [None, Some("2026-05-02T10:00:00.000Z"), None]
+        asked("datesearch"),
+        [None; 3],
+        "its spelling is not certain"
     );
     assert_eq!(asked("deleted"), [None, None, Some("true")]);
     harness.assert_all_settled();
@@ -59,19 +63,26 @@ async fn the_search_ends_where_something_was_found() {
         let mut bodies = vec![nothing(); before];
         bodies.push(ours());
         let harness = answering(&bodies);
+        if before == 2 {
+            // A list of deleted tickets may hold others, too.
+            harness.next(Ok(answer(404, "\"Record not found\"")));
+        }
         let found = harness
             .desk()
             .find(&key(), &within(Some(17)))
             .await
             .unwrap();
         assert_eq!(found.len(), 1);
-        // One that only the list of deleted ones shows is gone, whether its row says so or not.
+        // One that the list of deleted ones shows and that is not there is gone.
         let existence = if before == 2 {
             Existence::Deleted
         } else {
             Existence::Present
         };
-        assert_eq!((found[0].id, found[0].existence), (TICKET, existence));
+        assert_eq!(
+            (found[0].ticket.id, found[0].ticket.existence),
+            (TICKET, existence)
+        );
         harness.assert_all_settled();
     }
 }
@@ -99,7 +110,7 @@ async fn only_the_exact_key_counts_and_the_oldest_ticket_comes_first() {
         .find(&key(), &within(Some(17)))
         .await
         .unwrap();
-    let ids: Vec<u64> = found.iter().map(|ticket| ticket.id.get()).collect();
+    let ids: Vec<u64> = found.iter().map(|found| found.ticket.id.get()).collect();
     assert_eq!(ids, [4242, 4250]);
 }
 
@@ -112,8 +123,140 @@ async fn a_row_too_thin_to_be_a_ticket_is_read_before_it_counts() {
         .find(&key(), &within(Some(17)))
         .await
         .unwrap();
-    assert_eq!(found, [ticket(4242, "[LG-7586] Disk")]);
+    let unproven = MarkedKey {
+        key: key().key,
+        proof: None,
+    };
+    assert_eq!(
+        found,
+        [KeyedTicket {
+            ticket: ticket(4242, "[LG-7586] Disk"),
+            key: unproven
+        }]
+    );
     harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn a_title_with_several_keys_shows_the_one_with_the_right_proof() {
+    let title = format!("[LG-7586] [LG-7586.aaaaaa] {}", title());
+    let harness = answering(&[list(json!([row(4242, &title)]))]);
+    let found = harness.desk().find(&key(), &within(None)).await.unwrap();
+    assert_eq!(found[0].key, key().marked());
+}
+
+#[tokio::test]
+async fn a_search_that_answers_everything_gives_way_to_the_clients_newest_tickets() {
+    let other = |page: u64| row(page, "Printer jams");
+    let page = |number: u64| json!({"record_count": 90_000, "tickets": [other(number)]});
+    let ours = list(json!([row(4242, &title())]));
+    let harness = answering(&[page(1), page(2), page(3), ours]);
+    let found = harness
+        .desk()
+        .find(&key(), &within(Some(17)))
+        .await
+        .unwrap();
+    assert_eq!(found[0].ticket.id, TICKET);
+    assert_eq!(harness.sent()[3].query_value("client_id"), Some("17"));
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn the_newest_tickets_are_read_until_one_is_older_than_the_request() {
+    let at = |id: u64, day: &str| {
+        let mut row = row(id, "[LG-1] Disk");
+        row["dateoccurred"] = json!(format!("2026-{day}T08:00:00"));
+        row
+    };
+    let nothing = list(json!([]));
+    let page = |row: Value| json!({"record_count": 90_000, "tickets": [row]});
+    let newest = [
+        page(at(9, "05-02")),
+        page(at(8, "05-02")),
+        page(at(7, "05-01")),
+    ];
+    let [first, second, third] = newest;
+    let harness = answering(&[nothing.clone(), first, second, third, nothing]);
+    let found = harness
+        .desk()
+        .find(&key(), &within(Some(17)))
+        .await
+        .unwrap();
+    assert_eq!(found, []);
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
+async fn a_ticket_under_a_title_of_another_is_found_by_field_or_text() {
+    let renamed = |members: Value| {
+        let mut row = row(4242, "Monitoring alert");
+        for (name, value) in members.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        row
+    };
+    let field = json!({"customfields": [{"id": 101, "value": key().to_string()}]});
+    let text = json!({"details": format!("full\n\nHalogard {}", key())});
+    let nothing = || list(json!([]));
+    let with_field = SearchWithin {
+        key_field: Some(CustomFieldId::new(101)),
+        ..within(Some(17))
+    };
+    let other = row(4240, "Printer jams");
+    let rows = [
+        (
+            "the list",
+            with_field,
+            vec![list(json!([other, renamed(field.clone())]))],
+        ),
+        (
+            "a detail's field",
+            with_field,
+            vec![list(json!([renamed(json!({}))])), renamed(field)],
+        ),
+        (
+            "a detail's text",
+            within(Some(17)),
+            vec![
+                list(json!([other, renamed(json!({}))])),
+                other.clone(),
+                renamed(text),
+            ],
+        ),
+    ];
+    for (what, within, bodies) in rows {
+        let harness = answering(&[&[nothing()], &bodies[..]].concat());
+        let found = harness.desk().find(&key(), &within).await.unwrap();
+        assert_eq!(found.len(), 1, "{what}");
+        assert_eq!(
+            (found[0].ticket.id, &found[0].key),
+            (TICKET, &key().marked()),
+            "{what}"
+        );
+        harness.assert_all_settled();
+    }
+}
+
+#[tokio::test]
+async fn tickets_that_cannot_be_the_requested_one_are_not_read() {
+    let other_type = json!({"tickettype_id": 6});
+    let long_before = json!({"dateoccurred": "2026-05-02T07:30:00"});
+    let another_key = json!({"summary": "[LG-1.aaaaaa] Disk"});
+    for members in [other_type, long_before, another_key] {
+        let mut other = row(4240, "Printer jams");
+        for (name, value) in members.as_object().unwrap() {
+            other[name] = value.clone();
+        }
+        let nothing = || list(json!([]));
+        let harness = answering(&[nothing(), list(json!([other])), nothing()]);
+        let found = harness
+            .desk()
+            .find(&key(), &within(Some(17)))
+            .await
+            .unwrap();
+        assert_eq!(found, [], "{members}");
+        harness.assert_all_settled();
+    }
 }
 
 #[tokio::test]
@@ -130,7 +273,7 @@ async fn all_tickets_that_carry_a_key_of_ours_are_listed() {
     assert_eq!(ids, [4242, 4250]);
     assert_eq!(
         harness.only_sent().query_value("search_summary"),
-        Some("[LG-")
+        Some("LG-")
     );
 }
 

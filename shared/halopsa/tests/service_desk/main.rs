@@ -25,8 +25,10 @@ use halogard_domain::ids::{
     AlertId, CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketId, TicketTypeId,
 };
+use halogard_domain::key::{KeySecret, SignedKey};
 use halogard_domain::ticket::{
-    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, Premise, TicketChange, Validation,
+    Automation, Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, Premise, TicketChange,
+    TicketDraft, Validation,
 };
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use halogard_http::TransportError;
@@ -39,29 +41,40 @@ const TICKET: TicketId = TicketId::new(4242);
 /// 2026-05-02T09:00:41.043Z.
 const CHANGED: Timestamp = Timestamp::from_millis(MORNING.as_millis() + 41_043);
 
-fn key() -> LinkKey {
-    LinkKey {
+/// The key of the ticket, with the proof that the desk knows nothing about.
+fn key() -> SignedKey {
+    KeySecret::new([7; 32]).sign(LinkKey {
         prefix: "LG".into(),
         alert: AlertId::new(7586),
         recurrence: 1,
-    }
+    })
+}
+
+/// The title that is written.
+fn title() -> String {
+    format!("{} Disk", key().marker())
 }
 
 fn new_ticket() -> NewTicket {
     NewTicket {
         key: key(),
-        client: HaloClientId::new(17),
-        site: Some(SiteId::new(31)),
-        ticket_type: TicketTypeId::new(5),
-        status: StatusId::new(1),
-        priority: Some(PriorityId::new(2)),
-        team: Some("Service Desk".into()),
-        technician: None,
-        category: Some("Security>Change".into()),
-        summary: "[LG-7586] Disk".into(),
-        details_html: "<p>full</p>".into(),
-        custom_fields: [(CustomFieldId::new(101), "LG-7586".to_owned())].into(),
-        validation: Validation::Enforced,
+        draft: TicketDraft {
+            client: HaloClientId::new(17),
+            site: Some(SiteId::new(31)),
+            ticket_type: TicketTypeId::new(5),
+            status: StatusId::new(1),
+            priority: Some(PriorityId::new(2)),
+            team: Some("Service Desk".into()),
+            technician: None,
+            category: Some("Security>Change".into()),
+            summary: "Disk".into(),
+            details_html: "<p>full</p>".into(),
+            custom_fields: [(CustomFieldId::new(100), "Monitoring".to_owned())].into(),
+            key_field: Some(CustomFieldId::new(101)),
+            validation: Validation::Enforced,
+            type_template: Automation::Skipped,
+            ticket_rules: Automation::Skipped,
+        },
     }
 }
 

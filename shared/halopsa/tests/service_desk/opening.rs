@@ -16,10 +16,11 @@ async fn a_ticket_is_opened_with_everything_that_was_decided() {
     assert_eq!(
         sent.json(),
         json!([{
-            "tickettype_id": 5, "client_id": 17, "site_id": 31, "summary": "[LG-7586] Disk",
-            "details_html": "<p>full</p>", "status_id": 1, "priority_id": 2,
-            "team": "Service Desk", "category_1": "Security>Change",
-            "customfields": [{"id": 101, "value": "LG-7586"}]
+            "tickettype_id": 5, "client_id": 17, "site_id": 31, "summary": title(),
+            "details_html": format!("<p>full</p><p>Halogard {}</p>", key()), "status_id": 1,
+            "priority_id": 2, "team": "Service Desk", "category_1": "Security>Change",
+            "customfields": [{"id": 100, "value": "Monitoring"}, {"id": 101, "value": key().to_string()}],
+            "donotapplytemplateintheapi": true, "dont_do_rules": true
         }])
     );
     harness.assert_all_settled();
@@ -28,12 +29,23 @@ async fn a_ticket_is_opened_with_everything_that_was_decided() {
 #[tokio::test]
 async fn validation_is_skipped_only_when_configured() {
     let harness = answering(&[row(4242, "[LG-7586] Disk")]);
-    let unchecked = NewTicket {
-        validation: Validation::Skipped,
-        ..new_ticket()
-    };
+    let mut unchecked = new_ticket();
+    unchecked.draft.validation = Validation::Skipped;
     open(&harness, &unchecked).await.unwrap();
     assert_eq!(harness.only_sent().json()[0]["_novalidate"], true);
+}
+
+#[tokio::test]
+async fn rules_and_templates_apply_only_when_configured() {
+    let harness = answering(&[row(4242, "[LG-7586] Disk")]);
+    let mut automated = new_ticket();
+    automated.draft.type_template = Automation::Applied;
+    automated.draft.ticket_rules = Automation::Applied;
+    open(&harness, &automated).await.unwrap();
+    let sent = &harness.only_sent().json()[0];
+    for name in ["donotapplytemplateintheapi", "dont_do_rules"] {
+        assert_eq!(sent.get(name), None, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -59,11 +71,36 @@ async fn the_answer_to_an_opening_is_known_by_its_key_and_not_by_its_place() {
 }
 
 #[tokio::test]
-async fn a_single_answer_that_shows_no_title_is_that_of_the_ticket() {
-    for none in [Value::Null, json!("")] {
-        let harness = answering(&[row_with(json!({"summary": none}))]);
+async fn a_single_answer_is_that_of_the_ticket_whatever_became_of_its_title() {
+    let titles = [
+        Value::Null,
+        json!(""),
+        json!("Monitoring alert"),
+        json!("[XX-7586] Disk"),
+        json!("LG-7586 Disk"),
+    ];
+    for title in titles {
+        let harness = answering(&[row_with(json!({"summary": title}))]);
         let opened = open(&harness, &new_ticket()).await.unwrap();
-        assert_eq!(opened.id, TICKET);
+        assert_eq!(opened.id, TICKET, "{title}");
+    }
+}
+
+#[tokio::test]
+async fn the_field_and_the_text_name_a_ticket_among_others() {
+    let marks = [
+        json!({"customfields": [{"id": 101, "value": key().to_string()}]}),
+        json!({"details": format!("full\nHalogard {}", key())}),
+        json!({"details_html": format!("<p>full</p><p>Halogard {}</p>", key())}),
+    ];
+    for mark in marks {
+        let mut ours = row_with(json!({"summary": "Monitoring alert"}));
+        for (name, value) in mark.as_object().unwrap() {
+            ours[name] = value.clone();
+        }
+        let harness = answering(&[json!([row(4240, "Printer jams"), ours])]);
+        let opened = open(&harness, &new_ticket()).await.unwrap();
+        assert_eq!(opened.id, TICKET, "{mark}");
     }
 }
 
@@ -73,8 +110,6 @@ async fn an_answer_to_an_opening_that_does_not_show_it_leaves_it_in_doubt() {
     let answers = [
         json!([row(4240, "[LG-75861] Disk")]),
         json!([row(4240, "[LG-7586-2] Disk")]),
-        json!([row(4240, "[XX-7586] Disk")]),
-        json!([row(4240, "Printer jams")]),
         json!([untitled(), row(4240, "Printer jams")]),
         json!([untitled(), untitled()]),
     ];
@@ -83,7 +118,7 @@ async fn an_answer_to_an_opening_that_does_not_show_it_leaves_it_in_doubt() {
         let error = open(&harness, &new_ticket()).await.unwrap_err();
         assert_eq!(
             (error.class, error.code),
-            (InDoubt, ErrorCode::HalopsaUnexpected),
+            (InDoubt, ErrorCode::HalopsaUnrecognised),
             "{body}"
         );
     }

@@ -51,6 +51,24 @@ pub enum ArrayFailure {
     EarlierKept,
 }
 
+/// How `search_summary` compares, which the vendor does not document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TitleSearch {
+    /// The text occurs in the title.
+    Substring,
+    /// As SQL Server's `LIKE '%…%'`: `%`, `_` and `[…]` are wildcards, and an open `[` matches nothing.
+    Like,
+}
+
+/// A ticket rule of the tenant that replaces the titles of new tickets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TitleRule {
+    /// The title that every new ticket gets.
+    pub title: String,
+    /// Whether `dont_do_rules` leaves it out.
+    pub can_be_skipped: bool,
+}
+
 /// How webhook deliveries go astray. Probabilities are per delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryBehaviour {
@@ -137,6 +155,10 @@ pub struct SimHaloSettings {
     pub lists_hold_closed: bool,
     /// How long after it was created a ticket appears in lists and searches.
     pub list_lag: Duration,
+    /// How `search_summary` compares.
+    pub title_search: TitleSearch,
+    /// A rule that replaces the titles of tickets that are created over the API.
+    pub title_rule: Option<TitleRule>,
     /// Largest page; `None` honours any size.
     pub page_size_max: Option<usize>,
     /// Every how many list rows ids come as `3.0`; 0 for never.
@@ -181,6 +203,8 @@ impl Default for SimHaloSettings {
             empty_list_is_null: false,
             lists_hold_closed: true,
             list_lag: Duration::ZERO,
+            title_search: TitleSearch::Substring,
+            title_rule: None,
             page_size_max: Some(100),
             float_ids_every: 0,
             missing_ticket_status: 404,

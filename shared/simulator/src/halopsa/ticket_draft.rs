@@ -90,6 +90,8 @@ pub(super) struct TicketDraft {
     pub(super) loose: Map<String, Value>,
     /// Whether a deleted ticket comes back.
     pub(super) recover: bool,
+    /// Whether ticket rules are to be skipped.
+    pub(super) skips_rules: bool,
 }
 
 impl HaloState {
@@ -146,6 +148,7 @@ impl HaloState {
             assets: item.assets()?,
             loose: loose.collect(),
             recover: item.flag("_recover"),
+            skips_rules: item.flag("dont_do_rules"),
         })
     }
 

@@ -8,6 +8,8 @@ use crate::clock::whole_millis;
 use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
+use super::like;
+use super::settings::TitleSearch;
 use super::state::HaloState;
 use super::ticket::SimTicket;
 
@@ -98,8 +100,21 @@ impl HaloState {
     fn is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
         self.state_is_wanted(ticket, query)
             && relations_are_wanted(ticket, query)
+            && self.title_is_wanted(ticket, query)
             && text_is_wanted(ticket, query)
             && time_is_wanted(ticket, query)
+    }
+
+    /// The search in titles.
+    fn title_is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
+        let wanted = query.text("search_summary").filter(|it| !it.is_empty());
+        wanted.is_none_or(|wanted| {
+            let (wanted, title) = (wanted.to_lowercase(), ticket.summary.to_lowercase());
+            match self.settings.title_search {
+                TitleSearch::Substring => title.contains(&wanted),
+                TitleSearch::Like => like::matches(&format!("%{wanted}%"), &title),
+            }
+        })
     }
 
     /// Open, closed, deleted.
@@ -169,8 +184,7 @@ fn text_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
             .unwrap_or_default()
     };
     let number = ticket.id.to_string();
-    holds("search_summary", &[&ticket.summary])
-        && holds("search_details", &[&ticket.details, &ticket.details_html])
+    holds("search_details", &[&ticket.details, &ticket.details_html])
         && holds("search_supplier_reference", &[loose("supplier_reference")])
         && holds("client_ref", &[loose("client_reference")])
         && holds("search", &[&number, &ticket.summary, &ticket.details])

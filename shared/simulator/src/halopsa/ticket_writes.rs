@@ -91,6 +91,13 @@ impl HaloState {
             ticket.team = kind.default_team;
         }
         self.overwrite(&mut ticket, &draft);
+        let over_the_api = author.application.is_some();
+        if let Some(rule) = &self.settings.title_rule
+            && over_the_api
+            && !(draft.skips_rules && rule.can_be_skipped)
+        {
+            rule.title.clone_into(&mut ticket.summary);
+        }
         ticket.status_log.push((now, ticket.status_id));
         ticket.updated_at = now;
         let closed = self.world.service_desk.is_closed(ticket.status_id);

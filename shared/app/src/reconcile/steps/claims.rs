@@ -45,7 +45,7 @@ impl<E: Env> Reconciler<E> {
         let mut unsent = Vec::with_capacity(requests.len());
         let mut ready = Vec::new();
         for request in requests {
-            let key = request.ticket.key.clone();
+            let key = request.ticket.key.key.clone();
             let link = &request.link.value;
             let alert = link.observed_alert.as_ref();
             let held = alert.and_then(|alert| continuity.hold_until(alert, link.recurrence, now));
@@ -110,7 +110,7 @@ impl<'a, E: Env> OpeningClaims<'a, E> {
                 claimed: None,
                 outcome: None,
             };
-            (opening.request.ticket.key.clone(), opening)
+            (opening.request.ticket.key.key.clone(), opening)
         });
         Self {
             reconciler,
@@ -126,7 +126,7 @@ impl<'a, E: Env> OpeningClaims<'a, E> {
     ) {
         let mut openings = self.lock();
         for (ticket, answer) in tickets.iter().zip(answers) {
-            if let Some(opening) = openings.get_mut(&ticket.key) {
+            if let Some(opening) = openings.get_mut(&ticket.key.key) {
                 let opened = answer.map(OpenOutcome::Opened);
                 opening.outcome.get_or_insert(opened);
             }
@@ -257,7 +257,7 @@ impl<E: Env> OpeningGuard for OpeningClaims<'_, E> {
         let earliest = self.reconciler.clock.now().plus(CLAIM_LEFT_MIN);
         let mut openings = self.lock();
         for opening in pending {
-            openings.insert(opening.request.ticket.key.clone(), opening);
+            openings.insert(opening.request.ticket.key.key.clone(), opening);
         }
         let expires = |key: &&LinkKey| {
             let opening = openings.get(*key)?;

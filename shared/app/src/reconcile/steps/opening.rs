@@ -1,7 +1,8 @@
 //! Opening the ticket: look up an attempt in doubt, open once.
 
+use halogard_domain::adoption::{StoreHistory, Verdict};
 use halogard_domain::link::{Claim, OpeningSnapshot, RefusedWrite, WriteKind};
-use halogard_domain::ticket::{HumanActivity, NewTicket};
+use halogard_domain::ticket::{HumanActivity, NewTicket, TicketDraft};
 use halogard_domain::write_result::{ClaimId, WriteResult};
 use halogard_domain::{FailureClass, Ticket};
 
@@ -9,10 +10,15 @@ use super::Next;
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{PortError, Refusal, SearchWithin, Stored};
+use crate::ports::{ErrorCode, PortError, Refusal, SearchWithin, Stored};
 use crate::reconcile::write_batcher::{ClaimedLink, OpenAnswer, OpenOutcome, OpenRequest};
 use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
+
+/// Why an alert gets no ticket after HaloPSA accepted some and showed none.
+const UNRECOGNISED: &str = "HaloPSA accepted two tickets for this alert, and neither can be found by its key: a \
+    rule or a template may change what new tickets contain. Set `key_field` in the template, then \
+    resynchronise the alert";
 
 impl<E: Env> Reconciler<E> {
     /// Looks for the ticket of an attempt that is in doubt. Only a search that begins when no ticket can be
@@ -25,32 +31,50 @@ impl<E: Env> Reconciler<E> {
             Claim::Free => now,
         };
         let alert = session.link.observed_alert.as_ref();
-        let mapped = alert.and_then(|alert| session.policy.choose(alert).ok());
+        let template = alert.and_then(|alert| session.policy.choose(alert).ok());
+        let opening = session.link.opening.as_ref();
         let within = SearchWithin {
-            client: mapped.map(|(mapping, _)| mapping.client),
+            client: opening.and_then(|opening| opening.client),
+            ticket_type: opening.and_then(|opening| opening.ticket_type),
+            key_field: template.and_then(|(_, template)| template.key_field),
             since,
         };
-        let found = self
-            .desk
-            .find(&session.link.key(session.policy), &within)
-            .await?;
-        match found.split_first() {
-            None if Claim::is_disproved(since, now) => session.link.claim = Claim::Free,
-            None => {
-                session.link.claim = Claim::InDoubt {
-                    since,
-                    searched_at: Some(now),
-                };
+        let key = session.link.key(session.policy);
+        let key = self.key_secret().await?.sign(key);
+        let found = self.desk.find(&key, &within).await?;
+        let mut is_found = false;
+        for candidate in &found {
+            // Once one of them is linked, the others are reported.
+            match self
+                .verdict(candidate, StoreHistory::Known, session)
+                .await?
+            {
+                Verdict::Ours => {
+                    session.apply(WriteResult::Opened {
+                        recurrence: session.link.recurrence,
+                        ticket: candidate.ticket.clone(),
+                    });
+                    session.record(self.clock.now(), Action::FoundByKey, None);
+                    is_found = true;
+                }
+                Verdict::NotOurs(why) => {
+                    self.report_mismatch(candidate, why, session).await?;
+                }
+                Verdict::Known | Verdict::AskAlert | Verdict::AskWhoOpened => {}
             }
-            Some((ticket, others)) => {
-                session.apply(WriteResult::Opened {
-                    recurrence: session.link.recurrence,
-                    ticket: ticket.clone(),
-                });
-                let detail = (!others.is_empty())
-                    .then(|| format!("{} more tickets carry the same key", others.len()));
-                session.record(self.clock.now(), Action::FoundByKey, detail);
+        }
+        if !is_found && Claim::is_disproved(since, now) {
+            session.link.claim = Claim::Free;
+            if session.link.stopped_opening() {
+                let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnrecognised)
+                    .with_message(UNRECOGNISED);
+                return self.refused(WriteKind::Open, error, session);
             }
+        } else if !is_found {
+            session.link.claim = Claim::InDoubt {
+                since,
+                searched_at: Some(now),
+            };
         }
         self.save(session).await?;
         Ok(Next::Replan)
@@ -60,9 +84,12 @@ impl<E: Env> Reconciler<E> {
     /// answer is saved.
     pub(super) async fn open(
         &self,
-        ticket: NewTicket,
+        draft: TicketDraft,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
+        let key = session.link.next_key(session.policy);
+        let key = self.key_secret().await?.sign(key);
+        let ticket = NewTicket { key, draft };
         let OpenAnswer { claimed, outcome } = self
             .submit(session.open_request(ticket), session.batcher)
             .await?;
@@ -87,6 +114,9 @@ impl<E: Env> Reconciler<E> {
             Ok(OpenOutcome::Superseded) => Err(ReconcileError::Conflict),
             Err(error) if in_doubt(&error) => {
                 if let Some(claim) = claim {
+                    if error.code == ErrorCode::HalopsaUnrecognised {
+                        session.apply(WriteResult::Unrecognised(claim.clone()));
+                    }
                     session.apply(WriteResult::OpenInDoubt { claim, since: now });
                 }
                 let message = error.message.clone().map(String::from);
@@ -137,7 +167,10 @@ impl PairSession<'_> {
     /// The request to open `ticket`, and the link as it will be claimed.
     fn open_request(&self, ticket: NewTicket) -> OpenRequest {
         let mut link = self.link.clone();
-        link.opening = link.observed_alert.as_ref().map(OpeningSnapshot::of);
+        let (client, ticket_type) = (ticket.draft.client, ticket.draft.ticket_type);
+        let alert = link.observed_alert.as_ref();
+        link.opening = alert.map(|alert| OpeningSnapshot::of(alert, client, ticket_type));
+        link.key = Some(ticket.key.key.clone());
         OpenRequest {
             ticket,
             link: Stored {

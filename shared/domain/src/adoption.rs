@@ -1,0 +1,167 @@
+//! Whether a ticket that carries a key is ours. Anyone who can open a ticket, by mail for instance, can write
+//! a key into its title; so a key alone proves nothing.
+
+use std::fmt;
+
+use crate::ids::{HaloClientId, TicketId, TicketTypeId};
+use crate::key::LinkKey;
+use crate::link::{Claim, Link};
+use crate::policy::Policy;
+use crate::ticket::{Existence, NoteAuthor, Ticket};
+
+/// A ticket that carries an alert's key, and what is known about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// The ticket.
+    pub ticket: &'a Ticket,
+    /// The key it carries.
+    pub key: &'a LinkKey,
+    /// Whether it carries the proof as well.
+    pub is_proven: bool,
+    /// Who opened it.
+    pub opened_by: OpenedBy,
+}
+
+/// Who opened a ticket, as far as that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenedBy {
+    /// HaloPSA has not been asked.
+    NotAsked,
+    /// HaloPSA does not show the entry that opened it.
+    NotShown,
+    /// The author of that entry.
+    Author(NoteAuthor),
+}
+
+/// What a store without a ticket's link proves about the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreHistory {
+    /// The store has been in use: a ticket of this installation carries its proof.
+    Known,
+    /// The store is new. Its predecessor, if there was one, had another secret: what our application
+    /// opened is ours without a proof.
+    New,
+}
+
+/// What follows for a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the alert's ticket: link it.
+    Ours,
+    /// It is linked already, or was.
+    Known,
+    /// The alert must be read first.
+    AskAlert,
+    /// HaloPSA must be asked who opened it first.
+    AskWhoOpened,
+    /// It only claims to be the alert's.
+    NotOurs(Mismatch),
+}
+
+/// Why a ticket that carries an alert's key is not linked to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The alert has this ticket.
+    HasTicket(TicketId),
+    /// The key has no proof, or a wrong one.
+    NoProof,
+    /// Liongard knows no such alert.
+    NoSuchAlert,
+    /// The config maps the alert to no client, so the client cannot be compared.
+    NotMapped,
+    /// It belongs to another client than the alert.
+    OtherClient(HaloClientId),
+    /// It has another type than our tickets, and HaloPSA does not say that our application opened it.
+    OtherType(TicketTypeId),
+    /// A person or another application opened it.
+    OpenedByOther,
+    /// HaloPSA does not say who opened it, and the proof is missing.
+    OpenedByUnknown,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HasTicket(ticket) => write!(f, "the alert has ticket {ticket}"),
+            Self::NoProof => f.write_str("its key lacks the proof of this installation"),
+            Self::NoSuchAlert => f.write_str("Liongard knows no such alert"),
+            Self::NotMapped => f.write_str("the config maps the alert to no client"),
+            Self::OtherClient(client) => write!(f, "it belongs to client {client}"),
+            Self::OtherType(kind) => write!(f, "it has ticket type {kind}"),
+            Self::OpenedByOther => f.write_str("our application did not open it"),
+            Self::OpenedByUnknown => f.write_str("HaloPSA does not say who opened it"),
+        }
+    }
+}
+
+/// Decides about a ticket that carries the key of `link`'s alert. The only rule by which a key leads to a
+/// link: for sweeps, webhooks, the search after a lost response, and the first sweep of a store.
+///
+/// What costs nothing to compare comes first, so that a flood of such titles costs no request.
+#[must_use]
+pub fn judge(
+    link: &Link,
+    candidate: &Candidate<'_>,
+    policy: &Policy,
+    history: StoreHistory,
+) -> Verdict {
+    let ticket = candidate.ticket;
+    let is_earlier = candidate.key.recurrence < link.recurrence;
+    if link.ticket == Some(ticket.id) || link.earlier_tickets.contains(&ticket.id) || is_earlier {
+        return Verdict::Known;
+    }
+    if let Some(current) = link.ticket {
+        let follows = candidate.key.recurrence > link.recurrence && is_over(link, policy);
+        if !follows {
+            return Verdict::NotOurs(Mismatch::HasTicket(current));
+        }
+    }
+    if !candidate.is_proven && history == StoreHistory::Known {
+        return Verdict::NotOurs(Mismatch::NoProof);
+    }
+    let Some((client, ticket_type)) = requested(link, policy) else {
+        return if link.observed_alert.is_none() {
+            Verdict::AskAlert
+        } else {
+            Verdict::NotOurs(Mismatch::NotMapped)
+        };
+    };
+    if ticket.client != client {
+        return Verdict::NotOurs(Mismatch::OtherClient(ticket.client));
+    }
+    match candidate.opened_by {
+        OpenedBy::NotAsked => Verdict::AskWhoOpened,
+        OpenedBy::Author(NoteAuthor::Halogard) => Verdict::Ours,
+        OpenedBy::Author(NoteAuthor::Person | NoteAuthor::Integration) => {
+            Verdict::NotOurs(Mismatch::OpenedByOther)
+        }
+        OpenedBy::NotShown if !candidate.is_proven => Verdict::NotOurs(Mismatch::OpenedByUnknown),
+        OpenedBy::NotShown if ticket.ticket_type != ticket_type => {
+            Verdict::NotOurs(Mismatch::OtherType(ticket.ticket_type))
+        }
+        OpenedBy::NotShown => Verdict::Ours,
+    }
+}
+
+/// Client and type with which the alert's ticket was, or would be, requested.
+fn requested(link: &Link, policy: &Policy) -> Option<(HaloClientId, TicketTypeId)> {
+    if let (Claim::Held { .. } | Claim::InDoubt { .. }, Some(opening)) =
+        (&link.claim, &link.opening)
+    {
+        return opening.client.zip(opening.ticket_type);
+    }
+    let alert = link.observed_alert.as_ref()?;
+    let (mapping, template) = policy.choose(alert).ok()?;
+    Some((mapping.client, template.ticket_type))
+}
+
+/// Whether the link's ticket needs no more work: it is closed, or exists no more.
+fn is_over(link: &Link, policy: &Policy) -> bool {
+    let Some(seen) = &link.observed_ticket else {
+        return link.terminal_reason.is_some();
+    };
+    let alert = link.observed_alert.as_ref();
+    let template = alert.and_then(|alert| policy.choose(alert).ok());
+    seen.existence != Existence::Present
+        || template.is_some_and(|(_, template)| template.statuses.is_closed(seen.status))
+}
