@@ -284,6 +284,10 @@ async fn edit_at(work: Work, edit: Edit, moment: &Moment, setup: Setup) -> bool 
 }
 
 /// Every edit at every moment of every kind of work.
+#[expect(
+    clippy::print_stdout,
+    reason = "the number of cases belongs in the test's output"
+)]
 fn every_edit_at_every_moment(name: &'static str, setup: impl Fn() -> Setup) {
     let mut grid = CaseMatrix::new(name);
     let (mut applied, mut crossed) = (0, 0);
