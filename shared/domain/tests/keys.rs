@@ -1,5 +1,4 @@
 //! The key of a ticket: how it is written, read and proven.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
