@@ -1,5 +1,6 @@
 //! Changes of an alert that come while its ticket is closed, or together with a closing or a reopening, are
 //! written once the ticket is open.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Which of several reports about a ticket or an alert is believed.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
