@@ -540,7 +540,7 @@ fn a_command_beside_a_busy_serve_is_done_at_once_and_kills_of_either_lose_nothin
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     wait_until("every alert's ticket", Duration::from_secs(60), || {
         let tickets = bench.sim.look("tickets").to_string();
-        let has_ticket = |alert: &&i64| tickets.contains(&format!("[LG-{alert}]"));
+        let has_ticket = |alert: &&i64| tickets.contains(&format!("[LG-{alert}."));
         (alerts.iter().filter(has_ticket).count() == alerts.len()).then_some(())
     });
     for alert in &alerts {

@@ -28,7 +28,7 @@ async fn a_queue_message_becomes_a_ticket_and_no_failure_is_reported() {
     assert!(!answer.failed, "{}", answer.body);
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(body, json!({"batchItemFailures": []}));
-    let key = format!("[LG-{alert}]");
+    let key = format!("[LG-{alert}.");
     let tickets = stack.halo.tickets();
     let ours = tickets
         .iter()

@@ -100,7 +100,7 @@ impl Sim {
 
     /// The tickets that carry the mark of `alert`, deleted ones left out.
     pub fn tickets_of(&self, alert: i64) -> Vec<Value> {
-        let mark = format!("[LG-{alert}]");
+        let mark = format!("[LG-{alert}.");
         let tickets = self.look("tickets");
         let own = tickets.as_array().unwrap().iter().filter(|ticket| {
             ticket["deleted"] == false && ticket["summary"].as_str().unwrap().contains(&mark)
