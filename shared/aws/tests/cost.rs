@@ -251,10 +251,10 @@ async fn an_alert_that_becomes_a_ticket_costs_six_writes() {
     let (writes, units) = sum(&costs);
     println!("an alert becomes a ticket: {writes} writes, {units} units\n{costs:#?}");
     assert_eq!(writes, 6, "index, claim, right twice, ticket, link");
-    assert!(units <= 9, "{units} write units");
+    assert!(units <= 10, "{units} write units");
     assert!(
-        costs["link"].largest <= 3 * UNIT,
-        "a usual link fits into three write units, its journal with it"
+        costs["link"].largest <= 4 * UNIT,
+        "a usual link fits into four write units, its journal with it"
     );
     assert!(
         costs
@@ -270,7 +270,7 @@ async fn a_company_of_fifty_alerts_costs_three_writes_each_at_the_most() {
     let (writes, units) = sum(&costs);
     println!("fifty alerts become tickets: {writes} writes, {units} units\n{costs:#?}");
     assert!(writes <= 3 * 50, "{writes} writes");
-    assert!(units <= 6 * 50, "{units} write units");
+    assert!(units <= 7 * 50, "{units} write units");
     assert!(
         costs
             .iter()
@@ -312,7 +312,7 @@ async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
     let costs = cost(&bench, &proxy.requests()).await;
     println!("{costs:#?}");
     let (_, units) = sum(&costs);
-    let links_alone = 60 * 3;
+    let links_alone = 60 * 4;
     assert!(units <= links_alone + 60 / 2, "{units} write units");
 }
 

@@ -15,7 +15,7 @@ type Stop = (Component, u64, CrashTiming);
 fn every_point(peace: &Recording) -> Vec<Stop> {
     let mut points = Vec::new();
     for place in COMPONENTS {
-        for ordinal in 1..=peace.visits(place) {
+        for ordinal in peace.visits(place) {
             for moment in TIMINGS {
                 points.push((place, ordinal, moment));
             }

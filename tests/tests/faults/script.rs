@@ -1,6 +1,7 @@
 //! The script of every fault test: two alerts; a technician fixes the first one after a change, the
 //! second one clears by itself.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use halogard_simulator::liongard::{AlertChange, RunTimes};
@@ -52,7 +53,8 @@ const RUN_TIMES: RunTimes = RunTimes {
 /// The calls of a run, up to the last event.
 pub struct Recording {
     calls: Vec<LoggedRequest>,
-    writes: u64,
+    /// Writes to the store before the first fault can be armed, and all writes.
+    writes: (u64, u64),
 }
 
 impl Recording {
@@ -62,15 +64,14 @@ impl Recording {
         (1..).zip(calls)
     }
 
-    /// Visits to `place`.
-    pub fn visits(&self, place: Component) -> u64 {
+    /// The visits to `place` at which the process may stop, by number.
+    pub fn visits(&self, place: Component) -> RangeInclusive<u64> {
         match place {
-            Component::Store => self.writes,
-            _ => self
-                .calls_to(place)
-                .map(|(number, _)| number)
-                .max()
-                .unwrap_or(0),
+            Component::Store => self.writes.0 + 1..=self.writes.1,
+            _ => {
+                let last = self.calls_to(place).map(|(number, _)| number).max();
+                1..=last.unwrap_or(0)
+            }
         }
     }
 }
@@ -98,6 +99,7 @@ pub async fn run_with(
     prepare: impl FnOnce(&mut Scenario),
 ) -> Recording {
     let mut bundle = Scenario::start(setup(webhook_delivery)).await;
+    let writes_before = bundle.crash_points.count(Component::Store);
     prepare(&mut bundle);
     let changed = bundle.raise(0, "Stale Privileged Accounts");
     let over = bundle.raise(1, "Certificate Expires Soon");
@@ -119,7 +121,8 @@ pub async fn run_with(
     bundle.liongard.clear_condition(changed).unwrap();
     let ticket = bundle.ticket_of(changed).unwrap();
     bundle.halo.close_ticket(ticket.id, TECHNICIAN).unwrap();
-    let recording = until_it_is_over(&mut bundle, changed).await;
+    let mut recording = until_it_is_over(&mut bundle, changed).await;
+    recording.writes.0 = writes_before;
     bundle.run_until_quiet().await;
     wait_for_agreement(&mut bundle, patience).await;
     bundle.run_until_quiet().await;
@@ -144,7 +147,7 @@ async fn until_it_is_over(bundle: &mut Scenario, changed: i64) -> Recording {
     bundle.run_for(MEANWHILE).await;
     Recording {
         calls: bundle.requests.all(),
-        writes: bundle.crash_points.count(Component::Store),
+        writes: (0, bundle.crash_points.count(Component::Store)),
     }
 }
 
