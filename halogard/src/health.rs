@@ -16,11 +16,11 @@ const INTERVALS_MAX: u32 = 3;
 /// What is known about the parts of the process.
 #[derive(Default)]
 pub struct Health {
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
 }
 
 #[derive(Default)]
-struct State {
+struct HealthState {
     /// What the start waits for.
     waits_for: Option<String>,
     /// Whether the loops run.
@@ -95,7 +95,7 @@ impl Health {
     }
 
     /// Locks the state; a panic elsewhere leaves it usable.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HealthState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

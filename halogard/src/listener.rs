@@ -187,7 +187,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 async fn converse(
     stream: TcpStream,
     router: Router,
-    place: Place,
+    place: ConnectionSlot,
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
@@ -244,7 +244,7 @@ impl Places {
 
     /// Takes a place. If none is free, the longest idle connection makes room; `None` if every connection has
     /// a request under way.
-    fn take(places: &Arc<Self>) -> Option<Place> {
+    fn take(places: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut taken = places.taken();
         if taken.count >= places.max {
             let (_, longest_idle) = taken.idle.pop_first()?;
@@ -254,7 +254,7 @@ impl Places {
         let make_room = Arc::new(Notify::new());
         let idle = Mutex::new(Some(taken.idle(&make_room)));
         drop(taken);
-        Some(Place {
+        Some(ConnectionSlot {
             places: Arc::clone(places),
             make_room,
             idle,
@@ -276,7 +276,7 @@ impl Taken {
 }
 
 /// The place of one connection.
-struct Place {
+struct ConnectionSlot {
     places: Arc<Places>,
     /// Notified when the connection has to end.
     make_room: Arc<Notify>,
@@ -284,7 +284,7 @@ struct Place {
     idle: Mutex<Option<u64>>,
 }
 
-impl Place {
+impl ConnectionSlot {
     /// The connection is not idle until the guard is dropped.
     fn begin_request(&self) -> RequestGuard<'_> {
         if let Some(number) = self.number().take() {
@@ -298,7 +298,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let number = self.number().take();
         let mut taken = self.places.taken();
@@ -310,7 +310,7 @@ impl Drop for Place {
 }
 
 /// A request under way.
-struct RequestGuard<'a>(&'a Place);
+struct RequestGuard<'a>(&'a ConnectionSlot);
 
 impl Drop for RequestGuard<'_> {
     fn drop(&mut self) {
@@ -323,7 +323,7 @@ impl Drop for RequestGuard<'_> {
 mod tests {
     use super::*;
 
-    fn is_asked_to_leave(place: &Place) -> bool {
+    fn is_asked_to_leave(place: &ConnectionSlot) -> bool {
         let mut notified = std::pin::pin!(place.make_room.notified());
         notified.as_mut().enable()
     }

@@ -9,7 +9,7 @@ mod settings;
 pub use event::Event;
 pub use intake::Intake;
 pub use reply::Reply;
-pub use settings::{Settings, SettingsError};
+pub use settings::{IntakeSettings, IntakeSettingsError};
 
 /// The function's name in logs and metrics.
 pub const FUNCTION: &str = "webhook-intake";

@@ -15,7 +15,7 @@ use halogard_runtime::metrics::Metrics;
 use halogard_runtime::settings::variable;
 use halogard_runtime::telemetry::{function_level, init_function};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use webhook_intake::{Event, FUNCTION, Intake, Settings};
+use webhook_intake::{Event, FUNCTION, Intake, IntakeSettings};
 
 // One thread: an instance handles one event at a time, and a second thread costs memory and start-up time.
 #[tokio::main(flavor = "current_thread")]
@@ -41,7 +41,7 @@ type AwsIntake = Intake<QueueSender<SystemClock>, VaultReader<SecretsManager>, S
 
 /// The function, built from the environment. It opens no connection: the first delivery does.
 fn built() -> Result<AwsIntake, Error> {
-    let settings = Settings::read(variable)?;
+    let settings = IntakeSettings::read(variable)?;
     let config = AwsSettings::read(variable)?.sdk_config();
     let reader = VaultReader::new(SecretsManager::new(&config), settings.secret);
     let authenticator = Authenticator::new(reader, SystemClock, settings.secret_ttl)

@@ -17,7 +17,7 @@ pub(crate) const WEBHOOK_PREFIX: &str = "HALOPSA_WEBHOOK_";
 
 /// The settings of the function.
 #[derive(Debug)]
-pub struct Settings {
+pub struct IntakeSettings {
     /// The ARN or name of the webhook's secret (`WEBHOOK_SECRET`).
     pub secret: String,
     /// How long a value that was read is used (`WEBHOOK_SECRET_SECONDS`).
@@ -26,14 +26,14 @@ pub struct Settings {
     pub urgent: String,
     /// The URL of the runs lane's queue (`RUNS_QUEUE_URL`).
     pub runs: String,
-    /// Settings of the webhook that are not secret, such as the name of the signature's header
+    /// IntakeSettings of the webhook that are not secret, such as the name of the signature's header
     /// (`HALOPSA_WEBHOOK_…`), as members of a secret. The secret's own members win.
     pub webhook: SecretFields,
 }
 
 /// A setting is missing or invalid. Contains names, no values.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub enum IntakeSettingsError {
     /// A variable is not set.
     #[error("{name} is missing; set it to {what}")]
     Missing {
@@ -54,13 +54,13 @@ pub enum SettingsError {
     },
 }
 
-impl Settings {
+impl IntakeSettings {
     /// Reads the settings through `get`, which maps a variable's name to its value.
     ///
     /// # Errors
     ///
     /// The first setting that is missing or invalid.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, IntakeSettingsError> {
         let optional = |name| {
             let value: Option<String> = get(name);
             value.filter(|value| !value.trim().is_empty())
@@ -68,7 +68,7 @@ impl Settings {
         let required = |name, what| {
             optional(name)
                 .map(|value| value.trim().to_owned())
-                .ok_or(SettingsError::Missing { name, what })
+                .ok_or(IntakeSettingsError::Missing { name, what })
         };
         let webhook = SETTINGS
             .iter()
@@ -88,7 +88,7 @@ impl Settings {
 }
 
 /// The seconds in `text`.
-fn seconds(name: &'static str, text: Option<String>) -> Result<Duration, SettingsError> {
+fn seconds(name: &'static str, text: Option<String>) -> Result<Duration, IntakeSettingsError> {
     let seconds = match text {
         None => Some(SECRET_SECONDS),
         Some(text) => text
@@ -99,7 +99,7 @@ fn seconds(name: &'static str, text: Option<String>) -> Result<Duration, Setting
     };
     seconds
         .map(Duration::from_secs)
-        .ok_or(SettingsError::Seconds {
+        .ok_or(IntakeSettingsError::Seconds {
             name,
             most: SECRET_SECONDS_MAX,
         })
@@ -115,8 +115,8 @@ mod tests {
         ("RUNS_QUEUE_URL", "https://queue/runs"),
     ];
 
-    fn read(changes: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read(|name| {
+    fn read(changes: &[(&str, &str)]) -> Result<IntakeSettings, IntakeSettingsError> {
+        IntakeSettings::read(|name| {
             let value = |set: &[(&str, &str)]| {
                 set.iter()
                     .find(|(set, _)| *set == name)

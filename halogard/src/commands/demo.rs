@@ -25,7 +25,7 @@ use instance::DemoInstance;
 use progress::{Phase, Progress};
 use script::Script;
 use vendors::SimulatedVendors;
-use verify::Verdict;
+use verify::DemoVerdict;
 
 /// How often the script advances, in simulated time.
 const STEP: Duration = Duration::from_secs(2);
@@ -81,7 +81,7 @@ pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
         for line in events.observe(&pairs, &script) {
             progress.line(&line);
         }
-        let verdict = Verdict::of(&pairs);
+        let verdict = DemoVerdict::of(&pairs);
         let agreed = script.is_over() && verdict.is_good() && instance.is_idle().await?;
         progress.show(
             Phase::of(&script, options, agreed),

@@ -85,7 +85,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         // It holds both addresses.
         None
     } else {
-        Some(Addresses::bind(&settings.serve)?)
+        Some(ServeAddresses::bind(&settings.serve)?)
     };
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let shared = EngineShared::default();
@@ -230,7 +230,7 @@ impl Serve {
     /// ends by itself.
     async fn run(
         self,
-        addresses: Addresses,
+        addresses: ServeAddresses,
         rotating: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<ExitCode> {
         let mut stopped = pin!(shutdown_signal());
@@ -335,7 +335,7 @@ impl Serve {
 
     /// Starts the listeners, on a thread of their own and with their own connection to the store: neither
     /// a large list that is being read nor a commit delays an answer.
-    fn listen(&self, addresses: Addresses) -> anyhow::Result<Listeners> {
+    fn listen(&self, addresses: ServeAddresses) -> anyhow::Result<Listeners> {
         let store = connect::open_existing_store(&self.settings.serve.data_dir)?;
         let authenticator =
             webhook_auth::authenticator(&store, &self.settings.webhook, SystemClock);
@@ -360,14 +360,14 @@ impl Serve {
 }
 
 /// The addresses of the process, bound.
-struct Addresses {
+struct ServeAddresses {
     public: TcpListener,
     private: Option<TcpListener>,
     /// Whether metrics are served on the public address, because the settings say so.
     is_shared: bool,
 }
 
-impl Addresses {
+impl ServeAddresses {
     /// Binds both before anything else is done, so that a wrong one is reported at once.
     fn bind(settings: &ServeSettings) -> anyhow::Result<Self> {
         let bind = |address: SocketAddr, setting: &str| {
@@ -393,7 +393,7 @@ impl Addresses {
 }
 
 /// Prints the addresses and what the operator does next.
-fn announce(webhook: &WebhookAddress, addresses: &Addresses) {
+fn announce(webhook: &WebhookAddress, addresses: &ServeAddresses) {
     let (Some(token), Ok(address)) = (&webhook.token, addresses.public.local_addr()) else {
         return;
     };

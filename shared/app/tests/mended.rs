@@ -87,7 +87,7 @@ async fn the_letter_of_a_ticket_that_could_not_be_read_stays_until_it_was_read()
     )
     .await;
     bench.process_all().await;
-    assert_eq!(left_after_a_check(&bench).await, 1, "nobody has read it");
+    assert_eq!(left_after_a_check(&bench).await, 1, "it was never read");
 
     let read = ticket(4242, 7586, at(-30));
     let now = halogard_app::ports::Clock::now(&bench.clock);

@@ -161,7 +161,7 @@ fn digits(text: &str) -> Option<u64> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
-/// Characters of a proof, five bits each. Whoever guesses needs a ticket in HaloPSA for each of a thousand
+/// Characters of a proof, five bits each. Guessing needs a ticket in HaloPSA for each of a thousand
 /// million attempts, and each attempt is reported.
 const PROOF_CHARS: usize = 6;
 

@@ -586,7 +586,7 @@ impl Link {
         })
     }
 
-    /// Whether only a read of the ticket can tell if `report` is newer than what is known: it shows another
+    /// Whether only a read of the ticket can decide if `report` is newer than what is known: it shows another
     /// state, and its time is a little earlier, as that of a server with another clock may be.
     #[must_use]
     pub fn is_in_doubt(&self, report: &Ticket) -> bool {

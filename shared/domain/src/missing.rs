@@ -71,7 +71,7 @@ impl Missing {
     }
 }
 
-/// The tickets that were found missing lately, to tell an outage from deletions.
+/// The tickets that were found missing lately, to distinguish an outage from deletions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingTickets {
     /// When each was last found missing.

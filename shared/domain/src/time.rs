@@ -78,7 +78,7 @@ impl Timestamp {
     }
 }
 
-/// A reading of a clock that nobody sets. Readings of the same `source` can be compared, by whichever
+/// A reading of a clock that no one sets. Readings of the same `source` can be compared, by whichever
 /// process they were made; between two sources nothing is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SteadyTime {
@@ -99,7 +99,7 @@ pub struct BothClocks {
 }
 
 impl BothClocks {
-    /// Our clock alone, where the service desk does not tell its own.
+    /// Our clock alone, where the service desk does not report its own.
     #[must_use]
     pub const fn ours_alone(ours: Timestamp) -> Self {
         Self { ours, theirs: None }

@@ -42,7 +42,7 @@ fn name(step: &Step) -> &'static str {
 /// Who had the ticket first, and who shares it.
 #[derive(Clone, Copy, Debug)]
 enum Role {
-    /// Nobody else has the ticket, which a person opened.
+    /// No other alert has the ticket, which a person opened.
     AloneInAnother,
     /// The ticket was this alert's own; the other one was merged into it.
     Own { other_open: bool },

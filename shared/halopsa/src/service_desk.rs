@@ -88,7 +88,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 
     /// The time around `at`, which is one of our clock, in which HaloPSA may have dated what it did then: by
-    /// its clock, or by ours where it does not tell its own.
+    /// its clock, or by ours where it does not report its own.
     fn around(&self, at: Timestamp) -> (Timestamp, Timestamp) {
         let clocks = self.client.both_clocks();
         let by_their_clock = match clocks.theirs {

@@ -19,7 +19,7 @@ const MESSAGE_MEMBERS: [&str; 5] = [
     "error",
 ];
 
-/// Parts of sentences that say that the same request may succeed later, in lower case. HaloPSA hands on
+/// Parts of sentences that say that the same request may succeed later, in lower case. HaloPSA passes on
 /// what its database and its connections report, with status 400 as well as 500. Source: the messages of
 /// SQL Server (1205, 1222, -2, 2627 on the table of tickets) and of .NET's connections.
 const PASSING: [&str; 22] = [

@@ -1,4 +1,4 @@
-//! Bodies that were compressed although nobody asked for it, as some proxies do.
+//! Bodies that were compressed unasked, as some proxies do.
 
 use std::io::{self, Write as _};
 

@@ -23,7 +23,7 @@ const TOKEN: &str = "t0ken-planted";
 type Outcome = Result<Response<Bytes>, TransportError>;
 
 /// A server that takes connections one after another, reads a request from each, and then does as
-/// it was told with it. Ends with the requests it got, as text.
+/// it was given with it. Ends with the requests it got, as text.
 struct Server {
     address: String,
     requests: JoinHandle<Vec<String>>,

@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for IdVisitor<'_> {
         let mut found = None;
         while let Some(name) = members.next_key::<Cow<'_, str>>()? {
             if name == self.0 && found.is_none() {
-                found = members.next_value::<Id>()?.0;
+                found = members.next_value::<RowId>()?.0;
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
@@ -80,9 +80,9 @@ impl<'de> Visitor<'de> for IdVisitor<'_> {
 }
 
 /// An id, or nothing.
-struct Id(Option<u64>);
+struct RowId(Option<u64>);
 
-impl<'de> Deserialize<'de> for Id {
+impl<'de> Deserialize<'de> for RowId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(Self(match lenient(from, |json| values::id(json))? {
             Lenient::Known(id) => id,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::events::EventLog;
 use super::script::Script;
 use super::vendors::SimulatedVendors;
-use super::verify::Verdict;
+use super::verify::DemoVerdict;
 use crate::cli::DemoOptions;
 use crate::output;
 
@@ -87,7 +87,7 @@ impl Progress {
         &mut self,
         phase: Phase,
         script: &Script,
-        verdict: &Verdict,
+        verdict: &DemoVerdict,
         vendors: &SimulatedVendors,
     ) {
         let (done, events) = script.progress();

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::events::{Latencies, Sample};
 use super::vendors::SimulatedVendors;
-use super::verify::Verdict;
+use super::verify::DemoVerdict;
 use crate::cli::{DemoOptions, ModeName};
 use crate::output::{self, BAD, DIM, GOOD};
 
@@ -53,7 +53,7 @@ impl Summary {
     pub fn new(
         options: &DemoOptions,
         vendors: &SimulatedVendors,
-        verdict: &Verdict,
+        verdict: &DemoVerdict,
         latencies: &Latencies,
         elapsed: Duration,
     ) -> Self {

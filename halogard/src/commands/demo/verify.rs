@@ -8,7 +8,7 @@ use crate::output;
 
 /// How many pairs are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct DemoVerdict {
     /// Alerts raised.
     pub alerts: usize,
     /// Tickets that exist for them.
@@ -29,7 +29,7 @@ pub struct Verdict {
     pub resolved_in_psa_only: usize,
 }
 
-impl Verdict {
+impl DemoVerdict {
     /// Whether nothing is lost, doubled or out of step.
     pub const fn is_good(&self) -> bool {
         self.lost == 0 && self.duplicates == 0 && self.out_of_step == 0
@@ -44,7 +44,7 @@ enum PairState {
     OutOfStep,
 }
 
-impl Verdict {
+impl DemoVerdict {
     /// The verdict on all `pairs`.
     pub fn of(pairs: &[DemoPair]) -> Self {
         let mut verdict = Self::default();

@@ -9,7 +9,7 @@ use super::{PortError, Revision, SaveError, Stored};
 
 /// Loads and saves records. One port for every type that implements [`Record`].
 pub trait Records: Send + Sync {
-    /// Whether all processes that use the store run on one machine: they then share its clock that nobody
+    /// Whether all processes that use the store run on one machine: they then share its clock that no one
     /// sets.
     const ONE_MACHINE: bool = false;
 

@@ -45,7 +45,7 @@ pub trait SecretReader: Send + Sync {
 /// The two reasons are counted apart: anyone can send requests to a wrong path all day, and they must
 /// not use up the read that a delivery signed with a new secret needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mismatch {
+enum AuthMismatch {
     /// The path token.
     Path,
     /// The credential. The path was right, and it cannot be guessed.
@@ -116,10 +116,10 @@ impl AuthenticatorState {
     /// Whether `mismatch` may cause a read. One because of a path waits for either kind, and twice as
     /// long after one because of a credential: a sender who causes both kinds on purpose gets one read
     /// a minute, but for the first pair.
-    fn allows(&self, mismatch: Mismatch, now: Timestamp) -> bool {
+    fn allows(&self, mismatch: AuthMismatch, now: Timestamp) -> bool {
         match mismatch {
-            Mismatch::Credential => !within(self.credential_refresh_at, MISMATCH_PAUSE, now),
-            Mismatch::Path => {
+            AuthMismatch::Credential => !within(self.credential_refresh_at, MISMATCH_PAUSE, now),
+            AuthMismatch::Path => {
                 !within(self.path_refresh_at, MISMATCH_PAUSE, now)
                     && !within(self.credential_refresh_at, 2 * MISMATCH_PAUSE, now)
             }
@@ -127,11 +127,11 @@ impl AuthenticatorState {
     }
 
     /// Counts a read because of `mismatch`.
-    fn count_refresh(&mut self, mismatch: Mismatch, now: Timestamp) {
+    fn count_refresh(&mut self, mismatch: AuthMismatch, now: Timestamp) {
         self.refreshes += 1;
         match mismatch {
-            Mismatch::Credential => self.credential_refresh_at = Some(now),
-            Mismatch::Path => self.path_refresh_at = Some(now),
+            AuthMismatch::Credential => self.credential_refresh_at = Some(now),
+            AuthMismatch::Path => self.path_refresh_at = Some(now),
         }
     }
 }
@@ -178,7 +178,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         if verifiers.accepts_path(&token) {
             return Ok(PathVerified { token, verifiers });
         }
-        let newer = self.refresh(&verifiers, Mismatch::Path).await;
+        let newer = self.refresh(&verifiers, AuthMismatch::Path).await;
         let newer = newer.filter(|newer| newer.accepts_path(&token));
         let verifiers = newer.ok_or(AuthError::NotAuthentic)?;
         Ok(PathVerified { token, verifiers })
@@ -198,7 +198,9 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         if path.verifiers.accepts(request) {
             return Ok(verified);
         }
-        let newer = self.refresh(&path.verifiers, Mismatch::Credential).await;
+        let newer = self
+            .refresh(&path.verifiers, AuthMismatch::Credential)
+            .await;
         // A newer secret may have another path token too.
         let accepts =
             |newer: &Arc<Verifiers>| newer.accepts_path(&path.token) && newer.accepts(request);
@@ -248,7 +250,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     async fn refresh(
         &self,
         rejecting: &Arc<Verifiers>,
-        mismatch: Mismatch,
+        mismatch: AuthMismatch,
     ) -> Option<Arc<Verifiers>> {
         let _reading = self.reading.lock().await;
         let now = self.clock.now();

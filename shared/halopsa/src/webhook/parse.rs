@@ -84,7 +84,7 @@ fn parse_single(body: &[u8], now: Timestamp) -> Result<Vec<Message>, NotJson> {
 
 /// The message that the notification in `text` leads to. What is no object is recorded by its digest.
 fn parse_item(text: &str, now: Timestamp) -> Message {
-    match serde_json::from_str::<Item<'_>>(text) {
+    match serde_json::from_str::<BatchItem<'_>>(text) {
         Ok(item) => item.message(now),
         Err(_) => unknown(text.as_bytes()),
     }
@@ -103,7 +103,7 @@ fn unknown(text: &[u8]) -> Message {
 
 /// The members of a notification that are used, as they stand in the body, and a digest of all others.
 #[derive(Default)]
-struct Item<'a> {
+struct BatchItem<'a> {
     id: Option<&'a RawValue>,
     event: Option<&'a RawValue>,
     object_id: Option<&'a RawValue>,
@@ -170,14 +170,14 @@ impl Visitor<'_> for MemberSeed<'_> {
 struct ItemVisitor;
 
 impl<'de> Visitor<'de> for ItemVisitor {
-    type Value = Item<'de>;
+    type Value = BatchItem<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a notification")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Item<'de>, A::Error> {
-        let mut item = Item::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<BatchItem<'de>, A::Error> {
+        let mut item = BatchItem::default();
         while let Some(member) = members.next_key_seed(MemberSeed(&mut item.content))? {
             let value: &RawValue = members.next_value()?;
             if !member.is_of_delivery() {
@@ -196,7 +196,7 @@ impl<'de> Visitor<'de> for ItemVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for Item<'de> {
+impl<'de> Deserialize<'de> for BatchItem<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(ItemVisitor)
     }
@@ -216,7 +216,7 @@ struct Numbered {
     id: Option<u64>,
 }
 
-impl Item<'_> {
+impl BatchItem<'_> {
     /// The message this notification leads to.
     fn message(self, now: Timestamp) -> Message {
         let event = self.event.and_then(text);

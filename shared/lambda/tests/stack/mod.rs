@@ -1,4 +1,4 @@
-//! The built function as Lambda runs it: the emulator is AWS, a stand-in of the Runtime API hands it
+//! The built function as Lambda runs it: the emulator is AWS, a stand-in of the Runtime API gives it
 //! events, and both vendors are simulated. Used by the tests of the functions.
 #![allow(
     clippy::expect_used,
