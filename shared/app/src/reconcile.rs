@@ -6,6 +6,7 @@ pub(crate) mod write_batcher;
 
 use std::collections::BTreeSet;
 
+use halogard_domain::adoption::StoreHistory;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
@@ -349,7 +350,10 @@ impl<E: Env> Reconciler<E> {
         let Some(ticket) = snapshot.filter(|snapshot| snapshot.id == id) else {
             return Ok(PairOutcome::NotOurs).into();
         };
-        let adoption = match self.adopt_by_title(ticket, policy, cause).await {
+        let adoption = match self
+            .adopt_by_title(ticket, StoreHistory::Known, policy, cause)
+            .await
+        {
             Ok(adoption) => adoption,
             Err(error) => return Err(error).into(),
         };

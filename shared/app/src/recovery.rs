@@ -103,7 +103,9 @@ impl<E: Env> Reconciler<E> {
         let alert = key.key.alert;
         let link = self.store.load(alert).await?;
         let is_expected = link.is_some_and(|stored| stored.value.claim != Claim::Free);
-        let adoption = self.adopt_by_title(ticket, &policy, &Cause::Sweep).await?;
+        let adoption = self
+            .adopt_by_title(ticket, continuity.value.history(), &policy, &Cause::Sweep)
+            .await?;
         let adopted = adoption == Some(Adoption::Adopted);
         if adopted && !is_expected {
             warn!(

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::adoption::StoreHistory;
 use crate::alert::Alert;
 use crate::link::IN_DOUBT_MAX;
 use crate::record::{Record, Singleton};
@@ -38,6 +39,9 @@ pub struct Continuity {
     pub seen_at: Timestamp,
     /// What is known about the time before [`began_at`](Self::began_at).
     pub knowledge: Knowledge,
+    /// Whether the store was empty when it began to be used and no sweep has checked it since. Its
+    /// predecessor, if there was one, proved its keys with another secret.
+    pub is_new: bool,
 }
 
 /// What a store is known to contain of the time before it began to be used.
@@ -66,6 +70,7 @@ impl Continuity {
         let known = self.seen_at > Timestamp::EPOCH;
         let was_away = known && (now.since(self.seen_at) > AWAY_AFTER || self.is_ahead(now));
         *self = Self {
+            is_new: !known || self.is_new,
             began_at: now,
             seen_at: now,
             knowledge: if was_away || (known && self.knowledge == Knowledge::Behind) {
@@ -100,6 +105,17 @@ impl Continuity {
             .is_some_and(|from| listed_at >= from)
         {
             self.knowledge = Knowledge::Current;
+            self.is_new = false;
+        }
+    }
+
+    /// What the store proves about a ticket that no link names.
+    #[must_use]
+    pub const fn history(&self) -> StoreHistory {
+        if self.is_new {
+            StoreHistory::New
+        } else {
+            StoreHistory::Known
         }
     }
 

@@ -179,6 +179,7 @@ impl SampleRecord for Continuity {
             began_at: at(1),
             seen_at: at(number.into()),
             knowledge: Knowledge::Behind,
+            is_new: true,
         }
     }
 }

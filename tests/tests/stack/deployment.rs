@@ -227,6 +227,19 @@ impl Deployment {
 
     /// Puts the operator's config in force.
     pub async fn apply_config(&self) {
+        let store = self.store();
+        let config = StoredConfig {
+            policy: self.setup.policy(),
+            text: self.setup.config(),
+            applied_at: halogard_app::ports::Clock::now(&SystemClock),
+        };
+        let known = store.load_config().await.unwrap();
+        let revision = known.map_or_else(Revision::default, |known| known.revision);
+        store.save_config(&config, revision).await.unwrap();
+    }
+
+    /// The stack's table, with the operator's access.
+    pub fn store(&self) -> Store<SystemClock> {
         let values = self.access();
         let access = AwsSettings::read(|name| {
             let found = values.iter().find(|(known, _)| *known == name);
@@ -236,15 +249,7 @@ impl Deployment {
             table: self.outputs["TableName"].clone(),
             ..StoreNames::default()
         };
-        let store = Store::new(&access.unwrap().sdk_config(), names, SystemClock);
-        let config = StoredConfig {
-            policy: self.setup.policy(),
-            text: self.setup.config(),
-            applied_at: halogard_app::ports::Clock::now(&SystemClock),
-        };
-        let known = store.load_config().await.unwrap();
-        let revision = known.map_or_else(Revision::default, |known| known.revision);
-        store.save_config(&config, revision).await.unwrap();
+        Store::new(&access.unwrap().sdk_config(), names, SystemClock)
     }
 
     /// Has HaloPSA send its webhooks, signed, to the stack.

@@ -3,6 +3,7 @@
 //! A statement is taken away through IAM, as an operator would who means well; the stack is not
 //! deployed anew. What the emulator does not enforce is named, with what holds it instead.
 
+use halogard_app::ports::{Values as _, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_tests::invariants::tickets_of;
@@ -236,6 +237,14 @@ async fn inspector_poll_needs_every_permission_it_has() {
     policy
         .without("DeadLetterRunsWithTheReason", async || {
             not_dead_lettered(&world, "RunsQueueUrl", FUNCTION).await
+        })
+        .await;
+    policy
+        .without("DiscardDeadLettersOfMendedPairs", async || {
+            // As a quarter of an hour after the last check.
+            let checked = world.store().set_value(keys::DEAD_LETTERS_CHECKED_AT, 0);
+            checked.await.unwrap();
+            broken_off().await;
         })
         .await;
     // Two wake-ups in a row: the second comes too soon and is put back.

@@ -94,6 +94,7 @@ impl<E: Env> Reconciler<E> {
     pub(crate) async fn adopt_by_title(
         &self,
         ticket: &Ticket,
+        history: StoreHistory,
         policy: &Policy,
         cause: &Cause,
     ) -> Result<Option<Adoption>, ReconcileError> {
@@ -105,7 +106,7 @@ impl<E: Env> Reconciler<E> {
             ticket: ticket.clone(),
             key,
         };
-        let adopted = self.adopt(&found, None, StoreHistory::Known, policy, cause);
+        let adopted = self.adopt(&found, None, history, policy, cause);
         adopted.await.map(Some)
     }
 

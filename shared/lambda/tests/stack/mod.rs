@@ -135,6 +135,7 @@ impl Stack {
             began_at: now,
             seen_at: now,
             knowledge: Knowledge::Current,
+            is_new: false,
         };
         let saved = store.save_record(&Singleton, &continuity, Revision(0));
         saved.await.unwrap();

@@ -275,6 +275,7 @@ impl Bench {
             began_at: BEGIN,
             seen_at: BEGIN,
             knowledge: Knowledge::Current,
+            is_new: false,
         };
         let saved = self
             .store
