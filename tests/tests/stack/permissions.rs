@@ -3,9 +3,9 @@
 //! A statement is taken away through IAM, as an operator would who means well; the stack is not
 //! deployed anew. What the emulator does not enforce is named, with what holds it instead.
 
-use halogard_app::ports::{Values as _, keys};
 use std::collections::{BTreeMap, BTreeSet};
 
+use halogard_app::ports::{Values as _, keys};
 use halogard_tests::invariants::tickets_of;
 use halogard_tests::setup::planted;
 use serde_json::{Value, json};
@@ -242,9 +242,13 @@ async fn inspector_poll_needs_every_permission_it_has() {
     policy
         .without("DiscardDeadLettersOfMendedPairs", async || {
             // As a quarter of an hour after the last check.
-            let checked = world.store().set_value(keys::DEAD_LETTERS_CHECKED_AT, 0);
+            let store = world.store();
+            let checked = store.set_value(keys::DEAD_LETTERS_CHECKED_AT, 0);
             checked.await.unwrap();
-            broken_off().await;
+            const FAILED: &str = r#""kind":"dead_letters""#;
+            let before = said(&world, FUNCTION, FAILED).await;
+            world.round().await;
+            says(&world, FUNCTION, FAILED, before).await;
         })
         .await;
     // Two wake-ups in a row: the second comes too soon and is put back.
