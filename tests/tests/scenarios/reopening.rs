@@ -26,6 +26,26 @@ async fn a_ticket_we_closed_is_opened_again_with_its_alert() {
 }
 
 #[tokio::test]
+async fn an_alert_that_returns_to_a_ticket_that_was_left_open_is_noted() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.halo.add_note(ticket, DANA, "On it.").unwrap();
+    bundle.run_until_quiet().await;
+    for (close, last) in [(true, "stays open"), (false, "again"), (true, "stays open")] {
+        if close {
+            bundle.liongard.close(alert).unwrap();
+        } else {
+            bundle.liongard.reopen(alert).unwrap();
+        }
+        bundle.run_until_quiet().await;
+        let notes = bundle.our_notes(ticket);
+        assert!(notes.last().unwrap().contains(last), "{notes:#?}");
+    }
+    assert_eq!(bundle.our_notes(ticket).len(), 3);
+    bundle.conclude().await;
+}
+
+#[tokio::test]
 async fn a_ticket_a_person_closed_is_opened_again_within_a_week() {
     let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;

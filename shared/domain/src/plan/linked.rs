@@ -357,11 +357,14 @@ impl Pair<'_> {
     /// reported now.
     fn change_note(&self, base: &mut Base) -> Option<Step> {
         let is_shared = self.link.sharing.is_some();
+        // The last note said that the alert was closed and that the ticket stays open.
+        let returned = self.base.alert_closed && !base.alert_closed;
         let fields_changed = (&base.alert_status, &base.alert_priority)
             != (&self.base.alert_status, &self.base.alert_priority);
-        if base.alert_text == self.base.alert_text && !(is_shared && fields_changed)
-            || self.policy.mode == Mode::Native
-        {
+        let has_news = base.alert_text != self.base.alert_text
+            || (is_shared && fields_changed)
+            || (returned && !self.alert.is_closed());
+        if !has_news || self.policy.mode == Mode::Native {
             return None;
         }
         if self
@@ -369,6 +372,7 @@ impl Pair<'_> {
             .is_suppressed(WriteKind::AddNote, self.policy, self.now)
         {
             base.alert_text = self.base.alert_text;
+            base.alert_closed = self.base.alert_closed;
             if is_shared {
                 base.alert_status = self.base.alert_status.clone();
                 base.alert_priority = self.base.alert_priority.clone();
@@ -376,7 +380,11 @@ impl Pair<'_> {
             return None;
         }
         let left = self.notes_left()?;
-        Some(Step::AddNote(render::change_note_html(self.alert, left)))
+        Some(Step::AddNote(if returned && !self.alert.is_closed() {
+            render::reopen_note_html(self.alert)
+        } else {
+            render::change_note_html(self.alert, left)
+        }))
     }
 
     /// How many more change notes the ticket may get; `None` when the maximum is reached.
