@@ -426,7 +426,7 @@ fn announce(webhook: &WebhookAddress, addresses: &ServeAddresses) {
     }
 }
 
-/// Keeps the process alive when its terminal is closed, or when somebody asks it to read its config again,
+/// Keeps the process alive when its terminal is closed, or when an operator asks it to read its config again,
 /// which it does by itself.
 async fn survive_hang_up() {
     #[cfg(unix)]

@@ -135,7 +135,7 @@ pub enum ItemChange {
 pub enum SaveOutcome {
     /// It is stored, at this revision.
     Saved(Revision),
-    /// Somebody else wrote since; this is stored, if anything.
+    /// Another process wrote since; this is stored, if anything.
     Conflict(Option<Item>),
 }
 

@@ -122,7 +122,7 @@ impl<C: Clock> Links for Store<C> {
 
 impl<C: Clock> Store<C> {
     /// Makes `update` if the link is still at `revision`, under the name `write`; brings what stands
-    /// in it of its journal then. `None`: somebody else wrote since.
+    /// in it of its journal then. `None`: another process wrote since.
     async fn update_link(
         &self,
         place: Item,

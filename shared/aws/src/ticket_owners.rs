@@ -92,7 +92,7 @@ impl<C: Clock> Store<C> {
             return Ok(());
         }
         let mut due = std::mem::take(&mut *open(&indexed.waiting));
-        // Taken by somebody whose write failed, perhaps.
+        // Perhaps taken by a worker whose write failed.
         due.extend(missing);
         self.index(&due).await?;
         indexed.remember_all(due);

@@ -18,7 +18,7 @@ const NOT_FOUND: &str = "ResourceNotFoundException";
 const TAKEN: &str = "ResourceExistsException";
 
 /// Looks at a secret's labels until a promotion has taken. Each round does what is still missing; a
-/// second is needed when somebody else moved a label meanwhile, or an answer got lost.
+/// second is needed when another process moved a label meanwhile, or an answer was lost.
 const ROUNDS_MAX: u32 = 3;
 
 /// The secrets of this account. Secrets are named by name or ARN, and must exist: the template makes
@@ -136,7 +136,7 @@ impl Vault for SecretsManager {
             match self.promote_once(name, version).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(no_such()),
-                // Somebody moved a label after we had looked: look again.
+                // Another process moved a label after it was read: read again.
                 Err(VaultError::Store(error)) if error.class == FailureClass::Permanent => {}
                 Err(error) => return Err(error),
             }

@@ -35,7 +35,7 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long after Liongard refused a run, because one is under way, it is asked for again.
 pub const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(20);
 
-/// A run of somebody else that has not ended after this time is no longer waited for.
+/// A run that Halogard did not start and that has not ended after this time is no longer waited for.
 pub const BLOCKED_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// A watcher that is this late is replaced.

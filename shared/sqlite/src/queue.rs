@@ -392,7 +392,7 @@ fn hide(
     Ok(())
 }
 
-/// The message that `receipt` names; `None` when it is settled, handed to somebody else, or free to
+/// The message that `receipt` names; `None` when it is settled, delivered to another worker, or free to
 /// be.
 fn in_flight(
     db: &Connection,

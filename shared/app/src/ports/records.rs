@@ -57,6 +57,6 @@ pub trait Records: Send + Sync {
 pub enum Swap<T> {
     /// The record is stored, at this revision.
     Stored(Revision),
-    /// Somebody else wrote first; this is stored instead.
+    /// Another process wrote first; this is stored instead.
     Conflict(Stored<T>),
 }

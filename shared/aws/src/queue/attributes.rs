@@ -58,7 +58,7 @@ impl MessageMetadata {
         }
     }
 
-    /// What `texts` say. A message without our attributes was sent by somebody else, at `sent`.
+    /// What `texts` say. A message without our attributes was sent by another program, at `sent`.
     pub fn read(texts: &Texts, sent: Timestamp) -> Self {
         Self {
             sent_at: time(texts, SENT_AT).unwrap_or(sent),

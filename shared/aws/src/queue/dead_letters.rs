@@ -77,7 +77,7 @@ impl<C: Clock> Store<C> {
         Ok(letters)
     }
 
-    /// Sends the letter `id` back to its lane, as new. `false` also while somebody else looks at it.
+    /// Sends the letter `id` back to its lane, as new. `false` also while another process has it in flight.
     pub(super) async fn redrive_dead_letter(&self, id: &str) -> Result<bool, PortError> {
         let Some((lane, message)) = read_id(id) else {
             return Ok(false);
@@ -114,7 +114,7 @@ impl<C: Clock> Store<C> {
         Ok(true)
     }
 
-    /// Deletes the letters `ids`. One that somebody else looks at stays.
+    /// Deletes the letters `ids`. One that another process has in flight stays.
     pub(super) async fn delete_dead_letters(&self, ids: &[String]) -> Result<usize, PortError> {
         let mut deleted = 0;
         for lane in self.lanes_with_dead_letters() {
