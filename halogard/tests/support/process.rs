@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use halogard_runtime::settings::SETTINGS;
+use halogard_runtime::settings::{Environment, SETTINGS};
 
 use super::wait_until;
 
@@ -21,12 +21,16 @@ pub enum Signal {
     HangUp,
 }
 
-/// The program in `folder`, without the settings of the person who runs the tests.
+/// The program in `folder`, without the settings of the person who runs the tests and without
+/// variables that the program would take for a mistyped setting.
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halogard"));
     command.current_dir(folder).stdin(Stdio::null());
     for info in SETTINGS {
         command.env_remove(info.name);
+    }
+    for name in Environment::unknown_variables() {
+        command.env_remove(name);
     }
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {
         command.env_remove(name);
