@@ -5,16 +5,13 @@ mod aws_settings;
 mod config;
 mod error;
 mod http;
-mod inline_entries;
 mod items;
-mod journal;
 mod leases;
 mod links;
 mod notifications;
 mod queue;
 mod records;
 mod store;
-mod ticket_owners;
 mod values;
 mod vault;
 

@@ -1,4 +1,8 @@
-//! The pairs.
+//! The pairs, with their journal and the index of the tickets they name.
+
+mod inline_entries;
+mod journal;
+mod ticket_owners;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -14,14 +18,16 @@ use halogard_domain::ids::{AlertId, TicketId};
 use tracing::debug;
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::inline_entries::{self, INLINE_ENTRIES, InlineEntries};
 use crate::items::{
     AttributeReader, BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD_BYTES, Item, ItemRange, PK, REVISION,
     SortKeys, WRITE, key, number, padded, string,
 };
-use crate::journal::encode_entry;
 use crate::store::Store;
-use crate::ticket_owners::named;
+
+use inline_entries::{INLINE_ENTRIES, InlineEntries};
+use journal::encode_entry;
+pub use ticket_owners::TicketOwnerCache;
+use ticket_owners::named;
 
 /// The partition that holds every link.
 pub const LINKS: &str = "link";

@@ -9,8 +9,8 @@ use aws_types::SdkConfig;
 use halogard_app::ports::{Clock, ErrorCode, Lane, PortError};
 use halogard_domain::{FailureClass, Timestamp};
 
+use crate::links::TicketOwnerCache;
 use crate::queue::InFlight;
-use crate::ticket_owners::TicketOwnerCache;
 
 /// Every store port on AWS. Cheap to clone; all clones share their connections.
 pub struct Store<C> {

@@ -1,4 +1,7 @@
-//! What can go wrong in the file once it is open.
+//! What can go wrong: while the file is opened, and once it is open.
+
+use std::io;
+use std::path::PathBuf;
 
 use halogard_app::ports::{PortError, SaveError, VaultError};
 use halogard_sealing::SealError;
@@ -103,4 +106,89 @@ pub(crate) fn from_json<T: DeserializeOwned>(
         table,
         source: error.into(),
     })
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Only one worker may run on a store.
+    #[error(
+        "a worker (`halogard serve`) already runs on the store in {}; stop it first, or choose \
+         another data folder",
+        folder.display()
+    )]
+    WorkerRunning {
+        /// Where the store is.
+        folder: PathBuf,
+    },
+    /// There is no store where a command looked for one.
+    #[error(
+        "there is no store at {}; start `halogard serve` once, or set HALOGARD_DATA_DIR to the data \
+         folder that it uses",
+        path.display()
+    )]
+    NoStore {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// The folder or a file in it cannot be made or opened.
+    #[error("{} cannot be made or opened", path.display())]
+    Files {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is no SQLite database, or its beginning is damaged.
+    #[error(
+        "{} is no database; restore it from a backup, or move it away to begin anew",
+        path.display()
+    )]
+    NotADatabase {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file is a SQLite database of another program.
+    #[error("{} belongs to another program; choose another data folder", path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A newer version of the program has migrated the file.
+    #[error(
+        "{} has schema {found}, and this version of halogard uses schema {known}; install the newer \
+         version that wrote it, or restore an older backup",
+        path.display()
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
+        known: i32,
+    },
+    /// The file has an older schema, and a command does not migrate.
+    #[error(
+        "{} has schema {found}, and this version of halogard uses schema {known}; (re)start \
+         `halogard serve` with this version, which migrates the store, or use the version of \
+         halogard that `serve` runs",
+        path.display()
+    )]
+    Older {
+        /// Which file.
+        path: PathBuf,
+        /// The file's schema.
+        found: i32,
+        /// The schema of this version.
+        known: i32,
+    },
+    /// SQLite refused.
+    #[error("the database {} cannot be opened", path.display())]
+    Sql {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
 }

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod alert_index;
 mod error;
-mod journal;
 mod key;
 mod leases;
 mod links;
@@ -13,6 +13,6 @@ mod store;
 mod values;
 mod vault;
 
-pub use error::{RowDecodeError, StoreError};
+pub use error::{OpenError, RowDecodeError, StoreError};
 pub use key::{KeyError, StoreKey};
-pub use store::{OpenError, Store, delete_secrets, has_secrets, is_worker_running, prepare_folder};
+pub use store::{Store, delete_secrets, has_secrets, is_worker_running, prepare_folder};

@@ -1,18 +1,22 @@
-//! The pairs, and which state of each alert was last queued.
+//! The pairs, with their journal and the index of the tickets they name.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod journal;
+mod ticket_owners;
+
+use std::collections::BTreeSet;
 
 use halogard_app::ports::{
-    AlertIndex, Clock, JournalEntry, LinkFilter, Links, PortError, QueuedState, Revision,
-    SaveError, Stored,
+    Clock, JournalEntry, LinkFilter, Links, PortError, Revision, SaveError, Stored,
 };
+use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::{Link, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{StoreError, from_json, to_json};
-use crate::journal::write_entries;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Store, rows_max};
+
+use journal::write_entries;
+use ticket_owners::{owners, write_owners};
 
 /// Links survive a power cut: a lost claim could open a second ticket.
 const DURABILITY: Durability = Durability::PowerLoss;
@@ -39,15 +43,7 @@ impl<C: Clock> Links for Store<C> {
     }
 
     async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
-        let owners = self
-            .read(|db| {
-                db.prepare_cached("SELECT alert FROM ticket_owners WHERE ticket = ?1")?
-                    .query_map([ticket.get()], |row| row.get(0).map(AlertId::new))?
-                    .map(|alert| alert.map_err(StoreError::from))
-                    .collect()
-            })
-            .await?;
-        Ok(owners)
+        Ok(self.read(|db| owners(db, ticket)).await?)
     }
 
     async fn save(
@@ -123,55 +119,4 @@ fn write_link(db: &Connection, link: &Link, revision: Revision) -> Result<(), St
         to_json("links", link)?,
     ])?;
     Ok(())
-}
-
-/// Writes whose the tickets of `link` are, and forgets those it no longer names.
-fn write_owners(db: &Connection, link: &Link) -> Result<(), StoreError> {
-    db.prepare_cached("DELETE FROM ticket_owners WHERE alert = ?1")?
-        .execute([link.alert.get()])?;
-    let mut insert =
-        db.prepare_cached("INSERT OR REPLACE INTO ticket_owners (ticket, alert) VALUES (?1, ?2)")?;
-    for ticket in link.earlier_tickets.iter().chain(&link.ticket) {
-        insert.execute(params![ticket.get(), link.alert.get()])?;
-    }
-    Ok(())
-}
-
-impl<C: Clock> AlertIndex for Store<C> {
-    async fn load_index(&self) -> Result<BTreeMap<AlertId, QueuedState>, PortError> {
-        let index = self
-            .read(|db| {
-                db.prepare_cached("SELECT alert, fingerprint, queued_at FROM alert_index")?
-                    .query_map((), |row| {
-                        let entry = QueuedState {
-                            fingerprint: row.get::<_, i64>(1)?.cast_unsigned(),
-                            queued_at: Timestamp::from_millis(row.get(2)?),
-                        };
-                        Ok((AlertId::new(row.get(0)?), entry))
-                    })?
-                    .map(|entry| entry.map_err(StoreError::from))
-                    .collect()
-            })
-            .await?;
-        Ok(index)
-    }
-
-    async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
-        self.write(Durability::ProcessKill, |db| {
-            let mut insert = db.prepare_cached(
-                "INSERT OR REPLACE INTO alert_index (alert, fingerprint, queued_at) VALUES (?1, ?2, ?3)",
-            )?;
-            for (alert, entry) in entries {
-                let fingerprint = entry.fingerprint.cast_signed();
-                insert.execute(params![alert.get(), fingerprint, entry.queued_at.as_millis()])?;
-            }
-            Ok::<_, StoreError>(())
-        }).await?;
-        Ok(())
-    }
-}
-
-/// A `LIMIT` that SQLite understands.
-pub(crate) fn rows_max(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

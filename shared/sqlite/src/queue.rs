@@ -13,8 +13,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::error::{RowDecodeError, StoreError, to_json};
-use crate::links::rows_max;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Store, rows_max};
 
 /// A power cut may lose messages and bring others back: sweeps repair the first, and every message
 /// may come twice.

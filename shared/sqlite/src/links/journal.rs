@@ -6,8 +6,7 @@ use halogard_domain::ids::{AlertId, TicketId};
 use rusqlite::{Connection, Row, params};
 
 use crate::error::StoreError;
-use crate::links::rows_max;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Store, rows_max};
 
 impl<C: Clock> Journal for Store<C> {
     async fn append(&self, entries: &[JournalEntry]) -> Result<(), PortError> {
@@ -33,7 +32,7 @@ impl<C: Clock> Journal for Store<C> {
 }
 
 /// Adds `entries` to the trail.
-pub(crate) fn write_entries(db: &Connection, entries: &[JournalEntry]) -> Result<(), StoreError> {
+pub fn write_entries(db: &Connection, entries: &[JournalEntry]) -> Result<(), StoreError> {
     let mut insert = db.prepare_cached(
         "INSERT INTO journal (at, alert, ticket, what, cause, detail)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

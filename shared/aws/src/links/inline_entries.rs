@@ -8,8 +8,9 @@ use halogard_domain::ids::AlertId;
 
 use crate::error::AwsError;
 use crate::items::{AttributeReader, Item, PK, WRITE, key, number};
-use crate::journal::{ENTRIES, partition};
 use crate::store::Store;
+
+use super::journal::{ENTRIES, partition};
 
 /// The entries that stand in a link, oldest first, each as JSON.
 pub const INLINE_ENTRIES: &str = "journal";

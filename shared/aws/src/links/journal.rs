@@ -14,10 +14,11 @@ use halogard_domain::Timestamp;
 use halogard_domain::ids::AlertId;
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::inline_entries::InlineEntries;
 use crate::items::{AttributeReader, Item, ItemRange, SK, key, padded, string, try_join_four};
-use crate::links::LINKS;
 use crate::store::Store;
+
+use super::LINKS;
+use super::inline_entries::InlineEntries;
 
 /// The partition of what concerns no alert; an alert's own has its number behind it.
 const JOURNAL: &str = "journal";
