@@ -1,0 +1,158 @@
+//! Merging reports about both sides: which is the newer, and how old what is known may be.
+
+use std::time::Duration;
+
+use crate::alert::Alert;
+use crate::ids::TicketId;
+use crate::ticket::{HumanActivity, Ticket};
+use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
+
+use super::Link;
+
+/// How old what is known of a ticket may be when it is written. Older knowledge is refreshed first: a
+/// person may have changed the ticket meanwhile. A poll that finds changed alerts sweeps HaloPSA before it
+/// queues them, and their writes follow within seconds.
+pub const WRITE_AGE_MAX: Duration = Duration::from_secs(15);
+
+/// How far the clocks of HaloPSA's servers may differ. A report that differs from what is known, with a
+/// time of change at most this much earlier, may be newer all the same; the ticket is read to decide.
+pub const REPORT_DISORDER_MAX: Duration = Duration::from_secs(60);
+
+/// How long after an accepted write a read may still show the ticket as it was before.
+pub const WRITE_VISIBLE_WITHIN: Duration = Duration::from_secs(300);
+
+impl Link {
+    /// Merges a report about the alert. An older report changes nothing.
+    pub fn observe_alert(&mut self, alert: Alert) {
+        debug_assert_eq!(alert.id, self.alert, "a report reached the wrong link");
+        self.observed_alert = Some(match self.observed_alert.take() {
+            Some(known) => known.newer(alert),
+            None => alert,
+        });
+    }
+
+    /// Merges a report about the ticket: a webhook, or a row of a list. An older report, or one about
+    /// another ticket, changes nothing.
+    pub fn observe_ticket(&mut self, ticket: Ticket) {
+        if self.ticket != Some(ticket.id) {
+            return;
+        }
+        // It has shown itself since.
+        self.missing = self
+            .missing
+            .filter(|missing| ticket.observed_at <= missing.since);
+        // A webhook may be late: what it says was true when the ticket changed.
+        let as_of = ticket.changed().min(ticket.observed_at);
+        match self.observed_ticket.take() {
+            None => self.set_observed_ticket(ticket, as_of),
+            Some(known) => {
+                let before = known.clone();
+                let newer = known.newer(ticket);
+                if before.differs_from(&newer) || before.changed_at != newer.changed_at {
+                    self.superseded_change = Some(before.changed_at);
+                    self.set_observed_ticket(newer, as_of);
+                } else {
+                    self.observed_ticket = Some(newer);
+                }
+            }
+        }
+    }
+
+    /// Merges what HaloPSA itself says about the ticket: the answer to a read or to a write. The request
+    /// began at the ticket's `observed_at`; what was known before that is older, whatever time it shows.
+    pub fn observe_current_ticket(&mut self, ticket: Ticket) {
+        if self.ticket != Some(ticket.id) {
+            return;
+        }
+        self.missing = self
+            .missing
+            .filter(|missing| ticket.observed_at <= missing.since);
+        let as_of = ticket.observed_at;
+        match self.observed_ticket.take() {
+            Some(known) if self.shows_before_write(&known, &ticket) => {
+                self.set_observed_ticket(known, as_of);
+            }
+            Some(known) if as_of >= known.observed_at => {
+                let is_same_change = known.changed_at == ticket.changed_at;
+                let activity = if is_same_change {
+                    known.activity.max(ticket.activity)
+                } else {
+                    self.superseded_change = Some(known.changed_at);
+                    ticket.activity
+                };
+                self.set_observed_ticket(Ticket { activity, ..ticket }, as_of);
+            }
+            Some(known) => {
+                self.observed_ticket = Some(known);
+                self.observe_ticket(ticket);
+            }
+            None => self.set_observed_ticket(ticket, as_of),
+        }
+    }
+
+    /// Whether `read` shows the ticket as it was before the newest change: a write is accepted before it is
+    /// visible everywhere.
+    fn shows_before_write(&self, known: &Ticket, read: &Ticket) -> bool {
+        self.superseded_change == Some(read.changed_at)
+            && read.changed_at < known.changed_at
+            && read.observed_at.since(known.observed_at) <= WRITE_VISIBLE_WITHIN
+    }
+
+    fn set_observed_ticket(&mut self, ticket: Ticket, as_of: Timestamp) {
+        // A later time than the report's own was read from a clock that has been set back since.
+        let known = self
+            .ticket_as_of
+            .filter(|known| *known <= ticket.observed_at.max(as_of));
+        self.ticket_as_of = Some(known.map_or(as_of, |known| known.max(as_of)));
+        self.observed_ticket = Some(ticket);
+    }
+
+    /// Whether `report` tells something new about the ticket, or may do so.
+    #[must_use]
+    pub fn is_news(&self, report: &Ticket) -> bool {
+        self.observed_ticket.as_ref().is_none_or(|known| {
+            let is_same = known.changed_at == report.changed_at && !known.differs_from(report);
+            !is_same && (report.changed() > known.changed() || self.is_in_doubt(report))
+        })
+    }
+
+    /// Whether only a read of the ticket can decide if `report` is newer than what is known: it shows another
+    /// state, and its time is a little earlier, as that of a server with another clock may be.
+    #[must_use]
+    pub fn is_in_doubt(&self, report: &Ticket) -> bool {
+        self.observed_ticket.as_ref().is_some_and(|known| {
+            known.differs_from(report)
+                && report.changed() <= known.changed()
+                && known.changed().since(report.changed()) <= REPORT_DISORDER_MAX
+                && self.superseded_change != Some(report.changed_at)
+        })
+    }
+
+    /// Records that `ticket` has changed in a way that no report has shown yet. Says whether that was new.
+    pub fn mark_ticket_outdated(&mut self, ticket: TicketId) -> bool {
+        if self.ticket != Some(ticket) {
+            return false;
+        }
+        let mut is_new = self.ticket_as_of.take().is_some();
+        if let Some(seen) = &mut self.observed_ticket
+            && matches!(seen.activity, HumanActivity::None { .. })
+        {
+            seen.activity = HumanActivity::Unknown;
+            is_new = true;
+        }
+        is_new
+    }
+
+    /// Whether the ticket is known to be as observed, recently enough at `now` to write to it.
+    #[must_use]
+    pub fn is_ticket_current(&self, now: Timestamp) -> bool {
+        self.ticket_as_of
+            .is_some_and(|as_of| is_recent_for_a_write(as_of, now))
+    }
+}
+
+/// Whether what was true at `as_of` may be relied on for a write at `now`.
+#[must_use]
+pub fn is_recent_for_a_write(as_of: Timestamp, now: Timestamp) -> bool {
+    as_of <= now.plus(CLOCK_AHEAD_MAX) && now.since(as_of) <= WRITE_AGE_MAX
+}
