@@ -89,6 +89,7 @@ pub struct ProcessMetrics {
     notifications: Family<KindLabels, Counter>,
     secret_refreshes: Counter,
     last_success: Mutex<BTreeMap<&'static str, Timestamp>>,
+    clocks_ahead: Mutex<BTreeMap<Vendor, i64>>,
 }
 
 impl CallObserver for ProcessMetrics {
@@ -99,6 +100,10 @@ impl CallObserver for ProcessMetrics {
         self.vendor_calls
             .get_or_create(&labels)
             .observe(duration.as_secs_f64());
+    }
+
+    fn clock_compared(&self, vendor: Vendor, ahead_seconds: i64) {
+        self.clocks_ahead().insert(vendor, ahead_seconds);
     }
 }
 
@@ -133,6 +138,7 @@ impl Default for ProcessMetrics {
             notifications: Family::default(),
             secret_refreshes: Counter::default(),
             last_success: Mutex::default(),
+            clocks_ahead: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -295,6 +301,13 @@ impl ProcessMetrics {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// How many seconds the clock of each vendor is ahead of this machine's, by its last answer.
+    pub fn clocks_ahead(&self) -> MutexGuard<'_, BTreeMap<Vendor, i64>> {
+        self.clocks_ahead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the times; a panic elsewhere leaves them usable.

@@ -113,6 +113,9 @@ fn a_start_that_waits_for_a_vendor_stops_on_a_signal() {
     process.signal(Signal::Terminate);
     let ended = process.ended(SOON);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    // Which address was really asked.
+    let said = "Liongard at http://127.0.0.1:9";
+    assert!(ended.stderr.contains(said), "{ended:?}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use halogard_domain::{Policy, Timestamp};
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
 use halogard_runtime::{SystemClock, random_key_secret};
 use halogard_sqlite::Store;
+use halogard_vendors::Vendor;
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -29,6 +30,7 @@ use crate::connect::{self, NetworkReconciler};
 use crate::engine::{Engine, EngineShared};
 use crate::http::{self, HttpState};
 use crate::listener::Listeners;
+use crate::metrics::ProcessMetrics;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::stored_credentials;
 use policy_file::PolicyFile;
@@ -45,6 +47,9 @@ const MARK_FITTED_AT: &str = "policy_fitted_at";
 
 /// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
 const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(60);
+
+/// A clock that differs by less is right enough: a `Date` has whole seconds, and answers take time.
+const CLOCK_TOLERANCE_SECONDS: u64 = 60;
 
 /// A start whose vendor cannot be reached tries again after this time, which doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -115,8 +120,12 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
         reconciler.sweep_interval = settings.serve.poll_interval;
     }
+    let asked = Asked {
+        addresses: vendors.addresses,
+        metrics: Arc::clone(&shared.metrics),
+    };
     let Some(addresses) = addresses.filter(|_| !options.check) else {
-        return check(&reconciler).await;
+        return check(&reconciler, &asked).await;
     };
     let rotating =
         rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
@@ -125,6 +134,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         store,
         webhook,
         settings,
+        asked,
         config: path,
         shared,
     };
@@ -146,9 +156,13 @@ fn say_unknown_variables() {
 }
 
 /// Checks settings, config and both systems, and prints everything.
-async fn check(reconciler: &NetworkReconciler<SystemClock>) -> anyhow::Result<ExitCode> {
+async fn check(
+    reconciler: &NetworkReconciler<SystemClock>,
+    asked: &Asked,
+) -> anyhow::Result<ExitCode> {
     let report = checked(reconciler, true).await?;
     show(&report, true);
+    asked.say(&report);
     if report.has_problems() {
         return Ok(ExitCode::FAILURE);
     }
@@ -205,12 +219,50 @@ pub fn show(report: &PreflightReport, everything: bool) {
     }
 }
 
+/// What was asked in a check, and what the answers said beside.
+struct Asked {
+    addresses: String,
+    metrics: Arc<ProcessMetrics>,
+}
+
+impl Asked {
+    /// Names the addresses if one of them cannot be reached, and a wrong clock.
+    fn say(&self, report: &PreflightReport) {
+        if report.unreachable().is_some() {
+            output::caution(&format!("asked were {}", self.addresses));
+        }
+        for (vendor, ahead) in self.metrics.clocks_ahead().iter() {
+            if let Some(text) = wrong_clock(*vendor, *ahead) {
+                output::caution(&text);
+            }
+        }
+    }
+}
+
+/// What to say of this machine's clock when that of `vendor` is so many seconds ahead; nothing if they
+/// agree.
+fn wrong_clock(vendor: Vendor, ahead_seconds: i64) -> Option<String> {
+    let (seconds, vendor) = (ahead_seconds.unsigned_abs(), vendor.as_str());
+    let side = if ahead_seconds > 0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    (seconds > CLOCK_TOLERANCE_SECONDS).then(|| {
+        format!(
+            "this machine's clock is {seconds} s {side} that of {vendor}; set it, for example by turning \
+             time synchronisation on (timedatectl set-ntp true)"
+        )
+    })
+}
+
 /// The process, put together.
 struct Serve {
     reconciler: NetworkReconciler<SystemClock>,
     store: Store<SystemClock>,
     webhook: WebhookAddress,
     settings: Settings,
+    asked: Asked,
     config: PathBuf,
     shared: EngineShared,
 }
@@ -241,6 +293,7 @@ impl Serve {
             () = &mut stopped => return Ok(ExitCode::SUCCESS),
         };
         show(&first, false);
+        self.asked.say(&first);
         let start = self.start_after(&first);
         if matches!(start, Start::Never) {
             return Ok(ExitCode::FAILURE);
@@ -478,4 +531,19 @@ pub fn shutdown_signal() -> impl Future<Output = ()> {
 /// A process without a signal handler goes on; killing it loses nothing.
 fn log_missing_signal(error: &std::io::Error) {
     tracing::warn!(%error, "the handler of a termination signal cannot be installed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_a_minute_off_is_said_with_its_side() {
+        for right in [0, 60, -60] {
+            assert_eq!(wrong_clock(Vendor::HaloPsa, right), None);
+        }
+        let said = |ahead| wrong_clock(Vendor::HaloPsa, ahead).unwrap();
+        assert!(said(61).contains("is 61 s behind that of halopsa"));
+        assert!(said(-3600).contains("is 3600 s ahead of that of halopsa"));
+    }
 }

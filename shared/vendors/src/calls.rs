@@ -1,10 +1,11 @@
 //! How long the calls to each vendor take.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use halogard_app::ports::Clock;
+use halogard_domain::Timestamp;
 use halogard_http::{Transport, TransportError};
 
 /// A vendor whose calls are measured.
@@ -31,6 +32,21 @@ impl Vendor {
 pub trait CallObserver: Send + Sync {
     /// A call ended, with an answer or without.
     fn call_ended(&self, vendor: Vendor, duration: Duration);
+
+    /// An answer said what time it is for `vendor`: so many seconds ahead of this machine's clock, or
+    /// behind it where negative.
+    fn clock_compared(&self, _vendor: Vendor, _ahead_seconds: i64) {}
+}
+
+/// How many seconds the clock of the sender of `headers` is ahead of `now`, if they have its `Date`.
+fn ahead_seconds(headers: &http::HeaderMap, now: Timestamp) -> Option<i64> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    let since_epoch = httpdate::parse_http_date(date)
+        .ok()?
+        .duration_since(UNIX_EPOCH)
+        .ok()?;
+    let theirs = i64::try_from(since_epoch.as_secs()).ok()?;
+    Some(theirs - now.as_millis().div_euclid(1000))
 }
 
 /// Keeps the durations of calls until they are taken, to be written as metrics.
@@ -87,8 +103,35 @@ impl<T: Transport, C: Clock> Transport for MeasuredTransport<T, C> {
     ) -> Result<http::Response<Bytes>, TransportError> {
         let began = self.clock.now();
         let answer = self.transport.send(request).await;
-        self.calls
-            .call_ended(self.vendor, self.clock.now().since(began));
+        let now = self.clock.now();
+        self.calls.call_ended(self.vendor, now.since(began));
+        let headers = answer.as_ref().map(http::Response::headers).ok();
+        if let Some(ahead) = headers.and_then(|headers| ahead_seconds(headers, now)) {
+            self.calls.clock_compared(self.vendor, ahead);
+        }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http::header::{DATE, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn a_vendors_clock_is_compared_by_the_date_of_its_answer() {
+        // 2026-01-05T10:00:00.900Z.
+        let now = Timestamp::from_millis(1_767_607_200_900);
+        let compared = |date: &'static str| {
+            let headers = HeaderMap::from_iter([(DATE, HeaderValue::from_static(date))]);
+            ahead_seconds(&headers, now)
+        };
+        assert_eq!(compared("Mon, 05 Jan 2026 10:00:00 GMT"), Some(0));
+        assert_eq!(compared("Mon, 05 Jan 2026 10:05:12 GMT"), Some(312));
+        assert_eq!(compared("Mon, 05 Jan 2026 09:00:00 GMT"), Some(-3600));
+        assert_eq!(compared("yesterday"), None);
+        assert_eq!(ahead_seconds(&HeaderMap::new(), now), None);
     }
 }

@@ -33,6 +33,8 @@ pub struct Vendors<B, C> {
     pub source: HttpAlertSource<C>,
     /// What was corrected in the settings, one warning each.
     pub normalizations: Vec<String>,
+    /// The addresses that are asked, for messages.
+    pub addresses: String,
 }
 
 /// Why there is no client.
@@ -113,6 +115,10 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
     let mut normalizations = Vec::new();
     let desk_settings = halo_settings(halo, &mut normalizations)?;
     let source_settings = liongard_settings(liongard, &mut normalizations)?;
+    let addresses = format!(
+        "HaloPSA at {} and {}, Liongard at {}",
+        desk_settings.resource_url, desk_settings.auth_url, source_settings.base
+    );
     let mut desk = halopsa::Client::new(
         desk_settings,
         transport_to(Vendor::HaloPsa),
@@ -129,6 +135,7 @@ fn assemble<B: RequestBudget, C: Clock + Clone>(
         desk: HaloServiceDesk::new(desk, clock.clone(), halo.client_id.clone()),
         source: LiongardAlertSource::new(source, clock.clone()),
         normalizations,
+        addresses,
     })
 }
 
