@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use halogard_app::intake::{Rejection, enqueue};
+use halogard_app::intake::{DeliveryOutcome, Rejection, enqueue};
 use halogard_app::ports::{Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, WorkQueue};
 use halogard_credentials::webhook_auth::{
     Authenticator, PathVerified, SecretReader, WebhookRequest,
@@ -213,17 +213,19 @@ impl<S, C, R> HttpState<S, C, R> {
         let answer = webhook::response_to(&taken);
         let status =
             StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let outcome = DeliveryOutcome::of(&taken).as_str();
         match &taken {
-            Ok(messages) => info!(messages, outcome = "accepted", "accepted a delivery"),
+            Ok(messages) => info!(messages, outcome, "accepted a delivery"),
             Err(Rejection::NotQueued(error)) => {
                 warn!(
                     error_type = error.code.as_str(),
                     reason = error.chain(),
+                    outcome,
                     "a delivery could not be queued"
                 );
             }
             Err(rejection) => {
-                warn!(reason = %rejection, outcome = "refused", "rejected a delivery")
+                warn!(reason = %rejection, outcome, "rejected a delivery")
             }
         }
         self.metrics.delivery_answered(status.as_u16());

@@ -222,6 +222,24 @@ fn domain_and_app_name_no_vendors_field_setting_or_menu_no_environment_and_no_cl
 }
 
 #[test]
+fn every_outcome_in_a_log_line_is_a_word_of_an_enum() {
+    let simulator = root().join("shared/simulator");
+    for folder in ["shared", "functions", "halogard/src"] {
+        for file in sources(&root().join(folder)) {
+            let is_production = file.components().any(|part| part.as_os_str() == "src")
+                && !file.starts_with(&simulator)
+                // Its tests write lines of their own.
+                && !file.ends_with("runtime/src/telemetry.rs");
+            let text = fs::read_to_string(&file).unwrap();
+            if is_production {
+                let literal = text.lines().find(|line| line.contains("outcome = \""));
+                assert_eq!(literal, None, "in {}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_crate_takes_its_versions_and_lints_from_the_workspace() {
     for (name, manifest) in manifests() {
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Authenticate, parse, queue, answer.
 
-use halogard_app::intake::{Rejection, enqueue};
+use halogard_app::intake::{DeliveryOutcome, Rejection, enqueue};
 use halogard_app::ports::{Clock, Lane, WorkSink};
 use halogard_credentials::webhook_auth::{Authenticator, SecretReader, WebhookRequest};
 use halogard_domain::message::Cause;
@@ -59,13 +59,14 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         let token = MaskedToken::from(token);
         let duration_ms = u64::try_from(ended.since(began).as_millis()).unwrap_or(u64::MAX);
         let (sender, status) = (sender.name(), answer.status);
+        let outcome = DeliveryOutcome::of(&taken).as_str();
         let metrics = Metrics::new(FUNCTION);
         let metrics = match &taken {
             Ok(messages) => {
                 let (delivery_id, ticket_id) = names(first.as_ref());
                 info!(
                     sender, %token, status, messages, duration_ms, delivery_id, ticket_id,
-                    outcome = "accepted", "accepted a delivery"
+                    outcome, "accepted a delivery"
                 );
                 // The zero is needed: the alarm computes the share of refusals.
                 metrics
@@ -81,14 +82,14 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                     sender, %token, status, duration_ms,
                     error_type = error.code.as_str(),
                     reason = error.chain(),
-                    outcome = "failed", "a delivery could not be queued"
+                    outcome, "a delivery could not be queued"
                 );
                 metrics
             }
             Err(rejection) => {
                 warn!(
                     sender, %token, status, duration_ms, reason = %rejection,
-                    outcome = "refused", "rejected a delivery"
+                    outcome, "rejected a delivery"
                 );
                 metrics.count("WebhooksRefused", 1)
             }

@@ -14,6 +14,7 @@ use halogard_domain::{FailureClass, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
+use crate::outcome::RunOutcome;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, Outgoing, PortError, Refusal, Revision, RunProgress, Stored};
 use crate::reconcile::ReconcileError;
@@ -118,8 +119,8 @@ impl<E: Env> Reconciler<E> {
         match self.liongard.run(launchpoint).await {
             Ok(()) => info!(
                 launchpoint_id = launchpoint.get(),
-                outcome = "run_started",
-                "inspection started"
+                outcome = RunOutcome::Started.as_str(),
+                "inspector run started"
             ),
             // It may run; its progress will show.
             Err(error) if error.class == FailureClass::InDoubt => {}
@@ -130,13 +131,14 @@ impl<E: Env> Reconciler<E> {
                 if waiting.is_empty() {
                     info!(
                         launchpoint_id = launchpoint.get(),
-                        outcome = "run_blocked",
-                        "another run is under way; this one is asked for again"
+                        outcome = RunOutcome::Blocked.as_str(),
+                        "another run is under way; this one is requested again"
                     );
                 } else {
                     warn!(
                         launchpoint_id = launchpoint.get(),
-                        "a run that was not started here does not end"
+                        outcome = RunOutcome::BlockedTooLong.as_str(),
+                        "a run that Halogard did not start does not end"
                     );
                     self.enqueue_waiting_alerts(&waiting, false).await?;
                 }
@@ -151,6 +153,7 @@ impl<E: Env> Reconciler<E> {
                 warn!(
                     launchpoint_id = launchpoint.get(),
                     reason = error.chain(),
+                    outcome = RunOutcome::Refused.as_str(),
                     "Liongard refused to start an inspector run"
                 );
                 let waiting = runs.succeed();
@@ -198,18 +201,34 @@ impl<E: Env> Reconciler<E> {
             RunProgress::Succeeded => {
                 info!(
                     launchpoint_id,
-                    outcome = "run_succeeded",
-                    "inspection finished"
+                    outcome = RunOutcome::Succeeded.as_str(),
+                    "inspector run succeeded"
                 );
                 (runs.succeed(), true)
             }
             RunProgress::Failed(message) => {
-                warn!(launchpoint_id, message, "inspector run failed");
+                warn!(
+                    launchpoint_id,
+                    message,
+                    outcome = RunOutcome::Failed.as_str(),
+                    "inspector run failed"
+                );
                 (runs.fail(), false)
             }
-            RunProgress::NotListed if age > START_TIMEOUT => (runs.fail(), false),
+            RunProgress::NotListed if age > START_TIMEOUT => {
+                warn!(
+                    launchpoint_id,
+                    outcome = RunOutcome::NotListed.as_str(),
+                    "Liongard does not list the inspector run that was started"
+                );
+                (runs.fail(), false)
+            }
             RunProgress::InProgress if age > RUN_TIMEOUT => {
-                warn!(launchpoint_id, "inspector run timed out");
+                warn!(
+                    launchpoint_id,
+                    outcome = RunOutcome::TimedOut.as_str(),
+                    "inspector run timed out"
+                );
                 (runs.fail(), false)
             }
             RunProgress::NotListed | RunProgress::InProgress => {

@@ -30,6 +30,44 @@ pub enum Rejection {
     NotQueued(#[source] PortError),
 }
 
+/// How a delivery was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// Its messages are queued.
+    Accepted,
+    /// It is not authentic, or its body cannot be used.
+    Refused,
+    /// It could not be read, checked or queued for now; the sender may try again.
+    Failed,
+}
+
+impl DeliveryOutcome {
+    /// The outcome of a delivery that queued so many messages, or was rejected.
+    #[must_use]
+    pub const fn of(result: &Result<usize, Rejection>) -> Self {
+        match result {
+            Ok(_) => Self::Accepted,
+            Err(
+                Rejection::NotAuthentic
+                | Rejection::TooLarge
+                | Rejection::NotJson
+                | Rejection::TooSlow,
+            ) => Self::Refused,
+            Err(Rejection::NoMemory | Rejection::NotQueued(_)) => Self::Failed,
+        }
+    }
+
+    /// The word in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The body is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson;

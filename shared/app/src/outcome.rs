@@ -282,6 +282,67 @@ impl SweepOutcome {
     }
 }
 
+/// What became of an inspector run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunOutcome {
+    /// Liongard accepted the request to start it.
+    Started,
+    /// Another run is under way; this one is requested again.
+    Blocked,
+    /// Other runs are under way all the time; the alerts are reconciled without a run.
+    BlockedTooLong,
+    /// Liongard refused to start it.
+    Refused,
+    /// It finished.
+    Succeeded,
+    /// Liongard says that it failed.
+    Failed,
+    /// It was not listed in time after it was requested.
+    NotListed,
+    /// It did not finish in time.
+    TimedOut,
+}
+
+impl RunOutcome {
+    /// The word in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "run_started",
+            Self::Blocked => "run_blocked",
+            Self::BlockedTooLong => "run_blocked_too_long",
+            Self::Refused => "run_refused",
+            Self::Succeeded => "run_succeeded",
+            Self::Failed => "run_failed",
+            Self::NotListed => "run_not_listed",
+            Self::TimedOut => "run_timed_out",
+        }
+    }
+}
+
+/// A condition outside any one message that operators search the log for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Notice {
+    /// Liongard's alerts could not be read several times in a row.
+    PollsFailing,
+    /// Another config is in force.
+    ConfigChanged,
+    /// A changed config does not fit both vendors; the former one stays in force.
+    ConfigRefused,
+}
+
+impl Notice {
+    /// The word in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PollsFailing => "polls_failing",
+            Self::ConfigChanged => "config_changed",
+            Self::ConfigRefused => "config_refused",
+        }
+    }
+}
+
 /// How long a change on one side took to have its effect on the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lag {

@@ -460,7 +460,7 @@ fn log_reconciled(
         ticket_id = ticket.map(TicketId::get),
         cause = cause.as_str(),
         outcome = dispatched.outcome.as_str(),
-        actions = actions.join(" "),
+        actions = (!actions.is_empty()).then(|| actions.join(" ")),
         "reconciled"
     );
 }

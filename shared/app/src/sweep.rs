@@ -436,7 +436,6 @@ fn log_set_aside(found: &KeyedTicket, error: &PortError) {
         ticket_id = found.ticket.id.get(),
         error_type = error.code.as_str(),
         reason = error.chain(),
-        outcome = "not_adopted",
         "a ticket that carries our key could not be adopted"
     );
 }

@@ -160,12 +160,10 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
         match &other {
             Some(_) => info!(
                 secret = self.name,
-                outcome = "another_version",
                 "a credential was refused; another version of it is used"
             ),
             None => warn!(
                 secret = self.name,
-                outcome = "refused",
                 "a credential was refused, and there is no other version; work waits"
             ),
         }

@@ -30,6 +30,28 @@ struct RecordBatch<'a, P: Platform> {
     failure: Option<FunctionError>,
 }
 
+/// What became of a batch as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BatchOutcome {
+    /// Its messages were processed, each with an outcome of its own.
+    Processed,
+    /// The function is not ready; every message waits.
+    Deferred,
+    /// Its processing took longer than the invocation.
+    TimedOut,
+}
+
+impl BatchOutcome {
+    /// The word in logs.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processed => "processed",
+            Self::Deferred => "deferred",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
 /// Deliveries of one lane that are processed concurrently, and the `messageId` of each record.
 struct LaneBatch {
     lane: Lane,
@@ -67,22 +89,24 @@ pub async fn process_batch<P: Platform>(
         failure: None,
     };
     let count = records.len();
-    match &invocation.reconciler {
+    let outcome = match &invocation.reconciler {
         Ok(reconciler) => {
             let batches = batch.receive(lanes, records, reconciler.batch_max).await;
             batch.process(reconciler, batches).await;
+            BatchOutcome::Processed
         }
         Err(why) => {
             let batches = batch.receive(lanes, records, usize::MAX).await;
             batch.defer_all(why, batches).await;
+            BatchOutcome::Deferred
         }
-    }
+    };
     invocation.resources.release_permits().await;
     info!(
         records = count,
         deferred = batch.deferred,
         unsettled = batch.answer.batch_item_failures.len(),
-        outcome = "processed",
+        outcome = outcome.as_str(),
         "batch processed"
     );
     batch.write_metrics(function);
@@ -194,7 +218,7 @@ impl<P: Platform> RecordBatch<'_, P> {
         warn!(
             lane = batch.lane.name(),
             messages = batch.deliveries.len(),
-            outcome = "timed_out",
+            outcome = BatchOutcome::TimedOut.as_str(),
             "processing timed out; the messages will be retried"
         );
         let until = reconciler.clock.now().plus(TIMED_OUT_PAUSE);

@@ -123,25 +123,52 @@ fn known<T>(answer: Result<T, PortError>) -> Option<T> {
     answer.ok()
 }
 
+/// How a sync cycle ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CycleOutcome {
+    /// Both sides were read as far as was due.
+    Complete,
+    /// A part failed or was left to the next cycle.
+    Partial,
+    /// It took longer than the invocation.
+    TimedOut,
+}
+
+impl CycleOutcome {
+    /// The word in logs.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
 impl CycleRun {
+    const fn outcome(self) -> CycleOutcome {
+        match self.report {
+            Some(report) if report.is_complete() => CycleOutcome::Complete,
+            Some(_) => CycleOutcome::Partial,
+            None => CycleOutcome::TimedOut,
+        }
+    }
+
     /// Writes the outcome line; adds the lag to `metrics`.
     fn log(self, metrics: Metrics) -> Metrics {
+        let outcome = self.outcome();
         match self.report {
             Some(report) => info!(
                 swept = report.swept.as_str(),
                 polled = report.polled.as_str(),
                 queued = report.queued(),
                 lag_seconds = self.lag.map(|lag| lag.as_secs()),
-                outcome = if report.is_complete() {
-                    "complete"
-                } else {
-                    "partial"
-                },
+                outcome = outcome.as_str(),
                 "sync cycle finished"
             ),
             None => warn!(
                 lag_seconds = self.lag.map(|lag| lag.as_secs()),
-                outcome = "timed_out",
+                outcome = outcome.as_str(),
                 "sync cycle timed out; the next one reads the same range again"
             ),
         }

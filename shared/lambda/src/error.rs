@@ -44,7 +44,6 @@ impl FunctionError {
     pub fn log(&self) {
         tracing::error!(
             error_type = self.error_type(),
-            outcome = "failed",
             reason = %self,
             "invocation failed"
         );

@@ -105,20 +105,28 @@ pub enum NotReady {
 }
 
 impl NotReady {
+    /// The word in logs.
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::Config(_) | Self::SetUp(_) => "set_up_failed",
+        }
+    }
+
     /// Logs why nothing is done. A config that is not applied yet is a warning, anything else an error.
     pub(crate) fn log(&self) {
         match self {
             Self::NotConfigured => {
-                warn!(outcome = "not_configured", reason = %self, "not ready");
+                warn!(outcome = self.outcome(), reason = %self, "not ready");
             }
             Self::Config(error) => error!(
-                outcome = "set_up_failed",
+                outcome = self.outcome(),
                 error_type = error.code.as_str(),
                 reason = error.chain(),
                 "config could not be read; not ready"
             ),
             Self::SetUp(wrong) => {
-                error!(outcome = "set_up_failed", reason = %wrong, "not ready");
+                error!(outcome = self.outcome(), reason = %wrong, "not ready");
             }
         }
     }

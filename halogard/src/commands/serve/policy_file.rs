@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use halogard_app::outcome::Notice;
 use halogard_app::ports::ServiceDeskCatalog;
 use halogard_app::preflight::{self, Extent, PreflightReport};
 use halogard_app::{Env, Reconciler};
@@ -95,7 +96,7 @@ impl PolicyFile {
             for problem in report.problems() {
                 warn!(
                     reason = %problem,
-                    outcome = "config_refused",
+                    outcome = Notice::ConfigRefused.as_str(),
                     "the config file changed and does not fit both vendors; the former config stays active"
                 );
             }
@@ -103,7 +104,7 @@ impl PolicyFile {
         }
         state.recheck_at = None;
         info!(
-            outcome = "config_changed",
+            outcome = Notice::ConfigChanged.as_str(),
             "the config file changed and is active"
         );
         Some(policy)
@@ -125,7 +126,7 @@ impl PolicyFile {
             return None;
         }
         info!(
-            outcome = "config_changed",
+            outcome = Notice::ConfigChanged.as_str(),
             "what was set aside of the config is in order and active"
         );
         Some(left)

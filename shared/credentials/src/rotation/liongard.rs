@@ -168,10 +168,7 @@ where
             });
             let ours = known.contains(&row.id.to_ascii_lowercase());
             if is_from_then && !ours && row.last_used_at.is_none() && !row.only_installs {
-                info!(
-                    outcome = "orphan_deleted",
-                    "deleting an access key that was created and not stored"
-                );
+                info!("deleting an access key that was created and not stored");
                 self.delete(name, pair, &row.id).await?;
             }
         }

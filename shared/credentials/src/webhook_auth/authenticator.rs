@@ -272,10 +272,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         self.state_mut().count_refresh(mismatch, now);
         let renewed = self.renew(VersionScope::All).await;
         if renewed.is_some() {
-            info!(
-                outcome = "refreshed",
-                "read the webhook secret again because a delivery did not match it"
-            );
+            info!("read the webhook secret again because a delivery did not match it");
         }
         renewed
     }

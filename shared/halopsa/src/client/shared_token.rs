@@ -115,10 +115,7 @@ impl TokenRecord<'_> {
         let shared = stored.value.and_then(|token| {
             let shared = self.sealer.open(&token.sealed);
             if shared.is_none() {
-                warn!(
-                    outcome = "unsealed",
-                    "the shared token could not be opened and is ignored"
-                );
+                warn!("the shared token could not be opened and is ignored");
             }
             shared
         });
