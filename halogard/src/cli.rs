@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use halogard_domain::policy::Mode;
+use halogard_simulator::Dialect;
 
 /// Keeps Liongard alerts and HaloPSA tickets in sync, in both directions.
 ///
@@ -83,6 +84,10 @@ pub struct DemoOptions {
     /// Print the summary as one JSON object on the last line.
     #[arg(long)]
     pub json: bool,
+    /// How both vendors behave where their APIs may be read in more than one way: a set (reference, strict,
+    /// on-premises, observed-a, observed-b, worst), or switches, separated by commas.
+    #[arg(long, default_value = "reference", value_name = "NAMES")]
+    pub dialect: Dialect,
     /// Keep serving afterwards, until Ctrl-C.
     #[arg(long)]
     pub keep: bool,
@@ -144,12 +149,17 @@ pub struct SimulateOptions {
     /// Liongard's own ticketing creates a ticket for each alert.
     #[arg(long)]
     pub native_ticketing: bool,
-    /// How many requests HaloPSA takes in a rolling window.
-    #[arg(long, default_value_t = 450)]
-    pub window_requests_max: u32,
-    /// Length of that window, in seconds.
-    #[arg(long, default_value_t = 300)]
-    pub window_seconds: u64,
+    /// How both vendors behave where their APIs may be read in more than one way: a set (reference, strict,
+    /// on-premises, observed-a, observed-b, worst), or switches, separated by commas. A wrong name is
+    /// answered with those near it.
+    #[arg(long, default_value = "reference", value_name = "NAMES")]
+    pub dialect: Dialect,
+    /// How many requests HaloPSA takes in a rolling window; the dialect's figure, 450, when not given.
+    #[arg(long)]
+    pub window_requests_max: Option<u32>,
+    /// Length of that window, in seconds; the dialect's figure, 300, when not given.
+    #[arg(long)]
+    pub window_seconds: Option<u64>,
 }
 
 /// The commands for the config file.

@@ -173,6 +173,7 @@ fn the_help_of_every_command_says_what_it_offers() {
                 "--admin",
                 "--customers",
                 "--window-requests-max",
+                "--dialect",
             ],
         ),
         (&["config"], &["init", "check", "schema"]),
@@ -215,6 +216,7 @@ fn a_command_nobody_knows_ends_with_2() {
         &["demo", "--mode", "other"],
         &["serve", "--nonsense"],
         &["simulate", "--halopsa", "nowhere"],
+        &["simulate", "--dialect", "worst,lkie-search"],
     ];
     for arguments in cases {
         let ended = run(folder.path(), arguments);
@@ -222,6 +224,8 @@ fn a_command_nobody_knows_ends_with_2() {
         assert_eq!(ended.stdout, "", "{arguments:?}");
         assert!(!ended.stderr.contains('\u{1b}'), "{arguments:?}: {ended:?}");
     }
+    let ended = run(folder.path(), &["demo", "--dialect", "lkie-search"]);
+    assert!(ended.stderr.contains("near it: like-search"), "{ended:?}");
     let ended = run(
         folder.path(),
         &["config", "schema", "--log", "halogard=loud"],

@@ -15,6 +15,7 @@ pub mod captured_log;
 pub mod case_matrix;
 pub mod clock;
 pub mod crash_point;
+pub mod dialect_in_force;
 pub mod driver;
 pub mod intervention;
 pub mod invariants;

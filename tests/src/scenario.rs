@@ -246,9 +246,14 @@ impl Scenario {
         );
         use_cases.batch_max = self.setup.batch_max;
         use_cases.sweep_interval = self.setup.sweep_interval;
-        let webhook = SecretFields::default()
-            .with(members::WEBHOOK_TOKEN, planted::WEBHOOK_TOKEN)
-            .with(members::WEBHOOK_HMAC_KEY, planted::WEBHOOK_SECRET);
+        let webhook = SecretFields::default().with(members::WEBHOOK_TOKEN, planted::WEBHOOK_TOKEN);
+        let webhook = if self.setup.halo.webhook_forms.can_sign {
+            webhook.with(members::WEBHOOK_HMAC_KEY, planted::WEBHOOK_SECRET)
+        } else {
+            webhook
+                .with(members::WEBHOOK_USERNAME, planted::WEBHOOK_USERNAME)
+                .with(members::WEBHOOK_PASSWORD, planted::WEBHOOK_SECRET)
+        };
         let webhook = VaultReader::new(StaticVault::new(webhook), "webhook");
         let authenticator = Authenticator::new(webhook, self.time.clone(), TTL);
         Process {
@@ -453,11 +458,19 @@ impl Scenario {
     }
 }
 
-/// Has HaloPSA send its webhooks, signed.
+/// Has HaloPSA send its webhooks, signed where it can sign.
 fn register_webhook(halo: &HaloPsa, setup: &Setup) {
-    let auth = WebhookAuth::Hmac {
-        header: "X-Halo-Signature".to_owned(),
-        secret: planted::WEBHOOK_SECRET.to_owned(),
+    let secret = planted::WEBHOOK_SECRET.to_owned();
+    let auth = if setup.halo.webhook_forms.can_sign {
+        WebhookAuth::Hmac {
+            header: "X-Halo-Signature".to_owned(),
+            secret,
+        }
+    } else {
+        WebhookAuth::Basic {
+            username: planted::WEBHOOK_USERNAME.to_owned(),
+            password: secret,
+        }
     };
     let url = format!(
         "https://bundle.example.org/webhooks/halopsa/{}",

@@ -10,9 +10,10 @@ use halogard_domain::policy::Mode;
 use halogard_domain::storm::StormPolicy;
 use halogard_simulator::halopsa::{ApiApplication, PayloadSize};
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
-use halogard_simulator::{SimHaloSettings, SimLiongardSettings, World};
+use halogard_simulator::{Dialect, SimHaloSettings, SimLiongardSettings, World};
 use tracing::Level;
 
+use crate::dialect_in_force::dialect_in_force;
 use crate::vault::InMemoryVault;
 use crate::webhook_delivery::WebhookDelivery;
 
@@ -24,6 +25,8 @@ pub mod planted {
     pub const KEY_SECRET: &str = "planted-key-secret-93ab";
     /// What webhooks are signed with.
     pub const WEBHOOK_SECRET: &str = "planted-webhook-secret-d04f";
+    /// The user that webhooks name, where they cannot be signed.
+    pub const WEBHOOK_USERNAME: &str = "halo";
     /// The unguessable end of the webhook address.
     pub const WEBHOOK_TOKEN: &str = "planted-webhook-token-5a6b7c8d9e";
     /// A person, named in alerts and notes.
@@ -58,6 +61,9 @@ pub const LIONGARD_SECRET: &str = "halogard/liongard";
 pub struct Setup {
     /// Who creates the tickets.
     pub mode: Mode,
+    /// How both vendors behave where their APIs may be read in more than one way. What a scenario sets in
+    /// [`Setup::halo`] and [`Setup::liongard`] comes after it.
+    pub dialect: Dialect,
     /// How the simulated HaloPSA behaves.
     pub halo: SimHaloSettings,
     /// How the simulated Liongard behaves.
@@ -97,9 +103,34 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Six customers, everything mapped, webhooks that come at once, in the given mode.
+    /// Six customers, everything mapped, webhooks that come at once, in the given mode and the dialect of
+    /// this run.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
+        Self::speaking(mode, dialect_in_force())
+    }
+
+    /// The same setup with the reference's reading of some facts, each named by one of its switches. For a
+    /// scenario about the very thing that the switch changes; call it before anything else is set.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such switch.
+    #[must_use]
+    pub fn fixing(self, switches: &[&str]) -> Self {
+        let known = halogard_simulator::dialect::switches();
+        for name in switches {
+            assert!(
+                known.iter().any(|switch| switch.name == *name),
+                "there is no switch {name}"
+            );
+        }
+        Self::speaking(self.mode, self.dialect.without(switches))
+    }
+
+    /// [`Setup::new`] in another dialect.
+    #[must_use]
+    pub fn speaking(mode: Mode, dialect: Dialect) -> Self {
         let world = World::sample(6);
         let application = ApiApplication {
             client_id: APPLICATION.to_owned(),
@@ -110,19 +141,24 @@ impl Setup {
             secret: planted::KEY_SECRET.to_owned(),
             ..AccessKeySpec::sample()
         };
+        let mut halo = SimHaloSettings {
+            world: world.clone(),
+            applications: vec![application],
+            ..SimHaloSettings::default()
+        };
+        dialect.apply_to_halo(&mut halo);
+        let mut liongard = SimLiongardSettings {
+            world,
+            access_keys: vec![key],
+            native_ticketing: (mode == Mode::Native).then(NativeTicketing::default),
+            ..SimLiongardSettings::default()
+        };
+        dialect.apply_to_liongard(&mut liongard);
         Self {
             mode,
-            halo: SimHaloSettings {
-                world: world.clone(),
-                applications: vec![application],
-                ..SimHaloSettings::default()
-            },
-            liongard: SimLiongardSettings {
-                world,
-                access_keys: vec![key],
-                native_ticketing: (mode == Mode::Native).then(NativeTicketing::default),
-                ..SimLiongardSettings::default()
-            },
+            dialect,
+            halo,
+            liongard,
             limit: Limit::DEFAULT,
             patience: Duration::ZERO,
             batch_max: halogard_app::BATCH_MAX,

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use halogard_runtime::settings::settings_table_markdown;
+use halogard_simulator::dialect::{sets, switches};
 
 /// The root of the workspace.
 fn root() -> PathBuf {
@@ -367,4 +368,58 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// One row of the table of dialects, without what the probe at connect says of the fact.
+fn dialect_row(switch: &halogard_simulator::dialect::Switch) -> String {
+    let is_in = |set: &&halogard_simulator::dialect::DialectSet| {
+        set.switches().any(|other| other.name == switch.name)
+    };
+    let named: Vec<&str> = sets().iter().filter(is_in).map(|set| set.name).collect();
+    let suites = if named.is_empty() {
+        "smoke"
+    } else {
+        "smoke, scenarios"
+    };
+    format!(
+        "| {} | `{}`: {} | {} | {} | {suites} |",
+        switch.fact,
+        switch.name,
+        switch.description,
+        switch.source,
+        named.join(", "),
+    )
+}
+
+#[test]
+fn the_dialects_page_has_every_set_and_a_row_for_every_switch() {
+    let page = fs::read_to_string(root().join("docs/dialects.md")).unwrap();
+    for set in sets() {
+        let row = format!("| `{}` | {} |", set.name, set.description);
+        assert!(
+            page.contains(&row),
+            "put this row into docs/dialects.md:\n{row}"
+        );
+    }
+    let rows: Vec<&str> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| Fact |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let expected: Vec<String> = switches().into_iter().map(dialect_row).collect();
+    let missing: Vec<&String> = expected
+        .iter()
+        .filter(|row| !rows.iter().any(|line| line.starts_with(row.as_str())))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "put these rows, each with what the probe says, into docs/dialects.md:\n{missing:#?}"
+    );
+    assert_eq!(rows.len(), expected.len(), "a row of no switch");
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        assert_eq!(cells.len(), 6, "{row}");
+        assert!(!cells[5].trim().is_empty(), "{row}");
+    }
 }

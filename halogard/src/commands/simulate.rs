@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use halogard_simulator::halopsa::{ApiApplication, deliver_webhooks};
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
 use halogard_simulator::{
-    HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
+    Dialect, HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
     SystemSimClock, World, admin_router, serve,
 };
 use tokio::net::TcpListener;
@@ -26,24 +26,36 @@ pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {
         world: world.clone(),
         ..SimHaloSettings::default()
     };
-    halo_settings.rate_limit.requests_max = usize::try_from(options.window_requests_max)?;
-    halo_settings.rate_limit.window = Duration::from_secs(options.window_seconds);
+    options.dialect.apply_to_halo(&mut halo_settings);
+    let limit = &mut halo_settings.rate_limit;
+    if let Some(requests_max) = options.window_requests_max {
+        limit.requests_max = usize::try_from(requests_max)?;
+    }
+    if let Some(seconds) = options.window_seconds {
+        limit.window = Duration::from_secs(seconds);
+    }
+    let tenant = halo_settings.tenant.clone();
     let halo = HaloPsa::new(halo_settings, Arc::clone(&clock), options.seed);
     let native_ticketing = options.native_ticketing.then(NativeTicketing::default);
-    let liongard_settings = SimLiongardSettings {
+    let mut liongard_settings = SimLiongardSettings {
         world,
         native_ticketing,
         ..SimLiongardSettings::default()
     };
+    options.dialect.apply_to_liongard(&mut liongard_settings);
     let liongard = Liongard::new(liongard_settings, clock, options.seed);
     liongard.connect(halo.clone());
     let servers = [
         start(halo.router(), options.halopsa).await?,
         start(liongard.router(), options.liongard).await?,
-        start(admin_router(halo.clone(), liongard), options.admin).await?,
+        start(
+            admin_router(halo.clone(), liongard, options.dialect.clone()),
+            options.admin,
+        )
+        .await?,
     ];
     let stopped = shutdown_signal();
-    announce(&servers);
+    announce(&servers, tenant.as_deref(), &options.dialect);
     let courier = tokio::spawn(deliver_webhooks(halo, courier_client()?));
     stopped.await;
     courier.abort();
@@ -69,7 +81,11 @@ async fn start(router: axum::Router, address: SocketAddr) -> anyhow::Result<Serv
 }
 
 /// Prints where everything is, ready to paste.
-fn announce([halopsa, liongard, admin]: &[ServerHandle; 3]) {
+fn announce(
+    [halopsa, liongard, admin]: &[ServerHandle; 3],
+    tenant: Option<&str>,
+    dialect: &Dialect,
+) {
     let application = ApiApplication::sample();
     let key = AccessKeySpec::sample();
     output::result(&format!("{GOOD}HaloPSA{GOOD:#}   {}", halopsa.base_url()));
@@ -78,19 +94,26 @@ fn announce([halopsa, liongard, admin]: &[ServerHandle; 3]) {
         "{GOOD}admin{GOOD:#}     {}/admin",
         admin.base_url()
     ));
+    if !dialect.switches().is_empty() {
+        let names: Vec<&str> = dialect.switches().iter().map(|it| it.name).collect();
+        output::result(&format!(
+            "{GOOD}dialect{GOOD:#}   {dialect} {DIM}({}){DIM:#}",
+            names.join(", ")
+        ));
+    }
     output::result(&format!("{DIM}settings for `halogard serve`:{DIM:#}"));
     for (name, value) in [
         ("HALOPSA_RESOURCE_URL", halopsa.base_url()),
-        (
-            "HALOPSA_TENANT",
-            SimHaloSettings::default().tenant.unwrap_or_default(),
-        ),
+        ("HALOPSA_TENANT", tenant.unwrap_or_default().to_owned()),
         ("HALOPSA_CLIENT_ID", application.client_id),
         ("HALOPSA_CLIENT_SECRET", application.client_secret),
         ("LIONGARD_URL", liongard.base_url()),
         ("LIONGARD_ACCESS_KEY_ID", key.id),
         ("LIONGARD_ACCESS_KEY_SECRET", key.secret),
     ] {
+        if value.is_empty() {
+            continue;
+        }
         output::result(&format!("export {name}={value}"));
     }
 }

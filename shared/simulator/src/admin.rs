@@ -13,6 +13,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::dialect::Dialect;
 use crate::halopsa::HaloPsa;
 use crate::liongard::Liongard;
 
@@ -23,6 +24,8 @@ struct AdminState {
     halo: HaloPsa,
     /// The simulated Liongard.
     liongard: Liongard,
+    /// The dialect that both speak.
+    dialect: Dialect,
 }
 
 /// Every admin route, as `METHOD /path`, with its handler.
@@ -106,6 +109,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("GET /admin/access-keys", get(faults::list_keys)),
         ("POST /admin/access-keys", post(faults::create_key)),
         ("DELETE /admin/access-keys/{id}", delete(faults::revoke_key)),
+        ("GET /admin/dialect", get(dialect)),
         ("GET /admin/runs", get(runs)),
         ("GET /admin/stats", get(stats)),
     ]
@@ -119,19 +123,34 @@ pub fn admin_routes() -> Vec<&'static str> {
 
 /// The router of the admin API, under `/admin`. It is part of neither vendor's API: its requests
 /// count against no rate limit and no fault affects them.
-pub fn admin_router(halo: HaloPsa, liongard: Liongard) -> Router {
+pub fn admin_router(halo: HaloPsa, liongard: Liongard, dialect: Dialect) -> Router {
     let router = routes()
         .into_iter()
         .fold(Router::new(), |router, (route, handler)| {
             let path = route.split_once(' ').map_or(route, |(_, path)| path);
             router.route(path, handler)
         });
-    router.with_state(AdminState { halo, liongard })
+    router.with_state(AdminState {
+        halo,
+        liongard,
+        dialect,
+    })
 }
 
 /// `GET /admin/stats`.
 async fn stats(State(state): State<AdminState>) -> Json<Value> {
     Json(json!({ "halopsa": state.halo.stats(), "liongard": state.liongard.stats() }))
+}
+
+/// `GET /admin/dialect`.
+async fn dialect(State(state): State<AdminState>) -> Json<Value> {
+    let switches = state.dialect.switches().iter();
+    let switches: Vec<Value> = switches
+        .map(|switch| {
+            json!({ "name": switch.name, "fact": switch.fact, "description": switch.description })
+        })
+        .collect();
+    Json(json!({ "dialect": state.dialect.name(), "switches": switches }))
 }
 
 /// `GET /admin/runs`.

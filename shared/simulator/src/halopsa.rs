@@ -19,6 +19,7 @@ mod ticket_fields;
 mod ticket_list;
 mod ticket_rows;
 mod ticket_writes;
+mod untriaged;
 mod views;
 mod webhook_api;
 mod webhooks;
@@ -39,8 +40,9 @@ use crate::rate_limit::RateLimit;
 pub use delivery::deliver_webhooks;
 pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
 pub use settings::{
-    ApiApplication, ArrayFailure, DeliveryBehaviour, SimHaloSettings, SingleAnswer, TitleRule,
-    TitleSearch,
+    ApiApplication, ApplicationNames, ArrayFailure, DateSearchSpelling, DeletedLists,
+    DeliveryBehaviour, EventNames, IncludeClosed, SignatureForm, SimHaloSettings, SingleAnswer,
+    TeamReference, TitleRule, TitleSearch, UnaskedOrder, UntriagedWrites, WebhookForms,
 };
 pub(crate) use technician::IntegrationTicket;
 pub use technician::{TicketEdit, TicketSpec};
@@ -96,9 +98,11 @@ impl HaloPsa {
         change(&mut self.state().settings);
     }
 
-    /// Locks the tenant; a panic elsewhere leaves it usable.
+    /// Locks the tenant, with every late write done whose time has come; a panic elsewhere leaves it usable.
     fn state(&self) -> MutexGuard<'_, HaloState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.land_late_writes(self.clock.now_millis());
+        state
     }
 }
 

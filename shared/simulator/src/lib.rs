@@ -3,6 +3,7 @@
 mod admin;
 mod clock;
 mod counters;
+pub mod dialect;
 mod error;
 mod faults;
 pub mod halopsa;
@@ -19,6 +20,7 @@ pub mod world;
 pub use admin::{admin_router, admin_routes};
 pub use clock::{ManualClock, SimClock, SystemSimClock};
 pub use counters::TrafficStats;
+pub use dialect::Dialect;
 pub use error::SimError;
 pub use faults::{Fault, FaultRate, Faults};
 pub use halopsa::{HaloPsa, SimHaloSettings};

@@ -34,7 +34,10 @@ use crate::rate_limit::RateLimit;
 pub use access_keys::{AccessKeySpec, Role};
 pub use alert_actions::{AlertChange, AlertSpec};
 pub use runs::RunResult;
-pub use settings::{NativeTicketing, RedirectLocation, Redirects, RunTimes, SimLiongardSettings};
+pub use settings::{
+    ExternalIds, NativeTicketing, RedirectLocation, Redirects, ReservedWords, RunAnswer, RunTimes,
+    SimLiongardSettings,
+};
 pub use views::{AlertView, LiongardStats, RunView};
 
 use state::LiongardState;

@@ -95,6 +95,12 @@ impl RequestPipeline {
         Ok(())
     }
 
+    /// How many requests the window still takes.
+    fn remaining(&self, now: i64, limit: &RateLimit) -> usize {
+        let within = self.traffic_state().limited.prune(now, limit.window);
+        limit.requests_max.saturating_sub(within)
+    }
+
     /// Counts a 429 that a fault caused.
     fn rejected(&self) {
         self.traffic_state().traffic.rejected();
@@ -111,7 +117,13 @@ impl RequestPipeline {
 /// Runs a request through the pipeline. The answer is dated by the vendor's own clock.
 pub(crate) async fn receive<V: SimulatedVendor>(vendor: V, request: Request) -> Response {
     let now = vendor.now();
-    let mut response = answer(vendor, request).await;
+    let mut response = answer(&vendor, request).await;
+    if let Some(limit) = vendor.limit("").filter(|limit| limit.shows_remaining) {
+        let remaining = vendor.pipeline().remaining(now, &limit);
+        response
+            .headers_mut()
+            .insert("x-ratelimit-remaining", remaining.into());
+    }
     if let Some(date) = http_date(now) {
         response.headers_mut().insert(http::header::DATE, date);
     }
@@ -126,7 +138,7 @@ fn http_date(millis: i64) -> Option<http::HeaderValue> {
 }
 
 /// The answer to a request, whatever became of it.
-async fn answer<V: SimulatedVendor>(vendor: V, request: Request) -> Response {
+async fn answer<V: SimulatedVendor>(vendor: &V, request: Request) -> Response {
     let Some(call) = SimRequest::read(request).await else {
         return SimResponse::empty(StatusCode::PAYLOAD_TOO_LARGE).into_response();
     };
@@ -153,13 +165,13 @@ async fn answer<V: SimulatedVendor>(vendor: V, request: Request) -> Response {
     let fault = struck.map(|struck| struck.fault);
     if let Some(answer) = fault
         .as_ref()
-        .and_then(|fault| before_effect(&vendor, fault, &call, &route))
+        .and_then(|fault| before_effect(vendor, fault, &call, &route))
     {
         return answer.into_response();
     }
     let answer = vendor.serve(call).await;
     match fault {
-        Some(fault) => after_effect(&vendor, fault, answer).await,
+        Some(fault) => after_effect(vendor, fault, answer).await,
         None => answer.into_response(),
     }
 }
@@ -179,6 +191,7 @@ fn before_effect<V: SimulatedVendor>(
                 window: Duration::from_secs(300),
                 refused: RefusedRequests::NotCounted,
                 retry_after: crate::rate_limit::RetryAfter::Absent,
+                shows_remaining: false,
             });
             with_pause(vendor.throttled(&limit), retry_after.clone())
         }

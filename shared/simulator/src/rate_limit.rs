@@ -16,6 +16,8 @@ pub struct RateLimit {
     pub refused: RefusedRequests,
     /// How the refusal states when to retry.
     pub retry_after: RetryAfter,
+    /// Whether every answer says in `X-RateLimit-Remaining` how many requests are left.
+    pub shows_remaining: bool,
 }
 
 /// Whether refused requests fill the window.

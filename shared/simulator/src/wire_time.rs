@@ -23,11 +23,6 @@ pub(crate) fn halo(millis: i64) -> String {
     }
 }
 
-/// HaloPSA's form of a moment that may not have come.
-pub(crate) fn halo_or_none(millis: Option<i64>) -> String {
-    millis.map_or_else(|| HALO_NO_DATE.to_owned(), halo)
-}
-
 /// The form of HaloPSA's webhook bodies: seven fraction digits and `Z`.
 pub(crate) fn halo_webhook(millis: i64) -> String {
     let fraction = millis.rem_euclid(1000);

@@ -20,6 +20,7 @@ fn allowing(requests_max: u32) -> Setup {
         window: Duration::from_secs(300),
         refused: RefusedRequests::Counted,
         retry_after: RetryAfter::Absent,
+        shows_remaining: false,
     };
     setup
 }

@@ -44,6 +44,7 @@ pub struct Summary {
     ticket_close_to_alert_close_p95_seconds: Option<f64>,
     elapsed_seconds: f64,
     mode: &'static str,
+    dialect: String,
     seed: u64,
     speed: u32,
 }
@@ -93,6 +94,7 @@ impl Summary {
                 ModeName::Managed => "managed",
                 ModeName::Native => "native",
             },
+            dialect: options.dialect.name().to_owned(),
             seed: options.seed,
             speed: options.speed,
         }

@@ -33,6 +33,9 @@ const CLOSING_TECHNICIAN: i64 = 12;
 /// The secret the simulated HaloPSA signs with.
 pub const WEBHOOK_SECRET: &str = "demo-webhook-secret";
 
+/// The user of HTTP Basic, where HaloPSA cannot sign.
+const WEBHOOK_USERNAME: &str = "halo";
+
 /// The token of the demo's webhook address.
 pub const WEBHOOK_TOKEN: &str = "demo-0123456789abcdef";
 
@@ -46,6 +49,10 @@ pub struct SimulatedVendors {
     pub world: World,
     /// What the operator would have written.
     pub config: Config,
+    /// The tenant that token requests name, if any.
+    tenant: Option<String>,
+    /// Whether HaloPSA can sign its webhooks; the operator chooses Basic where it cannot.
+    can_sign: bool,
     halo_server: ServerHandle,
     liongard_server: ServerHandle,
     admin_server: ServerHandle,
@@ -57,29 +64,40 @@ impl SimulatedVendors {
     pub async fn build(options: &DemoOptions, clock: AcceleratedClock) -> anyhow::Result<Self> {
         let world = World::sample(CUSTOMERS);
         let shared: Arc<dyn SimClock> = Arc::new(clock);
-        let halo_settings = SimHaloSettings {
+        let mut halo_settings = SimHaloSettings {
             world: world.clone(),
             ..SimHaloSettings::default()
         };
+        options.dialect.apply_to_halo(&mut halo_settings);
+        let tenant = halo_settings.tenant.clone();
+        let can_sign = halo_settings.webhook_forms.can_sign;
         let halo = HaloPsa::new(halo_settings, Arc::clone(&shared), options.seed);
         let native_ticketing = (options.mode == ModeName::Native).then(NativeTicketing::default);
-        let liongard_settings = SimLiongardSettings {
+        let mut liongard_settings = SimLiongardSettings {
             world: world.clone(),
             native_ticketing,
             ..SimLiongardSettings::default()
         };
+        options.dialect.apply_to_liongard(&mut liongard_settings);
         let liongard = Liongard::new(liongard_settings, shared, options.seed);
         liongard.connect(halo.clone());
         let config = config(&world, options.mode.into())?;
         let halo_server = start(halo.router()).await?;
         let liongard_server = start(liongard.router()).await?;
-        let admin_server = start(admin_router(halo.clone(), liongard.clone())).await?;
+        let admin_server = start(admin_router(
+            halo.clone(),
+            liongard.clone(),
+            options.dialect.clone(),
+        ))
+        .await?;
         let courier = tokio::spawn(deliver_webhooks(halo.clone(), courier_client()?));
         Ok(Self {
             halo,
             liongard,
             world,
             config,
+            tenant,
+            can_sign,
             halo_server,
             liongard_server,
             admin_server,
@@ -91,27 +109,39 @@ impl SimulatedVendors {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let application = ApiApplication::sample();
         let key = AccessKeySpec::sample();
-        vec![
+        let mut settings = vec![
             ("HALOPSA_RESOURCE_URL", self.halo_server.base_url()),
-            (
-                "HALOPSA_TENANT",
-                SimHaloSettings::default().tenant.unwrap_or_default(),
-            ),
             ("HALOPSA_CLIENT_ID", application.client_id),
             ("HALOPSA_CLIENT_SECRET", application.client_secret),
             ("HALOPSA_WEBHOOK_TOKEN", WEBHOOK_TOKEN.to_owned()),
-            ("HALOPSA_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
             ("LIONGARD_URL", self.liongard_server.base_url()),
             ("LIONGARD_ACCESS_KEY_ID", key.id),
             ("LIONGARD_ACCESS_KEY_SECRET", key.secret),
-        ]
+        ];
+        if let Some(tenant) = &self.tenant {
+            settings.push(("HALOPSA_TENANT", tenant.clone()));
+        }
+        if self.can_sign {
+            settings.push(("HALOPSA_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()));
+        } else {
+            settings.push(("HALOPSA_WEBHOOK_USERNAME", WEBHOOK_USERNAME.to_owned()));
+            settings.push(("HALOPSA_WEBHOOK_PASSWORD", WEBHOOK_SECRET.to_owned()));
+        }
+        settings
     }
 
-    /// Has HaloPSA send its webhooks to `base_url`, signed, with the whole ticket in the body.
+    /// Has HaloPSA send its webhooks to `base_url`, signed where it can sign, with the whole ticket in the body.
     pub fn send_webhooks_to(&self, base_url: &str) -> anyhow::Result<()> {
-        let auth = WebhookAuth::Hmac {
-            header: "X-Halo-Signature".to_owned(),
-            secret: WEBHOOK_SECRET.to_owned(),
+        let auth = if self.can_sign {
+            WebhookAuth::Hmac {
+                header: "X-Halo-Signature".to_owned(),
+                secret: WEBHOOK_SECRET.to_owned(),
+            }
+        } else {
+            WebhookAuth::Basic {
+                username: WEBHOOK_USERNAME.to_owned(),
+                password: WEBHOOK_SECRET.to_owned(),
+            }
         };
         let address = format!("{base_url}/webhooks/halopsa/{WEBHOOK_TOKEN}");
         let spec = WebhookSpec {
@@ -150,23 +180,32 @@ impl SimulatedVendors {
         self.liongard
             .faults()
             .set_random(faults.into_iter().filter(on_liongard).collect());
-        let habits = DeliveryBehaviour {
-            lost: 0.15,
-            duplicated: 0.2,
-            reordered: 0.2,
-            delay_max: Duration::from_secs(5),
-            ..DeliveryBehaviour::default()
-        };
-        self.halo
-            .change_settings(|settings| settings.delivery_behaviour = habits);
+        self.halo.change_settings(|settings| {
+            let own = settings.delivery_behaviour.clone();
+            settings.delivery_behaviour = DeliveryBehaviour {
+                lost: 0.15,
+                duplicated: 0.2,
+                reordered: 0.2,
+                delay_max: Duration::from_secs(5),
+                ..own
+            };
+        });
     }
 
     /// From now on nothing fails.
     pub fn stop_faults(&self) {
         self.halo.faults().clear();
         self.liongard.faults().clear();
-        self.halo
-            .change_settings(|settings| settings.delivery_behaviour = DeliveryBehaviour::default());
+        self.halo.change_settings(|settings| {
+            let own = settings.delivery_behaviour.clone();
+            settings.delivery_behaviour = DeliveryBehaviour {
+                lost: 0.0,
+                duplicated: 0.0,
+                reordered: 0.0,
+                delay_max: Duration::ZERO,
+                ..own
+            };
+        });
     }
 
     /// Prints the addresses, for a demo that keeps running.

@@ -11,6 +11,7 @@ use super::state::{Author, HaloState};
 use super::ticket::Action;
 use super::ticket_draft::TicketDraft;
 use super::ticket_fields::PostedItem;
+use super::untriaged::{Landing, LateEffect};
 
 /// Members that must be integers wherever they occur.
 const NUMBERS: [&str; 7] = [
@@ -24,7 +25,8 @@ const NUMBERS: [&str; 7] = [
 ];
 
 /// What one posted action asks for.
-struct ActionDraft {
+#[derive(Clone, Debug)]
+pub(super) struct ActionDraft {
     /// The action to rewrite; `None` writes a new one.
     id: Option<i64>,
     /// The ticket.
@@ -35,6 +37,8 @@ struct ActionDraft {
     outcome: String,
     /// Plain text.
     note: String,
+    /// Whether it was sent as such; otherwise it was made from the markup.
+    note_given: bool,
     /// The same with markup.
     note_html: String,
     /// Whether the customer does not see it.
@@ -44,7 +48,7 @@ struct ActionDraft {
 }
 
 impl HaloState {
-    /// Carries out a posted array; returns ticket and number of each action, in order.
+    /// Carries out a posted array; returns ticket and action of each, in order, as the answer shows them.
     ///
     /// # Errors
     ///
@@ -54,7 +58,7 @@ impl HaloState {
         posted: &[Map<String, Value>],
         author: &Author,
         now: i64,
-    ) -> Result<Vec<(i64, i64)>, SimResponse> {
+    ) -> Result<Vec<(i64, Action)>, SimResponse> {
         let drafts: Result<Vec<ActionDraft>, SimResponse> = posted
             .iter()
             .enumerate()
@@ -108,6 +112,7 @@ impl HaloState {
             agent_id: positive("new_agent")?,
             priority_id: positive("new_priority")?,
             team: item.text("new_team"),
+            team_id: positive("new_team_id")?,
             ..TicketDraft::default()
         };
         if change
@@ -122,6 +127,7 @@ impl HaloState {
             ticket_id,
             outcome_id,
             outcome,
+            note_given: item.text("note").is_some(),
             note: item
                 .text("note")
                 .or_else(|| item.text("note_html"))
@@ -139,11 +145,39 @@ impl HaloState {
     }
 
     /// Writes or rewrites one action and applies what it changes on the ticket.
-    fn write_action(&mut self, draft: ActionDraft, author: &Author, now: i64) -> (i64, i64) {
+    fn write_action(&mut self, draft: ActionDraft, author: &Author, now: i64) -> (i64, Action) {
         let ticket_id = draft.ticket_id;
         self.count_write(author, "action");
+        self.keep_old_reading(ticket_id, author, now);
+        let landing = self.landing(ticket_id, author, now);
+        if landing == Landing::Now {
+            return (ticket_id, self.land_action(draft, author, now));
+        }
+        let next = self.existing(ticket_id).map_or(1, |it| it.next_action_id());
+        let shown = Action {
+            note: draft.note.clone(),
+            note_given: draft.note_given,
+            note_html: draft.note_html.clone(),
+            outcome_id: draft.outcome_id,
+            outcome: draft.outcome.clone(),
+            hidden_from_user: draft.hidden_from_user,
+            ..self.action(next, author, now)
+        };
+        if draft.change.status_id.is_some() {
+            let (status, _) = draft.change.clone().split_status();
+            self.update_ticket(ticket_id, status, author, now);
+        }
+        if let Landing::At(due) = landing {
+            self.land_later(due, author, LateEffect::Note(draft));
+        }
+        (ticket_id, shown)
+    }
+
+    /// Adds or rewrites the action, with what it changes on the ticket.
+    pub(super) fn land_action(&mut self, draft: ActionDraft, author: &Author, now: i64) -> Action {
+        let ticket_id = draft.ticket_id;
         let Some(mut ticket) = self.tickets.remove(&ticket_id) else {
-            return (ticket_id, 0);
+            return Action::default();
         };
         let before = ticket.status_id;
         ticket.updated_at = now;
@@ -152,26 +186,22 @@ impl HaloState {
         ticket.status_id = draft.change.status_id.unwrap_or(usual);
         ticket.agent_id = draft.change.agent_id.unwrap_or(ticket.agent_id);
         ticket.priority_id = draft.change.priority_id.unwrap_or(ticket.priority_id);
-        if let Some(team) = draft
-            .change
-            .team
-            .as_deref()
-            .and_then(|name| self.world.service_desk.team(name))
-        {
+        if let Some(team) = self.team_of(&draft.change) {
             team.name.clone_into(&mut ticket.team);
         }
         if ticket.status_id != before {
             self.note_status(&mut ticket, now);
         }
-        let id = match draft
+        let action = match draft
             .id
             .and_then(|id| ticket.actions.iter_mut().find(|action| action.id == id))
         {
             Some(known) => {
                 known.note = draft.note;
+                known.note_given = draft.note_given;
                 known.note_html = draft.note_html;
                 known.hidden_from_user = draft.hidden_from_user;
-                known.id
+                known.clone()
             }
             None => {
                 let id = ticket.next_action_id();
@@ -179,42 +209,48 @@ impl HaloState {
                     outcome_id: draft.outcome_id,
                     outcome: draft.outcome,
                     note: draft.note,
+                    note_given: draft.note_given,
                     note_html: draft.note_html,
                     hidden_from_user: draft.hidden_from_user,
                     old_status: before,
                     new_status: ticket.status_id,
                     ..self.action(id, author, now)
                 };
-                ticket.actions.push(action);
-                id
+                ticket.actions.push(action.clone());
+                action
             }
         };
         self.tickets.insert(ticket_id, ticket);
-        self.emit_change_events(ticket_id, before, Some(id), author, now);
-        (ticket_id, id)
+        self.emit_change_events(ticket_id, before, Some(action.id), author, now);
+        action
     }
 
     /// `GET /Actions?ticket_id=`, newest first.
-    pub(super) fn list_actions(&self, query: &Query) -> SimResponse {
+    pub(super) fn list_actions(&self, query: &Query, now: i64) -> SimResponse {
         let Some(ticket) = query.number("ticket_id").and_then(|id| self.existing(id)) else {
             return refusal::not_found(self.settings.missing_ticket_status);
         };
+        let ticket = self.as_read(ticket, now);
         let count = query
             .number("count")
-            .and_then(|count| usize::try_from(count).ok());
-        let rows: Vec<Value> = ticket
+            .and_then(|count| usize::try_from(count).ok())
+            .or(self.settings.unasked_actions_max);
+        let found: Vec<&Action> = ticket
             .actions
             .iter()
             .rev()
             .filter(|action| !(query.flag("excludesys") && action.system))
             .filter(|action| !(query.flag("excludeprivate") && action.hidden_from_user))
+            .collect();
+        let rows: Vec<Value> = found
+            .iter()
             .take(count.unwrap_or(usize::MAX))
             .map(|action| {
                 Value::Object(self.action_row(ticket.id, action, query.flag("includehtmlnote")))
             })
             .collect();
         SimResponse::ok(
-            &json!({ "ticket_id": ticket.id, "record_count": rows.len(), "actions": rows }),
+            &json!({ "ticket_id": ticket.id, "record_count": found.len(), "actions": rows }),
         )
     }
 

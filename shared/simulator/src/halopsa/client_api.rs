@@ -70,7 +70,6 @@ impl HaloState {
         };
         let rows = written
             .iter()
-            .filter_map(|id| self.tickets.get(id))
             .map(|ticket| Value::Object(self.detail(ticket, true)))
             .collect();
         self.written(rows, call)
@@ -90,11 +89,7 @@ impl HaloState {
         };
         let rows = written
             .iter()
-            .filter_map(|(ticket_id, id)| {
-                let ticket = self.tickets.get(ticket_id)?;
-                let action = ticket.actions.iter().find(|action| action.id == *id)?;
-                Some(Value::Object(self.action_row(*ticket_id, action, true)))
-            })
+            .map(|(ticket_id, action)| Value::Object(self.action_row(*ticket_id, action, true)))
             .collect();
         self.written(rows, call)
     }
@@ -130,7 +125,7 @@ impl HaloState {
     /// The results of a write: the last alone, unless all were asked for.
     fn written(&self, mut rows: Vec<Value>, call: &SimRequest) -> SimResponse {
         let status = StatusCode::from_u16(self.settings.write_status).unwrap_or(StatusCode::OK);
-        if call.query.flag("returnall") {
+        if call.query.flag("returnall") && self.settings.honours_returnall {
             return SimResponse::json(status, &Value::Array(rows));
         }
         let last = rows.pop().unwrap_or(Value::Null);

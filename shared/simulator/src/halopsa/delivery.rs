@@ -43,7 +43,7 @@ async fn post(
     let began = halo.clock.now_millis();
     let took = |ended: i64| u64::try_from(ended - began).unwrap_or(0);
     let mut request = client
-        .post(&delivery.url)
+        .request(delivery.method.clone(), &delivery.url)
         .timeout(RESPONSE_TIMEOUT)
         .body(delivery.body.clone());
     for (name, value) in &delivery.headers {

@@ -7,7 +7,7 @@ use crate::wire_time;
 use super::HaloPsa;
 use super::state::{Author, HaloState};
 use super::ticket_rows::object;
-use super::webhooks::{PayloadSize, event_name, event_numbers};
+use super::webhooks::{PayloadSize, event_numbers, event_words};
 
 /// One thing that happened.
 struct ChangeEvent<'a> {
@@ -117,7 +117,9 @@ impl HaloState {
                     .webhooks
                     .get(&row.webhook_id)
                     .filter(|hook| hook.fires())?;
-                Some((row.id, row.webhook_id.clone(), webhook.payload()))
+                let payload = self.settings.webhook_forms.payload;
+                let payload = payload.unwrap_or_else(|| webhook.payload());
+                Some((row.id, row.webhook_id.clone(), payload))
             })
             .collect();
         for (notification_id, webhook_id, size) in bound {
@@ -134,7 +136,7 @@ impl HaloState {
         webhook_id: &str,
         notification_id: i64,
     ) -> Map<String, Value> {
-        let name = event_name(change.event);
+        let name = event_words(change.event, self.settings.webhook_forms.event_names);
         object(json!({
             "id": self.rng.guid(),
             "webhook_id": webhook_id,
@@ -173,8 +175,8 @@ impl HaloState {
                 "agent_id": ticket.agent_id,
                 "priority_id": ticket.priority_id,
                 "customfields": self.custom_fields(ticket, None),
-                "hasbeenclosed": ticket.has_been_closed,
-                "last_update": wire_time::halo(ticket.updated_at),
+                "hasbeenclosed": self.has_been_closed(ticket),
+                "last_update": self.time_text(ticket.updated_at),
             })),
         };
         body.insert("ticket".to_owned(), Value::Object(row));

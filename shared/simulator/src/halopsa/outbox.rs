@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::whole_millis;
 
 use super::HaloPsa;
+use super::settings::WebhookForms;
 use super::state::HaloState;
 use super::webhooks::event_numbers;
 
@@ -19,8 +20,10 @@ pub struct OutgoingDelivery {
     pub id: String,
     /// The webhook it belongs to.
     pub webhook_id: String,
-    /// Where to POST.
+    /// Where to send it.
     pub url: String,
+    /// The HTTP method.
+    pub method: http::Method,
     /// Headers, credentials included.
     pub headers: Vec<(String, String)>,
     /// The exact body; signatures cover these bytes.
@@ -142,11 +145,14 @@ impl HaloPsa {
         let state = self.state();
         let outbox = &state.outbox;
         let batches = outbox.batches.values().map(|batch| batch.due);
+        // A write that lands late sends its webhooks then.
+        let late = state.late_writes.iter().map(|write| write.due);
         outbox
             .pending
             .iter()
             .map(|delivery| delivery.due)
             .chain(batches)
+            .chain(late)
             .min()
     }
 
@@ -172,11 +178,11 @@ impl HaloState {
         body: Map<String, Value>,
         now: i64,
     ) {
-        let Some(batching) = self
+        let own = self
             .webhooks
             .get(webhook_id)
-            .and_then(|webhook| webhook.batching())
-        else {
+            .and_then(|webhook| webhook.batching());
+        let Some(batching) = self.settings.webhook_forms.batching.or(own) else {
             let id = text_of(&body, "id");
             self.queue(webhook_id, &id, Value::Object(body).to_string().into(), now);
             return;
@@ -289,8 +295,9 @@ impl HaloState {
             Some(OutgoingDelivery {
                 id: one.id,
                 webhook_id: one.webhook_id,
-                url: webhook.text("url").to_owned(),
-                headers: webhook.headers(&one.body),
+                url: address(webhook.text("url"), &self.settings.webhook_forms),
+                method: self.settings.webhook_forms.method.clone(),
+                headers: webhook.headers(&one.body, &self.settings.webhook_forms),
                 body: one.body,
                 attempt: one.attempt,
             })
@@ -349,6 +356,16 @@ impl HaloState {
     pub(super) fn emit_deleted(&mut self, id: i64, author: &super::state::Author, now: i64) {
         self.emit_ticket_event(event_numbers::TICKET_DELETED, id, None, author, now);
     }
+}
+
+/// The address of a webhook as it is called.
+fn address(url: &str, forms: &WebhookForms) -> String {
+    let slash = if forms.trailing_slash && !url.ends_with('/') {
+        "/"
+    } else {
+        ""
+    };
+    format!("{url}{slash}")
 }
 
 /// A text member of an event.

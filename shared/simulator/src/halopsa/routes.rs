@@ -134,9 +134,9 @@ impl HaloState {
         let id = rest.get(1).and_then(|id| id.parse::<i64>().ok());
         match (&call.method, rest, id) {
             (&Method::GET, ["tickets"], _) => self.list_tickets(query, now),
-            (&Method::GET, ["tickets", _], Some(id)) => self.one_ticket(id, call),
+            (&Method::GET, ["tickets", _], Some(id)) => self.one_ticket(id, call, now),
             (&Method::DELETE, ["tickets", _], Some(id)) => self.delete_ticket(id, author, now),
-            (&Method::GET, ["actions"], _) => self.list_actions(query),
+            (&Method::GET, ["actions"], _) => self.list_actions(query, now),
             (&Method::GET, ["actions", _], Some(id)) => self.one_action(id, query),
             (&Method::POST, ["actions"], _) => self.post_actions(call, author, now),
             (&Method::DELETE, ["actions", _], Some(id)) => self.delete_action(id, query, now),
@@ -185,10 +185,10 @@ impl HaloState {
     }
 
     /// `GET /Tickets/{id}`.
-    fn one_ticket(&self, id: i64, call: &SimRequest) -> SimResponse {
+    fn one_ticket(&self, id: i64, call: &SimRequest, now: i64) -> SimResponse {
         match self.existing(id) {
             Some(ticket) => SimResponse::ok(&Value::Object(
-                self.detail(ticket, call.query.flag("includedetails")),
+                self.detail(self.as_read(ticket, now), call.query.flag("includedetails")),
             )),
             None => refusal::not_found(self.settings.missing_ticket_status),
         }

@@ -5,11 +5,15 @@ use std::time::Duration;
 use crate::rate_limit::{RateLimit, RefusedRequests, RetryAfter};
 use crate::world::World;
 
+use super::webhooks::{Batching, PayloadSize};
+
 /// An API application of the type "Client ID and Secret (Services)".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiApplication {
     /// The client id.
     pub client_id: String,
+    /// The name that people gave it.
+    pub display_name: String,
     /// The only secret in force.
     pub client_secret: String,
     /// Scopes it may ask for.
@@ -24,6 +28,7 @@ impl ApiApplication {
     pub fn sample() -> Self {
         Self {
             client_id: "8d3f6a52-halogard-sync".to_owned(),
+            display_name: "Halogard Sync".to_owned(),
             client_secret: "first-secret-of-the-sample".to_owned(),
             scopes: ["read:tickets", "edit:tickets", "read:customers", "admin"]
                 .map(str::to_owned)
@@ -58,6 +63,133 @@ pub enum TitleSearch {
     Substring,
     /// As SQL Server's `LIKE '%…%'`: `%`, `_` and `[…]` are wildcards, and an open `[` matches nothing.
     Like,
+}
+
+/// What `actionby_application_id` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplicationNames {
+    /// The client id of the application; nothing for a person.
+    ClientIds,
+    /// The display name of the application; HaloPSA's own web application for a person.
+    DisplayNames,
+}
+
+/// How `includeclosed` is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncludeClosed {
+    /// `true` or not.
+    Flag,
+    /// A list of 0 (open) and 1 (closed); anything else is refused.
+    ListOfInts,
+}
+
+/// Which spelling of `datesearch` is known; another one leaves the dates without effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateSearchSpelling {
+    /// Either.
+    Any,
+    /// `dateoccurred`, as the member is spelt, but not `dateoccured`.
+    Corrected,
+}
+
+/// What becomes of notes and assignments on a ticket that nobody has triaged yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UntriagedWrites {
+    /// They land at once.
+    Land,
+    /// They are accepted and dropped, while the ticket is younger than this and no person acted on it.
+    Dropped {
+        /// How long a ticket counts as untriaged.
+        for_the_first: Duration,
+    },
+    /// They are accepted and land later.
+    Late {
+        /// How long a ticket counts as untriaged.
+        for_the_first: Duration,
+        /// How much later.
+        by: Duration,
+    },
+}
+
+/// The order of a list when none is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaskedOrder {
+    /// The newest ticket first.
+    NewestFirst,
+    /// The oldest ticket first.
+    OldestFirst,
+}
+
+/// What `deleted=true` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedLists {
+    /// Deleted tickets instead of the others.
+    Only,
+    /// Deleted tickets beside the others.
+    Included,
+}
+
+/// How a write may name a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamReference {
+    /// By `team`, its name, or by `team_id`.
+    NameOrId,
+    /// By `team_id`; `team` is passed over in silence.
+    IdOnly,
+}
+
+/// How the signature of a delivery is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureForm {
+    /// Base64.
+    Base64,
+    /// Hexadecimal digits.
+    Hex,
+    /// `sha256=` and hexadecimal digits.
+    PrefixedHex,
+}
+
+/// The words in the member `event`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventNames {
+    /// Those of the vendor's guide, such as "ticket closed".
+    Guide,
+    /// Without the word "ticket", such as "Closed".
+    Short,
+}
+
+/// How webhooks are sent, where the guide and reports differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookForms {
+    /// Whether deliveries can be signed; where not, a webhook that should sign sends no credential.
+    pub can_sign: bool,
+    /// How a signature is written.
+    pub signature: SignatureForm,
+    /// The HTTP method.
+    pub method: http::Method,
+    /// Whether the address gets a slash at its end.
+    pub trailing_slash: bool,
+    /// What every delivery carries, whatever the webhook says.
+    pub payload: Option<PayloadSize>,
+    /// How every webhook batches, whatever it says.
+    pub batching: Option<Batching>,
+    /// The words of events.
+    pub event_names: EventNames,
+}
+
+impl Default for WebhookForms {
+    /// As the guide has it, with signatures as one client verifies them.
+    fn default() -> Self {
+        Self {
+            can_sign: true,
+            signature: SignatureForm::Base64,
+            method: http::Method::POST,
+            trailing_slash: false,
+            payload: None,
+            batching: None,
+            event_names: EventNames::Guide,
+        }
+    }
 }
 
 /// A ticket rule of the tenant that replaces the titles of new tickets.
@@ -147,6 +279,8 @@ pub struct SimHaloSettings {
     pub create_takes: Duration,
     /// Whether a ticket must be assigned before it is closed.
     pub must_assign_to_close: bool,
+    /// The sentence that says so.
+    pub assign_before_closing: &'static str,
     /// Whether `hasbeenclosed` stays true on a reopened ticket.
     pub has_been_closed_after_reopen: bool,
     /// Whether an empty ticket list comes as `null`.
@@ -155,8 +289,46 @@ pub struct SimHaloSettings {
     pub lists_hold_closed: bool,
     /// How long after it was created a ticket appears in lists and searches.
     pub list_lag: Duration,
+    /// How long after a write over the API reads still show what was there before.
+    pub read_lag: Duration,
+    /// How `includeclosed` is read.
+    pub include_closed: IncludeClosed,
+    /// What `deleted=true` lists.
+    pub deleted_lists: DeletedLists,
+    /// Which spelling of `datesearch` is known.
+    pub date_search: DateSearchSpelling,
+    /// Whether `orderdesc=1` means what `orderdesc=true` means.
+    pub one_is_true: bool,
+    /// The order of a list when none is asked for.
+    pub unasked_order: UnaskedOrder,
+    /// Rows that `record_count` counts and no page shows, such as those of teams the agent may not see.
+    pub unseen_rows: usize,
+    /// Most actions that a list holds when no `count` is asked for; `record_count` counts all.
+    pub unasked_actions_max: Option<usize>,
+    /// Whether list rows have `last_update`.
+    pub rows_have_last_update: bool,
+    /// Whether tickets have `merged_into_id`.
+    pub tickets_have_merged_into: bool,
+    /// Whether `hasbeenclosed` is `null` until a ticket is closed.
+    pub not_closed_is_null: bool,
+    /// How far the times of tickets and actions, which name no zone, are from UTC.
+    pub hours_from_utc: i64,
+    /// What `actionby_application_id` holds.
+    pub application_names: ApplicationNames,
+    /// Whether `returnall=true` brings every row of a write back.
+    pub honours_returnall: bool,
+    /// How a write may name a team.
+    pub team_reference: TeamReference,
+    /// Whether the plain text of a note follows from its markup.
+    pub note_follows_markup: bool,
+    /// Whether `details_html` of a new ticket is kept.
+    pub keeps_details_html: bool,
+    /// What becomes of notes and assignments on a ticket that nobody has triaged yet.
+    pub untriaged_writes: UntriagedWrites,
     /// How `search_summary` compares.
     pub title_search: TitleSearch,
+    /// Whether `search_summary` finds closed tickets.
+    pub search_finds_closed: bool,
     /// A rule that replaces the titles of tickets that are created over the API.
     pub title_rule: Option<TitleRule>,
     /// Largest page; `None` honours any size.
@@ -169,6 +341,8 @@ pub struct SimHaloSettings {
     pub webhooks_need_admin: bool,
     /// Whether HaloPSA's own Liongard integration is on.
     pub own_liongard_integration: bool,
+    /// How webhooks are sent.
+    pub webhook_forms: WebhookForms,
     /// How deliveries go astray.
     pub delivery_behaviour: DeliveryBehaviour,
 }
@@ -187,6 +361,7 @@ impl Default for SimHaloSettings {
                 window: Duration::from_secs(300),
                 refused: RefusedRequests::NotCounted,
                 retry_after: RetryAfter::Absent,
+                shows_remaining: false,
             },
             limit_covers_sign_in: true,
             single_answer: SingleAnswer::Object,
@@ -199,17 +374,38 @@ impl Default for SimHaloSettings {
             parallel_creates_fail: true,
             create_takes: Duration::ZERO,
             must_assign_to_close: true,
+            assign_before_closing: super::refusal::ASSIGN_BEFORE_CLOSING,
             has_been_closed_after_reopen: true,
             empty_list_is_null: false,
             lists_hold_closed: true,
             list_lag: Duration::ZERO,
+            read_lag: Duration::ZERO,
+            include_closed: IncludeClosed::Flag,
+            deleted_lists: DeletedLists::Only,
+            date_search: DateSearchSpelling::Any,
+            one_is_true: true,
+            unasked_order: UnaskedOrder::NewestFirst,
+            unseen_rows: 0,
+            unasked_actions_max: None,
+            rows_have_last_update: true,
+            tickets_have_merged_into: true,
+            not_closed_is_null: false,
+            hours_from_utc: 0,
+            application_names: ApplicationNames::ClientIds,
+            honours_returnall: true,
+            team_reference: TeamReference::NameOrId,
+            note_follows_markup: true,
+            keeps_details_html: true,
+            untriaged_writes: UntriagedWrites::Land,
             title_search: TitleSearch::Substring,
+            search_finds_closed: true,
             title_rule: None,
             page_size_max: Some(100),
             float_ids_every: 0,
             missing_ticket_status: 404,
             webhooks_need_admin: true,
             own_liongard_integration: false,
+            webhook_forms: WebhookForms::default(),
             delivery_behaviour: DeliveryBehaviour::default(),
         }
     }

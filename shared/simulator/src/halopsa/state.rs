@@ -8,6 +8,7 @@ use crate::world::World;
 use super::outbox::Outbox;
 use super::settings::SimHaloSettings;
 use super::ticket::SimTicket;
+use super::untriaged::{LateWrite, OldReading};
 use super::webhooks::{EventBinding, Webhook};
 
 /// Who writes: a person, or an API application as its agent.
@@ -39,6 +40,10 @@ pub(super) struct HaloState {
     pub(super) world: World,
     /// Tickets by id, deleted ones included.
     pub(super) tickets: BTreeMap<i64, SimTicket>,
+    /// Writes that were accepted and have not landed.
+    pub(super) late_writes: Vec<LateWrite>,
+    /// Tickets as reads still show them, by id.
+    pub(super) old_readings: BTreeMap<i64, OldReading>,
     /// Creates accepted and not yet answered.
     pub(super) creates_in_flight: usize,
     /// When each ticket was created, in order.
@@ -64,6 +69,8 @@ impl HaloState {
             world: settings.world.clone(),
             settings,
             tickets: BTreeMap::new(),
+            late_writes: Vec::new(),
+            old_readings: BTreeMap::new(),
             creates_in_flight: 0,
             creates: Vec::new(),
             writes: BTreeMap::new(),

@@ -89,7 +89,10 @@ impl HaloPsa {
             .ok_or(SimError::NoSuchAgent(by_agent))?;
         let written = state.write_tickets(&[item], &author, now);
         let written = written.map_err(|answer| SimError::Refused(text_of_body(&answer)))?;
-        written.first().copied().ok_or(SimError::NoSuchTicket(0))
+        written
+            .first()
+            .map(|ticket| ticket.id)
+            .ok_or(SimError::NoSuchTicket(0))
     }
 
     /// A technician changes a ticket.
@@ -174,7 +177,7 @@ impl HaloPsa {
         let written = written.map_err(|_| SimError::NoSuchTicket(id))?;
         written
             .first()
-            .map(|(_, action)| *action)
+            .map(|(_, action)| action.id)
             .ok_or(SimError::NoSuchTicket(id))
     }
 

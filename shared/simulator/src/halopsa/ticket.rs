@@ -96,6 +96,8 @@ pub(super) struct Action {
     pub(super) at: i64,
     /// Plain text.
     pub(super) note: String,
+    /// Whether it was sent as such; otherwise it was made from the markup.
+    pub(super) note_given: bool,
     /// The same with markup.
     pub(super) note_html: String,
     /// Whether the customer does not see it.

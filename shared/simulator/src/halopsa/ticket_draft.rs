@@ -10,7 +10,7 @@ use super::state::HaloState;
 use super::ticket_fields::PostedItem;
 
 /// Members that must be integers wherever they occur.
-pub(super) const NUMBERS: [&str; 15] = [
+pub(super) const NUMBERS: [&str; 16] = [
     "id",
     "client_id",
     "site_id",
@@ -26,6 +26,7 @@ pub(super) const NUMBERS: [&str; 15] = [
     "third_party_id",
     "source",
     "liongard_system_id",
+    "team_id",
 ];
 
 /// Members that are stored as they come; anything else unknown is dropped.
@@ -78,6 +79,8 @@ pub(super) struct TicketDraft {
     pub(super) sla_id: Option<i64>,
     /// New team.
     pub(super) team: Option<String>,
+    /// The same, by id.
+    pub(super) team_id: Option<i64>,
     /// New agent.
     pub(super) agent_id: Option<i64>,
     /// New parent.
@@ -92,6 +95,22 @@ pub(super) struct TicketDraft {
     pub(super) recover: bool,
     /// Whether ticket rules are to be skipped.
     pub(super) skips_rules: bool,
+}
+
+impl TicketDraft {
+    /// The change of status, and everything else.
+    pub(super) fn split_status(self) -> (Self, Self) {
+        let status = Self {
+            id: self.id,
+            status_id: self.status_id,
+            ..Self::default()
+        };
+        let rest = Self {
+            status_id: None,
+            ..self
+        };
+        (status, rest)
+    }
 }
 
 impl HaloState {
@@ -133,7 +152,9 @@ impl HaloState {
             id: id("id")?,
             summary: item.text("summary"),
             details: item.text("details"),
-            details_html: item.text("details_html"),
+            details_html: item
+                .text("details_html")
+                .filter(|_| self.settings.keeps_details_html),
             client_id: id("client_id")?,
             site_id: id("site_id")?,
             user_id: id("user_id")?,
@@ -142,6 +163,7 @@ impl HaloState {
             priority_id: id("priority_id")?,
             sla_id: id("sla_id")?,
             team: item.text("team").filter(|team| !team.is_empty()),
+            team_id: id("team_id")?,
             agent_id: id("agent_id")?,
             parent_id: id("parent_id")?,
             custom_fields: fields.collect(),
@@ -274,7 +296,7 @@ impl HaloState {
             .is_some_and(|status| setup.is_closed(status))
             && !was_closed;
         if closes && assigned == 1 && self.settings.must_assign_to_close {
-            return Err(refusal::sentence(refusal::ASSIGN_BEFORE_CLOSING));
+            return Err(refusal::sentence(self.settings.assign_before_closing));
         }
         Ok(())
     }

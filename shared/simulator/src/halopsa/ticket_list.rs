@@ -9,20 +9,28 @@ use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
 use super::like;
-use super::settings::TitleSearch;
+use super::refusal;
+use super::settings::{
+    DateSearchSpelling, DeletedLists, IncludeClosed, SimHaloSettings, TitleSearch, UnaskedOrder,
+};
 use super::state::HaloState;
 use super::ticket::SimTicket;
 
 impl HaloState {
     /// The list a query asks for.
     pub(super) fn list_tickets(&self, query: &Query, now: i64) -> SimResponse {
+        let include_closed = match self.include_closed(query) {
+            Ok(states) => states,
+            Err(refused) => return refused,
+        };
         let mut found: Vec<&SimTicket> = self
             .tickets
             .values()
             .filter(|ticket| ticket.occurred_at <= now - whole_millis(self.settings.list_lag))
-            .filter(|ticket| self.is_wanted(ticket, query))
+            .map(|ticket| self.as_read(ticket, now))
+            .filter(|ticket| self.is_wanted(ticket, query, &include_closed))
             .collect();
-        sort(&mut found, query);
+        sort(&mut found, query, &self.settings);
         let total = found.len();
         let paged = query.flag("pageinate") && !query.flag("ticketidonly");
         let (page_no, page_size) = self.page(query, total);
@@ -54,7 +62,7 @@ impl HaloState {
         SimResponse::ok(&json!({
             "page_no": page_no,
             "page_size": page_size,
-            "record_count": total,
+            "record_count": total + if total == 0 { 0 } else { self.settings.unseen_rows },
             "include_children": false,
             "columns": null,
             "tickets": tickets,
@@ -86,6 +94,9 @@ impl HaloState {
             return Map::from_iter([("id".to_owned(), json!(ticket.id))]);
         }
         let mut row = self.list_row(ticket);
+        if !self.settings.rows_have_last_update {
+            row.remove("last_update");
+        }
         if let Some(fields) = query.numbers("include_custom_fields") {
             row.insert(
                 "customfields".to_owned(),
@@ -97,12 +108,12 @@ impl HaloState {
     }
 
     /// Whether a ticket passes every filter.
-    fn is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
-        self.state_is_wanted(ticket, query)
+    fn is_wanted(&self, ticket: &SimTicket, query: &Query, states: &Asked) -> bool {
+        self.state_is_wanted(ticket, query, states)
             && relations_are_wanted(ticket, query)
             && self.title_is_wanted(ticket, query)
             && text_is_wanted(ticket, query)
-            && time_is_wanted(ticket, query)
+            && time_is_wanted(ticket, query, self.settings.date_search)
     }
 
     /// The search in titles.
@@ -110,6 +121,10 @@ impl HaloState {
         let wanted = query.text("search_summary").filter(|it| !it.is_empty());
         wanted.is_none_or(|wanted| {
             let (wanted, title) = (wanted.to_lowercase(), ticket.summary.to_lowercase());
+            let closed = self.world.service_desk.is_closed(ticket.status_id);
+            if closed && !self.settings.search_finds_closed {
+                return false;
+            }
             match self.settings.title_search {
                 TitleSearch::Substring => title.contains(&wanted),
                 TitleSearch::Like => like::matches(&format!("%{wanted}%"), &title),
@@ -117,10 +132,44 @@ impl HaloState {
         })
     }
 
+    /// What `includeclosed` asks for.
+    ///
+    /// # Errors
+    ///
+    /// The model binder's complaint about something else than a list of 0 and 1, where it is a list.
+    fn include_closed(&self, query: &Query) -> Result<Asked, SimResponse> {
+        let Some(text) = query.text("includeclosed").filter(|text| !text.is_empty()) else {
+            return Ok(Asked::Nothing);
+        };
+        if self.settings.include_closed == IncludeClosed::Flag {
+            let both = text.eq_ignore_ascii_case("true") || text.contains('1');
+            return Ok(if both { Asked::Both } else { Asked::Nothing });
+        }
+        let items: Option<Vec<bool>> = text
+            .split(',')
+            .map(|item| match item.trim() {
+                "0" => Some(false),
+                "1" => Some(true),
+                _ => None,
+            })
+            .collect();
+        items.map(Asked::Only).ok_or_else(|| {
+            refusal::model_state(
+                "includeclosed",
+                &format!("The value '{text}' is not valid."),
+            )
+        })
+    }
+
     /// Open, closed, deleted.
-    fn state_is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
+    fn state_is_wanted(&self, ticket: &SimTicket, query: &Query, states: &Asked) -> bool {
         let closed = self.world.service_desk.is_closed(ticket.status_id);
-        let asked = query.flag("includeclosed")
+        if let Asked::Only(states) = states
+            && !states.contains(&closed)
+        {
+            return false;
+        }
+        let asked = *states != Asked::Nothing
             || query.flag("closed_only")
             || query.text("ticketids").is_some();
         let closed_fits = if query.flag("open_only") {
@@ -130,8 +179,23 @@ impl HaloState {
         } else {
             !closed || asked || self.settings.lists_hold_closed
         };
-        closed_fits && ticket.deleted == query.flag("deleted")
+        let deleted_fits = match self.settings.deleted_lists {
+            DeletedLists::Only => ticket.deleted == query.flag("deleted"),
+            DeletedLists::Included => query.flag("deleted") || !ticket.deleted,
+        };
+        closed_fits && deleted_fits
     }
+}
+
+/// What `includeclosed` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asked {
+    /// It is not there.
+    Nothing,
+    /// Open and closed tickets.
+    Both,
+    /// Tickets that are closed, or are not.
+    Only(Vec<bool>),
 }
 
 /// Ids and lists of ids.
@@ -191,9 +255,14 @@ fn text_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
 }
 
 /// Last update, and either date of the life of a ticket.
-fn time_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
+fn time_is_wanted(ticket: &SimTicket, query: &Query, spelling: DateSearchSpelling) -> bool {
     let bound = |name: &str| query.text(name).and_then(wire_time::parse);
-    let dated = match query.text("datesearch").map(str::to_lowercase).as_deref() {
+    let asked = query.text("datesearch").map(str::to_lowercase);
+    let asked = asked.filter(|asked| {
+        spelling == DateSearchSpelling::Any
+            || ["dateoccurred", "datecleared", "dateclosed"].contains(&asked.as_str())
+    });
+    let dated = match asked.as_deref() {
         Some("datecleared" | "dateclosed") => ticket.closed_at,
         Some(_) => Some(ticket.occurred_at),
         None => None,
@@ -202,14 +271,14 @@ fn time_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
         bound("startdate").is_none_or(|from| from <= at)
             && bound("enddate").is_none_or(|to| at <= to)
     });
-    let date_fits = query.text("datesearch").is_none() || within;
+    let date_fits = asked.is_none() || within;
     date_fits
         && bound("lastupdatefromdate").is_none_or(|from| from <= ticket.updated_at)
         && bound("lastupdatetodate").is_none_or(|to| ticket.updated_at <= to)
 }
 
 /// Puts tickets in the order asked for; newest first when none is.
-fn sort(tickets: &mut [&SimTicket], query: &Query) {
+fn sort(tickets: &mut [&SimTicket], query: &Query, settings: &SimHaloSettings) {
     let order = query.text("order").unwrap_or_default().to_lowercase();
     let compare: fn(&SimTicket, &SimTicket) -> Ordering = match order.as_str() {
         "last_update" | "lastupdate" => {
@@ -221,7 +290,9 @@ fn sort(tickets: &mut [&SimTicket], query: &Query) {
         "summary" => |a, b| a.summary.cmp(&b.summary).then(a.id.cmp(&b.id)),
         _ => |a, b| a.id.cmp(&b.id),
     };
-    let descending = query.flag("orderdesc") || order.is_empty();
+    let one = settings.one_is_true && query.text("orderdesc") == Some("1");
+    let unasked = order.is_empty() && settings.unasked_order == UnaskedOrder::NewestFirst;
+    let descending = query.flag("orderdesc") || one || unasked;
     tickets.sort_by(|a, b| {
         if descending {
             compare(b, a)

@@ -4,8 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::wire_time;
 
+use super::settings::ApplicationNames;
 use super::state::HaloState;
 use super::ticket::{Action, SimTicket};
+
+/// HaloPSA's own web application, which people work with.
+const WEB_APPLICATION: &str = "nethelpdesk-agent-web-application";
 
 impl HaloState {
     /// A ticket as lists show it.
@@ -26,15 +30,18 @@ impl HaloState {
             "team": ticket.team,
             "agent_id": ticket.agent_id,
             "parent_id": ticket.parent_id,
-            "dateoccurred": wire_time::halo(ticket.occurred_at),
-            "last_update": wire_time::halo(ticket.updated_at),
-            "lastactiondate": wire_time::halo_or_none(ticket.actions.last().map(|action| action.at)),
-            "dateclosed": wire_time::halo_or_none(ticket.closed_at),
-            "hasbeenclosed": ticket.has_been_closed,
+            "dateoccurred": self.time_text(ticket.occurred_at),
+            "last_update": self.time_text(ticket.updated_at),
+            "lastactiondate": self.time_text_or_none(ticket.actions.last().map(|action| action.at)),
+            "dateclosed": self.time_text_or_none(ticket.closed_at),
+            "hasbeenclosed": self.has_been_closed(ticket),
             "merged_into_id": ticket.merged_into_id,
             "attachment_count": 0,
             "onhold": false,
         }));
+        if !self.settings.tickets_have_merged_into {
+            row.remove("merged_into_id");
+        }
         for name in [
             "category_1",
             "category_2",
@@ -57,7 +64,7 @@ impl HaloState {
             "details": ticket.details,
             "details_html": ticket.details_html,
             "deleted": ticket.deleted,
-            "datecreated": wire_time::halo(ticket.occurred_at),
+            "datecreated": self.time_text(ticket.occurred_at),
             "fixbydate": wire_time::HALO_NO_DATE,
             "startdate": wire_time::HALO_NO_DATE,
         })));
@@ -135,17 +142,17 @@ impl HaloState {
             "outcome": action.outcome,
             "outcome_id": action.outcome_id,
             "who": agent,
-            "who_type": 1,
+            "who_type": i32::from(!action.system),
             "who_agentid": action.agent_id,
-            "datetime": wire_time::halo(action.at),
-            "actiondatecreated": wire_time::halo(action.at),
-            "note": action.note,
+            "datetime": self.time_text(action.at),
+            "actiondatecreated": self.time_text(action.at),
+            "note": if action.note_given || self.settings.note_follows_markup { action.note.as_str() } else { "" },
             "hiddenfromuser": action.hidden_from_user,
             "old_status": action.old_status,
             "new_status": action.new_status,
             "new_status_name": status.unwrap_or_default(),
             "actionby_agent_id": action.agent_id,
-            "actionby_application_id": action.application,
+            "actionby_application_id": self.application_shown(action),
             "actionby_user_id": 0,
             "timetaken": 0.0,
             "attachment_count": 0,
@@ -154,6 +161,41 @@ impl HaloState {
             row.insert("note_html".to_owned(), json!(action.note_html));
         }
         row
+    }
+
+    /// What `actionby_application_id` of an action holds.
+    fn application_shown<'a>(&'a self, action: &'a Action) -> &'a str {
+        match self.settings.application_names {
+            ApplicationNames::ClientIds => &action.application,
+            ApplicationNames::DisplayNames if action.application.is_empty() => WEB_APPLICATION,
+            ApplicationNames::DisplayNames => {
+                let mut known = self.settings.applications.iter();
+                known
+                    .find(|known| known.client_id == action.application)
+                    .map_or(action.application.as_str(), |known| &known.display_name)
+            }
+        }
+    }
+
+    /// Whether a ticket is said to have been closed.
+    pub(super) fn has_been_closed(&self, ticket: &SimTicket) -> Value {
+        if self.settings.not_closed_is_null && !ticket.has_been_closed {
+            return Value::Null;
+        }
+        json!(ticket.has_been_closed)
+    }
+
+    /// A time as tickets and actions show it.
+    pub(super) fn time_text(&self, millis: i64) -> String {
+        wire_time::halo(millis + self.settings.hours_from_utc * 3_600_000)
+    }
+
+    /// The same for a time that may not have come.
+    fn time_text_or_none(&self, millis: Option<i64>) -> String {
+        millis.map_or_else(
+            || wire_time::HALO_NO_DATE.to_owned(),
+            |millis| self.time_text(millis),
+        )
     }
 
     /// A client's name.

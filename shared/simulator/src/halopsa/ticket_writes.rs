@@ -4,15 +4,16 @@ use serde_json::{Map, Value};
 
 use crate::http_message::SimResponse;
 
-use super::settings::ArrayFailure;
+use super::settings::{ArrayFailure, TeamReference};
 use super::state::{Author, HaloState};
 use super::ticket::{Action, SimTicket};
 use super::ticket_draft::{NUMBERS, TicketDraft};
 use super::ticket_fields::PostedItem;
+use super::untriaged::{Landing, LateEffect};
 use super::webhooks::event_numbers;
 
 impl HaloState {
-    /// Carries out a posted array and returns the tickets it touched, in order.
+    /// Carries out a posted array and returns the tickets it touched, in order, as the answer shows them.
     ///
     /// # Errors
     ///
@@ -23,7 +24,7 @@ impl HaloState {
         posted: &[Map<String, Value>],
         author: &Author,
         now: i64,
-    ) -> Result<Vec<i64>, SimResponse> {
+    ) -> Result<Vec<SimTicket>, SimResponse> {
         let items: Vec<PostedItem> = posted
             .iter()
             .enumerate()
@@ -38,15 +39,30 @@ impl HaloState {
         if self.settings.array_failure == ArrayFailure::EarlierKept {
             return items
                 .iter()
-                .map(|item| Ok(self.write_ticket(self.checked(item)?, author, now)))
+                .map(|item| Ok(self.answered_write(self.checked(item)?, author, now)))
                 .collect();
         }
         let drafts: Result<Vec<TicketDraft>, SimResponse> =
             items.iter().map(|item| self.checked(item)).collect();
         Ok(drafts?
             .into_iter()
-            .map(|draft| self.write_ticket(draft, author, now))
+            .map(|draft| self.answered_write(draft, author, now))
             .collect())
+    }
+
+    /// Applies a validated draft and returns the ticket as the answer shows it: with everything that was
+    /// asked for, landed or not.
+    fn answered_write(&mut self, draft: TicketDraft, author: &Author, now: i64) -> SimTicket {
+        let lands = match draft.id {
+            Some(id) => self.landing(id, author, now) == Landing::Now,
+            None => true,
+        };
+        let id = self.write_ticket(draft.clone(), author, now);
+        let mut shown = self.tickets.get(&id).cloned().unwrap_or_default();
+        if !lands {
+            self.overwrite(&mut shown, &draft);
+        }
+        shown
     }
 
     /// Applies a validated draft and emits its events.
@@ -54,7 +70,19 @@ impl HaloState {
         match draft.id {
             Some(id) => {
                 self.count_write(author, "ticket updated");
-                self.update_ticket(id, draft, author, now);
+                self.keep_old_reading(id, author, now);
+                let landing = self.landing(id, author, now);
+                if landing == Landing::Now {
+                    self.update_ticket(id, draft, author, now);
+                    return id;
+                }
+                let (status, rest) = draft.split_status();
+                if status.status_id.is_some() {
+                    self.update_ticket(id, status, author, now);
+                }
+                if let Landing::At(due) = landing {
+                    self.land_later(due, author, LateEffect::Ticket(rest));
+                }
                 id
             }
             None => {
@@ -107,6 +135,7 @@ impl HaloState {
         }
         ticket.actions.push(Action {
             note: ticket.details.clone(),
+            note_given: true,
             note_html: ticket.details_html.clone(),
             outcome: "First User Email".to_owned(),
             new_status: ticket.status_id,
@@ -122,7 +151,13 @@ impl HaloState {
     }
 
     /// Changes a ticket; a change of status leaves an action behind.
-    fn update_ticket(&mut self, id: i64, mut draft: TicketDraft, author: &Author, now: i64) {
+    pub(super) fn update_ticket(
+        &mut self,
+        id: i64,
+        mut draft: TicketDraft,
+        author: &Author,
+        now: i64,
+    ) {
         let by_api = author.application.is_some();
         if by_api && self.settings.keeps_status {
             draft.status_id = None;
@@ -182,6 +217,20 @@ impl HaloState {
         }
     }
 
+    /// The team a draft names, in a way that counts.
+    pub(super) fn team_of(&self, draft: &TicketDraft) -> Option<&crate::world::Team> {
+        let setup = &self.world.service_desk;
+        let by_id = draft
+            .team_id
+            .and_then(|id| setup.teams.iter().find(|team| team.id == id));
+        let by_name = draft
+            .team
+            .as_deref()
+            .filter(|_| self.settings.team_reference == TeamReference::NameOrId)
+            .and_then(|name| setup.team(name));
+        by_id.or(by_name)
+    }
+
     /// Puts a draft's members in place of the ticket's.
     fn overwrite(&self, ticket: &mut SimTicket, draft: &TicketDraft) {
         let set = |slot: &mut i64, value: Option<i64>| *slot = value.unwrap_or(*slot);
@@ -203,11 +252,7 @@ impl HaloState {
         set(&mut ticket.agent_id, draft.agent_id);
         set(&mut ticket.parent_id, draft.parent_id);
         // A team that does not exist is passed over in silence: teams go by name.
-        if let Some(team) = draft
-            .team
-            .as_deref()
-            .and_then(|name| self.world.service_desk.team(name))
-        {
+        if let Some(team) = self.team_of(draft) {
             team.name.clone_into(&mut ticket.team);
         }
         ticket

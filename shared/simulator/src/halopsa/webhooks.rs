@@ -9,6 +9,7 @@ use sha2::Sha256;
 use crate::error::SimError;
 
 use super::HaloPsa;
+use super::settings::{EventNames, SignatureForm, WebhookForms};
 use super::state::HaloState;
 use super::ticket_rows::object;
 
@@ -67,6 +68,21 @@ pub(super) fn event_name(event: i64) -> &'static str {
         .iter()
         .find(|(number, _)| *number == event)
         .map_or("webhook test", |(_, name)| name)
+}
+
+/// The same words as a tenant writes them.
+pub(super) fn event_words(event: i64, names: EventNames) -> String {
+    let name = event_name(event);
+    match names {
+        EventNames::Guide => name.to_owned(),
+        EventNames::Short => {
+            let short = name.replace("ticket ", "").replace(" logged", "");
+            let mut letters = short.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().collect::<String>() + letters.as_str()
+            })
+        }
+    }
 }
 
 /// How a delivery proves where it comes from.
@@ -260,7 +276,7 @@ impl Webhook {
     }
 
     /// The headers that go with a body.
-    pub(super) fn headers(&self, body: &[u8]) -> Vec<(String, String)> {
+    pub(super) fn headers(&self, body: &[u8], forms: &WebhookForms) -> Vec<(String, String)> {
         let mut headers = vec![
             (
                 "content-type".to_owned(),
@@ -275,12 +291,13 @@ impl Webhook {
                 let pair = STANDARD.encode(format!("{}:{secret}", self.text("basic_username")));
                 headers.push(("authorization".to_owned(), format!("Basic {pair}")));
             }
+            3 if !forms.can_sign => {}
             3 => headers.push((
                 named,
                 format!(
                     "{}{}",
                     self.text("signature_prefix"),
-                    signature(secret, body)
+                    signature(secret, body, forms.signature)
                 ),
             )),
             4 => headers.push(("authorization".to_owned(), format!("Bearer {secret}"))),
@@ -291,15 +308,21 @@ impl Webhook {
     }
 }
 
-/// Base64 of the HMAC-SHA256 of `body` under `secret`.
-fn signature(secret: &str, body: &[u8]) -> String {
+/// The HMAC-SHA256 of `body` under `secret`, written as the tenant writes it.
+fn signature(secret: &str, body: &[u8], form: SignatureForm) -> String {
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
     // HMAC takes keys of any length, so the error cannot come about; an empty signature would
     // be refused by any receiver.
     Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_or_else(
         |_| String::new(),
         |mut mac| {
             mac.update(body);
-            STANDARD.encode(mac.finalize().into_bytes())
+            let bytes = mac.finalize().into_bytes();
+            match form {
+                SignatureForm::Base64 => STANDARD.encode(bytes),
+                SignatureForm::Hex => hex(&bytes),
+                SignatureForm::PrefixedHex => format!("sha256={}", hex(&bytes)),
+            }
         },
     )
 }

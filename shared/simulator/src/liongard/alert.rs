@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::halopsa::HaloPsa;
 use crate::http_message::{Query, SimResponse};
 use crate::wire_time;
 
 use super::lookups;
+use super::settings::ExternalIds;
 use super::state::LiongardState;
 
 /// Members `fields[]` may ask for. The ticket's number is not among them.
@@ -36,6 +38,9 @@ const SELECTABLE: [&str; 25] = [
     "CreatedBy",
     "UpdatedOn",
 ];
+
+/// The number that an earlier ticket system gave, where no other customer has a ticket.
+const NUMBER_OF_AN_EARLIER_SYSTEM: i64 = 1207;
 
 /// A stored alert.
 #[derive(Clone, Debug)]
@@ -99,7 +104,7 @@ impl LiongardState {
             "Environment": self.embedded_environment(alert.environment_id),
             "Category": null,
             "Priority": lookups::priority(&alert.priority),
-            "Status": lookups::status(&alert.status),
+            "Status": lookups::status(&alert.status, self.settings.reserved_words),
             "RoarStatus": 0,
             "Source": "Roar",
             "Rule": {
@@ -112,7 +117,7 @@ impl LiongardState {
             "Keywords": null,
             "StartDate": null,
             "DueDate": null,
-            "ExternalID": alert.external_id,
+            "ExternalID": self.external_id_shown(alert),
             "Inspector": self.embedded_inspector(alert.inspector_id),
             "Version": { "ID": 26, "Name": "1.0.1-release" },
             "Timeline": {
@@ -140,14 +145,27 @@ impl LiongardState {
         there.take(self.list_truncated_to.unwrap_or(usize::MAX))
     }
 
+    /// What `ExternalID` holds: the ticket, or the first ticket of another customer.
+    fn external_id_shown(&self, alert: &SimAlert) -> Option<i64> {
+        if self.settings.external_ids == ExternalIds::Tickets {
+            return alert.external_id;
+        }
+        let own = self.world.client_of.get(&alert.environment_id);
+        let tickets = self.halo.as_ref().map(HaloPsa::tickets).unwrap_or_default();
+        let other = tickets.iter().find(|it| Some(&it.client_id) != own);
+        Some(other.map_or(NUMBER_OF_AN_EARLIER_SYSTEM, |it| it.id))
+    }
+
     /// `GET /tasks/`: everything at once, whatever else was asked for.
     pub(super) fn list_alerts(&self, query: &Query) -> SimResponse {
-        SimResponse::ok(
-            &self
-                .listed()
-                .map(|alert| projected(self.alert_row(alert), query))
-                .collect(),
-        )
+        let rows: Value = self
+            .listed()
+            .map(|alert| projected(self.alert_row(alert), query))
+            .collect();
+        match self.settings.tasks_envelope {
+            Some(member) => SimResponse::ok(&json!({ "Success": true, member: rows })),
+            None => SimResponse::ok(&rows),
+        }
     }
 
     /// `GET /tasks/count/`.
@@ -161,7 +179,8 @@ impl LiongardState {
             Some(alert) => {
                 self.single_value("GET /tasks/{id}", projected(self.alert_row(alert), query))
             }
-            None => SimResponse::ok(&json!([])),
+            None if self.settings.missing_alert_is_empty => SimResponse::ok(&json!([])),
+            None => super::routes::no_route(),
         }
     }
 }

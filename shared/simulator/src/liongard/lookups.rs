@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::settings::ReservedWords;
+
 /// The status of an untouched alert.
 pub(super) const NEW: &str = "New";
 
@@ -29,8 +31,20 @@ const PRIORITIES: [(i64, &str, &str); 4] = [
 ];
 
 /// A status as the API writes it; a word of no known status gets an id and no machine word.
-pub(super) fn status(name: &str) -> Value {
-    lookup("Status", &STATUSES, 190, name)
+pub(super) fn status(name: &str, words: ReservedWords) -> Value {
+    let mut row = lookup("Status", &STATUSES, 190, name);
+    if words == ReservedWords::Unrelated
+        && let Some(reserved) = row.get_mut("Reserved").filter(|word| !word.is_null())
+    {
+        let own = match reserved.as_str() {
+            Some("new") => "active",
+            Some("in progress") => "wip",
+            Some("closed") => "done",
+            _ => "hold",
+        };
+        *reserved = json!(own);
+    }
+    row
 }
 
 /// A priority as the API writes it.

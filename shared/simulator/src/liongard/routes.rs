@@ -41,6 +41,9 @@ impl LiongardState {
             Err(refused) => return refused,
         };
         let parts: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+        if !self.settings.records_take_slash && is_slashed_record(call) {
+            return no_route();
+        }
         match parts.as_slice() {
             ["api", "v1", rest @ ..] => self.answer_v1(call, rest, role, now),
             ["api", "v2", rest @ ..] => self.answer_v2(call, rest),
@@ -133,6 +136,15 @@ impl LiongardState {
     }
 }
 
+/// Whether a single record is read, at an address that ends in a slash.
+fn is_slashed_record(call: &SimRequest) -> bool {
+    let id = call.segments.get(3).map(|part| part.parse::<i64>());
+    call.method == Method::GET
+        && call.path.ends_with('/')
+        && call.segments.len() == 4
+        && matches!(id, Some(Ok(_)))
+}
+
 /// Plain HTTP for a loopback host, as this server itself speaks; HTTPS for any other.
 fn scheme_for(host: &str) -> &'static str {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -141,6 +153,6 @@ fn scheme_for(host: &str) -> &'static str {
 }
 
 /// There is nothing at this address; so it is with every write to alerts.
-fn no_route() -> SimResponse {
+pub(super) fn no_route() -> SimResponse {
     SimResponse::json(StatusCode::NOT_FOUND, &json!({ "message": "Not Found" }))
 }

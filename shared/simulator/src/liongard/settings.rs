@@ -41,6 +41,33 @@ pub struct RunTimes {
     pub running: Duration,
 }
 
+/// The machine's words (`Reserved`) beside the names of statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservedWords {
+    /// The beginning of the name: `closed` for "Closed - Complete".
+    AsNames,
+    /// Words of their own: `done` for "Closed - Complete".
+    Unrelated,
+}
+
+/// What `ExternalID` of an alert holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExternalIds {
+    /// The number of its HaloPSA ticket, or nothing.
+    Tickets,
+    /// A number from elsewhere, which may be that of another customer's ticket.
+    Unrelated,
+}
+
+/// What is answered to a request for runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunAnswer {
+    /// Which runs were started, and which were not.
+    Lists,
+    /// An empty object.
+    Empty,
+}
+
 /// Liongard's own ticketing: it creates a ticket for each alert and stores its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NativeTicketing {
@@ -86,6 +113,24 @@ pub struct SimLiongardSettings {
     pub busy_message: Option<&'static str>,
     /// How runs end by default.
     pub run_result: RunResult,
+    /// The member that holds the list of alerts; `None` where the list is bare.
+    pub tasks_envelope: Option<&'static str>,
+    /// Whether a single record can be read at an address that ends in a slash.
+    pub records_take_slash: bool,
+    /// Whether an alert that does not exist is an empty list; otherwise it is 404.
+    pub missing_alert_is_empty: bool,
+    /// The machine's words for statuses.
+    pub reserved_words: ReservedWords,
+    /// What `ExternalID` holds.
+    pub external_ids: ExternalIds,
+    /// Whether `conditions[]` filters the timeline.
+    pub timeline_filters: bool,
+    /// Runs of inspectors outside this world that the timeline holds too.
+    pub foreign_runs: u32,
+    /// What is answered to a request for runs.
+    pub run_answer: RunAnswer,
+    /// Whether a run that has ended has an `ExitCode`; without one, its status is "Finished" or "Failed".
+    pub runs_have_exit_code: bool,
     /// Liongard's own ticketing, if it is on.
     pub native_ticketing: Option<NativeTicketing>,
 }
@@ -101,6 +146,7 @@ impl Default for SimLiongardSettings {
                 window: Duration::from_secs(300),
                 refused: RefusedRequests::NotCounted,
                 retry_after: RetryAfter::FractionalSeconds,
+                shows_remaining: false,
             },
             redirects: Redirects::CollectionRoots,
             redirect_location: RedirectLocation::Absolute,
@@ -113,6 +159,15 @@ impl Default for SimLiongardSettings {
             },
             busy_message: None,
             run_result: RunResult::Completes,
+            tasks_envelope: None,
+            records_take_slash: true,
+            missing_alert_is_empty: true,
+            reserved_words: ReservedWords::AsNames,
+            external_ids: ExternalIds::Tickets,
+            timeline_filters: true,
+            foreign_runs: 0,
+            run_answer: RunAnswer::Lists,
+            runs_have_exit_code: true,
             native_ticketing: None,
         }
     }

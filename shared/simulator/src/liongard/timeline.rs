@@ -9,6 +9,7 @@ use crate::wire_time;
 use super::access_keys::Role;
 use super::conditions;
 use super::runs::{Phase, Run};
+use super::settings::RunAnswer;
 use super::state::LiongardState;
 
 impl LiongardState {
@@ -37,7 +38,10 @@ impl LiongardState {
                 Err(message) => errors.push(json!({ "ID": id, "Message": message })),
             }
         }
-        SimResponse::ok(&json!({ "results": results, "errors": errors }))
+        match self.settings.run_answer {
+            RunAnswer::Lists => SimResponse::ok(&json!({ "results": results, "errors": errors })),
+            RunAnswer::Empty => SimResponse::ok(&json!({})),
+        }
     }
 
     /// `GET /launchpoints/{id}/run`: a read with an effect, answered with a bare number.
@@ -79,16 +83,42 @@ impl LiongardState {
 
     /// Entries that meet the conditions, oldest first.
     fn timeline_rows(&self, query: &Query, now: i64) -> Vec<Value> {
-        let conditions = conditions::of(query);
+        let conditions = if self.settings.timeline_filters {
+            conditions::of(query)
+        } else {
+            Vec::new()
+        };
         let tallies = self.run_tallies();
+        let foreign = (0..self.settings.foreign_runs).map(|number| self.foreign_row(number));
         let rows = self.runs.values().map(|run| {
             let newest = tallies
                 .get(&run.launchpoint_id)
                 .map_or(0, |tally| tally.newest);
             self.timeline_row(run, newest, now)
         });
-        rows.filter(|row| conditions::all_match(&conditions, row))
+        foreign
+            .chain(rows)
+            .filter(|row| conditions::all_match(&conditions, row))
             .collect()
+    }
+
+    /// A run of an inspector outside this world, years ago.
+    fn foreign_row(&self, number: u32) -> Value {
+        let day = 86_400_000;
+        let at =
+            wire_time::liongard_slashes(self.born_at - 2 * 365 * day + i64::from(number) * 60_000);
+        json!({
+            "ID": 100_001 + number,
+            "Environment": { "ID": 3_000 + number % 97, "Name": "Elsewhere", "Status": 1, "Tier": "Core" },
+            "Launchpoint": { "ID": 90_000 + number % 997, "Alias": "Elsewhere" },
+            "Status": "Completed",
+            "AdHoc": true,
+            "Latest": false,
+            "ExitCode": 0,
+            "ScheduledAt": at,
+            "FinishedAt": at,
+            "CreatedOn": at,
+        })
     }
 
     /// One entry; `newest` is the id of its launchpoint's newest one.
@@ -98,6 +128,9 @@ impl LiongardState {
         let reached = |at: Option<i64>| at.filter(|at| *at <= now).map(wire_time::liongard_slashes);
         let finished = run.finished_at().filter(|end| *end <= now);
         let exit = match phase {
+            Phase::Completed | Phase::Failed if !self.settings.runs_have_exit_code => {
+                (Value::Null, Value::Null)
+            }
             Phase::Completed => (json!(0), json!("")),
             Phase::Failed => (
                 json!(1),
@@ -111,7 +144,10 @@ impl LiongardState {
             "Launchpoint": { "ID": run.launchpoint_id, "Alias": launchpoint.map(|launchpoint| launchpoint.alias.as_str()) },
             "System": { "ID": launchpoint.map(|launchpoint| launchpoint.system_id) },
             "SystemDetail": { "ID": run.id - 1_000_000 },
-            "Status": phase.word(),
+            "Status": match phase {
+                Phase::Completed if !self.settings.runs_have_exit_code => "Finished",
+                other => other.word(),
+            },
             "AdHoc": run.ad_hoc,
             "ChangeDetections": 0,
             "Alerts": 0,

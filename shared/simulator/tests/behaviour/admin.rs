@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use halogard_simulator::admin_router;
+use halogard_simulator::{Dialect, admin_router};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -12,7 +12,11 @@ use crate::caller::{HaloHarness, LiongardHarness, Reply, send};
 async fn admin_api() -> (HaloHarness, LiongardHarness, Router) {
     let tenant = HaloHarness::stock().await;
     let instance = LiongardHarness::by(tenant.clock.clone(), |_| {});
-    let router = admin_router(tenant.halo.clone(), instance.liongard.clone());
+    let router = admin_router(
+        tenant.halo.clone(),
+        instance.liongard.clone(),
+        Dialect::reference(),
+    );
     (tenant, instance, router)
 }
 

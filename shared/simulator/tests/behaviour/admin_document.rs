@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use halogard_simulator::{
-    HaloPsa, Liongard, ManualClock, SimHaloSettings, SimLiongardSettings, admin_router,
+    Dialect, HaloPsa, Liongard, ManualClock, SimHaloSettings, SimLiongardSettings, admin_router,
     admin_routes,
 };
 use http::Request;
@@ -148,7 +148,7 @@ fn router() -> Router {
     let halo = HaloPsa::new(SimHaloSettings::default(), Arc::new(clock.clone()), 1);
     let liongard = Liongard::new(SimLiongardSettings::default(), Arc::new(clock), 1);
     liongard.connect(halo.clone());
-    admin_router(halo, liongard)
+    admin_router(halo, liongard, Dialect::reference())
 }
 
 #[test]
