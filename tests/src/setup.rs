@@ -134,6 +134,7 @@ impl Setup {
         let world = World::sample(6);
         let application = ApiApplication {
             client_id: APPLICATION.to_owned(),
+            display_name: "Halogard".to_owned(),
             client_secret: planted::CLIENT_SECRET.to_owned(),
             ..ApiApplication::sample()
         };

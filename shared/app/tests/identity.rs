@@ -206,12 +206,13 @@ async fn a_ticket_whose_link_was_lost_is_adopted_if_our_application_opened_it() 
         (Some(NoteAuthor::Halogard), true),
         (None, true),
         (Some(NoteAuthor::Person), false),
-        (Some(NoteAuthor::Integration), false),
+        (Some(NoteAuthor::Automation), false),
+        (Some(NoteAuthor::Application("Huntress".into())), false),
     ] {
         let bench = Bench::new();
         bench.reconciler.sweep_tickets().await.unwrap();
         bench.reconciler.liongard.list.lock().unwrap().alerts = vec![alert(7586)];
-        if let Some(author) = author {
+        if let Some(author) = author.clone() {
             opened_by(&bench, TICKET, author);
         }
         list(&bench, &[ticket(4242, 7586, at(5))]);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use halogard_domain::Policy;
 use halogard_domain::policy::{Mapping, Mode, Rule};
+use halogard_domain::ticket::MachineApplications;
 use toml::Spanned;
 
 use crate::fields::Fields;
@@ -46,6 +47,9 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     if let Some(prefix) = file.text("key_prefix") {
         policy.key_prefix = prefix.into_inner().to_owned();
     }
+    let machines = file.texts("machine_applications").into_iter();
+    policy.machine_applications =
+        MachineApplications::with(machines.map(|name| name.into_inner().to_owned()));
     if let Some(seconds) = file.number("native_grace_seconds") {
         policy.native_grace = Duration::from_secs(seconds.into_inner());
     }

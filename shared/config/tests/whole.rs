@@ -13,7 +13,7 @@ use halogard_domain::policy::{
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
 use halogard_domain::storm::StormPolicy;
-use halogard_domain::ticket::{Automation, Validation};
+use halogard_domain::ticket::{Automation, MachineApplications, Validation};
 use halogard_domain::{LinkKey, Policy, Slug};
 
 const LEAST: &str = r#"
@@ -35,6 +35,7 @@ template = "default"
 const EVERYTHING: &str = r#"
 mode = "native"
 key_prefix = "MSP2"
+machine_applications = ["Huntress", "Acronis"]
 native_grace_seconds = 120
 
 [settings]
@@ -125,6 +126,7 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
         environments: [(mapping.environment, mapping)].into(),
         native_grace: NATIVE_GRACE,
         storms: None,
+        machine_applications: MachineApplications::default(),
     };
     assert_eq!(config.policy, expected);
     assert!(config.settings.is_empty());
@@ -144,6 +146,10 @@ fn every_key_reaches_the_policy() {
 
     let policy = config.policy;
     assert_eq!(policy.mode, Mode::Native);
+    assert_eq!(
+        policy.machine_applications,
+        MachineApplications::with(["Huntress".to_owned(), "Acronis".to_owned()])
+    );
     assert_eq!(policy.key_prefix, "MSP2");
     assert_eq!(policy.native_grace, Duration::from_secs(120));
 

@@ -7,7 +7,7 @@ use crate::ids::{HaloClientId, TicketId, TicketTypeId};
 use crate::key::LinkKey;
 use crate::link::{Claim, Link};
 use crate::policy::Policy;
-use crate::ticket::{Existence, NoteAuthor, Ticket};
+use crate::ticket::{Existence, Ticket};
 
 /// A ticket that carries an alert's key, and what is known about it.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,10 @@ pub enum OpenedBy {
     NotAsked,
     /// HaloPSA does not show the entry that opened it.
     NotShown,
-    /// The author of that entry.
-    Author(NoteAuthor),
+    /// Our application.
+    Us,
+    /// A person, or another application.
+    Other,
 }
 
 /// What a store without a ticket's link proves about the ticket.
@@ -131,10 +133,8 @@ pub fn judge(
     }
     match candidate.opened_by {
         OpenedBy::NotAsked => Verdict::AskWhoOpened,
-        OpenedBy::Author(NoteAuthor::Halogard) => Verdict::Ours,
-        OpenedBy::Author(NoteAuthor::Person | NoteAuthor::Integration) => {
-            Verdict::NotOurs(Mismatch::OpenedByOther)
-        }
+        OpenedBy::Us => Verdict::Ours,
+        OpenedBy::Other => Verdict::NotOurs(Mismatch::OpenedByOther),
         OpenedBy::NotShown if !candidate.is_proven => Verdict::NotOurs(Mismatch::OpenedByUnknown),
         OpenedBy::NotShown if ticket.ticket_type != ticket_type => {
             Verdict::NotOurs(Mismatch::OtherType(ticket.ticket_type))

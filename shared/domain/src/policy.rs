@@ -24,7 +24,7 @@ use crate::record::Record;
 use crate::render;
 use crate::slug::Slug;
 use crate::storm::StormPolicy;
-use crate::ticket::{Automation, Validation};
+use crate::ticket::{Automation, MachineApplications, Validation};
 
 /// Who opens the tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub struct Policy {
     pub native_grace: Duration,
     /// When many alerts share a ticket; `None` if every alert gets its own.
     pub storms: Option<StormPolicy>,
+    /// Applications in HaloPSA that are no person's.
+    pub machine_applications: MachineApplications,
 }
 
 /// The grace period of Liongard's own ticketing when the config names none. Its updates arrive
@@ -256,6 +258,7 @@ impl Policy {
             environments: BTreeMap::new(),
             native_grace: NATIVE_GRACE,
             storms: None,
+            machine_applications: MachineApplications::default(),
         }
     }
 

@@ -37,6 +37,39 @@ pub fn escape_html(text: &str) -> String {
     safe
 }
 
+/// The text of safe HTML as this module writes it: no markup, one line for each block. Angle brackets of
+/// the text become single quotation marks of the same shape: a reader that takes the text for HTML finds
+/// no markup in it either.
+#[must_use]
+pub fn plain_text(safe_html: &str) -> String {
+    /// Tags that end a line.
+    const LINES: [&str; 6] = ["</p>", "<br>", "</tr>", "</li>", "</ul>", "</table>"];
+    let mut text = String::with_capacity(safe_html.len());
+    let mut rest = safe_html;
+    while let Some((before, tagged)) = rest.split_once('<') {
+        text.push_str(before);
+        let (tag, after) = tagged.split_once('>').unwrap_or((tagged, ""));
+        let is_line = LINES
+            .iter()
+            .any(|line| line.get(1..line.len() - 1) == Some(tag));
+        let is_cell = tag == "/td" && after.starts_with("<td");
+        if is_line && !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        } else if is_cell {
+            text.push_str(": ");
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    let text = text
+        .replace("&lt;", "\u{2039}")
+        .replace("&gt;", "\u{203a}")
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&");
+    text.trim_end().to_owned()
+}
+
 /// Truncates `text` to at most `chars_max` characters including the mark, never inside a character.
 #[must_use]
 pub fn truncate(text: &str, chars_max: usize) -> String {

@@ -1,7 +1,7 @@
 //! A ticket: as HaloPSA last reported it, as Halogard opens it, and as Halogard changes it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -354,15 +354,92 @@ pub struct TicketNote {
     pub author: NoteAuthor,
     /// The text without markup.
     pub text: String,
+    /// The status that the ticket had afterwards, if HaloPSA says so.
+    pub status_after: Option<StatusId>,
+}
+
+/// The notes of a ticket, as far as HaloPSA showed them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketNotes {
+    /// What it showed.
+    pub notes: Vec<TicketNote>,
+    /// Whether that is all there is.
+    pub is_whole: bool,
 }
 
 /// Who wrote a note.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoteAuthor {
     /// Halogard.
     Halogard,
-    /// Another integration, or HaloPSA itself.
-    Integration,
-    /// A technician or a customer.
+    /// HaloPSA itself, or an application that acts as an agent as whom no person can sign in.
+    Automation,
+    /// Somebody or something by means of this application: the agents' web app and the customers' portal
+    /// are applications, as every integration is.
+    Application(String),
+    /// A technician or a customer; HaloPSA names no application.
     Person,
+}
+
+impl NoteAuthor {
+    /// Whether a person wrote it. Only what is known to be a machine is none.
+    #[must_use]
+    pub fn is_person(&self, machines: &MachineApplications) -> bool {
+        match self {
+            Self::Halogard | Self::Automation => false,
+            Self::Application(name) => !machines.contains(name),
+            Self::Person => true,
+        }
+    }
+}
+
+/// Names of applications that act without a person, as HaloPSA shows them; in any letter case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MachineApplications(BTreeSet<String>);
+
+impl MachineApplications {
+    /// Liongard's own ticketing, under the name that its guide gives its application.
+    pub const LIONGARD: &'static str = "Liongard";
+
+    /// `names`, and [`Self::LIONGARD`].
+    #[must_use]
+    pub fn with(names: impl IntoIterator<Item = String>) -> Self {
+        let names = names.into_iter().map(|name| comparable(&name));
+        Self(names.chain([comparable(Self::LIONGARD)]).collect())
+    }
+
+    /// Whether `name` is one of them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(&comparable(name))
+    }
+}
+
+impl Default for MachineApplications {
+    fn default() -> Self {
+        Self::with([])
+    }
+}
+
+/// The name of an application in the form in which two are compared.
+fn comparable(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+impl TicketNotes {
+    /// Whether they show that a person has worked on the ticket. The entry that opened it is no work; the
+    /// application that wrote it opened the ticket for an alert, so it is a machine. If HaloPSA kept notes
+    /// back, one of them may be a person's.
+    #[must_use]
+    pub fn show_a_person(&self, machines: &MachineApplications) -> bool {
+        let is_opening = |note: &TicketNote| note.id.get() == 1;
+        let opener = self.notes.iter().find(|note| is_opening(note));
+        let by_a_person = |note: &TicketNote| {
+            let by_the_opener = opener.is_some_and(|opener| opener.author == note.author);
+            let is_named = matches!(note.author, NoteAuthor::Application(_));
+            !is_opening(note) && note.author.is_person(machines) && !(by_the_opener && is_named)
+        };
+        !self.is_whole || self.notes.iter().any(by_a_person)
+    }
 }

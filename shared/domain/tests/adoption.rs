@@ -8,13 +8,12 @@ use halogard_domain::link::{
     Claim, EARLIER_TICKETS_MAX, OpeningSnapshot, REPORTED_TICKETS_MAX, UNRECOGNISED_MAX,
 };
 use halogard_domain::policy::{Mode, Policy};
-use halogard_domain::ticket::{Existence, NoteAuthor};
+use halogard_domain::ticket::Existence;
 use halogard_domain::{Link, LinkKey, Ticket, plan};
 use support::{CLOSED, OPEN, TICKET, alert, at, linked, policy, ticket};
 
-const OURS: OpenedBy = OpenedBy::Author(NoteAuthor::Halogard);
-const PERSON: OpenedBy = OpenedBy::Author(NoteAuthor::Person);
-const INTEGRATION: OpenedBy = OpenedBy::Author(NoteAuthor::Integration);
+const OURS: OpenedBy = OpenedBy::Us;
+const OTHER: OpenedBy = OpenedBy::Other;
 
 const OTHER_CLIENT: HaloClientId = HaloClientId::new(666);
 const OTHER_TYPE: TicketTypeId = TicketTypeId::new(6);
@@ -71,8 +70,7 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
         (&at_home, true, OpenedBy::NotAsked, Known, asked),
         (&at_home, true, OURS, Known, Verdict::Ours),
         (&at_home, true, OpenedBy::NotShown, Known, Verdict::Ours),
-        (&at_home, true, PERSON, Known, not_ours(OpenedByOther)),
-        (&at_home, true, INTEGRATION, Known, not_ours(OpenedByOther)),
+        (&at_home, true, OTHER, Known, not_ours(OpenedByOther)),
         (
             &at_home,
             false,
@@ -95,7 +93,7 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
             New,
             not_ours(OpenedByUnknown),
         ),
-        (&at_home, false, PERSON, New, not_ours(OpenedByOther)),
+        (&at_home, false, OTHER, New, not_ours(OpenedByOther)),
         (&elsewhere, false, OURS, New, client()),
         (&at_home, true, OURS, New, Verdict::Ours),
     ];
@@ -155,14 +153,7 @@ fn tickets_of_the_link_are_known_whatever_they_show() {
         ..own.clone()
     };
     for (ticket, recurrence) in [(&own, 3), (&earlier, 1), (&forgotten, 2)] {
-        let verdict = judged(
-            &link,
-            ticket,
-            recurrence,
-            false,
-            PERSON,
-            StoreHistory::Known,
-        );
+        let verdict = judged(&link, ticket, recurrence, false, OTHER, StoreHistory::Known);
         assert_eq!(verdict, Verdict::Known, "{}", ticket.id);
     }
 }

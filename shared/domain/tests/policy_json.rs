@@ -14,7 +14,7 @@ use halogard_domain::policy::{
     ReopenTable, ReopenWhen, Rule, StatusMap, Template,
 };
 use halogard_domain::storm::StormPolicy;
-use halogard_domain::ticket::{Automation, Validation};
+use halogard_domain::ticket::{Automation, MachineApplications, Validation};
 
 /// A policy with every field set. It is written out field by field, so that a new field stops the
 /// build here.
@@ -94,6 +94,7 @@ fn full() -> Policy {
             summary_interval: Duration::from_secs(63),
             notes_max: 8,
         }),
+        machine_applications: MachineApplications::with(["Huntress".to_owned()]),
     }
 }
 
@@ -120,20 +121,21 @@ fn a_policy_has_the_same_fingerprint_after_it_was_stored() {
 fn the_fingerprint_of_a_policy_is_the_same_in_every_build() {
     assert_eq!(
         Policy::empty(Mode::Managed).fingerprint(),
-        6_529_745_489_254_108_772
+        982_625_183_747_291_901
     );
-    assert_eq!(full().fingerprint(), 9_260_388_465_732_183_711);
+    assert_eq!(full().fingerprint(), 4_567_912_936_704_515_440);
 }
 
 #[test]
 fn a_change_of_any_setting_changes_the_fingerprint() {
-    let changes: [fn(&mut Policy); 8] = [
+    let changes: [fn(&mut Policy); 9] = [
         |policy| policy.mode = Mode::Managed,
         |policy| policy.key_prefix.push('X'),
         |policy| policy.templates.clear(),
         |policy| policy.rules.clear(),
         |policy| policy.environments.clear(),
         |policy| policy.native_grace += Duration::from_millis(1),
+        |policy| policy.machine_applications = MachineApplications::default(),
         |policy| policy.storms = None,
         |policy| {
             policy

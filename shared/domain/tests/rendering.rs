@@ -5,11 +5,42 @@ mod support;
 use halogard_domain::key::KeySecret;
 use halogard_domain::render::{
     DETAILS_CHARS_MAX, SUMMARY_CHARS_MAX, TRUNCATION_MARK, details_html, escape_html,
-    marked_summary, summary, truncate,
+    marked_summary, plain_text, reopen_note_html, summary, truncate,
 };
 use halogard_domain::{Alert, AlertState, LinkKey, Slug};
 use proptest::prelude::*;
 use support::alert;
+
+#[test]
+fn the_text_of_our_own_html_is_what_a_person_reads() {
+    let rows = [
+        ("<p>full</p><p>Halogard LG-1</p>", "full\nHalogard LG-1"),
+        ("<p>a<br>b</p>", "a\nb"),
+        (
+            "<table><tr><td>Rule</td><td>x &amp; y</td></tr><tr><td>System</td><td>z</td></tr></table>",
+            "Rule: x & y\nSystem: z",
+        ),
+        ("<p><a href=\"https://x\">Open</a></p>", "Open"),
+        (
+            "<p>1 &lt; 2 &amp;&amp; 3 &gt; 2 &quot;&#39;</p>",
+            "1 ‹ 2 && 3 › 2 \"'",
+        ),
+        // Escaped once, not twice.
+        ("<p>&amp;lt;b&amp;gt;</p>", "&lt;b&gt;"),
+        ("plain", "plain"),
+        ("", ""),
+        ("broken <p", "broken"),
+    ];
+    for (html, text) in rows {
+        assert_eq!(plain_text(html), text, "{html}");
+    }
+    let odd = Alert {
+        description: "<script>alert(1)</script>".into(),
+        ..alert()
+    };
+    assert!(plain_text(&details_html(&odd)).starts_with("‹script›alert(1)‹/script›\nCustomer: "));
+    assert!(plain_text(&reopen_note_html(&odd)).ends_with("‹script›alert(1)‹/script›"));
+}
 
 #[test]
 fn statuses_mean_open_closed_or_unknown() {

@@ -7,6 +7,8 @@ mod changes;
 mod finding;
 mod tickets;
 
+use std::collections::BTreeSet;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,16 +17,17 @@ use halogard_app::ports::{
     Changes, Clock, ErrorCode, KeyedTicket, OpeningGuard, PortError, RequestBudget, SearchWithin,
     ServiceDesk,
 };
-use halogard_domain::ids::{NoteId, TechnicianId, TicketId};
+use halogard_domain::ids::{NoteId, TicketId};
 use halogard_domain::key::{MarkedKey, SignedKey};
 use halogard_domain::sweep_cursor::ChangeRange;
-use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
 use halogard_wire::UnreadableRow;
 use tokio::sync::OnceCell;
 
-use crate::client::{Client, Listing, TicketDetail, TicketQuery};
+use self::authors::ActingAgent;
+use crate::client::{Client, TicketDetail, TicketQuery};
 use crate::wire::TicketRow;
 
 /// How far before and after an attempt its ticket is looked for: clocks differ, gateways linger.
@@ -40,8 +43,10 @@ pub struct HaloServiceDesk<T, B, C> {
     clock: C,
     /// The client id of our application: marks notes as ours.
     application: String,
-    /// The technician we act as; asked for once, `None` where HaloPSA does not say.
-    acting_as: OnceCell<Option<TechnicianId>>,
+    /// The agent we act as; asked for once, `None` where HaloPSA does not say.
+    acting_as: OnceCell<Option<ActingAgent>>,
+    /// The display names of our application, in small letters, as HaloPSA has shown them.
+    own_names: RwLock<BTreeSet<String>>,
     /// Rows that could not be read, by name.
     odd_records: OddRecords,
     /// Whether this tenant was found to demand client, type and status with every change of a ticket.
@@ -56,6 +61,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             clock,
             application,
             acting_as: OnceCell::new(),
+            own_names: RwLock::default(),
             odd_records: OddRecords::of("HaloPSA's tickets"),
             identity_demanded: AtomicBool::new(false),
         }
@@ -192,13 +198,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         }
     }
 
-    async fn notes(&self, id: TicketId) -> Result<Vec<TicketNote>, PortError> {
-        let actions = complete(self.client.actions(id).await?)?;
-        let acting_as = self.acting_as().await;
-        Ok(actions
-            .iter()
-            .map(|row| self.to_note(row, acting_as))
-            .collect())
+    async fn notes(&self, id: TicketId) -> Result<TicketNotes, PortError> {
+        let actions = self.client.actions(id).await?;
+        // Actions are numbered within their ticket, so they show themselves whether one is missing.
+        let numbers: BTreeSet<u64> = actions.rows.iter().map(|row| row.id.get()).collect();
+        let is_gapless = !numbers.is_empty() && numbers.iter().copied().eq(1..=actions.received);
+        Ok(TicketNotes {
+            is_whole: !actions.is_short() || is_gapless,
+            notes: self.to_notes(&actions.rows).await,
+        })
     }
 
     async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {
@@ -222,17 +230,6 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
     }
 }
 
-/// The rows of a list that came whole. One that did not hides what it lacks: never news.
-fn complete<R>(listing: Listing<R>) -> Result<Vec<R>, PortError> {
-    if listing.is_short() {
-        return Err(short(
-            listing.received,
-            listing.record_count.unwrap_or_default(),
-        ));
-    }
-    Ok(listing.rows)
-}
-
 /// What reading a ticket for its title showed.
 enum Titled {
     /// The ticket.
@@ -243,8 +240,7 @@ enum Titled {
 
 /// Fewer rows came than there are.
 fn short(came: u64, of: u64) -> PortError {
-    PortError::new(FailureClass::Transient, ErrorCode::HalopsaShortList)
-        .with_message(format!("{came} of {of} rows came"))
+    PortError::short_list().with_message(format!("{came} of {of} rows came"))
 }
 
 /// A write that was accepted, with an answer that does not show it.

@@ -118,6 +118,7 @@ fn full_ticket() -> TicketWrite {
         client_id: Some(HaloClientId::new(17)),
         site_id: Some(SiteId::new(21)),
         summary: Some("[LG-991] Disk full".into()),
+        details: Some("Disk full".into()),
         details_html: Some("<p>Disk full</p>".into()),
         status_id: Some(StatusId::new(1)),
         priority_id: Some(PriorityId::new(2)),

@@ -215,9 +215,9 @@ async fn an_action_always_says_who_sees_it_and_whether_it_is_mailed() {
     assert_eq!(
         harness.only_sent().json(),
         json!([
-            { "ticket_id": 4242, "outcome_id": 7, "note_html": "<p>a</p>",
+            { "ticket_id": 4242, "outcome_id": 7, "note": "a", "note_html": "<p>a</p>",
               "hiddenfromuser": true, "sendemail": false },
-            { "ticket_id": 4242, "outcome": "Note", "note_html": "<p>b</p>",
+            { "ticket_id": 4242, "outcome": "Note", "note": "b", "note_html": "<p>b</p>",
               "hiddenfromuser": false, "sendemail": false, "new_status": 9 }
         ])
     );

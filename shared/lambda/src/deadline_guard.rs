@@ -8,7 +8,7 @@ use halogard_app::ports::{
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
 use halogard_domain::key::SignedKey;
 use halogard_domain::sweep_cursor::ChangeRange;
-use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
 
 use crate::deadline::Deadline;
@@ -87,7 +87,7 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.noted(self.port.read(id).await)
     }
 
-    async fn notes(&self, id: TicketId) -> Result<Vec<TicketNote>, PortError> {
+    async fn notes(&self, id: TicketId) -> Result<TicketNotes, PortError> {
         self.noted(self.port.notes(id).await)
     }
 

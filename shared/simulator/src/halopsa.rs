@@ -40,9 +40,10 @@ use crate::rate_limit::RateLimit;
 pub use delivery::deliver_webhooks;
 pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
 pub use settings::{
-    ApiApplication, ApplicationNames, ArrayFailure, DateSearchSpelling, DeletedLists,
-    DeliveryBehaviour, EventNames, IncludeClosed, SignatureForm, SimHaloSettings, SingleAnswer,
-    TeamReference, TitleRule, TitleSearch, UnaskedOrder, UntriagedWrites, WebhookForms,
+    ApiApplication, ApplicationNames, ArrayFailure, AssignmentRule, DateSearchSpelling,
+    DeletedLists, DeliveryBehaviour, EventNames, IncludeClosed, SignatureForm, SimHaloSettings,
+    SingleAnswer, TeamReference, TitleRule, TitleSearch, UnaskedOrder, UntriagedWrites,
+    WebhookForms,
 };
 pub(crate) use technician::IntegrationTicket;
 pub use technician::{TicketEdit, TicketSpec};

@@ -63,6 +63,12 @@ impl PortError {
         }
     }
 
+    /// A list that came with fewer rows than there are: what is looked for may be among the others.
+    #[must_use]
+    pub fn short_list() -> Self {
+        Self::new(FailureClass::Transient, ErrorCode::HalopsaShortList)
+    }
+
     /// Sets the adapter's own error as the source.
     #[must_use]
     pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {

@@ -9,7 +9,7 @@ use halogard_domain::ids::{
 };
 use halogard_domain::key::{MarkedKey, SignedKey};
 use halogard_domain::sweep_cursor::ChangeRange;
-use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNote};
+use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 
 use super::PortError;
@@ -49,10 +49,7 @@ pub trait ServiceDesk: Send + Sync {
     fn read(&self, id: TicketId) -> impl Future<Output = Result<Option<Ticket>, PortError>> + Send;
 
     /// The notes of a ticket, the opening entry included. Safe to repeat.
-    fn notes(
-        &self,
-        id: TicketId,
-    ) -> impl Future<Output = Result<Vec<TicketNote>, PortError>> + Send;
+    fn notes(&self, id: TicketId) -> impl Future<Output = Result<TicketNotes, PortError>> + Send;
 
     /// Sets fields of tickets, with as few requests as possible; one answer for each, in order. Safe to
     /// repeat: a failure is `Transient` where another write would be in doubt.

@@ -8,7 +8,7 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::key::{Installation, KeySecret};
 use halogard_domain::message::Cause;
 use halogard_domain::record::Singleton;
-use halogard_domain::ticket::Existence;
+use halogard_domain::ticket::{Existence, NoteAuthor};
 use halogard_domain::{Alert, FailureClass, Policy, Ticket, Timestamp};
 use tracing::warn;
 
@@ -184,14 +184,18 @@ impl<E: Env> Reconciler<E> {
     /// Who opened `ticket`.
     async fn opened_by(&self, ticket: &Ticket) -> Result<OpenedBy, PortError> {
         let notes = match self.desk.notes(ticket.id).await {
-            Ok(notes) => notes,
+            Ok(notes) => notes.notes,
             Err(error) if matches!(error.refusal, Some(Refusal::NotFound | Refusal::Forbidden)) => {
                 return Ok(OpenedBy::NotShown);
             }
             Err(error) => return Err(error),
         };
         let opening = notes.iter().find(|note| note.id.get() == 1);
-        Ok(opening.map_or(OpenedBy::NotShown, |note| OpenedBy::Author(note.author)))
+        Ok(match opening.map(|note| &note.author) {
+            Some(NoteAuthor::Halogard) => OpenedBy::Us,
+            Some(_) => OpenedBy::Other,
+            None => OpenedBy::NotShown,
+        })
     }
 
     /// Reports, once, that `found` only claims to be the ticket of the pair: an entry in the journal of the

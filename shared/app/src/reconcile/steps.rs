@@ -14,7 +14,7 @@ use halogard_domain::link::{Base, PendingInspection, TerminalReason, WRITE_AGE_M
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
 use halogard_domain::runs::{RunTarget, Runs};
-use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity, NoteAuthor};
+use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity};
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, warn};
@@ -171,10 +171,7 @@ impl<E: Env> Reconciler<E> {
             None => {
                 let asked_at = self.clock.now();
                 let notes = self.desk.notes(id).await?;
-                let touched = notes
-                    .iter()
-                    .any(|note| note.id.get() != 1 && note.author == NoteAuthor::Person);
-                if touched {
+                if notes.show_a_person(&session.policy.machine_applications) {
                     HumanActivity::Seen
                 } else {
                     HumanActivity::None { as_of: asked_at }

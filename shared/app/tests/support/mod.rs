@@ -24,7 +24,7 @@ use halogard_domain::key::{KeySecret, MarkedKey, SignedKey};
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{
-    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote,
+    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote, TicketNotes,
 };
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Slug, Ticket, Timestamp};
 
@@ -295,15 +295,20 @@ impl ServiceDesk for Desk {
         Ok(found)
     }
 
-    async fn notes(&self, ticket: TicketId) -> Result<Vec<TicketNote>, PortError> {
+    async fn notes(&self, ticket: TicketId) -> Result<TicketNotes, PortError> {
         self.switch.ask()?;
         let opened_by = self.opened_by.lock().expect("no panic");
         let opening = |author: &NoteAuthor| TicketNote {
             id: NoteId::new(1),
-            author: *author,
+            author: author.clone(),
             text: String::new(),
+            status_after: None,
         };
-        Ok(opened_by.get(&ticket).map(opening).into_iter().collect())
+        let notes: Vec<_> = opened_by.get(&ticket).map(opening).into_iter().collect();
+        Ok(TicketNotes {
+            notes,
+            is_whole: true,
+        })
     }
 
     async fn change(&self, changes: &[TicketChange]) -> Vec<Result<Ticket, PortError>> {

@@ -34,6 +34,12 @@ pub(crate) fn file() -> TableSpec {
              different one for each installation with the same HaloPSA",
         ),
         KeySpec::optional(
+            "machine_applications",
+            ValueKind::list(ValueKind::Text),
+            "names of integrations as HaloPSA shows them, for example \"Huntress\": what they write on a ticket \
+             is no person's work. \"Liongard\" is one already; every other name counts as a person's",
+        ),
+        KeySpec::optional(
             "native_grace_seconds",
             ValueKind::Number {
                 least: 0,

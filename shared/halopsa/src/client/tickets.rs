@@ -126,7 +126,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     ///
     /// As any read.
     pub async fn actions(&self, ticket: TicketId) -> Result<Listing<ActionRow>, Error> {
-        let call = HaloRequest::to(route::ACTIONS).with("ticket_id", ticket);
+        /// More than a ticket has. Without it some tenants show the newest few.
+        const COUNT: u64 = 1000;
+        let call = HaloRequest::to(route::ACTIONS)
+            .with("ticket_id", ticket)
+            .with("count", COUNT);
         self.unpaged_list(&call, "actions", |row: &ActionRow| {
             matches_if_known(Some(ticket), row.ticket_id)
         })

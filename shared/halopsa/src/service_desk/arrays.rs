@@ -352,10 +352,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let writes: Vec<_> = notes.iter().map(write).collect();
         match self.client.post_actions(&writes).await {
             Ok(rows) => {
+                rows.iter().for_each(|row| self.learn_own_name(row));
                 let mut answers = Vec::with_capacity(notes.len());
                 for note in notes {
                     let row = rows.iter().find(|row| row.ticket_id == Some(note.ticket));
-                    let alone = rows.last().filter(|_| notes.len() == 1);
+                    let alone = rows
+                        .last()
+                        .filter(|row| notes.len() == 1 && row.ticket_id.is_none());
                     answers.push(match row.or(alone) {
                         Some(row) => Ok(row.id),
                         None => self.note_of(note).await,
@@ -386,8 +389,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// The note that its ticket shows; in doubt when it shows none.
     async fn note_of(&self, note: &NewNote) -> Result<NoteId, PortError> {
         let notes = self.notes(note.ticket).await?;
-        let found = notes.iter().find(|it| it.text.contains(&note.reference));
-        found.map(|note| note.id).ok_or_else(super::unrecognised)
+        let mut shown = notes.notes.iter();
+        match shown.find(|it| it.text.contains(&note.reference)) {
+            Some(found) => Ok(found.id),
+            None if notes.is_whole => Err(super::unrecognised()),
+            None => Err(PortError::short_list()),
+        }
     }
 }
 

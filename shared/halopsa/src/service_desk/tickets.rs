@@ -1,6 +1,7 @@
 //! Tickets, from the wire to the domain and back.
 
 use halogard_domain::ids::TicketId;
+use halogard_domain::render::plain_text;
 use halogard_domain::ticket::{
     Automation, Existence, HumanActivity, NewTicket, TicketChange, Validation,
 };
@@ -26,6 +27,7 @@ pub(super) fn to_open(ticket: &NewTicket) -> TicketWrite {
         client_id: Some(draft.client),
         site_id: draft.site,
         summary: Some(ticket.summary()),
+        details: Some(plain_text(&ticket.details_html())),
         details_html: Some(ticket.details_html()),
         status_id: Some(draft.status),
         priority_id: draft.priority,

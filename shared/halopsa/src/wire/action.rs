@@ -1,8 +1,9 @@
 //! Actions: HaloPSA's word for what is written on a ticket.
 
 use halogard_domain::ids::{NoteId, OutcomeId, StatusId, TechnicianId, TicketId};
-use halogard_wire::values;
-use serde::{Deserialize, Serialize};
+use halogard_domain::render::plain_text;
+use halogard_wire::values::{self, Lenient};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Row;
 
@@ -24,13 +25,24 @@ pub struct ActionRow {
     /// Its text.
     #[serde(default, deserialize_with = "values::text")]
     pub note: Option<String>,
-    /// The API application that wrote it. Whether that is its client id or its own id is to be
-    /// learnt at set-up.
+    /// What kind of author: 0 HaloPSA itself, 1 an agent, 2 a customer's contact.
+    #[serde(default, deserialize_with = "lenient_integer")]
+    pub who_type: Option<i64>,
+    /// The status that the ticket had afterwards.
+    #[serde(default, deserialize_with = "values::id")]
+    pub new_status: Option<StatusId>,
+    /// The display name of the application that wrote it. The agents' own web app is one.
     #[serde(default, deserialize_with = "values::text")]
     pub actionby_application_id: Option<String>,
     /// The agent on whose behalf it was written.
     #[serde(default, deserialize_with = "values::id")]
     pub actionby_agent_id: Option<TechnicianId>,
+}
+
+/// A whole number; a value of any other form is none.
+fn lenient_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let read: Lenient<i64> = values::lenient(from, |json| values::integer(json))?;
+    Ok(read.or_note("who_type", &mut Vec::new()))
 }
 
 impl Row for ActionRow {
@@ -58,7 +70,10 @@ pub struct ActionWrite {
     /// What kind of action it is.
     #[serde(flatten)]
     pub outcome: ActionOutcome,
-    /// Its text, as HTML already made safe.
+    /// Its text without markup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The same, as HTML already made safe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note_html: Option<String>,
     /// Whether end users do not see it. Always sent.
@@ -86,6 +101,7 @@ impl ActionWrite {
         Self {
             ticket_id,
             outcome,
+            note: Some(plain_text(&note_html)),
             note_html: Some(note_html),
             hiddenfromuser: true,
             sendemail: false,

@@ -18,6 +18,9 @@ pub struct AgentRow {
     /// Its name.
     #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
+    /// Whether it exists for the API only: no person can sign in as it.
+    #[serde(default, deserialize_with = "values::flag")]
+    pub isapiagent: Option<bool>,
     /// Whether it may not sign in.
     #[serde(default, deserialize_with = "values::flag")]
     pub isdisabled: Option<bool>,

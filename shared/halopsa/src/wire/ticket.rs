@@ -35,6 +35,9 @@ pub struct TicketWrite {
     /// The title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// The description without markup. Which of the two a tenant shows differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
     /// The description, as HTML already made safe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details_html: Option<String>,

@@ -17,6 +17,7 @@ async fn a_ticket_is_opened_with_everything_that_was_decided() {
         sent.json(),
         json!([{
             "tickettype_id": 5, "client_id": 17, "site_id": 31, "summary": title(),
+            "details": format!("full\nHalogard {}", key()),
             "details_html": format!("<p>full</p><p>Halogard {}</p>", key()), "status_id": 1,
             "priority_id": 2, "team": "Service Desk", "category_1": "Security>Change",
             "customfields": [{"id": 100, "value": "Monitoring"}, {"id": 101, "value": key().to_string()}],

@@ -140,10 +140,7 @@ impl HaloState {
         self.tokens.retain(|_, token| token.expires_at > now);
         let text = format!("eyJhbGciOiJSUzI1NiJ9.{}", self.rng.hex(96));
         let life = self.settings.token_life;
-        let author = Author {
-            agent_id: application.agent_id,
-            application: Some(application.client_id),
-        };
+        let author = Author::application(application.client_id, application.agent_id);
         let answer = json!({
             "scope": scopes.iter().cloned().collect::<Vec<_>>().join(" "),
             "token_type": "Bearer",

@@ -27,10 +27,7 @@ impl HaloPsa {
     /// Fires an event that the simulator does not produce itself: a site, user or invoice
     /// that was created, updated or deleted.
     pub fn emit_event(&self, event: i64, object_id: i64) {
-        let author = Author {
-            agent_id: 12,
-            application: None,
-        };
+        let author = Author::person(12);
         let now = self.clock.now_millis();
         let change = ChangeEvent {
             event,

@@ -74,6 +74,13 @@ pub enum ApplicationNames {
     DisplayNames,
 }
 
+/// A rule that assigns tickets that are created over the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssignmentRule {
+    /// The agent that new tickets get.
+    pub agent_id: i64,
+}
+
 /// How `includeclosed` is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IncludeClosed {
@@ -331,6 +338,8 @@ pub struct SimHaloSettings {
     pub search_finds_closed: bool,
     /// A rule that replaces the titles of tickets that are created over the API.
     pub title_rule: Option<TitleRule>,
+    /// A rule that assigns new tickets.
+    pub assignment_rule: Option<AssignmentRule>,
     /// Largest page; `None` honours any size.
     pub page_size_max: Option<usize>,
     /// Every how many list rows ids come as `3.0`; 0 for never.
@@ -391,7 +400,7 @@ impl Default for SimHaloSettings {
             tickets_have_merged_into: true,
             not_closed_is_null: false,
             hours_from_utc: 0,
-            application_names: ApplicationNames::ClientIds,
+            application_names: ApplicationNames::DisplayNames,
             honours_returnall: true,
             team_reference: TeamReference::NameOrId,
             note_follows_markup: true,
@@ -400,6 +409,7 @@ impl Default for SimHaloSettings {
             title_search: TitleSearch::Substring,
             search_finds_closed: true,
             title_rule: None,
+            assignment_rule: None,
             page_size_max: Some(100),
             float_ids_every: 0,
             missing_ticket_status: 404,

@@ -18,6 +18,37 @@ pub(super) struct Author {
     pub(super) agent_id: i64,
     /// The application's client id; `None` for a person at the screen.
     pub(super) application: Option<String>,
+    /// Whether HaloPSA acts by itself: a rule of the tenant.
+    pub(super) is_system: bool,
+}
+
+impl Author {
+    /// A technician at the screen.
+    pub(super) const fn person(agent_id: i64) -> Self {
+        Self {
+            agent_id,
+            application: None,
+            is_system: false,
+        }
+    }
+
+    /// An API application that works as an agent.
+    pub(super) const fn application(name: String, agent_id: i64) -> Self {
+        Self {
+            agent_id,
+            application: Some(name),
+            is_system: false,
+        }
+    }
+
+    /// HaloPSA itself.
+    pub(super) const fn system() -> Self {
+        Self {
+            agent_id: 0,
+            application: None,
+            is_system: true,
+        }
+    }
 }
 
 /// An access token in force.

@@ -71,10 +71,7 @@ impl HaloPsa {
     /// [`SimError::NoSuchAgent`], or [`SimError::Refused`] when there is no such client or type.
     pub fn log_ticket(&self, by_agent: i64, ticket: &TicketSpec) -> Result<i64, SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         let item = super::ticket_rows::object(serde_json::json!({
             "client_id": ticket.client_id,
             "tickettype_id": ticket.tickettype_id,
@@ -108,10 +105,7 @@ impl HaloPsa {
         change: TicketEdit,
     ) -> Result<(), SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         let category = change
             .category
             .map(|path| ("category_1".to_owned(), path.into()));
@@ -147,6 +141,39 @@ impl HaloPsa {
         self.change_ticket(id, by_agent, change)
     }
 
+    /// A rule of HaloPSA closes a ticket by itself, whoever is assigned.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`].
+    pub fn close_by_rule(&self, id: i64) -> Result<(), SimError> {
+        let now = self.clock.now_millis();
+        let mut state = self.state();
+        state.existing(id).ok_or(SimError::NoSuchTicket(id))?;
+        let draft = TicketDraft {
+            id: Some(id),
+            status_id: Some(status_ids::CLOSED),
+            ..TicketDraft::default()
+        };
+        state.write_ticket(draft, &Author::system(), now);
+        Ok(())
+    }
+
+    /// An end user writes on a ticket, through the portal or by mail; returns the note's number.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError::NoSuchTicket`].
+    pub fn add_note_by_user(&self, id: i64, note: &str) -> Result<i64, SimError> {
+        let number = self.add_note(id, 0, note)?;
+        let mut state = self.state();
+        let ticket = state.existing_mut(id).ok_or(SimError::NoSuchTicket(id))?;
+        for action in ticket.actions.iter_mut().filter(|it| it.id == number) {
+            action.by_user = true;
+        }
+        Ok(number)
+    }
+
     /// A technician reopens a ticket.
     ///
     /// # Errors
@@ -167,10 +194,7 @@ impl HaloPsa {
     /// [`SimError::NoSuchTicket`].
     pub fn add_note(&self, id: i64, by_agent: i64, note: &str) -> Result<i64, SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         let item = serde_json::json!({ "ticket_id": id, "outcome": "Note", "note": note });
         let item = super::ticket_rows::object(item);
         let written = self.state().write_actions(&[item], &author, now);
@@ -188,10 +212,7 @@ impl HaloPsa {
     /// [`SimError::NoSuchTicket`].
     pub fn delete_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         let mut state = self.state();
         state.existing(id).ok_or(SimError::NoSuchTicket(id))?;
         refused(&state.delete_ticket(id, &author, now))
@@ -204,10 +225,7 @@ impl HaloPsa {
     /// [`SimError::NoSuchTicket`] for either.
     pub fn merge_ticket(&self, id: i64, into: i64, by_agent: i64) -> Result<(), SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         let mut state = self.state();
         state.existing(into).ok_or(SimError::NoSuchTicket(into))?;
         let ticket = state.existing_mut(id).ok_or(SimError::NoSuchTicket(id))?;
@@ -229,10 +247,7 @@ impl HaloPsa {
     /// [`SimError::NoSuchTicket`].
     pub fn unmerge_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         let mut state = self.state();
         let ticket = state.existing_mut(id).ok_or(SimError::NoSuchTicket(id))?;
         ticket.merged_into_id = 0;
@@ -252,10 +267,7 @@ impl HaloPsa {
     /// [`SimError::NoSuchTicket`].
     pub fn restore_ticket(&self, id: i64, by_agent: i64) -> Result<(), SimError> {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: by_agent,
-            application: None,
-        };
+        let author = Author::person(by_agent);
         self.ticket(id).ok_or(SimError::NoSuchTicket(id))?;
         let draft = TicketDraft {
             id: Some(id),
@@ -269,10 +281,7 @@ impl HaloPsa {
     /// Another integration logs a ticket; no request of the API limit is spent.
     pub(crate) fn log_integration_ticket(&self, ticket: IntegrationTicket) -> i64 {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id: ticket.agent_id,
-            application: Some(ticket.application),
-        };
+        let author = Author::application(ticket.application, ticket.agent_id);
         let draft = TicketDraft {
             client_id: Some(ticket.client_id),
             tickettype_id: Some(ticket.tickettype_id),
@@ -292,10 +301,7 @@ impl HaloPsa {
         agent_id: i64,
     ) {
         let now = self.clock.now_millis();
-        let author = Author {
-            agent_id,
-            application: Some(application.to_owned()),
-        };
+        let author = Author::application(application.to_owned(), agent_id);
         let mut state = self.state();
         let differs = state
             .existing(id)

@@ -108,4 +108,6 @@ pub(super) struct Action {
     pub(super) new_status: i64,
     /// Whether HaloPSA wrote it by itself on account of something else.
     pub(super) system: bool,
+    /// Whether an end user wrote it.
+    pub(super) by_user: bool,
 }

@@ -142,7 +142,11 @@ impl HaloState {
             "outcome": action.outcome,
             "outcome_id": action.outcome_id,
             "who": agent,
-            "who_type": i32::from(!action.system),
+            "who_type": match action {
+                Action { system: true, .. } => 0,
+                Action { by_user: true, .. } => 2,
+                _ => 1,
+            },
             "who_agentid": action.agent_id,
             "datetime": self.time_text(action.at),
             "actiondatecreated": self.time_text(action.at),
@@ -167,6 +171,7 @@ impl HaloState {
     fn application_shown<'a>(&'a self, action: &'a Action) -> &'a str {
         match self.settings.application_names {
             ApplicationNames::ClientIds => &action.application,
+            ApplicationNames::DisplayNames if action.system => "",
             ApplicationNames::DisplayNames if action.application.is_empty() => WEB_APPLICATION,
             ApplicationNames::DisplayNames => {
                 let mut known = self.settings.applications.iter();

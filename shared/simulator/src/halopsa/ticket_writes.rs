@@ -126,6 +126,12 @@ impl HaloState {
         {
             rule.title.clone_into(&mut ticket.summary);
         }
+        if let Some(rule) = self.settings.assignment_rule
+            && over_the_api
+            && draft.agent_id.is_none()
+        {
+            ticket.agent_id = rule.agent_id;
+        }
         ticket.status_log.push((now, ticket.status_id));
         ticket.updated_at = now;
         let closed = self.world.service_desk.is_closed(ticket.status_id);
@@ -212,6 +218,7 @@ impl HaloState {
             guid: self.rng.guid(),
             agent_id: author.agent_id,
             application: author.application.clone().unwrap_or_default(),
+            system: author.is_system,
             at: now,
             ..Action::default()
         }

@@ -6,7 +6,7 @@ use crate::world::status_ids;
 use super::state::LiongardState;
 
 /// How HaloPSA names the application Liongard's own ticketing uses.
-pub(super) const APPLICATION: &str = "liongard-native";
+pub(super) const APPLICATION: &str = "Liongard";
 
 impl LiongardState {
     /// Logs the ticket of a new alert, where native ticketing is on and the customer is mapped.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use halogard_simulator::halopsa::{ArrayFailure, SingleAnswer, TicketEdit};
+use halogard_simulator::halopsa::{
+    ApplicationNames, ArrayFailure, AssignmentRule, SingleAnswer, TicketEdit,
+};
 use serde_json::{Value, json};
 
 use crate::caller::{HaloHarness, new_ticket};
@@ -328,7 +330,7 @@ async fn actions_are_numbered_within_their_ticket_and_name_the_application() {
             (&action["id"], &action["outcome_id"]),
             (&json!(2), &json!(7))
         );
-        assert_eq!(action["actionby_application_id"], "8d3f6a52-halogard-sync");
+        assert_eq!(action["actionby_application_id"], "Halogard Sync");
         assert_eq!(action["hiddenfromuser"], true);
         tenant.halo.add_note(id, 12, "by hand").unwrap();
         let list = tenant
@@ -344,7 +346,10 @@ async fn actions_are_numbered_within_their_ticket_and_name_the_application() {
                 &list["actions"][0]["actionby_application_id"],
                 &list["actions"][0]["who"]
             ),
-            (&json!(""), &json!("Dana Ito"))
+            (
+                &json!("nethelpdesk-agent-web-application"),
+                &json!("Dana Ito")
+            )
         );
         assert_eq!(
             tenant.get(&format!("/Tickets/{id}")).await.json()["status_id"],
@@ -409,4 +414,46 @@ async fn what_a_workflow_does_with_a_change_is_a_switch() {
     tenant.halo.close_ticket(id, 12).unwrap();
     tenant.halo.add_note(id, 12, "One more thing").unwrap();
     assert!(!tenant.halo.ticket(id).unwrap().closed);
+}
+
+#[tokio::test]
+async fn actions_say_who_acted_as_the_tenant_is_set() {
+    let tenant = HaloHarness::stock().await;
+    let id = tenant.create("a").await;
+    tenant.halo.add_note(id, 12, "by hand").unwrap();
+    tenant.halo.add_note_by_user(id, "by a customer").unwrap();
+    tenant.halo.close_by_rule(id).unwrap();
+    let screen = "nethelpdesk-agent-web-application";
+    for (names, expected) in [
+        (
+            ApplicationNames::DisplayNames,
+            [(1, "Halogard Sync"), (1, screen), (2, screen), (0, "")],
+        ),
+        (
+            ApplicationNames::ClientIds,
+            [(1, "8d3f6a52-halogard-sync"), (1, ""), (2, ""), (0, "")],
+        ),
+    ] {
+        tenant
+            .halo
+            .change_settings(|settings| settings.application_names = names);
+        let list = tenant.get(&format!("/Actions?ticket_id={id}")).await.json();
+        let rows = list["actions"].as_array().unwrap().iter().rev();
+        let shown: Vec<_> = rows
+            .map(|row| (&row["who_type"], &row["actionby_application_id"]))
+            .collect();
+        let expected = expected.map(|(kind, name)| (json!(kind), json!(name)));
+        let expected: Vec<_> = expected.iter().map(|(kind, name)| (kind, name)).collect();
+        assert_eq!(shown, expected, "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_may_assign_new_tickets() {
+    let tenant = HaloHarness::with(|settings| {
+        settings.assignment_rule = Some(AssignmentRule { agent_id: 13 });
+    })
+    .await;
+    let id = tenant.create("a").await;
+    assert_eq!(tenant.halo.ticket(id).unwrap().agent_id, 13);
 }

@@ -208,7 +208,7 @@ async fn native_ticketing_makes_the_ticket_and_spends_no_request_of_ours() {
         .unwrap();
     assert_eq!(
         (ticket.client_id, ticket.created_by.as_str()),
-        (18, "liongard-native")
+        (18, "Liongard")
     );
     assert_eq!(tenant.halo.stats().traffic.requests, 1);
     instance.liongard.close(alert).unwrap();

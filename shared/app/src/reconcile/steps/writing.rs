@@ -108,9 +108,14 @@ impl<E: Env> Reconciler<E> {
             }
             if claim.text_hash == text_hash {
                 let notes = self.desk.notes(ticket).await?;
-                if notes.iter().any(|note| note.text.contains(&reference)) {
+                let mut shown = notes.notes.iter();
+                if shown.any(|note| note.text.contains(&reference)) {
                     session.apply(WriteResult::NoteAdded(pending));
                     return Ok(Next::Continue);
+                }
+                if !notes.is_whole {
+                    // It may be among those that did not come.
+                    return Err(PortError::short_list().into());
                 }
             }
         }
