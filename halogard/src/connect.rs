@@ -2,15 +2,18 @@
 
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::{Env, Reconciler};
+use halogard_domain::Policy;
 use halogard_domain::budget::Limit;
-use halogard_runtime::SystemClock;
+use halogard_runtime::settings::Settings;
+use halogard_runtime::{SystemClock, random_key_secret};
 use halogard_sqlite::{OpenError, Store, StoreKey};
-use halogard_vendors::{HttpAlertSource, HttpServiceDesk};
+use halogard_vendors::{CallObserver, CredentialSources, HttpAlertSource, HttpServiceDesk};
 
 use crate::clock::SleepClock;
 
@@ -118,6 +121,45 @@ pub fn forget_secrets(folder: &Path) -> anyhow::Result<()> {
         path.display()
     );
     Ok(halogard_sqlite::delete_secrets(&folder.join(STORE_FILE))?)
+}
+
+/// A reconciler, and what messages say about how it reaches both vendors.
+pub struct Assembled<C: SleepClock> {
+    /// The reconciler.
+    pub reconciler: NetworkReconciler<C>,
+    /// What was corrected in the settings, one warning each.
+    pub normalizations: Vec<String>,
+    /// The addresses that are asked.
+    pub addresses: String,
+}
+
+/// Puts the parts of one process together: the clients of both vendors under the request budget of
+/// `store`, and a reconciler over them. The credentials are those of the settings, or of `keys` if they
+/// rotate. `calls` is informed of every call.
+pub fn assemble<C: SleepClock>(
+    settings: &Settings,
+    keys: Option<CredentialSources>,
+    store: &Store<C>,
+    clock: C,
+    policy: Policy,
+    calls: Arc<dyn CallObserver>,
+) -> anyhow::Result<Assembled<C>> {
+    let vendors = halogard_vendors::build(
+        &settings.halo,
+        &settings.liongard,
+        keys,
+        Arc::new(store.clone()),
+        budget(store, settings.limit, clock.clone()),
+        &clock,
+        calls,
+    )?;
+    let secret = random_key_secret()?;
+    let store = store.clone();
+    Ok(Assembled {
+        reconciler: Reconciler::new(vendors.desk, vendors.source, store, clock, policy, secret),
+        normalizations: vendors.normalizations,
+        addresses: vendors.addresses,
+    })
 }
 
 /// The request budget under `limit`, in `store`.

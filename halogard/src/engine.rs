@@ -312,22 +312,11 @@ mod tests {
         ]);
         let (settings, _) = settings::read::<Settings>(&environment).unwrap();
         let store = connect::open_store(folder, SystemClock).unwrap();
-        let budget = connect::budget(&store, settings.limit, SystemClock);
-        let tokens = Arc::new(store.clone());
-        let calls = Arc::new(ProcessMetrics::default());
-        let (halo, liongard) = (&settings.halo, &settings.liongard);
-        let vendors =
-            halogard_vendors::build(halo, liongard, tokens, budget, &SystemClock, calls).unwrap();
         let policy = Policy::empty(Mode::Managed);
-        let secret = halogard_domain::key::KeySecret::new([7; 32]);
-        NetworkReconciler::new(
-            vendors.desk,
-            vendors.source,
-            store,
-            SystemClock,
-            policy,
-            secret,
-        )
+        let calls = Arc::new(ProcessMetrics::default());
+        connect::assemble(&settings, None, &store, SystemClock, policy, calls)
+            .unwrap()
+            .reconciler
     }
 
     #[tokio::test]

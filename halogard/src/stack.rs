@@ -114,6 +114,7 @@ impl Stack {
         let vendors = halogard_vendors::build(
             halo,
             liongard,
+            None,
             tokens,
             budget,
             &SystemClock,

@@ -1,7 +1,6 @@
 //! What a scenario starts from: both vendors, the operator's settings and config.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use halogard_domain::Policy;
@@ -197,35 +196,12 @@ impl Setup {
             Mode::Managed => "managed",
             Mode::Native => "native",
         };
-        let mut text = format!(
-            "mode = \"{mode}\"\n\
-             [templates.default]\n\
-             ticket_type = 5\n\
-             team = \"Service Desk\"\n\
-             status = {{ open = 1, closed = 9, also_closed = [8], in_progress = 2 }}\n\
-             priority = {{ critical = 1, high = 2, medium = 3, low = 4, default = 4 }}\n\
-             {}\n",
-            self.template
-        );
+        let mut template = self.template.clone();
         if self.closing_technician {
-            writeln!(text, "closing_technician = {CLOSING_TECHNICIAN}")
-                .expect("text takes in any line");
+            template.push_str(&format!("\nclosing_technician = {CLOSING_TECHNICIAN}"));
         }
-        let clients = &self.halo.world.clients;
-        for (environment, client) in &self.halo.world.client_of {
-            if self.unmapped.contains(environment) {
-                continue;
-            }
-            let site = clients.iter().find(|spec| spec.id == *client);
-            let site = site.map_or(0, |spec| spec.site_id);
-            write!(
-                text,
-                "[[environments]]\nenvironment = {environment}\nclient = {client}\n\
-                 site = {site}\ntemplate = \"default\"\n"
-            )
-            .expect("text takes in any line");
-        }
-        text
+        let world = &self.halo.world;
+        world.config_text(mode, &template, &self.unmapped)
     }
 
     /// The same, read.

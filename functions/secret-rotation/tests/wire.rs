@@ -19,7 +19,7 @@ use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::AccessKeySpec;
 use halogard_simulator::{
     HaloPsa, Liongard, ServerHandle, SimHaloSettings as SimHalo,
-    SimLiongardSettings as SimLiongard, SystemSimClock, World, serve,
+    SimLiongardSettings as SimLiongard, SystemSimClock, World, serve_on_loopback,
 };
 use halogard_vendors::{HaloAdmin, LiongardAdmin, VendorSettings, credential_admins};
 
@@ -98,10 +98,9 @@ impl Fixture {
             ..SimLiongard::default()
         };
         let liongard = Liongard::new(settings, clock, 2);
-        let socket = || tokio::net::TcpListener::bind("127.0.0.1:0");
         let servers = [
-            serve(halo.router(), socket().await.unwrap()).unwrap(),
-            serve(liongard.router(), socket().await.unwrap()).unwrap(),
+            serve_on_loopback(halo.router()).await.unwrap(),
+            serve_on_loopback(liongard.router()).await.unwrap(),
         ];
         let service = StrictSecretsManager::start().await.unwrap();
         let endpoint = service.endpoint();

@@ -15,8 +15,8 @@ use anyhow::{Context as _, anyhow};
 use halogard_app::ports::{Clock as _, PortError, Values as _};
 use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::{Policy, Timestamp};
+use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
-use halogard_runtime::{SystemClock, random_key_secret};
 use halogard_sqlite::Store;
 use halogard_vendors::Vendor;
 use secrecy::ExposeSecret as _;
@@ -95,33 +95,24 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let shared = EngineShared::default();
     let calls = Arc::clone(&shared.metrics);
-    let vendors = halogard_vendors::build_with(
-        &settings.halo,
-        &settings.liongard,
-        keys,
-        Arc::new(store.clone()),
-        connect::budget(&store, settings.limit, SystemClock),
-        &SystemClock,
-        calls,
-    )?;
-    for remark in &vendors.normalizations {
-        output::caution(remark);
-    }
-    let (desk, source) = (vendors.desk, vendors.source);
-    let mut reconciler = NetworkReconciler::new(
-        desk,
-        source,
-        store.clone(),
+    let assembled = connect::assemble(
+        &settings,
+        Some(keys),
+        &store,
         SystemClock,
         config.policy,
-        random_key_secret()?,
-    );
+        calls,
+    )?;
+    for remark in &assembled.normalizations {
+        output::caution(remark);
+    }
+    let mut reconciler = assembled.reconciler;
     reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
     if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
         reconciler.sweep_interval = settings.serve.poll_interval;
     }
     let asked = Asked {
-        addresses: vendors.addresses,
+        addresses: assembled.addresses,
         metrics: Arc::clone(&shared.metrics),
     };
     let Some(addresses) = addresses.filter(|_| !options.check) else {

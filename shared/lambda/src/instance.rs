@@ -268,13 +268,9 @@ impl<P: Platform> InstanceState<P> {
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(resources.store.clone());
         let calls = Arc::clone(&self.calls);
-        let built = match resources.credentials(&versions, read_at) {
-            Some(keys) => {
-                halogard_vendors::build_with(halo, liongard, keys, tokens, budget, clock, calls)
-            }
-            None => halogard_vendors::build(halo, liongard, tokens, budget, clock, calls),
-        };
-        let built = built.map_err(SetUpFault::from)?;
+        let keys = resources.credentials(&versions, read_at);
+        let built = halogard_vendors::build(halo, liongard, keys, tokens, budget, clock, calls)
+            .map_err(SetUpFault::from)?;
         for remark in &built.normalizations {
             warn!(%remark, "a setting works, though not as it was written");
         }

@@ -27,5 +27,5 @@ pub use halopsa::{HaloPsa, SimHaloSettings};
 pub use liongard::{Liongard, SimLiongardSettings};
 pub use markers::{ConnectionLost, RequestNotReceived, ResponseTruncated};
 pub use rate_limit::{RateLimit, RefusedRequests, RetryAfter};
-pub use server::{ServerHandle, serve};
+pub use server::{ServerHandle, serve, serve_on_loopback};
 pub use world::World;

@@ -1,7 +1,7 @@
 //! Serves a router on a socket, broken connections included.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -79,6 +79,15 @@ pub fn serve(router: Router, listener: TcpListener) -> io::Result<ServerHandle> 
     let accepting = tokio::spawn(accept(router, listener));
     let accepting = Some(accepting);
     Ok(ServerHandle { address, accepting })
+}
+
+/// [`serve`] on a free port of this machine.
+///
+/// # Errors
+///
+/// When there is none.
+pub async fn serve_on_loopback(router: Router) -> io::Result<ServerHandle> {
+    serve(router, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
 }
 
 /// Accepts connections for ever; dropping this task closes them.

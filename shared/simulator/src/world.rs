@@ -1,5 +1,6 @@
 //! The data both simulated vendors start with: an MSP, its customers, its service desk and its inspectors.
 
+mod config;
 mod customers;
 mod inspectors;
 mod service_desk;

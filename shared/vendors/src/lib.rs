@@ -63,44 +63,14 @@ pub struct CredentialSources {
     pub liongard: Arc<dyn CredentialSource<AccessKey>>,
 }
 
-/// Builds the clients of both vendors with the credentials of the settings. HaloPSA's access token is
-/// shared in `tokens`. `calls` is informed of every call.
+/// Builds the clients of both vendors. The addresses are those of the settings; so are the credentials,
+/// unless `keys` gives some that may rotate while they are used. HaloPSA's access token is shared in
+/// `tokens`. `calls` is informed of every call.
 ///
 /// # Errors
 ///
 /// [`VendorsError`] names the setting that is wrong, and the remedy.
 pub fn build<B: RequestBudget, C: Clock + Clone>(
-    halo: &HaloSettings,
-    liongard: &LiongardSettings,
-    tokens: Arc<dyn SharedTokens>,
-    budget: B,
-    clock: &C,
-    calls: Arc<dyn CallObserver>,
-) -> Result<Vendors<B, C>, VendorsError> {
-    assemble(halo, liongard, None, tokens, budget, clock, calls)
-}
-
-/// Builds the clients of both vendors with credentials that may rotate while they are used. The addresses
-/// are those of the settings. HaloPSA's access token is shared in `tokens`. `calls` is informed of every
-/// call.
-///
-/// # Errors
-///
-/// [`VendorsError`] names the setting that is wrong, and the remedy.
-pub fn build_with<B: RequestBudget, C: Clock + Clone>(
-    halo: &HaloSettings,
-    liongard: &LiongardSettings,
-    keys: CredentialSources,
-    tokens: Arc<dyn SharedTokens>,
-    budget: B,
-    clock: &C,
-    calls: Arc<dyn CallObserver>,
-) -> Result<Vendors<B, C>, VendorsError> {
-    assemble(halo, liongard, Some(keys), tokens, budget, clock, calls)
-}
-
-/// Builds the clients.
-fn assemble<B: RequestBudget, C: Clock + Clone>(
     halo: &HaloSettings,
     liongard: &LiongardSettings,
     keys: Option<CredentialSources>,

@@ -15,14 +15,15 @@ use halogard_emulator::{Emulator, Options, REGION, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
 use halogard_simulator::halopsa::{PayloadSize, WebhookAuth, WebhookSpec, deliver_webhooks};
 use halogard_simulator::liongard::{AlertSpec, RunTimes};
-use halogard_simulator::{HaloPsa, Liongard, ServerHandle, SimClock, SystemSimClock, serve};
+use halogard_simulator::{
+    HaloPsa, Liongard, ServerHandle, SimClock, SystemSimClock, serve_on_loopback,
+};
 use halogard_tests::Setup;
 use halogard_tests::invariants::tickets_of;
 use halogard_tests::setup::{APPLICATION, planted};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::net::TcpListener;
 
 use crate::aws_cli::AwsCli;
 use crate::binaries;
@@ -103,7 +104,10 @@ impl Deployment {
         let beside: Arc<dyn SimClock> = Arc::new(liongard_clock.clone());
         let liongard = Liongard::new(setup.liongard.clone(), beside, setup.seed);
         liongard.connect(halo.clone());
-        let servers = [served(halo.router()).await, served(liongard.router()).await];
+        let servers = [
+            serve_on_loopback(halo.router()).await.unwrap(),
+            serve_on_loopback(liongard.router()).await.unwrap(),
+        ];
 
         // One for each world: with it end the functions, before the vendors they would call.
         let emulator = Emulator::start(Options { auth: true }).await.unwrap();
@@ -423,10 +427,4 @@ pub async fn eventually<F: Future<Output = bool>>(mut done: impl FnMut() -> F) -
         tokio::time::sleep(POLL_INTERVAL).await;
     }
     false
-}
-
-/// Serves `router` on loopback.
-async fn served(router: axum::Router) -> ServerHandle {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    serve(router, listener).unwrap()
 }

@@ -3,21 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
-use halogard_runtime::random_key_secret;
 use halogard_runtime::settings::{self, Environment, Settings};
-use halogard_simulator::{ServerHandle, serve};
+use halogard_simulator::{ServerHandle, serve_on_loopback};
 use halogard_sqlite::Store;
-use tokio::net::TcpListener;
 
 use super::POLL_INTERVAL;
 use super::vendors::SimulatedVendors;
 use crate::body::BodyMemory;
 use crate::clock::AcceleratedClock;
 use crate::commands::serve::webhook_auth;
-use crate::connect::{self, NetworkEnv, NetworkReconciler};
+use crate::connect::{self, NetworkEnv};
 use crate::engine::{Engine, EngineShared, FixedPolicy};
 use crate::http::{self, HttpState};
 
@@ -37,21 +34,11 @@ impl DemoInstance {
     ) -> anyhow::Result<Self> {
         let (settings, _) = settings::read::<Settings>(&Environment::of(simulated.settings()))?;
         let store = connect::open_store(folder, clock)?;
-        let budget = connect::budget(&store, settings.limit, clock);
-        let tokens = Arc::new(store.clone());
-        let (halo, liongard) = (&settings.halo, &settings.liongard);
         let shared = EngineShared::default();
-        let calls = Arc::clone(&shared.metrics);
-        let vendors = halogard_vendors::build(halo, liongard, tokens, budget, &clock, calls)?;
         let policy = simulated.config.policy.clone();
-        let mut reconciler = NetworkReconciler::new(
-            vendors.desk,
-            vendors.source,
-            store.clone(),
-            clock,
-            policy,
-            random_key_secret()?,
-        );
+        let metrics = Arc::clone(&shared.metrics);
+        let mut reconciler =
+            connect::assemble(&settings, None, &store, clock, policy, metrics)?.reconciler;
         reconciler.inspector_min_interval = MIN_INTERVAL;
         reconciler.sweep_interval = POLL_INTERVAL;
         store.requeue_in_flight()?;
@@ -67,12 +54,9 @@ impl DemoInstance {
             health: shared.health,
             bodies: BodyMemory::default(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("no free port")?;
         let front = Arc::new(front);
         let router = http::public_router(&front).merge(http::private_router(&front));
-        let server = serve(router, listener)?;
+        let server = serve_on_loopback(router).await?;
         simulated.send_webhooks_to(&server.base_url())?;
         Ok(Self {
             engine,

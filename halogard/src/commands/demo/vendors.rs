@@ -1,5 +1,6 @@
 //! Both simulated vendors on loopback, the customer mapping, and the injected faults.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,8 @@ use halogard_simulator::halopsa::{
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
 use halogard_simulator::{
     Fault, FaultRate, HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings,
-    SimLiongardSettings, World, admin_router, serve,
+    SimLiongardSettings, World, admin_router, serve_on_loopback,
 };
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::instance::DemoInstance;
@@ -82,9 +82,9 @@ impl SimulatedVendors {
         let liongard = Liongard::new(liongard_settings, shared, options.seed);
         liongard.connect(halo.clone());
         let config = config(&world, options.mode.into())?;
-        let halo_server = start(halo.router()).await?;
-        let liongard_server = start(liongard.router()).await?;
-        let admin_server = start(admin_router(
+        let halo_server = serve_on_loopback(halo.router()).await?;
+        let liongard_server = serve_on_loopback(liongard.router()).await?;
+        let admin_server = serve_on_loopback(admin_router(
             halo.clone(),
             liongard.clone(),
             options.dialect.clone(),
@@ -257,34 +257,13 @@ impl Drop for DataFolder {
     }
 }
 
-/// Starts a server on a free port of this machine.
-async fn start(router: axum::Router) -> anyhow::Result<ServerHandle> {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .context("no free port")?;
-    Ok(serve(router, listener)?)
-}
-
 /// The config an operator would have written for this world.
 fn config(world: &World, mode: Mode) -> anyhow::Result<Config> {
-    let mode = if mode == Mode::Managed {
-        "managed"
-    } else {
-        "native"
+    let mode = match mode {
+        Mode::Managed => "managed",
+        Mode::Native => "native",
     };
-    let mut text = format!(
-        "mode = \"{mode}\"\n\
-         [templates.default]\n\
-         ticket_type = 5\n\
-         team = \"Service Desk\"\n\
-         status = {{ open = 1, closed = 9, also_closed = [8], in_progress = 2 }}\n\
-         priority = {{ critical = 1, high = 2, medium = 3, low = 4, default = 4 }}\n\
-         closing_technician = {CLOSING_TECHNICIAN}\n"
-    );
-    for (environment, client) in &world.client_of {
-        text.push_str(&format!(
-            "[[environments]]\nenvironment = {environment}\nclient = {client}\ntemplate = \"default\"\n"
-        ));
-    }
+    let template = format!("closing_technician = {CLOSING_TECHNICIAN}");
+    let text = world.config_text(mode, &template, &BTreeSet::new());
     Ok(halogard_config::parse("the demo's config", &text)?)
 }

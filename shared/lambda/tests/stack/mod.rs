@@ -7,8 +7,7 @@
 )]
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +26,9 @@ use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
     HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
-    SystemSimClock, World, serve,
+    SystemSimClock, World, serve_on_loopback,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 /// The table's name.
 const TABLE: &str = "halogard";
@@ -104,8 +102,8 @@ impl Stack {
         );
         liongard.connect(halo.clone());
         let servers = [
-            listening(halo.router()).await,
-            listening(liongard.router()).await,
+            serve_on_loopback(halo.router()).await.unwrap(),
+            serve_on_loopback(liongard.router()).await.unwrap(),
         ];
         variables.insert("HALOPSA_RESOURCE_URL", servers[0].base_url());
         variables.extend(
@@ -120,7 +118,7 @@ impl Stack {
         )
         .await;
         let store = Store::new(&config, names.clone(), SystemClock);
-        let text = config_text(&world);
+        let text = world.config_text("managed", "", &BTreeSet::new());
         let applied = StoredConfig {
             policy: halogard_config::parse("the test's config", &text)
                 .unwrap()
@@ -250,11 +248,6 @@ impl Drop for Function {
     }
 }
 
-async fn listening(router: axum::Router) -> ServerHandle {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    serve(router, listener).unwrap()
-}
-
 /// The table as the template makes it.
 async fn create_table(client: &aws_sdk_dynamodb::Client) {
     let mut table = client
@@ -329,26 +322,4 @@ async fn create_secrets(
             .unwrap();
         variables.insert(variable, made.arn().unwrap().to_owned());
     }
-}
-
-/// A config that maps every customer.
-fn config_text(world: &World) -> String {
-    let mut text = "mode = \"managed\"\n\
-         [templates.default]\n\
-         ticket_type = 5\n\
-         team = \"Service Desk\"\n\
-         status = { open = 1, closed = 9, also_closed = [8], in_progress = 2 }\n\
-         priority = { critical = 1, high = 2, medium = 3, low = 4, default = 4 }\n"
-        .to_owned();
-    for (environment, client) in &world.client_of {
-        let spec = world.clients.iter().find(|spec| spec.id == *client);
-        let site = spec.map_or(0, |spec| spec.site_id);
-        write!(
-            text,
-            "[[environments]]\nenvironment = {environment}\nclient = {client}\nsite = {site}\n\
-             template = \"default\"\n"
-        )
-        .unwrap();
-    }
-    text
 }

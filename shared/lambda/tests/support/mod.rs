@@ -8,7 +8,6 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,12 +32,11 @@ use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
     HaloPsa, Liongard, ManualClock, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
-    World, serve,
+    World, serve_on_loopback,
 };
 use halogard_sqlite::{Store, StoreKey};
 use secrecy::SecretString;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 /// 2026-05-04T08:00:00Z.
 pub const BEGIN: Timestamp = Timestamp::from_millis(1_777_881_600_000);
@@ -224,8 +222,8 @@ impl Bench {
         let liongard = Liongard::new(liongard_settings, hand, 1);
         liongard.connect(halo.clone());
         let servers = [
-            listening(halo.router()).await,
-            listening(liongard.router()).await,
+            serve_on_loopback(halo.router()).await.unwrap(),
+            serve_on_loopback(liongard.router()).await.unwrap(),
         ];
         let folder = tempfile::tempdir().unwrap();
         let store_key = StoreKey::from_text(STORE_KEY).unwrap();
@@ -394,30 +392,9 @@ pub fn listed(answer: &aws_lambda_events::sqs::SqsBatchResponse) -> Vec<&str> {
         .collect()
 }
 
-async fn listening(router: axum::Router) -> ServerHandle {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    serve(router, listener).unwrap()
-}
-
 /// A config that maps every customer.
 fn policy(world: &World) -> Policy {
-    let mut text = "mode = \"managed\"\n\
-         [templates.default]\n\
-         ticket_type = 5\n\
-         team = \"Service Desk\"\n\
-         status = { open = 1, closed = 9, also_closed = [8], in_progress = 2 }\n\
-         priority = { critical = 1, high = 2, medium = 3, low = 4, default = 4 }\n"
-        .to_owned();
-    for (environment, client) in &world.client_of {
-        let spec = world.clients.iter().find(|spec| spec.id == *client);
-        let site = spec.map_or(0, |spec| spec.site_id);
-        write!(
-            text,
-            "[[environments]]\nenvironment = {environment}\nclient = {client}\nsite = {site}\n\
-             template = \"default\"\n"
-        )
-        .unwrap();
-    }
+    let text = world.config_text("managed", "", &BTreeSet::new());
     halogard_config::parse("the test's config", &text)
         .unwrap()
         .policy

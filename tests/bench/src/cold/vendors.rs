@@ -1,17 +1,16 @@
 //! Both vendors, simulated on loopback, for the functions that speak to them; new ones for each start,
 //! so that no start finds what another left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
     HaloPsa, Liongard, ServerHandle, SimClock, SimHaloSettings, SimLiongardSettings,
-    SystemSimClock, World, serve,
+    SystemSimClock, World, serve_on_loopback,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::stopwatch;
@@ -108,18 +107,7 @@ impl Vendors {
     ///
     /// The config is no longer written like this.
     pub fn policy_item(&self) -> anyhow::Result<Value> {
-        let mut text = "mode = \"managed\"\n\
-             [templates.default]\n\
-             ticket_type = 5\n\
-             team = \"Service Desk\"\n\
-             status = { open = 1, closed = 9, also_closed = [8], in_progress = 2 }\n\
-             priority = { critical = 1, high = 2, medium = 3, low = 4, default = 4 }\n"
-            .to_owned();
-        for (environment, client) in &self.world.client_of {
-            text.push_str(&format!(
-                "[[environments]]\nenvironment = {environment}\nclient = {client}\ntemplate = \"default\"\n"
-            ));
-        }
+        let text = self.world.config_text("managed", "", &BTreeSet::new());
         let config = halogard_config::parse("the benchmark's config", &text)?;
         let body = json!({
             "policy": config.policy,
@@ -150,12 +138,4 @@ impl Pair {
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
-}
-
-/// Serves a vendor on a free port of loopback.
-async fn serve_on_loopback(router: axum::Router) -> anyhow::Result<ServerHandle> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .context("no port for a vendor")?;
-    Ok(serve(router, listener)?)
 }
