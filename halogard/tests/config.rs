@@ -123,7 +123,7 @@ fn every_mistake_is_shown_at_once() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_not_text_is_said_so() {
+fn a_file_that_is_missing_or_not_text_is_reported() {
     let folder = TempDir::new().unwrap();
     let ended = run(folder.path(), &["config", "check"]);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");

@@ -150,7 +150,7 @@ fn a_key_that_ends_in_a_month_is_replaced_by_itself_and_work_goes_on() {
 }
 
 #[test]
-fn keys_of_thirty_days_are_not_replaced_at_every_look() {
+fn keys_of_thirty_days_are_not_replaced_at_every_check() {
     let bench = bench_with_key(15, &json!({ "liongard_access_key_days": 30 }));
     let _serve = bench.serve();
     wait_until("a successor", SOON, || {
@@ -383,7 +383,7 @@ fn no_delivery_is_refused_while_the_webhooks_secret_rotates_beside_serve() {
 }
 
 #[test]
-fn halopsa_itself_is_told_the_new_secret_and_none_of_its_deliveries_is_refused() {
+fn halopsa_receives_the_new_secret_and_none_of_its_deliveries_is_refused() {
     let mut bench = bench_with_webhook(&json!({}));
     bench.set(
         "HALOPSA_SCOPES",

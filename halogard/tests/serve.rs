@@ -67,7 +67,7 @@ fn an_alert_becomes_a_ticket_and_its_end_closes_it() {
 }
 
 #[test]
-fn a_ticket_that_a_technician_closes_has_liongard_look_within_seconds() {
+fn a_ticket_closed_by_a_technician_starts_an_inspection_within_seconds() {
     let mut bench = Bench::new();
     // A poll would take an hour, so whatever comes of it came from the webhook.
     bench.set("POLL_INTERVAL_SECONDS", "3600");

@@ -88,7 +88,7 @@ fn what_is_written_as_it_should_be_needs_no_note() {
 }
 
 #[test]
-fn forms_of_halopsas_address_are_forgiven_and_said() {
+fn other_forms_of_halopsas_address_are_corrected_with_a_warning() {
     let mut bench = Bench::new();
     let base = bench.get("HALOPSA_RESOURCE_URL").to_owned();
     let host = base.trim_start_matches("http://").to_owned();
@@ -135,7 +135,7 @@ fn forms_of_halopsas_address_are_forgiven_and_said() {
 }
 
 #[test]
-fn forms_of_liongards_address_are_forgiven_and_said() {
+fn other_forms_of_liongards_address_are_corrected_with_a_warning() {
     let mut bench = Bench::new();
     let name = "LIONGARD_URL";
     let base = bench.get(name).to_owned();
@@ -162,7 +162,7 @@ fn forms_of_liongards_address_are_forgiven_and_said() {
 }
 
 #[test]
-fn what_comes_along_with_a_pasted_value_is_forgiven_and_said() {
+fn what_is_pasted_along_with_a_value_is_removed_with_a_warning() {
     let mut bench = Bench::new();
     for name in [
         "HALOPSA_TENANT",
@@ -350,7 +350,7 @@ fn an_address_that_would_send_secrets_in_the_open_is_refused_in_one_line() {
 }
 
 #[test]
-fn everything_that_is_missing_is_said_at_once_with_where_to_find_it() {
+fn all_missing_settings_are_reported_at_once_with_where_to_find_them() {
     let mut bench = Bench::new();
     let required = [
         "HALOPSA_RESOURCE_URL",
@@ -443,7 +443,7 @@ fn numbers_and_addresses_that_make_no_sense_are_refused_with_what_would() {
 }
 
 #[test]
-fn a_second_credential_of_deliveries_is_said() {
+fn a_second_credential_of_deliveries_is_reported() {
     let mut bench = Bench::new();
     let notes = normalized(
         &mut bench,

@@ -197,7 +197,7 @@ fn a_check_runs_beside_a_running_serve() {
 }
 
 #[test]
-fn a_lost_key_file_is_said_with_the_remedy_and_never_replaced_silently() {
+fn a_lost_key_file_is_reported_with_the_remedy_and_never_replaced_silently() {
     let mut bench = Bench::new();
     bench.unset("HALOPSA_WEBHOOK_TOKEN");
     let first = bench.serve().webhook_url;
@@ -245,7 +245,7 @@ fn a_closed_terminal_does_not_end_it() {
 }
 
 #[test]
-fn a_variable_that_is_no_setting_is_said_with_the_nearest_name() {
+fn a_variable_that_is_no_setting_is_reported_with_the_nearest_name() {
     let mut bench = Bench::new();
     bench.set("HALOPSA_WEBHOOK_SECRT", "planted-webhook-secret");
     bench.set("HALOGARD_COLOUR", "blue");

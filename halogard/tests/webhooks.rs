@@ -424,7 +424,7 @@ fn an_event_without_the_ticket_in_it_has_the_ticket_read() {
 }
 
 #[test]
-fn a_knock_of_liongard_brings_the_next_poll_forward() {
+fn a_wake_up_from_liongard_brings_the_next_poll_forward() {
     let bench = bench();
     let serve = bench.serve();
     wait_until("the first poll", SOON, || {
@@ -441,7 +441,7 @@ fn a_knock_of_liongard_brings_the_next_poll_forward() {
 }
 
 #[test]
-fn other_methods_and_addresses_are_refused_and_health_is_told_to_everybody() {
+fn other_methods_and_addresses_are_refused_and_health_needs_no_credential() {
     let bench = bench();
     let serve = bench.serve();
     let health = bench.http.get(&format!("{}/healthz", serve.base_url));

@@ -13,7 +13,7 @@ use stack::Stack;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_inspector-poll");
 
 #[tokio::test]
-async fn a_round_queues_what_it_finds_and_other_events_are_told_what_was_expected() {
+async fn a_cycle_queues_what_it_finds_and_other_events_are_answered_with_what_was_expected() {
     let stack = Stack::deploy().await;
     let alert = stack.alert();
     let function = stack.start(PROGRAM, "inspector-poll");

@@ -529,7 +529,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_a_minute_off_is_said_with_its_side() {
+    fn a_clock_that_is_a_minute_off_is_reported_with_its_direction() {
         for right in [0, 60, -60] {
             assert_eq!(wrong_clock(Vendor::HaloPsa, right), None);
         }

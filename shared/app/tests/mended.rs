@@ -56,7 +56,7 @@ async fn left_after_a_check(bench: &Bench) -> usize {
 }
 
 #[tokio::test]
-async fn the_letter_of_a_refused_close_leaves_when_the_ticket_is_closed() {
+async fn the_dead_letter_of_a_refused_close_is_discarded_when_the_ticket_is_closed() {
     let bench = bench().await;
     let refused = failing(FailureClass::Permanent, ErrorCode::HalopsaRefused);
     bench.reconciler.desk.switch.fail(refused);
@@ -73,7 +73,7 @@ async fn the_letter_of_a_refused_close_leaves_when_the_ticket_is_closed() {
 }
 
 #[tokio::test]
-async fn the_letter_of_a_ticket_that_could_not_be_read_stays_until_it_was_read() {
+async fn the_dead_letter_of_an_unreadable_ticket_stays_until_it_was_read() {
     let bench = bench().await;
     let refused = failing(FailureClass::Permanent, ErrorCode::HalopsaRefused);
     bench.reconciler.desk.switch.fail(refused);
@@ -103,7 +103,7 @@ async fn the_letter_of_a_ticket_that_could_not_be_read_stays_until_it_was_read()
 }
 
 #[tokio::test]
-async fn letters_that_no_pair_can_mend_stay() {
+async fn dead_letters_that_no_pair_can_mend_stay() {
     let bench = bench().await;
     for body in ["no JSON", r#"{"type":"from_the_future","version":9}"#] {
         bench.file.enqueue(Lane::Urgent, body);

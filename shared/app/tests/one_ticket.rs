@@ -333,7 +333,7 @@ async fn an_alert_is_held_back_while_its_store_is_unchecked() {
 }
 
 #[tokio::test]
-async fn a_restarted_process_compares_its_store_with_the_desk_before_it_opens() {
+async fn a_restarted_process_compares_its_store_with_halopsa_before_it_opens_a_ticket() {
     let bench = Bench::swept().await;
     bench.reconciler.sync_cycle().await;
     bench.clock.pass(Duration::from_secs(20));

@@ -59,7 +59,7 @@ async fn a_record_that_cannot_be_read_is_reported_beside_the_others() {
 }
 
 #[tokio::test]
-async fn a_status_word_nobody_knows_is_counted_and_queued_all_the_same() {
+async fn an_unknown_status_word_is_counted_and_queued() {
     let bench = Bench::new();
     bench.reconciler.liongard.show(2);
     bench.reconciler.liongard.list.lock().unwrap().alerts[0].status =
@@ -91,7 +91,7 @@ async fn a_list_that_is_suddenly_much_shorter_is_believed_the_third_time() {
 }
 
 #[tokio::test]
-async fn a_whole_list_in_between_starts_the_count_anew() {
+async fn a_complete_list_in_between_resets_the_count() {
     let bench = Bench::new();
     bench.poll(20).await.unwrap();
     for _ in 0..3 {
@@ -161,7 +161,7 @@ async fn a_storm_leaves_the_urgent_lane_to_people() {
 }
 
 #[tokio::test]
-async fn a_thorough_poll_queues_again_what_no_pair_ever_heard_of() {
+async fn a_full_poll_queues_again_what_no_pair_has_observed() {
     let bench = Bench::new();
     bench.poll(2).await.unwrap();
     // The messages got lost.

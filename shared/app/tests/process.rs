@@ -46,7 +46,7 @@ async fn work(bench: &Bench) -> Processed {
 
 /// Works off the one message again and again, each time when it is due, until it is dead-lettered or was
 /// tried `most` times. Brings the pauses between.
-async fn work_until_buried(bench: &Bench, most: u32) -> (Vec<Duration>, Processed) {
+async fn process_until_dead_lettered(bench: &Bench, most: u32) -> (Vec<Duration>, Processed) {
     let mut pauses = Vec::new();
     loop {
         let processed = work(bench).await;
@@ -67,7 +67,7 @@ async fn work_until_buried(bench: &Bench, most: u32) -> (Vec<Duration>, Processe
 }
 
 #[tokio::test]
-async fn a_body_nobody_can_read_is_buried_at_once_and_whole() {
+async fn an_undecodable_body_is_dead_lettered_at_once_and_whole() {
     for body in [
         "",
         "not json",
@@ -236,7 +236,7 @@ async fn a_transient_failure_is_tried_again_after_growing_pauses_for_more_than_a
         ErrorCode::HalopsaUnreachable,
     ))
     .await;
-    let (pauses, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
+    let (pauses, last) = process_until_dead_lettered(&bench, ATTEMPTS_MAX).await;
     assert_eq!(
         last,
         Processed {
@@ -269,7 +269,7 @@ async fn doubt_is_tried_again_like_any_failure_that_may_pass() {
     let item = bench.only_item();
     assert_eq!((item.received, item.not_before), (1, at(2)));
     let bench = failing_with(failing(FailureClass::InDoubt, ErrorCode::LiongardNoAnswer)).await;
-    let (_, last) = work_until_buried(&bench, ATTEMPTS_MAX).await;
+    let (_, last) = process_until_dead_lettered(&bench, ATTEMPTS_MAX).await;
     assert_eq!(last.outcome, Outcome::AttemptsExhausted);
 }
 
@@ -280,7 +280,7 @@ async fn an_unexpected_answer_is_asked_for_five_times() {
             .with_message("alert 7586 at .")
     }))
     .await;
-    let (pauses, last) = work_until_buried(&bench, 5).await;
+    let (pauses, last) = process_until_dead_lettered(&bench, 5).await;
     assert_eq!(last.outcome, Outcome::Failed);
     assert_eq!(
         pauses.iter().map(Duration::as_secs).collect::<Vec<_>>(),
@@ -292,7 +292,7 @@ async fn an_unexpected_answer_is_asked_for_five_times() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_good_is_buried_at_once_with_the_reason() {
+async fn a_permanent_refusal_is_dead_lettered_at_once_with_the_reason() {
     let bench = failing_with(Arc::new(|| {
         PortError::new(FailureClass::Permanent, ErrorCode::LiongardRefused)
             .with_message("no such role")
@@ -303,7 +303,7 @@ async fn what_is_refused_for_good_is_buried_at_once_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_write_the_desk_refuses_is_buried_in_the_desks_own_words() {
+async fn a_refused_write_is_dead_lettered_with_the_message_of_halopsa() {
     let bench = Bench::swept().await;
     bench.reconciler.liongard.show(1);
     bench.reconciler.desk.switch.fail(Arc::new(|| {
@@ -345,7 +345,7 @@ async fn a_failure_that_passes_ends_in_one_ticket() {
 }
 
 #[tokio::test]
-async fn a_message_tells_everything_its_look_did() {
+async fn a_processed_message_lists_every_action_of_its_reconciliation() {
     let bench = Bench::swept().await;
     bench.poll(1).await.unwrap();
     let processed = work(&bench).await;
@@ -381,7 +381,7 @@ async fn a_message_tells_everything_its_look_did() {
 }
 
 #[tokio::test]
-async fn what_a_look_did_before_it_broke_off_is_told_as_well() {
+async fn actions_before_a_failure_are_listed_as_well() {
     let bench = Bench::swept().await;
     bench.poll(1).await.unwrap();
     let lost = failing(FailureClass::InDoubt, ErrorCode::HalopsaNoAnswer);

@@ -76,7 +76,7 @@ async fn a_first_sweep_that_failed_is_made_again() {
 }
 
 #[tokio::test]
-async fn the_mark_of_the_sweep_only_moves_forward_and_only_to_what_has_settled() {
+async fn the_watermark_only_moves_forward_and_only_to_what_has_settled() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     bench.clock.pass(Duration::from_secs(300));
@@ -183,7 +183,7 @@ async fn a_shorter_list_is_read_at_once_and_again_when_it_has_settled() {
 }
 
 #[tokio::test]
-async fn a_sweep_goes_on_with_the_page_at_which_the_last_one_broke_off() {
+async fn a_sweep_resumes_at_the_page_at_which_the_last_one_failed() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     bench.clock.pass(Duration::from_secs(300));
@@ -231,7 +231,7 @@ async fn a_sweep_that_was_overtaken_leaves_the_rest_to_the_faster_one() {
 }
 
 #[tokio::test]
-async fn what_follows_a_stretch_is_no_proof_of_what_was_hidden_before_it() {
+async fn what_follows_a_range_proves_nothing_about_what_was_hidden_before_it() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     leave(&bench, 1);
@@ -276,7 +276,7 @@ async fn a_long_list_is_read_before_so_many_closes_that_it_is_worth_it() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
+async fn a_sweep_that_fails_keeps_the_watermark() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     bench.clock.pass(Duration::from_secs(300));
@@ -306,7 +306,7 @@ async fn a_sweep_that_breaks_off_leaves_the_mark_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_sweep_queues_what_a_pair_has_not_heard() {
+async fn a_sweep_queues_what_a_pair_has_not_observed() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     let listed = ticket(4242, 7586, at(-30));
@@ -347,7 +347,7 @@ async fn a_sweep_queues_what_a_pair_has_not_heard() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
+async fn a_ticket_listed_with_too_few_members_is_reconciled_if_it_is_ours() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     *bench.reconciler.desk.listings.lock().unwrap() = vec![
@@ -372,7 +372,7 @@ async fn a_ticket_that_a_list_shows_too_thinly_is_looked_at_if_it_is_ours() {
 }
 
 #[tokio::test]
-async fn a_thin_row_that_did_not_change_costs_no_look() {
+async fn a_row_with_few_members_that_did_not_change_is_not_queued() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.sweep_tickets().await.unwrap();
     for (changed_at, queued) in [(-30, 0), (-31, 0), (-29, 1)] {

@@ -90,7 +90,7 @@ async fn a_notification_whose_body_says_nothing_new_needs_no_memory() {
 }
 
 #[tokio::test]
-async fn a_notification_whose_look_failed_is_no_repeat_when_it_comes_back() {
+async fn a_notification_whose_reconciliation_failed_is_no_duplicate_when_it_is_redelivered() {
     let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
     bench.reconciler.desk.switch.fail(failing(
         FailureClass::Transient,

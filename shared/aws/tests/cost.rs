@@ -264,7 +264,7 @@ async fn an_alert_that_becomes_a_ticket_costs_six_writes() {
 }
 
 #[tokio::test]
-async fn a_company_of_fifty_alerts_costs_three_writes_each_at_the_most() {
+async fn a_batch_of_fifty_alerts_costs_at_most_three_writes_each() {
     let costs = raised(50).await;
 
     let (writes, units) = sum(&costs);

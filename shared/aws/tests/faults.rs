@@ -243,7 +243,7 @@ async fn a_right_whose_answer_was_lost_is_ours() {
 }
 
 #[tokio::test]
-async fn an_entry_whose_answer_was_lost_is_told_once() {
+async fn an_entry_whose_answer_was_lost_is_written_once() {
     let fixture = DynamoDbFixture::fresh().await;
     let (store, proxy) = fixture.through().await;
     let entry = JournalEntry {
@@ -274,7 +274,7 @@ fn entry(what: &str) -> JournalEntry {
 }
 
 #[tokio::test]
-async fn what_was_told_with_a_link_whose_answer_was_lost_is_told_once() {
+async fn entries_saved_with_a_link_whose_answer_was_lost_are_written_once() {
     let fixture = DynamoDbFixture::fresh().await;
     let (store, proxy) = fixture.through().await;
     for fault in [Fault::NoAnswer, Fault::TruncatedBody] {

@@ -164,7 +164,7 @@ async fn a_link_that_names_the_same_tickets_is_saved_with_one_write() {
 }
 
 #[tokio::test]
-async fn tickets_of_one_company_are_entered_together() {
+async fn tickets_of_one_batch_are_indexed_together() {
     let fixture = DynamoDbFixture::fresh().await;
     let (store, proxy) = fixture.through().await;
     let links: Vec<_> = (0..50)

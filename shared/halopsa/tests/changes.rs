@@ -62,7 +62,7 @@ async fn next_page(range: &ChangeRange, bodies: &[Value]) -> Result<Changes, Por
 }
 
 #[tokio::test]
-async fn a_list_of_more_than_a_page_leaves_a_stretch_that_is_past() {
+async fn a_list_of_more_than_a_page_leaves_a_range_of_the_past() {
     let harness = answering(&[page(250, 0..100)]);
     let changes = harness.desk().changed_since(MORNING).await.unwrap();
     assert_eq!(changes.listings.len(), 100);
@@ -88,7 +88,7 @@ async fn a_range_always_advances_however_many_tickets_changed_at_once() {
 }
 
 #[tokio::test]
-async fn a_stretch_is_read_from_its_last_page_to_its_first() {
+async fn a_range_is_read_from_its_last_page_to_its_first() {
     let harness = answering(&[page(250, 0..50), page(250, 50..150), page(250, 150..250)]);
     let desk = harness.desk();
     let mut left = Some(range(3, 250));
@@ -134,7 +134,7 @@ async fn pages_that_have_become_empty_are_passed_over() {
 }
 
 #[tokio::test]
-async fn a_stretch_that_somebody_joined_is_read_anew() {
+async fn a_range_that_another_ticket_joined_is_read_again() {
     let joined = page(451, 0..51);
     let changes = next_page(&range(5, 450), &[joined]).await.unwrap();
     assert_eq!(changes.rest, Some(range(5, 451)));
@@ -174,7 +174,7 @@ async fn a_page_with_unexpected_rows_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_stretch_to_which_the_list_does_not_keep_is_listed_whole() {
+async fn a_list_that_ignores_its_range_is_read_whole() {
     let later = page_of(2, 0..2, "2026-05-02T09:00:41.046");
     let uncounted = json!({"tickets": [{"id": 1, "last_update": "2026-05-02T09:00:41.043"}]});
     for odd in [later, uncounted] {
@@ -186,7 +186,7 @@ async fn a_stretch_to_which_the_list_does_not_keep_is_listed_whole() {
 }
 
 #[tokio::test]
-async fn a_list_that_does_not_say_what_a_stretch_needs_is_listed_whole() {
+async fn a_list_that_lacks_what_a_range_needs_is_read_whole() {
     let row = |place: u64| json!({"id": place + 1, "status_id": 1});
     let timeless = json!({"record_count": 101, "tickets": (0..100).map(row).collect::<Vec<_>>()});
     let last = json!({"record_count": 101, "tickets": [row(100)]});

@@ -76,7 +76,7 @@ async fn a_batch_is_worked_off_whole_and_nothing_is_listed() {
 }
 
 #[tokio::test]
-async fn an_unreadable_body_is_buried_alone() {
+async fn an_unreadable_body_is_dead_lettered_alone() {
     let bench = Bench::new().await;
     let instance = bench.instance();
     let mut records = bench
@@ -223,7 +223,7 @@ async fn before_a_config_is_applied_messages_wait_a_minute_and_are_not_lost() {
 }
 
 #[tokio::test]
-async fn a_config_that_was_applied_anew_is_in_force_within_a_minute() {
+async fn a_newly_applied_config_is_in_force_within_a_minute() {
     let bench = Bench::new().await;
     let instance = bench.instance();
     process_batch(&bench, &instance, Vec::new()).await.unwrap();

@@ -25,7 +25,7 @@ async fn mark(bench: &Bench) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn a_whole_round_queues_what_it_finds_and_marks_its_beginning() {
+async fn a_complete_cycle_queues_what_it_finds_and_stores_its_start() {
     let bench = Bench::new().await;
     bench.alert();
     let instance = bench.instance();
@@ -45,7 +45,7 @@ async fn a_whole_round_queues_what_it_finds_and_marks_its_beginning() {
 }
 
 #[tokio::test]
-async fn after_a_round_that_broke_off_the_lag_is_the_age_of_the_last_whole_one() {
+async fn after_an_incomplete_cycle_the_lag_is_the_age_of_the_last_complete_one() {
     let bench = Bench::new().await;
     let instance = bench.instance();
     bench.liongard.faults().next("GET /tasks", Fault::Status500);
@@ -73,7 +73,7 @@ async fn after_a_round_that_broke_off_the_lag_is_the_age_of_the_last_whole_one()
 }
 
 #[tokio::test]
-async fn a_round_that_is_cut_off_keeps_its_marks_and_the_next_one_reads_the_same() {
+async fn a_cycle_that_times_out_keeps_its_watermarks_and_the_next_one_reads_the_same() {
     let bench = Bench::new().await;
     bench.alert();
     let reserves = Reserves {
@@ -121,7 +121,7 @@ async fn with_too_little_time_no_vendor_is_called() {
 }
 
 #[tokio::test]
-async fn without_a_config_no_round_is_made() {
+async fn without_a_config_no_cycle_runs() {
     let bench = Bench::new().await;
     bench.controls.applied.lock().unwrap().take();
     let instance = bench.instance();
@@ -147,7 +147,7 @@ async fn with_wrong_settings_the_invocation_fails() {
 }
 
 #[tokio::test]
-async fn a_key_that_liongard_refuses_is_read_again_with_the_next_round() {
+async fn a_key_that_liongard_refuses_is_read_again_with_the_next_cycle() {
     let bench = Bench::new().await;
     let sample = halogard_simulator::liongard::AccessKeySpec::sample();
     let secret = |secret: &str| {

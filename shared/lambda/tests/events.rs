@@ -34,7 +34,7 @@ async fn answer_to(bench: &Bench, name: &str, lanes: &[Lane]) -> Vec<String> {
 const TICKETS: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
 
 #[tokio::test]
-async fn the_alert_of_the_urgent_sample_is_looked_at() {
+async fn the_alert_of_the_urgent_sample_is_reconciled() {
     let bench = Bench::new().await;
     let stay = answer_to(&bench, "ticket-sync-urgent.json", &TICKETS).await;
     assert_eq!(stay, [] as [&str; 0]);
@@ -43,7 +43,7 @@ async fn the_alert_of_the_urgent_sample_is_looked_at() {
 }
 
 #[tokio::test]
-async fn the_alert_of_the_bulk_sample_is_looked_at() {
+async fn the_alert_of_the_bulk_sample_is_reconciled() {
     let bench = Bench::new().await;
     let stay = answer_to(&bench, "ticket-sync-bulk.json", &TICKETS).await;
     assert_eq!(stay, [] as [&str; 0]);

@@ -662,7 +662,7 @@ type Row = (
 );
 
 #[tokio::test]
-async fn each_failure_has_its_class_its_word_and_its_refusal() {
+async fn each_failure_has_its_class_its_error_code_and_its_refusal() {
     let slow = |seconds| Throttled {
         retry_after: Some(Duration::from_secs(seconds)),
     };

@@ -103,7 +103,7 @@ async fn version_two_may_send_one_record_without_a_list_and_no_count() {
 }
 
 #[tokio::test]
-async fn version_two_without_success_is_refused_with_its_own_words() {
+async fn version_two_without_success_is_refused_with_its_own_message() {
     let body = r#"{"Success":false,"Message":"Enitity not found"}"#;
     let error = Harness::answering([body])
         .client

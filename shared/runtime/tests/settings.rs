@@ -60,7 +60,7 @@ fn the_least_is_enough_and_the_rest_has_defaults() {
 }
 
 #[test]
-fn everything_that_is_missing_is_said_at_once_with_where_to_find_it() {
+fn all_missing_settings_are_reported_at_once_with_where_to_find_them() {
     let error = settings::read::<Settings>(&Environment::default()).unwrap_err();
     let expected = "\
 HALOPSA_RESOURCE_URL is missing; copy it from HaloPSA, Configuration → Integrations → HaloPSA API
@@ -74,7 +74,7 @@ LIONGARD_ACCESS_KEY_SECRET is missing; make one in Liongard: your profile → Ac
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
+fn an_error_is_one_line_with_the_remedy() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (
             &[("HALOPSA_CLIENT_SECRET", "half\nhalf")],
@@ -162,7 +162,7 @@ fn what_is_wrong_is_said_in_one_line_with_the_remedy() {
 }
 
 #[test]
-fn what_is_forgiven_works_and_is_said() {
+fn what_is_corrected_works_with_a_warning() {
     let (settings, warnings) = accepted(&[
         ("HALOPSA_CLIENT_ID", " \"6f1d\"\n"),
         ("HALOPSA_SCOPES", "read:tickets,edit:tickets"),
@@ -235,7 +235,7 @@ fn during_an_exchange_both_credentials_are_in_force_the_newer_first() {
 }
 
 #[test]
-fn a_wrong_value_of_the_config_file_is_said_to_stand_there() {
+fn an_error_names_the_config_file_if_the_value_is_from_there() {
     let environment = with(&[]).or([("POLL_INTERVAL_SECONDS", "soon")]);
     let error = settings::read::<Settings>(&environment).unwrap_err();
     assert_eq!(

@@ -117,7 +117,7 @@ fn messages_are_taken_in_all_or_none() {
 }
 
 #[test]
-fn what_a_dead_process_had_in_hand_is_handed_out_at_once_and_counts() {
+fn what_a_crashed_process_had_in_flight_is_delivered_at_once_and_counts() {
     let room = TempStore::new();
     let look_at = |id| Outgoing::from(Message::reconcile_alert(AlertId::new(id), Cause::Poll));
     now(room.store.send(Lane::Bulk, &[1, 2, 3].map(look_at))).unwrap();

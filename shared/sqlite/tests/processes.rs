@@ -95,7 +95,7 @@ async fn swap_ledger(store: &Store<ManualClock>) -> u64 {
 
 /// Not a test by itself: a process that writes.
 #[tokio::test]
-async fn a_process_writes_its_rounds() {
+async fn a_process_writes_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
@@ -126,7 +126,11 @@ impl Writer {
     /// Starts a process that writes `rounds` times as `role`.
     fn start(folder: &Path, role: &str, rounds: u64) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_process_writes_its_rounds", "--nocapture"])
+            .args([
+                "--exact",
+                "a_process_writes_until_it_is_killed",
+                "--nocapture",
+            ])
             .env(FOLDER, folder)
             .env(ROLE, role)
             .env(ROUNDS, rounds.to_string())

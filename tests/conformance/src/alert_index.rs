@@ -17,7 +17,7 @@ macro_rules! alert_index {
             a_new_index_is_empty,
             saving_adds_and_replaces_and_forgets_nothing,
             saving_nothing_changes_nothing,
-            every_digest_is_kept_to_the_last_bit,
+            every_fingerprint_is_stored_to_the_last_bit,
             ten_thousand_alerts_are_kept_and_survive_a_restart,
         }
     };
@@ -75,7 +75,9 @@ pub async fn saving_nothing_changes_nothing<B: StoreFixture<Store: AlertIndex>>(
     assert_eq!(load(&index).await, before);
 }
 
-pub async fn every_digest_is_kept_to_the_last_bit<B: StoreFixture<Store: AlertIndex>>(fixture: B) {
+pub async fn every_fingerprint_is_stored_to_the_last_bit<B: StoreFixture<Store: AlertIndex>>(
+    fixture: B,
+) {
     let index = fixture.store();
     let faces = [0, 1, 1 << 53, (1 << 63) - 1, 1 << 63, u64::MAX];
     let expected = entries(0..6, |id| faces[usize::try_from(id).expect("six of them")]);

@@ -42,7 +42,7 @@ macro_rules! queue {
             a_message_given_back_for_much_later_is_honoured,
             a_time_that_has_passed_means_at_once,
             a_dead_letter_keeps_what_happened,
-            a_buried_message_is_delivered_no_more,
+            a_dead_lettered_message_is_not_delivered_again,
             dead_letters_are_listed_oldest_first_up_to_the_limit,
             a_dead_letter_driven_back_is_as_new,
             a_dead_letter_is_driven_back_once,
@@ -507,7 +507,7 @@ pub async fn a_dead_letter_keeps_what_happened<B: QueueFixture>(fixture: B) {
     );
 }
 
-pub async fn a_buried_message_is_delivered_no_more<B: QueueFixture>(fixture: B) {
+pub async fn a_dead_lettered_message_is_not_delivered_again<B: QueueFixture>(fixture: B) {
     let queue = fixture.store();
     send_one(&queue).await;
     let delivery = receive_one(&queue, SHORT).await;
@@ -540,7 +540,7 @@ pub async fn dead_letters_are_listed_oldest_first_up_to_the_limit<B: QueueFixtur
 }
 
 /// Sends "look at alert 1" on the bulk lane, and dead-letters it after two deliveries; returns its id.
-async fn bury_one<B: QueueFixture>(fixture: &B) -> String {
+async fn dead_letter_one<B: QueueFixture>(fixture: &B) -> String {
     let queue = fixture.store();
     send(&queue, Lane::Bulk, [reconcile_message(1)]).await;
     let first = receive_all(&queue, Lane::Bulk, LONG).await.remove(0);
@@ -554,7 +554,7 @@ async fn bury_one<B: QueueFixture>(fixture: &B) -> String {
 
 pub async fn a_dead_letter_driven_back_is_as_new<B: QueueFixture>(fixture: B) {
     let queue = fixture.store();
-    let id = bury_one(&fixture).await;
+    let id = dead_letter_one(&fixture).await;
     fixture.advance(Duration::from_secs(1)).await;
     let before = fixture.now();
 
@@ -572,7 +572,7 @@ pub async fn a_dead_letter_driven_back_is_as_new<B: QueueFixture>(fixture: B) {
 
 pub async fn a_dead_letter_is_driven_back_once<B: QueueFixture>(fixture: B) {
     let queue = fixture.store();
-    let id = bury_one(&fixture).await;
+    let id = dead_letter_one(&fixture).await;
     assert!(queue.redrive(&id).await.expect("the queue drives it back"));
 
     for unknown in [id.as_str(), "4711", "", AWKWARD] {

@@ -11,7 +11,7 @@ macro_rules! values {
     ($fixture:ident) => {
         $crate::cases! {
             $fixture, values:
-            a_mark_that_was_never_set_is_none,
+            a_value_that_was_never_set_is_none,
             a_mark_holds_the_last_value_set,
             marks_of_other_names_are_left_alone,
             every_value_is_kept,
@@ -31,7 +31,7 @@ async fn set(marks: &impl Values, name: &str, value: i64) {
     saved.expect("the store saves");
 }
 
-pub async fn a_mark_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn a_value_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(fixture: B) {
     assert_eq!(mark(&fixture.store(), "tickets").await, None);
 }
 

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_environment_is_made_anew_and_pips_words_are_passed_on() {
+    fn a_broken_environment_is_rebuilt_and_the_errors_of_pip_are_passed_on() {
         let environment = scratch("broken");
         fake(&environment, "#!/bin/sh\nexit 1\n", &requirements_digest());
         // A stand-in for Python that makes an environment whose pip always fails.

@@ -34,7 +34,7 @@ async fn caught(bundle: &mut Scenario) -> OutgoingDelivery {
 }
 
 /// The same news under another id, rightly signed.
-fn retold(delivery: &OutgoingDelivery) -> OutgoingDelivery {
+fn with_another_delivery_id(delivery: &OutgoingDelivery) -> OutgoingDelivery {
     let mut body: Value = serde_json::from_slice(&delivery.body).unwrap();
     body["id"] = Value::from("another-delivery-id");
     let body = body.to_string();
@@ -59,7 +59,7 @@ async fn a_delivery_is_recognised_thirty_days_later() {
     bundle.run_until_idle().await;
     assert_eq!((recorded(&bundle).await, bundle.requests.count()), before);
     bundle.time.advance(Duration::from_secs(30 * 24 * 3600));
-    for again in [delivery.clone(), retold(&delivery)] {
+    for again in [delivery.clone(), with_another_delivery_id(&delivery)] {
         bundle.hand_over(&again).await.unwrap().unwrap();
         bundle.run_until_quiet().await;
         assert_eq!(recorded(&bundle).await, before.0, "it was processed again");
@@ -68,19 +68,23 @@ async fn a_delivery_is_recognised_thirty_days_later() {
 }
 
 #[tokio::test]
-async fn the_same_news_under_another_id_is_recognised() {
+async fn the_same_report_under_another_id_is_recognised() {
     let mut bundle = Scenario::managed().await;
     let delivery = caught(&mut bundle).await;
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.run_until_quiet().await;
     let before = (recorded(&bundle).await, bundle.requests.count());
-    bundle.hand_over(&retold(&delivery)).await.unwrap().unwrap();
+    bundle
+        .hand_over(&with_another_delivery_id(&delivery))
+        .await
+        .unwrap()
+        .unwrap();
     bundle.run_until_idle().await;
     assert_eq!((recorded(&bundle).await, bundle.requests.count()), before);
 }
 
 #[tokio::test]
-async fn old_news_that_comes_last_changes_nothing() {
+async fn an_old_report_that_arrives_last_changes_nothing() {
     let setup = Setup {
         webhook_delivery: WebhookDelivery::Never,
         ..Setup::managed()
@@ -113,7 +117,7 @@ async fn a_forged_delivery_is_turned_away() {
     let mut bundle = Scenario::managed().await;
     let delivery = caught(&mut bundle).await;
     let forged = OutgoingDelivery {
-        body: retold(&delivery).body,
+        body: with_another_delivery_id(&delivery).body,
         ..delivery.clone()
     };
     let elsewhere = OutgoingDelivery {

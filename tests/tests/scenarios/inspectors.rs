@@ -67,7 +67,7 @@ async fn a_remedied_alert_is_followed_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_condition_that_still_holds_stands_as_resolved_in_the_desk_only() {
+async fn a_condition_that_still_holds_is_shown_as_resolved_in_psa_only() {
     let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.halo.close_ticket(ticket, DANA).unwrap();

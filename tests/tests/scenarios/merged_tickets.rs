@@ -260,7 +260,7 @@ async fn merges_are_followed_in_a_chain() {
 }
 
 #[tokio::test]
-async fn a_ticket_of_another_customer_gets_no_word_about_the_alert() {
+async fn a_ticket_of_another_customer_gets_no_note_about_the_alert() {
     let mut bundle = Scenario::start(always_closing(WebhookDelivery::Prompt)).await;
     let (alert, own) = with_ticket(&mut bundle).await;
     let into = TicketSpec {

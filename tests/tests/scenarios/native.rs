@@ -102,7 +102,7 @@ async fn a_ticket_left_behind_is_closed_after_the_grace() {
 }
 
 #[tokio::test]
-async fn a_ticket_left_behind_that_somebody_works_on_stays_open_without_a_word() {
+async fn a_ticket_left_behind_that_a_technician_works_on_stays_open_without_a_note() {
     let mut bundle = drifting().await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
     bundle.run_until_quiet().await;

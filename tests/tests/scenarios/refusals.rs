@@ -51,7 +51,7 @@ async fn a_missing_mandatory_field_is_named_and_the_alert_is_kept() {
 }
 
 #[tokio::test]
-async fn what_was_mended_in_the_desk_is_found_out_within_hours() {
+async fn what_was_mended_in_halopsa_is_noticed_within_hours() {
     let mut bundle = Scenario::managed().await;
     bundle.run_until_quiet().await;
     bundle.halo.faults().next("POST /Tickets", Fault::Empty403);

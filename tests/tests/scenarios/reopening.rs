@@ -94,7 +94,7 @@ async fn a_ticket_stays_closed_where_policy_says_never() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_a_technician_opens_again_has_liongard_look() {
+async fn a_ticket_that_a_technician_reopens_starts_an_inspection() {
     let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle.liongard.close(alert).unwrap();

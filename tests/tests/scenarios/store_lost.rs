@@ -26,7 +26,7 @@ async fn an_empty_store_adopts_the_tickets_there_are() {
 }
 
 #[tokio::test]
-async fn no_alert_counts_as_new_until_the_desk_was_searched() {
+async fn no_alert_counts_as_new_until_halopsa_was_searched() {
     let mut bundle = Scenario::managed().await;
     let (alert, _) = with_ticket(&mut bundle).await;
     for _ in 0..4 {

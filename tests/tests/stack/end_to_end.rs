@@ -119,7 +119,7 @@ async fn expect_log_lines_without_secrets(world: &Deployment) {
 }
 
 #[tokio::test]
-async fn the_schedule_starts_a_round_and_strangers_are_turned_away() {
+async fn the_schedule_starts_a_cycle_and_unauthenticated_requests_are_refused() {
     let world = Deployment::in_operation().await;
 
     let schedules = world

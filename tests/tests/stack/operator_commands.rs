@@ -254,7 +254,7 @@ async fn first_credentials_are_put_into_a_new_stack_tried_before_they_are_used()
 }
 
 #[tokio::test]
-async fn credentials_of_a_stack_are_rotated_from_the_desk() {
+async fn credentials_of_a_stack_are_rotated_by_the_operator_command() {
     let world = Deployment::in_operation().await;
     let desk = OperatorCli::at(&world);
 

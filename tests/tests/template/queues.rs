@@ -29,7 +29,7 @@ fn worked(template: &Template) -> BTreeMap<&str, u64> {
 }
 
 #[test]
-fn every_queue_that_is_worked_has_time_tries_and_a_place_for_dead_letters() {
+fn every_queue_has_a_visibility_timeout_attempts_and_a_dead_letter_queue() {
     fn rule(template: &Template, found: &mut Findings) {
         let queues = template.of_type("AWS::SQS::Queue");
         for (id, timeout) in worked(template) {
@@ -145,7 +145,7 @@ fn refuses_without_tls(policy: &Value, action: &str) -> bool {
 }
 
 #[test]
-fn queues_and_topic_refuse_requests_without_tls_and_allow_no_stranger() {
+fn queues_and_topic_refuse_requests_without_tls_and_allow_no_other_account() {
     fn rule(template: &Template, found: &mut Findings) {
         let queues = template.of_type("AWS::SQS::QueuePolicy");
         let topics = template.of_type("AWS::SNS::TopicPolicy");

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_that_nobody_buried_says_that_its_workers_died() {
+    fn a_dead_letter_that_sqs_itself_moved_says_that_its_workers_crashed() {
         let metadata = MessageMetadata {
             failures: 2,
             ..MessageMetadata::new(Timestamp::from_millis(1))

@@ -139,7 +139,7 @@ async fn what_is_given_back_or_retried_is_a_copy_beside_the_original() {
 }
 
 #[tokio::test]
-async fn what_is_buried_is_a_letter_and_the_original_is_left_to_the_event_source() {
+async fn what_is_dead_lettered_is_copied_and_the_original_is_left_to_the_event_source() {
     let fixture = SqsFixture::fresh().await;
     let (_, delivery) = delivered(&fixture).await;
     fixture

@@ -92,7 +92,7 @@ async fn a_message_that_is_refused_for_what_it_is_is_not_sent_twice() {
 }
 
 #[tokio::test]
-async fn a_throttle_that_passes_is_got_over_and_one_that_lasts_is_told() {
+async fn a_short_throttle_is_retried_and_a_lasting_one_is_reported() {
     let (fixture, way, store) = tampered().await;
     let throttle = Fault::Refuse {
         status: 400,
@@ -227,7 +227,7 @@ async fn a_message_that_could_not_be_deleted_can_be_reported_done_again() {
 }
 
 #[tokio::test]
-async fn a_letter_whose_redrive_fails_is_shown_again() {
+async fn a_dead_letter_whose_redrive_fails_is_visible_again() {
     let (fixture, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
     store
@@ -250,7 +250,7 @@ async fn a_letter_whose_redrive_fails_is_shown_again() {
 }
 
 #[tokio::test]
-async fn letters_are_shown_again_though_a_list_breaks_off() {
+async fn dead_letters_are_visible_again_though_a_list_fails() {
     let (fixture, way, store) = tampered().await;
     let receipt = in_hand(&store).await;
     store

@@ -120,7 +120,7 @@ async fn one_byte_more_is_refused_for_good_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_goes_without_its_news() {
+async fn a_message_that_is_too_large_is_sent_without_its_snapshot() {
     let fixture = SqsFixture::fresh().await;
     let large = news("x".repeat(BODY_MAX));
     let fits = news("x".repeat(BODY_MAX - 1000));

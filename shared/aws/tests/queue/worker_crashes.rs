@@ -141,7 +141,7 @@ async fn neither_waiting_nor_failing_ever_takes_a_message_away() {
 }
 
 #[tokio::test]
-async fn many_letters_are_listed_oldest_first_and_none_is_lost_by_it() {
+async fn many_dead_letters_are_listed_oldest_first_and_none_is_lost_by_it() {
     let fixture = SqsFixture::fresh().await;
     for alert in 1..=35 {
         let message = Message::reconcile_alert(AlertId::new(alert), Cause::Poll);

@@ -102,7 +102,7 @@ async fn a_promotion_cut_off_between_its_two_steps_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_throttle_that_lasts_is_told_from_a_refusal() {
+async fn a_lasting_throttle_is_distinguished_from_a_refusal() {
     let fixture = with_pending().await;
     for _ in 0..ATTEMPTS {
         let fault = Fault::Refuse {

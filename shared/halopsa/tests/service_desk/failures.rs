@@ -35,7 +35,7 @@ type Row = (
 );
 
 #[tokio::test]
-async fn each_failure_has_its_class_its_word_and_its_refusal() {
+async fn each_failure_has_its_class_its_error_code_and_its_refusal() {
     let status = |status: u16| -> Makes { Box::new(move || Ok(answer(status, ""))) };
     let slow = |seconds| Throttled {
         retry_after: Some(Duration::from_secs(seconds)),

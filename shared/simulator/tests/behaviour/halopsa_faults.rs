@@ -22,7 +22,7 @@ async fn narrow(refused: RefusedRequests, retry_after: RetryAfter) -> HaloHarnes
 }
 
 #[tokio::test]
-async fn requests_over_the_limit_are_refused_in_halos_words() {
+async fn requests_over_the_limit_are_refused_with_halos_message() {
     let tenant = narrow(RefusedRequests::NotCounted, RetryAfter::Absent).await;
     for _ in 0..4 {
         assert_eq!(tenant.get("/Status").await.status, 200);
