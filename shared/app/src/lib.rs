@@ -2,10 +2,10 @@
 
 pub mod budget;
 pub mod cycle;
+mod dead_letters;
 mod env;
 pub mod inspection;
 pub mod intake;
-mod mended;
 mod odd_records;
 pub mod outcome;
 pub mod poll;

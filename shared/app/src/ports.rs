@@ -29,7 +29,7 @@ pub use journal::{Journal, JournalEntry, Notifications};
 pub use leases::{LEASE_MAX, LeaseOutcome, Leases};
 pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored};
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
-pub use records::{Records, Swap};
+pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
     Admission, Changes, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
     ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTypeInfo,

@@ -1,4 +1,4 @@
-//! Which webhooks were worked off.
+//! Webhooks that were processed.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

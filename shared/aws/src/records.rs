@@ -4,9 +4,8 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use halogard_app::ports::{Clock, PortError, Records, Revision, Stored, Swap};
+use halogard_app::ports::{Clock, PortError, Records, Revision, Stored, Swap, record_in_force};
 use halogard_domain::{Record, Timestamp};
-use tracing::warn;
 
 use crate::error::{AwsError, from_json, to_json};
 use crate::items::{
@@ -93,16 +92,8 @@ fn stored<T: Record>(item: Option<&Item>, now: Timestamp) -> Result<Stored<T>, A
     let decoded = reader
         .text(item, BODY)
         .and_then(|body| from_json::<T>(T::PARTITION, body));
-    let value = match decoded {
-        Err(error) if T::REPLACE_UNREADABLE => {
-            warn!(%error, "an unreadable record counts as absent and is replaced by the next save");
-            T::default()
-        }
-        decoded => decoded?,
-    };
-    let is_expired = value.expires_at().is_some_and(|end| end <= now);
     Ok(Stored {
-        value: if is_expired { T::default() } else { value },
+        value: record_in_force(decoded, now)?,
         revision: reader.revision(item)?,
     })
 }

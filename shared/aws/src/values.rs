@@ -1,4 +1,4 @@
-//! Named marks.
+//! Named values.
 
 use halogard_app::ports::{Clock, PortError, Values};
 
@@ -6,19 +6,19 @@ use crate::error::AwsError;
 use crate::items::{AttributeReader, key, number};
 use crate::store::Store;
 
-/// The partition that holds every mark, by name.
+/// The partition that holds every value, by name.
 const VALUES: &str = "value";
-/// The mark's value.
+/// The value's attribute.
 const VALUE: &str = "value";
 
-/// Reads marks.
+/// Reads values.
 const READER: AttributeReader = AttributeReader("values");
 
 impl<C: Clock> Values for Store<C> {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         let item = self.item(VALUES, name).await?;
-        let mark = item.map(|item| READER.number(&item, VALUE)).transpose()?;
-        Ok(mark)
+        let value = item.map(|item| READER.number(&item, VALUE)).transpose()?;
+        Ok(value)
     }
 
     async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {

@@ -40,18 +40,18 @@ impl SecretsManager {
         }
     }
 
-    /// Moves `label` from version `from`, where it is, to version `to`, or off.
+    /// Moves the label of `stage` from version `from`, where it is, to version `to`, or off.
     async fn move_label(
         &self,
         name: &str,
-        label: Stage,
+        stage: Stage,
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<(), VaultError> {
         self.client
             .update_secret_version_stage()
             .secret_id(name)
-            .version_stage(word(label))
+            .version_stage(stage_label(stage))
             .set_remove_from_version_id(from.map(str::to_owned))
             .set_move_to_version_id(to.map(str::to_owned))
             .send()
@@ -81,7 +81,7 @@ impl Vault for SecretsManager {
 
     async fn read(&self, name: &str, stage: Stage) -> Result<Option<SecretVersion>, VaultError> {
         let call = self.client.get_secret_value().secret_id(name);
-        let found = match call.version_stage(word(stage)).send().await {
+        let found = match call.version_stage(stage_label(stage)).send().await {
             Err(error) if error.code() == Some(NOT_FOUND) => return Ok(None),
             found => found.map_err(|error| AwsError::of("SecretsManager GetSecretValue", error))?,
         };
@@ -110,7 +110,7 @@ impl Vault for SecretsManager {
             .secret_id(name)
             .client_request_token(version)
             .secret_string(value.expose_secret())
-            .version_stages(word(stage))
+            .version_stages(stage_label(stage))
             .send()
             .await;
         match put {
@@ -195,7 +195,7 @@ impl From<AwsError> for VaultError {
 }
 
 /// The label of `stage`.
-const fn word(stage: Stage) -> &'static str {
+const fn stage_label(stage: Stage) -> &'static str {
     match stage {
         Stage::Current => "AWSCURRENT",
         Stage::Pending => "AWSPENDING",
@@ -205,8 +205,8 @@ const fn word(stage: Stage) -> &'static str {
 
 /// The stages among `labels`; others mean nothing to us.
 fn stages(labels: &[String]) -> BTreeSet<Stage> {
-    [Stage::Current, Stage::Pending, Stage::Previous]
+    Stage::ALL
         .into_iter()
-        .filter(|stage| labels.iter().any(|label| label == word(*stage)))
+        .filter(|stage| labels.iter().any(|label| label == stage_label(*stage)))
         .collect()
 }

@@ -22,7 +22,7 @@ pub const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
 /// The order in which versions are tried. The previous version comes last: where two credentials
 /// alternate it still works, and elsewhere it costs one refused request.
-const ORDER: [Stage; 3] = [Stage::Current, Stage::Pending, Stage::Previous];
+const ORDER: [Stage; 3] = Stage::ALL;
 
 /// A secret of `vault`, as one process uses it. Shared by reference; a caller that arrives while another
 /// reads the vault waits for that read.

@@ -1,4 +1,4 @@
-//! The ticket desk: HaloPSA behind the port that the use cases know.
+//! The service desk: HaloPSA behind the port that the use cases know.
 
 mod answers;
 mod arrays;

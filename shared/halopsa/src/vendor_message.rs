@@ -97,16 +97,6 @@ impl VendorMessage {
         PASSING.iter().any(|part| text.contains(part))
     }
 
-    /// Whether HaloPSA knows no such outcome, or got none.
-    ///
-    /// Seen: "An Outcome must be entered for this Action".
-    #[must_use]
-    pub fn mentions_missing_outcome(&self) -> bool {
-        self.as_str()
-            .to_lowercase()
-            .contains("an outcome must be entered")
-    }
-
     /// The missing fields that the message names.
     ///
     /// The wording varies by build, so an empty list means "unknown", not "none".

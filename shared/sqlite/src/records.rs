@@ -2,11 +2,10 @@
 
 use std::str::FromStr;
 
-use halogard_app::ports::{Clock, PortError, Records, Revision, Stored, Swap};
+use halogard_app::ports::{Clock, PortError, Records, Revision, Stored, Swap, record_in_force};
 use halogard_domain::{Record, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
-use tracing::warn;
 
 use crate::error::{StoreError, from_json, to_json};
 use crate::store::{Durability, Store};
@@ -79,16 +78,8 @@ fn stored<T: Record>(
             revision: Revision::default(),
         });
     };
-    let value = match from_json::<T>(T::PARTITION, &body) {
-        Err(error) if T::REPLACE_UNREADABLE => {
-            warn!(%error, "an unreadable record counts as absent and is replaced by the next save");
-            T::default()
-        }
-        decoded => decoded?,
-    };
-    let is_expired = value.expires_at().is_some_and(|end| end <= now);
     Ok(Stored {
-        value: if is_expired { T::default() } else { value },
+        value: record_in_force(from_json::<T>(T::PARTITION, &body), now)?,
         revision: Revision(revision),
     })
 }

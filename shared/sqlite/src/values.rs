@@ -1,4 +1,4 @@
-//! Named marks.
+//! Named values.
 
 use halogard_app::ports::{Clock, PortError, Values};
 use rusqlite::{OptionalExtension, params};
@@ -8,7 +8,7 @@ use crate::store::{Durability, Store};
 
 impl<C: Clock> Values for Store<C> {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
-        let mark = self
+        let value = self
             .read(|db| {
                 Ok(db
                     .prepare_cached("SELECT value FROM named_values WHERE name = ?1")?
@@ -16,7 +16,7 @@ impl<C: Clock> Values for Store<C> {
                     .optional()?)
             })
             .await?;
-        Ok(mark)
+        Ok(value)
     }
 
     async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {

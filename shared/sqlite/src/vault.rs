@@ -25,8 +25,9 @@ impl<C: Clock> Vault for Store<C> {
                 };
                 for row in rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))? {
                     let (version, stage): (String, String) = row?;
-                    let stages = [Stage::Current, Stage::Pending, Stage::Previous];
-                    let stage = stages.into_iter().filter(|known| word(*known) == stage);
+                    let stage = Stage::ALL
+                        .into_iter()
+                        .filter(|known| known.as_str() == stage);
                     info.versions
                         .insert(version, stage.collect::<BTreeSet<_>>());
                 }
@@ -43,7 +44,7 @@ impl<C: Clock> Vault for Store<C> {
                     .prepare_cached(
                         "SELECT version, sealed FROM secrets WHERE name = ?1 AND stage = ?2",
                     )?
-                    .query_row([name, word(stage)], |row| {
+                    .query_row([name, stage.as_str()], |row| {
                         Ok(Sealed {
                             version: row.get(0)?,
                             sealed: row.get(1)?,
@@ -92,10 +93,10 @@ impl<C: Clock> Vault for Store<C> {
     async fn promote(&self, name: &str, version: &str) -> Result<(), VaultError> {
         self.write(DURABILITY, |db| {
             let stage = stored(db, name, version)?.map(|(_, stage)| stage);
-            if stage.as_deref() == Some(word(Stage::Current)) {
+            if stage.as_deref() == Some(Stage::Current.as_str()) {
                 return Ok(());
             }
-            if stage.as_deref() != Some(word(Stage::Pending)) {
+            if stage.as_deref() != Some(Stage::Pending.as_str()) {
                 return Err(VaultError::NoSuchVersion {
                     name: name.to_owned(),
                     version: version.to_owned(),
@@ -136,15 +137,6 @@ fn place(name: &str, version: &str) -> Vec<u8> {
     format!("{} {name} {version}", name.len()).into_bytes()
 }
 
-/// The stage as it stands in the file.
-const fn word(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Current => "current",
-        Stage::Pending => "pending",
-        Stage::Previous => "previous",
-    }
-}
-
 /// A version and its stage.
 fn stored(
     db: &Connection,
@@ -179,14 +171,14 @@ fn clear(db: &Connection, name: &str, stage: Stage) -> Result<(), StoreError> {
 /// Forgets the version in `stage`.
 fn drop_stage(db: &Connection, name: &str, stage: Stage) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM secrets WHERE name = ?1 AND stage = ?2")?
-        .execute([name, word(stage)])?;
+        .execute([name, stage.as_str()])?;
     Ok(())
 }
 
 /// Gives the version in stage `from` the stage `to`, which no version has.
 fn move_stage(db: &Connection, name: &str, from: Stage, to: Stage) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE secrets SET stage = ?3 WHERE name = ?1 AND stage = ?2")?
-        .execute([name, word(from), word(to)])?;
+        .execute([name, from.as_str(), to.as_str()])?;
     Ok(())
 }
 
@@ -203,6 +195,6 @@ fn insert(
         "INSERT INTO secrets (name, version, stage, sealed, stored_at)
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![name, version, word(stage), sealed, now])?;
+    .execute(params![name, version, stage.as_str(), sealed, now])?;
     Ok(())
 }

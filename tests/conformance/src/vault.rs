@@ -94,7 +94,7 @@ async fn named(vault: &impl Vault, name: &str, stage: Stage) -> Option<(String, 
 /// same word in capitals.
 async fn stages(vault: &impl Vault) -> [Option<String>; 3] {
     let mut versions = [None, None, None];
-    let stages = [Stage::Current, Stage::Pending, Stage::Previous];
+    let stages = Stage::ALL;
     for (place, stage) in versions.iter_mut().zip(stages) {
         if let Some((version, value)) = named(vault, NAME, stage).await {
             assert_eq!(value, version.to_uppercase());

@@ -1,9 +1,11 @@
 //! Records with optimistic concurrency, of every type.
 
+use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
 
-use halogard_domain::Record;
+use halogard_domain::{Record, Timestamp};
+use tracing::warn;
 
 use super::{PortError, Revision, SaveError, Stored};
 
@@ -50,6 +52,27 @@ pub trait Records: Send + Sync {
             }
         }
     }
+}
+
+/// The record that counts at `now` when a store has decoded what it holds: the default in place of one
+/// that has expired, or that cannot be read and may be replaced.
+///
+/// # Errors
+///
+/// The record cannot be read and must not be replaced.
+pub fn record_in_force<T: Record, E: fmt::Display>(
+    decoded: Result<T, E>,
+    now: Timestamp,
+) -> Result<T, E> {
+    let record = match decoded {
+        Err(error) if T::REPLACE_UNREADABLE => {
+            warn!(%error, "an unreadable record counts as absent and is replaced by the next save");
+            return Ok(T::default());
+        }
+        decoded => decoded?,
+    };
+    let is_expired = record.expires_at().is_some_and(|end| end <= now);
+    Ok(if is_expired { T::default() } else { record })
 }
 
 /// What became of a conditional write.

@@ -53,6 +53,21 @@ pub enum Stage {
     Previous,
 }
 
+impl Stage {
+    /// All stages.
+    pub const ALL: [Self; 3] = [Self::Current, Self::Pending, Self::Previous];
+
+    /// The stage's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Pending => "pending",
+            Self::Previous => "previous",
+        }
+    }
+}
+
 /// A secret without its values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretInfo {

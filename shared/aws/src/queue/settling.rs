@@ -1,4 +1,4 @@
-//! What becomes of a message that was worked on.
+//! What becomes of a message that was processed.
 
 use halogard_app::ports::{Clock, Lane, PortError};
 use halogard_domain::Timestamp;

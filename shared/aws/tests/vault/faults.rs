@@ -44,7 +44,7 @@ async fn an_answer_lost_after_the_effect_is_got_over_at_every_call() {
         fixture.service.faults().plan(operation, Fault::LoseAnswer);
         fixture.vault.promote(NAMES[0], B).await.unwrap();
         assert_eq!(fixture.service.faults().left(), 0);
-        let stages = [Stage::Current, Stage::Pending, Stage::Previous];
+        let stages = Stage::ALL;
         let [current, pending, previous] = [
             version(&fixture, stages[0]).await,
             version(&fixture, stages[1]).await,

@@ -41,7 +41,7 @@ pub enum RotateError {
     #[error("secret {0} has no current value; store the first one by hand")]
     NoCurrent(String),
     /// A value cannot be used.
-    #[error("the {} value of secret {name} cannot be used: {why}", stage_word(*stage))]
+    #[error("the {} value of secret {name} cannot be used: {why}", stage.as_str())]
     BadValue {
         /// The secret.
         name: String,
@@ -124,14 +124,5 @@ impl RotateError {
     #[must_use]
     pub fn chain(&self) -> String {
         error_chain(self)
-    }
-}
-
-/// The stage in a sentence.
-const fn stage_word(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Current => "current",
-        Stage::Pending => "pending",
-        Stage::Previous => "previous",
     }
 }

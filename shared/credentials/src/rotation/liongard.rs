@@ -178,7 +178,7 @@ where
     /// The ids of the keys in all versions, in lower case.
     async fn known_keys(&self, name: &str) -> Result<BTreeSet<String>, RotateError> {
         let mut known = BTreeSet::new();
-        for stage in [Stage::Current, Stage::Pending, Stage::Previous] {
+        for stage in Stage::ALL {
             let Some(found) = self.vault.read(name, stage).await? else {
                 continue;
             };

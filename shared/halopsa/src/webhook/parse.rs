@@ -6,7 +6,7 @@ use halogard_app::intake::NotJson;
 use halogard_domain::ids::TicketId;
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::time::CLOCK_AHEAD_MAX;
-use halogard_domain::{Ticket, Timestamp};
+use halogard_domain::{Ticket, Timestamp, hash};
 use halogard_wire::values;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -297,7 +297,7 @@ impl BatchItem<'_> {
             let arrival = delivery.map_or_else(|| now.to_string(), str::to_owned);
             enter(&mut digest, arrival.as_bytes());
         }
-        hexadecimal(&digest.finalize())
+        hash::hex(&digest.finalize())
     }
 }
 
@@ -321,15 +321,5 @@ fn record(notification: Notification) -> Message {
 
 /// SHA-256 as hexadecimal text.
 fn digest(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// `bytes` as hexadecimal text.
-fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
+    hash::hex(&Sha256::digest(bytes))
 }

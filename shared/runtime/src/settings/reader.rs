@@ -86,11 +86,6 @@ impl<'a> SettingsReader<'a> {
         self.required_word(info).map(SecretString::from)
     }
 
-    /// The secret `info`.
-    pub fn optional_secret(&mut self, info: &SettingInfo) -> Option<SecretString> {
-        self.value(info).map(SecretString::from)
-    }
-
     /// Whether `info` has a value.
     pub(super) fn is_set(&self, info: &SettingInfo) -> bool {
         self.environment.get(info.name).is_some()

@@ -1,4 +1,4 @@
-//! Dead letters whose pair has been mended leave by themselves.
+//! Discarding dead letters that need no operator any more, because their pair has been mended.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::reconciler::Reconciler;
 /// Time between two checks of the dead letters. On AWS a check receives each of them.
 const CHECK_INTERVAL: Duration = Duration::from_secs(900);
 
-/// Dead letters looked at in one check, the oldest first.
+/// Dead letters examined in one check, the oldest first.
 const LETTERS_MAX: usize = 1_000;
 
 impl<E: Env> Reconciler<E> {

@@ -1,4 +1,4 @@
-//! Dead letters leave by themselves once their pair is mended, and no earlier.
+//! A dead letter is discarded once its pair is mended, and no earlier.
 
 #![allow(
     clippy::unwrap_used,
