@@ -38,7 +38,7 @@ impl OddRecords {
             }
             warn!(
                 list = self.list,
-                place, "a record of a list is odd; the list is used without what is odd in it"
+                place, "a record of a list has an unexpected form; the rest of the list is used"
             );
             named.insert(place);
         }

@@ -70,7 +70,7 @@ impl<C: Clock> WorkQueue for Store<C> {
             let came = match self.fetch(queue, wanted, visibility, Wait::No).await {
                 // Messages already received must not be lost because a later call fails.
                 Err(error) if !deliveries.is_empty() => {
-                    tracing::warn!(%error, lane = lane.name(), "fewer messages received than asked for");
+                    tracing::warn!(%error, lane = lane.name(), "fewer messages received than requested");
                     break;
                 }
                 came => came?,

@@ -272,7 +272,7 @@ impl<P: Platform> InstanceState<P> {
         let built = halogard_vendors::build(halo, liongard, keys, tokens, budget, clock, calls)
             .map_err(SetUpFault::from)?;
         for remark in &built.normalizations {
-            warn!(%remark, "a setting works, though not as it was written");
+            warn!(%remark, "a setting was corrected");
         }
         let mut reconciler = FunctionReconciler::<P>::new(
             DeadlineGuard::new(built.desk, deadline.clone(), clock.clone()),

@@ -36,7 +36,7 @@ pub(crate) async fn read<V: Vault>(
     match settings::read::<VendorSettings>(&over(values, plain)) {
         Ok((vendors, warnings)) if faults.is_empty() => {
             for remark in warnings {
-                tracing::warn!(%remark, "a setting works, though not as it was written");
+                tracing::warn!(%remark, "a setting was corrected");
             }
             Ok((vendors, versions))
         }

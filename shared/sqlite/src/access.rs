@@ -20,11 +20,11 @@ pub(crate) fn make_private(path: &Path) {
     match fs::set_permissions(path, Permissions::from_mode(mode & 0o700)) {
         Ok(()) => tracing::info!(
             file = %path.display(),
-            "a file that others could read is readable for its owner only from now on"
+            "other users could read a file of the store; now only its owner can"
         ),
         Err(error) => tracing::warn!(
             file = %path.display(), %error,
-            "others than its owner may read a file of the store; run chmod 600 on it"
+            "other users can read a file of the store; run chmod 600 on it"
         ),
     }
 }

@@ -127,7 +127,7 @@ impl PolicyFile {
         }
         info!(
             outcome = Notice::ConfigChanged.as_str(),
-            "what was set aside of the config is in order and active"
+            "the part of the config that was set aside is valid now and active"
         );
         Some(left)
     }

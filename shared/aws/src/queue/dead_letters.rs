@@ -197,7 +197,7 @@ impl<C: Clock> Store<C> {
                     tracing::warn!(
                         error = error.chain(),
                         lane = lane.name(),
-                        "letters stay hidden"
+                        "dead letters stay hidden until their visibility timeout"
                     );
                     some.len()
                 }
@@ -206,7 +206,7 @@ impl<C: Clock> Store<C> {
                 failed,
                 lane = lane.name(),
                 seconds = SCAN_VISIBILITY.as_secs(),
-                "dead letters that were listed stay hidden for some time"
+                "listed dead letters stay hidden until their visibility timeout"
             );
         }
     }

@@ -50,7 +50,7 @@ impl<E: Env> Reconciler<E> {
                     alert_id = session.link.alert.get(),
                     ticket_id = id.get(),
                     missing = missing_at_once,
-                    "many tickets are missing at once: taken for an outage, none counts as deleted"
+                    "many tickets are missing at once; this is taken for an outage, so none counts as deleted"
                 );
             }
             session.link.missing = Some(missing.read_again(now));
