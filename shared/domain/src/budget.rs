@@ -45,8 +45,10 @@
 
 mod adaptive_limit;
 mod compact;
+mod grant_rules;
 mod ledger;
 mod slots;
+mod stored_ledger;
 mod window_estimate;
 
 use std::time::Duration;

@@ -5,25 +5,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::adaptive_limit::AdaptiveLimit;
+use super::grant_rules::{GrantRules, LEASE_SPAN, micros_in};
 use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
+use super::stored_ledger::StoredLedger;
 use super::window_estimate::WindowEstimate;
 use super::{Limit, Pace, Priority, WorkStage};
 use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, SteadyTime, Timestamp};
 
-/// Time span of one lease beyond its first permit.
-const LEASE_SPAN: Duration = Duration::from_secs(20);
-
-/// Distance of the pace from the level, in thousandths of a request: one request because the
-/// position of ours in the server's windows is unknown, the rest for slow responses.
-const PACE_BELOW_MILLI: i64 = 1_400;
-
 /// Number of pace intervals that are tried for an urgent request.
 const URGENT_STEPS_MAX: u32 = 60;
-
-/// How full bursts may make the window, in thousandths. See
-/// [`window_estimate`](super::window_estimate) for the remainder.
-const BURST_PER_MILLE: i64 = 960;
 
 /// A request for permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +54,16 @@ pub struct Denied {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredLedger", into = "StoredLedger")]
 pub struct Ledger {
-    slots: Slots,
-    estimate: WindowEstimate,
-    adaptive: AdaptiveLimit,
+    pub(super) slots: Slots,
+    pub(super) estimate: WindowEstimate,
+    pub(super) adaptive: AdaptiveLimit,
     /// When the next paced request is due, in microseconds since 1970.
-    pace_at: i64,
+    pub(super) pace_at: i64,
     /// When the next urgent request may exceed the number of requests ever accepted, in
     /// microseconds since 1970.
-    urgent_at: i64,
+    pub(super) urgent_at: i64,
     /// The clock by which all times of the ledger are given, as it was when last used.
-    clock: Option<SteadyTime>,
+    pub(super) clock: Option<SteadyTime>,
 }
 
 impl Record for Ledger {
@@ -360,93 +351,6 @@ impl Ledger {
     }
 }
 
-/// The rules for one grant.
-struct GrantRules {
-    /// Slots that may be in use.
-    level: usize,
-    /// How far ahead of its time the first permit may be leased.
-    ahead: Duration,
-    /// How far beyond that the others may.
-    span: Duration,
-    /// Whether the limit is large enough for leases ahead.
-    large: bool,
-    /// The pacing; `None` if every free slot may be used at once.
-    pacing: Option<Pacing>,
-}
-
-/// The rules for a paced grant. Fill levels are in thousandths of a request.
-struct Pacing {
-    /// Microseconds between two requests.
-    gap: i64,
-    /// How full a burst may make the window, whichever way the server counts.
-    burst_milli: i64,
-    /// How full one urgent request may make it ahead of its turn; `None` for other work.
-    urgent_milli: Option<i64>,
-    /// How full a window has been without a refusal.
-    proven_milli: i64,
-    /// How full any request may make it.
-    level_milli: i64,
-}
-
-impl GrantRules {
-    fn of(adaptive: &AdaptiveLimit, limit: &Limit, request: &PermitRequest, in_use: usize) -> Self {
-        let effective = adaptive.level(limit);
-        let reserved = request.priority.reserved(effective) + request.stage.reserved(effective);
-        let level = effective.saturating_sub(reserved).max(1);
-        let large = effective >= Limit::PACED_LIMIT_MIN;
-        let pacing = (large && request.pace == Pace::Even).then(|| {
-            let level_milli = i64::from(level) * 1000;
-            let pace_milli = level_milli - PACE_BELOW_MILLI;
-            let burst_milli = match request.priority {
-                // A burst of bulk work occupies its slots for a whole window.
-                Priority::Bulk => level_milli / 10,
-                Priority::Urgent | Priority::Normal => level_milli * BURST_PER_MILLE / 1000,
-            };
-            let proven = adaptive.burst_max(limit);
-            let proven_milli = i64::from(proven) * 1000;
-            // A burst of requests that begin work leaves a burst to those that finish it.
-            let burst_max_milli = i64::from(proven - request.stage.reserved(proven)) * 1000;
-            Pacing {
-                gap: micros_in(limit.window) * 1000 / pace_milli,
-                burst_milli: burst_milli.min(burst_max_milli),
-                urgent_milli: (request.priority == Priority::Urgent).then_some(pace_milli),
-                proven_milli,
-                level_milli,
-            }
-        });
-        // Where holders crash, permits leased ahead are lost. Above the number of requests ever
-        // accepted in one window, permits leased ahead would be refused together.
-        let proven = adaptive.burst_max(limit);
-        let unproven =
-            proven < effective / 20 * 17 && in_use >= usize::try_from(proven).unwrap_or(usize::MAX);
-        let fragile = adaptive.lease_max() == 1 || unproven;
-        // Of a small limit only free slots are leased: permits leased ahead by one holder are
-        // missing for another.
-        let ahead = |span| if large { span } else { Duration::ZERO };
-        let first = if fragile {
-            Duration::ZERO
-        } else {
-            Limit::LEASE_AHEAD
-        };
-        Self {
-            level: usize::try_from(level).unwrap_or(usize::MAX),
-            ahead: ahead(first),
-            span: ahead(LEASE_SPAN),
-            pacing,
-            large,
-        }
-    }
-
-    /// The most permits in one lease when `in_use` slots are in use: of a small limit a sixteenth
-    /// of what is free, because what one holder does not use is missing for another.
-    fn lease_max(&self, in_use: usize) -> u32 {
-        if self.large {
-            return u32::MAX;
-        }
-        u32::try_from(self.level.saturating_sub(in_use) / 16).unwrap_or(u32::MAX)
-    }
-}
-
 /// Time from a permit's time until its slot is freed, if it is never reported.
 fn unreported_lifetime(limit: &Limit) -> Duration {
     Limit::PERMIT_TTL + limit.window + Limit::MARGIN
@@ -476,82 +380,4 @@ fn micros(time: Timestamp) -> i64 {
 /// The first millisecond that is not before.
 fn from_micros(micros: i64) -> Timestamp {
     Timestamp::from_millis(micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0))
-}
-
-/// A duration in microseconds.
-fn micros_in(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 2000)
-}
-
-/// The stored form of the ledger.
-#[derive(Clone, Serialize, Deserialize)]
-struct StoredLedger {
-    /// The number of the first slot.
-    first: u64,
-    /// The slots.
-    slots: String,
-    /// Milliseconds in a cell of the window estimate.
-    cell: i64,
-    /// The first cell.
-    from: i64,
-    /// The cells.
-    estimate: String,
-    /// When the next paced request is due.
-    pace: i64,
-    /// When the next urgent request may exceed what was ever accepted.
-    urgent: i64,
-    /// What was learned about the limit.
-    adaptive: AdaptiveLimit,
-    /// The clock of all times.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    clock: Option<SteadyTime>,
-}
-
-impl From<Ledger> for StoredLedger {
-    fn from(ledger: Ledger) -> Self {
-        let (first, slots) = ledger.slots.to_text();
-        let mut flow = String::with_capacity(ledger.estimate.counts.len());
-        for count in &ledger.estimate.counts {
-            super::compact::write(&mut flow, i64::from(*count));
-        }
-        Self {
-            first,
-            slots,
-            cell: ledger.estimate.cell_ms,
-            from: ledger.estimate.first,
-            estimate: flow,
-            pace: ledger.pace_at,
-            urgent: ledger.urgent_at,
-            adaptive: ledger.adaptive,
-            clock: ledger.clock,
-        }
-    }
-}
-
-impl TryFrom<StoredLedger> for Ledger {
-    type Error = &'static str;
-
-    fn try_from(written: StoredLedger) -> Result<Self, &'static str> {
-        let slots = Slots::from_text(written.first, &written.slots)
-            .ok_or("the slots of the request budget cannot be read")?;
-        let mut reader = super::compact::Reader::new(&written.estimate);
-        let mut flow = WindowEstimate {
-            cell_ms: written.cell,
-            first: written.from,
-            ..WindowEstimate::default()
-        };
-        while !reader.is_done() {
-            let count = reader.number().and_then(|count| u32::try_from(count).ok());
-            flow.counts
-                .push_back(count.ok_or("the flow of the request budget cannot be read")?);
-        }
-        Ok(Self {
-            slots,
-            estimate: flow,
-            adaptive: written.adaptive,
-            pace_at: written.pace,
-            urgent_at: written.urgent,
-            clock: written.clock,
-        })
-    }
 }
