@@ -1,13 +1,12 @@
 //! Roles: what each function may do, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::expanded::{Template, at, listed, refers_to, root, take_away};
 use crate::rule::{Findings, hold};
+use crate::sources::gather;
 
 /// The service whose actions begin with a word, by the type of its resources.
 const SERVICES: [(&str, &str); 6] = [
@@ -414,44 +413,25 @@ fn a_role_grants_what_lambda_does_for_the_function_and_no_resource_the_function_
 /// The partitions of the table: those of the types of records, and those that the store's code names
 /// in constants whose comments begin with "The partition".
 fn partitions() -> BTreeSet<String> {
-    let folder = root().join("shared/aws/src");
-    let mut partitions = record_partitions(&root().join("shared"));
-    for entry in fs::read_dir(folder).unwrap() {
-        let Ok(text) = fs::read_to_string(entry.unwrap().path()) else {
-            continue;
-        };
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            if line.starts_with("/// The partition") {
-                let constant = lines.next().unwrap_or_default();
-                let constant = constant.strip_prefix("pub ").unwrap_or(constant);
-                let name = constant
-                    .strip_prefix("const ")
-                    .and_then(|it| it.split('"').nth(1));
-                partitions.extend(name.map(str::to_owned));
-            }
-        }
-    }
-    partitions
-}
-
-/// The `PARTITION` of every type of record below `folder`.
-fn record_partitions(folder: &Path) -> BTreeSet<String> {
+    let mut store = String::new();
+    gather(&root().join("shared/aws/src"), &mut store);
+    let mut lines = store.lines();
     let mut partitions = BTreeSet::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            partitions.extend(record_partitions(&path));
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            let text = fs::read_to_string(path).unwrap();
-            let values = text.split("const PARTITION: &'static str = \"").skip(1);
-            partitions.extend(
-                values
-                    .filter_map(|it| it.split('"').next())
-                    .map(str::to_owned),
-            );
+    while let Some(line) = lines.next() {
+        if line.starts_with("/// The partition") {
+            let constant = lines.next().unwrap_or_default();
+            let constant = constant.strip_prefix("pub ").unwrap_or(constant);
+            let name = constant
+                .strip_prefix("const ")
+                .and_then(|it| it.split('"').nth(1));
+            partitions.extend(name.map(str::to_owned));
         }
     }
+    let mut sources = String::new();
+    gather(&root().join("shared"), &mut sources);
+    let records = sources.split("const PARTITION: &'static str = \"").skip(1);
+    let names = records.filter_map(|it| it.split('"').next());
+    partitions.extend(names.map(str::to_owned));
     partitions
 }
 

@@ -21,7 +21,7 @@ pub fn source_of(function: &str) -> String {
 }
 
 /// Adds every Rust file below `folder` to `text`, each without its tests.
-fn gather(folder: &Path, text: &mut String) {
+pub fn gather(folder: &Path, text: &mut String) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
