@@ -14,7 +14,7 @@ use halogard_domain::{FailureClass, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
-use crate::outcome::RunOutcome;
+use crate::outcome::InspectionOutcome;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, Outgoing, PortError, Refusal, Revision, RunProgress, Stored};
 use crate::reconcile::ReconcileError;
@@ -119,7 +119,7 @@ impl<E: Env> Reconciler<E> {
         match self.liongard.run(launchpoint).await {
             Ok(()) => info!(
                 launchpoint_id = launchpoint.get(),
-                outcome = RunOutcome::Started.as_str(),
+                outcome = InspectionOutcome::Started.as_str(),
                 "inspector run started"
             ),
             // It may run; its progress will show.
@@ -131,13 +131,13 @@ impl<E: Env> Reconciler<E> {
                 if waiting.is_empty() {
                     info!(
                         launchpoint_id = launchpoint.get(),
-                        outcome = RunOutcome::Blocked.as_str(),
+                        outcome = InspectionOutcome::Blocked.as_str(),
                         "another run is under way; this one is requested again"
                     );
                 } else {
                     warn!(
                         launchpoint_id = launchpoint.get(),
-                        outcome = RunOutcome::BlockedTooLong.as_str(),
+                        outcome = InspectionOutcome::BlockedTooLong.as_str(),
                         "a run that Halogard did not start does not end"
                     );
                     self.enqueue_waiting_alerts(&waiting, false).await?;
@@ -153,7 +153,7 @@ impl<E: Env> Reconciler<E> {
                 warn!(
                     launchpoint_id = launchpoint.get(),
                     reason = error.chain(),
-                    outcome = RunOutcome::Refused.as_str(),
+                    outcome = InspectionOutcome::Refused.as_str(),
                     "Liongard refused to start an inspector run"
                 );
                 let waiting = runs.succeed();
@@ -201,7 +201,7 @@ impl<E: Env> Reconciler<E> {
             RunProgress::Succeeded => {
                 info!(
                     launchpoint_id,
-                    outcome = RunOutcome::Succeeded.as_str(),
+                    outcome = InspectionOutcome::Succeeded.as_str(),
                     "inspector run succeeded"
                 );
                 (runs.succeed(), true)
@@ -210,7 +210,7 @@ impl<E: Env> Reconciler<E> {
                 warn!(
                     launchpoint_id,
                     message,
-                    outcome = RunOutcome::Failed.as_str(),
+                    outcome = InspectionOutcome::Failed.as_str(),
                     "inspector run failed"
                 );
                 (runs.fail(), false)
@@ -218,7 +218,7 @@ impl<E: Env> Reconciler<E> {
             RunProgress::NotListed if age > START_TIMEOUT => {
                 warn!(
                     launchpoint_id,
-                    outcome = RunOutcome::NotListed.as_str(),
+                    outcome = InspectionOutcome::NotListed.as_str(),
                     "Liongard does not list the inspector run that was started"
                 );
                 (runs.fail(), false)
@@ -226,7 +226,7 @@ impl<E: Env> Reconciler<E> {
             RunProgress::InProgress if age > RUN_TIMEOUT => {
                 warn!(
                     launchpoint_id,
-                    outcome = RunOutcome::TimedOut.as_str(),
+                    outcome = InspectionOutcome::TimedOut.as_str(),
                     "inspector run timed out"
                 );
                 (runs.fail(), false)

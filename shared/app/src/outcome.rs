@@ -284,7 +284,7 @@ impl SweepOutcome {
 
 /// What became of an inspector run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RunOutcome {
+pub enum InspectionOutcome {
     /// Liongard accepted the request to start it.
     Started,
     /// Another run is under way; this one is requested again.
@@ -303,7 +303,7 @@ pub enum RunOutcome {
     TimedOut,
 }
 
-impl RunOutcome {
+impl InspectionOutcome {
     /// The word in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -322,7 +322,7 @@ impl RunOutcome {
 
 /// A condition outside any one message that operators search the log for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Notice {
+pub enum OperatorNotice {
     /// Liongard's alerts could not be read several times in a row.
     PollsFailing,
     /// Another config is in force.
@@ -331,7 +331,7 @@ pub enum Notice {
     ConfigRefused,
 }
 
-impl Notice {
+impl OperatorNotice {
     /// The word in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

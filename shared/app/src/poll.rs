@@ -10,7 +10,7 @@ use halogard_domain::{Alert, FailureClass, Link, plan};
 use tracing::{debug, error, info};
 
 use crate::env::Env;
-use crate::outcome::{Notice, Outcome};
+use crate::outcome::{OperatorNotice, Outcome};
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
 use crate::reconciler::Reconciler;
@@ -121,7 +121,7 @@ impl<E: Env> Reconciler<E> {
                 in_a_row,
                 error_type = error.code.as_str(),
                 reason = error.chain(),
-                outcome = Notice::PollsFailing.as_str(),
+                outcome = OperatorNotice::PollsFailing.as_str(),
                 "Liongard's alerts cannot be read"
             );
         }

@@ -11,7 +11,7 @@ use halogard_domain::{Ticket, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
-use crate::outcome::Notice;
+use crate::outcome::OperatorNotice;
 use crate::ports::prelude::*;
 use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
 use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError};
@@ -177,7 +177,7 @@ impl<E: Env> Reconciler<E> {
         info!(
             released,
             open_tickets_of_former_config = followed,
-            outcome = Notice::ConfigChanged.as_str(),
+            outcome = OperatorNotice::ConfigChanged.as_str(),
             "the config has changed; tickets that it treats otherwise are followed to their end as \
              they were opened"
         );

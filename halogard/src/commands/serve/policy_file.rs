@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use halogard_app::outcome::Notice;
+use halogard_app::outcome::OperatorNotice;
 use halogard_app::ports::ServiceDeskCatalog;
 use halogard_app::preflight::{self, Extent, PreflightReport};
 use halogard_app::{Env, Reconciler};
@@ -96,7 +96,7 @@ impl PolicyFile {
             for problem in report.problems() {
                 warn!(
                     reason = %problem,
-                    outcome = Notice::ConfigRefused.as_str(),
+                    outcome = OperatorNotice::ConfigRefused.as_str(),
                     "the config file changed and does not fit both vendors; the former config stays active"
                 );
             }
@@ -104,7 +104,7 @@ impl PolicyFile {
         }
         state.recheck_at = None;
         info!(
-            outcome = Notice::ConfigChanged.as_str(),
+            outcome = OperatorNotice::ConfigChanged.as_str(),
             "the config file changed and is active"
         );
         Some(policy)
@@ -126,7 +126,7 @@ impl PolicyFile {
             return None;
         }
         info!(
-            outcome = Notice::ConfigChanged.as_str(),
+            outcome = OperatorNotice::ConfigChanged.as_str(),
             "the part of the config that was set aside is valid now and active"
         );
         Some(left)
