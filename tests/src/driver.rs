@@ -21,9 +21,6 @@ const START_TAKES: Duration = Duration::from_secs(3);
 /// Rounds in a row without news, and without anything left to do, that count as quiet.
 const QUIET_ROUNDS: u32 = 2;
 
-/// The longest a scenario may take to become quiet, by its clock.
-const QUIET_DEADLINE: Duration = Duration::from_secs(3 * 24 * 3600);
-
 /// The most that is done before time passes: more means going round in circles.
 const STEPS_AT_ONCE_MAX: u32 = 5_000;
 
@@ -152,7 +149,7 @@ impl Scenario {
     ///
     /// When it takes days.
     pub async fn run_until_quiet(&mut self) {
-        let give_up = self.time.now().plus(QUIET_DEADLINE);
+        let give_up = self.time.now().plus(self.setup.quiet_within);
         self.due.quiet_rounds = 0;
         while !self.is_quiet().await {
             assert!(self.time.now() < give_up, "it does not become quiet");

@@ -94,6 +94,8 @@ pub struct Setup {
     pub closing_technician: bool,
     /// From what chance at the simulators follows.
     pub seed: u64,
+    /// The longest it may take to become quiet, by the scenario's clock.
+    pub quiet_within: Duration,
     /// How much is logged.
     pub level: Level,
     /// Where credentials come from, when not from settings: the secrets [`HALOPSA_SECRET`] and
@@ -172,6 +174,7 @@ impl Setup {
             sweep_interval: Duration::ZERO,
             closing_technician: true,
             seed: 1,
+            quiet_within: Duration::from_secs(3 * 24 * 3600),
             level: Level::DEBUG,
             vault: None,
         }

@@ -195,7 +195,10 @@ impl<E: Env> Reconciler<E> {
                 if read.is_none() {
                     cursor.settle(since, None, requested_at);
                 }
-                let times = changes.listings.iter().filter_map(|seen| seen.changed_at);
+                // A row without a time changed before it was listed. Otherwise a desk whose rows have no times
+                // would have every change since the watermark listed and read for ever.
+                let times = changes.listings.iter();
+                let times = times.map(|seen| seen.changed_at.unwrap_or(clocks.earlier()));
                 cursor.observe(times, clocks);
                 cursor.last_full_sweep = Some(requested_at);
                 Ok(true)

@@ -149,19 +149,25 @@ pub struct UnknownDialect {
 impl FromStr for Dialect {
     type Err = UnknownDialect;
 
-    /// Reads names of sets and switches, separated by commas.
+    /// Reads names of sets and switches, separated by commas; `-name` leaves the fact of a switch at the
+    /// reference again.
     fn from_str(text: &str) -> Result<Self, UnknownDialect> {
         let mut dialect = Self::reference();
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         for name in &names {
-            let set = sets().iter().find(|set| set.name == *name);
-            let switch = switches().into_iter().find(|switch| switch.name == *name);
+            let (name, is_left_out) = match name.strip_prefix('-') {
+                Some(rest) => (rest, true),
+                None => (*name, false),
+            };
+            let set = sets().iter().find(|set| set.name == name && !is_left_out);
+            let switch = switches().into_iter().find(|switch| switch.name == name);
             match (set, switch) {
                 (Some(set), _) => set.switches().for_each(|switch| dialect.add(switch)),
+                (None, Some(switch)) if is_left_out => dialect = dialect.without(&[switch.name]),
                 (None, Some(switch)) => dialect.add(switch),
                 (None, None) => {
                     return Err(UnknownDialect {
-                        name: (*name).to_owned(),
+                        name: name.to_owned(),
                         near: near(name),
                     });
                 }
@@ -213,6 +219,13 @@ mod tests {
     fn the_last_switch_for_a_fact_counts() {
         let dialect: Dialect = "strict, limit-700-in-5-min".parse().unwrap();
         assert!(dialect.has("limit-700-in-5-min"));
+        assert!(!dialect.has("limit-60-in-1-min"));
+        assert!(dialect.has("strict-update"));
+    }
+
+    #[test]
+    fn a_minus_leaves_a_fact_at_the_reference() {
+        let dialect: Dialect = "strict,-limit-60-in-1-min".parse().unwrap();
         assert!(!dialect.has("limit-60-in-1-min"));
         assert!(dialect.has("strict-update"));
     }

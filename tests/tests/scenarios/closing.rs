@@ -75,7 +75,7 @@ async fn an_untouched_ticket_is_left_open_where_policy_says_never() {
 async fn a_close_refused_for_want_of_an_assignee_is_reported_and_repeated() {
     let setup = Setup {
         closing_technician: false,
-        ..Setup::managed()
+        ..Setup::managed().fixing(&["must-assign-wording", "close-unassigned"])
     };
     let mut bundle = Scenario::start(setup.clone()).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;

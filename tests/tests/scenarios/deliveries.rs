@@ -21,6 +21,11 @@ async fn recorded(bundle: &Scenario) -> u64 {
     counts.iter().map(|(_, count)| count).sum()
 }
 
+/// A bundle whose HaloPSA signs its webhooks as [`with_another_delivery_id`] does.
+async fn signing() -> Scenario {
+    Scenario::start(Setup::managed().fixing(&["webhook-basic-only", "webhook-hmac-hex"])).await
+}
+
 /// The delivery of a technician's note, taken out of the bag before it arrives.
 async fn caught(bundle: &mut Scenario) -> OutgoingDelivery {
     let (_, ticket) = with_ticket(bundle).await;
@@ -50,7 +55,7 @@ fn with_another_delivery_id(delivery: &OutgoingDelivery) -> OutgoingDelivery {
 
 #[tokio::test]
 async fn a_delivery_is_recognised_thirty_days_later() {
-    let mut bundle = Scenario::managed().await;
+    let mut bundle = signing().await;
     let delivery = caught(&mut bundle).await;
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.run_until_quiet().await;
@@ -69,7 +74,7 @@ async fn a_delivery_is_recognised_thirty_days_later() {
 
 #[tokio::test]
 async fn the_same_report_under_another_id_is_recognised() {
-    let mut bundle = Scenario::managed().await;
+    let mut bundle = signing().await;
     let delivery = caught(&mut bundle).await;
     bundle.hand_over(&delivery).await.unwrap().unwrap();
     bundle.run_until_quiet().await;
@@ -114,7 +119,7 @@ async fn an_old_report_that_arrives_last_changes_nothing() {
 
 #[tokio::test]
 async fn a_forged_delivery_is_turned_away() {
-    let mut bundle = Scenario::managed().await;
+    let mut bundle = signing().await;
     let delivery = caught(&mut bundle).await;
     let forged = OutgoingDelivery {
         body: with_another_delivery_id(&delivery).body,

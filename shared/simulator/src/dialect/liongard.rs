@@ -52,21 +52,11 @@ pub(super) const SWITCHES: &[Switch] = &[
     Switch {
         name: "timeline-unfiltered",
         fact: "whether `conditions[]` filters the timeline",
-        description: "It does not: the timeline holds the runs of the whole instance, two thousand of other inspectors among them.",
+        description: "It does not: the timeline holds the runs of the whole instance, hundreds of other inspectors among them.",
         source: "in the OpenAPI file only; the vendor's own module sends another form and filters again",
         change: Change::Liongard(|it| {
             it.timeline_filters = false;
-            it.foreign_runs = 2_000;
-        }),
-    },
-    Switch {
-        name: "timeline-huge",
-        fact: "whether `conditions[]` filters the timeline",
-        description: "It does not, and the whole timeline is larger than any answer that is read.",
-        source: "the same, on an instance of some years",
-        change: Change::Liongard(|it| {
-            it.timeline_filters = false;
-            it.foreign_runs = 250_000;
+            it.foreign_runs = 300;
         }),
     },
     Switch {
