@@ -19,9 +19,9 @@ const NOON: i64 = 1_767_600_000_000;
 
 /// A clock that stands still until it is moved. Clones are one clock.
 #[derive(Clone)]
-struct Hand(Arc<AtomicI64>);
+struct TestClock(Arc<AtomicI64>);
 
-impl Hand {
+impl TestClock {
     fn new() -> Self {
         Self(Arc::new(AtomicI64::new(NOON)))
     }
@@ -32,13 +32,13 @@ impl Hand {
     }
 }
 
-impl Clock for Hand {
+impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 }
 
-impl Sleep for Hand {
+impl Sleep for TestClock {
     async fn sleep(&self, pause: Duration) {
         self.pass(pause);
     }
@@ -46,7 +46,7 @@ impl Sleep for Hand {
 
 /// What the store does with the next swap.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum SwapBehaviour {
     Well,
     /// It fails, and nothing is written.
     Fails,
@@ -60,21 +60,21 @@ enum Mood {
 #[derive(Clone)]
 struct Memory {
     stored: Arc<Mutex<Stored<Ledger>>>,
-    mood: Arc<Mutex<Mood>>,
+    next_swap: Arc<Mutex<SwapBehaviour>>,
     reads: Arc<AtomicU32>,
     writes: Arc<AtomicU32>,
-    clock: Hand,
+    clock: TestClock,
 }
 
 impl Memory {
-    fn new(clock: &Hand) -> Self {
+    fn new(clock: &TestClock) -> Self {
         let empty = Stored {
             value: Ledger::default(),
             revision: Revision(0),
         };
         Self {
             stored: Arc::new(Mutex::new(empty)),
-            mood: Arc::new(Mutex::new(Mood::Well)),
+            next_swap: Arc::new(Mutex::new(SwapBehaviour::Well)),
             reads: Arc::default(),
             writes: Arc::default(),
             clock: clock.clone(),
@@ -89,7 +89,7 @@ impl Memory {
         self.writes.load(Ordering::SeqCst)
     }
 
-    fn budget(&self, limit: Limit) -> SharedBudget<Self, Hand> {
+    fn budget(&self, limit: Limit) -> SharedBudget<Self, TestClock> {
         SharedBudget::seeded(self.clone(), limit, self.clock.clone(), Pace::Even, 7)
     }
 }
@@ -111,9 +111,10 @@ impl Records for Memory {
         revision: Revision,
     ) -> Result<Swap<T>, PortError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        let mood = std::mem::replace(&mut *self.mood.lock().unwrap(), Mood::Well);
+        let next_swap =
+            std::mem::replace(&mut *self.next_swap.lock().unwrap(), SwapBehaviour::Well);
         let failed = || PortError::new(FailureClass::Transient, ErrorCode::StoreFailed);
-        if mood == Mood::Fails {
+        if next_swap == SwapBehaviour::Fails {
             return Err(failed());
         }
         let mut stored = self.stored.lock().unwrap();
@@ -127,10 +128,10 @@ impl Records for Memory {
             value: cast(record),
             revision: Revision(revision.0 + 1),
         };
-        match mood {
-            Mood::AnswerLost => return Err(failed()),
-            Mood::Slow(span) => self.clock.pass(span),
-            Mood::Well | Mood::Fails => {}
+        match next_swap {
+            SwapBehaviour::AnswerLost => return Err(failed()),
+            SwapBehaviour::Slow(span) => self.clock.pass(span),
+            SwapBehaviour::Well | SwapBehaviour::Fails => {}
         }
         Ok(Swap::Stored(stored.revision))
     }
@@ -150,7 +151,7 @@ fn cast<A: Any, B: Any + Clone>(record: &A) -> B {
 }
 
 /// Takes a permit and has it answered at once.
-async fn use_one(budget: &SharedBudget<Memory, Hand>) {
+async fn use_one(budget: &SharedBudget<Memory, TestClock>) {
     let permit = budget.take().await.unwrap();
     budget
         .settle(permit, PermitOutcome::Completed)
@@ -167,7 +168,7 @@ fn until(taken: Result<Permit, BudgetError>) -> Timestamp {
 
 #[tokio::test]
 async fn a_busy_holder_leases_more_each_time_and_writes_once_for_sixteen() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
     for _ in 0..31 {
@@ -178,7 +179,7 @@ async fn a_busy_holder_leases_more_each_time_and_writes_once_for_sixteen() {
 
 #[tokio::test]
 async fn a_quiet_holder_leases_one_and_holds_back_none_from_others() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
     for _ in 0..5 {
@@ -190,7 +191,7 @@ async fn a_quiet_holder_leases_one_and_holds_back_none_from_others() {
 
 #[tokio::test]
 async fn what_is_handed_back_is_free_and_handing_back_nothing_costs_nothing() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
     for _ in 0..4 {
@@ -208,7 +209,7 @@ async fn what_is_handed_back_is_free_and_handing_back_nothing_costs_nothing() {
 
 #[tokio::test]
 async fn a_swap_that_was_lost_goes_on_with_the_newer_ledger_without_reading_again() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let (one, other) = (store.budget(Limit::DEFAULT), store.budget(Limit::DEFAULT));
     for _ in 0..6 {
@@ -235,7 +236,7 @@ async fn a_swap_that_was_lost_goes_on_with_the_newer_ledger_without_reading_agai
 
 #[tokio::test]
 async fn a_permit_is_not_used_when_the_process_slept_over_it() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
     for _ in 0..4 {
@@ -252,10 +253,10 @@ async fn a_permit_is_not_used_when_the_process_slept_over_it() {
 
 #[tokio::test]
 async fn a_lease_that_came_too_late_is_not_used() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
-    *store.mood.lock().unwrap() = Mood::Slow(Limit::GRACE + Duration::from_secs(1));
+    *store.next_swap.lock().unwrap() = SwapBehaviour::Slow(Limit::GRACE + Duration::from_secs(1));
     assert!(until(budget.take().await) <= clock.now());
 
     use_one(&budget).await;
@@ -264,7 +265,7 @@ async fn a_lease_that_came_too_late_is_not_used() {
 
 #[tokio::test]
 async fn a_store_that_fails_lets_nothing_out_and_loses_nothing() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let small = Limit {
         requests_max: 2,
@@ -272,7 +273,7 @@ async fn a_store_that_fails_lets_nothing_out_and_loses_nothing() {
     };
     let budget = store.budget(small);
     use_one(&budget).await;
-    *store.mood.lock().unwrap() = Mood::Fails;
+    *store.next_swap.lock().unwrap() = SwapBehaviour::Fails;
     assert!(matches!(
         budget.take().await,
         Err(BudgetError::Store { .. })
@@ -286,14 +287,14 @@ async fn a_store_that_fails_lets_nothing_out_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_lease_whose_answer_was_lost_is_counted_and_not_used() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let small = Limit {
         requests_max: 2,
         ..Limit::DEFAULT
     };
     let budget = store.budget(small);
-    *store.mood.lock().unwrap() = Mood::AnswerLost;
+    *store.next_swap.lock().unwrap() = SwapBehaviour::AnswerLost;
     assert!(matches!(
         budget.take().await,
         Err(BudgetError::Store { .. })
@@ -305,7 +306,7 @@ async fn a_lease_whose_answer_was_lost_is_counted_and_not_used() {
 
 #[tokio::test]
 async fn a_refusal_stops_every_holder_at_once() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let (one, other) = (store.budget(Limit::DEFAULT), store.budget(Limit::DEFAULT));
     for _ in 0..4 {
@@ -327,7 +328,7 @@ async fn a_refusal_stops_every_holder_at_once() {
 
 #[tokio::test]
 async fn urgent_work_uses_what_its_process_has_leased_for_bulk_work() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let bulk = store.budget(Limit::DEFAULT).with_priority(Priority::Bulk);
     for _ in 0..4 {
@@ -340,7 +341,7 @@ async fn urgent_work_uses_what_its_process_has_leased_for_bulk_work() {
 
 #[tokio::test]
 async fn a_patient_holder_waits_for_a_permit_that_is_near_and_for_no_other() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
     let waiting = WaitingBudget::new(budget, clock.clone(), clock.clone(), Duration::from_secs(5));
@@ -371,7 +372,7 @@ async fn a_patient_holder_waits_for_a_permit_that_is_near_and_for_no_other() {
 
 #[tokio::test]
 async fn holders_that_came_in_vain_come_back_at_times_of_their_own() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let store = Memory::new(&clock);
     let handles: Vec<_> = (0..20)
         .map(|seed| {
@@ -408,7 +409,7 @@ async fn holders_that_came_in_vain_come_back_at_times_of_their_own() {
 }
 
 /// Takes permits to begin work until there are no more; returns how many, and when to retry.
-async fn begin_all(budget: &SharedBudget<Memory, Hand>) -> (usize, Timestamp) {
+async fn begin_all(budget: &SharedBudget<Memory, TestClock>) -> (usize, Timestamp) {
     let mut begun = 0;
     loop {
         match budget.take_to_begin().await {
@@ -423,7 +424,7 @@ async fn begin_all(budget: &SharedBudget<Memory, Hand>) -> (usize, Timestamp) {
 }
 
 /// Reports that the request of `permit` was answered.
-async fn settle(budget: &SharedBudget<Memory, Hand>, permit: Permit) {
+async fn settle(budget: &SharedBudget<Memory, TestClock>, permit: Permit) {
     budget
         .settle(permit, PermitOutcome::Completed)
         .await
@@ -433,7 +434,7 @@ async fn settle(budget: &SharedBudget<Memory, Hand>, permit: Permit) {
 #[tokio::test]
 async fn requests_that_begin_work_leave_a_fifth_of_the_window_to_those_that_finish_it() {
     for requests_max in [2, 5, 50] {
-        let clock = Hand::new();
+        let clock = TestClock::new();
         let limit = Limit {
             requests_max,
             ..Limit::DEFAULT
@@ -456,7 +457,7 @@ async fn requests_that_begin_work_leave_a_fifth_of_the_window_to_those_that_fini
 
 #[tokio::test]
 async fn requests_that_finish_work_do_not_wait_for_the_denial_of_others() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let budget = Memory::new(&clock).budget(Limit::DEFAULT);
     let (begun, _) = begin_all(&budget).await;
     assert!(begun <= 360, "{begun}");
@@ -468,7 +469,7 @@ async fn requests_that_finish_work_do_not_wait_for_the_denial_of_others() {
 
 #[tokio::test]
 async fn callers_that_were_to_begin_work_come_back_in_groups() {
-    let clock = Hand::new();
+    let clock = TestClock::new();
     let limit = Limit {
         requests_max: 50,
         ..Limit::DEFAULT

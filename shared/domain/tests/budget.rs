@@ -366,7 +366,7 @@ fn an_invalid_ledger_is_refused() {
 
 /// One event of a history.
 #[derive(Clone, Debug)]
-enum Act {
+enum BudgetEvent {
     /// Time passes.
     Wait(i64),
     /// An instance requests permits. Its clock is off by some milliseconds.
@@ -389,16 +389,16 @@ enum Act {
     Restart,
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+fn budget_events() -> impl Strategy<Value = Vec<BudgetEvent>> {
     let priority = prop::sample::select(Priority::ALL.to_vec());
     let act = prop_oneof![
-        2 => (0..20_000_i64).prop_map(Act::Wait),
-        1 => (0..200_000_i64).prop_map(Act::Wait),
-        8 => (1..20_u32, priority, -50..50_i64).prop_map(|(want, priority, skew)| Act::Ask { want, priority, skew }),
+        2 => (0..20_000_i64).prop_map(BudgetEvent::Wait),
+        1 => (0..200_000_i64).prop_map(BudgetEvent::Wait),
+        8 => (1..20_u32, priority, -50..50_i64).prop_map(|(want, priority, skew)| BudgetEvent::Ask { want, priority, skew }),
         12 => (0..3_000_i64, 1..20_000_i64, 1..10_000_i64, prop::bool::weighted(0.1))
-            .prop_map(|(late, there, back, dies)| Act::Send { late, there, back, dies }),
-        1 => Just(Act::GiveBack),
-        1 => Just(Act::Restart),
+            .prop_map(|(late, there, back, dies)| BudgetEvent::Send { late, there, back, dies }),
+        1 => Just(BudgetEvent::GiveBack),
+        1 => Just(BudgetEvent::Restart),
     ];
     prop::collection::vec(act, 1..400)
 }
@@ -411,7 +411,7 @@ proptest! {
     fn no_window_of_the_server_ever_holds_more_than_the_limit(
         max in prop::sample::select(vec![1_u32, 3, 8, 100, 130]),
         pace in prop::sample::select(vec![Pace::Even, Pace::Burst]),
-        acts in acts(),
+        acts in budget_events(),
     ) {
         let limit = Limit { requests_max: max, window: Duration::from_secs(60) };
         let mut ledger = Ledger::default();
@@ -421,13 +421,13 @@ proptest! {
         let mut arrivals: Vec<i64> = Vec::new();
         for act in acts {
             match act {
-                Act::Wait(pause) => now += pause,
-                Act::Ask { want, priority, skew } => {
+                BudgetEvent::Wait(pause) => now += pause,
+                BudgetEvent::Ask { want, priority, skew } => {
                     let request = PermitRequest { permits_max: want, priority, stage: WorkStage::Finishing, pace };
                     let granted = ledger.grant(at(now + skew), &limit, &request);
                     held.extend(granted.into_iter().flatten().map(|one| (one, skew)));
                 }
-                Act::Send { late, there, back, dies } => {
+                BudgetEvent::Send { late, there, back, dies } => {
                     if held.is_empty() {
                         continue;
                     }
@@ -444,12 +444,12 @@ proptest! {
                         open.push((arrived + back, one.slot, skew));
                     }
                 }
-                Act::GiveBack => {
+                BudgetEvent::GiveBack => {
                     if let Some((one, _)) = held.pop() {
                         ledger.release(one);
                     }
                 }
-                Act::Restart => {
+                BudgetEvent::Restart => {
                     let text = serde_json::to_string(&ledger).unwrap();
                     ledger = serde_json::from_str(&text).unwrap();
                 }

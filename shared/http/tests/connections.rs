@@ -20,7 +20,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// What a server does after each answer.
 #[derive(Clone, Copy)]
-enum Then {
+enum AfterAnswer {
     /// Waits for the next request.
     Stays,
     /// Closes without having said so.
@@ -35,7 +35,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(then: Then) -> Self {
+    async fn start(then: AfterAnswer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             url: format!("http://{}/", listener.local_addr().unwrap()),
@@ -60,7 +60,7 @@ impl Server {
 }
 
 /// Answers each request of a connection; none has a body.
-async fn serve(mut stream: TcpStream, then: Then, requests: Arc<AtomicUsize>) {
+async fn serve(mut stream: TcpStream, then: AfterAnswer, requests: Arc<AtomicUsize>) {
     let mut head = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut head).await {
         if !head.ends_with(b"\r\n\r\n") {
@@ -71,7 +71,7 @@ async fn serve(mut stream: TcpStream, then: Then, requests: Arc<AtomicUsize>) {
         // Long enough for calls that are made at the same time to be under way at the same time.
         tokio::time::sleep(Duration::from_millis(20)).await;
         stream.write_all(ANSWER).await.unwrap();
-        if matches!(then, Then::Leaves) {
+        if matches!(then, AfterAnswer::Leaves) {
             return;
         }
     }
@@ -88,7 +88,7 @@ async fn get(transport: &HttpClient, url: &str) -> Result<Bytes, TransportError>
 
 #[tokio::test]
 async fn calls_one_after_the_other_share_a_connection_with_those_of_clones() {
-    let server = Server::start(Then::Stays).await;
+    let server = Server::start(AfterAnswer::Stays).await;
     let transport = transport();
     for caller in [&transport, &transport.clone(), &transport] {
         assert_eq!(get(caller, &server.url).await.unwrap(), "ok");
@@ -98,7 +98,7 @@ async fn calls_one_after_the_other_share_a_connection_with_those_of_clones() {
 
 #[tokio::test]
 async fn calls_at_the_same_time_do_not_wait_for_each_other() {
-    let server = Server::start(Then::Stays).await;
+    let server = Server::start(AfterAnswer::Stays).await;
     let transport = transport();
     for _ in 0..2 {
         let (one, other) = tokio::join!(get(&transport, &server.url), get(&transport, &server.url));
@@ -110,8 +110,8 @@ async fn calls_at_the_same_time_do_not_wait_for_each_other() {
 #[tokio::test]
 async fn a_connection_is_used_for_its_own_server_only() {
     let (one, other) = (
-        Server::start(Then::Stays).await,
-        Server::start(Then::Stays).await,
+        Server::start(AfterAnswer::Stays).await,
+        Server::start(AfterAnswer::Stays).await,
     );
     let transport = transport();
     for server in [&one, &other, &one, &other] {
@@ -122,7 +122,7 @@ async fn a_connection_is_used_for_its_own_server_only() {
 
 #[tokio::test]
 async fn a_kept_connection_that_the_server_has_left_costs_no_call_and_repeats_none() {
-    let server = Server::start(Then::Leaves).await;
+    let server = Server::start(AfterAnswer::Leaves).await;
     let transport = transport();
     for _ in 0..5 {
         assert_eq!(get(&transport, &server.url).await.unwrap(), "ok");
@@ -133,7 +133,7 @@ async fn a_kept_connection_that_the_server_has_left_costs_no_call_and_repeats_no
 
 #[tokio::test]
 async fn a_call_that_is_dropped_leaves_no_half_read_connection_behind() {
-    let server = Server::start(Then::Stays).await;
+    let server = Server::start(AfterAnswer::Stays).await;
     let transport = transport();
     get(&transport, &server.url).await.unwrap();
     let dropped =

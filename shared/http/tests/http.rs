@@ -31,7 +31,7 @@ struct Server {
 
 /// What a server does with a connection whose request it has read.
 #[derive(Clone)]
-enum Does {
+enum ServerBehaviour {
     /// Writes this and closes.
     Say(Vec<u8>),
     /// Writes this and holds the connection open, for longer than anybody waits.
@@ -39,7 +39,7 @@ enum Does {
 }
 
 impl Server {
-    async fn start(script: Vec<Does>) -> Self {
+    async fn start(script: Vec<ServerBehaviour>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = tokio::spawn(async move {
@@ -49,11 +49,11 @@ impl Server {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 requests.push(request_from(&mut stream).await);
                 match does {
-                    Does::Say(bytes) => {
+                    ServerBehaviour::Say(bytes) => {
                         stream.write_all(&bytes).await.unwrap();
                         stream.shutdown().await.unwrap();
                     }
-                    Does::SayAndHold(bytes) => {
+                    ServerBehaviour::SayAndHold(bytes) => {
                         stream.write_all(&bytes).await.unwrap();
                         held.push(stream);
                     }
@@ -99,9 +99,9 @@ async fn request_from(stream: &mut TcpStream) -> String {
 }
 
 /// An answer with `body` and its length.
-fn say(status: &str, headers: &str, body: &str) -> Does {
+fn say(status: &str, headers: &str, body: &str) -> ServerBehaviour {
     let length = body.len();
-    Does::Say(
+    ServerBehaviour::Say(
         format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into(),
     )
 }
@@ -207,7 +207,7 @@ async fn an_address_that_is_none_means_that_nothing_was_sent() {
 
 #[tokio::test]
 async fn a_connection_dropped_after_the_request_leaves_it_open_whether_it_worked() {
-    let server = Server::start(vec![Does::Say(Vec::new())]).await;
+    let server = Server::start(vec![ServerBehaviour::Say(Vec::new())]).await;
     let error = discreet(post(&transport(), &server.url()).await);
     assert!(is_no_answer(&error), "{error}");
     assert_eq!(server.requests().await.len(), 1, "it is not repeated");
@@ -220,7 +220,7 @@ async fn an_answer_that_is_no_http_leaves_it_open_whether_it_worked() {
         "HTTP/1.1 200",
         "HTTP/1.1 200 OK\r\ncontent-le",
     ] {
-        let server = Server::start(vec![Does::Say(bytes.into())]).await;
+        let server = Server::start(vec![ServerBehaviour::Say(bytes.into())]).await;
         let error = discreet(post(&transport(), &server.url()).await);
         assert!(is_no_answer(&error), "{bytes:?}: {error}");
         assert_eq!(server.requests().await.len(), 1, "it is not repeated");
@@ -237,7 +237,7 @@ async fn half_a_body_is_no_answer() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ];
     for half in halves {
-        let server = Server::start(vec![Does::Say(half.into())]).await;
+        let server = Server::start(vec![ServerBehaviour::Say(half.into())]).await;
         let error = discreet(post(&transport(), &server.url()).await);
         assert!(is_no_answer(&error), "{half:?}: {error}");
         assert_eq!(server.requests().await.len(), 1, "it is not repeated");
@@ -248,7 +248,7 @@ async fn half_a_body_is_no_answer() {
 async fn an_answer_that_does_not_come_in_time_is_none() {
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[{\"id\":".to_vec();
     for bytes in [Vec::new(), half] {
-        let server = Server::start(vec![Does::SayAndHold(bytes)]).await;
+        let server = Server::start(vec![ServerBehaviour::SayAndHold(bytes)]).await;
         let hasty = transport_with(Duration::from_millis(100), 1024);
         let error = discreet(post(&hasty, &server.url()).await);
         let TransportError::NoAnswer { reason } = &error else {
@@ -267,7 +267,7 @@ async fn an_answer_beyond_the_limit_is_not_held() {
     );
     for does in [
         say("200 OK", "", &"x".repeat(1025)),
-        Does::Say(chunked.into()),
+        ServerBehaviour::Say(chunked.into()),
     ] {
         let server = Server::start(vec![does]).await;
         let error = discreet(post(&transport(), &server.url()).await);
@@ -284,7 +284,7 @@ async fn an_answer_beyond_the_limit_is_not_held() {
 #[tokio::test]
 async fn an_answer_without_an_end_is_cut_off_at_the_limit() {
     let endless = "HTTP/1.1 200 OK\r\n\r\n".to_owned() + &"x".repeat(4096);
-    let server = Server::start(vec![Does::SayAndHold(endless.into())]).await;
+    let server = Server::start(vec![ServerBehaviour::SayAndHold(endless.into())]).await;
     let error = discreet(get(&transport(), &server.url()).await);
     assert!(matches!(error, TransportError::TooLarge { .. }), "{error}");
     server.requests.abort();
@@ -385,7 +385,7 @@ async fn a_request_leaves_with_its_headers_its_body_and_our_name() {
 #[tokio::test]
 async fn one_call_that_failed_does_not_spoil_the_next() {
     let script = vec![
-        Does::Say(Vec::new()),
+        ServerBehaviour::Say(Vec::new()),
         say("200 OK", "connection: close\r\n", "fine"),
     ];
     let server = Server::start(script).await;
@@ -461,7 +461,7 @@ async fn a_streamed_answer_that_stands_still_is_given_up() {
         .unwrap()
         .into_body();
     body.next_piece().await.unwrap();
-    let held = Server::start(vec![Does::SayAndHold(
+    let held = Server::start(vec![ServerBehaviour::SayAndHold(
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec(),
     )])
     .await;
@@ -509,7 +509,10 @@ async fn an_answer_that_was_compressed_unasked_is_read() {
             "HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        let server = Server::start(vec![Does::Say([head.as_bytes(), &body].concat())]).await;
+        let server = Server::start(vec![ServerBehaviour::Say(
+            [head.as_bytes(), &body].concat(),
+        )])
+        .await;
         let answer = transport().send(request_to(&server.url())).await.unwrap();
         assert_eq!(answer.body().as_ref(), text, "{encoding}");
     }
@@ -520,7 +523,7 @@ async fn a_compressed_answer_is_limited_by_what_it_unpacks_to_and_must_be_whole(
     let body = gzipped(&vec![b'x'; 100_000]);
     let say = |body: &[u8]| {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-        vec![Does::Say([head.as_bytes(), body].concat())]
+        vec![ServerBehaviour::Say([head.as_bytes(), body].concat())]
     };
     let server = Server::start(say(&body)).await;
     let error = transport()

@@ -14,12 +14,12 @@ use clap::{Parser, Subcommand};
 #[command(name = "bench")]
 struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Measurement,
 }
 
 /// The measurements.
 #[derive(Subcommand)]
-enum What {
+enum Measurement {
     /// Start, size, memory and work per event of the functions.
     Cold(cold::Options),
     /// Use of HaloPSA's limit, refusals, drain times and lanes, on four models of a server.
@@ -30,9 +30,9 @@ enum What {
 
 fn main() -> anyhow::Result<ExitCode> {
     let met = match Arguments::parse().what {
-        What::Cold(options) => cold::run(&options)?,
-        What::Limiter(options) => limiter::run(&options)?,
-        What::Requests(options) => requests::run(&options)?,
+        Measurement::Cold(options) => cold::run(&options)?,
+        Measurement::Limiter(options) => limiter::run(&options)?,
+        Measurement::Requests(options) => requests::run(&options)?,
     };
     Ok(if met {
         ExitCode::SUCCESS

@@ -67,7 +67,7 @@ struct Event {
 }
 
 /// The beginning of a request, and its body.
-struct Asked {
+struct ReceivedRequest {
     method: String,
     path: String,
     body: String,
@@ -241,7 +241,7 @@ fn converse(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 /// The whole answer to a request; `None` when the API is closed.
-fn respond(asked: &Asked, shared: &Shared) -> Option<String> {
+fn respond(asked: &ReceivedRequest, shared: &Shared) -> Option<String> {
     let accepted = |taken: bool| {
         let status = if taken {
             "202 Accepted"
@@ -283,7 +283,7 @@ fn handed(event: &Event) -> String {
 }
 
 /// Reads one request; `None` at the end of the connection.
-fn read(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Asked>> {
+fn read(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<ReceivedRequest>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -311,7 +311,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Asked>> {
         read_bytes(reader, length)?
     };
     let body = String::from_utf8(body).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Some(Asked { method, path, body }))
+    Ok(Some(ReceivedRequest { method, path, body }))
 }
 
 /// Reads a body of known length.
