@@ -9,16 +9,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use halogard_app::intake::{DeliveryOutcome, Rejection, enqueue};
 use halogard_app::ports::{Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, WorkQueue};
 use halogard_credentials::webhook_auth::{
     Authenticator, PathVerified, SecretReader, WebhookRequest,
 };
 use halogard_domain::{FailureClass, Message};
-use halogard_halopsa::webhook;
+use halogard_halopsa::webhook::{self, FirstBodies};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -47,6 +48,8 @@ pub struct HttpState<S, C, R> {
     pub health: Arc<Health>,
     /// The memory for bodies.
     pub bodies: BodyMemory,
+    /// Which kinds of events have come.
+    pub first_bodies: FirstBodies,
 }
 
 /// What everybody may ask: webhooks, the wake-up and health.
@@ -57,10 +60,28 @@ where
     R: SecretReader + 'static,
 {
     Router::new()
-        .route("/webhooks/halopsa/{token}", post(halopsa::<S, C, R>))
-        .route("/webhooks/liongard/{token}", post(liongard::<S, C, R>))
+        .route("/webhooks/halopsa/{token}", deliveries(halopsa::<S, C, R>))
+        .route("/webhooks/halopsa/{token}/", deliveries(halopsa::<S, C, R>))
+        .route(
+            "/webhooks/liongard/{token}",
+            deliveries(liongard::<S, C, R>),
+        )
+        .route(
+            "/webhooks/liongard/{token}/",
+            deliveries(liongard::<S, C, R>),
+        )
         .route("/healthz", get(healthz::<S, C, R>))
         .with_state(Arc::clone(state))
+}
+
+/// The methods of a delivery. HaloPSA's form offers all three.
+fn deliveries<H, P, S>(handler: H) -> MethodRouter<S>
+where
+    H: Handler<P, S>,
+    P: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    post(handler.clone()).put(handler.clone()).patch(handler)
 }
 
 /// What concerns the operator only: metrics and readiness.
@@ -193,10 +214,23 @@ where
         };
         let request = WebhookRequest {
             header: &header,
+            header_names: &|| {
+                headers
+                    .keys()
+                    .map(|name| name.as_str().to_owned())
+                    .collect()
+            },
             body: &body.bytes,
         };
         let verified = self.authenticator.verify(&path, &request).await?;
         let messages = webhook::parse(verified.body, self.clock.now())?;
+        if let Some(first) = self.first_bodies.take(verified.body, &messages) {
+            info!(
+                kind = first.kind,
+                members = first.members,
+                "the first webhook of its kind; these are its members, without their values"
+            );
+        }
         let queued = timeout(STORE_WAIT, enqueue(&self.store, messages)).await;
         queued.unwrap_or_else(|_| Err(Rejection::NotQueued(store_held())))
     }

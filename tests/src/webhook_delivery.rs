@@ -110,6 +110,13 @@ impl Scenario {
         };
         let request = WebhookRequest {
             header: &header,
+            header_names: &|| {
+                delivery
+                    .headers
+                    .iter()
+                    .map(|(name, _)| name.clone())
+                    .collect()
+            },
             body: &delivery.body,
         };
         // The server's routes take the address with and without a slash at its end.

@@ -69,6 +69,12 @@ impl Event {
             .collect()
     }
 
+    /// The names of the headers.
+    #[must_use]
+    pub fn header_names(&self) -> Vec<String> {
+        self.headers.keys().cloned().collect()
+    }
+
     /// The body as the sender sent it.
     ///
     /// # Errors

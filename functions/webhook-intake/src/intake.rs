@@ -5,7 +5,7 @@ use halogard_app::ports::{Clock, Lane, WorkSink};
 use halogard_credentials::webhook_auth::{Authenticator, SecretReader, WebhookRequest};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
-use halogard_halopsa::webhook::{parse, response_to};
+use halogard_halopsa::webhook::{FirstBodies, parse, response_to};
 use halogard_runtime::MaskedToken;
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
@@ -18,6 +18,8 @@ pub struct Intake<Q, R, C> {
     queues: Q,
     authenticator: Authenticator<R, C>,
     clock: C,
+    /// Which kinds of events have come.
+    first_bodies: FirstBodies,
     /// Writes the metrics.
     meter: fn(&Metrics, Timestamp),
 }
@@ -35,6 +37,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
             queues,
             authenticator,
             clock,
+            first_bodies: FirstBodies::new(),
             meter,
         }
     }
@@ -119,10 +122,18 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                 let body = event.body()?;
                 let request = WebhookRequest {
                     header: &|name| event.header(name),
+                    header_names: &|| event.header_names(),
                     body: &body,
                 };
                 let verified = self.authenticator.verify(&path, &request).await?;
                 let messages = parse(verified.body, self.clock.now())?;
+                if let Some(first) = self.first_bodies.take(verified.body, &messages) {
+                    info!(
+                        kind = first.kind,
+                        members = first.members,
+                        "the first webhook of its kind; these are its members, without their values"
+                    );
+                }
                 *first = messages.first().cloned();
                 enqueue(&self.queues, messages).await
             }

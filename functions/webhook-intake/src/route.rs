@@ -13,6 +13,9 @@ pub(crate) enum Route {
     Nowhere,
 }
 
+/// The methods of a delivery. HaloPSA's form offers all three.
+const DELIVERY_METHODS: [&str; 3] = ["POST", "PUT", "PATCH"];
+
 /// The vendor that sends a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
@@ -41,13 +44,19 @@ impl Route {
                 _ => Self::WrongMethod("GET,HEAD"),
             };
         }
-        let under = |prefix| path.strip_prefix(prefix).filter(|rest| is_segment(rest));
+        let under = |prefix| {
+            let rest = path.strip_prefix(prefix)?;
+            let rest = rest.strip_suffix('/').unwrap_or(rest);
+            is_segment(rest).then_some(rest)
+        };
         let found = under("/webhooks/halopsa/")
             .map(|token| (Sender::HaloPsa, token))
             .or_else(|| under("/webhooks/liongard/").map(|token| (Sender::Liongard, token)));
         match found {
-            Some((sender, token)) if method == "POST" => Self::Delivery(sender, decoded(token)),
-            Some(_) => Self::WrongMethod("POST"),
+            Some((sender, token)) if DELIVERY_METHODS.contains(&method) => {
+                Self::Delivery(sender, decoded(token))
+            }
+            Some(_) => Self::WrongMethod("POST,PUT,PATCH"),
             None => Self::Nowhere,
         }
     }
@@ -93,19 +102,25 @@ mod tests {
     fn each_method_and_path_has_its_route() {
         let halo = |token: &str| Route::Delivery(Sender::HaloPsa, token.to_owned());
         let liongard = |token: &str| Route::Delivery(Sender::Liongard, token.to_owned());
+        let wrong = || Route::WrongMethod("POST,PUT,PATCH");
         let cases = [
             ("POST", "/webhooks/halopsa/abc", halo("abc")),
             ("POST", "/webhooks/liongard/abc", liongard("abc")),
             ("GET", "/healthz", Route::Health),
             ("HEAD", "/healthz", Route::Health),
             ("POST", "/healthz", Route::WrongMethod("GET,HEAD")),
-            ("GET", "/webhooks/halopsa/abc", Route::WrongMethod("POST")),
-            ("PUT", "/webhooks/liongard/abc", Route::WrongMethod("POST")),
-            ("post", "/webhooks/halopsa/abc", Route::WrongMethod("POST")),
+            ("PUT", "/webhooks/halopsa/abc", halo("abc")),
+            ("PATCH", "/webhooks/halopsa/abc/", halo("abc")),
+            ("PUT", "/webhooks/liongard/abc/", liongard("abc")),
+            ("POST", "/webhooks/halopsa/abc/", halo("abc")),
+            ("GET", "/webhooks/halopsa/abc", wrong()),
+            ("DELETE", "/webhooks/liongard/abc/", wrong()),
+            ("post", "/webhooks/halopsa/abc", wrong()),
             ("POST", "/webhooks/halopsa/", Route::Nowhere),
             ("POST", "/webhooks/halopsa", Route::Nowhere),
             ("POST", "/webhooks/halopsa/a/b", Route::Nowhere),
-            ("POST", "/webhooks/halopsa/abc/", Route::Nowhere),
+            ("POST", "/webhooks/halopsa/abc//", Route::Nowhere),
+            ("POST", "/webhooks/halopsa//", Route::Nowhere),
             ("POST", "//webhooks/halopsa/abc", Route::Nowhere),
             ("POST", "/webhooks%2Fhalopsa/abc", Route::Nowhere),
             ("POST", "/WEBHOOKS/halopsa/abc", Route::Nowhere),

@@ -236,7 +236,7 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
         "the-key-of-the-function",
         "the-session-of-the-function",
         "another-token-of-the-same-length",
-        "last_update",
+        "Stale Privileged Accounts",
     ] {
         assert!(
             !log.contains(secret) && !metrics.contains(secret),

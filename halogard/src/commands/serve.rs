@@ -15,6 +15,7 @@ use anyhow::{Context as _, anyhow};
 use halogard_app::ports::{Clock as _, PortError, Values as _};
 use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::{Policy, Timestamp};
+use halogard_halopsa::webhook::FirstBodies;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
 use halogard_sqlite::Store;
@@ -391,6 +392,7 @@ impl Serve {
             metrics: Arc::clone(&self.shared.metrics),
             health: Arc::clone(&self.shared.health),
             bodies: BodyMemory::default(),
+            first_bodies: FirstBodies::new(),
         });
         let public = http::public_router(&state);
         let private = http::private_router(&state);
@@ -464,8 +466,8 @@ fn announce(webhook: &WebhookAddress, addresses: &ServeAddresses) {
     }
     if webhook.is_token_only {
         output::caution(
-            "deliveries are authenticated by their address alone; set HALOPSA_WEBHOOK_SECRET to the key \
-             of the webhook (authentication: HMAC), or HALOPSA_WEBHOOK_USERNAME and _PASSWORD",
+            "deliveries are authenticated by their address alone; set HALOPSA_WEBHOOK_USERNAME and _PASSWORD \
+             to those of the webhook (authentication: Basic), or HALOPSA_WEBHOOK_SECRET to its key (HMAC)",
         );
     }
 }

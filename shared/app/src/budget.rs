@@ -147,7 +147,17 @@ impl<S: Records, C: Clock> RequestBudget for SharedBudget<S, C> {
         // Other processes must know at once, and the leased permits would be refused as well.
         let _guard = holder.lease_lock.lock().await;
         holder.cache().drop_permits();
-        holder.report().await
+        holder.report().await?;
+        let believed = holder.cache().known.as_ref().map(|known| {
+            let ledger = &known.value;
+            ledger.effective_limit(&holder.limit)
+        });
+        tracing::info!(
+            requests_max = believed,
+            window_seconds = holder.limit.window.as_secs(),
+            "HaloPSA refused a request over its limit; this many are believed to be allowed"
+        );
+        Ok(())
     }
 }
 

@@ -194,6 +194,8 @@ impl<E: Env> Reconciler<E> {
                 RunProgress::Succeeded
             }
             Err(error) if is_hidden(&error) => RunProgress::InProgress,
+            Ok(RunProgress::Counted) if age >= UNOBSERVABLE_RUN_TIME => RunProgress::Succeeded,
+            Ok(RunProgress::Counted) => RunProgress::InProgress,
             progress => progress?,
         };
         let launchpoint_id = run.launchpoint.get();
@@ -231,7 +233,7 @@ impl<E: Env> Reconciler<E> {
                 );
                 (runs.fail(), false)
             }
-            RunProgress::NotListed | RunProgress::InProgress => {
+            RunProgress::NotListed | RunProgress::Counted | RunProgress::InProgress => {
                 return Ok(Some(now.plus(RUN_POLL_INTERVAL)));
             }
         };

@@ -33,6 +33,9 @@ pub enum Action {
     DuplicateTicket,
     /// A ticket carries the alert's key and is not ours: a stranger's, or another installation's.
     ForeignKey,
+    /// The ticket that Liongard names for the alert belongs to another client, or its title names something
+    /// else: it is left alone.
+    ForeignTicket,
     /// Sent the request that opens the ticket; whether it took effect is unknown.
     OpenInDoubt,
     /// HaloPSA refused a write for good.
@@ -76,6 +79,7 @@ impl Action {
             Self::FoundByKey => "found_by_key",
             Self::DuplicateTicket => "duplicate_ticket",
             Self::ForeignKey => "foreign_key",
+            Self::ForeignTicket => "foreign_ticket",
             Self::OpenInDoubt => "open_in_doubt",
             Self::WriteRefused => "write_refused",
             Self::Parked => "parked",

@@ -1,5 +1,6 @@
 //! Checks a policy against what both vendors have, before the first alert depends on it.
 
+mod alerts;
 mod environments;
 mod halopsa;
 mod report;
@@ -14,7 +15,8 @@ use crate::ports::{AlertSource, Inspectors, PortError, Refusal, ServiceDeskCatal
 /// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Whether both vendors answer and accept the credentials. Two requests of the budget.
+    /// Whether both vendors answer and accept the credentials, and which build of HaloPSA answers. Three requests
+    /// of the budget.
     Access,
     /// Also everything the policy names: about a dozen requests, and one for each mapped site.
     Everything,
@@ -43,6 +45,10 @@ pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
             }
         }
     }
+    if let Some(build) = desk.build().await {
+        tracing::info!(build, "HaloPSA says which build it is");
+        report.note(format!("HaloPSA is build {build}"));
+    }
     if extent == Extent::Everything {
         halopsa::check(desk, policy, &mut report).await;
     }
@@ -56,6 +62,9 @@ pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
         }
     }
     inspectors(liongard, policy, &mut report).await;
+    if extent == Extent::Everything {
+        alerts::check(liongard, policy, &mut report).await;
+    }
     report
 }
 

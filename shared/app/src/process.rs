@@ -284,6 +284,16 @@ impl<E: Env> Reconciler<E> {
                 Err(error) => self.failed(&error.into(), attempt),
             },
             Message::RecordNotification { notification, .. } => {
+                match self.linked_ticket_of(notification).await {
+                    Ok(None) => {}
+                    Ok(Some(ticket)) => {
+                        let notification = notification.clone();
+                        let cause = Cause::Webhook { notification };
+                        let look = Message::reconcile_ticket(ticket, cause);
+                        return Box::pin(self.dispatch(&look, delivery, batcher)).await;
+                    }
+                    Err(error) => return self.failed(&error.into(), attempt),
+                }
                 match self.record_notification(notification).await {
                     Ok(outcome) => Dispatched::ack(outcome),
                     Err(error) => self.failed(&error.into(), attempt),
@@ -338,6 +348,19 @@ impl<E: Env> Reconciler<E> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// The linked ticket that a notification of an unknown event names. Numbers of other records may be the same:
+    /// then the ticket is looked at for nothing.
+    async fn linked_ticket_of(
+        &self,
+        notification: &Notification,
+    ) -> Result<Option<TicketId>, PortError> {
+        let Some(ticket) = notification.possible_ticket() else {
+            return Ok(None);
+        };
+        let owners = self.store.owners(ticket).await?;
+        Ok((!owners.is_empty()).then_some(ticket))
     }
 
     /// Records a webhook that concerns no ticket.

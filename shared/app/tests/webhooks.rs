@@ -10,7 +10,7 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_app::ports::{ErrorCode, Lane, WorkSink};
+use halogard_app::ports::{ErrorCode, Lane, Links as _, WorkSink};
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::{FailureClass, Ticket};
 use support::{Bench, TICKET, at, failing, ticket};
@@ -140,4 +140,49 @@ async fn a_notification_that_concerns_no_ticket_is_kept_and_counted_once() {
     assert_eq!(journal.len(), 1);
     assert_eq!(journal[0].detail.as_deref(), Some("object 31"));
     assert_eq!(bench.file.notification_count(), 1);
+}
+
+/// A notification of this kind about an object.
+fn notice(kind: &str, object: Option<u64>, content: &str) -> Message {
+    Message::RecordNotification {
+        version: VERSION,
+        notification: Notification {
+            delivery: Some(content.into()),
+            content: content.into(),
+            event: Some("Closed".into()),
+            object,
+            kind: kind.into(),
+        },
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_event_about_a_linked_ticket_leads_to_a_look_at_it() {
+    let table = [
+        (notice("unknown", Some(TICKET.get()), "a"), true),
+        (notice("unknown", Some(9999), "b"), false),
+        (notice("unknown", None, "c"), false),
+        // The number of another record.
+        (notice("site_updated", Some(TICKET.get()), "d"), false),
+    ];
+    for (message, looks) in table {
+        let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+        bench.reconciler.desk.tickets.lock().unwrap().insert(
+            TICKET,
+            Ticket {
+                status: support::CLOSED,
+                ..ticket(4242, 7586, at(-5))
+            },
+        );
+        let store = &bench.reconciler.store;
+        let twice = [message.clone().into(), message.clone().into()];
+        store.send(Lane::Urgent, &twice).await.unwrap();
+        let outcomes = bench.process_all().await;
+        let link = store.load(support::ALERT).await.unwrap().unwrap().value;
+        let seen = link.observed_ticket.unwrap().status;
+        assert_eq!(seen == support::CLOSED, looks, "{message:?}");
+        let recorded = outcomes.contains(&"notification_recorded");
+        assert_eq!(recorded, !looks, "{outcomes:?}");
+        assert!(outcomes.contains(&"duplicate"), "{outcomes:?}");
+    }
 }

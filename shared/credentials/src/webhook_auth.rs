@@ -7,7 +7,9 @@
 
 mod authenticator;
 mod kind;
+mod near_miss;
 mod secret;
+mod signature;
 mod verifier;
 
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub use verifier::Verifiers;
 pub struct WebhookRequest<'a> {
     /// All values of the named header, in order; names are compared without regard to case.
     pub header: &'a (dyn Fn(&str) -> Vec<Vec<u8>> + Sync),
+    /// The names of all headers, for the log of a request that carries no credential.
+    pub header_names: &'a (dyn Fn() -> Vec<String> + Sync),
     /// The body as it was sent, before anything was decoded.
     pub body: &'a [u8],
 }

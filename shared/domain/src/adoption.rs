@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::alert::Alert;
 use crate::ids::{HaloClientId, TicketId, TicketTypeId};
 use crate::key::LinkKey;
 use crate::link::{Claim, Link};
@@ -79,6 +80,8 @@ pub enum Mismatch {
     OpenedByOther,
     /// HaloPSA does not say who opened it, and the proof is missing.
     OpenedByUnknown,
+    /// Its title names neither the alert nor what found it.
+    OtherTitle,
 }
 
 impl fmt::Display for Mismatch {
@@ -92,6 +95,9 @@ impl fmt::Display for Mismatch {
             Self::OtherType(kind) => write!(f, "it has ticket type {kind}"),
             Self::OpenedByOther => f.write_str("our application did not open it"),
             Self::OpenedByUnknown => f.write_str("HaloPSA does not say who opened it"),
+            Self::OtherTitle => {
+                f.write_str("its title names neither the alert nor its inspector or rule")
+            }
         }
     }
 }
@@ -141,6 +147,35 @@ pub fn judge(
         }
         OpenedBy::NotShown => Verdict::Ours,
     }
+}
+
+/// The shortest part of an alert's name whose occurrence in a title says anything, in characters.
+const NAME_CHARS_MIN: usize = 4;
+
+/// Whether `ticket` may be the one that Liongard's own ticketing opened for `alert`. That its number stands at
+/// the alert proves little: what the number means is not documented, and it may be that of a ticket of another
+/// system. So the ticket must belong to the alert's client, and its title must name the alert, its rule, or
+/// what found it.
+///
+/// # Errors
+///
+/// What contradicts it.
+pub fn judge_native(alert: &Alert, ticket: &Ticket, policy: &Policy) -> Result<(), Mismatch> {
+    let (mapping, _) = policy.choose(alert).map_err(|_| Mismatch::NotMapped)?;
+    if ticket.client != mapping.client {
+        return Err(Mismatch::OtherClient(ticket.client));
+    }
+    let title = ticket.summary.to_lowercase();
+    let names = [&alert.inspector, &alert.inspector_alias, &alert.rule];
+    let names = names.into_iter().flatten().map(String::as_str);
+    let is_named = alert
+        .name
+        .split('|')
+        .chain(names)
+        .map(|name| name.trim().to_lowercase())
+        .filter(|name| name.chars().count() >= NAME_CHARS_MIN)
+        .any(|name| title.contains(&name));
+    is_named.then_some(()).ok_or(Mismatch::OtherTitle)
 }
 
 /// Client and type with which the alert's ticket was, or would be, requested.

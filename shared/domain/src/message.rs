@@ -77,6 +77,19 @@ pub struct Notification {
     pub kind: String,
 }
 
+impl Notification {
+    /// The kind of an event whose name is not known.
+    pub const UNKNOWN: &'static str = "unknown";
+
+    /// The ticket that it may be about although its event is not known: names of events are texts that a build
+    /// may change or translate.
+    #[must_use]
+    pub fn possible_ticket(&self) -> Option<TicketId> {
+        let is_unknown = self.kind == Self::UNKNOWN;
+        self.object.filter(|_| is_unknown).map(TicketId::new)
+    }
+}
+
 /// Why a message was queued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]

@@ -122,11 +122,21 @@ pub struct RunInFlight {
     /// The launchpoint that was started.
     pub launchpoint: LaunchpointId,
     /// The newest run before the start. Ours is newer.
-    pub newest_before: Option<RunId>,
+    pub newest_before: Option<RunMark>,
     /// When it was started.
     pub started_at: Timestamp,
     /// Alerts whose ticket changed before the start. This run should update them.
     pub alerts: BTreeSet<AlertId>,
+}
+
+/// The newest run of a launchpoint at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunMark {
+    /// By its number.
+    Run(RunId),
+    /// By how many had been asked for, where Liongard does not list the runs of one launchpoint.
+    AskedFor(u64),
 }
 
 /// A run that could not be started, because another one is under way. That one began before what is
@@ -194,7 +204,7 @@ impl Runs {
     pub fn start(
         &mut self,
         launchpoint: LaunchpointId,
-        newest_before: Option<RunId>,
+        newest_before: Option<RunMark>,
         now: Timestamp,
     ) {
         let alerts = std::mem::take(&mut self.waiting);

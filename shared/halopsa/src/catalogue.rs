@@ -33,6 +33,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
         Ok(named(me.id, me.name, me.isdisabled != Some(true)))
     }
 
+    async fn build(&self) -> Option<String> {
+        let info = self.client().instance_info().await.ok()?;
+        info.build().map(str::to_owned)
+    }
+
     async fn statuses(&self) -> Result<Vec<Named<StatusId>>, PortError> {
         let rows = self.client().statuses(None).await?;
         Ok(rows

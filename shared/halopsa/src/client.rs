@@ -17,8 +17,9 @@ mod token;
 mod webhooks;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, PermitOutcome, RequestBudget};
@@ -44,6 +45,15 @@ use request::HaloRequest;
 use shared_token::SharedTokenCache;
 use token::{BearerToken, LoginState};
 
+/// The header in which some tenants say how many requests are left.
+const REMAINING: &str = "x-ratelimit-remaining";
+
+/// How long no request is sent when none is left and nothing more is said.
+const USED_UP_PAUSE: Duration = Duration::from_secs(5);
+
+/// No wait is longer than this; one that would be was written under another clock.
+const USED_UP_MAX: Duration = Duration::from_secs(300);
+
 /// HaloPSA has not said yet what its clock shows.
 const NO_OFFSET: i64 = i64::MIN;
 
@@ -65,12 +75,18 @@ pub struct Client<T, B, C> {
     auth_url: Url,
     /// Sent with token requests.
     tenant: Option<String>,
+    /// Whether the tenant is named in the form of a token request: it was complained about in the address.
+    tenant_in_form: AtomicBool,
     /// Sent with token requests.
     scopes: String,
     /// Who we are.
     login: Mutex<LoginState>,
     /// The token in use, until it was refused or replaced.
     current: RwLock<Option<BearerToken>>,
+    /// Whether lists leave closed tickets out unless they are asked for.
+    hides_closed: AtomicBool,
+    /// Whether it was logged that HaloPSA's times are not UTC.
+    has_named_zone: AtomicBool,
     /// Where the token is shared, if it is.
     token_cache: Option<SharedTokenCache>,
     /// The applications we are or were, in small letters.
@@ -78,6 +94,8 @@ pub struct Client<T, B, C> {
     /// How far HaloPSA's clock is ahead of ours, in milliseconds, by its last answer; [`NO_OFFSET`] before
     /// one has said so.
     clock_offset_ms: AtomicI64,
+    /// Until when HaloPSA has no request left, in milliseconds.
+    used_up_until_ms: AtomicI64,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
@@ -98,14 +116,18 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             resource_url,
             auth_url,
             tenant,
+            tenant_in_form: AtomicBool::new(false),
             scopes,
             login: Mutex::new(LoginState::new(Arc::new(StaticCredential::new(
                 credentials,
             )))),
             current: RwLock::default(),
+            hides_closed: AtomicBool::new(false),
+            has_named_zone: AtomicBool::new(false),
             token_cache: None,
             applications: RwLock::default(),
             clock_offset_ms: AtomicI64::new(NO_OFFSET),
+            used_up_until_ms: AtomicI64::new(0),
         }
     }
 
@@ -240,6 +262,14 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         request: http::Request<Bytes>,
         send_before: Option<Timestamp>,
     ) -> Result<Response<Bytes>, Error> {
+        let used_up_until = Timestamp::from_millis(self.used_up_until_ms.load(Ordering::Relaxed));
+        let now = self.clock.now();
+        if used_up_until > now && used_up_until <= now.plus(USED_UP_MAX) {
+            return Err(BudgetError::Exhausted {
+                until: used_up_until,
+            }
+            .into());
+        }
         let permit = if route.begins_work {
             self.budget.take_to_begin().await?
         } else {
@@ -258,6 +288,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let outcome = self.transport.send(request).await;
         if let Ok(response) = &outcome {
             self.learn_clock(response, sent_at);
+            self.learn_remaining(response);
         }
         let seen = self.seen(outcome.as_ref().ok());
         if let Err(error) = self.budget.settle(permit, seen).await {
@@ -274,6 +305,24 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             route: route.template,
             source,
         })
+    }
+
+    /// Waits before the next request where an answer says that none is left in HaloPSA's window. The budget knows
+    /// our requests only, and others may count.
+    fn learn_remaining(&self, response: &Response<Bytes>) {
+        let header = response.headers().get(REMAINING);
+        let remaining = header.and_then(|value| value.to_str().ok());
+        if remaining.and_then(|text| text.trim().parse::<u32>().ok()) != Some(0) {
+            return;
+        }
+        let now = self.clock.now();
+        let pause = retry_after(response.headers(), Some(now)).unwrap_or(USED_UP_PAUSE);
+        let until = now.plus(pause).as_millis();
+        self.used_up_until_ms.store(until, Ordering::Relaxed);
+        tracing::info!(
+            pause_seconds = pause.as_secs(),
+            "HaloPSA says that no request is left in its window"
+        );
     }
 
     /// The outcome of a request, as reported to the budget.

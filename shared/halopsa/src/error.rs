@@ -253,6 +253,16 @@ impl Error {
         )
     }
 
+    /// Whether a token was refused with words about the tenant.
+    #[must_use]
+    pub fn is_about_tenant(&self) -> bool {
+        let is_token = matches!(self, Self::Token { .. });
+        is_token
+            && self
+                .message()
+                .is_some_and(|said| said.as_str().to_lowercase().contains("tenant"))
+    }
+
     /// When a request may be sent again, if the budget was what stopped this one.
     #[must_use]
     pub fn out_of_budget_until(&self) -> Option<Timestamp> {

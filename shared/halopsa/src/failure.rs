@@ -40,10 +40,7 @@ fn code(error: &Error) -> ErrorCode {
         Error::BudgetStore { .. } => ErrorCode::BudgetStore,
         Error::TokenPending { .. } => ErrorCode::HalopsaTokenPending,
         Error::TooLate { .. } => ErrorCode::ClaimExpired,
-        Error::Token {
-            message: Some(message),
-            ..
-        } if message.as_str().to_lowercase().contains("tenant") => ErrorCode::HalopsaTenant,
+        Error::Token { .. } if error.is_about_tenant() => ErrorCode::HalopsaTenant,
         Error::Token {
             kind: TokenFailure::InvalidScope,
             ..

@@ -7,10 +7,12 @@ use halogard_credentials::rotation::{ApplicationAdmin, WebhookAdmin, WebhookChan
 use halogard_credentials::webhook_auth::WebhookAuthKind;
 use halogard_domain::FailureClass;
 use halogard_http::Transport;
+use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::client::{Client, Credentials, HaloClientSettings};
-use crate::wire::{WebhookRow, WebhookWrite};
+use crate::wire::WebhookDetail;
 
 /// What changing a webhook takes. Source: none is documented; webhooks are an administrator's.
 const WEBHOOK_SCOPE: &str = "admin";
@@ -72,8 +74,11 @@ where
             ..self.settings.clone()
         });
         client.sign_in().await?;
-        client.agent_me().await?;
-        Ok(())
+        match client.agent_me().await {
+            // A token was issued, and HaloPSA knows whose it is: rights to look oneself up are another matter.
+            Err(error) if error.status() == Some(StatusCode::FORBIDDEN) => Ok(()),
+            known => Ok(known.map(|_agent| ())?),
+        }
     }
 }
 
@@ -88,76 +93,107 @@ where
         tokens: &[SecretString],
         change: &WebhookChange,
     ) -> Result<(), PortError> {
-        let Some(fields) = fields(change) else {
+        if matches!(
+            change.kind,
+            WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey
+        ) {
             return Err(undocumented());
-        };
+        }
         // A token of its own: the scopes of the daily work do not reach webhooks.
         let client = self.client(HaloClientSettings {
             scopes: WEBHOOK_SCOPE.to_owned(),
             ..self.settings.clone()
         });
-        let rows = client.webhooks().await?;
-        let ours = rows.into_iter().find(|row| is_ours(row, tokens));
-        let ours = ours.ok_or_else(not_there)?;
-        let write = write(&ours, fields).ok_or_else(not_there)?;
-        client
-            .post_webhook(&write)
-            .await
-            .map(|_row| ())
-            .map_err(crate::failure::repeatable)
+        let ours = our_webhook(&client, tokens).await?;
+        let id = ours.id().map(str::to_owned).ok_or_else(not_there)?;
+        let members = members(change, &ours).ok_or_else(not_there)?;
+        let write = ours.with(&members);
+        let posted = client.post_webhook(&write).await;
+        posted.map_err(crate::failure::repeatable)?;
+        let shown = client.webhook(&id).await?;
+        match write.differences(&shown).as_slice() {
+            [] => Ok(()),
+            others => Err(changed_otherwise(others)),
+        }
     }
 }
 
-/// Whether the webhook's address ends in one of our tokens.
-fn is_ours(row: &WebhookRow, tokens: &[SecretString]) -> bool {
-    let end = row.url.as_deref().and_then(last_segment);
-    end.is_some_and(|end| tokens.iter().any(|token| token.expose_secret() == end))
-}
+/// The most webhooks that are read one by one because their list does not show their addresses.
+const DETAILS_MAX: usize = 20;
 
-/// What follows the last slash of an address.
-fn last_segment(url: &str) -> Option<&str> {
-    url.rsplit_once('/').map(|(_, end)| end)
-}
-
-/// What HaloPSA's API changes at a webhook.
-enum WebhookFields {
-    /// How deliveries authenticate.
-    Authentication(Box<WebhookWrite>),
-    /// The end of the address.
-    Token(SecretString),
-}
-
-/// The members that carry `change`. `None` where HaloPSA does not document which number stands for the
-/// kind.
-fn fields(change: &WebhookChange) -> Option<WebhookFields> {
-    let (number, username) = match change.kind {
-        WebhookAuthKind::Hmac => (HMAC, None),
-        WebhookAuthKind::Basic => (BASIC, Some(change.username.clone()?)),
-        WebhookAuthKind::PathToken => return Some(WebhookFields::Token(change.value.clone())),
-        WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey => return None,
-    };
-    Some(WebhookFields::Authentication(Box::new(WebhookWrite {
-        authentication_type: Some(number),
-        basic_username: username,
-        basic_password: Some(change.value.clone()),
-        ..WebhookWrite::default()
-    })))
-}
-
-/// The write to the webhook `row`. `None` where it has no address to put a token on.
-fn write(row: &WebhookRow, fields: WebhookFields) -> Option<WebhookWrite> {
-    let id = Some(row.id.clone());
-    Some(match fields {
-        WebhookFields::Authentication(write) => WebhookWrite { id, ..*write },
-        WebhookFields::Token(token) => {
-            let (before, _) = row.url.as_deref()?.rsplit_once('/')?;
-            WebhookWrite {
-                id,
-                url: Some(format!("{before}/{}", token.expose_secret())),
-                ..WebhookWrite::default()
-            }
+/// Our webhook as a whole: the one whose address ends in one of `tokens`. Where the list does not show
+/// addresses, each webhook is read, those named like ours first.
+async fn our_webhook<T: Transport, B: RequestBudget, C: Clock>(
+    client: &Client<T, B, C>,
+    tokens: &[SecretString],
+) -> Result<WebhookDetail, PortError> {
+    let rows = client.webhooks().await?;
+    if let Some(ours) = rows.iter().find(|row| is_ours(row.url.as_deref(), tokens)) {
+        return Ok(client.webhook(path_segment(&ours.id)?).await?);
+    }
+    let mut hidden: Vec<_> = rows.iter().filter(|row| row.url.is_none()).collect();
+    hidden.sort_by_key(|row| !is_named_like_ours(row.name.as_deref()));
+    for row in hidden.into_iter().take(DETAILS_MAX) {
+        let whole = client.webhook(path_segment(&row.id)?).await?;
+        if is_ours(whole.url(), tokens) {
+            return Ok(whole);
         }
+    }
+    Err(not_there())
+}
+
+/// Whether a webhook's name suggests that it is ours.
+fn is_named_like_ours(name: Option<&str>) -> bool {
+    let name = name.unwrap_or_default().to_lowercase();
+    ["halogard", "liongard"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// `id`, if it is a GUID or a number, and so fits into a path.
+fn path_segment(id: &str) -> Result<&str, PortError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_plain = !id.is_empty() && id.chars().all(fits);
+    is_plain.then_some(id).ok_or_else(not_there)
+}
+
+/// Whether the address `url` ends in one of our tokens.
+fn is_ours(url: Option<&str>, tokens: &[SecretString]) -> bool {
+    let end = url.and_then(|url| url.trim_end_matches('/').rsplit_once('/'));
+    end.is_some_and(|(_, end)| tokens.iter().any(|token| token.expose_secret() == end))
+}
+
+/// The members of `webhook` that carry `change`; `None` where they are not known.
+fn members(change: &WebhookChange, webhook: &WebhookDetail) -> Option<Vec<(&'static str, Value)>> {
+    let value = change.value.expose_secret();
+    Some(match change.kind {
+        WebhookAuthKind::Hmac => vec![
+            ("authentication_type", HMAC.into()),
+            ("basic_password", value.into()),
+        ],
+        WebhookAuthKind::Basic => vec![
+            ("authentication_type", BASIC.into()),
+            ("basic_username", change.username.as_deref()?.into()),
+            ("basic_password", value.into()),
+        ],
+        WebhookAuthKind::PathToken => {
+            let url = webhook.url()?;
+            let slash = if url.ends_with('/') { "/" } else { "" };
+            let (before, _) = url.trim_end_matches('/').rsplit_once('/')?;
+            vec![("url", format!("{before}/{value}{slash}").into())]
+        }
+        WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey => return None,
     })
+}
+
+/// HaloPSA accepted a change and shows other members changed as well.
+fn changed_otherwise(members: &[&str]) -> PortError {
+    PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnexpected).with_message(format!(
+        "after the change HaloPSA shows these members of our webhook otherwise than written: {}; open the \
+         webhook in HaloPSA and correct them; the old and the new value are both accepted until the rotation \
+         is finished",
+        members.join(", ")
+    ))
 }
 
 /// HaloPSA's API has no documented way to change this kind of value.

@@ -42,9 +42,9 @@ impl HaloRoute {
     }
 
     /// The path below `/api`, with `id` in its place.
-    pub(crate) fn filled(&self, id: Option<u64>) -> String {
+    pub(crate) fn filled(&self, id: Option<&str>) -> String {
         match id {
-            Some(id) => self.template.replace("{id}", &id.to_string()),
+            Some(id) => self.template.replace("{id}", id),
             None => self.template.to_owned(),
         }
     }
@@ -57,6 +57,9 @@ pub(crate) const TOKEN_TEMPLATE: &str = "/auth/token";
 pub(crate) const TOKEN: HaloRoute = HaloRoute::post(TOKEN_TEMPLATE);
 /// Where tokens are issued, for those who only know the host.
 pub(crate) const AUTH_INFO: HaloRoute = HaloRoute::get("/AuthInfo");
+
+/// Which build of HaloPSA answers.
+pub(crate) const INSTANCE_INFO: HaloRoute = HaloRoute::get("/InstanceInfo");
 
 /// Tickets.
 pub(crate) const TICKETS: HaloRoute = HaloRoute::get("/Tickets");
@@ -96,6 +99,8 @@ pub(crate) const CONTROL: HaloRoute = HaloRoute::get("/Control");
 
 /// Webhooks.
 pub(crate) const WEBHOOKS: HaloRoute = HaloRoute::get("/Webhook");
+/// One webhook.
+pub(crate) const WEBHOOK: HaloRoute = HaloRoute::get("/Webhook/{id}");
 /// Creates and changes webhooks.
 pub(crate) const POST_WEBHOOK: HaloRoute = HaloRoute::post("/Webhook");
 /// Which events make a webhook fire.

@@ -5,6 +5,7 @@ mod arrays;
 mod authors;
 mod changes;
 mod finding;
+mod shortfalls;
 mod tickets;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use halogard_wire::UnreadableRow;
 use tokio::sync::OnceCell;
 
 use self::authors::ActingAgent;
+use self::shortfalls::Shortfalls;
 use crate::client::{Client, TicketDetail, TicketQuery};
 use crate::wire::TicketRow;
 
@@ -49,6 +51,10 @@ pub struct HaloServiceDesk<T, B, C> {
     own_names: RwLock<BTreeSet<String>>,
     /// Rows that could not be read, by name.
     odd_records: OddRecords,
+    /// Whether lists hold closed tickets unasked.
+    closed_check: changes::ClosedCheck,
+    /// Lists that came shorter than HaloPSA counts.
+    shortfalls: Shortfalls,
     /// Whether this tenant was found to demand client, type and status with every change of a ticket.
     identity_demanded: AtomicBool,
 }
@@ -63,6 +69,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             acting_as: OnceCell::new(),
             own_names: RwLock::default(),
             odd_records: OddRecords::of("HaloPSA's tickets"),
+            closed_check: changes::ClosedCheck::default(),
+            shortfalls: Shortfalls::default(),
             identity_demanded: AtomicBool::new(false),
         }
     }

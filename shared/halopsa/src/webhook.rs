@@ -7,9 +7,11 @@
 //! and a ticket with a title of more than 1,000 characters is left out.
 
 mod event;
+mod first_body;
 mod parse;
 mod response;
 
 pub use event::EventKind;
+pub use first_body::{FirstBodies, FirstBody};
 pub use parse::parse;
 pub use response::{WebhookResponse, response_to};

@@ -19,11 +19,11 @@ mod webhook;
 pub use action::{ActionOutcome, ActionRow, ActionWrite};
 pub use agent::{AgentRow, UNASSIGNED_AGENT};
 pub use customer::{ClientRow, SiteRow};
-pub use setup::{AuthInfo, Control, OutcomeRow, PriorityRow, StatusRow, TeamRow};
+pub use setup::{AuthInfo, Control, InstanceInfo, OutcomeRow, PriorityRow, StatusRow, TeamRow};
 pub use ticket::{CustomFieldWrite, TicketWrite};
 pub use ticket_row::TicketRow;
 pub use ticket_type::{FieldInfo, FieldRow, TicketTypeRow};
-pub use webhook::{NotificationRow, NotificationWrite, WebhookRow, WebhookWrite};
+pub use webhook::{NotificationRow, NotificationWrite, WebhookDetail, WebhookRow};
 
 #[cfg(feature = "client")]
 pub(crate) use list::{ListSeed, OneOrManySeed, Rows};

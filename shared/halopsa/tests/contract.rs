@@ -10,13 +10,12 @@
 mod support;
 
 use halogard_contract::{Contract, Operation};
-use halogard_domain::Timestamp;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketId,
     TicketTypeId,
 };
 use halogard_halopsa::wire::{
-    ActionOutcome, ActionWrite, CustomFieldWrite, NotificationWrite, TicketWrite, WebhookWrite,
+    ActionOutcome, ActionWrite, CustomFieldWrite, NotificationWrite, TicketWrite, WebhookDetail,
 };
 use halogard_halopsa::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
 use serde_json::{Value, json};
@@ -145,7 +144,6 @@ fn full_query() -> TicketQuery {
         ticketids: vec![TicketId::new(1), TicketId::new(2)],
         lastupdatefromdate: Some(MORNING),
         lastupdatetodate: Some(MORNING),
-        occurred: Some((Timestamp::EPOCH, MORNING)),
         search_summary: Some("LG-991".into()),
         include_custom_fields: Some(CustomFieldId::new(164)),
         state: TicketState::Any,
@@ -162,12 +160,13 @@ async fn everything_sent() -> Vec<SentRequest> {
     const NONE: &str = r#"{"record_count":0}"#;
     const ONE: &str = r#"{"id":1}"#;
     let harness = Harness::answering(&[
-        "{}", NONE, NONE, NONE, ONE, ONE, NONE, ONE, "[]", "[]", "[]", "[]", ONE, "[]", "[]", ONE,
-        NONE, ONE, NONE, "[]", "{}", "[]", ONE, "[]", ONE,
+        "{}", "{}", NONE, NONE, NONE, ONE, ONE, NONE, ONE, "[]", "[]", "[]", "[]", ONE, "[]", "[]",
+        ONE, NONE, ONE, NONE, "[]", "{}", "[]", ONE, ONE, "[]", ONE,
     ]);
     let client = &harness.client;
     let ticket = TicketId::new(4242);
     client.authinfo().await.unwrap();
+    client.instance_info().await.unwrap();
     client.tickets(&full_query()).await.unwrap();
     client
         .tickets_page(
@@ -231,20 +230,13 @@ async fn everything_sent() -> Vec<SentRequest> {
     client.outcomes(Some(TicketTypeId::new(5))).await.unwrap();
     client.control().await.unwrap();
     client.webhooks().await.unwrap();
-    let webhook = WebhookWrite {
-        id: Some("0b9c".into()),
-        name: Some("Halogard".into()),
-        kind: Some(0),
-        url: Some("https://example.net/webhooks/halopsa/t".into()),
-        method: Some(0),
-        content_type: Some("application/json".into()),
-        active: Some(true),
-        authentication_type: Some(3),
-        basic_username: Some("halogard".into()),
-        basic_password: Some("k".into()),
-        authentication_header: Some("X-Halo-Signature".into()),
-        algorithm: Some(0),
-    };
+    client.webhook("0b9c").await.unwrap();
+    let webhook = json!({"id": "0b9c", "name": "Halogard", "type": 0, "method": 0, "active": true,
+        "url": "https://example.net/webhooks/halopsa/t", "content_type": "application/json",
+        "authentication_type": 3, "basic_username": "halogard", "basic_password": "k",
+        "authentication_header": "X-Halo-Signature", "algorithm": 0, "digest": 0,
+        "signature_prefix": "", "events": [{"id": 11, "eventno": 76}]});
+    let webhook: WebhookDetail = serde_json::from_value(webhook).unwrap();
     client.post_webhook(&webhook).await.unwrap();
     client.notifications("0b9c").await.unwrap();
     let row = NotificationWrite::of_event("0b9c".into(), 76, "Status changed".into());

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use halogard_app::intake::NotJson;
 use halogard_domain::Timestamp;
 use halogard_domain::message::{Cause, Message};
-use halogard_halopsa::webhook::parse;
-use serde_json::Value;
+use halogard_halopsa::webhook::{FirstBodies, parse};
+use serde_json::{Value, json};
 
 /// What a sample leads to.
 enum Leads {
@@ -256,4 +256,35 @@ fn no_two_samples_are_the_same_delivery() {
             assert!(seen.insert(notification.content), "{name} repeats another");
         }
     }
+}
+
+#[test]
+fn the_first_body_of_each_kind_is_shown_without_its_content() {
+    let bodies = FirstBodies::new();
+    let show = |body: &Value| {
+        let body = body.to_string();
+        let messages = parse(body.as_bytes(), Timestamp::EPOCH).unwrap();
+        bodies.take(body.as_bytes(), &messages)
+    };
+    let updated = json!({"id": "planted", "event": "ticket updated", "object_id": 4242,
+        "ticket": {"id": 4242, "summary": "planted", "agent_id": 3.5, "customfields": [{"id": 1}, {"id": 2}]}});
+    let first = show(&updated).unwrap();
+    assert_eq!(first.kind, "ticket_changed");
+    assert_eq!(
+        first.members,
+        "{event: text, id: text, object_id: number, ticket: {agent_id: fraction, customfields: \
+         [{…} × 2], id: number, summary: text}}"
+            .replace("{…}", "…")
+    );
+    assert_eq!(show(&updated), None, "once");
+    let unknown = json!([{"event": "Closed", "flag": true, "none": null, "blank": ""}]);
+    let first = show(&unknown).unwrap();
+    assert_eq!(first.kind, "unknown");
+    assert_eq!(
+        first.members,
+        "[{blank: blank, event: text, flag: flag, none: null} × 1]"
+    );
+    let large =
+        json!({"event": "new ticket logged", "object_id": 1, "x": "planted".repeat(20_000)});
+    assert_eq!(show(&large).unwrap().members, "more than is shown");
 }

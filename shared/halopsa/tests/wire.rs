@@ -15,7 +15,7 @@ use halogard_domain::ids::{
 };
 use halogard_halopsa::wire::{
     ActionOutcome, ActionRow, ActionWrite, Control, CustomFieldWrite, NotificationWrite, TicketRow,
-    TicketTypeRow, TicketWrite, WebhookRow, WebhookWrite,
+    TicketTypeRow, TicketWrite, WebhookDetail, WebhookRow,
 };
 use serde_json::{Value, from_value, json};
 use support::Harness;
@@ -248,15 +248,14 @@ async fn the_addresses_of_a_tenant_are_read_without_a_token() {
 
 #[test]
 fn a_webhook_is_written_with_its_secret_and_printed_without() {
-    let webhook = WebhookWrite {
-        url: Some("https://example.net/webhooks/halopsa/planted-token".into()),
-        basic_password: Some("planted-key".into()),
-        authentication_type: Some(3),
-        ..WebhookWrite::default()
-    };
+    let read = json!({ "id": "0b9c", "url": "https://example.net/webhooks/halopsa/planted-token" });
+    let read: WebhookDetail = from_value(read).unwrap();
+    let webhook = read.with(&[("basic_password", "planted-key".into())]);
     let written = serde_json::to_value(&webhook).unwrap();
-    assert_eq!(written["basic_password"], "planted-key");
-    assert!(written.get("id").is_none());
+    assert_eq!(
+        (&written["id"], &written["basic_password"]),
+        (&json!("0b9c"), &json!("planted-key"))
+    );
     let read: WebhookRow =
         from_value(json!({ "id": "0b9c", "url": "https://example.net/planted-token" })).unwrap();
     assert!(!format!("{webhook:?} {read:?}").contains("planted"));

@@ -5,8 +5,9 @@ use halogard_app::ports::{
     AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, KeyedTicket,
     OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk,
 };
-use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, RunId, TicketId};
+use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, TicketId};
 use halogard_domain::key::SignedKey;
+use halogard_domain::runs::RunMark;
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
@@ -135,7 +136,7 @@ impl<P: Inspectors, C: Clock> Inspectors for DeadlineGuard<P, C> {
         self.noted(self.port.halo_launchpoints().await)
     }
 
-    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunId>, PortError> {
+    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunMark>, PortError> {
         self.in_time()?;
         self.noted(self.port.newest_run(launchpoint).await)
     }
@@ -148,7 +149,7 @@ impl<P: Inspectors, C: Clock> Inspectors for DeadlineGuard<P, C> {
     async fn progress(
         &self,
         launchpoint: LaunchpointId,
-        after: Option<RunId>,
+        after: Option<RunMark>,
     ) -> Result<RunProgress, PortError> {
         self.in_time()?;
         self.noted(self.port.progress(launchpoint, after).await)

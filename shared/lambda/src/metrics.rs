@@ -66,6 +66,7 @@ impl Counter {
             | Action::FoundByKey
             | Action::DuplicateTicket
             | Action::ForeignKey
+            | Action::ForeignTicket
             | Action::OpenInDoubt
             | Action::WriteRefused
             | Action::Parked

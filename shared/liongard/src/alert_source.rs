@@ -5,7 +5,8 @@ use halogard_app::ports::{
     Refusal, RunProgress,
 };
 use halogard_credentials::CredentialError;
-use halogard_domain::ids::{AlertId, LaunchpointId, RunId, TicketId};
+use halogard_domain::ids::{AlertId, LaunchpointId, TicketId};
+use halogard_domain::runs::RunMark;
 use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{Alert, FailureClass, Timestamp};
 use halogard_http::{Transport, TransportError};
@@ -34,6 +35,26 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
     /// The source behind `client`.
     pub fn new(client: Client<T>, clock: C) -> Self {
         Self { client, clock }
+    }
+
+    /// How many runs of `launchpoint` were asked for, by its own counter.
+    async fn asked_for(&self, launchpoint: LaunchpointId) -> Result<Option<u64>, PortError> {
+        let row = self.client.launchpoint(launchpoint).await?;
+        let count = row.and_then(|row| row.total_ad_hoc_runs);
+        Ok(count.and_then(|count| u64::try_from(count).ok()))
+    }
+
+    /// Whether more runs of `launchpoint` were asked for than `before`.
+    async fn counted(
+        &self,
+        launchpoint: LaunchpointId,
+        before: u64,
+    ) -> Result<RunProgress, PortError> {
+        let now = self.asked_for(launchpoint).await?;
+        Ok(match now {
+            Some(now) if now <= before => RunProgress::NotListed,
+            _ => RunProgress::Counted,
+        })
     }
 
     /// The alert a row shows; `None` when it does not say whose it is, see [`NO_ENVIRONMENT`].
@@ -66,7 +87,10 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
                 .priority
                 .map(|priority| priority.slug())
                 .unwrap_or_default(),
-            status: row.status.map(|status| status.slug()).unwrap_or_default(),
+            status: row
+                .status
+                .map(|status| status.status_slug())
+                .unwrap_or_default(),
             inspector: inspector.name,
             inspector_alias: inspector.alias,
             rule: row.rule.and_then(|rule| rule.name),
@@ -159,9 +183,11 @@ impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
             .collect())
     }
 
-    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunId>, PortError> {
-        let rows = self.client.timeline(launchpoint).await?;
-        Ok(rows.iter().map(|row| row.id).max())
+    async fn newest_run(&self, launchpoint: LaunchpointId) -> Result<Option<RunMark>, PortError> {
+        Ok(match self.client.timeline(launchpoint).await? {
+            Some(rows) => rows.iter().map(|row| row.id).max().map(RunMark::Run),
+            None => self.asked_for(launchpoint).await?.map(RunMark::AskedFor),
+        })
     }
 
     /// A launchpoint that was neither started nor refused by name counts as started; following the
@@ -196,9 +222,16 @@ impl<T: Transport, C: Clock> Inspectors for LiongardAlertSource<T, C> {
     async fn progress(
         &self,
         launchpoint: LaunchpointId,
-        after: Option<RunId>,
+        after: Option<RunMark>,
     ) -> Result<RunProgress, PortError> {
-        let rows = self.client.timeline(launchpoint).await?;
+        let after = match after {
+            Some(RunMark::AskedFor(before)) => return self.counted(launchpoint, before).await,
+            Some(RunMark::Run(run)) => Some(run),
+            None => None,
+        };
+        let Some(rows) = self.client.timeline(launchpoint).await? else {
+            return Ok(RunProgress::Counted);
+        };
         let asked_for = rows.iter().filter(|row| row.ad_hoc != Some(false));
         let ours = match after {
             Some(after) => asked_for

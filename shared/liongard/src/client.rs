@@ -12,13 +12,14 @@ mod settings;
 mod single_record;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use halogard_credentials::{CredentialSource, StaticCredential, TRIES_MAX};
 use halogard_http::{BodyStream, Transport};
 use halogard_wire::{body, replace_broken_characters, retry_after};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -29,7 +30,9 @@ pub use settings::LiongardClientSettings;
 use crate::AccessKey;
 use crate::error::{Error, LiongardRequestError, RedirectRefusal};
 use crate::origin;
+use crate::route::{PathEnding, PathEndings};
 use crate::vendor_message::{self, VendorMessage};
+use crate::wire;
 use request::LiongardRequest;
 
 /// The header that carries the key. `Authorization` is refused.
@@ -59,6 +62,10 @@ pub struct Client<T> {
     transport: T,
     base: Url,
     keys: Arc<dyn CredentialSource<AccessKey>>,
+    /// Which addresses end in a slash, as far as that was seen.
+    endings: Arc<PathEndings>,
+    /// Whether the timeline was found to hold the runs of other launchpoints than those asked for.
+    timeline_is_unfiltered: Arc<AtomicBool>,
 }
 
 impl<T: Transport> Client<T> {
@@ -70,6 +77,8 @@ impl<T: Transport> Client<T> {
             transport,
             base,
             keys: Arc::new(StaticCredential::new(key)),
+            endings: Arc::default(),
+            timeline_is_unfiltered: Arc::default(),
         }
     }
 
@@ -91,6 +100,8 @@ impl<T: Transport> Client<T> {
             transport: self.transport.clone(),
             base: self.base.clone(),
             keys: Arc::new(StaticCredential::new(key)),
+            endings: Arc::clone(&self.endings),
+            timeline_is_unfiltered: Arc::clone(&self.timeline_is_unfiltered),
         }
     }
 
@@ -103,7 +114,8 @@ impl<T: Transport> Client<T> {
     /// Sends a call and reads the whole body of a success as a `V`.
     async fn read<V: DeserializeOwned>(&self, call: &LiongardRequest) -> Result<V, Error> {
         let bytes = self.fetch(call).await?;
-        body::read(&bytes).map_err(|invalid| call.invalid_body(invalid))
+        let content = wire::unwrapped(&bytes).map_err(|invalid| call.invalid_body(invalid))?;
+        body::read(&content).map_err(|invalid| call.invalid_body(invalid))
     }
 
     /// Sends a call and brings the body of a success, broken characters replaced.
@@ -138,17 +150,51 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Sends a call with `key` and brings the body of a success.
+    /// Sends a call with `key` and brings the body of a success. An address with a slash at its end that is
+    /// not found is asked for once without, unless it was found before; the form that is found is used from
+    /// then on.
     async fn open_with(
         &self,
         call: &LiongardRequest,
         reading: Reading,
         key: &AccessKey,
     ) -> Result<BodyStream, Error> {
-        let asked = call.url(&self.base);
+        let known = self.endings.of(call.route);
+        let ending = known.unwrap_or(PathEnding::Slash);
+        let answer = self.answer_to(call, reading, key, ending).await?;
+        if known.is_none() && call.route.method() == Method::GET {
+            if answer.status().is_success() {
+                self.endings.learn(call.route, ending);
+            } else if answer.status() == StatusCode::NOT_FOUND {
+                let plain = self.answer_to(call, reading, key, PathEnding::Plain);
+                if let Ok(plain) = plain.await
+                    && plain.status().is_success()
+                {
+                    self.endings.learn(call.route, PathEnding::Plain);
+                    tracing::info!(
+                        route = call.route.template,
+                        "Liongard finds this address only without a slash at its end; it is used so from \
+                         now on"
+                    );
+                    return body_of_success(call, plain, key).await;
+                }
+            }
+        }
+        body_of_success(call, answer, key).await
+    }
+
+    /// Sends a call with `key`, follows one redirect, and brings the answer.
+    async fn answer_to(
+        &self,
+        call: &LiongardRequest,
+        reading: Reading,
+        key: &AccessKey,
+        ending: PathEnding,
+    ) -> Result<Response<BodyStream>, Error> {
+        let asked = call.url(&self.base, ending);
         let answer = self.send(call, reading, &asked, key).await?;
         if !origin::is_redirect(answer.status()) {
-            return body_of_success(call, answer, key).await;
+            return Ok(answer);
         }
         let hop = origin::hop(&self.base, &asked, answer.headers());
         let target = match hop.target {
@@ -160,7 +206,7 @@ impl<T: Transport> Client<T> {
             let to_host = origin::hop(&self.base, &target, answer.headers()).to_host;
             return Err(redirected(call, to_host, RedirectRefusal::SecondHop));
         }
-        body_of_success(call, answer, key).await
+        Ok(answer)
     }
 
     /// What a refusal within a success says, without our key.

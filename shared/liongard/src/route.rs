@@ -3,6 +3,9 @@
 //! `GET /launchpoints/{LaunchpointID}/run` is missing on purpose: it runs an inspector, and what
 //! runs something is no GET here. `POST /launchpoints/run` does the same and says what came of it.
 
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
 use http::Method;
 
 /// One endpoint: what is done, and where. The template is what errors and logs may show.
@@ -55,9 +58,9 @@ impl LiongardRoute {
 
     /// The path below the origin with `part` in the place of `{…}`.
     ///
-    /// A GET ends in a slash: without one Liongard answers collection roots with a redirect, and
-    /// some clients lost the key on the way.
-    pub(crate) fn path(&self, part: Option<&str>) -> String {
+    /// A GET ends in a slash, unless `ending` says otherwise: without one Liongard answers collection roots
+    /// with a redirect, and some clients lost the key on the way.
+    pub(crate) fn path(&self, part: Option<&str>, ending: PathEnding) -> String {
         let mut path = match (self.template.split_once('{'), part) {
             (Some((before, after)), Some(part)) => {
                 let after = after.split_once('}').map_or("", |(_, after)| after);
@@ -65,10 +68,40 @@ impl LiongardRoute {
             }
             _ => self.template.to_owned(),
         };
-        if matches!(self.verb, Verb::Get) && !path.ends_with('/') {
-            path.push('/');
+        if matches!(self.verb, Verb::Get) {
+            path.truncate(path.trim_end_matches('/').len());
+            if ending == PathEnding::Slash {
+                path.push('/');
+            }
         }
         path
+    }
+}
+
+/// How the address of a GET ends. Collections were seen with a slash; for single records it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathEnding {
+    /// In a slash.
+    Slash,
+    /// In its last word.
+    Plain,
+}
+
+/// How the addresses of the endpoints end, as far as answers have shown it.
+#[derive(Debug, Default)]
+pub(crate) struct PathEndings(RwLock<BTreeMap<&'static str, PathEnding>>);
+
+impl PathEndings {
+    /// How the address of `route` ends; `None` before an answer has shown it.
+    pub(crate) fn of(&self, route: LiongardRoute) -> Option<PathEnding> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(route.template).copied()
+    }
+
+    /// Remembers that the address of `route` was found so.
+    pub(crate) fn learn(&self, route: LiongardRoute, ending: PathEnding) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(route.template, ending);
     }
 }
 

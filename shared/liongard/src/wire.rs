@@ -25,9 +25,9 @@ pub use tasks::Tasks;
 pub use timeline::{RunOutcome, TimelineRow};
 
 pub(crate) use access_key::AccessKeyWrite;
-pub(crate) use envelope::{EnvelopeBody, parse_envelope};
+pub(crate) use envelope::{EnvelopeBody, parse_envelope, unwrapped};
 pub(crate) use run::{RunReply, RunWrite};
-pub(crate) use tasks::TaskReader;
+pub(crate) use tasks::{Arrived, ListReader};
 
 use halogard_wire::values;
 use serde::Deserialize;

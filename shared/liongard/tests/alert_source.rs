@@ -19,6 +19,7 @@ use halogard_app::ports::{
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
 use halogard_domain::alert::AlertState;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
+use halogard_domain::runs::RunMark;
 use halogard_domain::{Alert, Slug, Timestamp};
 use halogard_http::TransportError;
 use halogard_liongard::LiongardAlertSource;
@@ -503,9 +504,12 @@ async fn a_run_that_is_refused_because_one_is_under_way_says_so() {
 }
 
 #[tokio::test]
-async fn a_run_with_an_empty_answer_is_in_doubt() {
-    for body in [json!({}), json!([]), json!("ok")] {
-        let error = answering(&body).run(LAUNCHPOINT).await.unwrap_err();
+async fn a_run_with_a_page_for_an_answer_is_in_doubt() {
+    for body in ["<html>", "{"] {
+        let error = source([answer(200, body)])
+            .run(LAUNCHPOINT)
+            .await
+            .unwrap_err();
         assert_eq!(
             (error.class, error.code),
             (InDoubt, ErrorCode::LiongardUnexpected),
@@ -535,7 +539,7 @@ fn good(id: u64) -> Value {
 /// How the run asked for after `after` does, when these are listed.
 async fn progress(rows: Value, after: Option<u64>) -> RunProgress {
     answering(&rows)
-        .progress(LAUNCHPOINT, after.map(RunId::new))
+        .progress(LAUNCHPOINT, after.map(|run| RunMark::Run(RunId::new(run))))
         .await
         .unwrap()
 }
@@ -550,7 +554,7 @@ async fn the_newest_run_is_the_one_with_the_highest_number_scheduled_ones_includ
     ]);
     assert_eq!(
         answering(&rows).newest_run(LAUNCHPOINT).await.unwrap(),
-        Some(RunId::new(13))
+        Some(RunMark::Run(RunId::new(13)))
     );
     assert_eq!(
         answering(&json!([])).newest_run(LAUNCHPOINT).await.unwrap(),

@@ -93,7 +93,7 @@ async fn a_success_that_is_no_list_is_an_error() {
         ("<!DOCTYPE html><html>", BodyProblem::Html),
         ("", BodyProblem::Empty),
         ("null", BodyProblem::Unexpected),
-        (r#"{"Success":true,"Data":[]}"#, BodyProblem::Unexpected),
+        (r#"{"Success":true,"Rows":[]}"#, BodyProblem::Unexpected),
         ("[] []", BodyProblem::NotJson),
     ];
     for (body, expected) in table {

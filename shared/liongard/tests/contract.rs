@@ -200,6 +200,10 @@ fn members_of<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
     members
 }
 
+/// Members that the vendor's descriptions lack: a billing connector that runs reads the first, the vendor's own
+/// PowerShell module the others.
+const SEEN_ELSEWHERE: [&str; 3] = ["IsCustomerView", "SecretAccessKey", "Secret"];
+
 #[test]
 fn every_member_we_read_is_one_the_vendor_knows() {
     let table = [
@@ -238,7 +242,10 @@ fn every_member_we_read_is_one_the_vendor_knows() {
     for (method, path, members) in table {
         let contract = contract();
         let known = contract.operation(method, path).reply.as_ref().unwrap();
-        let unknown: Vec<&String> = members.difference(known).collect();
+        let unknown = members.difference(known);
+        let unknown: Vec<&String> = unknown
+            .filter(|member| !SEEN_ELSEWHERE.contains(&member.as_str()))
+            .collect();
         assert_eq!(unknown, Vec::<&String>::new(), "{method} {path}");
     }
 }

@@ -21,6 +21,10 @@ pub enum BodyProblem {
     Unexpected,
     /// It is about another record than the one asked for.
     OtherRecord,
+    /// It may be one page of several, where the whole list is promised.
+    Paged,
+    /// It reports a failure, with the status of a success.
+    Refused,
 }
 
 impl fmt::Display for BodyProblem {
@@ -32,6 +36,11 @@ impl fmt::Display for BodyProblem {
             Self::Missing => "a needed member is missing",
             Self::Unexpected => "the value is of another kind",
             Self::OtherRecord => "it is another record than the one asked for",
+            Self::Paged => {
+                "it counts pages, and may be one of several where the whole list is promised; one page is \
+                 not read as everything"
+            }
+            Self::Refused => "it reports a failure",
         })
     }
 }

@@ -12,7 +12,7 @@ use halogard_domain::key::{Installation, KeySecret};
 use halogard_domain::missing::MissingTickets;
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
-use halogard_domain::runs::{BlockedStart, RunInFlight, RunTarget, Runs};
+use halogard_domain::runs::{BlockedStart, RunInFlight, RunMark, RunTarget, Runs};
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor, Unsettled};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
@@ -115,7 +115,7 @@ impl SampleRecord for Runs {
             requested: true,
             in_flight: Some(RunInFlight {
                 launchpoint: LaunchpointId::new(77),
-                newest_before: Some(RunId::new(900)),
+                newest_before: Some(RunMark::Run(RunId::new(900))),
                 started_at: at(1),
                 alerts: alerts([7, 8]),
             }),

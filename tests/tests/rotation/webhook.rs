@@ -151,6 +151,13 @@ impl WebhookSender {
         };
         let request = WebhookRequest {
             header: &header,
+            header_names: &|| {
+                delivery
+                    .headers
+                    .iter()
+                    .map(|(name, _)| name.clone())
+                    .collect()
+            },
             body: &delivery.body,
         };
         let token = delivery.url.rsplit('/').next().unwrap_or_default();
@@ -317,6 +324,7 @@ async fn rejected_deliveries_cause_one_read_a_minute() {
     for _ in 0..600 {
         let request = WebhookRequest {
             header: &|_| Vec::new(),
+            header_names: &|| Vec::new(),
             body: b"{}",
         };
         assert!(!is_accepted(&authenticator, "guess", &request).await);
@@ -329,6 +337,7 @@ async fn rejected_deliveries_cause_one_read_a_minute() {
     for _ in 0..3600 {
         let request = WebhookRequest {
             header: &|_| vec![b"forged".to_vec()],
+            header_names: &|| Vec::new(),
             body: b"{}",
         };
         assert!(!is_accepted(&authenticator, planted::WEBHOOK_TOKEN, &request).await);

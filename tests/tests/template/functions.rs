@@ -279,8 +279,8 @@ fn the_http_api_exists_by_choice_is_throttled_and_logs_no_token() {
         }
         for route in template.of_type("AWS::ApiGatewayV2::Route").values() {
             found.look(
-                route["RouteKey"] == "POST /webhooks/{sender}/{token}",
-                "the API takes requests that the function refuses",
+                route["RouteKey"] == "ANY /webhooks/{sender}/{token+}",
+                "the API does not pass every form of a delivery on",
             );
         }
         for stage in template.of_type("AWS::ApiGatewayV2::Stage").values() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
+use halogard_halopsa::webhook::FirstBodies;
 use halogard_runtime::settings::{self, Environment, Settings};
 use halogard_simulator::{ServerHandle, serve_on_loopback};
 use halogard_sqlite::Store;
@@ -53,6 +54,7 @@ impl DemoInstance {
             metrics: shared.metrics,
             health: shared.health,
             bodies: BodyMemory::default(),
+            first_bodies: FirstBodies::new(),
         };
         let front = Arc::new(front);
         let router = http::public_router(&front).merge(http::private_router(&front));

@@ -94,8 +94,8 @@ pub fn check_exposure(
     ensure!(
         !webhook.is_token_only || listen.ip().is_loopback() || settings.secret.token_only_allowed,
         "HALOGARD_LISTEN is {listen}, which other machines reach, and the webhook has no credential; set \
-         HALOPSA_WEBHOOK_SECRET to the key of the webhook (authentication: HMAC) or \
-         HALOPSA_WEBHOOK_USERNAME and _PASSWORD, or set HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY to true"
+         HALOPSA_WEBHOOK_USERNAME and _PASSWORD to those of the webhook (authentication: Basic), or \
+         HALOPSA_WEBHOOK_SECRET to its key (HMAC), or set HALOPSA_WEBHOOK_ALLOW_TOKEN_ONLY to true"
     );
     Ok(())
 }

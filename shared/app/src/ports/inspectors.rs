@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use halogard_domain::ids::{LaunchpointId, RunId};
+use halogard_domain::ids::LaunchpointId;
+use halogard_domain::runs::RunMark;
 
 use super::PortError;
 
@@ -18,7 +19,7 @@ pub trait Inspectors: Send + Sync {
     fn newest_run(
         &self,
         launchpoint: LaunchpointId,
-    ) -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
+    ) -> impl Future<Output = Result<Option<RunMark>, PortError>> + Send;
 
     /// Starts a launchpoint.
     ///
@@ -30,7 +31,7 @@ pub trait Inspectors: Send + Sync {
     fn progress(
         &self,
         launchpoint: LaunchpointId,
-        after: Option<RunId>,
+        after: Option<RunMark>,
     ) -> impl Future<Output = Result<RunProgress, PortError>> + Send;
 }
 
@@ -41,6 +42,8 @@ pub enum RunProgress {
     NotListed,
     /// It has not ended.
     InProgress,
+    /// Liongard counts it as asked for, and does not show how it does.
+    Counted,
     /// It did its work.
     Succeeded,
     /// It ended without having done its work; what it said.

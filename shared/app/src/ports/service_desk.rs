@@ -149,6 +149,9 @@ pub trait ServiceDeskCatalog: Send + Sync {
     /// The technician the credential acts as, and that the credential works at all.
     fn identity(&self) -> impl Future<Output = Result<Named<TechnicianId>, PortError>> + Send;
 
+    /// Which build of the service desk answers, where it says so.
+    fn build(&self) -> impl Future<Output = Option<String>> + Send;
+
     /// Ticket statuses.
     fn statuses(&self) -> impl Future<Output = Result<Vec<Named<StatusId>>, PortError>> + Send;
 

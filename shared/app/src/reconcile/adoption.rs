@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use halogard_domain::adoption::{Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge};
+use halogard_domain::adoption::{
+    Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge, judge_native,
+};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::key::{Installation, KeySecret};
 use halogard_domain::message::Cause;
@@ -18,8 +20,9 @@ use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, JournalEntry, KeyedTicket, PortError, Refusal, Swap};
 use crate::reconciler::Reconciler;
 
+use super::steps::Next;
 use super::write_batcher::WriteBatcher;
-use super::{CONFLICTS_MAX, PairSession, ReconcileError};
+use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
 
 /// Tickets that are remembered before all are forgotten.
 const UNPROVEN_MAX: usize = 1000;
@@ -151,6 +154,42 @@ impl<E: Env> Reconciler<E> {
             }
         }
         Err(ReconcileError::Conflict)
+    }
+
+    /// Links the ticket that Liongard names for the alert, once HaloPSA shows that it can be the alert's;
+    /// otherwise reports it, once, and leaves it alone.
+    pub(super) async fn adopt_native(
+        &self,
+        id: TicketId,
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        let seen = self.desk.read(id).await?;
+        let alert = session.link.observed_alert.as_ref();
+        let judged = match (&seen, alert) {
+            (Some(ticket), Some(alert)) => judge_native(alert, ticket, session.policy),
+            // Nothing can be written to a ticket that is not there; whether it is gone is read again.
+            _ => Ok(()),
+        };
+        let now = self.clock.now();
+        if let Err(why) = judged {
+            if session.link.report_ticket(id) {
+                warn!(
+                    alert_id = session.link.alert.get(),
+                    ticket_id = id.get(),
+                    reason = %why,
+                    outcome = Action::ForeignTicket.as_str(),
+                    "the ticket that Liongard names for an alert is not the alert's; it is left alone"
+                );
+                session.record(now, Action::ForeignTicket, Some(why.to_string()));
+            }
+            return Ok(Next::Stop(PairOutcome::InSync));
+        }
+        session.link.attach(id);
+        if let Some(ticket) = seen {
+            session.link.observe_current_ticket(ticket);
+        }
+        session.record(now, Action::Adopted, None);
+        Ok(Next::Replan)
     }
 
     /// Whether `found` is the ticket of the pair. Asks Liongard for an alert that the pair does not know,

@@ -28,7 +28,7 @@ use crate::reconcile::write_batcher::SweepForChanges;
 use crate::reconciler::Reconciler;
 
 /// What follows a step.
-pub(super) enum Next {
+pub(in crate::reconcile) enum Next {
     /// The next step of the same plan.
     Continue,
     /// The step observed something new: plan again.
@@ -78,11 +78,7 @@ impl<E: Env> Reconciler<E> {
             Step::Reopen(change, html) => self.reopen(&change, &html, session).await,
             Step::RequestInspections(targets) => self.request_runs(&targets, session).await,
             Step::Wait(until) => Ok(Next::Stop(PairOutcome::Waiting(until))),
-            Step::Adopt(ticket) => {
-                session.link.attach(ticket);
-                session.record(now, Action::Adopted, None);
-                Ok(Next::Replan)
-            }
+            Step::Adopt(ticket) => self.adopt_native(ticket, session).await,
             Step::FollowMerge(into) => {
                 session.link.follow_merge(into);
                 self.refresh_sharing(session).await?;

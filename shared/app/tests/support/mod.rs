@@ -17,11 +17,11 @@ use halogard_app::ports::{
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
-    AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, RunId, StatusId, TicketId,
-    TicketTypeId,
+    AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, StatusId, TicketId, TicketTypeId,
 };
 use halogard_domain::key::{KeySecret, MarkedKey, SignedKey};
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
+use halogard_domain::runs::RunMark;
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{
     Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote, TicketNotes,
@@ -477,7 +477,7 @@ impl Inspectors for Liongard {
         self.switch.ask().map(|()| vec![LaunchpointId::new(94)])
     }
 
-    async fn newest_run(&self, _: LaunchpointId) -> Result<Option<RunId>, PortError> {
+    async fn newest_run(&self, _: LaunchpointId) -> Result<Option<RunMark>, PortError> {
         self.switch.ask().map(|()| None)
     }
 
@@ -485,7 +485,11 @@ impl Inspectors for Liongard {
         self.switch.ask()
     }
 
-    async fn progress(&self, _: LaunchpointId, _: Option<RunId>) -> Result<RunProgress, PortError> {
+    async fn progress(
+        &self,
+        _: LaunchpointId,
+        _: Option<RunMark>,
+    ) -> Result<RunProgress, PortError> {
         self.switch.ask().map(|()| RunProgress::InProgress)
     }
 }

@@ -1,6 +1,7 @@
 //! Authenticates deliveries by the webhook's secret, and reads the secret again when it changed.
 
 use std::future::{Future, ready};
+use std::mem::Discriminant;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use halogard_domain::{FailureClass, Timestamp};
 use secrecy::SecretString;
 use tracing::{info, warn};
 
+use super::near_miss::NearMiss;
 use super::secret::{WebhookSecret, WebhookSecretVersions};
 use super::verifier::{Verifiers, token_digest};
 use super::{AuthError, PathVerified, Verified, WebhookRequest};
@@ -66,6 +68,8 @@ pub struct Authenticator<R, C> {
     /// Whether the path token alone may authenticate.
     allows_token_only: bool,
     state: Mutex<AuthenticatorState>,
+    /// The kinds of near misses that were logged.
+    explained: Mutex<Vec<Discriminant<NearMiss>>>,
     /// Held while the secret is read.
     reading: futures_util::lock::Mutex<()>,
 }
@@ -147,6 +151,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
             defaults: SecretFields::default(),
             allows_token_only: false,
             state: Mutex::default(),
+            explained: Mutex::default(),
             reading: futures_util::lock::Mutex::new(()),
         }
     }
@@ -204,10 +209,30 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
         // A newer secret may have another path token too.
         let accepts =
             |newer: &Arc<Verifiers>| newer.accepts_path(&path.token) && newer.accepts(request);
-        newer
-            .filter(accepts)
-            .map(|_| verified)
-            .ok_or(AuthError::NotAuthentic)
+        let known = newer.as_ref().unwrap_or(&path.verifiers);
+        if newer.as_ref().is_some_and(accepts) {
+            return Ok(verified);
+        }
+        self.explain(known, request);
+        Err(AuthError::NotAuthentic)
+    }
+
+    /// Logs, once for each reason, what is nearly right about a delivery that is not authentic. Its address was
+    /// right, so HaloPSA sent it, or who knows the address.
+    fn explain(&self, verifiers: &Verifiers, request: &WebhookRequest<'_>) {
+        let reason = verifiers.near_miss(request);
+        let mut explained = self
+            .explained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let kind = std::mem::discriminant(&reason);
+        if !explained.contains(&kind) {
+            explained.push(kind);
+            warn!(
+                %reason,
+                "a delivery with the right address is not authentic"
+            );
+        }
     }
 
     /// How often rejected requests have caused a read, so far.
@@ -404,7 +429,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
 
 /// What to do when the path token alone would authenticate on a public address.
 pub const TOKEN_ONLY_REFUSED: &str = "the webhook has a path token and no credential, and its address is public; add \
-     halopsa_webhook_secret (the key of the HMAC authentication), or set halopsa_webhook_allow_token_only to true";
+     halopsa_webhook_username and halopsa_webhook_password (Basic), or set halopsa_webhook_allow_token_only to true";
 
 impl<R, C> std::fmt::Debug for Authenticator<R, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -140,8 +140,9 @@ fn each(
 /// One credential that authenticates a delivery.
 #[derive(Clone, Debug)]
 pub enum WebhookCredential {
-    /// `base64(HMAC-SHA256(secret, body))` in a header. Source: HaloPSA webhooks with
-    /// authentication type 3, as a shipped receiver verifies them.
+    /// `HMAC-SHA256(secret, body)` in a header, in base64 or hexadecimal, with or without a prefix. Source:
+    /// HaloPSA webhooks with authentication type 3, as one shipped receiver verifies them (base64); the
+    /// vendor's guide knows Basic only.
     Hmac {
         /// The header that carries the signature.
         header: String,

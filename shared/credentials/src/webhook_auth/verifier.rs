@@ -3,14 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use halogard_domain::Timestamp;
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::WebhookRequest;
 use super::kind::WebhookCredential;
+use super::near_miss::{self, NearMiss};
 use super::secret::AcceptedCredentials;
+use super::signature::{hmac_sha256, is_written_as};
 
 /// The digest of a path token, as it is compared.
 pub(super) type TokenDigest = [u8; 32];
@@ -37,6 +38,8 @@ enum Verifier {
         header: String,
         scheme: Option<&'static str>,
         digest: [u8; 32],
+        /// The digest of what follows the user name, where there is one.
+        password: Option<[u8; 32]>,
     },
 }
 
@@ -68,6 +71,15 @@ impl Verifiers {
         let matched = any(credentials.map(|verifier| verifier.verify(request)));
         (open | matched).into()
     }
+
+    /// What is nearly right about a request that carries no accepted credential.
+    pub(super) fn near_miss(&self, request: &WebhookRequest<'_>) -> NearMiss {
+        let credentials = self.credentials.iter();
+        let nearest = credentials.filter_map(|verifier| verifier.near_miss(request));
+        let nothing = || NearMiss::NoCredential(near_miss::names(request));
+        // What is least specific is declared last.
+        nearest.min().unwrap_or_else(nothing)
+    }
 }
 
 impl Verifier {
@@ -77,6 +89,7 @@ impl Verifier {
             header: header.to_owned(),
             scheme,
             digest: digest(value),
+            password: None,
         };
         match credential {
             WebhookCredential::Hmac { header, secret } => Self::Hmac {
@@ -85,7 +98,12 @@ impl Verifier {
             },
             WebhookCredential::Basic { username, password } => {
                 let pair = format!("{username}:{}", password.expose_secret());
-                header("authorization", Some("basic"), pair.as_bytes())
+                Self::Header {
+                    header: "authorization".to_owned(),
+                    scheme: Some("basic"),
+                    digest: digest(pair.as_bytes()),
+                    password: Some(digest(password.expose_secret().as_bytes())),
+                }
             }
             WebhookCredential::Bearer { token } => header(
                 "authorization",
@@ -114,11 +132,13 @@ impl Verifier {
                     header,
                     scheme,
                     digest,
+                    ..
                 },
                 Self::Header {
                     header: other_header,
                     scheme: other_scheme,
                     digest: other_digest,
+                    ..
                 },
             ) => (header, scheme, digest) == (other_header, other_scheme, other_digest),
             (Self::Hmac { .. }, Self::Header { .. }) | (Self::Header { .. }, Self::Hmac { .. }) => {
@@ -151,20 +171,52 @@ impl Verifier {
             }
         }
     }
+
+    /// What is nearly right about a request that does not carry this credential; `None` where nothing came in
+    /// its header.
+    fn near_miss(&self, request: &WebhookRequest<'_>) -> Option<NearMiss> {
+        let (header, scheme, expected, password) = match self {
+            Self::Hmac { header, secret } => {
+                return near_miss::of_signature(secret, header, request);
+            }
+            Self::Header {
+                header,
+                scheme,
+                digest,
+                password,
+            } => (header, *scheme, digest, password.as_ref()),
+        };
+        let values = (request.header)(header);
+        let [value] = values.as_slice() else {
+            return (!values.is_empty()).then_some(NearMiss::Repeated);
+        };
+        let bare = value.trim_ascii();
+        let rest = bare.iter().position(|byte| *byte == b' ');
+        let rest = rest.and_then(|at| bare.get(at + 1..)).unwrap_or(bare);
+        let decoded = STANDARD.decode(rest).unwrap_or_default();
+        let is = |one: &[u8]| bool::from(expected.ct_eq(&digest(one)));
+        if is(bare) || is(rest) || is(&decoded) {
+            return Some(NearMiss::OtherScheme);
+        }
+        let offered = scheme.and_then(|scheme| after_scheme(value, scheme));
+        let offered = offered.unwrap_or_default();
+        let word = offered.iter().position(|byte| *byte == b':');
+        let word = word.and_then(|at| offered.get(at + 1..));
+        let same = |(password, word): (&[u8; 32], &[u8])| bool::from(password.ct_eq(&digest(word)));
+        Some(if password.zip(word).is_some_and(same) {
+            NearMiss::OtherUser
+        } else {
+            NearMiss::WrongValue
+        })
+    }
 }
 
-/// Whether `signature` is the base64 of the body's HMAC. The comparison covers the whole digest.
+/// Whether `signature` is the body's HMAC, in any of the forms it may be written in.
 fn verify_signature(secret: &SecretString, body: &[u8], signature: &[u8]) -> Choice {
-    let Ok(offered) = STANDARD.decode(signature) else {
-        return Choice::from(0);
-    };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
-        return Choice::from(0);
-    };
-    mac.update(body);
-    let expected: [u8; 32] = mac.finalize().into_bytes().into();
-    // Both sides are hashed once more, so that a shorter offer is compared in full as well.
-    digest(&expected).ct_eq(&digest(&offered))
+    match hmac_sha256(secret.expose_secret().as_bytes(), body) {
+        Some(expected) => is_written_as(signature, &expected),
+        None => Choice::from(0),
+    }
 }
 
 /// What follows `scheme` in an `Authorization` header; decoded for Basic.

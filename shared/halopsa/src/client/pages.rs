@@ -24,6 +24,9 @@ pub struct Page<R> {
     /// Rows that were sent although they do not match. HaloPSA ignores parameters it does not
     /// know, so a filter that stopped working shows here and nowhere else.
     pub filtered_out: usize,
+    /// How many of `rows` changed outside the times asked for: HaloPSA does not keep to them, or writes
+    /// times that are not UTC.
+    pub out_of_time: usize,
     /// Rows that could not be read.
     pub unreadable: Vec<UnreadableRow>,
     /// How many rows match in all, by HaloPSA's count.
@@ -70,6 +73,7 @@ impl<R> Listing<R> {
             filtered_out,
             unreadable,
             record_count,
+            ..
         } = page;
         Self {
             rows,
@@ -131,6 +135,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let rows: Vec<R> = list.rows.into_iter().filter(belongs).collect();
         Ok(Page {
             filtered_out: sent - rows.len(),
+            out_of_time: 0,
             rows,
             unreadable: list.unreadable,
             record_count: list.record_count,

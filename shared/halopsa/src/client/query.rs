@@ -23,9 +23,6 @@ pub struct TicketQuery {
     pub lastupdatefromdate: Option<Timestamp>,
     /// Changed at this time or earlier.
     pub lastupdatetodate: Option<Timestamp>,
-    /// Raised between these two. Narrows only, since the time zone HaloPSA applies is not known:
-    /// rows outside are not set aside.
-    pub occurred: Option<(Timestamp, Timestamp)>,
     /// With this text in the title. Without `% _ [ ] ^`: HaloPSA may compare as SQL Server's `LIKE` does.
     pub search_summary: Option<String>,
     /// This custom field in each row.
@@ -47,7 +44,8 @@ pub struct TicketQuery {
 /// Tickets by whether they are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TicketState {
-    /// Open or closed.
+    /// Open or closed. Asked for by saying nothing, which lists both; on a tenant that was found to hide closed
+    /// tickets then, by naming both.
     #[default]
     Any,
     /// Open ones.
@@ -64,8 +62,10 @@ impl TicketQuery {
     /// filter that does not work, or a first run that should be cut by time.
     pub const PAGES_MAX: u32 = 20;
 
-    /// Adds what is asked for to `call`.
-    pub(super) fn apply_to(&self, call: HaloRequest) -> HaloRequest {
+    /// Adds what is asked for to `call`, of a tenant that hides closed tickets unasked if `hides_closed`.
+    ///
+    /// Source of the form of `includeclosed`: the vendor's OpenAPI, "array of int, 1 = closed, 0 = not closed".
+    pub(super) fn apply_to(&self, call: HaloRequest, hides_closed: bool) -> HaloRequest {
         let call = call
             .with_some("client_id", self.client_id)
             .with_some("requesttype_id", self.requesttype_id)
@@ -78,16 +78,9 @@ impl TicketQuery {
             .with_flag("orderdesc", self.newest_first)
             .with_flag("deleted", self.deleted)
             .with_flag("nocache", self.nocache);
-        let call = match self.occurred {
-            // HaloPSA spells it so.
-            Some((from, to)) => call
-                .with("datesearch", "dateoccured")
-                .with("startdate", iso(from))
-                .with("enddate", iso(to)),
-            None => call,
-        };
         match self.state {
-            TicketState::Any => call.with("includeclosed", true),
+            TicketState::Any if hides_closed => call.with("includeclosed", "0,1"),
+            TicketState::Any => call,
             TicketState::Open => call.with("open_only", true),
             TicketState::Closed => call.with("closed_only", true),
         }
@@ -96,22 +89,25 @@ impl TicketQuery {
     /// Whether `row` matches the query as far as its members are present: an absent member matches
     /// everything.
     ///
-    /// Compares customer, type, status, ids, times of change and texts. Not open or closed, which the
-    /// tenant's statuses decide, nor [`TicketQuery::occurred`].
+    /// Compares customer, type, status, ids and texts. Not open or closed, which the tenant's statuses decide,
+    /// nor times: a tenant that writes local times would lose every change.
     pub(super) fn matches(&self, row: &TicketRow) -> bool {
         matches_if_known(self.client_id, row.client_id)
             && matches_if_known(self.requesttype_id, row.tickettype_id)
             && matches_if_known(self.status_id, row.status_id)
             && (self.ticketids.is_empty() || self.ticketids.contains(&row.id))
-            && if_both_known(self.lastupdatefromdate, row.last_update(), |from, at| {
-                at >= from
-            })
-            && if_both_known(self.lastupdatetodate, row.last_update(), |to, at| at <= to)
             && if_both_known(
                 self.search_summary.as_deref(),
                 row.summary.as_deref(),
                 holds,
             )
+    }
+
+    /// Whether `row` last changed within the times asked for, as far as both are known.
+    pub(super) fn is_in_time(&self, row: &TicketRow) -> bool {
+        let at = row.last_update();
+        if_both_known(self.lastupdatefromdate, at, |from, at| at >= from)
+            && if_both_known(self.lastupdatetodate, at, |to, at| at <= to)
     }
 }
 

@@ -11,8 +11,8 @@ use super::request::HaloRequest;
 use super::{Client, decode, route};
 use crate::error::Error;
 use crate::wire::{
-    AgentRow, AuthInfo, Control, OneOrManySeed, OutcomeRow, PriorityRow, StatusRow, TeamRow,
-    TicketTypeRow,
+    AgentRow, AuthInfo, Control, InstanceInfo, OneOrManySeed, OutcomeRow, PriorityRow, StatusRow,
+    TeamRow, TicketTypeRow,
 };
 
 /// Each spends one request, may be repeated, and fails as any read does.
@@ -26,6 +26,17 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let call = HaloRequest::to(route::AUTH_INFO);
         let body = self.fetch_with(&call, None).await?;
         decode(&call.route, PhantomData::<AuthInfo>, &body)
+    }
+
+    /// `GET /InstanceInfo`: which build of HaloPSA answers. Needs no token.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn instance_info(&self) -> Result<InstanceInfo, Error> {
+        let call = HaloRequest::to(route::INSTANCE_INFO);
+        let body = self.fetch_with(&call, None).await?;
+        decode(&call.route, PhantomData::<InstanceInfo>, &body)
     }
 
     /// `GET /Status`: the ticket statuses, or those a type of ticket allows.

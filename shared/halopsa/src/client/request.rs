@@ -14,7 +14,7 @@ pub(super) struct HaloRequest {
     /// The endpoint.
     pub(super) route: HaloRoute,
     /// What stands for `{id}`.
-    id: Option<u64>,
+    id: Option<String>,
     /// What is asked for, in the order added; encoded when sent.
     query: Vec<(&'static str, String)>,
     /// The JSON to post.
@@ -42,8 +42,8 @@ impl HaloRequest {
     }
 
     /// Fills in the `{id}` of the route.
-    pub(super) fn of(mut self, id: u64) -> Self {
-        self.id = Some(id);
+    pub(super) fn of(mut self, id: impl ToString) -> Self {
+        self.id = Some(id.to_string());
         self
     }
 
@@ -88,7 +88,7 @@ impl HaloRequest {
         let path = format!(
             "{}{}",
             url.path().trim_end_matches('/'),
-            self.route.filled(self.id)
+            self.route.filled(self.id.as_deref())
         );
         url.set_path(&path);
         if !self.query.is_empty() {

@@ -1,6 +1,7 @@
 //! Tickets and their actions.
 
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_domain::Timestamp;
@@ -30,7 +31,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             begins_work: query.begins_work,
             ..route::TICKETS
         };
-        let call_for = |page_no| paged(query.apply_to(HaloRequest::to(route.clone())), page_no);
+        let hides_closed = self.hides_closed();
+        let call_for = |page_no| {
+            let call = HaloRequest::to(route.clone());
+            paged(query.apply_to(call, hides_closed), page_no)
+        };
         let mut list = self
             .all_pages(call_for, "tickets", pages_max, |row| query.matches(row))
             .await?;
@@ -48,12 +53,60 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         query: &TicketQuery,
         page_no: u32,
     ) -> Result<Page<TicketRow>, Error> {
-        let call = paged(query.apply_to(HaloRequest::to(route::TICKETS)), page_no);
-        let mut page = self
+        let call = query.apply_to(HaloRequest::to(route::TICKETS), self.hides_closed());
+        let call = paged(call, page_no);
+        let mut page: Page<TicketRow> = self
             .page(&call, "tickets", |row| query.matches(row))
             .await?;
+        let in_time = page.rows.iter().filter(|row| query.is_in_time(row)).count();
+        page.out_of_time = page.rows.len() - in_time;
         page.rows = self.without_future_times(page.rows);
         Ok(page)
+    }
+
+    /// Whether this tenant was found to leave closed tickets out of lists that do not ask for them.
+    #[must_use]
+    pub fn hides_closed(&self) -> bool {
+        self.hides_closed.load(Ordering::Relaxed)
+    }
+
+    /// Asks for closed tickets from now on, since this tenant leaves them out otherwise.
+    pub fn learn_that_closed_are_hidden(&self) {
+        if !self.hides_closed.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                "HaloPSA leaves closed tickets out of lists that do not name them; they are asked for from now \
+                 on"
+            );
+        }
+    }
+
+    /// Compares the times in the answer to a write of ours with HaloPSA's clock: what was written this moment
+    /// changed this moment. A difference of whole quarters of an hour is a time zone.
+    fn compare_times(&self, written: &[TicketRow]) {
+        let Some(theirs) = self.both_clocks().theirs else {
+            return;
+        };
+        let minutes = |row: &TicketRow| {
+            let millis = row
+                .last_update()?
+                .as_millis()
+                .saturating_sub(theirs.as_millis());
+            Some((millis + millis.signum() * 30_000) / 60_000)
+        };
+        let off = written
+            .iter()
+            .filter_map(minutes)
+            .find(|minutes| is_a_zone(*minutes));
+        if let Some(minutes) = off
+            && !self.has_named_zone.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(
+                minutes,
+                "HaloPSA dates a change of this moment by so many minutes from its own clock: it seems to write \
+                 local times where UTC is expected; set the time zone of the API agent (Configuration → Teams & \
+                 Agents → Agents) to UTC"
+            );
+        }
     }
 
     /// `rows` without times that have not come, by either clock.
@@ -95,6 +148,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .with("returnall", true)
             .posting(tickets)?;
         let rows = self.read(&call, OneOrManySeed::new()).await?;
+        self.compare_times(&rows);
         Ok(self.without_future_times(rows))
     }
 
@@ -116,7 +170,9 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .with("returnall", true)
             .sent_before(send_before)
             .posting(tickets)?;
-        self.read(&call, OneOrManySeed::new()).await
+        let rows = self.read(&call, OneOrManySeed::new()).await?;
+        self.compare_times(&rows);
+        Ok(rows)
     }
 
     /// `GET /Actions`: everything written on `ticket`, the system's own entries included. Not
@@ -153,4 +209,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .posting(actions)?;
         self.read(&call, OneOrManySeed::new()).await
     }
+}
+
+/// Whether times that differ by so many minutes are those of two time zones: whole quarters of an hour, give or
+/// take a minute, and no more than the widest offset there is.
+fn is_a_zone(minutes: i64) -> bool {
+    let rest = minutes.rem_euclid(15);
+    (14..=14 * 60 + 1).contains(&minutes.abs()) && (rest <= 1 || rest == 14)
 }

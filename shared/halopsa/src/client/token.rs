@@ -1,5 +1,6 @@
 //! The token: requested once, used until shortly before it expires.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -86,6 +87,15 @@ struct TokenAnswer {
 struct TokenRefusal {
     /// The code, as `invalid_client`.
     error: String,
+}
+
+/// Where a token request names the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TenantPlace {
+    /// In the address, as most clients do.
+    Address,
+    /// In the form.
+    Form,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
@@ -261,10 +271,27 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// `POST {auth}/token`. May be repeated; spends one request.
     pub(super) async fn post_token(&self, credentials: &Credentials) -> Result<BearerToken, Error> {
         let asked_at = self.clock.now();
-        let request = self.token_request(credentials)?;
-        let response = self.send(&route::TOKEN, request, None).await?;
-        if let Some(refusal) = refusal(&response, credentials) {
-            return Err(refusal);
+        let place = if self.tenant_in_form.load(Ordering::Relaxed) {
+            TenantPlace::Form
+        } else {
+            TenantPlace::Address
+        };
+        let request = self.token_request(credentials, place)?;
+        let mut response = self.send(&route::TOKEN, request, None).await?;
+        if let Some(refused) = refusal(&response, credentials) {
+            if !(refused.is_about_tenant()
+                && place == TenantPlace::Address
+                && self.tenant.is_some())
+            {
+                return Err(refused);
+            }
+            // Some tenants look for it in the form.
+            let request = self.token_request(credentials, TenantPlace::Form)?;
+            response = self.send(&route::TOKEN, request, None).await?;
+            if refusal(&response, credentials).is_some() {
+                return Err(refused);
+            }
+            self.tenant_in_form.store(true, Ordering::Relaxed);
         }
         let body = self.body_of_success(&route::TOKEN, response)?;
         let answer = decode(
@@ -292,16 +319,27 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     }
 
     /// The form, with the secret in it.
-    fn token_request(&self, credentials: &Credentials) -> Result<http::Request<Bytes>, Error> {
+    fn token_request(
+        &self,
+        credentials: &Credentials,
+        tenant: TenantPlace,
+    ) -> Result<http::Request<Bytes>, Error> {
         let mut url = self.auth_url.clone();
         url.set_path(&format!(
             "{}/token",
             self.auth_url.path().trim_end_matches('/')
         ));
-        if let Some(tenant) = &self.tenant {
-            url.query_pairs_mut().append_pair("tenant", tenant);
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        match (&self.tenant, tenant) {
+            (Some(name), TenantPlace::Address) => {
+                url.query_pairs_mut().append_pair("tenant", name);
+            }
+            (Some(name), TenantPlace::Form) => {
+                form.append_pair("tenant", name);
+            }
+            (None, _) => {}
         }
-        let form = form_urlencoded::Serializer::new(String::new())
+        let form = form
             .append_pair("grant_type", "client_credentials")
             .append_pair("client_id", &credentials.client_id)
             .append_pair("client_secret", credentials.client_secret.expose_secret())

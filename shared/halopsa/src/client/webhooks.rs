@@ -7,7 +7,7 @@ use super::pages::Listing;
 use super::request::HaloRequest;
 use super::{Client, route};
 use crate::error::Error;
-use crate::wire::{NotificationRow, NotificationWrite, OneOrManySeed, WebhookRow, WebhookWrite};
+use crate::wire::{NotificationRow, NotificationWrite, OneOrManySeed, WebhookDetail, WebhookRow};
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// `GET /Webhook`: the outgoing webhooks. HaloPSA does not say whose they are; ours is known
@@ -24,18 +24,32 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         .await
     }
 
-    /// `POST /Webhook`: creates one, or changes the one whose id it carries. Spends one request.
+    /// `GET /Webhook/{id}` with its events: every member of the webhook, as far as HaloPSA shows them. Spends one
+    /// request.
     ///
-    /// Not safe to repeat without an id: search for the name first.
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn webhook(&self, id: &str) -> Result<WebhookDetail, Error> {
+        let call = HaloRequest::to(route::WEBHOOK)
+            .of(id)
+            .with("includedetails", true);
+        let mut found = self
+            .read(&call, OneOrManySeed::<WebhookDetail>::new())
+            .await?;
+        // The reader takes no empty list, so the first is there.
+        Ok(found.swap_remove(0))
+    }
+
+    /// `POST /Webhook`: changes the webhook whose id it carries. Spends one request; safe to repeat.
     ///
     /// # Errors
     ///
     /// Of class `InDoubt` whenever the work may have been done.
-    pub async fn post_webhook(&self, webhook: &WebhookWrite) -> Result<WebhookRow, Error> {
+    pub async fn post_webhook(&self, webhook: &WebhookDetail) -> Result<(), Error> {
         let call = HaloRequest::to(route::POST_WEBHOOK).posting(std::slice::from_ref(webhook))?;
-        let mut rows = self.read(&call, OneOrManySeed::<WebhookRow>::new()).await?;
-        // The reader takes no empty list, so the first is there.
-        Ok(rows.swap_remove(0))
+        // What came of it is read afterwards.
+        self.fetch(&call).await.map(|_body| ())
     }
 
     /// `GET /Notification`: the rows that make webhook `webhook_id` fire; without any it never

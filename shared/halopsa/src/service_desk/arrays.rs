@@ -14,7 +14,7 @@ use halogard_domain::ticket::{NewNote, NewTicket, TicketChange};
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
 
-use super::{HaloServiceDesk, PAGES_MAX, answers, tickets};
+use super::{HaloServiceDesk, answers, tickets};
 use crate::client::{TicketDetail, TicketQuery};
 use crate::failure::repeatable;
 use crate::wire::{ActionOutcome, ActionWrite, TicketRow};
@@ -203,15 +203,17 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let prefix = &first.key.key.prefix;
         let query = TicketQuery {
             search_summary: Some(LinkKey::start(prefix)),
-            occurred: Some(self.around(began)),
             nocache: true,
-            pages_max: Some(PAGES_MAX),
             ..TicketQuery::default()
         };
         let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
-        let found = self.keyed_tickets(&query, first_key).await?;
+        let (since, _) = self.around(began);
+        let (rows, missing) = self.newest_rows(query, since).await?;
         // Which of them exist is not known while some may not have come.
-        found.missing.map_or(Ok(found.tickets), Err)
+        match missing {
+            Some(error) => Err(error),
+            None => self.keyed_rows(rows, false, first_key).await,
+        }
     }
 
     /// Makes `changes`, of which no two are about the same ticket. Each names what it changes and nothing

@@ -6,18 +6,20 @@
 //! row changes, so its order is the same on each page. Tickets that change again leave the list, which
 //! shifts rows to earlier pages only. Those are read last.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, TicketListing};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::TicketId;
-use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::sweep_cursor::{ChangeRange, INDEX_LAG_MAX};
 use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_http::Transport;
 use halogard_wire::UnreadableRow;
 
 use super::{HaloServiceDesk, PAGES_MAX, short};
-use crate::client::{Page, TicketQuery};
+use crate::client::{Page, TicketQuery, TicketState};
 use crate::error::Error;
 use crate::route;
 use crate::wire::TicketRow;
@@ -31,6 +33,48 @@ const PAGE_ROWS: u32 = TicketQuery::PAGE_ROWS;
 /// at the same time. Shorter than a round trip to HaloPSA, so the end is past when the range is
 /// requested.
 const RANGE_SLACK: Duration = Duration::from_millis(2);
+
+/// How often closed tickets are asked for by themselves, until one has shown whether lists hold them unasked.
+const CLOSED_CHECK_INTERVAL: Duration = Duration::from_secs(900);
+
+/// How far closed tickets are looked back for when a tenant is found to hide them.
+const CLOSED_LOOK_BACK: Duration = Duration::from_secs(86_400);
+
+/// Whether lists hold closed tickets unasked, as far as that was checked.
+#[derive(Debug)]
+pub(super) struct ClosedCheck {
+    /// When it is due next, in milliseconds; [`Self::UNSET`] before the first list.
+    due_at: AtomicI64,
+}
+
+impl Default for ClosedCheck {
+    fn default() -> Self {
+        Self {
+            due_at: AtomicI64::new(Self::UNSET),
+        }
+    }
+}
+
+impl ClosedCheck {
+    const UNSET: i64 = i64::MIN;
+
+    /// Whether it is due now; it is then due again after an interval. The first one is due an interval after
+    /// the first list: a process that lives shorter asks for nothing more.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let due_at = self.due_at.load(Ordering::Relaxed);
+        if due_at != Self::UNSET && now.as_millis() < due_at {
+            return false;
+        }
+        let next = now.plus(CLOSED_CHECK_INTERVAL).as_millis();
+        self.due_at.store(next, Ordering::Relaxed);
+        due_at != Self::UNSET
+    }
+
+    /// Lists hold them: it is not due any more.
+    fn settle(&self) {
+        self.due_at.store(i64::MAX, Ordering::Relaxed);
+    }
+}
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Tickets that changed at or after `since`, the newest first. If a ticket changed a moment ago it
@@ -47,6 +91,22 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         };
         let asked_at = self.clock.now();
         let page = self.client.tickets_page(&query, 1).await?;
+        let hidden = self.hidden_closed_rows(&page, since).await?;
+        let mut changes = self.changes_of_first(page, since, asked_at).await?;
+        if !hidden.is_empty() {
+            let hidden = self.changes(&hidden, &[], asked_at, None);
+            changes.listings.extend(hidden.listings);
+        }
+        Ok(changes)
+    }
+
+    /// What the first page of the changes since `since` shows, or everything where it does not say enough.
+    async fn changes_of_first(
+        &self,
+        page: Page<TicketRow>,
+        since: Timestamp,
+        asked_at: Timestamp,
+    ) -> Result<Changes, PortError> {
         let received = page.rows_received();
         let is_all = page.record_count.is_some_and(|count| received >= count);
         if is_all || received == 0 && page.record_count.is_none() {
@@ -60,7 +120,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             .plus(CLOCK_AHEAD_MAX);
         let times = page.rows.iter().filter_map(TicketRow::last_update);
         let newest = times.filter(|at| *at <= latest).max();
-        let is_full = received == u64::from(PAGE_ROWS) && page.filtered_out == 0;
+        let is_full =
+            received == u64::from(PAGE_ROWS) && page.filtered_out == 0 && page.out_of_time == 0;
         match (newest, page.record_count) {
             (Some(newest), Some(count)) if is_full => {
                 let rest = ChangeRange {
@@ -73,6 +134,61 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             }
             _ => self.all_changes(since).await,
         }
+    }
+
+    /// Closed tickets that `page`, the first of the changes since `since`, leaves out: none where HaloPSA lists
+    /// them unasked, as the vendor's tenants were seen to do.
+    ///
+    /// Asks for closed tickets by themselves, every [`CLOSED_CHECK_INTERVAL`] until one of them shows which it
+    /// is. When this finds that they are hidden, those of the last day are brought: sweeps have passed them.
+    async fn hidden_closed_rows(
+        &self,
+        page: &Page<TicketRow>,
+        since: Timestamp,
+    ) -> Result<Vec<TicketRow>, PortError> {
+        let now = self.clock.now();
+        if self.client.hides_closed() || !self.closed_check.is_due(now) {
+            return Ok(Vec::new());
+        }
+        let closed = TicketQuery {
+            lastupdatefromdate: Some(since),
+            newest_first: true,
+            state: TicketState::Closed,
+            ..TicketQuery::default()
+        };
+        let found = match self.client.tickets_page(&closed, 1).await {
+            Ok(found) => found,
+            // Nothing depends on it now.
+            Err(_) => return Ok(Vec::new()),
+        };
+        let listed: BTreeSet<_> = page.rows.iter().map(|row| row.id).collect();
+        let count = page.record_count.unwrap_or(u64::MAX);
+        let is_all = page.rows_received() >= count;
+        let lowest = listed.first().copied();
+        // One that changed since is no proof.
+        let should_be_listed = |row: &&TicketRow| {
+            let is_in_reach = is_all || lowest.is_some_and(|lowest| row.id >= lowest);
+            let settled = row
+                .last_update()
+                .is_none_or(|at| at <= now.minus(INDEX_LAG_MAX));
+            is_in_reach && settled
+        };
+        let known: Vec<_> = found.rows.iter().filter(should_be_listed).collect();
+        if known.is_empty() {
+            return Ok(Vec::new());
+        }
+        if known.iter().any(|row| listed.contains(&row.id)) {
+            self.closed_check.settle();
+            return Ok(Vec::new());
+        }
+        self.client.learn_that_closed_are_hidden();
+        let missed = TicketQuery {
+            lastupdatefromdate: Some(since.minus(CLOSED_LOOK_BACK)),
+            pages_max: Some(PAGES_MAX),
+            state: TicketState::Closed,
+            ..TicketQuery::default()
+        };
+        Ok(self.client.tickets(&missed).await?.rows)
     }
 
     /// The next page of `range`. Uses one request; more only where HaloPSA does not respect the range, or its
@@ -196,7 +312,8 @@ impl Page<TicketRow> {
     /// How many rows came, and how many were due on this page of `range`; `None` where HaloPSA did not
     /// keep to the range or does not count.
     fn received_of(&self, range: &ChangeRange) -> Option<(u64, u64)> {
-        let count = self.record_count.filter(|_| self.filtered_out == 0)?;
+        let keeps_to_it = self.filtered_out == 0 && self.out_of_time == 0;
+        let count = self.record_count.filter(|_| keeps_to_it)?;
         let before = u64::from(range.pages.saturating_sub(1)) * u64::from(PAGE_ROWS);
         let due = count.saturating_sub(before).min(u64::from(PAGE_ROWS));
         Some((self.rows_received(), due))

@@ -10,7 +10,7 @@ use halogard_domain::ticket::Existence;
 use halogard_domain::{FailureClass, Timestamp};
 use halogard_http::Transport;
 
-use super::{HaloServiceDesk, Titled, short};
+use super::{HaloServiceDesk, Titled};
 use crate::client::{Listing, TicketDetail, TicketQuery};
 use crate::error::Error;
 use crate::wire::TicketRow;
@@ -76,7 +76,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     ) -> Result<KeyedTickets, PortError> {
         let exact = |title: &str| exact_key(title, key);
         match self.client.tickets(query).await {
-            Ok(listing) => self.keyed_listing(listing, query.deleted, exact).await,
+            Ok(listing) => self.keyed_listing(listing, query, exact).await,
             Err(error @ Error::TooManyPages { .. }) if client.is_some() => {
                 tracing::warn!(%error, "a search for a key answers too many tickets");
                 Ok(KeyedTickets::default())
@@ -92,7 +92,14 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         key: &SignedKey,
         within: &SearchWithin,
     ) -> Result<KeyedTickets, PortError> {
-        let (rows, missing) = self.newest_rows(client, within).await?;
+        let query = TicketQuery {
+            client_id: Some(client),
+            include_custom_fields: within.key_field,
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        let (since, _) = self.around(within.since);
+        let (rows, missing) = self.newest_rows(query, since).await?;
         let mut found = KeyedTickets {
             tickets: Vec::new(),
             missing,
@@ -136,21 +143,18 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         Ok(found)
     }
 
-    /// The tickets of `client` back to a little before the request, the newest first; and why there may be
-    /// others.
-    async fn newest_rows(
+    /// The tickets of `query` back to `since`, the newest first; and why there may be others. They are asked for in
+    /// the order of their numbers, and the first one that was opened before `since` ends it: how HaloPSA's filter
+    /// by date is spelt differs between its documents and its clients.
+    pub(super) async fn newest_rows(
         &self,
-        client: HaloClientId,
-        within: &SearchWithin,
+        query: TicketQuery,
+        since: Timestamp,
     ) -> Result<(Vec<TicketRow>, Option<PortError>), PortError> {
         let query = TicketQuery {
-            client_id: Some(client),
-            include_custom_fields: within.key_field,
             newest_first: true,
-            nocache: true,
-            ..TicketQuery::default()
+            ..query
         };
-        let (since, _) = self.around(within.since);
         let is_older = |row: &TicketRow| row.opened_at.is_some_and(|at| at < since);
         let mut rows = Vec::new();
         let mut missing = None;
@@ -183,12 +187,20 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 break;
             }
             if came == 0 {
-                let short = page.record_count.map(|count| short(received, count));
+                let short = page.record_count;
+                let short = short.and_then(|count| self.shortfall(&query, received, count));
                 missing = missing.or(short);
                 break;
             }
         }
         Ok((rows, missing))
+    }
+
+    /// The error of a search that brought `came` of `counted` rows; `None` once it has come so short before.
+    fn shortfall(&self, query: &TicketQuery, came: u64, counted: u64) -> Option<PortError> {
+        let (text, client) = (&query.search_summary, query.client_id);
+        let what = format!("{text:?} {client:?} {}", query.deleted);
+        self.shortfalls.error(what, came, counted, self.clock.now())
     }
 
     /// Lists tickets with a key in their titles, the oldest first; `key_of` reads the key of a title.
@@ -198,14 +210,14 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         key_of: impl Fn(&str) -> Option<MarkedKey>,
     ) -> Result<KeyedTickets, PortError> {
         let listing = self.client.tickets(query).await?;
-        self.keyed_listing(listing, query.deleted, key_of).await
+        self.keyed_listing(listing, query, key_of).await
     }
 
     /// Those of a list that have a key. A row that cannot be read as far as it matters is read by itself.
     async fn keyed_listing(
         &self,
         listing: Listing<TicketRow>,
-        deleted: bool,
+        query: &TicketQuery,
         key_of: impl Fn(&str) -> Option<MarkedKey>,
     ) -> Result<KeyedTickets, PortError> {
         self.name_odd(&listing.rows, &listing.unreadable);
@@ -213,7 +225,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             tickets: Vec::new(),
             missing: listing
                 .is_short()
-                .then(|| short(listing.received, listing.record_count.unwrap_or_default())),
+                .then(|| listing.record_count.unwrap_or_default())
+                .and_then(|count| self.shortfall(query, listing.received, count)),
         };
         let mut untitled = Vec::new();
         for odd in &listing.unreadable {
@@ -241,7 +254,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
         found
             .tickets
-            .extend(self.keyed_rows(rows, deleted, key_of).await?);
+            .extend(self.keyed_rows(rows, query.deleted, key_of).await?);
         found.tickets.sort_by_key(|found| found.ticket.id);
         Ok(found)
     }

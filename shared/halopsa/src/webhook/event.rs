@@ -1,5 +1,7 @@
 //! Which event a notification reports.
 
+use halogard_domain::message::Notification;
+
 /// The events HaloPSA is asked to report, and what they are to us.
 ///
 /// The wording is lower-case text that a build may change or translate, so a ticket in the body
@@ -86,7 +88,7 @@ impl EventKind {
             Self::InvoiceCreated => "invoice_created",
             Self::InvoiceUpdated => "invoice_updated",
             Self::InvoiceDeleted => "invoice_deleted",
-            Self::Unknown => "unknown",
+            Self::Unknown => Notification::UNKNOWN,
         }
     }
 

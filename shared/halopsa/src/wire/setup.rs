@@ -15,6 +15,31 @@ pub struct AuthInfo {
     pub tenant_id: Option<String>,
 }
 
+/// What HaloPSA says about itself, from `/InstanceInfo`, which needs no token. Which member holds the build is
+/// not documented.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceInfo(serde_json::Value);
+
+impl InstanceInfo {
+    /// The build, such as `2.236.133`: the first text of digits and dots under a name with "build" or "version".
+    #[must_use]
+    pub fn build(&self) -> Option<&str> {
+        let members = self.0.as_object()?.iter();
+        let texts =
+            members.filter_map(|(name, value)| Some((name.to_lowercase(), value.as_str()?)));
+        let is_build = |text: &str| {
+            text.contains('.')
+                && text.len() <= 40
+                && text.chars().all(|c| c.is_ascii_digit() || c == '.')
+        };
+        texts
+            .filter(|(name, _)| name.contains("version") || name.contains("build"))
+            .map(|(_, text)| text.trim())
+            .find(|text| is_build(text))
+    }
+}
+
 /// A ticket status.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct StatusRow {

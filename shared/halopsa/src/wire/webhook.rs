@@ -3,8 +3,8 @@
 use std::fmt;
 
 use halogard_wire::values;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 /// A webhook, as read. Its `Debug` leaves the address out: ours carries a token.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -50,63 +50,107 @@ impl fmt::Debug for WebhookRow {
     }
 }
 
-/// A webhook to create, or with an id, what to change in one. Its `Debug` shows neither the
-/// address nor the secret.
-#[derive(Clone, Default, Serialize)]
-pub struct WebhookWrite {
-    /// The webhook to change; none creates one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// 0 is an outgoing webhook.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<u8>,
+/// A webhook as a whole, every member as HaloPSA sent it: whether HaloPSA keeps what a write leaves out is not
+/// known, so the whole is sent back. Its `Debug` shows nothing: the address holds a token.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct WebhookDetail(Map<String, Value>);
+
+/// Members that a change of ours must leave as they are, unless it is about them.
+const KEPT: [&str; 12] = [
+    "url",
+    "name",
+    "type",
+    "method",
+    "active",
+    "disabled",
+    "content_type",
+    "payload_type",
+    "authentication_type",
+    "authentication_header",
+    "basic_username",
+    "events",
+];
+
+/// Members that hold a secret. HaloPSA shows them blank or masked, and what is shown must not be written back.
+const SECRETS: [&str; 1] = ["basic_password"];
+
+impl WebhookDetail {
+    /// Its GUID.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.0.get("id")?.as_str()
+    }
+
     /// Where it sends to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// 0 is POST.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<u8>,
-    /// `application/json`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
-    /// Whether it is in use.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub active: Option<bool>,
-    /// 0 none, 1 Basic, 3 HMAC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authentication_type: Option<u8>,
-    /// The user of Basic.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub basic_username: Option<String>,
-    /// The password of Basic, or the key of the HMAC.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
-    pub basic_password: Option<SecretString>,
-    /// The header that carries the HMAC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authentication_header: Option<String>,
-    /// 0 is HMAC-SHA-256.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<u8>,
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.0.get("url")?.as_str()
+    }
+
+    /// What is written to change `members` of it: everything that was read, without masked secrets and without
+    /// what HaloPSA only says about itself.
+    #[must_use]
+    pub fn with(&self, members: &[(&str, Value)]) -> Self {
+        let mut whole: Map<String, Value> = self
+            .0
+            .iter()
+            .filter(|(name, _)| !SECRETS.contains(&name.as_str()) && !name.starts_with('_'))
+            .map(|(name, value)| (name.clone(), whole_numbers(value.clone())))
+            .collect();
+        for (name, value) in members {
+            whole.insert((*name).to_owned(), value.clone());
+        }
+        Self(whole)
+    }
+
+    /// The members that `shown`, read after this was written, shows otherwise.
+    #[must_use]
+    pub fn differences(&self, shown: &Self) -> Vec<&'static str> {
+        let value = |webhook: &Self, name: &str| match webhook.0.get(name) {
+            // Events are compared by their numbers: the rest of them may be added to.
+            Some(Value::Array(rows)) => {
+                let ids = rows.iter().map(|row| row.get("id").cloned());
+                let ids: Option<Vec<Value>> = ids.map(|id| id.map(whole_numbers)).collect();
+                ids.map(Value::from)
+            }
+            Some(Value::Null) | None => None,
+            Some(Value::String(text)) if text.is_empty() => None,
+            Some(other) => Some(whole_numbers(other.clone())),
+        };
+        let differs = |name: &&'static str| value(self, name) != value(shown, name);
+        KEPT.into_iter().filter(|name| differs(&name)).collect()
+    }
 }
 
-/// Writes the secret into the request, the one place where it is needed.
-fn exposed<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
-    secret
-        .as_ref()
-        .map(ExposeSecret::expose_secret)
-        .serialize(to)
+/// `value` with each number such as `3.0` as `3`: HaloPSA writes the one and reads the other.
+fn whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if !number.is_i64() && !number.is_u64() && float.fract() == 0.0 => {
+                let whole = format!("{float:.0}").parse::<i64>();
+                whole.map_or(Value::Number(number), Value::from)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, whole_numbers(value)))
+            .collect(),
+        other => other,
+    }
 }
 
-impl fmt::Debug for WebhookWrite {
+impl Serialize for WebhookDetail {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(to)
+    }
+}
+
+impl fmt::Debug for WebhookDetail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookWrite")
-            .field("id", &self.id)
-            .field("active", &self.active)
-            .field("authentication_type", &self.authentication_type)
-            .finish_non_exhaustive()
+        f.debug_struct("WebhookDetail").finish_non_exhaustive()
     }
 }
 

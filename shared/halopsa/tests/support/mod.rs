@@ -184,7 +184,7 @@ pub struct Harness {
     pub client: Client<Arc<ScriptedTransport>, Arc<CountingBudget>, Arc<ManualClock>>,
     pub transport: Arc<ScriptedTransport>,
     pub budget: Arc<CountingBudget>,
-    clock: Arc<ManualClock>,
+    pub clock: Arc<ManualClock>,
 }
 
 /// Settings with a tenant and [`SECRET`].

@@ -8,14 +8,14 @@ use super::request::LiongardRequest;
 use super::{Client, Reading};
 use crate::error::Error;
 use crate::route;
-use crate::wire::{TaskCount, TaskReader, TaskRow, Tasks};
+use crate::wire::{Arrived, ListReader, TaskCount, TaskRow, Tasks};
 
 /// The list of all alerts, as it arrives.
 pub struct TaskStream {
     call: LiongardRequest,
     body: BodyStream,
     /// Gone once the list was read to its end.
-    reader: Option<TaskReader>,
+    reader: Option<ListReader<TaskRow>>,
 }
 
 impl TaskStream {
@@ -26,23 +26,23 @@ impl TaskStream {
     /// [`Error::Body`] when the answer as a whole is no list, [`Error::Transport`] when it breaks off. What
     /// came before is part of a list that was not seen to its end.
     pub async fn next(&mut self) -> Result<Option<Tasks>, Error> {
-        let mut tasks = Tasks::default();
+        let mut arrived = Arrived::default();
         let Some(reader) = &mut self.reader else {
             return Ok(None);
         };
-        while tasks.alerts.is_empty() && tasks.unreadable.is_empty() {
+        while arrived.rows.is_empty() && arrived.unreadable.is_empty() {
             let piece = self.body.next_piece().await;
             let Some(piece) = piece.map_err(|source| self.call.unanswered(source))? else {
-                let ended = self.reader.take().map_or(Ok(()), TaskReader::finish);
+                let ended = self.reader.take().map_or(Ok(()), ListReader::finish);
                 return ended
                     .map(|()| None)
                     .map_err(|invalid| self.call.invalid_body(invalid));
             };
             reader
-                .read(&piece, &mut tasks)
+                .read(&piece, &mut arrived)
                 .map_err(|invalid| self.call.invalid_body(invalid))?;
         }
-        Ok(Some(tasks))
+        Ok(Some(arrived.into()))
     }
 }
 
@@ -62,7 +62,7 @@ impl<T: Transport> Client<T> {
         Ok(TaskStream {
             call,
             body,
-            reader: Some(TaskReader::default()),
+            reader: Some(ListReader::default()),
         })
     }
 

@@ -1,16 +1,23 @@
 //! Inspectors, launchpoints and their runs.
 
 use std::cmp::Reverse;
+use std::sync::atomic::Ordering;
 
 use halogard_domain::ids::{LaunchpointId, RunId};
 use halogard_http::Transport;
+use halogard_wire::BodyError;
 use halogard_wire::values::OneOrMany;
 
-use super::Client;
 use super::request::LiongardRequest;
+use super::{Client, Reading};
 use crate::error::Error;
 use crate::route;
-use crate::wire::{InspectorRow, LaunchpointRow, RunAnswer, RunReply, RunWrite, TimelineRow};
+use crate::wire::{
+    Arrived, InspectorRow, LaunchpointRow, ListReader, RunAnswer, RunReply, RunWrite, TimelineRow,
+};
+
+/// More rows of other launchpoints than these in a timeline mean that Liongard does not filter it.
+const OTHER_RUNS_MAX: usize = 200;
 
 impl<T: Transport> Client<T> {
     /// Every kind of inspector. Safe to repeat.
@@ -49,9 +56,12 @@ impl<T: Transport> Client<T> {
     /// Not safe to repeat: on `InDoubt` they may run. Which role may do this is not documented; a
     /// 403 says that the key's role is too low.
     ///
+    /// An answer that names neither those that started nor those that did not counts as asked for: the runs
+    /// themselves show what came of it.
+    ///
     /// # Errors
     ///
-    /// [`Error::Body`] when Liongard accepted the request, and did not say what came of it.
+    /// [`Error::Body`] when the answer is no JSON.
     pub async fn run_launchpoints(
         &self,
         launchpoints: &[LaunchpointId],
@@ -62,24 +72,66 @@ impl<T: Transport> Client<T> {
         let call =
             LiongardRequest::to(route::RUN_LAUNCHPOINTS).posting(&RunWrite { launchpoints })?;
         let reply: RunReply = self.read(&call).await?;
-        RunAnswer::try_from(reply).map_err(|invalid| call.invalid_body(invalid))
+        Ok(RunAnswer::from(reply))
     }
 
-    /// The runs of a launchpoint, newest first. Safe to repeat.
+    /// The runs of a launchpoint, newest first; `None` where Liongard lists those of every launchpoint
+    /// instead: there may be a million, which are not read. Safe to repeat.
     ///
-    /// Liongard is asked for these alone; whether it heeds that is not certain, so each row is
-    /// looked at again, and one that does not name its launchpoint is left out.
+    /// Liongard is asked for these alone; whether it heeds that is not certain, so each row is looked at
+    /// again, and one that does not name its launchpoint is left out. A list with too many of those is given
+    /// up, and not asked for again.
     ///
     /// # Errors
     ///
     /// [`Error::Body`] when a record cannot be read.
-    pub async fn timeline(&self, launchpoint: LaunchpointId) -> Result<Vec<TimelineRow>, Error> {
+    pub async fn timeline(
+        &self,
+        launchpoint: LaunchpointId,
+    ) -> Result<Option<Vec<TimelineRow>>, Error> {
+        if self.timeline_is_unfiltered.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let call =
             LiongardRequest::to(route::TIMELINE).where_equal("Launchpoint/ID", launchpoint.get());
-        let mut runs: Vec<TimelineRow> = self.read(&call).await?;
-        runs.retain(|run| run.launchpoint_id() == Some(launchpoint));
+        let mut body = self.open(&call, Reading::Stream).await?;
+        let mut reader = ListReader::<TimelineRow>::default();
+        let (mut runs, mut others) = (Vec::new(), 0);
+        loop {
+            let mut arrived = Arrived::default();
+            let piece = body.next_piece().await;
+            let Some(piece) = piece.map_err(|source| call.unanswered(source))? else {
+                break;
+            };
+            reader
+                .read(&piece, &mut arrived)
+                .map_err(|invalid| call.invalid_body(invalid))?;
+            if let Some(odd) = arrived.unreadable.first() {
+                let place = format!("[{}].{}", odd.index, odd.path.trim_start_matches('.'));
+                return Err(call.invalid_body(BodyError::at(place, odd.problem)));
+            }
+            for run in arrived.rows {
+                if run.launchpoint_id() == Some(launchpoint) {
+                    runs.push(run);
+                } else {
+                    others += 1;
+                }
+            }
+            if others > OTHER_RUNS_MAX {
+                if !self.timeline_is_unfiltered.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "Liongard's timeline holds the runs of other launchpoints than the one asked for; \
+                         runs are followed by the counters of their launchpoints"
+                    );
+                }
+                return Ok(None);
+            }
+        }
+        reader
+            .finish()
+            .map_err(|invalid| call.invalid_body(invalid))?;
         runs.sort_by_key(|run| Reverse(run.id));
-        Ok(runs)
+        Ok(Some(runs))
     }
 
     /// One run; none when Liongard does not know it, or does not show it. Safe to repeat.

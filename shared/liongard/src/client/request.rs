@@ -7,7 +7,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::error::{Error, LiongardRequestError};
-use crate::route::LiongardRoute;
+use crate::route::{LiongardRoute, PathEnding};
 
 /// One request to an endpoint.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ impl LiongardRequest {
     }
 
     /// The address below the origin of `base`.
-    pub(super) fn url(&self, base: &Url) -> Url {
+    pub(super) fn url(&self, base: &Url, ending: PathEnding) -> Url {
         let mut url = base.clone();
-        url.set_path(&self.route.path(self.part.as_deref()));
+        url.set_path(&self.route.path(self.part.as_deref(), ending));
         url.set_query(None);
         url.set_fragment(None);
         if !self.query.is_empty() {

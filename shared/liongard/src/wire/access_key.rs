@@ -5,7 +5,7 @@ use std::fmt;
 use halogard_domain::Timestamp;
 use halogard_wire::values::{flag, text, timestamp};
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// An access key, as it is listed: without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -61,27 +61,48 @@ pub(crate) struct AccessKeyWrite {
 
 /// A key that was just created; its secret is shown only this once. Its `Debug` shows nothing of it.
 #[derive(Clone, Deserialize)]
+#[serde(try_from = "NewKeyMembers")]
 pub struct NewAccessKey {
     /// The first half of the credential.
-    #[serde(rename = "AccessKeyId")]
     pub id: String,
     /// The second half.
-    #[serde(rename = "AccessKeySecret", deserialize_with = "secret")]
     pub secret: SecretString,
     /// When it expires; `None` for one that never does.
-    #[serde(rename = "ExpirationDate", default, deserialize_with = "timestamp")]
     pub expires_on: Option<Timestamp>,
+}
+
+/// The members of a new key. The vendor's description and its own PowerShell module name the second half
+/// differently.
+#[derive(Deserialize)]
+struct NewKeyMembers {
+    #[serde(rename = "AccessKeyId")]
+    id: String,
+    #[serde(rename = "AccessKeySecret", default, deserialize_with = "text")]
+    access_key_secret: Option<String>,
+    #[serde(rename = "SecretAccessKey", default, deserialize_with = "text")]
+    secret_access_key: Option<String>,
+    #[serde(rename = "Secret", default, deserialize_with = "text")]
+    secret: Option<String>,
+    #[serde(rename = "ExpirationDate", default, deserialize_with = "timestamp")]
+    expires_on: Option<Timestamp>,
+}
+
+impl TryFrom<NewKeyMembers> for NewAccessKey {
+    type Error = &'static str;
+
+    fn try_from(read: NewKeyMembers) -> Result<Self, Self::Error> {
+        let secrets = [read.access_key_secret, read.secret_access_key, read.secret];
+        let secret = secrets.into_iter().flatten().find(|it| !it.is_empty());
+        Ok(Self {
+            id: read.id,
+            secret: secret.map(SecretString::from).ok_or("no secret")?,
+            expires_on: read.expires_on,
+        })
+    }
 }
 
 impl fmt::Debug for NewAccessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewAccessKey").finish_non_exhaustive()
     }
-}
-
-/// A secret that must be present.
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    text(from)?
-        .map(SecretString::from)
-        .ok_or_else(|| serde::de::Error::custom("no secret"))
 }

@@ -1,4 +1,8 @@
-//! The envelope of version 2: `{Success, Data, …}`, and the block that counts pages.
+//! The envelope of version 2: `{Success, Data, …}`, and the block that counts pages. Version 1 is documented
+//! without one; a production client reads it with and without.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use halogard_wire::body::{self, BodyError, BodyProblem};
 use halogard_wire::values::{OneOrMany, flag, integer};
@@ -52,6 +56,88 @@ struct Envelope<'a> {
     data: Option<&'a RawValue>,
     #[serde(rename = "Pagination")]
     paging: Option<Paging>,
+}
+
+/// What an envelope is called `Data` by, in version 1.
+const DATA: [&str; 2] = ["Data", "data"];
+
+/// The members of an envelope of version 1, without its rows.
+pub(crate) struct EnvelopeHead;
+
+impl EnvelopeHead {
+    /// Whether an envelope whose list had `rows` records, and stands empty in `around`, holds all there are.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyProblem::Paged`] when it may be one page of several; [`BodyProblem::Refused`] when the envelope
+    /// reports a failure.
+    pub(crate) fn check(around: &[u8], rows: usize) -> Result<(), BodyError> {
+        let members: BTreeMap<String, &RawValue> = body::read(around)?;
+        check_whole(&members, rows)
+    }
+}
+
+/// Whether the list that an envelope of version 1 holds begins after `head`: at its member `Data`.
+pub(crate) fn opens_list(head: &[u8]) -> bool {
+    let mut closed = head.to_vec();
+    closed.extend_from_slice(b"null}");
+    let Ok(members) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(&closed) else {
+        return false;
+    };
+    let Some(before) = head.trim_ascii_end().strip_suffix(b":") else {
+        return false;
+    };
+    let before = before.trim_ascii_end();
+    DATA.iter().any(|name| {
+        members
+            .get(*name)
+            .is_some_and(|value| value.get() == "null")
+            && before.ends_with(format!("\"{name}\"").as_bytes())
+    })
+}
+
+/// What an envelope of version 1 holds in `body`; `body` itself when there is none.
+///
+/// # Errors
+///
+/// As [`EnvelopeHead::check`].
+pub(crate) fn unwrapped(body: &[u8]) -> Result<Cow<'_, [u8]>, BodyError> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Ok(Cow::Borrowed(body));
+    }
+    let Ok(members) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
+        return Ok(Cow::Borrowed(body));
+    };
+    let Some(data) = DATA.iter().find_map(|name| members.get(*name)) else {
+        return Ok(Cow::Borrowed(body));
+    };
+    if members.contains_key("ID") {
+        // A record with a member of that name.
+        return Ok(Cow::Borrowed(body));
+    }
+    let rows = serde_json::from_str::<Vec<&RawValue>>(data.get()).map_or(1, |rows| rows.len());
+    check_whole(&members, rows)?;
+    Ok(Cow::Owned(data.get().as_bytes().to_vec()))
+}
+
+/// Whether `members` do not contradict that `rows` records are all.
+fn check_whole(members: &BTreeMap<String, &RawValue>, rows: usize) -> Result<(), BodyError> {
+    let member = |names: [&str; 2]| names.iter().find_map(|name| members.get(*name));
+    if member(["Success", "success"]).is_some_and(|success| success.get() == "false") {
+        return Err(BodyError::at("Success", BodyProblem::Refused));
+    }
+    let Some(block) = member(["Pagination", "pagination"]).filter(|block| block.get() != "null")
+    else {
+        return Ok(());
+    };
+    let paging: Paging = serde_json::from_str(block.get()).unwrap_or_default();
+    let all = paging
+        .total_rows
+        .and_then(|total| usize::try_from(total).ok());
+    if all.is_some_and(|all| all <= rows) {
+        return Ok(());
+    }
+    Err(BodyError::at("Pagination", BodyProblem::Paged))
 }
 
 /// Decodes the envelope `body`. Its rows are either `Data` itself (a list or one record), or the member

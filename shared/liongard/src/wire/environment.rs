@@ -28,6 +28,9 @@ pub struct EnvironmentRow {
     /// Whether it is shown.
     #[serde(rename = "Visible", default, deserialize_with = "flag")]
     pub visible: Option<bool>,
+    /// Whether it only groups the systems of customers: it is not to be mapped.
+    #[serde(rename = "IsCustomerView", default, deserialize_with = "flag")]
+    pub is_customer_view: Option<bool>,
     /// What the customer pays for.
     #[serde(rename = "Tier", default, deserialize_with = "named")]
     pub tier: Option<Tier>,
@@ -40,9 +43,11 @@ pub struct EnvironmentRow {
 }
 
 impl EnvironmentRow {
-    /// Whether it is in use and shown; a missing member counts as yes.
+    /// Whether it is in use and shown, and no mere view of others; a missing member counts as yes.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.status.is_none_or(|status| status == ACTIVE) && self.visible != Some(false)
+        self.status.is_none_or(|status| status == ACTIVE)
+            && self.visible != Some(false)
+            && self.is_customer_view != Some(true)
     }
 }

@@ -1,6 +1,7 @@
 //! Small embedded records: lookup values, tiers and references.
 
 use halogard_domain::Slug;
+use halogard_domain::alert::AlertState;
 use halogard_domain::ids::EnvironmentId;
 use halogard_wire::values::{FromName, id, text};
 use serde::de::Error as _;
@@ -35,6 +36,17 @@ impl LookupValue {
                 .or(self.name.as_deref())
                 .unwrap_or_default(),
         )
+    }
+
+    /// The word of a status. Closed if either of its words says so: the machine's word of a closed alert is
+    /// not published, and must not hide `Closed - Complete`. Otherwise the first word that is known.
+    #[must_use]
+    pub fn status_slug(&self) -> Slug {
+        let words = [&self.reserved, &self.name].into_iter().flatten();
+        let words: Vec<Slug> = words.map(|word| Slug::new(word)).collect();
+        let of = |wanted: AlertState| words.iter().find(|word| AlertState::of(word) == wanted);
+        let known = of(AlertState::Closed).or_else(|| of(AlertState::Open));
+        known.cloned().unwrap_or_else(|| self.slug())
     }
 
     /// The text to show: the people's, else the machine's.

@@ -1,9 +1,10 @@
 //! Requests for runs, and Liongard's answers.
 
 use halogard_domain::ids::LaunchpointId;
-use halogard_wire::body::{BodyError, BodyProblem};
-use halogard_wire::values::{OneOrMany, id, required_id, text};
+use halogard_wire::values::{id, required_id, text};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::VendorMessage;
 
@@ -55,11 +56,24 @@ impl RunAnswer {
     }
 }
 
-/// The answer as sent. The lower-case names beside the upper-case ones are the vendor's.
+/// The answer as sent: any JSON. What is asked for was asked for, whatever the answer says.
 #[derive(Debug, Deserialize)]
-pub(crate) struct RunReply {
-    results: Option<OneOrMany<StartedLaunchpoint>>,
-    errors: Option<OneOrMany<RefusedLaunchpoint>>,
+#[serde(transparent)]
+pub(crate) struct RunReply(Value);
+
+impl RunReply {
+    /// The readable entries of the member `name`: a list, or one entry.
+    fn entries<T: DeserializeOwned>(&self, name: &str) -> Vec<T> {
+        let member = self.0.get(name).unwrap_or(&Value::Null);
+        let entries = match member {
+            Value::Array(entries) => entries.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let entries = entries.iter();
+        entries
+            .filter_map(|entry| T::deserialize(entry).ok())
+            .collect()
+    }
 }
 
 /// One entry of `results`.
@@ -78,20 +92,14 @@ struct RefusedLaunchpoint {
     message: Option<String>,
 }
 
-impl TryFrom<RunReply> for RunAnswer {
-    type Error = BodyError;
-
-    /// An answer without either list is not an answer of this endpoint.
-    fn try_from(reply: RunReply) -> Result<Self, BodyError> {
-        if reply.results.is_none() && reply.errors.is_none() {
-            return Err(BodyError::at("results", BodyProblem::Missing));
+impl From<RunReply> for RunAnswer {
+    fn from(reply: RunReply) -> Self {
+        let started = reply.entries::<StartedLaunchpoint>("results");
+        let refused = reply.entries::<RefusedLaunchpoint>("errors");
+        Self {
+            started: started.into_iter().map(|started| started.id).collect(),
+            errors: refused.into_iter().map(RunRefusal::from).collect(),
         }
-        let results = reply.results.map(|many| many.0).unwrap_or_default();
-        let errors = reply.errors.map(|many| many.0).unwrap_or_default();
-        Ok(Self {
-            started: results.into_iter().map(|started| started.id).collect(),
-            errors: errors.into_iter().map(RunRefusal::from).collect(),
-        })
     }
 }
 

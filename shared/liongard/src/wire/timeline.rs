@@ -77,8 +77,8 @@ impl TimelineRow {
     ///
     /// It has ended when `FinishedAt` is set, or when `Status` says `Completed`: that word alone
     /// suffices, because the spelling of the others is not known. All of those mean "in progress" until
-    /// `FinishedAt` is set. An ended run succeeded with `ExitCode` 0; without any code, only
-    /// `Completed` is a success.
+    /// `FinishedAt` is set. An ended run succeeded with `ExitCode` 0; without any code it did unless
+    /// `Status` speaks of a failure.
     #[must_use]
     pub fn outcome(&self) -> RunOutcome {
         let status = self.status.as_deref().map(str::trim);
@@ -88,7 +88,7 @@ impl TimelineRow {
         }
         match self.exit_code {
             Some(0) => RunOutcome::Succeeded,
-            None if is_completed => RunOutcome::Succeeded,
+            None if !status.is_some_and(speaks_of_failure) => RunOutcome::Succeeded,
             exit_code => RunOutcome::Failed {
                 exit_code,
                 message: self
@@ -98,4 +98,14 @@ impl TimelineRow {
             },
         }
     }
+}
+
+/// Whether the word of an ended run says that it came to no good end.
+fn speaks_of_failure(word: &str) -> bool {
+    let word = word.to_lowercase();
+    [
+        "fail", "error", "timeout", "timed", "cancel", "abort", "expire",
+    ]
+    .iter()
+    .any(|part| word.contains(part))
 }

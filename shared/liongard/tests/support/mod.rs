@@ -72,11 +72,11 @@ impl Transport for ScriptedTransport {
             headers: request.headers().clone(),
             body: request.body().clone(),
         });
-        self.answers
-            .lock()
-            .unwrap()
-            .pop_front()
-            .expect("an answer is left in the script")
+        let answer = self.answers.lock().unwrap().pop_front();
+        if answer.is_none() && self.asks_again_without_slash() {
+            return not_found_again();
+        }
+        answer.expect("an answer is left in the script")
     }
 
     async fn stream(
@@ -89,6 +89,22 @@ impl Transport for ScriptedTransport {
             None => Ok(self.send(request).await?.map(BodyStream::whole)),
         }
     }
+}
+
+impl ScriptedTransport {
+    /// Whether the last request repeats the one before without the slash at its end.
+    fn asks_again_without_slash(&self) -> bool {
+        let sent = self.sent.lock().unwrap();
+        let [.., before, last] = sent.as_slice() else {
+            return false;
+        };
+        before.path().strip_suffix('/') == Some(last.path())
+    }
+}
+
+/// What is not found at an address with a slash is not found without it, unless the script says more.
+fn not_found_again() -> Outcome {
+    answer(404, "")
 }
 
 /// An answer with a status and a body.

@@ -25,7 +25,7 @@ const TOKEN_PREVIOUS: SettingInfo =
     SettingInfo::secret("HALOPSA_WEBHOOK_TOKEN_PREVIOUS", UNTIL_REPLACED, PREVIOUS);
 const SECRET: SettingInfo = SettingInfo::secret(
     "HALOPSA_WEBHOOK_SECRET",
-    "the secret with which HaloPSA signs deliveries (HMAC-SHA256)",
+    "the secret with which HaloPSA signs deliveries (HMAC-SHA256), where it offers that",
     CHOSEN_BY_YOU,
 );
 const SECRET_PREVIOUS: SettingInfo =
@@ -40,7 +40,7 @@ const SIGNATURE_HEADER: SettingInfo = SettingInfo::text(
 .or("X-Halo-Signature");
 const USERNAME: SettingInfo = SettingInfo::text(
     "HALOPSA_WEBHOOK_USERNAME",
-    "the user name of deliveries with basic authentication",
+    "the user name of deliveries with basic authentication, the kind that HaloPSA documents",
     CHOSEN_BY_YOU,
 );
 const PASSWORD: SettingInfo = SettingInfo::secret(
@@ -87,12 +87,12 @@ pub(super) const ALLOW_TOKEN_ONLY: SettingInfo = SettingInfo::text(
 pub(super) const ALL: [SettingInfo; 14] = [
     TOKEN,
     TOKEN_PREVIOUS,
-    SECRET,
-    SECRET_PREVIOUS,
-    SIGNATURE_HEADER,
     USERNAME,
     PASSWORD,
     PASSWORD_PREVIOUS,
+    SECRET,
+    SECRET_PREVIOUS,
+    SIGNATURE_HEADER,
     BEARER,
     BEARER_PREVIOUS,
     API_KEY,
