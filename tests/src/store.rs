@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Journal, JournalEntry, Lane, LeaseOutcome,
-    Leases, LinkFilter, Links, Notifications, Outgoing, PortError, QueuedState, Records, Revision,
-    SaveError, Stored, Swap, Values, WorkQueue, WorkSink,
+    Leases, LinkFilter, Links, Notifications, Outgoing, PortError, Pruning, QueuedState, Records,
+    Revision, SaveError, Stored, Swap, Values, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
-use halogard_domain::{Link, Record, Timestamp};
+use halogard_domain::{Link, Record, Retention, Timestamp};
 use halogard_sqlite::Store;
 
 use crate::clock::ScenarioClock;
@@ -84,6 +84,10 @@ impl Links for ObservedStore {
         self.inner.load(alert).await
     }
 
+    async fn load_many(&self, alerts: &BTreeSet<AlertId>) -> Result<Vec<Link>, PortError> {
+        self.inner.load_many(alerts).await
+    }
+
     async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
         self.inner.owners(ticket).await
     }
@@ -118,8 +122,29 @@ impl AlertIndex for ObservedStore {
     }
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         self.write("alert_index", self.inner.save_index(entries))
             .await
+    }
+
+    async fn remove_from_index(&self, alerts: &BTreeSet<AlertId>) -> Result<(), PortError> {
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        self.write("alert_index", self.inner.remove_from_index(alerts))
+            .await
+    }
+}
+
+impl Pruning for ObservedStore {
+    fn set_retention(&self, retention: Retention) {
+        self.inner.set_retention(retention);
+    }
+
+    async fn prune(&self, now: Timestamp, limit: usize) -> Result<usize, PortError> {
+        self.write("pruning", self.inner.prune(now, limit)).await
     }
 }
 

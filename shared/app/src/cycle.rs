@@ -49,18 +49,21 @@ pub struct CycleReport {
     pub released: TaskEnd,
     /// Discarding the dead letters of mended pairs.
     pub dead_letters: TaskEnd,
+    /// Deleting what is older than its age.
+    pub pruned: TaskEnd,
 }
 
 impl CycleReport {
     /// Each part, and how it ended.
     #[must_use]
-    pub const fn parts(self) -> [(SyncTask, TaskEnd); 5] {
+    pub const fn parts(self) -> [(SyncTask, TaskEnd); 6] {
         [
             (SyncTask::Sweep, self.swept),
             (SyncTask::Poll, self.polled),
             (SyncTask::Runs, self.orphaned_runs),
             (SyncTask::Policy, self.released),
             (SyncTask::DeadLetters, self.dead_letters),
+            (SyncTask::Prune, self.pruned),
         ]
     }
 
@@ -106,6 +109,10 @@ impl<E: Env> Reconciler<E> {
                 .discard_mended_dead_letters()
                 .await
                 .unwrap_or_else(|error| ended(SyncTask::DeadLetters, Err(error))),
+            pruned: self
+                .prune_expired()
+                .await
+                .unwrap_or_else(|error| ended(SyncTask::Prune, Err(error))),
         }
     }
 
@@ -178,6 +185,16 @@ impl<E: Env> Reconciler<E> {
             return Ok(None);
         }
         let began = self.clock.now();
+        if self
+            .store
+            .value(keys::LAST_COMPLETE_POLL_AT)
+            .await?
+            .is_none()
+        {
+            self.store
+                .set_value(keys::FIRST_POLL_AT, began.as_millis())
+                .await?;
+        }
         self.store
             .set_value(keys::LAST_POLL_AT, began.as_millis())
             .await?;
@@ -192,12 +209,13 @@ impl<E: Env> Reconciler<E> {
         } else {
             Scope::All
         };
-        let polled = self.poll_alerts(scope).await?;
+        // Set before it begins: a poll that does not end must not make every following one as long.
         if scope == Scope::All {
             self.store
                 .set_value(keys::LAST_FULL_POLL_AT, began.as_millis())
                 .await?;
         }
+        let polled = self.poll_alerts(scope).await?;
         self.store
             .set_value(keys::LAST_COMPLETE_POLL_AT, began.as_millis())
             .await?;

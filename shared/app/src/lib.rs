@@ -15,6 +15,7 @@ pub mod process;
 mod reconcile;
 mod reconciler;
 pub mod recovery;
+mod retention;
 pub mod sweep;
 
 pub use env::{Env, Liongard, Store};

@@ -192,6 +192,8 @@ pub enum SyncTask {
     Policy,
     /// Discarding the dead letters of mended pairs.
     DeadLetters,
+    /// Deleting what is older than its age.
+    Prune,
 }
 
 impl SyncTask {
@@ -204,6 +206,7 @@ impl SyncTask {
             Self::Runs => "runs",
             Self::Policy => "policy",
             Self::DeadLetters => "dead_letters",
+            Self::Prune => "prune",
         }
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::REFUSAL_RETRY_AFTER;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::{Alert, FailureClass, Link, plan};
+use halogard_domain::{Alert, FailureClass, Link, Policy, Timestamp, plan};
 use tracing::{debug, error, info};
 
 use crate::env::Env;
 use crate::outcome::{OperatorNotice, Outcome};
 use crate::ports::prelude::*;
-use crate::ports::{ErrorCode, Lane, LinkFilter, Outgoing, PortError, QueuedState, keys};
+use crate::ports::{ErrorCode, Lane, Outgoing, PortError, QueuedState, SinceQueued, keys};
 use crate::reconciler::Reconciler;
 
 /// Which alerts a poll compares.
@@ -20,7 +20,7 @@ use crate::reconciler::Reconciler;
 pub enum Scope {
     /// Those that differ from what was last queued.
     Changed,
-    /// Also those whose pair is not in sync: repairs what a lost message left behind.
+    /// Also the others that are listed, with their pairs: repairs what a lost message left behind.
     All,
 }
 
@@ -60,12 +60,21 @@ const LOST_AFTER: Duration = Duration::from_secs(900);
 /// Failed polls in a row from which on it is an error and not a passing problem.
 const FAILURES_LOUD_FROM: i64 = 2;
 
-/// What makes an alert that did not change worth queuing.
-struct Repair {
-    /// Pairs that are in sync, with the fingerprint of the alert.
-    settled: BTreeMap<AlertId, u64>,
-    /// Pairs whose refused write is tried once more.
-    refused: BTreeSet<AlertId>,
+/// How long the entry of a closed alert stays whose pair is in sync. A closed alert without an entry that has
+/// not changed for as long is no news.
+const IN_SYNC_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long an entry stays that no list names.
+const UNLISTED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Entries that one poll removes.
+const REMOVED_MAX: usize = 5_000;
+
+/// What a poll learns about entries whose alert did not change.
+#[derive(Default)]
+struct IndexChanges {
+    changed: BTreeMap<AlertId, QueuedState>,
+    removed: BTreeSet<AlertId>,
 }
 
 /// Alerts that are to be queued.
@@ -131,24 +140,30 @@ impl<E: Env> Reconciler<E> {
     /// Reads the list while it arrives, and queues what is new in it.
     async fn read_and_queue(&self, scope: Scope) -> Result<PollReport, PortError> {
         let index = self.store.load_index().await?;
-        let repair = match scope {
-            Scope::Changed => None,
-            Scope::All => Some(Repair {
-                settled: self.settled_pairs().await?,
-                refused: self.refusals_to_retry().await?,
-            }),
-        };
+        let is_first = self
+            .store
+            .value(keys::LAST_COMPLETE_POLL_AT)
+            .await?
+            .is_none();
         let now = self.clock.now();
-        let is_wanted = |alert: &Alert, fingerprint: u64| {
+        // What closed long ago and has no entry was in sync when its entry was removed. A first poll has
+        // removed none.
+        let is_long_over = |alert: &Alert| {
+            !is_first && alert.is_closed() && now.since(alert.changed_at) >= IN_SYNC_KEPT
+        };
+        let is_news = |alert: &Alert| match index.get(&alert.id) {
+            Some(known) => known.fingerprint != alert.fingerprint(),
+            None => !is_long_over(alert),
+        };
+        let is_compared = |alert: &Alert| {
             let known = index.get(&alert.id);
-            let is_new = known.is_none_or(|known| known.fingerprint != fingerprint);
-            let is_old = || known.is_none_or(|known| !now.is_within(LOST_AFTER, known.queued_at));
-            is_new
-                || repair.as_ref().is_some_and(|repair| {
-                    repair.refused.contains(&alert.id)
-                        || (repair.settled.get(&alert.id) != Some(&fingerprint) && is_old())
+            scope == Scope::All
+                && known.is_some_and(|known| {
+                    known.since_then != SinceQueued::InSync
+                        && !now.is_within(LOST_AFTER, known.queued_at)
                 })
         };
+        let mut changes = IndexChanges::default();
         let mut report = PollReport::default();
         let mut listed = BTreeSet::new();
         let mut held = HeldAlerts::default();
@@ -156,15 +171,20 @@ impl<E: Env> Reconciler<E> {
         while let Some(part) = list.next().await? {
             report.unreadable += self.odd_alerts.name(part.unreadable);
             self.odd_alerts.name(part.odd);
+            let mut unchanged = BTreeMap::new();
             for alert in part.alerts {
                 let unknown = alert.state() == halogard_domain::AlertState::Unknown;
                 if listed.insert(alert.id) {
                     report.unknown_words += usize::from(unknown);
                 }
-                if is_wanted(&alert, alert.fingerprint()) {
+                if is_news(&alert) {
                     held.add(alert);
+                } else if is_compared(&alert) {
+                    unchanged.insert(alert.id, alert);
                 }
             }
+            self.compare_with_pairs(unchanged, &index, &mut held, &mut changes)
+                .await?;
             // Of a list that changed as a whole no more is held than fits.
             if held.is_full() {
                 report.queued += self.queue_held(&mut held, &index, Lane::Bulk).await?;
@@ -177,6 +197,12 @@ impl<E: Env> Reconciler<E> {
             Lane::Urgent
         };
         report.queued += self.queue_held(&mut held, &index, lane).await?;
+        if scope == Scope::All {
+            self.note_unlisted(&index, &listed, now, &mut changes)
+                .await?;
+        }
+        self.store.save_index(&changes.changed).await?;
+        self.store.remove_from_index(&changes.removed).await?;
         report.listed = listed.len();
         report.missing = index.keys().filter(|id| !listed.contains(id)).count();
         let PollReport {
@@ -250,48 +276,124 @@ impl<E: Env> Reconciler<E> {
         Ok(())
     }
 
-    /// Pairs that are in sync, each with the fingerprint of the alert it is in sync with. An alert that was
-    /// queued a while ago and is not among them lost its message, or that is a dead letter.
-    async fn settled_pairs(&self) -> Result<BTreeMap<AlertId, u64>, PortError> {
+    /// Compares alerts that did not change with their pairs. Holds those whose pair is not in sync: their
+    /// message was lost, or is a dead letter; and those whose refused write is tried once more. Notes which
+    /// need no further comparison.
+    async fn compare_with_pairs(
+        &self,
+        mut unchanged: BTreeMap<AlertId, Alert>,
+        index: &BTreeMap<AlertId, QueuedState>,
+        held: &mut HeldAlerts,
+        changes: &mut IndexChanges,
+    ) -> Result<(), PortError> {
         let policy = self.policy();
         let now = self.clock.now();
-        let mut settled = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let links = self.store.list(LinkFilter::All, after, CHUNK).await?;
-            let Some(last) = links.last() else {
-                return Ok(settled);
-            };
-            after = Some(last.alert);
-            for link in links {
-                let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
-                if let Some(alert) = alert
-                    && plan(&link, Some(alert), ticket, &policy, now).is_empty()
-                {
-                    settled.insert(link.alert, alert.fingerprint());
+        let ids: Vec<AlertId> = unchanged.keys().copied().collect();
+        let mut linked = BTreeSet::new();
+        let mut in_sync = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            for link in self
+                .store
+                .load_many(&chunk.iter().copied().collect())
+                .await?
+            {
+                linked.insert(link.alert);
+                let Some(alert) = unchanged.get(&link.alert) else {
+                    continue;
+                };
+                if is_in_sync(&link, alert, &policy, now) && !has_refusal_to_retry(&link, now) {
+                    let is_over = alert.is_closed() && link.refused.is_empty();
+                    unchanged.remove(&link.alert);
+                    in_sync.extend(is_over.then_some(link.alert));
                 }
             }
         }
+        for (id, alert) in unchanged {
+            // A closed alert whose link has expired is over.
+            if !linked.contains(&id)
+                && alert.is_closed()
+                && self.may_have_expired(&alert, &policy).await?
+            {
+                in_sync.push(id);
+            } else {
+                held.add(alert);
+            }
+        }
+        for id in in_sync {
+            if let Some(known) = index.get(&id) {
+                let noted = QueuedState {
+                    since_then: SinceQueued::InSync,
+                    ..*known
+                };
+                changes.changed.insert(id, noted);
+            }
+        }
+        Ok(())
     }
 
-    /// Alerts whose write was refused so long ago that it is tried once more: the cause may have been
-    /// fixed in HaloPSA.
-    async fn refusals_to_retry(&self) -> Result<BTreeSet<AlertId>, PortError> {
-        let now = self.clock.now();
-        let mut due = BTreeSet::new();
-        let mut after = None;
-        loop {
-            let links = self.store.list(LinkFilter::Refused, after, CHUNK).await?;
-            let Some(last) = links.last() else {
-                return Ok(due);
+    /// Notes which entries no list names any more, and which of all entries go.
+    async fn note_unlisted(
+        &self,
+        index: &BTreeMap<AlertId, QueuedState>,
+        listed: &BTreeSet<AlertId>,
+        now: Timestamp,
+        changes: &mut IndexChanges,
+    ) -> Result<(), PortError> {
+        let mut unlisted_long = BTreeSet::new();
+        for (id, known) in index {
+            let is_listed = listed.contains(id);
+            let since_then = match known.since_then {
+                SinceQueued::InSync if now.since(known.queued_at) >= IN_SYNC_KEPT => {
+                    if changes.removed.len() < REMOVED_MAX {
+                        changes.removed.insert(*id);
+                    }
+                    continue;
+                }
+                SinceQueued::Nothing if !is_listed => SinceQueued::Unlisted(now),
+                // Written under a clock that was ahead.
+                SinceQueued::Unlisted(since) if since.believed_at(now) != since => {
+                    SinceQueued::Unlisted(now)
+                }
+                SinceQueued::Unlisted(_) if is_listed => SinceQueued::Nothing,
+                SinceQueued::Unlisted(since) if now.since(since) >= UNLISTED_KEPT => {
+                    if unlisted_long.len() < REMOVED_MAX {
+                        unlisted_long.insert(*id);
+                    }
+                    continue;
+                }
+                SinceQueued::Nothing | SinceQueued::InSync | SinceQueued::Unlisted(_) => continue,
             };
-            after = Some(last.alert);
-            let is_due = |link: &&Link| {
-                let mut refused = link.refused.iter();
-                refused.any(|refused| !now.is_within(REFUSAL_RETRY_AFTER, refused.at))
+            let noted = QueuedState {
+                since_then,
+                ..*known
             };
-            due.extend(links.iter().filter(is_due).map(|link| link.alert));
+            changes.changed.entry(*id).or_insert(noted);
         }
+        // The entry of an open ticket stays: the alert may be listed again, closed long ago.
+        for chunk in unlisted_long
+            .iter()
+            .copied()
+            .collect::<Vec<_>>()
+            .chunks(CHUNK)
+        {
+            let chunk: BTreeSet<AlertId> = chunk.iter().copied().collect();
+            let links = self.store.load_many(&chunk).await?;
+            let open = links.iter().filter(|link| link.has_open_ticket());
+            let open: BTreeSet<AlertId> = open.map(|link| link.alert).collect();
+            for id in chunk {
+                match index.get(&id) {
+                    Some(known) if open.contains(&id) => {
+                        let noted = QueuedState {
+                            since_then: SinceQueued::Unlisted(now),
+                            ..*known
+                        };
+                        changes.changed.insert(id, noted);
+                    }
+                    _ => drop(changes.removed.insert(id)),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Queues `alerts`, then records that in the index.
@@ -310,18 +412,24 @@ impl<E: Env> Reconciler<E> {
             let queued_at = self.clock.now();
             let entries = chunk
                 .iter()
-                .map(|alert| {
-                    (
-                        alert.id,
-                        QueuedState {
-                            fingerprint: alert.fingerprint(),
-                            queued_at,
-                        },
-                    )
-                })
+                .map(|alert| (alert.id, QueuedState::new(alert.fingerprint(), queued_at)))
                 .collect();
             self.store.save_index(&entries).await?;
         }
         Ok(())
     }
+}
+
+/// Whether the pair knows `alert` as it is, and nothing is missing.
+fn is_in_sync(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> bool {
+    let (seen, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
+    seen.is_some_and(|seen| seen.fingerprint() == alert.fingerprint())
+        && plan(link, seen, ticket, policy, now).is_empty()
+}
+
+/// Whether a write was refused so long ago that it is tried once more: the cause may have been fixed in
+/// HaloPSA.
+fn has_refusal_to_retry(link: &Link, now: Timestamp) -> bool {
+    let mut refused = link.refused.iter();
+    refused.any(|refused| !now.is_within(REFUSAL_RETRY_AFTER, refused.at))
 }

@@ -12,6 +12,7 @@ mod inspectors;
 mod journal;
 mod leases;
 mod links;
+mod pruning;
 mod queue;
 mod records;
 mod service_desk;
@@ -27,7 +28,10 @@ pub use error_code::ErrorCode;
 pub use inspectors::{Inspectors, RunProgress};
 pub use journal::{Journal, JournalEntry, Notifications};
 pub use leases::{LEASE_MAX, LeaseOutcome, Leases};
-pub use links::{AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, Stored};
+pub use links::{
+    AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, SinceQueued, Stored,
+};
+pub use pruning::Pruning;
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
@@ -43,7 +47,7 @@ pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 pub(crate) mod prelude {
     pub use super::{
         AlertIndex as _, AlertListing as _, AlertSource as _, Clock as _, Inspectors as _,
-        Journal as _, Leases as _, Links as _, Notifications as _, Records as _, ServiceDesk as _,
-        Values as _, WorkQueue as _, WorkSink as _,
+        Journal as _, Leases as _, Links as _, Notifications as _, Pruning as _, Records as _,
+        ServiceDesk as _, Values as _, WorkQueue as _, WorkSink as _,
     };
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use halogard_domain::adoption::StoreHistory;
 use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::link::Claim;
 use halogard_domain::message::Cause;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::write_result::WriteResult;
@@ -209,7 +210,8 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Loads the pair of `alert` and merges the alert's newest state into it; `None` when Liongard does
-    /// not know the alert.
+    /// not know the alert, or it is closed and its link may have expired. The ticket of an open one whose
+    /// link may have expired is searched for.
     async fn observe_alert<'a>(
         &self,
         alert: AlertId,
@@ -229,6 +231,17 @@ impl<E: Env> Reconciler<E> {
                 // An alert that is no longer listed is not closed.
                 None => {}
             }
+        }
+        let seen = link.observed_alert.as_ref();
+        if session.stored.is_none()
+            && let Some(seen) = seen
+            && self.may_have_expired(seen, policy).await?
+        {
+            if seen.is_closed() {
+                // There is nothing to do, and a link would hide that a search is needed once it is open.
+                return Ok(None);
+            }
+            link.claim = Claim::in_doubt(seen.raised_at);
         }
         if *cause == Cause::Operator {
             link.refused.clear();

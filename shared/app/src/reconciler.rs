@@ -8,6 +8,7 @@ use halogard_domain::key::KeySecret;
 
 use crate::env::Env;
 use crate::odd_records::OddRecords;
+use crate::ports::prelude::*;
 use crate::reconcile::UnprovenTickets;
 
 /// Default number of writes in one request. Source: the limits note's estimate of what an array of
@@ -60,6 +61,7 @@ impl<E: Env> Reconciler<E> {
         policy: Policy,
         new_secret: KeySecret,
     ) -> Self {
+        store.set_retention(policy.retention);
         Self {
             desk,
             liongard,
@@ -89,6 +91,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Replaces the policy. Reconciliations in progress finish under the old one.
     pub fn set_policy(&self, policy: Policy) {
+        self.store.set_retention(policy.retention);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = with_fingerprint(policy);
     }
 }

@@ -10,10 +10,13 @@ mod support;
 
 use std::time::Duration;
 
+use halogard_app::outcome::TaskEnd;
 use halogard_app::poll::Scope;
+use halogard_app::ports::Clock as _;
 use halogard_app::ports::{ErrorCode, Lane};
-use halogard_domain::FailureClass;
+use halogard_domain::ids::AlertId;
 use halogard_domain::message::Message;
+use halogard_domain::{FailureClass, Slug};
 use support::Bench;
 
 #[tokio::test]
@@ -175,4 +178,158 @@ async fn a_full_poll_queues_again_what_no_pair_has_observed() {
     bench.clock.pass(Duration::from_secs(900));
     assert_eq!(thorough().await.unwrap().queued, 2);
     assert_eq!(thorough().await.unwrap().queued, 0);
+}
+
+/// The one entry of the index: whether its pair was seen in sync, and since when no list names it.
+fn index_entry(bench: &Bench) -> Option<(bool, Option<i64>)> {
+    bench.file.index_entry(AlertId::new(1))
+}
+
+/// A bench whose first poll was long ago, with alert 1 closed and queued and no message left.
+async fn with_one_closed_alert() -> Bench {
+    let bench = Bench::swept().await;
+    bench.reconciler.liongard.show(1);
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("closed");
+    bench.reconciler.sync_cycle().await;
+    bench.process_all().await;
+    bench
+}
+
+#[tokio::test]
+async fn a_full_poll_reads_the_pairs_of_listed_alerts_only() {
+    let bench = Bench::swept().await;
+    bench.poll(5).await.unwrap();
+    bench.process_all().await;
+    // A link that no list names cannot be read, and no poll reads it.
+    bench.file.execute(
+        "INSERT INTO links (alert, revision, parked, refused, claimed, body)
+         VALUES (900, 1, 0, 1, 0, 'no link at all')",
+    );
+    bench.clock.pass(Duration::from_secs(900));
+    let report = bench.reconciler.poll_alerts(Scope::All).await.unwrap();
+    assert_eq!(report.queued, 0);
+}
+
+#[tokio::test]
+async fn a_closed_alert_whose_pair_is_in_sync_is_compared_once_and_forgotten_after_a_week() {
+    let bench = with_one_closed_alert().await;
+    assert_eq!(index_entry(&bench), Some((false, None)));
+    let full = || bench.reconciler.poll_alerts(Scope::All);
+    bench.clock.pass(Duration::from_secs(900));
+    full().await.unwrap();
+    assert_eq!(index_entry(&bench), Some((true, None)));
+    bench.clock.pass(Duration::from_secs(8 * 24 * 3600));
+    full().await.unwrap();
+    assert_eq!(index_entry(&bench), None);
+    for _ in 0..3 {
+        assert_eq!(full().await.unwrap().queued, 0, "it is no news");
+    }
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("new");
+    assert_eq!(full().await.unwrap().queued, 1, "open again, it is");
+}
+
+#[tokio::test]
+async fn an_alert_that_closed_before_the_first_poll_is_queued_however_long_ago() {
+    let bench = Bench::new();
+    bench.reconciler.liongard.show(1);
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("closed");
+    bench.clock.pass(Duration::from_secs(400 * 24 * 3600));
+    let report = bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
+    assert_eq!(report.queued, 1);
+}
+
+#[tokio::test]
+async fn an_entry_that_no_list_names_goes_after_a_month_unless_its_ticket_is_open() {
+    let bench = Bench::swept().await;
+    bench.poll(2).await.unwrap();
+    bench.process_all().await;
+    bench.file.execute("DELETE FROM links WHERE alert = 2");
+    let full = || bench.reconciler.poll_alerts(Scope::All);
+    bench.reconciler.liongard.show(0);
+    let entry = |id| bench.file.index_entry(AlertId::new(id));
+    full().await.unwrap();
+    assert!(matches!(entry(1), Some((false, Some(_)))));
+    bench.reconciler.liongard.show(1);
+    full().await.unwrap();
+    assert_eq!(entry(1), Some((false, None)), "listed again");
+    bench.reconciler.liongard.show(0);
+    full().await.unwrap();
+    bench.clock.pass(Duration::from_secs(29 * 24 * 3600));
+    full().await.unwrap();
+    assert!(entry(2).is_some(), "younger than a month");
+    bench.clock.pass(Duration::from_secs(2 * 24 * 3600));
+    full().await.unwrap();
+    assert_eq!(entry(2), None);
+    assert!(entry(1).is_some(), "its ticket is open");
+}
+
+#[tokio::test]
+async fn a_full_poll_that_never_ends_does_not_keep_the_next_one_from_queuing() {
+    let bench = Bench::swept().await;
+    bench.reconciler.sync_cycle().await;
+    bench.clock.pass(Duration::from_secs(3_700));
+    bench.reconciler.liongard.show(1);
+    bench.file.refuse_sends_above(0);
+    bench.reconciler.sync_cycle().await;
+    bench.file.accept_sends();
+    // The one that failed was the full poll of this hour: the next one compares changes only.
+    bench.file.execute(
+        "INSERT INTO links (alert, revision, parked, refused, claimed, body)
+         VALUES (1, 1, 0, 0, 0, 'no link at all')",
+    );
+    bench.clock.pass(Duration::from_secs(60));
+    let polled = bench.reconciler.sync_cycle().await.polled;
+    assert_eq!(polled, TaskEnd::Complete(1));
+}
+
+#[tokio::test]
+async fn an_alert_older_than_the_shortest_age_is_searched_for_before_its_ticket_is_opened() {
+    let bench = with_one_closed_alert().await;
+    bench.clock.pass(Duration::from_secs(31 * 24 * 3600));
+    bench.reconciler.sync_cycle().await;
+    bench.file.execute("DELETE FROM links");
+    let searched = || bench.reconciler.desk.searches.lock().unwrap().len();
+    let before = searched();
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("new");
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].changed_at = bench.clock.now();
+    bench.reconciler.sync_cycle().await;
+    bench.process_all().await;
+    // The store was away for a month: a sweep comes first.
+    bench.clock.pass(Duration::from_secs(400));
+    bench.reconciler.sync_cycle().await;
+    bench.process_all().await;
+    assert_eq!(searched(), before + 1);
+    assert_eq!(
+        *bench.reconciler.desk.opens.lock().unwrap(),
+        1,
+        "nothing was found"
+    );
+}
+
+#[tokio::test]
+async fn a_closed_alert_without_a_link_gets_none_once_it_may_have_expired() {
+    let bench = with_one_closed_alert().await;
+    bench.clock.pass(Duration::from_secs(31 * 24 * 3600));
+    bench.reconciler.sync_cycle().await;
+    bench.file.execute("DELETE FROM links");
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].description = "other".into();
+    bench.reconciler.liongard.list.lock().unwrap().alerts[0].changed_at = bench.clock.now();
+    bench.reconciler.sync_cycle().await;
+    bench.process_all().await;
+    assert!(!bench.file.has_link(AlertId::new(1)));
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_while_the_clock_of_the_desk_does_not_confirm_ours() {
+    let bench = Bench::swept().await;
+    let prune = || bench.reconciler.prune_expired();
+    let theirs = |time| *bench.reconciler.desk.desk_time.lock().unwrap() = time;
+    theirs(None);
+    assert_eq!(prune().await.unwrap(), TaskEnd::Skipped);
+    theirs(Some(bench.clock.now()));
+    bench.clock.pass(Duration::from_secs(400 * 24 * 3600));
+    assert_eq!(prune().await.unwrap(), TaskEnd::Skipped);
+    theirs(Some(bench.clock.now()));
+    assert_eq!(prune().await.unwrap(), TaskEnd::Complete(0));
+    assert_eq!(prune().await.unwrap(), TaskEnd::Skipped, "once an hour");
 }

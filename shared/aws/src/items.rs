@@ -5,10 +5,14 @@ use std::future::Future;
 use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+};
 use halogard_app::ports::{Clock, Revision};
+use halogard_domain::Timestamp;
 
 use crate::error::AwsError;
 use crate::store::Store;
@@ -36,6 +40,19 @@ pub const ITEM_OVERHEAD_BYTES: usize = 512;
 /// Pages of one list that are read at the most: 10 GB at 1 MB each.
 const PAGES_MAX: usize = 10_000;
 
+/// Keys that one request may name.
+pub const KEYS_MAX: usize = 100;
+
+/// Rounds in which keys that DynamoDB put off are asked for again.
+const ROUNDS_MAX: usize = 5;
+
+/// Pause before the first of these rounds; it doubles.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Seconds after its end at which an item may be deleted: the clocks of two processes and of DynamoDB may
+/// differ.
+pub const EXPIRY_MARGIN_SECONDS: i64 = 24 * 60 * 60;
+
 /// The attributes of one item.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -62,6 +79,24 @@ pub fn padded(id: u64) -> String {
 /// The sort key of the item that holds `id`, where `size` of them share one.
 pub fn block(id: u64, size: u64) -> String {
     padded(id / size)
+}
+
+/// When an item that ends at `end` may be deleted, in DynamoDB's form.
+pub fn expires_after(end: Timestamp) -> AttributeValue {
+    let seconds = end.as_millis().div_euclid(1000);
+    number(seconds.saturating_add(EXPIRY_MARGIN_SECONDS))
+}
+
+/// The values of [`EXPIRES`] up to which an item has ended at `now`, whether DynamoDB has deleted it or not.
+pub fn ended_at(now: Timestamp) -> i64 {
+    let seconds = now.as_millis().div_euclid(1000);
+    seconds.saturating_add(EXPIRY_MARGIN_SECONDS)
+}
+
+/// Whether `item` has ended at `now`.
+pub fn has_ended(item: &Item, now: Timestamp) -> bool {
+    let expires: Result<i64, _> = AttributeReader(EXPIRES).number(item, EXPIRES);
+    expires.is_ok_and(|expires| expires <= ended_at(now))
 }
 
 /// Reads attributes of items of one kind.
@@ -129,6 +164,8 @@ pub enum ItemChange {
     Set(Vec<(String, AttributeValue)>),
     /// Numbers grow by these; sets take these in.
     Add(Vec<(String, AttributeValue)>),
+    /// These are taken out.
+    Remove(Vec<String>),
 }
 
 /// What became of a conditional write.
@@ -152,6 +189,54 @@ impl<C: Clock> Store<C> {
             .await
             .map_err(|error| AwsError::of("DynamoDB GetItem", error))?;
         Ok(answer.item)
+    }
+
+    /// The items under `keys`, as far as they are there, as they are now.
+    /// Takes at most [`KEYS_MAX`] keys, each once.
+    pub(crate) async fn items_under(&self, keys: Vec<Item>) -> Result<Vec<Item>, AwsError> {
+        const CALL: &str = "DynamoDB BatchGetItem";
+        let invalid_request = |error| AwsError::InvalidRequest {
+            call: CALL,
+            source: Box::new(error),
+        };
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .build()
+            .map_err(invalid_request)?;
+        let mut left = HashMap::from([(self.table().to_owned(), wanted)]);
+        let mut found = Vec::new();
+        let mut pause = PAUSE;
+        for round in 0..ROUNDS_MAX {
+            if round > 0 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            let answer = self
+                .dynamodb()
+                .batch_get_item()
+                .set_request_items(Some(left))
+                .send()
+                .await
+                .map_err(|error| AwsError::of(CALL, error))?;
+            found.extend(
+                answer
+                    .responses
+                    .into_iter()
+                    .flat_map(HashMap::into_values)
+                    .flatten(),
+            );
+            left = answer.unprocessed_keys.unwrap_or_default();
+            left.retain(|_, keys| !keys.keys().is_empty());
+            if left.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(AwsError::Unfinished {
+            call: CALL,
+            left: left.values().map(|keys| keys.keys().len()).sum(),
+            rounds: ROUNDS_MAX,
+        })
     }
 
     /// Stores `item` if the one in its place is still at `revision` (0: if there is none).
@@ -252,12 +337,27 @@ impl<C: Clock> Store<C> {
         sk: &str,
         change: ItemChange,
     ) -> Result<(), AwsError> {
-        let (verb, by, attributes) = match change {
-            ItemChange::Set(attributes) => ("SET", "= ", attributes),
-            ItemChange::Add(attributes) => ("ADD", "", attributes),
+        let with_values = |attributes: Vec<(String, AttributeValue)>| {
+            attributes
+                .into_iter()
+                .map(|(name, value)| (name, Some(value)))
+                .collect()
+        };
+        let (verb, by, attributes): (_, _, Vec<_>) = match change {
+            ItemChange::Set(attributes) => ("SET", " = :a", with_values(attributes)),
+            ItemChange::Add(attributes) => ("ADD", " :a", with_values(attributes)),
+            ItemChange::Remove(names) => (
+                "REMOVE",
+                "",
+                names.into_iter().map(|name| (name, None)).collect(),
+            ),
+        };
+        let value_of = |place: usize| match by {
+            "" => String::new(),
+            by => format!("{by}{place}"),
         };
         let places: Vec<_> = (0..attributes.len())
-            .map(|place| format!("#a{place} {by}:a{place}"))
+            .map(|place| format!("#a{place}{}", value_of(place)))
             .collect();
         let mut update = self
             .dynamodb()
@@ -266,9 +366,10 @@ impl<C: Clock> Store<C> {
             .set_key(Some(key(pk, sk)))
             .update_expression(format!("{verb} {}", places.join(", ")));
         for (place, (name, value)) in attributes.into_iter().enumerate() {
-            update = update
-                .expression_attribute_names(format!("#a{place}"), name)
-                .expression_attribute_values(format!(":a{place}"), value);
+            update = update.expression_attribute_names(format!("#a{place}"), name);
+            if let Some(value) = value {
+                update = update.expression_attribute_values(format!(":a{place}"), value);
+            }
         }
         let updated = update.send().await;
         updated.map_err(|error| AwsError::of("DynamoDB UpdateItem", error))?;

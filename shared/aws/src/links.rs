@@ -13,14 +13,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use halogard_app::ports::{
     Clock, JournalEntry, LinkFilter, Links, PortError, Revision, SaveError, Stored,
 };
-use halogard_domain::Link;
 use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::{Link, Timestamp};
 use tracing::debug;
 
 use crate::error::{AwsError, from_json, to_json};
 use crate::items::{
-    AttributeReader, BODY, ITEM_BYTES_MAX, ITEM_OVERHEAD_BYTES, Item, ItemRange, PK, REVISION,
-    SortKeys, WRITE, key, number, padded, string,
+    AttributeReader, BODY, EXPIRES, ITEM_BYTES_MAX, ITEM_OVERHEAD_BYTES, Item, ItemRange, KEYS_MAX,
+    PK, REVISION, SortKeys, WRITE, ended_at, expires_after, has_ended, key, number, padded, string,
 };
 use crate::store::Store;
 
@@ -40,7 +40,8 @@ const INLINE_ENTRIES_BYTES: usize = 8 * 1024;
 
 impl<C: Clock> Links for Store<C> {
     async fn load(&self, alert: AlertId) -> Result<Option<Stored<Link>>, PortError> {
-        let Some(item) = self.item(LINKS, &padded(alert.get())).await? else {
+        let item = self.item(LINKS, &padded(alert.get())).await?;
+        let Some(item) = item.filter(|item| !has_ended(item, self.now())) else {
             return Ok(None);
         };
         let value: Link = from_json(READER.0, READER.text(&item, BODY)?)?;
@@ -50,6 +51,20 @@ impl<C: Clock> Links for Store<C> {
             value,
             revision: READER.revision(&item)?,
         }))
+    }
+
+    async fn load_many(&self, alerts: &BTreeSet<AlertId>) -> Result<Vec<Link>, PortError> {
+        let alerts: Vec<AlertId> = alerts.iter().copied().collect();
+        let mut links = Vec::new();
+        for chunk in alerts.chunks(KEYS_MAX) {
+            let keys = chunk.iter().map(|alert| key(LINKS, padded(alert.get())));
+            for item in self.items_under(keys.collect()).await? {
+                if !has_ended(&item, self.now()) {
+                    links.push(from_json(READER.0, READER.text(&item, BODY)?)?);
+                }
+            }
+        }
+        Ok(links)
     }
 
     async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
@@ -72,7 +87,9 @@ impl<C: Clock> Links for Store<C> {
         entries: &[JournalEntry],
         revision: Revision,
     ) -> Result<Revision, SaveError> {
-        let update = Update::of(link, entries)?;
+        let now = self.now();
+        let expires_at = link.expires_at(&self.retention(), now);
+        let update = Update::of(link, entries, expires_at)?;
         self.index_tickets(link).await?;
         let place = key(LINKS, padded(link.alert.get()));
         let write = string(self.write_id());
@@ -112,7 +129,9 @@ impl<C: Clock> Links for Store<C> {
             page: (filter == LinkFilter::All).then_some(limit),
         };
         self.each_page(range, |page| {
-            for item in page.iter().take(limit - links.len()) {
+            let now = self.now();
+            let present = page.iter().filter(|item| !has_ended(item, now));
+            for item in present.take(limit - links.len()) {
                 links.push(from_json(READER.0, READER.text(item, BODY)?)?);
             }
             Ok(if links.len() == limit {
@@ -147,8 +166,9 @@ impl<C: Clock> Store<C> {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let request = if revision.0 == 0 {
             request
-                .condition_expression("attribute_not_exists(#pk)")
+                .condition_expression("attribute_not_exists(#pk) OR #expires <= :ended")
                 .expression_attribute_names("#pk", PK)
+                .expression_attribute_values(":ended", number(ended_at(self.now())))
         } else {
             request
                 .condition_expression("#revision = :revision")
@@ -174,6 +194,8 @@ struct Update {
     body: String,
     /// The lists it is on, and whether it is.
     flags: [(&'static str, bool); 3],
+    /// When it may be deleted.
+    expires_at: Option<Timestamp>,
     entries: Vec<AttributeValue>,
 }
 
@@ -182,7 +204,11 @@ impl Update {
     ///
     /// A link that does not fit is an error, not cut: its text's digest tells changes of the alert,
     /// and a person must be notified of it.
-    fn of(link: &Link, entries: &[JournalEntry]) -> Result<Self, AwsError> {
+    fn of(
+        link: &Link,
+        entries: &[JournalEntry],
+        expires_at: Option<Timestamp>,
+    ) -> Result<Self, AwsError> {
         let body = to_json(READER.0, link)?;
         let entries: Vec<_> = entries.iter().map(encode_entry).collect::<Result<_, _>>()?;
         let most = ITEM_BYTES_MAX - ITEM_OVERHEAD_BYTES - INLINE_ENTRIES_BYTES;
@@ -199,6 +225,7 @@ impl Update {
         Ok(Self {
             body,
             flags,
+            expires_at,
             entries,
         })
     }
@@ -210,7 +237,12 @@ impl Update {
             .expression_attribute_names("#body", BODY)
             .expression_attribute_names("#revision", REVISION)
             .expression_attribute_names("#write", WRITE)
+            .expression_attribute_names("#expires", EXPIRES)
             .expression_attribute_values(":body", string(self.body));
+        if let Some(expires_at) = self.expires_at {
+            set.push_str(", #expires = :expires");
+            request = request.expression_attribute_values(":expires", expires_after(expires_at));
+        }
         let (on, off): (Vec<_>, Vec<_>) = self.flags.into_iter().partition(|(_, is_set)| *is_set);
         for (flag, _) in &on {
             set.push_str(&format!(", {flag} = :on"));
@@ -225,8 +257,10 @@ impl Update {
                 .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
                 .expression_attribute_values(":entries", AttributeValue::L(self.entries));
         }
+        let off = off.into_iter().map(|(flag, _)| flag);
+        let lasting = self.expires_at.is_none().then_some("#expires");
+        let off: Vec<_> = off.chain(lasting).collect();
         if !off.is_empty() {
-            let off: Vec<_> = off.into_iter().map(|(flag, _)| flag).collect();
             set.push_str(&format!(" REMOVE {}", off.join(", ")));
         }
         request.update_expression(set)

@@ -1,10 +1,8 @@
 //! Webhooks that were processed.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use halogard_app::ports::{Clock, Notifications, PortError};
 use halogard_domain::Timestamp;
 use halogard_domain::hash::hex;
@@ -12,7 +10,7 @@ use halogard_domain::message::Notification;
 use sha2::{Digest, Sha256};
 
 use crate::error::AwsError;
-use crate::items::{AttributeReader, EXPIRES, Item, ItemRange, PK, SK, key, number};
+use crate::items::{AttributeReader, EXPIRES, ItemRange, PK, SK, key, number};
 use crate::store::Store;
 
 /// The partition of the signs by which a notification is known again.
@@ -30,12 +28,6 @@ const READER: AttributeReader = AttributeReader("notifications");
 /// How long after a sign is forgotten it may be cleared away: the clocks of two processes and of
 /// DynamoDB may differ.
 const RETENTION_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Rounds in which keys that DynamoDB put off are asked for again.
-const ROUNDS_MAX: usize = 5;
-
-/// Pause before the first of these rounds; it doubles.
-const PAUSE: Duration = Duration::from_millis(50);
 
 impl<C: Clock> Notifications for Store<C> {
     async fn is_known(
@@ -84,53 +76,6 @@ impl<C: Clock> Notifications for Store<C> {
 }
 
 impl<C: Clock> Store<C> {
-    /// The items under `keys`, as far as they are there, as they are now.
-    async fn items_under(&self, keys: Vec<Item>) -> Result<Vec<Item>, AwsError> {
-        const CALL: &str = "DynamoDB BatchGetItem";
-        let invalid_request = |error| AwsError::InvalidRequest {
-            call: CALL,
-            source: Box::new(error),
-        };
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .build()
-            .map_err(invalid_request)?;
-        let mut left = HashMap::from([(self.table().to_owned(), wanted)]);
-        let mut found = Vec::new();
-        let mut pause = PAUSE;
-        for round in 0..ROUNDS_MAX {
-            if round > 0 {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            let answer = self
-                .dynamodb()
-                .batch_get_item()
-                .set_request_items(Some(left))
-                .send()
-                .await
-                .map_err(|error| AwsError::of(CALL, error))?;
-            found.extend(
-                answer
-                    .responses
-                    .into_iter()
-                    .flat_map(HashMap::into_values)
-                    .flatten(),
-            );
-            left = answer.unprocessed_keys.unwrap_or_default();
-            left.retain(|_, keys| !keys.keys().is_empty());
-            if left.is_empty() {
-                return Ok(found);
-            }
-        }
-        Err(AwsError::Unfinished {
-            call: CALL,
-            left: left.values().map(|keys| keys.keys().len()).sum(),
-            rounds: ROUNDS_MAX,
-        })
-    }
-
     /// Remembers `sign` as recorded at `now`, unless it was recorded later.
     async fn record_key(
         &self,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_types::SdkConfig;
-use halogard_app::ports::{Clock, ErrorCode, Lane, PortError};
-use halogard_domain::{FailureClass, Timestamp};
+use halogard_app::ports::{Clock, ErrorCode, Lane, PortError, Pruning};
+use halogard_domain::{FailureClass, Retention, Timestamp};
 
 use crate::links::TicketOwnerCache;
 use crate::queue::InFlight;
@@ -23,6 +23,8 @@ struct StoreInner<C> {
     sqs: aws_sdk_sqs::Client,
     names: StoreNames,
     clock: C,
+    /// How long records are kept.
+    retention: Mutex<Retention>,
     /// Names this store among all that write to the table.
     instance: String,
     /// Writes of this store so far.
@@ -58,6 +60,7 @@ impl<C: Clock> Store<C> {
                 sqs: aws_sdk_sqs::Client::new(config),
                 names,
                 clock,
+                retention: Mutex::default(),
                 instance: format!("{:016x}", RandomState::new().hash_one(())),
                 writes: AtomicU64::new(0),
                 in_flight: InFlight::default(),
@@ -69,6 +72,24 @@ impl<C: Clock> Store<C> {
     /// The time by the store's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// How long records are kept.
+    pub(crate) fn retention(&self) -> Retention {
+        let retention = self.inner.retention.lock();
+        *retention.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Clock> Pruning for Store<C> {
+    fn set_retention(&self, retention: Retention) {
+        let kept = self.inner.retention.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = retention;
+    }
+
+    /// DynamoDB deletes by the attribute `expires`, SQS what is older than the queue keeps.
+    async fn prune(&self, _now: Timestamp, _limit: usize) -> Result<usize, PortError> {
+        Ok(0)
     }
 }
 

@@ -199,10 +199,7 @@ async fn raised(count: u64) -> BTreeMap<String, Cost> {
     let bench = DynamoDbFixture::fresh().await;
     let (store, proxy) = bench.through().await;
     let ids = || (0..count).map(|n| AlertId::new(7586 + n));
-    let indexed = QueuedState {
-        fingerprint: alert().fingerprint(),
-        queued_at: NOW,
-    };
+    let indexed = QueuedState::new(alert().fingerprint(), NOW);
     let index = ids().map(|id| (id, indexed)).collect();
     store.save_index(&index).await.unwrap();
     let mut claims = Vec::new();
@@ -320,10 +317,7 @@ async fn a_long_story_costs_half_a_write_unit_an_entry_at_the_most() {
 async fn index_entries_that_follow_each_other_share_a_write_unit() {
     let bench = DynamoDbFixture::fresh().await;
     let (store, proxy) = bench.through().await;
-    let indexed = QueuedState {
-        fingerprint: u64::MAX,
-        queued_at: NOW,
-    };
+    let indexed = QueuedState::new(u64::MAX, NOW);
     let first = 4_000_000_000;
     let entries = (first..first + 10_000).map(|id| (AlertId::new(id), indexed));
     store.save_index(&entries.collect()).await.unwrap();

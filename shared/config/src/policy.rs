@@ -2,6 +2,7 @@
 
 mod customers;
 mod reopen;
+mod retention;
 mod rules;
 mod storms;
 mod template;
@@ -54,6 +55,7 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
         policy.native_grace = Duration::from_secs(seconds.into_inner());
     }
     policy.storms = storms::read(file);
+    policy.retention = retention::read(file, findings);
     policy.templates = read_templates;
     policy.rules = rules.into_iter().map(|rule| rule.rule).collect();
     policy.environments = customers

@@ -425,3 +425,21 @@ fn no_secret_appears_in_a_message() {
         assert!(!shown.contains("planted"), "{shown}");
     }
 }
+
+#[test]
+fn ages_that_contradict_each_other() {
+    insta::assert_snapshot!(messages(&[
+        (
+            "the journal is kept for longer than links",
+            after_template("[retention]\nlinks_days = 90\njournal_days = 91")
+        ),
+        (
+            "links are kept for less than a month",
+            after_template("[retention]\nlinks_days = 29")
+        ),
+        (
+            "for ever",
+            after_template("[retention]\nlinks_days = 36500")
+        ),
+    ]));
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use halogard_config::{LoadError, load, parse, starter};
+use halogard_domain::Retention;
 use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
@@ -127,6 +128,7 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
         native_grace: NATIVE_GRACE,
         storms: None,
         machine_applications: MachineApplications::default(),
+        retention: Retention::default(),
     };
     assert_eq!(config.policy, expected);
     assert!(config.settings.is_empty());
@@ -306,4 +308,28 @@ fn a_file_is_loaded_or_the_reason_is_reported() {
         load(folder.path()),
         Err(LoadError::Unreadable { .. })
     ));
+}
+
+#[test]
+fn records_are_kept_for_a_year_unless_the_table_says_otherwise() {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let retention = |table: &str| read(&format!("{LEAST}\n{table}")).policy.retention;
+    let usual = Retention {
+        links: days(365),
+        journal: days(365),
+        dead_letters: days(30),
+    };
+    assert_eq!(retention(""), usual);
+    assert_eq!(retention("[retention]"), usual);
+    let every = "[retention]\nlinks_days = 90\njournal_days = 60\ndead_letters_days = 7";
+    let expected = Retention {
+        links: days(90),
+        journal: days(60),
+        dead_letters: days(7),
+    };
+    assert_eq!(retention(every), expected);
+    let shorter = retention("[retention]\nlinks_days = 90");
+    assert_eq!((shorter.links, shorter.journal), (days(90), days(90)));
+    let longer = retention("[retention]\nlinks_days = 730");
+    assert_eq!((longer.links, longer.journal), (days(730), days(365)));
 }

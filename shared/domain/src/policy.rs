@@ -22,6 +22,7 @@ use crate::ids::{
 use crate::key::LinkKey;
 use crate::record::Record;
 use crate::render;
+use crate::retention::Retention;
 use crate::slug::Slug;
 use crate::storm::StormPolicy;
 use crate::ticket::{Automation, MachineApplications, Validation};
@@ -57,6 +58,8 @@ pub struct Policy {
     pub storms: Option<StormPolicy>,
     /// Applications in HaloPSA that are no person's.
     pub machine_applications: MachineApplications,
+    /// How long records are kept.
+    pub retention: Retention,
 }
 
 /// The grace period of Liongard's own ticketing when the config names none. Its updates arrive
@@ -259,6 +262,7 @@ impl Policy {
             native_grace: NATIVE_GRACE,
             storms: None,
             machine_applications: MachineApplications::default(),
+            retention: Retention::default(),
         }
     }
 

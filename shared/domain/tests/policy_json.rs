@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use halogard_domain::Slug;
 use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketTypeId,
@@ -15,6 +14,7 @@ use halogard_domain::policy::{
 };
 use halogard_domain::storm::StormPolicy;
 use halogard_domain::ticket::{Automation, MachineApplications, Validation};
+use halogard_domain::{Retention, Slug};
 
 /// A policy with every field set. It is written out field by field, so that a new field stops the
 /// build here.
@@ -95,6 +95,11 @@ fn full() -> Policy {
             notes_max: 8,
         }),
         machine_applications: MachineApplications::with(["Huntress".to_owned()]),
+        retention: Retention {
+            links: Duration::from_secs(40 * 86_400),
+            journal: Duration::from_secs(39 * 86_400),
+            dead_letters: Duration::from_secs(3 * 86_400),
+        },
     }
 }
 
@@ -128,7 +133,7 @@ fn the_fingerprint_of_a_policy_is_the_same_in_every_build() {
 
 #[test]
 fn a_change_of_any_setting_changes_the_fingerprint() {
-    let changes: [fn(&mut Policy); 9] = [
+    let changes: [fn(&mut Policy); 10] = [
         |policy| policy.mode = Mode::Managed,
         |policy| policy.key_prefix.push('X'),
         |policy| policy.templates.clear(),
@@ -137,6 +142,7 @@ fn a_change_of_any_setting_changes_the_fingerprint() {
         |policy| policy.native_grace += Duration::from_millis(1),
         |policy| policy.machine_applications = MachineApplications::default(),
         |policy| policy.storms = None,
+        |policy| policy.retention.dead_letters += Duration::from_secs(1),
         |policy| {
             policy
                 .templates

@@ -1,8 +1,8 @@
 //! Which state of each alert was last queued.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use halogard_app::ports::{AlertIndex, Clock, PortError, QueuedState};
+use halogard_app::ports::{AlertIndex, Clock, PortError, QueuedState, SinceQueued};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::AlertId;
 use rusqlite::params;
@@ -14,11 +14,18 @@ impl<C: Clock> AlertIndex for Store<C> {
     async fn load_index(&self) -> Result<BTreeMap<AlertId, QueuedState>, PortError> {
         let index = self
             .read(|db| {
-                db.prepare_cached("SELECT alert, fingerprint, queued_at FROM alert_index")?
+                db.prepare_cached("SELECT alert, fingerprint, queued_at, in_sync, unlisted_since FROM alert_index")?
                     .query_map((), |row| {
                         let entry = QueuedState {
                             fingerprint: row.get::<_, i64>(1)?.cast_unsigned(),
                             queued_at: Timestamp::from_millis(row.get(2)?),
+                            since_then: match (row.get(3)?, row.get::<_, Option<i64>>(4)?) {
+                                (_, Some(since)) => {
+                                    SinceQueued::Unlisted(Timestamp::from_millis(since))
+                                }
+                                (true, None) => SinceQueued::InSync,
+                                (false, None) => SinceQueued::Nothing,
+                            },
                         };
                         Ok((AlertId::new(row.get(0)?), entry))
                     })?
@@ -30,16 +37,46 @@ impl<C: Clock> AlertIndex for Store<C> {
     }
 
     async fn save_index(&self, entries: &BTreeMap<AlertId, QueuedState>) -> Result<(), PortError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         self.write(Durability::ProcessKill, |db| {
             let mut insert = db.prepare_cached(
-                "INSERT OR REPLACE INTO alert_index (alert, fingerprint, queued_at) VALUES (?1, ?2, ?3)",
+                "INSERT OR REPLACE INTO alert_index
+                     (alert, fingerprint, queued_at, in_sync, unlisted_since)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for (alert, entry) in entries {
-                let fingerprint = entry.fingerprint.cast_signed();
-                insert.execute(params![alert.get(), fingerprint, entry.queued_at.as_millis()])?;
+                let unlisted_since = match entry.since_then {
+                    SinceQueued::Unlisted(since) => Some(since.as_millis()),
+                    SinceQueued::Nothing | SinceQueued::InSync => None,
+                };
+                insert.execute(params![
+                    alert.get(),
+                    entry.fingerprint.cast_signed(),
+                    entry.queued_at.as_millis(),
+                    entry.since_then == SinceQueued::InSync,
+                    unlisted_since,
+                ])?;
             }
             Ok::<_, StoreError>(())
-        }).await?;
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn remove_from_index(&self, alerts: &BTreeSet<AlertId>) -> Result<(), PortError> {
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        self.write(Durability::ProcessKill, |db| {
+            let mut delete = db.prepare_cached("DELETE FROM alert_index WHERE alert = ?1")?;
+            for alert in alerts {
+                delete.execute([alert.get()])?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod key;
 mod leases;
 mod links;
 mod notifications;
+mod pruning;
 mod queue;
 mod records;
 mod store;

@@ -9,8 +9,10 @@ CREATE TABLE links (
     parked   INTEGER NOT NULL CHECK (parked IN (0, 1)),    -- waits for a mapping or a template
     refused  INTEGER NOT NULL CHECK (refused IN (0, 1)),   -- the desk refused a write for good
     claimed  INTEGER NOT NULL CHECK (claimed IN (0, 1)),   -- a ticket or a note is claimed
+    expires_at INTEGER,                                    -- counts as absent from then on
     body     TEXT NOT NULL
 ) STRICT;
+CREATE INDEX links_expiring ON links (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX links_parked  ON links (alert) WHERE parked = 1;
 CREATE INDEX links_refused ON links (alert) WHERE refused = 1;
 CREATE INDEX links_claimed ON links (alert) WHERE claimed = 1;
@@ -27,7 +29,9 @@ CREATE INDEX ticket_owners_by_alert ON ticket_owners (alert);
 CREATE TABLE alert_index (
     alert     INTEGER PRIMARY KEY,
     fingerprint      INTEGER NOT NULL,                            -- a digest; its 64 bits, read as signed
-    queued_at INTEGER NOT NULL
+    queued_at INTEGER NOT NULL,
+    in_sync   INTEGER NOT NULL CHECK (in_sync IN (0, 1)), -- closed, and its pair was seen in sync since
+    unlisted_since INTEGER                                -- no list has named it since
 ) STRICT;
 
 -- How far a poll has read, and the like.
@@ -83,7 +87,8 @@ CREATE TABLE dead_letters (
     receive_count INTEGER NOT NULL
 ) STRICT;
 
--- The audit trail. Append-only, by the two triggers.
+-- The audit trail. Append-only, by the two triggers. Entries older than the age that the operator chose are
+-- deleted by the one transaction that writes that age to `journal_pruning`, and takes it out again.
 CREATE TABLE journal (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
     at     INTEGER NOT NULL,
@@ -98,7 +103,11 @@ CREATE TRIGGER journal_is_never_changed BEFORE UPDATE ON journal
 BEGIN
     SELECT RAISE(ABORT, 'the journal is append-only');
 END;
+CREATE TABLE journal_pruning (
+    before INTEGER NOT NULL                                -- entries from then on stay
+) STRICT;
 CREATE TRIGGER journal_is_never_shortened BEFORE DELETE ON journal
+    WHEN NOT EXISTS (SELECT 1 FROM journal_pruning WHERE old.at < before)
 BEGIN
     SELECT RAISE(ABORT, 'the journal is append-only');
 END;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use halogard_app::ports::Clock;
-use halogard_domain::Timestamp;
+use halogard_domain::{Retention, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::time::Instant;
 
@@ -37,6 +37,8 @@ struct Inner<C> {
     database: Mutex<Database>,
     key: StoreKey,
     clock: C,
+    /// How long records are kept.
+    retention: Mutex<Retention>,
     /// Held for as long as a worker uses the store; a command holds none.
     worker_lock: Option<File>,
 }
@@ -69,6 +71,7 @@ impl<C: Clock> Store<C> {
                 database: Mutex::new(database),
                 key,
                 clock,
+                retention: Mutex::default(),
                 worker_lock,
             }),
         }
@@ -77,6 +80,18 @@ impl<C: Clock> Store<C> {
     /// The time by the store's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// How long records are kept.
+    pub(crate) fn retention(&self) -> Retention {
+        let retention = self.inner.retention.lock();
+        *retention.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on records are kept for so long.
+    pub(crate) fn keep_for(&self, retention: Retention) {
+        let kept = self.inner.retention.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = retention;
     }
 
     /// The key that seals secrets.

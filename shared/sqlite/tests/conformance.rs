@@ -85,4 +85,4 @@ impl VaultFixture for SqliteFixture {
     }
 }
 
-suite!(SqliteFixture: links, links_with_journal, alert_index, values, leases, records, queue, budget, journal, notifications, vault);
+suite!(SqliteFixture: links, links_with_journal, alert_index, values, leases, records, queue, budget, journal, notifications, vault, retention);

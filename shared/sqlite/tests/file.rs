@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use halogard_app::ports::Clock as _;
 use halogard_app::ports::{
     ErrorCode, Journal as _, JournalEntry, Lane, Links as _, Outgoing, Revision, Stage, Vault as _,
     VaultError, WorkQueue as _, WorkSink as _,
@@ -11,7 +12,7 @@ use halogard_app::ports::{
 use halogard_conformance::ManualClock;
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::Cause;
-use halogard_domain::{Link, Message, Timestamp};
+use halogard_domain::{Link, Message};
 use halogard_sqlite::{Store, StoreKey};
 use rusqlite::Connection;
 use secrecy::SecretString;
@@ -75,7 +76,7 @@ fn put(room: &TempStore, name: &str, version: &str, stage: Stage) {
 fn the_journal_cannot_be_rewritten_by_hand() {
     let room = TempStore::new();
     let entry = JournalEntry {
-        at: Timestamp::EPOCH,
+        at: ManualClock::default().now(),
         alert: Some(AlertId::new(1)),
         ticket: None,
         event: "opened".to_owned(),

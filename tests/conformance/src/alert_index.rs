@@ -29,13 +29,7 @@ fn entries(
     fingerprint: impl Fn(u64) -> u64,
 ) -> BTreeMap<AlertId, QueuedState> {
     ids.into_iter()
-        .map(|id| {
-            let entry = QueuedState {
-                fingerprint: fingerprint(id),
-                queued_at: at(1),
-            };
-            (AlertId::new(id), entry)
-        })
+        .map(|id| (AlertId::new(id), QueuedState::new(fingerprint(id), at(1))))
         .collect()
 }
 

@@ -18,6 +18,7 @@ mod optimistic_concurrency;
 pub mod queue;
 mod queue_model;
 pub mod records;
+pub mod retention;
 mod samples;
 pub mod values;
 pub mod vault;

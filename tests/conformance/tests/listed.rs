@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 /// The families and their sources.
-const FAMILIES: [(&str, &str); 10] = [
+const FAMILIES: [(&str, &str); 11] = [
     ("alert_index", include_str!("../src/alert_index.rs")),
     ("budget", include_str!("../src/budget.rs")),
     ("journal", include_str!("../src/journal.rs")),
@@ -14,6 +14,7 @@ const FAMILIES: [(&str, &str); 10] = [
     ("notifications", include_str!("../src/notifications.rs")),
     ("queue", include_str!("../src/queue.rs")),
     ("records", include_str!("../src/records.rs")),
+    ("retention", include_str!("../src/retention.rs")),
     ("vault", include_str!("../src/vault.rs")),
 ];
 

@@ -19,6 +19,7 @@ mod parking;
 mod polls;
 mod refusals;
 mod reopening;
+mod retention;
 mod shared_tickets;
 mod store_lost;
 mod storms;

@@ -33,13 +33,21 @@ pub enum SaveError {
     Store(#[from] PortError),
 }
 
-/// The store of pairs.
+/// The store of pairs. A link that [is over](Link::is_over) expires when it is old enough
+/// ([`Retention`](halogard_domain::Retention)): from then on it is absent, and its next save begins anew at
+/// revision 0.
 pub trait Links: Send + Sync {
     /// The link of `alert`; `None` when there is none.
     fn load(
         &self,
         alert: AlertId,
     ) -> impl Future<Output = Result<Option<Stored<Link>>, PortError>> + Send;
+
+    /// The links of `alerts`, as far as there are any, in no order.
+    fn load_many(
+        &self,
+        alerts: &BTreeSet<AlertId>,
+    ) -> impl Future<Output = Result<Vec<Link>, PortError>> + Send;
 
     /// Every alert whose current or earlier ticket this is, as its link names it now. A ticket has
     /// several where people merged tickets.
@@ -91,6 +99,12 @@ pub trait AlertIndex: Send + Sync {
         &self,
         entries: &BTreeMap<AlertId, QueuedState>,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Removes the entries of `alerts`.
+    fn remove_from_index(
+        &self,
+        alerts: &BTreeSet<AlertId>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// An alert's state when it was last queued.
@@ -100,4 +114,30 @@ pub struct QueuedState {
     pub fingerprint: u64,
     /// When it was queued.
     pub queued_at: Timestamp,
+    /// What polls found out since.
+    pub since_then: SinceQueued,
+}
+
+impl QueuedState {
+    /// The state with this fingerprint, queued at `queued_at`.
+    #[must_use]
+    pub const fn new(fingerprint: u64, queued_at: Timestamp) -> Self {
+        Self {
+            fingerprint,
+            queued_at,
+            since_then: SinceQueued::Nothing,
+        }
+    }
+}
+
+/// What polls found out about an alert since it was queued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SinceQueued {
+    /// Nothing: the next full poll compares it with its pair.
+    #[default]
+    Nothing,
+    /// The alert is closed and its pair is in sync: it is not compared again.
+    InSync,
+    /// No list has named it since this time.
+    Unlisted(Timestamp),
 }

@@ -16,8 +16,8 @@ use super::PortError;
 
 /// HaloPSA's tickets. Every request takes a permit of the request budget.
 pub trait ServiceDesk: Send + Sync {
-    /// Finds every ticket that carries exactly the key of `key`, open, closed or deleted, oldest first: in
-    /// its title, in the custom field for it, or at the end of its text. Anyone can write a title, so a
+    /// Finds every ticket that carries the key of `key`, or that of a later ticket of the same alert, open,
+    /// closed or deleted, oldest first: in its title, in the custom field for it, or at the end of its text. Anyone can write a title, so a
     /// ticket that is found is not ours yet.
     ///
     /// Safe to repeat.

@@ -28,7 +28,10 @@ pub mod keys {
     /// Number of polls in a row that failed.
     pub const POLLS_FAILED: &str = "polls_failed";
 
-    /// When a poll last compared everything, in milliseconds.
+    /// When a poll first began to read Liongard's alerts, in milliseconds.
+    pub const FIRST_POLL_AT: &str = "first_poll_at";
+
+    /// When a poll last began that compares pairs, in milliseconds.
     pub const LAST_FULL_POLL_AT: &str = "last_full_poll_at";
 
     /// When a poll last began, in milliseconds.
@@ -39,6 +42,9 @@ pub mod keys {
 
     /// Until when a wake-up waits that covers all that come before, in milliseconds.
     pub const WAKE_UP_WAITS_UNTIL: &str = "wake_up_waits_until";
+
+    /// When everything that had expired was last deleted, in milliseconds.
+    pub const PRUNED_AT: &str = "pruned_at";
 
     /// When dead letters were last checked for mended pairs, in milliseconds.
     pub const DEAD_LETTERS_CHECKED_AT: &str = "dead_letters_checked_at";

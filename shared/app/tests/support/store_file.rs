@@ -181,6 +181,22 @@ impl StoreFile {
         links.pop().expect("the alert has a link")
     }
 
+    /// Whether `alert` has a link.
+    pub fn has_link(&self, alert: AlertId) -> bool {
+        let sql = "SELECT 1 FROM links WHERE alert = ?1";
+        !self.rows(sql, [alert.get()], |_| ()).is_empty()
+    }
+
+    /// The entry of `alert` in the index: whether its pair was seen in sync, and since when no list names it.
+    pub fn index_entry(&self, alert: AlertId) -> Option<(bool, Option<i64>)> {
+        let sql = "SELECT in_sync, unlisted_since FROM alert_index WHERE alert = ?1";
+        let mut entries = self.rows(sql, [alert.get()], |row| {
+            let in_sync = row.get(0).expect("a flag");
+            (in_sync, row.get(1).expect("a time"))
+        });
+        entries.pop()
+    }
+
     /// The sweep cursor.
     pub fn sweep_cursor(&self) -> SweepCursor {
         let sql = "SELECT body FROM records WHERE partition = ?1";

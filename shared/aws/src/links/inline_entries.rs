@@ -7,7 +7,7 @@ use halogard_app::ports::Clock;
 use halogard_domain::ids::AlertId;
 
 use crate::error::AwsError;
-use crate::items::{AttributeReader, Item, PK, WRITE, key, number};
+use crate::items::{AttributeReader, EXPIRES, Item, PK, WRITE, key, number};
 use crate::store::Store;
 
 use super::journal::{ENTRIES, partition};
@@ -77,6 +77,7 @@ impl<C: Clock> Store<C> {
         let after = inline.before + count;
         let mut item = key(partition(Some(alert)), inline.sort_key());
         item.insert(ENTRIES.to_owned(), AttributeValue::L(inline.entries));
+        item.insert(EXPIRES.to_owned(), self.journal_expires());
         let copied = self
             .dynamodb()
             .put_item()

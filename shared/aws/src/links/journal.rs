@@ -14,7 +14,10 @@ use halogard_domain::Timestamp;
 use halogard_domain::ids::AlertId;
 
 use crate::error::{AwsError, from_json, to_json};
-use crate::items::{AttributeReader, Item, ItemRange, SK, key, padded, string, try_join_four};
+use crate::items::{
+    AttributeReader, EXPIRES, Item, ItemRange, SK, expires_after, key, padded, string,
+    try_join_four,
+};
 use crate::store::Store;
 
 use super::LINKS;
@@ -73,6 +76,8 @@ impl<C: Clock> Journal for Store<C> {
         .await?;
         let inline = inline.map(|inline| inline.entries).unwrap_or_default();
         journal.extend(inline.iter().map(entry).collect::<Result<Vec<_>, _>>()?);
+        let since = self.now().minus(self.retention().journal);
+        journal.retain(|entry: &JournalEntry| entry.at >= since);
         journal.sort_by_key(|entry: &JournalEntry| entry.at);
         journal.truncate(limit);
         Ok(journal)
@@ -80,6 +85,11 @@ impl<C: Clock> Journal for Store<C> {
 }
 
 impl<C: Clock> Store<C> {
+    /// When entries that are written now may be deleted.
+    pub(crate) fn journal_expires(&self) -> AttributeValue {
+        expires_after(self.now().plus(self.retention().journal))
+    }
+
     /// Adds what happened to `alert` at `at`. A repeat of a request whose answer was lost adds
     /// nothing.
     async fn append_entries(
@@ -95,12 +105,14 @@ impl<C: Clock> Store<C> {
             .table_name(self.table())
             .set_key(Some(key(partition(alert), sort_key(at))))
             .update_expression(
-                "SET #entries = list_append(if_not_exists(#entries, :none), :added) \
-                 ADD #writes :writes",
+                "SET #entries = list_append(if_not_exists(#entries, :none), :added), \
+                 #expires = :expires ADD #writes :writes",
             )
             .condition_expression("NOT contains(#writes, :write)")
             .expression_attribute_names("#entries", ENTRIES)
             .expression_attribute_names("#writes", WRITES)
+            .expression_attribute_names("#expires", EXPIRES)
+            .expression_attribute_values(":expires", self.journal_expires())
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
             .expression_attribute_values(":added", AttributeValue::L(added))
             .expression_attribute_values(":writes", AttributeValue::Ss(vec![write.clone()]))

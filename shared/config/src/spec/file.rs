@@ -18,6 +18,12 @@ const STORM_TICKETS_MAX: u64 = 1_000;
 /// More notes than HaloPSA shows at once.
 const STORM_NOTES_MAX: u64 = 1_000;
 
+/// Ten years. What is to be kept for longer belongs into an archive.
+const RETENTION_DAYS_MAX: u64 = 3650;
+
+/// An alert without a link that is younger never had one: no ticket of it is searched for.
+const LINKS_DAYS_MIN: u64 = 30;
+
 /// The whole file.
 pub(crate) fn file() -> TableSpec {
     TableSpec::of([
@@ -71,6 +77,11 @@ pub(crate) fn file() -> TableSpec {
             "storms",
             ValueKind::Table(storms()),
             "when many alerts of one rule at one customer share a ticket; each gets its own if absent",
+        ),
+        KeySpec::optional(
+            "retention",
+            ValueKind::Table(retention()),
+            "how long records are kept; a year if absent",
         ),
         KeySpec::optional(
             "environments",
@@ -299,6 +310,36 @@ fn storms() -> TableSpec {
                 most: STORM_NOTES_MAX,
             },
             "the most change notes on any one ticket; 50 if absent",
+        ),
+    ])
+}
+
+fn retention() -> TableSpec {
+    let days = |name: &str, least: u64, meaning: &str| {
+        let kind = ValueKind::Number {
+            least,
+            most: RETENTION_DAYS_MAX,
+        };
+        KeySpec::optional(name, kind, meaning)
+    };
+    TableSpec::of([
+        days(
+            "links_days",
+            LINKS_DAYS_MIN,
+            "days after which the link of an alert and a ticket that are both closed is deleted; the \
+             key in the ticket's title finds the ticket again; 365 if absent",
+        ),
+        days(
+            "journal_days",
+            1,
+            "days after which an entry of the journal is deleted, at most `links_days`; 365, or \
+             `links_days` if that is less, if absent",
+        ),
+        days(
+            "dead_letters_days",
+            1,
+            "days after which a dead letter is deleted, on one machine; 30 if absent. On AWS the queue \
+             keeps them for 14 days",
         ),
     ])
 }

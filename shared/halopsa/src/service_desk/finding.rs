@@ -324,7 +324,10 @@ fn title_unknown() -> PortError {
 /// The key of `key` in a title, with the proof as it stands there; one with the right proof first.
 fn exact_key(title: &str, key: &SignedKey) -> Option<MarkedKey> {
     let all = MarkedKey::all_in(title, &key.key.prefix).into_iter();
-    let same: Vec<_> = all.filter(|marked| marked.key == key.key).collect();
+    let is_same_or_later = |marked: &MarkedKey| {
+        marked.key.alert == key.key.alert && marked.key.recurrence >= key.key.recurrence
+    };
+    let same: Vec<_> = all.filter(is_same_or_later).collect();
     let proven = same.iter().find(|marked| **marked == key.marked());
     proven.or(same.first()).cloned()
 }

@@ -16,13 +16,14 @@ impl<C: Clock> Journal for Store<C> {
     }
 
     async fn journal(&self, alert: AlertId, limit: usize) -> Result<Vec<JournalEntry>, PortError> {
+        let since = self.now().minus(self.retention().journal).as_millis();
         let journal = self
             .read(|db| {
                 db.prepare_cached(
                     "SELECT at, alert, ticket, what, cause, detail FROM journal
-                 WHERE alert = ?1 ORDER BY at, id LIMIT ?2",
+                 WHERE alert = ?1 AND at >= ?3 ORDER BY at, id LIMIT ?2",
                 )?
-                .query_map(params![alert.get(), rows_max(limit)], entry)?
+                .query_map(params![alert.get(), rows_max(limit), since], entry)?
                 .map(|entry| entry.map_err(StoreError::from))
                 .collect()
             })

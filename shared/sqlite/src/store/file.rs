@@ -272,6 +272,12 @@ fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
         }
         _ => {}
     }
+    if origin.is_empty {
+        // Decided before the first table: pages that are no longer used can be given back.
+        connection
+            .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+            .map_err(sql)?;
+    }
     configure(&connection).map_err(sql)?;
     if version != SCHEMA_VERSION {
         migrate(&mut connection, path, sql)?;

@@ -1,5 +1,7 @@
 //! Opening the ticket: look up an attempt in doubt, open once.
 
+use std::cmp::Reverse;
+
 use halogard_domain::adoption::{StoreHistory, Verdict};
 use halogard_domain::link::{Claim, OpeningSnapshot, RefusedWrite, WriteKind};
 use halogard_domain::ticket::{HumanActivity, NewTicket, TicketDraft};
@@ -41,7 +43,9 @@ impl<E: Env> Reconciler<E> {
         };
         let key = session.link.key(session.policy);
         let key = self.key_secret().await?.sign(key);
-        let found = self.desk.find(&key, &within).await?;
+        let mut found = self.desk.find(&key, &within).await?;
+        // The latest of the alert's tickets comes first; the sort keeps the order of equal ones.
+        found.sort_by_key(|candidate| Reverse(candidate.key.key.recurrence));
         let mut is_found = false;
         for candidate in &found {
             // Once one of them is linked, the others are reported.
@@ -50,10 +54,15 @@ impl<E: Env> Reconciler<E> {
                 .await?
             {
                 Verdict::Ours => {
-                    session.apply(WriteResult::Opened {
-                        recurrence: session.link.recurrence,
-                        ticket: candidate.ticket.clone(),
-                    });
+                    if session.link.key.as_ref() == Some(&candidate.key.key) {
+                        session.apply(WriteResult::Opened {
+                            recurrence: session.link.recurrence,
+                            ticket: candidate.ticket.clone(),
+                        });
+                    } else {
+                        let key = candidate.key.key.clone();
+                        session.link.adopt(key, &candidate.ticket);
+                    }
                     session.record(self.clock.now(), Action::FoundByKey, None);
                     is_found = true;
                 }

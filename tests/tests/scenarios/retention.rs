@@ -1,0 +1,101 @@
+//! What is old goes, and nothing that matters goes with it.
+
+use std::time::Duration;
+
+use halogard_tests::Scenario;
+
+use crate::{DANA, with_ticket};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Lets a link that is over expire and be deleted.
+async fn after_a_year(bundle: &mut Scenario) {
+    bundle.time.advance(DAY * 366);
+    bundle.run_for(Duration::from_secs(2 * 3600)).await;
+}
+
+#[tokio::test]
+async fn an_alert_that_opens_again_after_its_link_was_deleted_gets_its_ticket_back() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    after_a_year(&mut bundle).await;
+    assert_eq!(bundle.link(alert).await, None);
+    assert_eq!(bundle.journal(alert).await, [""; 0]);
+
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.conclude().await;
+
+    let found = bundle.only_ticket(alert);
+    assert_eq!((found.id, found.closed), (ticket, false));
+    assert_eq!(bundle.halo.stats().creates.len(), 1);
+}
+
+#[tokio::test]
+async fn of_several_tickets_the_latest_counts_after_the_link_was_deleted() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, first) = with_ticket(&mut bundle).await;
+    bundle.liongard.clear_condition(alert).unwrap();
+    bundle.halo.close_ticket(first, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    bundle.time.advance(DAY * 9);
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.run_until_quiet().await;
+    let second = bundle.ticket_of(alert).unwrap().id;
+    bundle.liongard.clear_condition(alert).unwrap();
+    bundle.halo.close_ticket(second, DANA).unwrap();
+    bundle.run_until_quiet().await;
+    after_a_year(&mut bundle).await;
+    assert_eq!(bundle.link(alert).await, None);
+
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.run_until_quiet().await;
+
+    // A technician closed it long ago: the third ticket, and not a second one under the key of the second.
+    let link = bundle.link(alert).await.unwrap();
+    assert_eq!(link.recurrence, 3);
+    assert_eq!(
+        link.earlier_tickets.last().map(|id| id.get()),
+        Some(second.unsigned_abs())
+    );
+    assert_eq!(bundle.halo.stats().creates.len(), 3);
+    bundle.run_for(DAY).await;
+    assert_eq!(bundle.halo.stats().creates.len(), 3);
+}
+
+#[tokio::test]
+async fn a_ticket_that_people_touch_after_its_link_was_deleted_is_linked_again() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.run_until_quiet().await;
+    after_a_year(&mut bundle).await;
+    assert_eq!(bundle.link(alert).await, None);
+
+    bundle
+        .halo
+        .add_note(ticket, DANA, "for the record")
+        .unwrap();
+    bundle.conclude().await;
+
+    let link = bundle.link(alert).await.unwrap();
+    assert_eq!(link.ticket.map(|id| id.get()), Some(ticket.unsigned_abs()));
+    assert!(bundle.only_ticket(alert).closed);
+    assert_eq!(bundle.halo.stats().creates.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_open_is_still_followed_after_years() {
+    let mut bundle = Scenario::managed().await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    for _ in 0..3 {
+        after_a_year(&mut bundle).await;
+    }
+    assert!(bundle.link(alert).await.is_some());
+
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+}
