@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use halogard_domain::adoption::{StoreHistory, Verdict};
-use halogard_domain::link::{Claim, OpeningSnapshot, RefusedWrite, WriteKind};
+use halogard_domain::link::{Base, Claim, Closure, OpeningSnapshot, RefusedWrite, WriteKind};
+use halogard_domain::policy::ClosedBy;
 use halogard_domain::ticket::{HumanActivity, NewTicket, TicketDraft};
 use halogard_domain::write_result::{ClaimId, WriteResult};
 use halogard_domain::{FailureClass, Ticket};
@@ -32,6 +33,8 @@ impl<E: Env> Reconciler<E> {
             Claim::InDoubt { since, .. } => since,
             Claim::Free => now,
         };
+        // No ticket was ever requested for it: its link may have expired.
+        let has_expired = session.link.opening.is_none() && session.link.key.is_none();
         let alert = session.link.observed_alert.as_ref();
         let template = alert.and_then(|alert| session.policy.choose(alert).ok());
         let opening = session.link.opening.as_ref();
@@ -62,6 +65,9 @@ impl<E: Env> Reconciler<E> {
                     } else {
                         let key = candidate.key.key.clone();
                         session.link.adopt(key, &candidate.ticket);
+                        if has_expired {
+                            self.assume_closed_before(session).await?;
+                        }
                     }
                     session.record(self.clock.now(), Action::FoundByKey, None);
                     is_found = true;
@@ -87,6 +93,39 @@ impl<E: Env> Reconciler<E> {
         }
         self.save(session).await?;
         Ok(Next::Replan)
+    }
+
+    /// The pair was closed on both sides when its link expired: what has changed since is the alert. The
+    /// notes of the ticket say whether a person may have closed it.
+    async fn assume_closed_before(
+        &self,
+        session: &mut PairSession<'_>,
+    ) -> Result<(), ReconcileError> {
+        let link = &session.link;
+        let (Some(alert), Some(ticket)) = (&link.observed_alert, &link.observed_ticket) else {
+            return Ok(());
+        };
+        let Ok((_, template)) = session.policy.choose(alert) else {
+            return Ok(());
+        };
+        if !template.statuses.is_closed(ticket.status) {
+            return Ok(());
+        }
+        let notes = self.desk.notes(ticket.id).await?;
+        let by = if notes.show_a_person(&session.policy.machine_applications) {
+            ClosedBy::HaloPsa
+        } else {
+            ClosedBy::Halogard
+        };
+        session.link.base = Some(Base {
+            alert_closed: true,
+            ticket_closed: Some(Closure {
+                by,
+                at: ticket.changed_at,
+            }),
+            ..Base::of(alert, ticket, &template.statuses, None)
+        });
+        Ok(())
     }
 
     /// Opens the ticket under a claim. A lost answer leaves the claim in doubt; so does a crash before the
