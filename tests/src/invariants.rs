@@ -37,7 +37,7 @@ fn key_of(ticket: &TicketView) -> Option<LinkKey> {
 /// Whether a person has worked on a ticket.
 fn touched(ticket: &TicketView) -> bool {
     let mut actions = ticket.actions.iter();
-    actions.any(|action| action.application.is_empty())
+    ticket.edited_by_person || actions.any(|action| action.application.is_empty())
 }
 
 /// Whether the two sides of a pair may stay as they are.

@@ -44,6 +44,8 @@ pub enum Action {
     Parked,
     /// The alert closed before a ticket was opened.
     NotNeeded,
+    /// A person has taken the ticket in hand: assigned it, or filed it under something else.
+    WorkSeen,
     /// HaloPSA says that it has no such ticket. It is read again before anything follows from that.
     TicketMissing,
     /// The ticket no longer exists.
@@ -84,6 +86,7 @@ impl Action {
             Self::WriteRefused => "write_refused",
             Self::Parked => "parked",
             Self::NotNeeded => "not_needed",
+            Self::WorkSeen => "work_seen",
             Self::TicketMissing => "ticket_missing",
             Self::TicketDeleted => "ticket_deleted",
             Self::TicketRestored => "ticket_restored",

@@ -17,7 +17,7 @@ use halogard_domain::ids::{
 };
 use halogard_domain::link::{Base, OpeningSnapshot};
 use halogard_domain::message::Notification;
-use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
+use halogard_domain::ticket::{Existence, Handling, HumanActivity, Ticket};
 use halogard_domain::{Alert, Link, Slug, Timestamp};
 use serde_json::Value;
 use support::{DynamoDbFixture, Item};
@@ -66,6 +66,7 @@ fn ticket() -> Ticket {
         observed_at: NOW,
         existence: Existence::Present,
         activity: HumanActivity::None { as_of: NOW },
+        handling: Handling::default(),
     }
 }
 

@@ -186,7 +186,7 @@ fn every_key_reaches_the_policy() {
         closing_technician: Some(TechnicianId::new(12)),
         reopen: ReopenTable {
             rules: vec![
-                row(Some(ClosedBy::HaloPsa), Some(9), ReopenWhen::Never),
+                row(Some(ClosedBy::Technician), Some(9), ReopenWhen::Never),
                 row(Some(ClosedBy::Halogard), None, ReopenWhen::Always),
                 row(
                     None,

@@ -24,6 +24,7 @@ pub mod storm;
 pub mod sweep_cursor;
 pub mod ticket;
 pub mod time;
+pub mod work;
 pub mod write_result;
 
 pub use alert::{Alert, AlertState};

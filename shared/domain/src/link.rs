@@ -16,6 +16,7 @@ use crate::sharing::Sharing;
 use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
+use crate::work::{InitialState, WorkSign};
 
 pub use base::{Base, Closure, OpeningSnapshot};
 pub use claim::{
@@ -96,6 +97,10 @@ pub struct Link {
     pub note_count: u32,
     /// The alert's role in a storm group, once that has been decided.
     pub membership: Option<Membership>,
+    /// The ticket right after it was opened, as far as that was seen.
+    pub initial: Option<InitialState>,
+    /// What showed that a person has taken the ticket in hand.
+    pub work: Option<WorkSign>,
     /// Why the pair needs no more work unless something changes.
     pub terminal_reason: Option<TerminalReason>,
 }
@@ -154,6 +159,8 @@ impl Link {
             note_claim: None,
             note_count: 0,
             membership: None,
+            initial: None,
+            work: None,
             terminal_reason: None,
         }
     }
@@ -301,6 +308,8 @@ impl Link {
             self.superseded_change = None;
             self.note_claim = None;
             self.note_count = 0;
+            self.initial = None;
+            self.work = None;
         }
         self.ticket = Some(ticket);
         self.unrecognised = 0;

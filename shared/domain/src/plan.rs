@@ -10,6 +10,7 @@ use crate::policy::{Mode, ParkReason, Policy};
 use crate::runs::RunTarget;
 use crate::ticket::{Existence, Ticket, TicketChange, TicketDraft};
 use crate::time::Timestamp;
+use crate::work::WorkSign;
 
 /// One step of a plan. Steps are executed in order. After a step that only reads, the plan is made
 /// again.
@@ -35,6 +36,10 @@ pub enum Step {
     RefreshTicket,
     /// Find out whether a person has worked on the ticket, as of now.
     CheckActivity,
+    /// Record that a person has taken the ticket in hand.
+    RecordWork(WorkSign),
+    /// Find out who closed the ticket in HaloPSA: a person or an automation.
+    FindCloser,
     /// Set fields of the open ticket.
     SetFields(TicketChange),
     /// Add a note (safe HTML), once.

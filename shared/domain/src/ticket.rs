@@ -11,6 +11,7 @@ use crate::ids::{
     TicketId, TicketTypeId,
 };
 use crate::key::SignedKey;
+use crate::policy::{ClosedBy, StatusMap};
 use crate::render;
 use crate::time::Timestamp;
 
@@ -41,6 +42,38 @@ pub struct Ticket {
     pub existence: Existence,
     /// Whether a person has worked on it.
     pub activity: HumanActivity,
+    /// Who has it and what it is filed under.
+    #[serde(default, skip_serializing_if = "Handling::is_unknown")]
+    pub handling: Handling,
+}
+
+/// Who has a ticket and what it is filed under, as far as HaloPSA reported that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handling {
+    /// Who has it.
+    pub assignment: Option<Assignment>,
+    /// The team, by name.
+    pub team: Option<String>,
+    /// The category path.
+    pub category: Option<String>,
+}
+
+/// Who has a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assignment {
+    /// It waits in its team.
+    Unassigned,
+    /// This technician.
+    To(TechnicianId),
+}
+
+impl Handling {
+    /// Whether nothing of it was reported.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whether a ticket still exists.
@@ -428,6 +461,26 @@ fn comparable(name: &str) -> String {
 }
 
 impl TicketNotes {
+    /// Who closed the ticket, as far as the notes show: the author of the first of those that left it in a
+    /// closed status until now. A person where they do not show it.
+    #[must_use]
+    pub fn closer(&self, statuses: &StatusMap, machines: &MachineApplications) -> ClosedBy {
+        let mut in_order: Vec<_> = self.notes.iter().collect();
+        in_order.sort_unstable_by_key(|note| note.id);
+        let mut closing = None;
+        for note in in_order {
+            if let Some(after) = note.status_after {
+                let still = statuses.is_closed(after).then(|| closing.unwrap_or(note));
+                closing = still;
+            }
+        }
+        match closing.map(|note| &note.author) {
+            Some(NoteAuthor::Halogard) => ClosedBy::Halogard,
+            Some(author) if self.is_whole && !author.is_person(machines) => ClosedBy::Automation,
+            _ => ClosedBy::Technician,
+        }
+    }
+
     /// Whether they show that a person has worked on the ticket. The entry that opened it is no work; the
     /// application that wrote it opened the ticket for an alert, so it is a machine. If HaloPSA kept notes
     /// back, one of them may be a person's.

@@ -9,6 +9,7 @@ use crate::link::{Base, Claim, Closure, Link, NoteClaim, RefusedWrite, WriteKind
 use crate::policy::ClosedBy;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
+use crate::work::InitialState;
 
 /// What a write to HaloPSA led to.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +141,11 @@ impl Link {
     /// Attaches the ticket, unless the link has one or has gone on to a later recurrence.
     fn apply_opened(&mut self, recurrence: u32, ticket: &Ticket) {
         if self.recurrence == recurrence && self.ticket.is_none_or(|known| known == ticket.id) {
+            let is_new = self.ticket.is_none();
             self.attach(ticket.id);
+            if is_new {
+                self.initial = Some(InitialState::of(ticket));
+            }
             self.note_title(&ticket.summary);
             self.observe_current_ticket(ticket.clone());
         } else if self.ticket != Some(ticket.id) && !self.earlier_tickets.contains(&ticket.id) {
@@ -156,6 +161,11 @@ impl Link {
         let Some(base) = &mut self.base else { return };
         match write {
             WriteKind::Close => {
+                // Closing may have assigned it, or cleared the assignment.
+                if let (Some(initial), Some(now)) = (&mut self.initial, ticket.handling.assignment)
+                {
+                    initial.handling.assignment = Some(now);
+                }
                 base.alert_closed = true;
                 base.ticket_closed = Some(Closure {
                     by: ClosedBy::Halogard,

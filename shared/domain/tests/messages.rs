@@ -17,7 +17,7 @@ use halogard_domain::ids::{
 };
 use halogard_domain::message::{Cause, Message, Notification, VERSION};
 use halogard_domain::runs::RunTarget;
-use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::{Alert, Slug, Ticket, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -68,6 +68,7 @@ fn ticket() -> Ticket {
         observed_at: at(1),
         existence: Existence::MergedInto(TicketId::new(4250)),
         activity: HumanActivity::Seen,
+        handling: Handling::default(),
     }
 }
 

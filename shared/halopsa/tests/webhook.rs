@@ -9,7 +9,7 @@
 use halogard_app::intake::NotJson;
 use halogard_domain::ids::{HaloClientId, PriorityId, StatusId, TicketId, TicketTypeId};
 use halogard_domain::message::{Cause, Message, Notification};
-use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
 use halogard_halopsa::webhook::{EventKind, parse};
 use proptest::prelude::*;
@@ -114,6 +114,7 @@ fn a_complete_ticket_is_a_snapshot() {
         observed_at: NOW,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
+        handling: Handling::default(),
     };
     assert_eq!(snapshot, Some(expected));
 }

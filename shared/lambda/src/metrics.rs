@@ -78,6 +78,7 @@ impl Counter {
             | Action::JoinedGroup
             | Action::LeadsGroup
             | Action::InspectionRequested
+            | Action::WorkSeen
             | Action::ResolvedInPsaOnly => None,
         }
     }

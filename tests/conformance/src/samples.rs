@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use halogard_domain::alert::Alert;
 use halogard_domain::ids::{
-    AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
-    TicketTypeId,
+    AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TechnicianId,
+    TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
     Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, PendingInspection, RefusedWrite,
@@ -17,7 +17,8 @@ use halogard_domain::missing::Missing;
 use halogard_domain::policy::{ClosedBy, ParkReason};
 use halogard_domain::sharing::Sharing;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
-use halogard_domain::ticket::{Existence, HumanActivity, Ticket};
+use halogard_domain::ticket::{Assignment, Existence, Handling, HumanActivity, Ticket};
+use halogard_domain::work::{InitialState, WorkSign};
 use halogard_domain::{LinkKey, Slug, Timestamp};
 
 /// Some point in time, `seconds` after another.
@@ -67,6 +68,11 @@ pub fn ticket(id: TicketId) -> Ticket {
         observed_at: at(71),
         existence: Existence::MergedInto(TicketId::new(4243)),
         activity: HumanActivity::Seen,
+        handling: Handling {
+            assignment: Some(Assignment::To(TechnicianId::new(12))),
+            team: Some(AWKWARD.to_owned()),
+            category: Some("Security>Change".to_owned()),
+        },
     }
 }
 
@@ -160,6 +166,8 @@ pub fn full_link(id: u64) -> Link {
             open_reported: 6,
             reported_at: at(75),
         })),
+        initial: Some(InitialState::of(&ticket(ticket_id))),
+        work: Some(WorkSign::Assigned),
         terminal_reason: Some(TerminalReason::TicketDeletedAlertClosed),
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use halogard_app::ports::Clock as _;
 use halogard_domain::pair_status::PairStatus;
+use halogard_simulator::halopsa::{AssignmentRule, TicketEdit};
+use halogard_simulator::liongard::AlertChange;
 use halogard_tests::setup::CLOSING_TECHNICIAN;
 use halogard_tests::{Scenario, Setup};
 
@@ -148,4 +150,86 @@ async fn a_close_that_was_accepted_and_not_carried_out_is_a_refusal() {
     bundle.conclude().await;
     assert!(bundle.halo.ticket(ticket).unwrap().closed);
     assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
+}
+
+#[tokio::test]
+async fn a_ticket_that_a_person_took_in_hand_stays_open_without_a_note_of_theirs() {
+    let edits = [
+        TicketEdit {
+            agent_id: Some(DANA),
+            ..TicketEdit::default()
+        },
+        TicketEdit {
+            priority_id: Some(2),
+            ..TicketEdit::default()
+        },
+        TicketEdit {
+            team: Some("Projects".to_owned()),
+            ..TicketEdit::default()
+        },
+        TicketEdit {
+            category: Some("Network>Firewall".to_owned()),
+            ..TicketEdit::default()
+        },
+    ];
+    for edit in edits {
+        let mut bundle = Scenario::managed().await;
+        let (alert, ticket) = with_ticket(&mut bundle).await;
+        bundle.run_for(Duration::from_secs(120)).await;
+        bundle
+            .halo
+            .change_ticket(ticket, DANA, edit.clone())
+            .unwrap();
+        bundle.liongard.close(alert).unwrap();
+        bundle.conclude().await;
+        assert!(!bundle.halo.ticket(ticket).unwrap().closed, "{edit:?}");
+        let standing = bundle.pair_status(alert).await;
+        assert_eq!(standing, Some(PairStatus::LeftToTechnician), "{edit:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_that_a_rule_assigned_when_it_was_opened_is_untouched() {
+    let mut setup = Setup::managed();
+    setup.halo.assignment_rule = Some(AssignmentRule { agent_id: DANA });
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.run_for(Duration::from_secs(120)).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.halo.ticket(ticket).unwrap().closed);
+}
+
+#[tokio::test]
+async fn a_change_of_ours_that_clears_the_assignment_is_no_persons() {
+    let mut setup = Setup::managed();
+    setup.halo.status_change_unassigns = true;
+    setup.halo.assignment_rule = Some(AssignmentRule { agent_id: DANA });
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.run_for(Duration::from_secs(120)).await;
+    let in_progress = AlertChange {
+        status: Some("In Progress".to_owned()),
+        ..AlertChange::default()
+    };
+    bundle.liongard.change(alert, in_progress).unwrap();
+    bundle.run_for(Duration::from_secs(120)).await;
+    assert_eq!(bundle.halo.ticket(ticket).unwrap().agent_id, 1, "cleared");
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    let closed = bundle.halo.ticket(ticket).unwrap();
+    assert!(closed.closed);
+}
+
+#[tokio::test]
+async fn a_close_that_is_refused_for_a_reason_of_its_own_wording_is_tried_with_the_technician() {
+    let mut setup = Setup::managed();
+    setup.halo.assign_before_closing = "Kein Bearbeiter.";
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    let ticket = bundle.halo.ticket(ticket).unwrap();
+    assert!(ticket.closed);
+    assert_eq!(ticket.agent_id, CLOSING_TECHNICIAN);
 }

@@ -46,6 +46,26 @@ async fn an_alert_that_returns_to_a_ticket_that_was_left_open_is_noted() {
 }
 
 #[tokio::test]
+async fn a_ticket_that_a_rule_of_halopsa_closed_is_opened_again_however_long_ago() {
+    for (by_rule, same_ticket) in [(true, true), (false, false)] {
+        let mut bundle = Scenario::managed().await;
+        let (alert, ticket) = with_ticket(&mut bundle).await;
+        bundle.liongard.clear_condition(alert).unwrap();
+        if by_rule {
+            bundle.halo.close_by_rule(ticket).unwrap();
+        } else {
+            bundle.halo.close_ticket(ticket, DANA).unwrap();
+        }
+        bundle.run_until_quiet().await;
+        bundle.time.advance(DAY * 30);
+        bundle.liongard.reopen(alert).unwrap();
+        bundle.run_until_quiet().await;
+        let is_open = !bundle.halo.ticket(ticket).unwrap().closed;
+        assert_eq!(is_open, same_ticket, "by a rule: {by_rule}");
+    }
+}
+
+#[tokio::test]
 async fn a_ticket_a_person_closed_is_opened_again_within_a_week() {
     let mut bundle = Scenario::managed().await;
     let (alert, ticket) = with_ticket(&mut bundle).await;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use halogard_domain::link::{Base, PendingInspection, TerminalReason, WRITE_AGE_MAX};
 use halogard_domain::message::Message;
 use halogard_domain::plan::Step;
+use halogard_domain::policy::ClosedBy;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity};
 use halogard_domain::write_result::WriteResult;
@@ -51,6 +52,12 @@ impl<E: Env> Reconciler<E> {
             Step::Open(draft) => self.open(*draft, session).await,
             Step::RefreshTicket => self.refresh_ticket(session).await,
             Step::CheckActivity => self.check_activity(session).await,
+            Step::RecordWork(sign) => {
+                session.link.work = Some(sign);
+                session.record(now, Action::WorkSeen, Some(sign.to_string()));
+                Ok(Next::Replan)
+            }
+            Step::FindCloser => self.find_closer(session).await,
             Step::SetFields(change) => self.set_fields(&change, session).await,
             Step::AddNote(html) => self.add_note(&html, session).await,
             Step::AddSummaryNote(html) => {
@@ -176,6 +183,24 @@ impl<E: Env> Reconciler<E> {
         };
         if let Some(seen) = &mut session.link.observed_ticket {
             seen.activity = activity;
+        }
+        Ok(Next::Replan)
+    }
+
+    /// Finds out who closed the ticket in HaloPSA.
+    async fn find_closer(&self, session: &mut PairSession<'_>) -> Result<Next, ReconcileError> {
+        let Some(id) = session.link.ticket else {
+            return Ok(Next::Replan);
+        };
+        let notes = self.desk.notes(id).await?;
+        let alert = session.link.observed_alert.as_ref();
+        let template = alert.and_then(|alert| session.policy.choose(alert).ok());
+        let closer = template.map_or(ClosedBy::Technician, |(_, template)| {
+            notes.closer(&template.statuses, &session.policy.machine_applications)
+        });
+        let closure = session.link.base.as_mut();
+        if let Some(closure) = closure.and_then(|base| base.ticket_closed.as_mut()) {
+            closure.by = closer;
         }
         Ok(Next::Replan)
     }

@@ -24,7 +24,8 @@ use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::RunMark;
 use halogard_domain::sweep_cursor::ChangeRange;
 use halogard_domain::ticket::{
-    Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote, TicketNotes,
+    Existence, Handling, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote,
+    TicketNotes,
 };
 use halogard_domain::{Alert, FailureClass, Link, LinkKey, Policy, Slug, Ticket, Timestamp};
 
@@ -97,6 +98,7 @@ pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
         observed_at: changed_at,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
+        handling: Handling::default(),
     }
 }
 

@@ -62,7 +62,8 @@ fn read_row(
         closing_status: closing_status.map(|status| StatusId::new(status.into_inner())),
         closed_by: match row.text("closed_by").map(Spanned::into_inner) {
             Some("halogard") => Some(ClosedBy::Halogard),
-            Some("technician") => Some(ClosedBy::HaloPsa),
+            Some("technician") => Some(ClosedBy::Technician),
+            Some("automation") => Some(ClosedBy::Automation),
             _ => None,
         },
         reopen: reopen?,

@@ -216,8 +216,9 @@ fn reopen() -> TableSpec {
     TableSpec::of([
         KeySpec::optional(
             "closed_by",
-            ValueKind::OneOf(&["halogard", "technician"]),
-            "matches tickets closed by Halogard, or by anyone else; all if absent",
+            ValueKind::OneOf(&["halogard", "technician", "automation"]),
+            "matches tickets closed by Halogard, by a person, or by a rule of HaloPSA or another integration; \
+             all if absent",
         ),
         KeySpec::optional(
             "closing_status",

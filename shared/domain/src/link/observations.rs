@@ -6,6 +6,7 @@ use crate::alert::Alert;
 use crate::ids::TicketId;
 use crate::ticket::{HumanActivity, Ticket};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
+use crate::work::InitialState;
 
 use super::Link;
 
@@ -104,6 +105,15 @@ impl Link {
             .ticket_as_of
             .filter(|known| *known <= ticket.observed_at.max(as_of));
         self.ticket_as_of = Some(known.map_or(as_of, |known| known.max(as_of)));
+        let alert = self.observed_alert.as_ref();
+        match &mut self.initial {
+            Some(initial) => initial.settle(&ticket),
+            // Liongard's own ticketing opened it a moment ago.
+            None if alert.and_then(|alert| alert.native_ticket) == Some(ticket.id) => {
+                self.initial = Some(InitialState::of(&ticket));
+            }
+            None => {}
+        }
         self.observed_ticket = Some(ticket);
     }
 

@@ -11,6 +11,7 @@ use crate::render;
 use crate::runs::RunTarget;
 use crate::ticket::{HumanActivity, Ticket, TicketChange};
 use crate::time::Timestamp;
+use crate::work::{WorkSign, sign_of_work};
 
 /// The steps for a linked pair: a three-way merge per field of the base, Liongard's value and
 /// HaloPSA's value.
@@ -35,6 +36,9 @@ pub(super) fn plan(
         now,
         base,
     };
+    if let Some(sign) = pair.new_sign_of_work() {
+        return vec![Step::RecordWork(sign)];
+    }
     let steps = pair.steps();
     if steps.iter().any(Step::writes_ticket) && !pair.is_current_for(&steps) {
         return vec![Step::RefreshTicket];
@@ -99,6 +103,23 @@ impl Pair<'_> {
             // A known difference that stays.
             (_, _) => self.set_base(self.seen()),
         }
+    }
+
+    /// What shows that a person has taken the open ticket in hand, if that is news.
+    fn new_sign_of_work(&self) -> Option<WorkSign> {
+        let Self {
+            link,
+            alert,
+            ticket,
+            mapping,
+            template,
+            ..
+        } = self;
+        // People work with a merged ticket in any case.
+        let is_asked = link.work.is_none() && !self.ticket_closed() && !link.is_merged();
+        is_asked
+            .then(|| sign_of_work(link, &self.base, alert, ticket, mapping, template))
+            .flatten()
     }
 
     /// Whether people merged the ticket into one of another customer. Nothing about this alert is
@@ -192,7 +213,11 @@ impl Pair<'_> {
         match self.template.close {
             ClosePolicy::Always => self.close(),
             ClosePolicy::Never => self.leave_open(),
-            ClosePolicy::Untouched if activity == HumanActivity::Seen => self.leave_open(),
+            ClosePolicy::Untouched
+                if self.link.work.is_some() || activity == HumanActivity::Seen =>
+            {
+                self.leave_open()
+            }
             ClosePolicy::Untouched if activity.is_untouched(self.now) => self.close(),
             ClosePolicy::Untouched => vec![Step::CheckActivity],
         }
@@ -271,11 +296,15 @@ impl Pair<'_> {
         };
         let closure = self.base.ticket_closed.unwrap_or(at_desk);
         let status = self.ticket.status;
-        match self
-            .template
-            .reopen
-            .decide(status, closure.by, closure.at, self.now)
-        {
+        let decide = |by| {
+            let reopen = &self.template.reopen;
+            reopen.decide(status, by, closure.at, self.now)
+        };
+        let depends_on_closer = decide(ClosedBy::Technician) != decide(ClosedBy::Automation);
+        if closure.by == ClosedBy::HaloPsa && depends_on_closer {
+            return vec![Step::FindCloser];
+        }
+        match decide(closure.by) {
             ReopenDecision::Reopen if !self.is_of_another_client() => self.reopen(),
             ReopenDecision::Reopen | ReopenDecision::NewTicket
                 if self.policy.mode == Mode::Managed =>

@@ -26,8 +26,22 @@ pub enum ClosePolicy {
 pub enum ClosedBy {
     /// Halogard, because the alert was closed.
     Halogard,
-    /// A technician, the customer, or an automation rule in HaloPSA.
+    /// Not Halogard. HaloPSA was not asked who: a technician, for all that is known.
     HaloPsa,
+    /// A technician or the customer.
+    Technician,
+    /// A rule of HaloPSA, or another integration.
+    Automation,
+}
+
+impl ClosedBy {
+    /// The closer as the table knows it: who was not asked for counts as a person.
+    const fn known(self) -> Self {
+        match self {
+            Self::HaloPsa => Self::Technician,
+            other => other,
+        }
+    }
 }
 
 /// When a closed ticket is reopened because its alert is open again. The first matching row
@@ -102,7 +116,7 @@ impl ReopenTable {
     ) -> ReopenDecision {
         let row = self.rules.iter().find(|row| {
             row.closing_status.is_none_or(|wanted| wanted == status)
-                && row.closed_by.is_none_or(|wanted| wanted == closer)
+                && row.closed_by.is_none_or(|wanted| wanted == closer.known())
         });
         let reopen = match row.map(|row| row.reopen) {
             Some(ReopenWhen::Always) => true,
@@ -118,14 +132,19 @@ impl ReopenTable {
 }
 
 impl Default for ReopenTable {
-    /// A ticket that Halogard closed is always reopened, one that a person closed for a week. After
-    /// that a new ticket is opened.
+    /// A ticket that Halogard or a rule of HaloPSA closed is always reopened, one that a person closed for
+    /// a week. After that a new ticket is opened.
     fn default() -> Self {
         Self {
             rules: vec![
                 ReopenRule {
                     closing_status: None,
                     closed_by: Some(ClosedBy::Halogard),
+                    reopen: ReopenWhen::Always,
+                },
+                ReopenRule {
+                    closing_status: None,
+                    closed_by: Some(ClosedBy::Automation),
                     reopen: ReopenWhen::Always,
                 },
                 ReopenRule {

@@ -11,9 +11,9 @@ use halogard_domain::ids::{
 };
 use halogard_domain::link::{Claim, Link, PendingInspection, TerminalReason};
 use halogard_domain::plan::{Step, plan};
-use halogard_domain::policy::{Mapping, Mode, Policy, StatusMap, Template};
+use halogard_domain::policy::{ClosedBy, Mapping, Mode, Policy, StatusMap, Template};
 use halogard_domain::storm::Storms;
-use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::{Alert, Slug, Ticket, Timestamp};
 use std::collections::BTreeSet;
 
@@ -107,6 +107,7 @@ pub fn ticket(status: StatusId, seconds: i64) -> Ticket {
         observed_at: at(seconds),
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
+        handling: Handling::default(),
     }
 }
 
@@ -228,6 +229,7 @@ impl PairHarness {
                     observed_at: now,
                     existence: Existence::Present,
                     activity: HumanActivity::Unknown,
+                    handling: Handling::default(),
                 };
                 self.link.attach(opened.id);
                 self.link.observe_current_ticket(opened.clone());
@@ -254,6 +256,18 @@ impl PairHarness {
                         ..ticket
                     }),
                     None => self.link.terminal_reason = Some(TerminalReason::TicketDeleted),
+                }
+                return false;
+            }
+            Step::RecordWork(sign) => {
+                self.link.work = Some(sign);
+                return false;
+            }
+            Step::FindCloser => {
+                if let Some(base) = &mut self.link.base
+                    && let Some(closure) = &mut base.ticket_closed
+                {
+                    closure.by = ClosedBy::Technician;
                 }
                 return false;
             }

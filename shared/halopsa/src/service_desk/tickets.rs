@@ -3,7 +3,7 @@
 use halogard_domain::ids::TicketId;
 use halogard_domain::render::plain_text;
 use halogard_domain::ticket::{
-    Automation, Existence, HumanActivity, NewTicket, TicketChange, Validation,
+    Assignment, Automation, Existence, Handling, HumanActivity, NewTicket, TicketChange, Validation,
 };
 use halogard_domain::{Ticket, Timestamp};
 
@@ -16,7 +16,16 @@ pub(super) fn fill_missing(row: &TicketRow, fallback: Ticket, observed_at: Times
     whole.tickettype_id = row.tickettype_id.or(Some(fallback.ticket_type));
     whole.status_id = row.status_id.or(Some(fallback.status));
     whole.priority_id = row.priority_id.or(fallback.priority);
-    whole.to_ticket(observed_at).unwrap_or(fallback)
+    let mut ticket = whole
+        .to_ticket(observed_at)
+        .unwrap_or_else(|| fallback.clone());
+    let (shown, requested) = (&mut ticket.handling, fallback.handling);
+    shown.assignment = shown.assignment.or(requested.assignment);
+    shown.team = shown.team.take().or(requested.team);
+    // An answer to a create shows the category, if there is one.
+    let category = shown.category.take().or(requested.category);
+    shown.category = Some(category.unwrap_or_default());
+    ticket
 }
 
 /// The write that opens `ticket`.
@@ -99,5 +108,15 @@ pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -
         observed_at,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
+        handling: Handling {
+            assignment: Some(
+                ticket
+                    .draft
+                    .technician
+                    .map_or(Assignment::Unassigned, Assignment::To),
+            ),
+            team: ticket.draft.team.clone(),
+            category: ticket.draft.category.clone(),
+        },
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halogard_domain::ids::{
     CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
 };
-use halogard_domain::ticket::{Existence, HumanActivity};
+use halogard_domain::ticket::{Assignment, Existence, Handling, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
 use halogard_wire::values::{self, Lenient};
 use serde::{Deserialize, Deserializer};
@@ -43,6 +43,10 @@ pub struct TicketRow {
     pub priority_id: Option<PriorityId>,
     /// The technician; 1 is "Unassigned", 0 is "not set" and read as absent.
     pub agent_id: Option<TechnicianId>,
+    /// The team, by name.
+    team: Option<String>,
+    /// The category path.
+    category_1: Option<String>,
     /// HaloPSA's own time of the last change; see [`TicketRow::last_update`].
     last_update: Option<Timestamp>,
     /// Whether it was deleted.
@@ -80,6 +84,10 @@ struct TicketMembers {
     priority_id: Lenient<PriorityId>,
     #[serde(default, deserialize_with = "lenient_id")]
     agent_id: Lenient<TechnicianId>,
+    #[serde(default, deserialize_with = "any_text")]
+    team: Option<String>,
+    #[serde(default, deserialize_with = "any_text")]
+    category_1: Option<String>,
     /// As most answers spell it.
     #[serde(
         default,
@@ -118,6 +126,8 @@ impl From<TicketMembers> for TicketRow {
             status_id: read.status_id.or_note("status_id", &mut odd),
             priority_id: read.priority_id.or_note("priority_id", &mut odd),
             agent_id: read.agent_id.or_note("agent_id", &mut odd),
+            team: read.team,
+            category_1: read.category_1,
             last_update: under_one_name.or(under_the_other),
             deleted: read.deleted.or_note("deleted", &mut odd),
             merged_into_id: read.merged_into_id.or_note("merged_into_id", &mut odd),
@@ -234,8 +244,25 @@ impl TicketRow {
             observed_at,
             existence,
             activity: HumanActivity::Unknown,
+            handling: Handling {
+                assignment: self.agent_id.map(|agent| {
+                    if agent.get() > UNASSIGNED_TECHNICIAN {
+                        Assignment::To(agent)
+                    } else {
+                        Assignment::Unassigned
+                    }
+                }),
+                team: named(self.team.as_deref()),
+                category: named(self.category_1.as_deref()),
+            },
         })
     }
+}
+
+/// A name that is not blank.
+fn named(text: Option<&str>) -> Option<String> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    text.map(str::to_owned)
 }
 
 impl Row for TicketRow {

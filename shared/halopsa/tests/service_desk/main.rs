@@ -27,8 +27,8 @@ use halogard_domain::ids::{
 };
 use halogard_domain::key::{KeySecret, SignedKey};
 use halogard_domain::ticket::{
-    Automation, Existence, HumanActivity, NewNote, NewTicket, NoteAuthor, Premise, TicketChange,
-    TicketDraft, Validation,
+    Assignment, Automation, Existence, Handling, HumanActivity, NewNote, NewTicket, NoteAuthor,
+    Premise, TicketChange, TicketDraft, Validation,
 };
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 use halogard_http::TransportError;
@@ -153,6 +153,7 @@ fn ticket(id: u64, summary: &str) -> Ticket {
         observed_at: MORNING,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
+        handling: Handling::default(),
     }
 }
 

@@ -3,11 +3,38 @@
 use super::*;
 use halogard_app::ports::ErrorCode;
 
+/// Who has the ticket of [`new_ticket`] and what it is filed under.
+fn requested() -> Handling {
+    Handling {
+        assignment: Some(Assignment::Unassigned),
+        team: Some("Service Desk".into()),
+        category: Some("Security>Change".into()),
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_shows_of_a_new_tickets_handling_counts() {
+    let shown = row_with(json!({"agent_id": 13, "team": "Projects", "category_1": " "}));
+    let harness = answering(&[json!([shown])]);
+    let opened = open(&harness, &new_ticket()).await.unwrap();
+    let expected = Handling {
+        assignment: Some(Assignment::To(TechnicianId::new(13))),
+        team: Some("Projects".into()),
+        category: Some("Security>Change".into()),
+    };
+    assert_eq!(opened.handling, expected);
+}
+
 #[tokio::test]
 async fn a_ticket_is_opened_with_everything_that_was_decided() {
     let harness = answering(&[json!([row(4242, "[LG-7586] Disk")])]);
     let opened = open(&harness, &new_ticket()).await.unwrap();
-    assert_eq!(opened, ticket(4242, "[LG-7586] Disk"));
+    // What the answer leaves out is as it was asked for.
+    let expected = Ticket {
+        handling: requested(),
+        ..ticket(4242, "[LG-7586] Disk")
+    };
+    assert_eq!(opened, expected);
     let sent = harness.only_sent();
     assert_eq!(
         (sent.method.as_str(), sent.path.as_str()),
@@ -155,6 +182,7 @@ async fn a_failed_read_after_an_opening_does_not_fail_the_opening() {
         let expected = Ticket {
             changed_at: Timestamp::EPOCH,
             summary: opened.summary.clone(),
+            handling: requested(),
             ..ticket(4242, "")
         };
         assert_eq!(opened, expected);

@@ -21,11 +21,11 @@ fn limit(settings: &mut SimHaloSettings, requests_max: usize, seconds: u64) {
 /// The switches.
 pub(super) const SWITCHES: &[Switch] = &[
     Switch {
-        name: "application-names",
+        name: "application-ids",
         fact: "what `actionby_application_id` holds",
-        description: "The display name of the application, and HaloPSA's own web application for what a person did; not the client id and nothing.",
-        source: "end-to-end tests of the PowerShell module HaloAPI assert a display name; a help-desk automation on a live tenant lists such names; HaloPSA's table of applications holds its web application",
-        change: Change::Halo(|it| it.application_names = ApplicationNames::DisplayNames),
+        description: "The client id of the application, and nothing for what a person did; not display names.",
+        source: "some clients compare it with their client id; two live sources show display names, which is what the simulator does otherwise",
+        change: Change::Halo(|it| it.application_names = ApplicationNames::ClientIds),
     },
     Switch {
         name: "closed-list-of-ints",

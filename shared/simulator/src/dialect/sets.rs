@@ -77,7 +77,6 @@ const SETS: &[DialectSet] = &[
         name: "observed-a",
         description: "the live tenant behind a published help-desk automation",
         names: &[
-            "application-names",
             "closed-list-of-ints",
             "untriaged-dropped",
             "read-lag",
@@ -93,7 +92,6 @@ const SETS: &[DialectSet] = &[
         name: "observed-b",
         description: "the large live tenant whose probe output is published",
         names: &[
-            "application-names",
             "closed-list-of-ints",
             "limit-700-in-5-min",
             "orderdesc-one-ascending",
@@ -110,7 +108,6 @@ const SETS: &[DialectSet] = &[
         name: "worst",
         description: "every reading that makes work harder, at the same time",
         names: &[
-            "application-names",
             "closed-list-of-ints",
             "datesearch-ignored",
             "like-search",

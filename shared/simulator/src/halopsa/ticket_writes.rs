@@ -175,7 +175,20 @@ impl HaloState {
         if draft.recover {
             ticket.deleted = false;
         }
+        let filed = |ticket: &SimTicket| {
+            let category = ticket.loose.get("category_1").cloned();
+            let numbers = [
+                ticket.client_id,
+                ticket.tickettype_id,
+                ticket.priority_id,
+                ticket.agent_id,
+            ];
+            (numbers, ticket.team.clone(), category)
+        };
+        let filed_before = filed(&ticket);
         self.overwrite(&mut ticket, &draft);
+        let by_person = author.application.is_none() && !author.is_system;
+        ticket.edited_by_person |= by_person && filed(&ticket) != filed_before;
         ticket.updated_at = now;
         let after = ticket.status_id;
         let mut action_id = None;

@@ -54,6 +54,9 @@ pub struct TicketView {
     pub updated_at: i64,
     /// The application that logged it; empty for a person.
     pub created_by: String,
+    /// Whether a person changed its customer, type, priority, agent, team or category.
+    #[serde(skip)]
+    pub edited_by_person: bool,
     /// Custom field values by field id.
     pub custom_fields: BTreeMap<i64, Value>,
     /// Notes and status steps.
@@ -182,6 +185,7 @@ impl HaloState {
             occurred_at: ticket.occurred_at,
             updated_at: ticket.updated_at,
             created_by: ticket.created_by.clone(),
+            edited_by_person: ticket.edited_by_person,
             custom_fields: ticket.custom_fields.clone(),
             actions: actions.collect(),
         }

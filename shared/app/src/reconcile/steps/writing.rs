@@ -16,6 +16,16 @@ use crate::ports::{ErrorCode, PortError, Refusal};
 use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
+/// Whether HaloPSA may have refused `change`, which closes a ticket, because the ticket is unassigned: it
+/// says so, or it says something else of a ticket that no technician is known to have.
+fn may_need_assignment(error: &PortError, change: &TicketChange) -> bool {
+    let is_bad_request = error.code == ErrorCode::HalopsaRefused
+        && error.class == FailureClass::Permanent
+        && matches!(error.refusal, None | Some(Refusal::MissingFields(_)));
+    let may_be_unassigned = change.premise.assigned != Some(true) && change.technician.is_none();
+    error.refusal == Some(Refusal::MustBeAssigned) || (is_bad_request && may_be_unassigned)
+}
+
 /// The longest pause when another worker is adding a note to the same ticket.
 const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -37,17 +47,21 @@ impl<E: Env> Reconciler<E> {
         .await
     }
 
-    /// Closes the ticket. If HaloPSA refuses because it has no assignee, assigns the template's closing
+    /// Closes the ticket. If HaloPSA refuses, perhaps because it has no assignee, assigns the template's closing
     /// technician, if there is one, and tries once more.
     pub(super) async fn close(
         &self,
         change: TicketChange,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
+        if let Some(technician) = change.technician {
+            session.link.expect_assignment(technician);
+        }
         let mut closed = self.submit(change.clone(), session.batcher).await;
         if let (Err(error), Some(technician)) = (&closed, self.closing_technician(session))
-            && error.refusal == Some(Refusal::MustBeAssigned)
+            && may_need_assignment(error, &change)
         {
+            session.link.expect_assignment(technician);
             let assigned = TicketChange {
                 technician: Some(technician),
                 ..change.clone()

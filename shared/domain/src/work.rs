@@ -1,0 +1,187 @@
+//! Work on a ticket that leaves no note: a person assigns it, or files it under something else.
+//!
+//! HaloPSA does not say who changed a field, so the ticket is compared with its state right after it was
+//! opened: what HaloPSA's rules do with a new ticket is no work, and what we write is none.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::ids::{HaloClientId, PriorityId, TechnicianId, TicketTypeId};
+use crate::link::{Base, Link};
+use crate::policy::{Mapping, Template};
+use crate::ticket::{Assignment, Handling, Ticket};
+use crate::time::Timestamp;
+
+/// How long after it was opened a change of a ticket is taken for one that a rule of HaloPSA made (by
+/// HaloPSA's clock). No person reads and assigns a ticket that fast.
+pub const RULES_SETTLE: Duration = Duration::from_secs(10);
+
+/// A ticket right after it was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitialState {
+    /// The customer.
+    pub client: HaloClientId,
+    /// The type.
+    pub ticket_type: TicketTypeId,
+    /// The priority, if HaloPSA reported one.
+    pub priority: Option<PriorityId>,
+    /// Who had it and what it was filed under.
+    pub handling: Handling,
+    /// When that was (HaloPSA's clock).
+    pub at: Timestamp,
+}
+
+impl InitialState {
+    /// The state of `ticket`.
+    #[must_use]
+    pub fn of(ticket: &Ticket) -> Self {
+        Self {
+            client: ticket.client,
+            ticket_type: ticket.ticket_type,
+            priority: ticket.priority,
+            handling: ticket.handling.clone(),
+            at: ticket.changed(),
+        }
+    }
+
+    /// What the ticket was requested with, where its first state is not known. A priority stays out of it:
+    /// it follows the alert's.
+    fn requested(mapping: &Mapping, template: &Template) -> Self {
+        let assignment = template
+            .technician
+            .map_or(Assignment::Unassigned, Assignment::To);
+        Self {
+            client: mapping.client,
+            ticket_type: template.ticket_type,
+            priority: None,
+            handling: Handling {
+                assignment: Some(assignment),
+                team: template.team.clone(),
+                category: template.category.clone(),
+            },
+            at: Timestamp::default(),
+        }
+    }
+
+    /// Takes in a later report, if HaloPSA's rules may still have been at work.
+    pub(crate) fn settle(&mut self, report: &Ticket) {
+        if report.changed().since(self.at) > RULES_SETTLE {
+            return;
+        }
+        let Handling {
+            assignment,
+            team,
+            category,
+        } = report.handling.clone();
+        self.client = report.client;
+        self.ticket_type = report.ticket_type;
+        self.priority = report.priority.or(self.priority);
+        let known = &mut self.handling;
+        known.assignment = assignment.or(known.assignment);
+        known.team = team.or_else(|| known.team.take());
+        known.category = category.or_else(|| known.category.take());
+    }
+}
+
+impl Link {
+    /// Takes note that Halogard is about to assign the ticket to `technician`: that it is so afterwards is
+    /// no person's work, however the request ends.
+    pub fn expect_assignment(&mut self, technician: TechnicianId) {
+        if let Some(initial) = &mut self.initial {
+            initial.handling.assignment = Some(Assignment::To(technician));
+        }
+    }
+}
+
+/// What shows that a person has taken a ticket in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkSign {
+    /// It was assigned to another technician.
+    Assigned,
+    /// It has another priority.
+    Priority,
+    /// It is with another team.
+    Team,
+    /// It has another type.
+    Type,
+    /// It has another category.
+    Category,
+    /// It belongs to another client.
+    Client,
+}
+
+impl fmt::Display for WorkSign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let changed = match self {
+            Self::Assigned => return f.write_str("the ticket was assigned in HaloPSA"),
+            Self::Priority => "priority",
+            Self::Team => "team",
+            Self::Type => "type",
+            Self::Category => "category",
+            Self::Client => "client",
+        };
+        write!(f, "the ticket's {changed} was changed in HaloPSA")
+    }
+}
+
+/// What shows that a person has taken `ticket` in hand, if anything does.
+///
+/// HaloPSA clears the assignment with some changes of the status, ours included, so an unassigned ticket
+/// shows nothing. A priority that the alert has or had is one that Halogard writes.
+#[must_use]
+pub fn sign_of_work(
+    link: &Link,
+    base: &Base,
+    alert: &Alert,
+    ticket: &Ticket,
+    mapping: &Mapping,
+    template: &Template,
+) -> Option<WorkSign> {
+    let requested = || InitialState::requested(mapping, template);
+    let initial = link.initial.clone().unwrap_or_else(requested);
+    let (before, now) = (&initial.handling, &ticket.handling);
+    let assigned = matches!(now.assignment, Some(Assignment::To(_)));
+    let ours = [&alert.priority, &base.alert_priority].map(|slug| template.priorities.of(slug));
+    let other_priority =
+        differ(initial.priority, ticket.priority) && !ours.contains(&ticket.priority);
+    let signs = [
+        (
+            assigned && differ(before.assignment, now.assignment),
+            WorkSign::Assigned,
+        ),
+        (other_priority, WorkSign::Priority),
+        (
+            differ(
+                comparable(before.team.as_ref()),
+                comparable(now.team.as_ref()),
+            ),
+            WorkSign::Team,
+        ),
+        (initial.ticket_type != ticket.ticket_type, WorkSign::Type),
+        (
+            differ(
+                comparable(before.category.as_ref()),
+                comparable(now.category.as_ref()),
+            ),
+            WorkSign::Category,
+        ),
+        (initial.client != ticket.client, WorkSign::Client),
+    ];
+    signs
+        .into_iter()
+        .find_map(|(is_shown, sign)| is_shown.then_some(sign))
+}
+
+/// Whether both are known and not the same.
+fn differ<V: PartialEq>(before: Option<V>, now: Option<V>) -> bool {
+    before.zip(now).is_some_and(|(before, now)| before != now)
+}
+
+/// A name in the form in which two are compared.
+fn comparable(name: Option<&String>) -> Option<String> {
+    name.map(|name| name.trim().to_lowercase())
+}

@@ -1,0 +1,316 @@
+//! Which changes of a ticket count as work of a person.
+
+mod support;
+
+use halogard_domain::ids::{HaloClientId, PriorityId, TechnicianId, TicketTypeId};
+use halogard_domain::link::WriteKind;
+use halogard_domain::plan::{Step, plan};
+use halogard_domain::policy::Mode;
+use halogard_domain::ticket::{Assignment, Handling, HumanActivity};
+use halogard_domain::work::{InitialState, RULES_SETTLE, WorkSign};
+use halogard_domain::write_result::WriteResult;
+use halogard_domain::{Alert, Link, Slug, Ticket};
+use support::{CLOSED, OPEN, TICKET, alert, alert_with, at, policy, ticket};
+
+/// A ticket that waits in its team.
+fn unassigned(seconds: i64) -> Ticket {
+    Ticket {
+        handling: handling(Some(Assignment::Unassigned)),
+        assigned: Some(false),
+        ..ticket(OPEN, seconds)
+    }
+}
+
+fn handling(assignment: Option<Assignment>) -> Handling {
+    Handling {
+        assignment,
+        team: Some("Service Desk".into()),
+        category: Some("Security>Change".into()),
+    }
+}
+
+fn to(technician: u64) -> Handling {
+    handling(Some(Assignment::To(TechnicianId::new(technician))))
+}
+
+/// The link of an alert whose ticket was opened at second 0 and looked like `opened`.
+fn linked(opened: Ticket) -> Link {
+    let policy = policy(Mode::Managed);
+    let mut link = Link::new(alert().id);
+    link.observe_alert(alert());
+    link.apply(&WriteResult::Opened {
+        recurrence: 1,
+        ticket: opened,
+    });
+    for step in plan(
+        &link,
+        Some(&alert()),
+        link.observed_ticket.as_ref(),
+        &policy,
+        at(1),
+    ) {
+        if let Step::SetBase(base) = step {
+            link.agree(base);
+        }
+    }
+    link
+}
+
+/// What follows when the ticket looks like `now`.
+fn sign(link: &mut Link, now: Ticket) -> Option<WorkSign> {
+    let policy = policy(Mode::Managed);
+    let seen_at = now.observed_at;
+    link.observe_current_ticket(now);
+    let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
+    match plan(link, alert, ticket, &policy, seen_at).as_slice() {
+        [Step::RecordWork(sign)] => Some(*sign),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_person_takes_a_ticket_in_hand_by_assigning_or_filing_it() {
+    let later = unassigned(60);
+    let rows = [
+        ("nothing", later.clone(), None),
+        (
+            "assigned",
+            Ticket {
+                handling: to(12),
+                ..later.clone()
+            },
+            Some(WorkSign::Assigned),
+        ),
+        (
+            "another priority",
+            Ticket {
+                priority: Some(PriorityId::new(2)),
+                ..later.clone()
+            },
+            Some(WorkSign::Priority),
+        ),
+        (
+            "another team",
+            Ticket {
+                handling: Handling {
+                    team: Some("Projects".into()),
+                    ..later.handling.clone()
+                },
+                ..later.clone()
+            },
+            Some(WorkSign::Team),
+        ),
+        (
+            "another type",
+            Ticket {
+                ticket_type: TicketTypeId::new(6),
+                ..later.clone()
+            },
+            Some(WorkSign::Type),
+        ),
+        (
+            "another category",
+            Ticket {
+                handling: Handling {
+                    category: Some("Network".into()),
+                    ..later.handling.clone()
+                },
+                ..later.clone()
+            },
+            Some(WorkSign::Category),
+        ),
+        (
+            "another client",
+            Ticket {
+                client: HaloClientId::new(18),
+                ..later.clone()
+            },
+            Some(WorkSign::Client),
+        ),
+        (
+            "a thin report",
+            Ticket {
+                handling: Handling::default(),
+                priority: None,
+                ..later.clone()
+            },
+            None,
+        ),
+        (
+            "names in other letters",
+            Ticket {
+                handling: Handling {
+                    team: Some(" service desk".into()),
+                    ..later.handling.clone()
+                },
+                ..later
+            },
+            None,
+        ),
+    ];
+    for (what, now, expected) in rows {
+        assert_eq!(sign(&mut linked(unassigned(0)), now), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_ticket_that_changes_hands_between_technicians_is_worked_on_and_a_cleared_one_is_not() {
+    let opened = |assignment| Ticket {
+        handling: assignment,
+        ..ticket(OPEN, 0)
+    };
+    let nobody = handling(Some(Assignment::Unassigned));
+    for (before, now, expected) in [
+        (to(12), to(13), Some(WorkSign::Assigned)),
+        (to(12), to(12), None),
+        // HaloPSA clears the assignment with some changes of the status.
+        (to(12), nobody.clone(), None),
+        (handling(None), to(12), None),
+        (nobody, handling(None), None),
+    ] {
+        let now = Ticket {
+            handling: now,
+            ..ticket(OPEN, 60)
+        };
+        assert_eq!(sign(&mut linked(opened(before)), now), expected);
+    }
+}
+
+#[test]
+fn what_halopsas_rules_do_with_a_new_ticket_is_no_work() {
+    let settle = i64::try_from(RULES_SETTLE.as_secs()).unwrap();
+    for (seconds, expected) in [
+        (0, None),
+        (settle, None),
+        (settle + 1, Some(WorkSign::Assigned)),
+    ] {
+        let mut link = linked(unassigned(0));
+        let assigned = Ticket {
+            handling: to(13),
+            ..unassigned(seconds)
+        };
+        assert_eq!(sign(&mut link, assigned), expected, "{seconds}");
+        // And then a person takes it.
+        let taken = Ticket {
+            handling: to(12),
+            ..unassigned(300)
+        };
+        assert_eq!(sign(&mut link, taken), Some(WorkSign::Assigned));
+    }
+}
+
+#[test]
+fn a_priority_that_the_alert_has_or_had_is_no_persons() {
+    let low = Alert {
+        priority: Slug::new("low"),
+        ..alert_with("New", 50)
+    };
+    for (alert, priority, expected) in [
+        (low.clone(), 4, None),
+        (low.clone(), 1, None),
+        (low, 2, Some(WorkSign::Priority)),
+        (alert_with("New", 50), 4, Some(WorkSign::Priority)),
+    ] {
+        let mut link = linked(unassigned(0));
+        link.observe_alert(alert);
+        let now = Ticket {
+            priority: Some(PriorityId::new(priority)),
+            ..unassigned(60)
+        };
+        assert_eq!(sign(&mut link, now), expected, "{priority}");
+    }
+}
+
+#[test]
+fn the_technician_that_our_closing_assigns_has_not_worked_on_it() {
+    let mut link = linked(unassigned(0));
+    let closed = Ticket {
+        handling: to(12),
+        status: CLOSED,
+        ..unassigned(60)
+    };
+    link.apply(&WriteResult::Changed {
+        write: WriteKind::Close,
+        ticket: closed,
+        at: at(60),
+    });
+    let reopened = Ticket {
+        handling: to(12),
+        ..unassigned(120)
+    };
+    assert_eq!(sign(&mut link, reopened), None);
+    let taken = Ticket {
+        handling: to(13),
+        ..unassigned(180)
+    };
+    assert_eq!(sign(&mut link, taken), Some(WorkSign::Assigned));
+}
+
+#[test]
+fn an_assignment_of_ours_is_no_persons_however_our_request_ended() {
+    for (technician, expected) in [(12, None), (13, Some(WorkSign::Assigned))] {
+        let mut link = linked(unassigned(0));
+        link.expect_assignment(TechnicianId::new(12));
+        let assigned = Ticket {
+            handling: to(technician),
+            ..unassigned(60)
+        };
+        assert_eq!(sign(&mut link, assigned), expected);
+    }
+    // It did not take effect.
+    let mut link = linked(unassigned(0));
+    link.expect_assignment(TechnicianId::new(12));
+    assert_eq!(sign(&mut link, unassigned(60)), None);
+}
+
+#[test]
+fn a_ticket_whose_opening_was_not_seen_is_compared_with_what_was_asked_for() {
+    let as_asked = Ticket {
+        handling: Handling {
+            assignment: Some(Assignment::Unassigned),
+            ..Handling::default()
+        },
+        ..ticket(OPEN, 60)
+    };
+    let assigned = Ticket {
+        handling: to(12),
+        ..as_asked.clone()
+    };
+    for (now, expected) in [(as_asked, None), (assigned, Some(WorkSign::Assigned))] {
+        let mut link = linked(unassigned(0));
+        link.initial = None;
+        assert_eq!(sign(&mut link, now), expected);
+    }
+}
+
+#[test]
+fn a_ticket_in_a_persons_hands_stays_open_when_its_alert_closes() {
+    let policy = policy(Mode::Managed);
+    let untouched = |ticket: Ticket| Ticket {
+        activity: HumanActivity::None { as_of: at(100) },
+        observed_at: at(100),
+        ..ticket
+    };
+    for (work, closes) in [(None, true), (Some(WorkSign::Assigned), false)] {
+        let mut link = linked(unassigned(0));
+        link.work = work;
+        link.observe_alert(alert_with("Closed", 50));
+        link.observe_current_ticket(untouched(unassigned(60)));
+        let (alert, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
+        let steps = plan(&link, alert, ticket, &policy, at(100));
+        let closing = steps.iter().any(|step| matches!(step, Step::Close(_)));
+        assert_eq!(closing, closes, "{steps:?}");
+    }
+    // It was seen once; another report changes nothing about that.
+    let mut link = linked(unassigned(0));
+    link.work = Some(WorkSign::Assigned);
+    assert_eq!(sign(&mut link, unassigned(200)), None);
+    assert_eq!(link.work, Some(WorkSign::Assigned));
+}
+
+#[test]
+fn the_state_right_after_the_opening_is_kept() {
+    let link = linked(unassigned(0));
+    assert_eq!(link.ticket, Some(TICKET));
+    assert_eq!(link.initial, Some(InitialState::of(&unassigned(0))));
+}
