@@ -240,8 +240,12 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
             for (task, end) in round.parts() {
                 let now = self.reconciler.clock.now();
                 self.shared.metrics.sync_task_ended(task, end, now);
-                if matches!(end, TaskEnd::Complete(_) | TaskEnd::Partial(_)) {
-                    self.shared.health.succeeded(task.as_str());
+                match end {
+                    TaskEnd::Complete(_) | TaskEnd::Partial(_) => {
+                        self.shared.health.succeeded(task.as_str());
+                    }
+                    TaskEnd::Failed(code) => self.shared.health.failed(task.as_str(), code),
+                    TaskEnd::Skipped => {}
                 }
             }
             self.shared

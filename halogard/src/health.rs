@@ -5,10 +5,14 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use halogard_app::ports::ErrorCode;
 use tokio::time::Instant;
 
 /// Added to the time that a part may take: a slow vendor, a busy machine.
 const SLACK: Duration = Duration::from_secs(120);
+
+/// How long a vendor may refuse a credential: longer than a rotation takes.
+const CREDENTIAL_REFUSED_MAX: Duration = Duration::from_secs(120);
 
 /// How many intervals a part may be without success.
 const INTERVALS_MAX: u32 = 3;
@@ -32,14 +36,29 @@ struct HealthState {
 struct Part {
     last: Instant,
     age_max: Duration,
+    failure: Option<Failure>,
+}
+
+/// The failures of a part since its last success.
+struct Failure {
+    /// When the first of them was seen.
+    since: Instant,
+    /// The newest one.
+    code: ErrorCode,
 }
 
 impl Health {
     /// `part` is to succeed about every `interval` from now on.
     pub fn expect(&self, part: &'static str, interval: Duration) {
+        self.expect_within(part, interval * INTERVALS_MAX + SLACK);
+    }
+
+    /// `part` is to succeed from now on, never more than `age_max` after the last time.
+    pub fn expect_within(&self, part: &'static str, age_max: Duration) {
         let part_state = Part {
             last: Instant::now(),
-            age_max: interval * INTERVALS_MAX + SLACK,
+            age_max,
+            failure: None,
         };
         self.state().parts.insert(part, part_state);
     }
@@ -48,6 +67,16 @@ impl Health {
     pub fn succeeded(&self, part: &'static str) {
         if let Some(part) = self.state().parts.get_mut(part) {
             part.last = Instant::now();
+            part.failure = None;
+        }
+    }
+
+    /// `part` has failed with `code`.
+    pub fn failed(&self, part: &'static str, code: ErrorCode) {
+        if let Some(part) = self.state().parts.get_mut(part) {
+            let before = part.failure.take();
+            let since = before.map_or_else(Instant::now, |failure| failure.since);
+            part.failure = Some(Failure { since, code });
         }
     }
 
@@ -81,14 +110,8 @@ impl Health {
             writeln!(problems, "starting: {reason}").unwrap_or_default();
         }
         for (name, part) in &state.parts {
-            let age = now.saturating_duration_since(part.last);
-            if age > part.age_max {
-                let (age, age_max) = (age.as_secs(), part.age_max.as_secs());
-                writeln!(
-                    problems,
-                    "{name}: no success for {age} s, more than {age_max} s"
-                )
-                .unwrap_or_default();
+            if let Some(problem) = part.problem_at(now) {
+                writeln!(problems, "{name}: {problem}").unwrap_or_default();
             }
         }
         problems
@@ -97,6 +120,35 @@ impl Health {
     /// Locks the state; a panic elsewhere leaves it usable.
     fn state(&self) -> MutexGuard<'_, HealthState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part {
+    /// What is wrong with the part; `None` if nothing is.
+    fn problem_at(&self, now: Instant) -> Option<String> {
+        if let Some(Failure { since, code }) = &self.failure
+            && code.is_credential_refused()
+        {
+            let refused = now.saturating_duration_since(*since);
+            if refused > CREDENTIAL_REFUSED_MAX {
+                return Some(format!(
+                    "the credential has been refused for {} s ({code})",
+                    refused.as_secs()
+                ));
+            }
+        }
+        let age = now.saturating_duration_since(self.last);
+        if age <= self.age_max {
+            return None;
+        }
+        let code = self.failure.as_ref().map(|failure| failure.code);
+        let code = code.map(|code| format!("; the last failure was {code}"));
+        Some(format!(
+            "no success for {} s, more than {} s{}",
+            age.as_secs(),
+            self.age_max.as_secs(),
+            code.unwrap_or_default()
+        ))
     }
 }
 
@@ -119,6 +171,37 @@ mod tests {
         let both = after(1100);
         assert_eq!(both.lines().count(), 2, "{both}");
         assert!(both.contains("sweep: no success for"), "{both}");
+    }
+
+    #[test]
+    fn a_failure_is_named_and_a_refused_credential_does_not_wait_for_the_interval() {
+        let health = Health::default();
+        health.expect("poll", Duration::from_secs(3600));
+        health.expect_within("store", Duration::from_secs(15));
+        let after = |seconds| health.problems_at(Instant::now() + Duration::from_secs(seconds));
+        health.failed("store", ErrorCode::StoreFailed);
+        assert_eq!(after(14), "");
+        assert_eq!(
+            after(16),
+            "store: no success for 16 s, more than 15 s; the last failure was store.failed\n"
+        );
+        health.succeeded("store");
+        assert_eq!(after(14), "");
+        for code in [
+            ErrorCode::HalopsaCredential,
+            ErrorCode::HalopsaTenant,
+            ErrorCode::HalopsaScope,
+            ErrorCode::LiongardCredential,
+        ] {
+            health.succeeded("poll");
+            health.failed("poll", code);
+            let wrong = |seconds| after(seconds).contains("poll: the credential has been refused");
+            assert!(!wrong(119), "{code}");
+            assert!(wrong(122), "{code}");
+            // Another failure in between says nothing about the credential.
+            health.failed("poll", ErrorCode::LiongardFailed);
+            assert!(!wrong(122), "{code}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -13,6 +12,7 @@ use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
 use halogard_app::intake::{DeliveryOutcome, Rejection, enqueue};
 use halogard_app::ports::{Clock, ErrorCode, Lane, Notifications, Outgoing, PortError, WorkQueue};
 use halogard_credentials::webhook_auth::{
@@ -27,6 +27,7 @@ use crate::body::{self, BodyMemory};
 use crate::engine::WorkSignal;
 use crate::health::Health;
 use crate::metrics::{CONTENT_TYPE, Measured, ProcessMetrics};
+use crate::refusals::{RefusalKind, RefusalLog, SenderAddress};
 
 /// How long a delivery waits for the store, which another program may hold. Its sender repeats what is
 /// answered 503, and gives up itself after some ten seconds.
@@ -50,6 +51,8 @@ pub struct HttpState<S, C, R> {
     pub bodies: BodyMemory,
     /// Which kinds of events have come.
     pub first_bodies: FirstBodies,
+    /// Writes about deliveries that are refused.
+    pub refusals: RefusalLog,
 }
 
 /// What everybody may ask: webhooks, the wake-up and health.
@@ -149,6 +152,7 @@ struct StoreHeld;
 async fn halopsa<S, C, R>(
     State(state): State<Arc<HttpState<S, C, R>>>,
     token: Result<Path<String>, PathRejection>,
+    sender: Option<Extension<SenderAddress>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response
@@ -161,13 +165,14 @@ where
     if taken.is_ok() {
         state.work_signal.notify();
     }
-    state.answer(taken)
+    state.answer(taken, sender)
 }
 
 /// Liongard's own webhook: starts a poll; its body is not believed, and not read.
 async fn liongard<S, C, R>(
     State(state): State<Arc<HttpState<S, C, R>>>,
     token: Result<Path<String>, PathRejection>,
+    sender: Option<Extension<SenderAddress>>,
     body: Body,
 ) -> Response
 where
@@ -178,12 +183,12 @@ where
     let path = state.authenticator.verify_path(path_token(&token)).await;
     body::discard(body);
     if let Err(rejection) = path {
-        return state.answer(Err(rejection.into()));
+        return state.answer(Err(rejection.into()), sender);
     }
     let poll = [Outgoing::from(Message::poll())];
     let asked = within_store_wait(state.store.send(Lane::Runs, &poll)).await;
     state.work_signal.notify();
-    state.answer(asked.map(|()| 1).map_err(Rejection::NotQueued))
+    state.answer(asked.map(|()| 1).map_err(Rejection::NotQueued), sender)
 }
 
 impl<S, C, R> HttpState<S, C, R>
@@ -243,23 +248,21 @@ fn path_token(token: &Result<Path<String>, PathRejection>) -> &str {
 
 impl<S, C, R> HttpState<S, C, R> {
     /// The answer to a delivery. What is not authentic learns nothing about why.
-    fn answer(&self, taken: Result<usize, Rejection>) -> Response {
+    fn answer(
+        &self,
+        taken: Result<usize, Rejection>,
+        sender: Option<Extension<SenderAddress>>,
+    ) -> Response {
         let answer = webhook::response_to(&taken);
         let status =
             StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let outcome = DeliveryOutcome::of(&taken).as_str();
         match &taken {
             Ok(messages) => info!(messages, outcome, "accepted a delivery"),
-            Err(Rejection::NotQueued(error)) => {
-                warn!(
-                    error_type = error.code.as_str(),
-                    reason = error.chain(),
-                    outcome,
-                    "a delivery could not be queued"
-                );
-            }
             Err(rejection) => {
-                warn!(reason = %rejection, outcome, "rejected a delivery")
+                let sender = sender.map(|Extension(sender)| sender);
+                let write = || write_rejection(rejection, outcome);
+                self.refusals.count(kind_of(rejection), sender, write);
             }
         }
         self.metrics.delivery_answered(status.as_u16());
@@ -271,6 +274,31 @@ impl<S, C, R> HttpState<S, C, R> {
             response.headers_mut().insert(header::CONNECTION, close);
         }
         response
+    }
+}
+
+/// Writes the line of a delivery that was refused.
+fn write_rejection(rejection: &Rejection, outcome: &'static str) {
+    match rejection {
+        Rejection::NotQueued(error) => warn!(
+            error_type = error.code.as_str(),
+            reason = error.chain(),
+            outcome,
+            "a delivery could not be queued"
+        ),
+        rejection => warn!(reason = %rejection, outcome, "rejected a delivery"),
+    }
+}
+
+/// Under what a refused delivery is counted.
+const fn kind_of(rejection: &Rejection) -> RefusalKind {
+    match rejection {
+        Rejection::NotAuthentic => RefusalKind::NotAuthentic,
+        Rejection::TooLarge => RefusalKind::TooLarge,
+        Rejection::NotJson => RefusalKind::NotJson,
+        Rejection::TooSlow => RefusalKind::TooSlow,
+        Rejection::NoMemory => RefusalKind::NoMemory,
+        Rejection::NotQueued(_) => RefusalKind::NotQueued,
     }
 }
 

@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tracing::{debug, error, warn};
 
+use crate::refusals::{RefusalKind, RefusalLog, SenderAddress};
+
 /// How long a sender may take to send the head of a request. It also ends a connection on which no further
 /// request begins.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,12 +55,16 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Answers requests on each address by its router.
+    /// Answers requests on each address by its router, and writes about refused connections in
+    /// `refusals`.
     ///
     /// # Errors
     ///
     /// The system gives no thread, or cannot watch the sockets.
-    pub fn start(addresses: Vec<(std::net::TcpListener, Router)>) -> io::Result<Self> {
+    pub fn start(
+        addresses: Vec<(std::net::TcpListener, Router)>,
+        refusals: RefusalLog,
+    ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (running, ended) = oneshot::channel::<()>();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -70,7 +76,8 @@ impl Listeners {
             .spawn(move || {
                 // Dropped when the thread ends, however it ends.
                 let _running = running;
-                runtime.block_on(serve_all(addresses, connections_max, stopped));
+                runtime.block_on(serve_all(addresses, connections_max, &refusals, stopped));
+                refusals.write_rest();
             })?;
         Ok(Self { stop, ended })
     }
@@ -92,13 +99,21 @@ impl Listeners {
 async fn serve_all(
     addresses: Vec<(std::net::TcpListener, Router)>,
     connections_max: usize,
+    refusals: &RefusalLog,
     stop: watch::Receiver<bool>,
 ) {
     let mut servers = JoinSet::new();
     for (address, router) in addresses {
         match TcpListener::from_std(address) {
             Ok(listener) => {
-                servers.spawn(serve(listener, router, connections_max, stop.clone()));
+                let served = serve(
+                    listener,
+                    router,
+                    connections_max,
+                    refusals.clone(),
+                    stop.clone(),
+                );
+                servers.spawn(served);
             }
             Err(error) => {
                 error!(%error, "an address cannot be served");
@@ -135,6 +150,7 @@ async fn serve(
     listener: TcpListener,
     router: Router,
     connections_max: usize,
+    refusals: RefusalLog,
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Places::new(connections_max));
@@ -142,14 +158,18 @@ async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
                     if let Some(place) = Places::take(&places) {
-                        connections.spawn(converse(stream, router.clone(), place, stop.clone()));
+                        let sender = SenderAddress(address.ip());
+                        let answers = Answers { router: router.clone(), sender, refusals: refusals.clone() };
+                        connections.spawn(converse(stream, answers, place, stop.clone()));
                     }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
+                    refusals.count(RefusalKind::NotAccepted, None, || {
+                        warn!(%error, "a connection could not be accepted");
+                    });
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -183,15 +203,28 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+/// What answers the requests of one connection.
+struct Answers {
+    router: Router,
+    sender: SenderAddress,
+    refusals: RefusalLog,
+}
+
 /// Answers the requests of one connection, until it ends, has to make room or `stop`.
 async fn converse(
     stream: TcpStream,
-    router: Router,
+    answers: Answers,
     place: ConnectionSlot,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service = service_fn(|request: Request<Incoming>| {
+    let Answers {
+        router,
+        sender,
+        refusals,
+    } = answers;
+    let service = service_fn(|mut request: Request<Incoming>| {
         let busy = place.begin_request();
+        request.extensions_mut().insert(sender);
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await;
@@ -215,6 +248,28 @@ async fn converse(
     };
     if let Err(error) = ended {
         debug!(%error, "a connection ended early");
+        if let Some(kind) = kind_of(&error) {
+            refusals.count(kind, Some(sender), || {
+                warn!(
+                    %error,
+                    kind = kind.as_str(),
+                    %sender,
+                    "a connection ended without a whole request"
+                );
+            });
+        }
+    }
+}
+
+/// Under what a connection that ended early is counted; `None` for one that was idle for too long, as each
+/// is in the end.
+fn kind_of(error: &hyper::Error) -> Option<RefusalKind> {
+    if error.is_timeout() {
+        None
+    } else if error.is_parse() {
+        Some(RefusalKind::NotHttp)
+    } else {
+        Some(RefusalKind::BrokenOff)
     }
 }
 

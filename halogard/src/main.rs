@@ -17,6 +17,7 @@ mod http;
 mod listener;
 mod metrics;
 mod output;
+mod refusals;
 mod stack;
 mod stored_credentials;
 

@@ -333,6 +333,8 @@ fn gauge_value(count: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use halogard_app::ports::ErrorCode;
+
     use super::*;
 
     #[test]
@@ -344,7 +346,8 @@ mod tests {
         metrics.batch_processed(Lane::Urgent, Duration::from_millis(250));
         metrics.delivery_answered(200);
         metrics.sync_task_ended(SyncTask::Poll, TaskEnd::Complete(3), start);
-        for end in [TaskEnd::Skipped, TaskEnd::Partial(1), TaskEnd::Failed] {
+        let failed = TaskEnd::Failed(ErrorCode::HalopsaFailed);
+        for end in [TaskEnd::Skipped, TaskEnd::Partial(1), failed] {
             metrics.sync_task_ended(SyncTask::Sweep, end, start);
         }
         metrics.sync_cycle_ended(Duration::from_secs(2));

@@ -13,7 +13,9 @@ use rusqlite::Connection;
 use serde_json::json;
 use tokio::time::Instant;
 
-use support::{Answer, Bench, Http, Process, SOON, Serve, WEBHOOK_SECRET, signature, wait_until};
+use support::{
+    Answer, Bench, Http, Process, SOON, Serve, Signal, WEBHOOK_SECRET, signature, wait_until,
+};
 
 /// A million bytes.
 const MB: u64 = 1_000_000;
@@ -135,6 +137,98 @@ fn idle_connections_keep_no_delivery_out_with_few_descriptors() {
     drop(idle);
 }
 
+/// Sends `bytes` on a new connection, and reads what is answered.
+fn send_raw(serve: &Serve, bytes: &[u8]) {
+    let mut stream = connect(serve);
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    // The other side may have closed it already.
+    stream.write_all(bytes).unwrap_or_default();
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .map(drop)
+        .unwrap_or_default();
+}
+
+#[test]
+fn a_flood_of_refusals_costs_one_line_of_each_kind_and_a_count() {
+    const TIMES: usize = 150;
+    let bench = bench();
+    let serve = bench.serve();
+    let path = serve.webhook_url.strip_prefix(&serve.base_url).unwrap();
+    let not_json = "{\"id\":";
+    let signed = signature(WEBHOOK_SECRET, not_json.as_bytes());
+    let post = |path: &str, rest: &str| format!("POST {path} HTTP/1.1\r\nhost: x\r\n{rest}");
+    let closing = "connection: close\r\ncontent-length: 7\r\n";
+    let kinds: [(&str, Vec<u8>); 5] = [
+        (
+            "not_authentic",
+            post(
+                "/webhooks/halopsa/guess",
+                &format!("{closing}\r\n{{\"a\":1}}"),
+            )
+            .into_bytes(),
+        ),
+        (
+            "not_json",
+            post(
+                path,
+                &format!("{closing}X-Halo-Signature: {signed}\r\n\r\n{not_json}#")[..],
+            )
+            .replace("content-length: 7", "content-length: 6")
+            .into_bytes(),
+        ),
+        (
+            "too_large",
+            post(path, "connection: close\r\ncontent-length: 7000000\r\n\r\n").into_bytes(),
+        ),
+        // The beginning of a TLS handshake.
+        (
+            "not_http",
+            vec![22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 13, 10, 13, 10],
+        ),
+        (
+            "broken_off",
+            post("/webhooks/hal", "content-le").into_bytes(),
+        ),
+    ];
+    for (kind, bytes) in &kinds {
+        for _ in 0..TIMES {
+            match *kind {
+                "too_large" => {
+                    // Until the announced end, or it would be a sender that is too slow.
+                    let mut whole = bytes.clone();
+                    whole.resize(bytes.len() + 7_000_000, b' ');
+                    send_raw(&serve, &whole);
+                    break;
+                }
+                "broken_off" => connect(&serve).write_all(bytes).unwrap(),
+                _ => send_raw(&serve, bytes),
+            }
+        }
+    }
+    serve.process.signal(Signal::Terminate);
+    let logs = serve.process.ended(SOON).stderr;
+    let first_lines = logs.matches("rejected a delivery").count();
+    assert_eq!(first_lines, 3, "one of each kind:\n{logs}");
+    let ended = logs
+        .matches("a connection ended without a whole request")
+        .count();
+    assert_eq!(ended, 2, "{logs}");
+    for kind in ["not_authentic", "not_json", "not_http", "broken_off"] {
+        let counts = logs
+            .lines()
+            .filter(|line| line.contains("more deliveries or connections") && line.contains(kind));
+        let counts: Vec<&str> = counts.collect();
+        // One, or two where a minute ended in between.
+        assert!(matches!(counts.len(), 1 | 2), "{kind}: {logs}");
+        let last = counts[counts.len() - 1];
+        assert!(last.contains("worst_sender=127.0.0.1"), "{last}");
+        let is_whole = last.contains("count=149") && last.contains("worst_sender_count=149");
+        assert!(is_whole || counts.len() == 2, "{last}");
+    }
+}
+
 #[test]
 fn a_sender_that_does_not_finish_is_cut_off() {
     let bench = bench();
@@ -205,11 +299,18 @@ fn a_database_that_another_program_holds_stops_no_answer_and_loses_nothing() {
     other.busy_timeout(SOON).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let alert = bench.sim.raise(8801, "Local Admin Added");
-    for round in 0..8 {
+    let health = || bench.http.get(&format!("{}/healthz", serve.base_url));
+    assert_eq!(health().status, 200, "held for a moment only");
+    let mut named = false;
+    for round in 0..20 {
         let began = Instant::now();
-        let health = bench.http.get(&format!("{}/healthz", serve.base_url));
+        let answer = health();
         let healthy_after = began.elapsed();
-        assert_eq!(health.status, 200, "{health:?}");
+        assert!(healthy_after < Duration::from_secs(1), "{healthy_after:?}");
+        named |= answer.status == 503 && answer.body.starts_with("store: no success for ");
+        if named && round >= 8 {
+            break;
+        }
         let began = Instant::now();
         let answer = deliver(&bench, &serve, BODY);
         println!(
@@ -220,7 +321,11 @@ fn a_database_that_another_program_holds_stops_no_answer_and_loses_nothing() {
         let guess = format!("{}/webhooks/halopsa/guess", serve.base_url);
         assert_eq!(bench.http.post(&guess, &[], BODY).status, 401);
     }
+    assert!(named, "{:?}", health());
     other.execute_batch("ROLLBACK").unwrap();
+    wait_until("health to be good again", SOON, || {
+        (health().status == 200).then_some(())
+    });
     let body = json!({ "id": "d-2", "event": "Site Updated", "object_id": "5" });
     let answer = deliver(&bench, &serve, &body.to_string());
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -29,10 +29,12 @@ use crate::cli::ServeOptions;
 use crate::commands::rotate;
 use crate::connect::{self, NetworkReconciler};
 use crate::engine::{Engine, EngineShared};
+use crate::health::Health;
 use crate::http::{self, HttpState};
 use crate::listener::Listeners;
 use crate::metrics::ProcessMetrics;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
+use crate::refusals::RefusalLog;
 use crate::stored_credentials;
 use policy_file::PolicyFile;
 use token::WebhookAddress;
@@ -57,6 +59,16 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest pause between two attempts of a start.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// The store, as a part of the process that has to succeed.
+const STORE: &str = "store";
+
+/// Time between two checks whether the store can be written.
+const STORE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long the store may be held by another program, or be full, before that is a problem: deliveries are
+/// refused meanwhile.
+const STORE_HELD_MAX: Duration = Duration::from_secs(10);
 
 /// Runs until shutdown, or prints what is wrong.
 pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
@@ -292,6 +304,10 @@ impl Serve {
         }
         announce(&self.webhook, &addresses);
         let mut listeners = self.listen(addresses)?;
+        beside.spawn(watch_store(
+            self.store.clone(),
+            Arc::clone(&self.shared.health),
+        ));
         // From here on deliveries are queued.
         let policy = tokio::select! {
             policy = self.until_ready(start) => policy?,
@@ -319,7 +335,7 @@ impl Serve {
             ended = engine.loop_ended() => Some(ended.into()),
             () = listeners.ended() => Some(anyhow!("the HTTP server ended unexpectedly; restart the process")),
             Some(_) = beside.join_next() => {
-                Some(anyhow!("the schedule of rotations ended unexpectedly; restart the process"))
+                Some(anyhow!("a part of the process ended unexpectedly; restart it"))
             }
         };
         if let Some(error) = failure {
@@ -384,6 +400,7 @@ impl Serve {
         let store = connect::open_existing_store(&self.settings.serve.data_dir)?;
         let authenticator =
             webhook_auth::authenticator(&store, &self.settings.webhook, SystemClock);
+        let refusals = RefusalLog::default();
         let state = Arc::new(HttpState {
             store,
             clock: SystemClock,
@@ -393,6 +410,7 @@ impl Serve {
             health: Arc::clone(&self.shared.health),
             bodies: BodyMemory::default(),
             first_bodies: FirstBodies::new(),
+            refusals: refusals.clone(),
         });
         let public = http::public_router(&state);
         let private = http::private_router(&state);
@@ -401,7 +419,7 @@ impl Serve {
             None if addresses.is_shared => vec![(addresses.public, public.merge(private))],
             None => vec![(addresses.public, public)],
         };
-        Ok(Listeners::start(served)?)
+        Ok(Listeners::start(served, refusals)?)
     }
 }
 
@@ -469,6 +487,19 @@ fn announce(webhook: &WebhookAddress, addresses: &ServeAddresses) {
             "deliveries are authenticated by their address alone; set HALOPSA_WEBHOOK_USERNAME and _PASSWORD \
              to those of the webhook (authentication: Basic), or HALOPSA_WEBHOOK_SECRET to its key (HMAC)",
         );
+    }
+}
+
+/// Finds out again and again whether the store can be written, and never ends. Another program that holds the file
+/// stops every write; reading works all the same.
+async fn watch_store(store: Store<SystemClock>, health: Arc<Health>) {
+    health.expect_within(STORE, STORE_HELD_MAX);
+    loop {
+        match store.check_writable().await {
+            Ok(()) => health.succeeded(STORE),
+            Err(error) => health.failed(STORE, error.code),
+        }
+        tokio::time::sleep(STORE_CHECK_INTERVAL).await;
     }
 }
 

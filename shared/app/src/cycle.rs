@@ -73,7 +73,7 @@ impl CycleReport {
     pub const fn is_complete(self) -> bool {
         let swept = match self.swept {
             TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Skipped => true,
-            TaskEnd::Failed => false,
+            TaskEnd::Failed(_) => false,
         };
         swept && self.polled.is_complete()
     }
@@ -93,7 +93,7 @@ impl<E: Env> Reconciler<E> {
         CycleReport {
             swept: swept.unwrap_or_else(|error| {
                 warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");
-                TaskEnd::Failed
+                TaskEnd::Failed(error.code())
             }),
             polled: match self.poll_if_swept().await {
                 Ok(Some(queued)) => TaskEnd::Complete(queued),
@@ -239,7 +239,7 @@ fn ended(task: SyncTask, result: Result<usize, PortError>) -> TaskEnd {
                 reason = error.chain(),
                 "sync cycle aborted"
             );
-            TaskEnd::Failed
+            TaskEnd::Failed(error.code)
         },
         TaskEnd::Complete,
     )

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use halogard_domain::{Message, Timestamp};
 
+use crate::ports::ErrorCode;
+
 /// One thing a reconciliation did to a pair. Each is an entry of the pair's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
@@ -215,7 +217,7 @@ impl SyncTask {
 }
 
 /// How a part of a sync cycle ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TaskEnd {
     /// It did everything; holds the number of messages queued.
     Complete(usize),
@@ -223,8 +225,8 @@ pub enum TaskEnd {
     Partial(usize),
     /// It was not due, so it says nothing about how old the known state is.
     Skipped,
-    /// It failed.
-    Failed,
+    /// It failed; holds what went wrong.
+    Failed(ErrorCode),
 }
 
 impl TaskEnd {
@@ -235,7 +237,7 @@ impl TaskEnd {
             Self::Complete(_) => "complete",
             Self::Partial(_) => "partial",
             Self::Skipped => "skipped",
-            Self::Failed => "failed",
+            Self::Failed(_) => "failed",
         }
     }
 
@@ -244,7 +246,7 @@ impl TaskEnd {
     pub const fn queued(self) -> usize {
         match self {
             Self::Complete(queued) | Self::Partial(queued) => queued,
-            Self::Skipped | Self::Failed => 0,
+            Self::Skipped | Self::Failed(_) => 0,
         }
     }
 
@@ -253,7 +255,7 @@ impl TaskEnd {
     pub const fn is_complete(self) -> bool {
         match self {
             Self::Complete(_) => true,
-            Self::Partial(_) | Self::Skipped | Self::Failed => false,
+            Self::Partial(_) | Self::Skipped | Self::Failed(_) => false,
         }
     }
 }

@@ -19,7 +19,7 @@ use self::write_batcher::WriteBatcher;
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{JournalEntry, PortError, Revision, SaveError};
+use crate::ports::{ErrorCode, JournalEntry, PortError, Revision, SaveError};
 use crate::reconciler::Reconciler;
 
 /// What one reconciliation did, however it ended.
@@ -118,6 +118,16 @@ pub enum ReconcileError {
     /// After executing the plan several times, planning still finds something to do.
     #[error("the plan for this pair does not converge")]
     Unsettled,
+}
+
+impl ReconcileError {
+    /// What went wrong, as a stable word.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Port(error) => error.code,
+            Self::Conflict | Self::Unsettled => ErrorCode::SweepContended,
+        }
+    }
 }
 
 impl From<SaveError> for ReconcileError {

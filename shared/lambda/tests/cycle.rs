@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
-use halogard_app::ports::{Lane, Values as _, WorkQueue as _};
+use halogard_app::ports::{ErrorCode, Lane, Values as _, WorkQueue as _};
 use halogard_lambda::cycle::{self, CycleRun, LAST_COMPLETE_CYCLE_AT};
 use halogard_lambda::{FunctionError, Instance, Reserves};
 use halogard_simulator::Fault;
@@ -164,8 +164,9 @@ async fn a_key_that_liongard_refuses_is_read_again_with_the_next_cycle() {
             .await;
     }
     let instance = bench.instance();
-    let refused = run_cycle(&bench, &instance).await.unwrap();
-    assert_eq!(refused.report.unwrap().polled, TaskEnd::Failed);
+    let refused_cycle = run_cycle(&bench, &instance).await.unwrap();
+    let refused = TaskEnd::Failed(ErrorCode::LiongardCredential);
+    assert_eq!(refused_cycle.report.unwrap().polled, refused);
     bench
         .store_secret("liongard_secret", "v4", &secret(&sample.secret))
         .await;

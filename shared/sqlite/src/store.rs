@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use halogard_app::ports::Clock;
+use halogard_app::ports::{Clock, PortError};
 use halogard_domain::{Retention, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::time::Instant;
@@ -142,7 +142,17 @@ impl<C: Clock> Store<C> {
         }
     }
 
-    /// The same, and its thread waits. For a process that has nothing else to do yet.
+    /// Whether a transaction can be begun: no other program holds the file for long. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Another program still holds the file after the time for which every write waits.
+    pub async fn check_writable(&self) -> Result<(), PortError> {
+        let begun: Result<(), StoreError> = self.write(Durability::ProcessKill, |_| Ok(())).await;
+        Ok(begun?)
+    }
+
+    /// The same as [`Self::write`], and its thread waits. For a process that has nothing else to do yet.
     pub(crate) fn write_blocking<T, E: From<StoreError>>(
         &self,
         durability: Durability,

@@ -18,6 +18,7 @@ use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv};
 use crate::engine::{Engine, EngineShared, FixedPolicy};
 use crate::http::{self, HttpState};
+use crate::refusals::RefusalLog;
 
 /// The running Halogard.
 pub struct DemoInstance {
@@ -55,6 +56,7 @@ impl DemoInstance {
             health: shared.health,
             bodies: BodyMemory::default(),
             first_bodies: FirstBodies::new(),
+            refusals: RefusalLog::default(),
         };
         let front = Arc::new(front);
         let router = http::public_router(&front).merge(http::private_router(&front));

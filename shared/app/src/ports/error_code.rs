@@ -187,6 +187,18 @@ impl ErrorCode {
         matches!(self, Self::HalopsaUnexpected | Self::LiongardUnexpected)
     }
 
+    /// Whether a vendor does not accept the credential, or what goes with it.
+    #[must_use]
+    pub const fn is_credential_refused(self) -> bool {
+        matches!(
+            self,
+            Self::HalopsaCredential
+                | Self::HalopsaTenant
+                | Self::HalopsaScope
+                | Self::LiongardCredential
+        )
+    }
+
     /// Whether a vendor cannot be reached.
     #[must_use]
     pub const fn is_vendor_unreachable(self) -> bool {
