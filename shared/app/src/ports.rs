@@ -35,7 +35,7 @@ pub use pruning::Pruning;
 pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
-    Admission, Changes, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
+    Admission, Changes, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
     ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTypeInfo,
 };
 pub use tokens::SealedToken;

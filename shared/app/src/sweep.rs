@@ -6,7 +6,7 @@
 //! [`SweepCursor`] is saved after each page: the next sweep resumes one that was aborted.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_domain::adoption::StoreHistory;
@@ -15,9 +15,11 @@ use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
-use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor};
+use halogard_domain::sweep_cursor::{
+    ChangeRange, FirstSweep, PendingRange, ReadPhase, SweepCursor,
+};
 use halogard_domain::time::BothClocks;
-use halogard_domain::{Alert, FailureClass, Link, Policy, Ticket, Timestamp};
+use halogard_domain::{FailureClass, Link, Policy, Ticket, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
@@ -107,7 +109,8 @@ impl<E: Env> Reconciler<E> {
             log_watermark_ahead();
         }
         if stored.value.watermark.is_none() {
-            return self.initial_sweep(stored).await;
+            // Large, and made once.
+            return Box::pin(self.first_sweep(stored)).await;
         }
         let mut report = SweepReport::default();
         loop {
@@ -343,87 +346,142 @@ impl<E: Env> Reconciler<E> {
         Ok(differs.then_some(SweepMessage { message, outdates }))
     }
 
-    /// Adopts every ticket that carries our key and is ours. One that is not, or that cannot be adopted, is
-    /// set aside: named, counted, and in no one's way.
-    async fn initial_sweep(
-        &self,
-        mut stored: Stored<SweepCursor>,
-    ) -> Result<Swept, ReconcileError> {
-        let began = self.clock.now();
+    /// Adopts every ticket that carries our key and is ours, page by page; goes on where the first sweep of
+    /// another process stopped. A ticket that is not ours, or that cannot be adopted, is set aside: named,
+    /// counted, and in no one's way.
+    async fn first_sweep(&self, mut stored: Stored<SweepCursor>) -> Result<Swept, ReconcileError> {
+        let now = self.clock.now();
         let policy = self.policy();
-        let mut report = SweepReport::default();
+        let begun = stored.value.first.take();
+        let mut first = begun
+            .filter(|first| first.prefix == policy.key_prefix)
+            .unwrap_or_else(|| FirstSweep::begin(policy.key_prefix.clone(), now));
+        // Never from a clock that was ahead.
+        first.began_at = first.began_at.min(now);
         if policy.mode == Mode::Managed {
-            let secret = self.key_secret().await?;
-            let tickets = self.desk.find_all_with_key(&policy.key_prefix).await?;
-            report.listed = tickets.len();
-            let mut found: Vec<KeyedTicket> = tickets
-                .into_iter()
-                .filter_map(|ticket| {
-                    let key = secret.choose_in(&ticket.summary, &policy.key_prefix)?;
-                    Some(KeyedTicket { ticket, key })
-                })
-                .collect();
-            // Of the tickets of one alert the newest counts.
-            found.sort_by_key(|found| (found.key.key.alert, Reverse(found.key.key.recurrence)));
-            self.adopt_all(&found, &policy, &mut report).await?;
+            let mut listed_alerts = None;
+            loop {
+                let page = self
+                    .desk
+                    .list_keyed(&first.prefix, first.place.as_ref())
+                    .await?;
+                let adopted = self
+                    .adopt_page(&page.tickets, &mut first, &mut listed_alerts, &policy)
+                    .await;
+                if adopted.is_ok() {
+                    first.listed += as_count(page.tickets.len());
+                    first.set_aside.clear();
+                    first.place = page.rest;
+                    if first.place.is_none() {
+                        break;
+                    }
+                }
+                stored.value.first = Some(first.clone());
+                let is_saved = self.save_cursor(&mut stored).await?;
+                adopted?;
+                if !is_saved {
+                    return Ok(log_first_sweep(&first, SweepOutcome::Superseded));
+                }
+            }
         }
-        stored.value.watermark = Some(began.minus(INITIAL_LOOKBACK));
-        if report.adopted > 0 {
+        stored.value.watermark = Some(first.began_at.minus(INITIAL_LOOKBACK));
+        stored.value.first = None;
+        if first.adopted > 0 {
             self.update_continuity(Continuity::observe_unknown_ticket)
                 .await?;
         }
         // A concurrent sweep that saved first has adopted the same tickets.
         self.save_cursor(&mut stored).await?;
-        self.observe_sweep(began).await?;
-        let outcome = SweepOutcome::InitialSweep;
-        info!(
-            listed = report.listed,
-            adopted = report.adopted,
-            not_adopted = report.not_adopted,
-            outcome = outcome.as_str(),
-            "searched for tickets that carry our key"
-        );
-        Ok((report, outcome))
+        self.observe_sweep(first.began_at).await?;
+        Ok(log_first_sweep(&first, SweepOutcome::InitialSweep))
     }
 
-    /// Adopts those of `found` that are ours. This store is new, so that no ticket carries its proof.
-    async fn adopt_all(
+    /// Adopts those of `tickets` that are ours, the newest first: of the tickets of one alert the newest
+    /// counts. This store is new, so that no ticket carries its proof. `listed_alerts` are the alerts that
+    /// Liongard lists, once they were read.
+    async fn adopt_page(
         &self,
-        found: &[KeyedTicket],
+        tickets: &[Ticket],
+        first: &mut FirstSweep,
+        listed_alerts: &mut Option<BTreeSet<AlertId>>,
         policy: &Policy,
-        report: &mut SweepReport,
     ) -> Result<(), ReconcileError> {
-        if found.is_empty() {
-            return Ok(());
-        }
-        let wanted: BTreeSet<AlertId> = found.iter().map(|it| it.key.key.alert).collect();
-        let mut alerts: BTreeMap<AlertId, Alert> = BTreeMap::new();
-        let mut list = self.liongard.list().await?;
-        while let Some(part) = list.next().await? {
-            let listed = part.alerts.into_iter();
-            let listed = listed.filter(|alert| wanted.contains(&alert.id));
-            alerts.extend(listed.map(|alert| (alert.id, alert)));
-        }
-        for ticket in found {
-            let alert = alerts.get(&ticket.key.key.alert);
-            // Liongard lists the alert no more, and the ticket is over: years of such tickets may be found.
-            if alert.is_none() && is_closed(&ticket.ticket, policy) {
+        let secret = self.key_secret().await?;
+        let mut tickets: Vec<&Ticket> = tickets.iter().collect();
+        tickets.sort_by_key(|ticket| Reverse(ticket.id));
+        for ticket in tickets {
+            if first.set_aside.contains(&ticket.id) {
                 continue;
             }
-            let adopted = self.adopt(ticket, alert, StoreHistory::New, policy, &Cause::Sweep);
+            let Some(key) = secret.choose_in(&ticket.summary, &first.prefix) else {
+                continue;
+            };
+            if is_closed(ticket, policy) {
+                let listed = match listed_alerts {
+                    Some(listed) => listed,
+                    None => listed_alerts.insert(self.listed_alerts().await?),
+                };
+                // Liongard lists the alert no more, and the ticket is over: years of such tickets may be found.
+                if !listed.contains(&key.key.alert) {
+                    continue;
+                }
+            }
+            let found = KeyedTicket {
+                ticket: ticket.clone(),
+                key,
+            };
+            let adopted = self.adopt(&found, StoreHistory::New, policy, &Cause::Sweep);
             match adopted.await {
-                Ok(Adoption::Adopted) => report.adopted += 1,
+                Ok(Adoption::Adopted) => first.adopted += 1,
                 Ok(Adoption::Known) => {}
-                Ok(Adoption::Reported(_)) => report.not_adopted += 1,
+                Ok(Adoption::Reported(_)) => {
+                    first.not_adopted += 1;
+                    first.set_aside.push(ticket.id);
+                }
                 Err(ReconcileError::Port(error)) if error.class == FailureClass::Permanent => {
-                    log_set_aside(ticket, &error);
-                    report.not_adopted += 1;
+                    log_set_aside(&found, &error);
+                    first.not_adopted += 1;
+                    first.set_aside.push(ticket.id);
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
+
+    /// The alerts that Liongard lists, by number only: there may be years of them.
+    async fn listed_alerts(&self) -> Result<BTreeSet<AlertId>, PortError> {
+        let mut listed = BTreeSet::new();
+        let mut list = self.liongard.list().await?;
+        while let Some(part) = list.next().await? {
+            listed.extend(part.alerts.into_iter().map(|alert| alert.id));
+        }
+        Ok(listed)
+    }
+}
+
+/// A length as it is counted over many pages.
+fn as_count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Writes the line of a first sweep that stops here, and reports it.
+fn log_first_sweep(first: &FirstSweep, outcome: SweepOutcome) -> Swept {
+    info!(
+        listed = first.listed,
+        adopted = first.adopted,
+        not_adopted = first.not_adopted,
+        outcome = outcome.as_str(),
+        "searched for tickets that carry our key"
+    );
+    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let report = SweepReport {
+        listed: size(first.listed),
+        adopted: size(first.adopted),
+        not_adopted: size(first.not_adopted),
+        ..SweepReport::default()
+    };
+    (report, outcome)
 }
 
 /// Whether a ticket is closed under any template.

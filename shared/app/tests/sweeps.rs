@@ -14,7 +14,7 @@ use std::time::Duration;
 use halogard_app::outcome::TaskEnd;
 use halogard_app::poll::Scope;
 use halogard_app::ports::{ErrorCode, Lane, TicketListing};
-use halogard_domain::ids::TicketId;
+use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
 use halogard_domain::{FailureClass, Slug, Ticket, Timestamp};
@@ -73,6 +73,133 @@ async fn a_first_sweep_that_failed_is_made_again() {
     ));
     bench.reconciler.sweep_tickets().await.unwrap_err();
     assert!(!bench.reconciler.has_swept().await.unwrap());
+}
+
+/// Another process on the store of `bench`, with the same vendors.
+fn next_process(bench: Bench) -> Bench {
+    let mut next = bench.beside(support::secret());
+    std::mem::swap(&mut next.desk.tickets, &mut {
+        bench.reconciler.desk.tickets
+    });
+    next.liongard.list = bench.reconciler.liongard.list;
+    Bench {
+        reconciler: next,
+        clock: bench.clock,
+        file: bench.file,
+    }
+}
+
+/// A desk with `count` tickets, of which every `nth` is ours and open, of an alert that Liongard lists; the
+/// others are a person's, or years old.
+fn fill(bench: &Bench, count: u64, nth: u64) -> Vec<u64> {
+    let ours: Vec<u64> = (1..=count).filter(|number| number % nth == 0).collect();
+    let mut tickets = bench.reconciler.desk.tickets.lock().unwrap();
+    let persons = Ticket {
+        summary: "LG-x: a person's".into(),
+        ..ticket(1, 1, at(-30))
+    };
+    for number in 1..=count {
+        let id = TicketId::new(number);
+        let made = match number % nth {
+            0 => ticket(number, number, at(-30)),
+            1 => Ticket {
+                id,
+                status: CLOSED,
+                ..ticket(number, number, at(-30))
+            },
+            _ => Ticket {
+                id,
+                ..persons.clone()
+            },
+        };
+        tickets.insert(id, made);
+    }
+    drop(tickets);
+    let listed = ours.iter().map(|number| alert(*number)).collect();
+    bench.reconciler.liongard.list.lock().unwrap().alerts = listed;
+    ours
+}
+
+/// The alerts that have their ticket.
+fn adopted(bench: &Bench, ours: &[u64]) -> usize {
+    let linked = |number: &&u64| {
+        let link = bench.file.find_link(AlertId::new(**number));
+        link.is_some_and(|link| link.ticket == Some(TicketId::new(**number)))
+    };
+    ours.iter().filter(linked).count()
+}
+
+#[tokio::test]
+async fn a_first_sweep_has_no_upper_limit_of_tickets() {
+    let bench = Bench::new();
+    let ours = fill(&bench, 100_000, 1_000);
+    let report = bench.reconciler.sweep_tickets().await.unwrap();
+    assert_eq!((report.adopted, adopted(&bench, &ours)), (100, 100));
+    assert!(bench.reconciler.has_swept().await.unwrap());
+    let pages = bench.reconciler.desk.keyed_pages.lock().unwrap().len();
+    assert_eq!(pages, 1_001, "the first page twice, every other one once");
+}
+
+/// Seven pages; after each number of requests to both vendors a vendor fails, the budget is empty, or the
+/// process ends, again and again.
+#[tokio::test]
+async fn a_first_sweep_that_stops_anywhere_goes_on_where_it_was() {
+    let mut cases = 0;
+    for calls in 2..40 {
+        for restarts in [false, true] {
+            let mut bench = Bench::new();
+            let ours = fill(&bench, 650, 50);
+            let mut rounds = 0;
+            while !bench.reconciler.has_swept().await.unwrap() {
+                bench.reconciler.desk.switch.fail_after(
+                    calls,
+                    failing(FailureClass::Transient, ErrorCode::BudgetExhausted),
+                );
+                bench
+                    .reconciler
+                    .sweep_tickets()
+                    .await
+                    .map(drop)
+                    .unwrap_or_default();
+                // The alerts wait until every page was read.
+                rounds += 1;
+                assert!(rounds < 100, "no progress with {calls} calls");
+                if restarts {
+                    bench = next_process(bench);
+                }
+            }
+            assert_eq!(
+                adopted(&bench, &ours),
+                ours.len(),
+                "{calls} calls, restarts: {restarts}"
+            );
+            cases += 1;
+        }
+    }
+    println!("{cases} cases");
+}
+
+#[tokio::test]
+async fn a_first_sweep_reads_no_page_again_that_was_read_before_a_stop() {
+    let bench = Bench::new();
+    fill(&bench, 650, 50);
+    let mut read = Vec::new();
+    while !bench.reconciler.has_swept().await.unwrap() {
+        // Two tickets of each page cost a request each.
+        bench.reconciler.desk.switch.fail_after(
+            3,
+            failing(FailureClass::Transient, ErrorCode::BudgetExhausted),
+        );
+        bench
+            .reconciler
+            .sweep_tickets()
+            .await
+            .map(drop)
+            .unwrap_or_default();
+        read.append(&mut bench.reconciler.desk.keyed_pages.lock().unwrap());
+    }
+    read.dedup();
+    assert_eq!(read, [1, 7, 6, 5, 4, 3, 2, 1]);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TicketId;
 use crate::record::{Record, Singleton};
 use crate::time::{BothClocks, CLOCK_AHEAD_MAX, Timestamp};
 
@@ -41,6 +42,8 @@ pub struct SweepCursor {
     pub last_full_sweep: Option<Timestamp>,
     /// The range that is still to be read.
     pub pending: Option<PendingRange>,
+    /// How far the first sweep has come, until it is complete.
+    pub first: Option<FirstSweep>,
 }
 
 impl Record for SweepCursor {
@@ -98,6 +101,182 @@ pub struct PendingRange {
     /// When the phase began (our clock). While the range is queued, this is when its latest change
     /// was seen.
     pub phase_since: Timestamp,
+}
+
+/// The sweep of a new store: it reads every ticket that carries our key, however many requests that takes. It
+/// is saved after each page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstSweep {
+    /// When it began (our clock). The sweep after it lists what has changed since.
+    pub began_at: Timestamp,
+    /// The prefix of the keys that it searches for.
+    pub prefix: String,
+    /// The page that is read next; `None` before the first one.
+    pub place: Option<KeyedListPlace>,
+    /// Tickets of that page that were set aside, so that they are not asked about again.
+    pub set_aside: Vec<TicketId>,
+    /// Tickets listed so far.
+    pub listed: u64,
+    /// Tickets adopted so far.
+    pub adopted: u64,
+    /// Tickets that carry a key and were not adopted so far.
+    pub not_adopted: u64,
+}
+
+impl FirstSweep {
+    /// One that begins at `now` and searches for keys with `prefix`.
+    #[must_use]
+    pub const fn begin(prefix: String, now: Timestamp) -> Self {
+        Self {
+            began_at: now,
+            prefix,
+            place: None,
+            set_aside: Vec::new(),
+            listed: 0,
+            adopted: 0,
+            not_adopted: 0,
+        }
+    }
+}
+
+/// Where reading the list of all tickets that carry our key goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "direction", rename_all = "snake_case")]
+pub enum KeyedListPlace {
+    /// From the last page to the first, the newest tickets first. A ticket that drops out shifts later ones
+    /// to earlier pages, which are read last, so none is skipped, however long reading takes.
+    Backwards {
+        /// The page that is read next; the first is 1.
+        page: u32,
+        /// Rows of a full page.
+        page_rows: u32,
+        /// Tickets in the list when HaloPSA was last asked.
+        count: u64,
+        /// The first row of the page that was read last.
+        first_row: Option<TicketId>,
+    },
+    /// From the first page to the one that is empty, because HaloPSA does not count the list.
+    Forwards {
+        /// The page that is read next.
+        page: u32,
+        /// The first row of the page that was read last.
+        first_row: Option<TicketId>,
+    },
+}
+
+/// What a page of that list showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyedPageShape {
+    /// Rows that came.
+    pub received: u64,
+    /// Tickets in the whole list, by HaloPSA's count.
+    pub count: Option<u64>,
+    /// The first row that can be read.
+    pub first_row: Option<TicketId>,
+}
+
+/// Why a list cannot be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndlessList {
+    /// Another page shows the same rows.
+    PageRepeated,
+    /// It is longer than any list of tickets is.
+    TooManyPages,
+}
+
+/// The most pages of a list: ten million tickets. More is an odd count.
+pub const LIST_PAGES_MAX: u32 = 100_000;
+
+impl KeyedListPlace {
+    /// The page that is read next.
+    #[must_use]
+    pub const fn page(&self) -> u32 {
+        match self {
+            Self::Backwards { page, .. } | Self::Forwards { page, .. } => *page,
+        }
+    }
+
+    /// Where reading goes on after the first page, which is read to learn how long the list is; `None` when
+    /// it was the whole list. Otherwise the first page is read again, as the last one, if the list is read
+    /// backwards.
+    ///
+    /// # Errors
+    ///
+    /// The list does not end.
+    pub fn after_first_page(shape: KeyedPageShape) -> Result<Option<Self>, EndlessList> {
+        let first_row = shape.first_row;
+        match shape.count {
+            _ if shape.received == 0 => Ok(None),
+            Some(count) if count <= shape.received => Ok(None),
+            Some(count) => {
+                let page_rows = u32::try_from(shape.received).unwrap_or(u32::MAX);
+                let page = pages_of(count, page_rows)?;
+                Ok(Some(Self::Backwards {
+                    page,
+                    page_rows,
+                    count,
+                    first_row,
+                }))
+            }
+            None => Ok(Some(Self::Forwards { page: 2, first_row })),
+        }
+    }
+
+    /// Where reading goes on after the page at this place; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The list does not end.
+    pub fn after(&self, shape: KeyedPageShape) -> Result<Option<Self>, EndlessList> {
+        let same_row = |before: &Option<TicketId>| before.is_some() && *before == shape.first_row;
+        match self {
+            Self::Backwards {
+                page,
+                page_rows,
+                count,
+                first_row,
+            } => {
+                let counted = shape.count.unwrap_or(*count);
+                let joined = counted.saturating_sub(*count);
+                if counted == *count && same_row(first_row) {
+                    return Err(EndlessList::PageRepeated);
+                }
+                let next = if joined == 0 {
+                    page.saturating_sub(1)
+                } else {
+                    // Where the newest tickets are listed first, those that joined have shifted rows that were
+                    // not read to pages that were.
+                    let shifted = page.saturating_add(pages_of(joined, *page_rows)?);
+                    shifted.min(pages_of(counted, *page_rows)?)
+                };
+                Ok((next > 0).then_some(Self::Backwards {
+                    page: next,
+                    page_rows: *page_rows,
+                    count: counted,
+                    first_row: shape.first_row.filter(|_| next != *page),
+                }))
+            }
+            Self::Forwards { .. } if shape.received == 0 => Ok(None),
+            Self::Forwards { first_row, .. } if same_row(first_row) => {
+                Err(EndlessList::PageRepeated)
+            }
+            Self::Forwards { page, .. } if *page >= LIST_PAGES_MAX => {
+                Err(EndlessList::TooManyPages)
+            }
+            Self::Forwards { page, .. } => Ok(Some(Self::Forwards {
+                page: page.saturating_add(1),
+                first_row: shape.first_row,
+            })),
+        }
+    }
+}
+
+/// Pages of `page_rows` that hold `count` rows.
+fn pages_of(count: u64, page_rows: u32) -> Result<u32, EndlessList> {
+    u32::try_from(count.div_ceil(u64::from(page_rows.max(1))))
+        .ok()
+        .filter(|pages| *pages <= LIST_PAGES_MAX)
+        .ok_or(EndlessList::TooManyPages)
 }
 
 impl SweepCursor {

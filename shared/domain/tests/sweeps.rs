@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
+use halogard_domain::ids::TicketId;
 use halogard_domain::sweep_cursor::{
-    ChangeRange, INDEX_LAG_MAX, PendingRange, ReadPhase, SweepCursor, Unsettled,
+    ChangeRange, EndlessList, INDEX_LAG_MAX, KeyedListPlace, KeyedPageShape, PendingRange,
+    ReadPhase, SweepCursor, Unsettled,
 };
 use halogard_domain::time::BothClocks;
+use proptest::prelude::*;
 
 /// A time in seconds.
 fn at(seconds: i64) -> Timestamp {
@@ -209,4 +212,134 @@ fn stored_times_in_the_future_are_corrected() {
     let mut corrected = past.clone();
     corrected.correct_future_times(by_our_clock(at(10_000)));
     assert_eq!(corrected, past);
+}
+
+/// A list that is read by the page while it changes.
+struct ListOfTickets {
+    ids: Vec<u64>,
+    newest_first: bool,
+    is_counted: bool,
+    page_rows: usize,
+}
+
+impl ListOfTickets {
+    /// The page, and what it shows of the list.
+    fn page(&self, number: u32) -> (Vec<u64>, KeyedPageShape) {
+        let before = (number as usize - 1) * self.page_rows;
+        let rows = self.ids.iter().skip(before).take(self.page_rows);
+        let rows: Vec<u64> = rows.copied().collect();
+        let shape = KeyedPageShape {
+            received: rows.len() as u64,
+            count: self.is_counted.then_some(self.ids.len() as u64),
+            first_row: rows.first().copied().map(TicketId::new),
+        };
+        (rows, shape)
+    }
+
+    /// Another ticket joins the list.
+    fn join(&mut self, id: u64) {
+        if self.newest_first {
+            self.ids.insert(0, id);
+        } else {
+            self.ids.push(id);
+        }
+    }
+}
+
+/// What happens to the list between two pages.
+#[derive(Clone, Copy, Debug)]
+enum Between {
+    Nothing,
+    /// The ticket at this place, in parts of 256, leaves.
+    Leave(u8),
+    /// So many join.
+    Join(u8),
+}
+
+proptest! {
+    /// However long the list is, and whatever the order in which HaloPSA lists it: no ticket that stays in it
+    /// is skipped, while tickets leave it (also at its end only, where it is not counted) or join it.
+    #[test]
+    fn no_ticket_is_skipped_while_a_list_is_read_to_its_end(
+        length in 0_usize..400,
+        newest_first: bool,
+        is_counted: bool,
+        page_rows in 1_usize..60,
+        between in prop::collection::vec(prop_oneof![
+            4 => Just(Between::Nothing),
+            1 => any::<u8>().prop_map(Between::Leave),
+            1 => (1_u8..5).prop_map(Between::Join),
+        ], 30),
+    ) {
+        let mut ids: Vec<u64> = (1..=length as u64).collect();
+        if newest_first {
+            ids.reverse();
+        }
+        let mut staying: std::collections::BTreeSet<u64> = ids.iter().copied().collect();
+        let mut list = ListOfTickets { ids, newest_first, is_counted, page_rows };
+        let mut seen = std::collections::BTreeSet::new();
+        let (rows, shape) = list.page(1);
+        let mut place = KeyedListPlace::after_first_page(shape).unwrap();
+        if !matches!(place, Some(KeyedListPlace::Backwards { .. })) {
+            seen.extend(rows);
+        }
+        let mut between = between.into_iter();
+        let mut pages = 1;
+        while let Some(at) = place {
+            match between.next().filter(|_| is_counted) {
+                Some(Between::Leave(part)) if !list.ids.is_empty() => {
+                    let index = usize::from(part) * list.ids.len() / 256;
+                    staying.remove(&list.ids.remove(index));
+                }
+                Some(Between::Join(times)) => {
+                    for number in 0..u64::from(times) {
+                        list.join(10_000 + pages * 100 + number);
+                    }
+                }
+                _ => {}
+            }
+            let (rows, shape) = list.page(at.page());
+            seen.extend(rows);
+            place = at.after(shape).unwrap();
+            pages += 1;
+            prop_assert!(pages < 1_000, "it ends");
+        }
+        let skipped: Vec<&u64> = staying.difference(&seen).collect();
+        prop_assert!(skipped.is_empty(), "{skipped:?}");
+    }
+}
+
+#[test]
+fn a_list_that_does_not_move_or_has_an_odd_count_is_an_error_and_no_endless_loop() {
+    let row = |id| Some(TicketId::new(id));
+    let shape = |received, count, first_row| KeyedPageShape {
+        received,
+        count,
+        first_row,
+    };
+    let first = shape(100, Some(250), row(1));
+    let place = KeyedListPlace::after_first_page(first).unwrap().unwrap();
+    assert_eq!(place.page(), 3);
+    assert_eq!(place.after(first), Err(EndlessList::PageRepeated));
+    // Rows that are counted and not listed end nothing.
+    let place = place.after(shape(0, Some(250), None)).unwrap().unwrap();
+    let place = place
+        .after(shape(30, Some(250), row(101)))
+        .unwrap()
+        .unwrap();
+    assert_eq!(place.page(), 1);
+    assert_eq!(place.after(first), Ok(None));
+    let uncounted = shape(100, None, row(1));
+    let place = KeyedListPlace::after_first_page(uncounted)
+        .unwrap()
+        .unwrap();
+    assert_eq!(place.after(uncounted), Err(EndlessList::PageRepeated));
+    assert_eq!(place.after(shape(0, None, None)), Ok(None));
+    for count in [100 * 100_001, u64::MAX] {
+        let odd = KeyedListPlace::after_first_page(shape(100, Some(count), row(1)));
+        assert_eq!(odd, Err(EndlessList::TooManyPages));
+    }
+    // A first page without a row is all there is.
+    let none = KeyedListPlace::after_first_page(shape(0, Some(7), None));
+    assert_eq!(none, Ok(None));
 }

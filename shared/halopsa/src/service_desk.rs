@@ -15,28 +15,28 @@ use std::time::Duration;
 
 use halogard_app::OddRecords;
 use halogard_app::ports::{
-    Changes, Clock, ErrorCode, KeyedTicket, OpeningGuard, PortError, RequestBudget, SearchWithin,
-    ServiceDesk,
+    Changes, Clock, ErrorCode, KeyedPage, KeyedTicket, OpeningGuard, PortError, RequestBudget,
+    SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{NoteId, TicketId};
-use halogard_domain::key::{MarkedKey, SignedKey};
-use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::key::SignedKey;
+use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
-use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
+use halogard_domain::{FailureClass, Ticket, Timestamp};
 use halogard_http::Transport;
 use halogard_wire::UnreadableRow;
 use tokio::sync::OnceCell;
 
 use self::authors::ActingAgent;
 use self::shortfalls::Shortfalls;
-use crate::client::{Client, TicketDetail, TicketQuery};
+use crate::client::{Client, TicketDetail};
 use crate::wire::TicketRow;
 
 /// How far before and after an attempt its ticket is looked for: clocks differ, gateways linger.
 const SEARCH_SLACK: Duration = Duration::from_secs(3600);
 
-/// The most pages of a sweep or of a search for our own tickets: forty thousand tickets, within the limit
-/// of one window.
+/// The most pages of a list that has to be read in one go: forty thousand tickets, within the limit of one
+/// window.
 const PAGES_MAX: u32 = 400;
 
 /// HaloPSA as a service desk.
@@ -165,17 +165,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         self.search(key, within).await
     }
 
-    async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
-        let query = TicketQuery {
-            search_summary: Some(LinkKey::start(prefix)),
-            pages_max: Some(PAGES_MAX),
-            ..TicketQuery::default()
-        };
-        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
-        let found = self.keyed_tickets(&query, first_key).await?;
-        let missing = found.missing.map(|missing| missing.to_string());
-        self.odd_records.name(missing);
-        Ok(found.tickets.into_iter().map(|it| it.ticket).collect())
+    async fn list_keyed(
+        &self,
+        prefix: &str,
+        place: Option<&KeyedListPlace>,
+    ) -> Result<KeyedPage, PortError> {
+        self.keyed_page(prefix, place).await
     }
 
     async fn open(

@@ -205,7 +205,7 @@ async fn a_list_that_lacks_what_a_range_needs_is_read_whole() {
 
 #[tokio::test]
 async fn more_changes_than_there_can_be_are_an_error() {
-    let harness = answering(&[page(40_001, 0..100)]);
+    let harness = answering(&[page(10_000_001, 0..100)]);
     let error = harness.desk().changed_since(MORNING).await.unwrap_err();
     assert_eq!(
         (error.class, error.code),

@@ -2,13 +2,13 @@
 //! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
-    AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, KeyedTicket,
-    OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk,
+    AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, KeyedPage,
+    KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, TicketId};
 use halogard_domain::key::SignedKey;
 use halogard_domain::runs::RunMark;
-use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{Alert, FailureClass, Ticket, Timestamp};
 
@@ -72,8 +72,12 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.noted(self.port.find(key, within).await)
     }
 
-    async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
-        self.noted(self.port.find_all_with_key(prefix).await)
+    async fn list_keyed(
+        &self,
+        prefix: &str,
+        place: Option<&KeyedListPlace>,
+    ) -> Result<KeyedPage, PortError> {
+        self.noted(self.port.list_keyed(prefix, place).await)
     }
 
     async fn open(

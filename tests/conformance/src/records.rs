@@ -14,7 +14,9 @@ use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{BlockedStart, RunInFlight, RunMark, RunTarget, Runs};
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
-use halogard_domain::sweep_cursor::{ChangeRange, PendingRange, ReadPhase, SweepCursor, Unsettled};
+use halogard_domain::sweep_cursor::{
+    ChangeRange, FirstSweep, KeyedListPlace, PendingRange, ReadPhase, SweepCursor, Unsettled,
+};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
 
 use crate::fixture::{StoreFixture, at_once};
@@ -207,6 +209,16 @@ impl SampleRecord for SweepCursor {
                 },
                 phase: phases[usize::from(number) % phases.len()],
                 phase_since: at(7),
+            }),
+            first: Some(FirstSweep {
+                place: Some(KeyedListPlace::Backwards {
+                    page: number.into(),
+                    page_rows: 100,
+                    count: u64::from(u32::MAX),
+                    first_row: Some(TicketId::new(8)),
+                }),
+                set_aside: vec![TicketId::new(9)],
+                ..FirstSweep::begin("LG".to_owned(), at(10))
             }),
         }
     }

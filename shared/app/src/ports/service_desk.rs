@@ -8,7 +8,7 @@ use halogard_domain::ids::{
     TicketId, TicketTypeId,
 };
 use halogard_domain::key::{MarkedKey, SignedKey};
-use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
 
@@ -27,11 +27,13 @@ pub trait ServiceDesk: Send + Sync {
         within: &SearchWithin,
     ) -> impl Future<Output = Result<Vec<KeyedTicket>, PortError>> + Send;
 
-    /// Every ticket whose title carries a key with `prefix`. Safe to repeat.
-    fn find_all_with_key(
+    /// The page at `place` of the list of all tickets whose titles carry a key with `prefix`; the first page
+    /// where there is no place yet. Usually one request. Safe to repeat, after any time.
+    fn list_keyed(
         &self,
         prefix: &str,
-    ) -> impl Future<Output = Result<Vec<Ticket>, PortError>> + Send;
+        place: Option<&KeyedListPlace>,
+    ) -> impl Future<Output = Result<KeyedPage, PortError>> + Send;
 
     /// Opens tickets with as few requests as possible; one answer for each, in order. A refused ticket does
     /// not prevent the others from being opened. Asks `guard` immediately before each request, and sends
@@ -95,6 +97,15 @@ pub struct Admission {
     pub admitted: Vec<bool>,
     /// A request that could not be sent before this time must not be sent any more.
     pub send_before: Timestamp,
+}
+
+/// One page of the list of all tickets that carry our key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyedPage {
+    /// Those whose titles carry a key. None of a first page that is to be read again as the last one.
+    pub tickets: Vec<Ticket>,
+    /// Where reading goes on, if this was not all.
+    pub rest: Option<KeyedListPlace>,
 }
 
 /// One page of a list of changes.

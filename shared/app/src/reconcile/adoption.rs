@@ -11,7 +11,7 @@ use halogard_domain::key::{Installation, KeySecret};
 use halogard_domain::message::Cause;
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::{Existence, NoteAuthor};
-use halogard_domain::{Alert, FailureClass, Policy, Ticket, Timestamp};
+use halogard_domain::{FailureClass, Policy, Ticket, Timestamp};
 use tracing::warn;
 
 use crate::env::Env;
@@ -109,15 +109,14 @@ impl<E: Env> Reconciler<E> {
             ticket: ticket.clone(),
             key,
         };
-        let adopted = self.adopt(&found, None, history, policy, cause);
+        let adopted = self.adopt(&found, history, policy, cause);
         adopted.await.map(Some)
     }
 
-    /// Links `found` to its alert, of which `alert` is the newest state if that is known, or reports it.
+    /// Links `found` to its alert, or reports it.
     pub(crate) async fn adopt(
         &self,
         found: &KeyedTicket,
-        alert: Option<&Alert>,
         history: StoreHistory,
         policy: &Policy,
         cause: &Cause,
@@ -129,11 +128,6 @@ impl<E: Env> Reconciler<E> {
             let mut session = self
                 .load_session(key.alert, policy, &batcher, cause)
                 .await?;
-            if session.link.observed_alert.is_none()
-                && let Some(alert) = alert
-            {
-                session.link.observe_alert(alert.clone());
-            }
             let outcome = match self.verdict(found, history, &mut session).await? {
                 Verdict::Ours => {
                     if session.link.ticket.is_some() {

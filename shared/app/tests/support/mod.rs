@@ -12,8 +12,8 @@ use std::time::Duration;
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
     AlertList, AlertListing, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode,
-    Inspectors, KeyedTicket, Lane, Links, OpeningGuard, PortError, Revision, RunProgress,
-    SearchWithin, ServiceDesk, TicketListing,
+    Inspectors, KeyedPage, KeyedTicket, Lane, Links, OpeningGuard, PortError, Revision,
+    RunProgress, SearchWithin, ServiceDesk, TicketListing,
 };
 use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
@@ -22,7 +22,7 @@ use halogard_domain::ids::{
 use halogard_domain::key::{KeySecret, MarkedKey, SignedKey};
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::RunMark;
-use halogard_domain::sweep_cursor::ChangeRange;
+use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace, KeyedPageShape};
 use halogard_domain::ticket::{
     Existence, Handling, HumanActivity, NewNote, NewTicket, NoteAuthor, TicketChange, TicketNote,
     TicketNotes,
@@ -232,6 +232,8 @@ pub struct Desk {
     pub changes: Mutex<Vec<TicketChange>>,
     /// What its clock shows, where it says so.
     pub desk_time: Mutex<Option<Timestamp>>,
+    /// Pages of the list of all keyed tickets that were read.
+    pub keyed_pages: Mutex<Vec<u32>>,
     /// What another worker does while the next page is read.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -257,11 +259,35 @@ impl ServiceDesk for Desk {
         Ok(tickets.values().filter_map(keyed).collect())
     }
 
-    async fn find_all_with_key(&self, prefix: &str) -> Result<Vec<Ticket>, PortError> {
+    async fn list_keyed(
+        &self,
+        prefix: &str,
+        place: Option<&KeyedListPlace>,
+    ) -> Result<KeyedPage, PortError> {
+        const ROWS: usize = 100;
         self.switch.ask()?;
         let tickets = self.tickets.lock().expect("no panic");
-        let carries = |ticket: &&Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
-        Ok(tickets.values().filter(carries).cloned().collect())
+        let page_no = place.map_or(1, KeyedListPlace::page);
+        self.keyed_pages.lock().expect("no panic").push(page_no);
+        let before = usize::try_from(page_no - 1).expect("few pages") * ROWS;
+        let page: Vec<&Ticket> = tickets.values().skip(before).take(ROWS).collect();
+        let shape = KeyedPageShape {
+            received: u64::try_from(page.len()).expect("a page"),
+            count: u64::try_from(tickets.len()).ok(),
+            first_row: page.first().map(|ticket| ticket.id),
+        };
+        let rest = match place {
+            None => KeyedListPlace::after_first_page(shape),
+            Some(place) => place.after(shape),
+        };
+        let rest = rest.expect("the list ends");
+        let is_read_again = place.is_none() && rest.is_some();
+        let carries = |ticket: &Ticket| LinkKey::find_in(&ticket.summary, prefix).is_some();
+        let tickets = page.into_iter().filter(|it| carries(it) && !is_read_again);
+        Ok(KeyedPage {
+            tickets: tickets.cloned().collect(),
+            rest,
+        })
     }
 
     async fn open(

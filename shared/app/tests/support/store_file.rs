@@ -173,12 +173,17 @@ impl StoreFile {
 
     /// The link of `alert`.
     pub fn link(&self, alert: AlertId) -> Link {
+        self.find_link(alert).expect("the alert has a link")
+    }
+
+    /// The link of `alert`, if it has one.
+    pub fn find_link(&self, alert: AlertId) -> Option<Link> {
         let sql = "SELECT body FROM links WHERE alert = ?1";
         let mut links = self.rows(sql, [alert.get()], |row| {
             let body: String = row.get(0).expect("a body");
             serde_json::from_str(&body).expect("a link")
         });
-        links.pop().expect("the alert has a link")
+        links.pop()
     }
 
     /// Whether `alert` has a link.

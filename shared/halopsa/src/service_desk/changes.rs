@@ -13,7 +13,7 @@ use std::time::Duration;
 use halogard_app::ports::{Changes, Clock, PortError, RequestBudget, TicketListing};
 use halogard_domain::Timestamp;
 use halogard_domain::ids::TicketId;
-use halogard_domain::sweep_cursor::{ChangeRange, INDEX_LAG_MAX};
+use halogard_domain::sweep_cursor::{ChangeRange, INDEX_LAG_MAX, LIST_PAGES_MAX};
 use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_http::Transport;
 use halogard_wire::UnreadableRow;
@@ -337,10 +337,10 @@ fn not_listed(came: u64, counted: u64) -> String {
 fn pages(count: u64) -> Result<u32, PortError> {
     let pages = count.div_ceil(u64::from(PAGE_ROWS));
     match u32::try_from(pages) {
-        Ok(pages) if pages <= PAGES_MAX => Ok(pages),
+        Ok(pages) if pages <= LIST_PAGES_MAX => Ok(pages),
         _ => Err(Error::TooManyPages {
             route: route::TICKETS.template,
-            cap: PAGES_MAX,
+            cap: LIST_PAGES_MAX,
         }
         .into()),
     }

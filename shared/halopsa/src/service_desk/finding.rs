@@ -2,17 +2,20 @@
 //! by rules, searches compare in their own way, and lists lag behind.
 
 use halogard_app::ports::{
-    Clock, ErrorCode, KeyedTicket, PortError, RequestBudget, SearchWithin, ServiceDesk as _,
+    Clock, ErrorCode, KeyedPage, KeyedTicket, PortError, RequestBudget, SearchWithin,
+    ServiceDesk as _,
 };
 use halogard_domain::ids::{HaloClientId, TicketId};
 use halogard_domain::key::{MarkedKey, SignedKey};
+use halogard_domain::sweep_cursor::{EndlessList, KeyedListPlace, KeyedPageShape, LIST_PAGES_MAX};
 use halogard_domain::ticket::Existence;
-use halogard_domain::{FailureClass, Timestamp};
+use halogard_domain::{FailureClass, LinkKey, Timestamp};
 use halogard_http::Transport;
 
 use super::{HaloServiceDesk, Titled};
 use crate::client::{Listing, TicketDetail, TicketQuery};
 use crate::error::Error;
+use crate::route;
 use crate::wire::TicketRow;
 
 /// The most pages of a search for one key. A search that answers more does not compare as it should.
@@ -203,6 +206,54 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         self.shortfalls.error(what, came, counted, self.clock.now())
     }
 
+    /// A page of all tickets whose titles carry a key with `prefix`. A row that is counted and never listed
+    /// is no reason to stop.
+    pub(super) async fn keyed_page(
+        &self,
+        prefix: &str,
+        place: Option<&KeyedListPlace>,
+    ) -> Result<KeyedPage, PortError> {
+        let query = TicketQuery {
+            search_summary: Some(LinkKey::start(prefix)),
+            ..TicketQuery::default()
+        };
+        let page_no = place.map_or(1, KeyedListPlace::page);
+        let page = self.client.tickets_page(&query, page_no).await?;
+        let received = page.rows_received();
+        let shape = KeyedPageShape {
+            received,
+            count: page.record_count,
+            first_row: page.rows.first().map(|row| row.id),
+        };
+        let rest = match place {
+            None => KeyedListPlace::after_first_page(shape),
+            Some(place) => place.after(shape),
+        };
+        let rest = rest.map_err(|why| PortError::from(endless(why, page_no)))?;
+        if place.is_none() && matches!(rest, Some(KeyedListPlace::Backwards { .. })) {
+            return Ok(KeyedPage {
+                tickets: Vec::new(),
+                rest,
+            });
+        }
+        let listing = Listing {
+            rows: page.rows,
+            filtered_out: page.filtered_out,
+            unreadable: page.unreadable,
+            received,
+            record_count: None,
+            pages: 1,
+        };
+        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let found = self.keyed_listing(listing, &query, first_key).await?;
+        self.odd_records
+            .name(found.missing.map(|missing| missing.to_string()));
+        Ok(KeyedPage {
+            tickets: found.tickets.into_iter().map(|it| it.ticket).collect(),
+            rest,
+        })
+    }
+
     /// Lists tickets with a key in their titles, the oldest first; `key_of` reads the key of a title.
     pub(super) async fn keyed_tickets(
         &self,
@@ -312,6 +363,18 @@ impl KeyedTickets {
     /// Notes a ticket whose title stayed unknown.
     fn miss(&mut self) {
         self.missing.get_or_insert_with(title_unknown);
+    }
+}
+
+/// The error of a list that does not end, of which `page` was read.
+fn endless(why: EndlessList, page: u32) -> Error {
+    let route = route::TICKETS.template;
+    match why {
+        EndlessList::PageRepeated => Error::PageRepeated { route, page },
+        EndlessList::TooManyPages => Error::TooManyPages {
+            route,
+            cap: LIST_PAGES_MAX,
+        },
     }
 }
 

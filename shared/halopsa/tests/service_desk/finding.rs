@@ -259,6 +259,62 @@ async fn tickets_that_cannot_be_the_requested_one_are_not_read() {
     }
 }
 
+/// Reads all tickets that carry a key to the end: their numbers, and the pages that were asked for.
+async fn all_keyed(harness: &Harness) -> (Vec<u64>, Vec<String>) {
+    let desk = harness.desk();
+    let mut ids = Vec::new();
+    let mut place = None;
+    loop {
+        let page = desk.list_keyed("LG", place.as_ref()).await.unwrap();
+        ids.extend(page.tickets.iter().map(|ticket| ticket.id.get()));
+        place = page.rest;
+        if place.is_none() {
+            break;
+        }
+    }
+    let sent = harness.sent();
+    let pages = sent
+        .iter()
+        .filter_map(|sent| sent.query_value("page_no").map(str::to_owned));
+    (ids, pages.collect())
+}
+
+#[tokio::test]
+async fn a_long_list_of_our_tickets_is_read_from_its_last_page() {
+    let page = |ids: std::ops::RangeInclusive<u64>| {
+        let rows: Vec<Value> = ids.map(|id| row(id, &format!("[LG-{id}] Disk"))).collect();
+        json!({"record_count": 7, "tickets": rows})
+    };
+    // A server with pages of its own size.
+    let harness = answering(&[page(1..=3), page(7..=7), page(4..=6), page(1..=3)]);
+    let (ids, pages) = all_keyed(&harness).await;
+    assert_eq!(ids, [7, 4, 5, 6, 1, 2, 3]);
+    assert_eq!(pages, ["1", "3", "2", "1"]);
+    // One without a count is read forwards.
+    let uncounted = |mut page: Value| {
+        page.as_object_mut().unwrap().remove("record_count");
+        page
+    };
+    let answers = [
+        page(1..=3),
+        page(4..=6),
+        json!({"record_count": null, "tickets": []}),
+    ];
+    let harness = answering(&answers.map(uncounted));
+    let (ids, pages) = all_keyed(&harness).await;
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(pages, ["1", "2", "3"]);
+    // One that shows the same page again and again ends.
+    let harness = answering(&[page(1..=3), page(1..=3)]);
+    let desk = harness.desk();
+    let first = desk.list_keyed("LG", None).await.unwrap();
+    let error = desk
+        .list_keyed("LG", first.rest.as_ref())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::HalopsaUnexpected);
+}
+
 #[tokio::test]
 async fn all_tickets_that_carry_a_key_of_ours_are_listed() {
     let rows = json!([
@@ -268,8 +324,9 @@ async fn all_tickets_that_carry_a_key_of_ours_are_listed() {
         row(4243, "[LG-x] nothing of ours")
     ]);
     let harness = answering(&[list(rows)]);
-    let marked = harness.desk().find_all_with_key("LG").await.unwrap();
-    let ids: Vec<u64> = marked.iter().map(|ticket| ticket.id.get()).collect();
+    let page = harness.desk().list_keyed("LG", None).await.unwrap();
+    assert_eq!(page.rest, None);
+    let ids: Vec<u64> = page.tickets.iter().map(|ticket| ticket.id.get()).collect();
     assert_eq!(ids, [4242, 4250]);
     assert_eq!(
         harness.only_sent().query_value("search_summary"),
@@ -280,11 +337,11 @@ async fn all_tickets_that_carry_a_key_of_ours_are_listed() {
 #[tokio::test]
 async fn a_list_shorter_than_its_count_is_an_error() {
     let page = |rows: Value| json!({"record_count": 3, "tickets": rows});
-    let short = || [page(json!([row(4242, "[LG-7586] Disk")])), page(json!([]))];
+    let ours = || page(json!([row(4242, "[LG-7586] Disk")]));
     // What is found is found, also where rows that are counted are never listed.
-    let harness = answering(&short());
-    let marked = harness.desk().find_all_with_key("LG").await.unwrap();
-    assert_eq!(marked.len(), 1);
+    let harness = answering(&[ours(), page(json!([])), page(json!([])), ours()]);
+    let (marked, pages) = all_keyed(&harness).await;
+    assert_eq!((marked, pages.concat()), (vec![4242], "1321".to_owned()));
     let harness = answering(&[page(json!([])), page(json!([])), page(json!([]))]);
     let error = harness
         .desk()
