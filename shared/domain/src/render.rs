@@ -264,6 +264,21 @@ pub fn left_open_note_html(alert: &Alert) -> String {
     )
 }
 
+/// The same on a ticket that several alerts share: it names the alert, and says whether `others_open`.
+#[must_use]
+pub fn shared_closed_note_html(alert: &Alert, others_open: bool) -> String {
+    let stays = if others_open {
+        "The ticket stays open for the other alerts that share it."
+    } else {
+        "No alert of this ticket is open any more: close it when the work is done."
+    };
+    format!(
+        "<p>Liongard closed this alert ({}).</p><p><b>{}</b></p><p>{stays}</p>",
+        escape_html(alert.status.as_str()),
+        escape_html(&truncate(&alert.name, SUMMARY_CHARS_MAX)),
+    )
+}
+
 /// The note about the closure of a ticket that Halogard closes. With `lead`, the ticket stands for
 /// a group.
 #[must_use]

@@ -151,7 +151,8 @@ impl Record for Storms {
     type Key = StormKey;
 }
 
-/// The most groups that are stored. Older groups only serve to count alerts that are still open.
+/// The most groups that are stored: as many as a record can hold. Older groups serve to count alerts that
+/// are still open; only one without such an alert makes room for another group.
 const GROUPS_MAX: usize = 8;
 
 impl Storms {
@@ -188,10 +189,32 @@ impl Storms {
             self.ungrouped.push((alert.id, now));
             return Membership::Ungrouped;
         }
+        if !self.make_room() {
+            // Not noted: the storm may have any number of alerts.
+            return Membership::Ungrouped;
+        }
         self.groups.push(Group::new(alert.id, now));
-        let too_many = self.groups.len().saturating_sub(GROUPS_MAX);
-        self.groups.drain(..too_many);
         Membership::Leader(LeaderState::starting_at(now))
+    }
+
+    /// Discards the oldest group without an open alert, if there are as many groups as can be stored. Says
+    /// whether there is room for one more.
+    fn make_room(&mut self) -> bool {
+        if self.groups.len() < GROUPS_MAX {
+            return true;
+        }
+        let resolved = self.groups.iter().position(Group::is_resolved);
+        if let Some(resolved) = resolved {
+            self.groups.remove(resolved);
+        }
+        resolved.is_some()
+    }
+
+    /// Whether the group of `leader` was discarded, and so has no open alert. An empty record says nothing:
+    /// it may have been lost.
+    #[must_use]
+    pub fn has_discarded(&self, leader: AlertId) -> bool {
+        !self.groups.is_empty() && self.group(leader).is_none()
     }
 
     /// The group that accepts members, if there is one.

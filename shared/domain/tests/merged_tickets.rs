@@ -451,3 +451,74 @@ fn of_all_alerts_of_a_ticket_exactly_one_closes_it() {
         );
     }
 }
+
+/// The notes of the plan for `alert` and an open ticket.
+fn notes(link: &Link, alert: &Alert, seen: &Ticket, policy: &Policy) -> Vec<String> {
+    let current = Link {
+        ticket_as_of: Some(at(2_000)),
+        ..link.clone()
+    };
+    let steps = plan(&current, Some(alert), Some(seen), policy, at(2_000));
+    let html = |step| match step {
+        Step::AddNote(html) => Some(html),
+        _ => None,
+    };
+    steps.into_iter().filter_map(html).collect()
+}
+
+#[test]
+fn the_closing_of_one_alert_of_a_merged_ticket_is_said_as_such() {
+    let policy = policy(Mode::Managed);
+    let over = alert_with("Closed", 100);
+    for (role, stays) in [
+        (Role::Own { other_open: true }, "for the other alerts"),
+        (Role::Guest { other_open: true }, "for the other alerts"),
+        (
+            Role::Guest { other_open: false },
+            "No alert of this ticket is open",
+        ),
+    ] {
+        let (link, seen) = merged(&policy, role);
+        let notes = notes(&link, &over, &seen, &policy);
+        assert_eq!(notes.len(), 1, "{role:?}: {notes:?}");
+        assert!(notes[0].contains("closed this alert (closed)"), "{notes:?}");
+        assert!(notes[0].contains(stays), "{role:?}: {notes:?}");
+        assert!(notes[0].contains(&over.name), "{notes:?}");
+    }
+}
+
+#[test]
+fn an_alert_whose_closing_was_noted_says_nothing_more_when_another_ticket_is_merged_into_its_own() {
+    let mut policy = policy(Mode::Managed);
+    for template in policy.templates.values_mut() {
+        template.close = ClosePolicy::Never;
+    }
+    let over = alert_with("Closed", 100);
+    let mut link = linked(&policy);
+    let seen = ticket(OPEN, 60);
+    link.observe_ticket(seen.clone());
+    let current = Link {
+        ticket_as_of: Some(at(2_000)),
+        ..link.clone()
+    };
+    let left_open = plan(&current, Some(&over), Some(&seen), &policy, at(2_000));
+    assert_eq!(
+        left_open.iter().map(name).collect::<Vec<_>>(),
+        ["note", "set base"]
+    );
+    for step in left_open {
+        if let Step::SetBase(base) = step {
+            link.base = Some(base);
+        }
+    }
+    link.observe_alert(over.clone());
+    // People merge the ticket of an open alert into it; then that alert closes, too.
+    for other_open in [true, false] {
+        link.sharing = Some(Sharing {
+            open: other_open.then_some(OTHER).into_iter().collect(),
+            closed: (!other_open).then_some(OTHER).into_iter().collect(),
+            closes: true,
+        });
+        assert_eq!(notes(&link, &over, &seen, &policy), [""; 0], "{other_open}");
+    }
+}

@@ -448,3 +448,46 @@ fn an_alert_never_leads_a_second_group_while_members_of_the_first_name_it() {
     let group = storms.group(AlertId::new(3)).unwrap();
     assert_eq!(group.summary().joined, 1, "it counts its own member only");
 }
+
+/// Storms of one rule, each with a leader and one member, an hour and more apart.
+fn storms_of(count: u64) -> (Storms, Vec<AlertId>) {
+    let mut storms = Storms::default();
+    let mut leaders = Vec::new();
+    for storm in 0..count {
+        let seconds = i64::try_from(storm).unwrap() * 10_000;
+        for number in 0..4 {
+            let id = storm * 10 + number;
+            let place = storms.assign(&other(id), &two_tickets(), at(seconds));
+            if matches!(place, Membership::Leader(_)) {
+                leaders.push(AlertId::new(id));
+            }
+        }
+    }
+    (storms, leaders)
+}
+
+#[test]
+fn a_group_with_an_open_alert_is_never_discarded() {
+    let (mut storms, leaders) = storms_of(8);
+    assert_eq!(leaders.len(), 8);
+    let late =
+        |storms: &mut Storms, id| role(&storms.assign(&other(id), &two_tickets(), at(200_000)));
+    // Eight groups with open alerts: further alerts get tickets of their own, however many there are.
+    for id in 900..960 {
+        assert_eq!(late(&mut storms, id), "ungrouped");
+    }
+    assert!(leaders.iter().all(|leader| storms.group(*leader).is_some()));
+    // The third one is resolved, and makes room.
+    storms.assign(&closed(&other(23)), &two_tickets(), at(200_000));
+    assert_eq!(late(&mut storms, 960), "leader");
+    let kept = leaders
+        .iter()
+        .filter(|leader| storms.group(**leader).is_some());
+    assert_eq!(kept.count(), 7);
+    assert!(storms.has_discarded(leaders[2]));
+    assert!(!storms.has_discarded(leaders[1]));
+    assert!(
+        !Storms::default().has_discarded(leaders[2]),
+        "a lost record says nothing"
+    );
+}

@@ -388,8 +388,10 @@ impl Pair<'_> {
         let is_shared = self.link.sharing.is_some();
         // The last note said that the alert was closed and that the ticket stays open.
         let returned = self.base.alert_closed && !base.alert_closed;
-        let fields_changed = (&base.alert_status, &base.alert_priority)
-            != (&self.base.alert_status, &self.base.alert_priority);
+        // When the last alert of the ticket was closed, a note said so.
+        let closing_noted = self.base.alert_closed && self.alert.is_closed();
+        let status_changed = base.alert_status != self.base.alert_status && !closing_noted;
+        let fields_changed = status_changed || base.alert_priority != self.base.alert_priority;
         let has_news = base.alert_text != self.base.alert_text
             || (is_shared && fields_changed)
             || (returned && !self.alert.is_closed());
@@ -409,8 +411,12 @@ impl Pair<'_> {
             return None;
         }
         let left = self.notes_left()?;
+        let sharing = self.link.sharing.as_ref();
+        let others_open = sharing.is_some_and(|sharing| !sharing.open.is_empty());
         Some(Step::AddNote(if returned && !self.alert.is_closed() {
             render::reopen_note_html(self.alert)
+        } else if is_shared && status_changed && self.alert.is_closed() {
+            render::shared_closed_note_html(self.alert, others_open)
         } else {
             render::change_note_html(self.alert, left)
         }))

@@ -94,6 +94,11 @@ impl Group {
         self.open.len() + self.closed.len() >= MEMBERS_MAX
     }
 
+    /// Whether no member is open.
+    pub(super) fn is_resolved(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Whether `alert` is a member.
     pub(super) fn contains(&self, alert: AlertId) -> bool {
         self.open.contains(&alert) || self.closed.contains(&alert)

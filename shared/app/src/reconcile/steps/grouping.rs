@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::storm::{Membership, StormKey, Storms};
+use halogard_domain::storm::{GroupSummary, Membership, StormKey, Storms};
 use halogard_domain::{Alert, FailureClass};
 
 use super::Next;
@@ -131,7 +131,15 @@ impl<E: Env> Reconciler<E> {
         };
         let due = lead.summary_due_at(&policy);
         // A leader that is here only to wait stays requested, so that no member requests it again.
+        let known = lead.summary.clone();
         let summary_after = |storms: &mut Storms| {
+            if storms.has_discarded(leader) {
+                return Some(GroupSummary {
+                    open: 0,
+                    closed: true,
+                    ..known.clone()
+                });
+            }
             let group = storms.group_mut(leader)?;
             let summary = group.summary();
             if due <= now || summary.open == 0 {
