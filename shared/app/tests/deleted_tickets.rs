@@ -104,6 +104,29 @@ async fn one_reading_ends_nothing_and_two_minutes_apart_do() {
 }
 
 #[tokio::test]
+async fn many_real_deletions_are_recognised_by_the_list_of_deleted_tickets() {
+    let bench = missing(8).await;
+    // HaloPSA marks all but one of them as deleted; that one may be hidden by something else.
+    let marked = (4242..4249).map(TicketId::new);
+    bench.reconciler.desk.deleted.lock().unwrap().extend(marked);
+    work_for(&bench, CONFIRMED_AFTER / 2).await;
+    assert_eq!(
+        ended(&bench, ALERT).await,
+        None,
+        "two readings all the same"
+    );
+    work_for(&bench, CONFIRMED_AFTER).await;
+    for number in 0..7 {
+        let alert = AlertId::new(7586 + number);
+        assert_eq!(
+            ended(&bench, alert).await,
+            Some(TerminalReason::TicketDeleted)
+        );
+    }
+    assert_eq!(ended(&bench, AlertId::new(7593)).await, None);
+}
+
+#[tokio::test]
 async fn a_ticket_that_is_back_before_the_second_reading_was_never_gone() {
     let bench = missing(1).await;
     put_ticket(&bench, ticket(4242, 7586, at(-30)));

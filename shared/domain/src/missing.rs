@@ -51,11 +51,16 @@ impl Missing {
         }
     }
 
+    /// Whether a reading at `now` is far enough from the first one.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now.since(self.since) >= CONFIRMED_AFTER
+    }
+
     /// Whether a reading at `now`, with which `missing` tickets are missing, proves the deletion.
     #[must_use]
     pub fn is_proven(&self, now: Timestamp, missing: usize) -> bool {
-        let age = now.since(self.since);
-        age >= CONFIRMED_AFTER && (missing <= MISSING_MAX || age >= OUTAGE_MAX)
+        self.is_due(now) && (missing <= MISSING_MAX || now.since(self.since) >= OUTAGE_MAX)
     }
 
     /// The same after another reading that proved nothing.

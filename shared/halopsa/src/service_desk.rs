@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 
 use self::authors::ActingAgent;
 use self::shortfalls::Shortfalls;
-use crate::client::{Client, TicketDetail};
+use crate::client::{Client, TicketDetail, TicketQuery};
 use crate::wire::TicketRow;
 
 /// How far before and after an attempt its ticket is looked for: clocks differ, gateways linger.
@@ -199,6 +199,19 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
                     .with_message("the ticket shows no status, client or type to this agent"),
             ),
         }
+    }
+
+    async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {
+        let query = TicketQuery {
+            ticketids: vec![id],
+            deleted: true,
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        // The list may hold others as well, so the row's own mark counts.
+        let page = self.client.tickets_page(&query, 1).await?;
+        let mut rows = page.rows.iter();
+        Ok(rows.any(|row| row.id == id && row.deleted == Some(true)))
     }
 
     async fn notes(&self, id: TicketId) -> Result<TicketNotes, PortError> {

@@ -92,6 +92,10 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         self.noted(self.port.read(id).await)
     }
 
+    async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {
+        self.noted(self.port.is_marked_deleted(id).await)
+    }
+
     async fn notes(&self, id: TicketId) -> Result<TicketNotes, PortError> {
         self.noted(self.port.notes(id).await)
     }

@@ -50,6 +50,12 @@ pub trait ServiceDesk: Send + Sync {
     /// repeat.
     fn read(&self, id: TicketId) -> impl Future<Output = Result<Option<Ticket>, PortError>> + Send;
 
+    /// Whether the list of deleted tickets has the ticket, marked as deleted. Safe to repeat.
+    fn is_marked_deleted(
+        &self,
+        id: TicketId,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+
     /// The notes of a ticket, the opening entry included. Safe to repeat.
     fn notes(&self, id: TicketId) -> impl Future<Output = Result<TicketNotes, PortError>> + Send;
 

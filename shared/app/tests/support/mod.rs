@@ -4,7 +4,7 @@
 
 mod store_file;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -230,8 +230,12 @@ pub struct Desk {
     pub added_notes: Mutex<Vec<String>>,
     /// Changes that were made.
     pub changes: Mutex<Vec<TicketChange>>,
-    /// What its clock shows, where it says so.
+    /// What its clock shows, if that is not what ours does.
     pub desk_time: Mutex<Option<Timestamp>>,
+    /// Whether it does not say what its clock shows.
+    pub hides_its_time: Mutex<bool>,
+    /// Tickets in the list of deleted ones.
+    pub deleted: Mutex<BTreeSet<TicketId>>,
     /// Pages of the list of all keyed tickets that were read.
     pub keyed_pages: Mutex<Vec<u32>>,
     /// What another worker does while the next page is read.
@@ -323,6 +327,11 @@ impl ServiceDesk for Desk {
         Ok(found)
     }
 
+    async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {
+        self.switch.ask()?;
+        Ok(self.deleted.lock().expect("no panic").contains(&id))
+    }
+
     async fn notes(&self, ticket: TicketId) -> Result<TicketNotes, PortError> {
         self.switch.ask()?;
         let opened_by = self.opened_by.lock().expect("no panic");
@@ -359,7 +368,11 @@ impl ServiceDesk for Desk {
     }
 
     fn desk_time(&self) -> Option<Timestamp> {
-        *self.desk_time.lock().expect("no panic")
+        if *self.hides_its_time.lock().expect("no panic") {
+            return None;
+        }
+        let set = *self.desk_time.lock().expect("no panic");
+        set.or_else(|| Some(self.clock.get()?.now()))
     }
 
     async fn changed_since(&self, since: Timestamp) -> Result<Changes, PortError> {

@@ -405,3 +405,32 @@ async fn a_sighting_says_as_much_as_its_row_does() {
     );
     harness.assert_all_settled();
 }
+
+#[tokio::test]
+async fn only_a_row_that_is_marked_as_deleted_says_that_its_ticket_is() {
+    let marked = |id: u64, deleted: Value| {
+        let mut row = row(id, "[LG-7586] Disk");
+        row["deleted"] = deleted;
+        row
+    };
+    for (rows, expected) in [
+        (json!([]), false),
+        (json!([marked(4242, json!(true))]), true),
+        (json!([marked(4242, json!(false))]), false),
+        (json!([marked(4242, json!("perhaps"))]), false),
+        (json!([row(4242, "[LG-7586] Disk")]), false),
+        (json!([marked(4243, json!(true))]), false),
+        // A list that also holds what is not deleted.
+        (
+            json!([marked(4241, json!(false)), marked(4242, json!(true))]),
+            true,
+        ),
+    ] {
+        let harness = answering(&[list(rows.clone())]);
+        let found = harness.desk().is_marked_deleted(TICKET).await.unwrap();
+        assert_eq!(found, expected, "{rows}");
+        let sent = harness.only_sent();
+        assert_eq!(sent.query_value("deleted"), Some("true"));
+        assert_eq!(sent.query_value("ticketids"), Some("4242"));
+    }
+}

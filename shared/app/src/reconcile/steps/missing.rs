@@ -44,13 +44,19 @@ impl<E: Env> Reconciler<E> {
             session.record(now, Action::TicketMissing, None);
             return Ok(false);
         };
-        if !missing.is_proven(now, missing_at_once) {
+        // While many are missing, a list says more than a ticket that cannot be read: HaloPSA itself marks
+        // deleted ones.
+        let is_due = missing.is_due(now);
+        let is_marked =
+            is_due && missing_at_once > MISSING_MAX && self.desk.is_marked_deleted(id).await?;
+        if !is_marked && !missing.is_proven(now, missing_at_once) {
             if missing_at_once > MISSING_MAX {
                 warn!(
                     alert_id = session.link.alert.get(),
                     ticket_id = id.get(),
                     missing = missing_at_once,
-                    "many tickets are missing at once; this is taken for an outage, so none counts as deleted"
+                    "many tickets are missing at once; this is taken for an outage, so none counts as deleted \
+                     that HaloPSA does not list as deleted"
                 );
             }
             session.link.missing = Some(missing.read_again(now));
