@@ -57,6 +57,21 @@ impl RefusalKind {
     }
 }
 
+impl RefusalKind {
+    /// Under which outcome it is written: with another one the sender may try again.
+    const fn outcome(self) -> DeliveryOutcome {
+        match self {
+            Self::NotAuthentic
+            | Self::NotJson
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::NotHttp
+            | Self::BrokenOff => DeliveryOutcome::Refused,
+            Self::NoMemory | Self::NotQueued | Self::NotAccepted => DeliveryOutcome::Failed,
+        }
+    }
+}
+
 /// Who sent a request: the other end of the connection, which may be a proxy. A header that names another
 /// sender can be written by anybody and is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +182,7 @@ impl Tally {
             count = self.count,
             worst_sender = worst.map(|(sender, _)| tracing::field::display(sender)),
             worst_sender_count = worst.map(|(_, count)| count),
-            outcome = DeliveryOutcome::Refused.as_str(),
+            outcome = kind.outcome().as_str(),
             "more deliveries or connections were refused since the last line about it"
         );
     }

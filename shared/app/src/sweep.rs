@@ -37,6 +37,10 @@ const UNSETTLED_PAGES_MAX: usize = 3;
 /// The first sweep starts this far in the past: no older change concerns a ticket of ours.
 const INITIAL_LOOKBACK: Duration = Duration::from_secs(3600);
 
+/// The same where HaloPSA does not say what its clock shows: it may be read in the wrong time zone. The
+/// watermark catches up with the first changes that are listed.
+const INITIAL_LOOKBACK_WITHOUT_CLOCK: Duration = Duration::from_secs(26 * 3600);
+
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepReport {
@@ -104,9 +108,9 @@ impl<E: Env> Reconciler<E> {
         let mut stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
         if stored
             .value
-            .correct_future_times(self.both_clocks(self.clock.now()))
+            .correct_times(self.both_clocks(self.clock.now()))
         {
-            log_watermark_ahead();
+            log_watermark_replaced();
         }
         if stored.value.watermark.is_none() {
             // Large, and made once.
@@ -170,8 +174,8 @@ impl<E: Env> Reconciler<E> {
         self.enqueue_changes(&changes.listings, report).await?;
         report.set_aside += changes.set_aside;
         let clocks = self.both_clocks(requested_at);
-        if cursor.correct_future_times(clocks) {
-            log_watermark_ahead();
+        if cursor.correct_times(clocks) {
+            log_watermark_replaced();
             return Ok(false);
         }
         match (cursor.pending.take(), changes.rest) {
@@ -258,7 +262,7 @@ impl<E: Env> Reconciler<E> {
             .load_record::<SweepCursor>(&Singleton)
             .await?
             .value;
-        swept.correct_future_times(self.both_clocks(self.clock.now()));
+        swept.correct_times(self.both_clocks(self.clock.now()));
         Ok(swept.last_full_sweep)
     }
 
@@ -332,11 +336,13 @@ impl<E: Env> Reconciler<E> {
                 differs |= may_be_merged_no_longer(&link, listing);
                 continue;
             }
-            differs |= is_news(&link, listing);
-            in_doubt |= listing
+            // The list shows the present: what differs in it is read, however old it claims to be.
+            let contradicts = listing
                 .ticket
                 .as_ref()
-                .is_some_and(|it| link.is_in_doubt(it));
+                .is_some_and(|it| link.is_in_doubt(it) || link.is_contradicted_by(it));
+            differs |= contradicts || is_news(&link, listing);
+            in_doubt |= contradicts;
             outdates.push(alert);
         }
         let message = match &listing.ticket {
@@ -384,7 +390,11 @@ impl<E: Env> Reconciler<E> {
                 }
             }
         }
-        stored.value.watermark = Some(first.began_at.minus(INITIAL_LOOKBACK));
+        let lookback = match self.desk.desk_time() {
+            Some(_) => INITIAL_LOOKBACK,
+            None => INITIAL_LOOKBACK_WITHOUT_CLOCK,
+        };
+        stored.value.watermark = Some(first.began_at.minus(lookback));
         stored.value.first = None;
         if first.adopted > 0 {
             self.update_continuity(Continuity::observe_unknown_ticket)
@@ -519,11 +529,9 @@ fn may_be_merged_no_longer(link: &Link, listing: &TicketListing) -> bool {
     is_present && link.merged_tickets.contains(&listing.id)
 }
 
-/// Says that a watermark in the future was replaced.
-fn log_watermark_ahead() {
-    warn!(
-        "the watermark of the sweeps was in the future; changes since before it are listed again"
-    );
+/// Says that the watermark was replaced.
+fn log_watermark_replaced() {
+    warn!("a clock was set: changes since before the watermark of the sweeps are listed again");
 }
 
 /// Writes the outcome line of a sweep.

@@ -65,6 +65,40 @@ async fn the_first_sweep_takes_in_tickets_that_carry_our_key() {
 }
 
 #[tokio::test]
+async fn without_a_clock_of_halopsa_the_first_watermark_allows_for_a_wrong_time_zone() {
+    let bench = Bench::new();
+    *bench.reconciler.desk.hides_its_time.lock().unwrap() = true;
+    bench.reconciler.sweep_tickets().await.unwrap();
+    assert_eq!(swept_to(&bench), Some(at(-26 * 3600)));
+}
+
+/// HaloPSA's clock was set back: the list shows the ticket closed, before what is known of it.
+#[tokio::test]
+async fn a_row_that_contradicts_what_is_known_is_read_however_old_it_claims_to_be() {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    bench.reconciler.sweep_tickets().await.unwrap();
+    bench.clock.pass(Duration::from_secs(300));
+    let row = |status, changed_at| Ticket {
+        status,
+        observed_at: at(300),
+        ..ticket(4242, 7586, changed_at)
+    };
+    for (what, seen, queued) in [
+        (
+            "an older row of the same state",
+            row(support::OPEN, at(-7_000)),
+            0,
+        ),
+        ("an older row of another state", row(CLOSED, at(-7_000)), 1),
+    ] {
+        assert_eq!(sweep(&bench, &[seen]).await, queued, "{what}");
+    }
+    let sent = bench.file.sent_to(Lane::Urgent);
+    let read = Message::reconcile_ticket(TICKET, Cause::Sweep);
+    assert_eq!(sent, [read], "it is read, not believed");
+}
+
+#[tokio::test]
 async fn a_first_sweep_that_failed_is_made_again() {
     let bench = Bench::new();
     bench.reconciler.desk.switch.fail(failing(

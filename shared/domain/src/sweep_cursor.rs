@@ -44,6 +44,8 @@ pub struct SweepCursor {
     pub pending: Option<PendingRange>,
     /// How far the first sweep has come, until it is complete.
     pub first: Option<FirstSweep>,
+    /// How far HaloPSA's clock was ahead of ours when it was last seen, in milliseconds.
+    pub desk_ahead_ms: Option<i64>,
 }
 
 impl Record for SweepCursor {
@@ -280,10 +282,37 @@ fn pages_of(count: u64, page_rows: u32) -> Result<u32, EndlessList> {
 }
 
 impl SweepCursor {
-    /// Replaces times in the future, which were written under a wrong clock. A watermark in the future, by
-    /// our clock or by HaloPSA's, would hide every change until then, so sweeps begin again an hour before
-    /// the last one that read everything. Says whether the watermark was replaced.
-    pub fn correct_future_times(&mut self, now: BothClocks) -> bool {
+    /// Replaces times that were written under a wrong clock. A watermark in the future, by our clock or by
+    /// HaloPSA's, would hide every change until then, so sweeps begin again an hour before the last one that
+    /// read everything. If HaloPSA's clock was set back, changes get times that sweeps have passed already, so
+    /// the watermark goes back by as much. Says whether the watermark was replaced.
+    pub fn correct_times(&mut self, now: BothClocks) -> bool {
+        let is_ahead = self.correct_future_times(now);
+        let was_set_back = self.follow_desk_clock(now);
+        is_ahead || was_set_back
+    }
+
+    /// Notes HaloPSA's clock. A step back of less than [`CLOCK_AHEAD_MAX`] hides nothing: the watermark is
+    /// older than that, and clocks of HaloPSA's servers differ by as much.
+    fn follow_desk_clock(&mut self, now: BothClocks) -> bool {
+        let Some(ahead) = now.desk_ahead_ms() else {
+            return false;
+        };
+        let before = self.desk_ahead_ms.replace(ahead);
+        let step = before.map_or(0, |before| before.saturating_sub(ahead));
+        let step = Duration::from_millis(u64::try_from(step).unwrap_or(0));
+        if step <= CLOCK_AHEAD_MAX {
+            return false;
+        }
+        self.watermark = self
+            .watermark
+            .map(|watermark| watermark.minus(step).minus(CLOCK_AHEAD_MAX));
+        self.unsettled = None;
+        self.pending = None;
+        self.watermark.is_some()
+    }
+
+    fn correct_future_times(&mut self, now: BothClocks) -> bool {
         let ours = now.ours.plus(CLOCK_AHEAD_MAX);
         self.last_full_sweep = self.last_full_sweep.filter(|at| *at <= ours);
         let latest = now.latest_for_both();

@@ -111,6 +111,13 @@ impl BothClocks {
         self.theirs.unwrap_or(self.ours)
     }
 
+    /// How far the service desk's clock is ahead of ours, in milliseconds; `None` where it does not say.
+    #[must_use]
+    pub fn desk_ahead_ms(self) -> Option<i64> {
+        let theirs = self.theirs?;
+        Some(theirs.as_millis().saturating_sub(self.ours.as_millis()))
+    }
+
     /// The earlier of the two.
     #[must_use]
     pub fn earlier(self) -> Timestamp {

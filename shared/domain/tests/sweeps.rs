@@ -200,7 +200,7 @@ fn stored_times_in_the_future_are_corrected() {
         pending: Some(rest(YEAR, YEAR + 10, ReadPhase::Fresh)),
         ..swept()
     };
-    swept.correct_future_times(by_our_clock(at(10_000)));
+    swept.correct_times(by_our_clock(at(10_000)));
     assert_eq!(swept.watermark, Some(at(10_000 - 3_600)));
     assert_eq!((swept.last_full_sweep, swept.pending.clone()), (None, None));
 
@@ -210,7 +210,7 @@ fn stored_times_in_the_future_are_corrected() {
         ..self::swept()
     };
     let mut corrected = past.clone();
-    corrected.correct_future_times(by_our_clock(at(10_000)));
+    corrected.correct_times(by_our_clock(at(10_000)));
     assert_eq!(corrected, past);
 }
 
@@ -342,4 +342,51 @@ fn a_list_that_does_not_move_or_has_an_odd_count_is_an_error_and_no_endless_loop
     // A first page without a row is all there is.
     let none = KeyedListPlace::after_first_page(shape(0, Some(7), None));
     assert_eq!(none, Ok(None));
+}
+
+#[test]
+fn the_watermark_goes_back_with_halopsas_clock_and_with_nothing_else() {
+    let seen = |theirs| BothClocks {
+        ours: at(10_000),
+        theirs: Some(at(theirs)),
+    };
+    // HaloPSA's clock before and after, by ours at 10,000 s; the watermark of 9,000 s after that.
+    let rows = [
+        ("the same", 10_000, 10_000, 9_000),
+        ("another server", 10_000, 9_940, 9_000),
+        ("set back", 10_000, 9_939, 9_000 - 61 - 60),
+        (
+            "set back below the watermark",
+            10_000,
+            8_970,
+            9_000 - 1_030 - 60,
+        ),
+        ("set forward", 9_000, 10_000, 9_000),
+        (
+            "put right after it was ahead",
+            13_600,
+            10_000,
+            9_000 - 3_600 - 60,
+        ),
+    ];
+    for (what, before, after, expected) in rows {
+        let mut cursor = SweepCursor {
+            watermark: Some(at(9_000)),
+            ..SweepCursor::default()
+        };
+        assert!(!cursor.correct_times(seen(before)), "{what}");
+        assert!(!cursor.correct_times(by_our_clock(at(10_000))), "{what}");
+        assert_eq!(
+            cursor.correct_times(seen(after)),
+            expected != 9_000,
+            "{what}"
+        );
+        assert_eq!(cursor.watermark(), at(expected), "{what}");
+        // Once for each step.
+        assert!(!cursor.correct_times(seen(after)), "{what}");
+    }
+    let mut new = SweepCursor::default();
+    assert!(!new.correct_times(seen(20_000)));
+    assert!(!new.correct_times(seen(10_000)));
+    assert_eq!(new.watermark, None);
 }

@@ -57,6 +57,9 @@ const USED_UP_MAX: Duration = Duration::from_secs(300);
 /// HaloPSA has not said yet what its clock shows.
 const NO_OFFSET: i64 = i64::MIN;
 
+/// A clock that is further off is an odd value of one ticket, not HaloPSA's clock.
+const OFFSET_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// A HaloPSA tenant. One per process, shared by reference: it holds the token.
 ///
 /// Each method spends one request of the budget per page, and one more when a token is due (about once
@@ -96,6 +99,8 @@ pub struct Client<T, B, C> {
     clock_offset_ms: AtomicI64,
     /// Until when HaloPSA has no request left, in milliseconds.
     used_up_until_ms: AtomicI64,
+    /// Whether HaloPSA's answers have a date.
+    says_its_time: AtomicBool,
 }
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
@@ -128,6 +133,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             applications: RwLock::default(),
             clock_offset_ms: AtomicI64::new(NO_OFFSET),
             used_up_until_ms: AtomicI64::new(0),
+            says_its_time: AtomicBool::new(false),
         }
     }
 
@@ -147,19 +153,33 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// Learns HaloPSA's clock from an answer to a request that was sent at `sent_at`. The answer's date was
     /// written between then and now; the smallest difference that fits is taken.
     fn learn_clock(&self, response: &Response<Bytes>, sent_at: Timestamp) {
-        let Some(date) = date_in(response.headers(), &DATE) else {
-            return;
-        };
+        if let Some(date) = date_in(response.headers(), &DATE) {
+            self.says_its_time.store(true, Ordering::Relaxed);
+            self.learn_offset(date, sent_at);
+        }
+    }
+
+    /// Learns HaloPSA's clock from the time that it gave a ticket opened by a request that was sent at
+    /// `sent_at`, where its answers have no date.
+    fn learn_clock_from_opening(&self, opened_at: Timestamp, sent_at: Timestamp) {
+        let apart = opened_at.since(sent_at).max(sent_at.since(opened_at));
+        if apart < OFFSET_MAX && !self.says_its_time.load(Ordering::Relaxed) {
+            self.learn_offset(opened_at, sent_at);
+        }
+    }
+
+    /// HaloPSA's clock showed `date` at a moment between `sent_at` and now.
+    fn learn_offset(&self, date: Timestamp, sent_at: Timestamp) {
         let (date, sent, now) = (
             date.as_millis(),
             sent_at.as_millis(),
             self.clock.now().as_millis(),
         );
         let ahead = if date > now {
-            date - now
+            date.saturating_sub(now)
         } else {
             // A date has no parts of seconds.
-            (date.saturating_add(1_000) - sent).min(0)
+            date.saturating_add(1_000).saturating_sub(sent).min(0)
         };
         self.clock_offset_ms.store(ahead, Ordering::Relaxed);
     }

@@ -220,6 +220,7 @@ impl SampleRecord for SweepCursor {
                 set_aside: vec![TicketId::new(9)],
                 ..FirstSweep::begin("LG".to_owned(), at(10))
             }),
+            desk_ahead_ms: Some(-11),
         }
     }
 }

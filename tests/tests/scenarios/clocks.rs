@@ -92,3 +92,47 @@ async fn no_closing_is_lost_when_halopsas_clock_is_put_forward() {
     }
     println!("{cases} changes of the clock");
 }
+
+/// HaloPSA's clock is set back, and a technician closes the ticket with a time that is older than all that is
+/// known: at each phase of a sweep, and with webhooks that come or do not.
+#[tokio::test]
+async fn no_closing_is_lost_when_halopsas_clock_is_set_back() {
+    let mut cases = 0;
+    for (before, after) in [
+        (0, -MINUTE - 1_000),
+        (0, -5 * MINUTE),
+        (0, -6 * MINUTE),
+        (0, -90 * MINUTE),
+        (0, -2 * DAY),
+        (90 * MINUTE, 0),
+        (2 * DAY, 0),
+        (HOUR, -HOUR),
+    ] {
+        for phase in [600, 660, 750, 890] {
+            for webhook_delivery in [WebhookDelivery::Never, WebhookDelivery::Prompt] {
+                let mut bundle = Scenario::start(Setup {
+                    webhook_delivery,
+                    halo_ahead_ms: before,
+                    ..Setup::managed()
+                })
+                .await;
+                let (alert, ticket) = with_ticket(&mut bundle).await;
+                bundle.run_for(Duration::from_secs(phase)).await;
+                // What is known is of a moment ago, and a change of another ticket moves the watermark.
+                bundle.halo.add_note(ticket, DANA, "looked at").unwrap();
+                bundle.run_for(Duration::from_secs(600)).await;
+                bundle.halo_clock.set_ahead(after);
+                bundle.run_for(Duration::from_secs(30)).await;
+                bundle.halo.close_ticket(ticket, DANA).unwrap();
+                bundle.run_for(Duration::from_secs(600)).await;
+                assert!(
+                    has_seen_closing(&bundle, alert).await,
+                    "ahead by {before} ms, then by {after} ms, after {phase} s"
+                );
+                assert_eq!(bundle.tickets_of(alert).len(), 1);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} clocks that were set back");
+}

@@ -138,6 +138,19 @@ impl Link {
         })
     }
 
+    /// Whether a row of a list that was read later than what is known shows another state, with a time of
+    /// change that is not later. HaloPSA's clock may have been set back, or its index lag; only a read of the
+    /// ticket decides.
+    #[must_use]
+    pub fn is_contradicted_by(&self, row: &Ticket) -> bool {
+        self.observed_ticket.as_ref().is_some_and(|known| {
+            known.differs_from(row)
+                && row.changed() <= known.changed()
+                && row.observed_at >= known.observed_at
+                && self.superseded_change != Some(row.changed_at)
+        })
+    }
+
     /// Records that `ticket` has changed in a way that no report has shown yet. Says whether that was new.
     pub fn mark_ticket_outdated(&mut self, ticket: TicketId) -> bool {
         if self.ticket != Some(ticket) {

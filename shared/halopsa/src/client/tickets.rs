@@ -170,9 +170,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .with("returnall", true)
             .sent_before(send_before)
             .posting(tickets)?;
-        let rows = self.read(&call, OneOrManySeed::new()).await?;
-        self.compare_times(&rows);
-        Ok(rows)
+        // The permit may have to be waited for, so this is early; what is learnt is an early time at worst.
+        let sent_at = self.clock.now();
+        let opened: Vec<TicketRow> = self.read(&call, OneOrManySeed::new()).await?;
+        let times = opened.iter().filter_map(TicketRow::last_update);
+        if let Some(opened_at) = times.max() {
+            self.learn_clock_from_opening(opened_at, sent_at);
+        }
+        self.compare_times(&opened);
+        Ok(opened)
     }
 
     /// `GET /Actions`: everything written on `ticket`, the system's own entries included. Not

@@ -188,3 +188,43 @@ async fn a_failed_read_after_an_opening_does_not_fail_the_opening() {
         assert_eq!(opened, expected);
     }
 }
+
+/// HaloPSA, whose answers have no date, gives a new ticket the time `at`.
+async fn desk_time_after_opening_at(at: Value, date: Option<&str>) -> Option<i64> {
+    let mut opened = row(4242, "[LG-7586] Disk");
+    opened["last_update"] = at;
+    let harness = Harness::new();
+    let mut response = answer(200, &json!([opened]).to_string());
+    if let Some(date) = date {
+        response.headers_mut().insert("date", date.parse().unwrap());
+    }
+    harness.next(Ok(response));
+    let desk = harness.desk();
+    desk.open(&[new_ticket()], &AdmitAll)
+        .await
+        .remove(0)
+        .unwrap();
+    let ahead = |theirs: Timestamp| theirs.as_millis() - MORNING.as_millis();
+    desk.desk_time().map(ahead)
+}
+
+#[tokio::test]
+async fn without_a_date_halopsas_clock_is_learnt_from_the_tickets_that_we_open() {
+    const HOUR: i64 = 3_600_000;
+    // It is 09:00:00 by our clock; a date has no parts of seconds.
+    for (opened_at, date, expected) in [
+        ("2026-05-02T09:00:00Z", None, Some(0)),
+        ("2026-05-02T07:30:00Z", None, Some(-HOUR * 3 / 2 + 1_000)),
+        ("2026-05-04T09:00:00Z", None, Some(48 * HOUR)),
+        ("2099-05-02T09:00:00Z", None, None),
+        // What an answer says counts more.
+        (
+            "2026-05-02T07:30:00Z",
+            Some("Sat, 02 May 2026 09:00:07 GMT"),
+            Some(7_000),
+        ),
+    ] {
+        let learnt = desk_time_after_opening_at(json!(opened_at), date).await;
+        assert_eq!(learnt, expected, "{opened_at} {date:?}");
+    }
+}
