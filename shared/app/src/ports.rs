@@ -32,7 +32,10 @@ pub use links::{
     AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, SinceQueued, Stored,
 };
 pub use pruning::Pruning;
-pub use queue::{DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink};
+pub use queue::{
+    DEFER_MAX, DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink,
+    deferred_until,
+};
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
     Admission, Changes, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{
     Clock, DeadLetter, Delivery, Lane, Outgoing, PortError, Unreadable, WorkQueue, WorkSink,
+    deferred_until,
 };
 use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{Message, Timestamp};
@@ -24,7 +25,9 @@ impl<C: Clock> WorkSink for Store<C> {
         self.change(|db, now| {
             for outgoing in messages {
                 let body = to_json("queue", &outgoing.message)?;
-                let visible_at = outgoing.not_before.map_or(now, |time| time.max(now));
+                let not_before = outgoing.not_before;
+                let until = not_before.and_then(|time| deferred_until(time, now));
+                let visible_at = until.unwrap_or(now);
                 enqueue(db, lane.name(), &body, now, visible_at)?;
             }
             Ok(())
@@ -428,13 +431,14 @@ fn make_visible(
     receive_count: u32,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let visible_at = deferred_until(not_before, now).unwrap_or_else(|| not_before.min(now));
     db.prepare_cached(
         "UPDATE queue SET visible_at = ?2, receive_count = ?3, in_flight = 0, hidden_at = ?4
          WHERE id = ?1",
     )?
     .execute(params![
         id,
-        not_before.as_millis(),
+        visible_at.as_millis(),
         receive_count,
         now.as_millis()
     ])?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halogard_app::ports::{LeaseOutcome, Leases};
+use halogard_app::ports::{LEASE_MAX, LeaseOutcome, Leases};
 
 use crate::fixture::{StoreFixture, at_once};
 
@@ -20,6 +20,7 @@ macro_rules! leases {
             rights_of_other_names_are_left_alone,
             of_takers_at_once_one_gets_it,
             a_right_that_ran_out_is_free,
+            a_right_far_ahead_of_now_is_free,
             rights_survive_a_restart,
         }
     };
@@ -134,6 +135,24 @@ pub async fn a_right_that_ran_out_is_free<B: StoreFixture<Store: Leases>>(fixtur
         take(&fixture, "c").await,
         LeaseOutcome::HeldByOther { .. }
     ));
+}
+
+/// Acquired under a clock that was ahead: by as much as no right lasts, and by years.
+pub async fn a_right_far_ahead_of_now_is_free<B: StoreFixture<Store: Leases>>(fixture: B) {
+    let store = fixture.store();
+    let mut holder = "z".to_owned();
+    for ahead in [LEASE_MAX + Duration::from_secs(60), LEASE_MAX * 100_000] {
+        let until = fixture.now().plus(ahead);
+        let taken = store.acquire_lease(NAME, &holder, until).await;
+        assert_eq!(taken.expect("the store answers"), LeaseOutcome::Acquired);
+        holder.push('z');
+        assert_eq!(take(&fixture, &holder).await, LeaseOutcome::Acquired);
+        // That one is a right like any other.
+        assert!(matches!(
+            take(&fixture, "b").await,
+            LeaseOutcome::HeldByOther { .. }
+        ));
+    }
 }
 
 pub async fn rights_survive_a_restart<B: StoreFixture<Store: Leases>>(fixture: B) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halogard_app::ports::{Delivery, Lane, Outgoing, WorkQueue, WorkSink};
+use halogard_app::ports::{DEFER_MAX, Delivery, Lane, Outgoing, WorkQueue, WorkSink};
 use halogard_domain::ids::{AlertId, LaunchpointId, TicketId};
 use halogard_domain::message::Cause;
 use halogard_domain::runs::RunTarget;
@@ -40,6 +40,7 @@ macro_rules! queue {
             a_message_for_later_is_delivered_then,
             a_message_for_much_later_is_honoured,
             a_message_given_back_for_much_later_is_honoured,
+            a_time_that_no_message_waits_for_means_at_once,
             a_time_that_has_passed_means_at_once,
             a_dead_letter_keeps_what_happened,
             a_dead_lettered_message_is_not_delivered_again,
@@ -461,6 +462,21 @@ pub async fn a_message_given_back_for_much_later_is_honoured<B: QueueFixture>(fi
     retry(&queue, &delivery, fixture.now().plus(MUCH_LATER)).await;
     let delivery = assert_delivered_much_later(&fixture).await;
     assert_eq!(delivery.receive_count, 2);
+}
+
+/// Computed under a clock that was ahead.
+pub async fn a_time_that_no_message_waits_for_means_at_once<B: QueueFixture>(fixture: B) {
+    let queue = fixture.store();
+    for ahead in [DEFER_MAX + Duration::from_secs(60), DEFER_MAX * 200] {
+        send_for_later(&fixture, ahead).await;
+        let delivery = receive_one(&queue, LONG).await;
+        defer(&queue, &delivery, fixture.now().plus(ahead)).await;
+        let delivery = receive_one(&queue, LONG).await;
+        retry(&queue, &delivery, fixture.now().plus(ahead)).await;
+        let delivery = receive_one(&queue, LONG).await;
+        let acked = queue.ack(Lane::Urgent, &delivery.receipt).await;
+        acked.expect("the queue answers");
+    }
 }
 
 pub async fn a_time_that_has_passed_means_at_once<B: QueueFixture>(fixture: B) {

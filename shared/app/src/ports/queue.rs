@@ -51,6 +51,18 @@ impl From<Message> for Outgoing {
     }
 }
 
+/// No message is deferred for longer: nothing waits for more than a day. A later time was computed under a
+/// clock that was ahead.
+pub const DEFER_MAX: Duration = Duration::from_secs(2 * 24 * 3600);
+
+/// Until when a message waits that may be delivered at `not_before`; `None` when it waits no longer: the time
+/// has come, or is one that no message is deferred to.
+#[must_use]
+pub fn deferred_until(not_before: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let is_believed = not_before > now && not_before.since(now) <= DEFER_MAX;
+    is_believed.then_some(not_before)
+}
+
 /// A message delivered to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {

@@ -1,7 +1,7 @@
 //! A message that came off a queue, and what becomes of it.
 
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName as System};
-use halogard_app::ports::{Clock, Delivery, Lane, PortError, Unreadable};
+use halogard_app::ports::{Clock, Delivery, Lane, PortError, Unreadable, deferred_until};
 use halogard_domain::{Message, Timestamp};
 
 use super::attributes::{MessageMetadata, Texts, texts};
@@ -69,7 +69,11 @@ impl<C: Clock> Store<C> {
         };
         let delivery = delivery(&message, &receipt);
         self.in_flight().take(receipt, message, now);
-        let Some(until) = metadata.not_before.filter(|time| *time > now) else {
+        // The clock of the process that sent it may have been ahead.
+        let Some(until) = metadata
+            .not_before
+            .and_then(|time| deferred_until(time, now))
+        else {
             return Ok(Some(delivery));
         };
         self.put_back(lane, &delivery.receipt, until, |count| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use halogard_app::ports::{Outgoing, PortError};
+use halogard_app::ports::{Outgoing, PortError, deferred_until};
 use halogard_domain::{FailureClass, Message, Timestamp};
 
 use super::attributes::{MessageMetadata, allowed, size};
@@ -43,7 +43,9 @@ pub fn encode(outgoing: &Outgoing, now: Timestamp) -> Result<EncodedMessage, Que
             most: BODY_BYTES_MAX,
         });
     }
-    let not_before = outgoing.not_before.filter(|time| *time > now);
+    let not_before = outgoing
+        .not_before
+        .and_then(|time| deferred_until(time, now));
     let metadata = MessageMetadata {
         not_before,
         ..MessageMetadata::new(now)

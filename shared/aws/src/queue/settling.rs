@@ -1,6 +1,6 @@
 //! What becomes of a message that was processed.
 
-use halogard_app::ports::{Clock, Lane, PortError};
+use halogard_app::ports::{Clock, Lane, PortError, deferred_until};
 use halogard_domain::Timestamp;
 
 use super::attributes::{DeadLetterMetadata, MessageMetadata};
@@ -37,23 +37,23 @@ impl<C: Clock> Store<C> {
     ) -> Result<(), PortError> {
         let queue = self.work_queue(lane)?;
         let now = self.now();
+        let until = deferred_until(not_before, now);
+        let delay = until.unwrap_or(now).since(now);
         match self.in_flight().settle(lane, receipt, now) {
             ReceiptState::Ours(receipt, held) => {
                 let metadata = MessageMetadata {
                     sent_at: held.metadata.sent_at,
-                    not_before: (not_before > now).then_some(not_before),
+                    not_before: until,
                     failures: failures(held.receive_count),
                 };
                 let copy = EncodedMessage {
                     body: held.body.clone(),
                     attributes: metadata.attributes(),
-                    delay: not_before.since(now),
+                    delay,
                 };
                 self.replace(receipt, held, queue, copy).await
             }
-            ReceiptState::OtherProcess(handle) => {
-                self.hide(queue, &handle, not_before.since(now)).await
-            }
+            ReceiptState::OtherProcess(handle) => self.hide(queue, &handle, delay).await,
             ReceiptState::Expired => Ok(()),
         }
     }
