@@ -1,5 +1,6 @@
 //! `serve`: the worker as one process against the real systems.
 
+mod clock_watch;
 mod policy_file;
 pub mod token;
 pub mod webhook_auth;
@@ -36,6 +37,7 @@ use crate::metrics::ProcessMetrics;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 use crate::refusals::RefusalLog;
 use crate::stored_credentials;
+use clock_watch::{ClockWatch, wrong_clock};
 use policy_file::PolicyFile;
 use token::WebhookAddress;
 
@@ -50,9 +52,6 @@ const MARK_FITTED_AT: &str = "policy_fitted_at";
 
 /// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
 const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(60);
-
-/// A clock that differs by less is right enough: a `Date` has whole seconds, and answers take time.
-const CLOCK_TOLERANCE_SECONDS: u64 = 60;
 
 /// A start whose vendor cannot be reached tries again after this time, which doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -243,23 +242,6 @@ impl Asked {
     }
 }
 
-/// What to say of this machine's clock when that of `vendor` is so many seconds ahead; nothing if they
-/// agree.
-fn wrong_clock(vendor: Vendor, ahead_seconds: i64) -> Option<String> {
-    let (seconds, vendor) = (ahead_seconds.unsigned_abs(), vendor.as_str());
-    let side = if ahead_seconds > 0 {
-        "behind"
-    } else {
-        "ahead of"
-    };
-    (seconds > CLOCK_TOLERANCE_SECONDS).then(|| {
-        format!(
-            "this machine's clock is {seconds} s {side} that of {vendor}; set it, for example by turning \
-             time synchronisation on (timedatectl set-ntp true)"
-        )
-    })
-}
-
 /// The process, put together.
 struct Serve {
     reconciler: NetworkReconciler<SystemClock>,
@@ -308,6 +290,7 @@ impl Serve {
             self.store.clone(),
             Arc::clone(&self.shared.health),
         ));
+        beside.spawn(ClockWatch::default().watch(Arc::clone(&self.shared.metrics)));
         // From here on deliveries are queued.
         let policy = tokio::select! {
             policy = self.until_ready(start) => policy?,
@@ -555,19 +538,4 @@ pub fn shutdown_signal() -> impl Future<Output = ()> {
 /// A process without a signal handler goes on; killing it loses nothing.
 fn log_missing_signal(error: &std::io::Error) {
     tracing::warn!(%error, "the handler of a termination signal cannot be installed");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_is_a_minute_off_is_reported_with_its_direction() {
-        for right in [0, 60, -60] {
-            assert_eq!(wrong_clock(Vendor::HaloPsa, right), None);
-        }
-        let said = |ahead| wrong_clock(Vendor::HaloPsa, ahead).unwrap();
-        assert!(said(61).contains("is 61 s behind that of halopsa"));
-        assert!(said(-3600).contains("is 3600 s ahead of that of halopsa"));
-    }
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 pub use bench::{Bench, Serve, TOKEN, WEBHOOK_SECRET, signature};
 pub use http::{Answer, Http};
-pub use process::{Ended, Process, Signal, program};
+pub use process::{Ended, Process, Signal, program, tested_program};
 pub use vault::{HOUR_MS, LocalVault, key, now_ms};
 pub use world::{Config, Sim};
 

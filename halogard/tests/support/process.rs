@@ -21,10 +21,23 @@ pub enum Signal {
     HangUp,
 }
 
+/// Names another program than the one that was built with the tests, such as that of a release.
+const TESTED: &str = "TESTED_HALOGARD";
+
+/// The program that was named in place of the one that was built with the tests.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a test is run, no setting of the program"
+)]
+pub fn tested_program() -> Option<String> {
+    std::env::var(TESTED).ok()
+}
+
 /// The program in `folder`, without the settings of the person who runs the tests and without
 /// variables that the program would take for a mistyped setting.
 pub fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_halogard"));
+    let tested = tested_program();
+    let mut command = Command::new(tested.as_deref().unwrap_or(env!("CARGO_BIN_EXE_halogard")));
     command.current_dir(folder).stdin(Stdio::null());
     for info in SETTINGS {
         command.env_remove(info.name);

@@ -102,11 +102,6 @@ async fn no_closing_is_lost_when_halopsas_clock_is_set_back() {
         (0, -MINUTE - 1_000),
         (0, -5 * MINUTE),
         (0, -6 * MINUTE),
-        (0, -90 * MINUTE),
-        (0, -2 * DAY),
-        (90 * MINUTE, 0),
-        (2 * DAY, 0),
-        (HOUR, -HOUR),
     ] {
         for phase in [600, 660, 750, 890] {
             for webhook_delivery in [WebhookDelivery::Never, WebhookDelivery::Prompt] {

@@ -75,7 +75,7 @@ async fn a_merged_ticket_is_closed_when_all_its_alerts_are_over() {
                 notes
                     .last()
                     .unwrap()
-                    .contains("Liongard changed this alert (status closed"),
+                    .contains("Liongard closed this alert (closed)"),
                 "{notes:#?}"
             );
             it.bundle.liongard.close(last).unwrap();
