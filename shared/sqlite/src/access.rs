@@ -29,6 +29,34 @@ pub(crate) fn make_private(path: &Path) {
     }
 }
 
+/// Takes from others the right to put files into `folder`, or to replace those in it. A folder in which only
+/// the owner of a file may replace it, such as `/tmp`, and one of another owner, stay as they are.
+#[cfg(unix)]
+pub(crate) fn close_to_others(folder: &Path) {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const STICKY: u32 = 0o1000;
+    const OTHERS_WRITE: u32 = 0o022;
+    let Ok(metadata) = fs::metadata(folder) else {
+        return;
+    };
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & OTHERS_WRITE == 0 || mode & STICKY != 0 {
+        return;
+    }
+    match fs::set_permissions(folder, Permissions::from_mode(mode & !OTHERS_WRITE)) {
+        Ok(()) => tracing::info!(
+            folder = %folder.display(),
+            "others could replace the files in the data folder; only its owner can from now on"
+        ),
+        Err(error) => tracing::warn!(
+            folder = %folder.display(), %error,
+            "others than its owner may replace the files in the data folder; run chmod go-w on it"
+        ),
+    }
+}
+
 /// Gives what root made at `path` to the owner of the folder it is in: a check that root runs must leave
 /// no file that the service cannot open.
 #[cfg(unix)]
@@ -50,6 +78,10 @@ pub(crate) fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
 /// Elsewhere the access rules of the folder decide.
 #[cfg(not(unix))]
 pub(crate) fn make_private(_path: &Path) {}
+
+/// Elsewhere the access rules of the folder decide.
+#[cfg(not(unix))]
+pub(crate) fn close_to_others(_folder: &Path) {}
 
 /// Elsewhere the access rules of the folder decide.
 #[cfg(not(unix))]

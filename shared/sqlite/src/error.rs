@@ -132,7 +132,11 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The folder or a file in it cannot be made or opened.
-    #[error("{} cannot be made or opened", path.display())]
+    #[error(
+        "{} cannot be made or opened; the user that runs halogard must own the data folder, or be able \
+         to write to it",
+        path.display()
+    )]
     Files {
         /// Which one.
         path: PathBuf,

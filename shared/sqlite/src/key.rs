@@ -25,7 +25,7 @@ pub enum KeyError {
         /// The key file.
         path: PathBuf,
     },
-    /// Other people on the machine may read the key file.
+    /// Other people on the machine may read the key file, and that cannot be put right.
     #[error(
         "{path} may be used by others than its owner (mode {mode:03o}); run: chmod 600 '{path}'",
         path = path.display()
@@ -50,7 +50,8 @@ pub enum KeyError {
 }
 
 impl StoreKey {
-    /// Reads the key from the file `path`; draws one and keeps it there when there is no such file.
+    /// Reads the key from the file `path`; draws one and keeps it there when there is no such file. A file
+    /// that others may read is put right.
     ///
     /// The file appears whole or not at all, readable for its owner only. Two processes that start
     /// at once end up with the same key.
@@ -92,6 +93,14 @@ impl StoreKey {
             source,
         };
         let opened = File::open(path).map_err(file)?;
+        if refuse_exposed(path, &opened).is_err() {
+            tracing::warn!(
+                file = %path.display(),
+                "others could read the key of the store until now; if other people use this machine, rotate \
+                 the credentials"
+            );
+            access::make_private(path);
+        }
         refuse_exposed(path, &opened)?;
         let text = io::read_to_string(opened).map_err(file)?;
         Self::from_text(&text).map_err(|_| KeyError::MalformedFile {

@@ -340,23 +340,47 @@ fn a_key_file_with_something_else_in_it_is_refused_and_not_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_file_that_others_may_use_is_refused_with_the_remedy() {
+fn a_key_file_that_others_may_use_is_put_right() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.key");
     StoreKey::load_or_create(&path).unwrap();
-    for mode in [0o640, 0o604, 0o660] {
+    let key = fs::read_to_string(&path).unwrap();
+    for mode in [0o640, 0o604, 0o660, 0o777] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let Err(error) = StoreKey::load_or_create(&path) else {
-            panic!("a key others may read was taken");
-        };
-        let text = error.to_string();
-        assert!(text.contains(&format!("(mode {mode:03o})")), "{text}");
-        assert!(
-            text.contains(&format!("chmod 600 '{}'", path.display())),
-            "{text}"
-        );
+        StoreKey::load_or_create(&path).unwrap();
+        let left = fs::metadata(&path).unwrap().permissions().mode() & 0o077;
+        assert_eq!(left, 0, "{mode:o}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), key, "the same key");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_data_folder_that_others_could_write_to_is_put_right_at_every_opening() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let path = data.join("halogard.db");
+    // A folder like `/tmp` protects its files by itself; reading the names of files shows nothing.
+    let rows = [
+        (0o777, 0o755),
+        (0o770, 0o750),
+        (0o722, 0o700),
+        (0o755, 0o755),
+        (0o700, 0o700),
+        (0o1777, 0o1777),
+    ];
+    for opened in [open, open_or_create as Opening] {
+        for (mode, expected) in rows {
+            fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+            drop(opened(&path).unwrap());
+            let left = fs::metadata(&data).unwrap().permissions().mode() & 0o7777;
+            assert_eq!(left, expected, "{mode:o}");
+        }
     }
 }
 

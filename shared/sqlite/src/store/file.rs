@@ -101,13 +101,14 @@ impl<C: Clock> Store<C> {
     }
 }
 
-/// Makes `folder` for its owner only, unless it is there.
+/// Makes `folder` for its owner only, unless it is there; then others lose the right to write to it.
 ///
 /// # Errors
 ///
 /// [`OpenError::Files`] when it cannot be made.
 pub fn prepare_folder(folder: &Path) -> Result<(), OpenError> {
     if folder.is_dir() {
+        access::close_to_others(folder);
         return Ok(());
     }
     let mut builder = DirBuilder::new();
