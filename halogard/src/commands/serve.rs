@@ -20,7 +20,6 @@ use halogard_halopsa::webhook::FirstBodies;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
 use halogard_sqlite::Store;
-use halogard_vendors::Vendor;
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tracing::warn;

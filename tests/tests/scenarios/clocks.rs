@@ -98,11 +98,7 @@ async fn no_closing_is_lost_when_halopsas_clock_is_put_forward() {
 #[tokio::test]
 async fn no_closing_is_lost_when_halopsas_clock_is_set_back() {
     let mut cases = 0;
-    for (before, after) in [
-        (0, -MINUTE - 1_000),
-        (0, -5 * MINUTE),
-        (0, -6 * MINUTE),
-    ] {
+    for (before, after) in [(0, -MINUTE - 1_000), (0, -5 * MINUTE), (0, -6 * MINUTE)] {
         for phase in [600, 660, 750, 890] {
             for webhook_delivery in [WebhookDelivery::Never, WebhookDelivery::Prompt] {
                 let mut bundle = Scenario::start(Setup {
