@@ -247,7 +247,7 @@ async fn an_entry_whose_answer_was_lost_is_written_once() {
     let fixture = DynamoDbFixture::fresh().await;
     let (store, proxy) = fixture.through().await;
     let entry = JournalEntry {
-        at: Timestamp::from_millis(1),
+        at: Timestamp::from_millis(1_767_600_000_001),
         alert: Some(AlertId::new(1)),
         ticket: None,
         event: "opened".to_owned(),
@@ -264,7 +264,7 @@ async fn an_entry_whose_answer_was_lost_is_written_once() {
 
 fn entry(what: &str) -> JournalEntry {
     JournalEntry {
-        at: Timestamp::from_millis(1),
+        at: Timestamp::from_millis(1_767_600_000_001),
         alert: Some(AlertId::new(1)),
         ticket: None,
         event: what.to_owned(),

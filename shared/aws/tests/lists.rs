@@ -217,7 +217,7 @@ async fn what_happened_in_one_moment_is_written_at_once() {
     let fixture = DynamoDbFixture::fresh().await;
     let (store, proxy) = fixture.through().await;
     let entry = |alert: Option<u64>, what: &str| JournalEntry {
-        at: Timestamp::from_millis(5),
+        at: Timestamp::from_millis(1_767_600_000_005),
         alert: alert.map(AlertId::new),
         ticket: None,
         event: what.to_owned(),
