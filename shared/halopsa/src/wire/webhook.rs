@@ -119,7 +119,7 @@ impl WebhookDetail {
             Some(other) => Some(whole_numbers(other.clone())),
         };
         let differs = |name: &&'static str| value(self, name) != value(shown, name);
-        KEPT.into_iter().filter(|name| differs(&name)).collect()
+        KEPT.into_iter().filter(|name| differs(name)).collect()
     }
 }
 
