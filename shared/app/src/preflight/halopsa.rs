@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use halogard_domain::Policy;
-use halogard_domain::policy::{Mode, Template};
+use halogard_domain::policy::{ClosePolicy, Mode, Template};
 
 use super::{FindingScope, PreflightReport};
 use crate::ports::{Named, PortError, ServiceDeskCatalog};
@@ -246,20 +246,84 @@ async fn site<D: ServiceDeskCatalog>(
     }
 }
 
-/// A tenant that refuses to close unassigned tickets needs a technician for them.
+/// A ticket without an assignee may be refused when it is closed, so there should be a technician for it.
 async fn closing<D: ServiceDeskCatalog>(desk: &D, policy: &Policy, report: &mut PreflightReport) {
-    if !matches!(desk.must_assign_to_close().await, Ok(Some(true))) {
-        return;
-    }
+    let demands = matches!(desk.must_assign_to_close().await, Ok(Some(true)));
     for template in policy.templates.values() {
-        if template.closing_technician.is_none() && template.technician.is_none() {
+        if let Some(warning) = unassigned_close(template, demands) {
             report.warning(
-                format!(
-                    "HaloPSA closes assigned tickets only, and template {:?} names no technician",
-                    template.name
-                ),
+                warning,
                 "add closing_technician = <agent id> to the template",
             );
+        }
+    }
+}
+
+/// What may keep tickets of `template` from being closed. HaloPSA may clear an assignment with a change of
+/// the status, so a technician for new tickets does not help; and it may demand one although its setting,
+/// as far as we may see it, does not say so.
+fn unassigned_close(template: &Template, demands: bool) -> Option<String> {
+    if template.close == ClosePolicy::Never || template.closing_technician.is_some() {
+        return None;
+    }
+    let why = if demands {
+        "HaloPSA closes assigned tickets only"
+    } else {
+        "HaloPSA may refuse to close a ticket whose assignment it has cleared"
+    };
+    Some(format!(
+        "{why}, and template {:?} names no closing technician",
+        template.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use halogard_domain::ids::{StatusId, TechnicianId, TicketTypeId};
+    use halogard_domain::policy::StatusMap;
+
+    use super::*;
+
+    #[test]
+    fn a_template_that_closes_tickets_without_a_closing_technician_is_pointed_out() {
+        let statuses = StatusMap {
+            open: StatusId::new(1),
+            closed: StatusId::new(9),
+            also_closed: BTreeSet::new(),
+            by_slug: BTreeMap::new(),
+        };
+        let template = Template::new("default", TicketTypeId::new(5), statuses);
+        let technician = Some(TechnicianId::new(12));
+        let rows = [
+            (template.clone(), true),
+            (
+                Template {
+                    technician,
+                    ..template.clone()
+                },
+                true,
+            ),
+            (
+                Template {
+                    closing_technician: technician,
+                    ..template.clone()
+                },
+                false,
+            ),
+            (
+                Template {
+                    close: ClosePolicy::Never,
+                    ..template
+                },
+                false,
+            ),
+        ];
+        for (template, warns) in rows {
+            for demands in [true, false] {
+                assert_eq!(unassigned_close(&template, demands).is_some(), warns);
+            }
         }
     }
 }
