@@ -254,16 +254,6 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         })
     }
 
-    /// Lists tickets with a key in their titles, the oldest first; `key_of` reads the key of a title.
-    pub(super) async fn keyed_tickets(
-        &self,
-        query: &TicketQuery,
-        key_of: impl Fn(&str) -> Option<MarkedKey>,
-    ) -> Result<KeyedTickets, PortError> {
-        let listing = self.client.tickets(query).await?;
-        self.keyed_listing(listing, query, key_of).await
-    }
-
     /// Those of a list that have a key. A row that cannot be read as far as it matters is read by itself.
     async fn keyed_listing(
         &self,
