@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use halogard_app::budget::{SharedBudget, WaitingBudget};
+use halogard_app::ports::Lane;
 use halogard_app::{Env, Reconciler};
 use halogard_credentials::webhook_auth::{Authenticator, VaultReader};
 use halogard_credentials::{CredentialCache, SecretFields, StaticVault, TTL, members};
@@ -108,6 +109,21 @@ pub struct Scenario {
     stores_lost: u8,
     // Stays in force until the scenario is over.
     _capture: DefaultGuard,
+}
+
+impl Process {
+    /// One sync cycle, and every message that is due then.
+    pub async fn work_through(&self) {
+        self.use_cases.sync_cycle().await;
+        for lane in Lane::ALL {
+            loop {
+                let worked = self.use_cases.process_next(lane).await;
+                if worked.expect("the embedded queue works").is_empty() {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 impl Scenario {
@@ -224,8 +240,21 @@ impl Scenario {
 
     /// Puts the parts together, as the program's start does.
     fn build(&self) -> Process {
+        self.build_in(self.folder.path(), self.stores_lost)
+    }
+
+    /// Another installation with the same vendors and the same config, on a store of its own in `folder`.
+    pub async fn second_installation(&self, folder: &TempDir) -> Process {
+        let process = self.build_in(folder.path(), u8::MAX);
+        let recovered = process.use_cases.recover_claims().await;
+        recovered.expect("the store is in order");
+        process
+    }
+
+    /// The parts over the store in `folder`, which signs with a secret made of `secret` if it is new.
+    fn build_in(&self, folder: &Path, secret: u8) -> Process {
         let key = StoreKey::from_text(STORE_KEY).expect("a key in base64");
-        let path = self.folder.path().join("halogard.db");
+        let path = folder.join("halogard.db");
         let inner = Store::open(&path, key, self.time.clone()).expect("the store opens");
         inner.requeue_in_flight().expect("the store is in order");
         let store = ObservedStore {
@@ -242,7 +271,7 @@ impl Scenario {
             store.clone(),
             self.time.clone(),
             self.policy.clone(),
-            KeySecret::new([self.stores_lost; KeySecret::BYTES]),
+            KeySecret::new([secret; KeySecret::BYTES]),
         );
         use_cases.batch_max = self.setup.batch_max;
         use_cases.sweep_interval = self.setup.sweep_interval;

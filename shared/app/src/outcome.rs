@@ -31,6 +31,8 @@ pub enum Action {
     MergeUndone,
     /// Found the alert's ticket by its key.
     FoundByKey,
+    /// Found the alert's ticket at another client, to which a person moved it: nothing is written to it.
+    FoundElsewhere,
     /// Another ticket than the alert's carries its key, with the proof that this installation wrote it.
     DuplicateTicket,
     /// A ticket carries the alert's key and is not ours: a stranger's, or another installation's.
@@ -38,6 +40,9 @@ pub enum Action {
     /// The ticket that Liongard names for the alert belongs to another client, or its title names something
     /// else: it is left alone.
     ForeignTicket,
+    /// Another installation opens tickets with our application: found a ticket of it, or left the opening
+    /// of one to it.
+    SecondInstallation,
     /// Sent the request that opens the ticket; whether it took effect is unknown.
     OpenInDoubt,
     /// HaloPSA refused a write for good.
@@ -81,9 +86,11 @@ impl Action {
             Self::MergedAcrossClients => "merged_across_clients",
             Self::MergeUndone => "merge_undone",
             Self::FoundByKey => "found_by_key",
+            Self::FoundElsewhere => "found_elsewhere",
             Self::DuplicateTicket => "duplicate_ticket",
             Self::ForeignKey => "foreign_key",
             Self::ForeignTicket => "foreign_ticket",
+            Self::SecondInstallation => "second_installation",
             Self::OpenInDoubt => "open_in_doubt",
             Self::WriteRefused => "write_refused",
             Self::Parked => "parked",
@@ -339,6 +346,8 @@ pub enum OperatorNotice {
     PollsFailing,
     /// Another config is in force.
     ConfigChanged,
+    /// A store is used with a config for the first time.
+    ConfigFirstUsed,
     /// A changed config does not fit both vendors; the former one stays in force.
     ConfigRefused,
 }
@@ -350,6 +359,7 @@ impl OperatorNotice {
         match self {
             Self::PollsFailing => "polls_failing",
             Self::ConfigChanged => "config_changed",
+            Self::ConfigFirstUsed => "config_first_used",
             Self::ConfigRefused => "config_refused",
         }
     }

@@ -39,7 +39,7 @@ pub use queue::{
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
     Admission, Changes, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
-    ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTypeInfo,
+    ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTexts, TicketTypeInfo,
 };
 pub use tokens::SealedToken;
 pub use values::{Values, keys};

@@ -14,7 +14,7 @@ use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{Alert, FailureClass, Link, Policy, Ticket, Timestamp, plan};
 
-pub(crate) use self::adoption::{Adoption, UnprovenTickets};
+pub(crate) use self::adoption::{Adoption, Identity, Reporting, RivalChecks, SeenTickets};
 use self::write_batcher::WriteBatcher;
 use crate::env::Env;
 use crate::outcome::Action;
@@ -334,7 +334,11 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<Option<PairSession<'a>>, ReconcileError> {
         if session.link.ticket != Some(news.ticket) {
             let undone = self.undo_merge(news.ticket, &mut session).await?;
-            return Ok(undone.then_some(session));
+            let reported = match &news.snapshot {
+                Some(ticket) if !undone => self.report_beside(ticket, &mut session),
+                _ => false,
+            };
+            return Ok((undone || reported).then_some(session));
         }
         if news.owners.len() > 1 || session.link.sharing.is_some() {
             self.share_with(news.owners, &mut session).await?;
@@ -381,7 +385,7 @@ impl<E: Env> Reconciler<E> {
             Err(error) => return Err(error).into(),
         };
         let outcome = match adoption {
-            Some(Adoption::Adopted) => PairOutcome::InSync,
+            Some(Adoption::Adopted(_)) => PairOutcome::InSync,
             _ => PairOutcome::NotOurs,
         };
         let action = adoption.and_then(Adoption::action);

@@ -9,7 +9,7 @@ use halogard_domain::key::KeySecret;
 use crate::env::Env;
 use crate::odd_records::OddRecords;
 use crate::ports::prelude::*;
-use crate::reconcile::UnprovenTickets;
+use crate::reconcile::{Identity, RivalChecks, SeenTickets};
 
 /// Default number of writes in one request. Source: the limits note's estimate of what an array of
 /// creates may hold; the vendor documents no figure.
@@ -45,9 +45,13 @@ pub struct Reconciler<E: Env> {
     /// What the installation signs its keys with from now on if the store has nothing for that yet.
     pub(crate) new_secret: KeySecret,
     /// What it signs them with, once that was read from the store.
-    pub(crate) known_secret: OnceLock<KeySecret>,
+    pub(crate) known_identity: OnceLock<Identity>,
     /// Tickets that sweeps need not queue again.
-    pub(crate) unproven: UnprovenTickets,
+    pub(crate) unproven: SeenTickets,
+    /// Tickets whose texts were read in vain, because the store may not know every ticket of ours.
+    pub(crate) examined: SeenTickets,
+    /// How often it was asked whether another installation opened a ticket.
+    pub(crate) rival_checks: RivalChecks,
 }
 
 impl<E: Env> Reconciler<E> {
@@ -74,8 +78,10 @@ impl<E: Env> Reconciler<E> {
             odd_alerts: OddRecords::of("Liongard's alerts"),
             policy: RwLock::new(with_fingerprint(policy)),
             new_secret,
-            known_secret: OnceLock::new(),
-            unproven: UnprovenTickets::default(),
+            known_identity: OnceLock::new(),
+            unproven: SeenTickets::default(),
+            examined: SeenTickets::default(),
+            rival_checks: RivalChecks::default(),
         }
     }
 

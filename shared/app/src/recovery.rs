@@ -2,19 +2,23 @@
 //! changed policy releases.
 
 use halogard_domain::continuity::Continuity;
+use halogard_domain::ids::TicketId;
+use halogard_domain::key::{MarkedKey, Reference};
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::AppliedPolicy;
 use halogard_domain::record::Singleton;
-use halogard_domain::{Link, Policy};
-use halogard_domain::{Ticket, Timestamp};
+use halogard_domain::ticket::NoteAuthor;
+use halogard_domain::{Link, Policy, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
 use crate::outcome::OperatorNotice;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
-use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError};
+use crate::ports::{
+    KeyedTicket, Lane, LinkFilter, Outgoing, PortError, SaveError, TicketListing, TicketTexts, keys,
+};
+use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError, Reporting};
 use crate::reconciler::Reconciler;
 
 /// Links read in one call.
@@ -81,43 +85,118 @@ impl<E: Env> Reconciler<E> {
             .await
     }
 
-    /// Records that everything that changed before `listed_at` has been listed.
-    pub(crate) async fn observe_sweep(&self, listed_at: Timestamp) -> Result<(), PortError> {
-        self.update_continuity(|continuity| continuity.observe_sweep(listed_at))
+    /// Records that everything that changed before `listed_at` has been listed; `newest` is the highest
+    /// number in the list.
+    pub(crate) async fn observe_sweep(
+        &self,
+        listed_at: Timestamp,
+        newest: Option<TicketId>,
+    ) -> Result<(), PortError> {
+        self.update_continuity(|continuity| continuity.observe_sweep(listed_at, newest))
             .await
             .map(drop)
     }
 
-    /// Adopts a ticket that carries our key and that no link names, if the store may be older than HaloPSA's
-    /// tickets: at once, because its alert may be about to get another one.
-    pub(crate) async fn adopt_if_behind(&self, ticket: &Ticket) -> Result<bool, ReconcileError> {
+    /// Adopts a ticket that no link names, if the store may be older than HaloPSA's tickets: at once, because
+    /// its alert may be about to get another one. Where its title shows no key, its text and its fields may:
+    /// people rewrite titles.
+    pub(crate) async fn adopt_if_behind(
+        &self,
+        listing: &TicketListing,
+        titled: Option<KeyedTicket>,
+    ) -> Result<Option<KeyedTicket>, ReconcileError> {
         let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
-        if continuity.value.sweep_needed_from().is_none() {
-            return Ok(false);
+        let continuity = continuity.value;
+        if continuity.sweep_needed_from().is_none() {
+            return Ok(titled);
         }
-        let policy = self.policy();
-        let secret = self.key_secret().await?;
-        let Some(key) = secret.choose_in(&ticket.summary, &policy.key_prefix) else {
-            return Ok(false);
+        // The message that is queued for it finds a key in its title only.
+        let reporting = if titled.is_some() {
+            Reporting::Later
+        } else {
+            Reporting::Now
         };
-        let alert = key.key.alert;
+        let found = match titled {
+            None if continuity.may_be_missing(listing.id) => self.find_by_text(listing).await?,
+            titled => titled,
+        };
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let policy = self.policy();
+        let alert = found.key.key.alert;
         let link = self.store.load(alert).await?;
         let is_expected = link.is_some_and(|stored| stored.value.claim != Claim::Free);
+        let history = continuity.history();
         let adoption = self
-            .adopt_by_title(ticket, continuity.value.history(), &policy, &Cause::Sweep)
+            .adopt(&found, reporting, history, &policy, &Cause::Sweep)
             .await?;
-        let adopted = adoption == Some(Adoption::Adopted);
-        if adopted && !is_expected {
+        if matches!(adoption, Adoption::Adopted(_)) && !is_expected {
             warn!(
                 alert_id = alert.get(),
-                ticket_id = ticket.id.get(),
+                ticket_id = found.ticket.id.get(),
                 "HaloPSA holds a ticket of ours that the store did not know; other alerts wait until all \
                  such tickets are listed"
             );
             self.update_continuity(Continuity::observe_unknown_ticket)
                 .await?;
         }
-        Ok(adopted)
+        Ok(Some(found))
+    }
+
+    /// The key of a ticket that our application opened and whose title does not show it: in the entry that
+    /// opened it, in its description or in a custom field. Asks once for each state of a ticket; usually one
+    /// request, since other people opened most tickets.
+    pub(crate) async fn find_by_text(
+        &self,
+        listing: &TicketListing,
+    ) -> Result<Option<KeyedTicket>, ReconcileError> {
+        let state = listing.changed_at.unwrap_or_default();
+        if self.examined.knows(listing.id, state) {
+            return Ok(None);
+        }
+        let opening = self.opening_note(listing.id).await?;
+        let by_others = opening
+            .as_ref()
+            .is_some_and(|note| note.author != NoteAuthor::Halogard);
+        let found = if by_others {
+            None
+        } else {
+            let entry = opening.map(|note| note.text).unwrap_or_default();
+            self.key_in_texts(listing.id, entry).await?
+        };
+        if found.is_none() {
+            self.examined.is_new(listing.id, state);
+        }
+        Ok(found)
+    }
+
+    /// The key in the texts of a ticket, one of which is `entry`.
+    async fn key_in_texts(
+        &self,
+        id: TicketId,
+        entry: String,
+    ) -> Result<Option<KeyedTicket>, ReconcileError> {
+        let Some(TicketTexts {
+            ticket,
+            details,
+            fields,
+        }) = self.desk.read_texts(id).await?
+        else {
+            return Ok(None);
+        };
+        let policy = self.policy();
+        let mut keys = Vec::new();
+        for prefix in policy.prefixes() {
+            keys.extend(MarkedKey::all_in(&ticket.summary, prefix));
+            keys.extend(fields.iter().filter_map(|it| MarkedKey::parse(it, prefix)));
+            for text in details.iter().chain([&entry]) {
+                let references = Reference::all_in(text, prefix).into_iter();
+                keys.extend(references.map(|reference| reference.key));
+            }
+        }
+        let key = self.key_secret().await?.choose(keys);
+        Ok(key.map(|key| KeyedTicket { ticket, key }))
     }
 
     /// Applies `change` to what is known about the store's age; returns the result. Saves only a difference.
@@ -154,7 +233,8 @@ impl<E: Env> Reconciler<E> {
     /// A store failed; safe to repeat.
     pub async fn requeue_after_policy_change(&self) -> Result<usize, PortError> {
         let digest = i64::from_ne_bytes(self.policy_fingerprint().to_ne_bytes());
-        if self.store.value(keys::APPLIED_POLICY).await? == Some(digest) {
+        let former = self.store.value(keys::APPLIED_POLICY).await?;
+        if former == Some(digest) {
             return Ok(0);
         }
         self.keep_policy().await?;
@@ -173,14 +253,21 @@ impl<E: Env> Reconciler<E> {
                 self.store.send(Lane::Bulk, &messages).await?;
             }
         }
-        let followed = self.count_followed_under_former().await?;
-        info!(
-            released,
-            open_tickets_of_former_config = followed,
-            outcome = OperatorNotice::ConfigChanged.as_str(),
-            "the config has changed; tickets that it treats otherwise are followed to their end as \
-             they were opened"
-        );
+        if former.is_some() {
+            let followed = self.count_followed_under_former().await?;
+            info!(
+                released,
+                open_tickets_of_former_config = followed,
+                outcome = OperatorNotice::ConfigChanged.as_str(),
+                "the config has changed; tickets that it treats otherwise are followed to their end as \
+                 they were opened"
+            );
+        } else {
+            info!(
+                outcome = OperatorNotice::ConfigFirstUsed.as_str(),
+                "this store is used with a config for the first time"
+            );
+        }
         self.store.set_value(keys::APPLIED_POLICY, digest).await?;
         Ok(released)
     }
@@ -237,6 +324,8 @@ impl<E: Env> Reconciler<E> {
         }
         Ok(Some(Policy {
             key_prefix: present.key_prefix.clone(),
+            former_prefixes: present.former_prefixes.clone(),
+            former_installations: present.former_installations.clone(),
             storms: present.storms.clone(),
             ..former
         }))

@@ -12,6 +12,7 @@ use std::time::Duration;
 use halogard_domain::adoption::StoreHistory;
 use halogard_domain::continuity::Continuity;
 use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::key::REFERENCE_START;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
@@ -19,14 +20,14 @@ use halogard_domain::sweep_cursor::{
     ChangeRange, FirstSweep, PendingRange, ReadPhase, SweepCursor,
 };
 use halogard_domain::time::BothClocks;
-use halogard_domain::{FailureClass, Link, Policy, Ticket, Timestamp};
+use halogard_domain::{FailureClass, Link, LinkKey, Policy, Ticket, Timestamp};
 use tracing::{info, warn};
 
 use crate::env::Env;
 use crate::outcome::{SweepOutcome, TaskEnd};
 use crate::ports::prelude::*;
 use crate::ports::{KeyedTicket, Lane, Outgoing, PortError, SaveError, Stored, TicketListing};
-use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError};
+use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError, Reporting};
 use crate::reconciler::Reconciler;
 
 /// A longer range is read only when it has settled, unless the caller values it more. After a storm the
@@ -54,6 +55,8 @@ pub struct SweepReport {
     pub not_adopted: usize,
     /// Rows that were used in part or not at all: odd values, and times in the future.
     pub set_aside: usize,
+    /// The highest number of a listed ticket.
+    pub newest: Option<TicketId>,
     /// Pages deferred until they have settled: rows this new would have to be read twice.
     pub pages_deferred: u32,
 }
@@ -142,7 +145,7 @@ impl<E: Env> Reconciler<E> {
                 return Ok(log_sweep(report, SweepOutcome::Superseded));
             }
             if is_complete {
-                self.observe_sweep(requested_at).await?;
+                self.observe_sweep(requested_at, report.newest).await?;
                 return Ok(log_sweep(report, SweepOutcome::Swept));
             }
         }
@@ -252,6 +255,7 @@ impl<E: Env> Reconciler<E> {
         }
         report.listed += listings.len();
         report.queued += messages.len();
+        report.newest = report.newest.max(listings.iter().map(|it| it.id).max());
         Ok(())
     }
 
@@ -307,24 +311,9 @@ impl<E: Env> Reconciler<E> {
     ) -> Result<Option<SweepMessage>, ReconcileError> {
         let owners = self.store.owners(listing.id).await?;
         if owners.is_empty() {
-            let prefix = &self.policy().key_prefix;
-            let Some(ticket) = &listing.ticket else {
-                return Ok(None);
-            };
-            let secret = self.key_secret().await?;
-            let Some(key) = secret.choose_in(&ticket.summary, prefix) else {
-                return Ok(None);
-            };
-            // The newest change is listed by every sweep.
-            if !secret.verifies(&key) && !self.unproven.is_new(ticket) {
-                return Ok(None);
-            }
-            self.adopt_if_behind(ticket).await?;
-            return Ok(Some(SweepMessage {
-                message: Message::ticket_snapshot(ticket.clone(), Cause::Sweep),
-                outdates: Vec::new(),
-            }));
+            return self.message_for_unowned(listing).await;
         }
+        let policy = self.policy();
         let (mut differs, mut in_doubt) = (false, false);
         let mut outdates = Vec::new();
         for alert in owners {
@@ -333,7 +322,11 @@ impl<E: Env> Reconciler<E> {
             };
             let link = stored.value;
             if link.ticket != Some(listing.id) {
-                differs |= may_be_merged_no_longer(&link, listing);
+                let beside = listing.ticket.as_ref().is_some_and(|ticket| {
+                    link.is_open_beside(ticket, &policy)
+                        && !link.reported_tickets.contains(&ticket.id)
+                });
+                differs |= beside || may_be_merged_no_longer(&link, listing);
                 continue;
             }
             // The list shows the present: what differs in it is read, however old it claims to be.
@@ -352,6 +345,32 @@ impl<E: Env> Reconciler<E> {
         Ok(differs.then_some(SweepMessage { message, outdates }))
     }
 
+    /// The message for a listed ticket that belongs to no pair, if it carries our key.
+    async fn message_for_unowned(
+        &self,
+        listing: &TicketListing,
+    ) -> Result<Option<SweepMessage>, ReconcileError> {
+        let policy = self.policy();
+        let secret = self.key_secret().await?;
+        let titled = listing.ticket.as_ref().and_then(|ticket| {
+            let key = secret.choose_in(&ticket.summary, policy.prefixes())?;
+            let ticket = ticket.clone();
+            Some(KeyedTicket { ticket, key })
+        });
+        // The newest change is listed by every sweep.
+        if let Some(KeyedTicket { ticket, key }) = &titled
+            && !secret.verifies(key)
+            && !self.unproven.is_new(ticket.id, ticket.changed_at)
+        {
+            return Ok(None);
+        }
+        let found = self.adopt_if_behind(listing, titled).await?;
+        Ok(found.map(|found| SweepMessage {
+            message: Message::ticket_snapshot(found.ticket, Cause::Sweep),
+            outdates: Vec::new(),
+        }))
+    }
+
     /// Adopts every ticket that carries our key and is ours, page by page; goes on where the first sweep of
     /// another process stopped. A ticket that is not ours, or that cannot be adopted, is set aside: named,
     /// counted, and in no one's way.
@@ -360,10 +379,11 @@ impl<E: Env> Reconciler<E> {
         let policy = self.policy();
         let begun = stored.value.first.take();
         let mut first = begun
-            .filter(|first| first.prefix == policy.key_prefix)
+            .filter(|first| policy.prefixes().any(|prefix| prefix == first.prefix))
             .unwrap_or_else(|| FirstSweep::begin(policy.key_prefix.clone(), now));
         // Never from a clock that was ahead.
         first.began_at = first.began_at.min(now);
+        let mut newest = None;
         if policy.mode == Mode::Managed {
             let mut listed_alerts = None;
             loop {
@@ -376,10 +396,17 @@ impl<E: Env> Reconciler<E> {
                     .await;
                 if adopted.is_ok() {
                     first.listed += as_count(page.tickets.len());
+                    newest = newest.max(page.tickets.iter().map(|it| it.id).max());
                     first.set_aside.clear();
                     first.place = page.rest;
                     if first.place.is_none() {
-                        break;
+                        // The next of the prefixes, if there is one.
+                        let mut prefixes = policy.prefixes();
+                        prefixes.find(|prefix| *prefix == first.prefix);
+                        match prefixes.next() {
+                            Some(next) => first.prefix = next.to_owned(),
+                            None => break,
+                        }
                     }
                 }
                 stored.value.first = Some(first.clone());
@@ -389,6 +416,11 @@ impl<E: Env> Reconciler<E> {
                     return Ok(log_first_sweep(&first, SweepOutcome::Superseded));
                 }
             }
+            for found in self.find_by_texts(&policy, first.listed > 0).await? {
+                newest = newest.max(Some(found.ticket.id));
+                self.adopt_found(&found, Reporting::Now, &mut first, &policy)
+                    .await?;
+            }
         }
         let lookback = match self.desk.desk_time() {
             Some(_) => INITIAL_LOOKBACK,
@@ -396,14 +428,82 @@ impl<E: Env> Reconciler<E> {
         };
         stored.value.watermark = Some(first.began_at.minus(lookback));
         stored.value.first = None;
+        if let Some(newest) = newest {
+            self.update_continuity(|continuity| continuity.observe_found_ticket(newest))
+                .await?;
+        }
         if first.adopted > 0 {
-            self.update_continuity(Continuity::observe_unknown_ticket)
+            self.update_continuity(Continuity::observe_predecessor)
                 .await?;
         }
         // A concurrent sweep that saved first has adopted the same tickets.
         self.save_cursor(&mut stored).await?;
-        self.observe_sweep(first.began_at).await?;
+        self.observe_sweep(first.began_at, newest).await?;
         Ok(log_first_sweep(&first, SweepOutcome::InitialSweep))
+    }
+
+    /// Tickets of ours whose titles people rewrote. A search in texts finds them where HaloPSA has one;
+    /// otherwise, if `titled` shows that the store had a predecessor, every ticket is read that was opened
+    /// since the oldest alert that is open and has none.
+    async fn find_by_texts(
+        &self,
+        policy: &Policy,
+        titled: bool,
+    ) -> Result<Vec<KeyedTicket>, ReconcileError> {
+        let mut listings = Vec::new();
+        let mut searched = true;
+        for prefix in policy.prefixes() {
+            let reference = format!("{REFERENCE_START}{}", LinkKey::start(prefix));
+            match self.desk.find_in_texts(&reference).await? {
+                Some(found) => listings.extend(found),
+                None => searched = false,
+            }
+        }
+        // Every ticket of ours has the reference in its text, so a search that shows none of them is none.
+        if !searched || (listings.is_empty() && titled) {
+            listings = match self.oldest_without_ticket(titled, policy).await? {
+                Some(raised_at) => self.desk.opened_since(raised_at).await?,
+                None => Vec::new(),
+            };
+        }
+        let mut found = Vec::new();
+        for listing in listings {
+            let title = listing.ticket.as_ref().map_or("", |it| &it.summary);
+            let is_keyed = policy
+                .prefixes()
+                .any(|prefix| LinkKey::find_in(title, prefix).is_some());
+            if !is_keyed {
+                found.extend(self.find_by_text(&listing).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// When the oldest alert was raised that is open, mapped, and has no ticket; `None` without such an
+    /// alert, and unless `titled` says that there is a ticket with a key.
+    async fn oldest_without_ticket(
+        &self,
+        titled: bool,
+        policy: &Policy,
+    ) -> Result<Option<Timestamp>, ReconcileError> {
+        if !titled {
+            return Ok(None);
+        }
+        let mut oldest: Option<Timestamp> = None;
+        let mut list = self.liongard.list().await?;
+        while let Some(part) = list.next().await? {
+            for alert in part.alerts {
+                if alert.is_closed() || policy.choose(&alert).is_err() {
+                    continue;
+                }
+                let stored = self.store.load(alert.id).await?;
+                if stored.is_none_or(|stored| stored.value.ticket.is_none()) {
+                    let earlier = oldest.map_or(alert.raised_at, |at| at.min(alert.raised_at));
+                    oldest = Some(earlier);
+                }
+            }
+        }
+        Ok(oldest)
     }
 
     /// Adopts those of `tickets` that are ours, the newest first: of the tickets of one alert the newest
@@ -423,7 +523,7 @@ impl<E: Env> Reconciler<E> {
             if first.set_aside.contains(&ticket.id) {
                 continue;
             }
-            let Some(key) = secret.choose_in(&ticket.summary, &first.prefix) else {
+            let Some(key) = secret.choose_in(&ticket.summary, [first.prefix.as_str()]) else {
                 continue;
             };
             if is_closed(ticket, policy) {
@@ -440,21 +540,41 @@ impl<E: Env> Reconciler<E> {
                 ticket: ticket.clone(),
                 key,
             };
-            let adopted = self.adopt(&found, StoreHistory::New, policy, &Cause::Sweep);
-            match adopted.await {
-                Ok(Adoption::Adopted) => first.adopted += 1,
-                Ok(Adoption::Known) => {}
-                Ok(Adoption::Reported(_)) => {
-                    first.not_adopted += 1;
-                    first.set_aside.push(ticket.id);
-                }
-                Err(ReconcileError::Port(error)) if error.class == FailureClass::Permanent => {
-                    log_set_aside(&found, &error);
-                    first.not_adopted += 1;
-                    first.set_aside.push(ticket.id);
-                }
-                Err(error) => return Err(error),
+            self.adopt_found(&found, Reporting::Later, first, policy)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Adopts `found` if it is ours; counts what became of it.
+    async fn adopt_found(
+        &self,
+        found: &KeyedTicket,
+        reporting: Reporting,
+        first: &mut FirstSweep,
+        policy: &Policy,
+    ) -> Result<(), ReconcileError> {
+        let ticket = &found.ticket;
+        let (history, cause) = (StoreHistory::New, Cause::Sweep);
+        match self.adopt(found, reporting, history, policy, &cause).await {
+            Ok(Adoption::Adopted(_)) => first.adopted += 1,
+            Ok(Adoption::Known) => {}
+            Ok(Adoption::Reported(_)) => {
+                first.not_adopted += 1;
+                first.set_aside.push(ticket.id);
             }
+            Ok(Adoption::NotOurs) => {
+                first.not_adopted += 1;
+                first.set_aside.push(ticket.id);
+                let message = Message::ticket_snapshot(ticket.clone(), Cause::Sweep);
+                self.store.send(Lane::Urgent, &[message.into()]).await?;
+            }
+            Err(ReconcileError::Port(error)) if error.class == FailureClass::Permanent => {
+                log_set_aside(found, &error);
+                first.not_adopted += 1;
+                first.set_aside.push(ticket.id);
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }

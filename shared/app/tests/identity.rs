@@ -58,6 +58,18 @@ async fn stored(bench: &Bench, id: u64) -> Option<Link> {
     loaded.unwrap().map(|stored| stored.value)
 }
 
+/// Works off the urgent lane; the words under which metrics count that.
+async fn words(bench: &Bench) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    loop {
+        let processed = bench.reconciler.process_next(Lane::Urgent).await.unwrap();
+        if processed.is_empty() {
+            return words;
+        }
+        words.extend(processed.iter().flat_map(|it| it.words()));
+    }
+}
+
 /// A ticket that a person of another customer opened.
 fn strangers(summary: &str) -> Ticket {
     Ticket {
@@ -253,12 +265,31 @@ async fn a_new_store_adopts_what_our_application_opened_and_sets_the_rest_aside(
     }
     opened_by(&bench, TicketId::new(4002), NoteAuthor::Person);
     let report = bench.reconciler.sweep_tickets().await.unwrap();
-    assert_eq!((report.adopted, report.not_adopted), (1, 4));
+    assert_eq!((report.adopted, report.not_adopted), (2, 3));
     assert_eq!(link(&bench, 1).await.ticket, Some(TicketId::new(4001)));
-    for alert in [2, 3, 4, 77, 78] {
+    // A person moved it to another client.
+    let moved = link(&bench, 4).await;
+    assert_eq!(moved.ticket, Some(TicketId::new(4004)));
+    assert!(moved.found_elsewhere);
+    for alert in [2, 3, 77, 78] {
         assert_eq!(stored(&bench, alert).await, None, "{alert}");
     }
     assert!(bench.reconciler.has_swept().await.unwrap());
+    // Findings are counted from the first sweep on.
+    let mut words = words(&bench).await;
+    words.retain(|word| *word == "foreign_key");
+    assert_eq!(words.len(), 3);
+}
+
+#[tokio::test]
+async fn findings_are_counted_while_the_store_is_behind() {
+    let bench = Bench::swept().await;
+    bench.reconciler.sync_cycle().await;
+    bench.reconciler.recover_claims().await.unwrap();
+    list(&bench, &[copy(5000, 7586, "[LG-7586.abcdef] hello")]);
+    bench.reconciler.sync_cycle().await;
+    let words = words(&bench).await;
+    assert!(words.contains(&"foreign_key"), "{words:?}");
 }
 
 /// An alert whose request for a ticket got no response.

@@ -361,3 +361,24 @@ async fn a_restarted_process_compares_its_store_with_halopsa_before_it_opens_a_t
     bench.process_all().await;
     assert_eq!(count(), 2);
 }
+
+#[tokio::test]
+async fn cycles_that_are_far_apart_open_tickets_too() {
+    for minutes in [10, 15, 30, 60] {
+        let bench = Bench::swept().await;
+        bench.reconciler.sync_cycle().await;
+        for id in 7600..7604 {
+            bench.clock.pass(Duration::from_secs(60 * minutes));
+            bench.reconciler.liongard.list.lock().unwrap().alerts = vec![alert(id)];
+            bench.reconciler.sync_cycle().await;
+            bench.process_all().await;
+            bench.clock.pass(IN_DOUBT_MAX);
+            bench.process_all().await;
+            let link = link_of(&bench, id).await;
+            assert!(
+                link.ticket.is_some(),
+                "{minutes} minutes, alert {id}: {link:#?}"
+            );
+        }
+    }
+}

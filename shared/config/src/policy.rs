@@ -51,6 +51,8 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     let machines = file.texts("machine_applications").into_iter();
     policy.machine_applications =
         MachineApplications::with(machines.map(|name| name.into_inner().to_owned()));
+    policy.former_prefixes = texts(file, "former_prefixes");
+    policy.former_installations = texts(file, "former_installations");
     if let Some(seconds) = file.number("native_grace_seconds") {
         policy.native_grace = Duration::from_secs(seconds.into_inner());
     }
@@ -63,6 +65,12 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
         .map(|customer| (customer.mapping.environment, customer.mapping))
         .collect();
     Some(policy)
+}
+
+/// The texts of a list.
+fn texts(file: &Fields<'_>, key: &str) -> Vec<String> {
+    let texts = file.texts(key).into_iter();
+    texts.map(|text| text.into_inner().to_owned()).collect()
 }
 
 fn mode(file: &Fields<'_>) -> Option<Mode> {

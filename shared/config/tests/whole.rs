@@ -37,6 +37,8 @@ const EVERYTHING: &str = r#"
 mode = "native"
 key_prefix = "MSP2"
 machine_applications = ["Huntress", "Acronis"]
+former_prefixes = ["MSP", "LG"]
+former_installations = ["0k3j4h5g6f7d"]
 native_grace_seconds = 120
 
 [settings]
@@ -122,6 +124,8 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
     let expected = Policy {
         mode: Mode::Managed,
         key_prefix: LinkKey::DEFAULT_PREFIX.to_owned(),
+        former_prefixes: Vec::new(),
+        former_installations: Vec::new(),
         templates: [("default".to_owned(), default)].into(),
         rules: Vec::new(),
         environments: [(mapping.environment, mapping)].into(),
@@ -153,6 +157,8 @@ fn every_key_reaches_the_policy() {
         MachineApplications::with(["Huntress".to_owned(), "Acronis".to_owned()])
     );
     assert_eq!(policy.key_prefix, "MSP2");
+    assert_eq!(policy.former_prefixes, ["MSP", "LG"]);
+    assert_eq!(policy.former_installations, ["0k3j4h5g6f7d"]);
     assert_eq!(policy.native_grace, Duration::from_secs(120));
 
     let row = |closed_by, closing_status: Option<u64>, reopen| ReopenRule {

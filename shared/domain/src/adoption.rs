@@ -51,6 +51,9 @@ pub enum StoreHistory {
 pub enum Verdict {
     /// It is the alert's ticket: link it.
     Ours,
+    /// It is the alert's ticket, and a person moved it to this client: link it, and write nothing to it
+    /// while it is there. The client's people are not those whom the alert concerns.
+    Moved(HaloClientId),
     /// It is linked already, or was.
     Known,
     /// The alert must be read first.
@@ -105,7 +108,8 @@ impl fmt::Display for Mismatch {
 /// Decides about a ticket that carries the key of `link`'s alert. The only rule by which a key leads to a
 /// link: for sweeps, webhooks, the search after a lost response, and the first sweep of a store.
 ///
-/// What costs nothing to compare comes first, so that a flood of such titles costs no request.
+/// What costs nothing to compare comes first, so that a flood of such titles costs no request. Only our
+/// application opens a ticket as itself, so a ticket of ours at another client was moved there by a person.
 #[must_use]
 pub fn judge(
     link: &Link,
@@ -134,13 +138,13 @@ pub fn judge(
             Verdict::NotOurs(Mismatch::NotMapped)
         };
     };
-    if ticket.client != client {
-        return Verdict::NotOurs(Mismatch::OtherClient(ticket.client));
-    }
+    let is_moved = ticket.client != client;
     match candidate.opened_by {
         OpenedBy::NotAsked => Verdict::AskWhoOpened,
+        OpenedBy::Us if is_moved => Verdict::Moved(ticket.client),
         OpenedBy::Us => Verdict::Ours,
         OpenedBy::Other => Verdict::NotOurs(Mismatch::OpenedByOther),
+        OpenedBy::NotShown if is_moved => Verdict::NotOurs(Mismatch::OtherClient(ticket.client)),
         OpenedBy::NotShown if !candidate.is_proven => Verdict::NotOurs(Mismatch::OpenedByUnknown),
         OpenedBy::NotShown if ticket.ticket_type != ticket_type => {
             Verdict::NotOurs(Mismatch::OtherType(ticket.ticket_type))

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::adoption::StoreHistory;
 use crate::alert::Alert;
+use crate::ids::TicketId;
+use crate::key::InstallationId;
 use crate::link::IN_DOUBT_MAX;
 use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
@@ -29,6 +31,22 @@ const HOLD_MIN: Duration = Duration::from_secs(15);
 /// The longest such pause.
 const HOLD_MAX: Duration = Duration::from_secs(300);
 
+/// How long a new store that found tickets of ours watches a new alert before it opens a first ticket: a
+/// poll, the lag of HaloPSA's lists and a sweep of each installation, twice over. If the installation that
+/// opened those tickets still runs, it opens one for the alert meanwhile.
+pub const PROBATION: Duration = Duration::from_secs(1200);
+
+/// Another installation that opens tickets in the same HaloPSA, with our application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rival {
+    /// Its id; `None` where its ticket does not show it.
+    pub installation: Option<InstallationId>,
+    /// The ticket by which it was recognised.
+    pub ticket: TicketId,
+    /// When that was.
+    pub seen_at: Timestamp,
+}
+
 /// Whether the store knows everything that Halogard did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuity {
@@ -42,6 +60,18 @@ pub struct Continuity {
     /// Whether the store was empty when it began to be used and no sweep has checked it since. Its
     /// predecessor, if there was one, proved its keys with another secret.
     pub is_new: bool,
+    /// The highest number of a ticket that a sweep had listed when the store last knew every ticket of
+    /// ours. HaloPSA's numbers grow: what the store may be missing was opened later and has a higher one.
+    pub newest_ticket: Option<TicketId>,
+    /// The same when a store that was new first knew every ticket of ours. What our application opened up
+    /// to there without this store's proof is its predecessor's; what it opened later, another
+    /// installation's.
+    pub newest_at_birth: Option<TicketId>,
+    /// Whether a new store found tickets of ours and has opened none yet: the installation that opened them
+    /// may still run.
+    pub on_probation: bool,
+    /// The other installation, once one was recognised; of several the oldest.
+    pub rival: Option<Rival>,
 }
 
 /// What a store is known to contain of the time before it began to be used.
@@ -58,6 +88,14 @@ pub enum Knowledge {
     Current,
 }
 
+impl Rival {
+    /// Whether it is one of `former`: installations that no longer run.
+    fn is_in(&self, former: &[String]) -> bool {
+        let id = self.installation.as_ref();
+        id.is_some_and(|id| former.iter().any(|former| former == id.as_str()))
+    }
+}
+
 impl Record for Continuity {
     const PARTITION: &'static str = "continuity";
     type Key = Singleton;
@@ -71,6 +109,10 @@ impl Continuity {
         let was_away = known && (now.since(self.seen_at) > AWAY_AFTER || self.is_ahead(now));
         *self = Self {
             is_new: !known || self.is_new,
+            newest_ticket: self.newest_ticket,
+            newest_at_birth: self.newest_at_birth,
+            on_probation: self.on_probation,
+            rival: self.rival.take(),
             began_at: now,
             seen_at: now,
             knowledge: if was_away || (known && self.knowledge == Knowledge::Behind) {
@@ -97,16 +139,70 @@ impl Continuity {
         }
     }
 
+    /// Records the highest number among the tickets that the first sweep of a store found by a key.
+    pub fn observe_found_ticket(&mut self, newest: TicketId) {
+        self.newest_ticket = self.newest_ticket.max(Some(newest));
+    }
+
+    /// Records that the first sweep of a store adopted tickets of ours.
+    pub fn observe_predecessor(&mut self) {
+        self.observe_unknown_ticket();
+        self.on_probation = true;
+    }
+
+    /// Records that this store has opened a ticket.
+    pub fn observe_opening(&mut self) {
+        self.on_probation = false;
+    }
+
+    /// Whether a ticket that our application opened without this store's proof shows that another
+    /// installation runs.
+    #[must_use]
+    pub fn may_show_a_rival(&self, ticket: TicketId) -> bool {
+        !self.is_new && Some(ticket) > self.newest_at_birth
+    }
+
+    /// Records another installation. One that is named in `former` gives way to any other.
+    pub fn observe_rival(&mut self, rival: Rival, former: &[String]) {
+        let known = self.rival.take().filter(|known| !known.is_in(former));
+        let is_older = |known: &Rival| known.installation <= rival.installation;
+        self.rival = Some(known.filter(is_older).unwrap_or(rival));
+    }
+
+    /// The installation to which this one, `own`, leaves the opening of tickets: an older one, or one of
+    /// unknown age, that is not named in `former`.
+    #[must_use]
+    pub fn yields_to(&self, own: &InstallationId, former: &[String]) -> Option<&Rival> {
+        let rival = self.rival.as_ref().filter(|rival| !rival.is_in(former))?;
+        let is_older = rival.installation.as_ref().is_none_or(|id| id < own);
+        is_older.then_some(rival)
+    }
+
     /// Records that everything that changed before `listed_at` has been listed, and every unknown
-    /// ticket of ours in it adopted.
-    pub fn observe_sweep(&mut self, listed_at: Timestamp) {
+    /// ticket of ours in it adopted. `newest` is the highest number in the list.
+    pub fn observe_sweep(&mut self, listed_at: Timestamp, newest: Option<TicketId>) {
         if self
             .sweep_needed_from()
             .is_some_and(|from| listed_at >= from)
         {
             self.knowledge = Knowledge::Current;
-            self.is_new = false;
         }
+        // A list that lags may show a lower number later.
+        if self.knowledge == Knowledge::Current {
+            self.newest_ticket = self.newest_ticket.max(newest);
+            if self.is_new {
+                self.newest_at_birth = self.newest_ticket;
+                self.is_new = false;
+            }
+        }
+    }
+
+    /// Whether a ticket without an owner and without a key in its title may be ours all the same: people
+    /// rewrite titles. True of one that was opened after the store last knew every ticket of ours.
+    #[must_use]
+    pub fn may_be_missing(&self, ticket: TicketId) -> bool {
+        let is_later = self.newest_ticket.is_some_and(|newest| ticket > newest);
+        is_later && self.sweep_needed_from().is_some()
     }
 
     /// What the store proves about a ticket that no link names.
@@ -137,6 +233,16 @@ impl Continuity {
     pub fn hold_until(&self, alert: &Alert, recurrence: u32, now: Timestamp) -> Option<Timestamp> {
         if self.was_away(now) {
             return Some(now.plus(HOLD_MIN));
+        }
+        if self.on_probation {
+            let raised_at = Some(alert.raised_at).filter(|at| *at <= now.plus(CLOCK_AHEAD_MAX));
+            let shown = raised_at
+                .max(Some(self.began_at))
+                .unwrap_or(now)
+                .plus(PROBATION);
+            if shown > now {
+                return Some(shown);
+            }
         }
         let waited = now.since(self.began_at);
         let retry_at = now.plus(waited.clamp(HOLD_MIN, HOLD_MAX));

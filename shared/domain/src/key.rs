@@ -11,6 +11,7 @@ use sha2::Sha256;
 use crate::hash::hex;
 use crate::ids::AlertId;
 use crate::record::{Record, Singleton};
+use crate::time::Timestamp;
 
 /// Identifies one ticket of one alert: `LG-7586`, or `LG-7586-2` for the second ticket of an alert
 /// that came back long after the first ticket was closed.
@@ -80,7 +81,7 @@ impl SignedKey {
     /// reaches it.
     #[must_use]
     pub fn reference(&self) -> String {
-        format!("Halogard {self}")
+        format!("{REFERENCE_START}{self}")
     }
 
     /// What a title that shows this key shows.
@@ -98,6 +99,86 @@ impl fmt::Display for SignedKey {
         write!(f, "{}.{}", self.key, self.proof)
     }
 }
+
+/// Identifies an installation in the tickets that it opens; of two the one that was first used earlier is the
+/// smaller: nine characters of time, three of the secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstallationId(String);
+
+impl InstallationId {
+    /// Characters for the time, five bits each: enough until the year 3084.
+    const TIME_CHARS: usize = 9;
+
+    /// Characters of an id.
+    const CHARS: usize = Self::TIME_CHARS + 3;
+
+    /// The installation that was first used at `born_at` and signs with `secret`.
+    #[must_use]
+    pub fn of(born_at: Timestamp, secret: &KeySecret) -> Self {
+        let millis = u64::try_from(born_at.as_millis()).unwrap_or_default();
+        let digits = (0..Self::TIME_CHARS).rev();
+        let time = digits.map(|place| (millis >> (5 * place)) % 32);
+        let own = secret.digest(INSTALLATION_LABEL, &[]).into_iter().take(3);
+        let all = time.chain(own.map(u64::from));
+        let letter = |value: u64| usize::try_from(value % 32).map(|it| PROOF_ALPHABET[it]);
+        Self(
+            all.filter_map(|it| letter(it).ok())
+                .map(char::from)
+                .collect(),
+        )
+    }
+
+    /// The id that `text` is, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.bytes().all(|byte| PROOF_ALPHABET.contains(&byte));
+        (plain && text.len() == Self::CHARS).then(|| Self(text.to_owned()))
+    }
+
+    /// The id as the tickets show it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstallationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The reference at the end of a ticket's details. Nothing of it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The key.
+    pub key: MarkedKey,
+    /// The installation that opened the ticket.
+    pub installation: Option<InstallationId>,
+}
+
+impl Reference {
+    /// Every reference in `text` to a key with `prefix`, in order.
+    #[must_use]
+    pub fn all_in(text: &str, prefix: &str) -> Vec<Self> {
+        let start = format!("{REFERENCE_START}{}", LinkKey::start(prefix));
+        let is_part =
+            |character: char| character.is_ascii_alphanumeric() || "-./".contains(character);
+        let parts = text.split(&start).skip(1).take(MarkedKey::IN_TITLE_MAX);
+        let tails = parts.map(|part| &part[..part.find(|it| !is_part(it)).unwrap_or(part.len())]);
+        let parse = |tail: &str| {
+            let (key, installation) = tail.split_once('/').unwrap_or((tail, ""));
+            Some(Self {
+                key: MarkedKey::parse_tail(key, prefix)?,
+                installation: InstallationId::parse(installation),
+            })
+        };
+        tails.filter_map(parse).collect()
+    }
+}
+
+/// What the reference at the end of a ticket's details begins with.
+pub const REFERENCE_START: &str = "Halogard ";
 
 /// A key as a title shows it, with the proof it shows. Nothing of it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +206,13 @@ impl MarkedKey {
             }
         }
         found
+    }
+
+    /// The key that a custom field holds, if it holds nothing else.
+    #[must_use]
+    pub fn parse(text: &str, prefix: &str) -> Option<Self> {
+        let tail = text.trim().strip_prefix(&LinkKey::start(prefix))?;
+        Self::parse_tail(tail, prefix)
     }
 
     /// Parses `7586`, `7586-2`, `7586.k3f9xw` or `7586-2.k3f9xw`.
@@ -171,6 +259,9 @@ const PROOF_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// What a proof is about: another use of the same secret would begin differently.
 const PROOF_LABEL: &[u8] = b"halogard link key 1";
 
+/// The same for the part of an installation's id.
+const INSTALLATION_LABEL: &[u8] = b"halogard installation 1";
+
 /// The secret of an installation, by which it recognises the keys it wrote.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeySecret([u8; Self::BYTES]);
@@ -200,31 +291,54 @@ impl KeySecret {
 
     /// The key of the title: the first one with the right proof, or else the first.
     #[must_use]
-    pub fn choose_in(&self, title: &str, prefix: &str) -> Option<MarkedKey> {
-        let mut all = MarkedKey::all_in(title, prefix);
-        let proven = all.iter().position(|marked| self.verifies(marked));
+    pub fn choose_in<'a>(
+        &self,
+        title: &str,
+        prefixes: impl IntoIterator<Item = &'a str>,
+    ) -> Option<MarkedKey> {
+        let all = prefixes.into_iter();
+        self.choose(
+            all.flat_map(|prefix| MarkedKey::all_in(title, prefix))
+                .collect(),
+        )
+    }
+
+    /// Of the keys of one ticket the first one with the right proof, or else the first.
+    #[must_use]
+    pub fn choose(&self, mut keys: Vec<MarkedKey>) -> Option<MarkedKey> {
+        let proven = keys.iter().position(|marked| self.verifies(marked));
         let chosen = proven.unwrap_or(0);
-        (chosen < all.len()).then(|| all.swap_remove(chosen))
+        (chosen < keys.len()).then(|| keys.swap_remove(chosen))
     }
 
     /// A short HMAC over prefix, alert and recurrence.
     fn proof(&self, key: &LinkKey) -> String {
+        let parts: [&[u8]; 3] = [
+            &key.alert.get().to_be_bytes(),
+            &key.recurrence.to_be_bytes(),
+            // The only part of variable length comes last.
+            key.prefix.as_bytes(),
+        ];
+        let digest = self.digest(PROOF_LABEL, &parts);
+        let characters = digest.iter().take(PROOF_CHARS);
+        characters
+            .map(|byte| char::from(PROOF_ALPHABET[usize::from(byte % 32)]))
+            .collect()
+    }
+
+    /// The HMAC over `label` and `parts`.
+    fn digest(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         // A key shorter than a block is padded with zeros (RFC 2104).
         let mut block = [0; 64];
         for (byte, secret) in block.iter_mut().zip(self.0) {
             *byte = secret;
         }
         let mut mac = Hmac::<Sha256>::new(&block.into());
-        mac.update(PROOF_LABEL);
-        mac.update(&key.alert.get().to_be_bytes());
-        mac.update(&key.recurrence.to_be_bytes());
-        // The only part of variable length comes last.
-        mac.update(key.prefix.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let characters = digest.iter().take(PROOF_CHARS);
-        characters
-            .map(|byte| char::from(PROOF_ALPHABET[usize::from(byte % 32)]))
-            .collect()
+        mac.update(label);
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -261,6 +375,17 @@ impl<'de> Deserialize<'de> for KeySecret {
 pub struct Installation {
     /// What it signs keys with; none in a store that was never used.
     pub key_secret: Option<KeySecret>,
+    /// When the store was first used.
+    pub born_at: Timestamp,
+}
+
+impl Installation {
+    /// Its id; `None` for a store that was never used.
+    #[must_use]
+    pub fn id(&self) -> Option<InstallationId> {
+        let secret = self.key_secret.as_ref()?;
+        Some(InstallationId::of(self.born_at, secret))
+    }
 }
 
 impl Record for Installation {

@@ -67,6 +67,9 @@ pub struct Link {
     pub sharing: Option<Sharing>,
     /// The title that HaloPSA gave the ticket in place of ours when it was opened, if it did.
     pub replaced_title: Option<String>,
+    /// Whether the ticket was found at another client than the alert's when a store was filled again. A
+    /// person moved it there; nothing is written to it until it is at the alert's client again.
+    pub found_elsewhere: bool,
     /// Requests since the last recognised ticket that HaloPSA accepted, and of which no ticket was found.
     pub unrecognised: u32,
     /// Tickets that carry the alert's key, are not its own, and were reported; the newest
@@ -145,6 +148,7 @@ impl Link {
             merged_tickets: Vec::new(),
             sharing: None,
             replaced_title: None,
+            found_elsewhere: false,
             unrecognised: 0,
             reported_tickets: Vec::new(),
             base: None,
@@ -283,6 +287,22 @@ impl Link {
         keep_newest(&mut self.earlier_tickets, EARLIER_TICKETS_MAX);
     }
 
+    /// Whether `ticket`, one of the earlier ones, is open beside the current one: it was deleted and restored,
+    /// or a person reopened it.
+    #[must_use]
+    pub fn is_open_beside(&self, ticket: &Ticket, policy: &Policy) -> bool {
+        let alert = self.observed_alert.as_ref();
+        let chosen = alert.and_then(|alert| policy.choose(alert).ok());
+        let is_open = |ticket: &Ticket| {
+            let statuses = chosen.as_ref().map(|(_, template)| &template.statuses);
+            ticket.is_present() && statuses.is_some_and(|it| !it.is_closed(ticket.status))
+        };
+        self.earlier_tickets.contains(&ticket.id)
+            && !self.merged_tickets.contains(&ticket.id)
+            && is_open(ticket)
+            && self.observed_ticket.as_ref().is_some_and(is_open)
+    }
+
     /// Notes that `ticket` was reported; `false` when it had been before.
     pub fn report_ticket(&mut self, ticket: TicketId) -> bool {
         if self.reported_tickets.contains(&ticket) {
@@ -359,6 +379,7 @@ impl Link {
         self.recurrence = key.recurrence;
         self.key = Some(key);
         self.attach(ticket.id);
+        self.found_elsewhere = false;
         self.observe_ticket(ticket.clone());
     }
 

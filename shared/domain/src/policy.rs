@@ -45,6 +45,10 @@ pub struct Policy {
     pub mode: Mode,
     /// Distinguishes two installations that use the same HaloPSA.
     pub key_prefix: String,
+    /// Prefixes of earlier keys: tickets that carry one of them are still ours.
+    pub former_prefixes: Vec<String>,
+    /// Installations that are no longer in use, by the id in the reference of their tickets.
+    pub former_installations: Vec<String>,
     /// Templates by name.
     pub templates: BTreeMap<String, Template>,
     /// Which alert gets which template. The first match decides.
@@ -250,12 +254,21 @@ impl Policy {
         terms(self).is_some() && terms(self) == terms(other)
     }
 
+    /// The prefix of our keys and those of earlier ones, each once.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> + Clone {
+        let former = self.former_prefixes.iter().map(String::as_str);
+        let others = former.filter(|former| *former != self.key_prefix);
+        std::iter::once(self.key_prefix.as_str()).chain(others)
+    }
+
     /// A policy that maps nothing yet.
     #[must_use]
     pub fn empty(mode: Mode) -> Self {
         Self {
             mode,
             key_prefix: LinkKey::DEFAULT_PREFIX.to_owned(),
+            former_prefixes: Vec::new(),
+            former_installations: Vec::new(),
             templates: BTreeMap::new(),
             rules: Vec::new(),
             environments: BTreeMap::new(),

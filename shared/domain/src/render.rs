@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::alert::Alert;
-use crate::key::SignedKey;
+use crate::key::{InstallationId, SignedKey};
 use crate::storm::{GroupSummary, LeaderState};
 
 /// Longest title of a ticket in characters. HaloPSA documents no limit; lists and mails show about
@@ -119,10 +119,15 @@ pub fn marked_summary(key: &SignedKey, summary: &str) -> String {
     format!("{marker} {}", truncate(summary, chars_left))
 }
 
-/// The whole text: `details_html`, then the key.
+/// The whole text: `details_html`, then the key and who signed it.
 #[must_use]
-pub fn referenced_details_html(key: &SignedKey, details_html: &str) -> String {
-    format!("{details_html}<p>{}</p>", escape_html(&key.reference()))
+pub fn referenced_details_html(
+    key: &SignedKey,
+    installation: &InstallationId,
+    details_html: &str,
+) -> String {
+    let reference = format!("{}/{installation}", key.reference());
+    format!("{details_html}<p>{}</p>", escape_html(&reference))
 }
 
 /// The value of a placeholder.

@@ -10,7 +10,7 @@ use crate::ids::{
     CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
     TicketId, TicketTypeId,
 };
-use crate::key::SignedKey;
+use crate::key::{InstallationId, SignedKey};
 use crate::policy::{ClosedBy, StatusMap};
 use crate::render;
 use crate::time::Timestamp;
@@ -220,6 +220,8 @@ pub struct TicketDraft {
 pub struct NewTicket {
     /// The key by which it will be found again.
     pub key: SignedKey,
+    /// Who opens it, for another installation that finds it.
+    pub installation: InstallationId,
     /// Everything else.
     pub draft: TicketDraft,
 }
@@ -234,7 +236,7 @@ impl NewTicket {
     /// The text, safe HTML.
     #[must_use]
     pub fn details_html(&self) -> String {
-        render::referenced_details_html(&self.key, &self.draft.details_html)
+        render::referenced_details_html(&self.key, &self.installation, &self.draft.details_html)
     }
 
     /// Values of custom fields.
@@ -385,7 +387,7 @@ pub struct TicketNote {
     pub id: NoteId,
     /// Who wrote it, as far as that matters here.
     pub author: NoteAuthor,
-    /// The text without markup.
+    /// The text without markup, then as it was written, where HaloPSA shows both.
     pub text: String,
     /// The status that the ticket had afterwards, if HaloPSA says so.
     pub status_after: Option<StatusId>,

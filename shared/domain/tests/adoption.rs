@@ -79,8 +79,17 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
             not_ours(NoProof),
         ),
         (&at_home, false, OURS, Known, not_ours(NoProof)),
-        (&elsewhere, true, OpenedBy::NotAsked, Known, client()),
-        (&elsewhere, true, OURS, Known, client()),
+        (&elsewhere, true, OpenedBy::NotAsked, Known, asked),
+        (&elsewhere, true, OURS, Known, Verdict::Moved(OTHER_CLIENT)),
+        (&elsewhere, true, OpenedBy::NotShown, Known, client()),
+        (&elsewhere, true, OTHER, Known, not_ours(OpenedByOther)),
+        (
+            &elsewhere,
+            false,
+            OpenedBy::NotAsked,
+            Known,
+            not_ours(NoProof),
+        ),
         (&retyped, true, OURS, Known, Verdict::Ours),
         (&retyped, true, OpenedBy::NotShown, Known, kind()),
         // The secret of a store that was lost is lost with it: what our application opened is ours.
@@ -94,7 +103,8 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
             not_ours(OpenedByUnknown),
         ),
         (&at_home, false, OTHER, New, not_ours(OpenedByOther)),
-        (&elsewhere, false, OURS, New, client()),
+        (&elsewhere, false, OURS, New, Verdict::Moved(OTHER_CLIENT)),
+        (&elsewhere, false, OpenedBy::NotShown, New, client()),
         (&at_home, true, OURS, New, Verdict::Ours),
     ];
     for (number, (ticket, proof, opened_by, history, expected)) in rows.into_iter().enumerate() {
@@ -200,10 +210,7 @@ fn an_attempt_in_doubt_is_compared_with_the_client_it_was_made_for() {
     // The config maps the alert to client 17 by now.
     let rows = [
         (OTHER_CLIENT, Verdict::Ours),
-        (
-            HaloClientId::new(17),
-            Verdict::NotOurs(Mismatch::OtherClient(HaloClientId::new(17))),
-        ),
+        (HaloClientId::new(17), Verdict::Moved(HaloClientId::new(17))),
     ];
     for (client, expected) in rows {
         let found = Ticket {

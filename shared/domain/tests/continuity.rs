@@ -4,7 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_domain::continuity::{AWAY_AFTER, Continuity, Knowledge};
+use halogard_domain::continuity::{AWAY_AFTER, Continuity, Knowledge, PROBATION, Rival};
+use halogard_domain::ids::TicketId;
+use halogard_domain::key::{InstallationId, KeySecret};
 use halogard_domain::link::IN_DOUBT_MAX;
 use halogard_domain::{Alert, Timestamp};
 
@@ -20,7 +22,7 @@ fn young(began: Timestamp) -> Continuity {
 /// A store that a sweep has checked.
 fn current() -> Continuity {
     let mut store = young(at(1000));
-    store.observe_sweep(at(1001));
+    store.observe_sweep(at(1001), None);
     assert_eq!(store.knowledge, Knowledge::Current);
     store
 }
@@ -54,7 +56,7 @@ fn a_sweep_that_finds_no_unknown_ticket_lets_every_alert_pass() {
 #[test]
 fn a_sweep_that_began_before_the_process_proves_nothing() {
     let mut store = young(at(1000));
-    store.observe_sweep(at(999));
+    store.observe_sweep(at(999), None);
     assert_eq!(store.knowledge, Knowledge::Unchecked);
 }
 
@@ -62,7 +64,7 @@ fn a_sweep_that_began_before_the_process_proves_nothing() {
 fn after_an_unknown_ticket_older_alerts_wait_until_no_list_can_lag() {
     let mut store = young(at(1000));
     store.observe_unknown_ticket();
-    store.observe_sweep(at(1001));
+    store.observe_sweep(at(1001), None);
     assert_eq!(store.knowledge, Knowledge::Behind);
     let settled = at(1000).plus(IN_DOUBT_MAX);
     assert_eq!(store.sweep_needed_from(), Some(settled));
@@ -73,9 +75,9 @@ fn after_an_unknown_ticket_older_alerts_wait_until_no_list_can_lag() {
     assert_eq!(store.hold_until(&raised(1061), 1, at(1100)), None);
     // A later ticket of an alert may be older than the store knows.
     assert!(store.hold_until(&raised(1061), 2, at(1100)).is_some());
-    store.observe_sweep(settled.minus(Duration::from_millis(1)));
+    store.observe_sweep(settled.minus(Duration::from_millis(1)), None);
     assert_eq!(store.knowledge, Knowledge::Behind);
-    store.observe_sweep(settled);
+    store.observe_sweep(settled, None);
     assert_eq!(store.hold_until(&raised(900), 1, settled), None);
 }
 
@@ -87,9 +89,9 @@ fn a_store_that_was_away_is_behind_whatever_the_next_sweep_shows() {
     assert!(store.hold_until(&raised(2000), 1, back).is_some());
     store.observe_cycle(back);
     assert_eq!(store.knowledge, Knowledge::Behind);
-    store.observe_sweep(back);
+    store.observe_sweep(back, None);
     assert_eq!(store.knowledge, Knowledge::Behind);
-    store.observe_sweep(back.plus(IN_DOUBT_MAX));
+    store.observe_sweep(back.plus(IN_DOUBT_MAX), None);
     assert_eq!(store.knowledge, Knowledge::Current);
     // A backup that is put back while no process runs.
     let mut store = current();
@@ -114,7 +116,7 @@ fn a_store_in_use_is_never_away() {
 #[test]
 fn times_under_a_clock_that_was_ahead_are_not_believed() {
     let mut store = young(at(1_000_000));
-    store.observe_sweep(at(1_000_001));
+    store.observe_sweep(at(1_000_001), None);
     assert!(store.hold_until(&raised(0), 1, at(1000)).is_some());
     store.observe_cycle(at(1000));
     assert_eq!(store.began_at, at(1000));
@@ -126,6 +128,100 @@ fn a_restart_while_behind_stays_behind() {
     let mut store = young(at(1000));
     store.observe_unknown_ticket();
     store.begin(at(1010));
-    store.observe_sweep(at(1011));
+    store.observe_sweep(at(1011), None);
     assert_eq!(store.knowledge, Knowledge::Behind);
+}
+
+fn id(born: i64) -> InstallationId {
+    InstallationId::of(at(born), &KeySecret::new([7; KeySecret::BYTES]))
+}
+
+fn rival(born: Option<i64>, ticket: u64) -> Rival {
+    Rival {
+        installation: born.map(id),
+        ticket: TicketId::new(ticket),
+        seen_at: at(2000),
+    }
+}
+
+#[test]
+fn a_ticket_may_be_missing_only_while_that_is_possible_and_only_a_later_one() {
+    let number = TicketId::new;
+    let mut store = current();
+    store.observe_sweep(at(1100), Some(number(4005)));
+    assert!(!store.may_be_missing(number(4006)));
+    store.begin(at(5000));
+    assert_eq!(store.knowledge, Knowledge::Behind);
+    // A list that lags shows the numbers in another order.
+    store.observe_sweep(at(5001), Some(number(4009)));
+    for (ticket, expected) in [(4004, false), (4005, false), (4006, true), (4010, true)] {
+        assert_eq!(store.may_be_missing(number(ticket)), expected, "{ticket}");
+    }
+    store.observe_sweep(at(5000).plus(IN_DOUBT_MAX), Some(number(4009)));
+    assert_eq!(store.newest_ticket, Some(number(4009)));
+    assert!(!store.may_be_missing(number(4010)));
+    // A first start has nothing that could be missing.
+    assert!(!young(at(1000)).may_be_missing(number(1)));
+}
+
+#[test]
+fn the_younger_installation_leaves_the_opening_to_the_older_one() {
+    let rows = [
+        // (own birth, rival's birth, yields)
+        (1000, Some(999), true),
+        (1000, Some(1001), false),
+        (1000, None, true),
+    ];
+    for (own, other, expected) in rows {
+        let mut store = current();
+        store.observe_rival(rival(other, 4001), &[]);
+        assert_eq!(
+            store.yields_to(&id(own), &[]).is_some(),
+            expected,
+            "{other:?}"
+        );
+        let former = [other.map_or_else(String::new, |born| id(born).to_string())];
+        let still = store.yields_to(&id(own), &former).is_some();
+        assert_eq!(still, expected && other.is_none(), "{other:?}");
+    }
+    // Of several the oldest counts, but one that no longer runs.
+    let mut store = current();
+    store.observe_rival(rival(Some(800), 4001), &[]);
+    store.observe_rival(rival(Some(900), 4002), &[]);
+    assert_eq!(store.rival, Some(rival(Some(800), 4001)));
+    store.observe_rival(rival(Some(900), 4003), &[id(800).to_string()]);
+    assert_eq!(store.rival, Some(rival(Some(900), 4003)));
+    store.begin(at(9000));
+    assert!(store.rival.is_some(), "a start forgets nothing");
+}
+
+#[test]
+fn what_a_predecessor_opened_shows_no_rival() {
+    let number = TicketId::new;
+    let mut store = young(at(1000));
+    store.observe_predecessor();
+    assert!(!store.may_show_a_rival(number(9999)), "it is new");
+    store.observe_sweep(at(1000).plus(IN_DOUBT_MAX), Some(number(4005)));
+    for (ticket, expected) in [(4001, false), (4005, false), (4006, true)] {
+        assert_eq!(store.may_show_a_rival(number(ticket)), expected, "{ticket}");
+    }
+    store.observe_sweep(at(9000), Some(number(5000)));
+    assert!(store.may_show_a_rival(number(4006)), "the mark stays");
+}
+
+#[test]
+fn a_new_store_that_found_tickets_watches_before_it_opens_a_first_one() {
+    let mut store = young(at(1000));
+    store.observe_predecessor();
+    store.observe_sweep(at(1400), None);
+    assert_eq!(store.knowledge, Knowledge::Current);
+    store.seen_at = at(2900);
+    let at_birth = store.hold_until(&raised(0), 1, at(1500));
+    assert_eq!(at_birth, Some(at(1000).plus(PROBATION)));
+    let new = store.hold_until(&raised(2800), 1, at(2900));
+    assert_eq!(new, Some(at(2800).plus(PROBATION)));
+    let future = store.hold_until(&raised(9_000_000), 1, at(2900));
+    assert_eq!(future, None, "a time in the future is none");
+    store.observe_opening();
+    assert_eq!(store.hold_until(&raised(2800), 1, at(2900)), None);
 }

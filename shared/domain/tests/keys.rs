@@ -3,11 +3,11 @@
 mod support;
 
 use halogard_domain::ids::{AlertId, STORABLE_MAX};
-use halogard_domain::key::{Installation, KeySecret, MarkedKey};
+use halogard_domain::key::{Installation, InstallationId, KeySecret, MarkedKey, Reference};
 use halogard_domain::render::{marked_summary, referenced_details_html};
-use halogard_domain::{Alert, LinkKey, render};
+use halogard_domain::{Alert, LinkKey, Timestamp, render};
 use proptest::prelude::*;
-use support::alert;
+use support::{alert, at};
 
 fn key(recurrence: u32) -> LinkKey {
     LinkKey {
@@ -129,13 +129,13 @@ fn a_title_in_other_letters_or_in_a_reply_still_proves_its_key() {
         format!("[LG-1] [LG-2.abcdef] {marker}"),
     ];
     for title in titles {
-        let marked = secret().choose_in(&title, "LG").unwrap();
+        let marked = secret().choose_in(&title, ["LG"]).unwrap();
         assert_eq!(marked.key, key(2), "{title}");
         assert!(secret().verifies(&marked), "{title}");
     }
-    let none = secret().choose_in("[LG-1] [LG-2]", "LG").unwrap();
+    let none = secret().choose_in("[LG-1] [LG-2]", ["LG"]).unwrap();
     assert_eq!(none.key.alert, AlertId::new(1));
-    assert_eq!(secret().choose_in("Printer jams", "LG"), None);
+    assert_eq!(secret().choose_in("Printer jams", ["LG"]), None);
 }
 
 #[test]
@@ -148,6 +148,7 @@ fn a_title_full_of_keys_is_read_to_a_limit() {
 fn a_secret_is_stored_and_never_shown() {
     let installation = Installation {
         key_secret: Some(secret()),
+        born_at: at(7),
     };
     let stored = serde_json::to_string(&installation).unwrap();
     assert_eq!(
@@ -156,7 +157,7 @@ fn a_secret_is_stored_and_never_shown() {
     );
     assert_eq!(format!("{:?}", secret()), "KeySecret(…)");
     for spoiled in ["\"07\"", "7", "\"zz\""] {
-        let text = format!("{{\"key_secret\":{spoiled}}}");
+        let text = format!("{{\"key_secret\":{spoiled},\"born_at\":7}}");
         serde_json::from_str::<Installation>(&text).unwrap_err();
     }
 }
@@ -164,8 +165,88 @@ fn a_secret_is_stored_and_never_shown() {
 #[test]
 fn the_text_of_a_ticket_ends_with_its_key() {
     let signed = secret().sign(key(1));
-    let html = referenced_details_html(&signed, "<p>full</p>");
-    assert_eq!(html, format!("<p>full</p><p>Halogard {signed}</p>"));
+    let installation = InstallationId::of(at(7), &secret());
+    let html = referenced_details_html(&signed, &installation, "<p>full</p>");
+    let expected = format!("<p>full</p><p>Halogard {signed}/{installation}</p>");
+    assert_eq!(html, expected);
+    let reference = Reference {
+        key: signed.marked(),
+        installation: Some(installation),
+    };
+    assert_eq!(Reference::all_in(&html, "LG"), [reference]);
+}
+
+#[test]
+fn what_ends_a_text_is_read_as_far_as_it_is_a_reference() {
+    let plain = |alert: u64, recurrence: u32| Reference {
+        key: MarkedKey {
+            key: LinkKey {
+                prefix: "LG".into(),
+                alert: AlertId::new(alert),
+                recurrence,
+            },
+            proof: None,
+        },
+        installation: None,
+    };
+    let proven = |reference: Reference| Reference {
+        key: MarkedKey {
+            proof: Some("k3f9xw".into()),
+            ..reference.key
+        },
+        ..reference
+    };
+    let rows = [
+        ("Halogard LG-7586", vec![plain(7586, 1)]),
+        (
+            "<p>Halogard LG-7586-2.K3F9XW</p>",
+            vec![proven(plain(7586, 2))],
+        ),
+        (
+            "Halogard LG-7586.k3f9xw/short, and",
+            vec![proven(plain(7586, 1))],
+        ),
+        (
+            "Halogard LG-1 Halogard LG-2",
+            vec![plain(1, 1), plain(2, 1)],
+        ),
+        ("Halogard LG-7586 9edfe0b3cb4255e9", vec![plain(7586, 1)]),
+        ("halogard LG-7586", vec![]),
+        ("Halogard LG-x", vec![]),
+        ("Halogard LG-7586.toolong", vec![]),
+        ("Halogard ACME-7586", vec![]),
+        ("", vec![]),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(Reference::all_in(text, "LG"), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_older_installation_has_the_smaller_id() {
+    let other = KeySecret::new([9; KeySecret::BYTES]);
+    let of = |millis: i64, secret: &KeySecret| {
+        InstallationId::of(Timestamp::from_millis(millis), secret)
+    };
+    for millis in [0, 1, 31, 32, 1_795_000_000_000] {
+        for one in [&secret(), &other] {
+            for next in [&secret(), &other] {
+                assert!(of(millis, one) < of(millis + 1, next));
+            }
+            let id = of(millis, one);
+            assert_eq!(InstallationId::parse(id.as_str()), Some(id));
+        }
+        assert_ne!(of(millis, &secret()), of(millis, &other));
+    }
+    for text in [
+        "",
+        "0k3j4h5g6f7",
+        "0K3J4H5G6F7D",
+        "0k3j4h5g6f7dd",
+        "0k3j4h5g6f7l",
+    ] {
+        assert_eq!(InstallationId::parse(text), None, "{text}");
+    }
 }
 
 proptest! {
@@ -179,7 +260,7 @@ proptest! {
         let summary = render::summary("{name}", &Alert { name, ..alert() });
         let title = marked_summary(&signed, &summary);
         prop_assert_eq!(LinkKey::find_in(&title, "LG"), Some(key));
-        prop_assert!(secret.verifies(&secret.choose_in(&title, "LG").unwrap()));
+        prop_assert!(secret.verifies(&secret.choose_in(&title, ["LG"]).unwrap()));
     }
 
     #[test]

@@ -83,6 +83,8 @@ fn full() -> Policy {
     Policy {
         mode: Mode::Native,
         key_prefix: "ACME".to_owned(),
+        former_prefixes: vec!["LG".to_owned()],
+        former_installations: vec!["0k3j4h5g6f7d".to_owned()],
         templates: BTreeMap::from([("standard".to_owned(), template)]),
         rules: vec![rule, Rule::default()],
         environments: BTreeMap::from([(EnvironmentId::new(31), mapping)]),
@@ -133,9 +135,11 @@ fn the_fingerprint_of_a_policy_is_the_same_in_every_build() {
 
 #[test]
 fn a_change_of_any_setting_changes_the_fingerprint() {
-    let changes: [fn(&mut Policy); 10] = [
+    let changes: [fn(&mut Policy); 12] = [
         |policy| policy.mode = Mode::Managed,
         |policy| policy.key_prefix.push('X'),
+        |policy| policy.former_prefixes.clear(),
+        |policy| policy.former_installations.clear(),
         |policy| policy.templates.clear(),
         |policy| policy.rules.clear(),
         |policy| policy.environments.clear(),

@@ -5,6 +5,7 @@ mod arrays;
 mod authors;
 mod changes;
 mod finding;
+mod recovery;
 mod shortfalls;
 mod tickets;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use halogard_app::OddRecords;
 use halogard_app::ports::{
     Changes, Clock, ErrorCode, KeyedPage, KeyedTicket, OpeningGuard, PortError, RequestBudget,
-    SearchWithin, ServiceDesk,
+    SearchWithin, ServiceDesk, TicketListing, TicketTexts,
 };
 use halogard_domain::ids::{NoteId, TicketId};
 use halogard_domain::key::SignedKey;
@@ -171,6 +172,18 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         place: Option<&KeyedListPlace>,
     ) -> Result<KeyedPage, PortError> {
         self.keyed_page(prefix, place).await
+    }
+
+    async fn find_in_texts(&self, text: &str) -> Result<Option<Vec<TicketListing>>, PortError> {
+        self.search_texts(text).await
+    }
+
+    async fn opened_since(&self, since: Timestamp) -> Result<Vec<TicketListing>, PortError> {
+        self.list_opened_since(since).await
+    }
+
+    async fn read_texts(&self, id: TicketId) -> Result<Option<TicketTexts>, PortError> {
+        self.texts_of(id).await
     }
 
     async fn open(

@@ -17,7 +17,7 @@ use halogard_domain::FailureClass::{InDoubt, Permanent, Transient};
 use halogard_domain::ids::{
     AlertId, CustomFieldId, HaloClientId, NoteId, OutcomeId, StatusId, TicketId, TicketTypeId,
 };
-use halogard_domain::key::KeySecret;
+use halogard_domain::key::{InstallationId, KeySecret};
 use halogard_domain::ticket::{
     Automation, NewNote, NewTicket, Premise, TicketChange, TicketDraft, Validation,
 };
@@ -32,6 +32,7 @@ fn new_ticket(alert: u64) -> NewTicket {
             alert: AlertId::new(alert),
             recurrence: 1,
         }),
+        installation: InstallationId::of(MORNING, &KeySecret::new([7; 32])),
         draft: TicketDraft {
             client: HaloClientId::new(17),
             site: None,

@@ -145,6 +145,7 @@ fn full_query() -> TicketQuery {
         lastupdatefromdate: Some(MORNING),
         lastupdatetodate: Some(MORNING),
         search_summary: Some("LG-991".into()),
+        search_details: Some("Halogard LG-".to_owned()),
         include_custom_fields: Some(CustomFieldId::new(164)),
         state: TicketState::Any,
         newest_first: true,

@@ -3,7 +3,8 @@
 
 use halogard_app::ports::{
     AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, KeyedPage,
-    KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk,
+    KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk, TicketListing,
+    TicketTexts,
 };
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, TicketId};
 use halogard_domain::key::SignedKey;
@@ -78,6 +79,18 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
         place: Option<&KeyedListPlace>,
     ) -> Result<KeyedPage, PortError> {
         self.noted(self.port.list_keyed(prefix, place).await)
+    }
+
+    async fn find_in_texts(&self, text: &str) -> Result<Option<Vec<TicketListing>>, PortError> {
+        self.noted(self.port.find_in_texts(text).await)
+    }
+
+    async fn opened_since(&self, since: Timestamp) -> Result<Vec<TicketListing>, PortError> {
+        self.noted(self.port.opened_since(since).await)
+    }
+
+    async fn read_texts(&self, id: TicketId) -> Result<Option<TicketTexts>, PortError> {
+        self.noted(self.port.read_texts(id).await)
     }
 
     async fn open(

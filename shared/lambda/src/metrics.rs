@@ -23,6 +23,11 @@ pub enum Counter {
     Echoes,
     /// Webhooks that were processed before.
     Duplicates,
+    /// Tickets that only claim to be ours, that are the second one of an alert, or that are at another
+    /// client.
+    TicketFindings,
+    /// Tickets of another installation, and alerts that wait because of it.
+    SecondInstallations,
     /// Reconciliations that ended with a write whose effect is unknown.
     InDoubt,
     /// Reconciliations that wait for the request budget, or because a vendor asked for fewer requests.
@@ -43,6 +48,8 @@ impl Counter {
             Self::AlertsClosed => "AlertsClosed",
             Self::Echoes => "Echoes",
             Self::Duplicates => "Duplicates",
+            Self::TicketFindings => "TicketFindings",
+            Self::SecondInstallations => "SecondInstallations",
             Self::InDoubt => "InDoubt",
             Self::Throttled => "Throttled",
             Self::DeadLettered => "DeadLettered",
@@ -56,6 +63,10 @@ impl Counter {
         match action {
             Action::Opened => Some(Self::TicketsOpened),
             Action::Closed => Some(Self::AlertsClosed),
+            Action::FoundElsewhere | Action::DuplicateTicket | Action::ForeignKey => {
+                Some(Self::TicketFindings)
+            }
+            Action::SecondInstallation => Some(Self::SecondInstallations),
             Action::Reopened
             | Action::Noted
             | Action::FieldsSet
@@ -64,8 +75,6 @@ impl Counter {
             | Action::MergedAcrossClients
             | Action::MergeUndone
             | Action::FoundByKey
-            | Action::DuplicateTicket
-            | Action::ForeignKey
             | Action::ForeignTicket
             | Action::OpenInDoubt
             | Action::WriteRefused
@@ -225,6 +234,29 @@ mod tests {
     use halogard_domain::ids::AlertId;
 
     use super::*;
+
+    #[test]
+    fn every_finding_about_a_ticket_is_counted() {
+        let message = Ok(Message::reconcile_alert(AlertId::new(7586), Cause::Poll));
+        let mut metrics = InvocationMetrics::default();
+        let processed = Processed {
+            outcome: Outcome::Waiting,
+            actions: vec![
+                Action::ForeignKey,
+                Action::DuplicateTicket,
+                Action::FoundElsewhere,
+                Action::SecondInstallation,
+            ],
+            lag: None,
+            pause_until: None,
+        };
+        metrics.count(&message, &processed);
+        let expected = [
+            (Counter::TicketFindings, 3),
+            (Counter::SecondInstallations, 1),
+        ];
+        assert_eq!(metrics.counts, BTreeMap::from(expected));
+    }
 
     #[test]
     fn a_reconciliation_that_opened_and_closed_counts_as_both() {

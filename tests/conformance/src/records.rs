@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
-use halogard_domain::continuity::{Continuity, Knowledge};
+use halogard_domain::continuity::{Continuity, Knowledge, Rival};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
-use halogard_domain::key::{Installation, KeySecret};
+use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
@@ -99,6 +99,7 @@ impl SampleRecord for Installation {
     fn sample(number: u8, _now: Timestamp) -> Self {
         Self {
             key_secret: Some(KeySecret::new([number; KeySecret::BYTES])),
+            born_at: at(number.into()),
         }
     }
 }
@@ -182,6 +183,14 @@ impl SampleRecord for Continuity {
             seen_at: at(number.into()),
             knowledge: Knowledge::Behind,
             is_new: true,
+            newest_ticket: Some(TicketId::new(number.into())),
+            newest_at_birth: Some(TicketId::new(1)),
+            on_probation: true,
+            rival: Some(Rival {
+                installation: InstallationId::parse("0k3j4h5g6f7d"),
+                ticket: TicketId::new(2),
+                seen_at: at(2),
+            }),
         }
     }
 }

@@ -112,6 +112,7 @@ pub fn full_link(id: u64) -> Link {
             closes: true,
         }),
         replaced_title: Some(AWKWARD.to_owned()),
+        found_elsewhere: true,
         unrecognised: 1,
         reported_tickets: vec![TicketId::new(id + 4_000_000)],
         base: Some(Base {

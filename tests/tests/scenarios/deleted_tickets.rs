@@ -168,3 +168,30 @@ async fn an_alert_that_returns_finds_its_restored_ticket() {
     bundle.conclude().await;
     assert_eq!(bundle.only_ticket(alert).id, ticket, "none beside it");
 }
+
+#[tokio::test]
+async fn a_ticket_that_is_restored_beside_its_successor_is_reported() {
+    for delivery in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
+        let mut bundle = Scenario::start(Setup {
+            webhook_delivery: delivery,
+            ..Setup::managed()
+        })
+        .await;
+        let (alert, first) = with_ticket(&mut bundle).await;
+        bundle.halo.delete_ticket(first, DANA).unwrap();
+        bundle.run_for(Duration::from_secs(900)).await;
+        bundle.liongard.close(alert).unwrap();
+        bundle.run_for(Duration::from_secs(900)).await;
+        bundle.liongard.reopen(alert).unwrap();
+        bundle.run_for(Duration::from_secs(900)).await;
+        let second = bundle.only_ticket(alert).id;
+        assert_ne!(second, first);
+        bundle.halo.restore_ticket(first, DANA).unwrap();
+        bundle.run_for(Duration::from_secs(900)).await;
+        let journal = bundle.journal(alert).await;
+        let reported = journal.iter().filter(|it| *it == "duplicate_ticket");
+        assert_eq!(reported.count(), 1, "{delivery:?}: {journal:?}");
+        let link = bundle.link(alert).await.unwrap();
+        assert_eq!(link.ticket.unwrap().get(), second.unsigned_abs());
+    }
+}

@@ -10,7 +10,7 @@ use halogard_tests::{Scenario, Setup};
 use crate::{DANA, with_ticket};
 
 /// A technician logs a ticket of a client under this title, as a mail with that subject would.
-fn log(bundle: &Scenario, client_id: i64, summary: &str) -> i64 {
+pub(crate) fn log(bundle: &Scenario, client_id: i64, summary: &str) -> i64 {
     let ticket = TicketSpec {
         client_id,
         tickettype_id: 5,
@@ -159,4 +159,38 @@ async fn a_new_prefix_leaves_the_tickets_there_are_as_they_are() {
     bundle.run_until_quiet().await;
     assert!(bundle.halo.ticket(ticket).unwrap().closed);
     assert_eq!(bundle.halo.stats().creates.len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_store_finds_tickets_under_a_former_prefix() {
+    for former in [vec!["LG".to_owned()], Vec::new()] {
+        let mut bundle = Scenario::managed().await;
+        let (alert, ticket) = with_ticket(&mut bundle).await;
+        let mut renamed = bundle.setup.policy();
+        renamed.key_prefix = "ACME".to_owned();
+        renamed.former_prefixes = former.clone();
+        bundle.set_policy(renamed);
+        bundle.run_for(Duration::from_secs(600)).await;
+        bundle.lose_the_store().await;
+        bundle.run_for(Duration::from_secs(3600)).await;
+        let link = bundle.link(alert).await.unwrap();
+        let is_first = link.ticket.unwrap().get() == ticket.unsigned_abs();
+        assert_eq!(is_first, !former.is_empty(), "{former:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_start_does_not_say_that_the_config_has_changed() {
+    let mut bundle = Scenario::managed().await;
+    bundle.run_until_quiet().await;
+    let said = bundle.logs.text();
+    assert!(
+        said.contains("config_first_used") && !said.contains("config_changed"),
+        "{said}"
+    );
+    let mut policy = bundle.setup.policy();
+    policy.former_prefixes = vec!["OLD".to_owned()];
+    bundle.set_policy(policy);
+    bundle.run_for(Duration::from_secs(120)).await;
+    assert!(bundle.logs.text().contains("config_changed"));
 }

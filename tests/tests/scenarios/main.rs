@@ -20,6 +20,7 @@ mod polls;
 mod refusals;
 mod reopening;
 mod retention;
+mod second_installation;
 mod shared_tickets;
 mod store_lost;
 mod storms;

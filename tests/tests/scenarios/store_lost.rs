@@ -1,10 +1,14 @@
 //! The store is lost: what HaloPSA holds fills it again.
 
-use halogard_domain::pair_status::PairStatus;
-use halogard_simulator::Fault;
-use halogard_tests::Scenario;
+use std::time::Duration;
 
-use crate::{DANA, with_ticket};
+use halogard_domain::pair_status::PairStatus;
+use halogard_simulator::halopsa::TicketEdit;
+use halogard_simulator::{Fault, SimHaloSettings};
+use halogard_tests::{CaseMatrix, Scenario, Setup, WebhookDelivery};
+use tracing::Level;
+
+use crate::{DANA, news, with_ticket};
 
 #[tokio::test]
 async fn an_empty_store_adopts_the_tickets_there_are() {
@@ -76,4 +80,165 @@ async fn the_newest_of_several_tickets_of_an_alert_is_adopted() {
     let link = bundle.link(alert).await.unwrap();
     assert_eq!(link.ticket.map(|id| id.get()), Some(second.unsigned_abs()));
     assert_eq!(bundle.halo.stats().creates.len(), 2);
+}
+
+/// What people do to a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edit {
+    /// They do nothing.
+    None,
+    /// They rewrite the title.
+    Title,
+    /// They move it to another client.
+    Client,
+    /// They move it to another site.
+    Site,
+    /// They give it another type and team.
+    Kind,
+    /// They close it.
+    Closed,
+    /// They merge it into a ticket of theirs.
+    Merged,
+    /// They rewrite title and description: only the entry that opened it still shows the key.
+    Texts,
+    /// They rewrite the title and move it to another client.
+    TitleAndClient,
+    /// They rewrite, move, change the type, and close.
+    Everything,
+    /// They rewrite the title and merge it.
+    TitleAndMerged,
+}
+
+const EDITS: [Edit; 11] = [
+    Edit::None,
+    Edit::Title,
+    Edit::Client,
+    Edit::Site,
+    Edit::Kind,
+    Edit::Closed,
+    Edit::Merged,
+    Edit::Texts,
+    Edit::TitleAndClient,
+    Edit::Everything,
+    Edit::TitleAndMerged,
+];
+
+impl Edit {
+    /// Makes the edit.
+    fn make(self, bundle: &Scenario, ticket: i64) {
+        let with = |does: bool| does.then_some(());
+        let rewrites = matches!(
+            self,
+            Self::Title
+                | Self::Texts
+                | Self::TitleAndClient
+                | Self::Everything
+                | Self::TitleAndMerged
+        );
+        let moves = matches!(self, Self::Client | Self::TitleAndClient | Self::Everything);
+        let retypes = matches!(self, Self::Kind | Self::Everything);
+        let change = TicketEdit {
+            summary: with(rewrites).map(|()| "Accounts to clean up".to_owned()),
+            details: with(self == Self::Texts).map(|()| "Please call the customer".to_owned()),
+            client_id: with(moves).map(|()| 18),
+            site_id: with(self == Self::Site).map(|()| 22),
+            tickettype_id: with(retypes).map(|()| 6),
+            team: with(retypes).map(|()| "Infrastructure".to_owned()),
+            ..TicketEdit::default()
+        };
+        bundle.halo.change_ticket(ticket, DANA, change).unwrap();
+        if matches!(self, Self::Closed | Self::Everything) {
+            bundle.halo.close_ticket(ticket, DANA).unwrap();
+        }
+        if matches!(self, Self::Merged | Self::TitleAndMerged) {
+            let theirs = crate::identity::log(bundle, 17, "Everything about accounts");
+            bundle.halo.merge_ticket(ticket, theirs, DANA).unwrap();
+        }
+    }
+}
+
+/// How the store is lost.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// A backup that is so many seconds old is put back.
+    Backup(u64),
+    /// The folder is gone, and with it the secret of the proofs.
+    Deleted,
+    /// The same, and HaloPSA does not search texts.
+    DeletedWithoutSearch,
+}
+
+/// A ticket is opened and edited, the store is lost, and no second one may come.
+async fn lose_an_edited_ticket(edit: Edit, loss: Loss, lag: u64) {
+    let setup = Setup::managed();
+    let mut bundle = Scenario::start(Setup {
+        halo: SimHaloSettings {
+            searches_details: !matches!(loss, Loss::DeletedWithoutSearch),
+            list_lag: Duration::from_secs(lag),
+            ..setup.halo
+        },
+        webhook_delivery: WebhookDelivery::Never,
+        level: Level::INFO,
+        ..setup
+    })
+    .await;
+    let earlier = bundle.raise(1, "Before the backup");
+    crate::identity::log(&bundle, 17, "A printer jams");
+    bundle.run_until_quiet().await;
+    bundle.run_for(Duration::from_secs(600)).await;
+    let backup = bundle.back_up().await;
+    let age = match loss {
+        Loss::Backup(age) => age,
+        _ => 900,
+    };
+    let alert = bundle.raise(0, "Stale Privileged Accounts");
+    bundle.run_for(Duration::from_secs(age / 2)).await;
+    let ticket = bundle.ticket_of(alert).unwrap().id;
+    crate::identity::log(&bundle, 17, "Another printer jams");
+    edit.make(&bundle, ticket);
+    bundle.run_for(Duration::from_secs(age / 2)).await;
+    match loss {
+        Loss::Backup(_) => bundle.restore(&backup).await,
+        Loss::Deleted | Loss::DeletedWithoutSearch => bundle.lose_the_store().await,
+    }
+    bundle.run_for(Duration::from_secs(1500)).await;
+    bundle
+        .liongard
+        .change(alert, news("SECRET of client 17", "High"))
+        .unwrap();
+    bundle.run_for(Duration::from_secs(600)).await;
+    let is_ours = |it: &&halogard_simulator::halopsa::TicketView| {
+        !it.actions.first().unwrap().application.is_empty()
+    };
+    let tickets = bundle.halo.tickets();
+    let ours: Vec<_> = tickets.iter().filter(is_ours).collect();
+    assert_eq!(ours.len(), 2, "{ours:#?}");
+    let link = bundle.link(alert).await.unwrap();
+    assert!(link.ticket.is_some(), "{link:#?}");
+    let at_a_stranger = tickets.iter().filter(|it| it.client_id == 18);
+    for action in at_a_stranger.flat_map(|it| &it.actions) {
+        assert!(!action.note.contains("SECRET"), "{action:?}");
+    }
+    bundle.liongard.close(alert).unwrap();
+    bundle.liongard.close(earlier).unwrap();
+    bundle.run_for(Duration::from_secs(600)).await;
+    assert!(bundle.only_ticket(earlier).closed);
+}
+
+#[test]
+fn an_edited_ticket_is_found_again_whatever_became_of_it_and_of_the_store() {
+    let mut grid = CaseMatrix::new("an edited ticket, and a store that is lost");
+    for edit in EDITS {
+        for (loss, lag) in [
+            (Loss::Backup(700), 0),
+            (Loss::Backup(700), 240),
+            (Loss::Backup(3600), 0),
+            (Loss::Deleted, 0),
+            (Loss::DeletedWithoutSearch, 0),
+        ] {
+            let label = format!("{edit:?}, {loss:?}, lists lag {lag} s");
+            grid.case(&label, lose_an_edited_ticket(edit, loss, lag));
+        }
+    }
+    grid.finish();
 }

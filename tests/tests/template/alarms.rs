@@ -209,6 +209,13 @@ fn every_queue_and_function_has_its_alarms() {
             ("Halogard", "InDoubt", "Sum", "TicketSyncFunction"),
             (
                 "Halogard",
+                "SecondInstallations",
+                "Sum",
+                "TicketSyncFunction",
+            ),
+            ("Halogard", "TicketFindings", "Sum", "TicketSyncFunction"),
+            (
+                "Halogard",
                 "AccessKeyExpiresInDays",
                 "Minimum",
                 "SecretRotationFunction",
@@ -304,12 +311,18 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                     );
                 }
                 ("AWS/Lambda", _)
-                | ("Halogard", "InDoubt" | "NotConfigured" | "RotationFailed" | "SetUpFailed") => {
-                    found.look(
-                        *threshold == 0 && comparison == "GreaterThanThreshold",
-                        format!("{id} does not ring at the first"),
-                    )
-                }
+                | (
+                    "Halogard",
+                    "InDoubt"
+                    | "NotConfigured"
+                    | "RotationFailed"
+                    | "SecondInstallations"
+                    | "SetUpFailed"
+                    | "TicketFindings",
+                ) => found.look(
+                    *threshold == 0 && comparison == "GreaterThanThreshold",
+                    format!("{id} does not ring at the first"),
+                ),
                 ("AWS/SQS", "ApproximateNumberOfMessagesVisible") => found.look(
                     *threshold == 1 && comparison == "GreaterThanOrEqualToThreshold",
                     format!("{id} does not ring at the first"),

@@ -35,6 +35,25 @@ pub trait ServiceDesk: Send + Sync {
         place: Option<&KeyedListPlace>,
     ) -> impl Future<Output = Result<KeyedPage, PortError>> + Send;
 
+    /// The tickets whose text holds `text`, open or closed, by HaloPSA's own search; `None` where HaloPSA
+    /// does not carry out such a search. Safe to repeat.
+    fn find_in_texts(
+        &self,
+        text: &str,
+    ) -> impl Future<Output = Result<Option<Vec<TicketListing>>, PortError>> + Send;
+
+    /// Tickets that were opened at or after `since`, in any state, the newest first. Safe to repeat.
+    fn opened_since(
+        &self,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<TicketListing>, PortError>> + Send;
+
+    /// Reads a ticket with its text; `None` when there is no such ticket. Safe to repeat.
+    fn read_texts(
+        &self,
+        id: TicketId,
+    ) -> impl Future<Output = Result<Option<TicketTexts>, PortError>> + Send;
+
     /// Opens tickets with as few requests as possible; one answer for each, in order. A refused ticket does
     /// not prevent the others from being opened. Asks `guard` immediately before each request, and sends
     /// only what it admits; the answer to anything else is [`PortError::not_admitted`].
@@ -134,6 +153,17 @@ pub struct TicketListing {
     pub changed_at: Option<Timestamp>,
     /// Its state, if the list has enough fields.
     pub ticket: Option<Ticket>,
+}
+
+/// A ticket and what is written in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketTexts {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// Its description, with or without markup.
+    pub details: Vec<String>,
+    /// The texts in its custom fields.
+    pub fields: Vec<String>,
 }
 
 /// A ticket that carries a key, and the key as it carries it.

@@ -1,16 +1,18 @@
 //! Linking a ticket that carries an alert's key, or reporting that it only claims to be the alert's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use halogard_domain::adoption::{
     Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge, judge_native,
 };
-use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::key::{Installation, KeySecret};
+use halogard_domain::continuity::{Continuity, Rival};
+use halogard_domain::ids::{AlertId, HaloClientId, TicketId};
+use halogard_domain::key::{Installation, InstallationId, KeySecret, Reference};
 use halogard_domain::message::Cause;
 use halogard_domain::record::Singleton;
-use halogard_domain::ticket::{Existence, NoteAuthor};
+use halogard_domain::ticket::{Existence, NoteAuthor, TicketNote};
 use halogard_domain::{FailureClass, Policy, Ticket, Timestamp};
 use tracing::warn;
 
@@ -25,31 +27,88 @@ use super::write_batcher::WriteBatcher;
 use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
 
 /// Tickets that are remembered before all are forgotten.
-const UNPROVEN_MAX: usize = 1000;
+const SEEN_MAX: usize = 10_000;
 
-/// Tickets whose key has no proof, as this process has queued them: in the same state they need no second
-/// look.
+/// Tickets that this process has seen to, each in one state: in the same state they need no second look.
 #[derive(Default)]
-pub(crate) struct UnprovenTickets(Mutex<BTreeMap<TicketId, Timestamp>>);
+pub(crate) struct SeenTickets(Mutex<BTreeMap<TicketId, Timestamp>>);
 
-impl UnprovenTickets {
-    /// Remembers the state of `ticket`; whether it is new.
-    pub(crate) fn is_new(&self, ticket: &Ticket) -> bool {
+impl SeenTickets {
+    /// Remembers the ticket as it was when it last changed; whether that is new.
+    pub(crate) fn is_new(&self, ticket: TicketId, changed_at: Timestamp) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= UNPROVEN_MAX {
+        if known.len() >= SEEN_MAX {
             known.clear();
         }
-        known.insert(ticket.id, ticket.changed_at) != Some(ticket.changed_at)
+        known.insert(ticket, changed_at) != Some(changed_at)
     }
+
+    /// Whether the ticket was seen in this state.
+    pub(crate) fn knows(&self, ticket: TicketId, changed_at: Timestamp) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&ticket) == Some(&changed_at)
+    }
+}
+
+/// Who an installation is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// What it signs keys with.
+    pub(crate) secret: KeySecret,
+    /// What it names itself in the tickets that it opens.
+    pub(crate) id: InstallationId,
+}
+
+impl Identity {
+    /// The identity that is stored, if one is.
+    fn of(installation: &Installation) -> Option<Self> {
+        let secret = installation.key_secret.clone()?;
+        let id = installation.id()?;
+        Some(Self { secret, id })
+    }
+}
+
+/// Limits the requests that ask whether another installation opened a ticket: anyone can write titles.
+#[derive(Default)]
+pub(crate) struct RivalChecks(Mutex<VecDeque<Timestamp>>);
+
+impl RivalChecks {
+    /// Tickets that are asked about in any [`Self::WINDOW`].
+    const MOST: usize = 10;
+
+    /// See [`Self::MOST`].
+    const WINDOW: Duration = Duration::from_secs(300);
+
+    /// Whether one more may be asked about at `now`.
+    fn admit(&self, now: Timestamp) -> bool {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|at| now.is_within(Self::WINDOW, *at));
+        let admits = made.len() < Self::MOST;
+        if admits {
+            made.push_back(now);
+        }
+        admits
+    }
+}
+
+/// When a ticket that only claims to be an alert's is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reporting {
+    /// At once: a message is being processed, whose actions are counted.
+    Now,
+    /// With the message that is queued for the ticket.
+    Later,
 }
 
 /// What became of a ticket that carries a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Adoption {
-    /// It was linked to its alert.
-    Adopted,
+    /// It was linked to its alert; how.
+    Adopted(Action),
     /// It is linked, or was, or was reported before.
     Known,
+    /// It only claims to be the alert's, which the message that is queued for it will report and count.
+    NotOurs,
     /// It only claims to be the alert's, which was reported.
     Reported(Action),
 }
@@ -58,38 +117,43 @@ impl Adoption {
     /// The action in the outcome of a message, if it is one.
     pub(crate) const fn action(self) -> Option<Action> {
         match self {
-            Self::Adopted => Some(Action::FoundByKey),
-            Self::Known => None,
-            Self::Reported(action) => Some(action),
+            Self::Known | Self::NotOurs => None,
+            Self::Adopted(action) | Self::Reported(action) => Some(action),
         }
     }
 }
 
 impl<E: Env> Reconciler<E> {
-    /// The secret by which this installation recognises its keys. The first process that uses a store
-    /// stores it; every other one reads it, once.
+    /// The secret by which this installation recognises its keys.
     pub(crate) async fn key_secret(&self) -> Result<KeySecret, PortError> {
-        if let Some(known) = self.known_secret.get() {
+        self.identity().await.map(|identity| identity.secret)
+    }
+
+    /// Who this installation is. The first process that uses a store stores it; every other one reads it,
+    /// once.
+    pub(crate) async fn identity(&self) -> Result<Identity, PortError> {
+        if let Some(known) = self.known_identity.get() {
             return Ok(known.clone());
         }
         let stored = self.store.load_record::<Installation>(&Singleton).await?;
-        let secret = match stored.value.key_secret {
-            Some(secret) => secret,
-            None => {
-                let ours = Installation {
-                    key_secret: Some(self.new_secret.clone()),
-                };
-                let swap = self.store.swap_record(&Singleton, &ours, stored.revision);
-                match swap.await? {
-                    Swap::Stored(_) => self.new_secret.clone(),
-                    Swap::Conflict(first) => first.value.key_secret.ok_or_else(|| {
-                        PortError::new(FailureClass::Transient, ErrorCode::StoreFailed)
-                            .with_message("the installation's record has no secret")
-                    })?,
-                }
+        let installation = if stored.value.key_secret.is_some() {
+            stored.value
+        } else {
+            let ours = Installation {
+                key_secret: Some(self.new_secret.clone()),
+                born_at: self.clock.now(),
+            };
+            let swap = self.store.swap_record(&Singleton, &ours, stored.revision);
+            match swap.await? {
+                Swap::Stored(_) => ours,
+                Swap::Conflict(first) => first.value,
             }
         };
-        Ok(self.known_secret.get_or_init(|| secret).clone())
+        let identity = Identity::of(&installation).ok_or_else(|| {
+            PortError::new(FailureClass::Transient, ErrorCode::StoreFailed)
+                .with_message("the installation's record has no secret")
+        })?;
+        Ok(self.known_identity.get_or_init(|| identity).clone())
     }
 
     /// Links `ticket` to the alert whose key its title carries, if it is the alert's ticket; reports it if
@@ -102,21 +166,22 @@ impl<E: Env> Reconciler<E> {
         cause: &Cause,
     ) -> Result<Option<Adoption>, ReconcileError> {
         let secret = self.key_secret().await?;
-        let Some(key) = secret.choose_in(&ticket.summary, &policy.key_prefix) else {
+        let Some(key) = secret.choose_in(&ticket.summary, policy.prefixes()) else {
             return Ok(None);
         };
         let found = KeyedTicket {
             ticket: ticket.clone(),
             key,
         };
-        let adopted = self.adopt(&found, history, policy, cause);
+        let adopted = self.adopt(&found, Reporting::Now, history, policy, cause);
         adopted.await.map(Some)
     }
 
-    /// Links `found` to its alert, or reports it.
+    /// Links `found` to its alert, or reports it as `reporting` says.
     pub(crate) async fn adopt(
         &self,
         found: &KeyedTicket,
+        reporting: Reporting,
         history: StoreHistory,
         policy: &Policy,
         cause: &Cause,
@@ -130,15 +195,22 @@ impl<E: Env> Reconciler<E> {
                 .await?;
             let outcome = match self.verdict(found, history, &mut session).await? {
                 Verdict::Ours => {
-                    if session.link.ticket.is_some() {
-                        session.link.begin_next_ticket();
-                    }
-                    session.link.adopt(key.clone(), &found.ticket);
+                    session.adopt(found);
                     session.record(self.clock.now(), Action::FoundByKey, None);
-                    Adoption::Adopted
+                    Adoption::Adopted(Action::FoundByKey)
+                }
+                Verdict::Moved(client) => {
+                    session.adopt(found);
+                    self.report_moved(found, client, &mut session);
+                    Adoption::Adopted(Action::FoundElsewhere)
+                }
+                Verdict::NotOurs(_) if reporting == Reporting::Later => {
+                    return Ok(Adoption::NotOurs);
                 }
                 Verdict::NotOurs(why) if found.ticket.existence == Existence::Present => {
-                    self.report_mismatch(found, why, &mut session).await?
+                    let reported = self.report_mismatch(found, why, &mut session).await?;
+                    self.share_with_rival(found, reported, &mut session).await?;
+                    reported
                 }
                 _ => return Ok(Adoption::Known),
             };
@@ -186,6 +258,77 @@ impl<E: Env> Reconciler<E> {
         Ok(Next::Replan)
     }
 
+    /// Links the ticket of another installation to an alert that has none: one ticket is enough, whichever
+    /// installation goes on.
+    async fn share_with_rival(
+        &self,
+        found: &KeyedTicket,
+        reported: Adoption,
+        session: &mut PairSession<'_>,
+    ) -> Result<(), ReconcileError> {
+        let is_rivals = reported == Adoption::Reported(Action::SecondInstallation);
+        if is_rivals
+            && session.link.ticket.is_none()
+            && self.verdict(found, StoreHistory::New, session).await? == Verdict::Ours
+        {
+            session.adopt(found);
+            session.record(self.clock.now(), Action::FoundByKey, None);
+        }
+        Ok(())
+    }
+
+    /// Whether another installation opened `found` with our application, after this store knew every ticket
+    /// of its predecessor. Remembers it if so.
+    async fn is_by_another_installation(
+        &self,
+        found: &KeyedTicket,
+    ) -> Result<bool, ReconcileError> {
+        let ticket = found.ticket.id;
+        let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
+        let now = self.clock.now();
+        if found.key.proof.is_none()
+            || !continuity.value.may_show_a_rival(ticket)
+            || !self.rival_checks.admit(now)
+        {
+            return Ok(false);
+        }
+        let Some(opening) = self.opening_note(ticket).await? else {
+            return Ok(false);
+        };
+        if opening.author != NoteAuthor::Halogard {
+            return Ok(false);
+        }
+        let prefix = &found.key.key.prefix;
+        let mut references = Reference::all_in(&opening.text, prefix);
+        if references.is_empty()
+            && let Some(texts) = self.desk.read_texts(ticket).await?
+        {
+            let details = texts.details.iter();
+            references.extend(details.flat_map(|text| Reference::all_in(text, prefix)));
+        }
+        let same = |it: &Reference| it.key.key == found.key.key;
+        let reference = references.into_iter().find(same);
+        let installation = reference.and_then(|it| it.installation);
+        let own = self.identity().await?.id;
+        // A person may have changed the proof in a title of ours.
+        if installation.as_ref() == Some(&own) {
+            return Ok(false);
+        }
+        let former = &self.policy().former_installations;
+        let is_former = |id: &InstallationId| former.iter().any(|it| it == id.as_str());
+        if installation.as_ref().is_some_and(is_former) {
+            return Ok(false);
+        }
+        let rival = Rival {
+            installation,
+            ticket,
+            seen_at: now,
+        };
+        self.update_continuity(|continuity| continuity.observe_rival(rival.clone(), former))
+            .await?;
+        Ok(true)
+    }
+
     /// Whether `found` is the ticket of the pair. Asks Liongard for an alert that the pair does not know,
     /// and HaloPSA who opened the ticket, if that decides.
     pub(super) async fn verdict(
@@ -216,19 +359,69 @@ impl<E: Env> Reconciler<E> {
 
     /// Who opened `ticket`.
     async fn opened_by(&self, ticket: &Ticket) -> Result<OpenedBy, PortError> {
-        let notes = match self.desk.notes(ticket.id).await {
-            Ok(notes) => notes.notes,
-            Err(error) if matches!(error.refusal, Some(Refusal::NotFound | Refusal::Forbidden)) => {
-                return Ok(OpenedBy::NotShown);
-            }
-            Err(error) => return Err(error),
-        };
-        let opening = notes.iter().find(|note| note.id.get() == 1);
-        Ok(match opening.map(|note| &note.author) {
+        let opening = self.opening_note(ticket.id).await?;
+        Ok(match opening.map(|note| note.author) {
             Some(NoteAuthor::Halogard) => OpenedBy::Us,
             Some(_) => OpenedBy::Other,
             None => OpenedBy::NotShown,
         })
+    }
+
+    /// The entry that opened a ticket; `None` where HaloPSA does not show it.
+    pub(crate) async fn opening_note(
+        &self,
+        ticket: TicketId,
+    ) -> Result<Option<TicketNote>, PortError> {
+        match self.desk.notes(ticket).await {
+            Ok(shown) => Ok(shown.notes.into_iter().find(|note| note.id.get() == 1)),
+            Err(error) if matches!(error.refusal, Some(Refusal::NotFound | Refusal::Forbidden)) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reports that the ticket of the pair is at `client`, to which the alert does not belong, and that
+    /// nothing is written to it there.
+    pub(super) fn report_moved(
+        &self,
+        found: &KeyedTicket,
+        client: HaloClientId,
+        session: &mut PairSession<'_>,
+    ) {
+        session.link.found_elsewhere = true;
+        let action = Action::FoundElsewhere;
+        warn!(
+            alert_id = session.link.alert.get(),
+            ticket_id = found.ticket.id.get(),
+            link_key = %found.key.key,
+            client_id = client.get(),
+            outcome = action.as_str(),
+            "the alert's ticket is at another client; nothing is written to it there"
+        );
+        let detail = format!("ticket {} is at client {client}", found.ticket.id);
+        session.record(self.clock.now(), action, Some(detail));
+    }
+
+    /// Reports, once, that an earlier ticket of the pair is open beside the current one; says whether it did.
+    pub(super) fn report_beside(&self, ticket: &Ticket, session: &mut PairSession<'_>) -> bool {
+        if !session.link.is_open_beside(ticket, session.policy)
+            || !session.link.report_ticket(ticket.id)
+        {
+            return false;
+        }
+        let action = Action::DuplicateTicket;
+        let current = session.link.ticket.map(TicketId::get);
+        warn!(
+            alert_id = session.link.alert.get(),
+            ticket_id = ticket.id.get(),
+            linked_ticket = current,
+            outcome = action.as_str(),
+            "an earlier ticket of the alert is open beside its current one"
+        );
+        let detail = format!("earlier ticket {} is open as well", ticket.id);
+        session.record(self.clock.now(), action, Some(detail));
+        true
     }
 
     /// Reports, once, that `found` only claims to be the ticket of the pair: an entry in the journal of the
@@ -248,6 +441,11 @@ impl<E: Env> Reconciler<E> {
         if !session.link.report_ticket(found.ticket.id) {
             return Ok(Adoption::Known);
         }
+        let action = if !is_proven && self.is_by_another_installation(found).await? {
+            Action::SecondInstallation
+        } else {
+            action
+        };
         let alert = session.link.alert;
         log_mismatch(alert, found, why, action);
         let entry = JournalEntry {
@@ -267,6 +465,16 @@ impl<E: Env> Reconciler<E> {
             session.stored = Some(session.link.clone());
         }
         Ok(Adoption::Reported(action))
+    }
+}
+
+impl PairSession<'_> {
+    /// Links `found`, after the ticket that the pair has had.
+    fn adopt(&mut self, found: &KeyedTicket) {
+        if self.link.ticket.is_some() {
+            self.link.begin_next_ticket();
+        }
+        self.link.adopt(found.key.key.clone(), &found.ticket);
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) enum OpenOutcome {
     Opened(Ticket),
     /// It may not be opened yet; nothing was sent. Worth a retry at this time.
     NotYet(Timestamp),
+    /// Another installation opens the tickets; this one looks again at this time.
+    Yielded(Timestamp),
     /// Another worker has saved the link, or has taken the claim over; nothing was sent since.
     Superseded,
 }

@@ -46,6 +46,18 @@ pub(crate) fn file() -> TableSpec {
              is no person's work. \"Liongard\" is one already; every other name counts as a person's",
         ),
         KeySpec::optional(
+            "former_prefixes",
+            ValueKind::list(ValueKind::Code { chars_max: 8 }),
+            "prefixes that `key_prefix` had before; tickets that were opened under one of them are \
+             still found",
+        ),
+        KeySpec::optional(
+            "former_installations",
+            ValueKind::list(ValueKind::Text),
+            "ids of installations that no longer run; a ticket that such a one opened keeps this one \
+             from nothing",
+        ),
+        KeySpec::optional(
             "native_grace_seconds",
             ValueKind::Number {
                 least: 0,

@@ -122,10 +122,11 @@ impl Pair<'_> {
             .flatten()
     }
 
-    /// Whether people merged the ticket into one of another customer. Nothing about this alert is
-    /// written to it: its readers are not this customer's.
+    /// Whether people merged the ticket into one of another customer, or it was found there. Nothing
+    /// about this alert is written to it: its readers are not this customer's.
     fn is_of_another_client(&self) -> bool {
-        !self.link.merged_tickets.is_empty() && self.ticket.client != self.mapping.client
+        let may_be = self.link.found_elsewhere || !self.link.merged_tickets.is_empty();
+        may_be && self.ticket.client != self.mapping.client
     }
 
     /// Whether the alert is closed, and the group it leads: others may share the ticket and be open.

@@ -25,6 +25,9 @@ pub struct TicketQuery {
     pub lastupdatetodate: Option<Timestamp>,
     /// With this text in the title. Without `% _ [ ] ^`: HaloPSA may compare as SQL Server's `LIKE` does.
     pub search_summary: Option<String>,
+    /// With this text in the description. Whether HaloPSA carries this out is not known: rows do not show
+    /// what they were found by.
+    pub search_details: Option<String>,
     /// This custom field in each row.
     pub include_custom_fields: Option<CustomFieldId>,
     /// Open, closed, or both.
@@ -74,6 +77,7 @@ impl TicketQuery {
             .with_some("lastupdatefromdate", self.lastupdatefromdate.map(iso))
             .with_some("lastupdatetodate", self.lastupdatetodate.map(iso))
             .with_some("search_summary", self.search_summary.as_ref())
+            .with_some("search_details", self.search_details.as_ref())
             .with_some("include_custom_fields", self.include_custom_fields)
             .with_flag("orderdesc", self.newest_first)
             .with_flag("deleted", self.deleted)

@@ -192,7 +192,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         const COUNT: u64 = 1000;
         let call = HaloRequest::to(route::ACTIONS)
             .with("ticket_id", ticket)
-            .with("count", COUNT);
+            .with("count", COUNT)
+            .with("includehtmlnote", true);
         self.unpaged_list(&call, "actions", |row: &ActionRow| {
             matches_if_known(Some(ticket), row.ticket_id)
         })

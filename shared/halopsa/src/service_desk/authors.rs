@@ -72,7 +72,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let note = |row: &ActionRow| TicketNote {
             id: row.id,
             author: self.author(row, &ours),
-            text: row.note.clone().unwrap_or_default(),
+            text: [row.note.clone(), row.note_html.clone()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("\n"),
             status_after: row.new_status.filter(|status| status.get() > 0),
         };
         rows.iter().map(note).collect()

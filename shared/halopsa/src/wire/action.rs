@@ -25,6 +25,9 @@ pub struct ActionRow {
     /// Its text.
     #[serde(default, deserialize_with = "values::text")]
     pub note: Option<String>,
+    /// The same with markup, where that was asked for.
+    #[serde(default, deserialize_with = "values::text")]
+    pub note_html: Option<String>,
     /// What kind of author: 0 HaloPSA itself, 1 an agent, 2 a customer's contact.
     #[serde(default, deserialize_with = "lenient_integer")]
     pub who_type: Option<i64>,

@@ -207,8 +207,17 @@ impl TicketRow {
     /// Whether `text` occurs in its description, with or without markup.
     #[must_use]
     pub fn describes(&self, text: &str) -> bool {
-        let details = [&self.details, &self.details_html].into_iter().flatten();
-        details.into_iter().any(|details| details.contains(text))
+        self.descriptions().any(|details| details.contains(text))
+    }
+
+    /// Its description, with and without markup, as far as it is shown.
+    pub fn descriptions(&self) -> impl Iterator<Item = &String> {
+        [&self.details, &self.details_html].into_iter().flatten()
+    }
+
+    /// The texts in its custom fields.
+    pub fn custom_texts(&self) -> impl Iterator<Item = &String> {
+        self.customfields.values()
     }
 
     /// The text in a custom field.

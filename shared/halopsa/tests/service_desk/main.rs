@@ -25,7 +25,7 @@ use halogard_domain::ids::{
     AlertId, CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId,
     TechnicianId, TicketId, TicketTypeId,
 };
-use halogard_domain::key::{KeySecret, SignedKey};
+use halogard_domain::key::{InstallationId, KeySecret, SignedKey};
 use halogard_domain::ticket::{
     Assignment, Automation, Existence, Handling, HumanActivity, NewNote, NewTicket, NoteAuthor,
     Premise, TicketChange, TicketDraft, Validation,
@@ -58,6 +58,7 @@ fn title() -> String {
 fn new_ticket() -> NewTicket {
     NewTicket {
         key: key(),
+        installation: InstallationId::of(MORNING, &KeySecret::new([7; 32])),
         draft: TicketDraft {
             client: HaloClientId::new(17),
             site: Some(SiteId::new(31)),

@@ -134,6 +134,7 @@ impl Stack {
             seen_at: now,
             knowledge: Knowledge::Current,
             is_new: false,
+            ..Continuity::default()
         };
         let saved = store.save_record(&Singleton, &continuity, Revision(0));
         saved.await.unwrap();

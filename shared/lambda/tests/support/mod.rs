@@ -274,6 +274,7 @@ impl Bench {
             seen_at: BEGIN,
             knowledge: Knowledge::Current,
             is_new: false,
+            ..Continuity::default()
         };
         let saved = self
             .store

@@ -336,6 +336,8 @@ pub struct SimHaloSettings {
     pub title_search: TitleSearch,
     /// Whether `search_summary` finds closed tickets.
     pub search_finds_closed: bool,
+    /// Whether `search_details` is carried out; a parameter that HaloPSA does not know is ignored.
+    pub searches_details: bool,
     /// A rule that replaces the titles of tickets that are created over the API.
     pub title_rule: Option<TitleRule>,
     /// A rule that assigns new tickets.
@@ -408,6 +410,7 @@ impl Default for SimHaloSettings {
             untriaged_writes: UntriagedWrites::Land,
             title_search: TitleSearch::Substring,
             search_finds_closed: true,
+            searches_details: true,
             title_rule: None,
             assignment_rule: None,
             page_size_max: Some(100),

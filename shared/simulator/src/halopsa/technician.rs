@@ -13,6 +13,8 @@ use super::ticket_draft::TicketDraft;
 pub struct TicketEdit {
     /// New summary.
     pub summary: Option<String>,
+    /// New description.
+    pub details: Option<String>,
     /// New status.
     pub status_id: Option<i64>,
     /// New priority.
@@ -116,6 +118,8 @@ impl HaloPsa {
             tickettype_id: change.tickettype_id,
             loose: category.into_iter().collect(),
             summary: change.summary,
+            details_html: change.details.clone(),
+            details: change.details,
             status_id: change.status_id,
             priority_id: change.priority_id,
             agent_id: change.agent_id,

@@ -112,7 +112,7 @@ impl HaloState {
         self.state_is_wanted(ticket, query, states)
             && relations_are_wanted(ticket, query)
             && self.title_is_wanted(ticket, query)
-            && text_is_wanted(ticket, query)
+            && self.text_is_wanted(ticket, query)
             && time_is_wanted(ticket, query, self.settings.date_search)
     }
 
@@ -185,6 +185,34 @@ impl HaloState {
         };
         closed_fits && deleted_fits
     }
+
+    /// Searches: substrings, in any letter case.
+    fn text_is_wanted(&self, ticket: &SimTicket, query: &Query) -> bool {
+        let holds = |name: &str, texts: &[&str]| {
+            query
+                .text(name)
+                .filter(|wanted| !wanted.is_empty())
+                .is_none_or(|wanted| {
+                    let wanted = wanted.to_lowercase();
+                    texts
+                        .iter()
+                        .any(|text| text.to_lowercase().contains(&wanted))
+                })
+        };
+        let loose = |name: &str| {
+            ticket
+                .loose
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let number = ticket.id.to_string();
+        let ignored = !self.settings.searches_details;
+        (ignored || holds("search_details", &[&ticket.details, &ticket.details_html]))
+            && holds("search_supplier_reference", &[loose("supplier_reference")])
+            && holds("client_ref", &[loose("client_reference")])
+            && holds("search", &[&number, &ticket.summary, &ticket.details])
+    }
 }
 
 /// What `includeclosed` asks for.
@@ -225,33 +253,6 @@ fn relations_are_wanted(ticket: &SimTicket, query: &Query) -> bool {
         && many("agent", ticket.agent_id)
         && many("requesttype", ticket.tickettype_id)
         && many("ticketids", ticket.id)
-}
-
-/// Searches: substrings, in any letter case.
-fn text_is_wanted(ticket: &SimTicket, query: &Query) -> bool {
-    let holds = |name: &str, texts: &[&str]| {
-        query
-            .text(name)
-            .filter(|wanted| !wanted.is_empty())
-            .is_none_or(|wanted| {
-                let wanted = wanted.to_lowercase();
-                texts
-                    .iter()
-                    .any(|text| text.to_lowercase().contains(&wanted))
-            })
-    };
-    let loose = |name: &str| {
-        ticket
-            .loose
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let number = ticket.id.to_string();
-    holds("search_details", &[&ticket.details, &ticket.details_html])
-        && holds("search_supplier_reference", &[loose("supplier_reference")])
-        && holds("client_ref", &[loose("client_reference")])
-        && holds("search", &[&number, &ticket.summary, &ticket.details])
 }
 
 /// Last update, and either date of the life of a ticket.

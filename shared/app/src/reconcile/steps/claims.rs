@@ -10,14 +10,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use halogard_domain::continuity::Continuity;
+use halogard_domain::continuity::{Continuity, Knowledge, Rival};
+use halogard_domain::key::InstallationId;
 use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL, Claim};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::NewTicket;
 use halogard_domain::{LinkKey, Timestamp};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::env::Env;
+use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{Admission, LeaseOutcome, OpeningGuard, PortError, SaveError, Stored};
 use crate::reconcile::CONFLICTS_MAX;
@@ -26,6 +28,9 @@ use crate::reconciler::Reconciler;
 
 /// The lease for opening tickets.
 const OPENING_LEASE: &str = "opening";
+
+/// How often an alert is looked at that waits because another installation opens the tickets.
+const YIELD_PAUSE: Duration = Duration::from_secs(300);
 
 /// The longest pause of a worker that finds the lease held by another.
 const OPENING_PAUSE: Duration = Duration::from_secs(2);
@@ -36,11 +41,20 @@ impl<E: Env> Reconciler<E> {
         &self,
         requests: Vec<OpenRequest>,
     ) -> Vec<Result<OpenAnswer, PortError>> {
-        let continuity = match self.store.load_record::<Continuity>(&Singleton).await {
-            Ok(stored) => stored.value,
+        let continuity = match self.checked_continuity(requests.len()).await {
+            Ok(continuity) => continuity,
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let own = match self.identity().await {
+            Ok(identity) => identity.id,
             Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
         };
         let now = self.clock.now();
+        let policy = self.policy();
+        let rival = continuity.yields_to(&own, &policy.former_installations);
+        if let Some(rival) = rival {
+            log_yielding(rival, &own, requests.len());
+        }
         let mut sent = BTreeSet::new();
         let mut unsent = Vec::with_capacity(requests.len());
         let mut ready = Vec::new();
@@ -50,6 +64,7 @@ impl<E: Env> Reconciler<E> {
             let alert = link.observed_alert.as_ref();
             let held = alert.and_then(|alert| continuity.hold_until(alert, link.recurrence, now));
             let outcome = match held {
+                _ if rival.is_some() => Some(OpenOutcome::Yielded(now.plus(YIELD_PAUSE))),
                 Some(until) => Some(OpenOutcome::NotYet(until)),
                 // A message about the alert and one about its earlier ticket may be in one batch.
                 None if !sent.insert(key.clone()) => Some(OpenOutcome::Superseded),
@@ -65,6 +80,16 @@ impl<E: Env> Reconciler<E> {
         if !tickets.is_empty() {
             let opened = self.desk.open(&tickets, &claims).await;
             self.release_opening_lease().await;
+            if continuity.on_probation && opened.iter().any(Result::is_ok) {
+                let ended = self.update_continuity(Continuity::observe_opening).await;
+                if let Err(error) = ended {
+                    // The next opening waits once more.
+                    warn!(
+                        error_type = error.code.as_str(),
+                        "end of the probation not stored"
+                    );
+                }
+            }
             claims.record(&tickets, opened);
         }
         let mut opened = claims.into_answers();
@@ -78,6 +103,21 @@ impl<E: Env> Reconciler<E> {
         unsent.into_iter().map(answer).collect()
     }
 
+    /// Whether the store knows every ticket of ours. If it is behind and a sweep would show that by now, sweeps
+    /// for `count` openings: sync cycles may be further apart than a store takes to count as away, and none
+    /// of them would be in time.
+    async fn checked_continuity(&self, count: usize) -> Result<Continuity, PortError> {
+        let stored = self.store.load_record::<Continuity>(&Singleton).await?;
+        let needed_from = stored.value.sweep_needed_from();
+        let is_due = needed_from.is_some_and(|from| from <= self.clock.now());
+        if stored.value.knowledge != Knowledge::Behind || !is_due {
+            return Ok(stored.value);
+        }
+        self.sweep_for_changes(count).await?;
+        let stored = self.store.load_record::<Continuity>(&Singleton).await?;
+        Ok(stored.value)
+    }
+
     /// Gives up the lease for opening tickets.
     async fn release_opening_lease(&self) {
         if let Err(error) = self.store.release_lease(OPENING_LEASE, &self.worker).await {
@@ -85,6 +125,19 @@ impl<E: Env> Reconciler<E> {
             warn!(error_type = error.code.as_str(), "lease not released");
         }
     }
+}
+
+/// Says that alerts wait, and for whom.
+fn log_yielding(rival: &Rival, own: &InstallationId, alerts: usize) {
+    error!(
+        ticket_id = rival.ticket.get(),
+        installation = rival.installation.as_ref().map(InstallationId::as_str),
+        own_installation = own.as_str(),
+        alerts,
+        outcome = Action::SecondInstallation.as_str(),
+        "another installation opens tickets in this HaloPSA, and is older: this one opens none. Stop one of \
+         them; if the other no longer runs, name it under former_installations"
+    );
 }
 
 /// The claims of the tickets of one batch.

@@ -15,7 +15,7 @@ use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, PortError, Refusal, SearchWithin, Stored};
 use crate::reconcile::write_batcher::{ClaimedLink, OpenAnswer, OpenOutcome, OpenRequest};
-use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
+use crate::reconcile::{Identity, PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
 /// Why an alert gets no ticket after HaloPSA accepted some and showed none.
@@ -70,6 +70,12 @@ impl<E: Env> Reconciler<E> {
                         }
                     }
                     session.record(self.clock.now(), Action::FoundByKey, None);
+                    is_found = true;
+                }
+                Verdict::Moved(client) => {
+                    let key = candidate.key.key.clone();
+                    session.link.adopt(key, &candidate.ticket);
+                    self.report_moved(candidate, client, session);
                     is_found = true;
                 }
                 Verdict::NotOurs(why) => {
@@ -136,8 +142,12 @@ impl<E: Env> Reconciler<E> {
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
         let key = session.link.next_key(session.policy);
-        let key = self.key_secret().await?.sign(key);
-        let ticket = NewTicket { key, draft };
+        let Identity { secret, id } = self.identity().await?;
+        let ticket = NewTicket {
+            key: secret.sign(key),
+            installation: id,
+            draft,
+        };
         let OpenAnswer { claimed, outcome } = self
             .submit(session.open_request(ticket), session.batcher)
             .await?;
@@ -154,6 +164,12 @@ impl<E: Env> Reconciler<E> {
                 });
                 session.record(now, Action::Opened, None);
                 Ok(Next::Replan)
+            }
+            Ok(OpenOutcome::Yielded(until)) => {
+                // Counted each time, so that the alarm lasts as long as alerts wait.
+                session.actions.push(Action::SecondInstallation);
+                session.release(claim);
+                Ok(Next::Stop(PairOutcome::Waiting(until)))
             }
             Ok(OpenOutcome::NotYet(until)) => {
                 session.release(claim);
