@@ -33,10 +33,18 @@ const NOT_RIGHT_YET: [&str; 6] = [
 ];
 
 /// Scenarios that do not hold under a set yet.
-const FAILING_SCENARIOS: [(&str, &str); 1] = [(
-    "worst",
-    "closing::a_close_refused_for_want_of_an_assignee_is_reported_and_repeated",
-)];
+const FAILING_SCENARIOS: [(&str, &str); 2] = [
+    (
+        "worst",
+        "closing::a_close_refused_for_want_of_an_assignee_is_reported_and_repeated",
+    ),
+    // Reads and lists lag, rows have no time of change, and webhooks name no state: together they keep the
+    // refusal from being noticed at once. Without any one of the four it holds.
+    (
+        "worst",
+        "closing::a_close_that_was_accepted_and_not_carried_out_is_a_refusal",
+    ),
+];
 
 /// The scenarios of the short run.
 const SCENARIOS_OF_THE_SHORT_RUN: [&str; 4] =
