@@ -215,9 +215,10 @@ fn a_new_store_that_found_tickets_watches_before_it_opens_a_first_one() {
     store.observe_predecessor();
     store.observe_sweep(at(1400), None);
     assert_eq!(store.knowledge, Knowledge::Current);
-    store.seen_at = at(2900);
+    store.seen_at = at(1500);
     let at_birth = store.hold_until(&raised(0), 1, at(1500));
     assert_eq!(at_birth, Some(at(1000).plus(PROBATION)));
+    store.seen_at = at(2900);
     let new = store.hold_until(&raised(2800), 1, at(2900));
     assert_eq!(new, Some(at(2800).plus(PROBATION)));
     let future = store.hold_until(&raised(9_000_000), 1, at(2900));
