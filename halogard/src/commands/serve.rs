@@ -255,7 +255,7 @@ struct Serve {
 /// What a check at the start leads to.
 enum Start {
     /// Go on with this policy.
-    With(Policy),
+    With(Box<Policy>),
     /// A vendor cannot be reached.
     Later(String),
     /// Something is wrong that waiting does not mend.
@@ -344,7 +344,7 @@ impl Serve {
                          all others are synchronised",
                     );
                 }
-                Start::With(left)
+                Start::With(Box::new(left))
             }
             None => Start::Never,
         }
@@ -355,7 +355,7 @@ impl Serve {
         let mut pause = FIRST_PAUSE;
         loop {
             match start {
-                Start::With(policy) => return Ok(Some(policy)),
+                Start::With(policy) => return Ok(Some(*policy)),
                 Start::Never => return Ok(None),
                 Start::Later(reason) => {
                     warn!(

@@ -112,9 +112,7 @@ async fn a_first_sweep_that_failed_is_made_again() {
 /// Another process on the store of `bench`, with the same vendors.
 fn next_process(bench: Bench) -> Bench {
     let mut next = bench.beside(support::secret());
-    std::mem::swap(&mut next.desk.tickets, &mut {
-        bench.reconciler.desk.tickets
-    });
+    next.desk.tickets = bench.reconciler.desk.tickets;
     next.liongard.list = bench.reconciler.liongard.list;
     Bench {
         reconciler: next,

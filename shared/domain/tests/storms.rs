@@ -453,8 +453,7 @@ fn an_alert_never_leads_a_second_group_while_members_of_the_first_name_it() {
 fn storms_of(count: u64) -> (Storms, Vec<AlertId>) {
     let mut storms = Storms::default();
     let mut leaders = Vec::new();
-    for storm in 0..count {
-        let seconds = i64::try_from(storm).unwrap() * 10_000;
+    for (storm, seconds) in (0..count).zip((0..).step_by(10_000)) {
         for number in 0..4 {
             let id = storm * 10 + number;
             let place = storms.assign(&other(id), &two_tickets(), at(seconds));

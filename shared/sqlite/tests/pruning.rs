@@ -147,7 +147,7 @@ async fn dead_letters_go_after_their_age() {
 async fn the_file_becomes_smaller() {
     let room = Room::new();
     let now = room.clock.now();
-    room.append([now; 5_000]).await;
+    room.append(vec![now; 5_000]).await;
     let pages = || -> i64 {
         let shell = room.shell();
         shell

@@ -239,9 +239,12 @@ pub async fn every_way_of_being_over_ends<B: StoreFixture<Store: Keeps>>(fixture
     assert_eq!(listed(&store).await, [0; 0]);
 }
 
+/// What keeps a link from being over.
+type Change = fn(&mut Link);
+
 pub async fn a_link_that_is_not_over_stays_for_ever<B: StoreFixture<Store: Keeps>>(fixture: B) {
     let store = fixture.store();
-    let ways: [(&str, fn(&mut Link)); 15] = [
+    let ways: [(&str, Change); 15] = [
         ("the alert is open", open_alert),
         ("the alert was never seen", |link| {
             link.observed_alert = None

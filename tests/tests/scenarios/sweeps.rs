@@ -138,7 +138,7 @@ enum World {
 /// Tickets, many of them of the same moment, are listed by sweeps of which each reads one page.
 async fn read_page_by_page(seed: u64, world: World) {
     let mut dice = StdRng::seed_from_u64(seed);
-    let mut bundle = without_webhooks(seed).await;
+    let mut bundle = Box::pin(without_webhooks(seed)).await;
     let count = dice.random_range(PAGE + 1..5 * PAGE);
     let mut logged = 0;
     while logged < count {
@@ -212,7 +212,7 @@ fn a_process_that_dies_after_every_page_misses_nothing_and_reads_no_page_again()
 
 #[tokio::test]
 async fn a_long_list_is_read_once_and_only_when_it_has_settled() {
-    let bundle = without_webhooks(1).await;
+    let bundle = Box::pin(without_webhooks(1)).await;
     log(&bundle, 0..1100);
     let before = pages_read(&bundle);
     let mut seen = Swept::new();

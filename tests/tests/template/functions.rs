@@ -324,7 +324,7 @@ fn the_http_api_exists_by_choice_is_throttled_and_logs_no_token() {
                 let integration = "/Resources/WebhookApiIntegration/Properties";
                 *at(it, &format!("{integration}/PayloadFormatVersion")) = json!("1.0");
             }),
-            ("that the function refuses", |it| {
+            ("every form of a delivery", |it| {
                 *at(it, "/Resources/WebhookApiRoute/Properties/RouteKey") = json!("$default");
             }),
             ("is not throttled", |it| {

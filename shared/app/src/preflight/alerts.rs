@@ -59,7 +59,7 @@ pub(super) async fn check<L: AlertSource>(
                     "Liongard lists alert {} and does not find it by its number",
                     first.id
                 ),
-                "check LIONGARD_URL, and the role of the access key; every alert would look removed",
+                "check the address of Liongard, and the role of the access key; every alert would look removed",
             ),
             Err(error) => refused(report, "Liongard", &error),
         }

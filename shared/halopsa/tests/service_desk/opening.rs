@@ -12,6 +12,11 @@ fn requested() -> Handling {
     }
 }
 
+/// The last line of what is sent: the key, and the installation that opens the ticket.
+fn reference() -> String {
+    format!("Halogard {}/{}", key(), new_ticket().installation)
+}
+
 #[tokio::test]
 async fn what_an_answer_shows_of_a_new_tickets_handling_counts() {
     let shown = row_with(json!({"agent_id": 13, "team": "Projects", "category_1": " "}));
@@ -40,12 +45,13 @@ async fn a_ticket_is_opened_with_everything_that_was_decided() {
         (sent.method.as_str(), sent.path.as_str()),
         ("POST", "/api/Tickets")
     );
+    let reference = reference();
     assert_eq!(
         sent.json(),
         json!([{
             "tickettype_id": 5, "client_id": 17, "site_id": 31, "summary": title(),
-            "details": format!("full\nHalogard {}", key()),
-            "details_html": format!("<p>full</p><p>Halogard {}</p>", key()), "status_id": 1,
+            "details": format!("full\n{reference}"),
+            "details_html": format!("<p>full</p><p>{reference}</p>"), "status_id": 1,
             "priority_id": 2, "team": "Service Desk", "category_1": "Security>Change",
             "customfields": [{"id": 100, "value": "Monitoring"}, {"id": 101, "value": key().to_string()}],
             "donotapplytemplateintheapi": true, "dont_do_rules": true
@@ -116,10 +122,11 @@ async fn a_single_answer_is_that_of_the_ticket_whatever_became_of_its_title() {
 
 #[tokio::test]
 async fn the_field_and_the_text_name_a_ticket_among_others() {
+    let reference = reference();
     let marks = [
         json!({"customfields": [{"id": 101, "value": key().to_string()}]}),
-        json!({"details": format!("full\nHalogard {}", key())}),
-        json!({"details_html": format!("<p>full</p><p>Halogard {}</p>", key())}),
+        json!({"details": format!("full\n{reference}")}),
+        json!({"details_html": format!("<p>full</p><p>{reference}</p>")}),
     ];
     for mark in marks {
         let mut ours = row_with(json!({"summary": "Monitoring alert"}));
