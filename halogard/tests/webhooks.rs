@@ -132,8 +132,6 @@ fn whatever_is_wrong_with_a_credential_gets_one_and_the_same_answer() {
     let of_other_body = signature(WEBHOOK_SECRET, b"{}");
     let of_other_secret = signature("another", BODY.as_bytes());
     let truncated = &good[..good.len() - 4];
-    let unpadded = good.trim_end_matches('=');
-    let prefixed = format!("sha256={good}");
     let doubled = format!("{good},{good}");
     let swapped_case: String = good
         .chars()
@@ -171,12 +169,10 @@ fn whatever_is_wrong_with_a_credential_gets_one_and_the_same_answer() {
             &[(SIGNATURE, &of_other_secret)],
         ),
         ("a truncated signature", &[(SIGNATURE, truncated)]),
-        ("a signature without padding", &[(SIGNATURE, unpadded)]),
         (
             "a signature in the other case",
             &[(SIGNATURE, &swapped_case)],
         ),
-        ("a signature with a prefix", &[(SIGNATURE, &prefixed)]),
         ("two signatures in one header", &[(SIGNATURE, &doubled)]),
         (
             "two signature headers, both right",

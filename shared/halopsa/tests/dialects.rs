@@ -144,6 +144,22 @@ async fn a_tenant_that_lists_closed_tickets_is_asked_once_more_and_never_again()
 }
 
 #[tokio::test]
+async fn a_day_without_closed_tickets_costs_seven_requests_more() {
+    let lists = 96;
+    let asked_for_closed = 7;
+    let harness = answering(&vec![list(json!([])); lists + asked_for_closed]);
+    let desk = harness.desk();
+    for _ in 0..lists {
+        desk.changed_since(MORNING).await.unwrap();
+        harness.advance(CHECK);
+    }
+    let sent = harness.sent();
+    let closed_only = asked(&sent, "closed_only");
+    assert_eq!(closed_only.iter().flatten().count(), asked_for_closed);
+    harness.assert_all_settled();
+}
+
+#[tokio::test]
 async fn nothing_follows_from_closed_tickets_that_may_not_be_indexed_or_not_be_listed() {
     let none = list(json!([]));
     for closed in [answer(200, &none.to_string()), answer(400, "\"no\""), {

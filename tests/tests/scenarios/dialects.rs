@@ -26,7 +26,7 @@ const SETS_OF_THE_SHORT_RUN: [&str; 2] = ["strict", "worst"];
 const NOT_RIGHT_YET: [&str; 1] = ["untriaged-dropped"];
 
 /// Scenarios that do not hold under a set yet.
-const FAILING_SCENARIOS: [(&str, &str); 2] = [
+const FAILING_SCENARIOS: [(&str, &str); 3] = [
     (
         "worst",
         "closing::a_close_refused_for_want_of_an_assignee_is_reported_and_repeated",
@@ -36,6 +36,11 @@ const FAILING_SCENARIOS: [(&str, &str); 2] = [
     (
         "worst",
         "closing::a_close_that_was_accepted_and_not_carried_out_is_a_refusal",
+    ),
+    // A change of the team alone is not seen.
+    (
+        "worst",
+        "closing::a_ticket_that_a_person_took_in_hand_stays_open_without_a_note_of_theirs",
     ),
 ];
 

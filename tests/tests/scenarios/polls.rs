@@ -101,7 +101,12 @@ async fn a_record_that_cannot_be_read_holds_up_no_other() {
     bundle.only_ticket(first);
     bundle.only_ticket(last);
     assert!(bundle.tickets_of(broken).is_empty());
-    assert!(bundle.logs.text().contains("a record of a list is odd"));
+    assert!(
+        bundle
+            .logs
+            .text()
+            .contains("a record of a list has an unexpected form")
+    );
     bundle.answer_rewrite.end();
     bundle.conclude().await;
     bundle.only_ticket(broken);

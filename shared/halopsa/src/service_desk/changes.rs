@@ -34,8 +34,12 @@ const PAGE_ROWS: u32 = TicketQuery::PAGE_ROWS;
 /// requested.
 const RANGE_SLACK: Duration = Duration::from_millis(2);
 
-/// How often closed tickets are asked for by themselves, until one has shown whether lists hold them unasked.
-const CLOSED_CHECK_INTERVAL: Duration = Duration::from_secs(900);
+/// When closed tickets are first asked for by themselves, after the first list.
+const CLOSED_CHECK_AFTER: Duration = Duration::from_secs(900);
+
+/// How often they are asked for at least, until one has shown whether lists hold them unasked. The pause doubles
+/// up to this, so that a day without closed tickets costs seven requests.
+const CLOSED_CHECK_INTERVAL_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// How far closed tickets are looked back for when a tenant is found to hide them.
 const CLOSED_LOOK_BACK: Duration = Duration::from_secs(86_400);
@@ -45,12 +49,15 @@ const CLOSED_LOOK_BACK: Duration = Duration::from_secs(86_400);
 pub(super) struct ClosedCheck {
     /// When it is due next, in milliseconds; [`Self::UNSET`] before the first list.
     due_at: AtomicI64,
+    /// The pause before that, in milliseconds.
+    pause: AtomicI64,
 }
 
 impl Default for ClosedCheck {
     fn default() -> Self {
         Self {
             due_at: AtomicI64::new(Self::UNSET),
+            pause: AtomicI64::new(0),
         }
     }
 }
@@ -58,14 +65,19 @@ impl Default for ClosedCheck {
 impl ClosedCheck {
     const UNSET: i64 = i64::MIN;
 
-    /// Whether it is due now; it is then due again after an interval. The first one is due an interval after
-    /// the first list: a process that lives shorter asks for nothing more.
+    /// Whether it is due now; it is then due again after twice the pause. The first one is due
+    /// [`CLOSED_CHECK_AFTER`] the first list: a process that lives shorter asks for nothing more.
     fn is_due(&self, now: Timestamp) -> bool {
         let due_at = self.due_at.load(Ordering::Relaxed);
         if due_at != Self::UNSET && now.as_millis() < due_at {
             return false;
         }
-        let next = now.plus(CLOSED_CHECK_INTERVAL).as_millis();
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let doubled = self.pause.load(Ordering::Relaxed).saturating_mul(2);
+        let longest = millis(CLOSED_CHECK_INTERVAL_MAX);
+        let pause = doubled.clamp(millis(CLOSED_CHECK_AFTER), longest);
+        self.pause.store(pause, Ordering::Relaxed);
+        let next = now.as_millis().saturating_add(pause);
         self.due_at.store(next, Ordering::Relaxed);
         due_at != Self::UNSET
     }
@@ -139,8 +151,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Closed tickets that `page`, the first of the changes since `since`, leaves out: none where HaloPSA lists
     /// them unasked, as the vendor's tenants were seen to do.
     ///
-    /// Asks for closed tickets by themselves, every [`CLOSED_CHECK_INTERVAL`] until one of them shows which it
-    /// is. When this finds that they are hidden, those of the last day are brought: sweeps have passed them.
+    /// Asks for closed tickets by themselves, ever more rarely, until one of them shows which it is. When this finds that they are hidden, those of the last day are brought: sweeps have passed them.
     async fn hidden_closed_rows(
         &self,
         page: &Page<TicketRow>,

@@ -87,7 +87,9 @@ impl HaloState {
                 "The mandatory 'Content-Type' header is missing or is not a form.",
             );
         }
-        if let (Some(tenant), Some(named)) = (&self.settings.tenant, call.query.text("tenant"))
+        let form = Query::parse(&String::from_utf8_lossy(&call.body));
+        let named = call.query.text("tenant").or_else(|| form.text("tenant"));
+        if let (Some(tenant), Some(named)) = (&self.settings.tenant, named)
             && !named.eq_ignore_ascii_case(tenant)
         {
             return oauth_error(
@@ -96,7 +98,6 @@ impl HaloState {
                 "The specified tenant was not found.",
             );
         }
-        let form = Query::parse(&String::from_utf8_lossy(&call.body));
         match form.text("grant_type") {
             Some("client_credentials") => {}
             Some(_) => {
