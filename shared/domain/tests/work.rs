@@ -159,14 +159,14 @@ fn a_ticket_that_changes_hands_between_technicians_is_worked_on_and_a_cleared_on
         handling: assignment,
         ..ticket(OPEN, 0)
     };
-    let nobody = handling(Some(Assignment::Unassigned));
+    let unassigned = handling(Some(Assignment::Unassigned));
     for (before, now, expected) in [
         (to(12), to(13), Some(WorkSign::Assigned)),
         (to(12), to(12), None),
         // HaloPSA clears the assignment with some changes of the status.
-        (to(12), nobody.clone(), None),
+        (to(12), unassigned.clone(), None),
         (handling(None), to(12), None),
-        (nobody, handling(None), None),
+        (unassigned, handling(None), None),
     ] {
         let now = Ticket {
             handling: now,

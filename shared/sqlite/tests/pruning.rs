@@ -121,7 +121,7 @@ async fn one_transaction_deletes_no_more_than_it_was_asked_to() {
 #[tokio::test]
 async fn dead_letters_go_after_their_age() {
     let room = Room::new();
-    let bury = |body: &'static str| {
+    let dead_letter = |body: &'static str| {
         room.store.send_raw(Lane::Urgent, body).unwrap();
         async {
             let hidden = Duration::from_secs(60);
@@ -132,9 +132,9 @@ async fn dead_letters_go_after_their_age() {
             dead.await.unwrap();
         }
     };
-    bury("old").await;
+    dead_letter("old").await;
     room.clock.advance(DAY * 29);
-    bury("young").await;
+    dead_letter("young").await;
     assert_eq!(room.prune(200).await, 0);
     room.clock.advance(DAY * 2);
     assert_eq!(room.prune(200).await, 1);

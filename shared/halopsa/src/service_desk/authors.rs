@@ -1,6 +1,6 @@
 //! Who wrote a note: Halogard, HaloPSA itself, another application, or a person.
 //!
-//! HaloPSA names the application of each action by its display name, which our credential does not tell us.
+//! HaloPSA names the application of each action by its display name, which our credential does not contain.
 //! So it is learnt from what HaloPSA shows of our own writes.
 
 use std::collections::BTreeSet;

@@ -169,7 +169,7 @@ async fn our_own_name_is_learnt_from_the_entry_that_opened_the_ticket() {
             [ours.clone(), action(2, screen, 12)],
             [Halogard, Person],
         ),
-        // Another integration under our agent: unknown, so it may be a person's, unless nobody can
+        // Another integration under our agent: unknown, so it may be a person's, unless no person can
         // sign in as this agent.
         (
             &shared,

@@ -64,7 +64,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     },
     Switch {
         name: "untriaged-dropped",
-        fact: "what becomes of writes to a ticket that nobody has triaged",
+        fact: "what becomes of writes to a ticket that has not been triaged",
         description: "In a ticket's first ten minutes, until a person acts on it, notes and changes other than the status are answered with success and dropped.",
         source: "a help-desk automation on a live tenant recorded it on many tickets",
         change: Change::Halo(|it| {
@@ -75,7 +75,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     },
     Switch {
         name: "untriaged-late",
-        fact: "what becomes of writes to a ticket that nobody has triaged",
+        fact: "what becomes of writes to a ticket that has not been triaged",
         description: "In a ticket's first ten minutes, until a person acts on it, notes and changes other than the status land three minutes after the answer.",
         source: "the same automation saw some of these writes land minutes later",
         change: Change::Halo(|it| {
@@ -305,7 +305,7 @@ pub(super) const SWITCHES: &[Switch] = &[
         name: "parallel-creates",
         fact: "whether two creates at a time collide",
         description: "They do not.",
-        source: "one client saw collisions, nobody else reports any",
+        source: "one client saw collisions, no other reports any",
         change: Change::Halo(|it| it.parallel_creates_fail = false),
     },
     Switch {

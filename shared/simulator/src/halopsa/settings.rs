@@ -99,7 +99,7 @@ pub enum DateSearchSpelling {
     Corrected,
 }
 
-/// What becomes of notes and assignments on a ticket that nobody has triaged yet.
+/// What becomes of notes and assignments on a ticket that has not been triaged yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UntriagedWrites {
     /// They land at once.
@@ -330,7 +330,7 @@ pub struct SimHaloSettings {
     pub note_follows_markup: bool,
     /// Whether `details_html` of a new ticket is kept.
     pub keeps_details_html: bool,
-    /// What becomes of notes and assignments on a ticket that nobody has triaged yet.
+    /// What becomes of notes and assignments on a ticket that has not been triaged yet.
     pub untriaged_writes: UntriagedWrites,
     /// How `search_summary` compares.
     pub title_search: TitleSearch,

@@ -145,7 +145,7 @@ impl HaloPsa {
         self.change_ticket(id, by_agent, change)
     }
 
-    /// A rule of HaloPSA closes a ticket by itself, whoever is assigned.
+    /// A rule of HaloPSA closes a ticket by itself, whatever the assignment.
     ///
     /// # Errors
     ///
