@@ -18,7 +18,8 @@
 //!   count more than the limit.
 //! - `adaptive_limit`: the effective limit, as learned from refusals.
 //!
-//! [`Ledger::grant`] combines them: it takes the latest of the times that the three rules allow.
+//! [`Ledger::grant`] combines them: it takes the latest of the times that the three rules allow. How many
+//! permits it then gives, how far ahead and how evenly spaced, is in `grant_rules`.
 //!
 //! # A worked example
 //!

@@ -107,13 +107,13 @@ fn base_of(
         return Err(HaloAddressError::Empty { setting });
     }
     if text != pasted {
-        note("took away blanks or quotes around it");
+        note("removed blanks or quotes around it");
     }
     let (schemes, rest) = split_schemes(text);
     match schemes.as_slice() {
         [] if rest.contains("://") => return Err(HaloAddressError::OtherScheme { setting }),
         [] | [_] => {}
-        _ => note("took away a second https://"),
+        _ => note("removed a second https://"),
     }
     let is_plain = !schemes.is_empty() && schemes.iter().all(|scheme| *scheme == "http");
     let parse = |scheme: &str| {
@@ -166,12 +166,12 @@ fn shorten_path(url: &mut Url, own_tail: &str, note: &mut impl FnMut(&str)) {
         parts.pop();
     }
     match tails.as_slice() {
-        [] => note(&format!("put /{own_tail} at its end")),
+        [] => note(&format!("added /{own_tail} at its end")),
         [only] if only == own_tail => {}
-        _ => note(&format!("put /{own_tail} in the place of its last part")),
+        _ => note(&format!("replaced its last part by /{own_tail}")),
     }
     if path.len() > 1 && path.ends_with('/') || path.contains("//") {
-        note("took away slashes at its end");
+        note("removed slashes at its end");
     }
     url.set_path(&parts.join("/"));
 }

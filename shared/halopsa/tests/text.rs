@@ -140,10 +140,10 @@ fn normalizations_are_reported() {
     assert_eq!(
         addresses.normalizations,
         [
-            "HALOPSA_RESOURCE_URL: took away blanks or quotes around it",
+            "HALOPSA_RESOURCE_URL: removed blanks or quotes around it",
             "HALOPSA_RESOURCE_URL: wrote the host in lower case",
-            "HALOPSA_RESOURCE_URL: put /api in the place of its last part",
-            "HALOPSA_RESOURCE_URL: took away slashes at its end",
+            "HALOPSA_RESOURCE_URL: replaced its last part by /api",
+            "HALOPSA_RESOURCE_URL: removed slashes at its end",
         ]
     );
     let (api, auth) = (

@@ -73,13 +73,13 @@ impl Address {
             return Err(LiongardAddressError::Empty);
         }
         if text != pasted {
-            note("took away blanks or quotes around it");
+            note("removed blanks or quotes around it");
         }
         let (schemes, rest) = split_schemes(text);
         match schemes.as_slice() {
             [] if rest.contains("://") => return Err(LiongardAddressError::OtherScheme),
             [] | [_] => {}
-            _ => note("took away a second scheme"),
+            _ => note("removed a second scheme"),
         }
         let url = host_in(&schemes, rest, &mut note)?;
         if rest.trim_end_matches('/').contains(['/', '\\', '?', '#']) {
@@ -120,7 +120,7 @@ fn host_in(
         note("took the word for the name of an instance");
         format!("{host}.{INSTANCE_DOMAIN}")
     } else if let Some(instance) = instance_of_api_host(&host) {
-        note("took away api. before the instance");
+        note("removed api. before the instance");
         instance.to_owned()
     } else {
         if schemes.is_empty() {

@@ -141,7 +141,7 @@ fn parse_part<'a>(
         return Err(AccessKeyError::ContainsWhitespace { setting });
     }
     if text != pasted {
-        normalizations.push(format!("{setting}: took away blanks or quotes around it"));
+        normalizations.push(format!("{setting}: removed blanks or quotes around it"));
     }
     Ok(text)
 }

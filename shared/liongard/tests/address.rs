@@ -151,8 +151,8 @@ fn blanks_around_a_key_are_removed_and_noted() {
     assert_eq!(
         read.normalizations,
         [
-            "LIONGARD_ACCESS_KEY_ID: took away blanks or quotes around it",
-            "LIONGARD_ACCESS_KEY_SECRET: took away blanks or quotes around it",
+            "LIONGARD_ACCESS_KEY_ID: removed blanks or quotes around it",
+            "LIONGARD_ACCESS_KEY_SECRET: removed blanks or quotes around it",
         ]
     );
     assert!(!format!("{read:?}").contains("s3cret"));

@@ -30,7 +30,7 @@ pub use fixture::{
 /// Tries one adapter with the cases of the families named, one `#[test]` for each case.
 ///
 /// ```text
-/// halogard_conformance::suite!(OnDisk: links, marks, queue);
+/// halogard_conformance::suite!(OnDisk: links, values, queue);
 /// ```
 #[macro_export]
 macro_rules! suite {

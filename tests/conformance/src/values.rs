@@ -12,63 +12,63 @@ macro_rules! values {
         $crate::cases! {
             $fixture, values:
             a_value_that_was_never_set_is_none,
-            a_mark_holds_the_last_value_set,
-            marks_of_other_names_are_left_alone,
+            a_name_has_the_last_value_that_was_set,
+            values_of_other_names_are_left_alone,
             every_value_is_kept,
-            marks_survive_a_restart,
+            values_survive_a_restart,
         }
     };
 }
 
-/// The mark `name`.
-async fn mark(marks: &impl Values, name: &str) -> Option<i64> {
-    marks.value(name).await.expect("the store loads")
+/// The value_of `name`.
+async fn value_of(values: &impl Values, name: &str) -> Option<i64> {
+    values.value(name).await.expect("the store loads")
 }
 
-/// Sets the mark `name`.
-async fn set(marks: &impl Values, name: &str, value: i64) {
-    let saved = marks.set_value(name, value).await;
+/// Sets the value_of `name`.
+async fn set(values: &impl Values, name: &str, value: i64) {
+    let saved = values.set_value(name, value).await;
     saved.expect("the store saves");
 }
 
 pub async fn a_value_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(fixture: B) {
-    assert_eq!(mark(&fixture.store(), "tickets").await, None);
+    assert_eq!(value_of(&fixture.store(), "tickets").await, None);
 }
 
-pub async fn a_mark_holds_the_last_value_set<B: StoreFixture<Store: Values>>(fixture: B) {
-    let marks = fixture.store();
+pub async fn a_name_has_the_last_value_that_was_set<B: StoreFixture<Store: Values>>(fixture: B) {
+    let values = fixture.store();
     for value in [5, 5, 7, 6] {
-        set(&marks, "tickets", value).await;
-        assert_eq!(mark(&marks, "tickets").await, Some(value));
+        set(&values, "tickets", value).await;
+        assert_eq!(value_of(&values, "tickets").await, Some(value));
     }
 }
 
-pub async fn marks_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>(fixture: B) {
-    let marks = fixture.store();
+pub async fn values_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>(fixture: B) {
+    let values = fixture.store();
     for (value, name) in ["tickets", "Tickets", "tickets ", AWKWARD]
         .into_iter()
         .enumerate()
     {
         let value = i64::try_from(value).expect("four of them");
-        assert_eq!(mark(&marks, name).await, None);
-        set(&marks, name, value).await;
-        assert_eq!(mark(&marks, name).await, Some(value));
+        assert_eq!(value_of(&values, name).await, None);
+        set(&values, name, value).await;
+        assert_eq!(value_of(&values, name).await, Some(value));
     }
-    assert_eq!(mark(&marks, "tickets").await, Some(0));
+    assert_eq!(value_of(&values, "tickets").await, Some(0));
 }
 
 pub async fn every_value_is_kept<B: StoreFixture<Store: Values>>(fixture: B) {
-    let marks = fixture.store();
+    let values = fixture.store();
     for value in [0, -1, i64::MIN, i64::MAX, (1 << 53) + 1] {
-        set(&marks, "tickets", value).await;
-        assert_eq!(mark(&marks, "tickets").await, Some(value));
+        set(&values, "tickets", value).await;
+        assert_eq!(value_of(&values, "tickets").await, Some(value));
     }
 }
 
-pub async fn marks_survive_a_restart<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn values_survive_a_restart<B: StoreFixture<Store: Values>>(fixture: B) {
     set(&fixture.store(), "tickets", 5).await;
 
     let fixture = fixture.reopen().await;
 
-    assert_eq!(mark(&fixture.store(), "tickets").await, Some(5));
+    assert_eq!(value_of(&fixture.store(), "tickets").await, Some(5));
 }
