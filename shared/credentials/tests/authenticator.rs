@@ -6,7 +6,8 @@
     reason = "a test stops at what it did not expect, in its helpers too"
 )]
 
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::sync::Once;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -341,27 +342,32 @@ fn a_signature_is_accepted_in_every_form_in_which_services_write_it() {
     }
 }
 
-/// The lines that `work` logs.
-fn logged(work: impl FnOnce()) -> String {
-    let lines = SharedLines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer({
-            let lines = lines.clone();
-            move || lines.clone()
-        })
-        .with_ansi(false)
-        .finish();
-    tracing::subscriber::with_default(subscriber, work);
-    let text = lines.0.lock().unwrap().clone();
-    String::from_utf8(text).unwrap()
+thread_local! {
+    /// What this thread has logged.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-#[derive(Clone, Default)]
-struct SharedLines(Arc<Mutex<Vec<u8>>>);
+/// The lines that `work` logs. One subscriber serves all threads: with one for each, a line that another test
+/// reaches first without a subscriber may stay switched off.
+fn logged(work: impl FnOnce()) -> String {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let writer = || LinesOfThisThread;
+        tracing_subscriber::fmt()
+            .with_writer(writer)
+            .with_ansi(false)
+            .init();
+    });
+    LOGGED.take();
+    work();
+    String::from_utf8(LOGGED.take()).unwrap()
+}
 
-impl std::io::Write for SharedLines {
+struct LinesOfThisThread;
+
+impl std::io::Write for LinesOfThisThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 

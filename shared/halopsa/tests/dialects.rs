@@ -10,7 +10,8 @@
 #[allow(dead_code, reason = "each test file uses its part of the harness")]
 mod support;
 
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use halogard_app::ports::{ErrorCode, Refusal, SearchWithin, ServiceDesk, ServiceDeskCatalog as _};
@@ -261,31 +262,37 @@ async fn no_change_is_set_aside_because_of_its_time() {
     harness.assert_all_settled();
 }
 
-/// The lines that are logged while `work` runs.
-async fn logged(work: impl Future<Output = ()>) -> String {
-    use std::io::Write;
-    #[derive(Clone, Default)]
-    struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+thread_local! {
+    /// What this thread has logged.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct LinesOfThisThread;
+
+impl std::io::Write for LinesOfThisThread {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOGGED.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that are logged while `work` runs, on this thread. One subscriber serves all threads: with one for
+/// each, a line that another test reaches first without a subscriber may stay switched off.
+async fn logged(work: impl Future<Output = ()>) -> String {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_writer(|| LinesOfThisThread)
+            .with_ansi(false)
+            .init();
+    });
+    LOGGED.take();
     work.await;
-    drop(guard);
-    let bytes = lines.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(LOGGED.take()).unwrap()
 }
 
 #[tokio::test]
