@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use halogard_domain::Policy;
+use halogard_domain::key::InstallationId;
 use halogard_domain::policy::{Mapping, Mode, Rule};
 use halogard_domain::ticket::MachineApplications;
 use toml::Spanned;
@@ -52,7 +53,7 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     policy.machine_applications =
         MachineApplications::with(machines.map(|name| name.into_inner().to_owned()));
     policy.former_prefixes = texts(file, "former_prefixes");
-    policy.former_installations = texts(file, "former_installations");
+    policy.former_installations = former_installations(file, findings);
     if let Some(seconds) = file.number("native_grace_seconds") {
         policy.native_grace = Duration::from_secs(seconds.into_inner());
     }
@@ -71,6 +72,23 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
 fn texts(file: &Fields<'_>, key: &str) -> Vec<String> {
     let texts = file.texts(key).into_iter();
     texts.map(|text| text.into_inner().to_owned()).collect()
+}
+
+/// The ids of installations that no longer run. A mistyped one would keep the others waiting.
+fn former_installations(file: &Fields<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+    let ids = file.texts("former_installations").into_iter();
+    ids.map(|id| {
+        if InstallationId::parse(id.get_ref()).is_none() {
+            let message = format!(
+                "`{}` is no id of an installation: these have twelve letters and digits, as the log line with \
+                 the outcome `second_installation` shows them",
+                id.get_ref()
+            );
+            findings.error(&id.span(), message);
+        }
+        id.into_inner().to_owned()
+    })
+    .collect()
 }
 
 fn mode(file: &Fields<'_>) -> Option<Mode> {

@@ -206,6 +206,10 @@ fn values_of_a_wrong_kind() {
             format!("key_prefix = \"LG-1\"\n{TEMPLATE}{CUSTOMER}")
         ),
         (
+            "an installation that is none",
+            format!("former_installations = [\"zzz\"]\n{TEMPLATE}{CUSTOMER}")
+        ),
+        (
             "a grace of a week",
             format!("native_grace_seconds = 604800\n{TEMPLATE}{CUSTOMER}")
         ),

@@ -409,8 +409,8 @@ pub enum NoteAuthor {
     Halogard,
     /// HaloPSA itself, or an application that acts as an agent as whom no person can sign in.
     Automation,
-    /// Somebody or something by means of this application: the agents' web app and the customers' portal
-    /// are applications, as every integration is.
+    /// A person or a machine, by means of this application: the agents' web app and the customers' portal are
+    /// applications, as every integration is.
     Application(String),
     /// A technician or a customer; HaloPSA names no application.
     Person,

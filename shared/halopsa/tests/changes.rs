@@ -18,7 +18,7 @@ use halogard_domain::FailureClass::{Permanent, Transient};
 use halogard_domain::Timestamp;
 use halogard_domain::sweep_cursor::ChangeRange;
 use serde_json::{Value, json};
-use support::{Harness, MORNING, answer};
+use support::{MORNING, answering};
 
 /// 2026-05-02T09:00:41.043Z, when every ticket of these lists changed last.
 const CHANGED: Timestamp = Timestamp::from_millis(MORNING.as_millis() + 41_043);
@@ -32,15 +32,6 @@ fn page(count: u64, ids: Range<u64>) -> Value {
 fn page_of(count: u64, ids: Range<u64>, last_update: &str) -> Value {
     let row = |place| json!({"id": place + 1, "status_id": 1, "last_update": last_update});
     json!({"record_count": count, "tickets": ids.map(row).collect::<Vec<_>>()})
-}
-
-/// A harness whose next answers are successes with these bodies.
-fn answering(bodies: &[Value]) -> Harness {
-    let harness = Harness::new();
-    for body in bodies {
-        harness.next(Ok(answer(200, &body.to_string())));
-    }
-    harness
 }
 
 /// A range of `count` tickets of which `pages` are left.

@@ -27,20 +27,9 @@ use halogard_halopsa::{HaloCredentialAdmin, TicketQuery, TicketState};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use support::{
-    CountingBudget, Harness, MORNING, ManualClock, ScriptedTransport, SentRequest, answer, settings,
+    CountingBudget, Harness, MORNING, ManualClock, ScriptedTransport, SentRequest, answer,
+    answering, list, settings,
 };
-
-fn list(rows: Value) -> Value {
-    json!({"record_count": rows.as_array().unwrap().len(), "tickets": rows})
-}
-
-fn answering(bodies: &[Value]) -> Harness {
-    let harness = Harness::new();
-    for body in bodies {
-        harness.next(Ok(answer(200, &body.to_string())));
-    }
-    harness
-}
 
 /// `at` as HaloPSA writes it.
 fn iso(at: Timestamp) -> String {

@@ -54,8 +54,8 @@ pub(crate) fn file() -> TableSpec {
         KeySpec::optional(
             "former_installations",
             ValueKind::list(ValueKind::Text),
-            "ids of installations that no longer run; a ticket that such a one opened keeps this one \
-             from nothing",
+            "ids of installations that no longer run: their tickets do not keep this installation from \
+             opening its own",
         ),
         KeySpec::optional(
             "native_grace_seconds",

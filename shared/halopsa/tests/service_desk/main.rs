@@ -34,7 +34,7 @@ use halogard_domain::{LinkKey, Ticket, Timestamp};
 use halogard_http::TransportError;
 use http::Response;
 use serde_json::{Value, json};
-use support::{AdmitAll, Harness, MORNING, answer, answer_with};
+use support::{AdmitAll, Harness, MORNING, answer, answer_with, answering, list};
 
 const TICKET: TicketId = TicketId::new(4242);
 
@@ -156,17 +156,4 @@ fn ticket(id: u64, summary: &str) -> Ticket {
         activity: HumanActivity::Unknown,
         handling: Handling::default(),
     }
-}
-
-fn list(rows: Value) -> Value {
-    json!({"record_count": rows.as_array().unwrap().len(), "tickets": rows})
-}
-
-/// A harness whose next answers are successes with these bodies.
-fn answering(bodies: &[Value]) -> Harness {
-    let harness = Harness::new();
-    for body in bodies {
-        harness.next(Ok(answer(200, &body.to_string())));
-    }
-    harness
 }

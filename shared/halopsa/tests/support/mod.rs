@@ -14,7 +14,7 @@ use halogard_domain::{LinkKey, Timestamp};
 use halogard_halopsa::{Client, Credentials, HaloClientSettings, HaloServiceDesk};
 use halogard_http::{Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 /// The secret planted in every test client.
@@ -22,6 +22,20 @@ pub const SECRET: &str = "s3cret-planted";
 
 /// 2026-05-02T09:00:00Z.
 pub const MORNING: Timestamp = Timestamp::from_millis(1_777_712_400_000);
+
+/// The answer of `GET /Tickets` with these rows.
+pub fn list(rows: Value) -> Value {
+    json!({"record_count": rows.as_array().unwrap().len(), "tickets": rows})
+}
+
+/// A harness whose next answers are successes with these bodies.
+pub fn answering(bodies: &[Value]) -> Harness {
+    let harness = Harness::new();
+    for body in bodies {
+        harness.next(Ok(answer(200, &body.to_string())));
+    }
+    harness
+}
 
 /// A request as it left.
 #[derive(Clone, Debug)]

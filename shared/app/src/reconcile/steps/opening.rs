@@ -20,8 +20,7 @@ use crate::reconciler::Reconciler;
 
 /// Why an alert gets no ticket after HaloPSA accepted some and showed none.
 const UNRECOGNISED: &str = "HaloPSA accepted two tickets for this alert, and neither can be found by its key: a \
-    rule or a template may change what new tickets contain. Set `key_field` in the template, then \
-    resynchronise the alert";
+    rule or a template may change what new tickets contain. Set `key_field` in the template";
 
 impl<E: Env> Reconciler<E> {
     /// Looks for the ticket of an attempt that is in doubt. Only a search that begins when no ticket can be
