@@ -12,7 +12,7 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -140,7 +140,8 @@ fn idle_connections_keep_no_delivery_out_with_few_descriptors() {
     let took = began.elapsed();
     println!("{IDLE} idle connections: a delivery was answered after {took:?}");
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // A second on an idle machine; less than the ten after which idle connections are closed anyway.
+    assert!(took < Duration::from_secs(5), "{took:?}");
     let stderr = serve.process.stderr();
     assert!(!stderr.contains("could not be accepted"), "{stderr}");
     drop(idle);
@@ -157,6 +158,24 @@ fn send_raw(serve: &Serve, bytes: &[u8]) {
         .read_to_end(&mut answer)
         .map(drop)
         .unwrap_or_default();
+}
+
+/// The number behind `member` in a line of the log.
+fn number_after(line: &str, member: &str) -> usize {
+    let (_, rest) = line.split_once(member).unwrap();
+    let mut digits = rest.split(|character: char| !character.is_ascii_digit());
+    digits.next().unwrap().parse().unwrap()
+}
+
+/// Sends `bytes` on a new connection and ends its own side of it. Waits until the other side has closed the
+/// connection: what was never accepted is not counted when the process ends.
+fn break_off(serve: &Serve, bytes: &[u8]) {
+    let mut stream = connect(serve);
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
 }
 
 #[test]
@@ -211,7 +230,7 @@ fn a_flood_of_refusals_costs_one_line_of_each_kind_and_a_count() {
                     send_raw(&serve, &whole);
                     break;
                 }
-                "broken_off" => connect(&serve).write_all(bytes).unwrap(),
+                "broken_off" => break_off(&serve, bytes),
                 _ => send_raw(&serve, bytes),
             }
         }
@@ -229,12 +248,16 @@ fn a_flood_of_refusals_costs_one_line_of_each_kind_and_a_count() {
             .lines()
             .filter(|line| line.contains("more deliveries or connections") && line.contains(kind));
         let counts: Vec<&str> = counts.collect();
-        // One, or two where a minute ended in between.
-        assert!(matches!(counts.len(), 1 | 2), "{kind}: {logs}");
-        let last = counts[counts.len() - 1];
-        assert!(last.contains("worst_sender=127.0.0.1"), "{last}");
-        let is_whole = last.contains("count=149") && last.contains("worst_sender_count=149");
-        assert!(is_whole || counts.len() == 2, "{last}");
+        // One, or more where minutes ended in between: a busy machine may need several.
+        let counted = |member: &str| -> usize {
+            let numbers = counts.iter().map(|line| number_after(line, member));
+            numbers.sum()
+        };
+        assert_eq!(counted(" count="), TIMES - 1, "{kind}: {logs}");
+        assert_eq!(counted(" worst_sender_count="), TIMES - 1, "{kind}: {logs}");
+        for line in counts {
+            assert!(line.contains("worst_sender=127.0.0.1"), "{line}");
+        }
     }
 }
 
