@@ -76,6 +76,7 @@ fn dependencies_point_one_way() {
         ("halogard-aws", &["app", "domain", "http"]),
         ("halogard-runtime", &["app", "credentials", "domain"]),
         ("halogard-config", &["domain", "runtime"]),
+        ("halogard-operations", &["app", "config", "domain"]),
         (
             "halogard-vendors",
             &[
