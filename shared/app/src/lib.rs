@@ -8,6 +8,7 @@ pub mod inspection;
 pub mod intake;
 mod odd_records;
 pub mod outcome;
+mod policy_change;
 pub mod poll;
 pub mod ports;
 pub mod preflight;

@@ -1,0 +1,140 @@
+//! A changed config: queues the pairs that it releases, and keeps the former policy for the tickets that
+//! were opened under it.
+
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::policy::AppliedPolicy;
+use halogard_domain::{Link, Policy};
+use tracing::info;
+
+use crate::env::Env;
+use crate::outcome::OperatorNotice;
+use crate::ports::prelude::*;
+use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
+use crate::reconciler::Reconciler;
+use crate::recovery::PAGE;
+
+impl<E: Env> Reconciler<E> {
+    /// Queues parked and refused pairs if the policy has changed since the last call.
+    ///
+    /// # Errors
+    ///
+    /// A store failed; safe to repeat.
+    pub async fn requeue_after_policy_change(&self) -> Result<usize, PortError> {
+        let digest = i64::from_ne_bytes(self.policy_fingerprint().to_ne_bytes());
+        let former = self.store.value(keys::APPLIED_POLICY).await?;
+        if former == Some(digest) {
+            return Ok(0);
+        }
+        self.keep_policy().await?;
+        let mut released = 0;
+        for filter in [LinkFilter::Parked, LinkFilter::Refused] {
+            let mut after = None;
+            loop {
+                let links = self.store.list(filter, after, PAGE).await?;
+                let Some(last) = links.last() else { break };
+                after = Some(last.alert);
+                let messages: Vec<Outgoing> = links
+                    .iter()
+                    .map(|link| Message::reconcile_alert(link.alert, Cause::ConfigChanged).into())
+                    .collect();
+                released += messages.len();
+                self.store.send(Lane::Bulk, &messages).await?;
+            }
+        }
+        if former.is_some() {
+            let followed = self.count_followed_under_former().await?;
+            info!(
+                released,
+                open_tickets_of_former_config = followed,
+                outcome = OperatorNotice::ConfigChanged.as_str(),
+                "the config has changed; tickets that it treats otherwise are followed to their end as \
+                 they were opened"
+            );
+        } else {
+            info!(
+                outcome = OperatorNotice::ConfigFirstUsed.as_str(),
+                "this store is used with a config for the first time"
+            );
+        }
+        self.store.set_value(keys::APPLIED_POLICY, digest).await?;
+        Ok(released)
+    }
+
+    /// Keeps the policy in force for the tickets that are opened under it.
+    async fn keep_policy(&self) -> Result<(), PortError> {
+        let key = AppliedPolicy::key(self.policy_fingerprint());
+        let stored = self
+            .store
+            .load_record::<AppliedPolicy>(key.as_str())
+            .await?;
+        let applied = AppliedPolicy {
+            policy: Some(self.policy().as_ref().clone()),
+        };
+        match self
+            .store
+            .save_record(key.as_str(), &applied, stored.revision)
+            .await
+        {
+            // Another process keeps the same.
+            Ok(_) | Err(SaveError::Conflict) => Ok(()),
+            Err(SaveError::Store(error)) => Err(error),
+        }
+    }
+
+    /// The policy under which the open ticket of `link` is followed, if that is not `present`: the one it
+    /// was opened with, where `present` gives it to no customer, or treats it otherwise.
+    pub(crate) async fn former_policy(
+        &self,
+        link: &mut Link,
+        present: &Policy,
+    ) -> Result<Option<Policy>, PortError> {
+        let in_force = self.policy_fingerprint();
+        let Some(opened_under) = link.policy.filter(|opened| *opened != in_force) else {
+            return Ok(None);
+        };
+        if !link.is_under_way() {
+            return Ok(None);
+        }
+        let Some(alert) = &link.observed_alert else {
+            return Ok(None);
+        };
+        let key = AppliedPolicy::key(opened_under);
+        let applied = self
+            .store
+            .load_record::<AppliedPolicy>(key.as_str())
+            .await?;
+        let Some(former) = applied.value.policy else {
+            return Ok(None);
+        };
+        if present.treats_alike(&former, alert) {
+            link.policy = Some(in_force);
+            return Ok(None);
+        }
+        Ok(Some(Policy {
+            key_prefix: present.key_prefix.clone(),
+            former_prefixes: present.former_prefixes.clone(),
+            former_installations: present.former_installations.clone(),
+            storms: present.storms.clone(),
+            ..former
+        }))
+    }
+
+    /// How many open tickets the policy in force would treat otherwise than the one they are followed
+    /// under.
+    async fn count_followed_under_former(&self) -> Result<usize, PortError> {
+        let present = self.policy();
+        let mut count = 0;
+        let mut after = None;
+        loop {
+            let links = self.store.list(LinkFilter::All, after, PAGE).await?;
+            let Some(last) = links.last() else {
+                return Ok(count);
+            };
+            after = Some(last.alert);
+            for mut link in links {
+                let former = self.former_policy(&mut link, &present).await?;
+                count += usize::from(former.is_some());
+            }
+        }
+    }
+}
