@@ -4,6 +4,7 @@ pub mod budget;
 pub mod cycle;
 mod dead_letters;
 mod env;
+mod identity;
 pub mod inspection;
 pub mod intake;
 mod odd_records;
@@ -17,6 +18,7 @@ mod reconcile;
 mod reconciler;
 pub mod recovery;
 mod retention;
+mod seen_tickets;
 pub mod sweep;
 
 pub use env::{Env, Liongard, Store};

@@ -1,6 +1,7 @@
 //! Reconciling one pair: load it, plan, execute the plan, save.
 
 mod adoption;
+mod rivals;
 mod steps;
 pub(crate) mod write_batcher;
 
@@ -14,7 +15,8 @@ use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{Alert, FailureClass, Link, Policy, Ticket, Timestamp, plan};
 
-pub(crate) use self::adoption::{Adoption, Identity, Reporting, RivalChecks, SeenTickets};
+pub(crate) use self::adoption::{Adoption, Reporting};
+pub(crate) use self::rivals::RivalChecks;
 use self::write_batcher::WriteBatcher;
 use crate::env::Env;
 use crate::outcome::Action;

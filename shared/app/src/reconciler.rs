@@ -7,9 +7,11 @@ use halogard_domain::Policy;
 use halogard_domain::key::KeySecret;
 
 use crate::env::Env;
+use crate::identity::Identity;
 use crate::odd_records::OddRecords;
 use crate::ports::prelude::*;
-use crate::reconcile::{Identity, RivalChecks, SeenTickets};
+use crate::reconcile::RivalChecks;
+use crate::seen_tickets::SeenTickets;
 
 /// Default number of writes in one request. Source: the limits note's estimate of what an array of
 /// creates may hold; the vendor documents no figure.

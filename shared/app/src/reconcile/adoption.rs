@@ -1,95 +1,23 @@
 //! Linking a ticket that carries an alert's key, or reporting that it only claims to be the alert's.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use halogard_domain::adoption::{
     Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge, judge_native,
 };
-use halogard_domain::continuity::{Continuity, Rival};
 use halogard_domain::ids::{AlertId, HaloClientId, TicketId};
-use halogard_domain::key::{Installation, InstallationId, KeySecret, Reference};
 use halogard_domain::message::Cause;
-use halogard_domain::record::Singleton;
 use halogard_domain::ticket::{Existence, NoteAuthor, TicketNote};
-use halogard_domain::{FailureClass, Policy, Ticket, Timestamp};
+use halogard_domain::{Policy, Ticket};
 use tracing::warn;
 
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{ErrorCode, JournalEntry, KeyedTicket, PortError, Refusal, Swap};
+use crate::ports::{JournalEntry, KeyedTicket, PortError, Refusal};
 use crate::reconciler::Reconciler;
 
 use super::steps::Next;
 use super::write_batcher::WriteBatcher;
 use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
-
-/// Tickets that are remembered before all are forgotten.
-const SEEN_MAX: usize = 10_000;
-
-/// Tickets that this process has seen to, each in one state: in the same state they need no second look.
-#[derive(Default)]
-pub(crate) struct SeenTickets(Mutex<BTreeMap<TicketId, Timestamp>>);
-
-impl SeenTickets {
-    /// Remembers the ticket as it was when it last changed; whether that is new.
-    pub(crate) fn is_new(&self, ticket: TicketId, changed_at: Timestamp) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= SEEN_MAX {
-            known.clear();
-        }
-        known.insert(ticket, changed_at) != Some(changed_at)
-    }
-
-    /// Whether the ticket was seen in this state.
-    pub(crate) fn knows(&self, ticket: TicketId, changed_at: Timestamp) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&ticket) == Some(&changed_at)
-    }
-}
-
-/// Who an installation is.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    /// What it signs keys with.
-    pub(crate) secret: KeySecret,
-    /// What it names itself in the tickets that it opens.
-    pub(crate) id: InstallationId,
-}
-
-impl Identity {
-    /// The identity that is stored, if one is.
-    fn of(installation: &Installation) -> Option<Self> {
-        let secret = installation.key_secret.clone()?;
-        let id = installation.id()?;
-        Some(Self { secret, id })
-    }
-}
-
-/// Limits the requests that ask whether another installation opened a ticket: anyone can write titles.
-#[derive(Default)]
-pub(crate) struct RivalChecks(Mutex<VecDeque<Timestamp>>);
-
-impl RivalChecks {
-    /// Tickets that are asked about in any [`Self::WINDOW`].
-    const MOST: usize = 10;
-
-    /// See [`Self::MOST`].
-    const WINDOW: Duration = Duration::from_secs(300);
-
-    /// Whether one more may be asked about at `now`.
-    fn admit(&self, now: Timestamp) -> bool {
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        made.retain(|at| now.is_within(Self::WINDOW, *at));
-        let admits = made.len() < Self::MOST;
-        if admits {
-            made.push_back(now);
-        }
-        admits
-    }
-}
 
 /// When a ticket that only claims to be an alert's is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,38 +52,6 @@ impl Adoption {
 }
 
 impl<E: Env> Reconciler<E> {
-    /// The secret by which this installation recognises its keys.
-    pub(crate) async fn key_secret(&self) -> Result<KeySecret, PortError> {
-        self.identity().await.map(|identity| identity.secret)
-    }
-
-    /// Who this installation is. The first process that uses a store stores it; every other one reads it,
-    /// once.
-    pub(crate) async fn identity(&self) -> Result<Identity, PortError> {
-        if let Some(known) = self.known_identity.get() {
-            return Ok(known.clone());
-        }
-        let stored = self.store.load_record::<Installation>(&Singleton).await?;
-        let installation = if stored.value.key_secret.is_some() {
-            stored.value
-        } else {
-            let ours = Installation {
-                key_secret: Some(self.new_secret.clone()),
-                born_at: self.clock.now(),
-            };
-            let swap = self.store.swap_record(&Singleton, &ours, stored.revision);
-            match swap.await? {
-                Swap::Stored(_) => ours,
-                Swap::Conflict(first) => first.value,
-            }
-        };
-        let identity = Identity::of(&installation).ok_or_else(|| {
-            PortError::new(FailureClass::Transient, ErrorCode::StoreFailed)
-                .with_message("the installation's record has no secret")
-        })?;
-        Ok(self.known_identity.get_or_init(|| identity).clone())
-    }
-
     /// Links `ticket` to the alert whose key its title carries, if it is the alert's ticket; reports it if
     /// it only claims to be. `None` when it carries no key. Safe to repeat.
     pub(crate) async fn adopt_by_title(
@@ -256,77 +152,6 @@ impl<E: Env> Reconciler<E> {
         }
         session.record(now, Action::Adopted, None);
         Ok(Next::Replan)
-    }
-
-    /// Links the ticket of another installation to an alert that has none: one ticket is enough, whichever
-    /// installation goes on.
-    async fn share_with_rival(
-        &self,
-        found: &KeyedTicket,
-        reported: Adoption,
-        session: &mut PairSession<'_>,
-    ) -> Result<(), ReconcileError> {
-        let is_rivals = reported == Adoption::Reported(Action::SecondInstallation);
-        if is_rivals
-            && session.link.ticket.is_none()
-            && self.verdict(found, StoreHistory::New, session).await? == Verdict::Ours
-        {
-            session.adopt(found);
-            session.record(self.clock.now(), Action::FoundByKey, None);
-        }
-        Ok(())
-    }
-
-    /// Whether another installation opened `found` with our application, after this store knew every ticket
-    /// of its predecessor. Remembers it if so.
-    async fn is_by_another_installation(
-        &self,
-        found: &KeyedTicket,
-    ) -> Result<bool, ReconcileError> {
-        let ticket = found.ticket.id;
-        let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
-        let now = self.clock.now();
-        if found.key.proof.is_none()
-            || !continuity.value.may_show_a_rival(ticket)
-            || !self.rival_checks.admit(now)
-        {
-            return Ok(false);
-        }
-        let Some(opening) = self.opening_note(ticket).await? else {
-            return Ok(false);
-        };
-        if opening.author != NoteAuthor::Halogard {
-            return Ok(false);
-        }
-        let prefix = &found.key.key.prefix;
-        let mut references = Reference::all_in(&opening.text, prefix);
-        if references.is_empty()
-            && let Some(texts) = self.desk.read_texts(ticket).await?
-        {
-            let details = texts.details.iter();
-            references.extend(details.flat_map(|text| Reference::all_in(text, prefix)));
-        }
-        let same = |it: &Reference| it.key.key == found.key.key;
-        let reference = references.into_iter().find(same);
-        let installation = reference.and_then(|it| it.installation);
-        let own = self.identity().await?.id;
-        // A person may have changed the proof in a title of ours.
-        if installation.as_ref() == Some(&own) {
-            return Ok(false);
-        }
-        let former = &self.policy().former_installations;
-        let is_former = |id: &InstallationId| former.iter().any(|it| it == id.as_str());
-        if installation.as_ref().is_some_and(is_former) {
-            return Ok(false);
-        }
-        let rival = Rival {
-            installation,
-            ticket,
-            seen_at: now,
-        };
-        self.update_continuity(|continuity| continuity.observe_rival(rival.clone(), former))
-            .await?;
-        Ok(true)
     }
 
     /// Whether `found` is the ticket of the pair. Asks Liongard for an alert that the pair does not know,
@@ -470,7 +295,7 @@ impl<E: Env> Reconciler<E> {
 
 impl PairSession<'_> {
     /// Links `found`, after the ticket that the pair has had.
-    fn adopt(&mut self, found: &KeyedTicket) {
+    pub(super) fn adopt(&mut self, found: &KeyedTicket) {
         if self.link.ticket.is_some() {
             self.link.begin_next_ticket();
         }

@@ -11,11 +11,12 @@ use halogard_domain::{FailureClass, Ticket};
 
 use super::Next;
 use crate::env::Env;
+use crate::identity::Identity;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, PortError, Refusal, SearchWithin, Stored};
 use crate::reconcile::write_batcher::{ClaimedLink, OpenAnswer, OpenOutcome, OpenRequest};
-use crate::reconcile::{Identity, PairOutcome, PairSession, ReconcileError, in_doubt};
+use crate::reconcile::{PairOutcome, PairSession, ReconcileError, in_doubt};
 use crate::reconciler::Reconciler;
 
 /// Why an alert gets no ticket after HaloPSA accepted some and showed none.
