@@ -1,0 +1,169 @@
+//! A pair under reconciliation: loading it, recording what is done to it, saving it.
+
+use halogard_domain::ids::AlertId;
+use halogard_domain::message::Cause;
+use halogard_domain::pair_status::{PairStatus, pair_status};
+use halogard_domain::write_result::WriteResult;
+use halogard_domain::{Link, Policy, Timestamp};
+
+use super::write_batcher::WriteBatcher;
+use super::{PairOutcome, ReconcileError};
+use crate::env::Env;
+use crate::outcome::Action;
+use crate::ports::prelude::*;
+use crate::ports::{JournalEntry, Revision, SaveError};
+use crate::reconciler::Reconciler;
+
+/// How often saving the result of a write is repeated because another worker wrote the link meanwhile.
+/// Nothing else knows the result.
+const RESULT_SAVES_MAX: usize = 20;
+
+/// The cause of a reconciliation that follows an inspector run.
+const RUN_ENDED: &str = Cause::RunEnded { succeeded: true }.as_str();
+
+/// A pair under reconciliation.
+pub(super) struct PairSession<'a> {
+    pub(super) link: Link,
+    pub(super) revision: Revision,
+    /// The link as it is stored, so that only changes are saved.
+    pub(super) stored: Option<Link>,
+    pub(super) policy: &'a Policy,
+    /// Collects the writes of all reconciliations of the same queue batch.
+    pub(super) batcher: &'a WriteBatcher,
+    pub(super) cause: &'static str,
+    pub(super) actions: Vec<Action>,
+    /// A write was refused; the other steps are carried out all the same.
+    pub(super) refusal: Option<PairOutcome>,
+    /// Journal entries that are not saved yet.
+    pub(super) journal: Vec<JournalEntry>,
+    /// What writes to HaloPSA led to that is not saved yet.
+    pub(super) results: Vec<WriteResult>,
+}
+
+impl<E: Env> Reconciler<E> {
+    /// Loads the pair of `alert`.
+    pub(super) async fn load_session<'a>(
+        &self,
+        alert: AlertId,
+        policy: &'a Policy,
+        batcher: &'a WriteBatcher,
+        cause: &Cause,
+    ) -> Result<PairSession<'a>, ReconcileError> {
+        let stored = self.store.load(alert).await?;
+        let revision = stored
+            .as_ref()
+            .map_or(Revision::default(), |stored| stored.revision);
+        let stored = stored.map(|stored| stored.value);
+        let mut session = PairSession {
+            link: stored.clone().unwrap_or_else(|| Link::new(alert)),
+            revision,
+            stored,
+            policy,
+            batcher,
+            cause: cause.as_str(),
+            actions: Vec::new(),
+            refusal: None,
+            journal: Vec::new(),
+            results: Vec::new(),
+        };
+        self.refresh_group(&mut session).await?;
+        if session.link.sharing.is_some() || *cause == Cause::SharedTicket {
+            self.refresh_sharing(&mut session).await?;
+        }
+        Ok(session)
+    }
+
+    /// Saves the link and its new journal entries, if there is anything new. If another worker saved
+    /// first, saves what writes to HaloPSA led to in the newest link, and reports the conflict: only the
+    /// plan has to be made again.
+    pub(super) async fn save(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
+        if session.stored.as_ref() == Some(&session.link) && session.journal.is_empty() {
+            return Ok(());
+        }
+        let (link, journal) = (&session.link, &session.journal);
+        match self.store.save(link, journal, session.revision).await {
+            Ok(revision) => {
+                session.revision = revision;
+                session.stored = Some(session.link.clone());
+                session.journal.clear();
+                session.results.clear();
+                Ok(())
+            }
+            Err(SaveError::Conflict) if !session.results.is_empty() => {
+                self.save_results(session).await?;
+                Err(ReconcileError::Conflict)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Saves what writes to HaloPSA led to in the newest link.
+    async fn save_results(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
+        for _ in 0..RESULT_SAVES_MAX {
+            let Some(mut stored) = self.store.load(session.link.alert).await? else {
+                break;
+            };
+            for result in &session.results {
+                stored.value.apply(result);
+            }
+            let saved = self
+                .store
+                .save(&stored.value, &session.journal, stored.revision);
+            match saved.await {
+                Ok(_) => {
+                    session.journal.clear();
+                    session.results.clear();
+                    return Ok(());
+                }
+                Err(SaveError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ReconcileError::Conflict)
+    }
+}
+
+impl PairSession<'_> {
+    /// Records an action for the report and for the journal.
+    pub(super) fn record(&mut self, at: Timestamp, action: Action, detail: Option<String>) {
+        self.actions.push(action);
+        self.journal.push(JournalEntry {
+            at,
+            alert: Some(self.link.alert),
+            ticket: self.link.ticket,
+            event: action.as_str().to_owned(),
+            cause: self.cause.to_owned(),
+            detail,
+        });
+    }
+
+    /// Records a difference that stays: the inspector ran again and still finds the condition.
+    pub(super) fn record_if_alert_stayed_open(&mut self, now: Timestamp) {
+        let run_changed_nothing = self.cause == RUN_ENDED && self.actions.is_empty();
+        if run_changed_nothing
+            && pair_status(&self.link, self.policy, now) == PairStatus::ResolvedInPsaOnly
+        {
+            let detail = "resolved in PSA, still open in Liongard".to_owned();
+            self.record(now, Action::ResolvedInPsaOnly, Some(detail));
+        }
+    }
+
+    /// Whether the ticket is known as it was after a webhook requested it: many webhooks for one ticket
+    /// then cost one read.
+    pub(super) fn was_read_since(&self, requested_at: Timestamp, cause: &Cause) -> bool {
+        let as_of = self.link.ticket_as_of;
+        matches!(cause, Cause::Webhook { .. }) && as_of.is_some_and(|as_of| as_of > requested_at)
+    }
+
+    /// Releases a parked alert as soon as the policy has a client and a template for it.
+    pub(super) fn release_if_mapped(&mut self) {
+        let mapped = self
+            .link
+            .observed_alert
+            .as_ref()
+            .is_some_and(|alert| self.policy.choose(alert).is_ok());
+        if mapped {
+            self.link.parked = None;
+        }
+    }
+}
