@@ -1,6 +1,8 @@
 //! Processing messages of the work queue: each is dispatched to its use case, then acknowledged,
 //! deferred, retried or dead-lettered on its own.
 
+mod disposition;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,38 +10,22 @@ use futures_util::future::join_all;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::runs::RunTarget;
-use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, info, warn};
 
+pub use self::disposition::ATTEMPTS_MAX;
+use self::disposition::{BACKOFF_MAX, Dispatched, Disposition};
 use crate::cycle::WakeUp;
 use crate::env::Env;
-use crate::outcome::{Action, Lag, Outcome, Processed};
+use crate::outcome::{Lag, Outcome, Processed};
 use crate::ports::prelude::*;
-use crate::ports::{Delivery, ErrorCode, JournalEntry, Lane, PortError, Refusal};
+use crate::ports::{Delivery, JournalEntry, Lane, PortError};
+use crate::reconcile::ReconcileError;
 use crate::reconcile::write_batcher::WriteBatcher;
-use crate::reconcile::{PairOutcome, ReconcileError, Report};
 use crate::reconciler::Reconciler;
 
 /// How long a message is hidden while it is processed: longer than the longest reconciliation, which
 /// makes eight plans with calls of thirty seconds.
 pub const VISIBILITY: Duration = Duration::from_secs(300);
-
-/// Failed deliveries after which a message is dead-lettered. With the growing pauses between them this
-/// is a little over a day: an outage of either vendor for a day must cost delay only.
-pub const ATTEMPTS_MAX: u32 = 110;
-
-/// Deliveries of a message whose call gets an answer of unexpected form: it may be a proxy's error page
-/// or a changed API. Source: five receives before dead-lettering is the common advice.
-const UNEXPECTED_ATTEMPTS_MAX: u32 = 5;
-
-/// The longest pause between two attempts.
-const BACKOFF_MAX: Duration = Duration::from_secs(900);
-
-/// The pause when a vendor throttles without naming one.
-const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
-
-/// The pause when a credential is not accepted: one attempt a minute spares the vendor's token endpoint.
-const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a message is about.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -63,43 +49,6 @@ impl Subject {
             Ok(Message::Poll { .. }) => Self::Alerts,
             Ok(Message::RecordNotification { .. }) | Err(_) => Self::Unique(index),
         }
-    }
-}
-
-/// How a message is settled with the queue.
-enum Disposition {
-    /// It is done.
-    Ack,
-    /// Deliver it again at this time; this delivery does not count.
-    Defer(Timestamp),
-    /// The same, and nothing else in its lane can be done before then.
-    Pause(Timestamp),
-    /// Deliver it again at this time; this delivery counts as a failure. Holds the reason.
-    Retry(Timestamp, String),
-    /// Move it to the dead-letter queue. Holds the reason.
-    DeadLetter(String),
-}
-
-/// How a message was dispatched.
-struct Dispatched {
-    outcome: Outcome,
-    actions: Vec<Action>,
-    disposition: Disposition,
-}
-
-impl Dispatched {
-    /// A message that did nothing to a pair.
-    const fn new(outcome: Outcome, disposition: Disposition) -> Self {
-        Self {
-            outcome,
-            actions: Vec::new(),
-            disposition,
-        }
-    }
-
-    /// A message that is done.
-    const fn ack(outcome: Outcome) -> Self {
-        Self::new(outcome, Disposition::Ack)
     }
 }
 
@@ -302,29 +251,6 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// What follows from the report of a reconciliation.
-    fn dispatched(&self, report: Report, attempt: u32) -> Dispatched {
-        let Report { outcome, actions } = report;
-        let dispatched = match outcome {
-            Ok(PairOutcome::InSync) if actions.is_empty() => Dispatched::ack(Outcome::InSync),
-            Ok(PairOutcome::InSync) => Dispatched::ack(Outcome::Done),
-            Ok(PairOutcome::NotOurs) => Dispatched::ack(Outcome::NotOurs),
-            Ok(PairOutcome::Waiting(until)) => {
-                Dispatched::new(Outcome::Waiting, Disposition::Defer(until))
-            }
-            // Its dead letter exists; another one each time would hide the others.
-            Ok(PairOutcome::RefusedAgain) => Dispatched::ack(Outcome::Refused),
-            Ok(PairOutcome::Refused(reason)) => {
-                Dispatched::new(Outcome::Refused, Disposition::DeadLetter(reason))
-            }
-            Err(error) => self.failed(&error, attempt),
-        };
-        Dispatched {
-            actions,
-            ..dispatched
-        }
-    }
-
     /// Records the webhook behind `cause` as processed if its message is acknowledged. A message that is
     /// delivered again, by the queue or by a redrive, would otherwise be taken for a duplicate.
     async fn record_if_acked(
@@ -403,70 +329,6 @@ impl<E: Env> Reconciler<E> {
         }
         dispatched
     }
-
-    /// What follows from a failure.
-    fn failed(&self, error: &ReconcileError, attempt: u32) -> Dispatched {
-        let now = self.clock.now();
-        let port = match error {
-            ReconcileError::Port(port) => port,
-            ReconcileError::Conflict | ReconcileError::Unsettled => {
-                return retry(now, attempt, Outcome::Conflict, error.to_string());
-            }
-        };
-        if let Some(until) = port.retry_at {
-            return match port.code {
-                ErrorCode::BudgetExhausted => {
-                    Dispatched::new(Outcome::BudgetExhausted, Disposition::Pause(until))
-                }
-                // What has begun goes on: nothing else of the lane waits for it.
-                ErrorCode::BudgetReserved => {
-                    Dispatched::new(Outcome::BudgetReserved, Disposition::Defer(until))
-                }
-                _ => Dispatched::new(Outcome::Waiting, Disposition::Pause(until)),
-            };
-        }
-        if port.refusal == Some(Refusal::Unauthorised) {
-            warn!(
-                error_type = port.code.as_str(),
-                reason = port.chain(),
-                "credential not accepted; work is paused"
-            );
-            let until = now.plus(UNAUTHORIZED_PAUSE);
-            return Dispatched::new(Outcome::Unauthorized, Disposition::Pause(until));
-        }
-        match port.class {
-            FailureClass::Throttled { retry_after } => {
-                let until = now.plus(retry_after.unwrap_or(THROTTLED_PAUSE));
-                Dispatched::new(Outcome::Throttled, Disposition::Pause(until))
-            }
-            FailureClass::Permanent
-                if port.code.is_unexpected_answer() && attempt < UNEXPECTED_ATTEMPTS_MAX =>
-            {
-                retry(now, attempt, Outcome::Unexpected, port.chain())
-            }
-            FailureClass::Permanent => {
-                Dispatched::new(Outcome::Failed, Disposition::DeadLetter(port.chain()))
-            }
-            FailureClass::Transient => retry(now, attempt, Outcome::Transient, port.chain()),
-            FailureClass::InDoubt => retry(now, attempt, Outcome::InDoubt, port.chain()),
-        }
-    }
-}
-
-/// Another attempt after a pause, or the dead-letter queue after the last one.
-fn retry(now: Timestamp, attempt: u32, outcome: Outcome, reason: String) -> Dispatched {
-    if attempt >= ATTEMPTS_MAX {
-        let reason = format!("{reason} ({attempt} attempts)");
-        return Dispatched::new(Outcome::AttemptsExhausted, Disposition::DeadLetter(reason));
-    }
-    let until = now.plus(backoff(attempt));
-    Dispatched::new(outcome, Disposition::Retry(until, reason))
-}
-
-/// The pause before the next attempt: 2 s, doubling, at most [`BACKOFF_MAX`].
-fn backoff(attempt: u32) -> Duration {
-    let doubled = 2_u64.saturating_pow(attempt.clamp(1, 20));
-    Duration::from_secs(doubled).min(BACKOFF_MAX)
 }
 
 /// Writes the outcome line of a reconciliation that did not fail. A failed one is logged where it is
