@@ -47,6 +47,10 @@ pub enum Command {
     Webhook(WebhookCommand),
     /// Replace a credential step by step, on this machine or in a deployed stack.
     Rotate(RotateOptions),
+    /// Show whether both sides are in sync, what waits for a person, and what was read when.
+    ///
+    /// Exit code: 0 all is well, 1 something needs a person, 2 it cannot be known.
+    Status(StatusOptions),
 }
 
 impl Command {
@@ -56,7 +60,7 @@ impl Command {
             Self::Demo(_) => "error",
             Self::Serve(_) => telemetry_default(),
             Self::Simulate(_) | Self::Config(_) | Self::Webhook(_) => "warn",
-            Self::Rotate(_) => "error",
+            Self::Rotate(_) | Self::Status(_) => "error",
         }
     }
 }
@@ -214,6 +218,28 @@ pub enum WebhookCommand {
         #[arg(long, value_name = "FILE", conflicts_with = "stack")]
         config: Option<PathBuf>,
     },
+}
+
+/// Which store a command works on, and how it prints its answer.
+#[derive(Clone, Debug, Args)]
+pub struct StoreOptions {
+    /// The deployed stack; this machine when not given.
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE", conflicts_with = "stack")]
+    pub config: Option<PathBuf>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
 }
 
 /// Options of `rotate`.

@@ -5,6 +5,7 @@ mod demo;
 mod rotate;
 mod serve;
 mod simulate;
+mod status;
 mod webhook;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options).await,
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,
+        Command::Status(options) => status::run(&options).await,
         Command::Simulate(options) => simulate::run(&options).await,
         Command::Config(command) => config::run(&command).await,
         Command::Webhook(command) => webhook::run(&command).await,

@@ -16,7 +16,11 @@ mod health;
 mod http;
 mod listener;
 mod metrics;
+#[allow(dead_code, reason = "the commands that use all of it follow")]
+mod opened_store;
 mod output;
+#[allow(dead_code, reason = "the commands that use all of it follow")]
+mod page;
 mod refusals;
 mod stack;
 mod stored_credentials;

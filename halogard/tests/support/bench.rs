@@ -138,6 +138,21 @@ impl Bench {
         Process::run(command)
     }
 
+    /// Runs an operator's command to its end, beside a `serve` or without one.
+    #[track_caller]
+    pub fn operate(&self, command: &str) -> Ended {
+        let mut run = program(self.folder.path());
+        run.args(command.split_whitespace()).envs(&self.settings);
+        Process::run(run)
+    }
+
+    /// Runs an operator's command to its end and reads its answer, whatever its exit code.
+    #[track_caller]
+    pub fn ask(&self, command: &str) -> serde_json::Value {
+        let ended = self.operate(&format!("{command} --json"));
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+    }
+
     /// Runs `serve --check` to its end.
     #[track_caller]
     pub fn check(&self) -> Ended {

@@ -4,3 +4,9 @@
 //! bundle render that type; none of them decides anything. The same functions run on the SQLite file,
 //! beside a running `serve` or without one, and on a deployed stack: they read and write through the ports
 //! with the same conditional writes as the workers, so there is no second protocol between them.
+
+mod policy;
+mod scan;
+pub mod status;
+
+pub use policy::policy_in_force;

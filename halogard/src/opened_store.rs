@@ -1,0 +1,181 @@
+//! The store that an operator's command works on: the file on this machine, beside a running `serve` or
+//! without one, or the store of a deployed stack.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use halogard_app::Store;
+use halogard_app::budget::SharedBudget;
+use halogard_config::Config;
+use halogard_domain::Policy;
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::{self, Environment, ServeSettings};
+use halogard_vendors::{CallDurations, VendorSettings, Vendors};
+
+use crate::cli::StoreOptions;
+use crate::connect;
+use crate::output;
+use crate::stack::{Stack, StackStore};
+use crate::stored_credentials;
+
+/// A command, written once for every kind of store.
+pub trait StoreCommand {
+    /// What it leads to.
+    type Output;
+
+    /// Runs it on an opened store.
+    fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> impl Future<Output = anyhow::Result<Self::Output>>;
+}
+
+/// A store, and where it is.
+pub struct OpenedStore<S> {
+    /// The store.
+    pub store: S,
+    /// Where it is.
+    pub location: StoreLocation,
+}
+
+/// Where a store is.
+pub enum StoreLocation {
+    /// In the data folder of this machine.
+    Machine(Box<MachineStore>),
+    /// In the account of a deployed stack.
+    Stack(Box<Stack>),
+}
+
+/// The store on this machine, and what it is used with.
+pub struct MachineStore {
+    /// The folder that holds it.
+    pub data_dir: PathBuf,
+    /// The config file.
+    pub config_file: PathBuf,
+    /// The config, or why it cannot be read. Commands that need only the store work all the same.
+    config: Result<Config, String>,
+    environment: Environment,
+    store: halogard_sqlite::Store<SystemClock>,
+}
+
+/// The clients of both vendors, under the request budget of an opened store.
+pub type OperatorVendors<S> = Vendors<SharedBudget<S, SystemClock>, SystemClock>;
+
+/// Opens the store that `options` name, without the worker lock and without a migration, and runs `command`
+/// on it.
+pub async fn run<C: StoreCommand>(options: &StoreOptions, command: C) -> anyhow::Result<C::Output> {
+    if let Some(name) = &options.stack {
+        let stack = Stack::find(name).await?;
+        let opened: OpenedStore<StackStore> = OpenedStore {
+            store: stack.store()?,
+            location: StoreLocation::Stack(Box::new(stack)),
+        };
+        return Box::pin(command.run(opened)).await;
+    }
+    let machine = MachineStore::open(options.config.clone())?;
+    let opened = OpenedStore {
+        store: machine.store.clone(),
+        location: StoreLocation::Machine(Box::new(machine)),
+    };
+    Box::pin(command.run(opened)).await
+}
+
+impl MachineStore {
+    /// The store that this machine's settings name. A config file that cannot be read stops nothing: the
+    /// environment may name the data folder all the same.
+    fn open(config_file: Option<PathBuf>) -> anyhow::Result<Self> {
+        let process = Environment::process();
+        let config_file = config_file.unwrap_or_else(|| process.config_file());
+        let config = halogard_config::load(&config_file);
+        let environment = match &config {
+            Ok(config) => process.or(config.settings.clone()),
+            Err(_) => process,
+        };
+        let (serve, _) = settings::read::<ServeSettings>(&environment)?;
+        let store = match (connect::open_existing_store(&serve.data_dir), &config) {
+            (Ok(store), _) => store,
+            // Without its file, the config may name another data folder.
+            (Err(error), Err(unreadable)) => {
+                return Err(error.context(unreadable.to_string()));
+            }
+            (Err(error), Ok(_)) => return Err(error),
+        };
+        if let Err(error) = &config {
+            output::caution(&error.to_string());
+        }
+        Ok(Self {
+            data_dir: serve.data_dir,
+            config_file,
+            config: config.map_err(|error| error.to_string()),
+            environment,
+            store,
+        })
+    }
+
+    /// The config in the file.
+    pub fn config(&self) -> anyhow::Result<&Config> {
+        self.config
+            .as_ref()
+            .map_err(|error| anyhow::anyhow!(error.clone()))
+    }
+
+    /// Whether a `serve` runs on the store.
+    pub fn serve_runs(&self) -> anyhow::Result<bool> {
+        connect::is_serve_running(&self.data_dir)
+    }
+}
+
+impl<S: Store + Clone + 'static> OpenedStore<S> {
+    /// The policy that the operator configured: that of the config file, or the active one of the stack.
+    pub async fn configured_policy(&self) -> anyhow::Result<Policy> {
+        match &self.location {
+            StoreLocation::Machine(machine) => Ok(machine.config()?.policy.clone()),
+            StoreLocation::Stack(stack) => {
+                let stored = stack.store()?.load_config().await?;
+                let stored = stored.with_context(|| {
+                    format!(
+                        "no config was applied to the stack {} yet; `halogard config apply --stack {}` \
+                         applies one",
+                        stack.name(),
+                        stack.name()
+                    )
+                })?;
+                Ok(stored.value.policy)
+            }
+        }
+    }
+
+    /// How to reach both vendors, with the current credentials.
+    pub async fn vendor_settings(&self) -> anyhow::Result<VendorSettings> {
+        match &self.location {
+            StoreLocation::Machine(machine) => {
+                let environment = machine.environment.clone();
+                let complete = stored_credentials::complete(environment, &machine.store).await?;
+                let (settings, _) = settings::read::<VendorSettings>(&complete)?;
+                Ok(settings)
+            }
+            StoreLocation::Stack(stack) => stack.settings().await,
+        }
+    }
+
+    /// Both vendors, under the request budget that the workers share.
+    pub async fn vendors(&self) -> anyhow::Result<OperatorVendors<S>> {
+        let settings = self.vendor_settings().await?;
+        let budget = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let vendors = halogard_vendors::build(
+            &settings.halo,
+            &settings.liongard,
+            None,
+            Arc::new(self.store.clone()),
+            budget,
+            &SystemClock,
+            // Metrics are those of the workers.
+            Arc::new(CallDurations::default()),
+        )?;
+        for correction in &vendors.normalizations {
+            output::caution(correction);
+        }
+        Ok(vendors)
+    }
+}
