@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use halogard_domain::ids::AlertId;
-use halogard_domain::link::REFUSAL_RETRY_AFTER;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::{Alert, FailureClass, Link, Policy, Timestamp, plan};
 use tracing::{debug, error, info};
@@ -301,7 +300,7 @@ impl<E: Env> Reconciler<E> {
                 let Some(alert) = unchanged.get(&link.alert) else {
                     continue;
                 };
-                if is_in_sync(&link, alert, &policy, now) && !has_refusal_to_retry(&link, now) {
+                if is_in_sync(&link, alert, &policy, now) && !link.has_refusal_to_retry(now) {
                     let is_over = alert.is_closed() && link.refused.is_empty();
                     unchanged.remove(&link.alert);
                     in_sync.extend(is_over.then_some(link.alert));
@@ -425,11 +424,4 @@ fn is_in_sync(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> bo
     let (seen, ticket) = (link.observed_alert.as_ref(), link.observed_ticket.as_ref());
     seen.is_some_and(|seen| seen.fingerprint() == alert.fingerprint())
         && plan(link, seen, ticket, policy, now).is_empty()
-}
-
-/// Whether a write was refused so long ago that it is tried once more: the cause may have been fixed in
-/// HaloPSA.
-fn has_refusal_to_retry(link: &Link, now: Timestamp) -> bool {
-    let mut refused = link.refused.iter();
-    refused.any(|refused| !now.is_within(REFUSAL_RETRY_AFTER, refused.at))
 }

@@ -371,6 +371,39 @@ async fn an_alert_whose_tickets_are_never_found_gets_two_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_changed_config_gives_an_alert_whose_tickets_were_not_found_one_more() {
+    let bench = Bench::new();
+    bench.reconciler.sweep_tickets().await.unwrap();
+    *bench.reconciler.desk.shows_nothing.lock().unwrap() = true;
+    report(&bench, alert(7586)).await;
+    let half_a_day = async || {
+        for _ in 0..72 {
+            bench.clock.pass(Duration::from_secs(600));
+            bench.reconciler.sync_cycle().await;
+            bench.process_all().await;
+        }
+    };
+    half_a_day().await;
+    assert_eq!(*bench.reconciler.desk.opens.lock().unwrap(), 2);
+    assert_eq!(link(&bench, 7586).await.refused.len(), 1, "it stays listed");
+    // A config that mends nothing: one more attempt, and the alert waits again.
+    let mut changed = policy();
+    changed.key_prefix = "ACME".to_owned();
+    bench.reconciler.set_policy(changed.clone());
+    half_a_day().await;
+    assert_eq!(*bench.reconciler.desk.opens.lock().unwrap(), 3);
+    // One that does.
+    *bench.reconciler.desk.shows_nothing.lock().unwrap() = false;
+    changed.key_prefix = "LG".to_owned();
+    changed.former_prefixes = ["ACME".to_owned()].into();
+    bench.reconciler.set_policy(changed);
+    half_a_day().await;
+    let last = link(&bench, 7586).await;
+    assert!(last.ticket.is_some(), "{last:#?}");
+    assert_eq!(*bench.reconciler.desk.opens.lock().unwrap(), 4);
+}
+
+#[tokio::test]
 async fn processes_that_share_a_store_share_its_secret() {
     let bench = Bench::new();
     bench.reconciler.sweep_tickets().await.unwrap();

@@ -70,7 +70,8 @@ pub struct Link {
     /// Whether the ticket was found at another client than the alert's when a store was filled again. A
     /// person moved it there; nothing is written to it until it is at the alert's client again.
     pub found_elsewhere: bool,
-    /// Requests since the last recognised ticket that HaloPSA accepted, and of which no ticket was found.
+    /// Requests since the last recognised ticket that HaloPSA accepted, and of which no ticket was found. From
+    /// [`UNRECOGNISED_MAX`] on each of them ends in a refusal that only a change lifts.
     pub unrecognised: u32,
     /// Tickets that carry the alert's key, are not its own, and were reported; the newest
     /// [`REPORTED_TICKETS_MAX`] of them.
@@ -259,9 +260,10 @@ impl Link {
         }
     }
 
-    /// Whether no further ticket is requested, because HaloPSA accepted requests without showing a ticket.
+    /// Whether HaloPSA has accepted so many requests without showing a ticket that the next one waits until
+    /// the config or an operator puts that right.
     #[must_use]
-    pub const fn stopped_opening(&self) -> bool {
+    pub const fn hides_its_tickets(&self) -> bool {
         self.unrecognised >= UNRECOGNISED_MAX
     }
 

@@ -49,8 +49,7 @@ impl Link {
         let waits = self.is_claimed()
             || self.parked.is_some()
             || !self.refused.is_empty()
-            || self.missing.is_some()
-            || self.stopped_opening();
+            || self.missing.is_some();
         let leads_open_group = self.leader_state().is_some_and(|lead| !lead.summary.closed);
         if waits || leads_open_group || !self.is_resolved(alert) {
             return false;

@@ -5,8 +5,10 @@ mod support;
 use halogard_domain::adoption::{Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge};
 use halogard_domain::ids::{HaloClientId, TicketId, TicketTypeId};
 use halogard_domain::link::{
-    Claim, EARLIER_TICKETS_MAX, OpeningSnapshot, REPORTED_TICKETS_MAX, UNRECOGNISED_MAX,
+    Claim, EARLIER_TICKETS_MAX, OpeningSnapshot, REPORTED_TICKETS_MAX, RefusedWrite,
+    UNRECOGNISED_MAX, WriteKind,
 };
+use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::policy::{Mode, Policy};
 use halogard_domain::ticket::Existence;
 use halogard_domain::{Link, LinkKey, Ticket, plan};
@@ -257,10 +259,26 @@ fn a_link_names_a_bounded_number_of_tickets() {
 fn no_ticket_is_requested_after_two_that_were_accepted_and_not_found() {
     let policy = policy(Mode::Managed);
     let mut link = unlinked();
-    link.unrecognised = UNRECOGNISED_MAX - 1;
-    assert!(!plan(&link, Some(&alert()), None, &policy, at(1)).is_empty());
     link.unrecognised = UNRECOGNISED_MAX;
-    assert_eq!(plan(&link, Some(&alert()), None, &policy, at(1)), []);
+    assert!(link.hides_its_tickets());
+    link.record_refusal(RefusedWrite {
+        write: WriteKind::Open,
+        message: "hidden".into(),
+        policy_fingerprint: policy.fingerprint(),
+        ticket_changed_at: None,
+        at: at(1),
+        retry_at: None,
+        not_carried_out: 0,
+    });
+    let month = at(30 * 24 * 3600);
+    assert_eq!(plan(&link, Some(&alert()), None, &policy, month), []);
+    link.drop_lapsed_refusals(&policy, month);
+    assert_eq!(pair_status(&link, &policy, month), PairStatus::Refused);
+    let other = Policy {
+        key_prefix: "ACME".into(),
+        ..policy
+    };
+    assert!(!plan(&link, Some(&alert()), None, &other, month).is_empty());
     link.attach(TICKET);
     assert_eq!(link.unrecognised, 0);
 }

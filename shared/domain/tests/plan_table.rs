@@ -8,8 +8,8 @@ use halogard_domain::ids::{
     EnvironmentId, HaloClientId, PriorityId, TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, OpeningSnapshot, RefusedWrite, TerminalReason,
-    WriteKind,
+    Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite,
+    TerminalReason, WriteKind,
 };
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::plan::Step;
@@ -691,6 +691,8 @@ fn a_refused_write_is_not_repeated_until_what_led_to_it_changes() {
         policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: None,
         at: at(5),
+        retry_at: Some(at(5).plus(REFUSAL_RETRY_AFTER)),
+        not_carried_out: 0,
     });
     assert_eq!(plan(&link, Some(&alert()), None, &policy, at(10)), []);
     assert_eq!(pair_status(&link, &policy, at(10)), PairStatus::Refused);
@@ -718,6 +720,8 @@ fn a_refused_priority_does_not_block_the_note() {
         policy_fingerprint: policy.fingerprint(),
         ticket_changed_at: Some(seen.changed_at),
         at: at(70),
+        retry_at: Some(at(70).plus(REFUSAL_RETRY_AFTER)),
+        not_carried_out: 0,
     });
     let alert = Alert {
         priority: Slug::new("low"),

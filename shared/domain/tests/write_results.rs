@@ -156,6 +156,8 @@ fn every_result_for_a_ticket_commutes_with_a_concurrent_save() {
         policy_fingerprint: 1,
         ticket_changed_at: None,
         at: at(61),
+        retry_at: None,
+        not_carried_out: 0,
     });
     let in_doubt = WriteResult::NoteInDoubt {
         note,

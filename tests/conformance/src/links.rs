@@ -387,6 +387,8 @@ fn one_of_each() -> [Link; 6] {
                 policy_fingerprint: 1,
                 ticket_changed_at: None,
                 at: since,
+                retry_at: None,
+                not_carried_out: 0,
             });
         }),
         link_with(4, |link| {

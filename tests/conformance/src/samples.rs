@@ -143,6 +143,8 @@ pub fn full_link(id: u64) -> Link {
                 policy_fingerprint: u64::MAX - 1,
                 ticket_changed_at: Some(at(70)),
                 at: at(80),
+                retry_at: Some(at(90)),
+                not_carried_out: 2,
             })
             .into(),
         pending_inspection: Some(PendingInspection {

@@ -26,6 +26,11 @@ pub struct RefusedWrite {
     pub ticket_changed_at: Option<Timestamp>,
     /// When it was refused.
     pub at: Timestamp,
+    /// When it is tried again although nothing has changed; `None` where only a change leads to another
+    /// attempt.
+    pub retry_at: Option<Timestamp>,
+    /// How often in a row HaloPSA accepted it without carrying it out.
+    pub not_carried_out: u32,
 }
 
 /// The kinds of writes to HaloPSA.
@@ -60,10 +65,20 @@ impl Link {
     }
 
     fn is_in_force(&self, refused: &RefusedWrite, policy: &Policy, now: Timestamp) -> bool {
-        now.is_within(REFUSAL_RETRY_AFTER, refused.at)
+        // A time in the future was written under a wrong clock.
+        refused.at.believed_at(now) == refused.at
+            && refused.retry_at.is_none_or(|retry_at| now < retry_at)
             && refused.policy_fingerprint == policy.fingerprint()
             && refused.ticket_changed_at
                 == self.observed_ticket.as_ref().map(|seen| seen.changed_at)
+    }
+
+    /// Whether a write was refused so long ago that it is tried once more: the cause may have been fixed
+    /// in HaloPSA.
+    #[must_use]
+    pub fn has_refusal_to_retry(&self, now: Timestamp) -> bool {
+        let is_due = |refused: &RefusedWrite| refused.retry_at.is_some_and(|at| at <= now);
+        self.refused.iter().any(is_due)
     }
 
     /// Whether `write` was refused before with this message.

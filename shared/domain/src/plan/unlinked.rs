@@ -75,9 +75,7 @@ fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step
     match policy.choose(alert) {
         Err(reason) if link.parked == Some(reason) => Vec::new(),
         Err(reason) => vec![Step::Park(reason)],
-        Ok(_) if link.stopped_opening() || link.is_suppressed(WriteKind::Open, policy, now) => {
-            Vec::new()
-        }
+        Ok(_) if link.is_suppressed(WriteKind::Open, policy, now) => Vec::new(),
         Ok(_) if policy.storms.is_some() && link.membership.is_none() => vec![Step::AssignGroup],
         Ok((mapping, template)) => {
             let draft = draft(link, alert, mapping, template);

@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 
 use halogard_domain::adoption::{StoreHistory, Verdict};
-use halogard_domain::link::{Base, Claim, Closure, OpeningSnapshot, RefusedWrite, WriteKind};
+use halogard_domain::link::{
+    Base, Claim, Closure, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind,
+};
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::ticket::{HumanActivity, NewTicket, TicketDraft};
 use halogard_domain::write_result::{ClaimId, WriteResult};
@@ -86,7 +88,7 @@ impl<E: Env> Reconciler<E> {
         }
         if !is_found && Claim::is_disproved(since, now) {
             session.link.claim = Claim::Free;
-            if session.link.stopped_opening() {
+            if session.link.hides_its_tickets() {
                 let error = PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnrecognised)
                     .with_message(UNRECOGNISED);
                 return self.refused(WriteKind::Open, error, session);
@@ -210,12 +212,17 @@ impl<E: Env> Reconciler<E> {
         let seen = session.link.observed_ticket.as_ref();
         let ticket_changed_at = seen.map(|seen| seen.changed_at);
         let is_known = session.link.has_refusal(write, &reason);
+        let at = self.clock.now();
+        // Another ticket would be as hidden as those before it.
+        let is_hidden = write == WriteKind::Open && session.link.hides_its_tickets();
         session.apply(WriteResult::Refused(RefusedWrite {
             write,
             message: reason.clone(),
             policy_fingerprint: session.policy.fingerprint(),
             ticket_changed_at,
-            at: self.clock.now(),
+            at,
+            retry_at: (!is_hidden).then(|| at.plus(REFUSAL_RETRY_AFTER)),
+            not_carried_out: 0,
         }));
         session.record(self.clock.now(), Action::WriteRefused, Some(reason.clone()));
         if is_known {
