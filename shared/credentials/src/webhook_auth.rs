@@ -8,8 +8,10 @@
 mod authenticator;
 mod kind;
 mod near_miss;
+mod reader;
 mod secret;
 mod signature;
+mod state;
 mod verifier;
 
 use std::sync::Arc;
@@ -17,14 +19,14 @@ use std::sync::Arc;
 use halogard_app::intake::Rejection;
 use halogard_app::ports::PortError;
 
-pub use authenticator::{
-    Authenticator, MISMATCH_PAUSE, SecretReader, TOKEN_ONLY_REFUSED, VaultReader,
-};
+pub use authenticator::{Authenticator, TOKEN_ONLY_REFUSED};
 pub use kind::{API_KEY_HEADER, SIGNATURE_HEADER, WebhookAuthKind, WebhookCredential};
+pub use reader::{SecretReader, VaultReader};
 pub use secret::{
     AcceptedCredentials, CHARS_MIN, MemberFault, MemberWarning, WebhookSecret, WebhookSecretError,
     WebhookSecretVersions, previous_accepted_until,
 };
+pub use state::MISMATCH_PAUSE;
 use verifier::TokenDigest;
 pub use verifier::Verifiers;
 

@@ -1,58 +1,28 @@
 //! Authenticates deliveries by the webhook's secret, and reads the secret again when it changed.
 
-use std::future::{Future, ready};
 use std::mem::Discriminant;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use halogard_app::ports::{Clock, ErrorCode, PortError, SecretInfo, Stage, Vault};
+use halogard_app::ports::{Clock, ErrorCode, PortError, Stage};
 use halogard_domain::{FailureClass, Timestamp};
 use secrecy::SecretString;
 use tracing::{info, warn};
 
 use super::near_miss::NearMiss;
+use super::reader::SecretReader;
 use super::secret::{WebhookSecret, WebhookSecretVersions};
+use super::state::{AuthMismatch, AuthenticatorState, Loaded, within};
 use super::verifier::{Verifiers, token_digest};
 use super::{AuthError, PathVerified, Verified, WebhookRequest};
 use crate::members;
 use crate::secret::SecretFields;
-
-/// The least time between two reads of the secret because of rejected requests, where only reading
-/// tells whether the secret changed. It limits what unauthenticated requests cost: one read a minute.
-pub const MISMATCH_PAUSE: Duration = Duration::from_secs(60);
 
 /// After a failed read, the secret that is known stays in use for this long before the next attempt.
 const RENEW_PAUSE: Duration = Duration::from_secs(10);
 
 /// After a failed read with no secret known yet, the next attempt waits this long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// Reads the versions of the webhook's secret.
-pub trait SecretReader: Send + Sync {
-    /// The version in `stage`; `None` when there is none. Safe to repeat.
-    fn read(
-        &self,
-        stage: Stage,
-    ) -> impl Future<Output = Result<Option<SecretString>, PortError>> + Send;
-
-    /// The versions that exist, where this costs next to nothing. A rejected request then causes a
-    /// read if, and only if, something changed. `None` where only a read tells.
-    fn versions(&self) -> impl Future<Output = Option<SecretInfo>> + Send {
-        ready(None)
-    }
-}
-
-/// Why a request was rejected, which decides when the secret may be read again because of it.
-///
-/// The two reasons are counted apart: anyone can send requests to a wrong path all day, and they must
-/// not use up the read that a delivery signed with a new secret needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AuthMismatch {
-    /// The path token.
-    Path,
-    /// The credential. The path was right, and it cannot be guessed.
-    Credential,
-}
 
 /// Authenticates webhook deliveries: by the path token, then by a credential.
 ///
@@ -74,34 +44,6 @@ pub struct Authenticator<R, C> {
     reading: futures_util::lock::Mutex<()>,
 }
 
-/// What is known of the secret.
-#[derive(Clone, Default)]
-struct AuthenticatorState {
-    /// The secret as it was last read.
-    loaded: Option<Arc<Loaded>>,
-    /// When the last read began.
-    tried_at: Option<Timestamp>,
-    /// When a read last failed.
-    failed_at: Option<Timestamp>,
-    /// When the last read because of a path began.
-    path_refresh_at: Option<Timestamp>,
-    /// When the last read because of a credential began.
-    credential_refresh_at: Option<Timestamp>,
-    /// How often a mismatch caused a read.
-    refreshes: u64,
-    /// Whether there was a pending version at the last read.
-    rotates: bool,
-}
-
-/// The secret as it was read, and the verifiers built from it.
-struct Loaded {
-    verifiers: Arc<Verifiers>,
-    versions: Arc<WebhookSecretVersions>,
-    /// Which versions there were, where the reader knows.
-    info: Option<SecretInfo>,
-    read_at: Timestamp,
-}
-
 /// Which versions are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum VersionScope {
@@ -109,35 +51,6 @@ enum VersionScope {
     InForce,
     /// All versions: a delivery may have been signed with one that is not known yet.
     All,
-}
-
-/// Whether `at` is less than `pause` before `now`. If the clock was set back, it is not.
-fn within(at: Option<Timestamp>, pause: Duration, now: Timestamp) -> bool {
-    at.is_some_and(|at| now >= at && now.since(at) < pause)
-}
-
-impl AuthenticatorState {
-    /// Whether `mismatch` may cause a read. One because of a path waits for either kind, and twice as
-    /// long after one because of a credential: a sender who causes both kinds on purpose gets one read
-    /// a minute, but for the first pair.
-    fn allows(&self, mismatch: AuthMismatch, now: Timestamp) -> bool {
-        match mismatch {
-            AuthMismatch::Credential => !within(self.credential_refresh_at, MISMATCH_PAUSE, now),
-            AuthMismatch::Path => {
-                !within(self.path_refresh_at, MISMATCH_PAUSE, now)
-                    && !within(self.credential_refresh_at, 2 * MISMATCH_PAUSE, now)
-            }
-        }
-    }
-
-    /// Counts a read because of `mismatch`.
-    fn count_refresh(&mut self, mismatch: AuthMismatch, now: Timestamp) {
-        self.refreshes += 1;
-        match mismatch {
-            AuthMismatch::Credential => self.credential_refresh_at = Some(now),
-            AuthMismatch::Path => self.path_refresh_at = Some(now),
-        }
-    }
 }
 
 impl<R: SecretReader, C: Clock> Authenticator<R, C> {
@@ -434,33 +347,5 @@ pub const TOKEN_ONLY_REFUSED: &str = "the webhook has a path token and no creden
 impl<R, C> std::fmt::Debug for Authenticator<R, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Authenticator").finish_non_exhaustive()
-    }
-}
-
-/// One secret of a vault that cannot list its versions cheaply.
-#[derive(Clone, Debug)]
-pub struct VaultReader<V> {
-    vault: V,
-    name: String,
-}
-
-impl<V> VaultReader<V> {
-    /// The secret `name` of `vault`.
-    #[must_use]
-    pub fn new(vault: V, name: impl Into<String>) -> Self {
-        Self {
-            vault,
-            name: name.into(),
-        }
-    }
-}
-
-impl<V: Vault> SecretReader for VaultReader<V> {
-    async fn read(&self, stage: Stage) -> Result<Option<SecretString>, PortError> {
-        let found = self.vault.read(&self.name, stage).await;
-        let found = found.map_err(|error| {
-            PortError::new(FailureClass::Transient, ErrorCode::SecretUnavailable).with_source(error)
-        })?;
-        Ok(found.map(|version| version.value))
     }
 }
