@@ -8,6 +8,7 @@ mod access_key;
 mod envelope;
 mod environment;
 mod launchpoint;
+mod list_reader;
 mod lookup;
 mod run;
 mod task;
@@ -26,8 +27,8 @@ pub use timeline::{RunOutcome, TimelineRow};
 
 pub(crate) use access_key::AccessKeyWrite;
 pub(crate) use envelope::{EnvelopeBody, parse_envelope, unwrapped};
+pub(crate) use list_reader::{Arrived, ListReader};
 pub(crate) use run::{RunReply, RunWrite};
-pub(crate) use tasks::{Arrived, ListReader};
 
 use halogard_wire::values;
 use serde::Deserialize;
