@@ -1,0 +1,216 @@
+//! Opening tickets in arrays, and finding out what a refused array has opened.
+
+use halogard_app::ports::{Admission, Clock, KeyedTicket, OpeningGuard, PortError, RequestBudget};
+use halogard_domain::ids::TicketId;
+use halogard_domain::key::MarkedKey;
+use halogard_domain::ticket::NewTicket;
+use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
+use halogard_http::Transport;
+
+use super::{Answers, concerns_one_record, same_error_for_all};
+use crate::client::{TicketDetail, TicketQuery};
+use crate::service_desk::{HaloServiceDesk, answers, tickets, unrecognised};
+use crate::wire::TicketRow;
+
+/// After so many numbers in a row without a ticket there is none after them: one may have been deleted,
+/// or belong to a client that the agent may not see.
+const UNASSIGNED_MIN: u32 = 2;
+
+/// The most tickets read by their numbers: a full array, and what people open meanwhile.
+const UNLISTED_MAX: usize = 80;
+
+impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
+    /// Opens those of `new` that `guard` admits. No key may occur twice in `new`.
+    pub(in crate::service_desk) async fn open_array(
+        &self,
+        new: &[NewTicket],
+        guard: &impl OpeningGuard,
+    ) -> Answers<Ticket> {
+        let keys: Vec<&LinkKey> = new.iter().map(|ticket| &ticket.key.key).collect();
+        let Admission {
+            admitted,
+            send_before,
+        } = guard.admit(&keys).await;
+        let sent: Vec<NewTicket> = new
+            .iter()
+            .zip(&admitted)
+            .filter(|(_, admitted)| **admitted)
+            .map(|(ticket, _)| ticket.clone())
+            .collect();
+        let mut answers = self
+            .open_admitted(&sent, send_before, guard)
+            .await
+            .into_iter();
+        let answer = |admitted: bool| {
+            let answer = admitted.then(|| answers.next()).flatten();
+            answer.unwrap_or_else(|| Err(PortError::not_admitted()))
+        };
+        admitted.into_iter().map(answer).collect()
+    }
+
+    /// Opens `new` in one request that is sent before `send_before`, or in several that are admitted anew.
+    async fn open_admitted(
+        &self,
+        new: &[NewTicket],
+        send_before: Timestamp,
+        guard: &impl OpeningGuard,
+    ) -> Answers<Ticket> {
+        let began = self.clock.now();
+        let writes: Vec<_> = new.iter().map(tickets::to_open).collect();
+        match self.client.post_new_tickets(&writes, send_before).await {
+            Ok(rows) => self.opened(new, rows, began).await,
+            Err(error) => {
+                let error = PortError::from(error);
+                if !concerns_one_record(&error) || new.len() < 2 {
+                    return same_error_for_all(new, &error);
+                }
+                self.open_in_halves(new, guard).await
+            }
+        }
+    }
+
+    /// Matches the answer to `new`. A build that returns only the last ticket is asked for the
+    /// others; those that it does not return are in doubt.
+    async fn opened(
+        &self,
+        new: &[NewTicket],
+        rows: Vec<TicketRow>,
+        began: Timestamp,
+    ) -> Answers<Ticket> {
+        let mut answers = Vec::with_capacity(new.len());
+        let mut missing = Vec::new();
+        let matched = answers::rows_of(new, &rows);
+        for (place, (ticket, row)) in new.iter().zip(matched).enumerate() {
+            answers.push(match row {
+                Some(row) => {
+                    let fallback = tickets::opened(ticket, row.id, self.clock.now());
+                    // It is open, whatever becomes of a second look at it.
+                    self.written(row.clone(), fallback).await
+                }
+                None => {
+                    missing.push(place);
+                    Err(unrecognised())
+                }
+            });
+        }
+        if new.len() > 1 && !missing.is_empty() {
+            let found = self.opened_since(new, began).await.unwrap_or_default();
+            for place in missing {
+                if let (Some(ticket), Some(answer)) = (new.get(place), answers.get_mut(place))
+                    && let Some(found) = found.iter().find(|it| it.key == ticket.key.marked())
+                {
+                    *answer = Ok(found.ticket.clone());
+                }
+            }
+        }
+        answers
+    }
+
+    /// Opens those of a refused array that are not open yet, in halves.
+    async fn open_in_halves(
+        &self,
+        new: &[NewTicket],
+        guard: &impl OpeningGuard,
+    ) -> Answers<Ticket> {
+        let found = match self.left_behind(new).await {
+            Ok(found) => found,
+            // Which of them exist is not known.
+            Err(error) => return same_error_for_all(new, &in_doubt(error)),
+        };
+        let is_open = |ticket: &NewTicket| found.iter().find(|it| it.key == ticket.key.marked());
+        let left: Vec<NewTicket> = new
+            .iter()
+            .filter(|ticket| is_open(ticket).is_none())
+            .cloned()
+            .collect();
+        let mut sent = Vec::with_capacity(left.len());
+        for half in left.chunks(left.len().div_ceil(2).max(1)) {
+            sent.extend(Box::pin(self.open_array(half, guard)).await);
+        }
+        let mut sent = sent.into_iter();
+        new.iter()
+            .map(|ticket| match is_open(ticket) {
+                Some(open) => Ok(open.ticket.clone()),
+                None => sent.next().unwrap_or_else(|| Err(unrecognised())),
+            })
+            .collect()
+    }
+
+    /// Tickets with keys like those of `new` that a refused array left behind. HaloPSA's lists may lag, so
+    /// the numbers after the newest listed ticket are read until some are not assigned: reading a ticket
+    /// by its number does not lag. Spends three requests or a few more.
+    async fn left_behind(&self, new: &[NewTicket]) -> Result<Vec<KeyedTicket>, PortError> {
+        let Some(first) = new.first() else {
+            return Ok(Vec::new());
+        };
+        let query = TicketQuery {
+            newest_first: true,
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        let mut rows = self.client.tickets_page(&query, 1).await?.rows;
+        if let Some(newest) = rows.iter().map(|row| row.id.get()).max() {
+            rows.extend(self.tickets_after(newest).await?);
+        }
+        let prefix = &first.key.key.prefix;
+        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        self.keyed_rows(rows, false, first_key).await
+    }
+
+    /// Tickets with a higher number than `newest`, which may not be listed yet.
+    async fn tickets_after(&self, newest: u64) -> Result<Vec<TicketRow>, PortError> {
+        let detail = TicketDetail {
+            includedetails: false,
+            nocache: true,
+        };
+        let mut rows = Vec::new();
+        let mut unassigned = 0;
+        for number in (newest + 1..).take(UNLISTED_MAX) {
+            match self.client.ticket(TicketId::new(number), detail).await {
+                Ok(row) => {
+                    rows.push(row);
+                    unassigned = 0;
+                }
+                Err(error) if error.is_not_found() => unassigned += 1,
+                Err(error) => return Err(error.into()),
+            }
+            if unassigned == UNASSIGNED_MIN {
+                return Ok(rows);
+            }
+        }
+        Err(unrecognised())
+    }
+
+    /// Tickets with keys like those of `new` that were opened since a little before `began`.
+    async fn opened_since(
+        &self,
+        new: &[NewTicket],
+        began: Timestamp,
+    ) -> Result<Vec<KeyedTicket>, PortError> {
+        let Some(first) = new.first() else {
+            return Ok(Vec::new());
+        };
+        let prefix = &first.key.key.prefix;
+        let query = TicketQuery {
+            search_summary: Some(LinkKey::start(prefix)),
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let (since, _) = self.around(began);
+        let (rows, missing) = self.newest_rows(query, since).await?;
+        // Which of them exist is not known while some may not have come.
+        match missing {
+            Some(error) => Err(error),
+            None => self.keyed_rows(rows, false, first_key).await,
+        }
+    }
+}
+
+/// The failure of a search for the effect of a write.
+fn in_doubt(error: PortError) -> PortError {
+    PortError {
+        class: FailureClass::InDoubt,
+        ..error
+    }
+}
