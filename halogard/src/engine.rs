@@ -294,6 +294,7 @@ mod tests {
 
     use super::*;
     use crate::connect::{self, NetworkReconciler};
+    use crate::data_folder;
 
     /// A policy that cannot be read without a panic.
     struct PanickingPolicy;
@@ -315,7 +316,7 @@ mod tests {
             ("LIONGARD_ACCESS_KEY_SECRET", "a-secret"),
         ]);
         let (settings, _) = settings::read::<Settings>(&environment).unwrap();
-        let store = connect::open_store(folder, SystemClock).unwrap();
+        let store = data_folder::open_store(folder, SystemClock).unwrap();
         let policy = Policy::empty(Mode::Managed);
         let calls = Arc::new(ProcessMetrics::default());
         connect::assemble(&settings, None, &store, SystemClock, policy, calls)

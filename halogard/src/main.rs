@@ -11,6 +11,7 @@ mod cli;
 mod clock;
 mod commands;
 mod connect;
+mod data_folder;
 mod engine;
 mod health;
 mod http;

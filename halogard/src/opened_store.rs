@@ -14,7 +14,7 @@ use halogard_runtime::settings::{self, Environment, ServeSettings};
 use halogard_vendors::{CallDurations, VendorSettings, Vendors};
 
 use crate::cli::StoreOptions;
-use crate::connect;
+use crate::data_folder;
 use crate::output;
 use crate::stack::{Stack, StackStore};
 use crate::stored_credentials;
@@ -93,7 +93,7 @@ impl MachineStore {
             Err(_) => process,
         };
         let (serve, _) = settings::read::<ServeSettings>(&environment)?;
-        let store = match (connect::open_existing_store(&serve.data_dir), &config) {
+        let store = match (data_folder::open_existing_store(&serve.data_dir), &config) {
             (Ok(store), _) => store,
             // Without its file, the config may name another data folder.
             (Err(error), Err(unreadable)) => {
@@ -122,7 +122,7 @@ impl MachineStore {
 
     /// Whether a `serve` runs on the store.
     pub fn serve_runs(&self) -> anyhow::Result<bool> {
-        connect::is_serve_running(&self.data_dir)
+        data_folder::is_serve_running(&self.data_dir)
     }
 }
 

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::cli::WebhookCommand;
 use crate::commands::serve::token;
-use crate::connect;
+use crate::data_folder;
 use crate::output;
 use crate::stack::Stack;
 
@@ -36,7 +36,7 @@ async fn local_url(config: Option<&PathBuf>) -> anyhow::Result<String> {
     let environment = process.or(config.settings);
     let (serve, _) = settings::read::<ServeSettings>(&environment)?;
     let (webhook, _) = settings::read::<WebhookSettings>(&environment)?;
-    let store = connect::open_existing_store(&serve.data_dir)?;
+    let store = data_folder::open_existing_store(&serve.data_dir)?;
     let token = current_token(&store, &webhook).await?;
     Ok(format!("http://{}/webhooks/halopsa/{token}", serve.listen))
 }

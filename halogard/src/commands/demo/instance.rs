@@ -16,6 +16,7 @@ use crate::body::BodyMemory;
 use crate::clock::AcceleratedClock;
 use crate::commands::serve::webhook_auth;
 use crate::connect::{self, NetworkEnv};
+use crate::data_folder;
 use crate::engine::{Engine, EngineShared, FixedPolicy};
 use crate::http::{self, HttpState};
 use crate::refusals::RefusalLog;
@@ -35,7 +36,7 @@ impl DemoInstance {
         clock: AcceleratedClock,
     ) -> anyhow::Result<Self> {
         let (settings, _) = settings::read::<Settings>(&Environment::of(simulated.settings()))?;
-        let store = connect::open_store(folder, clock)?;
+        let store = data_folder::open_store(folder, clock)?;
         let shared = EngineShared::default();
         let policy = simulated.config.policy.clone();
         let metrics = Arc::clone(&shared.metrics);

@@ -14,7 +14,7 @@ use super::ACTION_REQUIRED;
 use super::target::Target;
 use crate::cli::{CredentialName, RotateOptions};
 use crate::commands::serve::token;
-use crate::connect;
+use crate::data_folder;
 use crate::output::{self, GOOD};
 use crate::stored_credentials::{self, HALOPSA, LIONGARD, WEBHOOK};
 
@@ -35,8 +35,8 @@ impl LocalTarget {
         let config = halogard_config::load(&path)?;
         let environment = process.or(config.settings);
         let (serve, _) = settings::read::<ServeSettings>(&environment)?;
-        let is_new = !connect::has_store(&serve.data_dir);
-        let store = connect::open_or_create_store(&serve.data_dir)?;
+        let is_new = !data_folder::has_store(&serve.data_dir);
+        let store = data_folder::open_or_create_store(&serve.data_dir)?;
         if is_new {
             output::caution(&format!(
                 "there was no store in the data folder {}; a new one was created",
@@ -46,7 +46,7 @@ impl LocalTarget {
         Ok(Self {
             environment,
             store,
-            serve_runs: connect::is_serve_running(&serve.data_dir)?,
+            serve_runs: data_folder::is_serve_running(&serve.data_dir)?,
         })
     }
 

@@ -1,0 +1,108 @@
+//! The check of settings and config against both vendors, at a start and with `serve --check`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use halogard_app::ports::{Clock as _, PortError, Values as _};
+use halogard_app::preflight::{self, Extent, Level, PreflightReport};
+use halogard_domain::Timestamp;
+use halogard_runtime::SystemClock;
+
+use super::clock_watch::wrong_clock;
+use crate::connect::NetworkReconciler;
+use crate::metrics::ProcessMetrics;
+use crate::output::{self, BAD, CAUTION, DIM, GOOD};
+
+/// How long the result of a successful policy check is reused.
+const FITS_FOR: Duration = Duration::from_secs(3600);
+
+/// The named value with the fingerprint of the policy that passed the last check.
+const MARK_FITTED: &str = "policy_fitted";
+
+/// The named value with the time of that check.
+const MARK_FITTED_AT: &str = "policy_fitted_at";
+
+/// Checks settings, config and both systems, and prints everything.
+pub(super) async fn check(
+    reconciler: &NetworkReconciler<SystemClock>,
+    asked: &Asked,
+) -> anyhow::Result<ExitCode> {
+    let report = checked(reconciler, true).await?;
+    show(&report, true);
+    asked.say(&report);
+    if report.has_problems() {
+        return Ok(ExitCode::FAILURE);
+    }
+    output::result(&format!(
+        "{GOOD}ok{GOOD:#} settings, config and both systems fit together"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks settings and config against both vendors. Soon after a successful check only the access is
+/// checked: a process that restarts again and again must not spend the request budget on checks.
+pub(super) async fn checked(
+    reconciler: &NetworkReconciler<SystemClock>,
+    everything: bool,
+) -> Result<PreflightReport, PortError> {
+    let policy = reconciler.policy();
+    let fitted = i64::from_ne_bytes(policy.fingerprint().to_ne_bytes());
+    let now = SystemClock.now();
+    let same = reconciler.store.value(MARK_FITTED).await? == Some(fitted);
+    let at = reconciler.store.value(MARK_FITTED_AT).await?.unwrap_or(0);
+    let lately = now.is_within(FITS_FOR, Timestamp::from_millis(at));
+    let extent = if same && lately && !everything {
+        Extent::Access
+    } else {
+        Extent::Everything
+    };
+    let report = preflight::check(&reconciler.desk, &reconciler.liongard, &policy, extent).await;
+    if extent == Extent::Everything && !report.has_problems() {
+        reconciler.store.set_value(MARK_FITTED, fitted).await?;
+        reconciler
+            .store
+            .set_value(MARK_FITTED_AT, now.as_millis())
+            .await?;
+    }
+    Ok(report)
+}
+
+/// Prints the findings of a check; those without a problem only where `everything`.
+pub fn show(report: &PreflightReport, everything: bool) {
+    for finding in report
+        .findings
+        .iter()
+        .filter(|found| everything || found.level != Level::Ok)
+    {
+        let style = match finding.level {
+            Level::Ok => GOOD,
+            Level::CannotTell => DIM,
+            Level::Warning => CAUTION,
+            Level::Problem => BAD,
+        };
+        let line = finding.to_string();
+        let (level, rest) = line.split_once(':').unwrap_or((&line, ""));
+        output::remark(&format!("{style}{level}{style:#}:{rest}"));
+    }
+}
+
+/// What was asked in a check, and what the answers said beside.
+pub(super) struct Asked {
+    pub(super) addresses: String,
+    pub(super) metrics: Arc<ProcessMetrics>,
+}
+
+impl Asked {
+    /// Names the addresses if one of them cannot be reached, and a wrong clock.
+    pub(super) fn say(&self, report: &PreflightReport) {
+        if report.unreachable().is_some() {
+            output::caution(&format!("asked were {}", self.addresses));
+        }
+        for (vendor, ahead) in self.metrics.clocks_ahead().iter() {
+            if let Some(text) = wrong_clock(*vendor, *ahead) {
+                output::caution(&text);
+            }
+        }
+    }
+}
