@@ -1,6 +1,7 @@
 //! A changed config: queues the pairs that it releases, and keeps the former policy for the tickets that
 //! were opened under it.
 
+use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::policy::AppliedPolicy;
 use halogard_domain::{Link, Policy};
@@ -120,21 +121,18 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// How many open tickets the policy in force would treat otherwise than the one they are followed
-    /// under.
+    /// under. Asks only about alerts that polls know: the links of all others are over, or their alerts are.
     async fn count_followed_under_former(&self) -> Result<usize, PortError> {
         let present = self.policy();
+        let known: Vec<AlertId> = self.store.load_index().await?.into_keys().collect();
         let mut count = 0;
-        let mut after = None;
-        loop {
-            let links = self.store.list(LinkFilter::All, after, PAGE).await?;
-            let Some(last) = links.last() else {
-                return Ok(count);
-            };
-            after = Some(last.alert);
-            for mut link in links {
+        for chunk in known.chunks(PAGE) {
+            let chunk = chunk.iter().copied().collect();
+            for mut link in self.store.load_many(&chunk).await? {
                 let former = self.former_policy(&mut link, &present).await?;
                 count += usize::from(former.is_some());
             }
         }
+        Ok(count)
     }
 }

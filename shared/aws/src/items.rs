@@ -162,8 +162,8 @@ pub enum SortKeys {
 pub enum ItemChange {
     /// They take these values.
     Set(Vec<(String, AttributeValue)>),
-    /// Numbers grow by these; sets take these in.
-    Add(Vec<(String, AttributeValue)>),
+    /// Sets take these in, and one attribute takes a value.
+    Add(Vec<(String, AttributeValue)>, (String, AttributeValue)),
     /// These are taken out.
     Remove(Vec<String>),
 }
@@ -343,34 +343,40 @@ impl<C: Clock> Store<C> {
                 .map(|(name, value)| (name, Some(value)))
                 .collect()
         };
-        let (verb, by, attributes): (_, _, Vec<_>) = match change {
-            ItemChange::Set(attributes) => ("SET", " = :a", with_values(attributes)),
-            ItemChange::Add(attributes) => ("ADD", " :a", with_values(attributes)),
-            ItemChange::Remove(names) => (
-                "REMOVE",
-                "",
-                names.into_iter().map(|name| (name, None)).collect(),
-            ),
+        let clauses: Vec<(_, _, Vec<_>)> = match change {
+            ItemChange::Set(attributes) => vec![("SET", " = ", with_values(attributes))],
+            ItemChange::Add(attributes, set) => vec![
+                ("ADD", " ", with_values(attributes)),
+                ("SET", " = ", with_values(vec![set])),
+            ],
+            ItemChange::Remove(names) => {
+                let names = names.into_iter().map(|name| (name, None));
+                vec![("REMOVE", "", names.collect())]
+            }
         };
-        let value_of = |place: usize| match by {
-            "" => String::new(),
-            by => format!("{by}{place}"),
-        };
-        let places: Vec<_> = (0..attributes.len())
-            .map(|place| format!("#a{place}{}", value_of(place)))
-            .collect();
         let mut update = self
             .dynamodb()
             .update_item()
             .table_name(self.table())
-            .set_key(Some(key(pk, sk)))
-            .update_expression(format!("{verb} {}", places.join(", ")));
-        for (place, (name, value)) in attributes.into_iter().enumerate() {
-            update = update.expression_attribute_names(format!("#a{place}"), name);
-            if let Some(value) = value {
-                update = update.expression_attribute_values(format!(":a{place}"), value);
+            .set_key(Some(key(pk, sk)));
+        let mut expression = Vec::new();
+        let mut place = 0;
+        for (verb, by, attributes) in clauses {
+            let mut operands = Vec::new();
+            for (name, value) in attributes {
+                update = update.expression_attribute_names(format!("#a{place}"), name);
+                operands.push(match value {
+                    Some(value) => {
+                        update = update.expression_attribute_values(format!(":a{place}"), value);
+                        format!("#a{place}{by}:a{place}")
+                    }
+                    None => format!("#a{place}"),
+                });
+                place += 1;
             }
+            expression.push(format!("{verb} {}", operands.join(", ")));
         }
+        let update = update.update_expression(expression.join(" "));
         let updated = update.send().await;
         updated.map_err(|error| AwsError::of("DynamoDB UpdateItem", error))?;
         Ok(())

@@ -3,6 +3,7 @@
 mod inline_entries;
 mod journal;
 mod ticket_owners;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -28,6 +29,8 @@ use inline_entries::{INLINE_ENTRIES, InlineEntries};
 use journal::encode_entry;
 pub use ticket_owners::TicketOwnerCache;
 use ticket_owners::named;
+pub use waiting::WaitingLinks;
+use waiting::waits;
 
 /// The partition that holds every link.
 pub const LINKS: &str = "link";
@@ -47,6 +50,7 @@ impl<C: Clock> Links for Store<C> {
         let value: Link = from_json(READER.0, READER.text(&item, BODY)?)?;
         // Whatever a stored link names was indexed before it.
         self.ticket_owners().remember(&value);
+        self.waiting_links().note(&value);
         Ok(Some(Stored {
             value,
             revision: READER.revision(&item)?,
@@ -68,7 +72,7 @@ impl<C: Clock> Links for Store<C> {
     }
 
     async fn owners(&self, ticket: TicketId) -> Result<BTreeSet<AlertId>, PortError> {
-        // Entries are never taken back, so the links themselves are asked.
+        // Entries outlive what they say, so the links themselves are asked.
         let mut owners = BTreeSet::new();
         for alert in self.indexed_alerts(ticket).await? {
             let Some(link) = self.load(alert).await? else {
@@ -91,12 +95,23 @@ impl<C: Clock> Links for Store<C> {
         let expires_at = link.expires_at(&self.retention(), now);
         let update = Update::of(link, entries, expires_at)?;
         self.index_tickets(link).await?;
+        if waits(link) {
+            let next = Revision(revision.0 + 1);
+            self.enter_waiting(link.alert, next).await?;
+        }
         let place = key(LINKS, padded(link.alert.get()));
         let write = string(self.write_id());
         let saved = self.update_link(place.clone(), update, revision, &write);
         let Some((next, inline)) = saved.await? else {
             return Err(SaveError::Conflict);
         };
+        let waited = self.waiting_links().note(link);
+        if waited
+            && !waits(link)
+            && let Err(error) = self.leave_waiting(link.alert, next).await
+        {
+            debug!(%error, "an entry of the waiting links stays until they are listed");
+        }
         if inline.exceeds_limit()
             && let Err(error) = self.archive_entries(link.alert, place, inline, write).await
         {
@@ -115,18 +130,26 @@ impl<C: Clock> Links for Store<C> {
         if limit == 0 {
             return Ok(links);
         }
+        let filter = match filter {
+            LinkFilter::All => None,
+            LinkFilter::Parked => {
+                let parked = |link: &Link| link.parked.is_some();
+                return Ok(self.waiting(parked, after, limit).await?);
+            }
+            LinkFilter::Refused => {
+                let refused = |link: &Link| !link.refused.is_empty();
+                return Ok(self.waiting(refused, after, limit).await?);
+            }
+            // Reads every link. Only a process that has the store to itself asks, and none has this one.
+            LinkFilter::Claimed => Some("attribute_exists(claimed)"),
+        };
         let range = ItemRange {
             place: READER.0,
             pk: LINKS.to_owned(),
             keys: after.map_or(SortKeys::All, |alert| SortKeys::After(padded(alert.get()))),
-            filter: match filter {
-                LinkFilter::All => None,
-                LinkFilter::Parked => Some("attribute_exists(parked)"),
-                LinkFilter::Refused => Some("attribute_exists(refused)"),
-                LinkFilter::Claimed => Some("attribute_exists(claimed)"),
-            },
+            filter: filter,
             // A page is measured before it is filtered.
-            page: (filter == LinkFilter::All).then_some(limit),
+            page: filter.is_none().then_some(limit),
         };
         self.each_page(range, |page| {
             let now = self.now();
@@ -192,8 +215,7 @@ impl<C: Clock> Store<C> {
 /// A link as it is stored, but for its revision.
 struct Update {
     body: String,
-    /// The lists it is on, and whether it is.
-    flags: [(&'static str, bool); 3],
+    is_claimed: bool,
     /// When it may be deleted.
     expires_at: Option<Timestamp>,
     entries: Vec<AttributeValue>,
@@ -217,14 +239,9 @@ impl Update {
         if bytes > most {
             return Err(AwsError::link_too_large(link.alert, bytes, most));
         }
-        let flags = [
-            ("parked", link.parked.is_some()),
-            ("refused", !link.refused.is_empty()),
-            ("claimed", link.is_claimed()),
-        ];
         Ok(Self {
             body,
-            flags,
+            is_claimed: link.is_claimed(),
             expires_at,
             entries,
         })
@@ -243,12 +260,12 @@ impl Update {
             set.push_str(", #expires = :expires");
             request = request.expression_attribute_values(":expires", expires_after(expires_at));
         }
-        let (on, off): (Vec<_>, Vec<_>) = self.flags.into_iter().partition(|(_, is_set)| *is_set);
-        for (flag, _) in &on {
-            set.push_str(&format!(", {flag} = :on"));
-        }
-        if !on.is_empty() {
+        let mut removed = Vec::new();
+        if self.is_claimed {
+            set.push_str(", claimed = :on");
             request = request.expression_attribute_values(":on", AttributeValue::Bool(true));
+        } else {
+            removed.push("claimed");
         }
         if !self.entries.is_empty() {
             set.push_str(", #inline = list_append(if_not_exists(#inline, :none), :entries)");
@@ -257,11 +274,9 @@ impl Update {
                 .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
                 .expression_attribute_values(":entries", AttributeValue::L(self.entries));
         }
-        let off = off.into_iter().map(|(flag, _)| flag);
-        let lasting = self.expires_at.is_none().then_some("#expires");
-        let off: Vec<_> = off.chain(lasting).collect();
-        if !off.is_empty() {
-            set.push_str(&format!(" REMOVE {}", off.join(", ")));
+        removed.extend(self.expires_at.is_none().then_some("#expires"));
+        if !removed.is_empty() {
+            set.push_str(&format!(" REMOVE {}", removed.join(", ")));
         }
         request.update_expression(set)
     }

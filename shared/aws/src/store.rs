@@ -9,7 +9,7 @@ use aws_types::SdkConfig;
 use halogard_app::ports::{Clock, ErrorCode, Lane, PortError, Pruning};
 use halogard_domain::{FailureClass, Retention, Timestamp};
 
-use crate::links::TicketOwnerCache;
+use crate::links::{TicketOwnerCache, WaitingLinks};
 use crate::queue::InFlight;
 
 /// Every store port on AWS. Cheap to clone; all clones share their connections.
@@ -30,6 +30,7 @@ struct StoreInner<C> {
     /// Writes of this store so far.
     writes: AtomicU64,
     ticket_owners: TicketOwnerCache,
+    waiting_links: WaitingLinks,
     in_flight: InFlight,
 }
 
@@ -65,6 +66,7 @@ impl<C: Clock> Store<C> {
                 writes: AtomicU64::new(0),
                 in_flight: InFlight::default(),
                 ticket_owners: TicketOwnerCache::default(),
+                waiting_links: WaitingLinks::default(),
             }),
         }
     }
@@ -87,9 +89,10 @@ impl<C: Clock> Pruning for Store<C> {
         *kept.unwrap_or_else(PoisonError::into_inner) = retention;
     }
 
-    /// DynamoDB deletes by the attribute `expires`, SQS what is older than the queue keeps.
-    async fn prune(&self, _now: Timestamp, _limit: usize) -> Result<usize, PortError> {
-        Ok(0)
+    /// Deletes tickets of expired links from the index of their owners. All else DynamoDB deletes by the
+    /// attribute `expires`, and SQS what is older than the queue keeps.
+    async fn prune(&self, now: Timestamp, limit: usize) -> Result<usize, PortError> {
+        self.prune_ticket_owners(now, limit).await
     }
 }
 
@@ -146,6 +149,11 @@ impl<C> Store<C> {
     /// Tickets known to be indexed in the table.
     pub(crate) fn ticket_owners(&self) -> &TicketOwnerCache {
         &self.inner.ticket_owners
+    }
+
+    /// Links known to wait.
+    pub(crate) fn waiting_links(&self) -> &WaitingLinks {
+        &self.inner.waiting_links
     }
 }
 

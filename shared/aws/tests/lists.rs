@@ -4,19 +4,22 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use halogard_app::ports::{
     ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, LinkFilter, Links, Notifications,
-    PortError, Revision, SaveError,
+    PortError, Pruning as _, Revision, SaveError,
 };
 use halogard_aws::{Store, StoredConfig};
 use halogard_conformance::{ManualClock, StoreFixture as _};
-use halogard_domain::ids::{AlertId, EnvironmentId};
+use halogard_domain::ids::{AlertId, EnvironmentId, TicketId};
 use halogard_domain::message::Notification;
 use halogard_domain::policy::{Mode, ParkReason, Policy};
 use halogard_domain::{Alert, FailureClass, Link, Slug, Timestamp};
-use support::DynamoDbFixture;
+use support::{DynamoDbFixture, Fault};
+use tokio::sync::Notify;
 
 fn alert(id: u64, description: String) -> Alert {
     Alert {
@@ -73,10 +76,15 @@ async fn a_list_of_several_megabytes_is_read_whole() {
     let pages = proxy.requests().len();
     assert!(pages >= 4, "4 MB are more than {pages} pages");
 
-    // Most pages hold nothing that the filter lets through.
+    // Those that wait have a list of their own.
     let parked = store.list(LinkFilter::Parked, None, 5000).await.unwrap();
     assert_eq!(ids(&parked), (900..=1000).collect::<Vec<_>>());
-    assert_eq!(proxy.requests().len(), pages);
+    let seen = proxy.requests();
+    let queries = seen.iter().filter(|(operation, _)| operation == "Query");
+    let partitions: BTreeSet<_> = queries
+        .map(|(_, body)| body["ExpressionAttributeValues"][":pk"]["S"].to_string())
+        .collect();
+    assert_eq!(partitions, ["\"waiting_link\"".to_owned()].into());
 
     let after = Some(AlertId::new(950));
     let some = store.list(LinkFilter::Parked, after, 7).await.unwrap();
@@ -84,6 +92,97 @@ async fn a_list_of_several_megabytes_is_read_whole() {
     let last = Some(AlertId::new(1000));
     assert_eq!(store.list(LinkFilter::All, last, 7).await.unwrap(), []);
     assert_eq!(store.list(LinkFilter::All, None, 0).await.unwrap(), []);
+}
+
+/// The keys of the partition `pk`.
+async fn keys_of(fixture: &DynamoDbFixture, pk: &str) -> Vec<String> {
+    let items = fixture.everything().await;
+    let items = items.iter().filter(|item| item["pk"].as_s().unwrap() == pk);
+    items
+        .map(|item| item["sk"].as_s().unwrap().clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_wait_that_another_worker_ended_leaves_no_entry_for_good() {
+    let fixture = DynamoDbFixture::fresh().await;
+    let mut waiting = link(7586, 10);
+    waiting.parked = Some(ParkReason::Unmapped);
+    let first = fixture
+        .store()
+        .save(&waiting, &[], Revision(0))
+        .await
+        .unwrap();
+    // It has not seen the link waiting, so it does not know of the entry.
+    let (other, _proxy) = fixture.through().await;
+    other.save(&link(7586, 10), &[], first).await.unwrap();
+    assert_eq!(keys_of(&fixture, "waiting_link").await.len(), 1);
+
+    let parked = fixture.store().list(LinkFilter::Parked, None, 10).await;
+
+    assert_eq!(parked.unwrap(), []);
+    assert_eq!(keys_of(&fixture, "waiting_link").await, [String::new(); 0]);
+}
+
+#[tokio::test]
+async fn a_late_end_of_a_wait_takes_no_later_wait_from_the_list() {
+    let fixture = DynamoDbFixture::fresh().await;
+    let (slow, proxy) = fixture.through().await;
+    let store = fixture.store();
+    let mut waiting = link(7586, 10);
+    waiting.parked = Some(ParkReason::Unmapped);
+    let first = slow.save(&waiting, &[], Revision(0)).await.unwrap();
+    let passes = Arc::new(Notify::new());
+    proxy.inject([Fault::None, Fault::Delayed(Arc::clone(&passes))]);
+    let ending = tokio::spawn(async move { slow.save(&link(7586, 10), &[], first).await });
+    let second = loop {
+        let stored = store.load(AlertId::new(7586)).await.unwrap().unwrap();
+        if stored.revision > first {
+            break stored.revision;
+        }
+    };
+    store.save(&waiting, &[], second).await.unwrap();
+    passes.notify_one();
+    ending.await.unwrap().unwrap();
+
+    let parked = store.list(LinkFilter::Parked, None, 10).await.unwrap();
+
+    assert_eq!(ids(&parked), [7586]);
+}
+
+#[tokio::test]
+async fn tickets_of_expired_links_leave_the_index_and_others_stay() {
+    let fixture = DynamoDbFixture::fresh().await;
+    let store = fixture.store();
+    for id in 1..=3 {
+        let mut link = link(id, 10);
+        link.ticket = Some(TicketId::new(1000 + id));
+        store.save(&link, &[], Revision(0)).await.unwrap();
+    }
+    // As DynamoDB deletes what has expired.
+    let third = format!("{:020}", 3);
+    let deleted = fixture.dynamodb().delete_item().table_name(support::TABLE);
+    let deleted = deleted.key("pk", AttributeValue::S("link".to_owned()));
+    let deleted = deleted.key("sk", AttributeValue::S(third)).send().await;
+    deleted.unwrap();
+    assert_eq!(store.prune(fixture.now(), 10).await.unwrap(), 0);
+    fixture.advance(Duration::from_secs(366 * 86_400)).await;
+    let early = store.prune(fixture.now(), 10).await.unwrap();
+    assert_eq!(early, 0, "two days of margin");
+    fixture.advance(Duration::from_secs(3 * 86_400)).await;
+
+    assert_eq!(store.prune(fixture.now(), 10).await.unwrap(), 1);
+
+    assert_eq!(store.prune(fixture.now(), 10).await.unwrap(), 0);
+    for id in 1..=2 {
+        let owners = store.owners(TicketId::new(1000 + id)).await.unwrap();
+        assert_eq!(owners, [AlertId::new(id)].into());
+    }
+    let blocks = fixture.everything().await;
+    let blocks = blocks
+        .iter()
+        .find(|item| item["pk"].as_s().unwrap() == "ticket_owner");
+    assert!(!blocks.unwrap().contains_key("1003"));
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ macro_rules! links {
             a_refused_save_moves_no_ticket,
             each_filter_lists_what_it_names,
             a_link_leaves_a_list_when_its_reason_is_gone,
+            a_link_that_waits_again_is_listed_again,
             a_thousand_links_are_listed_page_by_page,
             links_survive_a_restart,
         }
@@ -442,6 +443,25 @@ pub async fn a_link_leaves_a_list_when_its_reason_is_gone<B: StoreFixture<Store:
     assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
     for filter in [LinkFilter::Parked, LinkFilter::Refused, LinkFilter::Claimed] {
         assert_eq!(listed(&links, filter).await, [0; 0], "{filter:?}");
+    }
+}
+
+pub async fn a_link_that_waits_again_is_listed_again<B: StoreFixture<Store: Links>>(bench: B) {
+    let links = bench.store();
+    let mut revision = NEW;
+    for waits in [true, false, true, true, false, false, true] {
+        let link = link_with(1, |link| {
+            link.parked = waits.then_some(ParkReason::Unmapped);
+        });
+        let saved = links.save(&link, &[], revision).await;
+        revision = saved.expect("it is the newest");
+        // A save of a worker that has read an older state changes nothing, whatever it says.
+        let late = link_with(1, |link| {
+            link.parked = (!waits).then_some(ParkReason::Unmapped);
+        });
+        assert_conflict(links.save(&late, &[], Revision(revision.0 - 1)).await);
+        let expected: &[u64] = if waits { &[1] } else { &[] };
+        assert_eq!(listed(&links, LinkFilter::Parked).await, expected);
     }
 }
 
