@@ -2,7 +2,7 @@
 
 use halogard_app::intake::{DeliveryOutcome, Rejection, enqueue};
 use halogard_app::ports::{Clock, Lane, WorkSink};
-use halogard_credentials::webhook_auth::{Authenticator, SecretReader, WebhookRequest};
+use halogard_credentials::webhook_auth::{AuthError, Authenticator, SecretReader, WebhookRequest};
 use halogard_domain::message::Cause;
 use halogard_domain::{Message, Timestamp};
 use halogard_halopsa::webhook::{FirstBodies, parse, response_to};
@@ -10,6 +10,7 @@ use halogard_runtime::MaskedToken;
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
 
+use crate::misaddressed::Misaddressed;
 use crate::route::{Route, Sender};
 use crate::{Event, FUNCTION, Reply};
 
@@ -20,8 +21,19 @@ pub struct Intake<Q, R, C> {
     clock: C,
     /// Which kinds of events have come.
     first_bodies: FirstBodies,
+    /// Deliveries with a wrong token in their address.
+    misaddressed: Misaddressed,
     /// Writes the metrics.
     meter: fn(&Metrics, Timestamp),
+}
+
+/// What was seen of a delivery, whatever becomes of it.
+#[derive(Default)]
+struct Seen {
+    /// Whether the token in its address is wrong.
+    is_misaddressed: bool,
+    /// Its first message.
+    first: Option<Message>,
 }
 
 impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
@@ -38,6 +50,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
             authenticator,
             clock,
             first_bodies: FirstBodies::new(),
+            misaddressed: Misaddressed::new(),
             meter,
         }
     }
@@ -55,8 +68,8 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
     /// Accepts or rejects a delivery, and logs and counts the result.
     async fn delivery(&self, sender: Sender, token: &str, event: &Event) -> Reply {
         let began = self.clock.now();
-        let mut first = None;
-        let taken = self.accept(sender, token, event, &mut first).await;
+        let mut seen = Seen::default();
+        let taken = self.accept(sender, token, event, &mut seen).await;
         let ended = self.clock.now();
         let answer = response_to(&taken);
         let token = MaskedToken::from(token);
@@ -66,7 +79,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         let metrics = Metrics::new(FUNCTION);
         let metrics = match &taken {
             Ok(messages) => {
-                let (delivery_id, ticket_id) = names(first.as_ref());
+                let (delivery_id, ticket_id) = names(seen.first.as_ref());
                 info!(
                     sender, %token, status, messages, duration_ms, delivery_id, ticket_id,
                     outcome, "accepted a delivery"
@@ -89,6 +102,16 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                 );
                 metrics
             }
+            Err(_) if seen.is_misaddressed => {
+                let Some(deliveries) = self.misaddressed.add(ended) else {
+                    return answer.into();
+                };
+                warn!(
+                    sender, %token, status, deliveries,
+                    outcome, "deliveries came with a wrong token in their address"
+                );
+                metrics.count("WebhooksMisaddressed", deliveries)
+            }
             Err(rejection) => {
                 warn!(
                     sender, %token, status, duration_ms, reason = %rejection,
@@ -102,16 +125,18 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
     }
 
     /// Authenticates a delivery and queues its messages. The path token is checked before the body is
-    /// decoded. `first` becomes the first message.
+    /// decoded.
     async fn accept(
         &self,
         sender: Sender,
         token: &str,
         event: &Event,
-        first: &mut Option<Message>,
+        seen: &mut Seen,
     ) -> Result<usize, Rejection> {
         event.check_size()?;
-        let path = self.authenticator.verify_path(token).await?;
+        let path = self.authenticator.verify_path(token).await;
+        seen.is_misaddressed = matches!(path, Err(AuthError::NotAuthentic));
+        let path = path?;
         match sender {
             Sender::Liongard => {
                 let poll = [Message::poll().into()];
@@ -134,7 +159,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                         "the first webhook of its kind; these are its members, without their values"
                     );
                 }
-                *first = messages.first().cloned();
+                seen.first = messages.first().cloned();
                 enqueue(&self.queues, messages).await
             }
         }

@@ -2,6 +2,7 @@
 
 mod event;
 mod intake;
+mod misaddressed;
 mod reply;
 mod route;
 mod settings;

@@ -1,7 +1,8 @@
 //! The client: requests to any server over pooled connections.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -17,6 +18,10 @@ const USER_AGENT: &str = concat!("halogard/", env!("CARGO_PKG_VERSION"));
 /// the earliest; a request must not be on its way to one that is being closed.
 const IDLE_MAX: Duration = Duration::from_secs(50);
 
+/// Connections that were idle for this long by the wall clock are not used any more, even if the pool keeps
+/// them: it counts by a clock that may stand still while a function is frozen.
+const FROZEN_MAX: Duration = Duration::from_secs(45);
+
 /// Time and size limits of a request.
 #[derive(Clone, Debug)]
 pub struct HttpClientSettings {
@@ -30,6 +35,8 @@ pub struct HttpClientSettings {
     pub stream_timeout: Duration,
     /// Time without any progress of a streamed answer, before its first byte or between two pieces.
     pub stream_idle_timeout: Duration,
+    /// The wall clock.
+    pub wall_clock: fn() -> SystemTime,
 }
 
 impl Default for HttpClientSettings {
@@ -42,14 +49,27 @@ impl Default for HttpClientSettings {
             answer_limit_bytes: 64 * 1024 * 1024,
             stream_timeout: Duration::from_secs(600),
             stream_idle_timeout: Duration::from_secs(120),
+            wall_clock,
         }
     }
+}
+
+/// The wall clock of this machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the age of a connection, which no other clock shows after a freeze"
+)]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Sends requests. Clones are cheap and share the connection pool.
 #[derive(Clone)]
 pub struct HttpClient {
-    http: reqwest::Client,
+    pool: Arc<Mutex<Pool>>,
+    tls: rustls::ClientConfig,
+    connect_timeout: Duration,
+    wall_clock: fn() -> SystemTime,
     answer_limit_bytes: usize,
     total_timeout: Duration,
     stream_timeout: Duration,
@@ -64,19 +84,17 @@ impl HttpClient {
     /// [`BuildError`] when rustls refuses the TLS configuration.
     pub fn new(roots: RootCertStore, settings: &HttpClientSettings) -> Result<Self, BuildError> {
         let tls = tls::client_config(roots).map_err(|error| BuildError(error.into()))?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.total_timeout)
-            .pool_idle_timeout(IDLE_MAX)
-            .user_agent(USER_AGENT)
-            .build()
-            .map_err(|error| BuildError(error.into()))?;
+        let http = connect_with(
+            tls.clone(),
+            settings.connect_timeout,
+            settings.total_timeout,
+        )?;
+        let used_at = (settings.wall_clock)();
         Ok(Self {
-            http,
+            pool: Arc::new(Mutex::new(Pool { http, used_at })),
+            tls,
+            connect_timeout: settings.connect_timeout,
+            wall_clock: settings.wall_clock,
             answer_limit_bytes: settings.answer_limit_bytes,
             total_timeout: settings.total_timeout,
             stream_timeout: settings.stream_timeout,
@@ -94,16 +112,60 @@ impl HttpClient {
     }
 }
 
+/// A client without any connection.
+fn connect_with(
+    tls: rustls::ClientConfig,
+    connect_timeout: Duration,
+    total_timeout: Duration,
+) -> Result<reqwest::Client, BuildError> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(connect_timeout)
+        .timeout(total_timeout)
+        .pool_idle_timeout(IDLE_MAX)
+        .user_agent(USER_AGENT)
+        .build()
+        .map_err(|error| BuildError(error.into()))
+}
+
 /// The `reqwest` client itself, for the simulators, which need no limit on answers.
 ///
 /// # Errors
 ///
 /// As [`HttpClient::new`].
 pub fn reqwest_client(settings: &HttpClientSettings) -> Result<reqwest::Client, BuildError> {
-    Ok(HttpClient::with_web_roots(settings)?.http)
+    Ok(HttpClient::with_web_roots(settings)?.http())
+}
+
+/// The connections, and when they were last used.
+struct Pool {
+    http: reqwest::Client,
+    used_at: SystemTime,
 }
 
 impl HttpClient {
+    /// The connections, none of them idle for long by the wall clock. What is under way on the others goes on.
+    fn http(&self) -> reqwest::Client {
+        let now = (self.wall_clock)();
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        // An error is a clock that was set back, which shows no age.
+        let is_old = now
+            .duration_since(pool.used_at)
+            .is_ok_and(|idle| idle > FROZEN_MAX);
+        if is_old {
+            let tls = self.tls.clone();
+            // It was built once, so it is built again.
+            if let Ok(http) = connect_with(tls, self.connect_timeout, self.total_timeout) {
+                pool.http = http;
+            }
+        }
+        pool.used_at = now;
+        pool.http.clone()
+    }
+
     /// Sends `request` and returns the answer as soon as its headers are here.
     async fn begin(
         &self,
@@ -116,7 +178,8 @@ impl HttpClient {
                 reason: reason(&error),
             })?;
         *request.timeout_mut() = Some(timeout);
-        let Ok(sent) = tokio::time::timeout(idle_timeout, self.http.execute(request)).await else {
+        let Ok(sent) = tokio::time::timeout(idle_timeout, self.http().execute(request)).await
+        else {
             let reason = "timed out".to_owned();
             return Err(TransportError::NoAnswer { reason });
         };

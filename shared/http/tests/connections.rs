@@ -7,8 +7,8 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use halogard_http::{HttpClient, HttpClientSettings, Transport, TransportError};
@@ -141,4 +141,31 @@ async fn a_call_that_is_dropped_leaves_no_half_read_connection_behind() {
     assert!(dropped.is_err(), "the answer takes longer");
     assert_eq!(get(&transport, &server.url).await.unwrap(), "ok");
     assert_eq!(server.seen().0, 2);
+}
+
+/// Seconds since 1970 on the wall, as the next test sets them.
+static WALL_SECONDS: AtomicU64 = AtomicU64::new(1_800_000_000);
+
+fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(WALL_SECONDS.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn after_a_freeze_no_connection_from_before_is_used() {
+    let server = Server::start(AfterAnswer::Stays).await;
+    let transport = HttpClient::with_web_roots(&HttpClientSettings {
+        wall_clock: wall,
+        ..HttpClientSettings::default()
+    });
+    let transport = transport.unwrap();
+    // The clock of the pool stands still meanwhile, as it may in a frozen process. One that is set back is no
+    // freeze.
+    for (seconds, connections) in [(0, 1), (44, 1), (46, 2), (44, 2), (3_600, 3)] {
+        WALL_SECONDS.fetch_add(seconds, Ordering::SeqCst);
+        assert_eq!(get(&transport, &server.url).await.unwrap(), "ok");
+        assert_eq!(server.seen().0, connections, "after {seconds} s");
+    }
+    WALL_SECONDS.fetch_sub(7_200, Ordering::SeqCst);
+    assert_eq!(get(&transport.clone(), &server.url).await.unwrap(), "ok");
+    assert_eq!(server.seen().0, 3);
 }

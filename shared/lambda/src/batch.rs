@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
+use halogard_app::outcome::Outcome;
 use halogard_app::ports::{Clock as _, Delivery, Lane, PortError, WorkQueue as _};
 use halogard_domain::Timestamp;
 use tracing::{error, info, warn};
@@ -204,6 +205,11 @@ impl<P: Platform> RecordBatch<'_, P> {
         let mut pause_until = None;
         for ((message_id, delivery), result) in message_ids.iter().zip(deliveries).zip(results) {
             if let Ok(processed) = &result {
+                // A run that is followed does not wait for us.
+                if processed.outcome != Outcome::RunInProgress {
+                    let now = reconciler.clock.now();
+                    self.metrics.note_age(*lane, now.since(delivery.sent_at));
+                }
                 self.metrics.count(&delivery.message, processed);
                 pause_until = pause_until.max(processed.pause_until);
             }
@@ -223,6 +229,8 @@ impl<P: Platform> RecordBatch<'_, P> {
         );
         let until = reconciler.clock.now().plus(TIMED_OUT_PAUSE);
         for (message_id, delivery) in batch.message_ids.into_iter().zip(batch.deliveries) {
+            let age = reconciler.clock.now().since(delivery.sent_at);
+            self.metrics.note_age(batch.lane, age);
             let retry = reconciler.store.retry(batch.lane, &delivery.receipt, until);
             self.settled(message_id, retry.await);
         }
@@ -240,9 +248,12 @@ impl<P: Platform> RecordBatch<'_, P> {
 
     /// Defers messages that were not attempted.
     async fn defer(&mut self, batch: LaneBatch, until: Timestamp) {
-        let store = &self.invocation.resources.store;
+        let resources = &self.invocation.resources;
+        let (store, now) = (&resources.store, resources.clock.now());
         self.deferred += batch.deliveries.len();
         for (message_id, delivery) in batch.message_ids.into_iter().zip(batch.deliveries) {
+            self.metrics
+                .note_age(batch.lane, now.since(delivery.sent_at));
             let deferred = store.defer(batch.lane, &delivery.receipt, until).await;
             self.settled(message_id, deferred);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_app::cycle::CycleReport;
-use halogard_app::ports::{Clock as _, PortError, Values as _};
+use halogard_app::ports::{Clock as _, LeaseOutcome, Leases as _, PortError, Values as _};
 use halogard_domain::Timestamp;
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
@@ -19,6 +19,10 @@ pub const LAST_COMPLETE_CYCLE_AT: &str = "last_complete_cycle_at";
 /// The key of the time when the first cycle began that was not complete, while none was complete.
 const FIRST_CYCLE_AT: &str = "first_cycle_at";
 
+/// The lease of the invocation that runs a sync cycle: the schedule starts one a minute, and a slow Liongard
+/// makes one last for several.
+const LEASE: &str = "sync_cycle";
+
 /// What an invocation's sync cycle did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CycleRun {
@@ -30,7 +34,8 @@ pub struct CycleRun {
 }
 
 /// Runs one sync cycle, in an invocation that ends at `deadline`. A part that fails or times out keeps its
-/// watermark, so the next cycle reads the same range again. `None` when no config was applied yet.
+/// watermark, so the next cycle reads the same range again. `None` when no config was applied yet, or another
+/// invocation runs a cycle.
 ///
 /// # Errors
 ///
@@ -58,6 +63,9 @@ pub async fn run<P: Platform>(
             };
         }
     };
+    if !acquire_lease::<P>(reconciler, deadline).await {
+        return Ok(None);
+    }
     invocation.deadline.set_lane(None);
     let left = invocation.deadline.left(now);
     let report = tokio::time::timeout(left, Box::pin(reconciler.sync_cycle()))
@@ -65,12 +73,40 @@ pub async fn run<P: Platform>(
         .ok();
     let lag = lag::<P>(reconciler, now, report).await;
     resources.release_permits().await;
+    known(
+        reconciler
+            .store
+            .release_lease(LEASE, &reconciler.worker)
+            .await,
+    );
     let cycle = CycleRun { report, lag };
     let mut calls = InvocationMetrics::default();
     calls.take_calls(&invocation.calls);
     let metrics = resources.with_budget(cycle.log(calls.metrics(function)));
     crate::telemetry::print(&metrics, resources.clock.now());
     Ok(Some(cycle))
+}
+
+/// Whether this invocation, which ends at `deadline`, may run a cycle: no other one does. A store that does not
+/// answer fails the cycle itself, which says so.
+async fn acquire_lease<P: Platform>(
+    reconciler: &FunctionReconciler<P>,
+    deadline: Timestamp,
+) -> bool {
+    let acquired = reconciler
+        .store
+        .acquire_lease(LEASE, &reconciler.worker, deadline)
+        .await;
+    match known(acquired) {
+        Some(LeaseOutcome::HeldByOther { .. }) => {
+            info!(
+                outcome = CycleOutcome::Skipped.as_str(),
+                "another invocation runs a sync cycle"
+            );
+            false
+        }
+        Some(LeaseOutcome::Acquired) | None => true,
+    }
 }
 
 /// The poll lag after a cycle that began at `began`.
@@ -117,7 +153,7 @@ fn known<T>(answer: Result<T, PortError>) -> Option<T> {
         warn!(
             error_type = error.code.as_str(),
             reason = error.chain(),
-            "time of the last complete sync cycle could not be stored or read"
+            "the lease or the time of the last complete sync cycle could not be stored or read"
         );
     }
     answer.ok()
@@ -132,6 +168,8 @@ enum CycleOutcome {
     Partial,
     /// It took longer than the invocation.
     TimedOut,
+    /// Another invocation runs one.
+    Skipped,
 }
 
 impl CycleOutcome {
@@ -141,6 +179,7 @@ impl CycleOutcome {
             Self::Complete => "complete",
             Self::Partial => "partial",
             Self::TimedOut => "timed_out",
+            Self::Skipped => "skipped",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halogard_app::outcome::{Action, Lag, Outcome, Processed};
-use halogard_app::ports::Unreadable;
+use halogard_app::ports::{Lane, Unreadable};
 use halogard_domain::Message;
 use halogard_domain::message::Cause;
 use halogard_runtime::metrics::Metrics;
@@ -164,6 +164,8 @@ impl DurationMetric {
 pub struct InvocationMetrics {
     counts: BTreeMap<Counter, u64>,
     durations: BTreeMap<DurationMetric, Vec<Duration>>,
+    /// The age of the oldest work of each lane, from when it was first sent.
+    oldest: BTreeMap<Lane, Duration>,
 }
 
 impl InvocationMetrics {
@@ -181,6 +183,13 @@ impl InvocationMetrics {
             };
             self.durations.entry(metric).or_default().push(duration);
         }
+    }
+
+    /// Notes work of `lane` that was first sent `age` ago. What waits is copied, and the queue knows only the
+    /// age of the copies.
+    pub fn note_age(&mut self, lane: Lane, age: Duration) {
+        let oldest = self.oldest.entry(lane).or_default();
+        *oldest = age.max(*oldest);
     }
 
     /// Takes the durations of `calls`.
@@ -208,8 +217,17 @@ impl InvocationMetrics {
             metrics.count(counter.name(), *count)
         });
         let durations = self.durations.iter();
-        durations.fold(metrics, |metrics, (metric, durations)| {
+        let metrics = durations.fold(metrics, |metrics, (metric, durations)| {
             metrics.seconds_each(metric.name(), durations)
+        });
+        let ages = self.oldest.iter();
+        ages.fold(metrics, |metrics, (lane, age)| {
+            let age = age.as_secs_f64();
+            match lane {
+                Lane::Urgent => metrics.seconds("UrgentWorkAgeSeconds", age),
+                Lane::Bulk => metrics.seconds("BulkWorkAgeSeconds", age),
+                Lane::Runs => metrics.seconds("RunsWorkAgeSeconds", age),
+            }
         })
     }
 

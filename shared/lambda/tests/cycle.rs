@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
-use halogard_app::ports::{ErrorCode, Lane, Values as _, WorkQueue as _};
+use halogard_app::ports::{Clock as _, ErrorCode, Lane, Leases as _, Values as _, WorkQueue as _};
 use halogard_lambda::cycle::{self, CycleRun, LAST_COMPLETE_CYCLE_AT};
 use halogard_lambda::{FunctionError, Instance, Reserves};
 use halogard_simulator::Fault;
@@ -118,6 +118,26 @@ async fn with_too_little_time_no_vendor_is_called() {
 
     assert!(!run.report.unwrap().is_complete());
     assert_eq!((bench.halo_requests(), bench.liongard_requests()), (0, 0));
+}
+
+#[tokio::test]
+async fn while_another_invocation_runs_a_cycle_none_begins() {
+    let bench = Bench::new().await;
+    bench.alert();
+    let until = bench.time.now().plus(Duration::from_secs(300));
+    let other = bench.store.acquire_lease("sync_cycle", "other", until);
+    other.await.unwrap();
+    let instance = bench.instance();
+
+    assert_eq!(run_cycle(&bench, &instance).await, None);
+
+    assert_eq!((bench.halo_requests(), bench.liongard_requests()), (0, 0));
+    // The other one ended without a word: its lease ends with its invocation.
+    bench.time.pass(Duration::from_secs(300));
+    let run = run_cycle(&bench, &instance).await.unwrap();
+    assert!(run.report.unwrap().is_complete());
+    let next = run_cycle(&bench, &bench.instance()).await;
+    assert!(next.is_some(), "a cycle that ended leaves no lease");
 }
 
 #[tokio::test]

@@ -197,6 +197,30 @@ fn every_queue_and_function_has_its_alarms() {
                 "Maximum",
                 "InspectorPollFunction",
             ),
+            (
+                "Halogard",
+                "WebhooksMisaddressed",
+                "Sum",
+                "WebhookIntakeFunction",
+            ),
+            (
+                "Halogard",
+                "UrgentWorkAgeSeconds",
+                "Maximum",
+                "TicketSyncFunction",
+            ),
+            (
+                "Halogard",
+                "BulkWorkAgeSeconds",
+                "Maximum",
+                "TicketSyncFunction",
+            ),
+            (
+                "Halogard",
+                "RunsWorkAgeSeconds",
+                "Maximum",
+                "InspectorPollFunction",
+            ),
             ("Halogard", "NotConfigured", "Sum", "TicketSyncFunction"),
             ("Halogard", "SetUpFailed", "Sum", "TicketSyncFunction"),
             (
@@ -247,6 +271,10 @@ fn every_queue_and_function_has_its_alarms() {
             }),
             ("\"SetUpFailed\"", |it| {
                 take_away(it, "/Resources/TicketSyncSetUpFailedAlarm");
+            }),
+            // The queue's own age is that of copies, and shows no lateness.
+            ("\"BulkWorkAgeSeconds\"", |it| {
+                take_away(it, "/Resources/BulkWorkLateAlarm");
             }),
             ("\"RecursiveInvocationsDropped\"", |it| {
                 take_away(it, "/Resources/TicketSyncRecursionAlarm");
@@ -318,7 +346,8 @@ fn every_alarm_rings_where_it_should_and_takes_silence_for_what_it_is() {
                     | "RotationFailed"
                     | "SecondInstallations"
                     | "SetUpFailed"
-                    | "TicketFindings",
+                    | "TicketFindings"
+                    | "WebhooksMisaddressed",
                 ) => found.look(
                     *threshold == 0 && comparison == "GreaterThanThreshold",
                     format!("{id} does not ring at the first"),
@@ -428,9 +457,10 @@ fn no_alarm_changes_its_state_with_every_single_event() {
                 // One number a day, at a time that varies.
                 ("Halogard", "AccessKeyExpiresInDays") => (periods, enough) == (2, 1),
                 // What passes by itself has to last.
-                ("Halogard", "BudgetLeft" | "InDoubt" | "WebhooksRefused") => {
-                    periods >= 2 && enough == periods
-                }
+                (
+                    "Halogard",
+                    "BudgetLeft" | "InDoubt" | "WebhooksMisaddressed" | "WebhooksRefused",
+                ) => periods >= 2 && enough == periods,
                 // A single event: the alarm holds for a while after the last one.
                 _ => (periods, enough) == (3, 1),
             };

@@ -104,6 +104,59 @@ async fn the_template_is_deployed_with_every_choice_and_twice_with_each_kind_of_
     println!("deployed: {count} choices, two of them twice in one account");
 }
 
+#[tokio::test]
+async fn a_table_that_a_former_stack_left_is_taken_over_with_what_it_holds() {
+    let programs = programs();
+    let emulator = Emulator::start(Options { auth: true }).await.unwrap();
+    let aws = AwsCli::new(&emulator, &emulator.account());
+    let deploy = |stack: &str, chosen: Value| {
+        let request = request(programs.path(), stack, &chosen);
+        let aws = &aws;
+        async move { aws.call("stack", "deploy", request).await }
+    };
+    let former = deploy("former", json!({})).await;
+    let table = former["outputs"]["TableName"].clone();
+    let item = json!({"pk": {"S": "value"}, "sk": {"S": "kept"}, "value": {"N": "7"}});
+    aws.call(
+        "dynamodb",
+        "put_item",
+        json!({"TableName": table, "Item": item}),
+    )
+    .await;
+
+    let made = deploy("next", json!({"ExistingTableName": table})).await;
+
+    assert_eq!(made["status"], "CREATE_COMPLETE");
+    assert_eq!(made["outputs"]["TableName"], table);
+    assert!(
+        made["resources"]["Table"].is_null(),
+        "it made one of its own"
+    );
+    let asked = json!({"FunctionName": made["outputs"]["TicketSyncName"]});
+    let function = aws
+        .call("lambda", "get_function_configuration", asked)
+        .await;
+    assert_eq!(
+        function["Environment"]["Variables"]["HALOGARD_TABLE"],
+        table
+    );
+    let asked =
+        json!({"RoleName": made["resources"]["TicketSyncRole"], "PolicyName": "ticket-sync"});
+    let policy = aws.call("iam", "get_role_policy", asked).await;
+    let arn = format!("table/{}", table.as_str().unwrap());
+    assert!(
+        policy["PolicyDocument"].to_string().contains(&arn),
+        "{policy}"
+    );
+    let key = json!({"pk": item["pk"], "sk": item["sk"]});
+    let kept = aws.call(
+        "dynamodb",
+        "get_item",
+        json!({"TableName": table, "Key": key}),
+    );
+    assert_eq!(kept.await["Item"], item);
+}
+
 /// The policy of the queues, which is left out of what is deployed, refuses the emulator's plain http.
 async fn check_tls(aws: &AwsCli, made: &Value) {
     let queue = &made["outputs"]["UrgentQueueUrl"];

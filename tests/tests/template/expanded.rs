@@ -80,9 +80,15 @@ impl Template {
     }
 }
 
-/// The logical id that a `Ref` or `Fn::GetAtt` names.
+/// The logical id that a `Ref` or `Fn::GetAtt` names. Where the table may be one that the stack does not own, the
+/// stack's own.
 pub fn refers_to(value: &Value) -> Option<&str> {
     let reference = value.as_object()?;
+    if let Some(branches) = reference.get("Fn::If")
+        && branches[0] == "HasOwnTable"
+    {
+        return refers_to(&branches[1]);
+    }
     match reference.get("Ref") {
         Some(id) => id.as_str(),
         None => match reference.get("Fn::GetAtt")? {

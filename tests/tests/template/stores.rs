@@ -15,6 +15,45 @@ pub fn own_key() -> Value {
 }
 
 #[test]
+fn a_table_that_is_taken_over_stands_wherever_the_own_one_does() {
+    fn rule(template: &Template, found: &mut Findings) {
+        let name =
+            json!({"Fn::If": ["HasOwnTable", {"Ref": "Table"}, {"Ref": "ExistingTableName"}]});
+        let arn = json!({"Fn::If": [
+            "HasOwnTable",
+            {"Fn::GetAtt": ["Table", "Arn"]},
+            {"Fn::Sub":
+                "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${ExistingTableName}"},
+        ]});
+        let everything = json!([template.section("Resources"), template.section("Outputs")]);
+        let everything = everything.to_string();
+        let own = [
+            "{\"Ref\":\"Table\"}",
+            "{\"Fn::GetAtt\":[\"Table\",\"Arn\"]}",
+        ];
+        for (own, either) in own.into_iter().zip([name, arn]) {
+            let all = everything.matches(own).count();
+            let with_choice = everything.matches(&either.to_string()).count();
+            found.equal(format!("places of {own} with a choice"), with_choice, all);
+            found.look(all >= 3, format!("places of {own} are lost"));
+        }
+    }
+    hold(
+        "tables",
+        rule,
+        &[
+            ("places of {\"Ref\"", |it| {
+                let variables = "/Resources/TicketSyncFunction/Properties/Environment/Variables";
+                *at(it, &format!("{variables}/HALOGARD_TABLE")) = json!({"Ref": "Table"});
+            }),
+            ("places of {\"Ref\"", |it| {
+                *at(it, "/Outputs/TableName/Value") = json!({"Ref": "Table"});
+            }),
+        ],
+    );
+}
+
+#[test]
 fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
     fn rule(template: &Template, found: &mut Findings) {
         let tables = template.of_type("AWS::DynamoDB::Table");
@@ -40,6 +79,11 @@ fn the_table_outlives_the_stack_and_can_be_put_back_to_any_second() {
                 "the key of the table",
                 &table["SSESpecification"]["KMSMasterKeyId"],
                 &own_key(),
+            );
+            found.equal(
+                "when the stack makes a table",
+                &resource["Condition"],
+                &json!("HasOwnTable"),
             );
             found.look(
                 table["BillingMode"] == "PAY_PER_REQUEST",

@@ -7,8 +7,10 @@ use halogard_domain::Timestamp;
 use halogard_domain::render::truncate;
 
 /// Receives after which the queue's redrive policy takes a message away (`maxReceiveCount`). A
-/// message that waits or is retried is a copy and starts anew, so this many workers have died of it.
-pub const RECEIVES_MAX: u32 = 5;
+/// message that waits or is retried is a copy and starts anew, so this many workers have died of it, or were
+/// not started: Lambda receives messages for a function before it knows that the account has no concurrency
+/// left for it.
+pub const RECEIVES_MAX: u32 = 20;
 
 /// When the message was first sent, in milliseconds since 1970.
 const SENT_AT: &str = "sent_at";
@@ -92,7 +94,7 @@ pub struct DeadLetterMetadata {
 
 impl DeadLetterMetadata {
     /// What `texts` say of a message of a dead-letter queue. One that no worker dead-lettered was moved
-    /// there by the redrive policy, which says neither why nor when: its workers died.
+    /// there by the redrive policy, which says neither why nor when.
     pub fn read(texts: &Texts, metadata: &MessageMetadata, sent: Timestamp) -> Self {
         let reason = texts.get(REASON);
         let reason = reason.map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.clone()));
@@ -100,8 +102,9 @@ impl DeadLetterMetadata {
         Self {
             reason: reason.unwrap_or_else(|| {
                 format!(
-                    "the worker died or was cut off each of the last {RECEIVES_MAX} times it had this \
-                     message; its log says where"
+                    "it was received {RECEIVES_MAX} times and never settled: the worker died or was cut off, as \
+                     its log says, or the account had no concurrency left to start it, as its metric Throttles \
+                     says"
                 )
             }),
             at: time(texts, DEAD_LETTERED_AT).unwrap_or(sent),
@@ -263,13 +266,15 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_that_sqs_itself_moved_says_that_its_workers_crashed() {
+    fn a_dead_letter_that_sqs_itself_moved_says_what_is_known() {
         let metadata = MessageMetadata {
             failures: 2,
             ..MessageMetadata::new(Timestamp::from_millis(1))
         };
         let read = DeadLetterMetadata::read(&Texts::new(), &metadata, Timestamp::from_millis(7));
-        assert!(read.reason.contains("worker died"), "{}", read.reason);
+        let known = ["20 times", "worker died", "no concurrency"];
+        let says = |part: &&str| read.reason.contains(*part);
+        assert!(known.iter().all(says), "{}", read.reason);
         assert_eq!(
             (read.at, read.receive_count),
             (Timestamp::from_millis(7), 2 + RECEIVES_MAX)
