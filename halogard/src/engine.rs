@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Pause after the store itself failed.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
-/// A failed sync cycle is repeated after this time, or after the interval if that is shorter.
+/// A sync cycle whose sweep failed is repeated after this time, or after the interval if that is shorter.
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long a loop may take for one turn: a batch of messages that HaloPSA answers slowly.
@@ -229,8 +229,8 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
         Ok(Next::Idle)
     }
 
-    /// Runs a sync cycle each interval.
-    async fn poll(mut self, interval: Duration, policies: impl PolicySource<E>) {
+    /// Runs sync cycles, none sooner than `least` after the last one began, unless that failed.
+    async fn poll(mut self, least: Duration, policies: impl PolicySource<E>) {
         while !*self.stopped.borrow() {
             let began = self.reconciler.clock.now();
             if let Some(policy) = policies.changed(&self.reconciler).await {
@@ -252,11 +252,12 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 .metrics
                 .sync_cycle_ended(self.reconciler.clock.now().since(began));
             self.shared.work_signal.notify();
-            let wanted = if round.is_complete() {
-                interval
-            } else {
-                interval.min(BROKEN_OFF_PAUSE)
+            let pace = &self.reconciler.poll_pace;
+            let wanted = match round.swept {
+                TaskEnd::Failed(_) => pace.after(round.polled, least).min(BROKEN_OFF_PAUSE),
+                _ => pace.after(round.polled, least),
             };
+            self.shared.health.allow("poll", pace.interval(least));
             let rest = wanted.saturating_sub(self.reconciler.clock.now().since(began));
             self.pause(rest, false).await;
         }

@@ -63,6 +63,13 @@ impl Health {
         self.state().parts.insert(part, part_state);
     }
 
+    /// `part` is to succeed about every `interval` from its last success on.
+    pub fn allow(&self, part: &'static str, interval: Duration) {
+        if let Some(part) = self.state().parts.get_mut(part) {
+            part.age_max = interval * INTERVALS_MAX + SLACK;
+        }
+    }
+
     /// `part` has succeeded.
     pub fn succeeded(&self, part: &'static str) {
         if let Some(part) = self.state().parts.get_mut(part) {

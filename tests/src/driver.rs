@@ -9,7 +9,7 @@ use crate::clock::ScenarioClock;
 use crate::crash_point::Crashed;
 use crate::scenario::Scenario;
 
-/// Both sides are polled this often.
+/// Both sides are polled this often, as on AWS, unless a scenario says otherwise.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A round that broke off is made again after this time.
@@ -118,7 +118,8 @@ impl Scenario {
         let round = self.crash_points.until_crash(Box::pin(round)).await?;
         let whole = round.is_complete();
         let pause = if whole {
-            POLL_INTERVAL
+            let pace = &self.process().use_cases.poll_pace;
+            pace.interval(self.setup.poll_interval)
         } else {
             BROKEN_OFF_PAUSE
         };

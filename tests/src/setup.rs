@@ -13,6 +13,7 @@ use halogard_simulator::{Dialect, SimHaloSettings, SimLiongardSettings, World};
 use tracing::Level;
 
 use crate::dialect_in_force::dialect_in_force;
+use crate::driver::POLL_INTERVAL;
 use crate::vault::InMemoryVault;
 use crate::webhook_delivery::WebhookDelivery;
 
@@ -88,6 +89,8 @@ pub struct Setup {
     pub template: String,
     /// When alerts share tickets.
     pub storms: Option<StormPolicy>,
+    /// Time between two polls of Liongard.
+    pub poll_interval: Duration,
     /// Time between two sweeps of HaloPSA; none means that every round has one.
     pub sweep_interval: Duration,
     /// Whether the bundle assigns a technician to an unassigned ticket when it closes it.
@@ -171,6 +174,7 @@ impl Setup {
             unmapped: BTreeSet::new(),
             template: String::new(),
             storms: None,
+            poll_interval: POLL_INTERVAL,
             sweep_interval: Duration::ZERO,
             closing_technician: true,
             seed: 1,

@@ -30,8 +30,8 @@ use verify::DemoVerdict;
 /// How often the script advances, in simulated time.
 const STEP: Duration = Duration::from_secs(2);
 
-/// Interval of the polls, in simulated time.
-const POLL_INTERVAL: Duration = Duration::from_secs(60);
+/// Interval of the sweeps, in simulated time. Liongard is polled as often as `serve` polls it by default.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// After the last event, the simulated time in which both sides must agree.
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(4 * 3600);

@@ -46,7 +46,10 @@ use start_check::{Asked, check, checked};
 use token::WebhookAddress;
 
 /// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
-const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(60);
+const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(10);
+
+/// Time between two sweeps of HaloPSA, however often Liongard is polled: a sweep costs a request of the budget.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 
 /// A start whose vendor cannot be reached tries again after this time, which doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -115,9 +118,13 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     }
     let mut reconciler = assembled.reconciler;
     reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
-    if settings.serve.poll_interval < POLLS_SPARE_REQUESTS_FROM {
-        reconciler.sweep_interval = settings.serve.poll_interval;
-    }
+    let poll_interval = settings.serve.poll_interval;
+    reconciler.sweep_interval = if poll_interval < POLLS_SPARE_REQUESTS_FROM {
+        poll_interval
+    } else {
+        // The poll that is nearest to the time sweeps.
+        SWEEP_INTERVAL.saturating_sub(poll_interval / 2)
+    };
     let asked = Asked {
         addresses: assembled.addresses,
         metrics: Arc::clone(&shared.metrics),

@@ -11,6 +11,7 @@ mod odd_records;
 pub mod outcome;
 mod policy_change;
 pub mod poll;
+pub mod poll_pace;
 pub mod ports;
 pub mod preflight;
 pub mod process;

@@ -36,6 +36,8 @@ pub struct PollReport {
     pub unknown_words: usize,
     /// Known alerts that are no longer listed. Not listed does not mean closed.
     pub missing: usize,
+    /// Bytes of the list.
+    pub bytes: u64,
 }
 
 /// More changes than this in one poll use the bulk lane, so that people's changes do not wait for them.
@@ -168,6 +170,7 @@ impl<E: Env> Reconciler<E> {
         let mut held = HeldAlerts::default();
         let mut list = self.liongard.list().await?;
         while let Some(part) = list.next().await? {
+            report.bytes += part.bytes;
             report.unreadable += self.odd_alerts.name(part.unreadable);
             self.odd_alerts.name(part.odd);
             let mut unchanged = BTreeMap::new();
@@ -210,13 +213,16 @@ impl<E: Env> Reconciler<E> {
             unreadable,
             unknown_words,
             missing,
+            bytes,
         } = report;
+        self.poll_pace.list_had(bytes);
         info!(
             listed,
             queued,
             unreadable,
             unknown_words,
             missing,
+            bytes,
             outcome = Outcome::Polled.as_str(),
             "polled Liongard's alerts"
         );

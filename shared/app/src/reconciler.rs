@@ -9,6 +9,7 @@ use halogard_domain::key::KeySecret;
 use crate::env::Env;
 use crate::identity::Identity;
 use crate::odd_records::OddRecords;
+use crate::poll_pace::PollPace;
 use crate::ports::prelude::*;
 use crate::reconcile::RivalChecks;
 use crate::seen_tickets::SeenTickets;
@@ -42,6 +43,8 @@ pub struct Reconciler<E: Env> {
     pub sweep_interval: Duration,
     /// Odd records of Liongard's list, by name.
     pub(crate) odd_alerts: OddRecords,
+    /// How often Liongard is polled.
+    pub poll_pace: PollPace,
     /// The operator's configuration; replaced as a whole.
     policy: RwLock<(Arc<Policy>, u64)>,
     /// What the installation signs its keys with from now on if the store has nothing for that yet.
@@ -78,6 +81,7 @@ impl<E: Env> Reconciler<E> {
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
             sweep_interval: SWEEP_INTERVAL,
             odd_alerts: OddRecords::of("Liongard's alerts"),
+            poll_pace: PollPace::default(),
             policy: RwLock::new(with_fingerprint(policy)),
             new_secret,
             known_identity: OnceLock::new(),

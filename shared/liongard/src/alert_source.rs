@@ -121,6 +121,7 @@ impl<T: Transport, C: Clock> AlertListing for LiongardListing<'_, T, C> {
         let unreadable = tasks.unreadable.iter();
         let mut list = AlertList {
             unreadable: unreadable.map(|odd| format!("alert {odd}")).collect(),
+            bytes: self.tasks.take_bytes(),
             ..AlertList::default()
         };
         for row in tasks.alerts {

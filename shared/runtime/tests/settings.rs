@@ -50,7 +50,7 @@ fn the_least_is_enough_and_the_rest_has_defaults() {
     assert_eq!(settings.serve.listen.to_string(), "127.0.0.1:8787");
     assert_eq!(settings.serve.data_dir.to_str(), Some(".halogard"));
     assert_eq!(settings.serve.config.to_str(), Some("halogard.toml"));
-    assert_eq!(settings.serve.poll_interval, Duration::from_secs(60));
+    assert_eq!(settings.serve.poll_interval, Duration::from_secs(10));
     assert_eq!(
         settings.serve.inspector_min_interval,
         Duration::from_secs(60)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use halogard_app::SWEEP_INTERVAL;
+use halogard_app::ports::Clock as _;
 
 use halogard_domain::policy::Mode;
 use halogard_simulator::Dialect;
@@ -52,16 +53,52 @@ async fn an_alert_raised_and_closed_costs_two_requests() {
 }
 
 #[tokio::test]
-async fn an_idle_day_costs_little() {
-    // What an alert costs is a figure of the reference; other dialects print theirs.
+async fn an_idle_day_costs_little_and_no_more_where_liongard_is_polled_more_often() {
+    for (poll_interval, sweep_interval) in [(60, SWEEP_INTERVAL), (10, Duration::from_secs(295))] {
+        // What an alert costs is a figure of the reference; other dialects print theirs.
+        let mut setup = Setup::speaking(Mode::Managed, Dialect::reference());
+        setup.poll_interval = Duration::from_secs(poll_interval);
+        setup.sweep_interval = sweep_interval;
+        let mut bundle = Scenario::start(setup).await;
+        bundle.run_until_quiet().await;
+        let before = bundle.halo.stats().traffic.requests;
+        bundle.run_for(Duration::from_secs(24 * 3600)).await;
+        let spent = bundle.halo.stats().traffic.requests - before;
+        println!(
+            "an idle day, polled every {poll_interval} s: {spent} requests\n{}",
+            table(&bundle)
+        );
+        assert!(spent <= 320, "{spent} requests");
+        bundle.conclude().await;
+    }
+}
+
+#[tokio::test]
+async fn half_the_alerts_have_their_ticket_within_ten_seconds_with_the_defaults_of_one_machine() {
     let mut setup = Setup::speaking(Mode::Managed, Dialect::reference());
-    setup.sweep_interval = SWEEP_INTERVAL;
+    setup.poll_interval = Duration::from_secs(10);
+    setup.sweep_interval = Duration::from_secs(295);
     let mut bundle = Scenario::start(setup).await;
     bundle.run_until_quiet().await;
-    let before = bundle.halo.stats().traffic.requests;
-    bundle.run_for(Duration::from_secs(24 * 3600)).await;
-    let spent = bundle.halo.stats().traffic.requests - before;
-    println!("an idle day: {spent} requests\n{}", table(&bundle));
-    assert!(spent <= 320, "{spent} requests");
+    let mut waits = Vec::new();
+    for number in 0..60_u64 {
+        let raised_at = bundle.time.now();
+        let alert = bundle.raise(0, &format!("Rule {number}"));
+        bundle
+            .run_until("a ticket", Duration::from_secs(60), |bundle| {
+                !bundle.tickets_of(alert).is_empty()
+            })
+            .await;
+        waits.push(bundle.time.now().since(raised_at));
+        // At every distance from the next poll.
+        bundle
+            .run_for(Duration::from_millis(60_000 + 170 * number))
+            .await;
+    }
+    waits.sort();
+    let (half, most) = (waits[30], waits[59]);
+    println!("alert to ticket: p50 {half:?}, at most {most:?}");
+    assert!(half <= Duration::from_secs(10), "p50 {half:?}");
+    assert!(most <= Duration::from_secs(20), "at most {most:?}");
     bundle.conclude().await;
 }

@@ -10,7 +10,7 @@ use halogard_runtime::settings::{self, Environment, Settings};
 use halogard_simulator::{ServerHandle, serve_on_loopback};
 use halogard_sqlite::Store;
 
-use super::POLL_INTERVAL;
+use super::SWEEP_INTERVAL;
 use super::vendors::SimulatedVendors;
 use crate::body::BodyMemory;
 use crate::clock::AcceleratedClock;
@@ -43,10 +43,11 @@ impl DemoInstance {
         let mut reconciler =
             connect::assemble(&settings, None, &store, clock, policy, metrics)?.reconciler;
         reconciler.inspector_min_interval = MIN_INTERVAL;
-        reconciler.sweep_interval = POLL_INTERVAL;
+        reconciler.sweep_interval = SWEEP_INTERVAL;
         store.requeue_in_flight()?;
         reconciler.recover_claims().await?;
-        let engine = Engine::start(reconciler, POLL_INTERVAL, FixedPolicy, shared.clone());
+        let poll_interval = settings.serve.poll_interval;
+        let engine = Engine::start(reconciler, poll_interval, FixedPolicy, shared.clone());
         let authenticator = webhook_auth::authenticator(&store, &settings.webhook, clock);
         let front = HttpState {
             store: store.clone(),

@@ -38,6 +38,8 @@ pub struct AlertList {
     pub unreadable: Vec<String>,
     /// What was odd in alerts that could be decoded all the same; without its content.
     pub odd: Vec<String>,
+    /// Bytes of the answer that it was read from.
+    pub bytes: u64,
 }
 
 /// A customer, seen from Liongard.

@@ -16,9 +16,16 @@ pub struct TaskStream {
     body: BodyStream,
     /// Gone once the list was read to its end.
     reader: Option<ListReader<TaskRow>>,
+    /// Bytes that arrived since they were last taken.
+    bytes: u64,
 }
 
 impl TaskStream {
+    /// How many bytes have arrived since this was last asked.
+    pub fn take_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// The next alerts; `None` at the end of the list.
     ///
     /// # Errors
@@ -38,6 +45,7 @@ impl TaskStream {
                     .map(|()| None)
                     .map_err(|invalid| self.call.invalid_body(invalid));
             };
+            self.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
             reader
                 .read(&piece, &mut arrived)
                 .map_err(|invalid| self.call.invalid_body(invalid))?;
@@ -63,6 +71,7 @@ impl<T: Transport> Client<T> {
             call,
             body,
             reader: Some(ListReader::default()),
+            bytes: 0,
         })
     }
 

@@ -11,14 +11,15 @@ use super::{Environment, FromSettings, SettingsReader};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// An alert changes only when an inspector has run, and inspectors run every few hours. A minute is
-/// soon enough for a person, and costs one request to each side.
+/// A person waits for the ticket of an alert. Liongard allows two thousand requests in five minutes, and a poll
+/// is one of them; HaloPSA is asked for nothing by a poll that finds nothing.
 pub(super) const POLL_INTERVAL_SECONDS: SettingInfo = SettingInfo::count(
     "POLL_INTERVAL_SECONDS",
     "seconds",
     (1, DAY_SECONDS),
-    60,
-    "time between two polls of Liongard; from 60 on, HaloPSA is swept every 300 only",
+    10,
+    "least time between two polls of Liongard; a list of more than 1 MB is polled less often. From 10 on, HaloPSA is \
+     swept every 300 only",
 );
 
 /// The domain says why.
