@@ -25,6 +25,7 @@ mod page;
 mod refusals;
 mod stack;
 mod stored_credentials;
+mod supervisor;
 
 use std::process::ExitCode;
 

@@ -36,6 +36,7 @@ use crate::listener::Listeners;
 use crate::output;
 use crate::refusals::RefusalLog;
 use crate::stored_credentials;
+use crate::supervisor;
 use addresses::{ServeAddresses, announce};
 use clock_watch::ClockWatch;
 use policy_file::PolicyFile;
@@ -202,8 +203,13 @@ impl Serve {
         if matches!(start, Start::Never) {
             return Ok(ExitCode::FAILURE);
         }
-        announce(&self.webhook, &addresses);
+        announce(
+            &self.webhook,
+            &addresses,
+            self.settings.serve.public_url.as_deref(),
+        );
         let mut listeners = self.listen(addresses)?;
+        supervisor::ready();
         beside.spawn(watch_store(
             self.store.clone(),
             Arc::clone(&self.shared.health),
@@ -244,6 +250,7 @@ impl Serve {
             return Err(error);
         }
         output::remark("stopping: finishing the current work");
+        supervisor::stopping();
         listeners.stop().await;
         engine.stop().await;
         Ok(ExitCode::SUCCESS)

@@ -38,7 +38,10 @@ async fn local_url(config: Option<&PathBuf>) -> anyhow::Result<String> {
     let (webhook, _) = settings::read::<WebhookSettings>(&environment)?;
     let store = data_folder::open_existing_store(&serve.data_dir)?;
     let token = current_token(&store, &webhook).await?;
-    Ok(format!("http://{}/webhooks/halopsa/{token}", serve.listen))
+    let base = serve
+        .public_url
+        .unwrap_or_else(|| format!("http://{}", serve.listen));
+    Ok(format!("{base}/webhooks/halopsa/{token}"))
 }
 
 /// The token at the end of the address.

@@ -18,6 +18,7 @@ const ONE_PROCESS_ONLY: [&str; 6] = [
     "HALOGARD_DATA_DIR",
     "HALOGARD_LISTEN",
     "HALOGARD_METRICS_LISTEN",
+    "HALOGARD_PUBLIC_URL",
 ];
 
 /// Settings that are no secrets and travel with one all the same: they are changed together.

@@ -43,7 +43,11 @@ impl ServeAddresses {
 }
 
 /// Prints the addresses and what the operator does next.
-pub(super) fn announce(webhook: &WebhookAddress, addresses: &ServeAddresses) {
+pub(super) fn announce(
+    webhook: &WebhookAddress,
+    addresses: &ServeAddresses,
+    public_url: Option<&str>,
+) {
     let (Some(token), Ok(address)) = (&webhook.token, addresses.public.local_addr()) else {
         return;
     };
@@ -53,19 +57,21 @@ pub(super) fn announce(webhook: &WebhookAddress, addresses: &ServeAddresses) {
     }
     if output::is_terminal() {
         let token = token.expose_secret();
+        let base = public_url.map_or_else(|| format!("http://{address}"), str::to_owned);
         output::result("paste this URL into HaloPSA (Configuration → Integrations → Webhooks):");
-        output::result(&format!("  http://{address}/webhooks/halopsa/{token}"));
+        output::result(&format!("  {base}/webhooks/halopsa/{token}"));
         output::result(&format!("{DIM}wake-up for Liongard's own webhooks:{DIM:#}"));
-        output::result(&format!("  http://{address}/webhooks/liongard/{token}"));
+        output::result(&format!("  {base}/webhooks/liongard/{token}"));
     } else {
         // A service's output is a log that others may read.
         output::announcement(
             "`halogard webhook url` prints the webhook's URL, which holds a secret token",
         );
     }
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() && public_url.is_none() {
         output::announcement(&format!(
-            "{DIM}HaloPSA must reach it: put an https proxy in front of it and use the name of the proxy{DIM:#}"
+            "{DIM}HaloPSA must reach it: put an https proxy in front of it and name its address in \
+             HALOGARD_PUBLIC_URL{DIM:#}"
         ));
     }
     if webhook.is_token_only {

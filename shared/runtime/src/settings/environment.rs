@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::env::VarError;
 use std::fmt;
+use std::path::Path;
 
 use super::info::SETTINGS;
 
 /// The beginnings of the names of settings that are variables of ours without doubt.
 const PREFIXES: [&str; 3] = ["HALOPSA_", "LIONGARD_", "HALOGARD_"];
+
+/// What stands before the name of a credential's file where the unit loads a folder as `halogard`.
+const CREDENTIAL_PREFIX: &str = "halogard_";
 
 /// Values of settings by name. The process environment wins over the config file. A value that is only
 /// white space counts as not set.
@@ -21,6 +25,8 @@ pub struct Environment {
 pub enum Origin {
     /// An environment variable.
     Variable,
+    /// A file of systemd's credentials.
+    Credential,
     /// `[settings]` of the config file.
     ConfigFile,
     /// The vault.
@@ -28,7 +34,8 @@ pub enum Origin {
 }
 
 impl Environment {
-    /// The current variables of this process.
+    /// The current variables of this process, and the credentials that systemd gives it: a file for each in
+    /// the folder `CREDENTIALS_DIRECTORY`, named like its setting. A variable wins.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -42,7 +49,24 @@ impl Environment {
             Err(VarError::NotUnicode(bytes)) => Some(bytes.to_string_lossy().into_owned()),
         };
         let names = SETTINGS.iter().map(|info| info.name);
-        Self::of(names.filter_map(|name| Some((name, value_of(name)?))))
+        let variables = Self::of(names.filter_map(|name| Some((name, value_of(name)?))));
+        match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(folder) => variables.or_credentials(Path::new(&folder)),
+            None => variables,
+        }
+    }
+
+    /// Adds the files of `folder` that are named like a setting, where there is none. `LoadCredential=` with a
+    /// folder puts its own name and `_` before each.
+    fn or_credentials(self, folder: &Path) -> Self {
+        let file = |name: &str| {
+            let candidates = [name.to_owned(), format!("{CREDENTIAL_PREFIX}{name}")];
+            let mut files = candidates.into_iter().map(|it| folder.join(it));
+            files.find_map(|path| std::fs::read_to_string(path).ok())
+        };
+        let names = SETTINGS.iter().map(|info| info.name);
+        let values: Vec<_> = names.filter_map(|name| Some((name, file(name)?))).collect();
+        self.with(values, Origin::Credential)
     }
 
     /// Variables of this process that begin like a setting and are none, perhaps mistyped.
@@ -119,6 +143,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Variable => "the environment",
+            Self::Credential => "the credentials of the service",
             Self::ConfigFile => "the config file",
             Self::Vault => "the vault",
         })
@@ -152,6 +177,34 @@ mod tests {
         ];
         let unknown = Environment::unknown_among(names.map(str::to_owned));
         assert_eq!(unknown, ["HALOGARD_COLOUR", "HALOPSA_WEBHOOK_SECRT"]);
+    }
+
+    #[test]
+    fn a_credential_of_the_service_is_a_setting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        };
+        write("halogard_HALOPSA_CLIENT_SECRET", "from a folder\n");
+        write("HALOPSA_CLIENT_ID", "alone");
+        write("halogard_LIONGARD_ACCESS_KEY_ID", "loses");
+        write("halogard_README", "is no setting");
+        let environment = Environment::of([("LIONGARD_ACCESS_KEY_ID", "variable")])
+            .or_credentials(folder.path())
+            .or([("HALOPSA_CLIENT_ID", "file")]);
+        let expected = [
+            (
+                "HALOPSA_CLIENT_SECRET",
+                "from a folder\n",
+                Origin::Credential,
+            ),
+            ("HALOPSA_CLIENT_ID", "alone", Origin::Credential),
+            ("LIONGARD_ACCESS_KEY_ID", "variable", Origin::Variable),
+        ];
+        for (name, value, origin) in expected {
+            assert_eq!(environment.get(name), Some((value, origin)), "{name}");
+        }
+        assert_eq!(environment.values.len(), expected.len());
     }
 
     #[test]

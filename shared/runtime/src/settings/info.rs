@@ -136,7 +136,7 @@ const BEFORE_WEBHOOK: [SettingInfo; 8] = [
 ];
 
 /// The settings after those of the webhook.
-const AFTER_WEBHOOK: [SettingInfo; 10] = [
+const AFTER_WEBHOOK: [SettingInfo; 11] = [
     liongard::URL,
     liongard::ACCESS_KEY_ID,
     liongard::ACCESS_KEY_SECRET,
@@ -146,6 +146,7 @@ const AFTER_WEBHOOK: [SettingInfo; 10] = [
     serve::CONFIG,
     serve::DATA_DIR,
     serve::LISTEN,
+    serve::PUBLIC_URL,
     serve::METRICS_LISTEN,
 ];
 

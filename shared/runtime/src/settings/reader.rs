@@ -126,6 +126,7 @@ impl<'a> SettingsReader<'a> {
         let place = match self.environment.get(info.name) {
             Some((_, Origin::ConfigFile)) => " in the config file",
             Some((_, Origin::Vault)) => " in the vault",
+            Some((_, Origin::Credential)) => " in the service's credentials",
             _ => "",
         };
         self.faults.push(SettingFault {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use halogard_domain::runs;
+use url::{Host, Url};
 
 use super::info::SettingInfo;
 use super::{Environment, FromSettings, SettingsReader};
@@ -65,6 +66,13 @@ pub(super) const LISTEN: SettingInfo = SettingInfo::text(
 )
 .or("127.0.0.1:8787");
 
+/// Where the proxy in front of the process is reached. Only for printing: the process answers on every name.
+pub(super) const PUBLIC_URL: SettingInfo = SettingInfo::text(
+    "HALOGARD_PUBLIC_URL",
+    "the address that HaloPSA calls, of the proxy in front of `serve`: shown with the webhook's path",
+    "write the beginning of the address, such as https://halogard.example.com",
+);
+
 /// This machine only: what is measured is of no concern to senders of webhooks. The port is the one that
 /// OpenTelemetry's exporter for Prometheus uses.
 pub(super) const METRICS_LISTEN: SettingInfo = SettingInfo::text(
@@ -79,6 +87,9 @@ pub(super) const METRICS_LISTEN: SettingInfo = SettingInfo::text(
 pub struct ServeSettings {
     /// Where webhooks are received.
     pub listen: SocketAddr,
+    /// The beginning of the addresses that HaloPSA calls, without a slash at the end; `None` when no proxy is
+    /// named.
+    pub public_url: Option<String>,
     /// Where metrics and readiness are served; `None` if nowhere.
     pub metrics_listen: Option<SocketAddr>,
     /// The folder of the embedded store.
@@ -96,6 +107,7 @@ pub struct ServeSettings {
 impl FromSettings for ServeSettings {
     fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let listen = take_listen(reader);
+        let public_url = take_public_url(reader);
         let metrics_listen = take_metrics_listen(reader);
         let data_dir = reader.required(&DATA_DIR);
         let config = reader.required(&CONFIG);
@@ -104,6 +116,7 @@ impl FromSettings for ServeSettings {
         let key_check_interval = reader.seconds(&LIONGARD_KEY_CHECK_SECONDS);
         Some(Self {
             listen: listen?,
+            public_url: public_url?,
             metrics_listen: metrics_listen?,
             data_dir: data_dir?.into(),
             config: config?.into(),
@@ -137,6 +150,44 @@ fn take_listen(reader: &mut SettingsReader<'_>) -> Option<SocketAddr> {
     address
 }
 
+/// The outer `None` is a fault, the inner one means that none is named.
+fn take_public_url(reader: &mut SettingsReader<'_>) -> Option<Option<String>> {
+    let Some(text) = reader.optional(&PUBLIC_URL) else {
+        return Some(None);
+    };
+    let found = public_url(&text);
+    if found.is_none() {
+        let wrong = format!("is {}", reader.shown(&PUBLIC_URL, &text));
+        let remedy = "write the beginning of the address, such as https://halogard.example.com: https, a \
+                      name, perhaps a port and a folder; without the webhook's path, which holds a secret";
+        reader.refuse(&PUBLIC_URL, &wrong, remedy);
+    }
+    found.map(Some)
+}
+
+/// `text` as the beginning of an address: https without another scheme, http on this machine only, no slash at
+/// the end.
+fn public_url(text: &str) -> Option<String> {
+    let whole = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    let url = Url::parse(&whole).ok()?;
+    let is_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let is_fit = (url.scheme() == "https" || (url.scheme() == "http" && is_loopback))
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && !url.path().contains("/webhooks/");
+    is_fit.then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
 /// The outer `None` is a fault, the inner one means that nothing is served.
 fn take_metrics_listen(reader: &mut SettingsReader<'_>) -> Option<Option<SocketAddr>> {
     let text = reader.required(&METRICS_LISTEN)?;
@@ -161,4 +212,45 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
         return Some((Ipv4Addr::LOCALHOST, port).into());
     }
     text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_is_the_beginning_of_one() {
+        for (pasted, expected) in [
+            (
+                "https://halogard.example.com",
+                "https://halogard.example.com",
+            ),
+            ("halogard.example.com/", "https://halogard.example.com"),
+            (
+                "Halogard.Example.com:8443",
+                "https://halogard.example.com:8443",
+            ),
+            (
+                "https://example.com/halogard/",
+                "https://example.com/halogard",
+            ),
+            ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
+            ("http://[::1]:8787/", "http://[::1]:8787"),
+            ("http://localhost:1", "http://localhost:1"),
+        ] {
+            assert_eq!(public_url(pasted).as_deref(), Some(expected), "{pasted}");
+        }
+        for pasted in [
+            "http://halogard.example.com",
+            "ftp://halogard.example.com",
+            "https://",
+            "https://a b",
+            "https://user:secret@example.com",
+            "https://example.com/?a=b",
+            "https://example.com/#a",
+            "https://example.com/webhooks/halopsa/secret",
+        ] {
+            assert_eq!(public_url(pasted), None, "{pasted}");
+        }
+    }
 }
