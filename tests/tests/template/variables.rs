@@ -11,7 +11,7 @@ use crate::sources::{source_of, variables_in};
 
 /// Settings that no function reads: schedules take the place of the first two, the table and the
 /// address of the function that of the others.
-const ONE_PROCESS_ONLY: [&str; 6] = [
+const ONE_PROCESS_ONLY: [&str; 7] = [
     "POLL_INTERVAL_SECONDS",
     "LIONGARD_KEY_CHECK_SECONDS",
     "HALOGARD_CONFIG",
