@@ -18,7 +18,7 @@ pub enum Counter {
     /// Tickets opened.
     TicketsOpened,
     /// Tickets closed because their alert closed.
-    AlertsClosed,
+    TicketsClosed,
     /// Webhooks and sweeps that reported a ticket as the pair knew it already.
     Echoes,
     /// Webhooks that were processed before.
@@ -45,7 +45,7 @@ impl Counter {
     const fn name(self) -> &'static str {
         match self {
             Self::TicketsOpened => "TicketsOpened",
-            Self::AlertsClosed => "AlertsClosed",
+            Self::TicketsClosed => "TicketsClosed",
             Self::Echoes => "Echoes",
             Self::Duplicates => "Duplicates",
             Self::TicketFindings => "TicketFindings",
@@ -62,7 +62,7 @@ impl Counter {
     const fn of_action(action: Action) -> Option<Self> {
         match action {
             Action::Opened => Some(Self::TicketsOpened),
-            Action::Closed => Some(Self::AlertsClosed),
+            Action::Closed => Some(Self::TicketsClosed),
             Action::FoundElsewhere | Action::DuplicateTicket | Action::ForeignKey => {
                 Some(Self::TicketFindings)
             }
@@ -297,7 +297,7 @@ mod tests {
         metrics.count(&message, &processed);
         let expected = [
             (Counter::TicketsOpened, 1),
-            (Counter::AlertsClosed, 2),
+            (Counter::TicketsClosed, 2),
             (Counter::Throttled, 1),
         ];
         assert_eq!(metrics.counts, BTreeMap::from(expected));

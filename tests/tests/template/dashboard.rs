@@ -42,7 +42,7 @@ fn the_dashboard_begins_with_business_and_shows_what_is_really_sent() {
         );
         let first = widgets.first().unwrap_or(&Value::Null).to_string();
         found.look(
-            first.contains("TicketsOpened") && first.contains("AlertsClosed"),
+            first.contains("TicketsOpened") && first.contains("TicketsClosed"),
             "the dashboard does not begin with what was opened and closed",
         );
         let shown = json!(widgets).to_string();
