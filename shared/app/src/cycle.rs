@@ -237,7 +237,7 @@ fn ended(task: SyncTask, result: Result<usize, PortError>) -> TaskEnd {
                 kind = task.as_str(),
                 error_type = error.code.as_str(),
                 reason = error.chain(),
-                "sync cycle aborted"
+                "a task of the sync cycle failed"
             );
             TaskEnd::Failed(error.code)
         },

@@ -70,6 +70,8 @@ pub enum ErrorCode {
     LiongardUnexpected,
     /// Liongard cannot be reached; nothing was sent.
     LiongardUnreachable,
+    /// Another worker kept writing the link of a pair.
+    PairContended,
     /// The message is no longer in flight.
     QueueNotInFlight,
     /// The queue did not accept a message.
@@ -108,8 +110,6 @@ pub enum ErrorCode {
     StoreUnreachable,
     /// Other workers kept writing the same storm.
     StormContended,
-    /// Another worker kept writing what a sweep had found.
-    SweepContended,
     /// The notification topic failed.
     TopicFailed,
     /// The vault failed.
@@ -155,6 +155,7 @@ impl ErrorCode {
             Self::LiongardThrottled => "liongard.throttled",
             Self::LiongardUnexpected => "liongard.unexpected",
             Self::LiongardUnreachable => "liongard.unreachable",
+            Self::PairContended => "pair.contended",
             Self::QueueNotInFlight => "queue.not_in_flight",
             Self::QueueNotTaken => "queue.not_taken",
             Self::QueueTooLarge => "queue.too_large",
@@ -174,7 +175,6 @@ impl ErrorCode {
             Self::StoreTooManyPages => "store.too_many_pages",
             Self::StoreUnreachable => "store.unreachable",
             Self::StormContended => "storm.contended",
-            Self::SweepContended => "sweep.contended",
             Self::TopicFailed => "topic.failed",
             Self::VaultFailed => "vault.failed",
             Self::WriteBatchUnanswered => "write_batch.unanswered",

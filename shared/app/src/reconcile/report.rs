@@ -108,7 +108,7 @@ impl ReconcileError {
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
             Self::Port(error) => error.code,
-            Self::Conflict | Self::Unsettled => ErrorCode::SweepContended,
+            Self::Conflict | Self::Unsettled => ErrorCode::PairContended,
         }
     }
 }

@@ -245,7 +245,7 @@ impl<E: Env> Reconciler<E> {
             Err(ReconcileError::Port(error)) => Err(error),
             Err(ReconcileError::Conflict | ReconcileError::Unsettled) => Err(PortError::new(
                 FailureClass::Transient,
-                ErrorCode::SweepContended,
+                ErrorCode::PairContended,
             )),
         }
     }
