@@ -3,7 +3,7 @@
 use halogard_domain::Timestamp;
 use halogard_domain::continuity::Continuity;
 use halogard_domain::ids::TicketId;
-use halogard_domain::key::{MarkedKey, Reference};
+use halogard_domain::key::{Reference, UnverifiedKey};
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
@@ -185,8 +185,12 @@ impl<E: Env> Reconciler<E> {
         let policy = self.policy();
         let mut keys = Vec::new();
         for prefix in policy.prefixes() {
-            keys.extend(MarkedKey::all_in(&ticket.summary, prefix));
-            keys.extend(fields.iter().filter_map(|it| MarkedKey::parse(it, prefix)));
+            keys.extend(UnverifiedKey::all_in(&ticket.summary, prefix));
+            keys.extend(
+                fields
+                    .iter()
+                    .filter_map(|it| UnverifiedKey::parse(it, prefix)),
+            );
             for text in details.iter().chain([&entry]) {
                 let references = Reference::all_in(text, prefix).into_iter();
                 keys.extend(references.map(|reference| reference.key));

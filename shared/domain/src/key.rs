@@ -43,7 +43,7 @@ impl LinkKey {
     /// The match is exact: a search in HaloPSA for `LG-7586` also returns `LG-75861`.
     #[must_use]
     pub fn find_in(title: &str, prefix: &str) -> Option<Self> {
-        let first = MarkedKey::all_in(title, prefix).into_iter().next()?;
+        let first = UnverifiedKey::all_in(title, prefix).into_iter().next()?;
         Some(first.key)
     }
 }
@@ -86,8 +86,8 @@ impl SignedKey {
 
     /// What a title that shows this key shows.
     #[must_use]
-    pub fn marked(&self) -> MarkedKey {
-        MarkedKey {
+    pub fn unverified(&self) -> UnverifiedKey {
+        UnverifiedKey {
             key: self.key.clone(),
             proof: Some(self.proof.clone()),
         }
@@ -152,7 +152,7 @@ impl fmt::Display for InstallationId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The key.
-    pub key: MarkedKey,
+    pub key: UnverifiedKey,
     /// The installation that opened the ticket.
     pub installation: Option<InstallationId>,
 }
@@ -164,12 +164,12 @@ impl Reference {
         let start = format!("{REFERENCE_START}{}", LinkKey::start(prefix));
         let is_part =
             |character: char| character.is_ascii_alphanumeric() || "-./".contains(character);
-        let parts = text.split(&start).skip(1).take(MarkedKey::IN_TITLE_MAX);
+        let parts = text.split(&start).skip(1).take(UnverifiedKey::IN_TITLE_MAX);
         let tails = parts.map(|part| &part[..part.find(|it| !is_part(it)).unwrap_or(part.len())]);
         let parse = |tail: &str| {
             let (key, installation) = tail.split_once('/').unwrap_or((tail, ""));
             Some(Self {
-                key: MarkedKey::parse_tail(key, prefix)?,
+                key: UnverifiedKey::parse_tail(key, prefix)?,
                 installation: InstallationId::parse(installation),
             })
         };
@@ -182,14 +182,14 @@ pub const REFERENCE_START: &str = "Halogard ";
 
 /// A key as a title shows it, with the proof it shows. Nothing of it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MarkedKey {
+pub struct UnverifiedKey {
     /// The key.
     pub key: LinkKey,
     /// What stands in the place of the proof.
     pub proof: Option<String>,
 }
 
-impl MarkedKey {
+impl UnverifiedKey {
     /// Keys that are read from one title. More of them are an attempt to keep us busy.
     const IN_TITLE_MAX: usize = 8;
 
@@ -283,10 +283,10 @@ impl KeySecret {
         SignedKey { key, proof }
     }
 
-    /// Whether `marked` shows the proof that belongs to its key.
+    /// Whether `shown` shows the proof that belongs to its key.
     #[must_use]
-    pub fn verifies(&self, marked: &MarkedKey) -> bool {
-        marked.proof.as_deref() == Some(self.proof(&marked.key).as_str())
+    pub fn verifies(&self, shown: &UnverifiedKey) -> bool {
+        shown.proof.as_deref() == Some(self.proof(&shown.key).as_str())
     }
 
     /// The key of the title: the first one with the right proof, or else the first.
@@ -295,18 +295,18 @@ impl KeySecret {
         &self,
         title: &str,
         prefixes: impl IntoIterator<Item = &'a str>,
-    ) -> Option<MarkedKey> {
+    ) -> Option<UnverifiedKey> {
         let all = prefixes.into_iter();
         self.choose(
-            all.flat_map(|prefix| MarkedKey::all_in(title, prefix))
+            all.flat_map(|prefix| UnverifiedKey::all_in(title, prefix))
                 .collect(),
         )
     }
 
     /// Of the keys of one ticket the first one with the right proof, or else the first.
     #[must_use]
-    pub fn choose(&self, mut keys: Vec<MarkedKey>) -> Option<MarkedKey> {
-        let proven = keys.iter().position(|marked| self.verifies(marked));
+    pub fn choose(&self, mut keys: Vec<UnverifiedKey>) -> Option<UnverifiedKey> {
+        let proven = keys.iter().position(|shown| self.verifies(shown));
         let chosen = proven.unwrap_or(0);
         (chosen < keys.len()).then(|| keys.swap_remove(chosen))
     }

@@ -3,7 +3,7 @@
 mod support;
 
 use halogard_domain::ids::{AlertId, STORABLE_MAX};
-use halogard_domain::key::{Installation, InstallationId, KeySecret, MarkedKey, Reference};
+use halogard_domain::key::{Installation, InstallationId, KeySecret, Reference, UnverifiedKey};
 use halogard_domain::render::{marked_summary, referenced_details_html};
 use halogard_domain::{Alert, LinkKey, Timestamp, render};
 use proptest::prelude::*;
@@ -73,9 +73,9 @@ fn a_title_holds_no_number_that_a_store_does_not_take() {
 #[test]
 fn a_proof_belongs_to_one_key_and_one_secret() {
     let signed = secret().sign(key(1));
-    assert!(secret().verifies(&signed.marked()));
-    let with = |change: fn(&mut MarkedKey)| {
-        let mut marked = signed.marked();
+    assert!(secret().verifies(&signed.unverified()));
+    let with = |change: fn(&mut UnverifiedKey)| {
+        let mut marked = signed.unverified();
         change(&mut marked);
         marked
     };
@@ -90,7 +90,7 @@ fn a_proof_belongs_to_one_key_and_one_secret() {
         assert!(!secret().verifies(&marked), "{marked:?}");
     }
     let other = KeySecret::new([8; 32]);
-    assert!(!other.verifies(&signed.marked()));
+    assert!(!other.verifies(&signed.unverified()));
 }
 
 /// A proof stands in titles that outlive many versions of this program.
@@ -141,7 +141,7 @@ fn a_title_in_other_letters_or_in_a_reply_still_proves_its_key() {
 #[test]
 fn a_title_full_of_keys_is_read_to_a_limit() {
     let title: String = (1..1000).map(|number| format!("[LG-{number}]")).collect();
-    assert_eq!(MarkedKey::all_in(&title, "LG").len(), 8);
+    assert_eq!(UnverifiedKey::all_in(&title, "LG").len(), 8);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn the_text_of_a_ticket_ends_with_its_key() {
     let expected = format!("<p>full</p><p>Halogard {signed}/{installation}</p>");
     assert_eq!(html, expected);
     let reference = Reference {
-        key: signed.marked(),
+        key: signed.unverified(),
         installation: Some(installation),
     };
     assert_eq!(Reference::all_in(&html, "LG"), [reference]);
@@ -179,7 +179,7 @@ fn the_text_of_a_ticket_ends_with_its_key() {
 #[test]
 fn what_ends_a_text_is_read_as_far_as_it_is_a_reference() {
     let plain = |alert: u64, recurrence: u32| Reference {
-        key: MarkedKey {
+        key: UnverifiedKey {
             key: LinkKey {
                 prefix: "LG".into(),
                 alert: AlertId::new(alert),
@@ -190,7 +190,7 @@ fn what_ends_a_text_is_read_as_far_as_it_is_a_reference() {
         installation: None,
     };
     let proven = |reference: Reference| Reference {
-        key: MarkedKey {
+        key: UnverifiedKey {
             proof: Some("k3f9xw".into()),
             ..reference.key
         },
@@ -265,7 +265,7 @@ proptest! {
 
     #[test]
     fn no_title_is_too_odd_to_be_read(title in "(\\[?LG-[0-9.\\-\\]\\[a-z]{0,30}|\\PC){0,20}") {
-        for marked in MarkedKey::all_in(&title, "LG") {
+        for marked in UnverifiedKey::all_in(&title, "LG") {
             prop_assert!(marked.key.alert.get() <= STORABLE_MAX);
             prop_assert!(!secret().verifies(&marked));
         }

@@ -7,7 +7,7 @@ use halogard_domain::ids::{
     CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
     TicketId, TicketTypeId,
 };
-use halogard_domain::key::{MarkedKey, SignedKey};
+use halogard_domain::key::{SignedKey, UnverifiedKey};
 use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
 use halogard_domain::{LinkKey, Ticket, Timestamp};
@@ -172,7 +172,7 @@ pub struct KeyedTicket {
     /// The ticket.
     pub ticket: Ticket,
     /// The key, with the proof that stands there. Not checked.
-    pub key: MarkedKey,
+    pub key: UnverifiedKey,
 }
 
 /// Limits the search for the ticket of an attempt in doubt.

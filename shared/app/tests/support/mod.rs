@@ -19,7 +19,7 @@ use halogard_app::{Env, Reconciler};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, StatusId, TicketId, TicketTypeId,
 };
-use halogard_domain::key::{KeySecret, MarkedKey, SignedKey};
+use halogard_domain::key::{KeySecret, SignedKey, UnverifiedKey};
 use halogard_domain::policy::{Mapping, Mode, StatusMap, Template};
 use halogard_domain::runs::RunMark;
 use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace, KeyedPageShape};
@@ -253,8 +253,8 @@ impl ServiceDesk for Desk {
         searches.push((key.clone(), *within));
         let tickets = self.tickets.lock().expect("no panic");
         let keyed = |ticket: &Ticket| {
-            let mut keys = MarkedKey::all_in(&ticket.summary, &key.key.prefix).into_iter();
-            let ours = keys.find(|marked| marked.key == key.key)?;
+            let mut keys = UnverifiedKey::all_in(&ticket.summary, &key.key.prefix).into_iter();
+            let ours = keys.find(|shown| shown.key == key.key)?;
             Some(KeyedTicket {
                 ticket: ticket.clone(),
                 key: ours,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use halogard_domain::key::MarkedKey;
+use halogard_domain::key::UnverifiedKey;
 use halogard_domain::ticket::NewTicket;
 
 use crate::wire::TicketRow;
@@ -54,9 +54,9 @@ fn contradicts_nothing(ticket: &NewTicket, row: &TicketRow, sent: usize) -> bool
 }
 
 /// The keys with our prefix in the title of `row`.
-fn keys_in(ticket: &NewTicket, row: &TicketRow) -> Vec<MarkedKey> {
+fn keys_in(ticket: &NewTicket, row: &TicketRow) -> Vec<UnverifiedKey> {
     let title = row.summary.as_deref().unwrap_or_default();
-    MarkedKey::all_in(title, &ticket.key.key.prefix)
+    UnverifiedKey::all_in(title, &ticket.key.key.prefix)
 }
 
 fn in_title(ticket: &NewTicket, row: &TicketRow) -> bool {

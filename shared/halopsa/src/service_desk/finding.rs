@@ -6,7 +6,7 @@ use halogard_app::ports::{
     ServiceDesk as _,
 };
 use halogard_domain::ids::{HaloClientId, TicketId};
-use halogard_domain::key::{MarkedKey, SignedKey};
+use halogard_domain::key::{SignedKey, UnverifiedKey};
 use halogard_domain::sweep_cursor::{EndlessList, KeyedListPlace, KeyedPageShape, LIST_PAGES_MAX};
 use halogard_domain::ticket::Existence;
 use halogard_domain::{FailureClass, LinkKey, Timestamp};
@@ -113,7 +113,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         };
         for row in &rows {
             let title = row.summary.as_deref().unwrap_or_default();
-            let marked = in_field(row).then(|| key.marked());
+            let marked = in_field(row).then(|| key.unverified());
             if let Some(marked) = marked.or_else(|| exact_key(title, key)) {
                 let keyed = self.keyed(row, marked, false).await?;
                 found.tickets.extend(keyed);
@@ -139,7 +139,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 Err(error) => return Err(error.into()),
             };
             if read.describes(&key.reference()) || in_field(&read) {
-                let keyed = self.keyed(&read, key.marked(), false).await?;
+                let keyed = self.keyed(&read, key.unverified(), false).await?;
                 found.tickets.extend(keyed);
             }
         }
@@ -244,7 +244,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             record_count: None,
             pages: 1,
         };
-        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let first_key = |title: &str| UnverifiedKey::all_in(title, prefix).into_iter().next();
         let found = self.keyed_listing(listing, &query, first_key).await?;
         self.odd_records
             .name(found.missing.map(|missing| missing.to_string()));
@@ -259,7 +259,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self,
         listing: Listing<TicketRow>,
         query: &TicketQuery,
-        key_of: impl Fn(&str) -> Option<MarkedKey>,
+        key_of: impl Fn(&str) -> Option<UnverifiedKey>,
     ) -> Result<KeyedTickets, PortError> {
         self.name_odd(&listing.rows, &listing.unreadable);
         let mut found = KeyedTickets {
@@ -305,7 +305,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self,
         rows: Vec<TicketRow>,
         deleted: bool,
-        key_of: impl Fn(&str) -> Option<MarkedKey>,
+        key_of: impl Fn(&str) -> Option<UnverifiedKey>,
     ) -> Result<Vec<KeyedTicket>, PortError> {
         let mut found = Vec::new();
         for row in rows {
@@ -321,7 +321,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     async fn keyed(
         &self,
         row: &TicketRow,
-        key: MarkedKey,
+        key: UnverifiedKey,
         deleted: bool,
     ) -> Result<Option<KeyedTicket>, PortError> {
         let shown = row.to_ticket(self.clock.now());
@@ -375,13 +375,13 @@ fn title_unknown() -> PortError {
 }
 
 /// The key of `key` in a title, with the proof as it stands there; one with the right proof first.
-fn exact_key(title: &str, key: &SignedKey) -> Option<MarkedKey> {
-    let all = MarkedKey::all_in(title, &key.key.prefix).into_iter();
-    let is_same_or_later = |marked: &MarkedKey| {
+fn exact_key(title: &str, key: &SignedKey) -> Option<UnverifiedKey> {
+    let all = UnverifiedKey::all_in(title, &key.key.prefix).into_iter();
+    let is_same_or_later = |marked: &UnverifiedKey| {
         marked.key.alert == key.key.alert && marked.key.recurrence >= key.key.recurrence
     };
     let same: Vec<_> = all.filter(is_same_or_later).collect();
-    let proven = same.iter().find(|marked| **marked == key.marked());
+    let proven = same.iter().find(|marked| **marked == key.unverified());
     proven.or(same.first()).cloned()
 }
 
@@ -397,7 +397,7 @@ fn is_unmarked(
     let same_type = within.ticket_type.is_none()
         || row.tickettype_id.is_none()
         || row.tickettype_id == within.ticket_type;
-    MarkedKey::all_in(title, &key.key.prefix).is_empty()
+    UnverifiedKey::all_in(title, &key.key.prefix).is_empty()
         && same_type
         && row.opened_at.is_none_or(in_time)
 }

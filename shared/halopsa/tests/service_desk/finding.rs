@@ -1,7 +1,7 @@
 //! Finding tickets, by their key or by their last change.
 
 use halogard_app::ports::KeyedTicket;
-use halogard_domain::key::MarkedKey;
+use halogard_domain::key::UnverifiedKey;
 
 use super::*;
 use halogard_app::ports::ErrorCode;
@@ -124,7 +124,7 @@ async fn a_row_too_thin_to_be_a_ticket_is_read_before_it_counts() {
         .find(&key(), &within(Some(17)))
         .await
         .unwrap();
-    let unproven = MarkedKey {
+    let unproven = UnverifiedKey {
         key: key().key,
         proof: None,
     };
@@ -143,7 +143,7 @@ async fn a_title_with_several_keys_shows_the_one_with_the_right_proof() {
     let title = format!("[LG-7586] [LG-7586.aaaaaa] {}", title());
     let harness = answering(&[list(json!([row(4242, &title)]))]);
     let found = harness.desk().find(&key(), &within(None)).await.unwrap();
-    assert_eq!(found[0].key, key().marked());
+    assert_eq!(found[0].key, key().unverified());
 }
 
 #[tokio::test]
@@ -231,7 +231,7 @@ async fn a_ticket_under_a_title_of_another_is_found_by_field_or_text() {
         assert_eq!(found.len(), 1, "{what}");
         assert_eq!(
             (found[0].ticket.id, &found[0].key),
-            (TICKET, &key().marked()),
+            (TICKET, &key().unverified()),
             "{what}"
         );
         harness.assert_all_settled();

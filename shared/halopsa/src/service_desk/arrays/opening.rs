@@ -2,7 +2,7 @@
 
 use halogard_app::ports::{Admission, Clock, KeyedTicket, OpeningGuard, PortError, RequestBudget};
 use halogard_domain::ids::TicketId;
-use halogard_domain::key::MarkedKey;
+use halogard_domain::key::UnverifiedKey;
 use halogard_domain::ticket::NewTicket;
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
@@ -97,7 +97,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             let found = self.opened_since(new, began).await.unwrap_or_default();
             for place in missing {
                 if let (Some(ticket), Some(answer)) = (new.get(place), answers.get_mut(place))
-                    && let Some(found) = found.iter().find(|it| it.key == ticket.key.marked())
+                    && let Some(found) = found.iter().find(|it| it.key == ticket.key.unverified())
                 {
                     *answer = Ok(found.ticket.clone());
                 }
@@ -117,7 +117,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             // Which of them exist is not known.
             Err(error) => return same_error_for_all(new, &in_doubt(error)),
         };
-        let is_open = |ticket: &NewTicket| found.iter().find(|it| it.key == ticket.key.marked());
+        let is_open =
+            |ticket: &NewTicket| found.iter().find(|it| it.key == ticket.key.unverified());
         let left: Vec<NewTicket> = new
             .iter()
             .filter(|ticket| is_open(ticket).is_none())
@@ -153,7 +154,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             rows.extend(self.tickets_after(newest).await?);
         }
         let prefix = &first.key.key.prefix;
-        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let first_key = |title: &str| UnverifiedKey::all_in(title, prefix).into_iter().next();
         self.keyed_rows(rows, false, first_key).await
     }
 
@@ -196,7 +197,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             nocache: true,
             ..TicketQuery::default()
         };
-        let first_key = |title: &str| MarkedKey::all_in(title, prefix).into_iter().next();
+        let first_key = |title: &str| UnverifiedKey::all_in(title, prefix).into_iter().next();
         let (since, _) = self.around(began);
         let (rows, missing) = self.newest_rows(query, since).await?;
         // Which of them exist is not known while some may not have come.
