@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use halogard_app::ports::{
     AlertIndex, Clock as _, DeadLetter, Delivery, Journal, JournalEntry, Lane, LeaseOutcome,
-    Leases, LinkFilter, Links, Notifications, Outgoing, PortError, Pruning, QueuedState, Records,
-    Revision, SaveError, Stored, Swap, Values, WorkQueue, WorkSink,
+    Leases, LinkFilter, Links, NamedValues, Notifications, Outgoing, PortError, Pruning,
+    QueuedState, Records, Revision, SaveError, Stored, Swap, WorkQueue, WorkSink,
 };
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::Notification;
@@ -148,7 +148,7 @@ impl Pruning for ObservedStore {
     }
 }
 
-impl Values for ObservedStore {
+impl NamedValues for ObservedStore {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         self.inner.value(name).await
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_secretsmanager::Client;
 use halogard_app::ports::{
-    BudgetError, Permit, PermitOutcome, PortError, RequestBudget, Stage, Values, Vault as _,
+    BudgetError, NamedValues, Permit, PermitOutcome, PortError, RequestBudget, Stage, Vault as _,
 };
 use halogard_aws::{AwsSettings, SecretsManager};
 use halogard_credentials::SecretFields;
@@ -51,7 +51,7 @@ struct Memory {
     notices: Arc<Mutex<Vec<Notice>>>,
 }
 
-impl Values for Memory {
+impl NamedValues for Memory {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         Ok(self.marks.lock().unwrap().get(name).copied())
     }

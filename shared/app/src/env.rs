@@ -1,8 +1,8 @@
 //! The collaborators of a reconciler, as one type parameter.
 
 use crate::ports::{
-    AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, Notifications, Pruning,
-    Records, ServiceDesk, Values, WorkQueue,
+    AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, NamedValues, Notifications,
+    Pruning, Records, ServiceDesk, WorkQueue,
 };
 
 /// Everything a [`Reconciler`](crate::Reconciler) talks to. Each process names its own once.
@@ -19,14 +19,14 @@ pub trait Env: Send + Sync + 'static {
 
 /// Everything that is stored between two reconciliations.
 pub trait Store:
-    Links + AlertIndex + Values + Leases + Records + WorkQueue + Journal + Notifications + Pruning
+    Links + AlertIndex + NamedValues + Leases + Records + WorkQueue + Journal + Notifications + Pruning
 {
 }
 
 impl<S> Store for S where
     S: Links
         + AlertIndex
-        + Values
+        + NamedValues
         + Leases
         + Records
         + WorkQueue

@@ -42,7 +42,7 @@ pub use service_desk::{
     ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTexts, TicketTypeInfo,
 };
 pub use tokens::SealedToken;
-pub use values::{Values, keys};
+pub use values::{NamedValues, keys};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 
 /// The methods of every port a reconciler calls. Rust finds a method of an associated type such as
@@ -50,7 +50,7 @@ pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 pub(crate) mod prelude {
     pub use super::{
         AlertIndex as _, AlertListing as _, AlertSource as _, Clock as _, Inspectors as _,
-        Journal as _, Leases as _, Links as _, Notifications as _, Pruning as _, Records as _,
-        ServiceDesk as _, Values as _, WorkQueue as _, WorkSink as _,
+        Journal as _, Leases as _, Links as _, NamedValues as _, Notifications as _, Pruning as _,
+        Records as _, ServiceDesk as _, WorkQueue as _, WorkSink as _,
     };
 }

@@ -1,6 +1,6 @@
 //! Named values.
 
-use halogard_app::ports::{Clock, PortError, Values};
+use halogard_app::ports::{Clock, NamedValues, PortError};
 
 use crate::error::AwsError;
 use crate::items::{AttributeReader, key, number};
@@ -14,7 +14,7 @@ const VALUE: &str = "value";
 /// Reads values.
 const READER: AttributeReader = AttributeReader("values");
 
-impl<C: Clock> Values for Store<C> {
+impl<C: Clock> NamedValues for Store<C> {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         let item = self.item(VALUES, name).await?;
         let value = item.map(|item| READER.number(&item, VALUE)).transpose()?;

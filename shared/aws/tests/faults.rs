@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use futures_util::future::{join, join_all};
 use halogard_app::ports::{
-    ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, Links, Notifications, PortError,
-    Records, Revision, SaveError, Swap, Values,
+    ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, Links, NamedValues, Notifications,
+    PortError, Records, Revision, SaveError, Swap,
 };
 use halogard_conformance::{ManualClock, StoreFixture as _};
 use halogard_domain::budget::Ledger;

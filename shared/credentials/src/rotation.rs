@@ -33,7 +33,7 @@ pub use vendors::{
 pub use webhook::generate_secret;
 
 use crate::SecretFields;
-use halogard_app::ports::{Clock, SecretInfo, SecretVersion, Stage, Values, Vault};
+use halogard_app::ports::{Clock, NamedValues, SecretInfo, SecretVersion, Stage, Vault};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ where
     V: Vault,
     H: ApplicationAdmin + WebhookAdmin,
     L: AccessKeyAdmin,
-    M: Values,
+    M: NamedValues,
     N: Notifier,
     C: Clock,
 {

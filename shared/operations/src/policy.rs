@@ -1,6 +1,6 @@
 //! The policy that the workers apply.
 
-use halogard_app::ports::{PortError, Records, Values, keys};
+use halogard_app::ports::{NamedValues, PortError, Records, keys};
 use halogard_domain::Policy;
 use halogard_domain::policy::AppliedPolicy;
 
@@ -9,7 +9,9 @@ use halogard_domain::policy::AppliedPolicy;
 /// # Errors
 ///
 /// The store cannot be read.
-pub async fn policy_in_force(store: &(impl Values + Records)) -> Result<Option<Policy>, PortError> {
+pub async fn policy_in_force(
+    store: &(impl NamedValues + Records),
+) -> Result<Option<Policy>, PortError> {
     let Some(fingerprint) = store.value(keys::APPLIED_POLICY).await? else {
         return Ok(None);
     };

@@ -1,12 +1,12 @@
 //! Named values.
 
-use halogard_app::ports::{Clock, PortError, Values};
+use halogard_app::ports::{Clock, NamedValues, PortError};
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::StoreError;
 use crate::store::{Durability, Store};
 
-impl<C: Clock> Values for Store<C> {
+impl<C: Clock> NamedValues for Store<C> {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         let value = self
             .read(|db| {

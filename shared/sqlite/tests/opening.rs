@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use halogard_app::ports::Values as _;
+use halogard_app::ports::NamedValues as _;
 use halogard_conformance::ManualClock;
 use halogard_sqlite::{KeyError, OpenError, Store, StoreKey, is_worker_running};
 use rusqlite::Connection;

@@ -1,11 +1,11 @@
-//! Cases for [`Values`].
+//! Cases for [`NamedValues`].
 
-use halogard_app::ports::Values;
+use halogard_app::ports::NamedValues;
 
 use crate::fixture::StoreFixture;
 use crate::samples::AWKWARD;
 
-/// Tries an adapter of `Values`.
+/// Tries an adapter of `NamedValues`.
 #[macro_export]
 macro_rules! values {
     ($fixture:ident) => {
@@ -21,21 +21,23 @@ macro_rules! values {
 }
 
 /// The value_of `name`.
-async fn value_of(values: &impl Values, name: &str) -> Option<i64> {
+async fn value_of(values: &impl NamedValues, name: &str) -> Option<i64> {
     values.value(name).await.expect("the store loads")
 }
 
 /// Sets the value_of `name`.
-async fn set(values: &impl Values, name: &str, value: i64) {
+async fn set(values: &impl NamedValues, name: &str, value: i64) {
     let saved = values.set_value(name, value).await;
     saved.expect("the store saves");
 }
 
-pub async fn a_value_that_was_never_set_is_none<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn a_value_that_was_never_set_is_none<B: StoreFixture<Store: NamedValues>>(fixture: B) {
     assert_eq!(value_of(&fixture.store(), "tickets").await, None);
 }
 
-pub async fn a_name_has_the_last_value_that_was_set<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn a_name_has_the_last_value_that_was_set<B: StoreFixture<Store: NamedValues>>(
+    fixture: B,
+) {
     let values = fixture.store();
     for value in [5, 5, 7, 6] {
         set(&values, "tickets", value).await;
@@ -43,7 +45,7 @@ pub async fn a_name_has_the_last_value_that_was_set<B: StoreFixture<Store: Value
     }
 }
 
-pub async fn values_of_other_names_are_left_alone<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn values_of_other_names_are_left_alone<B: StoreFixture<Store: NamedValues>>(fixture: B) {
     let values = fixture.store();
     for (value, name) in ["tickets", "Tickets", "tickets ", AWKWARD]
         .into_iter()
@@ -57,7 +59,7 @@ pub async fn values_of_other_names_are_left_alone<B: StoreFixture<Store: Values>
     assert_eq!(value_of(&values, "tickets").await, Some(0));
 }
 
-pub async fn every_value_is_kept<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn every_value_is_kept<B: StoreFixture<Store: NamedValues>>(fixture: B) {
     let values = fixture.store();
     for value in [0, -1, i64::MIN, i64::MAX, (1 << 53) + 1] {
         set(&values, "tickets", value).await;
@@ -65,7 +67,7 @@ pub async fn every_value_is_kept<B: StoreFixture<Store: Values>>(fixture: B) {
     }
 }
 
-pub async fn values_survive_a_restart<B: StoreFixture<Store: Values>>(fixture: B) {
+pub async fn values_survive_a_restart<B: StoreFixture<Store: NamedValues>>(fixture: B) {
     set(&fixture.store(), "tickets", 5).await;
 
     let fixture = fixture.reopen().await;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use halogard_app::ports::{PortError, Stage, Values};
+use halogard_app::ports::{NamedValues, PortError, Stage};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::{Notice, NoticeKind, Notifier, Rotation, RotationStep};
 use halogard_halopsa::{Addresses, Credentials, HaloCredentialAdmin};
@@ -184,7 +184,7 @@ pub struct InMemoryValues {
     crash_points: CrashPoints,
 }
 
-impl Values for InMemoryValues {
+impl NamedValues for InMemoryValues {
     async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(marks.get(name).copied())

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use halogard_app::ports::{Values as _, keys};
+use halogard_app::ports::{NamedValues as _, keys};
 use halogard_tests::invariants::tickets_of;
 use halogard_tests::setup::planted;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use halogard_app::ports::{Records, Values, Vault};
+use halogard_app::ports::{NamedValues, Records, Vault};
 use halogard_vendors::VendorSettings;
 
 use crate::cli::CredentialName;
@@ -13,7 +13,7 @@ pub trait Target: Send + Sync {
     /// The vault.
     type Vault: Vault + Clone;
     /// The records of key creation, and the request budget.
-    type Store: Values + Records + Clone;
+    type Store: NamedValues + Records + Clone;
 
     /// The vault.
     fn vault(&self) -> &Self::Vault;

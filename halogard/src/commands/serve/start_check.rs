@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::ports::{Clock as _, PortError, Values as _};
+use halogard_app::ports::{Clock as _, NamedValues as _, PortError};
 use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::Timestamp;
 use halogard_runtime::SystemClock;

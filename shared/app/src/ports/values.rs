@@ -5,7 +5,7 @@ use std::future::Future;
 use super::PortError;
 
 /// Numbers by name: times in milliseconds, counts and hashes. [`keys`] lists those of this crate.
-pub trait Values: Send + Sync {
+pub trait NamedValues: Send + Sync {
     /// The value; `None` when it was never set.
     fn value(&self, key: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send;
 
@@ -17,7 +17,7 @@ pub trait Values: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// The keys of this crate's [`Values`].
+/// The keys of this crate's [`NamedValues`].
 pub mod keys {
     /// Length of the last accepted list of alerts.
     pub const ALERTS_LISTED: &str = "alerts_listed";

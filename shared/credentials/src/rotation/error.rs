@@ -86,7 +86,7 @@ pub enum RotateError {
     Vault(#[from] VaultError),
     /// The record of a key's creation could not be read or written.
     #[error("the record of a key's creation could not be read or written")]
-    Values(#[source] Box<PortError>),
+    NamedValues(#[source] Box<PortError>),
     /// The system has no random numbers.
     #[error("the system has no random numbers")]
     NoRandomness(#[source] getrandom::Error),
@@ -106,7 +106,7 @@ impl RotateError {
             Self::ActionRequired { .. } => "rotation.action_required",
             Self::NotAccepted { .. } => "rotation.not_accepted",
             Self::Vendor { .. } => "rotation.vendor",
-            Self::Vault(_) | Self::Values(_) => "rotation.store",
+            Self::Vault(_) | Self::NamedValues(_) => "rotation.store",
             Self::NoRandomness(_) => "rotation.randomness",
         }
     }
@@ -116,7 +116,7 @@ impl RotateError {
     pub const fn requires_action(&self) -> bool {
         !matches!(
             self,
-            Self::Vendor { .. } | Self::Vault(_) | Self::Values(_) | Self::NoRandomness(_)
+            Self::Vendor { .. } | Self::Vault(_) | Self::NamedValues(_) | Self::NoRandomness(_)
         )
     }
 

@@ -18,7 +18,7 @@ use super::{
     RotateError, Rotation, StepOutcome, WebhookAdmin, days_until, required, required_secret,
 };
 use crate::{SecretFields, members};
-use halogard_app::ports::{Clock, PortError, Refusal, Stage, Values, Vault, VaultError};
+use halogard_app::ports::{Clock, NamedValues, PortError, Refusal, Stage, Vault, VaultError};
 
 /// How many days a new key is valid unless the secret says otherwise. Source: the vendor offers 30, 90,
 /// 180 and 360. Three times the usual interval allows two failed rotations before the key expires.
@@ -56,7 +56,7 @@ where
     V: Vault,
     H: ApplicationAdmin + WebhookAdmin,
     L: AccessKeyAdmin,
-    M: Values,
+    M: NamedValues,
     N: Notifier,
     C: Clock,
 {
@@ -156,7 +156,7 @@ where
         rows: &[KeyInfo],
     ) -> Result<(), RotateError> {
         let began = self.values.value(&key_creation(name)).await;
-        let began = began.map_err(|error| RotateError::Values(Box::new(error)))?;
+        let began = began.map_err(|error| RotateError::NamedValues(Box::new(error)))?;
         let Some(began) = began.filter(|at| *at > 0).map(Timestamp::from_millis) else {
             return Ok(());
         };
@@ -248,7 +248,7 @@ where
     /// Records when the creation of a key began, or 0 once the key is stored.
     async fn record_creation(&self, name: &str, at_millis: i64) -> Result<(), RotateError> {
         let recorded = self.values.set_value(&key_creation(name), at_millis).await;
-        recorded.map_err(|error| RotateError::Values(Box::new(error)))
+        recorded.map_err(|error| RotateError::NamedValues(Box::new(error)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The webhook's secret: created here and sent to HaloPSA; the old one is accepted for a while.
 
-use halogard_app::ports::{Clock, PortError, Refusal, Values, Vault};
+use halogard_app::ports::{Clock, NamedValues, PortError, Refusal, Vault};
 use halogard_domain::Timestamp;
 use halogard_domain::hash::hex;
 use secrecy::SecretString;
@@ -61,7 +61,7 @@ where
     V: Vault,
     H: ApplicationAdmin + WebhookAdmin,
     L: AccessKeyAdmin,
-    M: Values,
+    M: NamedValues,
     N: Notifier,
     C: Clock,
 {
