@@ -1,7 +1,7 @@
 //! Recovery: claims of a process that died, and a store that is older than HaloPSA's tickets.
 
 use halogard_domain::Timestamp;
-use halogard_domain::continuity::Continuity;
+use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::ids::TicketId;
 use halogard_domain::key::{Reference, UnverifiedKey};
 use halogard_domain::link::Claim;
@@ -76,7 +76,7 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Records that a sync cycle runs, so that a store that was away is noticed.
-    pub(crate) async fn observe_cycle(&self) -> Result<Continuity, PortError> {
+    pub(crate) async fn observe_cycle(&self) -> Result<StoreContinuity, PortError> {
         let now = self.clock.now();
         self.update_continuity(|continuity| continuity.observe_cycle(now))
             .await
@@ -102,7 +102,10 @@ impl<E: Env> Reconciler<E> {
         listing: &TicketListing,
         titled: Option<KeyedTicket>,
     ) -> Result<Option<KeyedTicket>, ReconcileError> {
-        let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
+        let continuity = self
+            .store
+            .load_record::<StoreContinuity>(&Singleton)
+            .await?;
         let continuity = continuity.value;
         if continuity.sweep_needed_from().is_none() {
             return Ok(titled);
@@ -135,7 +138,7 @@ impl<E: Env> Reconciler<E> {
                 "HaloPSA holds a ticket of ours that the store did not know; other alerts wait until all \
                  such tickets are listed"
             );
-            self.update_continuity(Continuity::observe_unknown_ticket)
+            self.update_continuity(StoreContinuity::observe_unknown_ticket)
                 .await?;
         }
         Ok(Some(found))
@@ -203,11 +206,14 @@ impl<E: Env> Reconciler<E> {
     /// Applies `change` to what is known about the store's age; returns the result. Saves only a difference.
     pub(crate) async fn update_continuity(
         &self,
-        change: impl Fn(&mut Continuity),
-    ) -> Result<Continuity, PortError> {
+        change: impl Fn(&mut StoreContinuity),
+    ) -> Result<StoreContinuity, PortError> {
         let mut conflicts = 0;
         loop {
-            let stored = self.store.load_record::<Continuity>(&Singleton).await?;
+            let stored = self
+                .store
+                .load_record::<StoreContinuity>(&Singleton)
+                .await?;
             let mut changed = stored.value.clone();
             change(&mut changed);
             if changed == stored.value {

@@ -49,14 +49,14 @@ pub struct Rival {
 
 /// Whether the store knows everything that Halogard did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Continuity {
+pub struct StoreContinuity {
     /// When the store began to be used without interruption. What was done with it earlier may be
     /// missing from it.
     pub began_at: Timestamp,
     /// When a sync cycle last recorded that the store is in use.
     pub seen_at: Timestamp,
     /// What is known about the time before [`began_at`](Self::began_at).
-    pub knowledge: Knowledge,
+    pub completeness: Completeness,
     /// Whether the store was empty when it began to be used and no sweep has checked it since. Its
     /// predecessor, if there was one, proved its keys with another secret.
     pub is_new: bool,
@@ -77,7 +77,7 @@ pub struct Continuity {
 /// What a store is known to contain of the time before it began to be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Knowledge {
+pub enum Completeness {
     /// Nothing is known yet: the next sweep shows.
     #[default]
     Unchecked,
@@ -96,12 +96,12 @@ impl Rival {
     }
 }
 
-impl Record for Continuity {
+impl Record for StoreContinuity {
     const PARTITION: &'static str = "continuity";
     type Key = Singleton;
 }
 
-impl Continuity {
+impl StoreContinuity {
     /// Begins anew at `now`: a process starts with this store, and whether the store was replaced in the
     /// meantime is unknown.
     pub fn begin(&mut self, now: Timestamp) {
@@ -115,10 +115,10 @@ impl Continuity {
             rival: self.rival.take(),
             began_at: now,
             seen_at: now,
-            knowledge: if was_away || (known && self.knowledge == Knowledge::Behind) {
-                Knowledge::Behind
+            completeness: if was_away || (known && self.completeness == Completeness::Behind) {
+                Completeness::Behind
             } else {
-                Knowledge::Unchecked
+                Completeness::Unchecked
             },
         };
     }
@@ -134,8 +134,8 @@ impl Continuity {
 
     /// Records that a sweep listed a ticket of ours that no link explains.
     pub fn observe_unknown_ticket(&mut self) {
-        if self.knowledge == Knowledge::Unchecked {
-            self.knowledge = Knowledge::Behind;
+        if self.completeness == Completeness::Unchecked {
+            self.completeness = Completeness::Behind;
         }
     }
 
@@ -185,10 +185,10 @@ impl Continuity {
             .sweep_needed_from()
             .is_some_and(|from| listed_at >= from)
         {
-            self.knowledge = Knowledge::Current;
+            self.completeness = Completeness::Current;
         }
         // A list that lags may show a lower number later.
-        if self.knowledge == Knowledge::Current {
+        if self.completeness == Completeness::Current {
             self.newest_ticket = self.newest_ticket.max(newest);
             if self.is_new {
                 self.newest_at_birth = self.newest_ticket;
@@ -219,10 +219,10 @@ impl Continuity {
     /// lists may lag, so once a ticket was unknown only a later sweep shows that no other one is.
     #[must_use]
     pub fn sweep_needed_from(&self) -> Option<Timestamp> {
-        match self.knowledge {
-            Knowledge::Unchecked => Some(self.began_at),
-            Knowledge::Behind => Some(self.began_at.plus(IN_DOUBT_MAX)),
-            Knowledge::Current => None,
+        match self.completeness {
+            Completeness::Unchecked => Some(self.began_at),
+            Completeness::Behind => Some(self.began_at.plus(IN_DOUBT_MAX)),
+            Completeness::Current => None,
         }
     }
 

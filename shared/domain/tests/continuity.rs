@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use halogard_domain::continuity::{AWAY_AFTER, Continuity, Knowledge, PROBATION, Rival};
+use halogard_domain::continuity::{AWAY_AFTER, Completeness, PROBATION, Rival, StoreContinuity};
 use halogard_domain::ids::TicketId;
 use halogard_domain::key::{InstallationId, KeySecret};
 use halogard_domain::link::IN_DOUBT_MAX;
@@ -13,17 +13,17 @@ use halogard_domain::{Alert, Timestamp};
 use support::{alert, at};
 
 /// A store that a process began to use at `began`, and never before.
-fn young(began: Timestamp) -> Continuity {
-    let mut store = Continuity::default();
+fn young(began: Timestamp) -> StoreContinuity {
+    let mut store = StoreContinuity::default();
     store.begin(began);
     store
 }
 
 /// A store that a sweep has checked.
-fn current() -> Continuity {
+fn current() -> StoreContinuity {
     let mut store = young(at(1000));
     store.observe_sweep(at(1001), None);
-    assert_eq!(store.knowledge, Knowledge::Current);
+    assert_eq!(store.completeness, Completeness::Current);
     store
 }
 
@@ -36,7 +36,7 @@ fn raised(seconds: i64) -> Alert {
 
 #[test]
 fn nothing_is_opened_from_a_store_that_no_sweep_has_checked() {
-    for store in [Continuity::default(), young(at(1000))] {
+    for store in [StoreContinuity::default(), young(at(1000))] {
         for seconds in [0, 999, 1000, 1050] {
             let held = store.hold_until(&raised(seconds), 1, at(1100));
             assert!(held.is_some_and(|until| until > at(1100)), "{seconds}");
@@ -57,7 +57,7 @@ fn a_sweep_that_finds_no_unknown_ticket_lets_every_alert_pass() {
 fn a_sweep_that_began_before_the_process_proves_nothing() {
     let mut store = young(at(1000));
     store.observe_sweep(at(999), None);
-    assert_eq!(store.knowledge, Knowledge::Unchecked);
+    assert_eq!(store.completeness, Completeness::Unchecked);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn after_an_unknown_ticket_older_alerts_wait_until_no_list_can_lag() {
     let mut store = young(at(1000));
     store.observe_unknown_ticket();
     store.observe_sweep(at(1001), None);
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
     let settled = at(1000).plus(IN_DOUBT_MAX);
     assert_eq!(store.sweep_needed_from(), Some(settled));
     let old = store.hold_until(&raised(900), 1, at(1010));
@@ -76,7 +76,7 @@ fn after_an_unknown_ticket_older_alerts_wait_until_no_list_can_lag() {
     // A later ticket of an alert may be older than the store knows.
     assert!(store.hold_until(&raised(1061), 2, at(1100)).is_some());
     store.observe_sweep(settled.minus(Duration::from_millis(1)), None);
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
     store.observe_sweep(settled, None);
     assert_eq!(store.hold_until(&raised(900), 1, settled), None);
 }
@@ -88,15 +88,15 @@ fn a_store_that_was_away_is_behind_whatever_the_next_sweep_shows() {
     let back = at(1000).plus(AWAY_AFTER + Duration::from_secs(1));
     assert!(store.hold_until(&raised(2000), 1, back).is_some());
     store.observe_cycle(back);
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
     store.observe_sweep(back, None);
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
     store.observe_sweep(back.plus(IN_DOUBT_MAX), None);
-    assert_eq!(store.knowledge, Knowledge::Current);
+    assert_eq!(store.completeness, Completeness::Current);
     // A backup that is put back while no process runs.
     let mut store = current();
     store.begin(back);
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn times_under_a_clock_that_was_ahead_are_not_believed() {
     assert!(store.hold_until(&raised(0), 1, at(1000)).is_some());
     store.observe_cycle(at(1000));
     assert_eq!(store.began_at, at(1000));
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_restart_while_behind_stays_behind() {
     store.observe_unknown_ticket();
     store.begin(at(1010));
     store.observe_sweep(at(1011), None);
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
 }
 
 fn id(born: i64) -> InstallationId {
@@ -151,7 +151,7 @@ fn a_ticket_may_be_missing_only_while_that_is_possible_and_only_a_later_one() {
     store.observe_sweep(at(1100), Some(number(4005)));
     assert!(!store.may_be_missing(number(4006)));
     store.begin(at(5000));
-    assert_eq!(store.knowledge, Knowledge::Behind);
+    assert_eq!(store.completeness, Completeness::Behind);
     // A list that lags shows the numbers in another order.
     store.observe_sweep(at(5001), Some(number(4009)));
     for (ticket, expected) in [(4004, false), (4005, false), (4006, true), (4010, true)] {
@@ -214,7 +214,7 @@ fn a_new_store_that_found_tickets_watches_before_it_opens_a_first_one() {
     let mut store = young(at(1000));
     store.observe_predecessor();
     store.observe_sweep(at(1400), None);
-    assert_eq!(store.knowledge, Knowledge::Current);
+    assert_eq!(store.completeness, Completeness::Current);
     store.seen_at = at(1500);
     let at_birth = store.hold_until(&raised(0), 1, at(1500));
     assert_eq!(at_birth, Some(at(1000).plus(PROBATION)));

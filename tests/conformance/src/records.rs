@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
-use halogard_domain::continuity::{Continuity, Knowledge, Rival};
+use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
 use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
@@ -56,7 +56,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, MissingTickets>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
-        let bench = $case::<_, Continuity>(bench).await;
+        let bench = $case::<_, StoreContinuity>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -172,7 +172,7 @@ impl SampleRecord for Storms {
     }
 }
 
-impl SampleRecord for Continuity {
+impl SampleRecord for StoreContinuity {
     fn keys() -> Vec<Box<Singleton>> {
         vec![Box::new(Singleton)]
     }
@@ -181,7 +181,7 @@ impl SampleRecord for Continuity {
         Self {
             began_at: at(1),
             seen_at: at(number.into()),
-            knowledge: Knowledge::Behind,
+            completeness: Completeness::Behind,
             is_new: true,
             newest_ticket: Some(TicketId::new(number.into())),
             newest_at_birth: Some(TicketId::new(1)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halogard_domain::continuity::{Continuity, PROBATION, Rival};
+use halogard_domain::continuity::{PROBATION, Rival, StoreContinuity};
 use halogard_domain::record::Singleton;
 use halogard_simulator::SimHaloSettings;
 use halogard_simulator::halopsa::TicketView;
@@ -42,7 +42,10 @@ async fn run_both(bundle: &mut Scenario, second: &Process, minutes: u32, second_
 /// What `process` knows of another installation.
 async fn rival_of(process: &Process) -> Option<Rival> {
     use halogard_app::ports::Records as _;
-    let stored = process.store.load_record::<Continuity>(&Singleton).await;
+    let stored = process
+        .store
+        .load_record::<StoreContinuity>(&Singleton)
+        .await;
     stored.unwrap().value.rival
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use halogard_domain::Timestamp;
 use halogard_domain::adoption::{StoreHistory, Verdict};
-use halogard_domain::continuity::{Continuity, Rival};
+use halogard_domain::continuity::{Rival, StoreContinuity};
 use halogard_domain::key::{InstallationId, Reference};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::NoteAuthor;
@@ -68,7 +68,10 @@ impl<E: Env> Reconciler<E> {
         found: &KeyedTicket,
     ) -> Result<bool, ReconcileError> {
         let ticket = found.ticket.id;
-        let continuity = self.store.load_record::<Continuity>(&Singleton).await?;
+        let continuity = self
+            .store
+            .load_record::<StoreContinuity>(&Singleton)
+            .await?;
         let now = self.clock.now();
         if found.key.proof.is_none()
             || !continuity.value.may_show_a_rival(ticket)

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_domain::adoption::StoreHistory;
-use halogard_domain::continuity::Continuity;
+use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::ids::AlertId;
 use halogard_domain::key::REFERENCE_START;
 use halogard_domain::message::{Cause, Message};
@@ -96,7 +96,7 @@ impl<E: Env> Reconciler<E> {
                 .await?;
         }
         if first.adopted > 0 {
-            self.update_continuity(Continuity::observe_predecessor)
+            self.update_continuity(StoreContinuity::observe_predecessor)
                 .await?;
         }
         // A concurrent sweep that saved first has adopted the same tickets.

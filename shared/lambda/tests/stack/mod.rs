@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{
 };
 use halogard_app::ports::{Clock as _, Lane, Outgoing, Records as _, Revision, WorkSink as _};
 use halogard_aws::{AwsSettings, QueueUrls, Store, StoreNames, StoredConfig};
-use halogard_domain::continuity::{Continuity, Knowledge};
+use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::record::Singleton;
 use halogard_domain::{Message, Timestamp};
 use halogard_emulator::{Answer, Emulator, REGION, RuntimeApi, SECRET_ACCESS_KEY};
@@ -129,12 +129,12 @@ impl Stack {
         store.save_config(&applied, Revision(0)).await.unwrap();
         // As after a sweep that found nothing unknown.
         let now = SystemClock.now();
-        let continuity = Continuity {
+        let continuity = StoreContinuity {
             began_at: now,
             seen_at: now,
-            knowledge: Knowledge::Current,
+            completeness: Completeness::Current,
             is_new: false,
-            ..Continuity::default()
+            ..StoreContinuity::default()
         };
         let saved = store.save_record(&Singleton, &continuity, Revision(0));
         saved.await.unwrap();

@@ -18,7 +18,7 @@ use halogard_app::ports::{
     Unreadable, Vault as _, WorkQueue as _, WorkSink as _,
 };
 use halogard_domain::budget::{Ledger, Limit};
-use halogard_domain::continuity::{Continuity, Knowledge};
+use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
@@ -269,12 +269,12 @@ impl Bench {
 
     /// Records that a sweep has shown that the store knows every ticket of ours.
     async fn know_everything(&self) {
-        let continuity = Continuity {
+        let continuity = StoreContinuity {
             began_at: BEGIN,
             seen_at: BEGIN,
-            knowledge: Knowledge::Current,
+            completeness: Completeness::Current,
             is_new: false,
-            ..Continuity::default()
+            ..StoreContinuity::default()
         };
         let saved = self
             .store

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use halogard_domain::continuity::{Continuity, Knowledge, Rival};
+use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::key::InstallationId;
 use halogard_domain::link::{CLAIM_LEFT_MIN, CLAIM_TTL, Claim};
 use halogard_domain::record::Singleton;
@@ -81,7 +81,9 @@ impl<E: Env> Reconciler<E> {
             let opened = self.desk.open(&tickets, &claims).await;
             self.release_opening_lease().await;
             if continuity.on_probation && opened.iter().any(Result::is_ok) {
-                let ended = self.update_continuity(Continuity::observe_opening).await;
+                let ended = self
+                    .update_continuity(StoreContinuity::observe_opening)
+                    .await;
                 if let Err(error) = ended {
                     // The next opening waits once more.
                     warn!(
@@ -106,15 +108,21 @@ impl<E: Env> Reconciler<E> {
     /// Whether the store knows every ticket of ours. If it is behind and a sweep would show that by now, sweeps
     /// for `count` openings: sync cycles may be further apart than a store takes to count as away, and none
     /// of them would be in time.
-    async fn checked_continuity(&self, count: usize) -> Result<Continuity, PortError> {
-        let stored = self.store.load_record::<Continuity>(&Singleton).await?;
+    async fn checked_continuity(&self, count: usize) -> Result<StoreContinuity, PortError> {
+        let stored = self
+            .store
+            .load_record::<StoreContinuity>(&Singleton)
+            .await?;
         let needed_from = stored.value.sweep_needed_from();
         let is_due = needed_from.is_some_and(|from| from <= self.clock.now());
-        if stored.value.knowledge != Knowledge::Behind || !is_due {
+        if stored.value.completeness != Completeness::Behind || !is_due {
             return Ok(stored.value);
         }
         self.sweep_for_changes(count).await?;
-        let stored = self.store.load_record::<Continuity>(&Singleton).await?;
+        let stored = self
+            .store
+            .load_record::<StoreContinuity>(&Singleton)
+            .await?;
         Ok(stored.value)
     }
 
