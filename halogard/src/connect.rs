@@ -47,7 +47,7 @@ impl<C: SleepClock> Env for NetworkEnv<C> {
 pub type NetworkReconciler<C> = Reconciler<NetworkEnv<C>>;
 
 /// A reconciler, and what messages say about how it reaches both vendors.
-pub struct Assembled<C: SleepClock> {
+pub struct BuiltReconciler<C: SleepClock> {
     /// The reconciler.
     pub reconciler: NetworkReconciler<C>,
     /// What was corrected in the settings, one warning each.
@@ -56,17 +56,17 @@ pub struct Assembled<C: SleepClock> {
     pub addresses: String,
 }
 
-/// Puts the parts of one process together: the clients of both vendors under the request budget of
-/// `store`, and a reconciler over them. The credentials are those of the settings, or of `keys` if they
+/// Builds the reconciler of one process: the clients of both vendors under the request budget of
+/// `store`, and what works over them. The credentials are those of the settings, or of `keys` if they
 /// rotate. `calls` is informed of every call.
-pub fn assemble<C: SleepClock>(
+pub fn build_reconciler<C: SleepClock>(
     settings: &Settings,
     keys: Option<CredentialSources>,
     store: &Store<C>,
     clock: C,
     policy: Policy,
     calls: Arc<dyn CallObserver>,
-) -> anyhow::Result<Assembled<C>> {
+) -> anyhow::Result<BuiltReconciler<C>> {
     let vendors = halogard_vendors::build(
         &settings.halo,
         &settings.liongard,
@@ -78,7 +78,7 @@ pub fn assemble<C: SleepClock>(
     )?;
     let secret = random_key_secret()?;
     let store = store.clone();
-    Ok(Assembled {
+    Ok(BuiltReconciler {
         reconciler: Reconciler::new(vendors.desk, vendors.source, store, clock, policy, secret),
         normalizations: vendors.normalizations,
         addresses: vendors.addresses,

@@ -320,7 +320,7 @@ mod tests {
         let store = data_folder::open_store(folder, SystemClock).unwrap();
         let policy = Policy::empty(Mode::Managed);
         let calls = Arc::new(ProcessMetrics::default());
-        connect::assemble(&settings, None, &store, SystemClock, policy, calls)
+        connect::build_reconciler(&settings, None, &store, SystemClock, policy, calls)
             .unwrap()
             .reconciler
     }

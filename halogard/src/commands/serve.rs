@@ -106,7 +106,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let shared = EngineShared::default();
     let calls = Arc::clone(&shared.metrics);
-    let assembled = connect::assemble(
+    let built = connect::build_reconciler(
         &settings,
         Some(keys),
         &store,
@@ -114,10 +114,10 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         config.policy,
         calls,
     )?;
-    for remark in &assembled.normalizations {
+    for remark in &built.normalizations {
         output::caution(remark);
     }
-    let mut reconciler = assembled.reconciler;
+    let mut reconciler = built.reconciler;
     reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
     let poll_interval = settings.serve.poll_interval;
     reconciler.sweep_interval = if poll_interval < POLLS_SPARE_REQUESTS_FROM {
@@ -127,7 +127,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         SWEEP_INTERVAL.saturating_sub(poll_interval / 2)
     };
     let asked = Asked {
-        addresses: assembled.addresses,
+        addresses: built.addresses,
         metrics: Arc::clone(&shared.metrics),
     };
     let Some(addresses) = addresses.filter(|_| !options.check) else {

@@ -41,7 +41,7 @@ impl DemoInstance {
         let policy = simulated.config.policy.clone();
         let metrics = Arc::clone(&shared.metrics);
         let mut reconciler =
-            connect::assemble(&settings, None, &store, clock, policy, metrics)?.reconciler;
+            connect::build_reconciler(&settings, None, &store, clock, policy, metrics)?.reconciler;
         reconciler.inspector_min_interval = MIN_INTERVAL;
         reconciler.sweep_interval = SWEEP_INTERVAL;
         store.requeue_in_flight()?;
