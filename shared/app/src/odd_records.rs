@@ -28,7 +28,7 @@ impl OddRecords {
 
     /// Names those of `places` that have not been named yet: each says which record it is, where in it and
     /// what is wrong, and quotes nothing of it. Returns how many there are.
-    pub fn name(&self, places: impl IntoIterator<Item = String>) -> usize {
+    pub fn report(&self, places: impl IntoIterator<Item = String>) -> usize {
         let mut count = 0;
         for place in places {
             count += 1;

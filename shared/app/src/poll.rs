@@ -171,8 +171,8 @@ impl<E: Env> Reconciler<E> {
         let mut list = self.liongard.list().await?;
         while let Some(part) = list.next().await? {
             report.bytes += part.bytes;
-            report.unreadable += self.odd_alerts.name(part.unreadable);
-            self.odd_alerts.name(part.odd);
+            report.unreadable += self.odd_alerts.report(part.unreadable);
+            self.odd_alerts.report(part.odd);
             let mut unchanged = BTreeMap::new();
             for alert in part.alerts {
                 let unknown = alert.state() == halogard_domain::AlertState::Unknown;

@@ -123,7 +123,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let whole = unreadable.iter().map(UnreadableRow::to_string);
         let places = in_part.chain(whole);
         self.odd_records
-            .name(places.map(|place| format!("ticket {place}")))
+            .report(places.map(|place| format!("ticket {place}")))
     }
 
     /// Reads a ticket whose title its list does not show; `None` when its own answer does not show it

@@ -271,7 +271,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let list = self.client.tickets(&query).await?;
         if list.is_short() {
             let counted = list.record_count.unwrap_or_default();
-            self.odd_records.name([not_listed(list.received, counted)]);
+            self.odd_records
+                .report([not_listed(list.received, counted)]);
         }
         Ok(self.changes(&list.rows, &list.unreadable, asked_at, None))
     }
@@ -314,7 +315,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Names the rows that `page` of `range` lacks.
     fn name_short(&self, page: &Page<TicketRow>, range: &ChangeRange) {
         if let Some((came, due)) = page.received_of(range) {
-            self.odd_records.name([not_listed(came, due)]);
+            self.odd_records.report([not_listed(came, due)]);
         }
     }
 }

@@ -247,7 +247,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         let first_key = |title: &str| UnverifiedKey::all_in(title, prefix).into_iter().next();
         let found = self.keyed_listing(listing, &query, first_key).await?;
         self.odd_records
-            .name(found.missing.map(|missing| missing.to_string()));
+            .report(found.missing.map(|missing| missing.to_string()));
         Ok(KeyedPage {
             tickets: found.tickets.into_iter().map(|it| it.ticket).collect(),
             rest,
