@@ -8,13 +8,13 @@ use crate::deadline::Deadline;
 /// The shared budget with the priority of the current lane, which gives no permit when too little time is
 /// left. A reconciliation without a permit ends as when the budget is exhausted, and its message is
 /// deferred without counting as a failure.
-pub struct DeadlineBudget<S, C> {
+pub struct DeadlineAwareBudget<S, C> {
     budget: SharedBudget<S, C>,
     deadline: Deadline,
     clock: C,
 }
 
-impl<S, C> DeadlineBudget<S, C> {
+impl<S, C> DeadlineAwareBudget<S, C> {
     /// `budget`, as long as `deadline` allows a call.
     pub const fn new(budget: SharedBudget<S, C>, deadline: Deadline, clock: C) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl<S, C> DeadlineBudget<S, C> {
     }
 }
 
-impl<S: Records, C: Clock> DeadlineBudget<S, C> {
+impl<S: Records, C: Clock> DeadlineAwareBudget<S, C> {
     /// The budget with the current priority, if a call may still start.
     fn in_time(&self) -> Result<SharedBudget<S, C>, BudgetError> {
         let now = self.clock.now();
@@ -37,7 +37,7 @@ impl<S: Records, C: Clock> DeadlineBudget<S, C> {
     }
 }
 
-impl<S: Records, C: Clock> RequestBudget for DeadlineBudget<S, C> {
+impl<S: Records, C: Clock> RequestBudget for DeadlineAwareBudget<S, C> {
     async fn take(&self) -> Result<Permit, BudgetError> {
         self.in_time()?.take().await
     }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use crate::deadline::{Deadline, Reserves};
-use crate::deadline_budget::DeadlineBudget;
+use crate::deadline_budget::DeadlineAwareBudget;
 use crate::deadline_guard::DeadlineGuard;
 use crate::platform::{Platform, Resources};
 use crate::setup::{SetUpError, SetUpFault};
@@ -32,7 +32,7 @@ pub struct FunctionEnv<P>(PhantomData<P>);
 
 impl<P: Platform> Env for FunctionEnv<P> {
     type Desk =
-        DeadlineGuard<HttpServiceDesk<DeadlineBudget<P::Store, P::Clock>, P::Clock>, P::Clock>;
+        DeadlineGuard<HttpServiceDesk<DeadlineAwareBudget<P::Store, P::Clock>, P::Clock>, P::Clock>;
     type Liongard = DeadlineGuard<HttpAlertSource<P::Clock>, P::Clock>;
     type Store = P::Store;
     type Clock = P::Clock;
@@ -264,7 +264,8 @@ impl<P: Platform> InstanceState<P> {
         let read_at = clock.now();
         let (settings, versions) =
             vendors::read(&resources.vault, &resources.secrets, &resources.settings).await?;
-        let budget = DeadlineBudget::new(resources.budget.clone(), deadline.clone(), clock.clone());
+        let budget =
+            DeadlineAwareBudget::new(resources.budget.clone(), deadline.clone(), clock.clone());
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(resources.store.clone());
         let calls = Arc::clone(&self.calls);

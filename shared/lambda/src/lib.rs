@@ -17,7 +17,7 @@ mod vendors;
 
 pub use aws::Aws;
 pub use deadline::{Deadline, Reserves, deadline};
-pub use deadline_budget::DeadlineBudget;
+pub use deadline_budget::DeadlineAwareBudget;
 pub use deadline_guard::DeadlineGuard;
 pub use error::FunctionError;
 pub use instance::{FunctionEnv, FunctionReconciler, Instance, Invocation, NotReady};
