@@ -5,7 +5,9 @@ use crate::ports::{
     Pruning, Records, ServiceDesk, WorkQueue,
 };
 
-/// Everything a [`Reconciler`](crate::Reconciler) talks to. Each process names its own once.
+/// The environment of a [`Reconciler`](crate::Reconciler): which types it uses for HaloPSA, Liongard, the
+/// store and the clock. It holds no value and is no process environment; it is one type parameter in
+/// place of four. Each program and each test has one implementation.
 pub trait Env: Send + Sync + 'static {
     /// HaloPSA's tickets.
     type Desk: ServiceDesk + 'static;
