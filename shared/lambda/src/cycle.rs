@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_app::cycle::CycleReport;
-use halogard_app::ports::{Clock as _, LeaseOutcome, Leases as _, PortError, NamedValues as _};
+use halogard_app::ports::{Clock as _, LeaseOutcome, Leases as _, NamedValues as _, PortError};
 use halogard_domain::Timestamp;
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};

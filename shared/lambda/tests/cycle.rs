@@ -6,7 +6,9 @@ mod support;
 use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
-use halogard_app::ports::{Clock as _, ErrorCode, Lane, Leases as _, NamedValues as _, WorkQueue as _};
+use halogard_app::ports::{
+    Clock as _, ErrorCode, Lane, Leases as _, NamedValues as _, WorkQueue as _,
+};
 use halogard_lambda::cycle::{self, CycleRun, LAST_COMPLETE_CYCLE_AT};
 use halogard_lambda::{FunctionError, Instance, Reserves};
 use halogard_simulator::Fault;

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
-use halogard_app::ports::{Clock, Links as _, PortError, Values as _};
+use halogard_app::ports::{Clock, Links as _, NamedValues as _, PortError};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::{Link, Timestamp};
 use tokio::sync::Mutex as Turn;
