@@ -12,6 +12,7 @@ mod clock;
 mod commands;
 mod connect;
 mod data_folder;
+mod dialect_table;
 mod engine;
 mod health;
 mod http;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::{Clock as _, Revision, SaveError};
 use halogard_app::preflight::{self, Extent};
 use halogard_aws::StoredConfig;
@@ -15,6 +16,7 @@ use halogard_runtime::settings::Environment;
 
 use crate::cli::{ConfigCommand, ModeName};
 use crate::commands::serve;
+use crate::dialect_table;
 use crate::output::{self, DIM, GOOD};
 use crate::stack::Stack;
 
@@ -98,13 +100,14 @@ async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCod
     for remark in &vendors.normalizations {
         output::caution(remark);
     }
-    let report = preflight::check(
-        &vendors.desk,
-        &vendors.source,
-        &config.policy,
-        Extent::Everything,
-    )
-    .await;
+    let (desk, source) = (&vendors.desk, &vendors.source);
+    let mut report = preflight::check(desk, source, &config.policy, Extent::Everything).await;
+    if !report.problems().any(|found| found.scope.is_about_access()) {
+        let now = SystemClock.now();
+        let dialect = dialect(desk, source, &stack.store()?, ProbeWhen::Always, now).await?;
+        preflight::check_dialect(&dialect, &mut report);
+        dialect_table::print(&dialect);
+    }
     serve::show(&report, true);
     if report.has_problems() && !anyway {
         bail!("nothing was applied; fix the problems above, or apply it with --anyway");

@@ -194,7 +194,7 @@ impl Serve {
         let mut beside = JoinSet::new();
         beside.spawn(survive_hang_up());
         let first = tokio::select! {
-            report = checked(&self.reconciler, false) => report?,
+            checked = checked(&self.reconciler, false) => checked?.report,
             () = &mut stopped => return Ok(ExitCode::SUCCESS),
         };
         show(&first, false);
@@ -294,7 +294,7 @@ impl Serve {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
-            let report = checked(&self.reconciler, false).await?;
+            let report = checked(&self.reconciler, false).await?.report;
             start = self.start_after(&report);
             if !matches!(start, Start::Later(_)) {
                 show(&report, false);

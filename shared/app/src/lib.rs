@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod cycle;
 mod dead_letters;
+pub mod dialect;
 mod env;
 mod identity;
 pub mod inspection;

@@ -6,6 +6,7 @@
 mod alerts;
 mod budget;
 mod clock;
+mod dialect;
 mod error;
 mod error_code;
 mod inspectors;
@@ -23,6 +24,7 @@ mod vault;
 pub use alerts::{AlertList, AlertListing, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, Permit, PermitOutcome, RequestBudget};
 pub use clock::Clock;
+pub use dialect::DialectProbe;
 pub use error::{PortError, Refusal, error_chain};
 pub use error_code::ErrorCode;
 pub use inspectors::{Inspectors, RunProgress};

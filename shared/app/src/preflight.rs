@@ -1,6 +1,7 @@
 //! Checks a policy against what both vendors have, before the first alert depends on it.
 
 mod alerts;
+mod dialect;
 mod environments;
 mod halopsa;
 mod report;
@@ -8,6 +9,7 @@ mod report;
 use halogard_domain::policy::Mode;
 use halogard_domain::{FailureClass, Policy};
 
+pub use dialect::check_dialect;
 pub use report::{Finding, FindingScope, Level, PreflightReport};
 
 use crate::ports::{AlertSource, Inspectors, PortError, Refusal, ServiceDeskCatalog};

@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod alert;
 pub mod budget;
 pub mod continuity;
+pub mod dialect;
 pub mod failure;
 pub mod hash;
 pub mod ids;

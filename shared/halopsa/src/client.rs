@@ -5,6 +5,7 @@
 //! with a fresh token after a 401. Many processes may share one token, see `shared_token`.
 
 mod customers;
+mod observing;
 mod pages;
 mod query;
 mod reference;
@@ -34,6 +35,7 @@ use serde::de::DeserializeSeed;
 use tokio::sync::Mutex;
 use url::Url;
 
+pub(crate) use observing::ReadAnswer;
 pub use pages::{Listing, Page};
 pub use query::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
 pub use settings::{Credentials, HaloClientSettings};

@@ -11,6 +11,8 @@ mod error;
 #[cfg(feature = "client")]
 mod failure;
 #[cfg(feature = "client")]
+mod probe;
+#[cfg(feature = "client")]
 mod rotation;
 #[cfg(feature = "client")]
 mod route;
@@ -30,6 +32,8 @@ pub use client::{
 };
 #[cfg(feature = "client")]
 pub use error::{BodyProblem, Error, HaloRequestError, TokenFailure};
+#[cfg(feature = "client")]
+pub use probe::{UncertainFact, uncertain_facts};
 #[cfg(feature = "client")]
 pub use rotation::HaloCredentialAdmin;
 #[cfg(feature = "client")]

@@ -97,6 +97,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
+    /// The client id of our application.
+    pub(crate) fn application(&self) -> &str {
+        &self.application
+    }
+
     /// The client, for what is no business of the desk.
     pub fn client(&self) -> &Client<T, B, C> {
         &self.client

@@ -37,6 +37,11 @@ impl<T: Transport, C: Clock> LiongardAlertSource<T, C> {
         Self { client, clock }
     }
 
+    /// The client, for what is no business of the source.
+    pub(crate) fn client(&self) -> &Client<T> {
+        &self.client
+    }
+
     /// How many runs of `launchpoint` were asked for, by its own counter.
     async fn asked_for(&self, launchpoint: LaunchpointId) -> Result<Option<u64>, PortError> {
         let row = self.client.launchpoint(launchpoint).await?;

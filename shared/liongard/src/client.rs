@@ -7,6 +7,7 @@ mod alerts;
 mod environments;
 mod inspectors;
 mod keys;
+mod observing;
 mod request;
 mod settings;
 mod single_record;
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use alerts::TaskStream;
+pub(crate) use observing::ReadAnswer;
 pub use settings::LiongardClientSettings;
 
 use crate::AccessKey;

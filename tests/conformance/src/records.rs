@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
+use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
 use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
@@ -57,6 +58,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
         let bench = $case::<_, StoreContinuity>(bench).await;
+        let bench = $case::<_, DialectReport>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -143,6 +145,33 @@ impl SampleRecord for AppliedPolicy {
         policy.key_prefix = format!("LG{number}");
         Self {
             policy: Some(policy),
+        }
+    }
+}
+
+impl SampleRecord for DialectReport {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let fact = |seen| FactReading {
+            fact: "the order of a list".into(),
+            source: "a live tenant".into(),
+            seen,
+        };
+        Self {
+            build: Some(format!("2.236.{number}")),
+            probed_at: at(number.into()),
+            facts: vec![
+                fact(Seen::As {
+                    reading: REFERENCE.into(),
+                    meaning: "the newest first".into(),
+                }),
+                fact(Seen::CannotTell {
+                    why: "two tickets show it".into(),
+                }),
+            ],
         }
     }
 }

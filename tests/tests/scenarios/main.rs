@@ -8,6 +8,7 @@ mod concurrent_edits;
 mod costs;
 mod deleted_tickets;
 mod deliveries;
+mod dialect_probe;
 mod dialects;
 mod identity;
 mod inspectors;

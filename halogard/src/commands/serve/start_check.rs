@@ -4,13 +4,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::{Clock as _, NamedValues as _, PortError};
 use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::Timestamp;
+use halogard_domain::dialect::DialectReport;
 use halogard_runtime::SystemClock;
 
 use super::clock_watch::wrong_clock;
 use crate::connect::NetworkReconciler;
+use crate::dialect_table;
 use crate::metrics::ProcessMetrics;
 use crate::output::{self, BAD, CAUTION, DIM, GOOD};
 
@@ -28,8 +31,11 @@ pub(super) async fn check(
     reconciler: &NetworkReconciler<SystemClock>,
     asked: &Asked,
 ) -> anyhow::Result<ExitCode> {
-    let report = checked(reconciler, true).await?;
+    let Checked { report, dialect } = checked(reconciler, true).await?;
     show(&report, true);
+    if let Some(dialect) = dialect {
+        dialect_table::print(&dialect);
+    }
     asked.say(&report);
     if report.has_problems() {
         return Ok(ExitCode::FAILURE);
@@ -40,12 +46,20 @@ pub(super) async fn check(
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a check found.
+pub(super) struct Checked {
+    /// The findings.
+    pub(super) report: PreflightReport,
+    /// What is known of the dialect of both vendors, if they could be asked.
+    dialect: Option<DialectReport>,
+}
+
 /// Checks settings and config against both vendors. Soon after a successful check only the access is
 /// checked: a process that restarts again and again must not spend the request budget on checks.
 pub(super) async fn checked(
     reconciler: &NetworkReconciler<SystemClock>,
     everything: bool,
-) -> Result<PreflightReport, PortError> {
+) -> Result<Checked, PortError> {
     let policy = reconciler.policy();
     let fitted = i64::from_ne_bytes(policy.fingerprint().to_ne_bytes());
     let now = SystemClock.now();
@@ -57,7 +71,21 @@ pub(super) async fn checked(
     } else {
         Extent::Everything
     };
-    let report = preflight::check(&reconciler.desk, &reconciler.liongard, &policy, extent).await;
+    let (desk, liongard) = (&reconciler.desk, &reconciler.liongard);
+    let mut report = preflight::check(desk, liongard, &policy, extent).await;
+    let when = if everything {
+        ProbeWhen::Always
+    } else {
+        ProbeWhen::Outdated
+    };
+    let dialect = if report.problems().any(|found| found.scope.is_about_access()) {
+        None
+    } else {
+        Some(dialect(desk, liongard, &reconciler.store, when, now).await?)
+    };
+    if let Some(dialect) = &dialect {
+        preflight::check_dialect(dialect, &mut report);
+    }
     if extent == Extent::Everything && !report.has_problems() {
         reconciler.store.set_value(MARK_FITTED, fitted).await?;
         reconciler
@@ -65,7 +93,7 @@ pub(super) async fn checked(
             .set_value(MARK_FITTED_AT, now.as_millis())
             .await?;
     }
-    Ok(report)
+    Ok(Checked { report, dialect })
 }
 
 /// Prints the findings of a check; those without a problem only where `everything`.

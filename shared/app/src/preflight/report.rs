@@ -38,6 +38,14 @@ pub enum FindingScope {
     Environment(EnvironmentId),
 }
 
+impl FindingScope {
+    /// Whether it concerns every call to a vendor.
+    #[must_use]
+    pub const fn is_about_access(&self) -> bool {
+        matches!(self, Self::All | Self::Connection)
+    }
+}
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

@@ -21,6 +21,13 @@ fn limit(settings: &mut SimHaloSettings, requests_max: usize, seconds: u64) {
 /// The switches.
 pub(super) const SWITCHES: &[Switch] = &[
     Switch {
+        name: "no-instance-info",
+        fact: "whether `/InstanceInfo` shows the build",
+        description: "There is no such address.",
+        source: "probe output of one live tenant shows it; no document names it",
+        change: Change::Halo(|it| it.build = None),
+    },
+    Switch {
         name: "application-ids",
         fact: "what `actionby_application_id` holds",
         description: "The client id of the application, and nothing for what a person did; not display names.",

@@ -57,6 +57,7 @@ const SETS: &[DialectSet] = &[
         name: "on-premises",
         description: "an instance of the MSP's own, some versions behind",
         names: &[
+            "no-instance-info",
             "no-tenant",
             "no-limit",
             "like-search",
@@ -108,6 +109,7 @@ const SETS: &[DialectSet] = &[
         name: "worst",
         description: "every reading that makes work harder, at the same time",
         names: &[
+            "no-instance-info",
             "closed-list-of-ints",
             "datesearch-ignored",
             "like-search",

@@ -1,7 +1,7 @@
 //! Which request goes where, in any letter case, and what it needs to get there.
 
 use http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http_message::{SimRequest, SimResponse};
 
@@ -9,8 +9,9 @@ use super::state::{AccessToken, HaloState};
 use super::{HaloPsa, auth, refusal};
 
 /// Resources under `/api`, as the vendor writes them.
-const RESOURCES: [&str; 20] = [
+const RESOURCES: [&str; 21] = [
     "authinfo",
+    "InstanceInfo",
     "Tickets",
     "Actions",
     "Status",
@@ -85,6 +86,12 @@ pub(super) async fn serve(halo: &HaloPsa, call: &SimRequest) -> SimResponse {
         (&Method::GET, ["api", "authinfo"]) => {
             let tenant = halo.state().settings.tenant.clone();
             return SimResponse::ok(&auth::authinfo(&origin(call), tenant.as_deref()));
+        }
+        (&Method::GET, ["api", "instanceinfo"]) => {
+            return match halo.state().settings.build {
+                Some(build) => SimResponse::ok(&json!({ "version": build })),
+                None => SimResponse::empty(StatusCode::NOT_FOUND),
+            };
         }
         (_, ["api", ..]) => {}
         _ => return SimResponse::empty(StatusCode::NOT_FOUND),

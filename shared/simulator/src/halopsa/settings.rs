@@ -255,6 +255,8 @@ pub struct SimHaloSettings {
     pub world: World,
     /// API applications.
     pub applications: Vec<ApiApplication>,
+    /// The build that `/InstanceInfo` shows; `None` where there is no such address.
+    pub build: Option<&'static str>,
     /// The tenant's short name; a token request that names another is refused.
     pub tenant: Option<String>,
     /// Life of an access token.
@@ -364,6 +366,7 @@ impl Default for SimHaloSettings {
         Self {
             world: World::default(),
             applications: vec![ApiApplication::sample()],
+            build: Some("2.236.133"),
             tenant: Some("harbourstreet".to_owned()),
             token_life: Duration::from_secs(3600),
             invalid_client_status: 401,

@@ -1,0 +1,153 @@
+//! What a tenant shows of the facts that the vendors' documents leave open.
+//!
+//! A report is for people, and chooses between equivalent ways of asking. Nothing that is written depends on it.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Record, Singleton};
+use crate::time::Timestamp;
+
+/// The reading of a fact that the documents and most reports have.
+pub const REFERENCE: &str = "reference";
+
+/// The reading that times without a zone are not UTC. A tenant that follows it is refused until it is set right.
+pub const LOCAL_TIMES: &str = "local-times";
+
+/// The reading that lists do not show when a ticket changed.
+pub const ROWS_WITHOUT_LAST_UPDATE: &str = "rows-without-last-update";
+
+/// What a probe found out about both vendors, the last time that it ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialectReport {
+    /// The build of HaloPSA that was probed, if it says.
+    pub build: Option<String>,
+    /// When it was probed; the beginning of time before the first probe.
+    pub probed_at: Timestamp,
+    /// Each uncertain fact, those of HaloPSA first.
+    pub facts: Vec<FactReading>,
+}
+
+/// An uncertain fact, and what the tenant showed of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactReading {
+    /// The fact.
+    pub fact: Cow<'static, str>,
+    /// Where the readings of it come from.
+    pub source: Cow<'static, str>,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// What was seen of a fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// The tenant follows one reading.
+    As {
+        /// Its name: [`REFERENCE`], or that of the switch which makes the simulators follow it.
+        reading: Cow<'static, str>,
+        /// The same in words.
+        meaning: Cow<'static, str>,
+    },
+    /// Nothing was seen that tells.
+    CannotTell {
+        /// Why, or what would show it.
+        why: Cow<'static, str>,
+    },
+}
+
+impl DialectReport {
+    /// The name of the reading that was seen of `fact`.
+    #[must_use]
+    pub fn reading_of(&self, fact: &str) -> Option<&str> {
+        let known = self.facts.iter().find(|known| known.fact == fact)?;
+        match &known.seen {
+            Seen::As { reading, .. } => Some(reading),
+            Seen::CannotTell { .. } => None,
+        }
+    }
+
+    /// Whether the tenant was seen to follow the reading with this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let mut all = self.facts.iter();
+        all.any(|known| matches!(&known.seen, Seen::As { reading, .. } if reading == name))
+    }
+
+    /// Whether a tenant of this `build` has to be probed anew. A build that does not show is none to compare; a
+    /// tenant that was refused may have been set right.
+    #[must_use]
+    pub fn is_outdated(&self, build: Option<&str>) -> bool {
+        let is_other = build.is_some() && self.build.as_deref() != build;
+        self.facts.is_empty() || is_other || self.has(LOCAL_TIMES)
+    }
+}
+
+impl Record for DialectReport {
+    const PARTITION: &'static str = "dialect";
+    /// A probe brings it again.
+    const REPLACE_UNREADABLE: bool = true;
+    type Key = Singleton;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(build: Option<&str>) -> DialectReport {
+        report_of(REFERENCE, build)
+    }
+
+    fn report_of(reading: &'static str, build: Option<&str>) -> DialectReport {
+        DialectReport {
+            build: build.map(str::to_owned),
+            probed_at: Timestamp::from_millis(1),
+            facts: vec![FactReading {
+                fact: "the order".into(),
+                source: "a guess".into(),
+                seen: Seen::As {
+                    reading: reading.into(),
+                    meaning: "the newest first".into(),
+                },
+            }],
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_probed_once_and_again_when_its_build_changes() {
+        let rows = [
+            (DialectReport::default(), None, true),
+            (DialectReport::default(), Some("2.1"), true),
+            (report(None), None, false),
+            (report(None), Some("2.1"), true),
+            (report(Some("2.1")), Some("2.1"), false),
+            (report(Some("2.1")), Some("2.2"), true),
+            (report(Some("2.1")), None, false),
+            (report_of(LOCAL_TIMES, Some("2.1")), Some("2.1"), true),
+        ];
+        for (report, build, expected) in rows {
+            assert_eq!(report.is_outdated(build), expected, "{report:?} {build:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_was_written() {
+        let mut written = report(Some("2.1"));
+        written.facts.push(FactReading {
+            fact: "the limit".into(),
+            source: "a guess".into(),
+            seen: Seen::CannotTell {
+                why: "only a refusal shows it".into(),
+            },
+        });
+        let text = serde_json::to_string(&written).unwrap();
+        assert_eq!(
+            serde_json::from_str::<DialectReport>(&text).unwrap(),
+            written
+        );
+        assert_eq!(written.reading_of("the order"), Some(REFERENCE));
+        assert_eq!(written.reading_of("the limit"), None);
+    }
+}

@@ -1,0 +1,350 @@
+//! The probe of Liongard's dialect: a short list of harmless reads, and what their answers say of each fact that
+//! the documents leave open.
+
+use halogard_app::ports::{Clock, DialectProbe, Inspectors as _};
+use halogard_domain::Slug;
+use halogard_domain::dialect::{FactReading, REFERENCE, Seen};
+use halogard_http::Transport;
+
+use crate::alert_source::LiongardAlertSource;
+use crate::client::{Client, ReadAnswer};
+use crate::route::{self, PathEnding};
+use crate::wire::{LookupValue, RunOutcome, TimelineRow};
+
+/// A number that no record has reached.
+const NO_RECORD: u64 = 2_147_483_646;
+
+/// Alerts whose words are looked at.
+const ALERTS_MAX: usize = 2_000;
+
+/// A fact that Liongard's documents leave open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UncertainFact {
+    /// The fact.
+    pub fact: &'static str,
+    /// Whether harmless reads can tell.
+    pub is_read: bool,
+    /// When they cannot, or what else would show it.
+    pub otherwise: &'static str,
+}
+
+/// Every fact that Liongard's documents leave open.
+pub fn uncertain_facts() -> impl Iterator<Item = UncertainFact> {
+    FACTS.iter().map(|known| UncertainFact {
+        fact: known.fact,
+        is_read: known.judge.is_some(),
+        otherwise: known.otherwise,
+    })
+}
+
+/// The name of a reading, and the same in words.
+type Reading = (&'static str, &'static str);
+
+/// One fact.
+struct Fact {
+    /// The fact, as `docs/dialects.md` names it.
+    fact: &'static str,
+    /// Where its readings come from.
+    source: &'static str,
+    /// What was read says of it; `None` where harmless reads do not show it.
+    judge: Option<fn(&Observations) -> Option<Reading>>,
+    /// When it cannot be told, or what else would show it.
+    otherwise: &'static str,
+}
+
+/// The facts, in the order of `docs/dialects.md`.
+const FACTS: &[Fact] = &[
+    Fact {
+        fact: "the form of the list of alerts",
+        source: "a client in production reads three forms",
+        judge: Some(list_form),
+        otherwise: "no answer came",
+    },
+    Fact {
+        fact: "whether a single record may be read with a slash at the end",
+        source: "the vendor's own code uses slashes for collections only",
+        judge: Some(record_slash),
+        otherwise: "there must be an alert",
+    },
+    Fact {
+        fact: "how an alert that does not exist is answered",
+        source: "not documented",
+        judge: Some(missing),
+        otherwise: "there must be an alert",
+    },
+    Fact {
+        fact: "the machine's words for statuses",
+        source: "the only published value is `new`",
+        judge: Some(words),
+        otherwise: "an alert with both words shows it",
+    },
+    Fact {
+        fact: "what `ExternalID` of an alert holds",
+        source: "no public client reads it",
+        judge: None,
+        otherwise: "in the mode native the check shows pairs to compare",
+    },
+    Fact {
+        fact: "whether `conditions[]` filters the timeline",
+        source: "the OpenAPI file only",
+        judge: Some(timeline),
+        otherwise: "a run of the HaloPSA inspector shows it",
+    },
+    Fact {
+        fact: "the answer to a request for runs",
+        source: "one project and the OpenAPI file",
+        judge: None,
+        otherwise: "only a run that is asked for shows it",
+    },
+    Fact {
+        fact: "how a run that has ended shows it",
+        source: "the OpenAPI file only",
+        judge: Some(ended_run),
+        otherwise: "a run of the HaloPSA inspector that has ended shows it",
+    },
+    Fact {
+        fact: "whether a running inspector may be started again",
+        source: "not documented",
+        judge: None,
+        otherwise: "only a run that is asked for shows it",
+    },
+    Fact {
+        fact: "which requests are redirected to a slash at the end",
+        source: "the vendor's documentation against several clients",
+        judge: Some(redirects),
+        otherwise: "there must be an alert",
+    },
+    Fact {
+        fact: "how a redirect names its target",
+        source: "not documented",
+        judge: Some(redirect_target),
+        otherwise: "nothing is redirected",
+    },
+    Fact {
+        fact: "how a single record comes",
+        source: "the OpenAPI file against clients",
+        judge: Some(record_form),
+        otherwise: "there must be an alert",
+    },
+];
+
+/// The answers to the reads of one probe.
+#[derive(Debug, Default)]
+struct Observations {
+    /// The list of alerts.
+    alerts: Option<ReadAnswer>,
+    /// The list of environments, without a slash.
+    plain_list: Option<ReadAnswer>,
+    /// An alert, with a slash.
+    slashed_record: Option<ReadAnswer>,
+    /// The same alert without.
+    plain_record: Option<ReadAnswer>,
+    /// An alert that is not there, at an address of the form that was found.
+    missing: Option<ReadAnswer>,
+    /// The words of statuses, each pair once.
+    words: Vec<LookupValue>,
+    /// The runs of a launchpoint that is not there.
+    no_timeline: Option<ReadAnswer>,
+    /// The runs of the HaloPSA inspector, where the timeline is filtered.
+    runs: Vec<TimelineRow>,
+}
+
+impl Observations {
+    /// Reads everything, one request after the other.
+    async fn read<T: Transport, C: Clock>(source: &LiongardAlertSource<T, C>) -> Self {
+        let client = source.client();
+        let mut seen = Self {
+            alerts: client.observe(route::TASKS, None, PathEnding::Slash).await,
+            plain_list: client
+                .observe(route::ENVIRONMENTS, None, PathEnding::Plain)
+                .await,
+            ..Self::default()
+        };
+        let first = seen.read_words(client).await;
+        if let Some(alert) = first {
+            let record = async |ending| client.observe(route::TASK, Some(alert), ending).await;
+            seen.slashed_record = record(PathEnding::Slash).await;
+            seen.plain_record = record(PathEnding::Plain).await;
+            let is_slashed = found(&seen.slashed_record);
+            let ending = if is_slashed {
+                PathEnding::Slash
+            } else {
+                PathEnding::Plain
+            };
+            if is_slashed || found(&seen.plain_record) {
+                seen.missing = client.observe(route::TASK, Some(NO_RECORD), ending).await;
+            }
+        }
+        seen.no_timeline = client.observe_timeline(NO_RECORD).await;
+        let launchpoints = source.halo_launchpoints().await.unwrap_or_default();
+        if let Some(launchpoint) = launchpoints.first()
+            && let Ok(Some(runs)) = client.timeline(*launchpoint).await
+        {
+            seen.runs = runs;
+        }
+        seen
+    }
+
+    /// Reads the words of statuses; says which alert came first.
+    async fn read_words<T: Transport>(&mut self, client: &Client<T>) -> Option<u64> {
+        let mut stream = client.tasks().await.ok()?;
+        let (mut first, mut alerts) = (None, 0);
+        while let Ok(Some(part)) = stream.next().await {
+            alerts += part.alerts.len();
+            for row in part.alerts {
+                first.get_or_insert(row.id.get());
+                if let Some(words) = row.status.filter(|words| !self.words.contains(words)) {
+                    self.words.push(words);
+                }
+            }
+            if alerts >= ALERTS_MAX {
+                break;
+            }
+        }
+        first
+    }
+}
+
+/// Whether `answer` shows a record.
+fn found(answer: &Option<ReadAnswer>) -> bool {
+    let answer = answer.as_ref().filter(|answer| answer.is_success());
+    answer.and_then(ReadAnswer::json).is_some_and(|body| {
+        let record = body.get(0).unwrap_or(&body);
+        record.get("ID").is_some()
+    })
+}
+
+/// What `seen` says of every fact.
+fn judge(seen: &Observations) -> Vec<FactReading> {
+    let readings = FACTS.iter().map(|known| FactReading {
+        fact: known.fact.into(),
+        source: known.source.into(),
+        seen: match known.judge.and_then(|judge| judge(seen)) {
+            Some((reading, meaning)) => Seen::As {
+                reading: reading.into(),
+                meaning: meaning.into(),
+            },
+            None => Seen::CannotTell {
+                why: known.otherwise.into(),
+            },
+        },
+    });
+    readings.collect()
+}
+
+fn list_form(seen: &Observations) -> Option<Reading> {
+    let answer = seen.alerts.as_ref().filter(|answer| answer.is_success())?;
+    if answer.first_sign() == Some(b'[') {
+        return Some((REFERENCE, "bare"));
+    }
+    let body = String::from_utf8_lossy(&answer.body);
+    let place = |name: &str| body.find(&format!("\"{name}\""));
+    match (place("Data"), place("data")) {
+        (Some(_), None) => Some(("tasks-in-data", "in `Data`")),
+        (None, Some(_)) => Some(("tasks-in-lower-data", "in `data`")),
+        _ => None,
+    }
+}
+
+fn record_slash(seen: &Observations) -> Option<Reading> {
+    if found(&seen.slashed_record) {
+        return Some((REFERENCE, "it may"));
+    }
+    let refused = seen.slashed_record.as_ref()?.status == 404;
+    (refused && found(&seen.plain_record)).then_some(("record-slash-404", "404 with the slash"))
+}
+
+fn missing(seen: &Observations) -> Option<Reading> {
+    let answer = seen.missing.as_ref()?;
+    match answer.status {
+        200 if answer.json()?.as_array()?.is_empty() => Some((REFERENCE, "by an empty list")),
+        404 => Some(("missing-alert-404", "404")),
+        _ => None,
+    }
+}
+
+fn words(seen: &Observations) -> Option<Reading> {
+    let pairs = seen.words.iter().filter_map(|words| {
+        let (reserved, name) = (words.reserved.as_deref()?, words.name.as_deref()?);
+        Some((Slug::new(reserved).to_string(), Slug::new(name).to_string()))
+    });
+    let pairs: Vec<(String, String)> = pairs.collect();
+    if pairs.is_empty() {
+        return None;
+    }
+    let are_beginnings = pairs
+        .iter()
+        .all(|(reserved, name)| name.starts_with(reserved));
+    Some(if are_beginnings {
+        (REFERENCE, "the beginnings of the names")
+    } else {
+        ("reserved-words", "words of their own")
+    })
+}
+
+fn timeline(seen: &Observations) -> Option<Reading> {
+    let answer = seen
+        .no_timeline
+        .as_ref()
+        .filter(|answer| answer.is_success())?;
+    match answer.json() {
+        Some(body) if body.as_array().is_some_and(Vec::is_empty) => {
+            (!seen.runs.is_empty()).then_some((REFERENCE, "it does"))
+        }
+        // Runs of a launchpoint that is not there, or more than was looked at.
+        _ if answer.first_sign() == Some(b'[') => Some(("timeline-unfiltered", "it does not")),
+        _ => None,
+    }
+}
+
+fn ended_run(seen: &Observations) -> Option<Reading> {
+    let ended = seen
+        .runs
+        .iter()
+        .filter(|run| run.outcome() != RunOutcome::Underway);
+    let codes: Vec<bool> = ended.map(|run| run.exit_code.is_some()).collect();
+    if codes.is_empty() {
+        return None;
+    }
+    Some(if codes.contains(&true) {
+        (REFERENCE, "by its `ExitCode`")
+    } else {
+        ("run-without-exit-code", "by `FinishedAt` alone")
+    })
+}
+
+fn redirects(seen: &Observations) -> Option<Reading> {
+    let list = seen.plain_list.as_ref()?;
+    let record = seen.plain_record.as_ref()?;
+    match (list.is_redirect(), record.is_redirect()) {
+        (true, true) => Some(("redirect-every-get", "every GET")),
+        (true, false) => Some((REFERENCE, "lists")),
+        (false, false) if list.is_success() => Some(("no-redirects", "none")),
+        _ => None,
+    }
+}
+
+fn redirect_target(seen: &Observations) -> Option<Reading> {
+    let target = seen.plain_list.as_ref()?.location.as_deref()?;
+    Some(if target.contains("://") {
+        (REFERENCE, "by its whole address")
+    } else {
+        ("relative-redirects", "by its path")
+    })
+}
+
+fn record_form(seen: &Observations) -> Option<Reading> {
+    let answers = [&seen.slashed_record, &seen.plain_record];
+    let answer = answers.into_iter().find(|answer| found(answer))?;
+    match answer.as_ref()?.first_sign()? {
+        b'[' => Some((REFERENCE, "as a list of one")),
+        b'{' => Some(("records-as-objects", "as it is")),
+        _ => None,
+    }
+}
+
+impl<T: Transport, C: Clock> DialectProbe for LiongardAlertSource<T, C> {
+    async fn probe(&self) -> Vec<FactReading> {
+        judge(&Observations::read(self).await)
+    }
+}
