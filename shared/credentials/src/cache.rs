@@ -30,7 +30,6 @@ pub struct CredentialCache<V, C> {
     vault: V,
     clock: C,
     name: String,
-    ttl: Duration,
     state: Mutex<CacheState>,
 }
 
@@ -69,16 +68,8 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
             vault,
             clock,
             name: name.into(),
-            ttl: TTL,
             state: Mutex::default(),
         }
-    }
-
-    /// The same, read again after `ttl`.
-    #[must_use]
-    pub const fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = ttl;
-        self
     }
 
     /// The same, with the current version already read at `read_at`, so that a start reads it once.
@@ -118,7 +109,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
         let now = self.clock.now();
         let stale = state
             .read_at
-            .is_none_or(|at| now.since(at) >= self.ttl || now < at);
+            .is_none_or(|at| now.since(at) >= TTL || now < at);
         if stale {
             let wanted = state.wanted();
             self.load(&mut state, wanted).await?;
@@ -188,7 +179,7 @@ impl<V: Vault, C: Clock> CredentialCache<V, C> {
             }
             Err(error) if !state.versions.is_empty() => {
                 warn!(secret = self.name, %error, "the vault is unavailable; the cached secret stays in use");
-                let ago = self.ttl.saturating_sub(REFUSED_PAUSE);
+                let ago = TTL.saturating_sub(REFUSED_PAUSE);
                 state.read_at = Some(now.minus(ago));
                 Ok(())
             }

@@ -202,13 +202,6 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         self
     }
 
-    /// Goes on with other credentials: the token is dropped, the next call asks for one.
-    pub async fn replace_credentials(&self, credentials: Credentials) {
-        let mut login = self.login.lock().await;
-        *login = LoginState::new(Arc::new(StaticCredential::new(credentials)));
-        self.set_current(None);
-    }
-
     /// Whether `client_id` is an application this client has signed in as, or the other one of a
     /// rotating pair.
     #[must_use]

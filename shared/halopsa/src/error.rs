@@ -182,7 +182,7 @@ pub enum HaloRequestError {
 impl Error {
     /// Says what may follow this failure.
     ///
-    /// [`Error::OutOfBudget`] is `Transient` here; [`Error::out_of_budget_until`] says until when.
+    /// [`Error::OutOfBudget`] is `Transient` here; [`Error::retry_at`] says until when.
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
@@ -261,15 +261,6 @@ impl Error {
             && self
                 .message()
                 .is_some_and(|said| said.as_str().to_lowercase().contains("tenant"))
-    }
-
-    /// When a request may be sent again, if the budget was what stopped this one.
-    #[must_use]
-    pub fn out_of_budget_until(&self) -> Option<Timestamp> {
-        match self {
-            Self::OutOfBudget { until } | Self::BudgetReserved { until } => Some(*until),
-            _ => None,
-        }
     }
 
     /// When to come back, where that is known: there will be a permit, or a token.

@@ -604,11 +604,7 @@ async fn nothing_is_sent_while_halopsa_says_that_no_request_is_left() {
         if let Some(seconds) = waits {
             let error = harness.client.teams().await.unwrap_err();
             let until = MORNING.plus(Duration::from_secs(seconds));
-            assert_eq!(
-                error.out_of_budget_until(),
-                Some(until),
-                "{remaining} {pause:?}"
-            );
+            assert_eq!(error.retry_at(), Some(until), "{remaining} {pause:?}");
             harness.advance(Duration::from_secs(seconds));
         }
         harness.client.teams().await.unwrap();

@@ -305,7 +305,7 @@ async fn a_spent_budget_sends_nothing_and_says_until_when() {
         .post_tickets(&[Default::default()])
         .await
         .unwrap_err();
-    assert_eq!(error.out_of_budget_until(), Some(MORNING));
+    assert_eq!(error.retry_at(), Some(MORNING));
     assert_eq!(error.class(), Transient);
     assert!(harness.sent().is_empty() && harness.tokens().is_empty());
 }
@@ -318,10 +318,7 @@ async fn a_failing_budget_prevents_every_request() {
     });
     let error = harness.client.teams().await.unwrap_err();
     assert!(matches!(error, Error::BudgetStore { .. }));
-    assert_eq!(
-        (error.class(), error.out_of_budget_until()),
-        (Transient, None)
-    );
+    assert_eq!((error.class(), error.retry_at()), (Transient, None));
     assert!(harness.tokens().is_empty());
 }
 

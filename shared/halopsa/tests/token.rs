@@ -12,7 +12,7 @@ mod support;
 use std::time::Duration;
 
 use halogard_domain::FailureClass;
-use halogard_halopsa::{Credentials, Error, TokenFailure};
+use halogard_halopsa::{Error, TokenFailure};
 use support::{Harness, SECRET, answer, answer_with, settings, token};
 
 fn refused(code: &str, sentence: &str) -> String {
@@ -250,22 +250,6 @@ async fn a_redirect_of_the_token_request_is_not_followed() {
         }
     ));
     assert_eq!(harness.tokens().len(), 1);
-}
-
-#[tokio::test]
-async fn new_credentials_are_used_at_the_next_call() {
-    let harness = Harness::answering(&["[]", "[]"]);
-    harness.client.teams().await.unwrap();
-    let credentials = Credentials {
-        client_id: "app-b".into(),
-        client_secret: "other".into(),
-        idle_client_id: None,
-    };
-    harness.client.replace_credentials(credentials).await;
-    harness.client.teams().await.unwrap();
-    let asked = String::from_utf8(harness.tokens()[1].body.to_vec()).unwrap();
-    assert!(asked.contains("client_id=app-b&client_secret=other"));
-    assert_eq!(harness.sent()[1].bearer(), Some("Bearer token-2"));
 }
 
 #[tokio::test]

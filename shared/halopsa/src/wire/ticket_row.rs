@@ -17,6 +17,7 @@ use super::Row;
 const UNASSIGNED_TECHNICIAN: u64 = 1;
 
 /// What is odd about a time that has not come.
+#[cfg(feature = "client")]
 const IN_THE_FUTURE: &str = "last_update, which is in the future";
 
 /// A ticket as a list or `GET /Tickets/{id}` shows it.
@@ -184,6 +185,7 @@ impl TicketRow {
     /// The row without a time of change after `latest`: a time in the future is none. Believed, it would
     /// count as newer than every change to come.
     #[must_use]
+    #[cfg(feature = "client")]
     pub(crate) fn changed_by(mut self, latest: Timestamp) -> Self {
         if self.last_update.is_some_and(|at| at > latest) {
             self.last_update = None;

@@ -171,12 +171,6 @@ where
 }
 
 impl TaskRow {
-    /// When it last changed, being raised included.
-    #[must_use]
-    pub fn changed_on(&self) -> Option<Timestamp> {
-        self.updated_on.or(self.created_on)
-    }
-
     /// The customer's number, from whichever member names it.
     #[must_use]
     pub fn environment_id(&self) -> Option<EnvironmentId> {
