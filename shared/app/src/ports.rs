@@ -40,7 +40,7 @@ pub use queue::{
 };
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
-    Admission, Changes, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
+    Admission, Changes, ClientInfo, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
     ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTexts, TicketTypeInfo,
 };
 pub use tokens::SealedToken;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
+mod edit;
 mod fields;
 mod findings;
 mod load;
@@ -23,6 +24,7 @@ use crate::fields::Fields;
 use crate::findings::Findings;
 use crate::source::SourceText;
 
+pub use edit::{CustomerEntries, CustomerEntry, EditError, with_customers};
 pub use load::{FILE_BYTES_MAX, LoadError, load};
 pub use problem::{Problem, Problems};
 pub use schema::schema;

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use halogard_domain::Policy;
+use halogard_domain::ids::EnvironmentId;
 use halogard_domain::key::InstallationId;
 use halogard_domain::policy::{Mapping, Mode, Rule};
 use halogard_domain::ticket::MachineApplications;
@@ -26,6 +27,11 @@ use crate::suggestion::nearest;
 pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Policy> {
     let templates = file.table("templates");
     let names = TemplateNames::of(templates.as_ref());
+    let reserved = templates.iter().flat_map(Fields::named_tables);
+    for (name, _) in reserved.filter(|(name, _)| *name.get_ref() == rules::NO_TICKET) {
+        let message = "no template is called `none`: a rule that names it gives no ticket";
+        findings.error(&name.span(), message);
+    }
     if let Some(templates) = templates.as_ref().filter(|_| names.0.is_empty()) {
         findings.error(
             templates.span(),
@@ -61,6 +67,7 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     policy.retention = retention::read(file, findings);
     policy.templates = read_templates;
     policy.rules = rules.into_iter().map(|rule| rule.rule).collect();
+    policy.ignored_environments = ids(&file.numbers("ignore"), EnvironmentId::new);
     policy.environments = customers
         .into_iter()
         .map(|customer| (customer.mapping.environment, customer.mapping))

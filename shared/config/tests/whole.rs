@@ -215,11 +215,11 @@ fn every_key_reaches_the_policy() {
             priorities: ["critical", "high"].map(Slug::new).into(),
             group: Some("gold".to_owned()),
             environments: [EnvironmentId::new(8801)].into(),
-            template: "servers".to_owned(),
+            template: Some("servers".to_owned()),
         },
         Rule {
             priorities: [Slug::new("low")].into(),
-            template: "servers".to_owned(),
+            template: Some("servers".to_owned()),
             ..Rule::default()
         },
     ];

@@ -18,6 +18,8 @@ pub enum PairStatus {
     InProgress,
     /// The alert waits for a mapping or a template.
     Parked(ParkReason),
+    /// The alert is watched and gets no ticket, by the operator's choice.
+    WatchedOnly,
     /// HaloPSA refused a write; a person is needed.
     Refused,
     /// The ticket is closed. An inspection was requested and has not ended yet.
@@ -39,7 +41,11 @@ pub fn pair_status(link: &Link, policy: &Policy, now: Timestamp) -> PairStatus {
         return PairStatus::Refused;
     }
     if let Some(reason) = link.parked {
-        return PairStatus::Parked(reason);
+        return if reason.is_chosen() {
+            PairStatus::WatchedOnly
+        } else {
+            PairStatus::Parked(reason)
+        };
     }
     match link.terminal_reason {
         Some(TerminalReason::NotNeeded) => return PairStatus::InSync,

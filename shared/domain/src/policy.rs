@@ -55,6 +55,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// The customers, each mapped once.
     pub environments: BTreeMap<EnvironmentId, Mapping>,
+    /// Customers whose alerts get no tickets, by the operator's choice.
+    pub ignored_environments: BTreeSet<EnvironmentId>,
     /// In native mode: how long Liongard's own ticketing has to close a ticket before Halogard
     /// does.
     pub native_grace: Duration,
@@ -98,8 +100,8 @@ pub struct Rule {
     pub group: Option<String>,
     /// Any of these customers; empty means all.
     pub environments: BTreeSet<EnvironmentId>,
-    /// The template to use.
-    pub template: String,
+    /// The template to use; `None` gives no ticket: the alert is watched.
+    pub template: Option<String>,
 }
 
 /// How a ticket is opened and updated.
@@ -218,6 +220,18 @@ pub enum ParkReason {
     Unmapped,
     /// No rule matches and the environment names no template.
     NoTemplate,
+    /// The config ignores the environment.
+    Ignored,
+    /// The first rule that matches gives no ticket.
+    NotTicketed,
+}
+
+impl ParkReason {
+    /// Whether the operator chose that the alert gets no ticket: it is watched, and waits for nothing.
+    #[must_use]
+    pub const fn is_chosen(self) -> bool {
+        matches!(self, Self::Ignored | Self::NotTicketed)
+    }
 }
 
 /// A policy that was in force. A ticket is followed to its end under the policy that it was opened
@@ -272,6 +286,7 @@ impl Policy {
             templates: BTreeMap::new(),
             rules: Vec::new(),
             environments: BTreeMap::new(),
+            ignored_environments: BTreeSet::new(),
             native_grace: NATIVE_GRACE,
             storms: None,
             machine_applications: MachineApplications::default(),
@@ -285,14 +300,18 @@ impl Policy {
     ///
     /// Why the alert must wait. There is no default client, and no alert is skipped silently.
     pub fn choose(&self, alert: &Alert) -> Result<(&Mapping, &Template), ParkReason> {
-        let mapping = self
-            .environments
-            .get(&alert.environment)
-            .ok_or(ParkReason::Unmapped)?;
+        let Some(mapping) = self.environments.get(&alert.environment) else {
+            return Err(if self.ignored_environments.contains(&alert.environment) {
+                ParkReason::Ignored
+            } else {
+                ParkReason::Unmapped
+            });
+        };
         let by_rule = self.rules.iter().find(|rule| rule.matches(alert, mapping));
-        let name = by_rule
-            .map(|rule| rule.template.as_str())
-            .or(mapping.template.as_deref());
+        let name = match by_rule {
+            Some(rule) => Some(rule.template.as_deref().ok_or(ParkReason::NotTicketed)?),
+            None => mapping.template.as_deref(),
+        };
         let template = name.and_then(|name| self.templates.get(name));
         template
             .map(|template| (mapping, template))

@@ -78,7 +78,7 @@ fn full() -> Policy {
         priorities: BTreeSet::from([Slug::new("High"), Slug::new("Critical")]),
         group: Some("gold".to_owned()),
         environments: BTreeSet::from([EnvironmentId::new(31)]),
-        template: "standard".to_owned(),
+        template: Some("standard".to_owned()),
     };
     Policy {
         mode: Mode::Native,

@@ -32,22 +32,22 @@ fn the_first_rule_that_matches_wins() {
     let security = Rule {
         inspector: Some(Pattern::new("active-*")),
         priorities: BTreeSet::from([Slug::new("critical")]),
-        template: "security".into(),
+        template: Some("security".into()),
         ..Rule::default()
     };
     let gold = Rule {
         group: Some("gold".into()),
-        template: "gold".into(),
+        template: Some("gold".into()),
         ..Rule::default()
     };
     let elsewhere = Rule {
         environments: BTreeSet::from([EnvironmentId::new(1)]),
-        template: "security".into(),
+        template: Some("security".into()),
         ..Rule::default()
     };
     let by_name = Rule {
         rule: Some(Pattern::new("*stale*")),
-        template: "security".into(),
+        template: Some("security".into()),
         ..Rule::default()
     };
     let low = Alert {
@@ -145,4 +145,26 @@ fn a_run_that_is_blocked_is_asked_for_again_until_the_other_has_ended() {
     let given_up = runs.block(again.plus(BLOCKED_MAX));
     assert!(given_up.contains(&alert));
     assert!(!runs.is_busy());
+}
+
+#[test]
+fn an_alert_that_the_operator_wants_no_ticket_for_waits_for_nothing() {
+    let mut policy = policy();
+    policy.rules.insert(0, Rule::default());
+    assert_eq!(
+        policy.choose(&alert()).unwrap_err(),
+        ParkReason::NotTicketed
+    );
+    policy.environments.clear();
+    assert_eq!(policy.choose(&alert()).unwrap_err(), ParkReason::Unmapped);
+    policy.ignored_environments.insert(alert().environment);
+    assert_eq!(policy.choose(&alert()).unwrap_err(), ParkReason::Ignored);
+    for (reason, is_chosen) in [
+        (ParkReason::Unmapped, false),
+        (ParkReason::NoTemplate, false),
+        (ParkReason::Ignored, true),
+        (ParkReason::NotTicketed, true),
+    ] {
+        assert_eq!(reason.is_chosen(), is_chosen, "{reason:?}");
+    }
 }

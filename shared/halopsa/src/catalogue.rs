@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::ports::{
-    Clock, MandatoryField, Named, PortError, Refusal, RequestBudget, ServiceDeskCatalog,
+    ClientInfo, Clock, MandatoryField, Named, PortError, Refusal, RequestBudget, ServiceDeskCatalog,
     TicketTypeInfo,
 };
 use halogard_domain::ids::{
@@ -101,7 +101,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
             .collect())
     }
 
-    async fn clients(&self) -> Result<Vec<Named<HaloClientId>>, PortError> {
+    async fn clients(&self) -> Result<Vec<ClientInfo>, PortError> {
         let query = ClientQuery {
             includeinactive: true,
             ..ClientQuery::default()
@@ -109,7 +109,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
         let rows = self.client().clients(&query).await?.rows;
         Ok(rows
             .into_iter()
-            .map(|row| named(row.id, row.name, row.inactive != Some(true)))
+            .map(|row| ClientInfo {
+                id: row.id,
+                name: row.name.unwrap_or_else(|| row.id.to_string()),
+                active: row.inactive != Some(true),
+                stored_environment: row.liongardid,
+            })
             .collect())
     }
 

@@ -173,6 +173,7 @@ impl<T: Transport, C: Clock> AlertSource for LiongardAlertSource<T, C> {
             .map(|row| EnvironmentInfo {
                 id: row.id,
                 active: row.is_active(),
+                tier: row.tier.clone().and_then(|tier| tier.kind),
                 name: row.name.unwrap_or_else(|| row.id.to_string()),
             })
             .collect())

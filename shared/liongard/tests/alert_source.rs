@@ -389,6 +389,7 @@ async fn customers_are_listed_with_whether_they_are_in_use() {
         id: EnvironmentId::new(id),
         name: name.into(),
         active,
+        tier: None,
     };
     assert_eq!(
         answering(&rows).environments().await.unwrap(),

@@ -51,4 +51,6 @@ pub struct EnvironmentInfo {
     pub name: String,
     /// Whether it is in use.
     pub active: bool,
+    /// What the customer pays for, in Liongard's word.
+    pub tier: Option<String>,
 }

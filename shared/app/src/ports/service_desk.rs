@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use halogard_domain::ids::{
-    CustomFieldId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
+    CustomFieldId, EnvironmentId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
     TicketId, TicketTypeId,
 };
 use halogard_domain::key::{SignedKey, UnverifiedKey};
@@ -228,7 +228,7 @@ pub trait ServiceDeskCatalog: Send + Sync {
     fn outcomes(&self) -> impl Future<Output = Result<Vec<Named<OutcomeId>>, PortError>> + Send;
 
     /// Clients, inactive ones included.
-    fn clients(&self) -> impl Future<Output = Result<Vec<Named<HaloClientId>>, PortError>> + Send;
+    fn clients(&self) -> impl Future<Output = Result<Vec<ClientInfo>, PortError>> + Send;
 
     /// Sites of a client.
     fn sites(
@@ -250,6 +250,19 @@ pub struct Named<Id> {
     pub name: String,
     /// Whether it may be used.
     pub active: bool,
+}
+
+/// A customer, seen from the service desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientInfo {
+    /// The customer.
+    pub id: HaloClientId,
+    /// The customer's name.
+    pub name: String,
+    /// Whether it is in use.
+    pub active: bool,
+    /// The environment that the service desk keeps with it.
+    pub stored_environment: Option<EnvironmentId>,
 }
 
 /// A ticket type with what it asks for.

@@ -104,7 +104,7 @@ impl PreflightReport {
         let by_rule = policy
             .rules
             .iter()
-            .any(|rule| templates.contains_key(&rule.template));
+            .any(|rule| matches!(&rule.template, Some(name) if templates.contains_key(name)));
         let by_mapping = environments.values().any(|mapping| {
             let template = mapping.template.as_ref();
             template.is_some_and(|name| templates.contains_key(name))

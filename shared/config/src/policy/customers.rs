@@ -1,6 +1,6 @@
 //! The customers, each mapped once on both sides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_domain::ids::{EnvironmentId, HaloClientId, SiteId};
 use halogard_domain::policy::{Mapping, Rule};
@@ -55,29 +55,58 @@ fn read_one(
     })
 }
 
-/// Each environment maps to its own client. If two shared a client, a ticket would not show whose
-/// alert it is.
+/// Each environment is mapped once, and has a client of its own unless all that have the same client say so,
+/// or name different sites of it: a mistyped id would put one customer's alerts before another's eyes.
 fn check_one_to_one(tables: &[Fields<'_>], findings: &mut Findings<'_>) {
-    for key in ["environment", "client"] {
-        let numbers: Vec<Spanned<u64>> = tables
+    for (number, first, _) in repeated(tables, "environment") {
+        let line = findings.source().line_of(&first.span());
+        let message = format!(
+            "environment {} is mapped twice; first in line {line}",
+            number.get_ref()
+        );
+        findings.error(&number.span(), message);
+    }
+    for (number, first, all) in repeated(tables, "client") {
+        let is_said = all
             .iter()
-            .filter_map(|fields| fields.number(key))
+            .all(|fields| fields.switch("shared") == Some(true));
+        let sites: BTreeSet<u64> = all
+            .iter()
+            .filter_map(|fields| Some(fields.number("site")?.into_inner()))
             .collect();
-        let mut first_at = BTreeMap::new();
-        for number in &numbers {
-            let first = *first_at
-                .entry(*number.get_ref())
-                .or_insert(number.span().start);
-            if first != number.span().start {
-                let line = findings.source().line_of(&(first..first));
-                let message = format!(
-                    "{key} {} is mapped twice; first in line {line}",
-                    number.get_ref()
-                );
-                findings.error(&number.span(), message);
-            }
+        if is_said || sites.len() == all.len() {
+            continue;
+        }
+        let line = findings.source().line_of(&first.span());
+        let message = format!(
+            "client {} is mapped twice; first in line {line}. If the environments are one customer, write \
+             `shared = true` in each, or give each a `site` of its own",
+            number.get_ref()
+        );
+        findings.error(&number.span(), message);
+    }
+}
+
+/// Each number under `key` that an earlier table has as well, the earliest one, and all tables with it.
+fn repeated<'t, 'a>(
+    tables: &'t [Fields<'a>],
+    key: &str,
+) -> Vec<(Spanned<u64>, Spanned<u64>, Vec<&'t Fields<'a>>)> {
+    let mut by_number: BTreeMap<u64, Vec<(Spanned<u64>, &Fields<'a>)>> = BTreeMap::new();
+    for fields in tables {
+        if let Some(number) = fields.number(key) {
+            let tables = by_number.entry(*number.get_ref()).or_default();
+            tables.push((number, fields));
         }
     }
+    let mut repeated = Vec::new();
+    for found in by_number.into_values() {
+        let all: Vec<_> = found.iter().map(|(_, fields)| *fields).collect();
+        let later = found.iter().skip(1);
+        repeated.extend(later.map(|(number, _)| (number.clone(), found[0].0.clone(), all.clone())));
+    }
+    repeated.sort_by_key(|(number, _, _)| number.span().start);
+    repeated
 }
 
 /// Warns about customers whose alerts would wait forever.

@@ -11,6 +11,9 @@ use crate::fields::Fields;
 use crate::findings::Findings;
 use crate::suggestion::nearest;
 
+/// What a rule names instead of a template when its alerts get no ticket.
+pub(super) const NO_TICKET: &str = "none";
+
 pub(super) fn read(
     file: &Fields<'_>,
     templates: &TemplateNames<'_>,
@@ -47,7 +50,10 @@ fn read_one(
             .text("group")
             .map(|group| group.into_inner().to_owned()),
         environments: ids(&fields.numbers("environments"), EnvironmentId::new),
-        template: templates.named_in(fields, "template", findings)?,
+        template: match fields.text("template")?.into_inner() {
+            NO_TICKET => None,
+            _ => templates.named_in(fields, "template", findings),
+        },
     };
     Some(ParsedRule {
         rule,

@@ -96,6 +96,11 @@ pub(crate) fn file() -> TableSpec {
             "how long records are kept; a year if absent",
         ),
         KeySpec::optional(
+            "ignore",
+            ValueKind::list(ValueKind::ID),
+            "Liongard environments, by id, whose alerts get no tickets and do not wait for a mapping",
+        ),
+        KeySpec::optional(
             "environments",
             ValueKind::list(ValueKind::Table(environment())),
             "the customers, each mapped from Liongard to HaloPSA",
@@ -277,7 +282,11 @@ fn rule() -> TableSpec {
             ValueKind::list(ValueKind::ID),
             "Liongard environments, by id",
         ),
-        KeySpec::required("template", ValueKind::Text, "name of the template to use"),
+        KeySpec::required(
+            "template",
+            ValueKind::Text,
+            "name of the template to use; \"none\" gives no ticket: the alert is watched",
+        ),
     ])
 }
 
@@ -375,6 +384,11 @@ fn environment() -> TableSpec {
             "groups",
             ValueKind::list(ValueKind::Text),
             "names of your choice that rules may refer to",
+        ),
+        KeySpec::optional(
+            "shared",
+            ValueKind::AlwaysTrue,
+            "other environments have the same client: each of them says so",
         ),
     ])
 }

@@ -1,6 +1,6 @@
 //! Clients and sites: HaloPSA's words for customers and their places.
 
-use halogard_domain::ids::{HaloClientId, SiteId};
+use halogard_domain::ids::{EnvironmentId, HaloClientId, SiteId};
 use halogard_wire::values;
 use serde::Deserialize;
 
@@ -18,6 +18,9 @@ pub struct ClientRow {
     /// Whether it is no longer served.
     #[serde(default, deserialize_with = "values::flag")]
     pub inactive: Option<bool>,
+    /// The environment in Liongard, where HaloPSA's own integration or a person entered it; 0 for none.
+    #[serde(default, deserialize_with = "values::id")]
+    pub liongardid: Option<EnvironmentId>,
 }
 
 impl Row for ClientRow {
