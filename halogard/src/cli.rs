@@ -51,6 +51,11 @@ pub enum Command {
     ///
     /// Exit code: 0 all is well, 1 something needs a person, 2 it cannot be known.
     Status(StatusOptions),
+    /// Map Liongard environments to HaloPSA clients.
+    ///
+    /// Lists every environment with the client that fits it, by the id HaloPSA stores or by name, and why.
+    /// What fits several is listed as a tie and never bound by itself. Nothing is written without --write.
+    Map(MapOptions),
 }
 
 impl Command {
@@ -60,7 +65,7 @@ impl Command {
             Self::Demo(_) => "error",
             Self::Serve(_) => telemetry_default(),
             Self::Simulate(_) | Self::Config(_) | Self::Webhook(_) => "warn",
-            Self::Rotate(_) | Self::Status(_) => "error",
+            Self::Rotate(_) | Self::Status(_) | Self::Map(_) => "error",
         }
     }
 }
@@ -240,6 +245,52 @@ pub struct StatusOptions {
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
+}
+
+/// Options of `map`.
+#[derive(Clone, Debug, Args)]
+pub struct MapOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Map the suggestions with at least this score, from 0 to 1; 0.95 when no score is given.
+    #[arg(long, value_name = "SCORE", num_args = 0..=1, default_missing_value = "0.95", value_parser = score)]
+    pub accept_above: Option<f64>,
+    /// Ask about each suggestion and each tie, on a terminal.
+    #[arg(long, conflicts_with_all = ["json", "from"])]
+    pub interactive: bool,
+    /// Write the list as CSV, to be edited and read back with --from; `-` is standard output.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "from", "accept_above", "interactive"])]
+    pub csv: Option<PathBuf>,
+    /// Take the mapping from an edited CSV file.
+    #[arg(long, value_name = "FILE", conflicts_with = "accept_above")]
+    pub from: Option<PathBuf>,
+    /// Add the new entries to the config file instead of printing them.
+    #[arg(long, conflicts_with = "stack")]
+    pub write: bool,
+    /// Inactive environments and clients, too.
+    #[arg(long)]
+    pub inactive: bool,
+    /// Only environments of this tier in Liongard; may be given several times.
+    #[arg(long, value_name = "TIER")]
+    pub tier: Vec<String>,
+    /// Only environments whose names match; * matches any text.
+    #[arg(long, value_name = "PATTERN")]
+    pub name: Option<String>,
+    /// The template of new entries; the only one there is when not given.
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// A group of new entries; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub group: Vec<String>,
+}
+
+/// A score from 0 to 1.
+fn score(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("a score is a number from 0 to 1".to_owned()),
+    }
 }
 
 /// Options of `rotate`.

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod map;
 mod rotate;
 mod serve;
 mod simulate;
@@ -16,6 +17,7 @@ use crate::cli::Command;
 pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(options) => demo::run(&options).await,
+        Command::Map(options) => map::run(&options).await,
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,
         Command::Status(options) => status::run(&options).await,

@@ -62,9 +62,27 @@ pub struct MachineStore {
 /// The clients of both vendors, under the request budget of an opened store.
 pub type OperatorVendors<S> = Vendors<SharedBudget<S, SystemClock>, SystemClock>;
 
+/// What a command does on a machine without a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingStore {
+    /// There is nothing to answer from.
+    Refused,
+    /// The command comes before the first `serve`, and needs only its request budget and credentials.
+    Created,
+}
+
 /// Opens the store that `options` name, without the worker lock and without a migration, and runs `command`
 /// on it.
 pub async fn run<C: StoreCommand>(options: &StoreOptions, command: C) -> anyhow::Result<C::Output> {
+    run_where(options, MissingStore::Refused, command).await
+}
+
+/// The same, on a machine that may have no store yet.
+pub async fn run_where<C: StoreCommand>(
+    options: &StoreOptions,
+    missing: MissingStore,
+    command: C,
+) -> anyhow::Result<C::Output> {
     if let Some(name) = &options.stack {
         let stack = Stack::find(name).await?;
         let opened: OpenedStore<StackStore> = OpenedStore {
@@ -73,7 +91,7 @@ pub async fn run<C: StoreCommand>(options: &StoreOptions, command: C) -> anyhow:
         };
         return Box::pin(command.run(opened)).await;
     }
-    let machine = MachineStore::open(options.config.clone())?;
+    let machine = MachineStore::open(options.config.clone(), missing)?;
     let opened = OpenedStore {
         store: machine.store.clone(),
         location: StoreLocation::Machine(Box::new(machine)),
@@ -84,7 +102,7 @@ pub async fn run<C: StoreCommand>(options: &StoreOptions, command: C) -> anyhow:
 impl MachineStore {
     /// The store that this machine's settings name. A config file that cannot be read stops nothing: the
     /// environment may name the data folder all the same.
-    fn open(config_file: Option<PathBuf>) -> anyhow::Result<Self> {
+    fn open(config_file: Option<PathBuf>, missing: MissingStore) -> anyhow::Result<Self> {
         let process = Environment::process();
         let config_file = config_file.unwrap_or_else(|| process.config_file());
         let config = halogard_config::load(&config_file);
@@ -93,7 +111,11 @@ impl MachineStore {
             Err(_) => process,
         };
         let (serve, _) = settings::read::<ServeSettings>(&environment)?;
-        let store = match (data_folder::open_existing_store(&serve.data_dir), &config) {
+        let store = match missing {
+            MissingStore::Refused => data_folder::open_existing_store(&serve.data_dir),
+            MissingStore::Created => data_folder::open_or_create_store(&serve.data_dir),
+        };
+        let store = match (store, &config) {
             (Ok(store), _) => store,
             // Without its file, the config may name another data folder.
             (Err(error), Err(unreadable)) => {

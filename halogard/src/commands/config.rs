@@ -67,6 +67,37 @@ fn init(path: &Path, mode: ModeName) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Replaces the content of the config file at `path` by what `change` makes of it, whole or not at all, and
+/// only by a valid config. A running `serve` takes it up.
+pub fn rewrite(
+    path: &Path,
+    change: impl FnOnce(&str) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    // A link keeps leading to the file.
+    let path = path
+        .canonicalize()
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let before = std::fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let after = change(&before)?;
+    let source = path.display().to_string();
+    halogard_config::parse(&source, &after)
+        .context("the file was left as it is; with the change it would not be valid")?;
+    replace(&path, &after).with_context(|| format!("{source} cannot be written"))
+}
+
+/// Writes a file beside the one at `path`, with its permissions, and puts it in its place.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let mut file = std::fs::File::create(&beside)?;
+    file.set_permissions(std::fs::metadata(path)?.permissions())?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
 /// Prints what is wrong with a file, or that it is valid.
 fn check(path: &Path) -> anyhow::Result<()> {
     let config = load(path)?;

@@ -40,8 +40,8 @@ pub use queue::{
 };
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
-    Admission, Changes, ClientInfo, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard, SearchWithin,
-    ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTexts, TicketTypeInfo,
+    Admission, Changes, ClientInfo, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard,
+    SearchWithin, ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTexts, TicketTypeInfo,
 };
 pub use tokens::SealedToken;
 pub use values::{NamedValues, keys};

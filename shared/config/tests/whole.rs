@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use halogard_config::{LoadError, load, parse, starter};
+use halogard_config::{
+    CustomerEntries, CustomerEntry, LoadError, load, parse, starter, with_customers,
+};
 use halogard_domain::Retention;
 use halogard_domain::ids::{
     CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
@@ -128,6 +130,7 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
         former_installations: Vec::new(),
         templates: [("default".to_owned(), default)].into(),
         rules: Vec::new(),
+        ignored_environments: BTreeSet::new(),
         environments: [(mapping.environment, mapping)].into(),
         native_grace: NATIVE_GRACE,
         storms: None,
@@ -338,4 +341,94 @@ fn records_are_kept_for_a_year_unless_the_table_says_otherwise() {
     assert_eq!((shorter.links, shorter.journal), (days(90), days(90)));
     let longer = retention("[retention]\nlinks_days = 730");
     assert_eq!((longer.links, longer.journal), (days(730), days(365)));
+}
+
+#[test]
+fn customers_are_added_and_everything_else_of_the_file_is_kept() {
+    let before = "# ours\nmode = \"managed\" # who\n\n[templates.default]\nticket_type = 5\nstatus = { open = 1, closed = 9 }\n\n\
+                  # The first one.\n[[environments]]\nenvironment = 8801 # Acme\nclient = 17\ntemplate = \"default\"\n";
+    let entry = |environment, client, is_shared| CustomerEntry {
+        environment: EnvironmentId::new(environment),
+        client: HaloClientId::new(client),
+        names: Some(("Brook\n[x]".to_owned(), "Brook Ltd".to_owned())),
+        site: None,
+        template: Some("default".to_owned()),
+        groups: BTreeSet::from(["gold".to_owned()]),
+        is_shared,
+    };
+    let entries = CustomerEntries {
+        mapped: vec![entry(8802, 18, false), entry(8803, 17, true)],
+        ignored: vec![EnvironmentId::new(8899)],
+    };
+    let after = with_customers(before, &entries).unwrap();
+    for line in before.lines().filter(|line| !line.is_empty()) {
+        assert!(after.contains(line), "{line} is missing in\n{after}");
+    }
+    assert!(
+        after.contains("# Brook [x] is Brook Ltd\n[[environments]]\nenvironment = 8802\n"),
+        "{after}"
+    );
+    let config = parse("halogard.toml", &after).unwrap();
+    assert_eq!(config.policy.environments.len(), 3);
+    assert_eq!(
+        config.policy.environments[&EnvironmentId::new(8803)].client,
+        HaloClientId::new(17)
+    );
+    assert_eq!(
+        config.policy.ignored_environments,
+        BTreeSet::from([EnvironmentId::new(8899)])
+    );
+    // Into a file without any, and into a list on one line.
+    for text in ["", "environments = [{ environment = 1, client = 2 }]"] {
+        let after = with_customers(text, &entries).unwrap();
+        assert!(after.contains("8802"), "{after}");
+    }
+    assert!(with_customers("environments = 5", &entries).is_err());
+}
+
+#[test]
+fn a_client_is_shared_only_where_it_is_said() {
+    let file = |first: &str, second: &str| {
+        format!(
+            "mode = \"managed\"\n[templates.default]\nticket_type = 5\nstatus = {{ open = 1, closed = 9 }}\n\
+             [[environments]]\nenvironment = 1\nclient = 17\ntemplate = \"default\"\n{first}\n\
+             [[environments]]\nenvironment = 2\nclient = 17\ntemplate = \"default\"\n{second}\n"
+        )
+    };
+    for (first, second, is_valid) in [
+        ("", "", false),
+        ("shared = true", "", false),
+        ("shared = true", "shared = true", true),
+        ("site = 1", "site = 2", true),
+        ("site = 1", "site = 1", false),
+        ("site = 1", "", false),
+    ] {
+        let parsed = parse("halogard.toml", &file(first, second));
+        assert_eq!(parsed.is_ok(), is_valid, "{first} / {second}: {parsed:?}");
+        if let Err(problems) = parsed {
+            assert!(
+                problems.to_string().contains("`shared = true`"),
+                "{problems}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rule_may_give_no_ticket_and_no_template_has_that_name() {
+    let file = |name: &str| {
+        format!(
+            "mode = \"managed\"\n[templates.{name}]\nticket_type = 5\nstatus = {{ open = 1, closed = 9 }}\n\
+             [[rules]]\nrule = \"*info*\"\ntemplate = \"none\"\n"
+        )
+    };
+    let config = parse("halogard.toml", &file("default")).unwrap();
+    assert_eq!(config.policy.rules[0].template, None);
+    let problems = parse("halogard.toml", &file("none"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problems.contains("no template is called `none`"),
+        "{problems}"
+    );
 }

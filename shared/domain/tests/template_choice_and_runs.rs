@@ -149,7 +149,7 @@ fn a_run_that_is_blocked_is_asked_for_again_until_the_other_has_ended() {
 
 #[test]
 fn an_alert_that_the_operator_wants_no_ticket_for_waits_for_nothing() {
-    let mut policy = policy();
+    let mut policy = policy(Mode::Managed);
     policy.rules.insert(0, Rule::default());
     assert_eq!(
         policy.choose(&alert()).unwrap_err(),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::ports::{
-    ClientInfo, Clock, MandatoryField, Named, PortError, Refusal, RequestBudget, ServiceDeskCatalog,
-    TicketTypeInfo,
+    ClientInfo, Clock, MandatoryField, Named, PortError, Refusal, RequestBudget,
+    ServiceDeskCatalog, TicketTypeInfo,
 };
 use halogard_domain::ids::{
     HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,

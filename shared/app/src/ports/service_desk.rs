@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use halogard_domain::ids::{
-    CustomFieldId, EnvironmentId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
-    TicketId, TicketTypeId,
+    CustomFieldId, EnvironmentId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId,
+    TechnicianId, TicketId, TicketTypeId,
 };
 use halogard_domain::key::{SignedKey, UnverifiedKey};
 use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};

@@ -127,7 +127,7 @@ pub fn read_sheet(
     let mut seen = BTreeSet::new();
     match rows(text) {
         Ok(rows) => {
-            for (line, cells) in rows {
+            for SheetRow { line, cells } in rows {
                 let added = read_row(&cells, policy, defaults, &mut seen, &mut found);
                 problems.extend(added.err().map(|why| format!("line {line}: {why}")));
             }
@@ -142,8 +142,15 @@ pub fn read_sheet(
     }
 }
 
+/// A row of a file.
+struct SheetRow {
+    line: u64,
+    /// By the names of the columns.
+    cells: BTreeMap<String, String>,
+}
+
 /// The rows with their lines, by the names of the columns. Spreadsheets of some countries write semicolons.
-fn rows(text: &str) -> Result<Vec<(u64, BTreeMap<String, String>)>, String> {
+fn rows(text: &str) -> Result<Vec<SheetRow>, String> {
     let text = text.trim_start_matches('\u{feff}');
     let heading = text.lines().next().unwrap_or_default();
     let by_semicolon = heading.contains(';') && !heading.contains(',');
@@ -166,7 +173,8 @@ fn rows(text: &str) -> Result<Vec<(u64, BTreeMap<String, String>)>, String> {
             let cell = cell.strip_prefix('\'').unwrap_or(cell);
             (column.trim().to_lowercase(), cell.to_owned())
         });
-        rows.push((line, cells.collect()));
+        let cells = cells.collect();
+        rows.push(SheetRow { line, cells });
     }
     Ok(rows)
 }

@@ -1,0 +1,274 @@
+//! `map`: which HaloPSA client is which Liongard environment, and entries of the config for them.
+
+mod questions;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use halogard_app::Store;
+use halogard_config::{CustomerEntries, with_customers};
+use halogard_domain::Policy;
+use halogard_domain::policy::{Mode, Pattern};
+use halogard_operations::map::{
+    self, CustomerMap, EntryDefaults, MapRow, MapSelection, MatchState, read_customer_map,
+};
+use serde::Serialize;
+
+use crate::cli::MapOptions;
+use crate::commands::config;
+use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreLocation};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// What is printed: the map, and the entries that were made of it.
+#[derive(Serialize)]
+struct MapAnswer {
+    #[serde(flatten)]
+    map: CustomerMap,
+    /// The new entries, as the config file has them.
+    new_entries: Option<String>,
+    /// The config file that they were added to.
+    written_to: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
+    let selection = MapSelection {
+        with_inactive: options.inactive,
+        tiers: options
+            .tier
+            .iter()
+            .map(|tier| tier.to_lowercase())
+            .collect(),
+        name: options.name.as_deref().map(Pattern::new),
+    };
+    let lists = ReadLists { selection };
+    let missing = MissingStore::Created;
+    let read = opened_store::run_where(&options.store, missing, lists).await?;
+    if let Some(file) = &options.csv {
+        return write_csv(file, &read.map);
+    }
+    let defaults = defaults(options, &read.policy);
+    let mut entries = match (&options.from, options.accept_above) {
+        (Some(file), _) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("{} cannot be read", file.display()))?;
+            map::read_sheet(&text, &read.policy, &defaults)?
+        }
+        (None, Some(score)) => map::accepted(&read.map, score, &defaults),
+        (None, None) => CustomerEntries::default(),
+    };
+    if options.interactive {
+        questions::ask_about(&read.map, &defaults, &mut entries)?;
+    }
+    let mut answer = MapAnswer {
+        map: read.map,
+        new_entries: None,
+        written_to: None,
+    };
+    if !entries.is_empty() {
+        answer.new_entries = Some(with_customers("", &entries)?);
+        if options.write {
+            let file = read
+                .config_file
+                .context("a stack has no config file here")?;
+            config::rewrite(&file, |text| Ok(with_customers(text, &entries)?))?;
+            answer.written_to = Some(file);
+        }
+    }
+    page::print(&answer, options.store.json, write_page)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Both lists, compared with the config.
+struct ReadMap {
+    map: CustomerMap,
+    policy: Policy,
+    /// On one machine.
+    config_file: Option<PathBuf>,
+}
+
+/// Reads both lists.
+struct ReadLists {
+    selection: MapSelection,
+}
+
+impl StoreCommand for ReadLists {
+    type Output = ReadMap;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<ReadMap> {
+        let policy = match &opened.location {
+            StoreLocation::Machine(_) => opened.configured_policy().await?,
+            // Before the first config of a stack everything is unmapped.
+            StoreLocation::Stack(stack) => match stack.store()?.load_config().await? {
+                Some(applied) => applied.value.policy,
+                None => Policy::empty(Mode::Managed),
+            },
+        };
+        let vendors = opened.vendors().await?;
+        let map =
+            read_customer_map(&vendors.desk, &vendors.source, &policy, &self.selection).await?;
+        let config_file = match opened.location {
+            StoreLocation::Machine(machine) => Some(machine.config_file),
+            StoreLocation::Stack(_) => None,
+        };
+        Ok(ReadMap {
+            map,
+            policy,
+            config_file,
+        })
+    }
+}
+
+/// What new entries have in common. Where there is one template and no rule, there is no choice.
+fn defaults(options: &MapOptions, policy: &Policy) -> EntryDefaults {
+    let mut names = policy.templates.keys();
+    let only = match (names.next(), names.next(), policy.rules.is_empty()) {
+        (Some(name), None, true) => Some(name.clone()),
+        _ => None,
+    };
+    EntryDefaults {
+        template: options.template.clone().or(only),
+        groups: options.group.iter().cloned().collect(),
+    }
+}
+
+fn write_csv(file: &Path, map: &CustomerMap) -> anyhow::Result<ExitCode> {
+    let sheet = map::write_sheet(map)?;
+    if file == Path::new("-") {
+        output::result(sheet.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    ensure!(
+        !file.exists(),
+        "{} is there already; name another file",
+        file.display()
+    );
+    std::fs::write(file, sheet).with_context(|| format!("{} cannot be written", file.display()))?;
+    output::result(&format!(
+        "wrote {}: fill in `client`, `shared` or `ignore`, then run halogard map --from {} --write",
+        file.display(),
+        file.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts the answer on a page: what needs a person last, where it is seen.
+fn write_page(answer: &MapAnswer, page: &mut TextPage) {
+    let rows = &answer.map.environments;
+    let shown = |wanted: fn(&MatchState) -> bool| rows.iter().filter(move |row| wanted(&row.state));
+    let mapped = shown(|state| matches!(state, MatchState::Mapped { .. }));
+    section(page, "mapped", mapped);
+    let suggested = shown(|state| matches!(state, MatchState::Suggested { .. }));
+    section(page, "suggested", suggested);
+    let unmatched = shown(|state| matches!(state, MatchState::Unmatched { .. }));
+    section(page, "without a match", unmatched);
+    let tied = shown(|state| matches!(state, MatchState::Tied { .. }));
+    section(page, "ties, for a person to decide", tied);
+    page.gap();
+    page.line(sums_line(&answer.map));
+    match (&answer.new_entries, &answer.written_to) {
+        (Some(_), Some(file)) => page.line(format!("added to {}", file.display())),
+        (Some(text), None) => {
+            page.gap();
+            page.line("new entries for the config file (--write adds them to it):");
+            page.line(text.clone());
+        }
+        (None, _) if answer.map.sums.suggested > 0 => page.line(
+            "halogard map --accept-above --write maps what is certain; --interactive asks; --csv FILE writes a \
+             list to edit",
+        ),
+        (None, _) => {}
+    }
+}
+
+/// A heading and a table, unless it would be empty.
+fn section<'a>(page: &mut TextPage, heading: &str, rows: impl Iterator<Item = &'a MapRow>) {
+    let rows: Vec<Vec<Cell>> = rows.map(cells).collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(heading);
+    page.rows(&["environment", "", "client", "", "score", "why"], rows);
+}
+
+/// A row of a table.
+fn cells(row: &MapRow) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = vec![row.environment.to_string().into(), row.name.clone().into()];
+    match &row.state {
+        MatchState::Mapped {
+            client,
+            client_name,
+        } => {
+            let name = match client_name {
+                Some(name) => Cell::from(name.clone()),
+                None => Cell::new("HaloPSA does not show it", Mood::Bad),
+            };
+            cells.extend([client.to_string().into(), name]);
+        }
+        MatchState::Suggested { client }
+        | MatchState::Unmatched {
+            nearest: Some(client),
+        } => {
+            let nearest = matches!(row.state, MatchState::Unmatched { .. });
+            let mood = if nearest { Mood::Dim } else { Mood::Good };
+            cells.extend([
+                Cell::new(client.client.to_string(), mood),
+                Cell::new(client.name.clone(), mood),
+                format!("{:.2}", client.score).into(),
+                client.proof.as_str().into(),
+            ]);
+        }
+        MatchState::Tied { candidates, rivals } => {
+            let lines = |of: Vec<String>| Cell::new(of.join("\n"), Mood::Caution);
+            let all = candidates.iter();
+            cells.push(lines(all.clone().map(|it| it.client.to_string()).collect()));
+            cells.push(lines(all.clone().map(|it| it.name.clone()).collect()));
+            cells.push(lines(all.map(|it| format!("{:.2}", it.score)).collect()));
+            let rivals = rivals.iter().map(|it| {
+                let name = it.name.as_deref().unwrap_or_default();
+                let verb = if it.is_mapped { "is mapped to" } else { "fits" };
+                format!("{} {name} {verb} it, too", it.environment)
+            });
+            cells.push(rivals.collect::<Vec<_>>().join("\n").into());
+        }
+        MatchState::Unmatched { nearest: None }
+        | MatchState::Ignored
+        | MatchState::Inactive
+        | MatchState::Filtered => {}
+    }
+    cells
+}
+
+fn sums_line(map: &CustomerMap) -> String {
+    let sums = &map.sums;
+    let mut line = format!(
+        "{} environments: {} mapped, {} suggested, {} tied, {} without a match, {} ignored, {} inactive",
+        sums.environments,
+        sums.mapped,
+        sums.suggested,
+        sums.tied,
+        sums.unmatched,
+        sums.ignored,
+        sums.inactive
+    );
+    if sums.filtered > 0 {
+        line.push_str(&format!(", {} left out", sums.filtered));
+    }
+    line.push_str(&format!(
+        "; {} clients, {} without an environment",
+        sums.clients, sums.clients_left
+    ));
+    if sums.not_visible > 0 {
+        line.push_str(&format!(
+            "; {} mapped environments are not visible to this key",
+            sums.not_visible
+        ));
+    }
+    line
+}

@@ -1,0 +1,58 @@
+//! `map`: customers of the simulated vendors, found by name and written into the config file.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::Write as _;
+
+use support::{Bench, Config};
+
+#[test]
+fn every_customer_is_mapped_in_three_commands_before_the_first_serve() {
+    let bench = Bench::new();
+    let config = Config::of_customers(1);
+    bench.write_config(&config);
+    let map = bench.ask("map");
+    assert_eq!(map["sums"]["mapped"], 1, "{map}");
+    assert_eq!(
+        map["sums"]["suggested"], 6,
+        "the provider itself, too: {map}"
+    );
+
+    let ended = bench.operate("map --accept-above --write --name *e*");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let ended = bench.operate("map --csv left.csv");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let ended = bench.operate("map --from left.csv --write");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+
+    let map = bench.ask("map");
+    assert_eq!(map["sums"]["mapped"], 7, "{map}");
+    let file = std::fs::read_to_string(bench.path("halogard.toml")).unwrap();
+    assert!(file.starts_with(&config.text()), "the rest is kept: {file}");
+    let checked = bench.operate("config check");
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    assert!(!checked.stderr.contains("they all wait"), "{checked:?}");
+}
+
+#[test]
+fn nothing_is_written_unless_said_and_no_question_is_asked_without_a_terminal() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(1));
+    let before = std::fs::read_to_string(bench.path("halogard.toml")).unwrap();
+    let ended = bench.operate("map --accept-above");
+    assert!(ended.stdout.contains("[[environments]]"), "{ended:?}");
+    let ended = bench.operate("map --interactive");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("needs a terminal"), "{ended:?}");
+    let mut sheet = std::fs::File::create(bench.path("twice.csv")).unwrap();
+    sheet.write_all(b"environment,client\n8802,17\n").unwrap();
+    let ended = bench.operate("map --from twice.csv --write");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains("write yes under `shared`"),
+        "{ended:?}"
+    );
+    let after = std::fs::read_to_string(bench.path("halogard.toml")).unwrap();
+    assert_eq!(before, after);
+}
