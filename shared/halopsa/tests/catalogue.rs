@@ -10,10 +10,11 @@
 mod support;
 
 use halogard_app::ports::{
-    ErrorCode, MandatoryField, Named, Refusal, ServiceDeskCatalog, TicketTypeInfo,
+    ClientInfo, ErrorCode, MandatoryField, Named, Refusal, ServiceDeskCatalog, TicketTypeInfo,
 };
 use halogard_domain::ids::{
-    HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,
+    EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
+    TicketTypeId,
 };
 use serde_json::{Value, json};
 use support::{Harness, answer};
@@ -236,13 +237,19 @@ async fn what_is_retired_is_listed_as_such() {
 
 #[tokio::test]
 async fn clients_and_sites_are_listed_with_the_inactive_ones() {
-    let clients = json!({"record_count": 2, "clients": [{"id": 17, "name": "Northwind Dental"}, {"id": 18, "name": "Old Mill", "inactive": true}]});
+    let clients = json!({"record_count": 2, "clients": [{"id": 17, "name": "Northwind Dental", "liongardid": 8801}, {"id": 18, "name": "Old Mill", "inactive": true, "liongardid": 0}]});
+    let client = |id, name: &str, active, stored: Option<u64>| ClientInfo {
+        id: HaloClientId::new(id),
+        name: name.to_owned(),
+        active,
+        stored_environment: stored.map(EnvironmentId::new),
+    };
     let harness = answering(&clients);
     assert_eq!(
         harness.desk().clients().await.unwrap(),
         [
-            named(HaloClientId::new(17), "Northwind Dental", true),
-            named(HaloClientId::new(18), "Old Mill", false)
+            client(17, "Northwind Dental", true, Some(8801)),
+            client(18, "Old Mill", false, None)
         ]
     );
     assert_eq!(
