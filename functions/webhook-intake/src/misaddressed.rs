@@ -57,7 +57,7 @@ mod tests {
         assert!(lines.len() <= 18, "{} lines", lines.len());
         let left = tally.0.lock().unwrap().count;
         assert_eq!(lines.iter().sum::<u64>() + left, 1_000);
-        // A clock that was ahead silences nobody.
+        // A clock that was ahead silences no sender.
         let before = begin.minus(Duration::from_secs(3_600));
         assert!(tally.add(before).is_some());
     }

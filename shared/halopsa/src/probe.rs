@@ -19,7 +19,7 @@ use observations::Observations;
 pub struct UncertainFact {
     /// The fact.
     pub fact: &'static str,
-    /// Whether harmless reads can tell.
+    /// Whether harmless reads show it.
     pub is_read: bool,
     /// When they cannot, or what else would show it.
     pub otherwise: &'static str,

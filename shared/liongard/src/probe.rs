@@ -22,7 +22,7 @@ const ALERTS_MAX: usize = 2_000;
 pub struct UncertainFact {
     /// The fact.
     pub fact: &'static str,
-    /// Whether harmless reads can tell.
+    /// Whether harmless reads show it.
     pub is_read: bool,
     /// When they cannot, or what else would show it.
     pub otherwise: &'static str,
@@ -48,7 +48,7 @@ struct Fact {
     source: &'static str,
     /// What was read says of it; `None` where harmless reads do not show it.
     judge: Option<fn(&Observations) -> Option<Reading>>,
-    /// When it cannot be told, or what else would show it.
+    /// When no read shows it, or what else would.
     otherwise: &'static str,
 }
 

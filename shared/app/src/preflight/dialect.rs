@@ -10,7 +10,7 @@ pub fn check_dialect(dialect: &DialectReport, report: &mut PreflightReport) {
         report.problem(
             "HaloPSA writes times that are not UTC: changes would be put in the wrong order"
                 .to_owned(),
-            "set the time zone of the API agent to UTC (Configuration → Teams & Agents → Agents)",
+            "set the time zone of the API agent to UTC",
         );
     }
     if dialect.has(ROWS_WITHOUT_LAST_UPDATE) {

@@ -29,7 +29,7 @@ pub(super) struct Fact {
     pub(super) source: &'static str,
     /// How it is judged.
     pub(super) judgement: Judgement,
-    /// When it cannot be told, or what else would show it.
+    /// When no read shows it, or what else would.
     pub(super) otherwise: &'static str,
 }
 
