@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
-use halogard_http::{Transport, TransportError};
+use halogard_http::{BodyStream, Transport, TransportError};
 use halogard_simulator::{ConnectionLost, RequestNotReceived, ResponseTruncated};
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response};
@@ -188,5 +188,12 @@ impl Transport for RouterTransport {
             }
         }
         answer
+    }
+
+    async fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<BodyStream>, TransportError> {
+        Ok(self.send(request).await?.map(BodyStream::whole))
     }
 }

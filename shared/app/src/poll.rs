@@ -71,6 +71,10 @@ const UNLISTED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Entries that one poll removes.
 const REMOVED_MAX: usize = 5_000;
 
+/// What is held of a list is queued after this time, however little it is: a list that takes longer than a function
+/// may run must not keep what comes first waiting for ever.
+const HELD_MAX: Duration = Duration::from_secs(30);
+
 /// What a poll learns about entries whose alert did not change.
 #[derive(Default)]
 struct IndexChanges {
@@ -109,8 +113,8 @@ impl<E: Env> Reconciler<E> {
     /// # Errors
     ///
     /// Liongard or a store failed, or the list is suddenly much shorter (`alerts.shrunk`). Nothing of the
-    /// list was used, but for the beginning of one that changed as a whole and is too long to be held; the
-    /// next poll reads it again.
+    /// list was used, but for the beginning of one that is too long to be held, or arrives slowly; the next
+    /// poll reads it again.
     pub async fn poll_alerts(&self, scope: Scope) -> Result<PollReport, PortError> {
         let polled = self.read_and_queue(scope).await;
         self.note_failures(polled.as_ref().err()).await?;
@@ -168,6 +172,7 @@ impl<E: Env> Reconciler<E> {
         let mut report = PollReport::default();
         let mut listed = BTreeSet::new();
         let mut held = HeldAlerts::default();
+        let mut held_since = now;
         let mut list = self.liongard.list().await?;
         while let Some(part) = list.next().await? {
             report.bytes += part.bytes;
@@ -188,16 +193,15 @@ impl<E: Env> Reconciler<E> {
             self.compare_with_pairs(unchanged, &index, &mut held, &mut changes)
                 .await?;
             // Of a list that changed as a whole no more is held than fits.
-            if held.is_full() {
-                report.queued += self.queue_held(&mut held, &index, Lane::Bulk).await?;
+            let arrived_at = self.clock.now();
+            if held.is_full() || arrived_at.since(held_since) >= HELD_MAX {
+                let lane = lane_of(report.queued + held.alerts.len());
+                report.queued += self.queue_held(&mut held, &index, lane).await?;
+                held_since = arrived_at;
             }
         }
         self.guard_against_shrinking(listed.len()).await?;
-        let lane = if report.queued + held.alerts.len() > BULK_ABOVE {
-            Lane::Bulk
-        } else {
-            Lane::Urgent
-        };
+        let lane = lane_of(report.queued + held.alerts.len());
         report.queued += self.queue_held(&mut held, &index, lane).await?;
         if scope == Scope::All {
             self.note_unlisted(&index, &listed, now, &mut changes)
@@ -422,6 +426,15 @@ impl<E: Env> Reconciler<E> {
             self.store.save_index(&entries).await?;
         }
         Ok(())
+    }
+}
+
+/// The lane of `changes` in one poll.
+const fn lane_of(changes: usize) -> Lane {
+    if changes > BULK_ABOVE {
+        Lane::Bulk
+    } else {
+        Lane::Urgent
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
@@ -43,6 +44,32 @@ async fn a_poll_whose_messages_could_not_be_queued_queues_them_next_time() {
     );
     bench.file.accept_sends();
     assert_eq!(bench.poll(3).await.unwrap().queued, 3);
+}
+
+#[tokio::test]
+async fn of_a_list_that_does_not_end_in_time_the_beginning_is_queued() {
+    let bench = Bench::new();
+    let liongard = &bench.reconciler.liongard;
+    liongard.show(30);
+    let part_takes = Duration::from_secs(20);
+    liongard
+        .slow
+        .get_or_init(|| (Arc::clone(&bench.clock), part_takes));
+    // A function is cut off where it stands; here the list breaks off after its first parts.
+    *liongard.breaks_off_after.lock().unwrap() = Some(4);
+    let error = bench
+        .reconciler
+        .poll_alerts(Scope::Changed)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::LiongardNoAnswer);
+    let sent = bench.file.sent_to(Lane::Urgent).len();
+    assert!((6..=12).contains(&sent), "{sent} alerts are queued");
+
+    // The next poll goes on with the others.
+    *liongard.breaks_off_after.lock().unwrap() = None;
+    let report = bench.reconciler.poll_alerts(Scope::Changed).await.unwrap();
+    assert_eq!(sent + report.queued, 30);
 }
 
 #[tokio::test]

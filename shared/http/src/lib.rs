@@ -36,9 +36,7 @@ pub trait Transport: Send + Sync {
     fn stream(
         &self,
         request: http::Request<Bytes>,
-    ) -> impl Future<Output = Result<http::Response<BodyStream>, TransportError>> + Send {
-        async move { Ok(self.send(request).await?.map(BodyStream::whole)) }
-    }
+    ) -> impl Future<Output = Result<http::Response<BodyStream>, TransportError>> + Send;
 }
 
 impl<T: Transport> Transport for std::sync::Arc<T> {

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
-use halogard_http::{Transport, TransportError};
+use halogard_http::{BodyStream, Transport, TransportError};
 
 /// A vendor whose calls are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +96,18 @@ impl<T, C> MeasuredTransport<T, C> {
     }
 }
 
+impl<T, C: Clock> MeasuredTransport<T, C> {
+    /// Notes a call that began at `began`, and what its answer says of the vendor's clock.
+    fn note<B>(&self, began: Timestamp, answer: &Result<http::Response<B>, TransportError>) {
+        let now = self.clock.now();
+        self.calls.call_ended(self.vendor, now.since(began));
+        let headers = answer.as_ref().map(http::Response::headers).ok();
+        if let Some(ahead) = headers.and_then(|headers| ahead_seconds(headers, now)) {
+            self.calls.clock_compared(self.vendor, ahead);
+        }
+    }
+}
+
 impl<T: Transport, C: Clock> Transport for MeasuredTransport<T, C> {
     async fn send(
         &self,
@@ -103,12 +115,18 @@ impl<T: Transport, C: Clock> Transport for MeasuredTransport<T, C> {
     ) -> Result<http::Response<Bytes>, TransportError> {
         let began = self.clock.now();
         let answer = self.transport.send(request).await;
-        let now = self.clock.now();
-        self.calls.call_ended(self.vendor, now.since(began));
-        let headers = answer.as_ref().map(http::Response::headers).ok();
-        if let Some(ahead) = headers.and_then(|headers| ahead_seconds(headers, now)) {
-            self.calls.clock_compared(self.vendor, ahead);
-        }
+        self.note(began, &answer);
+        answer
+    }
+
+    /// Measured until the body begins.
+    async fn stream(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<BodyStream>, TransportError> {
+        let began = self.clock.now();
+        let answer = self.transport.stream(request).await;
+        self.note(began, &answer);
         answer
     }
 }

@@ -11,7 +11,7 @@ mod process;
 mod report;
 mod runtime_api;
 mod sandbox;
-mod stopwatch;
+pub mod stopwatch;
 mod subject;
 mod vendors;
 

@@ -4,6 +4,7 @@ mod cold;
 mod limiter;
 mod report;
 mod requests;
+mod years;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ enum Measurement {
     Limiter(limiter::Options),
     /// Requests to HaloPSA and store writes per alert.
     Requests(requests::Options),
+    /// Size, time and cost of the store after years of alerts.
+    Years(years::Options),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Measurement::Cold(options) => cold::run(&options)?,
         Measurement::Limiter(options) => limiter::run(&options)?,
         Measurement::Requests(options) => requests::run(&options)?,
+        Measurement::Years(options) => years::run(&options)?,
     };
     Ok(if met {
         ExitCode::SUCCESS

@@ -470,34 +470,42 @@ impl Desk {
 pub struct Liongard {
     pub switch: Switch,
     pub list: Mutex<AlertList>,
-    /// Whether the list breaks off after its first part.
-    pub breaks_off: Mutex<bool>,
+    /// After how many parts the list breaks off, if it does.
+    pub breaks_off_after: Mutex<Option<usize>>,
+    /// How long each part of the list takes to arrive, by this clock.
+    pub slow: OnceLock<(Arc<ManualClock>, Duration)>,
 }
 
 /// A list of a few alerts at a time.
 struct ListOfParts {
     list: Option<AlertList>,
-    breaks_off: bool,
+    breaks_off_after: Option<usize>,
+    parts: usize,
+    slow: Option<(Arc<ManualClock>, Duration)>,
 }
 
 impl AlertListing for ListOfParts {
     async fn next(&mut self) -> Result<Option<AlertList>, PortError> {
         const PART: usize = 3;
+        if let Some((clock, part_takes)) = &self.slow {
+            clock.pass(*part_takes);
+        }
+        if self.breaks_off_after == Some(self.parts) {
+            return Err(PortError::new(
+                FailureClass::Transient,
+                ErrorCode::LiongardNoAnswer,
+            ));
+        }
+        self.parts += 1;
         let Some(mut list) = self.list.take() else {
             return Ok(None);
         };
         if list.alerts.len() > PART {
             let rest = list.alerts.split_off(PART);
-            self.list = (!self.breaks_off).then(|| AlertList {
+            self.list = Some(AlertList {
                 alerts: rest,
                 ..AlertList::default()
             });
-            if self.breaks_off {
-                return Err(PortError::new(
-                    FailureClass::Transient,
-                    ErrorCode::LiongardNoAnswer,
-                ));
-            }
         }
         Ok(Some(list))
     }
@@ -514,10 +522,12 @@ impl AlertSource for Liongard {
     async fn list(&self) -> Result<impl AlertListing + Send, PortError> {
         self.switch.ask()?;
         let list = self.list.lock().expect("no panic").clone();
-        let breaks_off = *self.breaks_off.lock().expect("no panic");
+        let breaks_off_after = *self.breaks_off_after.lock().expect("no panic");
         Ok(ListOfParts {
             list: Some(list),
-            breaks_off,
+            breaks_off_after,
+            parts: 0,
+            slow: self.slow.get().cloned(),
         })
     }
 

@@ -18,7 +18,7 @@ use halogard_app::ports::{
 use halogard_credentials::{CredentialCache, SecretFields};
 use halogard_domain::{FailureClass, Record, Timestamp};
 use halogard_halopsa::{Client, Credentials, Error, HaloClientSettings};
-use halogard_http::{Transport, TransportError};
+use halogard_http::{BodyStream, Transport, TransportError};
 use halogard_simulator::{HaloPsa, ManualClock, RateLimit, SimClock, SimHaloSettings};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
@@ -124,6 +124,13 @@ impl Transport for SimTransport {
         }
         tokio::task::yield_now().await;
         Ok(Response::from_parts(parts, body))
+    }
+
+    async fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<BodyStream>, TransportError> {
+        Ok(self.send(request).await?.map(BodyStream::whole))
     }
 }
 

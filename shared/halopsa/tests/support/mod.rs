@@ -12,7 +12,7 @@ use halogard_app::ports::{
 };
 use halogard_domain::{LinkKey, Timestamp};
 use halogard_halopsa::{Client, Credentials, HaloClientSettings, HaloServiceDesk};
-use halogard_http::{Transport, TransportError};
+use halogard_http::{BodyStream, Transport, TransportError};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 use url::Url;
@@ -105,6 +105,13 @@ impl Transport for ScriptedTransport {
             .unwrap()
             .pop_front()
             .expect("an answer is left in the script")
+    }
+
+    async fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<BodyStream>, TransportError> {
+        Ok(self.send(request).await?.map(BodyStream::whole))
     }
 }
 
