@@ -6,8 +6,8 @@ use std::time::Duration;
 use halogard_domain::ids::{AlertId, LaunchpointId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::runs::{
-    NextRun, RUN_POLL_INTERVAL, RUN_TIMEOUT, RunInFlight, RunTarget, Runs, START_TIMEOUT,
-    UNOBSERVABLE_RUN_TIME,
+    NextRun, RUN_TIMEOUT, RunInFlight, RunTarget, Runs, START_TIMEOUT, UNOBSERVABLE_RUN_TIME,
+    progress_interval,
 };
 use halogard_domain::time::CLOCK_AHEAD_MAX;
 use halogard_domain::{FailureClass, Timestamp};
@@ -113,7 +113,7 @@ impl<E: Env> Reconciler<E> {
         let now = self.clock.now();
         let before = runs.clone();
         runs.start(launchpoint, newest_before, now);
-        let look_again = now.plus(RUN_POLL_INTERVAL);
+        let look_again = now.plus(progress_interval(Duration::ZERO));
         runs.watched_until = Some(look_again);
         let revision = self.store.save_record(&target, &runs, revision).await?;
         match self.liongard.run(launchpoint).await {
@@ -234,7 +234,7 @@ impl<E: Env> Reconciler<E> {
                 (runs.fail(), false)
             }
             RunProgress::NotListed | RunProgress::Counted | RunProgress::InProgress => {
-                return Ok(Some(now.plus(RUN_POLL_INTERVAL)));
+                return Ok(Some(now.plus(progress_interval(age))));
             }
         };
         // Queued before the save: a duplicate message does no harm, a missing one would.

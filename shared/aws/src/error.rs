@@ -32,7 +32,8 @@ const THROTTLES: [&str; 12] = [
 ];
 
 /// Codes for a request that is invalid, independent of sender and time.
-const MALFORMED: [&str; 6] = [
+const MALFORMED: [&str; 7] = [
+    "BatchRequestTooLong",
     "ItemCollectionSizeLimitExceededException",
     "InvalidMessageContents",
     "InvalidParameterException",
@@ -254,6 +255,7 @@ impl AwsError {
 /// A missing permission, table or key is a fault of the deployment: no message is to blame for it,
 /// so it counts as passing and messages wait for it to be mended.
 fn classify(service_code: &str, status: u16) -> (FailureClass, ErrorCode) {
+    let service_code = short(service_code);
     if THROTTLES.contains(&service_code) || status == 429 {
         (
             FailureClass::Throttled { retry_after: None },
@@ -266,6 +268,13 @@ fn classify(service_code: &str, status: u16) -> (FailureClass, ErrorCode) {
     } else {
         (FailureClass::Transient, ErrorCode::StoreDenied)
     }
+}
+
+/// A code of SQS without the name of the service, which it puts before it or not, by the protocol that the SDK
+/// speaks.
+pub(crate) fn short(service_code: &str) -> &str {
+    let prefix = "AWS.SimpleQueueService.";
+    service_code.strip_prefix(prefix).unwrap_or(service_code)
 }
 
 /// What the service said, as far as it may be shown.

@@ -354,7 +354,8 @@ async fn a_ticket_that_could_not_be_entered_is_entered_by_who_waited() {
     let links: Vec<_> = (1..=20)
         .map(|id| {
             let mut link = Link::new(AlertId::new(id));
-            link.attach(TicketId::new(1000 + id));
+            // All of them share an item.
+            link.attach(TicketId::new(4_800 + id));
             link
         })
         .collect();

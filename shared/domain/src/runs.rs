@@ -14,8 +14,17 @@ use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 /// Least time between two starts of the same inspector when the operator sets none.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often the progress of a run is checked.
-pub const RUN_POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the progress of a run is checked that was started `age` ago: a person waits for a short run, and a long
+/// one is not made shorter by asking.
+#[must_use]
+pub const fn progress_interval(age: Duration) -> Duration {
+    Duration::from_secs(match age.as_secs() {
+        0..20 => 5,
+        20..60 => 10,
+        60..180 => 20,
+        _ => 30,
+    })
+}
 
 /// A run that has not ended after this time is given up. Liongard publishes no limit; inspections
 /// of large tenants take minutes.

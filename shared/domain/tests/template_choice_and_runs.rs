@@ -168,3 +168,19 @@ fn an_alert_that_the_operator_wants_no_ticket_for_waits_for_nothing() {
         assert_eq!(reason.is_chosen(), is_chosen, "{reason:?}");
     }
 }
+
+#[test]
+fn a_run_is_followed_ever_more_rarely_until_it_is_given_up() {
+    use halogard_domain::runs::{RUN_TIMEOUT, progress_interval};
+    let (mut age, mut checks, mut last) = (Duration::ZERO, 0, Duration::ZERO);
+    while age <= RUN_TIMEOUT {
+        let interval = progress_interval(age);
+        assert!(interval >= last, "{interval:?} after {last:?}");
+        last = interval;
+        age += interval;
+        checks += 1;
+    }
+    // On AWS each check is a copy of a message.
+    assert!(checks <= 40, "{checks} checks");
+    assert_eq!(progress_interval(Duration::ZERO), Duration::from_secs(5));
+}

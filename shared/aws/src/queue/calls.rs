@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{
 use halogard_app::ports::PortError;
 
 use super::attributes::Attributes;
-use crate::error::AwsError;
+use crate::error::{AwsError, short};
 use crate::store::Store;
 
 /// Messages in one call. Source: SQS API reference, ReceiveMessage and the batch actions.
@@ -35,6 +35,11 @@ const OVER: [&str; 3] = [
     // In this one case it comes for a message that was deleted.
     "InvalidParameterValue",
 ];
+
+/// Whether `code` says that a delivery is over.
+fn is_over(code: Option<&str>) -> bool {
+    code.is_some_and(|code| OVER.contains(&short(code)))
+}
 
 /// Whether a receive waits for a first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +123,7 @@ impl<C> Store<C> {
     pub(super) async fn delete(&self, queue: &str, handle: &str) -> Result<(), PortError> {
         let call = self.sqs().delete_message().queue_url(queue);
         match call.receipt_handle(handle).send().await {
-            Err(error) if error.code().is_some_and(|code| OVER.contains(&code)) => Ok(()),
+            Err(error) if is_over(error.code()) => Ok(()),
             Err(error) => Err(AwsError::of("SQS DeleteMessage", error).into()),
             Ok(_) => Ok(()),
         }
@@ -135,7 +140,7 @@ impl<C> Store<C> {
         let call = self.sqs().change_message_visibility().queue_url(queue);
         let call = call.receipt_handle(handle).visibility_timeout(seconds);
         match call.send().await {
-            Err(error) if error.code().is_some_and(|code| OVER.contains(&code)) => Ok(()),
+            Err(error) if is_over(error.code()) => Ok(()),
             Err(error) => Err(AwsError::of("SQS ChangeMessageVisibility", error).into()),
             Ok(_) => Ok(()),
         }
