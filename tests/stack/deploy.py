@@ -88,6 +88,15 @@ def finished(cloudformation, stack):
     sys.exit(f"stack {stack} is {made['StackStatus']}: {'; '.join(reasons)}")
 
 
+def allow_loops(template, resources):
+    """Sets whether each function may go in circles, which the emulator's CloudFormation leaves out."""
+    functions = boto3.client("lambda")
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            loop = resource["Properties"].get("RecursiveLoop", "Terminate")
+            functions.put_function_recursion_config(FunctionName=resources[name], RecursiveLoop=loop)
+
+
 def deploy(request):
     """Makes the stack; returns its outputs and what its resources are called."""
     template = yaml_parse(Path(request["template"]).read_text(encoding="utf-8"))
@@ -108,10 +117,12 @@ def deploy(request):
     made = finished(cloudformation, stack)
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    resources = {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in resources}
+    allow_loops(template, resources)
     return {
         "status": made["StackStatus"],
         "outputs": {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]},
-        "resources": {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in resources},
+        "resources": resources,
     }
 
 

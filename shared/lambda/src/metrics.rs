@@ -305,6 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_work_of_each_lane_is_what_its_age_metric_shows() {
+        let mut metrics = InvocationMetrics::default();
+        for (lane, seconds) in [
+            (Lane::Urgent, 3),
+            (Lane::Urgent, 700),
+            (Lane::Bulk, 5),
+            (Lane::Urgent, 0),
+        ] {
+            metrics.note_age(lane, Duration::from_secs(seconds));
+        }
+        let line = metrics.metrics("ticket-sync").line(0);
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["UrgentWorkAgeSeconds"], 700.0);
+        assert_eq!(line["BulkWorkAgeSeconds"], 5.0);
+        assert_eq!(line["RunsWorkAgeSeconds"], serde_json::Value::Null);
+    }
+
+    #[test]
     fn lags_and_calls_are_written_as_one_metric_each() {
         use halogard_vendors::CallObserver as _;
 

@@ -3,16 +3,18 @@
 The caller keeps the write end of our standard input. However it dies, the kernel closes that end, we read
 the end of the file, and everything in our process group ends.
 
-Secrets Manager is made as strict as its reference where rotations depend on it, and policies are held to the
-partitions of a table they name. Two addresses are added to the server's own:
+Secrets Manager is made as strict as its reference where rotations depend on it, policies are held to the
+partitions of a table they name, and Lambda counts how often a chain of messages has invoked a function. Two addresses are added to the server's own:
 
     GET  /_halogard/instance                     which start of the emulator answers here
     POST /_halogard/clock?account=A&millis=N     from now on it is N (milliseconds since 1970) in the queues of account A
 """
 
+import contextvars
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import sys
@@ -22,6 +24,13 @@ from urllib.parse import parse_qs
 
 # Time that the emulator is given to end its own children, in seconds.
 GRACE_SECONDS = 2.0
+
+# Invocations of one function in one chain of requests after which Lambda drops the next one.
+RECURSIONS_MAX = 16
+
+# The trace header of the request that is being served, and of the invocation that is being made.
+request_trace = contextvars.ContextVar("request_trace", default=None)
+invocation_trace = contextvars.ContextVar("invocation_trace", default=None)
 
 # What the time is in accounts whose clock was set, in seconds. Read and written by several threads;
 # one entry at a time, which Python does in one step.
@@ -182,11 +191,60 @@ def hold_roles_to_partitions(iam_actions):
     iam_actions.dynamodb_service_context = context_with_leading_keys
 
 
+def count_recursions(functions, sqs):
+    """Has Lambda detect recursive loops over queues, as it does by default.
+
+    The SDK of a function sends the trace header of its invocation with every request; SQS keeps it with a message,
+    and Lambda reads it there. The header's lineage counts how often the chain has invoked each function. A batch
+    goes by the longest of its chains. What is dropped stays in the queue, hidden, as if the function had failed.
+    """
+    system_attributes = sqs._build_send_sys_attrs
+    run_batch = functions._run_sqs_batch
+    trace_of = functions._xray_trace_id_for_invocation
+
+    def lineage(trace):
+        """The counts in a trace header, by function."""
+        found = re.search(r"Lineage=([^;]*)", trace or "")
+        pairs = (entry.rsplit(":", 1) for entry in (found[1].split("|") if found else []))
+        return {name: int(count) for name, count in pairs}
+
+    def attributes_with_the_trace(now, given):
+        attributes = system_attributes(now, given)
+        if request_trace.get():
+            attributes.setdefault("AWSTraceHeader", request_trace.get())
+        return attributes
+
+    def run_batch_unless_it_goes_in_circles(esm, func_rec, event, batch, queue_url, queue_name):
+        name = esm["FunctionName"].rsplit(":", 1)[-1]
+        counts = {}
+        for record in event["Records"]:
+            for function, count in lineage(record["attributes"].get("AWSTraceHeader")).items():
+                counts[function] = max(count, counts.get(function, 0))
+        if counts.get(name, 0) >= RECURSIONS_MAX and func_rec.get("recursive_loop") != "Allow":
+            return None
+        counts[name] = counts.get(name, 0) + 1
+        chain = "|".join(f"{function}:{count}" for function, count in sorted(counts.items()))
+        root = f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        token = invocation_trace.set(f"{root};Parent={secrets.token_hex(8)};Sampled=0;Lineage={chain}")
+        try:
+            return run_batch(esm, func_rec, event, batch, queue_url, queue_name)
+        finally:
+            invocation_trace.reset(token)
+
+    sqs._build_send_sys_attrs = attributes_with_the_trace
+    functions._run_sqs_batch = run_batch_unless_it_goes_in_circles
+    functions._xray_trace_id_for_invocation = lambda config, inbound=None: invocation_trace.get() or trace_of(
+        config, inbound
+    )
+
+
 def with_our_addresses(app, instance):
     """Answers our own addresses, and passes everything else on to `app`."""
 
     async def outer(scope, receive, send):
         if scope["type"] != "http" or not scope["path"].startswith("/_halogard/"):
+            if scope["type"] == "http":
+                request_trace.set(dict(scope["headers"]).get(b"x-amzn-trace-id", b"").decode("ascii"))
             return await app(scope, receive, send)
         status, body = 200, instance
         if scope["path"] == "/_halogard/clock":
@@ -206,11 +264,12 @@ def main():
     from ministack import app as server
     from ministack.core import iam_actions
     from ministack.core.responses import get_account_id
-    from ministack.services import secretsmanager, sqs
+    from ministack.services import lambda_svc, secretsmanager, sqs
 
     set_clocks_apart(sqs, get_account_id)
     keep_secrets_as_strictly_as_aws(secretsmanager)
     hold_roles_to_partitions(iam_actions)
+    count_recursions(lambda_svc, sqs)
     server.app = with_our_addresses(server.app, os.environ["HALOGARD_INSTANCE"])
     try:
         server.main()

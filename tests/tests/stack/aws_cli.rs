@@ -22,13 +22,18 @@ struct Process {
 impl AwsCli {
     /// AwsCli that work in `account` of `emulator`.
     pub fn new(emulator: &Emulator, account: &str) -> Self {
+        Self::with_key(emulator, account, SECRET_ACCESS_KEY)
+    }
+
+    /// The same with an access key.
+    pub fn with_key(emulator: &Emulator, id: &str, secret: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("stack/aws_cli.py");
         let mut child = Command::new(halogard_emulator::python().unwrap())
             .arg(script)
             .env("AWS_ENDPOINT_URL", emulator.endpoint())
             .env("AWS_DEFAULT_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", account)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+            .env("AWS_ACCESS_KEY_ID", id)
+            .env("AWS_SECRET_ACCESS_KEY", secret)
             // Nothing is left beside the sources.
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env_remove("AWS_SESSION_TOKEN")

@@ -75,8 +75,8 @@ pub struct Deployment {
     /// What both vendors and the operator start from.
     pub setup: Setup,
     client: reqwest::Client,
-    account: String,
-    emulator: Emulator,
+    pub account: String,
+    pub emulator: Emulator,
     _servers: [ServerHandle; 2],
 }
 

@@ -16,5 +16,7 @@ mod end_to_end;
 mod operator_commands;
 mod permissions;
 mod poison;
+mod policies;
+mod recursion;
 mod rotation;
 mod topic;
