@@ -224,14 +224,16 @@ impl<E: Env> Reconciler<E> {
                 }
                 Err(error) => self.retry_run(*target, &error, attempt).await,
             },
-            Message::Poll { .. } => match self.poll_on_wake_up(delivery.sent_at).await {
-                Ok(WakeUp::Polled) => Dispatched::ack(Outcome::Polled),
-                Ok(WakeUp::Covered) => Dispatched::ack(Outcome::PollCovered),
-                Ok(WakeUp::Deferred(until)) => {
-                    Dispatched::new(Outcome::PollDeferred, Disposition::Defer(until))
+            Message::Poll { due, .. } => {
+                match self.poll_on_wake_up(due.unwrap_or(delivery.sent_at)).await {
+                    Ok(WakeUp::Polled) => Dispatched::ack(Outcome::Polled),
+                    Ok(WakeUp::Covered) => Dispatched::ack(Outcome::PollCovered),
+                    Ok(WakeUp::Deferred(until)) => {
+                        Dispatched::new(Outcome::PollDeferred, Disposition::Defer(until))
+                    }
+                    Err(error) => self.failed(&error.into(), attempt),
                 }
-                Err(error) => self.failed(&error.into(), attempt),
-            },
+            }
             Message::RecordNotification { notification, .. } => {
                 match self.linked_ticket_of(notification).await {
                     Ok(None) => {}

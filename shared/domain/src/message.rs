@@ -6,6 +6,7 @@ use crate::alert::Alert;
 use crate::ids::{AlertId, TicketId};
 use crate::runs::RunTarget;
 use crate::ticket::Ticket;
+use crate::time::Timestamp;
 
 /// A job in the queue. Processing the same message twice, late or out of order does no harm.
 ///
@@ -49,6 +50,9 @@ pub enum Message {
     Poll {
         /// Version of this message form.
         version: u8,
+        /// The time that the poll is for, if it is planned; otherwise that of the message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     /// Record and count a webhook that concerns no ticket, or whose event is not known.
     RecordNotification {
@@ -202,7 +206,19 @@ impl Message {
     /// Poll now.
     #[must_use]
     pub const fn poll() -> Self {
-        Self::Poll { version: VERSION }
+        Self::Poll {
+            version: VERSION,
+            due: None,
+        }
+    }
+
+    /// Poll at `due`, unless a poll that begins later does so by then.
+    #[must_use]
+    pub const fn poll_at(due: Timestamp) -> Self {
+        Self::Poll {
+            version: VERSION,
+            due: Some(due),
+        }
     }
 
     /// Advance the runs of `target`.

@@ -37,6 +37,9 @@ const SECRETS: [&str; 2] = [HALOPSA_SECRET, LIONGARD_SECRET];
 /// The setting with the least time between two starts of the same inspector.
 const INSPECTOR_MIN_INTERVAL: &str = "INSPECTOR_MIN_INTERVAL_SECONDS";
 
+/// The variable with the polls of Liongard in the minute of a sync cycle.
+const POLLS_PER_MINUTE: &str = "POLLS_PER_MINUTE";
+
 /// DynamoDB, SQS and Secrets Manager, as the function's variables name them.
 pub struct Aws<G> {
     get: G,
@@ -81,6 +84,13 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
             }
         }
         StoreNames { table, queues }
+    }
+
+    /// The polls of Liongard in a minute; one where the template names none.
+    fn polls_per_minute(&self) -> u32 {
+        let text = (self.get)(POLLS_PER_MINUTE);
+        let number = text.and_then(|text| text.trim().parse().ok());
+        number.unwrap_or(1).clamp(1, 60)
     }
 
     /// The plain settings.
@@ -129,6 +139,7 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync + 'static> Platform for Aws<G> 
             secrets,
             lanes,
             inspector_min_interval,
+            polls_per_minute: self.polls_per_minute(),
         })
     }
 

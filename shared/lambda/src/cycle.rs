@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use halogard_app::cycle::CycleReport;
-use halogard_app::ports::{Clock as _, LeaseOutcome, Leases as _, NamedValues as _, PortError};
-use halogard_domain::Timestamp;
+use halogard_app::ports::{
+    Clock as _, Lane, LeaseOutcome, Leases as _, NamedValues as _, Outgoing, PortError,
+    WorkSink as _,
+};
+use halogard_domain::{Message, Timestamp};
 use halogard_runtime::metrics::Metrics;
 use tracing::{info, warn};
 
@@ -72,6 +75,10 @@ pub async fn run<P: Platform>(
         .await
         .ok();
     let lag = lag::<P>(reconciler, now, report).await;
+    if report.is_some_and(CycleReport::is_complete) {
+        let further = further_polls(now, resources.polls_per_minute);
+        known(reconciler.store.send(Lane::Runs, &further).await);
+    }
     resources.release_permits().await;
     known(
         reconciler
@@ -85,6 +92,18 @@ pub async fn run<P: Platform>(
     let metrics = resources.with_budget(cycle.log(calls.metrics(function)));
     crate::telemetry::print(&metrics, resources.clock.now());
     Ok(Some(cycle))
+}
+
+/// The polls of the minute that began with a cycle at `began`, but for the first: the schedule knows no shorter
+/// interval.
+fn further_polls(began: Timestamp, per_minute: u32) -> Vec<Outgoing> {
+    let interval = Duration::from_secs(60) / per_minute.max(1);
+    let due = (1..per_minute).map(|number| began.plus(interval * number));
+    due.map(|due| Outgoing {
+        message: Message::poll_at(due),
+        not_before: Some(due),
+    })
+    .collect()
 }
 
 /// Whether this invocation, which ends at `deadline`, may run a cycle: no other one does. A store that does not
@@ -153,7 +172,7 @@ fn known<T>(answer: Result<T, PortError>) -> Option<T> {
         warn!(
             error_type = error.code.as_str(),
             reason = error.chain(),
-            "the lease or the time of the last complete sync cycle could not be stored or read"
+            "the lease, a further poll or the time of the last complete sync cycle could not be stored or read"
         );
     }
     answer.ok()

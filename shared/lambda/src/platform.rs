@@ -81,6 +81,8 @@ pub struct Resources<P: Platform> {
     pub lanes: Lanes,
     /// Least time between two starts of the same inspector.
     pub inspector_min_interval: Duration,
+    /// Polls of Liongard in the minute that begins with a sync cycle, whose own is the first.
+    pub polls_per_minute: u32,
 }
 
 /// A secret and the variable that names it.

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
@@ -10,7 +11,7 @@ use halogard_app::ports::{
     Clock as _, ErrorCode, Lane, Leases as _, NamedValues as _, WorkQueue as _,
 };
 use halogard_lambda::cycle::{self, CycleRun, LAST_COMPLETE_CYCLE_AT};
-use halogard_lambda::{FunctionError, Instance, Reserves};
+use halogard_lambda::{FunctionError, Instance, Reserves, batch};
 use halogard_simulator::Fault;
 use support::{BEGIN, Bench, TestPlatform};
 
@@ -140,6 +141,31 @@ async fn while_another_invocation_runs_a_cycle_none_begins() {
     assert!(run.report.unwrap().is_complete());
     let next = run_cycle(&bench, &bench.instance()).await;
     assert!(next.is_some(), "a cycle that ended leaves no lease");
+}
+
+#[tokio::test]
+async fn a_minute_has_as_many_polls_as_the_operator_asked_for() {
+    let bench = Bench::new().await;
+    bench.controls.polls_per_minute.store(3, Ordering::SeqCst);
+    let instance = bench.instance();
+    let listed = || bench.liongard.stats().traffic.by_route["GET /tasks"];
+    run_cycle(&bench, &instance).await.unwrap();
+    assert_eq!(listed(), 1);
+
+    for second in 1..60 {
+        bench.time.pass(Duration::from_secs(1));
+        let records = bench.receive(Lane::Runs).await;
+        if !records.is_empty() {
+            let lanes = [Lane::Runs];
+            let deadline = bench.deadline(120);
+            let answer =
+                batch::process_batch(&instance, "inspector-poll", &lanes, records, deadline);
+            answer.await.unwrap();
+        }
+        let expected = 1 + u64::from(second >= 20) + u64::from(second >= 40);
+        assert_eq!(listed(), expected, "second {second}");
+    }
+    assert_eq!(bench.store.depth(Lane::Runs).await.unwrap(), 0);
 }
 
 #[tokio::test]

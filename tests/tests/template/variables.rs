@@ -139,6 +139,7 @@ fn each_variable_holds_what_its_name_says() {
             ("LIONGARD_SECRET", "LiongardSecret"),
             ("WEBHOOK_SECRET", "WebhookSecret"),
             ("NOTIFICATION_TOPIC", "NotificationTopic"),
+            ("POLLS_PER_MINUTE", "PollsPerMinute"),
         ]);
         for (function, variables) in variables(template) {
             for (name, value) in variables {

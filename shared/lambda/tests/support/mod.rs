@@ -8,6 +8,7 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ pub struct Controls {
     pub settings: Mutex<BTreeMap<&'static str, String>>,
     /// What the request budget allows.
     pub limit: Mutex<Limit>,
+    /// Polls in the minute of a sync cycle.
+    pub polls_per_minute: AtomicU32,
 }
 
 /// The embedded store as a platform.
@@ -118,6 +121,7 @@ impl Platform for TestPlatform {
             settings: Environment::of(settings),
             secrets: secrets.to_vec(),
             lanes: Lanes::of(Lane::ALL.map(|lane| (lane, url(lane)))),
+            polls_per_minute: self.controls.polls_per_minute.load(Ordering::SeqCst),
             inspector_min_interval: Duration::from_secs(60),
         })
     }
@@ -248,6 +252,7 @@ impl Bench {
                 groundless: Mutex::new(false),
                 settings: Mutex::new(settings),
                 limit: Mutex::new(Limit::DEFAULT),
+                polls_per_minute: AtomicU32::new(1),
             }),
             _servers: servers,
             _folder: folder,
