@@ -147,7 +147,7 @@ impl<C: Clock> Links for Store<C> {
             place: READER.0,
             pk: LINKS.to_owned(),
             keys: after.map_or(SortKeys::All, |alert| SortKeys::After(padded(alert.get()))),
-            filter: filter,
+            filter,
             // A page is measured before it is filtered.
             page: filter.is_none().then_some(limit),
         };

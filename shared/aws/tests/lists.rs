@@ -121,7 +121,8 @@ async fn a_wait_that_another_worker_ended_leaves_no_entry_for_good() {
     let parked = fixture.store().list(LinkFilter::Parked, None, 10).await;
 
     assert_eq!(parked.unwrap(), []);
-    assert_eq!(keys_of(&fixture, "waiting_link").await, [String::new(); 0]);
+    let left = keys_of(&fixture, "waiting_link").await;
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[tokio::test]
