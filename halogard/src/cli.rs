@@ -51,6 +51,11 @@ pub enum Command {
     ///
     /// Exit code: 0 all is well, 1 something needs a person, 2 it cannot be known.
     Status(StatusOptions),
+    /// Check settings, config, rights and both systems, one line for each thing, with the remedy.
+    ///
+    /// Works when everything is broken, and beside a running `serve`; asks for a token of its own. Exit code: 1 if
+    /// there is a problem, 0 otherwise.
+    Doctor(DoctorOptions),
     /// Map Liongard environments to HaloPSA clients.
     ///
     /// Lists every environment with the client that fits it, by the id HaloPSA stores or by name, and why.
@@ -65,7 +70,7 @@ impl Command {
             Self::Demo(_) => "error",
             Self::Serve(_) => telemetry_default(),
             Self::Simulate(_) | Self::Config(_) | Self::Webhook(_) => "warn",
-            Self::Rotate(_) | Self::Status(_) | Self::Map(_) => "error",
+            Self::Rotate(_) | Self::Status(_) | Self::Map(_) | Self::Doctor(_) => "error",
         }
     }
 }
@@ -245,6 +250,20 @@ pub struct StatusOptions {
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
+}
+
+/// Options of `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Only the checks whose ids begin with this, as `halopsa.agent` or `liongard`.
+    #[arg(long, value_name = "GROUP")]
+    pub only: Option<String>,
+    /// Print the rights that the credentials need, and ask nothing.
+    #[arg(long, conflicts_with_all = ["json", "only", "stack"])]
+    pub print_permissions: bool,
 }
 
 /// Options of `map`.

@@ -2,9 +2,10 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod map;
 mod rotate;
-mod serve;
+pub mod serve;
 mod simulate;
 mod status;
 mod webhook;
@@ -17,6 +18,7 @@ use crate::cli::Command;
 pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(options) => demo::run(&options).await,
+        Command::Doctor(options) => doctor::run(&options).await,
         Command::Map(options) => map::run(&options).await,
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,

@@ -10,10 +10,12 @@ use halogard_app::budget::SharedBudget;
 use halogard_config::Config;
 use halogard_domain::Policy;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, ServeSettings};
-use halogard_vendors::{CallDurations, VendorSettings, Vendors};
+use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
+use halogard_vendors::{CallDurations, CallObserver, VendorSettings, Vendors};
+use secrecy::ExposeSecret as _;
 
 use crate::cli::StoreOptions;
+use crate::commands::serve::token;
 use crate::data_folder;
 use crate::output;
 use crate::stack::{Stack, StackStore};
@@ -181,8 +183,33 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         }
     }
 
+    /// The token at the end of the webhook's address, if there is one.
+    pub async fn webhook_token(&self) -> Option<String> {
+        match &self.location {
+            StoreLocation::Machine(machine) => {
+                let (settings, _) = settings::read::<WebhookSettings>(&machine.environment).ok()?;
+                let token = token::stored(&machine.store, &settings).await.ok()??;
+                Some(token.expose_secret().to_owned())
+            }
+            StoreLocation::Stack(stack) => {
+                let url = stack.webhook_url().await.ok()?;
+                url.rsplit('/').next().map(str::to_owned)
+            }
+        }
+    }
+
     /// Both vendors, under the request budget that the workers share.
     pub async fn vendors(&self) -> anyhow::Result<OperatorVendors<S>> {
+        // Metrics are those of the workers.
+        self.vendors_observed(Arc::new(CallDurations::default()))
+            .await
+    }
+
+    /// The same; `calls` is informed of every call.
+    pub async fn vendors_observed(
+        &self,
+        calls: Arc<dyn CallObserver>,
+    ) -> anyhow::Result<OperatorVendors<S>> {
         let settings = self.vendor_settings().await?;
         let budget = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
         let vendors = halogard_vendors::build(
@@ -192,8 +219,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             Arc::new(self.store.clone()),
             budget,
             &SystemClock,
-            // Metrics are those of the workers.
-            Arc::new(CallDurations::default()),
+            calls,
         )?;
         for correction in &vendors.normalizations {
             output::caution(correction);

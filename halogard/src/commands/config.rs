@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::{Clock as _, Revision, SaveError};
-use halogard_app::preflight::{self, Extent};
 use halogard_aws::StoredConfig;
 use halogard_config::{load, schema, starter};
+use halogard_operations::doctor::{self, Extent, OwnFacts};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
 
@@ -132,11 +132,18 @@ async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCod
         output::caution(remark);
     }
     let (desk, source) = (&vendors.desk, &vendors.source);
-    let mut report = preflight::check(desk, source, &config.policy, Extent::Everything).await;
+    let mut report = doctor::check(
+        desk,
+        source,
+        &config.policy,
+        &OwnFacts::default(),
+        Extent::Everything,
+    )
+    .await;
     if !report.problems().any(|found| found.scope.is_about_access()) {
         let now = SystemClock.now();
         let dialect = dialect(desk, source, &stack.store()?, ProbeWhen::Always, now).await?;
-        preflight::check_dialect(&dialect, &mut report);
+        doctor::check_dialect(&dialect, &mut report);
         dialect_table::print(&dialect);
     }
     serve::show(&report, true);

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use halogard_app::preflight::PreflightReport;
 use halogard_domain::Policy;
 use halogard_halopsa::webhook::FirstBodies;
+use halogard_operations::doctor::DoctorReport;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
 use halogard_sqlite::Store;
@@ -39,6 +39,7 @@ use crate::stored_credentials;
 use crate::supervisor;
 use addresses::{ServeAddresses, announce};
 use clock_watch::ClockWatch;
+pub use clock_watch::wrong_clock;
 use policy_file::PolicyFile;
 pub use signals::shutdown_signal;
 use signals::survive_hang_up;
@@ -257,7 +258,7 @@ impl Serve {
     }
 
     /// What `report` means for the start.
-    fn start_after(&self, report: &PreflightReport) -> Start {
+    fn start_after(&self, report: &DoctorReport) -> Start {
         if let Some(unreachable) = report.unreachable() {
             return Start::Later(unreachable.thing.clone());
         }

@@ -14,7 +14,6 @@ mod policy_change;
 pub mod poll;
 pub mod poll_pace;
 pub mod ports;
-pub mod preflight;
 pub mod process;
 mod reconcile;
 mod reconciler;

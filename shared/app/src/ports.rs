@@ -5,6 +5,7 @@
 
 mod alerts;
 mod budget;
+mod catalog;
 mod clock;
 mod dialect;
 mod error;
@@ -23,6 +24,11 @@ mod vault;
 
 pub use alerts::{AlertList, AlertListing, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, Permit, PermitOutcome, RequestBudget};
+pub use catalog::{
+    ClientInfo, FieldKind, MandatoryField, Named, OwnAgent, PriorityInfo, ServiceDeskCatalog,
+    StatusInfo, TeamInfo, TeamMembership, TechnicianInfo, TenantSettings, TicketField,
+    TicketTypeInfo, TypeRight, WebhookInfo,
+};
 pub use clock::Clock;
 pub use dialect::DialectProbe;
 pub use error::{PortError, Refusal, error_chain};
@@ -40,8 +46,8 @@ pub use queue::{
 };
 pub use records::{Records, Swap, record_in_force};
 pub use service_desk::{
-    Admission, Changes, ClientInfo, KeyedPage, KeyedTicket, MandatoryField, Named, OpeningGuard,
-    SearchWithin, ServiceDesk, ServiceDeskCatalog, TicketListing, TicketTexts, TicketTypeInfo,
+    Admission, Changes, KeyedPage, KeyedTicket, OpeningGuard, SearchWithin, ServiceDesk,
+    TicketListing, TicketTexts,
 };
 pub use tokens::SealedToken;
 pub use values::{NamedValues, keys};

@@ -327,6 +327,18 @@ impl Policy {
 }
 
 impl Rule {
+    /// Whether it can match alerts of the customer `mapping` at all.
+    #[must_use]
+    pub fn may_match(&self, mapping: &Mapping) -> bool {
+        let group = self
+            .group
+            .as_ref()
+            .is_none_or(|group| mapping.groups.contains(group));
+        let environment =
+            self.environments.is_empty() || self.environments.contains(&mapping.environment);
+        group && environment
+    }
+
     /// Whether every condition holds for `alert` of the customer `mapping`.
     #[must_use]
     pub fn matches(&self, alert: &Alert, mapping: &Mapping) -> bool {
@@ -343,12 +355,6 @@ impl Rule {
                 .is_some_and(|name| pattern.matches(name))
         });
         let priority = self.priorities.is_empty() || self.priorities.contains(&alert.priority);
-        let group = self
-            .group
-            .as_ref()
-            .is_none_or(|group| mapping.groups.contains(group));
-        let environment =
-            self.environments.is_empty() || self.environments.contains(&alert.environment);
-        inspector && rule && priority && group && environment
+        inspector && rule && priority && self.may_match(mapping)
     }
 }

@@ -1,13 +1,14 @@
 //! What the tenant offers, to check a config against.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use halogard_app::ports::{
-    ClientInfo, Clock, MandatoryField, Named, PortError, Refusal, RequestBudget,
-    ServiceDeskCatalog, TicketTypeInfo,
+    ClientInfo, Clock, FieldKind, MandatoryField, Named, OwnAgent, PortError, PriorityInfo,
+    Refusal, RequestBudget, ServiceDeskCatalog, StatusInfo, TeamInfo, TeamMembership,
+    TechnicianInfo, TenantSettings, TicketField, TicketTypeInfo, TypeRight, WebhookInfo,
 };
 use halogard_domain::ids::{
-    HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId, TicketTypeId,
+    CustomFieldId, HaloClientId, OutcomeId, SiteId, StatusId, TicketTypeId,
 };
 use halogard_http::Transport;
 
@@ -27,10 +28,36 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
 
     /// Signs in anew, so that a secret or scope that no longer holds shows now, then asks who we
     /// are.
-    async fn identity(&self) -> Result<Named<TechnicianId>, PortError> {
+    async fn identity(&self) -> Result<OwnAgent, PortError> {
         self.client().sign_in().await?;
         let me = self.client().agent_me().await?;
-        Ok(named(me.id, me.name, me.isdisabled != Some(true)))
+        let teams = me.teams.into_iter();
+        let types = me.tickettypes.into_iter();
+        Ok(OwnAgent {
+            id: me.id,
+            active: me.isdisabled != Some(true),
+            name: me.name.unwrap_or_else(|| me.id.to_string()),
+            is_api_only: me.isapiagent,
+            is_administrator: me.is_admin,
+            teams: teams
+                .filter_map(|row| {
+                    Some(TeamMembership {
+                        team: row.team_name?,
+                        sees_unassigned: row.unassigned_access,
+                        sees_others: row.otheragent_access,
+                    })
+                })
+                .collect(),
+            ticket_types: types
+                .filter_map(|row| {
+                    Some(TypeRight {
+                        ticket_type: row.tickettype_id?,
+                        may_create: row.cancreate,
+                        may_edit: row.canedit,
+                    })
+                })
+                .collect(),
+        })
     }
 
     async fn build(&self) -> Option<String> {
@@ -38,22 +65,39 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
         info.build().map(str::to_owned)
     }
 
-    async fn statuses(&self) -> Result<Vec<Named<StatusId>>, PortError> {
+    /// A second request leaves closed statuses out: no member of a row says it. Where it is not understood,
+    /// both lists are the same.
+    async fn statuses(&self) -> Result<Vec<StatusInfo>, PortError> {
         let rows = self.client().statuses(None).await?;
+        let open = self.client().open_statuses().await.ok();
+        let open: Option<BTreeSet<StatusId>> =
+            open.map(|rows| rows.into_iter().map(|row| row.id).collect());
+        let open = open.filter(|open| open.len() < rows.len());
         Ok(rows
             .into_iter()
-            .map(|row| named(row.id, row.name, true))
+            .map(|row| StatusInfo {
+                id: row.id,
+                name: row.name.unwrap_or_else(|| row.id.to_string()),
+                is_closed: open.as_ref().map(|open| !open.contains(&row.id)),
+            })
             .collect())
     }
 
-    /// One row per SLA and priority comes; each priority is named once.
-    async fn priorities(&self) -> Result<Vec<Named<PriorityId>>, PortError> {
+    async fn allowed_statuses(&self, of: TicketTypeId) -> Result<BTreeSet<StatusId>, PortError> {
+        let rows = self.client().statuses(Some(of)).await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    async fn priorities(&self) -> Result<Vec<PriorityInfo>, PortError> {
         let rows = self.client().priorities().await?;
-        let shown = rows.into_iter().filter(|row| row.ishidden != Some(true));
-        let distinct: BTreeMap<_, _> = shown.map(|row| (row.priorityid, row.name)).collect();
-        Ok(distinct
+        Ok(rows
             .into_iter()
-            .map(|(id, name)| named(id, name, true))
+            .map(|row| PriorityInfo {
+                id: row.priorityid,
+                name: row.name.unwrap_or_else(|| row.priorityid.to_string()),
+                sla: row.slaid,
+                shown: row.ishidden != Some(true),
+            })
             .collect())
     }
 
@@ -70,24 +114,38 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
             Ok(row) => Ok(Some(TicketTypeInfo {
                 name: row.name.unwrap_or_else(|| id.to_string()),
                 mandatory: row.fields.iter().filter_map(mandatory).collect(),
-                allowed_statuses: BTreeSet::new(),
+                sla: row.default_sla,
             })),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn teams(&self) -> Result<Vec<String>, PortError> {
+    async fn teams(&self) -> Result<Vec<TeamInfo>, PortError> {
         let rows = self.client().teams().await?;
-        let active = rows.into_iter().filter(|row| row.inactive != Some(true));
-        Ok(active.filter_map(|row| row.name).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                Some(TeamInfo {
+                    name: row.name?,
+                    active: row.inactive != Some(true),
+                    takes_tickets: row.forrequests != Some(false),
+                })
+            })
+            .collect())
     }
 
-    async fn technicians(&self) -> Result<Vec<Named<TechnicianId>>, PortError> {
+    async fn technicians(&self) -> Result<Vec<TechnicianInfo>, PortError> {
         let rows = self.client().agents().await?;
         Ok(rows
             .into_iter()
-            .map(|row| named(row.id, row.name, row.isdisabled != Some(true)))
+            .map(|row| TechnicianInfo {
+                id: row.id,
+                active: row.isdisabled != Some(true),
+                is_api_only: row.isapiagent == Some(true),
+                name: row.name.unwrap_or_else(|| row.id.to_string()),
+                team: row.team,
+            })
             .collect())
     }
 
@@ -126,12 +184,55 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
             .collect())
     }
 
-    async fn must_assign_to_close(&self) -> Result<Option<bool>, PortError> {
+    async fn fields(&self) -> Result<Vec<TicketField>, PortError> {
+        let rows = self.client().fields().await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                let id = row.id?;
+                let label = row.label.or(row.name);
+                Some(TicketField {
+                    id: CustomFieldId::new(id),
+                    name: label.unwrap_or_else(|| id.to_string()),
+                    kind: row.kind.and_then(FieldKind::of_number),
+                    characters_max: row.characterlimit.filter(|limit| *limit > 0),
+                    options: row.values.into_iter().filter_map(|it| it.name).collect(),
+                })
+            })
+            .collect())
+    }
+
+    async fn categories(&self) -> Result<Vec<String>, PortError> {
+        let rows = self.client().categories().await?;
+        Ok(rows.into_iter().filter_map(|row| row.value).collect())
+    }
+
+    async fn tenant_settings(&self) -> Result<Option<TenantSettings>, PortError> {
         match self.client().control().await.map_err(PortError::from) {
-            Ok(control) => Ok(control.mustassigntoclose),
+            Ok(control) => Ok(Some(TenantSettings {
+                must_assign_to_close: control.mustassigntoclose,
+                own_liongard_integration: control.halointegrator_liongard,
+            })),
             Err(error) if error.refusal == Some(Refusal::Forbidden) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn webhooks(&self) -> Result<Option<Vec<WebhookInfo>>, PortError> {
+        let rows = match self.client().webhooks().await.map_err(PortError::from) {
+            Ok(rows) => rows,
+            Err(error) if error.refusal == Some(Refusal::Forbidden) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let rows = rows.into_iter();
+        Ok(Some(
+            rows.map(|row| WebhookInfo {
+                name: row.name.unwrap_or_default(),
+                url: row.url.unwrap_or_default(),
+                active: row.active != Some(false) && row.disabled != Some(true),
+            })
+            .collect(),
+        ))
     }
 }
 

@@ -94,6 +94,10 @@ pub(crate) const CLIENT: HaloRoute = HaloRoute::get("/Client/{id}");
 pub(crate) const SITES: HaloRoute = HaloRoute::get("/Site");
 /// Kinds of action.
 pub(crate) const OUTCOMES: HaloRoute = HaloRoute::get("/Outcome");
+/// Custom fields.
+pub(crate) const FIELDS: HaloRoute = HaloRoute::get("/FieldInfo");
+/// Categories of tickets.
+pub(crate) const CATEGORIES: HaloRoute = HaloRoute::get("/Category");
 /// Settings of the tenant.
 pub(crate) const CONTROL: HaloRoute = HaloRoute::get("/Control");
 

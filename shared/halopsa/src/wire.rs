@@ -17,12 +17,14 @@ mod ticket_type;
 mod webhook;
 
 pub use action::{ActionOutcome, ActionRow, ActionWrite};
-pub use agent::{AgentRow, UNASSIGNED_AGENT};
+pub use agent::{AgentRow, TeamMembershipRow, TypeRightRow, UNASSIGNED_AGENT};
 pub use customer::{ClientRow, SiteRow};
-pub use setup::{AuthInfo, Control, InstanceInfo, OutcomeRow, PriorityRow, StatusRow, TeamRow};
+pub use setup::{
+    AuthInfo, CategoryRow, Control, InstanceInfo, OutcomeRow, PriorityRow, StatusRow, TeamRow,
+};
 pub use ticket::{CustomFieldWrite, TicketWrite};
 pub use ticket_row::TicketRow;
-pub use ticket_type::{FieldInfo, FieldRow, TicketTypeRow};
+pub use ticket_type::{FieldInfo, FieldOption, FieldRow, TicketTypeRow};
 pub use webhook::{NotificationRow, NotificationWrite, WebhookDetail, WebhookRow};
 
 #[cfg(feature = "client")]

@@ -10,7 +10,8 @@
 mod support;
 
 use halogard_app::ports::{
-    ClientInfo, ErrorCode, MandatoryField, Named, Refusal, ServiceDeskCatalog, TicketTypeInfo,
+    ClientInfo, ErrorCode, FieldKind, MandatoryField, Named, OwnAgent, PriorityInfo, Refusal,
+    ServiceDeskCatalog, StatusInfo, TeamInfo, TechnicianInfo, TicketTypeInfo,
 };
 use halogard_domain::ids::{
     EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId, TechnicianId,
@@ -32,7 +33,7 @@ fn named<Id>(id: Id, name: &str, active: bool) -> Named<Id> {
 }
 
 #[tokio::test]
-async fn each_priority_is_named_once_and_hidden_ones_are_left_out() {
+async fn each_priority_comes_with_its_sla_and_whether_it_is_shown() {
     let body = json!([
         {"id": "6f0a-1", "priorityid": 3, "slaid": 1, "name": "Medium"},
         {"id": "6f0a-2", "priorityid": 1, "slaid": 1, "name": "Critical", "ishidden": false},
@@ -43,12 +44,21 @@ async fn each_priority_is_named_once_and_hidden_ones_are_left_out() {
         {"id": "6f0a-6", "priorityid": 4, "slaid": 2, "name": "Low", "ishidden": false}
     ]);
     let harness = answering(&body);
+    let priority = |id, name: &str, sla, shown| PriorityInfo {
+        id: PriorityId::new(id),
+        name: name.to_owned(),
+        sla: Some(sla),
+        shown,
+    };
     assert_eq!(
         harness.desk().priorities().await.unwrap(),
         [
-            named(PriorityId::new(1), "Critical", true),
-            named(PriorityId::new(3), "Medium", true),
-            named(PriorityId::new(4), "Low", true)
+            priority(3, "Medium", 1, true),
+            priority(1, "Critical", 1, true),
+            priority(1, "Critical", 2, true),
+            priority(9, "Retired", 1, false),
+            priority(4, "Low", 1, false),
+            priority(4, "Low", 2, true)
         ]
     );
     harness.assert_all_settled();
@@ -92,7 +102,7 @@ async fn a_new_ticket_must_carry_custom_fields_that_say_so_themselves() {
                 field(102, "CFcause"),
                 field(500, "Owner")
             ],
-            allowed_statuses: [].into(),
+            sla: None,
         })
     );
     assert_eq!(harness.only_sent().path, "/api/TicketType/5");
@@ -138,8 +148,9 @@ async fn whether_tickets_must_be_assigned_is_unknown_without_permission() {
     for (status, body, expected) in rows {
         let harness = Harness::new();
         harness.next(Ok(answer(status, body)));
+        let settings = harness.desk().tenant_settings().await.unwrap();
         assert_eq!(
-            harness.desk().must_assign_to_close().await.unwrap(),
+            settings.and_then(|settings| settings.must_assign_to_close),
             expected,
             "{status} {body}"
         );
@@ -150,7 +161,7 @@ async fn whether_tickets_must_be_assigned_is_unknown_without_permission() {
         harness.next(Ok(answer(status, "")));
         harness
             .desk()
-            .must_assign_to_close()
+            .tenant_settings()
             .await
             .expect_err("it is no answer");
     }
@@ -163,9 +174,17 @@ async fn the_identity_check_uses_a_fresh_token() {
         r#"{"id": 40, "isdisabled": true}"#,
     ]);
     let desk = harness.desk();
-    let me = TechnicianId::new(40);
-    assert_eq!(desk.identity().await.unwrap(), named(me, "Halogard", true));
-    assert_eq!(desk.identity().await.unwrap(), named(me, "40", false));
+    let me = |name: &str, active| OwnAgent {
+        id: TechnicianId::new(40),
+        name: name.to_owned(),
+        active,
+        is_api_only: None,
+        is_administrator: None,
+        teams: Vec::new(),
+        ticket_types: Vec::new(),
+    };
+    assert_eq!(desk.identity().await.unwrap(), me("Halogard", true));
+    assert_eq!(desk.identity().await.unwrap(), me("40", false));
     assert_eq!(
         harness.tokens().len(),
         2,
@@ -184,17 +203,43 @@ async fn the_identity_check_uses_a_fresh_token() {
 #[tokio::test]
 async fn records_without_a_name_are_called_by_their_number() {
     let harness = answering(&json!([{"id": 1, "name": "New"}, {"id": 9}]));
+    harness.next(Ok(answer(200, r#"[{"id": 1}]"#)));
+    let status = |id, name: &str, is_closed| StatusInfo {
+        id: StatusId::new(id),
+        name: name.to_owned(),
+        is_closed,
+    };
     assert_eq!(
         harness.desk().statuses().await.unwrap(),
-        [
-            named(StatusId::new(1), "New", true),
-            named(StatusId::new(9), "9", true)
-        ]
+        [status(1, "New", Some(false)), status(9, "9", Some(true))]
     );
 }
 
 #[tokio::test]
+async fn which_statuses_are_closed_is_unknown_where_both_lists_are_the_same() {
+    let both = json!([{"id": 1, "name": "New"}, {"id": 9, "name": "Closed"}]);
+    for second in [answer(200, &both.to_string()), answer(403, "")] {
+        let harness = answering(&both);
+        harness.next(Ok(second));
+        let statuses = harness.desk().statuses().await.unwrap();
+        assert!(statuses.iter().all(|status| status.is_closed.is_none()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_retired_is_listed_as_such() {
+    let technician = |id, name: &str, active| TechnicianInfo {
+        id: TechnicianId::new(id),
+        name: name.to_owned(),
+        active,
+        is_api_only: false,
+        team: None,
+    };
+    let team = |name: &str, active| TeamInfo {
+        name: name.to_owned(),
+        active,
+        takes_tickets: true,
+    };
     let harness = answering(
         &json!([{"id": 5, "name": "Alert", "cancreate": true}, {"id": 6, "name": "Old", "cancreate": false}]),
     );
@@ -211,8 +256,8 @@ async fn what_is_retired_is_listed_as_such() {
     assert_eq!(
         harness.desk().technicians().await.unwrap(),
         [
-            named(TechnicianId::new(12), "Dana Ito", true),
-            named(TechnicianId::new(13), "Left", false)
+            technician(12, "Dana Ito", true),
+            technician(13, "Left", false)
         ]
     );
     let harness = answering(
@@ -220,7 +265,7 @@ async fn what_is_retired_is_listed_as_such() {
     );
     assert_eq!(
         harness.desk().teams().await.unwrap(),
-        ["Service Desk"],
+        [team("Service Desk", true), team("Gone", false)],
         "tickets name teams by name"
     );
     let harness = answering(
@@ -264,4 +309,42 @@ async fn clients_and_sites_are_listed_with_the_inactive_ones() {
         [named(SiteId::new(31), "Main", true)]
     );
     assert_eq!(harness.only_sent().query_value("client_id"), Some("17"));
+}
+
+#[tokio::test]
+async fn fields_and_categories_are_listed_with_what_they_take() {
+    let harness = answering(&json!([
+        {"id": 165, "name": "CFarea", "label": "Area", "type": 2, "values": [{"id": 1, "name": "Network"}]},
+        {"id": 166, "name": "CForder", "type": 0, "characterlimit": 20},
+        {"id": -5, "name": "system"}
+    ]));
+    let fields = harness.desk().fields().await.unwrap();
+    let seen: Vec<_> = fields
+        .iter()
+        .map(|it| {
+            (
+                it.id.get(),
+                it.name.as_str(),
+                it.kind,
+                it.characters_max,
+                it.options.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (165, "Area", Some(FieldKind::Select), None, 1),
+            (166, "CForder", Some(FieldKind::Text), Some(20), 0)
+        ]
+    );
+    assert_eq!(
+        harness.only_sent().query_value("includevalues"),
+        Some("true")
+    );
+    let harness = answering(&json!([{"id": 1, "value": "Security>Change"}, {"id": 2}]));
+    assert_eq!(
+        harness.desk().categories().await.unwrap(),
+        ["Security>Change"]
+    );
 }

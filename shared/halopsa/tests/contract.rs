@@ -162,7 +162,7 @@ async fn everything_sent() -> Vec<SentRequest> {
     const ONE: &str = r#"{"id":1}"#;
     let harness = Harness::answering(&[
         "{}", "{}", NONE, NONE, NONE, ONE, ONE, NONE, ONE, "[]", "[]", "[]", "[]", ONE, "[]", "[]",
-        ONE, NONE, ONE, NONE, "[]", "{}", "[]", ONE, ONE, "[]", ONE,
+        ONE, NONE, ONE, NONE, "[]", "[]", "[]", "[]", "{}", "[]", ONE, ONE, "[]", ONE,
     ]);
     let client = &harness.client;
     let ticket = TicketId::new(4242);
@@ -229,6 +229,9 @@ async fn everything_sent() -> Vec<SentRequest> {
     client.client(HaloClientId::new(17)).await.unwrap();
     client.sites(HaloClientId::new(17)).await.unwrap();
     client.outcomes(Some(TicketTypeId::new(5))).await.unwrap();
+    client.open_statuses().await.unwrap();
+    client.fields().await.unwrap();
+    client.categories().await.unwrap();
     client.control().await.unwrap();
     client.webhooks().await.unwrap();
     client.webhook("0b9c").await.unwrap();

@@ -5,6 +5,7 @@
 //! beside a running `serve` or without one, and on a deployed stack: they read and write through the ports
 //! with the same conditional writes as the workers, so there is no second protocol between them.
 
+pub mod doctor;
 pub mod map;
 mod policy;
 mod scan;

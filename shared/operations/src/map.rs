@@ -24,6 +24,8 @@ pub use sheet::{SheetError, read_sheet, write_sheet};
 pub use similarity::Proof;
 
 use matching::{ClientCandidate, match_all};
+use names::ComparableName;
+use similarity::compare;
 
 /// Suggestions are accepted from this score on when none is given: the same names but for case, punctuation and
 /// one legal form, and long names with one letter wrong.
@@ -291,6 +293,13 @@ fn sums(
         .filter(|client| client.active && !taken.contains(&client.id))
         .count();
     sums
+}
+
+/// How alike two names of customers are, from 0 to 1.
+#[must_use]
+pub fn name_likeness(left: &str, right: &str) -> f64 {
+    let (left, right) = (ComparableName::of(left), ComparableName::of(right));
+    compare(&left, &right).0
 }
 
 /// What new entries of the config have in common.

@@ -41,9 +41,9 @@ pub use delivery::deliver_webhooks;
 pub use outbox::{DeliveryRecord, DeliveryResult, OutgoingDelivery};
 pub use settings::{
     ApiApplication, ApplicationNames, ArrayFailure, AssignmentRule, DateSearchSpelling,
-    DeletedLists, DeliveryBehaviour, EventNames, IncludeClosed, SignatureForm, SimHaloSettings,
-    SingleAnswer, TeamReference, TitleRule, TitleSearch, UnaskedOrder, UntriagedWrites,
-    WebhookForms,
+    DeletedLists, DeliveryBehaviour, EventNames, IncludeClosed, Misconfigurations, SignatureForm,
+    SimHaloSettings, SingleAnswer, TeamReference, TitleRule, TitleSearch, UnaskedOrder,
+    UntriagedWrites, WebhookForms,
 };
 pub(crate) use technician::IntegrationTicket;
 pub use technician::{TicketEdit, TicketSpec};

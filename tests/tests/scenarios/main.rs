@@ -10,6 +10,7 @@ mod deleted_tickets;
 mod deliveries;
 mod dialect_probe;
 mod dialects;
+mod doctor;
 mod identity;
 mod inspectors;
 mod merged_tickets;

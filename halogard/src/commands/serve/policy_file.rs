@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use halogard_app::outcome::OperatorNotice;
 use halogard_app::ports::ServiceDeskCatalog;
-use halogard_app::preflight::{self, Extent, PreflightReport};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
+use halogard_operations::doctor::{self, DoctorReport, Extent, OwnFacts};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -137,9 +137,16 @@ impl PolicyFile {
 async fn check<E: Env<Desk: ServiceDeskCatalog>>(
     reconciler: &Reconciler<E>,
     policy: &Policy,
-) -> PreflightReport {
+) -> DoctorReport {
     let (desk, liongard) = (&reconciler.desk, &reconciler.liongard);
-    preflight::check(desk, liongard, policy, Extent::Everything).await
+    doctor::check(
+        desk,
+        liongard,
+        policy,
+        &OwnFacts::default(),
+        Extent::Everything,
+    )
+    .await
 }
 
 impl<E: Env<Desk: ServiceDeskCatalog>> PolicySource<E> for PolicyFile {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::{Clock as _, NamedValues as _, PortError};
-use halogard_app::preflight::{self, Extent, Level, PreflightReport};
 use halogard_domain::Timestamp;
 use halogard_domain::dialect::DialectReport;
+use halogard_operations::doctor::{self, DoctorReport, Extent, Level, OwnFacts};
 use halogard_runtime::SystemClock;
 
 use super::clock_watch::wrong_clock;
@@ -49,7 +49,7 @@ pub(super) async fn check(
 /// What a check found.
 pub(super) struct Checked {
     /// The findings.
-    pub(super) report: PreflightReport,
+    pub(super) report: DoctorReport,
     /// What is known of the dialect of both vendors, if they could be asked.
     dialect: Option<DialectReport>,
 }
@@ -72,7 +72,7 @@ pub(super) async fn checked(
         Extent::Everything
     };
     let (desk, liongard) = (&reconciler.desk, &reconciler.liongard);
-    let mut report = preflight::check(desk, liongard, &policy, extent).await;
+    let mut report = doctor::check(desk, liongard, &policy, &OwnFacts::default(), extent).await;
     let when = if everything {
         ProbeWhen::Always
     } else {
@@ -84,7 +84,7 @@ pub(super) async fn checked(
         Some(dialect(desk, liongard, &reconciler.store, when, now).await?)
     };
     if let Some(dialect) = &dialect {
-        preflight::check_dialect(dialect, &mut report);
+        doctor::check_dialect(dialect, &mut report);
     }
     if extent == Extent::Everything && !report.has_problems() {
         reconciler.store.set_value(MARK_FITTED, fitted).await?;
@@ -97,7 +97,7 @@ pub(super) async fn checked(
 }
 
 /// Prints the findings of a check; those without a problem only where `everything`.
-pub fn show(report: &PreflightReport, everything: bool) {
+pub fn show(report: &DoctorReport, everything: bool) {
     for finding in report
         .findings
         .iter()
@@ -105,7 +105,7 @@ pub fn show(report: &PreflightReport, everything: bool) {
     {
         let style = match finding.level {
             Level::Ok => GOOD,
-            Level::CannotTell => DIM,
+            Level::CannotTell | Level::Skipped => DIM,
             Level::Warning => CAUTION,
             Level::Problem => BAD,
         };
@@ -123,7 +123,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Names the addresses if one of them cannot be reached, and a wrong clock.
-    pub(super) fn say(&self, report: &PreflightReport) {
+    pub(super) fn say(&self, report: &DoctorReport) {
         if report.unreachable().is_some() {
             output::caution(&format!("asked were {}", self.addresses));
         }

@@ -1,12 +1,8 @@
 //! HaloPSA's tickets and reference data.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 
-use halogard_domain::ids::{
-    CustomFieldId, EnvironmentId, HaloClientId, NoteId, OutcomeId, PriorityId, SiteId, StatusId,
-    TechnicianId, TicketId, TicketTypeId,
-};
+use halogard_domain::ids::{CustomFieldId, HaloClientId, NoteId, TicketId, TicketTypeId};
 use halogard_domain::key::{SignedKey, UnverifiedKey};
 use halogard_domain::sweep_cursor::{ChangeRange, KeyedListPlace};
 use halogard_domain::ticket::{NewNote, NewTicket, TicketChange, TicketNotes};
@@ -186,101 +182,4 @@ pub struct SearchWithin {
     pub key_field: Option<CustomFieldId>,
     /// The attempt was not made before this time.
     pub since: Timestamp,
-}
-
-/// HaloPSA's reference data, to check a config against.
-pub trait ServiceDeskCatalog: Send + Sync {
-    /// How an operator enables a disabled technician: the menu, where the adapter knows it.
-    const ENABLE_TECHNICIAN: &'static str = "enable it";
-
-    /// The technician the credential acts as, and that the credential works at all.
-    fn identity(&self) -> impl Future<Output = Result<Named<TechnicianId>, PortError>> + Send;
-
-    /// Which build of the service desk answers, where it says so.
-    fn build(&self) -> impl Future<Output = Option<String>> + Send;
-
-    /// Ticket statuses.
-    fn statuses(&self) -> impl Future<Output = Result<Vec<Named<StatusId>>, PortError>> + Send;
-
-    /// Priorities that are shown, by `priorityid`.
-    fn priorities(&self) -> impl Future<Output = Result<Vec<Named<PriorityId>>, PortError>> + Send;
-
-    /// Ticket types.
-    fn ticket_types(
-        &self,
-    ) -> impl Future<Output = Result<Vec<Named<TicketTypeId>>, PortError>> + Send;
-
-    /// One ticket type with its fields; `None` when there is none.
-    fn ticket_type(
-        &self,
-        id: TicketTypeId,
-    ) -> impl Future<Output = Result<Option<TicketTypeInfo>, PortError>> + Send;
-
-    /// Names of teams.
-    fn teams(&self) -> impl Future<Output = Result<Vec<String>, PortError>> + Send;
-
-    /// Technicians.
-    fn technicians(
-        &self,
-    ) -> impl Future<Output = Result<Vec<Named<TechnicianId>>, PortError>> + Send;
-
-    /// Kinds of notes.
-    fn outcomes(&self) -> impl Future<Output = Result<Vec<Named<OutcomeId>>, PortError>> + Send;
-
-    /// Clients, inactive ones included.
-    fn clients(&self) -> impl Future<Output = Result<Vec<ClientInfo>, PortError>> + Send;
-
-    /// Sites of a client.
-    fn sites(
-        &self,
-        client: HaloClientId,
-    ) -> impl Future<Output = Result<Vec<Named<SiteId>>, PortError>> + Send;
-
-    /// Whether a ticket must be assigned before it may be closed; `None` when the credential may
-    /// not see the setting.
-    fn must_assign_to_close(&self) -> impl Future<Output = Result<Option<bool>, PortError>> + Send;
-}
-
-/// A record with a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named<Id> {
-    /// Its identity.
-    pub id: Id,
-    /// Its name, for messages to people.
-    pub name: String,
-    /// Whether it may be used.
-    pub active: bool,
-}
-
-/// A customer, seen from the service desk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientInfo {
-    /// The customer.
-    pub id: HaloClientId,
-    /// The customer's name.
-    pub name: String,
-    /// Whether it is in use.
-    pub active: bool,
-    /// The environment that the service desk keeps with it.
-    pub stored_environment: Option<EnvironmentId>,
-}
-
-/// A ticket type with what it asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TicketTypeInfo {
-    /// Its name.
-    pub name: String,
-    /// Fields that a new ticket may have to carry.
-    pub mandatory: Vec<MandatoryField>,
-    /// Statuses it allows; empty when it allows all or does not say.
-    pub allowed_statuses: BTreeSet<StatusId>,
-}
-
-/// A field a new ticket may have to carry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MandatoryField {
-    /// Its number.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_domain::ids::{EnvironmentId, HaloClientId, SiteId};
-use halogard_domain::policy::{Mapping, Rule};
+use halogard_domain::policy::Mapping;
 use toml::Spanned;
 
 use super::{Customer, ParsedRule, TemplateNames};
@@ -120,13 +120,7 @@ pub(super) fn check_templates(
         .filter(|customer| customer.mapping.template.is_none())
     {
         let mapping = &customer.mapping;
-        let could_fit = |rule: &Rule| {
-            let group = rule.group.as_ref();
-            group.is_none_or(|group| mapping.groups.contains(group))
-                && (rule.environments.is_empty()
-                    || rule.environments.contains(&mapping.environment))
-        };
-        if !rules.iter().any(|parsed| could_fit(&parsed.rule)) {
+        if !rules.iter().any(|parsed| parsed.rule.may_match(mapping)) {
             let message = format!(
                 "environment {} has no `template`, and no rule can match its alerts: they all wait",
                 mapping.environment,

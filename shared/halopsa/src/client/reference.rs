@@ -11,8 +11,8 @@ use super::request::HaloRequest;
 use super::{Client, decode, route};
 use crate::error::Error;
 use crate::wire::{
-    AgentRow, AuthInfo, Control, InstanceInfo, OneOrManySeed, OutcomeRow, PriorityRow, StatusRow,
-    TeamRow, TicketTypeRow,
+    AgentRow, AuthInfo, CategoryRow, Control, FieldInfo, InstanceInfo, OneOrManySeed, OutcomeRow,
+    PriorityRow, StatusRow, TeamRow, TicketTypeRow,
 };
 
 /// Each spends one request, may be repeated, and fails as any read does.
@@ -47,6 +47,38 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     pub async fn statuses(&self, of: Option<TicketTypeId>) -> Result<Vec<StatusRow>, Error> {
         let call = HaloRequest::to(route::STATUSES).with_some("tickettype_id", of);
         self.rows(&call, "statuses").await
+    }
+
+    /// `GET /Status`: the statuses in which a ticket is not closed.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn open_statuses(&self) -> Result<Vec<StatusRow>, Error> {
+        let call = HaloRequest::to(route::STATUSES).with("excludeclosed", true);
+        self.rows(&call, "statuses").await
+    }
+
+    /// `GET /FieldInfo`: the fields of tickets, with the options of selects.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn fields(&self) -> Result<Vec<FieldInfo>, Error> {
+        let call = HaloRequest::to(route::FIELDS)
+            .with("iscustomfieldsetup", true)
+            .with("includevalues", true);
+        self.rows(&call, "fields").await
+    }
+
+    /// `GET /Category`: the categories of tickets, of every level.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn categories(&self) -> Result<Vec<CategoryRow>, Error> {
+        self.rows(&HaloRequest::to(route::CATEGORIES), "categories")
+            .await
     }
 
     /// `GET /Priority`: one row per SLA and priority, hidden ones included.

@@ -63,6 +63,9 @@ pub struct PriorityRow {
     /// Whether technicians do not see it.
     #[serde(default, deserialize_with = "values::flag")]
     pub ishidden: Option<bool>,
+    /// The SLA it belongs to.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub slaid: Option<i64>,
 }
 
 /// A team.
@@ -74,6 +77,17 @@ pub struct TeamRow {
     /// Whether it is no longer used.
     #[serde(default, deserialize_with = "values::flag")]
     pub inactive: Option<bool>,
+    /// Whether it takes tickets.
+    #[serde(default, deserialize_with = "values::flag")]
+    pub forrequests: Option<bool>,
+}
+
+/// A category, its levels joined by `>`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CategoryRow {
+    /// The whole path.
+    #[serde(default, deserialize_with = "values::text")]
+    pub value: Option<String>,
 }
 
 /// An outcome: a kind of action.
@@ -96,4 +110,7 @@ pub struct Control {
     /// Whether a ticket must be assigned before it is closed.
     #[serde(default, deserialize_with = "values::flag")]
     pub mustassigntoclose: Option<bool>,
+    /// Whether HaloPSA's own Liongard integration is on.
+    #[serde(default, deserialize_with = "values::flag")]
+    pub halointegrator_liongard: Option<bool>,
 }

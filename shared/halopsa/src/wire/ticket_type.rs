@@ -16,6 +16,9 @@ pub struct TicketTypeRow {
     /// Whether our agent may open such tickets.
     #[serde(default, deserialize_with = "values::flag")]
     pub cancreate: Option<bool>,
+    /// The SLA of its tickets unless the customer has another.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub default_sla: Option<i64>,
     /// Its fields; in the detail only.
     #[serde(default, deserialize_with = "values::list")]
     pub fields: Vec<FieldRow>,
@@ -57,4 +60,21 @@ pub struct FieldInfo {
     /// A hint that it must be filled in.
     #[serde(default, deserialize_with = "values::flag")]
     pub mandatory: Option<bool>,
+    /// 0 text, 1 memo, 2 single select, and others.
+    #[serde(default, rename = "type", deserialize_with = "values::integer")]
+    pub kind: Option<i64>,
+    /// The most characters; 0 for no limit.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub characterlimit: Option<i64>,
+    /// The options of a select.
+    #[serde(default, deserialize_with = "values::list")]
+    pub values: Vec<FieldOption>,
+}
+
+/// An option of a field.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct FieldOption {
+    /// What people see.
+    #[serde(default, deserialize_with = "values::text")]
+    pub name: Option<String>,
 }

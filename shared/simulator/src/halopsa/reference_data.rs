@@ -17,7 +17,11 @@ impl HaloState {
             .service_desk
             .statuses
             .iter()
-            .filter(|status| !(query.flag("excludeclosed") && status.closed));
+            .filter(|status| !(query.flag("excludeclosed") && status.closed))
+            .filter(|status| {
+                let refused = &self.settings.misconfigurations.statuses_not_allowed;
+                query.number("tickettype_id").is_none() || !refused.contains(&status.id)
+            });
         let row = |(place, status): (usize, &crate::world::Status)| {
             json!({
                 "id": status.id, "name": status.name, "shortname": status.name, "type": 0,
@@ -73,7 +77,8 @@ impl HaloState {
         let demanding = kind.mandatory_fields.iter().any(|name| name != "summary");
         let mut row = json!({
             "id": kind.id, "name": kind.name, "use": "ticket", "visible": true,
-            "cancreate": kind.can_create, "agentscanselect": true, "default_sla": 1,
+            "cancreate": kind.can_create, "agentscanselect": true,
+            "default_sla": self.settings.misconfigurations.default_sla.unwrap_or(1),
             "default_priority": kind.default_priority, "default_team": kind.default_team,
             "initial_status": kind.initial_status, "reopenedstatus": 2, "allowall_status": true,
             "hasmandatorytechfields": demanding, "hasmandatoryuserfields": false,
@@ -135,7 +140,8 @@ impl HaloState {
         let row = |outcome: &crate::world::OutcomeSpec| {
             json!({
                 "id": outcome.id, "outcome": outcome.name, "buttonname": outcome.name,
-                "labellong": outcome.name, "hidden": false, "systemid": 0, "newstatus": -1,
+                "labellong": outcome.name,
+                "hidden": self.settings.misconfigurations.hidden_outcomes.contains(&outcome.id), "systemid": 0, "newstatus": -1,
                 "hidefromuser": outcome.hidden_from_user, "mustaddnote": false, "mustassign": false,
                 "sendemail": outcome.id == 5,
             })
@@ -145,10 +151,12 @@ impl HaloState {
 
     /// `GET /Team`.
     pub(super) fn list_teams(&self) -> SimResponse {
+        let odd = &self.settings.misconfigurations;
         let row = |team: &crate::world::Team| {
             json!({
-                "id": team.id, "name": team.name, "department_id": 1, "inactive": false,
-                "forrequests": true, "foropps": false, "forprojects": team.id == 2,
+                "id": team.id, "name": team.name, "department_id": 1,
+                "inactive": odd.inactive_teams.contains(&team.name),
+                "forrequests": !odd.teams_without_tickets.contains(&team.name), "foropps": false, "forprojects": team.id == 2,
             })
         };
         SimResponse::ok(&self.world.service_desk.teams.iter().map(row).collect())
@@ -180,16 +188,31 @@ impl HaloState {
             return refusal::not_found(404);
         };
         let mut row = self.agent_row(agent);
-        row["teams"] = json!([{
-            "team_id": self.world.service_desk.team(&agent.team).map(|team| team.id), "team_name": agent.team,
-            "is_manager": false, "unassigned_access": true, "otheragent_access": true, "fortickets": true,
-        }]);
+        let odd = &self.settings.misconfigurations;
+        row["is_admin"] = json!(odd.agent_is_administrator);
+        let teams = self.world.service_desk.teams.iter();
+        row["teams"] = teams
+            .filter(|team| !odd.teams_without_agent.contains(&team.name))
+            .map(|team| {
+                json!({
+                    "team_id": team.id, "team_name": team.name, "is_manager": false,
+                    "unassigned_access": !odd.hides_unassigned, "otheragent_access": !odd.hides_others,
+                    "fortickets": true,
+                })
+            })
+            .collect();
         row["tickettypes"] = self
             .world
             .service_desk
             .ticket_types
             .iter()
-            .map(|kind| json!({ "tickettype_id": kind.id, "cancreate": kind.can_create, "canview": true, "canedit": true, "role_name": "API" }))
+            .map(|kind| {
+                json!({
+                    "tickettype_id": kind.id, "canview": true, "role_name": "API",
+                    "cancreate": kind.can_create && !odd.types_not_opened.contains(&kind.id),
+                    "canedit": !odd.types_not_edited.contains(&kind.id),
+                })
+            })
             .collect();
         row["clients"] = json!([]);
         row["claims"] = json!([]);
@@ -240,7 +263,7 @@ impl HaloState {
             .iter()
             .filter(|client| client_id.is_none_or(|id| id <= 0 || client.id == id))
             .collect();
-        let rows = found.iter().map(|client| site_row(client)).collect();
+        let rows = found.iter().map(|client| self.site_row(client)).collect();
         self.wrapped("sites", found.len(), rows, query)
     }
 
@@ -252,9 +275,30 @@ impl HaloState {
             .iter()
             .find(|client| client.site_id == id)
         {
-            Some(client) => SimResponse::ok(&site_row(client)),
+            Some(client) => SimResponse::ok(&self.site_row(client)),
             None => refusal::not_found(404),
         }
+    }
+
+    /// A client's site.
+    fn site_row(&self, client: &ClientSpec) -> Value {
+        let odd = &self.settings.misconfigurations;
+        json!({
+            "id": client.site_id, "name": "Main", "client_id": as_float(client.id),
+            "client_name": client.name,
+            "inactive": client.inactive || odd.inactive_sites.contains(&client.site_id),
+        })
+    }
+
+    /// `GET /Category`: every level of every path.
+    pub(super) fn list_categories(&self) -> SimResponse {
+        let row = |(id, path): (i64, &String)| json!({ "id": id, "value": path, "type_id": 1 });
+        SimResponse::ok(
+            &(1..)
+                .zip(&self.world.service_desk.categories)
+                .map(row)
+                .collect(),
+        )
     }
 
     /// A list in its wrapper, a page of it where asked for.
@@ -317,7 +361,8 @@ impl HaloState {
                 .collect();
             json!({
                 "id": field.id, "name": field.name, "label": field.label, "type": field.kind,
-                "custom": 1, "inputtype": 0, "characterlimit": 0, "regex": "", "values": values, "mandatory": false,
+                "custom": 1, "inputtype": 0,
+                "characterlimit": self.settings.misconfigurations.field_limits.get(&field.id).unwrap_or(&0), "regex": "", "values": values, "mandatory": false,
             })
         };
         SimResponse::ok(
@@ -361,14 +406,6 @@ fn client_row(client: &ClientSpec) -> Value {
         "id": client.id, "name": client.name, "toplevel_id": 1, "toplevel_name": "Customers",
         "inactive": client.inactive, "colour": "#2c6e49", "main_site_id": client.site_id,
         "customfields": [], "liongardid": client.liongard_id.unwrap_or(0),
-    })
-}
-
-/// A client's site.
-fn site_row(client: &ClientSpec) -> Value {
-    json!({
-        "id": client.site_id, "name": "Main", "client_id": as_float(client.id),
-        "client_name": client.name, "inactive": client.inactive,
     })
 }
 

@@ -9,7 +9,7 @@ use super::state::{AccessToken, HaloState};
 use super::{HaloPsa, auth, refusal};
 
 /// Resources under `/api`, as the vendor writes them.
-const RESOURCES: [&str; 21] = [
+const RESOURCES: [&str; 22] = [
     "authinfo",
     "InstanceInfo",
     "Tickets",
@@ -29,6 +29,7 @@ const RESOURCES: [&str; 21] = [
     "WebhookEvent",
     "Lookup",
     "FieldInfo",
+    "Category",
     "SLA",
     "Asset",
 ];
@@ -186,6 +187,7 @@ impl HaloState {
             (["control"], _) => self.control(),
             (["lookup"], _) => self.lookup(query),
             (["fieldinfo"], _) => self.list_fields(),
+            (["category"], _) => self.list_categories(),
             (["sla"], _) => self.list_slas(),
             _ => SimResponse::empty(StatusCode::NOT_FOUND),
         }

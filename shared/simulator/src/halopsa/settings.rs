@@ -1,5 +1,6 @@
 //! How the simulated tenant behaves where tenants, versions and reports differ.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::rate_limit::{RateLimit, RefusedRequests, RetryAfter};
@@ -208,6 +209,37 @@ pub struct TitleRule {
     pub can_be_skipped: bool,
 }
 
+/// What an operator has set up in a way that hinders an integration. By default nothing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Misconfigurations {
+    /// The API's agent may do everything.
+    pub agent_is_administrator: bool,
+    /// Teams that the API's agent is no member of although it works for the service desk.
+    pub teams_without_agent: BTreeSet<String>,
+    /// The API's agent does not see unassigned tickets of its teams.
+    pub hides_unassigned: bool,
+    /// The API's agent does not see tickets of other agents.
+    pub hides_others: bool,
+    /// Ticket types that the API's agent may not open.
+    pub types_not_opened: BTreeSet<i64>,
+    /// Ticket types that the API's agent may not edit.
+    pub types_not_edited: BTreeSet<i64>,
+    /// The SLA of ticket types, in place of the first.
+    pub default_sla: Option<i64>,
+    /// Statuses that no ticket type allows.
+    pub statuses_not_allowed: BTreeSet<i64>,
+    /// Outcomes that are not offered.
+    pub hidden_outcomes: BTreeSet<i64>,
+    /// Teams that are no longer used.
+    pub inactive_teams: BTreeSet<String>,
+    /// Teams that take no tickets.
+    pub teams_without_tickets: BTreeSet<String>,
+    /// Sites that are no longer served.
+    pub inactive_sites: BTreeSet<i64>,
+    /// The most characters of custom fields.
+    pub field_limits: BTreeMap<i64, i64>,
+}
+
 /// How webhook deliveries go astray. Probabilities are per delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryBehaviour {
@@ -354,6 +386,8 @@ pub struct SimHaloSettings {
     pub webhooks_need_admin: bool,
     /// Whether HaloPSA's own Liongard integration is on.
     pub own_liongard_integration: bool,
+    /// What is set up in a way that hinders an integration.
+    pub misconfigurations: Misconfigurations,
     /// How webhooks are sent.
     pub webhook_forms: WebhookForms,
     /// How deliveries go astray.
@@ -421,6 +455,7 @@ impl Default for SimHaloSettings {
             missing_ticket_status: 404,
             webhooks_need_admin: true,
             own_liongard_integration: false,
+            misconfigurations: Misconfigurations::default(),
             webhook_forms: WebhookForms::default(),
             delivery_behaviour: DeliveryBehaviour::default(),
         }

@@ -126,6 +126,8 @@ pub struct ServiceDeskSetup {
     pub outcomes: Vec<OutcomeSpec>,
     /// Custom fields.
     pub custom_fields: Vec<CustomField>,
+    /// Categories of tickets, levels joined by `>`.
+    pub categories: Vec<String>,
 }
 
 impl ServiceDeskSetup {
@@ -168,6 +170,9 @@ impl ServiceDeskSetup {
                 outcome(12, "Re-Assign", true),
             ],
             custom_fields: custom_fields(),
+            categories: ["Infrastructure", "Infrastructure>Server", "Security"]
+                .map(str::to_owned)
+                .to_vec(),
         }
     }
 

@@ -1,0 +1,216 @@
+//! `doctor`: what is wrong, one line for each thing, with the remedy.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use halogard_app::Store;
+use halogard_app::dialect::{ProbeWhen, dialect};
+use halogard_app::ports::Clock as _;
+use halogard_domain::Policy;
+use halogard_domain::dialect::DialectReport;
+use halogard_domain::policy::Mode;
+use halogard_operations::doctor::{
+    self, CheckId, DoctorReport, Extent, Level, OwnFacts, permissions_document,
+};
+use halogard_runtime::SystemClock;
+use halogard_runtime::settings::Environment;
+use serde::Serialize;
+
+use crate::cli::DoctorOptions;
+use crate::commands::serve::wrong_clock;
+use crate::dialect_table;
+use crate::metrics::ProcessMetrics;
+use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// What is printed.
+#[derive(Serialize)]
+struct DoctorAnswer {
+    #[serde(flatten)]
+    report: DoctorReport,
+    /// How many problems there are.
+    problems: usize,
+    /// How many warnings there are.
+    warnings: usize,
+    /// What is known of the dialect of both vendors, if they could be asked.
+    dialect: Option<DialectReport>,
+}
+
+/// Runs the command.
+pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
+    if options.print_permissions {
+        output::result(permissions_document().trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut first = DoctorReport::default();
+    let policy = match &options.store.stack {
+        Some(_) => None,
+        None => local_policy(options, &mut first),
+    };
+    let examined = Examine {
+        policy,
+        report: first.clone(),
+    };
+    let missing = MissingStore::Created;
+    let (mut report, dialect) = match opened_store::run_where(&options.store, missing, examined)
+        .await
+    {
+        Ok(answer) => answer,
+        Err(error) => {
+            first.problem(
+                CheckId::Store,
+                format!("{error:#}"),
+                "mend what it says; the checks of both vendors need the store\u{2019}s request budget",
+            );
+            (first, None)
+        }
+    };
+    report.complete();
+    if let Some(group) = &options.only {
+        report = report.only(group);
+    }
+    let answer = DoctorAnswer {
+        problems: report.count(Level::Problem),
+        warnings: report.count(Level::Warning),
+        report,
+        dialect,
+    };
+    page::print(&answer, options.store.json, write_page)?;
+    if let Some(dialect) = answer.dialect.as_ref().filter(|_| !options.store.json) {
+        dialect_table::print(dialect);
+    }
+    Ok(match answer.problems {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// The policy of this machine's config file; a problem where there is none.
+fn local_policy(options: &DoctorOptions, report: &mut DoctorReport) -> Option<Policy> {
+    let named = options.store.config.clone();
+    let file = named.unwrap_or_else(|| Environment::process().config_file());
+    match halogard_config::load(&file) {
+        Ok(config) => {
+            report.done(CheckId::Config);
+            for warning in &config.warnings {
+                report.warning(CheckId::Config, warning.to_string(), "");
+            }
+            Some(config.policy)
+        }
+        Err(error) => {
+            report.problem(
+                CheckId::Config,
+                error.to_string(),
+                "`halogard config init` writes a commented file; `halogard config check` reads yours",
+            );
+            None
+        }
+    }
+}
+
+/// Examines everything that needs the store.
+struct Examine {
+    /// That of this machine's file; a stack has its own.
+    policy: Option<Policy>,
+    report: DoctorReport,
+}
+
+impl StoreCommand for Examine {
+    type Output = (DoctorReport, Option<DialectReport>);
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Self::Output> {
+        let mut report = self.report;
+        report.done(CheckId::Store);
+        let policy = match self.policy {
+            Some(policy) => Some(policy),
+            None => opened.configured_policy().await.ok(),
+        };
+        let calls = Arc::new(ProcessMetrics::default());
+        let vendors = match opened.vendors_observed(Arc::clone(&calls) as _).await {
+            Ok(vendors) => vendors,
+            Err(error) => {
+                report.problem(
+                    CheckId::Settings,
+                    format!("{error:#}"),
+                    "set it in the environment or under [settings]; docs/settings.md lists every setting",
+                );
+                return Ok((report, None));
+            }
+        };
+        report.done(CheckId::Settings);
+        let facts = OwnFacts {
+            webhook_token: opened.webhook_token().await,
+        };
+        // Without a config there is nothing to look up but the access itself.
+        let extent = match policy {
+            Some(_) => Extent::Everything,
+            None => Extent::Access,
+        };
+        let policy = policy.unwrap_or_else(|| Policy::empty(Mode::Managed));
+        let (desk, source) = (&vendors.desk, &vendors.source);
+        let found = doctor::check(desk, source, &policy, &facts, extent).await;
+        let reached = !found.problems().any(|it| it.scope.is_about_access());
+        report.append(found);
+        clocks(&calls, &mut report);
+        let mut known = None;
+        if reached {
+            let now = SystemClock.now();
+            let seen = dialect(desk, source, &opened.store, ProbeWhen::Outdated, now).await?;
+            doctor::check_dialect(&seen, &mut report);
+            known = Some(seen);
+        }
+        Ok((report, known))
+    }
+}
+
+/// Compares this machine's clock with those of the answers.
+fn clocks(calls: &ProcessMetrics, report: &mut DoctorReport) {
+    for (vendor, ahead) in calls.clocks_ahead().iter() {
+        report.done(CheckId::Clock);
+        if let Some(said) = wrong_clock(*vendor, *ahead) {
+            report.warning(CheckId::Clock, said, "");
+        }
+    }
+}
+
+/// Puts the report on a page: one line for each thing, the remedy below it, the sums last.
+fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
+    for found in &answer.report.findings {
+        let mood = match found.level {
+            Level::Ok => Mood::Good,
+            Level::Skipped | Level::CannotTell => Mood::Dim,
+            Level::Warning => Mood::Caution,
+            Level::Problem => Mood::Bad,
+        };
+        let line = format!(
+            "{}: {} [{}]",
+            found.level.as_str(),
+            found.thing,
+            found.id.as_str()
+        );
+        page.line(Cell::new(line, mood));
+        if !found.remedy.is_empty() {
+            page.rows(
+                &[],
+                vec![vec![
+                    format!("fix ({}):", found.owner.as_str()).into(),
+                    found.remedy.clone().into(),
+                ]],
+            );
+        }
+    }
+    page.gap();
+    let count = |level| answer.report.count(level);
+    page.line(format!(
+        "{} ok, {} warnings, {} problems, {} cannot tell, {} skipped",
+        count(Level::Ok),
+        count(Level::Warning),
+        count(Level::Problem),
+        count(Level::CannotTell),
+        count(Level::Skipped)
+    ));
+}

@@ -1,0 +1,86 @@
+//! `doctor`: one line for each thing, whatever is broken, beside a running `serve` or without one.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Bench, Config};
+
+/// The findings of an answer with this level.
+fn of_level<'a>(answer: &'a Value, level: &str) -> Vec<&'a Value> {
+    let findings = answer["findings"].as_array().unwrap().iter();
+    findings.filter(|found| found["level"] == level).collect()
+}
+
+#[test]
+fn doctor_answers_on_a_fresh_machine_and_beside_serve() {
+    let bench = Bench::new();
+    let fresh = bench.ask("doctor");
+    assert_eq!(fresh["problems"], 0, "{fresh}");
+    let serve = bench.serve();
+    bench.register_webhook(&serve.webhook_url);
+    let answer = bench.ask("doctor");
+    assert_eq!(answer["problems"], 0, "{answer}");
+    let ids = answer["findings"].as_array().unwrap().iter();
+    let ids: Vec<&str> = ids.map(|found| found["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"halopsa.ticket_type.usable"), "{ids:?}");
+
+    let only = bench.operate("doctor --only halopsa.agent");
+    assert_eq!(only.status.code(), Some(0), "{only:?}");
+    assert!(only.stdout.contains("[halopsa.agent.enabled]"), "{only:?}");
+    assert!(!only.stdout.contains("[liongard."), "{only:?}");
+}
+
+#[test]
+fn a_problem_has_its_remedy_below_it_and_an_exit_code() {
+    let bench = Bench::new();
+    bench.write_config(
+        &Config::of_customers(6).with("team = \"Service Desk\"", "team = \"Servce Desk\""),
+    );
+    let ended = bench.operate("doctor");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let line = ended
+        .stdout
+        .lines()
+        .position(|line| line.contains("\"Servce Desk\""))
+        .unwrap();
+    let rest: Vec<&str> = ended.stdout.lines().skip(line).collect();
+    assert!(
+        rest.iter()
+            .take(4)
+            .any(|line| line.contains("fix (HaloPSA):")),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn doctor_runs_when_everything_is_broken() {
+    let mut bench = Bench::new();
+    std::fs::write(bench.path("halogard.toml"), "mode = 1").unwrap();
+    bench.set("HALOPSA_CLIENT_SECRET", "another");
+    let answer = bench.ask("doctor");
+    let problems = of_level(&answer, "problem");
+    let ids: Vec<&str> = problems
+        .iter()
+        .map(|found| found["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["halogard.config", "halopsa.credential"], "{answer}");
+    // The data folder is a file.
+    std::fs::write(bench.path("no-folder"), "").unwrap();
+    bench.set("HALOGARD_DATA_DIR", "no-folder");
+    let answer = bench.ask("doctor");
+    let problems = of_level(&answer, "problem");
+    assert!(
+        problems.iter().any(|found| found["id"] == "halogard.store"),
+        "{answer}"
+    );
+    assert!(!of_level(&answer, "skipped").is_empty(), "{answer}");
+}
+
+#[test]
+fn the_rights_are_printed_without_asking_anyone() {
+    let bench = Bench::new();
+    let ended = bench.operate("doctor --print-permissions");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("| read:tickets |"), "{ended:?}");
+}

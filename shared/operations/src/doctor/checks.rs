@@ -1,0 +1,145 @@
+//! What is checked: each check is one thing, under an id that stays.
+
+use serde::{Serialize, Serializer};
+
+/// Whose a thing is, and so who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckOwner {
+    /// Halogard's settings, config, or machine.
+    Halogard,
+    /// HaloPSA's.
+    HaloPsa,
+    /// Liongard's.
+    Liongard,
+}
+
+impl CheckOwner {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Halogard => "Halogard",
+            Self::HaloPsa => "HaloPSA",
+            Self::Liongard => "Liongard",
+        }
+    }
+}
+
+macro_rules! checks {
+    ($($name:ident $id:literal $owner:ident $subject:literal)*) => {
+        /// A check. The order is that of a report.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum CheckId {
+            $(#[doc = $subject] $name,)*
+        }
+
+        impl CheckId {
+            /// Every check.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its id, which stays the same from version to version.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)*
+                }
+            }
+
+            /// What is so when nothing is wrong.
+            #[must_use]
+            pub const fn subject(self) -> &'static str {
+                match self {
+                    $(Self::$name => $subject,)*
+                }
+            }
+
+            /// Whose the thing is.
+            #[must_use]
+            pub const fn owner(self) -> CheckOwner {
+                match self {
+                    $(Self::$name => CheckOwner::$owner,)*
+                }
+            }
+        }
+    };
+}
+
+checks! {
+    Config "halogard.config" Halogard "the config file is valid"
+    Settings "halogard.settings" Halogard "the settings are complete"
+    Store "halogard.store" Halogard "the store can be opened"
+    Clock "halogard.clock" Halogard "this machine's clock agrees with those of both vendors"
+    HaloPsaCredential "halopsa.credential" HaloPsa "HaloPSA answers and accepts the credential and its scopes"
+    HaloPsaBuild "halopsa.build" HaloPsa "HaloPSA says which build it is"
+    AgentEnabled "halopsa.agent.enabled" HaloPsa "the agent of the application is enabled"
+    AgentApiOnly "halopsa.agent.api_only" HaloPsa "the agent exists for the API only"
+    AgentLeastRights "halopsa.agent.least_rights" HaloPsa "the agent is no administrator"
+    AgentTicketTypes "halopsa.agent.ticket_types" HaloPsa "the agent may open and edit tickets of each type"
+    AgentTeams "halopsa.agent.teams" HaloPsa "the agent is a member of the teams that get tickets"
+    AgentUnassigned "halopsa.agent.unassigned" HaloPsa "the agent sees unassigned tickets"
+    AgentOthers "halopsa.agent.others" HaloPsa "the agent sees tickets of other agents"
+    TypeUsable "halopsa.ticket_type.usable" HaloPsa "each ticket type exists and can be opened"
+    StatusExists "halopsa.status.exists" HaloPsa "each status exists"
+    StatusMeaning "halopsa.status.meaning" HaloPsa "open statuses are open and closed ones are closed"
+    StatusAllowed "halopsa.status.allowed" HaloPsa "each status is allowed for its ticket type"
+    PriorityExists "halopsa.priority.exists" HaloPsa "each priority exists"
+    PriorityShown "halopsa.priority.shown" HaloPsa "each priority is in use"
+    PrioritySla "halopsa.priority.sla" HaloPsa "each priority belongs to the SLA of its ticket type"
+    PriorityWords "halogard.priority.words" Halogard "each priority of Liongard is named as Liongard names it"
+    OutcomeUsable "halopsa.outcome.usable" HaloPsa "the outcome of notes exists and is offered"
+    TeamUsable "halopsa.team.usable" HaloPsa "each team exists, is active and takes tickets"
+    TeamMembers "halopsa.team.members" HaloPsa "each team has members who can work"
+    TechnicianUsable "halopsa.technician.usable" HaloPsa "each agent that gets tickets exists and is enabled"
+    TechnicianPerson "halopsa.technician.person" HaloPsa "each agent that gets tickets is a person"
+    ClosingTechnician "halogard.closing_technician" Halogard "unassigned tickets can be closed"
+    CategoryExists "halopsa.category.exists" HaloPsa "each category exists"
+    FieldExists "halopsa.field.exists" HaloPsa "each custom field exists"
+    FieldValue "halopsa.field.value" HaloPsa "the value of each custom field fits it"
+    FieldKey "halopsa.field.key" HaloPsa "the field for the key takes text"
+    FieldMandatory "halopsa.field.mandatory" HaloPsa "mandatory fields have values"
+    OwnIntegration "halopsa.integration.own" HaloPsa "HaloPSA's own Liongard integration does not write as well"
+    WebhookPresent "halopsa.webhook.present" HaloPsa "HaloPSA has a webhook with our address"
+    WebhookActive "halopsa.webhook.active" HaloPsa "the webhook is active"
+    WebhookSingle "halopsa.webhook.single" HaloPsa "one webhook has our address"
+    DialectTimes "halopsa.dialect.times" HaloPsa "HaloPSA writes times in UTC"
+    DialectLastUpdate "halopsa.dialect.last_update" HaloPsa "lists of tickets show when a ticket changed"
+    LiongardCredential "liongard.credential" Liongard "Liongard answers and accepts the access key"
+    EnvironmentExists "liongard.environment.exists" Liongard "each mapped environment exists"
+    EnvironmentActive "liongard.environment.active" Liongard "each mapped environment is in use"
+    EnvironmentMapped "halogard.mapping.complete" Halogard "every environment in use is mapped or ignored"
+    ClientExists "halopsa.client.exists" HaloPsa "each mapped client exists"
+    ClientActive "halopsa.client.active" HaloPsa "each mapped client is in use"
+    ClientName "halogard.mapping.names" Halogard "each environment and its client have like names"
+    ClientStoredId "halopsa.client.stored_id" HaloPsa "no client carries the id of another environment"
+    SiteUsable "halopsa.site.usable" HaloPsa "each mapped site is the client's own and in use"
+    TemplateChosen "halogard.mapping.template" Halogard "each mapped environment can get a template"
+    InspectorSingle "liongard.inspector.single" Liongard "one HaloPSA inspector is enabled"
+    InspectorRun "liongard.inspector.run" Liongard "the last run of the HaloPSA inspector did its work"
+    AlertWords "liongard.alerts.words" Liongard "the statuses of alerts are known"
+    AlertReadable "liongard.alerts.readable" Liongard "an alert of the list is found by its number"
+    NativeTickets "liongard.alerts.native" Liongard "in native mode alerts name their tickets"
+}
+
+impl Serialize for CheckId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_check_has_an_id_of_its_own_that_begins_with_a_group() {
+        let ids: BTreeSet<&str> = CheckId::ALL.iter().map(|check| check.as_str()).collect();
+        assert_eq!(ids.len(), CheckId::ALL.len());
+        for id in ids {
+            let group = id.split('.').next().unwrap_or_default();
+            assert!(["halogard", "halopsa", "liongard"].contains(&group), "{id}");
+        }
+    }
+}

@@ -1,0 +1,791 @@
+//! `doctor` against a tenant with one thing wrong: it names that thing, and nothing where nothing is wrong.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use halogard_domain::Policy;
+use halogard_domain::Slug;
+use halogard_domain::ids::{
+    CustomFieldId, EnvironmentId, HaloClientId, OutcomeId, PriorityId, SiteId, StatusId,
+    TechnicianId, TicketTypeId,
+};
+use halogard_domain::policy::{Mode, Template};
+use halogard_operations::doctor::{self, DoctorReport, Extent, Finding, Level, OwnFacts};
+use halogard_simulator::halopsa::Misconfigurations;
+use halogard_tests::setup::planted;
+use halogard_tests::{Scenario, Setup};
+
+/// The provider's own environment, which has no client of its own here.
+const OWN: u64 = 8800;
+
+/// One thing wrong.
+struct Wrong {
+    /// What is wrong, in the words of the table.
+    what: &'static str,
+    /// The check that finds it.
+    check: &'static str,
+    /// A part of what it says.
+    names: &'static str,
+    /// Makes it wrong, at the vendors or in the config.
+    tenant: fn(&mut Setup),
+    config: fn(&mut Policy),
+}
+
+fn tenant(
+    what: &'static str,
+    check: &'static str,
+    names: &'static str,
+    tenant: fn(&mut Setup),
+) -> Wrong {
+    Wrong {
+        what,
+        check,
+        names,
+        tenant,
+        config: |_| {},
+    }
+}
+
+fn config(
+    what: &'static str,
+    check: &'static str,
+    names: &'static str,
+    config: fn(&mut Policy),
+) -> Wrong {
+    Wrong {
+        what,
+        check,
+        names,
+        tenant: |_| {},
+        config,
+    }
+}
+
+/// The only template.
+fn template(policy: &mut Policy) -> &mut Template {
+    policy.templates.get_mut("default").unwrap()
+}
+
+/// The tenant's misconfigurations.
+fn odd(setup: &mut Setup) -> &mut Misconfigurations {
+    &mut setup.halo.misconfigurations
+}
+
+fn healthy() -> (Setup, Policy) {
+    let mut setup = Setup::managed().fixing(&[]);
+    setup.halo.webhooks_need_admin = false;
+    let mut policy = setup.policy();
+    policy.ignored_environments.insert(EnvironmentId::new(OWN));
+    (setup, policy)
+}
+
+async fn examined(setup: Setup, policy: &Policy) -> DoctorReport {
+    let bundle = Scenario::start(setup).await;
+    bundle.raise(0, "Stale Privileged Accounts");
+    let process = bundle.process();
+    let facts = OwnFacts {
+        webhook_token: Some(planted::WEBHOOK_TOKEN.to_owned()),
+    };
+    let (desk, liongard) = (&process.use_cases.desk, &process.use_cases.liongard);
+    doctor::check(desk, liongard, policy, &facts, Extent::Everything).await
+}
+
+fn wrong(report: &DoctorReport) -> Vec<&Finding> {
+    let found = report.findings.iter();
+    found
+        .filter(|finding| finding.level >= Level::Warning)
+        .collect()
+}
+
+/// Everything an operator may get wrong.
+fn everything_wrong() -> Vec<Wrong> {
+    vec![
+        tenant(
+            "the client secret is another",
+            "halopsa.credential",
+            "",
+            |s| {
+                "other".clone_into(&mut s.halo.applications[0].client_secret);
+            },
+        ),
+        tenant("the client id is another", "halopsa.credential", "", |s| {
+            "other".clone_into(&mut s.halo.applications[0].client_id);
+        }),
+        tenant(
+            "the application lacks read:tickets",
+            "halopsa.credential",
+            "scope",
+            |s| {
+                s.halo.applications[0]
+                    .scopes
+                    .retain(|scope| scope != "read:tickets");
+            },
+        ),
+        tenant(
+            "the application lacks edit:tickets",
+            "halopsa.credential",
+            "scope",
+            |s| {
+                s.halo.applications[0]
+                    .scopes
+                    .retain(|scope| scope != "edit:tickets");
+            },
+        ),
+        tenant(
+            "the application lacks read:customers",
+            "halopsa.credential",
+            "scope",
+            |s| {
+                s.halo.applications[0]
+                    .scopes
+                    .retain(|scope| scope != "read:customers");
+            },
+        ),
+        tenant(
+            "the API agent is disabled",
+            "halopsa.agent.enabled",
+            "Halogard API",
+            |s| {
+                agent(s, 3).disabled = true;
+            },
+        ),
+        tenant(
+            "the application acts as a person",
+            "halopsa.agent.api_only",
+            "a person's agent",
+            |s| {
+                agent(s, 3).api_only = false;
+            },
+        ),
+        tenant(
+            "the API agent is an administrator",
+            "halopsa.agent.least_rights",
+            "administrator",
+            |s| {
+                odd(s).agent_is_administrator = true;
+            },
+        ),
+        tenant(
+            "the API agent may not open the type",
+            "halopsa.agent.ticket_types",
+            "open tickets of type 5",
+            |s| {
+                odd(s).types_not_opened.insert(5);
+            },
+        ),
+        tenant(
+            "the API agent may not edit the type",
+            "halopsa.agent.ticket_types",
+            "edit tickets of type 5",
+            |s| {
+                odd(s).types_not_edited.insert(5);
+            },
+        ),
+        tenant(
+            "the API agent is not in the team",
+            "halopsa.agent.teams",
+            "\"Service Desk\"",
+            |s| {
+                odd(s).teams_without_agent.insert("Service Desk".to_owned());
+            },
+        ),
+        tenant(
+            "the API agent does not see unassigned tickets",
+            "halopsa.agent.unassigned",
+            "unassigned",
+            |s| {
+                odd(s).hides_unassigned = true;
+            },
+        ),
+        tenant(
+            "the API agent does not see other agents' tickets",
+            "halopsa.agent.others",
+            "other agents",
+            |s| {
+                odd(s).hides_others = true;
+            },
+        ),
+        config(
+            "the ticket type does not exist",
+            "halopsa.ticket_type.usable",
+            "ticket type 99",
+            |p| {
+                template(p).ticket_type = TicketTypeId::new(99);
+            },
+        ),
+        config(
+            "`open` does not exist",
+            "halopsa.status.exists",
+            "status.open 77",
+            |p| {
+                template(p).statuses.open = StatusId::new(77);
+            },
+        ),
+        config(
+            "`closed` does not exist",
+            "halopsa.status.exists",
+            "status.closed 77",
+            |p| {
+                template(p).statuses.closed = StatusId::new(77);
+            },
+        ),
+        config(
+            "a status of `also_closed` does not exist",
+            "halopsa.status.exists",
+            "status.also_closed 77",
+            |p| {
+                template(p).statuses.also_closed.insert(StatusId::new(77));
+            },
+        ),
+        config(
+            "the status of a word does not exist",
+            "halopsa.status.exists",
+            "status.in_progress 77",
+            |p| {
+                let map = &mut template(p).statuses.by_slug;
+                map.insert(Slug::new("in_progress"), StatusId::new(77));
+            },
+        ),
+        config(
+            "`open` and `closed` are swapped",
+            "halopsa.status.meaning",
+            "as `open`",
+            |p| {
+                let map = &mut template(p).statuses;
+                std::mem::swap(&mut map.open, &mut map.closed);
+            },
+        ),
+        config(
+            "`closed` is not a closed status",
+            "halopsa.status.meaning",
+            "as `closed`",
+            |p| {
+                template(p).statuses.closed = StatusId::new(3);
+            },
+        ),
+        config(
+            "`open` is a closed status",
+            "halopsa.status.meaning",
+            "as `open`",
+            |p| {
+                template(p).statuses.open = StatusId::new(8);
+            },
+        ),
+        config(
+            "`also_closed` holds an open status",
+            "halopsa.status.meaning",
+            "as `also_closed`",
+            |p| {
+                template(p).statuses.also_closed.insert(StatusId::new(2));
+            },
+        ),
+        config(
+            "the status of an open word is a closed one",
+            "halopsa.status.meaning",
+            "as `in_progress`",
+            |p| {
+                let map = &mut template(p).statuses.by_slug;
+                map.insert(Slug::new("in_progress"), StatusId::new(9));
+            },
+        ),
+        tenant(
+            "the type does not allow the closed status",
+            "halopsa.status.allowed",
+            "\"Closed\"",
+            |s| {
+                odd(s).statuses_not_allowed.insert(9);
+            },
+        ),
+        tenant(
+            "the type does not allow the open status",
+            "halopsa.status.allowed",
+            "\"New\"",
+            |s| {
+                odd(s).statuses_not_allowed.insert(1);
+            },
+        ),
+        tenant(
+            "a status was deleted in HaloPSA",
+            "halopsa.status.exists",
+            "status.in_progress 2",
+            |s| {
+                s.halo.world.service_desk.statuses.retain(|it| it.id != 2);
+            },
+        ),
+        config(
+            "a priority does not exist",
+            "halopsa.priority.exists",
+            "priority 42",
+            |p| {
+                let map = &mut template(p).priorities.by_slug;
+                map.insert(Slug::new("critical"), PriorityId::new(42));
+            },
+        ),
+        config(
+            "the default priority does not exist",
+            "halopsa.priority.exists",
+            "priority 42",
+            |p| {
+                template(p).priorities.default = Some(PriorityId::new(42));
+            },
+        ),
+        config(
+            "a priority is hidden",
+            "halopsa.priority.shown",
+            "\"Planned\"",
+            |p| {
+                template(p).priorities.default = Some(PriorityId::new(5));
+            },
+        ),
+        tenant(
+            "a priority is not of the type's SLA",
+            "halopsa.priority.sla",
+            "priority 1",
+            |s| {
+                let of_first = |it: &halogard_simulator::world::Priority| {
+                    it.sla_id == 1 && it.priority_id == 1
+                };
+                s.halo
+                    .world
+                    .service_desk
+                    .priorities
+                    .retain(|it| !of_first(it));
+            },
+        ),
+        config(
+            "`critcal` instead of `critical`",
+            "halogard.priority.words",
+            "did you mean `critical`",
+            |p| {
+                let map = &mut template(p).priorities.by_slug;
+                let critical = map.remove(&Slug::new("critical")).unwrap();
+                map.insert(Slug::new("critcal"), critical);
+            },
+        ),
+        config(
+            "a priority without an entry and without a default",
+            "halogard.priority.words",
+            "low",
+            |p| {
+                let map = &mut template(p).priorities;
+                map.by_slug.remove(&Slug::new("low"));
+                map.default = None;
+            },
+        ),
+        config(
+            "the outcome of notes does not exist",
+            "halopsa.outcome.usable",
+            "note outcome 99",
+            |p| {
+                template(p).outcome = OutcomeId::new(99);
+            },
+        ),
+        tenant(
+            "the outcome of notes is hidden",
+            "halopsa.outcome.usable",
+            "\"Internal Note\"",
+            |s| {
+                odd(s).hidden_outcomes.insert(7);
+            },
+        ),
+        config(
+            "the team does not exist",
+            "halopsa.team.usable",
+            "\"Servce Desk\"",
+            |p| {
+                template(p).team = Some("Servce Desk".to_owned());
+            },
+        ),
+        tenant(
+            "the team was renamed",
+            "halopsa.team.usable",
+            "\"Service Desk\"",
+            |s| {
+                "Help Desk".clone_into(&mut s.halo.world.service_desk.teams[0].name);
+            },
+        ),
+        tenant(
+            "the team is inactive",
+            "halopsa.team.usable",
+            "\"Service Desk\"",
+            |s| {
+                odd(s).inactive_teams.insert("Service Desk".to_owned());
+            },
+        ),
+        tenant(
+            "the team takes no tickets",
+            "halopsa.team.usable",
+            "takes no tickets",
+            |s| {
+                odd(s)
+                    .teams_without_tickets
+                    .insert("Service Desk".to_owned());
+            },
+        ),
+        tenant(
+            "nobody is in the team",
+            "halopsa.team.members",
+            "no agent's first team",
+            |s| {
+                for id in [12, 13] {
+                    "Projects".clone_into(&mut agent(s, id).team);
+                }
+            },
+        ),
+        config(
+            "the agent for new tickets does not exist",
+            "halopsa.technician.usable",
+            "agent 99",
+            |p| {
+                template(p).technician = Some(TechnicianId::new(99));
+            },
+        ),
+        config(
+            "the agent for new tickets has left",
+            "halopsa.technician.usable",
+            "who is disabled",
+            |p| {
+                template(p).technician = Some(TechnicianId::new(15));
+            },
+        ),
+        config(
+            "the agent for new tickets is an API agent",
+            "halopsa.technician.person",
+            "API only",
+            |p| {
+                template(p).technician = Some(TechnicianId::new(4));
+            },
+        ),
+        config(
+            "the closing technician does not exist",
+            "halopsa.technician.usable",
+            "agent 99",
+            |p| {
+                template(p).closing_technician = Some(TechnicianId::new(99));
+            },
+        ),
+        config(
+            "the closing technician has left",
+            "halopsa.technician.usable",
+            "\"Left Lastyear\"",
+            |p| {
+                template(p).closing_technician = Some(TechnicianId::new(15));
+            },
+        ),
+        config(
+            "no closing technician is named",
+            "halogard.closing_technician",
+            "closes assigned tickets only",
+            |p| {
+                template(p).closing_technician = None;
+            },
+        ),
+        config(
+            "the category does not exist",
+            "halopsa.category.exists",
+            "\"Infrastrcture\"",
+            |p| {
+                template(p).category = Some("Infrastrcture".to_owned());
+            },
+        ),
+        config(
+            "a custom field does not exist",
+            "halopsa.field.exists",
+            "custom field 999",
+            |p| {
+                let fields = &mut template(p).custom_fields;
+                fields.insert(CustomFieldId::new(999), "x".to_owned());
+            },
+        ),
+        config(
+            "the value of a select is none of its options",
+            "halopsa.field.value",
+            "none of its options",
+            |p| {
+                let fields = &mut template(p).custom_fields;
+                fields.insert(CustomFieldId::new(165), "Netwrk".to_owned());
+            },
+        ),
+        Wrong {
+            what: "the value of a field is too long",
+            check: "halopsa.field.value",
+            names: "longer than 5 characters",
+            tenant: |s| odd(s).field_limits = BTreeMap::from([(166, 5)]),
+            config: |p| {
+                let fields = &mut template(p).custom_fields;
+                fields.insert(CustomFieldId::new(166), "PO-2026-11".to_owned());
+            },
+        },
+        config(
+            "`key_field` does not exist",
+            "halopsa.field.exists",
+            "key_field 999",
+            |p| {
+                template(p).key_field = Some(CustomFieldId::new(999));
+            },
+        ),
+        config(
+            "`key_field` is a select",
+            "halopsa.field.key",
+            "\"Impact area\"",
+            |p| {
+                template(p).key_field = Some(CustomFieldId::new(165));
+            },
+        ),
+        tenant(
+            "a mandatory field has no value",
+            "halopsa.field.mandatory",
+            "\"Purchase order\"",
+            |s| {
+                let types = &mut s.halo.world.service_desk.ticket_types;
+                let alert = types.iter_mut().find(|it| it.id == 5).unwrap();
+                alert.mandatory_fields.push("CFPurchaseOrder".to_owned());
+            },
+        ),
+        tenant(
+            "HaloPSA's own Liongard integration is on",
+            "halopsa.integration.own",
+            "own Liongard",
+            |s| {
+                s.halo.own_liongard_integration = true;
+            },
+        ),
+        config(
+            "a mapped client does not exist",
+            "halopsa.client.exists",
+            "client 917",
+            |p| {
+                mapping(p, 8801).client = HaloClientId::new(917);
+                mapping(p, 8801).site = None;
+            },
+        ),
+        tenant(
+            "a mapped client is inactive",
+            "halopsa.client.active",
+            "inactive client",
+            |s| {
+                client(s, 17).inactive = true;
+            },
+        ),
+        config(
+            "an environment is mapped to another customer's client",
+            "halogard.mapping.names",
+            "is \"Alder Creek",
+            |p| {
+                p.environments.remove(&EnvironmentId::new(8802));
+                p.ignored_environments.insert(EnvironmentId::new(8802));
+                mapping(p, 8801).client = HaloClientId::new(18);
+                mapping(p, 8801).site = None;
+            },
+        ),
+        tenant(
+            "a client carries another environment's id",
+            "halopsa.client.stored_id",
+            "environment 8803",
+            |s| {
+                client(s, 17).liongard_id = Some(8803);
+            },
+        ),
+        config(
+            "a site is not the client's",
+            "halopsa.site.usable",
+            "names site 999",
+            |p| {
+                mapping(p, 8801).site = Some(SiteId::new(999));
+            },
+        ),
+        tenant(
+            "a site is inactive",
+            "halopsa.site.usable",
+            "which is inactive",
+            |s| {
+                odd(s).inactive_sites.insert(21);
+            },
+        ),
+        config(
+            "a mapped environment does not exist",
+            "liongard.environment.exists",
+            "environment 9999",
+            |p| {
+                let mut other = p.environments[&EnvironmentId::new(8801)].clone();
+                p.environments.remove(&other.environment);
+                p.ignored_environments.insert(other.environment);
+                other.environment = EnvironmentId::new(9999);
+                p.environments.insert(other.environment, other);
+            },
+        ),
+        tenant(
+            "a mapped environment is not in use",
+            "liongard.environment.active",
+            "environment 8801",
+            |s| {
+                let all = &mut s.liongard.world.environments;
+                all.iter_mut().find(|it| it.id == 8801).unwrap().visible = false;
+            },
+        ),
+        config(
+            "an environment in use is not mapped",
+            "halogard.mapping.complete",
+            "1 active environments",
+            |p| {
+                p.environments.remove(&EnvironmentId::new(8806));
+            },
+        ),
+        config(
+            "an environment can get no template",
+            "halogard.mapping.template",
+            "environment 8801",
+            |p| {
+                mapping(p, 8801).template = None;
+            },
+        ),
+        tenant(
+            "the access key's secret is another",
+            "liongard.credential",
+            "",
+            |s| {
+                "other".clone_into(&mut s.liongard.access_keys[0].secret);
+            },
+        ),
+        tenant(
+            "there is no HaloPSA inspector",
+            "liongard.inspector.single",
+            "0 enabled",
+            |s| {
+                s.liongard.world.launchpoints.retain(|it| it.id != 500);
+            },
+        ),
+        tenant(
+            "the HaloPSA inspector is switched off",
+            "liongard.inspector.single",
+            "0 enabled",
+            |s| {
+                inspector(s).enabled = false;
+            },
+        ),
+        tenant(
+            "there are two HaloPSA inspectors",
+            "liongard.inspector.single",
+            "2 enabled",
+            |s| {
+                let mut second = inspector(s).clone();
+                second.id = 9500;
+                s.liongard.world.launchpoints.push(second);
+            },
+        ),
+        config(
+            "native mode without native ticketing",
+            "liongard.alerts.native",
+            "names a ticket",
+            |p| {
+                p.mode = Mode::Native;
+            },
+        ),
+    ]
+}
+
+fn agent(setup: &mut Setup, id: i64) -> &mut halogard_simulator::world::Agent {
+    let agents = &mut setup.halo.world.service_desk.agents;
+    agents.iter_mut().find(|it| it.id == id).unwrap()
+}
+
+fn client(setup: &mut Setup, id: i64) -> &mut halogard_simulator::world::ClientSpec {
+    let clients = &mut setup.halo.world.clients;
+    clients.iter_mut().find(|it| it.id == id).unwrap()
+}
+
+fn mapping(policy: &mut Policy, id: u64) -> &mut halogard_domain::policy::Mapping {
+    policy
+        .environments
+        .get_mut(&EnvironmentId::new(id))
+        .unwrap()
+}
+
+fn inspector(setup: &mut Setup) -> &mut halogard_simulator::world::Launchpoint {
+    let all = &mut setup.liongard.world.launchpoints;
+    all.iter_mut().find(|it| it.id == 500).unwrap()
+}
+
+#[tokio::test]
+async fn doctor_names_nothing_where_nothing_is_wrong() {
+    let (setup, policy) = healthy();
+    let report = examined(setup, &policy).await;
+    assert_eq!(wrong(&report), Vec::<&Finding>::new());
+}
+
+#[tokio::test]
+async fn doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy() {
+    let all = everything_wrong();
+    assert!(all.len() >= 60, "{}", all.len());
+    let mut failures = Vec::new();
+    let mut found_by_check: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut table = String::from(
+        "# What doctor finds\n\nEach row was switched on alone at a simulated tenant; `halogard doctor` named it, this \
+         remedy, and nothing else.\nMade by the test \
+         `doctor_names_each_of_more_than_sixty_misconfigurations_and_its_remedy`.\n\n\
+         | Wrong | Check | Level | Doctor says | Fix | Whose |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for row in &all {
+        let (mut setup, mut policy) = healthy();
+        (row.tenant)(&mut setup);
+        (row.config)(&mut policy);
+        let report = examined(setup, &policy).await;
+        let found = wrong(&report);
+        let all_of_it = found.iter().all(|it| it.id.as_str() == row.check);
+        let named = found.iter().find(|it| {
+            let said = format!("{} {}", it.thing, it.remedy);
+            said.contains(row.names) && !it.remedy.is_empty()
+        });
+        let (Some(named), true) = (named, all_of_it) else {
+            failures.push(format!("{}: {found:#?}", row.what));
+            continue;
+        };
+        *found_by_check.entry(row.check).or_default() += 1;
+        let cell = |text: &str| text.replace('|', "\\|");
+        writeln!(
+            table,
+            "| {} | `{}` | {} | {} | {} | {} |",
+            row.what,
+            row.check,
+            named.level.as_str(),
+            cell(&named.thing),
+            cell(&named.remedy),
+            named.owner.as_str()
+        )
+        .unwrap();
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {}:\n{}",
+        failures.len(),
+        all.len(),
+        failures.join("\n")
+    );
+    println!(
+        "{} misconfigurations, found by {} checks",
+        all.len(),
+        found_by_check.len()
+    );
+    as_in_docs("doctor.md", &table);
+}
+
+#[test]
+fn the_document_of_permissions_is_that_of_the_checks() {
+    as_in_docs("permissions.md", &doctor::permissions_document());
+}
+
+/// Compares with a file in `docs/`; writes it with `UPDATE_DOCS=1`.
+fn as_in_docs(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(
+        kept, text,
+        "docs/{name} is made by this test: run it with UPDATE_DOCS=1"
+    );
+}
