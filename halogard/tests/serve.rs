@@ -149,8 +149,8 @@ fn a_check_says_that_all_is_well_and_stops() {
         "{ended:?}"
     );
     assert!(
-        !ended.stderr.contains("summary"),
-        "every ticket has one: {ended:?}"
+        !ended.stderr.contains("may ask for"),
+        "every ticket has a summary: {ended:?}"
     );
     assert!(!ended.stderr.contains('\u{1b}'), "{ended:?}");
     assert!(!ended.stderr.contains("problem"), "{ended:?}");
@@ -175,7 +175,7 @@ fn a_restart_reads_the_lists_of_halopsa_again_only_when_the_config_is_another() 
     let first = lists();
     assert_eq!(lists(), first);
     bench.write_config(&Config::of_customers(5));
-    assert_eq!(lists(), first + 1);
+    assert_eq!(lists(), 2 * first, "once more, and no more than that");
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "`open` does not exist",
             "halopsa.status.exists",
-            "status.open 77",
+            "status 77 as `open`",
             |p| {
                 template(p).statuses.open = StatusId::new(77);
             },
@@ -225,7 +225,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "`closed` does not exist",
             "halopsa.status.exists",
-            "status.closed 77",
+            "status 77 as `closed`",
             |p| {
                 template(p).statuses.closed = StatusId::new(77);
             },
@@ -233,7 +233,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "a status of `also_closed` does not exist",
             "halopsa.status.exists",
-            "status.also_closed 77",
+            "status 77 as `also_closed`",
             |p| {
                 template(p).statuses.also_closed.insert(StatusId::new(77));
             },
@@ -241,7 +241,7 @@ fn everything_wrong() -> Vec<Wrong> {
         config(
             "the status of a word does not exist",
             "halopsa.status.exists",
-            "status.in_progress 77",
+            "status 77 as `in_progress`",
             |p| {
                 let map = &mut template(p).statuses.by_slug;
                 map.insert(Slug::new("in_progress"), StatusId::new(77));
@@ -308,7 +308,7 @@ fn everything_wrong() -> Vec<Wrong> {
         tenant(
             "a status was deleted in HaloPSA",
             "halopsa.status.exists",
-            "status.in_progress 2",
+            "status 2 as `in_progress`",
             |s| {
                 s.halo.world.service_desk.statuses.retain(|it| it.id != 2);
             },

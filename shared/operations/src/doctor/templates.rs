@@ -213,7 +213,8 @@ impl OneTemplate<'_> {
         for (key, id, should_be_closed) in all.into_iter().chain(closed).chain(words) {
             let Some(found) = known.iter().find(|status| status.id == id) else {
                 let offered = known.iter().map(|it| format!("{} {}", it.id, it.name));
-                self.missing(CheckId::StatusExists, &format!("status.{key}"), id, offered);
+                let named = format!("{id} as `{key}`");
+                self.missing(CheckId::StatusExists, "status", named, offered);
                 continue;
             };
             if found
