@@ -1,5 +1,4 @@
 //! `map`: customers of the simulated vendors, found by name and written into the config file.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -142,7 +142,9 @@ async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCod
     .await;
     if !report.problems().any(|found| found.scope.is_about_access()) {
         let now = SystemClock.now();
-        let dialect = dialect(desk, source, &stack.store()?, ProbeWhen::Always, now).await?;
+        let store = stack.store()?;
+        let probed = dialect(desk, source, &store, ProbeWhen::Always, now);
+        let dialect = Box::pin(probed).await?;
         doctor::check_dialect(&dialect, &mut report);
         dialect_table::print(&dialect);
     }
