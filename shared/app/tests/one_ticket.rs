@@ -372,8 +372,11 @@ async fn cycles_that_are_far_apart_open_tickets_too() {
             bench.reconciler.liongard.list.lock().unwrap().alerts = vec![alert(id)];
             bench.reconciler.sync_cycle().await;
             bench.process_all().await;
-            bench.clock.pass(IN_DOUBT_MAX);
-            bench.process_all().await;
+            // Only the first of the long pauses may be that of a store that was put back.
+            if id == 7600 {
+                bench.clock.pass(IN_DOUBT_MAX);
+                bench.process_all().await;
+            }
             let link = link_of(&bench, id).await;
             assert!(
                 link.ticket.is_some(),

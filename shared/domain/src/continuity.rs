@@ -17,9 +17,12 @@ use crate::link::IN_DOUBT_MAX;
 use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
-/// A store that no sync cycle has touched for so long was away, and may come from a backup. Sync cycles
-/// run every minute.
+/// A store that no sync cycle has touched for so long was away, and may come from a backup: this long, and
+/// twice as long as cycles are apart.
 pub const AWAY_AFTER: Duration = Duration::from_secs(600);
+
+/// The longest time between two sync cycles that counts as usual.
+const CYCLE_GAP_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often it is recorded that the store is in use.
 const RECORD_EVERY: Duration = Duration::from_secs(120);
@@ -55,6 +58,9 @@ pub struct StoreContinuity {
     pub began_at: Timestamp,
     /// When a sync cycle last recorded that the store is in use.
     pub seen_at: Timestamp,
+    /// How far sync cycles were last apart; shorter pauses lower it only slowly, because sweeps between two
+    /// cycles count as well.
+    pub cycle_gap: Duration,
     /// What is known about the time before [`began_at`](Self::began_at).
     pub completeness: Completeness,
     /// Whether the store was empty when it began to be used and no sweep has checked it since. Its
@@ -115,6 +121,7 @@ impl StoreContinuity {
             rival: self.rival.take(),
             began_at: now,
             seen_at: now,
+            cycle_gap: self.cycle_gap,
             completeness: if was_away || (known && self.completeness == Completeness::Behind) {
                 Completeness::Behind
             } else {
@@ -123,12 +130,18 @@ impl StoreContinuity {
         };
     }
 
-    /// Records that a sync cycle runs at `now`. Begins anew if none has for long.
+    /// Records that a sync cycle runs at `now`. Begins anew if none has for longer than usual.
     pub fn observe_cycle(&mut self, now: Timestamp) {
+        let gap = now.since(self.seen_at);
+        let is_measured = self.seen_at > Timestamp::EPOCH && gap >= RECORD_EVERY;
         if self.was_away(now) {
             self.begin(now);
-        } else if now.since(self.seen_at) >= RECORD_EVERY {
+        } else if is_measured {
             self.seen_at = now;
+        }
+        if is_measured {
+            let slowly = self.cycle_gap.saturating_mul(7) / 8;
+            self.cycle_gap = gap.max(slowly).min(CYCLE_GAP_MAX);
         }
     }
 
@@ -251,9 +264,10 @@ impl StoreContinuity {
         (!is_new).then(|| needed.max(retry_at))
     }
 
-    /// Whether no sync cycle has run for long, or the recorded times cannot be.
+    /// Whether no sync cycle has run for longer than usual, or the recorded times cannot be.
     fn was_away(&self, now: Timestamp) -> bool {
-        now.since(self.seen_at) > AWAY_AFTER || self.is_ahead(now)
+        let away_after = AWAY_AFTER.max(self.cycle_gap.saturating_mul(2));
+        now.since(self.seen_at) > away_after || self.is_ahead(now)
     }
 
     /// Whether the recorded times were written under a clock that was ahead.

@@ -113,6 +113,40 @@ fn a_store_in_use_is_never_away() {
     assert!(writes <= 300, "{writes} writes in 600 minutes");
 }
 
+/// However far cycles are apart, and however many sweeps come between them: after the first pause the store is
+/// in use. A copy of it that is put back after three such pauses is recognised.
+#[test]
+fn cycles_that_are_far_apart_leave_a_store_in_use() {
+    let mut cases = 0;
+    for minutes in [1, 5, 10, 15, 30, 60, 6 * 60, 12 * 60] {
+        for sweeps_between in [0, 1, 5] {
+            let gap = Duration::from_secs(60 * minutes);
+            let mut store = current();
+            let mut now = at(1000);
+            for cycle in 0..20 {
+                let began = now;
+                now = now.plus(gap);
+                for sweep in 0..sweeps_between {
+                    store.observe_cycle(began.plus(Duration::from_secs(50 * sweep)).min(now));
+                }
+                let held = store.hold_until(&raised(0), 1, now);
+                assert!(cycle == 0 || held.is_none(), "{minutes} minutes, {cycle}");
+                store.observe_cycle(now);
+                let listed_at = now.plus(IN_DOUBT_MAX);
+                if store.completeness != Completeness::Current {
+                    assert_eq!(cycle, 0, "{minutes} minutes");
+                    store.observe_sweep(listed_at, None);
+                }
+            }
+            let back = now.plus(gap.max(AWAY_AFTER) * 3);
+            store.observe_cycle(back);
+            assert_eq!(store.completeness, Completeness::Behind, "{minutes} minutes");
+            cases += 1;
+        }
+    }
+    println!("{cases} cases");
+}
+
 #[test]
 fn times_under_a_clock_that_was_ahead_are_not_believed() {
     let mut store = young(at(1_000_000));

@@ -214,6 +214,7 @@ impl SampleRecord for StoreContinuity {
             is_new: true,
             newest_ticket: Some(TicketId::new(number.into())),
             newest_at_birth: Some(TicketId::new(1)),
+            cycle_gap: std::time::Duration::from_secs(900),
             on_probation: true,
             rival: Some(Rival {
                 installation: InstallationId::parse("0k3j4h5g6f7d"),
