@@ -30,6 +30,21 @@ const OFFSETS: [i64; 15] = [
     2 * DAY,
 ];
 
+/// How far HaloPSA's clock is ahead before and after it is set back.
+const STEPS_BACK: [(i64, i64); 11] = [
+    (0, -MINUTE - 1_000),
+    (0, -5 * MINUTE),
+    (0, -6 * MINUTE),
+    (0, -HOUR),
+    (0, -90 * MINUTE),
+    (0, -6 * HOUR),
+    (0, -DAY),
+    (0, -2 * DAY),
+    (90 * MINUTE, 0),
+    (2 * DAY, 0),
+    (HOUR, -HOUR),
+];
+
 /// The status a technician's closing sets.
 const CLOSED: StatusId = StatusId::new(9);
 
@@ -98,8 +113,9 @@ async fn no_closing_is_lost_when_halopsas_clock_is_put_forward() {
 #[tokio::test]
 async fn no_closing_is_lost_when_halopsas_clock_is_set_back() {
     let mut cases = 0;
-    for (before, after) in [(0, -MINUTE - 1_000), (0, -5 * MINUTE), (0, -6 * MINUTE)] {
-        for phase in [600, 660, 750, 890] {
+    let mut lost = Vec::new();
+    for (before, after) in STEPS_BACK {
+        for phase in [600, 750] {
             for webhook_delivery in [WebhookDelivery::Never, WebhookDelivery::Prompt] {
                 let mut bundle = Scenario::start(Setup {
                     webhook_delivery,
@@ -116,14 +132,16 @@ async fn no_closing_is_lost_when_halopsas_clock_is_set_back() {
                 bundle.run_for(Duration::from_secs(30)).await;
                 bundle.halo.close_ticket(ticket, DANA).unwrap();
                 bundle.run_for(Duration::from_secs(600)).await;
-                assert!(
-                    has_seen_closing(&bundle, alert).await,
-                    "ahead by {before} ms, then by {after} ms, after {phase} s"
-                );
-                assert_eq!(bundle.tickets_of(alert).len(), 1);
+                let is_seen = has_seen_closing(&bundle, alert).await;
+                if !is_seen || bundle.tickets_of(alert).len() != 1 {
+                    lost.push(format!(
+                        "ahead by {before} ms, then by {after} ms, after {phase} s, webhooks {webhook_delivery:?}"
+                    ));
+                }
                 cases += 1;
             }
         }
     }
     println!("{cases} clocks that were set back");
+    assert!(lost.is_empty(), "{lost:#?}");
 }

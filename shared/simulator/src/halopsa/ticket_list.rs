@@ -26,7 +26,11 @@ impl HaloState {
         let mut found: Vec<&SimTicket> = self
             .tickets
             .values()
-            .filter(|ticket| ticket.occurred_at <= now - whole_millis(self.settings.list_lag))
+            // One that was opened before the clock was set back is not new.
+            .filter(|ticket| {
+                ticket.occurred_at > now
+                    || ticket.occurred_at <= now - whole_millis(self.settings.list_lag)
+            })
             .map(|ticket| self.as_read(ticket, now))
             .filter(|ticket| self.is_wanted(ticket, query, &include_closed))
             .collect();
