@@ -49,6 +49,8 @@ pub enum Action {
     OpenInDoubt,
     /// HaloPSA refused a write for good.
     WriteRefused,
+    /// HaloPSA answered a change with success, and later reads show that it was not carried out.
+    NotCarriedOut,
     /// The policy has no client or template for the alert; it waits for one.
     Parked,
     /// The alert closed before a ticket was opened.
@@ -95,6 +97,7 @@ impl Action {
             Self::SecondInstallation => "second_installation",
             Self::OpenInDoubt => "open_in_doubt",
             Self::WriteRefused => "write_refused",
+            Self::NotCarriedOut => "not_carried_out",
             Self::Parked => "parked",
             Self::NotNeeded => "not_needed",
             Self::WorkSeen => "work_seen",

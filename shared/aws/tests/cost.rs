@@ -64,6 +64,7 @@ fn ticket() -> Ticket {
         assigned: Some(true),
         changed_at: NOW,
         observed_at: NOW,
+        is_dated: true,
         existence: Existence::Present,
         activity: HumanActivity::None { as_of: NOW },
         handling: Handling::default(),

@@ -1,5 +1,6 @@
 //! The link between an alert and its ticket: everything that is stored about one pair.
 
+mod accepted;
 mod base;
 mod claim;
 mod observations;
@@ -16,15 +17,16 @@ use crate::sharing::Sharing;
 use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
-use crate::work::{InitialState, WorkSign};
+use crate::work::{FoundTicket, InitialState, WorkSign};
 
+pub use accepted::{
+    AcceptedChange, Evidence, NOT_CARRIED_OUT_PAUSES, StateBefore, WRITE_VISIBLE_WITHIN,
+};
 pub use base::{Base, Closure, OpeningSnapshot};
 pub use claim::{
     CLAIM_LEFT_MIN, CLAIM_TTL, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NoteClaim, REQUEST_LINGER,
 };
-pub use observations::{
-    REPORT_DISORDER_MAX, WRITE_AGE_MAX, WRITE_VISIBLE_WITHIN, is_recent_for_a_write,
-};
+pub use observations::{REPORT_DISORDER_MAX, WRITE_AGE_MAX, is_recent_for_a_write};
 pub use refusals::{REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
 
 /// Earlier tickets that a link names. A sweep recognises older ones by the number in their key.
@@ -89,6 +91,8 @@ pub struct Link {
     pub ticket_as_of: Option<Timestamp>,
     /// The change time of the report that the newest one replaced. A report with this time is old.
     pub superseded_change: Option<Timestamp>,
+    /// The newest change of the ticket that HaloPSA accepted, until a report shows what became of it.
+    pub accepted: Option<AcceptedChange>,
     /// Why there is no ticket for now.
     pub parked: Option<ParkReason>,
     /// Writes that HaloPSA refused: the newest refusal of each kind.
@@ -103,6 +107,8 @@ pub struct Link {
     pub membership: Option<Membership>,
     /// The ticket right after it was opened, as far as that was seen.
     pub initial: Option<InitialState>,
+    /// How the ticket was first seen, if it was found and not opened.
+    pub found: Option<FoundTicket>,
     /// What showed that a person has taken the ticket in hand.
     pub work: Option<WorkSign>,
     /// Why the pair needs no more work unless something changes.
@@ -158,6 +164,7 @@ impl Link {
             missing: None,
             ticket_as_of: None,
             superseded_change: None,
+            accepted: None,
             parked: None,
             refused: Vec::new(),
             pending_inspection: None,
@@ -165,6 +172,7 @@ impl Link {
             note_count: 0,
             membership: None,
             initial: None,
+            found: None,
             work: None,
             terminal_reason: None,
         }
@@ -328,9 +336,11 @@ impl Link {
             self.observed_ticket = None;
             self.ticket_as_of = None;
             self.superseded_change = None;
+            self.accepted = None;
             self.note_claim = None;
             self.note_count = 0;
             self.initial = None;
+            self.found = None;
             self.work = None;
         }
         self.ticket = Some(ticket);
@@ -382,6 +392,7 @@ impl Link {
         self.key = Some(key);
         self.attach(ticket.id);
         self.found_elsewhere = false;
+        self.found = Some(FoundTicket::of(ticket));
         self.observe_ticket(ticket.clone());
     }
 

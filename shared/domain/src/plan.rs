@@ -38,6 +38,9 @@ pub enum Step {
     CheckActivity,
     /// Record that a person has taken the ticket in hand.
     RecordWork(WorkSign),
+    /// Record that HaloPSA accepted a change and did not carry it out, unless its notes show that a person
+    /// undid it.
+    RecordNotCarriedOut,
     /// Find out who closed the ticket in HaloPSA: a person or an automation.
     FindCloser,
     /// Set fields of the open ticket.

@@ -36,6 +36,9 @@ pub struct Ticket {
     pub assigned: Option<bool>,
     /// When the ticket last changed (HaloPSA's clock).
     pub changed_at: Timestamp,
+    /// Whether HaloPSA said that. Otherwise it is the moment of the report.
+    #[serde(default = "dated", skip_serializing_if = "is_dated")]
+    pub is_dated: bool,
     /// When we read this report (our clock). Distinguishes reports with the same change time.
     pub observed_at: Timestamp,
     /// Whether the ticket still exists.
@@ -45,6 +48,20 @@ pub struct Ticket {
     /// Who has it and what it is filed under.
     #[serde(default, skip_serializing_if = "Handling::is_unknown")]
     pub handling: Handling,
+}
+
+/// Most tickets show when they changed.
+const fn dated() -> bool {
+    true
+}
+
+/// Whether a ticket shows when it changed, as serde asks it.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_dated(is_dated: &bool) -> bool {
+    *is_dated
 }
 
 /// Who has a ticket and what it is filed under, as far as HaloPSA reported that.

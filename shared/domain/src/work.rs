@@ -12,6 +12,7 @@ use crate::alert::Alert;
 use crate::ids::{HaloClientId, PriorityId, TechnicianId, TicketTypeId};
 use crate::link::{Base, Link};
 use crate::policy::{Mapping, Template};
+use crate::sweep_cursor::INDEX_LAG_MAX;
 use crate::ticket::{Assignment, Handling, Ticket};
 use crate::time::Timestamp;
 
@@ -47,16 +48,16 @@ impl InitialState {
         }
     }
 
-    /// What the ticket was requested with, where its first state is not known. A priority stays out of it:
-    /// it follows the alert's.
-    fn requested(mapping: &Mapping, template: &Template) -> Self {
+    /// What the ticket was requested with, where its first state is not known. The priority is the one it was
+    /// found with: what was requested follows the alert's.
+    fn requested(mapping: &Mapping, template: &Template, found: Option<FoundTicket>) -> Self {
         let assignment = template
             .technician
             .map_or(Assignment::Unassigned, Assignment::To);
         Self {
             client: mapping.client,
             ticket_type: template.ticket_type,
-            priority: None,
+            priority: found.and_then(|found| found.priority),
             handling: Handling {
                 assignment: Some(assignment),
                 team: template.team.clone(),
@@ -83,6 +84,33 @@ impl InitialState {
         known.assignment = assignment.or(known.assignment);
         known.team = team.or_else(|| known.team.take());
         known.category = category.or_else(|| known.category.take());
+    }
+}
+
+/// A ticket that was found by its key, as it was seen first. A list shows it late, so a person may have
+/// changed it a moment before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundTicket {
+    /// When it was seen (our clock).
+    pub at: Timestamp,
+    /// Its priority then.
+    pub priority: Option<PriorityId>,
+}
+
+impl FoundTicket {
+    /// `ticket`, which was found.
+    #[must_use]
+    pub const fn of(ticket: &Ticket) -> Self {
+        Self {
+            at: ticket.observed_at,
+            priority: ticket.priority,
+        }
+    }
+
+    /// From when on a read shows everything that was done to the ticket before it was found.
+    #[must_use]
+    pub fn settled_at(&self, now: Timestamp) -> Timestamp {
+        self.at.believed_at(now).plus(INDEX_LAG_MAX)
     }
 }
 
@@ -141,7 +169,7 @@ pub fn sign_of_work(
     mapping: &Mapping,
     template: &Template,
 ) -> Option<WorkSign> {
-    let requested = || InitialState::requested(mapping, template);
+    let requested = || InitialState::requested(mapping, template, link.found);
     let initial = link.initial.clone().unwrap_or_else(requested);
     let (before, now) = (&initial.handling, &ticket.handling);
     let assigned = matches!(now.assignment, Some(Assignment::To(_)));

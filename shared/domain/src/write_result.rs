@@ -5,7 +5,7 @@
 //! so results and reports may be applied in any order.
 
 use crate::ids::TicketId;
-use crate::link::{Base, Claim, Closure, Link, NoteClaim, RefusedWrite, WriteKind};
+use crate::link::{AcceptedChange, Base, Claim, Closure, Link, NoteClaim, RefusedWrite, WriteKind};
 use crate::policy::ClosedBy;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
@@ -35,13 +35,13 @@ pub enum WriteResult {
     Unrecognised(ClaimId),
     /// The ticket was changed.
     Changed {
-        /// The kind of change.
-        write: WriteKind,
-        /// The ticket as it is now.
+        /// What was asked for.
+        accepted: Box<AcceptedChange>,
+        /// The ticket as the answer shows it.
         ticket: Ticket,
-        /// When the response was seen.
-        at: Timestamp,
     },
+    /// A change that was accepted was not carried out.
+    NotCarriedOut(RefusedWrite),
     /// A note was added.
     NoteAdded(PendingNote),
     /// A note was not added.
@@ -105,9 +105,10 @@ impl Link {
             WriteResult::Unrecognised(claim) if self.claim.is(claim) => {
                 self.unrecognised = self.unrecognised.saturating_add(1);
             }
-            WriteResult::Changed { write, ticket, at } if self.ticket == Some(ticket.id) => {
-                self.apply_change(*write, ticket, *at);
+            WriteResult::Changed { accepted, ticket } if self.ticket == Some(ticket.id) => {
+                self.apply_change(accepted, ticket);
             }
+            WriteResult::NotCarriedOut(refused) => self.take_back_accepted(refused),
             WriteResult::NoteAdded(note) if self.ticket == Some(note.ticket) => {
                 self.release_note(*note);
                 self.clear_refusal(WriteKind::AddNote);
@@ -155,8 +156,12 @@ impl Link {
 
     /// Takes in a change of the ticket. A ticket that we closed or reopened differs from the base by our
     /// own doing, which must not look like a person's.
-    fn apply_change(&mut self, write: WriteKind, ticket: &Ticket, at: Timestamp) {
+    fn apply_change(&mut self, accepted: &AcceptedChange, ticket: &Ticket) {
+        // The answer says nothing about what became of an earlier change.
+        let earlier = self.accepted.take();
         self.observe_current_ticket(ticket.clone());
+        self.accept_change(accepted, earlier);
+        let (write, at) = (accepted.write, accepted.answered_at);
         self.clear_refusal(write);
         let Some(base) = &mut self.base else { return };
         match write {

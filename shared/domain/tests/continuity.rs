@@ -140,7 +140,11 @@ fn cycles_that_are_far_apart_leave_a_store_in_use() {
             }
             let back = now.plus(gap.max(AWAY_AFTER) * 3);
             store.observe_cycle(back);
-            assert_eq!(store.completeness, Completeness::Behind, "{minutes} minutes");
+            assert_eq!(
+                store.completeness,
+                Completeness::Behind,
+                "{minutes} minutes"
+            );
             cases += 1;
         }
     }

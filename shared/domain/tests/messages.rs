@@ -65,6 +65,7 @@ fn ticket() -> Ticket {
         summary: "[LG-7586] Active Directory | Stale Privileged Accounts".into(),
         assigned: Some(true),
         changed_at: at(0),
+        is_dated: true,
         observed_at: at(1),
         existence: Existence::MergedInto(TicketId::new(4250)),
         activity: HumanActivity::Seen,

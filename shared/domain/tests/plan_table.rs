@@ -41,6 +41,7 @@ fn names(steps: &[Step]) -> Vec<&'static str> {
             Step::RefreshTicket => "refresh ticket",
             Step::CheckActivity => "check activity",
             Step::RecordWork(_) => "record work",
+            Step::RecordNotCarriedOut => "record not carried out",
             Step::FindCloser => "find closer",
             Step::SetFields(_) => "set fields",
             Step::AddNote(_) => "note",

@@ -6,7 +6,8 @@ use halogard_domain::ids::{HaloClientId, PriorityId, TechnicianId, TicketTypeId}
 use halogard_domain::link::WriteKind;
 use halogard_domain::plan::{Step, plan};
 use halogard_domain::policy::Mode;
-use halogard_domain::ticket::{Assignment, Handling, HumanActivity};
+use halogard_domain::sweep_cursor::INDEX_LAG_MAX;
+use halogard_domain::ticket::{Assignment, Handling, HumanActivity, TicketChange};
 use halogard_domain::work::{InitialState, RULES_SETTLE, WorkSign};
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{Alert, Link, Slug, Ticket};
@@ -229,10 +230,14 @@ fn the_technician_that_our_closing_assigns_has_not_worked_on_it() {
         status: CLOSED,
         ..unassigned(60)
     };
+    let change = TicketChange {
+        status: Some(CLOSED),
+        ..TicketChange::of(&unassigned(0))
+    };
+    let accepted = link.accepted_change(WriteKind::Close, &change, &closed, at(60));
     link.apply(&WriteResult::Changed {
-        write: WriteKind::Close,
+        accepted: Box::new(accepted),
         ticket: closed,
-        at: at(60),
     });
     let reopened = Ticket {
         handling: to(12),
@@ -313,4 +318,68 @@ fn the_state_right_after_the_opening_is_kept() {
     let link = linked(unassigned(0));
     assert_eq!(link.ticket, Some(TICKET));
     assert_eq!(link.initial, Some(InitialState::of(&unassigned(0))));
+}
+
+/// What a person does to a ticket.
+type Edit = fn(&mut Ticket);
+
+#[test]
+fn a_ticket_that_was_just_found_is_closed_only_after_a_settled_read() {
+    let policy = policy(Mode::Managed);
+    let found_at = 1000;
+    let found = Ticket {
+        observed_at: at(found_at),
+        priority: Some(PriorityId::new(1)),
+        ..unassigned(900)
+    };
+    let mut link = linked(unassigned(0));
+    let key = link.key(&policy);
+    link.ticket = None;
+    link.adopt(key, &found);
+    link.observe_alert(Alert {
+        status: Slug::new("closed"),
+        changed_at: at(found_at),
+        observed_at: at(found_at),
+        ..alert()
+    });
+    let settled = found_at + i64::try_from(INDEX_LAG_MAX.as_secs()).unwrap_or(i64::MAX);
+    let planned = |link: &Link, now| {
+        let seen = link.observed_ticket.as_ref();
+        plan(link, link.observed_alert.as_ref(), seen, &policy, at(now))
+    };
+    let untouched = |link: &mut Link, now| {
+        if let Some(seen) = &mut link.observed_ticket {
+            seen.activity = HumanActivity::None { as_of: at(now) };
+        }
+    };
+    untouched(&mut link, found_at + 1);
+    assert_eq!(planned(&link, found_at + 1), [Step::Wait(at(settled))]);
+    untouched(&mut link, settled);
+    assert_eq!(planned(&link, settled), [Step::ReadTicket]);
+    let read = Ticket {
+        observed_at: at(settled),
+        ..found
+    };
+    // What the technician did in the second in which it was found, a list did not show.
+    let edits: [(&str, Edit); 3] = [
+        ("priority", |it| it.priority = Some(PriorityId::new(2))),
+        ("assigned", |it| it.handling = to(12)),
+        ("client", |it| it.client = HaloClientId::new(18)),
+    ];
+    for (name, edit) in edits {
+        let mut link = link.clone();
+        let mut edited = Ticket {
+            changed_at: at(found_at),
+            ..read.clone()
+        };
+        edit(&mut edited);
+        link.observe_current_ticket(edited);
+        assert!(
+            matches!(planned(&link, settled)[..], [Step::RecordWork(_)]),
+            "{name}"
+        );
+    }
+    link.observe_current_ticket(read);
+    untouched(&mut link, settled);
+    assert!(matches!(planned(&link, settled)[..], [Step::Close(_), ..]));
 }

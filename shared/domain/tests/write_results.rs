@@ -5,6 +5,7 @@ mod support;
 use halogard_domain::ids::TicketId;
 use halogard_domain::link::{Base, Claim, NoteClaim, RefusedWrite, WriteKind};
 use halogard_domain::policy::{ClosedBy, Mode};
+use halogard_domain::ticket::TicketChange;
 use halogard_domain::write_result::{ClaimId, PendingNote, WriteResult};
 use halogard_domain::{Alert, Link, Slug, Ticket};
 
@@ -145,10 +146,17 @@ fn every_result_for_a_ticket_commutes_with_a_concurrent_save() {
         text_hash: 7,
         until: at(100),
     });
-    let changed = |write, status| WriteResult::Changed {
-        write,
-        ticket: ticket(status, 60),
-        at: at(61),
+    let changed = |write, status| {
+        let answer = ticket(status, 60);
+        let change = TicketChange {
+            status: Some(status),
+            ..TicketChange::of(&answer)
+        };
+        let accepted = link.accepted_change(write, &change, &answer, at(61));
+        WriteResult::Changed {
+            accepted: Box::new(accepted),
+            ticket: answer,
+        }
     };
     let refused = WriteResult::Refused(RefusedWrite {
         write: WriteKind::Close,

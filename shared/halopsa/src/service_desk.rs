@@ -150,15 +150,27 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         }
     }
 
-    /// The ticket in the answer to a write, completed by what was written; read again when the
-    /// answer does not say when it changed, since everything is ordered by that.
-    async fn written(&self, row: TicketRow, fallback: Ticket) -> Result<Ticket, PortError> {
+    /// The ticket in the answer to the write that opened it, completed by what was written; read again when
+    /// the answer does not say when it changed, since everything is ordered by that.
+    async fn written(&self, row: &TicketRow, fallback: Ticket) -> Ticket {
         if row.last_update().is_none()
             && let Ok(Some(read)) = self.read(fallback.id).await
         {
-            return Ok(read);
+            return read;
         }
-        Ok(tickets::fill_missing(&row, fallback, self.clock.now()))
+        self.at_this_moment(tickets::fill_missing(row, fallback, self.clock.now()))
+    }
+
+    /// `ticket`, which HaloPSA has just shown. Where it does not say when it changed, that is the state of
+    /// this moment, by the clock by which HaloPSA writes its times.
+    fn at_this_moment(&self, ticket: Ticket) -> Ticket {
+        if ticket.is_dated {
+            return ticket;
+        }
+        Ticket {
+            changed_at: self.client.both_clocks().of_the_desk(),
+            ..ticket
+        }
     }
 }
 
@@ -206,12 +218,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
             return Ok(None);
         };
         match row.to_ticket(asked_at) {
-            // The state of this moment, whether it says when it came about or not.
-            Some(ticket) if row.last_update().is_none() => Ok(Some(Ticket {
-                changed_at: ticket.observed_at,
-                ..ticket
-            })),
-            Some(ticket) => Ok(Some(ticket)),
+            Some(ticket) => Ok(Some(self.at_this_moment(ticket))),
             None => Err(
                 PortError::new(FailureClass::Permanent, ErrorCode::HalopsaUnexpected)
                     .with_message("the ticket shows no status, client or type to this agent"),

@@ -111,6 +111,7 @@ fn a_complete_ticket_is_a_snapshot() {
         summary: "[LG-7586] Disk".into(),
         assigned: None,
         changed_at: CHANGED,
+        is_dated: true,
         observed_at: NOW,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,

@@ -28,7 +28,8 @@ pub enum Counter {
     TicketFindings,
     /// Tickets of another installation, and alerts that wait because of it.
     SecondInstallations,
-    /// Reconciliations that ended with a write whose effect is unknown.
+    /// Reconciliations that ended with a write whose effect is unknown, and writes that HaloPSA accepted and
+    /// did not carry out.
     InDoubt,
     /// Reconciliations that wait for the request budget, or because a vendor asked for fewer requests.
     Throttled,
@@ -67,6 +68,7 @@ impl Counter {
                 Some(Self::TicketFindings)
             }
             Action::SecondInstallation => Some(Self::SecondInstallations),
+            Action::NotCarriedOut => Some(Self::InDoubt),
             Action::Reopened
             | Action::Noted
             | Action::FieldsSet

@@ -9,8 +9,8 @@ use halogard_domain::ids::{
     TicketId, TicketTypeId,
 };
 use halogard_domain::link::{
-    Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, PendingInspection, RefusedWrite,
-    TerminalReason, WriteKind,
+    AcceptedChange, Base, Claim, Closure, Link, NoteClaim, OpeningSnapshot, PendingInspection,
+    RefusedWrite, StateBefore, TerminalReason, WriteKind,
 };
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::missing::Missing;
@@ -18,7 +18,7 @@ use halogard_domain::policy::{ClosedBy, ParkReason};
 use halogard_domain::sharing::Sharing;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
 use halogard_domain::ticket::{Assignment, Existence, Handling, HumanActivity, Ticket};
-use halogard_domain::work::{InitialState, WorkSign};
+use halogard_domain::work::{FoundTicket, InitialState, WorkSign};
 use halogard_domain::{LinkKey, Slug, Timestamp};
 
 /// Some point in time, `seconds` after another.
@@ -65,6 +65,7 @@ pub fn ticket(id: TicketId) -> Ticket {
         summary: AWKWARD.to_owned(),
         assigned: Some(true),
         changed_at: at(70),
+        is_dated: true,
         observed_at: at(71),
         existence: Existence::MergedInto(TicketId::new(4243)),
         activity: HumanActivity::Seen,
@@ -135,6 +136,20 @@ pub fn full_link(id: u64) -> Link {
         }),
         ticket_as_of: Some(at(72)),
         superseded_change: Some(at(60)),
+        accepted: Some(AcceptedChange {
+            write: WriteKind::SetFields,
+            status: Some(StatusId::new(2)),
+            priority: None,
+            answered_at: at(76),
+            changed_at: at(75),
+            is_doubtful: true,
+            failures: 1,
+            before: vec![StateBefore {
+                status: StatusId::new(1),
+                priority: Some(PriorityId::new(3)),
+                base: None,
+            }],
+        }),
         parked: Some(ParkReason::NoTemplate),
         refused: [WriteKind::SetFields, WriteKind::AddNote]
             .map(|write| RefusedWrite {
@@ -170,6 +185,10 @@ pub fn full_link(id: u64) -> Link {
             reported_at: at(75),
         })),
         initial: Some(InitialState::of(&ticket(ticket_id))),
+        found: Some(FoundTicket {
+            at: at(77),
+            priority: Some(PriorityId::new(3)),
+        }),
         work: Some(WorkSign::Assigned),
         terminal_reason: Some(TerminalReason::TicketDeletedAlertClosed),
     }

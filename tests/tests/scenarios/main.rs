@@ -13,6 +13,7 @@ mod dialects;
 mod doctor;
 mod identity;
 mod inspectors;
+mod late_writes;
 mod merged_tickets;
 mod native;
 mod one_ticket;

@@ -57,6 +57,7 @@ impl<E: Env> Reconciler<E> {
                 session.record(now, Action::WorkSeen, Some(sign.to_string()));
                 Ok(Next::Replan)
             }
+            Step::RecordNotCarriedOut => self.record_not_carried_out(session).await,
             Step::FindCloser => self.find_closer(session).await,
             Step::SetFields(change) => self.set_fields(&change, session).await,
             Step::AddNote(html) => self.add_note(&html, session).await,

@@ -96,6 +96,7 @@ pub fn ticket(id: u64, alert: u64, changed_at: Timestamp) -> Ticket {
         assigned: Some(true),
         changed_at,
         observed_at: changed_at,
+        is_dated: true,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
         handling: Handling::default(),

@@ -8,7 +8,7 @@ use crate::ticket::{HumanActivity, Ticket};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 use crate::work::InitialState;
 
-use super::Link;
+use super::{Evidence, Link, WRITE_VISIBLE_WITHIN};
 
 /// How old what is known of a ticket may be when it is written. Older knowledge is refreshed first: a
 /// person may have changed the ticket meanwhile. A poll that finds changed alerts sweeps HaloPSA before it
@@ -18,9 +18,6 @@ pub const WRITE_AGE_MAX: Duration = Duration::from_secs(15);
 /// How far the clocks of HaloPSA's servers may differ. A report that differs from what is known, with a
 /// time of change at most this much earlier, may be newer all the same; the ticket is read to decide.
 pub const REPORT_DISORDER_MAX: Duration = Duration::from_secs(60);
-
-/// How long after an accepted write a read may still show the ticket as it was before.
-pub const WRITE_VISIBLE_WITHIN: Duration = Duration::from_secs(300);
 
 impl Link {
     /// Merges a report about the alert. An older report changes nothing.
@@ -72,6 +69,9 @@ impl Link {
         match self.observed_ticket.take() {
             Some(known) if self.shows_before_write(&known, &ticket) => {
                 self.set_observed_ticket(known, as_of);
+                if let Some(accepted) = &mut self.accepted {
+                    accepted.is_doubtful = true;
+                }
             }
             Some(known) if as_of >= known.observed_at => {
                 let is_same_change = known.changed_at == ticket.changed_at;
@@ -94,6 +94,9 @@ impl Link {
     /// Whether `read` shows the ticket as it was before the newest change: a write is accepted before it is
     /// visible everywhere.
     fn shows_before_write(&self, known: &Ticket, read: &Ticket) -> bool {
+        if let Some(accepted) = &self.accepted {
+            return accepted.evidence(read) == Evidence::Early;
+        }
         self.superseded_change == Some(read.changed_at)
             && read.changed_at < known.changed_at
             && read.observed_at.since(known.observed_at) <= WRITE_VISIBLE_WITHIN
@@ -114,6 +117,7 @@ impl Link {
             }
             None => {}
         }
+        self.settle_accepted(&ticket);
         self.observed_ticket = Some(ticket);
     }
 

@@ -37,6 +37,9 @@ pub(super) fn plan(
         now,
         base,
     };
+    if link.not_carried_out(policy, now).is_some() {
+        return vec![Step::RecordNotCarriedOut];
+    }
     if let Some(sign) = pair.new_sign_of_work() {
         return vec![Step::RecordWork(sign)];
     }
@@ -50,10 +53,31 @@ pub(super) fn plan(
     } else {
         steps
     };
-    if missing.is_empty() && pair.ticket_closed() {
+    let missing = if missing.is_empty() && pair.ticket_closed() {
         closing_the_group(link, missing)
     } else {
         missing
+    };
+    if missing.is_empty() {
+        link.look_after_write(now).into_iter().collect()
+    } else {
+        missing
+    }
+}
+
+impl Link {
+    /// What is still to be done about an accepted change of which no report has shown what became, where
+    /// something speaks against it.
+    fn look_after_write(&self, now: Timestamp) -> Option<Step> {
+        let accepted = self.accepted.as_ref().filter(|it| it.is_doubtful)?;
+        let due = accepted.read_at();
+        // A time in the future was written under a wrong clock.
+        let waits = due > now && accepted.answered_at.believed_at(now) == accepted.answered_at;
+        Some(if waits {
+            Step::Wait(due)
+        } else {
+            Step::ReadTicket
+        })
     }
 }
 

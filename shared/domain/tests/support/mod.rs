@@ -105,6 +105,7 @@ pub fn ticket(status: StatusId, seconds: i64) -> Ticket {
         assigned: Some(true),
         changed_at: at(seconds),
         observed_at: at(seconds),
+        is_dated: true,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
         handling: Handling::default(),
@@ -227,6 +228,7 @@ impl PairHarness {
                     assigned: Some(true),
                     changed_at: now,
                     observed_at: now,
+                    is_dated: true,
                     existence: Existence::Present,
                     activity: HumanActivity::Unknown,
                     handling: Handling::default(),
@@ -257,6 +259,15 @@ impl PairHarness {
                     }),
                     None => self.link.terminal_reason = Some(TerminalReason::TicketDeleted),
                 }
+                return false;
+            }
+            Step::RecordNotCarriedOut => {
+                let refused = self.link.not_carried_out(&self.policy, now);
+                let refused = refused.unwrap_or_else(|| panic!("the plan says so"));
+                self.link
+                    .apply(&halogard_domain::write_result::WriteResult::NotCarriedOut(
+                        refused,
+                    ));
                 return false;
             }
             Step::RecordWork(sign) => {

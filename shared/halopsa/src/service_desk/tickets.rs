@@ -105,6 +105,7 @@ pub(super) fn opened(ticket: &NewTicket, id: TicketId, observed_at: Timestamp) -
         summary: ticket.summary(),
         assigned: None,
         changed_at: Timestamp::default(),
+        is_dated: false,
         observed_at,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,

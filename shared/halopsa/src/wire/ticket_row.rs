@@ -252,6 +252,7 @@ impl TicketRow {
                 .agent_id
                 .map(|agent| agent.get() > UNASSIGNED_TECHNICIAN),
             changed_at: self.last_update().unwrap_or_default(),
+            is_dated: self.last_update().is_some(),
             observed_at,
             existence,
             activity: HumanActivity::Unknown,

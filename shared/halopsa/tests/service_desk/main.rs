@@ -152,6 +152,7 @@ fn ticket(id: u64, summary: &str) -> Ticket {
         assigned: None,
         changed_at: CHANGED,
         observed_at: MORNING,
+        is_dated: true,
         existence: Existence::Present,
         activity: HumanActivity::Unknown,
         handling: Handling::default(),

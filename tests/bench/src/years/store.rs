@@ -223,6 +223,7 @@ fn link(id: AlertId, now: Timestamp, is_closed: bool) -> Link {
         summary: format!("Active Directory | Privileged Users: New Admin Account Added [LG-{id}]"),
         assigned: Some(true),
         changed_at: now,
+        is_dated: true,
         observed_at: now,
         existence: Existence::Present,
         activity: HumanActivity::None { as_of: now },

@@ -185,7 +185,9 @@ impl<E: Env> Reconciler<E> {
                     return self.refused(write, error.with_message(contradiction), session);
                 }
                 let at = self.clock.now();
-                session.apply(WriteResult::Changed { write, ticket, at });
+                let accepted = session.link.accepted_change(write, change, &ticket, at);
+                let accepted = Box::new(accepted);
+                session.apply(WriteResult::Changed { accepted, ticket });
                 session.record(at, action, None);
                 return Ok(if is_as_planned {
                     Next::Continue
@@ -213,6 +215,33 @@ impl<E: Env> Reconciler<E> {
             }
             _ => self.refused(write, error, session),
         }
+    }
+
+    /// Records that HaloPSA accepted a change and did not carry it out. Where the ticket does not show when it
+    /// changed, a person may have undone the change; the notes show whether one worked on the ticket.
+    pub(super) async fn record_not_carried_out(
+        &self,
+        session: &mut PairSession<'_>,
+    ) -> Result<Next, ReconcileError> {
+        let now = self.clock.now();
+        let Some(refused) = session.link.not_carried_out(session.policy, now) else {
+            return Ok(Next::Replan);
+        };
+        let undated = session.link.observed_ticket.as_ref();
+        if let Some(id) = undated.filter(|it| !it.is_dated).map(|it| it.id) {
+            let notes = self.desk.notes(id).await?;
+            if notes.show_a_person(&session.policy.machine_applications) {
+                session.link.accepted = None;
+                return Ok(Next::Replan);
+            }
+        }
+        let (message, is_last) = (refused.message.clone(), refused.retry_at.is_none());
+        session.apply(WriteResult::NotCarriedOut(refused));
+        session.record(now, Action::NotCarriedOut, Some(message.clone()));
+        if is_last {
+            session.refusal = Some(PairOutcome::Refused(message));
+        }
+        Ok(Next::Replan)
     }
 
     /// The technician assigned to tickets that must be assigned before they can be closed.

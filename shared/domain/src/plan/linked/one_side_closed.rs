@@ -62,6 +62,9 @@ impl Pair<'_> {
         {
             return Vec::new();
         }
+        if let Some(step) = self.settle_found() {
+            return vec![step];
+        }
         let change = TicketChange {
             status: Some(self.template.statuses.closed),
             technician: self
@@ -80,6 +83,19 @@ impl Pair<'_> {
             ..self.seen()
         };
         vec![Step::Close(change), Step::SetBase(base)]
+    }
+
+    /// What comes before a ticket is closed that was found a moment ago: one read, once nothing that was done
+    /// to it before it was found can be missing from reads any more.
+    fn settle_found(&self) -> Option<Step> {
+        let settled_at = self.link.found?.settled_at(self.now);
+        if settled_at > self.now {
+            Some(Step::Wait(settled_at))
+        } else if self.link.ticket_as_of < Some(settled_at) {
+            Some(Step::ReadTicket)
+        } else {
+            None
+        }
     }
 
     /// Adds a note that the alert was closed, and leaves the ticket to the technician. In native

@@ -85,7 +85,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                 Some(row) => {
                     let fallback = tickets::opened(ticket, row.id, self.clock.now());
                     // It is open, whatever becomes of a second look at it.
-                    self.written(row.clone(), fallback).await
+                    Ok(self.written(row, fallback).await)
                 }
                 None => {
                     missing.push(place);
