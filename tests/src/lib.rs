@@ -19,6 +19,7 @@ pub mod dialect_in_force;
 pub mod driver;
 pub mod intervention;
 pub mod invariants;
+pub mod live_writes;
 pub mod scenario;
 pub mod setup;
 pub mod store;

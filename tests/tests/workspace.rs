@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use halogard_runtime::settings::settings_table_markdown;
 use halogard_simulator::dialect::{sets, switches};
+use halogard_tests::live_writes::WRITTEN_FACTS;
 
 /// The root of the workspace.
 fn root() -> PathBuf {
@@ -392,11 +393,15 @@ fn dialect_row(switch: &halogard_simulator::dialect::Switch) -> String {
         set.switches().any(|other| other.name == switch.name)
     };
     let named: Vec<&str> = sets().iter().filter(is_in).map(|set| set.name).collect();
-    let suites = if named.is_empty() {
-        "smoke, probe"
-    } else {
-        "smoke, probe, scenarios"
-    };
+    let is_live =
+        probe_says(switch.fact).starts_with("seen") || WRITTEN_FACTS.contains(&switch.fact);
+    let suites = [
+        Some("smoke"),
+        Some("probe"),
+        is_live.then_some("live"),
+        (!named.is_empty()).then_some("scenarios"),
+    ];
+    let suites = suites.into_iter().flatten().collect::<Vec<_>>().join(", ");
     format!(
         "| {} | `{}`: {} | {} | {} | {suites} | {} |",
         switch.fact,

@@ -15,7 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use halogard_app::ports::Records as _;
 use halogard_domain::Policy;
+use halogard_domain::budget::Ledger;
+use halogard_domain::record::Singleton;
 use halogard_halopsa::webhook::FirstBodies;
 use halogard_operations::doctor::DoctorReport;
 use halogard_runtime::SystemClock;
@@ -127,6 +130,12 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         // The poll that is nearest to the time sweeps.
         SWEEP_INTERVAL.saturating_sub(poll_interval / 2)
     };
+    let ledger = store.load_record::<Ledger>(&Singleton).await?.value;
+    output::remark(&format!(
+        "the request budget believes that HaloPSA allows {} requests in {} seconds",
+        ledger.effective_limit(&settings.limit),
+        settings.limit.window.as_secs(),
+    ));
     let asked = Asked {
         addresses: built.addresses,
         metrics: Arc::clone(&shared.metrics),

@@ -138,11 +138,14 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Our clock at `ours`, and HaloPSA's as its last answer showed it.
+    /// Both clocks when ours showed `ours`: HaloPSA's as its last answer showed it, less the time that has
+    /// passed since. Taken at two moments they would differ by the time between them, like a clock that was
+    /// set.
     fn both_clocks(&self, ours: Timestamp) -> BothClocks {
+        let passed = self.clock.now().since(ours);
         BothClocks {
             ours,
-            theirs: self.desk.desk_time(),
+            theirs: self.desk.desk_time().map(|theirs| theirs.minus(passed)),
         }
     }
 

@@ -40,6 +40,58 @@ pub struct FactReading {
     pub seen: Seen,
 }
 
+/// A fact that a vendor's documents leave open, and how the answers to the reads of a probe, `O`, are judged.
+pub struct UncertainFact<O> {
+    /// The fact, as `docs/dialects.md` names it.
+    pub fact: &'static str,
+    /// Where its readings come from.
+    pub source: &'static str,
+    /// The name of the reading that the answers show, and the same in words; `None` where harmless reads do not
+    /// show it.
+    pub judge: Option<fn(&O) -> Option<(&'static str, &'static str)>>,
+    /// When no read shows it, or what else would.
+    pub otherwise: &'static str,
+}
+
+/// What a probe can show of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FactOutline {
+    /// The fact.
+    pub fact: &'static str,
+    /// Whether harmless reads show it.
+    pub is_read: bool,
+    /// When they cannot, or what else would show it.
+    pub otherwise: &'static str,
+}
+
+impl<O> UncertainFact<O> {
+    /// What `answers` say of it.
+    pub fn reading_in(&self, answers: &O) -> FactReading {
+        FactReading {
+            fact: self.fact.into(),
+            source: self.source.into(),
+            seen: match self.judge.and_then(|judge| judge(answers)) {
+                Some((reading, meaning)) => Seen::As {
+                    reading: reading.into(),
+                    meaning: meaning.into(),
+                },
+                None => Seen::CannotTell {
+                    why: self.otherwise.into(),
+                },
+            },
+        }
+    }
+
+    /// What a probe can show of it.
+    pub const fn outline(&self) -> FactOutline {
+        FactOutline {
+            fact: self.fact,
+            is_read: self.judge.is_some(),
+            otherwise: self.otherwise,
+        }
+    }
+}
+
 /// What was seen of a fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,7 +103,7 @@ pub enum Seen {
         /// The same in words.
         meaning: Cow<'static, str>,
     },
-    /// Nothing was seen that tells.
+    /// Nothing was seen that decides it.
     CannotTell {
         /// Why, or what would show it.
         why: Cow<'static, str>,

@@ -35,7 +35,7 @@ use serde::de::DeserializeSeed;
 use tokio::sync::Mutex;
 use url::Url;
 
-pub(crate) use observing::ReadAnswer;
+pub(crate) use observing::JsonAnswer;
 pub use pages::{Listing, Page};
 pub use query::{ClientQuery, TicketDetail, TicketQuery, TicketState, TicketTypeChoice};
 pub use settings::{Credentials, HaloClientSettings};

@@ -33,7 +33,7 @@ pub use client::{
 #[cfg(feature = "client")]
 pub use error::{BodyProblem, Error, HaloRequestError, TokenFailure};
 #[cfg(feature = "client")]
-pub use probe::{UncertainFact, uncertain_facts};
+pub use probe::uncertain_facts;
 #[cfg(feature = "client")]
 pub use rotation::HaloCredentialAdmin;
 #[cfg(feature = "client")]

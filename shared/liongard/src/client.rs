@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use alerts::TaskStream;
-pub(crate) use observing::ReadAnswer;
+pub(crate) use observing::RawAnswer;
 pub use settings::LiongardClientSettings;
 
 use crate::AccessKey;

@@ -17,5 +17,5 @@ pub use alert_source::LiongardAlertSource;
 pub use client::{Client, LiongardClientSettings, TaskStream};
 pub use error::{BodyProblem, Error, LiongardRequestError, RedirectRefusal};
 pub use key::{AccessKey, AccessKeyError, ParsedAccessKey};
-pub use probe::{UncertainFact, uncertain_facts};
+pub use probe::uncertain_facts;
 pub use vendor_message::VendorMessage;

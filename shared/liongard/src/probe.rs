@@ -3,11 +3,11 @@
 
 use halogard_app::ports::{Clock, DialectProbe, Inspectors as _};
 use halogard_domain::Slug;
-use halogard_domain::dialect::{FactReading, REFERENCE, Seen};
+use halogard_domain::dialect::{FactOutline, FactReading, REFERENCE, UncertainFact};
 use halogard_http::Transport;
 
 use crate::alert_source::LiongardAlertSource;
-use crate::client::{Client, ReadAnswer};
+use crate::client::{Client, RawAnswer};
 use crate::route::{self, PathEnding};
 use crate::wire::{LookupValue, RunOutcome, TimelineRow};
 
@@ -17,110 +17,83 @@ const NO_RECORD: u64 = 2_147_483_646;
 /// Alerts whose words are looked at.
 const ALERTS_MAX: usize = 2_000;
 
-/// A fact that Liongard's documents leave open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UncertainFact {
-    /// The fact.
-    pub fact: &'static str,
-    /// Whether harmless reads show it.
-    pub is_read: bool,
-    /// When they cannot, or what else would show it.
-    pub otherwise: &'static str,
-}
-
-/// Every fact that Liongard's documents leave open.
-pub fn uncertain_facts() -> impl Iterator<Item = UncertainFact> {
-    FACTS.iter().map(|known| UncertainFact {
-        fact: known.fact,
-        is_read: known.judge.is_some(),
-        otherwise: known.otherwise,
-    })
-}
-
 /// The name of a reading, and the same in words.
 type Reading = (&'static str, &'static str);
 
-/// One fact.
-struct Fact {
-    /// The fact, as `docs/dialects.md` names it.
-    fact: &'static str,
-    /// Where its readings come from.
-    source: &'static str,
-    /// What was read says of it; `None` where harmless reads do not show it.
-    judge: Option<fn(&Observations) -> Option<Reading>>,
-    /// When no read shows it, or what else would.
-    otherwise: &'static str,
+/// What the probe can show of every fact that Liongard's documents leave open.
+pub fn uncertain_facts() -> impl Iterator<Item = FactOutline> {
+    FACTS.iter().map(|known| known.outline())
 }
 
 /// The facts, in the order of `docs/dialects.md`.
-const FACTS: &[Fact] = &[
-    Fact {
+const FACTS: &[UncertainFact<SourceAnswers>] = &[
+    UncertainFact {
         fact: "the form of the list of alerts",
         source: "a client in production reads three forms",
         judge: Some(list_form),
         otherwise: "no answer came",
     },
-    Fact {
+    UncertainFact {
         fact: "whether a single record may be read with a slash at the end",
         source: "the vendor's own code uses slashes for collections only",
         judge: Some(record_slash),
         otherwise: "there must be an alert",
     },
-    Fact {
+    UncertainFact {
         fact: "how an alert that does not exist is answered",
         source: "not documented",
         judge: Some(missing),
         otherwise: "there must be an alert",
     },
-    Fact {
+    UncertainFact {
         fact: "the machine's words for statuses",
         source: "the only published value is `new`",
         judge: Some(words),
         otherwise: "an alert with both words shows it",
     },
-    Fact {
+    UncertainFact {
         fact: "what `ExternalID` of an alert holds",
         source: "no public client reads it",
         judge: None,
         otherwise: "in the mode native the check shows pairs to compare",
     },
-    Fact {
+    UncertainFact {
         fact: "whether `conditions[]` filters the timeline",
         source: "the OpenAPI file only",
         judge: Some(timeline),
         otherwise: "a run of the HaloPSA inspector shows it",
     },
-    Fact {
+    UncertainFact {
         fact: "the answer to a request for runs",
         source: "one project and the OpenAPI file",
         judge: None,
         otherwise: "only a run that is asked for shows it",
     },
-    Fact {
+    UncertainFact {
         fact: "how a run that has ended shows it",
         source: "the OpenAPI file only",
         judge: Some(ended_run),
         otherwise: "a run of the HaloPSA inspector that has ended shows it",
     },
-    Fact {
+    UncertainFact {
         fact: "whether a running inspector may be started again",
         source: "not documented",
         judge: None,
         otherwise: "only a run that is asked for shows it",
     },
-    Fact {
+    UncertainFact {
         fact: "which requests are redirected to a slash at the end",
         source: "the vendor's documentation against several clients",
         judge: Some(redirects),
         otherwise: "there must be an alert",
     },
-    Fact {
+    UncertainFact {
         fact: "how a redirect names its target",
         source: "not documented",
         judge: Some(redirect_target),
         otherwise: "nothing is redirected",
     },
-    Fact {
+    UncertainFact {
         fact: "how a single record comes",
         source: "the OpenAPI file against clients",
         judge: Some(record_form),
@@ -130,26 +103,26 @@ const FACTS: &[Fact] = &[
 
 /// The answers to the reads of one probe.
 #[derive(Debug, Default)]
-struct Observations {
+struct SourceAnswers {
     /// The list of alerts.
-    alerts: Option<ReadAnswer>,
+    alerts: Option<RawAnswer>,
     /// The list of environments, without a slash.
-    plain_list: Option<ReadAnswer>,
+    plain_list: Option<RawAnswer>,
     /// An alert, with a slash.
-    slashed_record: Option<ReadAnswer>,
+    slashed_record: Option<RawAnswer>,
     /// The same alert without.
-    plain_record: Option<ReadAnswer>,
+    plain_record: Option<RawAnswer>,
     /// An alert that is not there, at an address of the form that was found.
-    missing: Option<ReadAnswer>,
+    missing: Option<RawAnswer>,
     /// The words of statuses, each pair once.
     words: Vec<LookupValue>,
     /// The runs of a launchpoint that is not there.
-    no_timeline: Option<ReadAnswer>,
+    no_timeline: Option<RawAnswer>,
     /// The runs of the HaloPSA inspector, where the timeline is filtered.
     runs: Vec<TimelineRow>,
 }
 
-impl Observations {
+impl SourceAnswers {
     /// Reads everything, one request after the other.
     async fn read<T: Transport, C: Clock>(source: &LiongardAlertSource<T, C>) -> Self {
         let client = source.client();
@@ -206,33 +179,15 @@ impl Observations {
 }
 
 /// Whether `answer` shows a record.
-fn found(answer: &Option<ReadAnswer>) -> bool {
+fn found(answer: &Option<RawAnswer>) -> bool {
     let answer = answer.as_ref().filter(|answer| answer.is_success());
-    answer.and_then(ReadAnswer::json).is_some_and(|body| {
+    answer.and_then(RawAnswer::json).is_some_and(|body| {
         let record = body.get(0).unwrap_or(&body);
         record.get("ID").is_some()
     })
 }
 
-/// What `seen` says of every fact.
-fn judge(seen: &Observations) -> Vec<FactReading> {
-    let readings = FACTS.iter().map(|known| FactReading {
-        fact: known.fact.into(),
-        source: known.source.into(),
-        seen: match known.judge.and_then(|judge| judge(seen)) {
-            Some((reading, meaning)) => Seen::As {
-                reading: reading.into(),
-                meaning: meaning.into(),
-            },
-            None => Seen::CannotTell {
-                why: known.otherwise.into(),
-            },
-        },
-    });
-    readings.collect()
-}
-
-fn list_form(seen: &Observations) -> Option<Reading> {
+fn list_form(seen: &SourceAnswers) -> Option<Reading> {
     let answer = seen.alerts.as_ref().filter(|answer| answer.is_success())?;
     if answer.first_sign() == Some(b'[') {
         return Some((REFERENCE, "bare"));
@@ -246,7 +201,7 @@ fn list_form(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn record_slash(seen: &Observations) -> Option<Reading> {
+fn record_slash(seen: &SourceAnswers) -> Option<Reading> {
     if found(&seen.slashed_record) {
         return Some((REFERENCE, "it may"));
     }
@@ -254,7 +209,7 @@ fn record_slash(seen: &Observations) -> Option<Reading> {
     (refused && found(&seen.plain_record)).then_some(("record-slash-404", "404 with the slash"))
 }
 
-fn missing(seen: &Observations) -> Option<Reading> {
+fn missing(seen: &SourceAnswers) -> Option<Reading> {
     let answer = seen.missing.as_ref()?;
     match answer.status {
         200 if answer.json()?.as_array()?.is_empty() => Some((REFERENCE, "by an empty list")),
@@ -263,7 +218,7 @@ fn missing(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn words(seen: &Observations) -> Option<Reading> {
+fn words(seen: &SourceAnswers) -> Option<Reading> {
     let pairs = seen.words.iter().filter_map(|words| {
         let (reserved, name) = (words.reserved.as_deref()?, words.name.as_deref()?);
         Some((Slug::new(reserved).to_string(), Slug::new(name).to_string()))
@@ -282,7 +237,7 @@ fn words(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn timeline(seen: &Observations) -> Option<Reading> {
+fn timeline(seen: &SourceAnswers) -> Option<Reading> {
     let answer = seen
         .no_timeline
         .as_ref()
@@ -297,7 +252,7 @@ fn timeline(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn ended_run(seen: &Observations) -> Option<Reading> {
+fn ended_run(seen: &SourceAnswers) -> Option<Reading> {
     let ended = seen
         .runs
         .iter()
@@ -313,7 +268,7 @@ fn ended_run(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn redirects(seen: &Observations) -> Option<Reading> {
+fn redirects(seen: &SourceAnswers) -> Option<Reading> {
     let list = seen.plain_list.as_ref()?;
     let record = seen.plain_record.as_ref()?;
     match (list.is_redirect(), record.is_redirect()) {
@@ -324,7 +279,7 @@ fn redirects(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn redirect_target(seen: &Observations) -> Option<Reading> {
+fn redirect_target(seen: &SourceAnswers) -> Option<Reading> {
     let target = seen.plain_list.as_ref()?.location.as_deref()?;
     Some(if target.contains("://") {
         (REFERENCE, "by its whole address")
@@ -333,7 +288,7 @@ fn redirect_target(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn record_form(seen: &Observations) -> Option<Reading> {
+fn record_form(seen: &SourceAnswers) -> Option<Reading> {
     let answers = [&seen.slashed_record, &seen.plain_record];
     let answer = answers.into_iter().find(|answer| found(answer))?;
     match answer.as_ref()?.first_sign()? {
@@ -345,6 +300,7 @@ fn record_form(seen: &Observations) -> Option<Reading> {
 
 impl<T: Transport, C: Clock> DialectProbe for LiongardAlertSource<T, C> {
     async fn probe(&self) -> Vec<FactReading> {
-        judge(&Observations::read(self).await)
+        let seen = SourceAnswers::read(self).await;
+        FACTS.iter().map(|known| known.reading_in(&seen)).collect()
     }
 }

@@ -145,3 +145,19 @@ async fn no_closing_is_lost_when_halopsas_clock_is_set_back() {
     println!("{cases} clocks that were set back");
     assert!(lost.is_empty(), "{lost:#?}");
 }
+
+#[tokio::test]
+async fn an_answer_that_takes_minutes_is_no_clock_that_was_set() {
+    let bundle = Scenario::start(Setup {
+        latency: Duration::from_secs(70),
+        ..Setup::managed()
+    })
+    .await;
+    for _ in 0..4 {
+        let swept = bundle.process().use_cases.sweep_tickets().await;
+        swept.expect("an empty tenant is swept");
+        bundle.time.advance(Duration::from_secs(60));
+    }
+    let log = bundle.logs.text();
+    assert!(!log.contains("a clock was set"), "{log}");
+}

@@ -12,7 +12,7 @@ use crate::route::HaloRoute;
 
 /// What one read was answered with.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum ReadAnswer {
+pub(crate) enum JsonAnswer {
     /// A success, as it was sent.
     Json(Value),
     /// Another status.
@@ -29,7 +29,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         route: HaloRoute,
         id: Option<u64>,
         query: &[(&'static str, String)],
-    ) -> ReadAnswer {
+    ) -> JsonAnswer {
         let mut call = HaloRequest::to(route);
         if let Some(id) = id {
             call = call.of(id);
@@ -38,8 +38,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             call = call.with(name, value);
         }
         match self.fetch(&call).await {
-            Ok(body) => serde_json::from_slice(&body).map_or(ReadAnswer::None, ReadAnswer::Json),
-            Err(error) => error.status().map_or(ReadAnswer::None, ReadAnswer::Refused),
+            Ok(body) => serde_json::from_slice(&body).map_or(JsonAnswer::None, JsonAnswer::Json),
+            Err(error) => error.status().map_or(JsonAnswer::None, JsonAnswer::Refused),
         }
     }
 

@@ -2,36 +2,18 @@
 
 use std::time::Duration;
 
-use halogard_domain::dialect::REFERENCE;
+use halogard_domain::dialect::{REFERENCE, UncertainFact};
 use serde_json::Value;
 
-use super::observations::{Observations, changed_at, number};
-use crate::client::ReadAnswer;
+use super::answers::{DeskAnswers, changed_at, number};
+use crate::client::JsonAnswer;
 use crate::wire::InstanceInfo;
 
 /// The name of a reading, and the same in words.
-pub(super) type Reading = (&'static str, &'static str);
-
-/// How a fact is judged.
-#[derive(Clone, Copy)]
-pub(super) enum Judgement {
-    /// From what was read.
-    Read(fn(&Observations) -> Option<Reading>),
-    /// Harmless reads do not show it.
-    NotRead,
-}
+type Reading = (&'static str, &'static str);
 
 /// One fact.
-pub(super) struct Fact {
-    /// The fact, as `docs/dialects.md` names it.
-    pub(super) fact: &'static str,
-    /// Where its readings come from.
-    pub(super) source: &'static str,
-    /// How it is judged.
-    pub(super) judgement: Judgement,
-    /// When no read shows it, or what else would.
-    pub(super) otherwise: &'static str,
-}
+type Fact = UncertainFact<DeskAnswers>;
 
 /// Only what is written shows it.
 const A_WRITE: &str = "only a write shows it";
@@ -43,13 +25,13 @@ const A_DELIVERY: &str = "only a delivery shows it";
 const fn read(
     fact: &'static str,
     source: &'static str,
-    judge: fn(&Observations) -> Option<Reading>,
+    judge: fn(&DeskAnswers) -> Option<Reading>,
     otherwise: &'static str,
 ) -> Fact {
     Fact {
         fact,
         source,
-        judgement: Judgement::Read(judge),
+        judge: Some(judge),
         otherwise,
     }
 }
@@ -59,7 +41,7 @@ const fn not_read(fact: &'static str, source: &'static str, otherwise: &'static 
     Fact {
         fact,
         source,
-        judgement: Judgement::NotRead,
+        judge: None,
         otherwise,
     }
 }
@@ -353,9 +335,9 @@ const APART_MIN: Duration = Duration::from_secs(14 * 60);
 /// Entries of a ticket from which on a list without `count` that holds all of them is a whole one.
 const ACTIONS_MIN: usize = 10;
 
-fn build(seen: &Observations) -> Option<Reading> {
+fn build(seen: &DeskAnswers) -> Option<Reading> {
     match &seen.instance_info {
-        ReadAnswer::Json(body) => {
+        JsonAnswer::Json(body) => {
             let info = serde_json::from_value::<InstanceInfo>(body.clone()).ok();
             let shows = info.is_some_and(|info| info.build().is_some());
             Some(if shows {
@@ -364,14 +346,14 @@ fn build(seen: &Observations) -> Option<Reading> {
                 ("no-instance-info", "it does not")
             })
         }
-        ReadAnswer::Refused(status) if [401, 403, 404].contains(&status.as_u16()) => {
+        JsonAnswer::Refused(status) if [401, 403, 404].contains(&status.as_u16()) => {
             Some(("no-instance-info", "it does not"))
         }
-        ReadAnswer::Refused(_) | ReadAnswer::None => None,
+        JsonAnswer::Refused(_) | JsonAnswer::None => None,
     }
 }
 
-fn application_names(seen: &Observations) -> Option<Reading> {
+fn application_names(seen: &DeskAnswers) -> Option<Reading> {
     let answers = [&seen.actions_of_open, &seen.actions_of_closed];
     let rows = answers.iter().filter_map(|answer| answer.rows("actions"));
     let names: Vec<&str> = rows
@@ -393,20 +375,20 @@ fn is_guid(text: &str) -> bool {
     digits == 32 && text.len() == 36 && text.matches('-').count() == 4
 }
 
-fn include_closed(seen: &Observations) -> Option<Reading> {
+fn include_closed(seen: &DeskAnswers) -> Option<Reading> {
     match &seen.include_closed_true {
-        ReadAnswer::Refused(status) if status.as_u16() == 400 || status.is_server_error() => {
+        JsonAnswer::Refused(status) if status.as_u16() == 400 || status.is_server_error() => {
             Some((
                 "closed-list-of-ints",
                 "as a list of 0 and 1: `true` is refused",
             ))
         }
-        ReadAnswer::Json(_) => Some((REFERENCE, "`true` is accepted")),
+        JsonAnswer::Json(_) => Some((REFERENCE, "`true` is accepted")),
         _ => None,
     }
 }
 
-fn plain_list(seen: &Observations) -> Option<Reading> {
+fn plain_list(seen: &DeskAnswers) -> Option<Reading> {
     let closed = number(seen.closed_ticket()?)?;
     let listed = seen.newest.numbers()?;
     if listed.contains(&closed) {
@@ -419,7 +401,7 @@ fn plain_list(seen: &Observations) -> Option<Reading> {
     ))
 }
 
-fn date_search(seen: &Observations) -> Option<Reading> {
+fn date_search(seen: &DeskAnswers) -> Option<Reading> {
     if seen.newest.numbers()?.is_empty() {
         return None;
     }
@@ -431,7 +413,7 @@ fn date_search(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn search(seen: &Observations) -> Option<Reading> {
+fn search(seen: &DeskAnswers) -> Option<Reading> {
     let sample = number(seen.open_ticket()?)?;
     if !seen.search_part.numbers()?.contains(&sample) {
         return None;
@@ -443,7 +425,7 @@ fn search(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn search_closed(seen: &Observations) -> Option<Reading> {
+fn search_closed(seen: &DeskAnswers) -> Option<Reading> {
     let closed = number(seen.closed_ticket()?)?;
     if seen.search_closed.numbers()?.contains(&closed) {
         return Some((REFERENCE, "it does"));
@@ -453,7 +435,7 @@ fn search_closed(seen: &Observations) -> Option<Reading> {
     finds_open.then_some(("search-open-only", "it finds open tickets only"))
 }
 
-fn actions(seen: &Observations) -> Option<Reading> {
+fn actions(seen: &DeskAnswers) -> Option<Reading> {
     let answers = [&seen.actions_of_open, &seen.actions_of_closed];
     let lists = answers
         .iter()
@@ -471,7 +453,7 @@ fn actions(seen: &Observations) -> Option<Reading> {
         .then_some((REFERENCE, "all there are"))
 }
 
-fn record_count(seen: &Observations) -> Option<Reading> {
+fn record_count(seen: &DeskAnswers) -> Option<Reading> {
     let (answer, count) = &seen.last_row;
     let rows = answer.tickets()?;
     if !rows.is_empty() {
@@ -483,13 +465,13 @@ fn record_count(seen: &Observations) -> Option<Reading> {
 }
 
 /// The number of the first row, and those of the newest and the oldest ticket where they differ.
-fn first_of(answer: &ReadAnswer, seen: &Observations) -> Option<(u64, u64, u64)> {
-    let first = |answer: &ReadAnswer| answer.numbers()?.first().copied();
+fn first_of(answer: &JsonAnswer, seen: &DeskAnswers) -> Option<(u64, u64, u64)> {
+    let first = |answer: &JsonAnswer| answer.numbers()?.first().copied();
     let (newest, oldest) = (first(&seen.newest)?, first(&seen.oldest)?);
     (oldest < newest).then_some((first(answer)?, newest, oldest))
 }
 
-fn descending_by_one(seen: &Observations) -> Option<Reading> {
+fn descending_by_one(seen: &DeskAnswers) -> Option<Reading> {
     match first_of(&seen.descending_by_one, seen)? {
         (first, newest, _) if first >= newest => Some((REFERENCE, "the newest first")),
         (first, _, oldest) if first == oldest => {
@@ -499,7 +481,7 @@ fn descending_by_one(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn unasked_order(seen: &Observations) -> Option<Reading> {
+fn unasked_order(seen: &DeskAnswers) -> Option<Reading> {
     match first_of(&seen.unordered, seen)? {
         (first, newest, _) if first >= newest => Some((REFERENCE, "the newest first")),
         (first, _, oldest) if first == oldest => {
@@ -509,7 +491,7 @@ fn unasked_order(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn deleted(seen: &Observations) -> Option<Reading> {
+fn deleted(seen: &DeskAnswers) -> Option<Reading> {
     let open = number(seen.open_ticket()?)?;
     let listed = seen.deleted.numbers()?;
     if listed.contains(&open) {
@@ -520,7 +502,7 @@ fn deleted(seen: &Observations) -> Option<Reading> {
         .then_some((REFERENCE, "deleted tickets alone"))
 }
 
-fn ids(seen: &Observations) -> Option<Reading> {
+fn ids(seen: &DeskAnswers) -> Option<Reading> {
     let rows = seen.newest.tickets()?;
     let members = ["id", "client_id", "status_id", "tickettype_id"];
     let is_fraction = |row: &&Value| {
@@ -533,7 +515,7 @@ fn ids(seen: &Observations) -> Option<Reading> {
     (rows.len() > 1).then_some((REFERENCE, "as whole numbers"))
 }
 
-fn empty_list(seen: &Observations) -> Option<Reading> {
+fn empty_list(seen: &DeskAnswers) -> Option<Reading> {
     let answers = [&seen.changed_in_the_future, &seen.opened_in_the_future];
     let list = answers.iter().find_map(|answer| answer.member("tickets"));
     let lists = answers.iter().filter_map(|answer| answer.member("tickets"));
@@ -547,7 +529,7 @@ fn empty_list(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn missing(seen: &Observations) -> Option<Reading> {
+fn missing(seen: &DeskAnswers) -> Option<Reading> {
     match seen.missing.refused_with()? {
         404 => Some((REFERENCE, "404")),
         400 => Some(("missing-400", "400")),
@@ -555,7 +537,7 @@ fn missing(seen: &Observations) -> Option<Reading> {
     }
 }
 
-fn merged_into(seen: &Observations) -> Option<Reading> {
+fn merged_into(seen: &DeskAnswers) -> Option<Reading> {
     if !seen.detail.is_success() {
         return None;
     }
@@ -566,7 +548,7 @@ fn merged_into(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn not_closed(seen: &Observations) -> Option<Reading> {
+fn not_closed(seen: &DeskAnswers) -> Option<Reading> {
     let rows = seen.newest.tickets()?;
     let mut values = rows.iter().filter_map(|row| row.get("hasbeenclosed"));
     if values.clone().any(Value::is_null) {
@@ -577,7 +559,7 @@ fn not_closed(seen: &Observations) -> Option<Reading> {
         .then_some((REFERENCE, "`false`"))
 }
 
-fn last_update(seen: &Observations) -> Option<Reading> {
+fn last_update(seen: &DeskAnswers) -> Option<Reading> {
     let rows = seen.newest.tickets()?;
     if rows.is_empty() {
         return None;
@@ -589,7 +571,7 @@ fn last_update(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn must_assign(seen: &Observations) -> Option<Reading> {
+fn must_assign(seen: &DeskAnswers) -> Option<Reading> {
     let demands = match seen.control.member("mustassigntoclose")? {
         Value::Bool(demands) => *demands,
         Value::Number(number) => number.as_i64()? != 0,
@@ -602,7 +584,7 @@ fn must_assign(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn page_size(seen: &Observations) -> Option<Reading> {
+fn page_size(seen: &DeskAnswers) -> Option<Reading> {
     let rows = seen.large_page.tickets()?.len();
     Some(if rows > 100 {
         ("any-page-size", "as large as asked for")
@@ -613,7 +595,7 @@ fn page_size(seen: &Observations) -> Option<Reading> {
 
 /// A row that changed before the time from which on it was asked for contradicts itself, unless its time is that
 /// of another zone; and so does one that changes in the future.
-fn zone(seen: &Observations) -> Option<Reading> {
+fn zone(seen: &DeskAnswers) -> Option<Reading> {
     const LOCAL: Reading = ("local-times", "not UTC");
     let newest = seen.newest_change()?;
     let theirs = seen.theirs?;
@@ -639,7 +621,7 @@ fn zone(seen: &Observations) -> Option<Reading> {
     (theirs.since(newest) < APART_MIN).then_some((REFERENCE, "UTC"))
 }
 
-fn tenant(seen: &Observations) -> Option<Reading> {
+fn tenant(seen: &DeskAnswers) -> Option<Reading> {
     if !seen.auth_info.is_success() {
         return None;
     }
@@ -651,26 +633,26 @@ fn tenant(seen: &Observations) -> Option<Reading> {
     })
 }
 
-fn webhook_scope(seen: &Observations) -> Option<Reading> {
+fn webhook_scope(seen: &DeskAnswers) -> Option<Reading> {
     let mut scopes = seen.scopes.split_whitespace();
     if scopes.any(|scope| scope == "admin" || scope.starts_with("all")) {
         return None;
     }
     match &seen.webhooks {
-        ReadAnswer::Json(_) => Some(("webhooks-without-admin", "none beyond a token")),
-        ReadAnswer::Refused(status) if status.as_u16() == 403 => {
+        JsonAnswer::Json(_) => Some(("webhooks-without-admin", "none beyond a token")),
+        JsonAnswer::Refused(status) if status.as_u16() == 403 => {
             Some((REFERENCE, "another one than those for tickets"))
         }
         _ => None,
     }
 }
 
-fn unknown_parameter(seen: &Observations) -> Option<Reading> {
+fn unknown_parameter(seen: &DeskAnswers) -> Option<Reading> {
     match &seen.unknown_parameter {
-        ReadAnswer::Json(_) => Some((REFERENCE, "they are")),
-        ReadAnswer::Refused(status) if status.as_u16() == 400 => {
+        JsonAnswer::Json(_) => Some((REFERENCE, "they are")),
+        JsonAnswer::Refused(status) if status.as_u16() == 400 => {
             Some(("unknown-parameters-refused", "they are refused"))
         }
-        ReadAnswer::Refused(_) | ReadAnswer::None => None,
+        JsonAnswer::Refused(_) | JsonAnswer::None => None,
     }
 }

@@ -14,7 +14,7 @@ const LOOKED_AT_BYTES_MAX: usize = 64 * 1024;
 
 /// What one read was answered with. A redirect is an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReadAnswer {
+pub(crate) struct RawAnswer {
     /// The status.
     pub(crate) status: u16,
     /// Where a redirect leads, as it says so.
@@ -23,7 +23,7 @@ pub(crate) struct ReadAnswer {
     pub(crate) body: Vec<u8>,
 }
 
-impl ReadAnswer {
+impl RawAnswer {
     /// Whether it leads elsewhere.
     pub(crate) const fn is_redirect(&self) -> bool {
         self.status >= 300 && self.status < 400
@@ -52,7 +52,7 @@ impl<T: Transport> Client<T> {
         route: LiongardRoute,
         part: Option<u64>,
         ending: PathEnding,
-    ) -> Option<ReadAnswer> {
+    ) -> Option<RawAnswer> {
         let mut call = LiongardRequest::to(route);
         if let Some(part) = part {
             call = call.of(part);
@@ -61,13 +61,13 @@ impl<T: Transport> Client<T> {
     }
 
     /// Reads the timeline of `launchpoint` alone, as far as Liongard heeds that.
-    pub(crate) async fn observe_timeline(&self, launchpoint: u64) -> Option<ReadAnswer> {
+    pub(crate) async fn observe_timeline(&self, launchpoint: u64) -> Option<RawAnswer> {
         let route = crate::route::TIMELINE;
         let call = LiongardRequest::to(route).where_equal("Launchpoint/ID", launchpoint);
         self.observe_call(&call, PathEnding::Slash).await
     }
 
-    async fn observe_call(&self, call: &LiongardRequest, ending: PathEnding) -> Option<ReadAnswer> {
+    async fn observe_call(&self, call: &LiongardRequest, ending: PathEnding) -> Option<RawAnswer> {
         let held = self.keys.current().await.ok()?;
         let url = call.url(&self.base, ending);
         let answer = self
@@ -86,7 +86,7 @@ impl<T: Transport> Client<T> {
                 Err(_) => return None,
             }
         }
-        Some(ReadAnswer {
+        Some(RawAnswer {
             status: parts.status.as_u16(),
             location: location.map(str::to_owned),
             body,

@@ -6,7 +6,7 @@ use halogard_http::Transport;
 use halogard_wire::values;
 use serde_json::Value;
 
-use crate::client::{Client, ReadAnswer};
+use crate::client::{Client, JsonAnswer};
 use crate::route::{self, HaloRoute};
 
 /// A ticket number that no tenant has reached.
@@ -32,7 +32,7 @@ const SEARCHED_CHARS_MIN: usize = 5;
 
 /// The answers to the reads of one probe.
 #[derive(Debug, Default)]
-pub(super) struct Observations {
+pub(super) struct DeskAnswers {
     /// The client id of our application.
     pub(super) application: String,
     /// The scopes that were asked for.
@@ -40,58 +40,58 @@ pub(super) struct Observations {
     /// What HaloPSA's clock showed at the end.
     pub(super) theirs: Option<Timestamp>,
     /// Which build answers.
-    pub(super) instance_info: ReadAnswer,
+    pub(super) instance_info: JsonAnswer,
     /// Where tokens are issued.
-    pub(super) auth_info: ReadAnswer,
+    pub(super) auth_info: JsonAnswer,
     /// The settings of the tenant.
-    pub(super) control: ReadAnswer,
+    pub(super) control: JsonAnswer,
     /// Our webhooks.
-    pub(super) webhooks: ReadAnswer,
+    pub(super) webhooks: JsonAnswer,
     /// The newest tickets first.
-    pub(super) newest: ReadAnswer,
+    pub(super) newest: JsonAnswer,
     /// The oldest first, one row.
-    pub(super) oldest: ReadAnswer,
+    pub(super) oldest: JsonAnswer,
     /// No order asked for, one row.
-    pub(super) unordered: ReadAnswer,
+    pub(super) unordered: JsonAnswer,
     /// `orderdesc=1`, one row.
-    pub(super) descending_by_one: ReadAnswer,
+    pub(super) descending_by_one: JsonAnswer,
     /// Closed tickets, the newest first.
-    pub(super) closed: ReadAnswer,
+    pub(super) closed: JsonAnswer,
     /// Open tickets, the newest first.
-    pub(super) open: ReadAnswer,
+    pub(super) open: JsonAnswer,
     /// `includeclosed=true`.
-    pub(super) include_closed_true: ReadAnswer,
+    pub(super) include_closed_true: JsonAnswer,
     /// Opened at a time to come, by `datesearch`.
-    pub(super) opened_in_the_future: ReadAnswer,
+    pub(super) opened_in_the_future: JsonAnswer,
     /// Changed at a time to come.
-    pub(super) changed_in_the_future: ReadAnswer,
+    pub(super) changed_in_the_future: JsonAnswer,
     /// Changed half an hour after the newest change that the first page shows; and that time.
-    pub(super) changed_later: (ReadAnswer, Option<Timestamp>),
+    pub(super) changed_later: (JsonAnswer, Option<Timestamp>),
     /// A part of the title of the open sample.
-    pub(super) search_part: ReadAnswer,
+    pub(super) search_part: JsonAnswer,
     /// The same with its first letter in brackets.
-    pub(super) search_brackets: ReadAnswer,
+    pub(super) search_brackets: JsonAnswer,
     /// A part of the title of the closed sample, among closed tickets.
-    pub(super) search_closed: ReadAnswer,
+    pub(super) search_closed: JsonAnswer,
     /// The open sample in the list of deleted tickets.
-    pub(super) deleted: ReadAnswer,
+    pub(super) deleted: JsonAnswer,
     /// A page of more rows than documented.
-    pub(super) large_page: ReadAnswer,
+    pub(super) large_page: JsonAnswer,
     /// The last row by `record_count`; and that count.
-    pub(super) last_row: (ReadAnswer, u64),
+    pub(super) last_row: (JsonAnswer, u64),
     /// A ticket that is not there.
-    pub(super) missing: ReadAnswer,
+    pub(super) missing: JsonAnswer,
     /// The open sample by itself.
-    pub(super) detail: ReadAnswer,
+    pub(super) detail: JsonAnswer,
     /// What was written on the closed sample, without `count`.
-    pub(super) actions_of_closed: ReadAnswer,
+    pub(super) actions_of_closed: JsonAnswer,
     /// The same of the open sample.
-    pub(super) actions_of_open: ReadAnswer,
+    pub(super) actions_of_open: JsonAnswer,
     /// A parameter of no meaning.
-    pub(super) unknown_parameter: ReadAnswer,
+    pub(super) unknown_parameter: JsonAnswer,
 }
 
-impl Observations {
+impl DeskAnswers {
     /// Reads everything, one request after the other.
     pub(super) async fn read<T: Transport, B: RequestBudget, C: Clock>(
         client: &Client<T, B, C>,
@@ -212,7 +212,7 @@ impl Observations {
 async fn actions<T: Transport, B: RequestBudget, C: Clock>(
     client: &Client<T, B, C>,
     ticket: u64,
-) -> ReadAnswer {
+) -> JsonAnswer {
     let query = [("ticket_id", ticket.to_string())];
     client.observe(route::ACTIONS, None, &query).await
 }
@@ -243,7 +243,7 @@ pub(super) fn changed_at(ticket: &Value) -> Option<Timestamp> {
     values::timestamp(member.clone()).ok().flatten()
 }
 
-impl ReadAnswer {
+impl JsonAnswer {
     /// The rows of a list of tickets; none where it comes as `null`.
     pub(super) fn tickets(&self) -> Option<Vec<&Value>> {
         self.rows("tickets")
