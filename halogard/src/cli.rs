@@ -56,6 +56,8 @@ pub enum Command {
     /// Works when everything is broken, and beside a running `serve`; asks for a token of its own. Exit code: 1 if
     /// there is a problem, 0 otherwise.
     Doctor(DoctorOptions),
+    /// Show which ticket an alert would get, and which rule decides. Writes nothing.
+    Route(RouteOptions),
     /// Map Liongard environments to HaloPSA clients.
     ///
     /// Lists every environment with the client that fits it, by the id HaloPSA stores or by name, and why.
@@ -70,7 +72,9 @@ impl Command {
             Self::Demo(_) => "error",
             Self::Serve(_) => telemetry_default(),
             Self::Simulate(_) | Self::Config(_) | Self::Webhook(_) => "warn",
-            Self::Rotate(_) | Self::Status(_) | Self::Map(_) | Self::Doctor(_) => "error",
+            Self::Rotate(_) | Self::Status(_) | Self::Map(_) | Self::Doctor(_) | Self::Route(_) => {
+                "error"
+            }
         }
     }
 }
@@ -264,6 +268,18 @@ pub struct DoctorOptions {
     /// Print the rights that the credentials need, and ask nothing.
     #[arg(long, conflicts_with_all = ["json", "only", "stack"])]
     pub print_permissions: bool,
+}
+
+/// Options of `route`.
+#[derive(Clone, Debug, Args)]
+pub struct RouteOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// An alert in Liongard by its id, or a JSON file with `environment`, and, as far as wanted, `inspector`, `rule`,
+    /// `priority` and `name`.
+    #[arg(long, value_name = "FILE|ID")]
+    pub alert: String,
 }
 
 /// Options of `map`.

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod map;
 mod rotate;
+mod route;
 pub mod serve;
 mod simulate;
 mod status;
@@ -20,6 +21,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options).await,
         Command::Doctor(options) => doctor::run(&options).await,
         Command::Map(options) => map::run(&options).await,
+        Command::Route(options) => route::run(&options).await,
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,
         Command::Status(options) => status::run(&options).await,

@@ -55,3 +55,25 @@ fn nothing_is_written_unless_said_and_no_question_is_asked_without_a_terminal() 
     let after = std::fs::read_to_string(bench.path("halogard.toml")).unwrap();
     assert_eq!(before, after);
 }
+
+#[test]
+fn an_alert_is_routed_by_its_id_and_from_a_file_before_the_first_serve() {
+    let bench = Bench::new();
+    std::fs::write(
+        bench.path("alert.json"),
+        r#"{"environment": 8801, "rule": "Stale", "priority": "High"}"#,
+    )
+    .unwrap();
+    let answer = bench.ask("route --alert alert.json");
+    assert_eq!(answer["ticket"]["client"], 17, "{answer}");
+    assert_eq!(answer["ticket"]["priority"], 2, "{answer}");
+    let alert = bench.sim.raise(8802, "Stale Accounts");
+    let answer = bench.ask(&format!("route --alert {alert}"));
+    assert_eq!(answer["ticket"]["client"], 18, "{answer}");
+    assert_eq!(
+        answer["rules_without_rule"][0], "Stale Accounts",
+        "{answer}"
+    );
+    let ended = bench.operate("route --alert nothing.json");
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+}

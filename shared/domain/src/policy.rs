@@ -342,6 +342,12 @@ impl Rule {
     /// Whether every condition holds for `alert` of the customer `mapping`.
     #[must_use]
     pub fn matches(&self, alert: &Alert, mapping: &Mapping) -> bool {
+        self.unmet(alert, mapping).is_empty()
+    }
+
+    /// The conditions that do not hold for `alert` of the customer `mapping`.
+    #[must_use]
+    pub fn unmet(&self, alert: &Alert, mapping: &Mapping) -> Vec<RuleCondition> {
         let inspector = self.inspector.as_ref().is_none_or(|pattern| {
             [&alert.inspector, &alert.inspector_alias]
                 .into_iter()
@@ -355,6 +361,40 @@ impl Rule {
                 .is_some_and(|name| pattern.matches(name))
         });
         let priority = self.priorities.is_empty() || self.priorities.contains(&alert.priority);
-        inspector && rule && priority && self.may_match(mapping)
+        let conditions = [
+            (RuleCondition::Inspector, inspector),
+            (RuleCondition::Rule, rule),
+            (RuleCondition::Priority, priority),
+            (RuleCondition::Customer, self.may_match(mapping)),
+        ];
+        let unmet = conditions.into_iter().filter(|(_, holds)| !holds);
+        unmet.map(|(condition, _)| condition).collect()
+    }
+}
+
+/// A condition of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleCondition {
+    /// The inspector's name.
+    Inspector,
+    /// The name of the alert rule.
+    Rule,
+    /// The priority.
+    Priority,
+    /// The customer, or the customer's group.
+    Customer,
+}
+
+impl RuleCondition {
+    /// As a table shows it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inspector => "inspector",
+            Self::Rule => "rule",
+            Self::Priority => "priority",
+            Self::Customer => "customer",
+        }
     }
 }

@@ -8,6 +8,7 @@
 pub mod doctor;
 pub mod map;
 mod policy;
+pub mod route;
 mod scan;
 pub mod status;
 

@@ -1,0 +1,136 @@
+//! `route`: which ticket an alert would get, and why.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use halogard_app::Store;
+use halogard_app::ports::AlertSource as _;
+use halogard_domain::ids::AlertId;
+use halogard_domain::policy::ParkReason;
+use halogard_operations::route::{self, RouteAnswer, SampleAlert};
+use halogard_runtime::settings::Environment;
+
+use crate::cli::RouteOptions;
+use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand};
+use crate::page::{self, Mood, TextPage};
+
+/// Runs the command.
+pub async fn run(options: &RouteOptions) -> anyhow::Result<ExitCode> {
+    let answer = match options.alert.parse() {
+        Ok(id) => {
+            let ask = AskLiongard(AlertId::new(id));
+            opened_store::run_where(&options.store, MissingStore::Created, ask).await?
+        }
+        Err(_) => of_file(options).await?,
+    };
+    page::print(&answer, options.store.json, write_page)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Routes an alert that was made up. On this machine it needs the config file and nothing else.
+async fn of_file(options: &RouteOptions) -> anyhow::Result<RouteAnswer> {
+    let file = &options.alert;
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{file} is no id of an alert, and no file that can be read"))?;
+    let sample: SampleAlert =
+        serde_json::from_str(&text).with_context(|| format!("{file} describes no alert"))?;
+    let policy = match &options.store.stack {
+        Some(_) => opened_store::run(&options.store, ReadPolicy).await?,
+        None => {
+            let named = options.store.config.clone();
+            let config = named.unwrap_or_else(|| Environment::process().config_file());
+            halogard_config::load(&config)?.policy
+        }
+    };
+    Ok(route::route(&sample.alert(), &policy))
+}
+
+/// Reads the configured policy.
+struct ReadPolicy;
+
+impl StoreCommand for ReadPolicy {
+    type Output = halogard_domain::Policy;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Self::Output> {
+        opened.configured_policy().await
+    }
+}
+
+/// Routes an alert of Liongard's.
+struct AskLiongard(AlertId);
+
+impl StoreCommand for AskLiongard {
+    type Output = RouteAnswer;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<RouteAnswer> {
+        let policy = opened.configured_policy().await?;
+        let liongard = opened.vendors().await?.source;
+        let alert = liongard.read(self.0).await?;
+        let alert = alert.with_context(|| format!("Liongard has no alert {}", self.0))?;
+        let mut answer = route::route(&alert, &policy);
+        answer.rules_without_rule = route::rules_without_rule(&liongard, &policy).await?;
+        Ok(answer)
+    }
+}
+
+/// Puts the answer on a page.
+fn write_page(answer: &RouteAnswer, page: &mut TextPage) {
+    for rule in &answer.rules {
+        let unmet: Vec<&str> = rule.unmet.iter().map(|it| it.as_str()).collect();
+        let verdict = match unmet.is_empty() {
+            true => page::Cell::new("matches", Mood::Good),
+            false => page::Cell::new(format!("does not match: {}", unmet.join(", ")), Mood::Dim),
+        };
+        let template = rule.template.as_deref().unwrap_or("none");
+        let row = vec![format!("rule {} ({template})", rule.place).into(), verdict];
+        page.rows(&[], vec![row]);
+    }
+    if let Some(ticket) = &answer.ticket {
+        let or_halopsa =
+            |text: Option<String>| text.unwrap_or_else(|| "HaloPSA chooses".to_owned());
+        let rows = [
+            ("template", ticket.template.clone()),
+            ("client", ticket.client.to_string()),
+            ("site", or_halopsa(ticket.site.map(|it| it.to_string()))),
+            ("type", ticket.ticket_type.to_string()),
+            ("team", or_halopsa(ticket.team.clone())),
+            (
+                "agent",
+                or_halopsa(ticket.technician.map(|it| it.to_string())),
+            ),
+            (
+                "priority",
+                or_halopsa(ticket.priority.map(|it| it.to_string())),
+            ),
+            ("status", ticket.status.to_string()),
+            ("title", ticket.summary.clone()),
+        ];
+        let rows = rows.map(|(name, value)| vec![name.into(), value.into()]);
+        page.rows(&[], rows.to_vec());
+    }
+    if let Some(reason) = answer.no_ticket {
+        let environment = answer.environment;
+        let why = match reason {
+            ParkReason::Unmapped => format!("environment {environment} is not mapped: it waits"),
+            ParkReason::NoTemplate => {
+                "no rule matches, and the environment has no template: it waits".to_owned()
+            }
+            ParkReason::Ignored => format!("environment {environment} is ignored"),
+            ParkReason::NotTicketed => "the rule gives no ticket".to_owned(),
+        };
+        page.line(format!("no ticket: {why}"));
+    }
+    if !answer.rules_without_rule.is_empty() {
+        page.gap();
+        page.line("alert rules in Liongard that no rule of the config names:");
+        for name in &answer.rules_without_rule {
+            page.line(format!("  {name}"));
+        }
+    }
+}
