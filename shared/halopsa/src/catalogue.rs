@@ -194,7 +194,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                 Some(TicketField {
                     id: CustomFieldId::new(id),
                     name: label.unwrap_or_else(|| id.to_string()),
-                    kind: row.kind.and_then(FieldKind::of_number),
+                    kind: row.kind.and_then(kind_of),
                     characters_max: row.characterlimit.filter(|limit| *limit > 0),
                     options: row.values.into_iter().filter_map(|it| it.name).collect(),
                 })
@@ -211,7 +211,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
         match self.client().control().await.map_err(PortError::from) {
             Ok(control) => Ok(Some(TenantSettings {
                 must_assign_to_close: control.mustassigntoclose,
-                own_liongard_integration: control.halointegrator_liongard,
+                has_own_integration: control.halointegrator_liongard,
             })),
             Err(error) if error.refusal == Some(Refusal::Forbidden) => Ok(None),
             Err(error) => Err(error),
@@ -233,6 +233,15 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
             })
             .collect(),
         ))
+    }
+}
+
+/// What a field of this type holds: 0 is text, 1 a memo, 2 a single select.
+const fn kind_of(number: i64) -> Option<FieldKind> {
+    match number {
+        0 | 1 => Some(FieldKind::Text),
+        2 => Some(FieldKind::Select),
+        _ => None,
     }
 }
 

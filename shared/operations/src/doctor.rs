@@ -114,7 +114,7 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
         let demands = settings.and_then(|settings| settings.must_assign_to_close);
         templates::closing(demands, policy, report);
     }
-    match settings.and_then(|settings| settings.own_liongard_integration) {
+    match settings.and_then(|settings| settings.has_own_integration) {
         Some(true) => report.warning(
             CheckId::OwnIntegration,
             "HaloPSA's own Liongard integration is on: it writes clients and assets, as Halogard may".to_owned(),

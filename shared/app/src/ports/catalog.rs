@@ -192,25 +192,13 @@ pub enum FieldKind {
     Select,
 }
 
-impl FieldKind {
-    /// The kind with this number in HaloPSA.
-    #[must_use]
-    pub const fn of_number(number: i64) -> Option<Self> {
-        match number {
-            0 | 1 => Some(Self::Text),
-            2 => Some(Self::Select),
-            _ => None,
-        }
-    }
-}
-
 /// Settings of the whole service desk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TenantSettings {
     /// Whether a ticket must be assigned before it may be closed.
     pub must_assign_to_close: Option<bool>,
-    /// Whether HaloPSA's own Liongard integration is on.
-    pub own_liongard_integration: Option<bool>,
+    /// Whether the service desk's own integration with the source of alerts is on.
+    pub has_own_integration: Option<bool>,
 }
 
 /// An outgoing webhook. Its address may hold a token.
