@@ -40,6 +40,9 @@ pub struct FactReading {
     pub seen: Seen,
 }
 
+/// The name of a reading, and the same in words.
+pub type NamedReading = (&'static str, &'static str);
+
 /// A fact that a vendor's documents leave open, and how the answers to the reads of a probe, `O`, are judged.
 pub struct UncertainFact<O> {
     /// The fact, as `docs/dialects.md` names it.
@@ -48,7 +51,7 @@ pub struct UncertainFact<O> {
     pub source: &'static str,
     /// The name of the reading that the answers show, and the same in words; `None` where harmless reads do not
     /// show it.
-    pub judge: Option<fn(&O) -> Option<(&'static str, &'static str)>>,
+    pub judge: Option<fn(&O) -> Option<NamedReading>>,
     /// When no read shows it, or what else would.
     pub otherwise: &'static str,
 }

@@ -84,7 +84,7 @@ mod tenants {
 
     #[tokio::test]
     #[ignore = "needs tenants of both vendors"]
-    #[expect(clippy::print_stdout, reason = "the table")]
+    #[allow(clippy::print_stdout, reason = "the table")]
     async fn the_tenants_of_the_settings_show_their_dialect() {
         let environment = Environment::process();
         let (halo, _) = settings::read::<HaloSettings>(&environment).unwrap();
@@ -219,7 +219,7 @@ async fn suite(dialect: Dialect) -> DialectReport {
 }
 
 /// Runs the suite against simulated tenants of each of these dialects.
-#[expect(clippy::print_stdout, reason = "the table")]
+#[allow(clippy::print_stdout, reason = "the table")]
 fn suite_under(what: &'static str, names: impl Iterator<Item = &'static str>) {
     let mut matrix = CaseMatrix::new(what);
     for name in names {
@@ -252,7 +252,7 @@ fn suite_under(what: &'static str, names: impl Iterator<Item = &'static str>) {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the table")]
+#[allow(clippy::print_stdout, reason = "the table")]
 async fn the_suite_sees_every_written_fact_of_the_reference_and_prints_its_table() {
     let report = Box::pin(suite(Dialect::reference())).await;
     let table = table(&report);

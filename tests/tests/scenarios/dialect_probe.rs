@@ -93,7 +93,7 @@ fn is_read(fact: &str) -> bool {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the table")]
+#[allow(clippy::print_stdout, reason = "the table")]
 async fn every_fact_that_reads_can_show_is_seen_on_a_tenant_of_the_reference() {
     let (report, requests) = Box::pin(probed(Dialect::reference())).await;
     for known in &report.facts {
@@ -130,7 +130,7 @@ fn every_uncertain_fact_has_its_place_in_the_report() {
 }
 
 /// Probes a tenant of each of these dialects.
-#[expect(clippy::print_stdout, reason = "the table")]
+#[allow(clippy::print_stdout, reason = "the table")]
 fn probe_under(what: &'static str, names: impl Iterator<Item = &'static str>) {
     let mut matrix = CaseMatrix::new(what);
     for name in names {
