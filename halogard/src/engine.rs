@@ -241,7 +241,8 @@ impl<E: Env<Clock: SleepClock>> Worker<E> {
                 let now = self.reconciler.clock.now();
                 self.shared.metrics.sync_task_ended(task, end, now);
                 match end {
-                    TaskEnd::Complete(_) | TaskEnd::Partial(_) => {
+                    // What an operator has paused is as it should be.
+                    TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Paused => {
                         self.shared.health.succeeded(task.as_str());
                     }
                     TaskEnd::Failed(code) => self.shared.health.failed(task.as_str(), code),

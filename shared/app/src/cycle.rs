@@ -1,16 +1,19 @@
 //! One sync cycle: sweep HaloPSA, poll Liongard, requeue orphaned runs and what a changed policy releases.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
+use halogard_domain::contact::{VendorContact, VendorName};
 use halogard_domain::time::CLOCK_AHEAD_MAX;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::env::Env;
 use crate::outcome::{SyncTask, TaskEnd};
 use crate::poll::Scope;
 use crate::ports::prelude::*;
-use crate::ports::{PortError, keys};
+use crate::ports::{ErrorCode, PortError, SaveError, keys};
 use crate::reconcile::ReconcileError;
 use crate::reconciler::Reconciler;
 
@@ -72,10 +75,10 @@ impl CycleReport {
     #[must_use]
     pub const fn is_complete(self) -> bool {
         let swept = match self.swept {
-            TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Skipped => true,
+            TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Skipped | TaskEnd::Paused => true,
             TaskEnd::Failed(_) => false,
         };
-        swept && self.polled.is_complete()
+        swept && (self.polled.is_complete() || matches!(self.polled, TaskEnd::Paused))
     }
 
     /// The number of messages queued.
@@ -89,20 +92,28 @@ impl<E: Env> Reconciler<E> {
     /// Reads both sides once. A part that fails is logged, keeps its watermark and stops no other part.
     /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
-        let swept = self.sweep_if_due().await;
+        let swept = self.sweep_unless_paused().await;
+        match &swept {
+            Ok(TaskEnd::Skipped | TaskEnd::Paused) => {}
+            Err(ReconcileError::Port(error)) => {
+                self.observe_contact(VendorName::HaloPsa, Err(error)).await;
+            }
+            _ => self.observe_contact(VendorName::HaloPsa, Ok(())).await,
+        }
+        let polled = self.poll_unless_paused().await;
+        match &polled {
+            Ok(TaskEnd::Complete(_)) => self.observe_contact(VendorName::Liongard, Ok(())).await,
+            Err(error) => {
+                self.observe_contact(VendorName::Liongard, Err(error)).await;
+            }
+            Ok(_) => {}
+        }
         CycleReport {
             swept: swept.unwrap_or_else(|error| {
                 warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");
                 TaskEnd::Failed(error.code())
             }),
-            polled: match self.poll_if_swept().await {
-                Ok(Some(queued)) => TaskEnd::Complete(queued),
-                Ok(None) => {
-                    info!("polling starts after the first sweep of HaloPSA");
-                    TaskEnd::Skipped
-                }
-                Err(error) => ended(SyncTask::Poll, Err(error)),
-            },
+            polled: polled.unwrap_or_else(|error| ended(SyncTask::Poll, Err(error))),
             orphaned_runs: ended(SyncTask::Runs, self.requeue_orphaned_runs().await),
             released: ended(SyncTask::Policy, self.requeue_after_policy_change().await),
             dead_letters: self
@@ -114,6 +125,69 @@ impl<E: Env> Reconciler<E> {
                 .await
                 .unwrap_or_else(|error| ended(SyncTask::Prune, Err(error))),
         }
+    }
+
+    /// Records whether `vendor` answers, when that has changed. A failure that is not the vendor's says
+    /// nothing about it.
+    async fn observe_contact(&self, vendor: VendorName, answer: Result<(), &PortError>) {
+        if answer.is_err_and(|error| !is_failure_of(vendor, error.code)) {
+            return;
+        }
+        let news = answer.err().map(|error| error.code);
+        if self.contacts.lock_known().get(&vendor) == Some(&news) {
+            return;
+        }
+        match self.save_contact(vendor, answer).await {
+            Ok(()) => {
+                self.contacts.lock_known().insert(vendor, news);
+            }
+            // The next cycle records it.
+            Err(error) => debug!(%error, "whether a vendor answers could not be recorded"),
+        }
+    }
+
+    /// Saves whether `vendor` answers, unless the store knows it.
+    async fn save_contact(
+        &self,
+        vendor: VendorName,
+        answer: Result<(), &PortError>,
+    ) -> Result<(), SaveError> {
+        let stored = self.store.load_record::<VendorContact>(&vendor).await?;
+        let mut contact = stored.value.clone();
+        let now = self.clock.now();
+        match answer {
+            Ok(()) => contact.observe_answer(now),
+            Err(error) => contact.observe_failure(now, error.code.as_str(), &error.chain()),
+        }
+        if contact == stored.value {
+            return Ok(());
+        }
+        let saved = self
+            .store
+            .save_record(&vendor, &contact, stored.revision)
+            .await;
+        saved.map(drop)
+    }
+
+    /// Sweeps if a sweep is due and none of it is paused. The store is in use all the same.
+    async fn sweep_unless_paused(&self) -> Result<TaskEnd, ReconcileError> {
+        if self.is_paused(VendorName::HaloPsa).await? {
+            self.observe_cycle().await?;
+            return Ok(TaskEnd::Paused);
+        }
+        self.sweep_if_due().await
+    }
+
+    /// Polls unless that is paused, or HaloPSA was never swept.
+    async fn poll_unless_paused(&self) -> Result<TaskEnd, PortError> {
+        if self.is_paused(VendorName::Liongard).await? {
+            return Ok(TaskEnd::Paused);
+        }
+        let polled = self.poll_if_swept().await?;
+        if polled.is_none() {
+            info!("polling starts after the first sweep of HaloPSA");
+        }
+        Ok(polled.map_or(TaskEnd::Skipped, TaskEnd::Complete))
     }
 
     /// Sweeps if the last sweep is old, or if one is needed to know whether the store is complete.
@@ -148,6 +222,9 @@ impl<E: Env> Reconciler<E> {
         let due = last_poll_at.unwrap_or_default().plus(WAKE_UP_MIN_INTERVAL);
         if now < due {
             return self.wait_for_poll(due).await;
+        }
+        if self.is_paused(VendorName::Liongard).await? {
+            return self.wait_for_poll(next_first_sweep_check(now)).await;
         }
         match self.poll_if_swept().await? {
             Some(_) => Ok(WakeUp::Polled),
@@ -220,6 +297,29 @@ impl<E: Env> Reconciler<E> {
             .set_value(keys::LAST_COMPLETE_POLL_AT, began.as_millis())
             .await?;
         Ok(Some(polled.queued))
+    }
+}
+
+/// Whether a failure with `code` says that `vendor` gives no useful answer. One that asks for fewer requests
+/// answers.
+fn is_failure_of(vendor: VendorName, code: ErrorCode) -> bool {
+    if matches!(
+        code,
+        ErrorCode::HalopsaThrottled | ErrorCode::LiongardThrottled | ErrorCode::HalopsaShortList
+    ) {
+        return false;
+    }
+    let kind = code.as_str().split('.').next().unwrap_or_default();
+    kind == vendor.as_str() || kind == "credentials" || kind == "secret"
+}
+
+/// What this process has recorded of each vendor's answers: `None` for a vendor that answers.
+#[derive(Default)]
+pub(crate) struct KnownContacts(Mutex<BTreeMap<VendorName, Option<ErrorCode>>>);
+
+impl KnownContacts {
+    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<VendorName, Option<ErrorCode>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

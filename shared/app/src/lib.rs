@@ -10,6 +10,7 @@ pub mod inspection;
 pub mod intake;
 mod odd_records;
 pub mod outcome;
+mod paused;
 mod policy_change;
 pub mod poll;
 pub mod poll_pace;

@@ -124,6 +124,8 @@ pub enum Outcome {
     NotOurs,
     /// The pair has to wait for a time; not a failure.
     Waiting,
+    /// An operator has paused it; the message waits.
+    Paused,
     /// HaloPSA refused a write for good.
     Refused,
     /// The webhook was processed before.
@@ -173,6 +175,7 @@ impl Outcome {
             Self::InSync => "in_sync",
             Self::NotOurs => "not_ours",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
             Self::Refused => "refused",
             Self::Duplicate => "duplicate",
             Self::NotificationRecorded => "notification_recorded",

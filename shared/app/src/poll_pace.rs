@@ -51,7 +51,9 @@ impl PollPace {
         match polled {
             TaskEnd::Failed(ErrorCode::LiongardThrottled) => least.max(THROTTLED_PAUSE),
             TaskEnd::Failed(_) => least.min(FAILED_PAUSE),
-            TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Skipped => self.interval(least),
+            TaskEnd::Complete(_) | TaskEnd::Partial(_) | TaskEnd::Skipped | TaskEnd::Paused => {
+                self.interval(least)
+            }
         }
     }
 }

@@ -164,6 +164,13 @@ impl<E: Env> Reconciler<E> {
         batcher: &WriteBatcher,
     ) -> Dispatched {
         let attempt = delivery.receive_count;
+        match self.message_paused_until(message).await {
+            Ok(None) => {}
+            Ok(Some(until)) => {
+                return Dispatched::new(Outcome::Paused, Disposition::Defer(until));
+            }
+            Err(error) => return self.failed(&error.into(), attempt),
+        }
         match message {
             Message::ReconcileAlert {
                 alert,

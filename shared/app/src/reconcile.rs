@@ -96,7 +96,9 @@ impl<E: Env> Reconciler<E> {
         let link = &mut session.link;
         if let Some(snapshot) = snapshot {
             link.observe_alert(snapshot.clone());
-        } else if link.observed_alert.is_none() || matches!(cause, Cause::RunEnded { .. }) {
+        } else if link.observed_alert.is_none()
+            || matches!(cause, Cause::RunEnded { .. } | Cause::Operator)
+        {
             match self.liongard.read(alert).await? {
                 Some(alert) => link.observe_alert(alert),
                 None if link.observed_alert.is_none() => return Ok(None),
@@ -316,6 +318,9 @@ impl<E: Env> Reconciler<E> {
                 session.record_if_alert_stayed_open(now);
                 session.link.drop_lapsed_refusals(session.policy, now);
                 return Ok(session.refusal.take().unwrap_or(PairOutcome::InSync));
+            }
+            if let Some(until) = self.pair_paused_until(&session.link).await? {
+                return Ok(PairOutcome::Paused(until));
             }
             for step in steps {
                 match self.execute(step, session).await? {

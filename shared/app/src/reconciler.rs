@@ -6,9 +6,11 @@ use std::time::Duration;
 use halogard_domain::Policy;
 use halogard_domain::key::KeySecret;
 
+use crate::cycle::KnownContacts;
 use crate::env::Env;
 use crate::identity::Identity;
 use crate::odd_records::OddRecords;
+use crate::paused::KnownPauses;
 use crate::poll_pace::PollPace;
 use crate::ports::prelude::*;
 use crate::reconcile::RivalChecks;
@@ -55,6 +57,10 @@ pub struct Reconciler<E: Env> {
     pub(crate) unproven: SeenTickets,
     /// Tickets whose texts were read in vain, because the store may not know every ticket of ours.
     pub(crate) examined: SeenTickets,
+    /// What an operator has paused.
+    pub(crate) pauses: KnownPauses,
+    /// What was recorded of each vendor's answers.
+    pub(crate) contacts: KnownContacts,
     /// How often it was asked whether another installation opened a ticket.
     pub(crate) rival_checks: RivalChecks,
 }
@@ -87,6 +93,8 @@ impl<E: Env> Reconciler<E> {
             known_identity: OnceLock::new(),
             unproven: SeenTickets::default(),
             examined: SeenTickets::default(),
+            pauses: KnownPauses::default(),
+            contacts: KnownContacts::default(),
             rival_checks: RivalChecks::default(),
         }
     }

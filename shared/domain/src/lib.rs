@@ -2,7 +2,9 @@
 
 pub mod adoption;
 pub mod alert;
+pub mod audit;
 pub mod budget;
+pub mod contact;
 pub mod continuity;
 pub mod dialect;
 pub mod failure;
@@ -13,6 +15,7 @@ pub mod link;
 pub mod message;
 pub mod missing;
 pub mod pair_status;
+pub mod pause;
 pub mod plan;
 pub mod policy;
 pub mod record;

@@ -110,6 +110,7 @@ impl Counter {
             Outcome::Done
             | Outcome::NotOurs
             | Outcome::Waiting
+            | Outcome::Paused
             | Outcome::NotificationRecorded
             | Outcome::RunAdvanced
             | Outcome::RunInProgress

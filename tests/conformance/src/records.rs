@@ -5,12 +5,15 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
+use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
+use halogard_domain::contact::{ContactFailure, VendorContact, VendorName};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
 use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
+use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{BlockedStart, RunInFlight, RunMark, RunTarget, Runs};
@@ -59,7 +62,9 @@ macro_rules! for_every_type {
         let bench = $case::<_, SweepCursor>(bench).await;
         let bench = $case::<_, StoreContinuity>(bench).await;
         let bench = $case::<_, DialectReport>(bench).await;
-        let bench = $case::<_, SealedToken>(bench).await;
+        let bench = $case::<_, VendorContact>(bench).await;
+        let bench = $case::<_, Pauses>(bench).await;
+        let bench = $case::<_, AuditDay>(bench).await;        let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
 }
@@ -222,6 +227,70 @@ impl SampleRecord for StoreContinuity {
                 seen_at: at(2),
             }),
         }
+    }
+}
+
+impl SampleRecord for VendorContact {
+    fn keys() -> Vec<Box<VendorName>> {
+        VendorName::ALL.map(Box::new).into()
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        Self {
+            answers: false,
+            since: Some(at(number.into())),
+            last_failure: Some(ContactFailure {
+                code: "halopsa.unreachable".to_owned(),
+                said: "no route to host".to_owned(),
+                at: at(1),
+            }),
+        }
+    }
+}
+
+impl SampleRecord for Pauses {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let scopes = [
+            PauseScope::All,
+            PauseScope::Vendor(VendorName::HaloPsa),
+            PauseScope::Customer(EnvironmentId::new(8801)),
+            PauseScope::Alert(AlertId::new(7586)),
+        ];
+        let pause = |scope| Pause {
+            scope,
+            since: at(1),
+            until: Some(at(number.into())),
+            reason: Some("HaloPSA is updated".to_owned()),
+        };
+        Self {
+            pauses: scopes.map(pause).into(),
+        }
+    }
+}
+
+impl SampleRecord for AuditDay {
+    fn keys() -> Vec<Box<AuditDate>> {
+        [1_000, 1_000_000_000, 2_000_000_000]
+            .map(|millis| Box::new(AuditDate::of(Timestamp::from_millis(millis))))
+            .into()
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let mut day = Self::default();
+        day.append(AuditEntry {
+            at: now,
+            actor: "operator".to_owned(),
+            command: "resync".to_owned(),
+            subject: format!("alert {number}"),
+            reason: Some("after a repair".to_owned()),
+            done: "1 queued".to_owned(),
+            chain: 0,
+        });
+        day
     }
 }
 

@@ -43,6 +43,8 @@ pub enum TaskEnd {
     Partial(usize),
     /// It was not due, so it says nothing about how old the known state is.
     Skipped,
+    /// An operator has paused it.
+    Paused,
     /// It failed; holds what went wrong.
     Failed(ErrorCode),
 }
@@ -55,6 +57,7 @@ impl TaskEnd {
             Self::Complete(_) => "complete",
             Self::Partial(_) => "partial",
             Self::Skipped => "skipped",
+            Self::Paused => "paused",
             Self::Failed(_) => "failed",
         }
     }
@@ -64,7 +67,7 @@ impl TaskEnd {
     pub const fn queued(self) -> usize {
         match self {
             Self::Complete(queued) | Self::Partial(queued) => queued,
-            Self::Skipped | Self::Failed(_) => 0,
+            Self::Skipped | Self::Paused | Self::Failed(_) => 0,
         }
     }
 
@@ -73,7 +76,7 @@ impl TaskEnd {
     pub const fn is_complete(self) -> bool {
         match self {
             Self::Complete(_) => true,
-            Self::Partial(_) | Self::Skipped | Self::Failed(_) => false,
+            Self::Partial(_) | Self::Skipped | Self::Paused | Self::Failed(_) => false,
         }
     }
 }

@@ -78,6 +78,9 @@ impl<E: Env> Reconciler<E> {
             Ok(PairOutcome::Waiting(until)) => {
                 Dispatched::new(Outcome::Waiting, Disposition::Defer(until))
             }
+            Ok(PairOutcome::Paused(until)) => {
+                Dispatched::new(Outcome::Paused, Disposition::Defer(until))
+            }
             // Its dead letter exists; another one each time would hide the others.
             Ok(PairOutcome::RefusedAgain) => Dispatched::ack(Outcome::Refused),
             Ok(PairOutcome::Refused(reason)) => {

@@ -67,6 +67,8 @@ pub(crate) enum PairOutcome {
     InSync,
     /// The pair has to wait until this time; not a failure.
     Waiting(Timestamp),
+    /// An operator has paused the pair; it is looked at again at this time.
+    Paused(Timestamp),
     /// HaloPSA refused a write for good; why, in its own words.
     Refused(String),
     /// HaloPSA refused a write again, for the same reason as before.
@@ -81,6 +83,7 @@ impl PairOutcome {
         match (self, other) {
             (Self::Waiting(one), Self::Waiting(other)) => Self::Waiting(one.min(other)),
             (waiting @ Self::Waiting(_), _) | (_, waiting @ Self::Waiting(_)) => waiting,
+            (paused @ Self::Paused(_), _) | (_, paused @ Self::Paused(_)) => paused,
             (refused @ Self::Refused(_), _) | (_, refused @ Self::Refused(_)) => refused,
             (Self::RefusedAgain, _) | (_, Self::RefusedAgain) => Self::RefusedAgain,
             (Self::InSync, _) | (_, Self::InSync) => Self::InSync,

@@ -1,0 +1,163 @@
+//! What operators commanded: one record for each day, each entry chained to the one before.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::hash64;
+use crate::record::Record;
+use crate::time::Timestamp;
+
+/// How long the audit is kept.
+pub const AUDIT_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Entries of one day. Further ones are refused, and with them the commands: a script runs wild.
+pub const AUDIT_DAY_MAX: usize = 1_000;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// A day, by its number since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuditDate(i64);
+
+impl AuditDate {
+    /// The day of `at`, in UTC.
+    #[must_use]
+    pub const fn of(at: Timestamp) -> Self {
+        Self(at.as_millis().div_euclid(DAY_MS))
+    }
+}
+
+impl fmt::Display for AuditDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.0)
+    }
+}
+
+impl FromStr for AuditDate {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// What operators commanded on one day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditDay {
+    /// The commands, oldest first.
+    pub entries: Vec<AuditEntry>,
+}
+
+/// A command that changed something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The account on the operator's machine that gave it.
+    pub actor: String,
+    /// The command.
+    pub command: String,
+    /// What it was about.
+    pub subject: String,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// What it did.
+    pub done: String,
+    /// Hash of the entry and of the one before, so that a changed or missing entry is noticed.
+    pub chain: u64,
+}
+
+impl Record for AuditDay {
+    const PARTITION: &'static str = "audit";
+    type Key = AuditDate;
+
+    fn is_active(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.entries.last().map(|entry| entry.at.plus(AUDIT_AGE))
+    }
+}
+
+impl AuditEntry {
+    /// The hash of this entry after one with the hash `before`.
+    #[must_use]
+    pub fn chained_to(&self, before: u64) -> u64 {
+        hash64(&[
+            &before.to_string(),
+            &self.at.as_millis().to_string(),
+            &self.actor,
+            &self.command,
+            &self.subject,
+            self.reason.as_deref().unwrap_or_default(),
+            &self.done,
+        ])
+    }
+}
+
+impl AuditDay {
+    /// Appends `entry`; `false` when the day is full.
+    pub fn append(&mut self, mut entry: AuditEntry) -> bool {
+        let has_room = self.entries.len() < AUDIT_DAY_MAX;
+        if has_room {
+            let before = self.entries.last().map_or(0, |last| last.chain);
+            entry.chain = entry.chained_to(before);
+            self.entries.push(entry);
+        }
+        has_room
+    }
+
+    /// Whether every entry is as it was appended, and none is missing between two others.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        let mut before = 0;
+        self.entries.iter().all(|entry| {
+            let is_chained = entry.chain == entry.chained_to(before);
+            before = entry.chain;
+            is_chained
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(number: i64) -> AuditEntry {
+        AuditEntry {
+            at: Timestamp::from_millis(number),
+            actor: "operator".to_owned(),
+            command: "resync".to_owned(),
+            subject: format!("alert {number}"),
+            reason: None,
+            done: "1 queued".to_owned(),
+            chain: 0,
+        }
+    }
+
+    #[test]
+    fn a_changed_or_missing_entry_breaks_the_chain() {
+        let mut day = AuditDay::default();
+        assert!((1..=3).all(|number| day.append(entry(number))));
+        assert!(day.is_intact());
+        let mut changed = day.clone();
+        if let Some(second) = changed.entries.get_mut(1) {
+            "alert 9".clone_into(&mut second.subject);
+        }
+        assert!(!changed.is_intact());
+        day.entries.remove(1);
+        assert!(!day.is_intact());
+    }
+
+    #[test]
+    fn a_day_is_found_again_by_its_text() {
+        let date = AuditDate::of(Timestamp::from_millis(1_764_345_552_250));
+        assert_eq!(date.to_string().parse(), Ok(date));
+        assert_eq!(date.to_string(), "020420");
+    }
+}

@@ -1,0 +1,142 @@
+//! Whether a vendor answers, and since when.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::Record;
+use crate::time::Timestamp;
+
+/// A vendor that Halogard asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VendorName {
+    /// HaloPSA.
+    HaloPsa,
+    /// Liongard.
+    Liongard,
+}
+
+impl VendorName {
+    /// Both vendors.
+    pub const ALL: [Self; 2] = [Self::HaloPsa, Self::Liongard];
+
+    /// The vendor as one word, in stores and on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HaloPsa => "halopsa",
+            Self::Liongard => "liongard",
+        }
+    }
+
+    /// The vendor as people write it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::HaloPsa => "HaloPSA",
+            Self::Liongard => "Liongard",
+        }
+    }
+}
+
+impl fmt::Display for VendorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownVendor;
+
+impl FromStr for VendorName {
+    type Err = UnknownVendor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|it| it.as_str() == text);
+        known.ok_or(UnknownVendor)
+    }
+}
+
+/// Whether a vendor answers, as sync cycles see it. It is written when that changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorContact {
+    /// Whether it answers.
+    pub answers: bool,
+    /// Since when it does, or does not; `None` before it was first asked.
+    pub since: Option<Timestamp>,
+    /// The last failure.
+    pub last_failure: Option<ContactFailure>,
+}
+
+/// A call that led to no useful answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactFailure {
+    /// What went wrong, as a stable word.
+    pub code: String,
+    /// The same, with what the vendor said, redacted.
+    pub said: String,
+    /// When it first went wrong that way.
+    pub at: Timestamp,
+}
+
+impl Record for VendorContact {
+    const PARTITION: &'static str = "vendor_contact";
+    const REPLACE_UNREADABLE: bool = true;
+    type Key = VendorName;
+}
+
+impl VendorContact {
+    /// The vendor has answered at `now`.
+    pub fn observe_answer(&mut self, now: Timestamp) {
+        if !self.answers || self.since.is_none() {
+            self.answers = true;
+            self.since = Some(now);
+        }
+    }
+
+    /// A call to the vendor has failed at `now`, with this code and message.
+    pub fn observe_failure(&mut self, now: Timestamp, code: &str, said: &str) {
+        let is_known = |failure: &ContactFailure| failure.code == code;
+        if self.answers || self.since.is_none() {
+            self.answers = false;
+            self.since = Some(now);
+        } else if self.last_failure.as_ref().is_some_and(is_known) {
+            return;
+        }
+        self.last_failure = Some(ContactFailure {
+            code: code.to_owned(),
+            said: said.to_owned(),
+            at: now,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn contact_changes_only_when_the_answers_begin_or_end_or_the_failure_is_another() {
+        let mut contact = VendorContact::default();
+        contact.observe_answer(at(1));
+        contact.observe_answer(at(2));
+        assert_eq!((contact.answers, contact.since), (true, Some(at(1))));
+        contact.observe_failure(at(3), "halopsa.unreachable", "no route");
+        let away = contact.clone();
+        contact.observe_failure(at(4), "halopsa.unreachable", "no route to host");
+        assert_eq!(contact, away);
+        contact.observe_failure(at(5), "halopsa.credential", "invalid_client");
+        assert_eq!(contact.since, Some(at(3)));
+        contact.observe_answer(at(6));
+        assert_eq!((contact.answers, contact.since), (true, Some(at(6))));
+        let last = contact.last_failure.map(|failure| failure.code);
+        assert_eq!(last.as_deref(), Some("halopsa.credential"));
+    }
+}

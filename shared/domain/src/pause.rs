@@ -1,0 +1,170 @@
+//! What an operator has paused, until when and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::contact::VendorName;
+use crate::ids::{AlertId, EnvironmentId};
+use crate::record::{Record, Singleton};
+use crate::time::Timestamp;
+
+/// Pauses that are kept at once. More are a mistake: hundreds of paused alerts are a paused customer.
+pub const PAUSES_MAX: usize = 500;
+
+/// What is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseScope {
+    /// Everything: neither vendor is asked.
+    All,
+    /// Everything that asks this vendor.
+    Vendor(VendorName),
+    /// The pairs of one customer: what is reported is kept, nothing is written.
+    Customer(EnvironmentId),
+    /// One pair, likewise.
+    Alert(AlertId),
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// What is paused.
+    pub scope: PauseScope,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; until an operator ends it when `None`.
+    pub until: Option<Timestamp>,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}
+
+impl Pause {
+    /// Whether it holds at `now`.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Every pause, of all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pauses {
+    /// The pauses, at most one for each scope.
+    pub pauses: Vec<Pause>,
+}
+
+impl Record for Pauses {
+    const PARTITION: &'static str = "pause";
+    type Key = Singleton;
+}
+
+impl Pauses {
+    /// Those that hold at `now`.
+    pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Pause> {
+        self.pauses.iter().filter(move |pause| pause.holds(now))
+    }
+
+    /// The pause that keeps `vendor` from being asked at `now`.
+    #[must_use]
+    pub fn of_vendor(&self, vendor: VendorName, now: Timestamp) -> Option<&Pause> {
+        self.in_force(now)
+            .find(|pause| [PauseScope::All, PauseScope::Vendor(vendor)].contains(&pause.scope))
+    }
+
+    /// The pause that keeps the pair of `alert`, of this customer, from being changed at `now`.
+    #[must_use]
+    pub fn of_pair(
+        &self,
+        alert: AlertId,
+        environment: Option<EnvironmentId>,
+        now: Timestamp,
+    ) -> Option<&Pause> {
+        self.in_force(now).find(|pause| match pause.scope {
+            PauseScope::All | PauseScope::Vendor(VendorName::HaloPsa) => true,
+            PauseScope::Vendor(VendorName::Liongard) => false,
+            PauseScope::Customer(paused) => environment == Some(paused),
+            PauseScope::Alert(paused) => alert == paused,
+        })
+    }
+
+    /// Adds `pause` in place of an earlier one of the same scope, and drops those that are over at `now`;
+    /// `false` when there are too many.
+    pub fn add(&mut self, pause: Pause, now: Timestamp) -> bool {
+        self.pauses
+            .retain(|known| known.scope != pause.scope && known.holds(now));
+        let has_room = self.pauses.len() < PAUSES_MAX;
+        if has_room {
+            self.pauses.push(pause);
+        }
+        has_room
+    }
+
+    /// Ends the pause of `scope`; whether there was one.
+    pub fn end(&mut self, scope: PauseScope, now: Timestamp) -> bool {
+        let had = self.in_force(now).any(|pause| pause.scope == scope);
+        self.pauses
+            .retain(|pause| pause.scope != scope && pause.holds(now));
+        had
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn pause(scope: PauseScope, until: Option<i64>) -> Pause {
+        Pause {
+            scope,
+            since: at(0),
+            until: until.map(at),
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn each_scope_holds_what_it_names_until_its_end() {
+        let (alert, other) = (AlertId::new(1), AlertId::new(2));
+        let (customer, stranger) = (EnvironmentId::new(8801), EnvironmentId::new(8802));
+        let holds = |scope, alert, environment, seconds| {
+            let pauses = Pauses {
+                pauses: vec![pause(scope, Some(10))],
+            };
+            pauses
+                .of_pair(alert, Some(environment), at(seconds))
+                .is_some()
+        };
+        for (scope, expected) in [
+            (PauseScope::All, [true, true, true]),
+            (PauseScope::Vendor(VendorName::HaloPsa), [true, true, true]),
+            (
+                PauseScope::Vendor(VendorName::Liongard),
+                [false, false, false],
+            ),
+            (PauseScope::Customer(customer), [true, true, false]),
+            (PauseScope::Alert(alert), [true, false, false]),
+        ] {
+            let found = [
+                holds(scope, alert, customer, 9),
+                holds(scope, other, customer, 9),
+                holds(scope, other, stranger, 9),
+            ];
+            assert_eq!(found, expected, "{scope:?}");
+            assert!(!holds(scope, alert, customer, 10), "{scope:?} is over");
+        }
+    }
+
+    #[test]
+    fn a_later_pause_replaces_that_of_the_same_scope_and_one_that_is_ended_is_gone() {
+        let mut pauses = Pauses::default();
+        assert!(pauses.add(pause(PauseScope::All, Some(10)), at(0)));
+        assert!(pauses.add(pause(PauseScope::All, None), at(1)));
+        assert_eq!(pauses.pauses.len(), 1);
+        assert!(pauses.of_vendor(VendorName::Liongard, at(1000)).is_some());
+        assert!(pauses.end(PauseScope::All, at(1000)));
+        assert!(!pauses.end(PauseScope::All, at(1000)));
+        assert_eq!(pauses, Pauses::default());
+    }
+}
