@@ -63,18 +63,33 @@ pub enum Command {
     /// Lists every environment with the client that fits it, by the id HaloPSA stores or by name, and why.
     /// What fits several is listed as a tie and never bound by itself. Nothing is written without --write.
     Map(MapOptions),
+    /// Show the story of an alert or a ticket: what happened when and why, and what to do.
+    Explain(ExplainOptions),
+    /// List, show, redrive or drop the messages that no worker could process.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
+    /// Have pairs reconciled once more: both sides are read anew, and what was refused is tried again.
+    Resync(ResyncOptions),
+    /// Process the last reports of pairs once more. Finished work stays as it is.
+    Replay(ResyncOptions),
+    /// Pause everything, a vendor or a customer; every worker heeds it within seconds.
+    Pause(PauseOptions),
+    /// End a pause.
+    Resume(ResumeOptions),
+    /// Leave one alert alone until a time: what is reported is kept, nothing is written.
+    Snooze(SnoozeOptions),
+    /// Show what operators commanded.
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 impl Command {
     /// The default log filter; a demo shows its own progress.
     pub const fn log_filter(&self) -> &'static str {
         match self {
-            Self::Demo(_) => "error",
             Self::Serve(_) => telemetry_default(),
             Self::Simulate(_) | Self::Config(_) | Self::Webhook(_) => "warn",
-            Self::Rotate(_) | Self::Status(_) | Self::Map(_) | Self::Doctor(_) | Self::Route(_) => {
-                "error"
-            }
+            _ => "error",
         }
     }
 }
@@ -251,6 +266,9 @@ pub struct StoreOptions {
 /// Options of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct StatusOptions {
+    /// List the pairs that wait, each with what to do, by customer and alert name.
+    #[arg(value_enum)]
+    pub part: Option<StatusPart>,
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
@@ -326,6 +344,251 @@ fn score(text: &str) -> Result<f64, String> {
         Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
         _ => Err("a score is a number from 0 to 1".to_owned()),
     }
+}
+
+/// Whether and why a command may change something.
+#[derive(Clone, Debug, Args)]
+pub struct ChangeOptions {
+    /// Do it without a question.
+    #[arg(long)]
+    pub yes: bool,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Options of `explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainOptions {
+    /// An alert as 7586 or LG-7586, or a ticket as '#4242' or `ticket 4242`.
+    #[arg(value_name = "ALERT|TICKET", required = true, num_args = 1..=2)]
+    pub subject: Vec<String>,
+    /// Show every event with its cause and details.
+    #[arg(long)]
+    pub full: bool,
+    /// Go on showing new events until Ctrl-C.
+    #[arg(long, conflicts_with = "json")]
+    pub follow: bool,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Which dead letters are meant.
+#[derive(Clone, Debug, Args)]
+pub struct DlqFilter {
+    /// Only those that ended here since: 30m, 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only those of a lane.
+    #[arg(long, value_enum, value_name = "LANE")]
+    pub lane: Option<LaneName>,
+    /// Only those whose reason holds this text.
+    #[arg(long = "reason-contains", value_name = "TEXT")]
+    pub reason_contains: Option<String>,
+    /// At most so many, the oldest first.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// A lane of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LaneName {
+    /// What a person may be waiting for.
+    Urgent,
+    /// Many changes at once.
+    Bulk,
+    /// Inspector runs.
+    Runs,
+}
+
+/// The commands for dead letters.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DlqCommand {
+    /// List them, with the reason of each.
+    List {
+        /// Which.
+        #[command(flatten)]
+        filter: DlqFilter,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+    /// Show one with its message.
+    Show {
+        /// Its id, as `dlq list` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+    /// Have them processed again.
+    Redrive(DlqChange),
+    /// Delete them.
+    Drop(DlqChange),
+}
+
+/// Options of `dlq redrive` and `dlq drop`.
+#[derive(Clone, Debug, Args)]
+pub struct DlqChange {
+    /// Only these; all that the other options leave when not given.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Which.
+    #[command(flatten)]
+    pub filter: DlqFilter,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `resync` and `replay`.
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub struct ResyncOptions {
+    /// Alerts as 7586 or LG-7586, or tickets as '#4242'.
+    #[arg(value_name = "ALERT|TICKET", group = "which")]
+    pub subjects: Vec<String>,
+    /// Those of a customer: its name in Liongard, or its environment id.
+    #[arg(long, value_name = "NAME|ID", group = "which")]
+    pub customer: Option<String>,
+    /// Those that wait, for any cause or for one.
+    #[arg(long, value_enum, value_name = "CAUSE", group = "which")]
+    pub status: Option<WaitingName>,
+    /// Those whose alert changed since: 30m, 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME", group = "which")]
+    pub since: Option<String>,
+    /// All pairs.
+    #[arg(long, group = "which", conflicts_with_all = ["subjects", "customer", "status", "since"])]
+    pub all: bool,
+    /// At most so many, by alert.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// What pairs wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WaitingName {
+    /// Any cause.
+    Waiting,
+    /// No further ticket is requested, because HaloPSA showed none.
+    StoppedOpening,
+    /// HaloPSA refused a write.
+    Refused,
+    /// The environment is not mapped.
+    Unmapped,
+    /// The alert gets no template.
+    NoTemplate,
+    /// A person moved the ticket to another client.
+    FoundElsewhere,
+    /// A write ended without a response.
+    InDoubt,
+    /// The ticket is closed, and the condition is still there.
+    ResolvedInPsaOnly,
+    /// A technician works on the ticket.
+    LeftToTechnician,
+}
+
+/// What is paused or resumed.
+#[derive(Clone, Debug, Args)]
+pub struct PauseTarget {
+    /// One customer: its name in Liongard, or its environment id. Reports are kept, nothing is written.
+    #[arg(long, value_name = "NAME|ID", conflicts_with = "vendor")]
+    pub customer: Option<String>,
+    /// Everything that asks one vendor.
+    #[arg(long, value_enum, value_name = "VENDOR")]
+    pub vendor: Option<VendorWord>,
+}
+
+/// A vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VendorWord {
+    /// HaloPSA.
+    Halopsa,
+    /// Liongard.
+    Liongard,
+}
+
+/// Options of `pause`.
+#[derive(Clone, Debug, Args)]
+pub struct PauseOptions {
+    /// What; everything when not given.
+    #[command(flatten)]
+    pub target: PauseTarget,
+    /// Until when: 30m, 2h, 7d, a day or a time; until `resume` when not given.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ResumeOptions {
+    /// The alert that is snoozed.
+    #[arg(value_name = "ALERT", conflicts_with_all = ["customer", "vendor"])]
+    pub alert: Option<String>,
+    /// What; the pause of everything when not given.
+    #[command(flatten)]
+    pub target: PauseTarget,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `snooze`.
+#[derive(Clone, Debug, Args)]
+pub struct SnoozeOptions {
+    /// The alert, as 7586 or LG-7586.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// Until when: 30m, 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME")]
+    pub until: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// The commands for the audit.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List the commands that changed something.
+    List {
+        /// Only since: 30m, 2h, 7d, a day or a time.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+}
+
+/// A part of the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatusPart {
+    /// The pairs that wait.
+    Waiting,
 }
 
 /// Options of `rotate`.

@@ -1,9 +1,14 @@
 //! The commands, one module each.
 
+mod audit;
 mod config;
 mod demo;
+mod dlq;
 mod doctor;
+mod explain;
 mod map;
+mod pause;
+mod resync;
 mod rotate;
 mod route;
 pub mod serve;
@@ -12,6 +17,8 @@ mod status;
 mod webhook;
 
 use std::process::ExitCode;
+
+use halogard_operations::resync::ResyncKind;
 
 use crate::cli::Command;
 
@@ -24,6 +31,14 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Route(options) => route::run(&options).await,
         Command::Rotate(options) => rotate::run(&options).await,
         Command::Serve(options) => serve::run(&options).await,
+        Command::Explain(options) => explain::run(&options).await,
+        Command::Dlq(command) => dlq::run(&command).await,
+        Command::Resync(options) => resync::run(&options, ResyncKind::Resync).await,
+        Command::Replay(options) => resync::run(&options, ResyncKind::Replay).await,
+        Command::Pause(options) => pause::pause(&options).await,
+        Command::Resume(options) => pause::resume(&options).await,
+        Command::Snooze(options) => pause::snooze(&options).await,
+        Command::Audit(command) => audit::run(&command).await,
         Command::Status(options) => status::run(&options).await,
         Command::Simulate(options) => simulate::run(&options).await,
         Command::Config(command) => config::run(&command).await,

@@ -10,6 +10,7 @@ mod body;
 mod cli;
 mod clock;
 mod commands;
+mod confirm;
 mod connect;
 mod data_folder;
 mod dialect_table;

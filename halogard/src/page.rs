@@ -1,6 +1,9 @@
 //! How an answer looks: as text that fits the terminal, or as JSON.
 
+use std::time::Duration;
+
 use comfy_table::{ContentArrangement, Table, presets};
+use halogard_operations::moment::Moment;
 use halogard_runtime::settings;
 use serde::Serialize;
 
@@ -38,10 +41,22 @@ pub fn print<A: Serialize>(
         output::result(&serde_json::to_string_pretty(&versioned)?);
         return Ok(());
     }
-    let mut page = TextPage::of_width(width());
-    write(answer, &mut page);
-    output::result(page.text().trim_end());
+    print_page(|page| write(answer, page));
     Ok(())
+}
+
+/// Prints what `write` puts on a page, on standard output.
+pub fn print_page(write: impl FnOnce(&mut TextPage)) {
+    let mut page = TextPage::of_width(width());
+    write(&mut page);
+    output::result(page.text().trim_end());
+}
+
+/// Prints what `write` puts on a page on standard error: what a command is about to do.
+pub fn print_plan(write: impl FnOnce(&mut TextPage)) {
+    let mut page = TextPage::of_width(width());
+    write(&mut page);
+    output::remark(page.text().trim_end());
 }
 
 /// The width of what is printed: `COLUMNS`, else the terminal's; no limit where there is none.
@@ -64,6 +79,22 @@ pub enum Mood {
     Bad,
     /// It matters less.
     Dim,
+}
+
+/// A time in words: how long ago it was, and when.
+pub fn ago(now: Moment, at: Moment) -> String {
+    format!("{} ago ({at})", span(now.0.since(at.0)))
+}
+
+/// A length of time in its largest unit.
+pub fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// A cell of a table.

@@ -3,13 +3,66 @@
 
 mod support;
 
-use support::{Bench, SOON, wait_until};
+use std::time::Duration;
+
+use halogard_app::ports::{Lane, WorkQueue as _, WorkSink as _};
+use halogard_domain::ids::AlertId;
+use halogard_domain::message::{Cause, Message};
+use halogard_runtime::SystemClock;
+use halogard_sqlite::{Store, StoreKey};
+use serde_json::Value;
+
+use support::{Bench, Config, Ended, SOON, wait_until};
+
+/// Longer than the pause after which paused work is looked at again.
+const AFTER_A_PAUSE: Duration = Duration::from_secs(150);
+
+/// The store in the data folder, as another process opens it.
+fn store(bench: &Bench) -> Store<SystemClock> {
+    let key = StoreKey::load_or_create(&bench.path("data/halogard.key")).unwrap();
+    Store::open_existing(&bench.path("data/halogard.db"), key, SystemClock).unwrap()
+}
+
+/// Waits until `count` pairs are in sync and nothing is queued.
+#[track_caller]
+fn wait_in_sync(bench: &Bench, count: u64) {
+    wait_until("pairs in sync and empty queues", SOON, || {
+        let status = bench.ask("status");
+        let queues = status["queues"].as_array().unwrap();
+        let is_empty = queues.iter().all(|queue| queue["depth"] == 0);
+        (status["pairs"]["in_sync"] == count && is_empty).then_some(())
+    });
+}
+
+/// Puts a message about `alert` into the dead letters, as a worker would.
+fn dead_letter(bench: &Bench, alert: u64, reason: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = store(bench);
+        let message = Message::reconcile_alert(AlertId::new(alert), Cause::Poll);
+        store.send(Lane::Bulk, &[message.into()]).await.unwrap();
+        let hidden = Duration::from_secs(60);
+        let taken = store.receive(Lane::Bulk, 1, hidden).await.unwrap();
+        store
+            .dead_letter(Lane::Bulk, &taken[0].receipt, reason)
+            .await
+            .unwrap();
+    });
+}
+
+#[track_caller]
+fn assert_code(ended: &Ended, code: i32) {
+    assert_eq!(ended.status.code(), Some(code), "{ended:?}");
+}
 
 #[test]
 fn status_answers_beside_serve_and_without_one() {
     let bench = Bench::new();
     let none = bench.operate("status");
-    assert_eq!(none.status.code(), Some(1), "{none:?}");
+    assert_code(&none, 1);
     assert!(
         none.stderr.contains("start `halogard serve` once"),
         "{none:?}"
@@ -18,11 +71,257 @@ fn status_answers_beside_serve_and_without_one() {
 
     let serve = bench.serve();
     bench.sim.raise(8801, "Stale Accounts");
-    wait_until("a pair in sync", SOON, || {
-        (bench.ask("status")["pairs"]["in_sync"] == 1).then_some(())
-    });
+    wait_in_sync(&bench, 1);
+    let ended = bench.operate("status");
+    assert_code(&ended, 0);
+    assert_eq!(ended.stdout.matches("connected").count(), 2, "{ended:?}");
+    assert!(!ended.stdout.contains('\u{1b}'), "{ended:?}");
     serve.process.kill();
     let answer = bench.ask("status");
     assert_eq!(answer["format_version"], 1);
     assert_eq!(answer["pairs"]["in_sync"], 1, "{answer}");
+}
+
+#[test]
+fn an_alert_that_waits_is_listed_and_explained_with_its_remedy() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(1));
+    let _serve = bench.serve();
+    let mapped = bench.sim.raise(8801, "Stale Accounts");
+    let unmapped = bench.sim.raise(8802, "Stale Accounts");
+    wait_until("one pair in sync, one that waits", SOON, || {
+        let pairs = &bench.ask("status")["pairs"];
+        (pairs["in_sync"] == 1 && pairs["waiting"] == 1).then_some(())
+    });
+    let status = bench.operate("status");
+    assert_code(&status, 1);
+    assert!(
+        status.stdout.contains("environment not mapped"),
+        "{status:?}"
+    );
+
+    let waiting = bench.operate("status waiting");
+    assert_code(&waiting, 1);
+    assert!(
+        waiting.stdout.contains("map environment 8802"),
+        "{waiting:?}"
+    );
+
+    let why = bench.operate(&format!("explain LG-{unmapped}"));
+    assert_code(&why, 0);
+    assert!(why.stdout.contains("maps environment 8802"), "{why:?}");
+    assert!(why.stdout.contains("halogard map"), "{why:?}");
+
+    let ticket = bench.sim.tickets_of(mapped)[0]["id"].as_i64().unwrap();
+    for subject in [
+        format!("#{ticket}"),
+        format!("ticket {ticket}"),
+        mapped.to_string(),
+    ] {
+        let story = bench.ask(&format!("explain {subject}"));
+        let story = &story["stories"][0];
+        assert_eq!(story["alert"], mapped, "{story}");
+        assert_eq!(story["ticket"], ticket, "{story}");
+        let events = story["events"].as_array().unwrap();
+        let words: Vec<&str> = events
+            .iter()
+            .map(|it| it["event"].as_str().unwrap())
+            .collect();
+        assert_eq!(words, ["raised", "opened"], "{story}");
+        assert_eq!(story["decision"]["client"], 17, "{story}");
+    }
+    let strange = bench.operate("explain #99999999");
+    assert_code(&strange, 1);
+    assert!(
+        strange.stdout.contains("belongs to no alert"),
+        "{strange:?}"
+    );
+}
+
+#[test]
+fn dead_letters_are_listed_shown_redriven_and_dropped_by_filter() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let alert = bench.sim.raise(8801, "Stale Accounts");
+    wait_in_sync(&bench, 1);
+    serve.process.kill();
+    let alert = u64::try_from(alert).unwrap();
+    dead_letter(&bench, alert, "a mandatory field is missing");
+    dead_letter(&bench, 1, "HaloPSA does not answer");
+    let status = bench.operate("status");
+    assert_code(&status, 1);
+    assert!(status.stdout.contains("2 dead letters"), "{status:?}");
+
+    let list = bench.ask("dlq list --reason-contains MANDATORY");
+    assert_eq!(list["total"], 2, "{list}");
+    let letters = list["letters"].as_array().unwrap();
+    assert_eq!(letters.len(), 1, "{list}");
+    assert_eq!(letters[0]["alert"], alert, "{list}");
+    let id = letters[0]["id"].as_str().unwrap();
+    let shown = bench.ask(&format!("dlq show {id}"));
+    assert_eq!(shown["message"]["type"], "reconcile_alert", "{shown}");
+
+    // Without a terminal there is no question, and nothing is done.
+    let refused = bench.operate("dlq drop --reason-contains answer");
+    assert_code(&refused, 1);
+    assert!(refused.stderr.contains("--yes"), "{refused:?}");
+    assert_eq!(bench.ask("dlq list")["total"], 2);
+    let dropped = bench.ask("dlq drop --reason-contains answer --yes --reason seen");
+    assert_eq!(dropped["done"], 1, "{dropped}");
+    let redriven = bench.ask(&format!("dlq redrive {id} --yes"));
+    assert_eq!(redriven["done"], 1, "{redriven}");
+    assert_eq!(bench.ask("dlq list")["total"], 0);
+    let _serve = bench.serve();
+    wait_in_sync(&bench, 1);
+
+    let audit = bench.ask("audit list");
+    assert_eq!(audit["intact"], true);
+    let entries = audit["entries"].as_array().unwrap();
+    let commands: Vec<&Value> = entries.iter().map(|it| &it["command"]).collect();
+    assert_eq!(commands, ["dlq drop", "dlq redrive"], "{audit}");
+    assert_eq!(entries[0]["reason"], "seen", "{audit}");
+}
+
+#[test]
+fn replay_of_finished_work_writes_nothing_and_resync_reads_both_sides_anew() {
+    let bench = Bench::new();
+    let _serve = bench.serve();
+    let open = bench.sim.raise(8801, "Stale Accounts");
+    let closed = bench.sim.raise(8802, "Stale Accounts");
+    wait_in_sync(&bench, 2);
+    bench.sim.alert(closed, "close");
+    wait_until("both closed", SOON, || {
+        let story = bench.ask(&format!("explain {closed}"));
+        let state = story["stories"][0]["state"].as_str().unwrap().to_owned();
+        (state == "in sync: alert and ticket are closed").then_some(())
+    });
+    wait_in_sync(&bench, 2);
+    let writes = || {
+        let stats = bench.sim.look("stats");
+        let routes = stats["halopsa"]["by_route"].as_object().unwrap();
+        let posts = routes.iter().filter(|(route, _)| {
+            route.starts_with("POST") && !route.to_lowercase().contains("token")
+        });
+        posts.map(|(_, count)| count.as_u64().unwrap()).sum::<u64>()
+    };
+    let before = writes();
+    let refused = bench.operate("replay --all");
+    assert_code(&refused, 1);
+    assert!(
+        refused.stderr.contains("Process again 2 pairs?"),
+        "{refused:?}"
+    );
+    let replayed = bench.ask("replay --all --yes");
+    assert_eq!(replayed["pairs"], 2, "{replayed}");
+    assert_eq!(replayed["messages"], 4, "{replayed}");
+    wait_in_sync(&bench, 2);
+    let resynced = bench.ask(&format!("resync LG-{open}"));
+    assert_eq!(resynced["pairs"], 1, "{resynced}");
+    assert_eq!(resynced["lane"], "urgent", "{resynced}");
+    wait_in_sync(&bench, 2);
+    assert_eq!(writes(), before);
+    let story = bench.ask(&format!("explain {open}"));
+    let events = story["stories"][0]["events"].as_array().unwrap();
+    assert!(
+        events.iter().any(|it| it["event"] == "resync_requested"),
+        "{story}"
+    );
+
+    let nothing = bench.operate("resync --status refused --yes");
+    assert_code(&nothing, 0);
+    assert!(nothing.stdout.contains("no pair is meant"), "{nothing:?}");
+    let usage = bench.operate("resync --yes");
+    assert_code(&usage, 2);
+}
+
+#[test]
+fn a_paused_customer_gets_no_ticket_across_restarts_until_it_is_resumed() {
+    let bench = Bench::new();
+    bench.serve().process.kill();
+    let paused = bench.ask("pause --customer 8801 --until 7d --reason maintenance");
+    assert_eq!(paused["pauses"][0]["reason"], "maintenance", "{paused}");
+    let serve = bench.serve();
+    let held = bench.sim.raise(8801, "Stale Accounts");
+    let free = bench.sim.raise(8802, "Stale Accounts");
+    wait_until("the ticket of the other customer", SOON, || {
+        (!bench.sim.tickets_of(free).is_empty()).then_some(())
+    });
+    wait_until("the report of the paused customer", SOON, || {
+        let story = bench.ask(&format!("explain {held}"));
+        story["stories"][0]["paused"].is_string().then_some(())
+    });
+    assert!(bench.sim.tickets_of(held).is_empty());
+    serve.process.kill();
+    let _serve = bench.serve();
+    assert_eq!(bench.ask("status")["paused"][0]["reason"], "maintenance");
+    let resumed = bench.operate("resume --customer 8801");
+    assert_code(&resumed, 0);
+    wait_until("the ticket of the resumed customer", AFTER_A_PAUSE, || {
+        (!bench.sim.tickets_of(held).is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn while_everything_is_paused_no_vendor_is_asked() {
+    let bench = Bench::new();
+    bench.serve().process.kill();
+    let refused = bench.operate("pause");
+    assert_code(&refused, 1);
+    assert!(refused.stderr.contains("Pause everything?"), "{refused:?}");
+    assert_eq!(bench.ask("status")["paused"], Value::Array(Vec::new()));
+    assert_code(&bench.operate("pause --yes"), 0);
+    let serve = bench.serve();
+    let alert = bench.sim.raise(8801, "Stale Accounts");
+    let polls = || {
+        let stats = bench.sim.look("stats");
+        stats["liongard"]["requests"].as_u64().unwrap()
+    };
+    let cycles = || serve.metric(&bench.http, "halogard_sync_cycle_duration_seconds_count");
+    let cycles_from = |began: u64| {
+        wait_until("more cycles", SOON, || (cycles() >= began).then_some(()));
+    };
+    // The start has checked both vendors by then.
+    cycles_from(1);
+    let before = polls();
+    cycles_from(cycles() + 3);
+    assert_eq!(polls(), before);
+    assert!(bench.sim.tickets_of(alert).is_empty());
+    assert_code(&bench.operate("resume"), 0);
+    wait_until("the ticket", AFTER_A_PAUSE, || {
+        (!bench.sim.tickets_of(alert).is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn every_answer_fits_the_width_that_is_named() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(1));
+    let _serve = bench.serve();
+    let alert = bench.sim.raise(8802, "Stale Accounts");
+    wait_until("an alert that waits", SOON, || {
+        (bench.ask("status")["pairs"]["waiting"] == 1).then_some(())
+    });
+    dead_letter(
+        &bench,
+        1,
+        "a mandatory field is missing: which one is not known",
+    );
+    bench.operate("snooze 1 --until 2h --reason tests");
+    for command in [
+        "status",
+        "status waiting",
+        "dlq list",
+        "audit list",
+        &format!("explain {alert}"),
+        &format!("explain {alert} --full"),
+    ] {
+        for width in [60, 100, 160] {
+            let ended = bench.operate_with(command, &[("COLUMNS", &width.to_string())]);
+            assert!(!ended.stdout.is_empty(), "{command}: {ended:?}");
+            for line in ended.stdout.lines() {
+                let length = line.chars().count();
+                assert!(length <= width, "{command} at {width}: {length}: {line}");
+            }
+        }
+    }
 }

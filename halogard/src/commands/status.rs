@@ -4,18 +4,42 @@ use std::process::ExitCode;
 
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
-use halogard_operations::status::{self, StatusAnswer, Verdict};
+use halogard_domain::budget::Limit;
+use halogard_operations::moment::Moment;
+use halogard_operations::pausing::PauseLine;
+use halogard_operations::status::{
+    self, StatusAnswer, StatusQuestion, VendorStatus, Verdict, WaitingAnswer,
+};
+use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
 
-use crate::cli::StatusOptions;
+use crate::cli::{StatusOptions, StatusPart};
 use crate::opened_store::{self, OpenedStore, StoreCommand};
-use crate::page::{self, Mood, TextPage};
+use crate::page::{self, Cell, Mood, TextPage, ago};
 
-/// Prints the status.
+/// The exit code when it cannot be known whether all is well.
+const CANNOT_TELL: u8 = 2;
+
+/// Prints the status, or the pairs that wait.
 pub async fn run(options: &StatusOptions) -> anyhow::Result<ExitCode> {
-    let answer = opened_store::run(&options.store, AskStatus).await?;
-    page::print(&answer, options.store.json, write)?;
-    Ok(exit_code(answer.verdict))
+    let json = options.store.json;
+    match options.part {
+        Some(StatusPart::Waiting) => {
+            let answer = opened_store::run(&options.store, ListWaiting).await?;
+            page::print(&answer, json, write_waiting)?;
+            let needed = answer.waiting.iter().any(|pair| pair.needs_operator);
+            Ok(if needed {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            })
+        }
+        None => {
+            let answer = opened_store::run(&options.store, AskStatus).await?;
+            page::print(&answer, json, write_status)?;
+            Ok(exit_code(answer.verdict))
+        }
+    }
 }
 
 /// Asks an opened store for its status.
@@ -28,7 +52,28 @@ impl StoreCommand for AskStatus {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<StatusAnswer> {
-        Ok(status::status(&opened.store, SystemClock.now()).await?)
+        // Without valid settings the status says what it can.
+        let settings = opened.vendor_settings().await;
+        let question = StatusQuestion {
+            now: SystemClock.now(),
+            steady: SystemClock.steady(),
+            limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
+        };
+        Ok(status::status(&opened.store, question).await?)
+    }
+}
+
+/// Asks an opened store for the pairs that wait.
+struct ListWaiting;
+
+impl StoreCommand for ListWaiting {
+    type Output = WaitingAnswer;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<WaitingAnswer> {
+        Ok(status::waiting(&opened.store, SystemClock.now()).await?)
     }
 }
 
@@ -37,22 +82,217 @@ fn exit_code(verdict: Verdict) -> ExitCode {
     match verdict {
         Verdict::Ok => ExitCode::SUCCESS,
         Verdict::NeedsPerson => ExitCode::FAILURE,
-        Verdict::CannotTell => ExitCode::from(2),
+        Verdict::CannotTell => ExitCode::from(CANNOT_TELL),
     }
 }
 
-/// Puts the answer on a page.
-fn write(answer: &StatusAnswer, page: &mut TextPage) {
-    let pairs = &answer.pairs;
-    page.line("pairs");
+/// Puts the status on a page.
+fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
+    page.line(match answer.verdict {
+        Verdict::Ok => Cell::new("ok: nothing needs a person", Mood::Good),
+        Verdict::NeedsPerson => Cell::new("something needs a person", Mood::Bad),
+        Verdict::CannotTell => Cell::new("cannot tell", Mood::Caution),
+    });
+    if !answer.problems.is_empty() {
+        let rows = answer.problems.iter().map(|problem| {
+            let mood = match problem.verdict {
+                Verdict::CannotTell => Mood::Caution,
+                _ => Mood::Bad,
+            };
+            let remedy = format!("fix: {}", problem.remedy);
+            vec![Cell::new(&problem.what, mood), remedy.into()]
+        });
+        page.rows(&[], rows.collect());
+    }
+    page.gap();
+    page.line("Vendors");
+    let vendors = answer.vendors.iter();
     page.rows(
         &[],
-        vec![
+        vendors
+            .map(|vendor| vendor_row(vendor, answer.at))
+            .collect(),
+    );
+    page.gap();
+    page.line("Pairs");
+    page.rows(&[], pair_rows(answer));
+    if !answer.waiting.is_empty() {
+        page.gap();
+        page.line("Waiting");
+        let rows = answer.waiting.iter().map(|waiting| {
+            let mood = if waiting.needs_operator {
+                Mood::Bad
+            } else {
+                Mood::Plain
+            };
             vec![
-                "in sync".into(),
-                page::Cell::new(pairs.in_sync.to_string(), Mood::Good),
-            ],
-            vec!["behind".into(), pairs.in_progress.to_string().into()],
+                Cell::new(waiting.cause.words(), mood),
+                waiting.count.to_string().into(),
+                ago(answer.at, waiting.oldest).into(),
+            ]
+        });
+        page.rows(&["cause", "pairs", "oldest"], rows.collect());
+    }
+    if !answer.paused.is_empty() {
+        page.gap();
+        page.line("Paused");
+        page.rows(&[], answer.paused.iter().map(pause_row).collect());
+    }
+    page.gap();
+    page.line("Work");
+    page.rows(&[], work_rows(answer));
+    page.gap();
+    page.line(Cell::new(
+        format!("halogard {}, {}", answer.version, answer.at),
+        Mood::Dim,
+    ));
+}
+
+/// What is paused, until when and why.
+pub fn pause_row(pause: &PauseLine) -> Vec<Cell> {
+    let until = pause.until.map_or_else(
+        || "until `halogard resume`".to_owned(),
+        |until| format!("until {until}"),
+    );
+    vec![
+        Cell::new(&pause.what, Mood::Caution),
+        until.into(),
+        pause.reason.clone().unwrap_or_default().into(),
+    ]
+}
+
+/// Whether a vendor answers.
+fn vendor_row(vendor: &VendorStatus, now: Moment) -> Vec<Cell> {
+    let since = vendor.since.map(|at| ago(now, at)).unwrap_or_default();
+    let (word, mood) = match vendor.connected {
+        Some(true) => ("connected", Mood::Good),
+        Some(false) => ("away", Mood::Bad),
+        None => ("not asked yet", Mood::Caution),
+    };
+    let failure = vendor.last_failure.as_ref().map(|said| {
+        let at = vendor
+            .last_failure_at
+            .map(|at| ago(now, at))
+            .unwrap_or_default();
+        format!("last failure {at}: {said}")
+    });
+    vec![
+        Cell::from(&vendor.vendor),
+        Cell::new(word, mood),
+        since.into(),
+        Cell::new(failure.unwrap_or_default(), Mood::Dim),
+    ]
+}
+
+/// The pairs that do not wait, by their state.
+fn pair_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
+    let pairs = &answer.pairs;
+    let rows = [
+        ("in sync", pairs.in_sync),
+        ("behind", pairs.behind),
+        ("awaiting Liongard", pairs.awaiting_liongard),
+        ("in a storm", pairs.in_storm),
+        ("ticket deleted", pairs.ticket_deleted),
+        ("watched only", pairs.watched_only),
+        ("waiting", pairs.waiting),
+    ];
+    let shown = rows
+        .into_iter()
+        .filter(|(word, count)| *count > 0 || *word == "in sync" || *word == "behind");
+    shown
+        .map(|(word, count)| vec![word.into(), count.to_string().into()])
+        .collect()
+}
+
+/// What the workers did and have to do.
+fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
+    let activity = &answer.activity;
+    let time = |at: Option<Moment>| at.map_or("never".to_owned(), |at| ago(answer.at, at));
+    let listed = activity
+        .alerts_listed
+        .map(|count| format!(", {count} alerts"))
+        .unwrap_or_default();
+    let failed = match activity.polls_failed {
+        0 => String::new(),
+        count => format!(", {count} failed since"),
+    };
+    let runs_failed = match activity.inspector_failures {
+        0 => String::new(),
+        count => format!(", {count} failed since"),
+    };
+    let webhooks = activity.webhooks.iter();
+    let webhooks: Vec<String> = webhooks
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    let queues = answer.queues.iter();
+    let queues: Vec<String> = queues
+        .map(|queue| format!("{} {}", queue.lane, queue.depth))
+        .collect();
+    let budget = &answer.budget;
+    let used = budget
+        .used
+        .map_or("unknown".to_owned(), |used| used.to_string());
+    let mut rows: Vec<Vec<Cell>> = vec![
+        vec![
+            "last poll".into(),
+            format!("{}{listed}{failed}", time(activity.last_poll)).into(),
         ],
+        vec!["last sweep".into(), time(activity.last_sweep).into()],
+        vec![
+            "last inspector run".into(),
+            format!("{}{runs_failed}", time(activity.last_inspector_run)).into(),
+        ],
+        vec![
+            "webhooks".into(),
+            if webhooks.is_empty() {
+                "none".into()
+            } else {
+                webhooks.join(", ").into()
+            },
+        ],
+        vec![
+            "requests in use".into(),
+            format!("{used} of {} in {} s", budget.limit, budget.window_seconds).into(),
+        ],
+        vec!["queued".into(), queues.join(", ").into()],
+    ];
+    let dead_letters = answer.dead_letters.to_string();
+    rows.push(vec![
+        "dead letters".into(),
+        if answer.dead_letters > 0 {
+            Cell::new(dead_letters, Mood::Bad)
+        } else {
+            dead_letters.into()
+        },
+    ]);
+    rows
+}
+
+/// Puts the pairs that wait on a page.
+fn write_waiting(answer: &WaitingAnswer, page: &mut TextPage) {
+    if answer.waiting.is_empty() {
+        page.line(Cell::new("nothing waits", Mood::Good));
+        return;
+    }
+    let row = |pair: &WaitingPair| {
+        let mood = if pair.needs_operator {
+            Mood::Bad
+        } else {
+            Mood::Plain
+        };
+        let ticket = pair.ticket.map(|ticket| format!(" #{ticket}"));
+        let said = pair.said.as_ref().map(|said| format!("HaloPSA: {said}. "));
+        vec![
+            Cell::from(&pair.customer),
+            format!("{}{}", pair.key, ticket.unwrap_or_default()).into(),
+            Cell::from(&pair.name),
+            Cell::new(pair.cause.words(), mood),
+            page::span(answer.at.0.since(pair.since.0)).into(),
+            format!("{}{}", said.unwrap_or_default(), pair.remedy).into(),
+        ]
+    };
+    page.rows(
+        &["customer", "alert", "name", "waits", "for", "what to do"],
+        answer.waiting.iter().map(row).collect(),
     );
 }

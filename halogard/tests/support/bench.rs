@@ -141,8 +141,15 @@ impl Bench {
     /// Runs an operator's command to its end, beside a `serve` or without one.
     #[track_caller]
     pub fn operate(&self, command: &str) -> Ended {
+        self.operate_with(command, &[])
+    }
+
+    /// The same with further environment variables.
+    #[track_caller]
+    pub fn operate_with(&self, command: &str, variables: &[(&str, &str)]) -> Ended {
         let mut run = program(self.folder.path());
         run.args(command.split_whitespace()).envs(&self.settings);
+        run.envs(variables.iter().copied());
         Process::run(run)
     }
 

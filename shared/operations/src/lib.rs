@@ -5,11 +5,21 @@
 //! beside a running `serve` or without one, and on a deployed stack: they read and write through the ports
 //! with the same conditional writes as the workers, so there is no second protocol between them.
 
+pub mod audit;
+pub mod dead_letters;
 pub mod doctor;
+pub mod explain;
+pub mod linking;
 pub mod map;
+pub mod moment;
+pub mod pausing;
 mod policy;
+pub mod resync;
 pub mod route;
 mod scan;
 pub mod status;
+pub mod subject;
+pub mod verify;
+pub mod waiting;
 
 pub use policy::policy_in_force;

@@ -1,25 +1,64 @@
 //! `status`: whether both sides are in sync, and what waits for a person.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use halogard_app::Store;
-use halogard_app::ports::{LinkFilter, PortError};
+use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
+use halogard_domain::budget::{Ledger, Limit};
+use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::continuity::{Completeness, StoreContinuity};
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::key::Installation;
 use halogard_domain::pair_status::{PairStatus, pair_status};
-use halogard_domain::{Policy, Timestamp};
+use halogard_domain::record::Singleton;
+use halogard_domain::runs::{FAILURES_MAX, RunTarget, Runs};
+use halogard_domain::sweep_cursor::SweepCursor;
+use halogard_domain::time::SteadyTime;
+use halogard_domain::{Link, Policy, Timestamp};
 use serde::Serialize;
 
+use crate::moment::Moment;
+use crate::pausing::{self, PauseLine};
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
+use crate::waiting::{WaitingCause, WaitingPair, waiting_pair};
+
+/// A worker polls every minute. After this time without a poll no worker runs.
+const POLL_AGE_MAX: Duration = Duration::from_secs(600);
+
+/// How long a vendor may be away before a person is needed.
+const AWAY_MAX: Duration = Duration::from_secs(600);
 
 /// The answer of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusAnswer {
     /// When it was asked.
-    pub at: Timestamp,
+    pub at: Moment,
     /// The version of the program that was asked.
     pub version: String,
     /// Whether a person is needed.
     pub verdict: Verdict,
+    /// What makes it so, the most important first; empty when all is well.
+    pub problems: Vec<StatusProblem>,
+    /// Both vendors.
+    pub vendors: Vec<VendorStatus>,
     /// The pairs.
     pub pairs: PairCounts,
+    /// What waits, by cause.
+    pub waiting: Vec<WaitingCount>,
+    /// When the workers last read and ran what.
+    pub activity: Activity,
+    /// The request budget.
+    pub budget: BudgetStatus,
+    /// Messages that wait or are in flight, by lane.
+    pub queues: Vec<QueueStatus>,
+    /// Messages that no worker could process.
+    pub dead_letters: u64,
+    /// What an operator has paused.
+    pub paused: Vec<PauseLine>,
+    /// What was noticed and is not a matter of one pair.
+    pub findings: Vec<String>,
 }
 
 /// Whether a person is needed.
@@ -34,39 +73,434 @@ pub enum Verdict {
     CannotTell,
 }
 
+/// Something that needs a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatusProblem {
+    /// What it is.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// How it counts.
+    pub verdict: Verdict,
+}
+
+/// Whether a vendor answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VendorStatus {
+    /// Which vendor.
+    pub vendor: String,
+    /// Whether it answers; `None` when it was never asked.
+    pub connected: Option<bool>,
+    /// Since when it does, or does not.
+    pub since: Option<Moment>,
+    /// The last failure: a stable word, and what the vendor said.
+    pub last_failure: Option<String>,
+    /// When that was.
+    pub last_failure_at: Option<Moment>,
+}
+
 /// How many pairs there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PairCounts {
-    /// All of them.
+    /// All of them, closed ones included.
     pub total: usize,
     /// Both sides agree.
     pub in_sync: usize,
-    /// Work is under way.
-    pub in_progress: usize,
+    /// Work is under way or scheduled.
+    pub behind: usize,
+    /// The ticket is closed, and an inspection is awaited.
+    pub awaiting_liongard: usize,
+    /// The alert shares the ticket of a storm.
+    pub in_storm: usize,
+    /// A person deleted the ticket.
+    pub ticket_deleted: usize,
+    /// The config wants no ticket for the alert.
+    pub watched_only: usize,
+    /// They wait for something; see `waiting`.
+    pub waiting: usize,
 }
 
-/// Answers `status` at `now`.
+/// How many pairs wait for one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingCount {
+    /// The cause.
+    pub cause: WaitingCause,
+    /// How many.
+    pub count: usize,
+    /// Since when the oldest of them waits.
+    pub oldest: Moment,
+    /// Whether the operator has something to do about them.
+    pub needs_operator: bool,
+}
+
+/// When the workers last read and ran what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Activity {
+    /// The last poll that read Liongard's alerts to the end.
+    pub last_poll: Option<Moment>,
+    /// Alerts in that list.
+    pub alerts_listed: Option<i64>,
+    /// Polls in a row that failed.
+    pub polls_failed: i64,
+    /// The last sweep that read HaloPSA's changed tickets to the end.
+    pub last_sweep: Option<Moment>,
+    /// The last start of Liongard's HaloPSA inspector.
+    pub last_inspector_run: Option<Moment>,
+    /// Runs in a row that failed.
+    pub inspector_failures: u32,
+    /// Alerts that wait for a run.
+    pub waiting_for_inspector: usize,
+    /// Webhooks received, by kind.
+    pub webhooks: BTreeMap<String, u64>,
+}
+
+/// The request budget for HaloPSA.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BudgetStatus {
+    /// Requests of the window in use; `None` when another clock than this machine's counts them.
+    pub used: Option<usize>,
+    /// Requests that a window allows, as far as that was learned.
+    pub limit: u32,
+    /// The length of the window, in seconds.
+    pub window_seconds: u64,
+}
+
+/// The messages of a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueStatus {
+    /// The lane.
+    pub lane: &'static str,
+    /// Messages that wait or are in flight.
+    pub depth: u64,
+}
+
+/// The answer of `status waiting`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingAnswer {
+    /// When it was asked.
+    pub at: Moment,
+    /// Every pair that waits, by customer and alert name.
+    pub waiting: Vec<WaitingPair>,
+}
+
+/// What a status is computed with.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusQuestion {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// The clock of this machine that no one sets.
+    pub steady: SteadyTime,
+    /// The request limit that is configured.
+    pub limit: Limit,
+}
+
+/// Answers `status`.
 ///
 /// # Errors
 ///
 /// The store cannot be read.
-pub async fn status(store: &impl Store, now: Timestamp) -> Result<StatusAnswer, PortError> {
+pub async fn status<S: Store>(
+    store: &S,
+    question: StatusQuestion,
+) -> Result<StatusAnswer, PortError> {
+    let now = question.now;
     let policy = policy_in_force(store).await?;
-    let mut pairs = PairCounts::default();
-    let known = policy.unwrap_or_else(|| Policy::empty(halogard_domain::policy::Mode::Managed));
-    for_each_link(store, LinkFilter::All, |link| {
-        pairs.total += 1;
-        match pair_status(&link, &known, now) {
-            PairStatus::InSync => pairs.in_sync += 1,
-            PairStatus::InProgress => pairs.in_progress += 1,
-            _ => {}
-        }
-    })
-    .await?;
-    Ok(StatusAnswer {
-        at: now,
+    let pairs = read_pairs(store, policy.as_ref(), now).await?;
+    let mut queues = Vec::new();
+    for lane in Lane::ALL {
+        let depth = store.depth(lane).await?;
+        queues.push(QueueStatus {
+            lane: lane.name(),
+            depth,
+        });
+    }
+    let mut answer = StatusAnswer {
+        at: now.into(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         verdict: Verdict::Ok,
-        pairs,
+        problems: Vec::new(),
+        vendors: vendors(store).await?,
+        waiting: pairs.waiting(),
+        activity: activity(store).await?,
+        budget: budget(store, question).await?,
+        queues,
+        dead_letters: store.dead_letter_count().await?,
+        paused: pausing::list(store, now).await?.pauses,
+        findings: findings(store, policy.as_ref(), &pairs).await?,
+        pairs: pairs.counts,
+    };
+    answer.problems = problems(&answer, policy.is_some(), now);
+    let verdicts = answer.problems.iter().map(|problem| problem.verdict);
+    answer.verdict = verdicts.max().unwrap_or(Verdict::Ok);
+    Ok(answer)
+}
+
+/// Answers `status waiting` at `now`.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn waiting(store: &impl Store, now: Timestamp) -> Result<WaitingAnswer, PortError> {
+    let policy = policy_in_force(store).await?;
+    let mut waiting = Vec::new();
+    if let Some(policy) = &policy {
+        for_each_link(store, LinkFilter::All, |link| {
+            waiting.extend(waiting_pair(&link, policy, now));
+        })
+        .await?;
+    }
+    let place = |pair: &WaitingPair| (pair.customer.clone(), pair.name.clone(), pair.alert);
+    waiting.sort_by_cached_key(place);
+    Ok(WaitingAnswer {
+        at: now.into(),
+        waiting,
     })
+}
+
+/// What is read of every link.
+#[derive(Default)]
+struct PairsRead {
+    counts: PairCounts,
+    by_cause: BTreeMap<WaitingCause, WaitingCount>,
+    reported_tickets: Vec<(AlertId, TicketId)>,
+}
+
+impl PairsRead {
+    fn add(&mut self, link: &Link, policy: &Policy, now: Timestamp) {
+        self.counts.total += 1;
+        let reported = link.reported_tickets.iter();
+        self.reported_tickets
+            .extend(reported.map(|ticket| (link.alert, *ticket)));
+        if let Some(pair) = waiting_pair(link, policy, now) {
+            self.counts.waiting += 1;
+            let count = self.by_cause.entry(pair.cause).or_insert(WaitingCount {
+                cause: pair.cause,
+                count: 0,
+                oldest: pair.since,
+                needs_operator: false,
+            });
+            count.count += 1;
+            count.oldest = count.oldest.min(pair.since);
+            count.needs_operator |= pair.needs_operator;
+            return;
+        }
+        let counts = &mut self.counts;
+        match pair_status(link, policy, now) {
+            PairStatus::InSync => counts.in_sync += 1,
+            PairStatus::AwaitingLiongard => counts.awaiting_liongard += 1,
+            PairStatus::InStorm => counts.in_storm += 1,
+            PairStatus::TicketDeleted => counts.ticket_deleted += 1,
+            PairStatus::WatchedOnly => counts.watched_only += 1,
+            _ => counts.behind += 1,
+        }
+    }
+
+    fn waiting(&self) -> Vec<WaitingCount> {
+        self.by_cause.values().cloned().collect()
+    }
+}
+
+/// Reads every link.
+async fn read_pairs(
+    store: &impl Store,
+    policy: Option<&Policy>,
+    now: Timestamp,
+) -> Result<PairsRead, PortError> {
+    let mut read = PairsRead::default();
+    if let Some(policy) = policy {
+        for_each_link(store, LinkFilter::All, |link| read.add(&link, policy, now)).await?;
+    }
+    Ok(read)
+}
+
+/// Whether both vendors answer.
+async fn vendors(store: &impl Records) -> Result<Vec<VendorStatus>, PortError> {
+    let mut vendors = Vec::new();
+    for vendor in VendorName::ALL {
+        let stored = store.load_record::<VendorContact>(&vendor).await?;
+        let contact = stored.value;
+        let failure = contact.last_failure.as_ref();
+        vendors.push(VendorStatus {
+            vendor: vendor.words().to_owned(),
+            connected: contact.since.map(|_| contact.answers),
+            since: contact.since.map(Moment),
+            last_failure: failure.map(|failure| failure.said.clone()),
+            last_failure_at: failure.map(|failure| failure.at.into()),
+        });
+    }
+    Ok(vendors)
+}
+
+/// When the workers last read and ran what.
+async fn activity(store: &impl Store) -> Result<Activity, PortError> {
+    let time = async |key| -> Result<Option<Moment>, PortError> {
+        let stored = store.value(key).await?;
+        Ok(stored.map(Timestamp::from_millis).map(Moment))
+    };
+    let sweeps = store.load_record::<SweepCursor>(&Singleton).await?.value;
+    let runs = store.load_record::<Runs>(&RunTarget::HaloPsa).await?.value;
+    Ok(Activity {
+        last_poll: time(keys::LAST_COMPLETE_POLL_AT).await?,
+        alerts_listed: store.value(keys::ALERTS_LISTED).await?,
+        polls_failed: store.value(keys::POLLS_FAILED).await?.unwrap_or(0),
+        last_sweep: sweeps.last_full_sweep.map(Moment),
+        last_inspector_run: runs.last_started_at.map(Moment),
+        inspector_failures: runs.failures,
+        waiting_for_inspector: runs.waiting.len(),
+        webhooks: store.counts().await?.into_iter().collect(),
+    })
+}
+
+/// The request budget.
+async fn budget<S: Records>(
+    store: &S,
+    question: StatusQuestion,
+) -> Result<BudgetStatus, PortError> {
+    let ledger = store.load_record::<Ledger>(&Singleton).await?.value;
+    let clock = if S::ONE_MACHINE {
+        question.steady
+    } else {
+        SteadyTime {
+            source: 0,
+            at: question.now,
+        }
+    };
+    Ok(BudgetStatus {
+        used: ledger.follows(clock).then(|| ledger.in_use(clock.at)),
+        limit: ledger.effective_limit(&question.limit),
+        window_seconds: question.limit.window.as_secs(),
+    })
+}
+
+/// What was noticed and is not a matter of one pair.
+async fn findings(
+    store: &impl Records,
+    policy: Option<&Policy>,
+    pairs: &PairsRead,
+) -> Result<Vec<String>, PortError> {
+    let mut findings = Vec::new();
+    let continuity = store
+        .load_record::<StoreContinuity>(&Singleton)
+        .await?
+        .value;
+    let installation = store.load_record::<Installation>(&Singleton).await?.value;
+    if let Some(rival) = &continuity.rival {
+        let former = policy.map_or(&[][..], |policy| &policy.former_installations);
+        let is_former = rival
+            .installation
+            .as_ref()
+            .is_some_and(|id| former.iter().any(|former| former == id.as_str()));
+        let yields = installation
+            .id()
+            .is_some_and(|own| continuity.yields_to(&own, former).is_some());
+        let id = rival
+            .installation
+            .as_ref()
+            .map_or("of unknown id", |id| id.as_str());
+        if !is_former {
+            findings.push(format!(
+                "a second installation ({id}) opens tickets in the same HaloPSA, seen by ticket #{} at {}{}; stop \
+                 one of them, and name it in former_installations",
+                rival.ticket,
+                Moment(rival.seen_at),
+                if yields { "; this one opens no new tickets meanwhile" } else { "" }
+            ));
+        }
+    }
+    if continuity.on_probation {
+        findings.push(
+            "the store is new and found tickets of ours; it opens its first ticket when it is sure that no other \
+             installation runs"
+                .to_owned(),
+        );
+    }
+    if continuity.completeness == Completeness::Behind {
+        findings.push(
+            "the store is older than HaloPSA's tickets; older alerts wait until a sweep has listed all of them"
+                .to_owned(),
+        );
+    }
+    let mut reported = pairs.reported_tickets.iter();
+    if let Some((alert, ticket)) = reported.next() {
+        let count = pairs.reported_tickets.len();
+        findings.push(format!(
+            "{count} tickets carry the key of an alert whose ticket they are not, such as #{ticket} of alert {alert}; \
+             `halogard explain {alert}` shows the story"
+        ));
+    }
+    Ok(findings)
+}
+
+/// What makes a person necessary.
+fn problems(answer: &StatusAnswer, has_policy: bool, now: Timestamp) -> Vec<StatusProblem> {
+    let mut problems = Vec::new();
+    let mut add = |verdict, what: String, remedy: &str| {
+        problems.push(StatusProblem {
+            what,
+            remedy: remedy.to_owned(),
+            verdict,
+        });
+    };
+    let polled = answer.activity.last_poll.map(|Moment(at)| at);
+    let is_away = |vendor: &VendorStatus| {
+        let long = vendor
+            .since
+            .is_some_and(|Moment(since)| now.since(since) > AWAY_MAX);
+        vendor.connected == Some(false) && long
+    };
+    match polled {
+        _ if !has_policy => add(
+            Verdict::CannotTell,
+            "no worker has used this store yet".to_owned(),
+            "start `halogard serve`; on a stack, apply a config",
+        ),
+        None => add(
+            Verdict::CannotTell,
+            "Liongard's alerts were not read yet".to_owned(),
+            "wait for the first poll; `halogard serve --check` says what keeps it from working",
+        ),
+        Some(at) if now.since(at) > POLL_AGE_MAX && !answer.vendors.iter().any(is_away) => add(
+            Verdict::CannotTell,
+            format!("no worker has read Liongard's alerts since {}", Moment(at)),
+            "start `halogard serve`, or look at its log; on a stack, look at the alarms",
+        ),
+        Some(_) => {}
+    }
+    for vendor in answer.vendors.iter().filter(|vendor| is_away(vendor)) {
+        let since = vendor.since.unwrap_or(Moment(Timestamp::EPOCH));
+        let said = vendor.last_failure.as_deref().unwrap_or("nothing");
+        add(
+            Verdict::NeedsPerson,
+            format!("{} does not answer since {since}: {said}", vendor.vendor),
+            "`halogard serve --check` names what is wrong and its remedy",
+        );
+    }
+    for waiting in answer.waiting.iter().filter(|it| it.needs_operator) {
+        add(
+            Verdict::NeedsPerson,
+            format!("{} wait: {}", waiting.count, waiting.cause.words()),
+            "`halogard status waiting` lists them, each with what to do",
+        );
+    }
+    if answer.dead_letters > 0 {
+        add(
+            Verdict::NeedsPerson,
+            format!("{} dead letters", answer.dead_letters),
+            "`halogard dlq list` shows why",
+        );
+    }
+    if answer.activity.inspector_failures >= FAILURES_MAX {
+        add(
+            Verdict::NeedsPerson,
+            format!(
+                "Liongard's HaloPSA inspector failed {} times in a row",
+                answer.activity.inspector_failures
+            ),
+            "open the inspector in Liongard: its last run says why",
+        );
+    }
+    for finding in &answer.findings {
+        add(Verdict::NeedsPerson, finding.clone(), "see the runbook");
+    }
+    problems
 }

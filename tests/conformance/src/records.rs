@@ -64,7 +64,8 @@ macro_rules! for_every_type {
         let bench = $case::<_, DialectReport>(bench).await;
         let bench = $case::<_, VendorContact>(bench).await;
         let bench = $case::<_, Pauses>(bench).await;
-        let bench = $case::<_, AuditDay>(bench).await;        let bench = $case::<_, SealedToken>(bench).await;
+        let bench = $case::<_, AuditDay>(bench).await;
+        let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
 }

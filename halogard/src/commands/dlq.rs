@@ -1,0 +1,220 @@
+//! `dlq`: messages that no worker could process.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use halogard_app::Store;
+use halogard_app::ports::{Clock as _, Lane};
+use halogard_operations::audit;
+use halogard_operations::dead_letters::{
+    self, DeadLetterAction, DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLettersDone,
+};
+use halogard_operations::moment::{Direction, read_time};
+use halogard_runtime::SystemClock;
+
+use crate::cli::{DlqChange, DlqCommand, DlqFilter, LaneName};
+use crate::confirm::{confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage, ago};
+
+/// Runs the command.
+pub async fn run(command: &DlqCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        DlqCommand::List { filter, store } => {
+            let list = ListLetters(filter_of(filter, &[])?);
+            let answer = opened_store::run(store, list).await?;
+            page::print(&answer, store.json, write_list)?;
+        }
+        DlqCommand::Show { id, store } => {
+            let answer = opened_store::run(store, ShowLetter(id)).await?;
+            page::print(&answer, store.json, write_detail)?;
+        }
+        DlqCommand::Redrive(options) => return change(options, DeadLetterAction::Redrive).await,
+        DlqCommand::Drop(options) => return change(options, DeadLetterAction::Drop).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Redrives or drops dead letters.
+async fn change(options: &DlqChange, action: DeadLetterAction) -> anyhow::Result<ExitCode> {
+    let command = ChangeLetters {
+        filter: filter_of(&options.filter, &options.ids)?,
+        options,
+        action,
+    };
+    let Some(answer) = opened_store::run(&options.store, command).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    page::print(&answer, options.store.json, write_done)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Which dead letters the options mean.
+fn filter_of(options: &DlqFilter, ids: &[String]) -> anyhow::Result<DeadLetterFilter> {
+    let now = SystemClock.now();
+    let since = options.since.as_deref();
+    let since = since.map(|since| read_time(since, now, Direction::Past));
+    Ok(DeadLetterFilter {
+        ids: ids.to_vec(),
+        since: since.transpose()?,
+        lane: options.lane.map(|lane| match lane {
+            LaneName::Urgent => Lane::Urgent,
+            LaneName::Bulk => Lane::Bulk,
+            LaneName::Runs => Lane::Runs,
+        }),
+        reason: options.reason_contains.clone(),
+        limit: options.limit,
+    })
+}
+
+/// Lists dead letters.
+struct ListLetters(DeadLetterFilter);
+
+impl StoreCommand for ListLetters {
+    type Output = DeadLetterList;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<DeadLetterList> {
+        Ok(dead_letters::list(&opened.store, &self.0, SystemClock.now()).await?)
+    }
+}
+
+/// Shows a dead letter.
+struct ShowLetter<'a>(&'a str);
+
+impl StoreCommand for ShowLetter<'_> {
+    type Output = DeadLetterDetail;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<DeadLetterDetail> {
+        match dead_letters::show(&opened.store, self.0).await? {
+            Some(detail) => Ok(detail),
+            None => bail!(
+                "there is no dead letter {}; `halogard dlq list` names them",
+                self.0
+            ),
+        }
+    }
+}
+
+/// Redrives or drops dead letters, after a question.
+struct ChangeLetters<'a> {
+    filter: DeadLetterFilter,
+    options: &'a DlqChange,
+    action: DeadLetterAction,
+}
+
+impl StoreCommand for ChangeLetters<'_> {
+    type Output = Option<DeadLettersDone>;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Option<DeadLettersDone>> {
+        let (store, now) = (&opened.store, SystemClock.now());
+        let plan = dead_letters::list(store, &self.filter, now).await?;
+        let count = plan.letters.len();
+        let (verb, command) = match self.action {
+            DeadLetterAction::Redrive => ("Process again", "dlq redrive"),
+            DeadLetterAction::Drop => ("Delete", "dlq drop"),
+        };
+        if count > 0 {
+            page::print_plan(|page| write_list(&plan, page));
+            let question = format!("{verb} {count} of {} dead letters?", plan.total);
+            if !confirm(&self.options.change, &question)? {
+                output::remark("nothing was done");
+                return Ok(None);
+            }
+        }
+        let done = dead_letters::apply(store, &plan, self.action).await?;
+        if count > 0 {
+            let ids: Vec<&str> = plan.letters.iter().map(|it| it.about.as_str()).collect();
+            let subject = shortened(&ids);
+            let operator = operator(self.options.change.reason.as_ref());
+            let text = format!("{} done, {} gone before", done.done, done.gone);
+            audit::record(store, &operator, command, &subject, &text, now).await?;
+        }
+        Ok(Some(done))
+    }
+}
+
+/// The first of many names, and how many more there are.
+pub fn shortened(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Puts a list on a page.
+fn write_list(list: &DeadLetterList, page: &mut TextPage) {
+    if list.letters.is_empty() {
+        let text = match list.total {
+            0 => "no dead letters".to_owned(),
+            total => format!("none of the {total} dead letters is meant"),
+        };
+        page.line(Cell::new(text, Mood::Good));
+        return;
+    }
+    let rows = list.letters.iter().map(|letter| {
+        vec![
+            Cell::from(&letter.id),
+            letter.lane.into(),
+            Cell::from(&letter.about),
+            ago(list.at, letter.at).into(),
+            letter.tried.to_string().into(),
+            Cell::new(&letter.reason, Mood::Bad),
+        ]
+    });
+    page.rows(
+        &["id", "lane", "about", "since", "tried", "reason"],
+        rows.collect(),
+    );
+}
+
+/// Puts a dead letter on a page.
+fn write_detail(detail: &DeadLetterDetail, page: &mut TextPage) {
+    let letter = &detail.summary;
+    let cause = letter.cause.as_deref().unwrap_or("not known");
+    page.line(format!("dead letter {}, {}", letter.id, letter.about));
+    page.rows(
+        &[],
+        vec![
+            vec![Cell::new("lane", Mood::Dim), letter.lane.into()],
+            vec![Cell::new("queued by", Mood::Dim), cause.into()],
+            vec![
+                Cell::new("tried", Mood::Dim),
+                format!("{} times, until {}", letter.tried, letter.at).into(),
+            ],
+            vec![
+                Cell::new("reason", Mood::Dim),
+                Cell::new(&letter.reason, Mood::Bad),
+            ],
+        ],
+    );
+    page.gap();
+    page.line(format!("{:#}", detail.message));
+}
+
+/// Puts what was done on a page.
+fn write_done(done: &DeadLettersDone, page: &mut TextPage) {
+    let verb = match done.action {
+        DeadLetterAction::Redrive => "queued again",
+        DeadLetterAction::Drop => "deleted",
+    };
+    let gone = match done.gone {
+        0 => String::new(),
+        gone => format!(", {gone} were gone already"),
+    };
+    page.line(Cell::new(
+        format!("{verb}: {} dead letters{gone}", done.done),
+        Mood::Good,
+    ));
+}

@@ -1,0 +1,196 @@
+//! `pause`, `resume` and `snooze`: what workers leave alone for a while.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail, ensure};
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_domain::Timestamp;
+use halogard_domain::contact::VendorName;
+use halogard_domain::ids::AlertId;
+use halogard_domain::pause::{Pause, PauseScope};
+use halogard_operations::moment::{Direction, read_time};
+use halogard_operations::pausing::{self, PauseList};
+use halogard_operations::subject::Subject;
+use halogard_operations::{audit, explain};
+use halogard_runtime::SystemClock;
+
+use super::status::pause_row;
+use crate::cli::{PauseOptions, PauseTarget, ResumeOptions, SnoozeOptions, VendorWord};
+use crate::confirm::{confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// Pauses something.
+pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
+    let until = until(options.until.as_deref())?;
+    if options.target.customer.is_none() && options.target.vendor.is_none() {
+        let question = "Pause everything? No ticket is opened, changed or closed meanwhile.";
+        if !confirm(&options.change, question)? {
+            output::remark("nothing was done");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let command = BeginPause {
+        command: "pause",
+        target: Named::Target(&options.target),
+        until,
+        reason: options.change.reason.as_ref(),
+    };
+    let answer = opened_store::run(&options.store, command).await?;
+    page::print(&answer, options.store.json, write)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves one alert alone.
+pub async fn snooze(options: &SnoozeOptions) -> anyhow::Result<ExitCode> {
+    let command = BeginPause {
+        command: "snooze",
+        target: Named::Alert(&options.alert),
+        until: until(Some(&options.until))?,
+        reason: Some(&options.reason),
+    };
+    let answer = opened_store::run(&options.store, command).await?;
+    page::print(&answer, options.store.json, write)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends a pause.
+pub async fn resume(options: &ResumeOptions) -> anyhow::Result<ExitCode> {
+    let command = EndPause {
+        target: match &options.alert {
+            Some(alert) => Named::Alert(alert),
+            None => Named::Target(&options.target),
+        },
+        reason: options.reason.as_ref(),
+    };
+    let answer = opened_store::run(&options.store, command).await?;
+    page::print(&answer, options.store.json, write)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// When a pause ends, which must be in the future.
+fn until(text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let now = SystemClock.now();
+    let until = read_time(text, now, Direction::Future)?;
+    ensure!(until > now, "{text} is over already; name a time to come");
+    Ok(Some(until))
+}
+
+/// What is paused, as the operator names it.
+#[derive(Clone, Copy)]
+enum Named<'a> {
+    Target(&'a PauseTarget),
+    Alert(&'a str),
+}
+
+impl Named<'_> {
+    /// What that is for the workers.
+    async fn scope(self, store: &impl Store) -> anyhow::Result<PauseScope> {
+        let target = match self {
+            Self::Alert(name) => return Ok(PauseScope::Alert(one_alert(store, name).await?)),
+            Self::Target(target) => target,
+        };
+        if let Some(customer) = &target.customer {
+            let found = pausing::environment_of(store, customer).await?;
+            let environment = found.with_context(|| {
+                format!(
+                    "no alert came from a customer {customer:?}; write its name as Liongard does, or its \
+                     environment id"
+                )
+            })?;
+            return Ok(PauseScope::Customer(environment));
+        }
+        Ok(match target.vendor {
+            Some(VendorWord::Halopsa) => PauseScope::Vendor(VendorName::HaloPsa),
+            Some(VendorWord::Liongard) => PauseScope::Vendor(VendorName::Liongard),
+            None => PauseScope::All,
+        })
+    }
+}
+
+/// The alert that `name` names.
+pub async fn one_alert(store: &impl Store, name: &str) -> anyhow::Result<AlertId> {
+    let subject: Subject = name.parse()?;
+    let alerts = explain::alerts_of(store, &subject).await?;
+    let mut alerts = alerts.into_iter();
+    match (alerts.next(), alerts.next()) {
+        (Some(alert), None) => Ok(alert),
+        (None, _) => bail!("{name} belongs to no alert that Halogard knows"),
+        (Some(one), Some(other)) => bail!("{name} belongs to alerts {one} and {other}; name one"),
+    }
+}
+
+/// Begins a pause.
+struct BeginPause<'a> {
+    command: &'static str,
+    target: Named<'a>,
+    until: Option<Timestamp>,
+    reason: Option<&'a String>,
+}
+
+impl StoreCommand for BeginPause<'_> {
+    type Output = PauseList;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<PauseList> {
+        let (store, now) = (&opened.store, SystemClock.now());
+        let scope = self.target.scope(store).await?;
+        let pause = Pause {
+            scope,
+            since: now,
+            until: self.until,
+            reason: self.reason.cloned(),
+        };
+        let answer = pausing::pause(store, &pause, now).await?;
+        let subject = pausing::in_words(scope);
+        let operator = operator(self.reason);
+        audit::record(store, &operator, self.command, &subject, "paused", now).await?;
+        Ok(answer)
+    }
+}
+
+/// Ends a pause.
+struct EndPause<'a> {
+    target: Named<'a>,
+    reason: Option<&'a String>,
+}
+
+impl StoreCommand for EndPause<'_> {
+    type Output = PauseList;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<PauseList> {
+        let (store, now) = (&opened.store, SystemClock.now());
+        let scope = self.target.scope(store).await?;
+        let subject = pausing::in_words(scope);
+        let (had, answer) = pausing::resume(store, scope, now).await?;
+        if had {
+            let operator = operator(self.reason);
+            audit::record(store, &operator, "resume", &subject, "resumed", now).await?;
+        } else {
+            output::caution(&format!("{subject} was not paused"));
+        }
+        Ok(answer)
+    }
+}
+
+/// Puts what is paused on a page.
+fn write(answer: &PauseList, page: &mut TextPage) {
+    if answer.pauses.is_empty() {
+        page.line(Cell::new("nothing is paused", Mood::Good));
+        return;
+    }
+    page.rows(
+        &["paused", "until", "reason"],
+        answer.pauses.iter().map(pause_row).collect(),
+    );
+}

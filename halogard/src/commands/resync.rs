@@ -1,0 +1,141 @@
+//! `resync` and `replay`: pairs are queued to be reconciled once more.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_operations::moment::{Direction, read_time};
+use halogard_operations::resync::{
+    self, PairFilter, Queued, ResyncKind, ResyncPlan, WaitingFilter,
+};
+use halogard_operations::subject::Subject;
+use halogard_operations::waiting::WaitingCause;
+use halogard_operations::{audit, explain};
+use halogard_runtime::SystemClock;
+
+use super::dlq::shortened;
+use crate::cli::{ResyncOptions, WaitingName};
+use crate::confirm::{confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// So few pairs are queued without a question.
+const ASKED_FROM: usize = 2;
+
+/// Queues pairs.
+pub async fn run(options: &ResyncOptions, kind: ResyncKind) -> anyhow::Result<ExitCode> {
+    if let Some(queued) = opened_store::run(&options.store, QueuePairs { options, kind }).await? {
+        page::print(&queued, options.store.json, write_queued)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Queues pairs, after a question if there are many.
+struct QueuePairs<'a> {
+    options: &'a ResyncOptions,
+    kind: ResyncKind,
+}
+
+impl StoreCommand for QueuePairs<'_> {
+    type Output = Option<Queued>;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Option<Queued>> {
+        let (store, now) = (&opened.store, SystemClock.now());
+        let filter = self.filter(store).await?;
+        let plan = resync::plan(store, &filter, self.kind, now).await?;
+        let count = plan.alerts.len();
+        if count >= ASKED_FROM {
+            page::print_plan(|page| write_plan(&plan, page));
+            let verb = match self.kind {
+                ResyncKind::Resync => "Reconcile",
+                ResyncKind::Replay => "Process again",
+            };
+            if !confirm(&self.options.change, &format!("{verb} {count} pairs?"))? {
+                output::remark("nothing was done");
+                return Ok(None);
+            }
+        }
+        let queued = resync::apply(store, &plan, now).await?;
+        if count > 0 {
+            let names: Vec<String> = plan.alerts.iter().map(ToString::to_string).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let command = match self.kind {
+                ResyncKind::Resync => "resync",
+                ResyncKind::Replay => "replay",
+            };
+            let operator = operator(self.options.change.reason.as_ref());
+            let subject = format!("alerts {}", shortened(&names));
+            let done = format!("{} pairs queued", queued.pairs);
+            audit::record(store, &operator, command, &subject, &done, now).await?;
+        }
+        Ok(Some(queued))
+    }
+}
+
+impl QueuePairs<'_> {
+    /// Which pairs the options mean.
+    async fn filter(&self, store: &impl Store) -> anyhow::Result<PairFilter> {
+        let options = self.options;
+        let mut alerts = BTreeSet::new();
+        for name in &options.subjects {
+            let subject: Subject = name.parse()?;
+            let named = explain::alerts_of(store, &subject).await?;
+            if named.is_empty() {
+                bail!("{name} belongs to no alert that Halogard knows");
+            }
+            alerts.extend(named);
+        }
+        let since = options.since.as_deref();
+        let since = since.map(|since| read_time(since, SystemClock.now(), Direction::Past));
+        Ok(PairFilter {
+            alerts,
+            customer: options.customer.clone(),
+            waiting: options.status.map(waiting_filter),
+            since: since.transpose()?,
+            limit: options.limit,
+        })
+    }
+}
+
+/// Which pairs that wait are meant.
+fn waiting_filter(name: WaitingName) -> WaitingFilter {
+    WaitingFilter::For(match name {
+        WaitingName::Waiting => return WaitingFilter::Any,
+        WaitingName::StoppedOpening => WaitingCause::StoppedOpening,
+        WaitingName::Refused => WaitingCause::Refused,
+        WaitingName::Unmapped => WaitingCause::Unmapped,
+        WaitingName::NoTemplate => WaitingCause::NoTemplate,
+        WaitingName::FoundElsewhere => WaitingCause::FoundElsewhere,
+        WaitingName::InDoubt => WaitingCause::InDoubt,
+        WaitingName::ResolvedInPsaOnly => WaitingCause::ResolvedInPsaOnly,
+        WaitingName::LeftToTechnician => WaitingCause::LeftToTechnician,
+    })
+}
+
+/// Puts a plan on a page.
+fn write_plan(plan: &ResyncPlan, page: &mut TextPage) {
+    let customers = plan.customers.iter();
+    let rows = customers.map(|(name, count)| vec![Cell::from(name), count.to_string().into()]);
+    page.rows(&["customer", "pairs"], rows.collect());
+}
+
+/// Puts what was queued on a page.
+fn write_queued(queued: &Queued, page: &mut TextPage) {
+    if queued.pairs == 0 {
+        page.line(Cell::new(
+            "no pair is meant; nothing was queued",
+            Mood::Caution,
+        ));
+        return;
+    }
+    page.line(Cell::new(
+        format!("queued {} pairs in the {} lane", queued.pairs, queued.lane),
+        Mood::Good,
+    ));
+}

@@ -1,0 +1,37 @@
+//! Whether a command may change something: by flag, or by an answer at the terminal.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use anyhow::bail;
+use halogard_operations::audit::Operator;
+use halogard_runtime::settings;
+
+use crate::cli::ChangeOptions;
+
+/// Where systems name the account of the person at the terminal.
+const ACCOUNTS: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];
+
+/// Asks whether to go on, unless `options` say so. Without a terminal there is no question: the command is
+/// refused.
+pub fn confirm(options: &ChangeOptions, question: &str) -> anyhow::Result<bool> {
+    if options.yes {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() {
+        bail!("{question} Nothing was done: add --yes to do it without a question");
+    }
+    write!(io::stderr(), "{question} [y/N] ")?;
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// Who gives a command.
+pub fn operator(reason: Option<&String>) -> Operator {
+    let account = ACCOUNTS.into_iter().find_map(settings::variable);
+    Operator {
+        account: account.unwrap_or_else(|| "unknown".to_owned()),
+        reason: reason.cloned(),
+    }
+}

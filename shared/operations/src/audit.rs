@@ -1,0 +1,170 @@
+//! What operators commanded, and `audit list`.
+
+use halogard_app::ports::{PortError, Records, SaveError};
+use halogard_domain::Timestamp;
+use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
+use serde::Serialize;
+
+use crate::moment::Moment;
+
+/// How often an append is repeated because another operator's came between.
+const ATTEMPTS_MAX: usize = 20;
+
+/// Who gives a command, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// The account on the operator's machine.
+    pub account: String,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}
+
+/// The answer of `audit list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditList {
+    /// When it was asked.
+    pub at: Moment,
+    /// Whether no entry was changed or removed between two others.
+    pub intact: bool,
+    /// The commands, oldest first.
+    pub entries: Vec<AuditLine>,
+}
+
+/// A command that changed something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditLine {
+    /// When it was given.
+    pub at: Moment,
+    /// The account on the operator's machine.
+    pub actor: String,
+    /// The command.
+    pub command: String,
+    /// What it was about.
+    pub subject: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// What it did.
+    pub done: String,
+}
+
+/// Records that `operator` gave `command` about `subject`, and what it did.
+///
+/// # Errors
+///
+/// The store failed, or the day's audit is full.
+pub async fn record(
+    store: &impl Records,
+    operator: &Operator,
+    command: &str,
+    subject: &str,
+    done: &str,
+    now: Timestamp,
+) -> Result<(), OperatorError> {
+    let date = AuditDate::of(now);
+    for _ in 0..ATTEMPTS_MAX {
+        let stored = store.load_record::<AuditDay>(&date).await?;
+        let mut day = stored.value;
+        let has_room = day.append(AuditEntry {
+            at: now,
+            actor: operator.account.clone(),
+            command: command.to_owned(),
+            subject: subject.to_owned(),
+            reason: operator.reason.clone(),
+            done: done.to_owned(),
+            chain: 0,
+        });
+        if !has_room {
+            return Err(OperatorError::AuditFull);
+        }
+        match store.save_record(&date, &day, stored.revision).await {
+            Ok(_) => return Ok(()),
+            Err(SaveError::Conflict) => {}
+            Err(SaveError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(OperatorError::Contended)
+}
+
+/// Answers `audit list` at `now`: the commands from `since` on.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn list(
+    store: &impl Records,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<AuditList, PortError> {
+    let mut dates = store.active_records::<AuditDay>().await?;
+    dates.sort_unstable();
+    let from = since.unwrap_or_default();
+    let mut entries = Vec::new();
+    let mut intact = true;
+    for date in dates {
+        if date < AuditDate::of(from) {
+            continue;
+        }
+        let day = store.load_record::<AuditDay>(&date).await?.value;
+        intact &= day.is_intact();
+        entries.extend(day.entries.into_iter().filter(|entry| entry.at >= from));
+    }
+    Ok(AuditList {
+        at: now.into(),
+        intact,
+        entries: entries.into_iter().map(line).collect(),
+    })
+}
+
+/// An entry as it is shown.
+fn line(entry: AuditEntry) -> AuditLine {
+    AuditLine {
+        at: entry.at.into(),
+        actor: entry.actor,
+        command: entry.command,
+        subject: entry.subject,
+        reason: entry.reason,
+        done: entry.done,
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] PortError),
+    /// Other commands kept writing the same record.
+    #[error("other commands kept writing the same record; try again")]
+    Contended,
+    /// The audit of the day is full.
+    #[error("a thousand commands were given today, more than the audit holds; go on tomorrow")]
+    AuditFull,
+    /// There are too many pauses.
+    #[error("too many pauses are in force; pause a customer instead of its alerts")]
+    TooManyPauses,
+    /// There is no such alert.
+    #[error("Halogard has no record of alert {0}")]
+    UnknownAlert(halogard_domain::ids::AlertId),
+    /// The alert has another ticket.
+    #[error("alert {alert} has ticket #{ticket} already; unlink it first")]
+    HasTicket {
+        /// The alert.
+        alert: halogard_domain::ids::AlertId,
+        /// Its ticket.
+        ticket: halogard_domain::ids::TicketId,
+    },
+    /// The ticket belongs to another alert.
+    #[error("ticket #{ticket} belongs to alert {owner}; unlink it there first")]
+    TicketTaken {
+        /// The ticket.
+        ticket: halogard_domain::ids::TicketId,
+        /// The alert.
+        owner: halogard_domain::ids::AlertId,
+    },
+    /// The alert has no ticket.
+    #[error("alert {0} has no ticket")]
+    NoTicket(halogard_domain::ids::AlertId),
+    /// A worker is opening the alert's ticket.
+    #[error("a ticket for alert {0} is being opened or searched for; try again in some minutes")]
+    Claimed(halogard_domain::ids::AlertId),
+}

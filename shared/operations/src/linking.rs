@@ -1,0 +1,144 @@
+//! `link` and `unlink`: which ticket is an alert's.
+
+use halogard_app::Store;
+use halogard_app::ports::{JournalEntry, Lane, Outgoing, SaveError};
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::link::Claim;
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::{Link, Timestamp};
+use serde::Serialize;
+
+use crate::audit::OperatorError;
+
+/// How often a change is repeated because a worker changed the pair meanwhile.
+const ATTEMPTS_MAX: usize = 20;
+
+/// What `link` and `unlink` did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkAnswer {
+    /// The alert.
+    pub alert: AlertId,
+    /// Its ticket from now on.
+    pub ticket: Option<TicketId>,
+    /// Its ticket until now.
+    pub before: Option<TicketId>,
+    /// What follows.
+    pub next: String,
+}
+
+/// Makes `ticket` the ticket of `alert`. A worker then reads both and brings them in sync.
+///
+/// # Errors
+///
+/// The alert is not known or has a ticket, the ticket is another alert's, or the store failed.
+pub async fn link(
+    store: &impl Store,
+    alert: AlertId,
+    ticket: TicketId,
+    now: Timestamp,
+) -> Result<LinkAnswer, OperatorError> {
+    let owners = store.owners(ticket).await?;
+    if let Some(owner) = owners.into_iter().find(|owner| *owner != alert) {
+        return Err(OperatorError::TicketTaken { ticket, owner });
+    }
+    let change = |link: &mut Link| match link.ticket {
+        Some(known) if known == ticket => Ok(()),
+        Some(known) if !link.is_ticket_deleted() => Err(OperatorError::HasTicket {
+            alert,
+            ticket: known,
+        }),
+        _ => {
+            link.attach(ticket);
+            Ok(())
+        }
+    };
+    let before = change_link(store, alert, "linked", now, change).await?;
+    look_at(store, alert, Some(ticket)).await?;
+    Ok(LinkAnswer {
+        alert,
+        ticket: Some(ticket),
+        before,
+        next: format!("ticket #{ticket} is read and brought in sync with alert {alert}"),
+    })
+}
+
+/// Takes the ticket of `alert` away from it. An alert that is open gets another one, unless it is snoozed.
+///
+/// # Errors
+///
+/// The alert is not known or has no ticket, or the store failed.
+pub async fn unlink(
+    store: &impl Store,
+    alert: AlertId,
+    now: Timestamp,
+) -> Result<LinkAnswer, OperatorError> {
+    let change = |link: &mut Link| {
+        if link.ticket.is_none() {
+            return Err(OperatorError::NoTicket(alert));
+        }
+        link.begin_next_ticket();
+        Ok(())
+    };
+    let before = change_link(store, alert, "unlinked", now, change).await?;
+    look_at(store, alert, None).await?;
+    Ok(LinkAnswer {
+        alert,
+        ticket: None,
+        before,
+        next: format!(
+            "the former ticket is left as it is; alert {alert} gets another one while it is open, unless it is snoozed"
+        ),
+    })
+}
+
+/// Changes the link of `alert`, as a worker does: only if none has changed it meanwhile. Returns the ticket
+/// that it had.
+async fn change_link(
+    store: &impl Store,
+    alert: AlertId,
+    event: &str,
+    now: Timestamp,
+    change: impl Fn(&mut Link) -> Result<(), OperatorError>,
+) -> Result<Option<TicketId>, OperatorError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let stored = store.load(alert).await?;
+        let stored = stored.ok_or(OperatorError::UnknownAlert(alert))?;
+        if stored.value.claim != Claim::Free {
+            return Err(OperatorError::Claimed(alert));
+        }
+        let mut link = stored.value.clone();
+        change(&mut link)?;
+        let before = stored.value.ticket;
+        if link == stored.value {
+            return Ok(before);
+        }
+        let entry = JournalEntry {
+            at: now,
+            alert: Some(alert),
+            ticket: link.ticket.or(before),
+            event: event.to_owned(),
+            cause: Cause::Operator.as_str().to_owned(),
+            detail: None,
+        };
+        match store.save(&link, &[entry], stored.revision).await {
+            Ok(_) => return Ok(before),
+            Err(SaveError::Conflict) => {}
+            Err(SaveError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(OperatorError::Contended)
+}
+
+/// Has a worker look at the pair at once.
+async fn look_at(
+    store: &impl Store,
+    alert: AlertId,
+    ticket: Option<TicketId>,
+) -> Result<(), OperatorError> {
+    let alert = Message::reconcile_alert(alert, Cause::Operator);
+    let ticket = ticket.map(|ticket| Message::reconcile_ticket(ticket, Cause::Operator));
+    let messages = [Some(alert), ticket].into_iter().flatten();
+    let messages: Vec<Outgoing> = messages.map(Outgoing::from).collect();
+    store.send(Lane::Urgent, &messages).await?;
+    Ok(())
+}

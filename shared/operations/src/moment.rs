@@ -1,0 +1,143 @@
+//! Times in answers.
+
+use std::fmt;
+use std::time::Duration;
+
+use halogard_domain::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// A time, serialised as RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub Timestamp);
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let instant = jiff::Timestamp::from_millisecond(self.0.as_millis());
+        serializer.collect_str(&instant.unwrap_or_default())
+    }
+}
+
+/// For people: to the second, `2026-11-28 15:59:12 UTC`.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = jiff::Timestamp::from_millisecond(self.0.as_millis());
+        let seconds = instant
+            .unwrap_or_default()
+            .strftime("%Y-%m-%d %H:%M:%S UTC");
+        write!(f, "{seconds}")
+    }
+}
+
+/// Where a length of time leads from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// `2h` is two hours ago.
+    Past,
+    /// `2h` is in two hours.
+    Future,
+}
+
+/// The text is no time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no time; write 30m, 2h or 7d, a day as 2026-11-28, or a time as 2026-11-28T16:00Z"
+)]
+pub struct NoTime(String);
+
+/// The time that an operator writes as a length from `now`, a day (UTC) or an exact time.
+///
+/// # Errors
+///
+/// [`NoTime`] shows the forms.
+pub fn read_time(text: &str, now: Timestamp, direction: Direction) -> Result<Timestamp, NoTime> {
+    let text = text.trim();
+    if let Some(length) = length(text) {
+        return Ok(match direction {
+            Direction::Past => now.minus(length),
+            Direction::Future => now.plus(length),
+        });
+    }
+    let no_time = || NoTime(text.to_owned());
+    let instant = match text.parse::<jiff::Timestamp>() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let day: jiff::civil::Date = text.parse().map_err(|_| no_time())?;
+            let midnight = day.to_zoned(jiff::tz::TimeZone::UTC);
+            midnight.map_err(|_| no_time())?.timestamp()
+        }
+    };
+    Ok(Timestamp::from_millis(instant.as_millisecond()))
+}
+
+/// `90s`, `30m`, `2h` or `7d`.
+fn length(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_in_the_forms_that_people_write() {
+        let now = Timestamp::from_millis(1_764_345_600_000);
+        let hours = |hours: i64| Timestamp::from_millis(now.as_millis() + hours * 3_600_000);
+        for (text, past, future) in [
+            ("2h", hours(-2), hours(2)),
+            ("120m", hours(-2), hours(2)),
+            ("7200s", hours(-2), hours(2)),
+            ("1d", hours(-24), hours(24)),
+            ("2025-11-28", hours(-16), hours(-16)),
+            ("2025-11-28T18:00Z", hours(2), hours(2)),
+            ("2025-11-28T18:00:00+01:00", hours(1), hours(1)),
+        ] {
+            assert_eq!(read_time(text, now, Direction::Past), Ok(past), "{text}");
+            assert_eq!(
+                read_time(text, now, Direction::Future),
+                Ok(future),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "h",
+            "2",
+            "2w",
+            "yesterday",
+            "2025-13-01",
+            "-2h",
+            "2025-11-28T18:00",
+        ] {
+            assert!(read_time(text, now, Direction::Past).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_for_machines_and_for_people() {
+        let at = Moment(Timestamp::from_millis(1_764_345_552_250));
+        assert_eq!(at.to_string(), "2025-11-28 15:59:12 UTC");
+        assert_eq!(
+            serde_json::to_value(at).ok(),
+            Some("2025-11-28T15:59:12.25Z".into())
+        );
+        assert_eq!(
+            Moment(Timestamp::from_millis(i64::MAX)).to_string(),
+            "1970-01-01 00:00:00 UTC"
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! `pause`, `resume` and `snooze`: what workers leave alone for a while.
+
+use halogard_app::ports::{LinkFilter, Links, PortError, Records, SaveError};
+use halogard_domain::Timestamp;
+use halogard_domain::contact::VendorName;
+use halogard_domain::ids::EnvironmentId;
+use halogard_domain::pause::{Pause, PauseScope, Pauses};
+use halogard_domain::record::Singleton;
+use serde::Serialize;
+
+use crate::audit::OperatorError;
+use crate::moment::Moment;
+use crate::scan::for_each_link;
+
+/// How often a change is repeated because another operator's came between.
+const ATTEMPTS_MAX: usize = 20;
+
+/// The answer of `pause`, `resume` and `snooze`: what is paused from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PauseList {
+    /// When it was asked.
+    pub at: Moment,
+    /// What is paused.
+    pub pauses: Vec<PauseLine>,
+}
+
+/// A pause, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PauseLine {
+    /// What is paused.
+    pub scope: PauseScope,
+    /// The same in words.
+    pub what: String,
+    /// Since when.
+    pub since: Moment,
+    /// Until when; until `resume` when absent.
+    pub until: Option<Moment>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What is paused at `now`.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn list(store: &impl Records, now: Timestamp) -> Result<PauseList, PortError> {
+    let stored = store.load_record::<Pauses>(&Singleton).await?;
+    Ok(answer(&stored.value, now))
+}
+
+/// Adds `pause`, in place of an earlier one of the same scope.
+///
+/// # Errors
+///
+/// The store failed, or there are too many pauses.
+pub async fn pause(
+    store: &impl Records,
+    pause: &Pause,
+    now: Timestamp,
+) -> Result<PauseList, OperatorError> {
+    let (_, pauses) = change(store, |pauses| pauses.add(pause.clone(), now)).await?;
+    let is_there = pauses.pauses.iter().any(|known| known == pause);
+    if !is_there {
+        return Err(OperatorError::TooManyPauses);
+    }
+    Ok(answer(&pauses, now))
+}
+
+/// Ends the pause of `scope`; says whether there was one.
+///
+/// # Errors
+///
+/// The store failed.
+pub async fn resume(
+    store: &impl Records,
+    scope: PauseScope,
+    now: Timestamp,
+) -> Result<(bool, PauseList), OperatorError> {
+    let (had, pauses) = change(store, |pauses| pauses.end(scope, now)).await?;
+    Ok((had, answer(&pauses, now)))
+}
+
+/// The environment of the customer of this name or id, as the pairs name it.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn environment_of(
+    store: &impl Links,
+    customer: &str,
+) -> Result<Option<EnvironmentId>, PortError> {
+    if let Ok(id) = customer.trim().parse() {
+        return Ok(Some(id));
+    }
+    let mut found = None;
+    for_each_link(store, LinkFilter::All, |link| {
+        if let Some(alert) = link.observed_alert
+            && alert.environment_name.eq_ignore_ascii_case(customer.trim())
+        {
+            found = Some(alert.environment);
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Changes the pauses, however many operators do so at once.
+async fn change(
+    store: &impl Records,
+    change: impl Fn(&mut Pauses) -> bool,
+) -> Result<(bool, Pauses), OperatorError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let stored = store.load_record::<Pauses>(&Singleton).await?;
+        let mut pauses = stored.value.clone();
+        let changed = change(&mut pauses);
+        if pauses == stored.value {
+            return Ok((changed, pauses));
+        }
+        match store
+            .save_record(&Singleton, &pauses, stored.revision)
+            .await
+        {
+            Ok(_) => return Ok((changed, pauses)),
+            Err(SaveError::Conflict) => {}
+            Err(SaveError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(OperatorError::Contended)
+}
+
+/// What `pauses` pause at `now`.
+fn answer(pauses: &Pauses, now: Timestamp) -> PauseList {
+    let line = |pause: &Pause| PauseLine {
+        scope: pause.scope,
+        what: in_words(pause.scope),
+        since: pause.since.into(),
+        until: pause.until.map(Moment),
+        reason: pause.reason.clone(),
+    };
+    PauseList {
+        at: now.into(),
+        pauses: pauses.in_force(now).map(line).collect(),
+    }
+}
+
+/// What is paused, in words.
+#[must_use]
+pub fn in_words(scope: PauseScope) -> String {
+    match scope {
+        PauseScope::All => "everything".to_owned(),
+        PauseScope::Vendor(VendorName::HaloPsa) => "everything that asks HaloPSA".to_owned(),
+        PauseScope::Vendor(VendorName::Liongard) => "everything that asks Liongard".to_owned(),
+        PauseScope::Customer(environment) => format!("the customer of environment {environment}"),
+        PauseScope::Alert(alert) => format!("alert {alert}"),
+    }
+}

@@ -1,0 +1,252 @@
+//! `resync` and `replay`: pairs are queued to be reconciled once more.
+
+use std::collections::BTreeSet;
+
+use halogard_app::Store;
+use halogard_app::ports::{JournalEntry, Lane, LinkFilter, Outgoing, PortError, WorkSink};
+use halogard_domain::ids::AlertId;
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::{Link, Policy, Timestamp};
+use serde::Serialize;
+
+use crate::policy::policy_in_force;
+use crate::scan::for_each_link;
+use crate::waiting::{WaitingCause, waiting_pair};
+
+/// With so many pairs a person may be waiting for each of them; more go behind everything else.
+const URGENT_MAX: usize = 10;
+
+/// Messages that are sent at once.
+const BATCH: usize = 50;
+
+/// Which pairs are meant. Every condition must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PairFilter {
+    /// Those of these alerts, whether a pair is known or not; every alert when empty.
+    pub alerts: BTreeSet<AlertId>,
+    /// Those of the customer of this name or environment id.
+    pub customer: Option<String>,
+    /// Those that wait, for any cause or for one.
+    pub waiting: Option<WaitingFilter>,
+    /// Those whose alert changed at this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many, by alert.
+    pub limit: Option<usize>,
+}
+
+/// Which pairs that wait are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingFilter {
+    /// All of them.
+    Any,
+    /// Those that wait for this cause.
+    For(WaitingCause),
+}
+
+/// Which pairs a command is about, and what it does with them: its plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResyncPlan {
+    /// The alerts, by number.
+    pub alerts: Vec<AlertId>,
+    /// The customers they belong to, by name, with the number of alerts of each.
+    pub customers: Vec<(String, usize)>,
+    /// What is sent.
+    pub kind: ResyncKind,
+    /// The lane in which they are queued.
+    pub lane: &'static str,
+    #[serde(skip)]
+    messages: Vec<Message>,
+}
+
+/// What is sent for each pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResyncKind {
+    /// Both sides are read anew, and what was refused is tried again.
+    Resync,
+    /// What was last reported is processed once more. Finished work stays as it is.
+    Replay,
+}
+
+/// What was queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    /// Pairs.
+    pub pairs: usize,
+    /// Messages.
+    pub messages: usize,
+    /// The lane.
+    pub lane: &'static str,
+}
+
+impl PairFilter {
+    /// Whether it means every pair there is.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn matches(&self, link: &Link, policy: Option<&Policy>, now: Timestamp) -> bool {
+        let alert = link.observed_alert.as_ref();
+        let is_customer = |wanted: &String| {
+            alert.is_some_and(|alert| {
+                alert.environment_name.eq_ignore_ascii_case(wanted.trim())
+                    || alert.environment.to_string() == wanted.trim()
+            })
+        };
+        let waits = |wanted: WaitingFilter| {
+            let waiting = policy.and_then(|policy| waiting_pair(link, policy, now));
+            waiting.is_some_and(|waiting| match wanted {
+                WaitingFilter::Any => true,
+                WaitingFilter::For(cause) => waiting.cause == cause,
+            })
+        };
+        (self.alerts.is_empty() || self.alerts.contains(&link.alert))
+            && self.customer.as_ref().is_none_or(is_customer)
+            && self.waiting.is_none_or(waits)
+            && self
+                .since
+                .is_none_or(|since| alert.is_some_and(|alert| alert.changed_at >= since))
+    }
+}
+
+/// The links that `filter` means, by alert.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn select(
+    store: &impl Store,
+    filter: &PairFilter,
+    now: Timestamp,
+) -> Result<Vec<Link>, PortError> {
+    let mut links = if filter.alerts.is_empty() {
+        let policy = policy_in_force(store).await?;
+        let mut links = Vec::new();
+        for_each_link(store, LinkFilter::All, |link| {
+            if filter.matches(&link, policy.as_ref(), now) {
+                links.push(link);
+            }
+        })
+        .await?;
+        links
+    } else {
+        let policy = policy_in_force(store).await?;
+        let mut links = store.load_many(&filter.alerts).await?;
+        links.retain(|link| filter.matches(link, policy.as_ref(), now));
+        links.sort_by_key(|link| link.alert);
+        links
+    };
+    links.truncate(filter.limit.unwrap_or(usize::MAX));
+    Ok(links)
+}
+
+/// Plans `kind` for the pairs that `filter` means. An alert without a link is read from Liongard.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn plan(
+    store: &impl Store,
+    filter: &PairFilter,
+    kind: ResyncKind,
+    now: Timestamp,
+) -> Result<ResyncPlan, PortError> {
+    let links = select(store, filter, now).await?;
+    let mut alerts: BTreeSet<AlertId> = links.iter().map(|link| link.alert).collect();
+    let mut customers = std::collections::BTreeMap::<String, usize>::new();
+    let mut messages = Vec::new();
+    for link in &links {
+        let alert = link.observed_alert.as_ref();
+        let customer = alert.map_or("unknown", |alert| alert.environment_name.as_str());
+        *customers.entry(customer.to_owned()).or_default() += 1;
+        messages.extend(messages_for(link, kind));
+    }
+    let is_bare = filter.customer.is_none() && filter.waiting.is_none() && filter.since.is_none();
+    if kind == ResyncKind::Resync && is_bare {
+        for alert in &filter.alerts {
+            if alerts.insert(*alert) {
+                messages.push(Message::reconcile_alert(*alert, Cause::Operator));
+            }
+        }
+    }
+    let lane = if alerts.len() <= URGENT_MAX {
+        Lane::Urgent
+    } else {
+        Lane::Bulk
+    };
+    Ok(ResyncPlan {
+        alerts: alerts.into_iter().collect(),
+        customers: customers.into_iter().collect(),
+        kind,
+        lane: lane.name(),
+        messages,
+    })
+}
+
+/// The messages for the pair of `link`.
+fn messages_for(link: &Link, kind: ResyncKind) -> Vec<Message> {
+    match kind {
+        ResyncKind::Resync => {
+            let alert = Message::reconcile_alert(link.alert, Cause::Operator);
+            let ticket = link
+                .ticket
+                .map(|ticket| Message::reconcile_ticket(ticket, Cause::Operator));
+            [Some(alert), ticket].into_iter().flatten().collect()
+        }
+        ResyncKind::Replay => {
+            let alert = link.observed_alert.clone();
+            let ticket = link.observed_ticket.clone();
+            let alert = alert.map(|alert| Message::alert_snapshot(alert, Cause::Operator));
+            let ticket = ticket.map(|ticket| Message::ticket_snapshot(ticket, Cause::Operator));
+            [alert, ticket].into_iter().flatten().collect()
+        }
+    }
+}
+
+/// Queues what `plan` names. Safe to repeat: the messages are idempotent.
+///
+/// # Errors
+///
+/// The queue failed; some of the messages may have been sent.
+pub async fn apply(
+    store: &impl Store,
+    plan: &ResyncPlan,
+    now: Timestamp,
+) -> Result<Queued, PortError> {
+    let entries: Vec<JournalEntry> = plan
+        .alerts
+        .iter()
+        .map(|alert| JournalEntry {
+            at: now,
+            alert: Some(*alert),
+            ticket: None,
+            event: match plan.kind {
+                ResyncKind::Resync => "resync_requested".to_owned(),
+                ResyncKind::Replay => "replay_requested".to_owned(),
+            },
+            cause: Cause::Operator.as_str().to_owned(),
+            detail: None,
+        })
+        .collect();
+    for entries in entries.chunks(BATCH) {
+        store.append(entries).await?;
+    }
+    send(store, plan).await?;
+    Ok(Queued {
+        pairs: plan.alerts.len(),
+        messages: plan.messages.len(),
+        lane: plan.lane,
+    })
+}
+
+/// Sends the messages of `plan`.
+async fn send(store: &impl WorkSink, plan: &ResyncPlan) -> Result<(), PortError> {
+    let lane = Lane::ALL.into_iter().find(|lane| lane.name() == plan.lane);
+    let lane = lane.unwrap_or(Lane::Bulk);
+    for messages in plan.messages.chunks(BATCH) {
+        let outgoing: Vec<Outgoing> = messages.iter().cloned().map(Outgoing::from).collect();
+        store.send(lane, &outgoing).await?;
+    }
+    Ok(())
+}

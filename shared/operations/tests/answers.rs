@@ -1,0 +1,525 @@
+//! The answers of commands over a store, without a worker beside it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use halogard_app::ports::{
+    Clock, Lane, Links as _, NamedValues as _, Records as _, Revision, WorkQueue as _,
+    WorkSink as _, keys,
+};
+use halogard_domain::budget::Limit;
+use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::ids::{
+    AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
+};
+use halogard_domain::link::{Base, Claim, Closure, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::pause::{Pause, PauseScope};
+use halogard_domain::policy::{
+    AppliedPolicy, ClosedBy, Mapping, Mode, ParkReason, Policy, StatusMap, Template,
+};
+use halogard_domain::ticket::{Existence, Handling, HumanActivity};
+use halogard_domain::time::SteadyTime;
+use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
+use halogard_operations::audit::{self, Operator, OperatorError};
+use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
+use halogard_operations::linking;
+use halogard_operations::pausing;
+use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
+use halogard_operations::status::{StatusQuestion, Verdict, status, waiting};
+use halogard_operations::waiting::WaitingCause;
+use halogard_sqlite::{Store, StoreKey};
+use tempfile::TempDir;
+
+/// The time of every test.
+const NOW: Timestamp = Timestamp::from_millis(1_777_881_600_000);
+
+/// A clock that stands still.
+#[derive(Clone)]
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
+
+/// A store that workers have used a second ago.
+struct UsedStore {
+    store: Store<StoppedClock>,
+    _folder: TempDir,
+}
+
+impl UsedStore {
+    fn unused() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = StoreKey::load_or_create(&folder.path().join("key")).unwrap();
+        let store = Store::open(&folder.path().join("halogard.db"), key, StoppedClock).unwrap();
+        Self {
+            store,
+            _folder: folder,
+        }
+    }
+
+    async fn new() -> Self {
+        let used = Self::unused();
+        let (policy, none) = (policy(), Revision::default());
+        let fingerprint = policy.fingerprint();
+        let key = AppliedPolicy::key(fingerprint);
+        let applied = AppliedPolicy {
+            policy: Some(policy),
+        };
+        let saved = used.store.save_record(key.as_str(), &applied, none).await;
+        saved.unwrap();
+        let fingerprint = i64::from_ne_bytes(fingerprint.to_ne_bytes());
+        for (key, value) in [
+            (keys::APPLIED_POLICY, fingerprint),
+            (keys::LAST_COMPLETE_POLL_AT, before(1).as_millis()),
+        ] {
+            used.store.set_value(key, value).await.unwrap();
+        }
+        used
+    }
+
+    async fn save(&self, link: &Link) {
+        let saved = self.store.save(link, &[], Revision::default()).await;
+        saved.unwrap();
+    }
+
+    async fn dead_letter(&self, lane: Lane, alert: u64, reason: &str) {
+        let message = Message::reconcile_alert(AlertId::new(alert), Cause::Poll);
+        self.store.send(lane, &[message.into()]).await.unwrap();
+        let hidden = Duration::from_secs(60);
+        let taken = self.store.receive(lane, 1, hidden).await.unwrap();
+        let receipt = &taken[0].receipt;
+        self.store.dead_letter(lane, receipt, reason).await.unwrap();
+    }
+}
+
+const QUESTION: StatusQuestion = StatusQuestion {
+    now: NOW,
+    steady: SteadyTime { source: 0, at: NOW },
+    limit: Limit::DEFAULT,
+};
+
+fn before(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(NOW.as_millis() - seconds * 1000)
+}
+
+fn policy() -> Policy {
+    let mut policy = Policy::empty(Mode::Managed);
+    let statuses = StatusMap {
+        open: StatusId::new(1),
+        closed: StatusId::new(9),
+        also_closed: [].into(),
+        by_slug: [].into(),
+    };
+    let template = Template::new("default", TicketTypeId::new(5), statuses);
+    policy.templates.insert("default".to_owned(), template);
+    let environment = EnvironmentId::new(8801);
+    let mapping = Mapping {
+        environment,
+        client: HaloClientId::new(17),
+        site: None,
+        template: Some("default".to_owned()),
+        groups: [].into(),
+    };
+    policy.environments.insert(environment, mapping);
+    policy
+}
+
+fn alert(id: u64, status: &str) -> Alert {
+    Alert {
+        id: AlertId::new(id),
+        number: Some(format!("T20260504.{id:05}")),
+        environment: EnvironmentId::new(8801),
+        environment_name: "Contoso".to_owned(),
+        name: format!("Active Directory | rule {id}"),
+        description: "2 accounts have not signed in".to_owned(),
+        priority: Slug::new("high"),
+        status: Slug::new(status),
+        inspector: None,
+        inspector_alias: None,
+        rule: None,
+        launchpoint: None,
+        system: None,
+        native_ticket: None,
+        visible: true,
+        raised_at: before(7200),
+        changed_at: before(3600),
+        observed_at: before(60),
+        page: None,
+    }
+}
+
+/// A pair with a ticket, in these states.
+fn linked(id: u64, alert_status: &str, ticket_status: u64) -> Link {
+    let alert = alert(id, alert_status);
+    let ticket = Ticket {
+        id: TicketId::new(id + 1000),
+        client: HaloClientId::new(17),
+        ticket_type: TicketTypeId::new(5),
+        status: StatusId::new(ticket_status),
+        priority: None,
+        summary: format!("[LG-{id}.k3f9xw]"),
+        assigned: None,
+        changed_at: before(1800),
+        observed_at: before(60),
+        existence: Existence::Present,
+        is_dated: true,
+        activity: HumanActivity::None { as_of: before(60) },
+        handling: Handling::default(),
+    };
+    let mut link = Link::new(alert.id);
+    link.attach(ticket.id);
+    let mut base = Base::of(
+        &alert,
+        &ticket,
+        &policy().templates["default"].statuses,
+        None,
+    );
+    base.ticket_closed = base.ticket_closed.map(|_| Closure {
+        by: ClosedBy::Technician,
+        at: before(1800),
+    });
+    link.base = Some(base);
+    link.observed_alert = Some(alert);
+    link.observed_ticket = Some(ticket);
+    link
+}
+
+/// An alert without a ticket.
+fn unlinked(id: u64) -> Link {
+    let mut link = Link::new(AlertId::new(id));
+    link.observed_alert = Some(alert(id, "new"));
+    link
+}
+
+/// A pair for each cause to wait, under the alert of its number.
+fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
+    let mut stopped = unlinked(1);
+    stopped.unrecognised = 2;
+    let mut refused = unlinked(2);
+    refused.record_refusal(RefusedWrite {
+        write: WriteKind::Open,
+        message: "Please select a Category".to_owned(),
+        policy_fingerprint: policy().fingerprint(),
+        ticket_changed_at: None,
+        at: before(600),
+        retry_at: Some(before(600).plus(REFUSAL_RETRY_AFTER)),
+        not_carried_out: 0,
+    });
+    let parked = |id, reason| {
+        let mut link = unlinked(id);
+        link.parked = Some(reason);
+        link
+    };
+    let mut elsewhere = linked(5, "new", 1);
+    elsewhere.found_elsewhere = true;
+    let mut in_doubt = unlinked(6);
+    in_doubt.claim = Claim::in_doubt(before(30));
+    vec![
+        (stopped, WaitingCause::StoppedOpening),
+        (refused, WaitingCause::Refused),
+        (parked(3, ParkReason::Unmapped), WaitingCause::Unmapped),
+        (parked(4, ParkReason::NoTemplate), WaitingCause::NoTemplate),
+        (elsewhere, WaitingCause::FoundElsewhere),
+        (in_doubt, WaitingCause::InDoubt),
+        (linked(7, "new", 9), WaitingCause::ResolvedInPsaOnly),
+        (linked(8, "closed", 1), WaitingCause::LeftToTechnician),
+    ]
+}
+
+#[tokio::test]
+async fn every_cause_to_wait_is_counted_listed_and_has_a_remedy() {
+    let used = UsedStore::new().await;
+    used.save(&linked(100, "new", 1)).await;
+    used.save(&linked(101, "closed", 9)).await;
+    let pairs = one_of_each_cause();
+    let causes: Vec<_> = pairs.iter().map(|(_, cause)| *cause).collect();
+    assert_eq!(causes, WaitingCause::ALL, "a cause without a pair");
+    for (link, _) in &pairs {
+        used.save(link).await;
+    }
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!((answer.pairs.total, answer.pairs.in_sync), (10, 2));
+    assert_eq!(answer.pairs.waiting, pairs.len());
+    let counted: Vec<_> = answer
+        .waiting
+        .iter()
+        .map(|it| (it.cause, it.count))
+        .collect();
+    let expected: Vec<_> = causes.iter().map(|cause| (*cause, 1)).collect();
+    assert_eq!(counted, expected);
+    assert_eq!(
+        answer.verdict,
+        Verdict::NeedsPerson,
+        "{:#?}",
+        answer.problems
+    );
+    let listed = waiting(&used.store, NOW).await.unwrap().waiting;
+    for ((link, cause), found) in pairs.iter().zip(&listed) {
+        assert_eq!((found.alert, found.cause), (link.alert, *cause));
+        assert!(found.remedy.len() > 20, "{found:?}");
+        assert_eq!(found.needs_operator, cause.needs_operator(), "{found:?}");
+    }
+    assert_eq!(listed[1].said.as_deref(), Some("Please select a Category"));
+}
+
+#[tokio::test]
+async fn the_verdict_is_for_monitors() {
+    let unused = UsedStore::unused();
+    let answer = status(&unused.store, QUESTION).await.unwrap();
+    assert_eq!(answer.verdict, Verdict::CannotTell);
+
+    let used = UsedStore::new().await;
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!(answer.verdict, Verdict::Ok, "{:#?}", answer.problems);
+    // What technicians do, and what mends itself, needs no operator.
+    used.save(&linked(7, "new", 9)).await;
+    used.save(&linked(8, "closed", 1)).await;
+    let mut in_doubt = unlinked(6);
+    in_doubt.claim = Claim::in_doubt(before(30));
+    used.save(&in_doubt).await;
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!(answer.verdict, Verdict::Ok, "{:#?}", answer.problems);
+
+    used.dead_letter(Lane::Bulk, 9, "no answer").await;
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!(answer.verdict, Verdict::NeedsPerson);
+
+    let late = before(3600).as_millis();
+    let set = used
+        .store
+        .set_value(keys::LAST_COMPLETE_POLL_AT, late)
+        .await;
+    set.unwrap();
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!(answer.verdict, Verdict::CannotTell, "no worker runs");
+    // Liongard is away: that is known, and a person's.
+    let mut away = VendorContact::default();
+    away.observe_failure(before(3600), "liongard.unreachable", "no route to host");
+    let none = Revision::default();
+    let saved = used
+        .store
+        .save_record(&VendorName::Liongard, &away, none)
+        .await;
+    saved.unwrap();
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    assert_eq!(
+        answer.verdict,
+        Verdict::NeedsPerson,
+        "{:#?}",
+        answer.problems
+    );
+    assert!(answer.problems[0].what.contains("no route to host"));
+}
+
+#[tokio::test]
+async fn dead_letters_are_chosen_by_every_filter_and_a_repeat_finds_them_gone() {
+    let used = UsedStore::new().await;
+    used.dead_letter(Lane::Urgent, 1, "Missing: Category").await;
+    used.dead_letter(Lane::Bulk, 2, "missing: Team").await;
+    used.dead_letter(Lane::Bulk, 3, "no answer").await;
+    let list = async |filter: &DeadLetterFilter| {
+        let list = dead_letters::list(&used.store, filter, NOW).await.unwrap();
+        assert_eq!(list.total, 3);
+        let alerts = list.letters.iter().map(|it| it.alert.unwrap().get());
+        alerts.collect::<Vec<_>>()
+    };
+    let all = DeadLetterFilter::default();
+    assert_eq!(list(&all).await, [1, 2, 3]);
+    let chosen = [
+        (
+            DeadLetterFilter {
+                lane: Some(Lane::Bulk),
+                ..all.clone()
+            },
+            vec![2, 3],
+        ),
+        (
+            DeadLetterFilter {
+                reason: Some("MISSING".to_owned()),
+                ..all.clone()
+            },
+            vec![1, 2],
+        ),
+        (
+            DeadLetterFilter {
+                limit: Some(1),
+                ..all.clone()
+            },
+            vec![1],
+        ),
+        (
+            DeadLetterFilter {
+                since: Some(NOW),
+                ..all.clone()
+            },
+            vec![1, 2, 3],
+        ),
+        (
+            DeadLetterFilter {
+                since: Some(NOW.plus(Duration::from_secs(1))),
+                ..all.clone()
+            },
+            vec![],
+        ),
+    ];
+    for (filter, expected) in &chosen {
+        assert_eq!(list(filter).await, *expected, "{filter:?}");
+    }
+    let missing = dead_letters::list(&used.store, &chosen[1].0, NOW)
+        .await
+        .unwrap();
+    let redrive = DeadLetterAction::Redrive;
+    let done = dead_letters::apply(&used.store, &missing, redrive)
+        .await
+        .unwrap();
+    assert_eq!((done.done, done.gone), (2, 0));
+    for action in [redrive, DeadLetterAction::Drop] {
+        let again = dead_letters::apply(&used.store, &missing, action)
+            .await
+            .unwrap();
+        assert_eq!((again.done, again.gone), (0, 2), "{action:?}");
+    }
+    assert_eq!(used.store.dead_letter_count().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_are_many() {
+    let used = UsedStore::new().await;
+    for (link, _) in one_of_each_cause() {
+        used.save(&link).await;
+    }
+    for id in 100..120 {
+        used.save(&linked(id, "closed", 9)).await;
+    }
+    let chosen = async |filter: &PairFilter| {
+        let plan = resync::plan(&used.store, filter, ResyncKind::Resync, NOW).await;
+        let plan = plan.unwrap();
+        let alerts = plan.alerts.iter().map(|alert| alert.get());
+        (alerts.collect::<Vec<_>>(), plan.lane)
+    };
+    let all = PairFilter::default();
+    assert_eq!(chosen(&all).await.0.len(), 28);
+    assert_eq!(chosen(&all).await.1, "bulk");
+    let waiting = |waiting| PairFilter {
+        waiting: Some(waiting),
+        ..all.clone()
+    };
+    assert_eq!(
+        chosen(&waiting(WaitingFilter::Any)).await.0,
+        [1, 2, 3, 4, 5, 6, 7, 8]
+    );
+    let refused = waiting(WaitingFilter::For(WaitingCause::Refused));
+    assert_eq!(chosen(&refused).await, (vec![2], "urgent"));
+    for (customer, count) in [("contoso", 28), ("8801", 28), ("Fabrikam", 0), ("8802", 0)] {
+        let filter = PairFilter {
+            customer: Some(customer.to_owned()),
+            ..all.clone()
+        };
+        assert_eq!(chosen(&filter).await.0.len(), count, "{customer}");
+    }
+    // An alert without a record is read from Liongard.
+    let unknown = PairFilter {
+        alerts: [AlertId::new(7), AlertId::new(777)].into(),
+        ..all.clone()
+    };
+    assert_eq!(chosen(&unknown).await.0, [7, 777]);
+    let limited = PairFilter {
+        limit: Some(3),
+        ..all
+    };
+    assert_eq!(chosen(&limited).await.0, [1, 2, 3]);
+
+    let plan = resync::plan(&used.store, &unknown, ResyncKind::Resync, NOW)
+        .await
+        .unwrap();
+    let queued = resync::apply(&used.store, &plan, NOW).await.unwrap();
+    assert_eq!((queued.pairs, queued.messages), (2, 3));
+    assert_eq!(used.store.depth(Lane::Urgent).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_ticket_is_linked_to_one_alert_only_and_unlinking_makes_room_for_another() {
+    let used = UsedStore::new().await;
+    let (alert, ticket) = (AlertId::new(1), TicketId::new(4242));
+    used.save(&unlinked(1)).await;
+    used.save(&linked(2, "new", 1)).await;
+    let unknown = linking::link(&used.store, AlertId::new(9), ticket, NOW).await;
+    assert!(
+        matches!(unknown, Err(OperatorError::UnknownAlert(_))),
+        "{unknown:?}"
+    );
+    let taken = linking::link(&used.store, alert, TicketId::new(1002), NOW).await;
+    assert!(
+        matches!(taken, Err(OperatorError::TicketTaken { .. })),
+        "{taken:?}"
+    );
+    for _ in 0..2 {
+        linking::link(&used.store, alert, ticket, NOW)
+            .await
+            .unwrap();
+        let link = used.store.load(alert).await.unwrap().unwrap().value;
+        assert_eq!(link.ticket, Some(ticket), "safe to repeat");
+    }
+    let other = linking::link(&used.store, alert, TicketId::new(4343), NOW).await;
+    assert!(
+        matches!(other, Err(OperatorError::HasTicket { .. })),
+        "{other:?}"
+    );
+    let unlinked = linking::unlink(&used.store, alert, NOW).await.unwrap();
+    assert_eq!(unlinked.before, Some(ticket));
+    let link = used.store.load(alert).await.unwrap().unwrap().value;
+    assert_eq!((link.ticket, link.recurrence), (None, 2));
+    let again = linking::unlink(&used.store, alert, NOW).await;
+    assert!(
+        matches!(again, Err(OperatorError::NoTicket(_))),
+        "{again:?}"
+    );
+    let mut claimed = link.clone();
+    claimed.claim = Claim::in_doubt(NOW);
+    let revision = used.store.load(alert).await.unwrap().unwrap().revision;
+    used.store.save(&claimed, &[], revision).await.unwrap();
+    let busy = linking::link(&used.store, alert, ticket, NOW).await;
+    assert!(matches!(busy, Err(OperatorError::Claimed(_))), "{busy:?}");
+}
+
+#[tokio::test]
+async fn operators_who_pause_and_record_at_once_lose_nothing() {
+    let used = UsedStore::new().await;
+    let operator = Operator {
+        account: "operator".to_owned(),
+        reason: Some("maintenance".to_owned()),
+    };
+    let commands = (1..=8).map(|id| {
+        let (store, operator) = (used.store.clone(), operator.clone());
+        async move {
+            let pause = Pause {
+                scope: PauseScope::Alert(AlertId::new(id)),
+                since: NOW,
+                until: None,
+                reason: None,
+            };
+            pausing::pause(&store, &pause, NOW).await.unwrap();
+            let subject = format!("alert {id}");
+            let recorded = audit::record(&store, &operator, "snooze", &subject, "paused", NOW);
+            recorded.await.unwrap();
+        }
+    });
+    let mut running = tokio::task::JoinSet::new();
+    for command in commands {
+        running.spawn(command);
+    }
+    running.join_all().await;
+    let paused = pausing::list(&used.store, NOW).await.unwrap();
+    assert_eq!(paused.pauses.len(), 8);
+    let recorded = audit::list(&used.store, None, NOW).await.unwrap();
+    assert_eq!((recorded.entries.len(), recorded.intact), (8, true));
+    let scope = PauseScope::Alert(AlertId::new(3));
+    let (had, left) = pausing::resume(&used.store, scope, NOW).await.unwrap();
+    assert_eq!((had, left.pauses.len()), (true, 7));
+    let (had, _) = pausing::resume(&used.store, scope, NOW).await.unwrap();
+    assert!(!had, "safe to repeat");
+}
