@@ -78,6 +78,20 @@ pub enum Command {
     Resume(ResumeOptions),
     /// Leave one alert alone until a time: what is reported is kept, nothing is written.
     Snooze(SnoozeOptions),
+    /// Compare both sides, record by record: = same, * differs, + only Liongard, - only HaloPSA,
+    /// ! could not be read.
+    ///
+    /// Reads HaloPSA within the share of the request budget that nothing else needs. Exit code 1 when
+    /// something differs that nothing explains.
+    Verify(VerifyOptions),
+    /// Make a ticket an alert's.
+    Link(LinkOptions),
+    /// Take the ticket of an alert away from it.
+    Unlink(UnlinkOptions),
+    /// Write a copy of this machine's store, while `serve` goes on.
+    Backup(BackupOptions),
+    /// Put a copy in the place of this machine's store, while no `serve` runs.
+    Restore(RestoreOptions),
     /// Show what operators commanded.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -568,6 +582,82 @@ pub struct SnoozeOptions {
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
+}
+
+/// Options of `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyOptions {
+    /// Show the records that are equal as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Have the pairs that differ reconciled once more.
+    #[arg(long)]
+    pub repair: bool,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `link`.
+#[derive(Clone, Debug, Args)]
+pub struct LinkOptions {
+    /// The alert, as 7586 or LG-7586.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// The ticket, as '#4242' or 4242.
+    #[arg(value_name = "TICKET")]
+    pub ticket: String,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `unlink`.
+#[derive(Clone, Debug, Args)]
+pub struct UnlinkOptions {
+    /// The alert as 7586 or LG-7586, or its ticket as '#4242'.
+    #[arg(value_name = "ALERT|TICKET")]
+    pub subject: String,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `backup`.
+#[derive(Clone, Debug, Args)]
+pub struct BackupOptions {
+    /// The new file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write the key that opens the stored secrets to FILE.key.
+    #[arg(long)]
+    pub with_key: bool,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Options of `restore`.
+#[derive(Clone, Debug, Args)]
+pub struct RestoreOptions {
+    /// The backup.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Put it in the place of the store that is there, which is kept beside it.
+    #[arg(long)]
+    pub replace: bool,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// The commands for the audit.

@@ -1,11 +1,13 @@
 //! The commands, one module each.
 
 mod audit;
+mod backup;
 mod config;
 mod demo;
 mod dlq;
 mod doctor;
 mod explain;
+mod link;
 mod map;
 mod pause;
 mod resync;
@@ -14,6 +16,7 @@ mod route;
 pub mod serve;
 mod simulate;
 mod status;
+mod verify;
 mod webhook;
 
 use std::process::ExitCode;
@@ -38,6 +41,11 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pause(options) => pause::pause(&options).await,
         Command::Resume(options) => pause::resume(&options).await,
         Command::Snooze(options) => pause::snooze(&options).await,
+        Command::Verify(options) => verify::run(&options).await,
+        Command::Link(options) => link::link(&options).await,
+        Command::Unlink(options) => link::unlink(&options).await,
+        Command::Backup(options) => backup::backup(&options),
+        Command::Restore(options) => backup::restore(&options).await,
         Command::Audit(command) => audit::run(&command).await,
         Command::Status(options) => status::run(&options).await,
         Command::Simulate(options) => simulate::run(&options).await,

@@ -22,7 +22,7 @@ pub type RealDesk<C> = HttpServiceDesk<RealBudget<C>, C>;
 pub type RealBudget<C> = WaitingBudget<SharedBudget<Store<C>, C>, C, Sleeper<C>>;
 
 /// Sleeps by a clock.
-pub struct Sleeper<C>(C);
+pub struct Sleeper<C>(pub C);
 
 impl<C: SleepClock> Sleep for Sleeper<C> {
     fn sleep(&self, pause: Duration) -> impl Future<Output = ()> + Send {

@@ -1,8 +1,11 @@
 //! The data folder: the store, and the key that encrypts its secrets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
+use halogard_app::ports::{Clock as _, Records as _};
+use halogard_domain::continuity::StoreContinuity;
+use halogard_domain::record::Singleton;
 use halogard_runtime::SystemClock;
 use halogard_sqlite::{OpenError, Store, StoreKey};
 
@@ -52,6 +55,63 @@ pub fn is_serve_running(folder: &Path) -> anyhow::Result<bool> {
     Ok(halogard_sqlite::is_worker_running(
         &folder.join(STORE_FILE),
     )?)
+}
+
+/// Writes a copy of the store in `folder` to the new file `target`, beside a running `serve` or without one;
+/// the key that opens its secrets goes beside it where `with_key`.
+pub fn back_up(folder: &Path, target: &Path, with_key: bool) -> anyhow::Result<()> {
+    ensure!(
+        !target.exists(),
+        "{} is there already; name another file",
+        target.display()
+    );
+    if with_key {
+        let key = key_of_backup(target);
+        std::fs::copy(folder.join(KEY_FILE), &key)
+            .with_context(|| format!("the key cannot be copied to {}", key.display()))?;
+    }
+    Ok(halogard_sqlite::back_up(&folder.join(STORE_FILE), target)?)
+}
+
+/// Where the key of the copy `backup` is, if it was asked for.
+pub fn key_of_backup(backup: &Path) -> PathBuf {
+    let mut name = backup.as_os_str().to_owned();
+    name.push(".key");
+    name.into()
+}
+
+/// Puts the copy `backup` in the place of the store in `folder`; says where the former one is. The next
+/// `serve` then looks for everything that was done since the copy was made, before it opens a ticket for an
+/// older alert.
+pub async fn restore(
+    folder: &Path,
+    backup: &Path,
+    replace: bool,
+) -> anyhow::Result<Option<PathBuf>> {
+    let (store, key) = (folder.join(STORE_FILE), folder.join(KEY_FILE));
+    if !backup.exists() {
+        bail!("there is no file {}", backup.display());
+    }
+    ensure!(
+        replace || !store.exists(),
+        "there is a store in {} already; --replace puts the backup in its place and keeps it beside",
+        folder.display()
+    );
+    let of_backup = key_of_backup(backup);
+    if of_backup.exists() && !key.exists() {
+        halogard_sqlite::prepare_folder(folder)?;
+        std::fs::copy(&of_backup, &key)
+            .with_context(|| format!("the key cannot be copied to {}", key.display()))?;
+    }
+    let now = SystemClock.now();
+    let former = halogard_sqlite::put_back(backup, &store, replace, now)?;
+    let opened = open_existing_store(folder)?;
+    let stored = opened.load_record::<StoreContinuity>(&Singleton).await?;
+    let mut continuity = stored.value;
+    continuity.begin_restored(now);
+    let saved = opened.save_record(&Singleton, &continuity, stored.revision);
+    saved.await?;
+    Ok(former)
 }
 
 /// The key of the store in `folder`; made at first use.

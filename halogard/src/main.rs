@@ -19,10 +19,8 @@ mod health;
 mod http;
 mod listener;
 mod metrics;
-#[allow(dead_code, reason = "the commands that use all of it follow")]
 mod opened_store;
 mod output;
-#[allow(dead_code, reason = "the commands that use all of it follow")]
 mod page;
 mod refusals;
 mod stack;

@@ -3,12 +3,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use halogard_app::Store;
-use halogard_app::budget::SharedBudget;
+use halogard_app::budget::{SharedBudget, WaitingBudget};
 use halogard_config::Config;
 use halogard_domain::Policy;
+use halogard_domain::budget::Priority;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
 use halogard_vendors::{CallDurations, CallObserver, VendorSettings, Vendors};
@@ -16,6 +18,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::cli::StoreOptions;
 use crate::commands::serve::token;
+use crate::connect::Sleeper;
 use crate::data_folder;
 use crate::output;
 use crate::stack::{Stack, StackStore};
@@ -51,8 +54,6 @@ pub enum StoreLocation {
 
 /// The store on this machine, and what it is used with.
 pub struct MachineStore {
-    /// The folder that holds it.
-    pub data_dir: PathBuf,
     /// The config file.
     pub config_file: PathBuf,
     /// The config, or why it cannot be read. Commands that need only the store work all the same.
@@ -62,7 +63,15 @@ pub struct MachineStore {
 }
 
 /// The clients of both vendors, under the request budget of an opened store.
-pub type OperatorVendors<S> = Vendors<SharedBudget<S, SystemClock>, SystemClock>;
+pub type OperatorVendors<S> = Vendors<OperatorBudget<S>, SystemClock>;
+
+/// The request budget that the workers share, as commands use it: they leave what is reserved to workers, and
+/// wait for a permit.
+pub type OperatorBudget<S> =
+    WaitingBudget<SharedBudget<S, SystemClock>, SystemClock, Sleeper<SystemClock>>;
+
+/// How long a command waits for a permit: longer than a window.
+const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a command does on a machine without a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +138,6 @@ impl MachineStore {
             output::caution(&error.to_string());
         }
         Ok(Self {
-            data_dir: serve.data_dir,
             config_file,
             config: config.map_err(|error| error.to_string()),
             environment,
@@ -142,11 +150,6 @@ impl MachineStore {
         self.config
             .as_ref()
             .map_err(|error| anyhow::anyhow!(error.clone()))
-    }
-
-    /// Whether a `serve` runs on the store.
-    pub fn serve_runs(&self) -> anyhow::Result<bool> {
-        data_folder::is_serve_running(&self.data_dir)
     }
 }
 
@@ -210,8 +213,29 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         &self,
         calls: Arc<dyn CallObserver>,
     ) -> anyhow::Result<OperatorVendors<S>> {
+        let patience = OperatorBudget::<S>::MAX_WAIT;
+        self.build_vendors(calls, Priority::Normal, patience).await
+    }
+
+    /// Both vendors for many requests that no one waits for: they leave what is reserved to the workers, and
+    /// wait for each permit.
+    pub async fn vendors_in_bulk(&self) -> anyhow::Result<OperatorVendors<S>> {
+        let calls = Arc::new(CallDurations::default());
+        self.build_vendors(calls, Priority::Bulk, PERMIT_PATIENCE)
+            .await
+    }
+
+    /// Both vendors, whose permits are requested with `priority` and waited for as long as `patience`.
+    async fn build_vendors(
+        &self,
+        calls: Arc<dyn CallObserver>,
+        priority: Priority,
+        patience: Duration,
+    ) -> anyhow::Result<OperatorVendors<S>> {
         let settings = self.vendor_settings().await?;
-        let budget = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let shared = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let shared = shared.with_priority(priority);
+        let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
         let vendors = halogard_vendors::build(
             &settings.halo,
             &settings.liongard,

@@ -175,6 +175,8 @@ impl TextPage {
         table.load_style(presets::NOTHING);
         // Whether escapes are kept is decided where they are printed.
         table.enforce_styling();
+        // Spaces at the end of a line are dropped, coloured ones too.
+        table.style_text_only();
         if let Some(width) = self.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(width.saturating_sub(indent));

@@ -325,3 +325,143 @@ fn every_answer_fits_the_width_that_is_named() {
         }
     }
 }
+
+#[test]
+fn verify_shows_what_differs_and_has_it_repaired() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let alert = bench.sim.raise(8801, "Stale Accounts");
+    bench.sim.raise(8802, "Stale Accounts");
+    wait_in_sync(&bench, 2);
+    let same = bench.ask("verify --all");
+    assert_eq!(same["counts"], serde_json::json!({ "=": 2 }), "{same}");
+    assert_eq!(same["records"].as_array().unwrap().len(), 2, "{same}");
+    assert_code(&bench.operate("verify"), 0);
+
+    serve.process.kill();
+    bench.sim.alert(alert, "close");
+    let differs = bench.operate("verify");
+    assert_code(&differs, 1);
+    assert!(
+        differs
+            .stdout
+            .contains("the alert is closed, the ticket is open"),
+        "{differs:?}"
+    );
+    let unasked = bench.operate("verify --repair");
+    assert!(
+        unasked.stderr.contains("Reconcile 1 pairs once more?"),
+        "{unasked:?}"
+    );
+    assert_code(&bench.operate("verify --repair --yes"), 1);
+    let _serve = bench.serve();
+    wait_until("no difference", SOON, || {
+        (bench.ask("verify")["differences"] == 0).then_some(())
+    });
+}
+
+#[test]
+fn a_ticket_is_unlinked_and_linked_again_and_no_other_is_opened_while_the_alert_is_snoozed() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let alert = bench.sim.raise(8801, "Stale Accounts");
+    wait_in_sync(&bench, 1);
+    let ticket = bench.sim.tickets_of(alert)[0]["id"].as_i64().unwrap();
+    serve.process.kill();
+    let snoozed = bench.operate(&format!("snooze {alert} --until 7d --reason tests"));
+    assert_code(&snoozed, 0);
+    let unlinked = bench.ask(&format!("unlink #{ticket} --yes"));
+    assert_eq!(unlinked["before"], ticket, "{unlinked}");
+    let linked = bench.ask(&format!("link LG-{alert} #{ticket}"));
+    assert_eq!(linked["ticket"], ticket, "{linked}");
+    assert_code(&bench.operate(&format!("resume {alert}")), 0);
+    let _serve = bench.serve();
+    wait_in_sync(&bench, 1);
+    let story = bench.ask(&format!("explain {alert}"));
+    assert_eq!(story["stories"][0]["ticket"], ticket, "{story}");
+    assert_eq!(bench.sim.tickets_of(alert).len(), 1);
+    bench.sim.alert(alert, "close");
+    wait_until("the linked ticket is closed", SOON, || {
+        let story = bench.ask(&format!("explain {alert}"));
+        let state = story["stories"][0]["state"].as_str().unwrap().to_owned();
+        (state == "in sync: alert and ticket are closed").then_some(())
+    });
+}
+
+#[test]
+fn a_restored_backup_opens_no_second_ticket_and_verify_finds_no_difference() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let before = bench.sim.raise(8801, "Stale Accounts");
+    wait_in_sync(&bench, 1);
+    assert_code(&bench.operate("backup copy.db --with-key"), 0);
+    let again = bench.operate("backup copy.db");
+    assert_code(&again, 1);
+    assert!(again.stderr.contains("is there already"), "{again:?}");
+    // What the backup does not know.
+    let after = bench.sim.raise(8802, "Stale Accounts");
+    wait_in_sync(&bench, 2);
+    let busy = bench.operate("restore copy.db --replace");
+    assert_code(&busy, 1);
+    assert!(busy.stderr.contains("already runs"), "{busy:?}");
+    serve.process.kill();
+    let refused = bench.operate("restore copy.db");
+    assert_code(&refused, 1);
+    assert!(refused.stderr.contains("--replace"), "{refused:?}");
+    let restored = bench.operate("restore copy.db --replace");
+    assert_code(&restored, 0);
+    assert_eq!(bench.ask("status")["pairs"]["total"], 1);
+    let _serve = bench.serve();
+    wait_in_sync(&bench, 2);
+    for alert in [before, after] {
+        assert_eq!(bench.sim.tickets_of(alert).len(), 1, "alert {alert}");
+    }
+    assert_code(&bench.operate("verify"), 0);
+
+    // On another machine, with the key of the backup.
+    let mut elsewhere = Bench::new();
+    std::fs::copy(bench.path("copy.db"), elsewhere.path("copy.db")).unwrap();
+    std::fs::copy(bench.path("copy.db.key"), elsewhere.path("copy.db.key")).unwrap();
+    elsewhere.set("HALOGARD_DATA_DIR", "moved");
+    assert_code(&elsewhere.operate("restore copy.db"), 0);
+    assert_eq!(elsewhere.ask("status")["pairs"]["total"], 1);
+}
+
+#[test]
+fn no_command_fails_beside_a_worker_in_a_storm_and_nothing_is_lost() {
+    const ALERTS: u64 = 200;
+    let bench = Bench::new();
+    let _serve = bench.serve();
+    let customers = (8801..8807).cycle();
+    let alerts: Vec<i64> = customers
+        .take(usize::try_from(ALERTS).unwrap())
+        .map(|customer| bench.sim.raise(customer, "Stale Accounts"))
+        .collect();
+    let last = alerts.last().unwrap();
+    let commands = [
+        "status waiting".to_owned(),
+        "dlq list".to_owned(),
+        "audit list".to_owned(),
+        format!("explain {last}"),
+        "replay --since 1h --yes".to_owned(),
+        "snooze 1 --until 2h --reason tests".to_owned(),
+        "resume 1".to_owned(),
+        "dlq redrive --yes".to_owned(),
+    ];
+    wait_until("every ticket", SOON * 4, || {
+        for command in &commands {
+            let ended = bench.operate(command);
+            assert!(!ended.stderr.contains("store"), "{command}: {ended:?}");
+            // The alert may not have been read yet.
+            assert!(
+                command.starts_with("explain") || ended.status.success(),
+                "{command}: {ended:?}"
+            );
+        }
+        (bench.ask("status")["pairs"]["in_sync"] == ALERTS).then_some(())
+    });
+    wait_in_sync(&bench, ALERTS);
+    for alert in alerts {
+        assert_eq!(bench.sim.tickets_of(alert).len(), 1, "alert {alert}");
+    }
+}

@@ -130,6 +130,13 @@ impl StoreContinuity {
         };
     }
 
+    /// Begins anew at `now` with a copy that was put back: what was done since it was made is missing from it,
+    /// however young it is.
+    pub fn begin_restored(&mut self, now: Timestamp) {
+        self.begin(now);
+        self.completeness = Completeness::Behind;
+    }
+
     /// Records that a sync cycle runs at `now`. Begins anew if none has for longer than usual.
     pub fn observe_cycle(&mut self, now: Timestamp) {
         let gap = now.since(self.seen_at);

@@ -1,5 +1,6 @@
 //! Transactions on the file. SQLite orders those of all processes; how the file is opened is in [`file`].
 
+mod backup;
 mod file;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use crate::error::StoreError;
 use crate::key::StoreKey;
 
+pub use backup::{back_up, put_back};
 use file::SCHEMA_VERSION;
 pub use file::{delete_secrets, has_secrets, is_worker_running, prepare_folder};
 

@@ -211,6 +211,50 @@ async fn the_webhooks_address_is_printed_and_a_stack_that_is_none_is_named() {
 }
 
 #[tokio::test]
+async fn questions_about_a_stack_are_answered_and_its_work_is_paused_and_repeated() {
+    let world = Deployment::in_operation().await;
+    let desk = OperatorCli::at(&world);
+    let ticket = world
+        .raise_and_await_ticket("that an operator asks about")
+        .await;
+    let answer = async |command: &str| {
+        let said = desk.give(&at_stack(&format!("{command} --json")), "").await;
+        let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(answer["format_version"], 1, "{command}: {said:?}");
+        answer
+    };
+    let status = answer("status").await;
+    let connected = status["vendors"].as_array().unwrap();
+    assert!(
+        connected.iter().all(|it| it["connected"] == true),
+        "{status}"
+    );
+    let story = answer(&format!("explain #{ticket}")).await;
+    let story = &story["stories"][0];
+    assert_eq!(story["ticket"], ticket, "{story}");
+    let alert = story["alert"].as_i64().unwrap();
+    let linked = answer(&format!("explain {alert}")).await;
+    assert_eq!(linked["stories"][0]["ticket"], ticket, "{linked}");
+    assert_eq!(answer("dlq list").await["total"], 0);
+    let resynced = answer(&format!("resync {alert}")).await;
+    assert_eq!(resynced["pairs"], 1, "{resynced}");
+    let verified = answer("verify").await;
+    assert_eq!(verified["differences"], 0, "{verified}");
+
+    let paused = answer("pause --yes --until 1h --reason maintenance").await;
+    assert_eq!(paused["pauses"][0]["reason"], "maintenance", "{paused}");
+    let status = answer("status").await;
+    assert_eq!(status["paused"][0]["scope"], "all", "{status}");
+    let resumed = answer("resume").await;
+    assert_eq!(resumed["pauses"], json!([]), "{resumed}");
+    let audit = answer("audit list").await;
+    let entries = audit["entries"].as_array().unwrap().iter();
+    let commands: Vec<_> = entries.map(|it| it["command"].as_str().unwrap()).collect();
+    assert_eq!(commands, ["resync", "pause", "resume"], "{audit}");
+    println!("desk: {} commands recorded", commands.len());
+}
+
+#[tokio::test]
 async fn first_credentials_are_put_into_a_new_stack_tried_before_they_are_used() {
     let world = Deployment::just_deployed().await;
     let desk = OperatorCli::at(&world);

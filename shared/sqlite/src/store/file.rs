@@ -122,7 +122,7 @@ pub fn prepare_folder(folder: &Path) -> Result<(), OpenError> {
 
 /// Opens `path` for writing; makes it for its owner only, unless it is there. SQLite gives the
 /// files it puts beside it the same rights and the same owner.
-fn open_private(path: &Path) -> io::Result<File> {
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -133,7 +133,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 }
 
 /// Takes the rights of others from the database at `path` and the files that SQLite puts beside it.
-fn protect(path: &Path) {
+pub(super) fn protect(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -142,7 +142,7 @@ fn protect(path: &Path) {
 }
 
 /// The folder of the file `path`.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -151,7 +151,7 @@ fn folder_of(path: &Path) -> &Path {
 
 /// Takes the worker lock of the store in `folder`. The system releases it when the process ends,
 /// however it ends; the file stays, and means nothing by itself.
-fn lock(folder: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
     let path = folder.join(LOCK_FILE);
     let file = open_private(&path).map_err(|source| files(&path, source))?;
     let mut waited = Duration::ZERO;
@@ -221,7 +221,7 @@ pub fn delete_secrets(path: &Path) -> Result<(), OpenError> {
 
 /// Which files are brought to the newest schema when they are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Migrate {
+pub(super) enum Migrate {
     /// None: the file must have the schema of this version.
     Nothing,
     /// A new, empty file only.
@@ -231,7 +231,7 @@ enum Migrate {
 }
 
 /// Opens the database, makes sure that it is ours, and migrates it where `migrate` allows that.
-fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
+pub(super) fn connect(path: &Path, allowed: Migrate) -> Result<Connection, OpenError> {
     let sql = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase {
             path: path.to_owned(),
@@ -385,7 +385,7 @@ fn migrate(
 }
 
 /// An error about `path`.
-fn files(path: &Path, source: io::Error) -> OpenError {
+pub(super) fn files(path: &Path, source: io::Error) -> OpenError {
     OpenError::Files {
         path: path.to_owned(),
         source,

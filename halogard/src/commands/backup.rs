@@ -1,0 +1,57 @@
+//! `backup` and `restore`: a copy of this machine's store.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use halogard_runtime::settings::{self, Environment, ServeSettings};
+
+use crate::cli::{BackupOptions, RestoreOptions};
+use crate::data_folder;
+use crate::output::{self, GOOD};
+
+/// Writes a copy of the store, while `serve` goes on.
+pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
+    let folder = data_dir(options.config.as_ref())?;
+    data_folder::back_up(&folder, &options.file, options.with_key)?;
+    let key = if options.with_key {
+        format!(
+            ", and the key that opens its secrets: {}",
+            data_folder::key_of_backup(&options.file).display()
+        )
+    } else {
+        "; the key that opens its secrets is not in it, and --with-key adds it".to_owned()
+    };
+    output::result(&format!(
+        "{GOOD}wrote{GOOD:#} {}{key}",
+        options.file.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a copy in the place of the store.
+pub async fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
+    let folder = data_dir(options.config.as_ref())?;
+    let former = data_folder::restore(&folder, &options.file, options.replace).await?;
+    if let Some(former) = former {
+        output::remark(&format!("the former store is kept as {}", former.display()));
+    }
+    output::result(&format!(
+        "{GOOD}restored{GOOD:#} {}; start `halogard serve`: older alerts wait until it has found every ticket \
+         that was opened since the backup was made",
+        folder.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The data folder that the settings name.
+fn data_dir(config: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    let process = Environment::process();
+    let file = config.cloned().unwrap_or_else(|| process.config_file());
+    // A machine on which a store is restored may have no config yet.
+    let environment = match halogard_config::load(&file) {
+        Ok(config) => process.or(config.settings),
+        Err(_) => process,
+    };
+    let (serve, _) = settings::read::<ServeSettings>(&environment)?;
+    Ok(serve.data_dir)
+}

@@ -1,0 +1,93 @@
+//! `link` and `unlink`: which ticket is an alert's.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_operations::audit;
+use halogard_operations::linking::{self, LinkAnswer};
+use halogard_operations::subject::Subject;
+use halogard_runtime::SystemClock;
+
+use super::pause::one_alert;
+use crate::cli::{LinkOptions, UnlinkOptions};
+use crate::confirm::{confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// Makes a ticket an alert's.
+pub async fn link(options: &LinkOptions) -> anyhow::Result<ExitCode> {
+    let answer = opened_store::run(&options.store, LinkTicket(options)).await?;
+    page::print(&answer, options.store.json, write)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes a ticket away from its alert.
+pub async fn unlink(options: &UnlinkOptions) -> anyhow::Result<ExitCode> {
+    if let Some(answer) = opened_store::run(&options.store, UnlinkTicket(options)).await? {
+        page::print(&answer, options.store.json, write)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Links a ticket.
+struct LinkTicket<'a>(&'a LinkOptions);
+
+impl StoreCommand for LinkTicket<'_> {
+    type Output = LinkAnswer;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<LinkAnswer> {
+        let (store, options, now) = (&opened.store, self.0, SystemClock.now());
+        let alert = one_alert(store, &options.alert).await?;
+        let ticket = match format!("ticket {}", options.ticket).parse()? {
+            Subject::Ticket(ticket) => ticket,
+            _ => bail!("{} names no ticket; write it as '#4242'", options.ticket),
+        };
+        let answer = linking::link(store, alert, ticket, now).await?;
+        let operator = operator(options.reason.as_ref());
+        let subject = format!("alert {alert}");
+        let done = format!("ticket #{ticket} linked");
+        audit::record(store, &operator, "link", &subject, &done, now).await?;
+        Ok(answer)
+    }
+}
+
+/// Unlinks a ticket, after a question.
+struct UnlinkTicket<'a>(&'a UnlinkOptions);
+
+impl StoreCommand for UnlinkTicket<'_> {
+    type Output = Option<LinkAnswer>;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Option<LinkAnswer>> {
+        let (store, options, now) = (&opened.store, self.0, SystemClock.now());
+        let alert = one_alert(store, &options.subject).await?;
+        let question = format!(
+            "Unlink the ticket of alert {alert}? The alert gets another one while it is open."
+        );
+        if !confirm(&options.change, &question)? {
+            output::remark("nothing was done");
+            return Ok(None);
+        }
+        let answer = linking::unlink(store, alert, now).await?;
+        let operator = operator(options.change.reason.as_ref());
+        let subject = format!("alert {alert}");
+        let done = answer
+            .before
+            .map_or_else(String::new, |ticket| format!("ticket #{ticket} unlinked"));
+        audit::record(store, &operator, "unlink", &subject, &done, now).await?;
+        Ok(Some(answer))
+    }
+}
+
+/// Puts what was done on a page.
+fn write(answer: &LinkAnswer, page: &mut TextPage) {
+    page.line(Cell::new(&answer.next, Mood::Good));
+}

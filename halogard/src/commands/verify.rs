@@ -1,0 +1,121 @@
+//! `verify`: both sides, record by record.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_operations::audit;
+use halogard_operations::resync::{self, PairFilter, ResyncKind};
+use halogard_operations::verify::{self, Symbol, VerifiedPair, VerifyAnswer};
+use halogard_runtime::SystemClock;
+
+use crate::cli::VerifyOptions;
+use crate::confirm::{confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage, span};
+
+/// Compares both sides.
+pub async fn run(options: &VerifyOptions) -> anyhow::Result<ExitCode> {
+    opened_store::run(&options.store, CompareSides(options)).await
+}
+
+/// Compares both sides, prints what differs and repairs it if asked to.
+struct CompareSides<'a>(&'a VerifyOptions);
+
+impl StoreCommand for CompareSides<'_> {
+    type Output = ExitCode;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<ExitCode> {
+        let (store, options) = (&opened.store, self.0);
+        let (began, now) = (Instant::now(), SystemClock.now());
+        let vendors = opened.vendors_in_bulk().await?;
+        let answer =
+            verify::verify(store, &vendors.source, &vendors.desk, now, options.all).await?;
+        output::remark(&format!(
+            "compared {} alerts and {} tickets in {}",
+            answer.alerts,
+            answer.tickets,
+            span(began.elapsed())
+        ));
+        page::print(&answer, options.store.json, write)?;
+        let repairable = answer.repairable();
+        if options.repair && !repairable.is_empty() {
+            let question = format!("Reconcile {} pairs once more?", repairable.len());
+            if confirm(&options.change, &question)? {
+                let filter = PairFilter {
+                    alerts: repairable,
+                    ..PairFilter::default()
+                };
+                let plan = resync::plan(store, &filter, ResyncKind::Resync, now).await?;
+                let queued = resync::apply(store, &plan, now).await?;
+                let operator = operator(options.change.reason.as_ref());
+                let done = format!("{} pairs queued", queued.pairs);
+                audit::record(
+                    store,
+                    &operator,
+                    "verify --repair",
+                    "differences",
+                    &done,
+                    now,
+                )
+                .await?;
+                output::remark(&done);
+            }
+        }
+        Ok(if answer.differences == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// Puts the answer on a page.
+fn write(answer: &VerifyAnswer, page: &mut TextPage) {
+    let row = |record: &VerifiedPair| {
+        let mood = match (record.symbol, &record.explained) {
+            (Symbol::Same, _) => Mood::Good,
+            (_, Some(_)) => Mood::Caution,
+            _ => Mood::Bad,
+        };
+        let alert = record.alert.map(|alert| alert.to_string());
+        let ticket = record.ticket.map(|ticket| format!("#{ticket}"));
+        let why = record.explained.as_ref().map(|why| format!(" ({why})"));
+        vec![
+            Cell::new(record.symbol.character(), mood),
+            alert.unwrap_or_default().into(),
+            ticket.unwrap_or_default().into(),
+            record.customer.clone().unwrap_or_default().into(),
+            format!("{}{}", record.what, why.unwrap_or_default()).into(),
+        ]
+    };
+    if !answer.records.is_empty() {
+        page.rows(
+            &["", "alert", "ticket", "customer", "what"],
+            answer.records.iter().map(row).collect(),
+        );
+        page.gap();
+    }
+    let counts = answer.counts.iter();
+    let counts: Vec<String> = counts
+        .map(|(symbol, count)| format!("{} {count}", symbol.character()))
+        .collect();
+    let mood = if answer.differences == 0 {
+        Mood::Good
+    } else {
+        Mood::Bad
+    };
+    page.line(Cell::new(
+        format!(
+            "{}; {} differences that nothing explains",
+            counts.join("  "),
+            answer.differences
+        ),
+        mood,
+    ));
+}
