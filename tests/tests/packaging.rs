@@ -1,5 +1,9 @@
 //! Whether what users install is as `docs/install.md` says: the unit, the container, the proxies.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    reason = "what a test measured or left out is shown"
+)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,7 +1,7 @@
 //! `verify`: both sides, record by record.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;

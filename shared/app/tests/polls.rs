@@ -217,8 +217,8 @@ async fn with_one_closed_alert() -> Bench {
     let bench = Bench::swept().await;
     bench.reconciler.liongard.show(1);
     bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("closed");
-    bench.reconciler.sync_cycle().await;
-    bench.process_all().await;
+    Box::pin(bench.reconciler.sync_cycle()).await;
+    Box::pin(bench.process_all()).await;
     bench
 }
 
