@@ -66,6 +66,8 @@ pub fn read_time(text: &str, now: Timestamp, direction: Direction) -> Result<Tim
     let no_time = || NoTime(text.to_owned());
     let instant = match text.parse::<jiff::Timestamp>() {
         Ok(instant) => instant,
+        // The parser of days takes a time without a zone as well, and forgets the time.
+        Err(_) if text.contains(['T', 't', ' ', ':']) => return Err(no_time()),
         Err(_) => {
             let day: jiff::civil::Date = text.parse().map_err(|_| no_time())?;
             let midnight = day.to_zoned(jiff::tz::TimeZone::UTC);
