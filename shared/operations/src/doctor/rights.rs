@@ -164,7 +164,7 @@ pub fn permissions_document() -> String {
     let mut text = "# Permissions\n\nWhat the credentials must be allowed, why, and what is seen without it. `halogard doctor` checks \
                     each right\nthat has a check; the others show only when they are needed. Doctor asks for a token of its own, so a \
                     mended right\nis seen at once; a running `serve` sees a mended scope with its next token. Generated from the checks: \
-                    `halogard\nconnect --print-permissions` prints the same.\n"
+                    `halogard\ndoctor --print-permissions` prints the same.\n"
         .to_owned();
     let mut menu = "";
     for right in PERMISSIONS {
