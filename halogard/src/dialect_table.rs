@@ -4,42 +4,64 @@ use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 
 use crate::output::{self, CAUTION, DIM, GOOD};
 
-/// Prints the table: first what is another reading than the reference, then what is as there, then what cannot be
-/// told.
+/// Prints the table: first what is another reading than the reference, then what is as there. What reads cannot
+/// show is counted.
 pub fn print(report: &DialectReport) {
     let build = report.build.as_deref().unwrap_or("unknown");
     output::remark(&format!(
         "dialect of both vendors (HaloPSA build {build}); docs/dialects.md describes each fact"
     ));
-    let mut facts: Vec<&FactReading> = report.facts.iter().collect();
-    facts.sort_by_key(|known| rank(known));
-    let width = facts.iter().map(|known| known.fact.chars().count()).max();
-    for known in facts {
-        output::remark(&row(known, width.unwrap_or_default()));
+    let mut rows: Vec<SeenFact<'_>> = report.facts.iter().filter_map(SeenFact::of).collect();
+    rows.sort_by_key(|row| row.is_reference());
+    let width = rows.iter().map(|row| row.fact.chars().count()).max();
+    for row in &rows {
+        output::remark(&row.text(width.unwrap_or_default()));
+    }
+    let unseen = report.facts.len() - rows.len();
+    if unseen > 0 {
+        output::remark(&format!(
+            "  {DIM}{unseen} more show in writes, in deliveries or in a fuller tenant only{DIM:#}"
+        ));
     }
 }
 
-/// The place of a fact among the others.
-fn rank(known: &FactReading) -> u8 {
-    match &known.seen {
-        Seen::As { reading, .. } if reading != REFERENCE => 0,
-        Seen::As { .. } => 1,
-        Seen::CannotTell { .. } => 2,
-    }
+/// A fact that was seen.
+struct SeenFact<'a> {
+    fact: &'a str,
+    source: &'a str,
+    reading: &'a str,
+    meaning: &'a str,
 }
 
-/// One line of the table.
-fn row(known: &FactReading, width: usize) -> String {
-    let FactReading { fact, source, seen } = known;
-    match seen {
-        Seen::As { reading, meaning } => {
-            let style = if reading == REFERENCE { GOOD } else { CAUTION };
-            format!(
-                "  {fact:width$}  {style}seen as {reading}{style:#}: {meaning} {DIM}(source: {source}){DIM:#}"
-            )
-        }
-        Seen::CannotTell { why } => {
-            format!("  {fact:width$}  {DIM}cannot tell: {why} (source: {source}){DIM:#}")
-        }
+impl<'a> SeenFact<'a> {
+    /// `None` for a fact that no read has shown.
+    fn of(known: &'a FactReading) -> Option<Self> {
+        let Seen::As { reading, meaning } = &known.seen else {
+            return None;
+        };
+        Some(Self {
+            fact: &known.fact,
+            source: &known.source,
+            reading,
+            meaning,
+        })
+    }
+
+    fn is_reference(&self) -> bool {
+        self.reading == REFERENCE
+    }
+
+    /// One line of the table.
+    fn text(&self, width: usize) -> String {
+        let Self {
+            fact,
+            source,
+            reading,
+            meaning,
+        } = self;
+        let style = if self.is_reference() { GOOD } else { CAUTION };
+        format!(
+            "  {fact:width$}  {style}seen as {reading}{style:#}: {meaning} {DIM}(source: {source}){DIM:#}"
+        )
     }
 }
