@@ -424,7 +424,7 @@ fn everything_wrong() -> Vec<Wrong> {
             },
         ),
         tenant(
-            "nobody is in the team",
+            "the team has no members",
             "halopsa.team.members",
             "no agent's first team",
             |s| {

@@ -132,7 +132,7 @@ async fn a_change_that_never_lands_is_tried_five_times_in_a_day_and_waits_visibl
     let letters = bundle.dead_letters().await;
     assert_eq!(letters.len(), 1, "{letters:#?}");
     bundle.expects_dead_letters = true;
-    // Somebody works on the ticket: HaloPSA takes changes from now on.
+    // A technician works on the ticket: HaloPSA takes changes from now on.
     bundle.halo.add_note(ticket, DANA, "Triaged.").unwrap();
     bundle.run_for(2 * HOUR).await;
     assert_eq!(bundle.halo.ticket(ticket).unwrap().priority_id, 4);

@@ -7,6 +7,6 @@ use halogard_domain::dialect::FactReading;
 /// Looks at a vendor by a short list of harmless reads.
 pub trait DialectProbe: Send + Sync {
     /// Every uncertain fact about this vendor, and what the tenant shows of it. Never fails: what cannot be read
-    /// cannot be told. Safe to repeat; about two dozen requests.
+    /// stays unknown. Safe to repeat; about two dozen requests.
     fn probe(&self) -> impl Future<Output = Vec<FactReading>> + Send;
 }

@@ -97,7 +97,7 @@ pub const PERMISSIONS: &[Right] = &[
         menu: AGENT,
         label: "Departments & Teams: can view tickets assigned to other agents",
         why: "technicians take the tickets",
-        symptom: "a ticket vanishes from sweeps as soon as somebody takes it",
+        symptom: "a ticket vanishes from sweeps as soon as a technician takes it",
         check: Some(CheckId::AgentOthers),
         scope: None,
     },
