@@ -1,23 +1,23 @@
 //! The commands, one module each.
 
-mod audit;
-mod backup;
-mod config;
-mod demo;
-mod dlq;
-mod doctor;
-mod explain;
-mod link;
-mod map;
-mod pause;
-mod resync;
-mod rotate;
-mod route;
+pub mod audit;
+pub mod backup;
+pub mod config;
+pub mod demo;
+pub mod dlq;
+pub mod doctor;
+pub mod explain;
+pub mod link;
+pub mod map;
+pub mod pause;
+pub mod resync;
+pub mod rotate;
+pub mod route;
 pub mod serve;
-mod simulate;
-mod status;
-mod verify;
-mod webhook;
+pub mod simulate;
+pub mod status;
+pub mod verify;
+pub mod webhook;
 
 use std::process::ExitCode;
 

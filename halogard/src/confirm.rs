@@ -3,10 +3,20 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::bail;
+use clap::Args;
 use halogard_operations::audit::Operator;
 use halogard_runtime::settings;
 
-use crate::cli::ChangeOptions;
+/// Whether and why a command may change something.
+#[derive(Clone, Debug, Args)]
+pub struct ChangeOptions {
+    /// Do it without a question.
+    #[arg(long)]
+    pub yes: bool,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
 
 /// Where systems name the account of the person at the terminal.
 const ACCOUNTS: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];

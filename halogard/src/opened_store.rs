@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::Args;
 use halogard_app::Store;
 use halogard_app::budget::{SharedBudget, WaitingBudget};
 use halogard_config::Config;
@@ -16,13 +17,26 @@ use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettin
 use halogard_vendors::{CallDurations, CallObserver, VendorSettings, Vendors};
 use secrecy::ExposeSecret as _;
 
-use crate::cli::StoreOptions;
 use crate::commands::serve::token;
 use crate::connect::Sleeper;
 use crate::data_folder;
 use crate::output;
 use crate::stack::{Stack, StackStore};
 use crate::stored_credentials;
+
+/// Which store a command works on, and how it prints its answer.
+#[derive(Clone, Debug, Args)]
+pub struct StoreOptions {
+    /// The deployed stack; this machine when not given.
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE", conflicts_with = "stack")]
+    pub config: Option<PathBuf>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// A command, written once for every kind of store.
 pub trait StoreCommand {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
@@ -9,9 +10,22 @@ use halogard_operations::audit::{self, AuditList};
 use halogard_operations::moment::{Direction, read_time};
 use halogard_runtime::SystemClock;
 
-use crate::cli::AuditCommand;
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Cell, Mood, TextPage};
+
+/// The commands for the audit.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List the commands that changed something.
+    List {
+        /// Only since: 30m, 2h, 7d, a day or a time.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+}
 
 /// Runs the command.
 pub async fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {

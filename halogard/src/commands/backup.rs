@@ -3,11 +3,39 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
 use halogard_runtime::settings::{self, Environment, ServeSettings};
 
-use crate::cli::{BackupOptions, RestoreOptions};
 use crate::data_folder;
 use crate::output::{self, GOOD};
+
+/// Options of `backup`.
+#[derive(Clone, Debug, Args)]
+pub struct BackupOptions {
+    /// The new file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write the key that opens the stored secrets to FILE.key.
+    #[arg(long)]
+    pub with_key: bool,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Options of `restore`.
+#[derive(Clone, Debug, Args)]
+pub struct RestoreOptions {
+    /// The backup.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Put it in the place of the store that is there, which is kept beside it.
+    #[arg(long)]
+    pub replace: bool,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
 
 /// Writes a copy of the store, while `serve` goes on.
 pub fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {

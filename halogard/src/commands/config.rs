@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use clap::Subcommand;
 use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::{Clock as _, Revision, SaveError};
 use halogard_aws::StoredConfig;
@@ -14,11 +15,51 @@ use halogard_operations::doctor::{self, Extent, OwnFacts};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
 
-use crate::cli::{ConfigCommand, ModeName};
+use crate::cli::ModeName;
 use crate::commands::serve;
 use crate::dialect_table;
 use crate::output::{self, DIM, GOOD};
 use crate::stack::Stack;
+
+/// The commands for the config file.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write a commented file to start from.
+    Init {
+        /// Where to; HALOGARD_CONFIG, then halogard.toml when not given.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Who creates the tickets.
+        #[arg(long, value_enum, default_value_t = ModeName::Managed)]
+        mode: ModeName,
+    },
+    /// Check the file and print what is wrong.
+    Check {
+        /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Print the file's JSON schema, for editors.
+    Schema,
+    /// Make the file the active config of a deployed stack, after checking it against both systems.
+    Apply {
+        /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The stack.
+        #[arg(long, value_name = "NAME")]
+        stack: String,
+        /// Apply it even if the check finds problems.
+        #[arg(long)]
+        anyway: bool,
+    },
+    /// Print the active config of a deployed stack.
+    Show {
+        /// The stack.
+        #[arg(long, value_name = "NAME")]
+        stack: String,
+    },
+}
 
 /// Runs the command.
 pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {

@@ -13,19 +13,51 @@ mod verify;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use halogard_app::ports::Clock;
-use tokio::time::Instant;
-
-use crate::cli::DemoOptions;
-use crate::clock::{AcceleratedClock, SleepClock};
-use crate::commands::serve::shutdown_signal;
-use crate::output;
+use clap::Args;
 use events::EventLog;
+use halogard_app::ports::Clock;
+use halogard_simulator::Dialect;
 use instance::DemoInstance;
 use progress::{Phase, Progress};
 use script::Script;
+use tokio::time::Instant;
 use vendors::SimulatedVendors;
 use verify::DemoVerdict;
+
+use crate::cli::ModeName;
+use crate::clock::{AcceleratedClock, SleepClock};
+use crate::commands::serve::shutdown_signal;
+use crate::output;
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoOptions {
+    /// How many alerts are raised.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub alerts: u32,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Who creates the tickets.
+    #[arg(long, value_enum, default_value_t = ModeName::Managed)]
+    pub mode: ModeName,
+    /// Inject faults: lost responses, server errors, lost webhooks, and a crash half-way.
+    #[arg(long)]
+    pub faults: bool,
+    /// Print the summary as one JSON object on the last line.
+    #[arg(long)]
+    pub json: bool,
+    /// How both vendors behave where their APIs may be read in more than one way: a set (reference, strict,
+    /// on-premises, observed-a, observed-b, worst), or switches, separated by commas.
+    #[arg(long, default_value = "reference", value_name = "NAMES")]
+    pub dialect: Dialect,
+    /// Keep serving afterwards, until Ctrl-C.
+    #[arg(long)]
+    pub keep: bool,
+    /// How many times faster than the wall clock simulated time passes.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub speed: u32,
+}
 
 /// How often the script advances, in simulated time.
 const STEP: Duration = Duration::from_secs(2);

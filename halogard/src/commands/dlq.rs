@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::{Args, Subcommand, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::{Clock as _, Lane};
 use halogard_operations::audit;
@@ -12,11 +13,82 @@ use halogard_operations::dead_letters::{
 use halogard_operations::moment::{Direction, read_time};
 use halogard_runtime::SystemClock;
 
-use crate::cli::{DlqChange, DlqCommand, DlqFilter, LaneName};
-use crate::confirm::{confirm, operator};
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, ago};
+
+/// Which dead letters are meant.
+#[derive(Clone, Debug, Args)]
+pub struct DlqFilter {
+    /// Only those that ended here since: 30m, 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only those of a lane.
+    #[arg(long, value_enum, value_name = "LANE")]
+    pub lane: Option<LaneName>,
+    /// Only those whose reason holds this text.
+    #[arg(long = "reason-contains", value_name = "TEXT")]
+    pub reason_contains: Option<String>,
+    /// At most so many, the oldest first.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// A lane of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LaneName {
+    /// What a person may be waiting for.
+    Urgent,
+    /// Many changes at once.
+    Bulk,
+    /// Inspector runs.
+    Runs,
+}
+
+/// The commands for dead letters.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DlqCommand {
+    /// List them, with the reason of each.
+    List {
+        /// Which.
+        #[command(flatten)]
+        filter: DlqFilter,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+    /// Show one with its message.
+    Show {
+        /// Its id, as `dlq list` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
+    },
+    /// Have them processed again.
+    Redrive(DlqChange),
+    /// Delete them.
+    Drop(DlqChange),
+}
+
+/// Options of `dlq redrive` and `dlq drop`.
+#[derive(Clone, Debug, Args)]
+pub struct DlqChange {
+    /// Only these; all that the other options leave when not given.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Which.
+    #[command(flatten)]
+    pub filter: DlqFilter,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
 
 /// Runs the command.
 pub async fn run(command: &DlqCommand) -> anyhow::Result<ExitCode> {

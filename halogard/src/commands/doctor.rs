@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use halogard_app::Store;
 use halogard_app::dialect::{ProbeWhen, dialect};
 use halogard_app::ports::Clock as _;
@@ -16,13 +17,26 @@ use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
 use serde::Serialize;
 
-use crate::cli::DoctorOptions;
 use crate::commands::serve::wrong_clock;
 use crate::dialect_table;
 use crate::metrics::ProcessMetrics;
-use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand};
+use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+
+/// Options of `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Only the checks whose ids begin with this, as `halopsa.agent` or `liongard`.
+    #[arg(long, value_name = "GROUP")]
+    pub only: Option<String>,
+    /// Print the rights that the credentials need, and ask nothing.
+    #[arg(long, conflicts_with_all = ["json", "only", "stack"])]
+    pub print_permissions: bool,
+}
 
 /// What is printed.
 #[derive(Serialize)]

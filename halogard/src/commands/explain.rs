@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::explain::{self, ExplainAnswer, PairStory, StoryEvent};
@@ -10,10 +11,26 @@ use halogard_operations::moment::Moment;
 use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
 
-use crate::cli::ExplainOptions;
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, ago};
+
+/// Options of `explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainOptions {
+    /// An alert as 7586 or LG-7586, or a ticket as '#4242' or `ticket 4242`.
+    #[arg(value_name = "ALERT|TICKET", required = true, num_args = 1..=2)]
+    pub subject: Vec<String>,
+    /// Show every event with its cause and details.
+    #[arg(long)]
+    pub full: bool,
+    /// Go on showing new events until Ctrl-C.
+    #[arg(long, conflicts_with = "json")]
+    pub follow: bool,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
 
 /// Events that the compact story shows, the newest ones.
 const EVENTS_SHOWN: usize = 12;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::audit;
@@ -11,11 +12,41 @@ use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
 
 use super::pause::one_alert;
-use crate::cli::{LinkOptions, UnlinkOptions};
-use crate::confirm::{confirm, operator};
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+
+/// Options of `link`.
+#[derive(Clone, Debug, Args)]
+pub struct LinkOptions {
+    /// The alert, as 7586 or LG-7586.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// The ticket, as '#4242' or 4242.
+    #[arg(value_name = "TICKET")]
+    pub ticket: String,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `unlink`.
+#[derive(Clone, Debug, Args)]
+pub struct UnlinkOptions {
+    /// The alert as 7586 or LG-7586, or its ticket as '#4242'.
+    #[arg(value_name = "ALERT|TICKET")]
+    pub subject: String,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
 
 /// Makes a ticket an alert's.
 pub async fn link(options: &LinkOptions) -> anyhow::Result<ExitCode> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use clap::Args;
 use halogard_app::Store;
 use halogard_config::{CustomerEntries, with_customers};
 use halogard_domain::Policy;
@@ -15,11 +16,58 @@ use halogard_operations::map::{
 };
 use serde::Serialize;
 
-use crate::cli::MapOptions;
 use crate::commands::config;
-use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreLocation};
+use crate::opened_store::{
+    self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
+};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+
+/// Options of `map`.
+#[derive(Clone, Debug, Args)]
+pub struct MapOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// Map the suggestions with at least this score, from 0 to 1; 0.95 when no score is given.
+    #[arg(long, value_name = "SCORE", num_args = 0..=1, default_missing_value = "0.95", value_parser = score)]
+    pub accept_above: Option<f64>,
+    /// Ask about each suggestion and each tie, on a terminal.
+    #[arg(long, conflicts_with_all = ["json", "from"])]
+    pub interactive: bool,
+    /// Write the list as CSV, to be edited and read back with --from; `-` is standard output.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "from", "accept_above", "interactive"])]
+    pub csv: Option<PathBuf>,
+    /// Take the mapping from an edited CSV file.
+    #[arg(long, value_name = "FILE", conflicts_with = "accept_above")]
+    pub from: Option<PathBuf>,
+    /// Add the new entries to the config file instead of printing them.
+    #[arg(long, conflicts_with = "stack")]
+    pub write: bool,
+    /// Inactive environments and clients, too.
+    #[arg(long)]
+    pub inactive: bool,
+    /// Only environments of this tier in Liongard; may be given several times.
+    #[arg(long, value_name = "TIER")]
+    pub tier: Vec<String>,
+    /// Only environments whose names match; * matches any text.
+    #[arg(long, value_name = "PATTERN")]
+    pub name: Option<String>,
+    /// The template of new entries; the only one there is when not given.
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// A group of new entries; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub group: Vec<String>,
+}
+
+/// A score from 0 to 1.
+fn score(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("a score is a number from 0 to 1".to_owned()),
+    }
+}
 
 /// What is printed: the map, and the entries that were made of it.
 #[derive(Serialize)]

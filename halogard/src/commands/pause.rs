@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
+use clap::{Args, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
@@ -16,11 +17,81 @@ use halogard_operations::{audit, explain};
 use halogard_runtime::SystemClock;
 
 use super::status::pause_row;
-use crate::cli::{PauseOptions, PauseTarget, ResumeOptions, SnoozeOptions, VendorWord};
-use crate::confirm::{confirm, operator};
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+
+/// What is paused or resumed.
+#[derive(Clone, Debug, Args)]
+pub struct PauseTarget {
+    /// One customer: its name in Liongard, or its environment id. Reports are kept, nothing is written.
+    #[arg(long, value_name = "NAME|ID", conflicts_with = "vendor")]
+    pub customer: Option<String>,
+    /// Everything that asks one vendor.
+    #[arg(long, value_enum, value_name = "VENDOR")]
+    pub vendor: Option<VendorWord>,
+}
+
+/// A vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VendorWord {
+    /// HaloPSA.
+    Halopsa,
+    /// Liongard.
+    Liongard,
+}
+
+/// Options of `pause`.
+#[derive(Clone, Debug, Args)]
+pub struct PauseOptions {
+    /// What; everything when not given.
+    #[command(flatten)]
+    pub target: PauseTarget,
+    /// Until when: 30m, 2h, 7d, a day or a time; until `resume` when not given.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `resume`.
+#[derive(Clone, Debug, Args)]
+pub struct ResumeOptions {
+    /// The alert that is snoozed.
+    #[arg(value_name = "ALERT", conflicts_with_all = ["customer", "vendor"])]
+    pub alert: Option<String>,
+    /// What; the pause of everything when not given.
+    #[command(flatten)]
+    pub target: PauseTarget,
+    /// Why, for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `snooze`.
+#[derive(Clone, Debug, Args)]
+pub struct SnoozeOptions {
+    /// The alert, as 7586 or LG-7586.
+    #[arg(value_name = "ALERT")]
+    pub alert: String,
+    /// Until when: 30m, 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME")]
+    pub until: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
 
 /// Pauses something.
 pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {

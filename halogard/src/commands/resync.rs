@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use clap::{Args, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::moment::{Direction, read_time};
@@ -16,11 +17,63 @@ use halogard_operations::{audit, explain};
 use halogard_runtime::SystemClock;
 
 use super::dlq::shortened;
-use crate::cli::{ResyncOptions, WaitingName};
-use crate::confirm::{confirm, operator};
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage};
+
+/// Options of `resync` and `replay`.
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub struct ResyncOptions {
+    /// Alerts as 7586 or LG-7586, or tickets as '#4242'.
+    #[arg(value_name = "ALERT|TICKET", group = "which")]
+    pub subjects: Vec<String>,
+    /// Those of a customer: its name in Liongard, or its environment id.
+    #[arg(long, value_name = "NAME|ID", group = "which")]
+    pub customer: Option<String>,
+    /// Those that wait, for any cause or for one.
+    #[arg(long, value_enum, value_name = "CAUSE", group = "which")]
+    pub status: Option<WaitingName>,
+    /// Those whose alert changed since: 30m, 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME", group = "which")]
+    pub since: Option<String>,
+    /// All pairs.
+    #[arg(long, group = "which", conflicts_with_all = ["subjects", "customer", "status", "since"])]
+    pub all: bool,
+    /// At most so many, by alert.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// What pairs wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WaitingName {
+    /// Any cause.
+    Waiting,
+    /// No further ticket is requested, because HaloPSA showed none.
+    StoppedOpening,
+    /// HaloPSA refused a write.
+    Refused,
+    /// The environment is not mapped.
+    Unmapped,
+    /// The alert gets no template.
+    NoTemplate,
+    /// A person moved the ticket to another client.
+    FoundElsewhere,
+    /// A write ended without a response.
+    InDoubt,
+    /// The ticket is closed, and the condition is still there.
+    ResolvedInPsaOnly,
+    /// A technician works on the ticket.
+    LeftToTechnician,
+}
 
 /// So few pairs are queued without a question.
 const ASKED_FROM: usize = 2;

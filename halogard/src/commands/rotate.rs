@@ -14,8 +14,10 @@ mod target;
 mod terminal_notifier;
 mod webhook;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_credentials::SecretFields;
@@ -25,13 +27,52 @@ use halogard_vendors::{HaloAdmin, LiongardAdmin};
 
 pub use schedule::rotate_on_schedule;
 
-use crate::cli::{CredentialName, RotateOptions};
 use crate::output::{self, GOOD};
 use crate::stored_credentials;
 use local_target::LocalTarget;
 use stack_target::StackTarget;
 use target::Target;
 use terminal_notifier::TerminalNotifier;
+
+/// Options of `rotate`.
+#[derive(Clone, Debug, Args)]
+pub struct RotateOptions {
+    /// Which credential.
+    #[arg(value_enum)]
+    pub credential: CredentialName,
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The stack whose credential is replaced; this machine's when not given.
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    pub stack: Option<String>,
+    /// Use a value created by hand: its id. Its secret is prompted for.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Read the secret from the first line of standard input instead of prompting.
+    #[arg(long)]
+    pub secret_stdin: bool,
+    /// Alternate between two HaloPSA applications: the Client ID of the one not in use.
+    #[arg(long, value_name = "ID")]
+    pub idle_id: Option<String>,
+    /// Continue with the pending value, after it was saved or entered at the vendor.
+    #[arg(long)]
+    pub finish: bool,
+    /// Replace the token in the webhook's address instead of its credential.
+    #[arg(long)]
+    pub address: bool,
+}
+
+/// A credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CredentialName {
+    /// Liongard's access key, which can create its own successor.
+    Liongard,
+    /// The client secret of HaloPSA's API application.
+    Halopsa,
+    /// The credential that authenticates HaloPSA's webhook deliveries.
+    Webhook,
+}
 
 /// The exit code when the operator must do something before running the command again.
 const ACTION_REQUIRED: u8 = 3;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::AlertSource as _;
 use halogard_domain::ids::AlertId;
@@ -10,9 +11,20 @@ use halogard_domain::policy::ParkReason;
 use halogard_operations::route::{self, RouteAnswer, SampleAlert};
 use halogard_runtime::settings::Environment;
 
-use crate::cli::RouteOptions;
-use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand};
+use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Mood, TextPage};
+
+/// Options of `route`.
+#[derive(Clone, Debug, Args)]
+pub struct RouteOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+    /// An alert in Liongard by its id, or a JSON file with `environment`, and, as far as wanted, `inspector`, `rule`,
+    /// `priority` and `name`.
+    #[arg(long, value_name = "FILE|ID")]
+    pub alert: String,
+}
 
 /// Runs the command.
 pub async fn run(options: &RouteOptions) -> anyhow::Result<ExitCode> {

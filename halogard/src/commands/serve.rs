@@ -14,7 +14,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use addresses::{ServeAddresses, announce};
 use anyhow::anyhow;
+use clap::Args;
+use clock_watch::ClockWatch;
 use halogard_app::ports::Records as _;
 use halogard_domain::Policy;
 use halogard_domain::budget::Ledger;
@@ -28,7 +31,6 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::body::BodyMemory;
-use crate::cli::ServeOptions;
 use crate::commands::rotate;
 use crate::connect::{self, NetworkReconciler};
 use crate::data_folder;
@@ -40,8 +42,6 @@ use crate::output;
 use crate::refusals::RefusalLog;
 use crate::stored_credentials;
 use crate::supervisor;
-use addresses::{ServeAddresses, announce};
-use clock_watch::ClockWatch;
 pub use clock_watch::wrong_clock;
 use policy_file::PolicyFile;
 pub use signals::shutdown_signal;
@@ -49,6 +49,20 @@ use signals::survive_hang_up;
 pub use start_check::show;
 use start_check::{Asked, check, checked};
 use token::WebhookAddress;
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeOptions {
+    /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check settings, config and both systems, print what is wrong, and stop.
+    #[arg(long)]
+    pub check: bool,
+    /// Delete the stored secrets, whose key file is lost, and begin with a new key.
+    #[arg(long, conflicts_with = "check")]
+    pub forget_secrets: bool,
+}
 
 /// With a shorter poll interval every poll sweeps HaloPSA, too: such an interval is for trying things out.
 const POLLS_SPARE_REQUESTS_FROM: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use clap::Args;
 use halogard_simulator::halopsa::{ApiApplication, deliver_webhooks};
 use halogard_simulator::liongard::{AccessKeySpec, NativeTicketing};
 use halogard_simulator::{
@@ -14,9 +15,42 @@ use halogard_simulator::{
 };
 use tokio::net::TcpListener;
 
-use crate::cli::SimulateOptions;
 use crate::commands::serve::shutdown_signal;
 use crate::output::{self, DIM, GOOD};
+
+/// Options of `simulate`.
+#[derive(Clone, Debug, Args)]
+pub struct SimulateOptions {
+    /// Where the simulated HaloPSA listens; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8801", value_name = "ADDRESS")]
+    pub halopsa: SocketAddr,
+    /// Where the simulated Liongard listens; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8802", value_name = "ADDRESS")]
+    pub liongard: SocketAddr,
+    /// Where alerts are raised and technicians act; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8803", value_name = "ADDRESS")]
+    pub admin: SocketAddr,
+    /// How many customers there are.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub customers: u32,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Liongard's own ticketing creates a ticket for each alert.
+    #[arg(long)]
+    pub native_ticketing: bool,
+    /// How both vendors behave where their APIs may be read in more than one way: a set (reference, strict,
+    /// on-premises, observed-a, observed-b, worst), or switches, separated by commas. A wrong name is
+    /// answered with those near it.
+    #[arg(long, default_value = "reference", value_name = "NAMES")]
+    pub dialect: Dialect,
+    /// How many requests HaloPSA takes in a rolling window; the dialect's figure, 450, when not given.
+    #[arg(long)]
+    pub window_requests_max: Option<u32>,
+    /// Length of that window, in seconds; the dialect's figure, 300, when not given.
+    #[arg(long)]
+    pub window_seconds: Option<u64>,
+}
 
 /// Runs until shutdown.
 pub async fn run(options: &SimulateOptions) -> anyhow::Result<ExitCode> {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
@@ -13,9 +14,26 @@ use halogard_operations::status::{
 use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
 
-use crate::cli::{StatusOptions, StatusPart};
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Cell, Mood, TextPage, ago};
+
+/// Options of `status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusOptions {
+    /// List the pairs that wait, each with what to do, by customer and alert name.
+    #[arg(value_enum)]
+    pub part: Option<StatusPart>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// A part of the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatusPart {
+    /// The pairs that wait.
+    Waiting,
+}
 
 /// The exit code when it cannot be known whether all is well.
 const CANNOT_TELL: u8 = 2;

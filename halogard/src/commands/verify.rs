@@ -1,20 +1,37 @@
 //! `verify`: both sides, record by record.
 
 use std::process::ExitCode;
-use tokio::time::Instant;
 
+use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::audit;
 use halogard_operations::resync::{self, PairFilter, ResyncKind};
 use halogard_operations::verify::{self, Symbol, VerifiedPair, VerifyAnswer};
 use halogard_runtime::SystemClock;
+use tokio::time::Instant;
 
-use crate::cli::VerifyOptions;
-use crate::confirm::{confirm, operator};
-use crate::opened_store::{self, OpenedStore, StoreCommand};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::output;
 use crate::page::{self, Cell, Mood, TextPage, span};
+
+/// Options of `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyOptions {
+    /// Show the records that are equal as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Have the pairs that differ reconciled once more.
+    #[arg(long)]
+    pub repair: bool,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
 
 /// Compares both sides.
 pub async fn run(options: &VerifyOptions) -> anyhow::Result<ExitCode> {

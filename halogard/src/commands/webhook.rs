@@ -4,15 +4,29 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use clap::Subcommand;
 use halogard_app::ports::Vault;
 use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
 use secrecy::ExposeSecret as _;
 
-use crate::cli::WebhookCommand;
 use crate::commands::serve::token;
 use crate::data_folder;
 use crate::output;
 use crate::stack::Stack;
+
+/// The commands for the webhook.
+#[derive(Clone, Debug, Subcommand)]
+pub enum WebhookCommand {
+    /// Print the address to paste into HaloPSA, with its secret token.
+    Url {
+        /// The address of a deployed stack, rather than of this machine's `serve`.
+        #[arg(long, value_name = "NAME")]
+        stack: Option<String>,
+        /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
+        #[arg(long, value_name = "FILE", conflicts_with = "stack")]
+        config: Option<PathBuf>,
+    },
+}
 
 /// Runs the command.
 pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {

@@ -9,7 +9,7 @@ use super::events::EventLog;
 use super::script::Script;
 use super::vendors::SimulatedVendors;
 use super::verify::DemoVerdict;
-use crate::cli::DemoOptions;
+use crate::commands::demo::DemoOptions;
 use crate::output;
 
 /// How often the bar is drawn again.

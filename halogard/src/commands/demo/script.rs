@@ -13,7 +13,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::pairs;
 use super::vendors::SimulatedVendors;
-use crate::cli::DemoOptions;
+use crate::commands::demo::DemoOptions;
 
 /// The alerts are raised within this time.
 const RAISED_WITHIN: Duration = Duration::from_secs(600);

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::events::{Latencies, Sample};
 use super::vendors::SimulatedVendors;
 use super::verify::DemoVerdict;
-use crate::cli::{DemoOptions, ModeName};
+use crate::cli::ModeName;
+use crate::commands::demo::DemoOptions;
 use crate::output::{self, BAD, DIM, GOOD};
 
 /// The result. The names are part of the program's interface; those that end in `_p50_seconds` and

@@ -19,8 +19,9 @@ use halogard_simulator::{
 use tokio::task::JoinHandle;
 
 use super::instance::DemoInstance;
-use crate::cli::{DemoOptions, ModeName};
+use crate::cli::ModeName;
 use crate::clock::AcceleratedClock;
+use crate::commands::demo::DemoOptions;
 use crate::commands::simulate::courier_client;
 use crate::output::{self, DIM, GOOD};
 

@@ -7,7 +7,7 @@ use halogard_credentials::{PLACEHOLDER, SecretFields, members};
 
 use super::target::Target;
 use super::{RotateCommand, prompt};
-use crate::cli::{CredentialName, RotateOptions};
+use crate::commands::rotate::{CredentialName, RotateOptions};
 use crate::output;
 
 /// Where applications are in HaloPSA.

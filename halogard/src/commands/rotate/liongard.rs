@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::target::Target;
 use super::{RotateCommand, prompt};
-use crate::cli::{CredentialName, RotateOptions};
+use crate::commands::rotate::{CredentialName, RotateOptions};
 use crate::output;
 
 impl<P: Target> RotateCommand<P> {

@@ -12,7 +12,7 @@ use halogard_vendors::VendorSettings;
 
 use super::ACTION_REQUIRED;
 use super::target::Target;
-use crate::cli::{CredentialName, RotateOptions};
+use crate::commands::rotate::{CredentialName, RotateOptions};
 use crate::commands::serve::token;
 use crate::data_folder;
 use crate::output::{self, GOOD};

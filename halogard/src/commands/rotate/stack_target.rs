@@ -6,7 +6,7 @@ use halogard_aws::SecretsManager;
 use halogard_vendors::VendorSettings;
 
 use super::target::Target;
-use crate::cli::CredentialName;
+use crate::commands::rotate::CredentialName;
 use crate::stack::{Stack, StackStore};
 
 /// A stack whose credentials are rotated from here, with the operator's own rights in AWS.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use halogard_app::ports::{NamedValues, Records, Vault};
 use halogard_vendors::VendorSettings;
 
-use crate::cli::CredentialName;
+use crate::commands::rotate::CredentialName;
 
 /// A vault whose credentials the command rotates.
 pub trait Target: Send + Sync {

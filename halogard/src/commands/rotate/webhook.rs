@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 
 use super::target::Target;
 use super::{ACTION_REQUIRED, RotateCommand, hand_back, new_version};
-use crate::cli::{CredentialName, RotateOptions};
+use crate::commands::rotate::{CredentialName, RotateOptions};
 use crate::output;
 
 impl<P: Target> RotateCommand<P> {
