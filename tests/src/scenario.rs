@@ -488,7 +488,11 @@ impl Scenario {
 }
 
 /// Has HaloPSA send its webhooks, signed where it can sign.
-fn register_webhook(halo: &HaloPsa, setup: &Setup) {
+///
+/// # Panics
+///
+/// Never: the webhook was just registered.
+pub fn register_webhook(halo: &HaloPsa, setup: &Setup) {
     let secret = planted::WEBHOOK_SECRET.to_owned();
     let auth = if setup.halo.webhook_forms.can_sign {
         WebhookAuth::Hmac {

@@ -29,6 +29,7 @@ fn manifests() -> BTreeMap<String, toml::Table> {
             "tests/conformance",
             "tests/contract",
             "tests/emulator",
+            "tests/simulation",
         ]
         .map(|folder| root().join(folder)),
     );
@@ -110,7 +111,7 @@ fn dependencies_point_one_way() {
     for (name, manifest) in manifests() {
         // Functions and the program put parts together; tests and benchmarks use whatever they like.
         if !name.starts_with("halogard-")
-            || ["halogard-tests", "halogard-bench"].contains(&name.as_str())
+            || ["halogard-tests", "halogard-bench", "halogard-simulation"].contains(&name.as_str())
         {
             continue;
         }
