@@ -12,6 +12,7 @@ use halogard_app::budget::{SharedBudget, WaitingBudget};
 use halogard_config::Config;
 use halogard_domain::Policy;
 use halogard_domain::budget::Priority;
+use halogard_operations::config_changes;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
 use halogard_vendors::{CallDurations, CallObserver, VendorSettings, Vendors};
@@ -173,16 +174,15 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         match &self.location {
             StoreLocation::Machine(machine) => Ok(machine.config()?.policy.clone()),
             StoreLocation::Stack(stack) => {
-                let stored = stack.store()?.load_config().await?;
-                let stored = stored.with_context(|| {
+                let in_force = config_changes::in_force(&self.store).await?;
+                in_force.policy.with_context(|| {
                     format!(
-                        "no config was applied to the stack {} yet; `halogard config apply --stack {}` \
-                         applies one",
+                        "no config was applied to the stack {} yet; `halogard config plan --stack {}` \
+                         begins to apply one",
                         stack.name(),
                         stack.name()
                     )
-                })?;
-                Ok(stored.value.policy)
+                })
             }
         }
     }

@@ -1,18 +1,16 @@
 //! A deployed stack, as the operator's commands use it: its resources, settings and store.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_types::SdkConfig;
-use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Lane, Stage, Vault as _};
 use halogard_aws::{AwsSettings, QueueUrls, SecretsManager, Store, StoreNames};
 use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
-use halogard_vendors::{CallDurations, VendorSettings, Vendors};
+use halogard_vendors::VendorSettings;
 
 /// The store of a stack.
 pub type StackStore = Store<SystemClock>;
@@ -100,28 +98,6 @@ impl Stack {
             queues,
         };
         Ok(Store::new(&self.config, names, SystemClock))
-    }
-
-    /// Both vendors, as the stack's functions reach them, under the stack's own request budget.
-    pub async fn vendors(
-        &self,
-    ) -> anyhow::Result<Vendors<SharedBudget<StackStore, SystemClock>, SystemClock>> {
-        let settings = self.settings().await?;
-        let store = self.store()?;
-        let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
-        let (halo, liongard) = (&settings.halo, &settings.liongard);
-        let tokens = Arc::new(store);
-        let vendors = halogard_vendors::build(
-            halo,
-            liongard,
-            None,
-            tokens,
-            budget,
-            &SystemClock,
-            // The metrics are the functions' own.
-            Arc::new(CallDurations::default()),
-        )?;
-        Ok(vendors)
     }
 
     /// How the stack's functions reach both vendors: its parameters, and the secrets' current values.

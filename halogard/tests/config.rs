@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use support::{Bench, Config, Ended, Process, program};
+use support::{Bench, Config, Ended, Process, SOON, program};
 
 /// Runs the program in `folder` with `arguments`.
 #[track_caller]
@@ -248,4 +248,133 @@ fn nothing_is_coloured_where_nobody_watches_or_no_color_asks_for_none() {
         assert!(!ended.stdout.contains('\u{1b}'), "{name}: {ended:?}");
         assert!(!ended.stderr.contains('\u{1b}'), "{name}: {ended:?}");
     }
+}
+
+/// The exit code of a plan that would change something.
+const HAS_CHANGES: Option<i32> = Some(2);
+
+/// The digest that a plan of `file` prints.
+fn planned(bench: &Bench, file: &str) -> String {
+    let ended = bench.operate(&format!("config plan {file} --json"));
+    assert_eq!(ended.status.code(), HAS_CHANGES, "{ended:?}");
+    let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
+    plan["digest"].as_str().unwrap().to_owned()
+}
+
+/// How the versions of the history came into force.
+fn origins(bench: &Bench) -> Vec<String> {
+    let history = bench.ask("config history");
+    let versions = history["versions"].as_array().unwrap().iter();
+    versions
+        .map(|it| it["origin"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_config_is_planned_applied_and_undone_on_one_machine() {
+    let bench = Bench::new();
+    let file = bench.path("halogard.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let digest = planned(&bench, "");
+    let applied = bench.operate(&format!("config apply {digest}"));
+    assert_eq!(applied.status.code(), Some(0), "{applied:?}");
+    assert!(
+        applied.stdout.contains("applied as version 1"),
+        "{applied:?}"
+    );
+    let again = bench.operate("config plan");
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    assert!(again.stdout.contains("nothing changes"), "{again:?}");
+
+    let copy = bench.path("copy.toml");
+    let changed = Config::of_customers(5).text();
+    std::fs::write(&copy, &changed).unwrap();
+    let digest = planned(&bench, "copy.toml");
+    std::fs::write(&copy, format!("{changed}# later\n")).unwrap();
+    let stale = bench.operate(&format!("config apply {digest} copy.toml"));
+    assert_eq!(stale.status.code(), Some(1), "{stale:?}");
+    assert!(
+        stale.stderr.contains("the file is not the one"),
+        "{stale:?}"
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+
+    std::fs::write(&copy, &changed).unwrap();
+    let apply = format!("config apply {digest} copy.toml --reason merged");
+    assert_eq!(bench.operate(&apply).status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), changed);
+    // As after a stop between the store and the file.
+    std::fs::write(&file, &text).unwrap();
+    let repeated = bench.operate(&apply);
+    assert!(repeated.stdout.contains("in force already"), "{repeated:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), changed);
+
+    for _ in 0..2 {
+        let undone = bench.operate("config undo --yes");
+        assert_eq!(undone.status.code(), Some(0), "{undone:?}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+    assert_eq!(
+        origins(&bench),
+        ["applied", "applied", "version 1 was restored"]
+    );
+    let shown = bench.operate("config show --version 2");
+    assert_eq!(shown.stdout, changed);
+
+    std::fs::write(&copy, text.replace("ticket_type = 5", "ticket_type = 999")).unwrap();
+    let unfit = bench.operate("config plan copy.toml --json");
+    assert_eq!(unfit.status.code(), Some(1), "{unfit:?}");
+    let unfit: Value = serde_json::from_str(&unfit.stdout).unwrap();
+    let digest = unfit["digest"].as_str().unwrap();
+    let refused = bench.operate(&format!("config apply {digest} copy.toml"));
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing was applied"),
+        "{refused:?}"
+    );
+    assert_eq!(origins(&bench).len(), 3);
+}
+
+#[test]
+fn an_edit_of_the_file_under_a_running_serve_is_a_version_like_any_other() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(5));
+    let _serve = bench.serve();
+    let until = |wanted: usize| {
+        support::wait_until("a version of the config", SOON, || {
+            let ended = bench.operate("config history --json");
+            let history: Value = serde_json::from_str(&ended.stdout).ok()?;
+            (history["versions"].as_array()?.len() == wanted).then_some(())
+        });
+    };
+    until(1);
+    bench.write_config(&Config::of_customers(6));
+    until(2);
+    let origins = origins(&bench);
+    assert!(origins[0].contains("serve started"), "{origins:?}");
+    assert!(origins[1].contains("edited"), "{origins:?}");
+    let plan = bench.operate("config plan");
+    assert_eq!(plan.status.code(), Some(0), "{plan:?}");
+}
+
+#[test]
+fn sample_alerts_are_tried_against_the_file_without_a_vendor() {
+    let folder = TempDir::new().unwrap();
+    let config = Config::of_customers(1).text();
+    std::fs::write(folder.path().join("halogard.toml"), config).unwrap();
+    let samples = |client: u32| {
+        let text = format!(
+            r#"{{"samples": [{{"alert": {{"environment": 8801}}, "expect": {{"client": {client}}}}}]}}"#
+        );
+        std::fs::write(folder.path().join("samples.json"), text).unwrap();
+        run(folder.path(), &["config", "test", "samples.json"])
+    };
+    let passed = samples(17);
+    assert_eq!(passed.status.code(), Some(0), "{passed:?}");
+    let failed = samples(18);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert!(
+        failed.stdout.contains("client is 17, where 18 is expected"),
+        "{failed:?}"
+    );
 }

@@ -1,4 +1,7 @@
-//! `config`: the config file, and the config that is active on a deployed stack.
+//! `config`: the config file, and the config in force on this machine or on a deployed stack.
+
+mod changes;
+mod samples;
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -7,19 +10,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use halogard_app::dialect::{ProbeWhen, dialect};
-use halogard_app::ports::{Clock as _, Revision, SaveError};
-use halogard_aws::StoredConfig;
 use halogard_config::{load, schema, starter};
-use halogard_operations::doctor::{self, Extent, OwnFacts};
-use halogard_runtime::SystemClock;
 use halogard_runtime::settings::Environment;
 
 use crate::cli::ModeName;
-use crate::commands::serve;
-use crate::dialect_table;
 use crate::output::{self, DIM, GOOD};
-use crate::stack::Stack;
+use changes::{ApplyOptions, HistoryOptions, PlanOptions, ShowOptions, UndoOptions};
+use samples::TestOptions;
 
 /// The commands for the config file.
 #[derive(Clone, Debug, Subcommand)]
@@ -41,24 +38,21 @@ pub enum ConfigCommand {
     },
     /// Print the file's JSON schema, for editors.
     Schema,
-    /// Make the file the active config of a deployed stack, after checking it against both systems.
-    Apply {
-        /// Which file; HALOGARD_CONFIG, then halogard.toml when not given.
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// The stack.
-        #[arg(long, value_name = "NAME")]
-        stack: String,
-        /// Apply it even if the check finds problems.
-        #[arg(long)]
-        anyway: bool,
-    },
-    /// Print the active config of a deployed stack.
-    Show {
-        /// The stack.
-        #[arg(long, value_name = "NAME")]
-        stack: String,
-    },
+    /// Show what a file would change: in the config, for waiting alerts, open tickets and new alerts.
+    ///
+    /// Checks the file against both systems, and writes nothing. Exit code: 0 nothing changes, 2 something does,
+    /// 1 the file does not fit or something failed.
+    Plan(PlanOptions),
+    /// Make the change that a plan described, and no other.
+    Apply(ApplyOptions),
+    /// List the configs that were in force.
+    History(HistoryOptions),
+    /// Bring back the config that was in force before, or another one of the history.
+    Undo(UndoOptions),
+    /// Compare what sample alerts get with what they must, for your own tests. Asks no vendor.
+    Test(TestOptions),
+    /// Print the config in force, or another one of the history.
+    Show(ShowOptions),
 }
 
 /// Runs the command.
@@ -66,15 +60,12 @@ pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Init { file, mode } => init(&chosen(file.as_ref()), *mode)?,
         ConfigCommand::Check { file } => check(&chosen(file.as_ref()))?,
-        ConfigCommand::Apply {
-            file,
-            stack,
-            anyway,
-        } => {
-            let file = chosen(file.as_ref());
-            return Box::pin(apply(stack, &file, *anyway)).await;
-        }
-        ConfigCommand::Show { stack } => return show(stack).await,
+        ConfigCommand::Plan(options) => return Box::pin(changes::plan(options)).await,
+        ConfigCommand::Apply(options) => return Box::pin(changes::apply(options)).await,
+        ConfigCommand::History(options) => return changes::history(options).await,
+        ConfigCommand::Undo(options) => return Box::pin(changes::undo(options)).await,
+        ConfigCommand::Test(options) => return samples::test(options),
+        ConfigCommand::Show(options) => return changes::show(options).await,
         ConfigCommand::Schema => output::result(&serde_json::to_string_pretty(&schema())?),
     }
     Ok(ExitCode::SUCCESS)
@@ -154,93 +145,4 @@ fn check(path: &Path) -> anyhow::Result<()> {
         policy.environments.len()
     ));
     Ok(())
-}
-
-/// Makes the config file the active one of a stack, unless the check finds problems.
-async fn apply(stack: &str, path: &Path, anyway: bool) -> anyhow::Result<ExitCode> {
-    let config = load(path)?;
-    for warning in &config.warnings {
-        output::caution(&warning.to_string());
-    }
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    let stack = Stack::find(stack).await?;
-    if !config.settings.is_empty() {
-        output::caution("[settings] is for one machine; a stack's settings are its parameters");
-    }
-    let vendors = stack.vendors().await?;
-    for remark in &vendors.normalizations {
-        output::caution(remark);
-    }
-    let (desk, source) = (&vendors.desk, &vendors.source);
-    let mut report = doctor::check(
-        desk,
-        source,
-        &config.policy,
-        &OwnFacts::default(),
-        Extent::Everything,
-    )
-    .await;
-    if !report.problems().any(|found| found.scope.is_about_access()) {
-        let now = SystemClock.now();
-        let store = stack.store()?;
-        let probed = dialect(desk, source, &store, ProbeWhen::Always, now);
-        let dialect = Box::pin(probed).await?;
-        doctor::check_dialect(&dialect, &mut report);
-        dialect_table::print(&dialect);
-    }
-    serve::show(&report, true);
-    if report.has_problems() && !anyway {
-        bail!("nothing was applied; fix the problems above, or apply it with --anyway");
-    }
-    let policy = &config.policy;
-    let counts = format!(
-        "{} templates, {} rules, {} environments",
-        policy.templates.len(),
-        policy.rules.len(),
-        policy.environments.len()
-    );
-    save(&stack, config.policy, text).await?;
-    output::result(&format!(
-        "{GOOD}applied{GOOD:#} {}: {counts}; active within a minute",
-        path.display()
-    ));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Replaces the active config.
-async fn save(stack: &Stack, policy: halogard_domain::Policy, text: String) -> anyhow::Result<()> {
-    let store = stack.store()?;
-    let applied = StoredConfig {
-        policy,
-        text,
-        applied_at: SystemClock.now(),
-    };
-    let before = store.load_config().await;
-    // A config that this version cannot read is an error: the operator should see it first.
-    let revision = before?.map_or(Revision::default(), |before| before.revision);
-    match store.save_config(&applied, revision).await {
-        Ok(_) => Ok(()),
-        Err(SaveError::Conflict) => {
-            bail!(
-                "another config was applied at the same moment; check it with `halogard config show`, then try \
-                 again"
-            )
-        }
-        Err(SaveError::Store(error)) => Err(error.into()),
-    }
-}
-
-/// Prints the active config of a stack.
-async fn show(stack: &str) -> anyhow::Result<ExitCode> {
-    let stack = Stack::find(stack).await?;
-    match stack.store()?.load_config().await? {
-        // Line for line what was applied: the printing ends the last one.
-        Some(applied) => {
-            let text = &applied.value.text;
-            output::result(text.strip_suffix('\n').unwrap_or(text));
-        }
-        None => bail!("no config was applied yet; `halogard config apply` applies one"),
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use halogard_app::Store;
 use halogard_config::{CustomerEntries, with_customers};
 use halogard_domain::Policy;
 use halogard_domain::policy::{Mode, Pattern};
+use halogard_operations::config_changes;
 use halogard_operations::map::{
     self, CustomerMap, EntryDefaults, MapRow, MapSelection, MatchState, read_customer_map,
 };
@@ -152,10 +153,12 @@ impl StoreCommand for ReadLists {
         let policy = match &opened.location {
             StoreLocation::Machine(_) => opened.configured_policy().await?,
             // Before the first config of a stack everything is unmapped.
-            StoreLocation::Stack(stack) => match stack.store()?.load_config().await? {
-                Some(applied) => applied.value.policy,
-                None => Policy::empty(Mode::Managed),
-            },
+            StoreLocation::Stack(_) => {
+                let in_force = config_changes::in_force(&opened.store).await?;
+                in_force
+                    .policy
+                    .unwrap_or_else(|| Policy::empty(Mode::Managed))
+            }
         };
         let vendors = opened.vendors().await?;
         let map =

@@ -7,7 +7,6 @@ use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::AlertSource as _;
 use halogard_domain::ids::AlertId;
-use halogard_domain::policy::ParkReason;
 use halogard_operations::route::{self, RouteAnswer, SampleAlert};
 use halogard_runtime::settings::Environment;
 
@@ -129,14 +128,13 @@ fn write_page(answer: &RouteAnswer, page: &mut TextPage) {
     if let Some(reason) = answer.no_ticket {
         let environment = answer.environment;
         let why = match reason {
-            ParkReason::Unmapped => format!("environment {environment} is not mapped: it waits"),
-            ParkReason::NoTemplate => {
-                "no rule matches, and the environment has no template: it waits".to_owned()
-            }
-            ParkReason::Ignored => format!("environment {environment} is ignored"),
-            ParkReason::NotTicketed => "the rule gives no ticket".to_owned(),
+            reason if reason.is_chosen() => "it is watched",
+            _ => "it waits",
         };
-        page.line(format!("no ticket: {why}"));
+        let reason = reason.as_str();
+        page.line(format!(
+            "no ticket, {why}: {reason} (environment {environment})"
+        ));
     }
     if !answer.rules_without_rule.is_empty() {
         page.gap();

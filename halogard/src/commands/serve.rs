@@ -18,11 +18,13 @@ use addresses::{ServeAddresses, announce};
 use anyhow::anyhow;
 use clap::Args;
 use clock_watch::ClockWatch;
-use halogard_app::ports::Records as _;
+use halogard_app::ports::{Clock as _, Records as _};
 use halogard_domain::Policy;
 use halogard_domain::budget::Ledger;
+use halogard_domain::config_history::VersionOrigin;
 use halogard_domain::record::Singleton;
 use halogard_halopsa::webhook::FirstBodies;
+use halogard_operations::config_changes::{self, Candidate};
 use halogard_operations::doctor::DoctorReport;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
@@ -124,6 +126,10 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let shared = EngineShared::default();
     let calls = Arc::clone(&shared.metrics);
+    let candidate = Candidate {
+        text: config.text,
+        policy: config.policy.clone(),
+    };
     let built = connect::build_reconciler(
         &settings,
         Some(keys),
@@ -166,6 +172,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         settings,
         asked,
         config: path,
+        candidate,
         shared,
     };
     // Large: it holds the whole process.
@@ -193,6 +200,8 @@ struct Serve {
     settings: Settings,
     asked: Asked,
     config: PathBuf,
+    /// What the file says at the start.
+    candidate: Candidate,
     shared: EngineShared,
 }
 
@@ -251,6 +260,8 @@ impl Serve {
             listeners.stop().await;
             return Ok(ExitCode::FAILURE);
         };
+        let (origin, now) = (VersionOrigin::Started, SystemClock.now());
+        config_changes::put_in_force(&self.store, &self.candidate, origin, None, now).await?;
         let is_reduced = policy != *self.reconciler.policy();
         let policies = PolicyFile::new(self.config, is_reduced);
         self.reconciler.set_policy(policy);

@@ -2,7 +2,6 @@
 
 mod alert_index;
 mod aws_settings;
-mod config;
 mod error;
 mod http;
 mod items;
@@ -16,7 +15,6 @@ mod values;
 mod vault;
 
 pub use aws_settings::{AwsSettings, AwsSettingsError};
-pub use config::StoredConfig;
 pub use error::{AwsError, DecodeError};
 pub use queue::{QueueError, QueueSender, RECEIVES_MAX, Received};
 pub use store::{QueueUrls, Store, StoreNames};

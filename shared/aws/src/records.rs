@@ -9,7 +9,8 @@ use halogard_domain::{Record, Timestamp};
 
 use crate::error::{AwsError, from_json, to_json};
 use crate::items::{
-    AttributeReader, BODY, EXPIRES, Item, ItemRange, SK, SaveOutcome, key, number, string,
+    AttributeReader, BODY, EXPIRES, ITEM_BYTES_MAX, ITEM_OVERHEAD_BYTES, Item, ItemRange, SK,
+    SaveOutcome, key, number, string,
 };
 use crate::store::Store;
 
@@ -67,8 +68,19 @@ impl<C: Clock> Records for Store<C> {
 
 /// The item that holds `record`, without its revision.
 fn item<T: Record>(sort_key: &T::Key, record: &T) -> Result<Item, AwsError> {
+    let body = to_json(T::PARTITION, record)?;
+    let most = ITEM_BYTES_MAX - ITEM_OVERHEAD_BYTES;
+    if body.len() > most {
+        return Err(AwsError::TooLarge {
+            place: T::PARTITION,
+            name: sort_key.to_string(),
+            bytes: body.len(),
+            most,
+            remedy: "what it holds; a config by its comments and by customers without alerts",
+        });
+    }
     let mut item = key(T::PARTITION, sort_key.to_string());
-    item.insert(BODY.to_owned(), string(to_json(T::PARTITION, record)?));
+    item.insert(BODY.to_owned(), string(body));
     if record.is_active() {
         item.insert(ACTIVE.to_owned(), AttributeValue::Bool(true));
     }

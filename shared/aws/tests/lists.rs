@@ -10,13 +10,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use halogard_app::ports::{
     ErrorCode, Journal, JournalEntry, LeaseOutcome, Leases, LinkFilter, Links, Notifications,
-    PortError, Pruning as _, Revision, SaveError,
+    PortError, Pruning as _, Records as _, Revision, SaveError,
 };
-use halogard_aws::{Store, StoredConfig};
+use halogard_aws::Store;
 use halogard_conformance::{ManualClock, StoreFixture as _};
+use halogard_domain::config_history::ConfigText;
 use halogard_domain::ids::{AlertId, EnvironmentId, TicketId};
 use halogard_domain::message::Notification;
-use halogard_domain::policy::{Mode, ParkReason, Policy};
+use halogard_domain::policy::ParkReason;
 use halogard_domain::{Alert, FailureClass, Link, Slug, Timestamp};
 use support::{DynamoDbFixture, Fault};
 use tokio::sync::Notify;
@@ -233,13 +234,12 @@ async fn a_link_too_large_for_the_table_is_refused_and_named() {
 #[tokio::test]
 async fn a_config_too_large_for_the_table_is_refused_and_named() {
     let fixture = DynamoDbFixture::fresh().await;
-    let config = StoredConfig {
-        policy: Policy::empty(Mode::Managed),
-        text: "#".repeat(420_000),
-        applied_at: Timestamp::from_millis(1),
-    };
+    let text = "#".repeat(420_000);
+    let key = ConfigText::key(&text);
+    let config = ConfigText { text: Some(text) };
 
-    let outcome = fixture.store().save_config(&config, Revision(0)).await;
+    let store = fixture.store();
+    let outcome = store.save_record(key.as_str(), &config, Revision(0)).await;
 
     assert!(
         matches!(

@@ -6,13 +6,11 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use halogard_app::ports::{Links, Records, Revision, SaveError, Swap};
-use halogard_aws::StoredConfig;
 use halogard_conformance::{ManualClock, StoreFixture as _};
+use halogard_domain::Link;
 use halogard_domain::budget::Ledger;
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::policy::{Mode, Policy};
 use halogard_domain::record::Singleton;
-use halogard_domain::{Link, Timestamp};
 use support::{DynamoDbFixture, store};
 
 /// Writers at once.
@@ -186,38 +184,4 @@ async fn tickets_of_one_batch_are_indexed_together() {
         let owners = fixture.store().owners(link.ticket.unwrap()).await.unwrap();
         assert_eq!(owners, BTreeSet::from([link.alert]));
     }
-}
-
-fn config(prefix: &str) -> StoredConfig {
-    let mut policy = Policy::empty(Mode::Managed);
-    prefix.clone_into(&mut policy.key_prefix);
-    StoredConfig {
-        policy,
-        text: format!("[tickets]\nkey_prefix = \"{prefix}\" # \u{fc}"),
-        applied_at: Timestamp::from_millis(7),
-    }
-}
-
-#[tokio::test]
-async fn the_policy_in_force_is_kept_and_changed_by_one_at_a_time() {
-    let fixture = DynamoDbFixture::fresh().await;
-    let store = fixture.store();
-    assert_eq!(store.load_config().await.unwrap(), None);
-    let first = store.save_config(&config("A"), Revision(0)).await.unwrap();
-
-    let late = store.save_config(&config("B"), Revision(0)).await;
-    assert!(matches!(late, Err(SaveError::Conflict)), "{late:?}");
-    let stored = store.load_config().await.unwrap().unwrap();
-    assert_eq!((stored.value, stored.revision), (config("A"), first));
-
-    let second = store.save_config(&config("B"), first).await.unwrap();
-    let stored = fixture
-        .reopen()
-        .await
-        .store()
-        .load_config()
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((stored.value, stored.revision), (config("B"), second));
 }

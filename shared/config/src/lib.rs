@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
+mod difference;
 mod edit;
 mod fields;
 mod findings;
@@ -24,6 +25,7 @@ use crate::fields::Fields;
 use crate::findings::Findings;
 use crate::source::SourceText;
 
+pub use difference::{ConfigDifference, differences};
 pub use edit::{CustomerEntries, CustomerEntry, EditError, with_customers};
 pub use load::{FILE_BYTES_MAX, LoadError, load};
 pub use problem::{Problem, Problems};
@@ -40,6 +42,8 @@ pub struct Config {
     pub settings: BTreeMap<String, String>,
     /// What is valid but probably not intended.
     pub warnings: Vec<Problem>,
+    /// The text of the file.
+    pub text: String,
 }
 
 /// Parses and checks `text`. `source_name` is its name in problems.
@@ -63,6 +67,7 @@ pub fn parse(source_name: &str, text: &str) -> Result<Config, Problems> {
             policy,
             settings,
             warnings,
+            text: text.to_owned(),
         }),
         _ => Err(Problems::new(errors)),
     }

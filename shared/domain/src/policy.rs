@@ -232,6 +232,17 @@ impl ParkReason {
     pub const fn is_chosen(self) -> bool {
         matches!(self, Self::Ignored | Self::NotTicketed)
     }
+
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unmapped => "the environment is not mapped",
+            Self::NoTemplate => "no rule matches, and the environment has no template",
+            Self::Ignored => "the environment is ignored",
+            Self::NotTicketed => "a rule gives no ticket",
+        }
+    }
 }
 
 /// A policy that was in force. A ticket is followed to its end under the policy that it was opened

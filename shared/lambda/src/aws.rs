@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
 use halogard_app::budget::SharedBudget;
-use halogard_app::ports::{Delivery, Lane, PortError};
+use halogard_app::ports::{Delivery, Lane, PortError, Records as _};
 use halogard_aws::{AwsSettings, QueueUrls, Received, SecretsManager, Store, StoreNames};
 use halogard_domain::Timestamp;
+use halogard_domain::config_history::ConfigInForce;
+use halogard_domain::record::Singleton;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{Environment, SETTINGS, SettingsReader};
 
@@ -156,10 +158,10 @@ impl<G: Fn(&str) -> Option<String> + Send + Sync + 'static> Platform for Aws<G> 
         &self,
         store: &Store<SystemClock>,
     ) -> Result<Option<AppliedConfig>, PortError> {
-        let stored = store.load_config().await?;
-        Ok(stored.map(|stored| AppliedConfig {
+        let stored = store.load_record::<ConfigInForce>(&Singleton).await?;
+        Ok(stored.value.policy.map(|policy| AppliedConfig {
             revision: stored.revision.0,
-            policy: stored.value.policy,
+            policy,
         }))
     }
 }

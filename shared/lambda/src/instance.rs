@@ -94,7 +94,10 @@ pub struct Invocation<P: Platform> {
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
     /// The operator has applied no config yet.
-    #[error("no config was applied yet; apply one with `halogard config apply --stack NAME`")]
+    #[error(
+        "no config was applied yet, or another version of Halogard applied it; `halogard config plan --stack NAME` \
+         begins to apply one"
+    )]
     NotConfigured,
     /// The config could not be read.
     #[error("the config could not be read")]

@@ -6,6 +6,7 @@
 //! with the same conditional writes as the workers, so there is no second protocol between them.
 
 pub mod audit;
+pub mod config_changes;
 pub mod dead_letters;
 pub mod doctor;
 pub mod explain;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
+use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::{ContactFailure, VendorContact, VendorName};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
@@ -57,6 +58,8 @@ macro_rules! for_every_type {
         let bench = $case::<_, Installation>(bench).await;
         let bench = $case::<_, Runs>(bench).await;
         let bench = $case::<_, AppliedPolicy>(bench).await;
+        let bench = $case::<_, ConfigInForce>(bench).await;
+        let bench = $case::<_, ConfigText>(bench).await;
         let bench = $case::<_, MissingTickets>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
@@ -137,6 +140,45 @@ impl SampleRecord for Runs {
             last_started_at: Some(at(1)),
             failures: number.into(),
             watched_until: Some(at(901)),
+        }
+    }
+}
+
+impl SampleRecord for ConfigInForce {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let mut config = Self::default();
+        for origin in [
+            VersionOrigin::Applied,
+            VersionOrigin::Edited,
+            VersionOrigin::Started,
+            VersionOrigin::Restored(number.into()),
+        ] {
+            let version = ConfigVersion {
+                number: 0,
+                text: ConfigText::key("mode = \"managed\" # \u{fc}"),
+                applied_at: at(number.into()),
+                origin,
+                actor: Some("operator".to_owned()),
+                reason: Some("a reason".to_owned()),
+            };
+            config.put(Policy::empty(Mode::Managed), version);
+        }
+        config
+    }
+}
+
+impl SampleRecord for ConfigText {
+    fn keys() -> Vec<Box<str>> {
+        ["a", "b"].map(|it| Self::key(it).into()).into()
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        Self {
+            text: Some(format!("# config {number}: \u{fc}\n")),
         }
     }
 }

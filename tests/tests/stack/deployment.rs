@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use halogard_app::ports::Revision;
-use halogard_aws::{AwsSettings, Store, StoreNames, StoredConfig};
+use halogard_app::ports::Records as _;
+use halogard_aws::{AwsSettings, Store, StoreNames};
+use halogard_domain::config_history::ConfigInForce;
+use halogard_domain::record::Singleton;
 use halogard_emulator::{Emulator, Options, REGION, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
 use halogard_simulator::halopsa::{PayloadSize, WebhookAuth, WebhookSpec, deliver_webhooks};
@@ -232,14 +234,14 @@ impl Deployment {
     /// Puts the operator's config in force.
     pub async fn apply_config(&self) {
         let store = self.store();
-        let config = StoredConfig {
-            policy: self.setup.policy(),
-            text: self.setup.config(),
-            applied_at: halogard_app::ports::Clock::now(&SystemClock),
+        let config = ConfigInForce {
+            policy: Some(self.setup.policy()),
+            versions: Vec::new(),
         };
-        let known = store.load_config().await.unwrap();
-        let revision = known.map_or_else(Revision::default, |known| known.revision);
-        store.save_config(&config, revision).await.unwrap();
+        let known = store.load_record::<ConfigInForce>(&Singleton).await;
+        let revision = known.unwrap().revision;
+        let saved = store.save_record(&Singleton, &config, revision).await;
+        saved.unwrap();
     }
 
     /// The stack's table, with the operator's access.

@@ -23,6 +23,9 @@ const SECOND: &str = "5b1c7d90-halogard-sync-b";
 /// The exit code when a person has something to do first.
 const PERSON_NEEDED: i32 = 3;
 
+/// The exit code of a plan that would change something.
+const HAS_CHANGES: i32 = 2;
+
 /// The operator's desk: the program, a folder to start it in, and the rights of the account.
 struct OperatorCli {
     folder: TempDir,
@@ -98,6 +101,21 @@ impl OperatorCli {
         self.does_saying(command, input).await.out
     }
 
+    /// The digest of the plan for `halogard.toml`, which ends with `code`.
+    async fn planned_digest(&self, code: i32) -> String {
+        let planned = self.give(&at_stack("config plan --json"), "").await;
+        assert_eq!(planned.code, code, "{planned:?}");
+        let plan: serde_json::Value = serde_json::from_str(&planned.out).unwrap();
+        plan["digest"].as_str().unwrap().to_owned()
+    }
+
+    /// Plans `halogard.toml` and puts it in force; what the program printed.
+    async fn applies_config(&self) -> String {
+        let digest = self.planned_digest(HAS_CHANGES).await;
+        self.does(&at_stack(&format!("config apply {digest}")), "")
+            .await
+    }
+
     /// Gives a command that fails with `code` and says all of `words`.
     async fn fails(&self, command: &str, input: &str, code: i32, words: &[&str]) -> CommandOutput {
         let said = self.give(command, input).await;
@@ -118,56 +136,67 @@ fn at_stack(command: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_config_is_applied_shown_and_kept_when_another_is_refused() {
+async fn a_config_is_planned_applied_shown_undone_and_kept_when_another_is_refused() {
     let world = Deployment::deployed().await;
     let desk = OperatorCli::at(&world);
-    let (apply, show) = (
-        at_stack("config apply halogard.toml"),
-        at_stack("config show"),
-    );
-    desk.fails(&show, "", 1, &["no config was applied yet", "config apply"])
+    let show = at_stack("config show");
+    desk.fails(&show, "", 1, &["no config was applied yet", "config plan"])
         .await;
 
     let config = world.setup.config();
     desk.write("halogard.toml", &config);
-    let applied = desk.does(&apply, "").await;
+    let applied = desk.applies_config().await;
     assert!(
-        applied.contains("applied") && applied.contains("7 environments"),
+        applied.contains("applied as version 1") && applied.contains("7 environments"),
         "{applied}"
     );
     assert_eq!(desk.does(&show, "").await, config);
+    let again = desk.does(&at_stack("config plan"), "").await;
+    assert!(again.contains("nothing changes"), "{again}");
     world
         .raise_and_await_ticket("under the config that was applied")
         .await;
 
     let commented = format!("# a comment of the operator's: ü\n{config}\n# and one at the end\n");
     desk.write("halogard.toml", &commented);
-    desk.does(&apply, "").await;
+    let stale = desk.planned_digest(HAS_CHANGES).await;
+    desk.applies_config().await;
     assert_eq!(desk.does(&show, "").await, commented);
+    desk.write("halogard.toml", &config);
+    let apply = |digest: &str| at_stack(&format!("config apply {digest}"));
+    desk.fails(&apply(&stale), "", 1, &["stale", "the file is not the one"])
+        .await;
 
     let unreadable = config.replace("ticket_type", "tickettype");
+    desk.write("halogard.toml", &unreadable);
+    desk.fails(
+        &at_stack("config plan"),
+        "",
+        1,
+        &["halogard.toml:", "`ticket_type`"],
+    )
+    .await;
     let unfit = config.replace("ticket_type = 5", "ticket_type = 999");
     assert_ne!(unfit, config);
-    for (text, words) in [
-        (&unreadable, ["halogard.toml:", "`ticket_type`"]),
-        (&unfit, ["999", "nothing was applied"]),
-    ] {
-        desk.write("halogard.toml", text);
-        let said = desk.give(&apply, "").await;
-        assert_eq!(said.code, 1, "{said:?}");
-        let all = format!("{}{}", said.out, said.err);
-        for word in words {
-            assert!(all.contains(word), "no {word:?} in {said:?}");
-        }
-        assert_eq!(
-            desk.does(&show, "").await,
-            commented,
-            "the stored one stays"
-        );
-    }
-    desk.does(&format!("{apply} --anyway"), "").await;
+    desk.write("halogard.toml", &unfit);
+    let digest = desk.planned_digest(1).await;
+    desk.fails(&apply(&digest), "", 1, &["999", "nothing was applied"])
+        .await;
+    assert_eq!(
+        desk.does(&show, "").await,
+        commented,
+        "the stored one stays"
+    );
+    desk.does(&format!("{} --anyway", apply(&digest)), "").await;
     assert_eq!(desk.does(&show, "").await, unfit);
-    println!("desk: 3 configs applied, 2 refused");
+
+    for _ in 0..2 {
+        desk.does(&at_stack("config undo --yes"), "").await;
+        assert_eq!(desk.does(&show, "").await, commented);
+    }
+    let history = desk.does(&at_stack("config history"), "").await;
+    assert!(history.contains("version 2 was restored"), "{history}");
+    println!("desk: 3 configs applied, 3 refused, 1 undone");
 }
 
 #[tokio::test]
@@ -186,7 +215,7 @@ async fn the_webhooks_address_is_printed_and_a_stack_that_is_none_is_named() {
     let commands = [
         "webhook url",
         "config show",
-        "config apply",
+        "config plan",
         "rotate liongard",
     ];
     for command in commands {
@@ -290,7 +319,7 @@ async fn first_credentials_are_put_into_a_new_stack_tried_before_they_are_used()
     desk.does(&liongard, &format!("{}\n", key.secret)).await;
 
     desk.write("halogard.toml", &world.setup.config());
-    desk.does(&at_stack("config apply halogard.toml"), "").await;
+    desk.applies_config().await;
     world
         .raise_and_await_ticket("with the first credentials")
         .await;

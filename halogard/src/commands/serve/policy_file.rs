@@ -6,9 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_app::outcome::OperatorNotice;
-use halogard_app::ports::ServiceDeskCatalog;
+use halogard_app::ports::{Clock as _, ServiceDeskCatalog};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
+use halogard_domain::config_history::VersionOrigin;
+use halogard_operations::config_changes::{self, AlertsOf, Candidate, ConfigChangeError};
 use halogard_operations::doctor::{self, DoctorReport, Extent, OwnFacts};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -69,15 +71,15 @@ impl PolicyFile {
         text: Option<String>,
         reconciler: &Reconciler<E>,
     ) -> Option<Policy> {
-        let policy = match halogard_config::load(&self.path) {
-            Ok(config) => config.policy,
+        let candidate = match halogard_config::load(&self.path) {
+            Ok(config) => Candidate::from(config),
             Err(error) => {
                 warn!(%error, "the config file changed and is invalid; the former config stays active");
                 self.state().text = text;
                 return None;
             }
         };
-        let report = check(reconciler, &policy).await;
+        let report = check(reconciler, &candidate.policy).await;
         if let Some(unreachable) = report.unreachable() {
             let mut state = self.state();
             if !state.said {
@@ -89,9 +91,6 @@ impl PolicyFile {
             }
             return None;
         }
-        let mut state = self.state();
-        state.text = text;
-        state.said = false;
         if report.has_problems() {
             for problem in report.problems() {
                 warn!(
@@ -100,14 +99,23 @@ impl PolicyFile {
                     "the config file changed and does not fit both vendors; the former config stays active"
                 );
             }
+            self.judged(text);
             return None;
         }
-        state.recheck_at = None;
-        info!(
-            outcome = OperatorNotice::ConfigChanged.as_str(),
-            "the config file changed and is active"
-        );
-        Some(policy)
+        if let Err(error) = take_up(reconciler, &candidate, report).await {
+            warn!(%error, "the config file changed; it takes effect when the store can be written");
+            return None;
+        }
+        self.judged(text);
+        self.state().recheck_at = None;
+        Some(candidate.policy)
+    }
+
+    /// Notes that `text` has been judged.
+    fn judged(&self, text: Option<String>) {
+        let mut state = self.state();
+        state.text = text;
+        state.said = false;
     }
 
     /// The policy of the unchanged file, of which a part was set aside, with what is in order by now.
@@ -131,6 +139,30 @@ impl PolicyFile {
         );
         Some(left)
     }
+}
+
+/// Puts an edited config in force, as `config apply` does, and says what that changes.
+async fn take_up<E: Env<Desk: ServiceDeskCatalog>>(
+    reconciler: &Reconciler<E>,
+    candidate: &Candidate,
+    report: DoctorReport,
+) -> Result<(), ConfigChangeError> {
+    let (store, now) = (&reconciler.store, reconciler.clock.now());
+    let plan = config_changes::plan_with(store, candidate, report, now).await?;
+    let origin = VersionOrigin::Edited;
+    let put = config_changes::put_in_force(store, candidate, origin, None, now).await?;
+    let sum = |alerts: &[AlertsOf]| alerts.iter().map(|it| it.alerts).sum::<usize>();
+    let effects = &plan.effects;
+    info!(
+        version = put.version,
+        differences = plan.differences.len(),
+        released = sum(&effects.released),
+        waiting = sum(&effects.waiting),
+        changed = sum(&effects.changed),
+        outcome = OperatorNotice::ConfigChanged.as_str(),
+        "the config file changed and is active"
+    );
+    Ok(())
 }
 
 /// Checks `policy` against both vendors.

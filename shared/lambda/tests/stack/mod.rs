@@ -16,10 +16,11 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use halogard_app::ports::{Clock as _, Lane, Outgoing, Records as _, Revision, WorkSink as _};
-use halogard_aws::{AwsSettings, QueueUrls, Store, StoreNames, StoredConfig};
+use halogard_aws::{AwsSettings, QueueUrls, Store, StoreNames};
+use halogard_domain::Message;
+use halogard_domain::config_history::ConfigInForce;
 use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::record::Singleton;
-use halogard_domain::{Message, Timestamp};
 use halogard_emulator::{Answer, Emulator, REGION, RuntimeApi, SECRET_ACCESS_KEY};
 use halogard_runtime::SystemClock;
 use halogard_simulator::halopsa::ApiApplication;
@@ -119,14 +120,13 @@ impl Stack {
         .await;
         let store = Store::new(&config, names.clone(), SystemClock);
         let text = world.config_text("managed", "", &BTreeSet::new());
-        let applied = StoredConfig {
-            policy: halogard_config::parse("the test's config", &text)
-                .unwrap()
-                .policy,
-            text,
-            applied_at: Timestamp::EPOCH,
+        let config = halogard_config::parse("the test's config", &text).unwrap();
+        let applied = ConfigInForce {
+            policy: Some(config.policy),
+            versions: Vec::new(),
         };
-        store.save_config(&applied, Revision(0)).await.unwrap();
+        let saved = store.save_record(&Singleton, &applied, Revision(0));
+        saved.await.unwrap();
         // As after a sweep that found nothing unknown.
         let now = SystemClock.now();
         let continuity = StoreContinuity {

@@ -1,0 +1,544 @@
+//! `config plan | apply | history | undo | show`: what a change of the config does, and the change.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use halogard_app::Store;
+use halogard_app::dialect::{ProbeWhen, dialect};
+use halogard_app::ports::Clock as _;
+use halogard_domain::config_history::VersionOrigin;
+use halogard_domain::dialect::DialectReport;
+use halogard_operations::audit::{self, Operator};
+use halogard_operations::config_changes::{
+    self, AlertsOf, Candidate, ConfigPlan, PlanDigest, PutInForce, VersionLine,
+};
+use halogard_operations::doctor::{self, Extent, Level, OwnFacts};
+use halogard_runtime::SystemClock;
+use serde::Serialize;
+
+use super::{chosen, rewrite};
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::dialect_table;
+use crate::opened_store::{
+    self, MissingStore, OpenedStore, StoreCommand, StoreLocation, StoreOptions,
+};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// The exit code of a plan that would change something.
+const HAS_CHANGES: u8 = 2;
+
+/// Lines of a plan that are shown of one kind; `--json` has all.
+const LINES_MAX: usize = 40;
+
+/// Options of `config plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanOptions {
+    /// The file that is to come into force; the config file when not given.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `config apply`.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyOptions {
+    /// The digest that `config plan` printed.
+    #[arg(value_name = "DIGEST")]
+    pub digest: PlanDigest,
+    /// The file that was planned; the config file when not given. On one machine it takes the place of the config
+    /// file.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Apply it even if the check finds problems.
+    #[arg(long)]
+    pub anyway: bool,
+    /// Why, for the history and the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `config undo`.
+#[derive(Clone, Debug, Args)]
+pub struct UndoOptions {
+    /// Bring back this version; the one before the version in force when not given.
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Bring it back even if the check finds problems.
+    #[arg(long)]
+    pub anyway: bool,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `config history` and `config show`.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryOptions {
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `config show`.
+#[derive(Clone, Debug, Args)]
+pub struct ShowOptions {
+    /// Print this version; the one in force when not given.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+    /// Where.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Prints what a change would do.
+pub async fn plan(options: &PlanOptions) -> anyhow::Result<ExitCode> {
+    let candidate = candidate(options.file.as_ref(), &options.store)?;
+    let command = MakePlan {
+        candidate: &candidate,
+        when: ProbeWhen::Outdated,
+    };
+    let planned = opened_store::run_where(&options.store, MissingStore::Created, command).await?;
+    page::print(&planned.plan, options.store.json, write_plan)?;
+    Ok(match &planned.plan {
+        ConfigPlan { problems: 1.., .. } => ExitCode::FAILURE,
+        ConfigPlan {
+            has_changes: true, ..
+        } => ExitCode::from(HAS_CHANGES),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// Makes the change that was planned.
+pub async fn apply(options: &ApplyOptions) -> anyhow::Result<ExitCode> {
+    let candidate = candidate(options.file.as_ref(), &options.store)?;
+    let change = MakeChange {
+        candidate: &candidate,
+        planned: Some(options.digest),
+        origin: VersionOrigin::Applied,
+        anyway: options.anyway,
+        operator: operator(options.reason.as_ref()),
+    };
+    let made = opened_store::run_where(&options.store, MissingStore::Created, change).await?;
+    page::print(&made, options.store.json, write_made)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings an earlier version back.
+pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
+    let find = FindVersion(options.to);
+    let (number, text) = opened_store::run(&options.store, find).await?;
+    let name = format!("version {}", number.unwrap_or_default());
+    let config = halogard_config::parse(&name, &text)
+        .context("the version cannot be read by this version of the program")?;
+    let candidate = Candidate::from(config);
+    if let Some(number) = number {
+        let command = MakePlan {
+            candidate: &candidate,
+            when: ProbeWhen::Outdated,
+        };
+        let planned = opened_store::run(&options.store, command).await?;
+        page::print_plan(|page| write_plan(&planned.plan, page));
+        let question = format!("Bring version {number} back?");
+        if !confirm(&options.change, &question)? {
+            output::remark("nothing was done");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let change = MakeChange {
+        candidate: &candidate,
+        planned: None,
+        origin: VersionOrigin::Restored(number.unwrap_or_default()),
+        anyway: options.anyway,
+        operator: operator(options.change.reason.as_ref()),
+    };
+    let made = opened_store::run(&options.store, change).await?;
+    page::print(&made, options.store.json, write_made)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the versions that were in force.
+pub async fn history(options: &HistoryOptions) -> anyhow::Result<ExitCode> {
+    let answer = opened_store::run(&options.store, ReadHistory).await?;
+    page::print(&answer, options.store.json, |answer, page| {
+        if answer.versions.is_empty() {
+            page.line("no config was applied yet");
+        }
+        let rows = answer.versions.iter().map(|it| {
+            let optional = |text: &Option<String>| Cell::from(text.clone().unwrap_or_default());
+            vec![
+                it.number.to_string().into(),
+                it.applied_at.to_string().into(),
+                it.origin.clone().into(),
+                optional(&it.actor),
+                optional(&it.reason),
+            ]
+        });
+        page.rows(
+            &["version", "since", "how", "by", "why"],
+            rows.collect::<Vec<_>>(),
+        );
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the text of a version.
+pub async fn show(options: &ShowOptions) -> anyhow::Result<ExitCode> {
+    let text = opened_store::run(&options.store, ReadText(options.version)).await?;
+    let Some(text) = text else {
+        bail!("no config was applied yet; `halogard config plan` begins to apply one");
+    };
+    // Line for line what was applied: the printing ends the last one.
+    output::result(text.strip_suffix('\n').unwrap_or(&text));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The config in the file that was named, or in the config file.
+fn candidate(named: Option<&PathBuf>, store: &StoreOptions) -> anyhow::Result<Candidate> {
+    let config = halogard_config::load(&chosen(named.or(store.config.as_ref())))?;
+    for warning in &config.warnings {
+        output::caution(&warning.to_string());
+    }
+    if store.stack.is_some() && !config.settings.is_empty() {
+        output::caution("[settings] is for one machine; a stack's settings are its parameters");
+    }
+    Ok(config.into())
+}
+
+/// A plan, and what is known of both vendors' dialect.
+struct Planned {
+    plan: ConfigPlan,
+    dialect: Option<DialectReport>,
+}
+
+/// Checks a candidate against both systems and plans the change to it.
+struct MakePlan<'a> {
+    candidate: &'a Candidate,
+    when: ProbeWhen,
+}
+
+impl StoreCommand for MakePlan<'_> {
+    type Output = Planned;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Planned> {
+        self.planned(&opened).await
+    }
+}
+
+impl MakePlan<'_> {
+    async fn planned<S: Store + Clone + 'static>(
+        &self,
+        opened: &OpenedStore<S>,
+    ) -> anyhow::Result<Planned> {
+        let vendors = opened.vendors().await?;
+        let (desk, source) = (&vendors.desk, &vendors.source);
+        let (policy, own, now) = (
+            &self.candidate.policy,
+            OwnFacts::default(),
+            SystemClock.now(),
+        );
+        let mut report = doctor::check(desk, source, policy, &own, Extent::Everything).await;
+        let dialect = if report.problems().any(|found| found.scope.is_about_access()) {
+            None
+        } else {
+            let probed = dialect(desk, source, &opened.store, self.when, now);
+            Some(Box::pin(probed).await?)
+        };
+        if let Some(dialect) = &dialect {
+            doctor::check_dialect(dialect, &mut report);
+        }
+        let plan = config_changes::plan_with(&opened.store, self.candidate, report, now);
+        Ok(Planned {
+            plan: plan.await?,
+            dialect,
+        })
+    }
+}
+
+/// What is printed of a change that was made.
+#[derive(Serialize)]
+struct ChangeMade {
+    #[serde(flatten)]
+    put: PutInForce,
+    /// How many templates the config has.
+    templates: usize,
+    /// How many rules.
+    rules: usize,
+    /// How many environments it maps.
+    environments: usize,
+    /// What follows.
+    next: &'static str,
+}
+
+/// Puts a candidate in force.
+struct MakeChange<'a> {
+    candidate: &'a Candidate,
+    /// The plan that was agreed to, if the change was planned by an earlier command.
+    planned: Option<PlanDigest>,
+    origin: VersionOrigin,
+    anyway: bool,
+    operator: Operator,
+}
+
+impl StoreCommand for MakeChange<'_> {
+    type Output = ChangeMade;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<ChangeMade> {
+        let (store, candidate) = (&opened.store, self.candidate);
+        let is_due = match self.planned {
+            Some(planned) => config_changes::is_due(store, planned, candidate).await?,
+            None => true,
+        };
+        if is_due {
+            self.check(&opened).await?;
+        }
+        let (origin, now) = (self.origin, SystemClock.now());
+        let operator = Some(&self.operator);
+        let put = config_changes::put_in_force(store, candidate, origin, operator, now).await?;
+        if !put.was_in_force {
+            let (command, done) = match origin {
+                VersionOrigin::Restored(number) => {
+                    ("config undo", format!("version {number} brought back"))
+                }
+                _ => ("config apply", "put in force".to_owned()),
+            };
+            let subject = format!("version {}", put.version);
+            audit::record(store, &self.operator, command, &subject, &done, now).await?;
+        }
+        let next = match &opened.location {
+            StoreLocation::Machine(machine) => {
+                write_file(&machine.config_file, &candidate.text)?;
+                "a running serve takes it up with its next poll"
+            }
+            StoreLocation::Stack(_) => "active within a minute",
+        };
+        let policy = &candidate.policy;
+        Ok(ChangeMade {
+            put,
+            templates: policy.templates.len(),
+            rules: policy.rules.len(),
+            environments: policy.environments.len(),
+            next,
+        })
+    }
+}
+
+impl MakeChange<'_> {
+    /// Checks the candidate against both systems once more; prints what is found.
+    async fn check<S: Store + Clone + 'static>(
+        &self,
+        opened: &OpenedStore<S>,
+    ) -> anyhow::Result<()> {
+        let command = MakePlan {
+            candidate: self.candidate,
+            when: ProbeWhen::Always,
+        };
+        let planned = command.planned(opened).await?;
+        if let Some(dialect) = &planned.dialect {
+            dialect_table::print(dialect);
+        }
+        page::print_plan(|page| write_findings(&planned.plan, page));
+        if planned.plan.problems > 0 && !self.anyway {
+            bail!("nothing was applied; fix the problems above, or add --anyway");
+        }
+        Ok(())
+    }
+}
+
+/// Makes `text` the content of the config file, if it is not.
+fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    match std::fs::read_to_string(path) {
+        Ok(there) if there == text => Ok(()),
+        Ok(_) => rewrite(path, |_| Ok(text.to_owned())),
+        Err(_) => std::fs::write(path, text)
+            .with_context(|| format!("{} cannot be written", path.display())),
+    }
+}
+
+/// Finds the version to bring back, and reads its text. No number when it has been brought back.
+struct FindVersion(Option<u64>);
+
+impl StoreCommand for FindVersion {
+    type Output = (Option<u64>, String);
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<(Option<u64>, String)> {
+        let store = &opened.store;
+        let number = config_changes::version_to_restore(store, self.0).await?;
+        let text = config_changes::text_of(store, number).await?;
+        Ok((number, text.unwrap_or_default()))
+    }
+}
+
+/// Reads the history.
+struct ReadHistory;
+
+impl StoreCommand for ReadHistory {
+    type Output = config_changes::ConfigHistory;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Self::Output> {
+        Ok(config_changes::history(&opened.store).await?)
+    }
+}
+
+/// Reads the text of a version.
+struct ReadText(Option<u64>);
+
+impl StoreCommand for ReadText {
+    type Output = Option<String>;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Self::Output> {
+        Ok(config_changes::text_of(&opened.store, self.0).await?)
+    }
+}
+
+/// Puts a plan on a page.
+fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
+    match &plan.in_force {
+        Some(version) => page.line(in_force_line(version)),
+        None => page.line("in force: no config yet"),
+    }
+    if !plan.has_changes {
+        page.line(Cell::new("nothing changes", Mood::Good));
+        write_findings(plan, page);
+        return;
+    }
+    page.gap();
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let rows = plan.differences.iter().take(LINES_MAX).map(|it| {
+        vec![
+            it.path.clone().into(),
+            Cell::new(or_none(&it.before), Mood::Bad),
+            Cell::new(or_none(&it.after), Mood::Good),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        page.rows(&["key", "before", "after"], rows);
+        more(plan.differences.len(), page);
+    } else if plan.in_force.is_some() {
+        page.line("only comments, the order of customers or [settings] differ");
+    }
+    let effects = &plan.effects;
+    write_alerts("waiting alerts that get tickets", &effects.released, page);
+    write_alerts("alerts that go on waiting", &effects.waiting, page);
+    write_alerts(
+        "open tickets that go on as they were opened",
+        &effects.kept,
+        page,
+    );
+    write_alerts(
+        "open tickets that change with their next report",
+        &effects.changed,
+        page,
+    );
+    if !effects.new_alerts.is_empty() {
+        page.gap();
+        page.line("new alerts like those known");
+        let rows = effects.new_alerts.iter().take(LINES_MAX).map(|it| {
+            vec![
+                it.customer.clone().into(),
+                it.before.clone().into(),
+                it.after.clone().into(),
+                it.known_alerts.to_string().into(),
+            ]
+        });
+        page.rows(
+            &["customer", "before", "after", "known"],
+            rows.collect::<Vec<_>>(),
+        );
+        more(effects.new_alerts.len(), page);
+    }
+    write_findings(plan, page);
+    page.gap();
+    page.line(format!("digest {}", plan.digest));
+    if plan.problems == 0 {
+        page.line(format!(
+            "halogard config apply {} makes this change",
+            plan.digest
+        ));
+    }
+}
+
+/// The line about the version in force.
+fn in_force_line(version: &VersionLine) -> String {
+    format!(
+        "in force: version {} since {} ({})",
+        version.number, version.applied_at, version.origin
+    )
+}
+
+/// A heading with the sum, and the customers.
+fn write_alerts(heading: &str, alerts: &[AlertsOf], page: &mut TextPage) {
+    if alerts.is_empty() {
+        return;
+    }
+    page.gap();
+    let total: usize = alerts.iter().map(|it| it.alerts).sum();
+    page.line(format!("{heading}: {total}"));
+    let rows = alerts.iter().take(LINES_MAX);
+    let rows = rows.map(|it| vec![it.alerts.to_string().into(), it.customer.clone().into()]);
+    page.rows(&[], rows.collect());
+    more(alerts.len(), page);
+}
+
+/// Says how many lines are left out.
+fn more(all: usize, page: &mut TextPage) {
+    if all > LINES_MAX {
+        page.line(format!("  and {} more; --json prints all", all - LINES_MAX));
+    }
+}
+
+/// What the check found.
+fn write_findings(plan: &ConfigPlan, page: &mut TextPage) {
+    if plan.findings.is_empty() {
+        return;
+    }
+    page.gap();
+    for finding in &plan.findings {
+        let mood = match finding.level {
+            Level::Problem => Mood::Bad,
+            Level::Warning => Mood::Caution,
+            Level::Ok | Level::CannotTell | Level::Skipped => Mood::Dim,
+        };
+        page.line(Cell::new(finding.to_string(), mood));
+    }
+}
+
+/// Puts a change on a page.
+fn write_made(made: &ChangeMade, page: &mut TextPage) {
+    let version = made.put.version;
+    let counts = format!(
+        "{} templates, {} rules, {} environments",
+        made.templates, made.rules, made.environments
+    );
+    let line = match made.put.was_in_force {
+        true => format!("version {version} is in force already: {counts}"),
+        false => format!("applied as version {version}: {counts}; {}", made.next),
+    };
+    page.line(Cell::new(line, Mood::Good));
+}
