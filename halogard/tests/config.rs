@@ -272,7 +272,8 @@ fn origins(bench: &Bench) -> Vec<String> {
 
 #[test]
 fn a_config_is_planned_applied_and_undone_on_one_machine() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
+    bench.set("HALOPSA_WINDOW_REQUESTS_MAX", "100000");
     let file = bench.path("halogard.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let digest = planned(&bench, "");

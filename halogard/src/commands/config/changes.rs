@@ -124,7 +124,7 @@ pub async fn apply(options: &ApplyOptions) -> anyhow::Result<ExitCode> {
     let candidate = candidate(options.file.as_ref(), &options.store)?;
     let change = MakeChange {
         candidate: &candidate,
-        planned: Some(options.digest),
+        planned: Planning::Earlier(options.digest),
         origin: VersionOrigin::Applied,
         anyway: options.anyway,
         operator: operator(options.reason.as_ref()),
@@ -149,6 +149,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
         };
         let planned = opened_store::run(&options.store, command).await?;
         page::print_plan(|page| write_plan(&planned.plan, page));
+        refuse_problems(&planned.plan, options.anyway)?;
         let question = format!("Bring version {number} back?");
         if !confirm(&options.change, &question)? {
             output::remark("nothing was done");
@@ -157,7 +158,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
     }
     let change = MakeChange {
         candidate: &candidate,
-        planned: None,
+        planned: Planning::Now,
         origin: VersionOrigin::Restored(number.unwrap_or_default()),
         anyway: options.anyway,
         operator: operator(options.change.reason.as_ref()),
@@ -283,11 +284,18 @@ struct ChangeMade {
     next: &'static str,
 }
 
+/// When a change was planned.
+enum Planning {
+    /// By an earlier command: it is checked once more whether it still fits.
+    Earlier(PlanDigest),
+    /// A moment ago.
+    Now,
+}
+
 /// Puts a candidate in force.
 struct MakeChange<'a> {
     candidate: &'a Candidate,
-    /// The plan that was agreed to, if the change was planned by an earlier command.
-    planned: Option<PlanDigest>,
+    planned: Planning,
     origin: VersionOrigin,
     anyway: bool,
     operator: Operator,
@@ -301,11 +309,9 @@ impl StoreCommand for MakeChange<'_> {
         opened: OpenedStore<S>,
     ) -> anyhow::Result<ChangeMade> {
         let (store, candidate) = (&opened.store, self.candidate);
-        let is_due = match self.planned {
-            Some(planned) => config_changes::is_due(store, planned, candidate).await?,
-            None => true,
-        };
-        if is_due {
+        if let Planning::Earlier(planned) = self.planned
+            && config_changes::is_due(store, planned, candidate).await?
+        {
             self.check(&opened).await?;
         }
         let (origin, now) = (self.origin, SystemClock.now());
@@ -354,11 +360,16 @@ impl MakeChange<'_> {
             dialect_table::print(dialect);
         }
         page::print_plan(|page| write_findings(&planned.plan, page));
-        if planned.plan.problems > 0 && !self.anyway {
-            bail!("nothing was applied; fix the problems above, or add --anyway");
-        }
-        Ok(())
+        refuse_problems(&planned.plan, self.anyway)
     }
+}
+
+/// A config that does not fit both systems is not put in force.
+fn refuse_problems(plan: &ConfigPlan, anyway: bool) -> anyhow::Result<()> {
+    if plan.problems > 0 && !anyway {
+        bail!("nothing was applied; fix the problems above, or add --anyway");
+    }
+    Ok(())
 }
 
 /// Makes `text` the content of the config file, if it is not.
