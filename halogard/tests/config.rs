@@ -1,4 +1,5 @@
 //! `config`, the help texts, and the output without a terminal.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
