@@ -137,8 +137,84 @@ impl BothClocks {
     }
 }
 
+/// RFC 3339 in UTC, to the millisecond: `2026-11-28T15:59:12.250Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}ms", self.0)
+        const DAY_MS: i64 = 86_400_000;
+        let (year, month, day) = civil_date(self.0.div_euclid(DAY_MS));
+        let millis = self.0.rem_euclid(DAY_MS);
+        let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+            millis % 1000
+        )
+    }
+}
+
+/// Year, month and day of the day `days` after 1970-01-01 in the proleptic Gregorian calendar. Years begin in
+/// March here, so that the day that leap years add is the last one of a year; 400 years are one era.
+const fn civil_date(days: i64) -> (i64, i64, i64) {
+    /// From 0000-03-01 to 1970-01-01.
+    const EPOCH: i64 = 719_468;
+    const ERA: i64 = 146_097;
+    let days = days + EPOCH;
+    let day_of_era = days.rem_euclid(ERA);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_based = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_based + 2) / 5 + 1;
+    let month = if march_based < 10 {
+        march_based + 3
+    } else {
+        march_based - 9
+    };
+    let year = year_of_era + days.div_euclid(ERA) * 400;
+    (if month <= 2 { year + 1 } else { year }, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_as_rfc_3339() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (1_764_345_552_250, "2025-11-28T15:59:12.250Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
+        // No time of a store or a vendor makes it panic.
+        for millis in [i64::MIN, i64::MAX] {
+            assert!(Timestamp::from_millis(millis).to_string().ends_with('Z'));
+        }
+    }
+
+    /// Every day of 800 years follows the one before.
+    #[test]
+    fn days_follow_each_other() {
+        let lengths = |year: i64| {
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let february = if leap { 29 } else { 28 };
+            [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        };
+        let mut expected = (1970, 1, 1);
+        for days in 0..292_194 {
+            assert_eq!(civil_date(days), expected);
+            let (year, month, day) = expected;
+            let last = lengths(year)[usize::try_from(month - 1).unwrap_or_default()];
+            expected = match (month, day == last) {
+                (_, false) => (year, month, day + 1),
+                (12, true) => (year + 1, 1, 1),
+                (_, true) => (year, month + 1, 1),
+            };
+        }
     }
 }
