@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Subcommand;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
-use halogard_domain::Timestamp;
-use halogard_operations::audit::{self, AuditList};
+use halogard_operations::audit::{self, AuditFilter, AuditList};
 use halogard_operations::moment::{Direction, read_time};
+use halogard_operations::subject::Subject;
 use halogard_runtime::SystemClock;
 
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
@@ -21,6 +22,15 @@ pub enum AuditCommand {
         /// Only since: 30m, 2h, 7d, a day or a time.
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
+        /// Only before: 30m, 2h, 7d, a day or a time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Only those of this account.
+        #[arg(long, value_name = "ACCOUNT")]
+        actor: Option<String>,
+        /// Only those about this ticket: '#4242'.
+        #[arg(long, value_name = "TICKET")]
+        ticket: Option<String>,
         /// Where, and how it is printed.
         #[command(flatten)]
         store: StoreOptions,
@@ -29,11 +39,31 @@ pub enum AuditCommand {
 
 /// Runs the command.
 pub async fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
-    let AuditCommand::List { since, store } = command;
+    let AuditCommand::List {
+        since,
+        until,
+        actor,
+        ticket,
+        store,
+    } = command;
     let now = SystemClock.now();
-    let since = since.as_deref();
-    let since = since.map(|since| read_time(since, now, Direction::Past));
-    let answer = opened_store::run(store, ListAudit(since.transpose()?)).await?;
+    let time = |text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| read_time(text, now, Direction::Past))
+            .transpose()
+    };
+    let ticket = match ticket.as_deref().map(str::parse).transpose()? {
+        None => None,
+        Some(Subject::Ticket(ticket)) => Some(ticket),
+        Some(_) => bail!("--ticket takes a ticket, written as '#4242'"),
+    };
+    let filter = AuditFilter {
+        since: time(since)?,
+        until: time(until)?,
+        actor: actor.clone(),
+        ticket,
+    };
+    let answer = opened_store::run(store, ListAudit(filter)).await?;
     page::print(&answer, store.json, write)?;
     Ok(if answer.intact {
         ExitCode::SUCCESS
@@ -42,8 +72,8 @@ pub async fn run(command: &AuditCommand) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Lists what was commanded since.
-struct ListAudit(Option<Timestamp>);
+/// Lists what was commanded.
+struct ListAudit(AuditFilter);
 
 impl StoreCommand for ListAudit {
     type Output = AuditList;
@@ -52,7 +82,7 @@ impl StoreCommand for ListAudit {
         self,
         opened: OpenedStore<S>,
     ) -> anyhow::Result<AuditList> {
-        Ok(audit::list(&opened.store, self.0, SystemClock.now()).await?)
+        Ok(audit::list(&opened.store, &self.0, SystemClock.now()).await?)
     }
 }
 

@@ -92,6 +92,7 @@ impl<E: Env> Reconciler<E> {
     /// Reads both sides once. A part that fails is logged, keeps its watermark and stops no other part.
     /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
+        self.note_version().await;
         let swept = self.sweep_unless_paused().await;
         match &swept {
             Ok(TaskEnd::Skipped | TaskEnd::Paused) => {}

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod budget;
+mod changes;
 pub mod cycle;
 mod dead_letters;
 pub mod dialect;

@@ -43,6 +43,7 @@ impl<E: Env> Reconciler<E> {
             }
         }
         if former.is_some() {
+            self.note_config().await?;
             let followed = self.count_followed_under_former().await?;
             info!(
                 released,
@@ -107,17 +108,11 @@ impl<E: Env> Reconciler<E> {
         let Some(former) = applied.value.policy else {
             return Ok(None);
         };
-        if present.treats_alike(&former, alert) {
+        let followed = present.followed_as_opened(former, alert);
+        if followed.is_none() {
             link.policy = Some(in_force);
-            return Ok(None);
         }
-        Ok(Some(Policy {
-            key_prefix: present.key_prefix.clone(),
-            former_prefixes: present.former_prefixes.clone(),
-            former_installations: present.former_installations.clone(),
-            storms: present.storms.clone(),
-            ..former
-        }))
+        Ok(followed)
     }
 
     /// How many open tickets the policy in force would treat otherwise than the one they are followed

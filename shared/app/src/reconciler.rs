@@ -61,6 +61,8 @@ pub struct Reconciler<E: Env> {
     pub(crate) pauses: KnownPauses,
     /// What was recorded of each vendor's answers.
     pub(crate) contacts: KnownContacts,
+    /// Set once the version that runs was recorded.
+    pub(crate) noted_version: OnceLock<()>,
     /// How often it was asked whether another installation opened a ticket.
     pub(crate) rival_checks: RivalChecks,
 }
@@ -95,6 +97,7 @@ impl<E: Env> Reconciler<E> {
             examined: SeenTickets::default(),
             pauses: KnownPauses::default(),
             contacts: KnownContacts::default(),
+            noted_version: OnceLock::new(),
             rival_checks: RivalChecks::default(),
         }
     }

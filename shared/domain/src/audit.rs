@@ -1,12 +1,14 @@
-//! What operators commanded: one record for each day, each entry chained to the one before.
+//! What operators commanded: one record for each day, each entry chained to the one before by a SHA-256 digest,
+//! across days.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::hash::hash64;
+use crate::hash::hex;
 use crate::record::Record;
 use crate::time::Timestamp;
 
@@ -48,6 +50,8 @@ impl FromStr for AuditDate {
 /// What operators commanded on one day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditDay {
+    /// The digest of the last command of an earlier day; empty on the first day.
+    pub before: String,
     /// The commands, oldest first.
     pub entries: Vec<AuditEntry>,
 }
@@ -67,8 +71,8 @@ pub struct AuditEntry {
     pub reason: Option<String>,
     /// What it did.
     pub done: String,
-    /// Hash of the entry and of the one before, so that a changed or missing entry is noticed.
-    pub chain: u64,
+    /// Digest of the entry and of the one before, so that a changed or missing entry is noticed.
+    pub digest: String,
 }
 
 impl Record for AuditDay {
@@ -85,40 +89,62 @@ impl Record for AuditDay {
 }
 
 impl AuditEntry {
-    /// The hash of this entry after one with the hash `before`.
+    /// The digest of this entry after one with the digest `before`, in hexadecimal digits.
     #[must_use]
-    pub fn chained_to(&self, before: u64) -> u64 {
-        hash64(&[
-            &before.to_string(),
+    pub fn digest_after(&self, before: &str) -> String {
+        let mut digest = Sha256::new();
+        for part in [
+            before,
             &self.at.as_millis().to_string(),
             &self.actor,
             &self.command,
             &self.subject,
             self.reason.as_deref().unwrap_or_default(),
             &self.done,
-        ])
+        ] {
+            // The length keeps what ends one part from beginning the next.
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        hex(&digest.finalize())
     }
 }
 
 impl AuditDay {
+    /// The first record of a day after one whose last digest is `before`.
+    #[must_use]
+    pub const fn after(before: String) -> Self {
+        Self {
+            before,
+            entries: Vec::new(),
+        }
+    }
+
     /// Appends `entry`; `false` when the day is full.
     pub fn append(&mut self, mut entry: AuditEntry) -> bool {
         let has_room = self.entries.len() < AUDIT_DAY_MAX;
         if has_room {
-            let before = self.entries.last().map_or(0, |last| last.chain);
-            entry.chain = entry.chained_to(before);
+            entry.digest = entry.digest_after(self.last_digest());
             self.entries.push(entry);
         }
         has_room
     }
 
+    /// The digest to which the next entry is chained.
+    #[must_use]
+    pub fn last_digest(&self) -> &str {
+        self.entries
+            .last()
+            .map_or(self.before.as_str(), |last| last.digest.as_str())
+    }
+
     /// Whether every entry is as it was appended, and none is missing between two others.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        let mut before = 0;
+        let mut before = self.before.as_str();
         self.entries.iter().all(|entry| {
-            let is_chained = entry.chain == entry.chained_to(before);
-            before = entry.chain;
+            let is_chained = entry.digest == entry.digest_after(before);
+            before = &entry.digest;
             is_chained
         })
     }
@@ -136,8 +162,39 @@ mod tests {
             subject: format!("alert {number}"),
             reason: None,
             done: "1 queued".to_owned(),
-            chain: 0,
+            digest: String::new(),
         }
+    }
+
+    /// A way to change an entry.
+    type Forgery = fn(&mut AuditEntry);
+
+    #[test]
+    fn a_change_of_any_member_breaks_the_chain() {
+        let forgeries: [Forgery; 7] = [
+            |entry| entry.at = Timestamp::from_millis(9),
+            |entry| entry.actor.push('x'),
+            |entry| entry.command.push('x'),
+            |entry| entry.subject.push('x'),
+            |entry| entry.reason = Some("x".to_owned()),
+            |entry| entry.done.push('x'),
+            // What is moved from one member to the next is a change too.
+            |entry| {
+                let end = entry.command.pop();
+                entry.subject.insert(0, end.unwrap_or_default());
+            },
+        ];
+        for forge in forgeries {
+            let mut day = AuditDay::after("0a".to_owned());
+            assert!((1..=2).all(|number| day.append(entry(number))));
+            assert!(day.is_intact());
+            forge(&mut day.entries[0]);
+            assert!(!day.is_intact());
+        }
+        let mut day = AuditDay::after("0a".to_owned());
+        assert!(day.append(entry(1)));
+        day.before.clear();
+        assert!(!day.is_intact(), "an earlier day was removed");
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod alert;
 pub mod audit;
 pub mod budget;
+pub mod changes;
 pub mod config_history;
 pub mod contact;
 pub mod continuity;

@@ -279,6 +279,22 @@ impl Policy {
         terms(self).is_some() && terms(self) == terms(other)
     }
 
+    /// The policy under which the open ticket of `alert` is followed that was opened under `former`; `None`
+    /// when this one treats it alike.
+    #[must_use]
+    pub fn followed_as_opened(&self, former: Self, alert: &Alert) -> Option<Self> {
+        if self.treats_alike(&former, alert) {
+            return None;
+        }
+        Some(Self {
+            key_prefix: self.key_prefix.clone(),
+            former_prefixes: self.former_prefixes.clone(),
+            former_installations: self.former_installations.clone(),
+            storms: self.storms.clone(),
+            ..former
+        })
+    }
+
     /// The prefix of our keys and those of earlier ones, each once.
     pub fn prefixes(&self) -> impl Iterator<Item = &str> + Clone {
         let former = self.former_prefixes.iter().map(String::as_str);

@@ -3,6 +3,7 @@
 use halogard_app::ports::{PortError, Records, SaveError};
 use halogard_domain::Timestamp;
 use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
+use halogard_domain::ids::TicketId;
 use serde::Serialize;
 
 use crate::moment::Moment;
@@ -24,9 +25,11 @@ pub struct Operator {
 pub struct AuditList {
     /// When it was asked.
     pub at: Moment,
-    /// Whether no entry was changed or removed between two others.
+    /// Whether no entry was changed or removed between two others, within the whole audit.
     pub intact: bool,
-    /// The commands, oldest first.
+    /// The digest of the newest entry. Noted elsewhere, it shows later that nothing was removed at the end.
+    pub head: String,
+    /// The commands that were asked for, oldest first.
     pub entries: Vec<AuditLine>,
 }
 
@@ -64,6 +67,9 @@ pub async fn record(
     for _ in 0..ATTEMPTS_MAX {
         let stored = store.load_record::<AuditDay>(&date).await?;
         let mut day = stored.value;
+        if day.entries.is_empty() {
+            day = AuditDay::after(last_digest_before(store, date).await?);
+        }
         let has_room = day.append(AuditEntry {
             at: now,
             actor: operator.account.clone(),
@@ -71,7 +77,7 @@ pub async fn record(
             subject: subject.to_owned(),
             reason: operator.reason.clone(),
             done: done.to_owned(),
-            chain: 0,
+            digest: String::new(),
         });
         if !has_room {
             return Err(OperatorError::AuditFull);
@@ -85,32 +91,84 @@ pub async fn record(
     Err(OperatorError::Contended)
 }
 
-/// Answers `audit list` at `now`: the commands from `since` on.
+/// The digest of the newest entry of the days before `date`; empty when there is none.
+async fn last_digest_before(store: &impl Records, date: AuditDate) -> Result<String, PortError> {
+    let dates = store.active_records::<AuditDay>().await?;
+    let Some(newest) = dates.into_iter().filter(|it| *it < date).max() else {
+        return Ok(String::new());
+    };
+    let day = store.load_record::<AuditDay>(&newest).await?.value;
+    Ok(day.last_digest().to_owned())
+}
+
+/// Which commands are meant. Every condition that is present must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Given then or later.
+    pub since: Option<Timestamp>,
+    /// Given before.
+    pub until: Option<Timestamp>,
+    /// Given by this account.
+    pub actor: Option<String>,
+    /// About this ticket, or with an effect on it.
+    pub ticket: Option<TicketId>,
+}
+
+impl AuditFilter {
+    fn is_met_by(&self, entry: &AuditEntry) -> bool {
+        let named = |ticket: TicketId| {
+            [&entry.subject, &entry.done]
+                .into_iter()
+                .any(|text| names_ticket(text, ticket))
+        };
+        self.since.is_none_or(|since| entry.at >= since)
+            && self.until.is_none_or(|until| entry.at < until)
+            && self
+                .actor
+                .as_ref()
+                .is_none_or(|actor| entry.actor == *actor)
+            && self.ticket.is_none_or(named)
+    }
+}
+
+/// Whether `text` names `ticket`, as `#4242`.
+fn names_ticket(text: &str, ticket: TicketId) -> bool {
+    let name = format!("#{ticket}");
+    text.match_indices(&name).any(|(at, _)| {
+        let rest = text.get(at + name.len()..).unwrap_or_default();
+        !rest.starts_with(|next: char| next.is_ascii_digit())
+    })
+}
+
+/// Answers `audit list` at `now`: the commands that meet `filter`. The chain is checked from its beginning.
 ///
 /// # Errors
 ///
 /// The store cannot be read.
 pub async fn list(
     store: &impl Records,
-    since: Option<Timestamp>,
+    filter: &AuditFilter,
     now: Timestamp,
 ) -> Result<AuditList, PortError> {
     let mut dates = store.active_records::<AuditDay>().await?;
     dates.sort_unstable();
-    let from = since.unwrap_or_default();
     let mut entries = Vec::new();
     let mut intact = true;
+    let mut head: Option<String> = None;
     for date in dates {
-        if date < AuditDate::of(from) {
+        let day = store.load_record::<AuditDay>(&date).await?.value;
+        // A day that has expired since it was listed.
+        if day.entries.is_empty() {
             continue;
         }
-        let day = store.load_record::<AuditDay>(&date).await?.value;
-        intact &= day.is_intact();
-        entries.extend(day.entries.into_iter().filter(|entry| entry.at >= from));
+        intact &= day.is_intact() && head.as_ref().is_none_or(|head| *head == day.before);
+        head = Some(day.last_digest().to_owned());
+        entries.extend(day.entries.into_iter().filter(|it| filter.is_met_by(it)));
     }
     Ok(AuditList {
         at: now.into(),
         intact,
+        head: head.unwrap_or_default(),
         entries: entries.into_iter().map(line).collect(),
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
+use halogard_domain::changes::{ChangedThing, RecentChanges};
 use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::{ContactFailure, VendorContact, VendorName};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
@@ -68,6 +69,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, VendorContact>(bench).await;
         let bench = $case::<_, Pauses>(bench).await;
         let bench = $case::<_, AuditDay>(bench).await;
+        let bench = $case::<_, RecentChanges>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -323,7 +325,7 @@ impl SampleRecord for AuditDay {
     }
 
     fn sample(number: u8, now: Timestamp) -> Self {
-        let mut day = Self::default();
+        let mut day = Self::after("9f".to_owned());
         day.append(AuditEntry {
             at: now,
             actor: "operator".to_owned(),
@@ -331,9 +333,24 @@ impl SampleRecord for AuditDay {
             subject: format!("alert {number}"),
             reason: Some("after a repair".to_owned()),
             done: "1 queued".to_owned(),
-            chain: 0,
+            digest: String::new(),
         });
         day
+    }
+}
+
+impl SampleRecord for RecentChanges {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, now: Timestamp) -> Self {
+        let mut changes = Self::default();
+        changes.observe_version(now, "0.1.0");
+        changes.observe_version(now, "0.2.0");
+        let fingerprint = number.to_string();
+        changes.note(now, ChangedThing::Config { fingerprint });
+        changes
     }
 }
 

@@ -197,6 +197,12 @@ async fn the_operators_policy_allows_what_the_commands_do_and_each_statement_is_
             item("link"),
         ),
         (
+            "PauseLinkAndRecord",
+            "dynamodb",
+            "delete_item",
+            item("pause"),
+        ),
+        (
             "LookAtQueues",
             "sqs",
             "get_queue_attributes",
