@@ -232,9 +232,11 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
     }
 
     /// Both vendors for many requests that no one waits for: they leave what is reserved to the workers, and
-    /// wait for each permit.
-    pub async fn vendors_in_bulk(&self) -> anyhow::Result<OperatorVendors<S>> {
-        let calls = Arc::new(CallDurations::default());
+    /// wait for each permit. `calls` is informed of every call.
+    pub async fn vendors_in_bulk(
+        &self,
+        calls: Arc<dyn CallObserver>,
+    ) -> anyhow::Result<OperatorVendors<S>> {
         self.build_vendors(calls, Priority::Bulk, PERMIT_PATIENCE)
             .await
     }

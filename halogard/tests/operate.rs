@@ -331,7 +331,7 @@ fn verify_shows_what_differs_and_has_it_repaired() {
     let bench = Bench::new();
     let serve = bench.serve();
     let alert = bench.sim.raise(8801, "Stale Accounts");
-    bench.sim.raise(8802, "Stale Accounts");
+    let other = bench.sim.raise(8802, "Stale Accounts");
     wait_in_sync(&bench, 2);
     let same = bench.ask("verify --all");
     assert_eq!(same["counts"], serde_json::json!({ "=": 2 }), "{same}");
@@ -354,10 +354,23 @@ fn verify_shows_what_differs_and_has_it_repaired() {
         "{unasked:?}"
     );
     assert_code(&bench.operate("verify --repair --yes"), 1);
+    // The question is not the only way: an alert that changed while nothing ran differs in a field.
+    bench.sim.post(
+        &format!("alerts/{other}/update"),
+        &serde_json::json!({"description": "3 accounts"}),
+    );
+    let changed = bench.ask("verify");
+    assert_eq!(changed["differences"], 2, "{changed}");
+    let records = changed["records"].as_array().unwrap();
+    let of_other = records.iter().find(|it| it["alert"] == other).unwrap();
+    assert_eq!(of_other["fields"][0]["cause"], "not_written", "{changed}");
     let _serve = bench.serve();
     wait_until("no difference", SOON, || {
         (bench.ask("verify")["differences"] == 0).then_some(())
     });
+    let duplicates = bench.ask("verify --duplicates");
+    assert_eq!(duplicates["tickets"], 2, "{duplicates}");
+    assert_eq!(duplicates["groups"], serde_json::json!([]), "{duplicates}");
 }
 
 #[test]

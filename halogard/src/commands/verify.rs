@@ -1,14 +1,18 @@
 //! `verify`: both sides, record by record.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::audit;
 use halogard_operations::resync::{self, PairFilter, ResyncKind};
-use halogard_operations::verify::{self, Symbol, VerifiedPair, VerifyAnswer};
+use halogard_operations::verify::{
+    self, DuplicateGroup, DuplicatesAnswer, Symbol, VerifiedPair, VerifyAnswer,
+};
 use halogard_runtime::SystemClock;
+use halogard_vendors::{CallDurations, CallObserver, Vendor};
 use tokio::time::Instant;
 
 use crate::confirm::{ChangeOptions, confirm, operator};
@@ -25,6 +29,9 @@ pub struct VerifyOptions {
     /// Have the pairs that differ reconciled once more.
     #[arg(long)]
     pub repair: bool,
+    /// Only look for open tickets beyond the first that Halogard opened for one alert.
+    #[arg(long, conflicts_with_all = ["all", "repair"])]
+    pub duplicates: bool,
     /// Whether and why.
     #[command(flatten)]
     pub change: ChangeOptions,
@@ -50,14 +57,28 @@ impl StoreCommand for CompareSides<'_> {
     ) -> anyhow::Result<ExitCode> {
         let (store, options) = (&opened.store, self.0);
         let (began, now) = (Instant::now(), SystemClock.now());
-        let vendors = opened.vendors_in_bulk().await?;
+        let calls = Arc::new(CallDurations::default());
+        let vendors = opened
+            .vendors_in_bulk(Arc::clone(&calls) as Arc<dyn CallObserver>)
+            .await?;
+        if options.duplicates {
+            let answer = verify::duplicates(store, &vendors.desk, now).await?;
+            page::print(&answer, options.store.json, write_duplicates)?;
+            return Ok(if answer.groups.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         let answer =
             verify::verify(store, &vendors.source, &vendors.desk, now, options.all).await?;
         output::remark(&format!(
-            "compared {} alerts and {} tickets in {}",
+            "compared {} alerts and {} tickets in {}, with {} requests to HaloPSA and {} to Liongard",
             answer.alerts,
             answer.tickets,
-            span(began.elapsed())
+            span(began.elapsed()),
+            calls.take(Vendor::HaloPsa).len(),
+            calls.take(Vendor::Liongard).len(),
         ));
         page::print(&answer, options.store.json, write)?;
         let repairable = answer.repairable();
@@ -135,4 +156,29 @@ fn write(answer: &VerifyAnswer, page: &mut TextPage) {
         ),
         mood,
     ));
+}
+
+/// Puts the alerts that have several open tickets on a page.
+fn write_duplicates(answer: &DuplicatesAnswer, page: &mut TextPage) {
+    if answer.groups.is_empty() {
+        let none = format!(
+            "no alert has several open tickets; {} tickets carry a key",
+            answer.tickets
+        );
+        page.line(Cell::new(none, Mood::Good));
+        return;
+    }
+    let row = |group: &DuplicateGroup| {
+        let others: Vec<String> = group.others.iter().map(|it| format!("#{it}")).collect();
+        vec![
+            group.alert.to_string().into(),
+            format!("#{}", group.keep).into(),
+            Cell::new(others.join(" "), Mood::Bad),
+            Cell::from(&group.remedy),
+        ]
+    };
+    page.rows(
+        &["alert", "keep", "duplicates", "what to do"],
+        answer.groups.iter().map(row).collect(),
+    );
 }

@@ -3,6 +3,8 @@
 mod linked;
 mod unlinked;
 
+pub use linked::{DifferenceCause, FieldDifference, PairField};
+
 use crate::alert::Alert;
 use crate::ids::TicketId;
 use crate::link::{Base, Link, TerminalReason};
@@ -169,4 +171,24 @@ fn after_deletion(
         }
         _ => Vec::new(),
     }
+}
+
+/// What the open ticket of `link` shows otherwise than its open alert and its template say; nothing where one
+/// of them is closed, or the policy gives the alert no ticket.
+#[must_use]
+pub fn field_differences(
+    link: &Link,
+    alert: &Alert,
+    ticket: &Ticket,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<FieldDifference> {
+    let Ok((mapping, template)) = policy.choose(alert) else {
+        return Vec::new();
+    };
+    let is_open = !link.is_resolved(alert) && !template.statuses.is_closed(ticket.status);
+    if !is_open || !ticket.is_present() {
+        return Vec::new();
+    }
+    linked::Pair::of(link, alert, ticket, mapping, template, policy, now).differences()
 }

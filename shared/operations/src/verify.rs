@@ -1,19 +1,23 @@
-//! `verify`: both sides, record by record, as they are now.
+//! `verify`: both sides, record by record and field by field, as they are now.
+
+mod comparison;
+mod duplicates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_app::Store;
 use halogard_app::ports::{AlertListing, AlertSource, LinkFilter, PortError, ServiceDesk};
 use halogard_domain::ids::{AlertId, TicketId};
-use halogard_domain::policy::Mode;
-use halogard_domain::storm::Membership;
+use halogard_domain::plan::{DifferenceCause, FieldDifference, PairField};
 use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
 use serde::Serialize;
 
 use crate::moment::Moment;
-use crate::policy::policy_in_force;
+use crate::policy::{FollowedPolicies, policy_in_force};
 use crate::scan::for_each_link;
-use crate::waiting::waiting_pair;
+
+use comparison::{Seen, compare};
+pub use duplicates::{DuplicateGroup, DuplicatesAnswer, duplicates};
 
 /// The answer of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +30,8 @@ pub struct VerifyAnswer {
     pub tickets: usize,
     /// How many records are of each kind.
     pub counts: BTreeMap<Symbol, usize>,
+    /// How many records differ in each field, explained or not.
+    pub fields: BTreeMap<PairField, usize>,
     /// Differences that are not explained: work that is missing.
     pub differences: usize,
     /// The records, by alert; those that are equal are left out unless they were asked for.
@@ -79,6 +85,8 @@ pub struct VerifiedPair {
     pub customer: Option<String>,
     /// What differs.
     pub what: String,
+    /// The fields that differ while both are open.
+    pub fields: Vec<FieldDifference>,
     /// Why that is known and no mistake; absent when it is not.
     pub explained: Option<String>,
 }
@@ -100,63 +108,43 @@ pub async fn verify(
     let mut links = Vec::new();
     for_each_link(store, LinkFilter::All, |link| links.push(link)).await?;
     let mut alerts = alerts(source).await?;
-    let mut tickets = match &policy {
+    let tickets = match &policy {
         Some(policy) => keyed_tickets(desk, policy).await?,
         None => BTreeMap::new(),
     };
-    let listed = alerts.len();
     let mut answer = VerifyAnswer {
         at: now.into(),
-        alerts: listed,
+        alerts: alerts.len(),
         tickets: tickets.len(),
         counts: BTreeMap::new(),
+        fields: BTreeMap::new(),
         differences: 0,
         records: Vec::new(),
     };
+    let mut policies = policy.map(FollowedPolicies::new);
     let mut owned = BTreeSet::new();
     for link in &links {
         owned.extend(link.ticket);
         owned.extend(&link.earlier_tickets);
         owned.extend(&link.merged_tickets);
         let alert = alerts.remove(&link.alert);
-        let ticket = match link.ticket {
-            Some(id) if !link.is_ticket_deleted() => match tickets.remove(&id) {
-                Some(ticket) => Seen::Ticket(Box::new(ticket)),
-                // A closed pair whose title was changed needs no request.
-                None if !link.is_under_way() && alert.as_ref().is_none_or(Alert::is_closed) => {
-                    Seen::NotAsked
-                }
-                None => {
-                    answer.tickets += 1;
-                    match desk.read(id).await {
-                        Ok(Some(ticket)) => Seen::Ticket(Box::new(ticket)),
-                        Ok(None) => Seen::Gone,
-                        Err(error) => Seen::Failed(error.chain()),
-                    }
-                }
-            },
-            _ => Seen::None,
+        let ticket = ticket_of(link, alert.as_ref(), &tickets, desk).await;
+        answer.tickets += usize::from(ticket.was_asked_for());
+        let policy = match &mut policies {
+            Some(policies) => Some(policies.of(store, link).await?),
+            None => None,
         };
-        let record = compare(link, alert.as_ref(), &ticket, policy.as_ref(), now);
+        let record = compare(link, alert.as_ref(), &ticket, policy.as_deref(), now);
         answer.add(record, all);
     }
     for alert in alerts.into_values() {
         if !alert.is_closed() && alert.visible {
-            let what = "the alert is open, and Halogard has no record of it";
-            answer.add(alone(&alert, what), all);
+            answer.add(alone(&alert), all);
         }
     }
     for (id, ticket) in tickets {
         if !owned.contains(&id) && ticket.is_present() {
-            let record = VerifiedPair {
-                symbol: Symbol::OnlyHaloPsa,
-                alert: None,
-                ticket: Some(id),
-                customer: None,
-                what: "the ticket carries our key and belongs to no pair".to_owned(),
-                explained: None,
-            };
-            answer.add(record, all);
+            answer.add(strayed(id), all);
         }
     }
     Ok(answer)
@@ -166,15 +154,24 @@ impl VerifyAnswer {
     /// The alerts whose pairs differ and can be reconciled once more.
     #[must_use]
     pub fn repairable(&self) -> BTreeSet<AlertId> {
+        // Halogard does not move a ticket to another client: its readers may have answered it.
+        let is_moved_only = |record: &VerifiedPair| {
+            let mut causes = record.fields.iter().map(|difference| difference.cause);
+            !record.fields.is_empty() && causes.all(|cause| cause != DifferenceCause::NotWritten)
+        };
         let records = self.records.iter();
         records
             .filter(|record| record.symbol != Symbol::Same && record.explained.is_none())
+            .filter(|record| !is_moved_only(record))
             .filter_map(|record| record.alert)
             .collect()
     }
 
     fn add(&mut self, record: VerifiedPair, all: bool) {
         *self.counts.entry(record.symbol).or_default() += 1;
+        for difference in &record.fields {
+            *self.fields.entry(difference.field).or_default() += 1;
+        }
         let is_same = record.symbol == Symbol::Same;
         self.differences += usize::from(!is_same && record.explained.is_none());
         if all || !is_same {
@@ -183,17 +180,28 @@ impl VerifyAnswer {
     }
 }
 
-/// What HaloPSA says of a pair's ticket.
-enum Seen {
-    /// The pair has none.
-    None,
-    /// It was not asked: both sides are closed.
-    NotAsked,
-    Ticket(Box<Ticket>),
-    /// There is no such ticket.
-    Gone,
-    /// It cannot be read.
-    Failed(String),
+/// What HaloPSA says of the ticket of `link`, whose alert is `alert` now: as it is `listed`, or asked for.
+async fn ticket_of(
+    link: &Link,
+    alert: Option<&Alert>,
+    listed: &BTreeMap<TicketId, Ticket>,
+    desk: &impl ServiceDesk,
+) -> Seen {
+    let Some(id) = link.ticket.filter(|_| !link.is_ticket_deleted()) else {
+        return Seen::None;
+    };
+    if let Some(ticket) = listed.get(&id) {
+        return Seen::Listed(Box::new(ticket.clone()));
+    }
+    // A closed pair whose title was changed needs no request.
+    if !link.is_under_way() && alert.is_none_or(Alert::is_closed) {
+        return Seen::NotAsked;
+    }
+    match desk.read(id).await {
+        Ok(Some(ticket)) => Seen::Read(Box::new(ticket)),
+        Ok(None) => Seen::Gone,
+        Err(error) => Seen::Failed(error.chain()),
+    }
 }
 
 /// Every alert, as Liongard lists it now.
@@ -227,92 +235,27 @@ async fn keyed_tickets(
 }
 
 /// An alert without a pair.
-fn alone(alert: &Alert, what: &str) -> VerifiedPair {
+fn alone(alert: &Alert) -> VerifiedPair {
     VerifiedPair {
         symbol: Symbol::OnlyLiongard,
         alert: Some(alert.id),
         ticket: None,
         customer: Some(alert.environment_name.clone()),
-        what: what.to_owned(),
+        what: "the alert is open, and Halogard has no record of it".to_owned(),
+        fields: Vec::new(),
         explained: None,
     }
 }
 
-/// Compares the pair of `link` with what both sides say now.
-fn compare(
-    link: &Link,
-    alert: Option<&Alert>,
-    ticket: &Seen,
-    policy: Option<&Policy>,
-    now: Timestamp,
-) -> VerifiedPair {
-    let last = link.observed_alert.as_ref();
-    let waiting = policy.and_then(|policy| waiting_pair(link, policy, now));
-    let explained = waiting.map(|waiting| waiting.cause.words().to_owned());
-    let record = |symbol, what: &str, explained| VerifiedPair {
-        symbol,
-        alert: Some(link.alert),
-        ticket: link.ticket,
-        customer: alert.or(last).map(|alert| alert.environment_name.clone()),
-        what: what.to_owned(),
-        explained,
-    };
-    // An alert that is no longer listed is as it was last seen.
-    let alert_closed = match alert.or(last) {
-        Some(alert) => link.is_resolved(alert),
-        None => return record(Symbol::Unreadable, "the alert was never read", explained),
-    };
-    let is_hidden = alert.is_some_and(|alert| !alert.visible);
-    let by_others = policy.is_some_and(|policy| policy.mode == Mode::Native);
-    match ticket {
-        Seen::NotAsked => record(Symbol::Same, "both are closed", None),
-        Seen::Failed(said) => record(Symbol::Unreadable, said, None),
-        Seen::Gone if alert_closed => record(Symbol::Same, "closed, and the ticket is gone", None),
-        Seen::Gone => record(
-            Symbol::OnlyLiongard,
-            "the alert is open, and its ticket is gone",
-            None,
-        ),
-        Seen::None if link.is_ticket_deleted() => record(
-            Symbol::Same,
-            "the ticket was deleted",
-            Some("a person deleted it".to_owned()),
-        ),
-        Seen::None
-            if alert_closed
-                || is_hidden
-                || matches!(link.membership, Some(Membership::Member { .. })) =>
-        {
-            record(Symbol::Same, "no ticket is needed", None)
-        }
-        Seen::None => record(
-            Symbol::OnlyLiongard,
-            "the alert is open, and it has no ticket",
-            explained.or_else(|| by_others.then(|| "Liongard's own ticketing opens it".to_owned())),
-        ),
-        Seen::Ticket(ticket) => {
-            let statuses = alert.or(last).and_then(|alert| {
-                let chosen = policy?.choose(alert).ok()?;
-                Some(&chosen.1.statuses)
-            });
-            let Some(statuses) = statuses else {
-                return record(Symbol::Differs, "the config maps it no longer", explained);
-            };
-            let ticket_closed = statuses.is_closed(ticket.status);
-            match (alert_closed, ticket_closed) {
-                (true, true) => record(Symbol::Same, "both are closed", None),
-                (false, false) => record(Symbol::Same, "both are open", None),
-                (true, false) => record(
-                    Symbol::Differs,
-                    "the alert is closed, the ticket is open",
-                    explained,
-                ),
-                (false, true) => record(
-                    Symbol::Differs,
-                    "the alert is open, the ticket is closed",
-                    explained,
-                ),
-            }
-        }
+/// A ticket without a pair.
+fn strayed(ticket: TicketId) -> VerifiedPair {
+    VerifiedPair {
+        symbol: Symbol::OnlyHaloPsa,
+        alert: None,
+        ticket: Some(ticket),
+        customer: None,
+        what: "the ticket carries our key and belongs to no pair".to_owned(),
+        fields: Vec::new(),
+        explained: None,
     }
 }

@@ -1,6 +1,7 @@
 //! An alert and its ticket: what changed on which side since both agreed, and what follows from it.
 
 mod both_open;
+mod differences;
 mod one_side_closed;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,8 @@ use crate::ticket::{HumanActivity, Ticket};
 use crate::time::Timestamp;
 use crate::work::{WorkSign, sign_of_work};
 
+pub use differences::{DifferenceCause, FieldDifference, PairField};
+
 /// The steps for a linked pair: a three-way merge per field of the base, Liongard's value and
 /// HaloPSA's value.
 pub(super) fn plan(
@@ -25,18 +28,7 @@ pub(super) fn plan(
     policy: &Policy,
     now: Timestamp,
 ) -> Vec<Step> {
-    let assumed = || Base::assumed(alert, ticket, &template.statuses, link.opening.as_ref());
-    let base = link.base.clone().unwrap_or_else(assumed);
-    let pair = Pair {
-        link,
-        alert,
-        ticket,
-        mapping,
-        template,
-        policy,
-        now,
-        base,
-    };
+    let pair = Pair::of(link, alert, ticket, mapping, template, policy, now);
     if link.not_carried_out(policy, now).is_some() {
         return vec![Step::RecordNotCarriedOut];
     }
@@ -82,7 +74,7 @@ impl Link {
 }
 
 /// One alert, its ticket, and everything that decides about them.
-struct Pair<'a> {
+pub(super) struct Pair<'a> {
     link: &'a Link,
     alert: &'a Alert,
     ticket: &'a Ticket,
@@ -93,7 +85,30 @@ struct Pair<'a> {
     base: Base,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    /// The pair of `link`.
+    pub(super) fn of(
+        link: &'a Link,
+        alert: &'a Alert,
+        ticket: &'a Ticket,
+        mapping: &'a Mapping,
+        template: &'a Template,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) -> Self {
+        let assumed = || Base::assumed(alert, ticket, &template.statuses, link.opening.as_ref());
+        Self {
+            link,
+            alert,
+            ticket,
+            mapping,
+            template,
+            policy,
+            now,
+            base: link.base.clone().unwrap_or_else(assumed),
+        }
+    }
+
     /// Whether the ticket is known recently enough to carry out `steps`. Closing changes the status only,
     /// so it suffices to know that no person has worked on the ticket until a moment ago.
     fn is_current_for(&self, steps: &[Step]) -> bool {

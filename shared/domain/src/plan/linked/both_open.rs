@@ -125,7 +125,7 @@ impl Pair<'_> {
 
     /// The status that Liongard's new status maps to, unless a person has set another status than
     /// the one its previous status maps to.
-    fn wanted_status(&self) -> Option<StatusId> {
+    pub(super) fn wanted_status(&self) -> Option<StatusId> {
         let statuses = &self.template.statuses;
         let mapped = |slug| statuses.by_slug.get(slug).copied();
         let former = mapped(&self.base.alert_status).unwrap_or(statuses.open);
@@ -137,7 +137,7 @@ impl Pair<'_> {
 
     /// The priority that Liongard's new priority maps to, unless a person has set another priority
     /// than the one its previous priority maps to.
-    fn wanted_priority(&self) -> Option<PriorityId> {
+    pub(super) fn wanted_priority(&self) -> Option<PriorityId> {
         let mapped = |slug| self.template.priorities.of(slug);
         let follows = self.ticket.priority == mapped(&self.base.alert_priority);
         let changed = self.alert.priority != self.base.alert_priority;

@@ -1,0 +1,146 @@
+//! One pair, as both sides are now.
+
+use halogard_domain::plan::{FieldDifference, field_differences};
+use halogard_domain::policy::Mode;
+use halogard_domain::storm::Membership;
+use halogard_domain::{Alert, Link, Policy, Ticket, Timestamp};
+
+use super::{Symbol, VerifiedPair};
+use crate::waiting::waiting_pair;
+
+/// What HaloPSA says of a pair's ticket.
+pub(super) enum Seen {
+    /// The pair has none.
+    None,
+    /// It was not asked: both sides are closed.
+    NotAsked,
+    /// The list of tickets that carry our key shows it.
+    Listed(Box<Ticket>),
+    /// It was asked for.
+    Read(Box<Ticket>),
+    /// There is no such ticket.
+    Gone,
+    /// It cannot be read.
+    Failed(String),
+}
+
+impl Seen {
+    /// Whether it took a request of its own.
+    pub(super) const fn was_asked_for(&self) -> bool {
+        matches!(self, Self::Read(_) | Self::Gone | Self::Failed(_))
+    }
+}
+
+/// Compares the pair of `link` with what both sides say now.
+pub(super) fn compare(
+    link: &Link,
+    alert: Option<&Alert>,
+    ticket: &Seen,
+    policy: Option<&Policy>,
+    now: Timestamp,
+) -> VerifiedPair {
+    let last = link.observed_alert.as_ref();
+    let waiting = policy.and_then(|policy| waiting_pair(link, policy, now));
+    let explained = waiting.map(|waiting| waiting.cause.words().to_owned());
+    let record = |symbol, what: &str, explained| VerifiedPair {
+        symbol,
+        alert: Some(link.alert),
+        ticket: link.ticket,
+        customer: alert.or(last).map(|alert| alert.environment_name.clone()),
+        what: what.to_owned(),
+        fields: Vec::new(),
+        explained,
+    };
+    // An alert that is no longer listed is as it was last seen.
+    let Some(current) = alert.or(last) else {
+        return record(Symbol::Unreadable, "the alert was never read", explained);
+    };
+    let alert_closed = link.is_resolved(current);
+    let by_others = policy.is_some_and(|policy| policy.mode == Mode::Native);
+    match ticket {
+        Seen::NotAsked => record(Symbol::Same, "both are closed", None),
+        Seen::Failed(said) => record(Symbol::Unreadable, said, None),
+        Seen::Gone if alert_closed => record(Symbol::Same, "closed, and the ticket is gone", None),
+        Seen::Gone => record(
+            Symbol::OnlyLiongard,
+            "the alert is open, and its ticket is gone",
+            None,
+        ),
+        Seen::None if link.is_ticket_deleted() => record(
+            Symbol::Same,
+            "the ticket was deleted",
+            Some("a person deleted it".to_owned()),
+        ),
+        Seen::None
+            if alert_closed
+                || !current.visible
+                || matches!(link.membership, Some(Membership::Member { .. })) =>
+        {
+            record(Symbol::Same, "no ticket is needed", None)
+        }
+        Seen::None => record(
+            Symbol::OnlyLiongard,
+            "the alert is open, and it has no ticket",
+            explained.or_else(|| by_others.then(|| "Liongard's own ticketing opens it".to_owned())),
+        ),
+        Seen::Listed(ticket) | Seen::Read(ticket) => {
+            let chosen = policy.and_then(|policy| Some((policy, policy.choose(current).ok()?.1)));
+            let Some((policy, template)) = chosen else {
+                return record(Symbol::Differs, "the config maps it no longer", explained);
+            };
+            match (alert_closed, template.statuses.is_closed(ticket.status)) {
+                (true, true) => record(Symbol::Same, "both are closed", None),
+                (true, false) => record(
+                    Symbol::Differs,
+                    "the alert is closed, the ticket is open",
+                    explained,
+                ),
+                (false, true) => record(
+                    Symbol::Differs,
+                    "the alert is open, the ticket is closed",
+                    explained,
+                ),
+                (false, false) => {
+                    let fields = field_differences(link, current, ticket, policy, now);
+                    if fields.is_empty() {
+                        return record(Symbol::Same, "both are open", None);
+                    }
+                    VerifiedPair {
+                        fields: fields.clone(),
+                        ..record(
+                            Symbol::Differs,
+                            &in_words(&fields),
+                            explanation(&fields).or(explained),
+                        )
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The fields that differ, in words: `priority 3 for 1`.
+fn in_words(fields: &[FieldDifference]) -> String {
+    let words = fields.iter().map(|difference| {
+        let FieldDifference {
+            field,
+            expected,
+            shown,
+            ..
+        } = difference;
+        format!("{} is {shown:?}, not {expected:?}", field.words())
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// Why these fields differ; `None` when one of them differs for no good reason.
+fn explanation(fields: &[FieldDifference]) -> Option<String> {
+    let mut reasons = Vec::new();
+    for difference in fields {
+        let reason = difference.cause.explanation()?;
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    Some(reasons.join(", "))
+}
