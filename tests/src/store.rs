@@ -275,6 +275,10 @@ impl WorkQueue for ObservedStore {
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
         self.inner.depth(lane).await
     }
+
+    async fn oldest(&self, lane: Lane) -> Result<Option<Timestamp>, PortError> {
+        self.inner.oldest(lane).await
+    }
 }
 
 impl Journal for ObservedStore {

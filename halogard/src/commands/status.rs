@@ -1,6 +1,7 @@
 //! `status`: whether both sides are in sync, and what waits for a person.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use halogard_app::Store;
@@ -9,7 +10,7 @@ use halogard_domain::budget::Limit;
 use halogard_operations::moment::Moment;
 use halogard_operations::pausing::PauseLine;
 use halogard_operations::status::{
-    self, StatusAnswer, StatusQuestion, VendorStatus, Verdict, WaitingAnswer,
+    self, LagStatus, StatusAnswer, StatusQuestion, VendorStatus, Verdict, WaitingAnswer,
 };
 use halogard_operations::waiting::WaitingPair;
 use halogard_runtime::SystemClock;
@@ -156,14 +157,53 @@ fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
         page.line("Paused");
         page.rows(&[], answer.paused.iter().map(pause_row).collect());
     }
+    if !answer.lags.is_empty() {
+        page.gap();
+        page.line("Lag of the last seven days");
+        page.rows(
+            &["", "half within", "95 % within", "longest", "changes"],
+            answer.lags.iter().map(lag_row).collect(),
+        );
+    }
     page.gap();
     page.line("Work");
     page.rows(&[], work_rows(answer));
+    if !answer.changes.is_empty() {
+        page.gap();
+        page.line("Changed lately");
+        let rows = answer.changes.iter().map(|change| {
+            vec![
+                Cell::new(ago(answer.at, change.at), Mood::Dim),
+                change.what.clone().into(),
+            ]
+        });
+        page.rows(&[], rows.collect());
+    }
     page.gap();
+    let build = answer.tenant.halopsa_build.as_deref();
     page.line(Cell::new(
-        format!("halogard {}, {}", answer.version, answer.at),
+        format!(
+            "halogard {}, HaloPSA {}, {} of {} facts of the dialect seen, {}",
+            answer.version,
+            build.unwrap_or("of unknown build"),
+            answer.tenant.facts_seen,
+            answer.tenant.facts,
+            answer.at
+        ),
         Mood::Dim,
     ));
+}
+
+/// How long changes took one way.
+fn lag_row(lag: &LagStatus) -> Vec<Cell> {
+    let length = |seconds| page::span(Duration::from_secs(seconds)).into();
+    vec![
+        lag.way.into(),
+        length(lag.p50_seconds),
+        length(lag.p95_seconds),
+        length(lag.max_seconds),
+        lag.samples.to_string().into(),
+    ]
 }
 
 /// What is paused, until when and why.
@@ -244,7 +284,18 @@ fn work_rows(answer: &StatusAnswer) -> Vec<Vec<Cell>> {
         .collect();
     let queues = answer.queues.iter();
     let queues: Vec<String> = queues
-        .map(|queue| format!("{} {}", queue.lane, queue.depth))
+        .map(|queue| {
+            let oldest = queue.oldest.map(|at| {
+                let age = page::span(answer.at.0.since(at.0));
+                format!(" (oldest {age})")
+            });
+            format!(
+                "{} {}{}",
+                queue.lane,
+                queue.depth,
+                oldest.unwrap_or_default()
+            )
+        })
         .collect();
     let budget = &answer.budget;
     let used = budget

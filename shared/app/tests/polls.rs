@@ -229,8 +229,8 @@ async fn a_full_poll_reads_the_pairs_of_listed_alerts_only() {
     bench.process_all().await;
     // A link that no list names cannot be read, and no poll reads it.
     bench.file.execute(
-        "INSERT INTO links (alert, revision, parked, refused, claimed, body)
-         VALUES (900, 1, 0, 1, 0, 'no link at all')",
+        "INSERT INTO links (alert, revision, parked, refused, waiting, claimed, body)
+         VALUES (900, 1, 0, 1, 1, 0, 'no link at all')",
     );
     bench.clock.pass(Duration::from_secs(900));
     let report = bench.reconciler.poll_alerts(Scope::All).await.unwrap();
@@ -301,8 +301,8 @@ async fn a_full_poll_that_never_ends_does_not_keep_the_next_one_from_queuing() {
     bench.file.accept_sends();
     // The one that failed was the full poll of this hour: the next one compares changes only.
     bench.file.execute(
-        "INSERT INTO links (alert, revision, parked, refused, claimed, body)
-         VALUES (1, 1, 0, 0, 0, 'no link at all')",
+        "INSERT INTO links (alert, revision, parked, refused, waiting, claimed, body)
+         VALUES (1, 1, 0, 0, 0, 0, 'no link at all')",
     );
     bench.clock.pass(Duration::from_secs(60));
     let polled = bench.reconciler.sync_cycle().await.polled;

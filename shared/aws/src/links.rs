@@ -30,7 +30,6 @@ use journal::encode_entry;
 pub use ticket_owners::TicketOwnerCache;
 use ticket_owners::named;
 pub use waiting::WaitingLinks;
-use waiting::waits;
 
 /// The partition that holds every link.
 pub const LINKS: &str = "link";
@@ -95,7 +94,7 @@ impl<C: Clock> Links for Store<C> {
         let expires_at = link.expires_at(&self.retention(), now);
         let update = Update::of(link, entries, expires_at)?;
         self.index_tickets(link).await?;
-        if waits(link) {
+        if link.may_wait() {
             let next = Revision(revision.0 + 1);
             self.enter_waiting(link.alert, next).await?;
         }
@@ -107,7 +106,7 @@ impl<C: Clock> Links for Store<C> {
         };
         let waited = self.waiting_links().note(link);
         if waited
-            && !waits(link)
+            && !link.may_wait()
             && let Err(error) = self.leave_waiting(link.alert, next).await
         {
             debug!(%error, "an entry of the waiting links stays until they are listed");
@@ -140,6 +139,7 @@ impl<C: Clock> Links for Store<C> {
                 let refused = |link: &Link| !link.refused.is_empty();
                 return Ok(self.waiting(refused, after, limit).await?);
             }
+            LinkFilter::Waiting => return Ok(self.waiting(Link::may_wait, after, limit).await?),
             // Reads every link. Only a process that has the store to itself asks, and none has this one.
             LinkFilter::Claimed => Some("attribute_exists(claimed)"),
         };

@@ -139,4 +139,9 @@ impl<C: Clock> WorkQueue for Store<C> {
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
         self.count_messages(self.work_queue(lane)?).await
     }
+
+    /// SQS does not say. The stack's metrics count the age from the first sending.
+    async fn oldest(&self, _lane: Lane) -> Result<Option<Timestamp>, PortError> {
+        Ok(None)
+    }
 }

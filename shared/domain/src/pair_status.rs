@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{Link, TerminalReason};
+use crate::link::{Base, Claim, Link, TerminalReason};
 use crate::policy::{ParkReason, Policy};
 use crate::storm::Membership;
 use crate::ticket::Existence;
@@ -32,6 +32,21 @@ pub enum PairStatus {
     InStorm,
     /// The ticket was deleted.
     TicketDeleted,
+}
+
+impl Link {
+    /// Whether the pair may wait for a person, Liongard or HaloPSA: stores keep a list of such links, so that
+    /// what waits is found without reading every link. Some on it do not wait under the policy in force.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        let differs = |base: &Base| base.alert_closed != base.ticket_closed.is_some();
+        self.parked.is_some()
+            || !self.refused.is_empty()
+            || self.found_elsewhere
+            || self.hides_its_tickets()
+            || matches!(self.claim, Claim::InDoubt { .. })
+            || (!self.is_ticket_deleted() && self.base.as_ref().is_some_and(differs))
+    }
 }
 
 /// The status of `link` under `policy` at `now`.

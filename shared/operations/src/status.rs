@@ -1,31 +1,44 @@
 //! `status`: whether both sides are in sync, and what waits for a person.
 
+mod lag;
+mod pairs;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halogard_app::Store;
 use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
 use halogard_domain::budget::{Ledger, Limit};
+use halogard_domain::changes::RecentChanges;
 use halogard_domain::contact::{VendorContact, VendorName};
 use halogard_domain::continuity::{Completeness, StoreContinuity};
-use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::dialect::{DialectReport, FactReading, Seen};
 use halogard_domain::key::Installation;
-use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{FAILURES_MAX, RunTarget, Runs};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::time::SteadyTime;
-use halogard_domain::{Link, Policy, Timestamp};
+use halogard_domain::{Policy, Timestamp};
 use serde::Serialize;
 
+use crate::audit::{self, AuditFilter};
 use crate::moment::Moment;
 use crate::pausing::{self, PauseLine};
 use crate::policy::policy_in_force;
 use crate::scan::for_each_link;
 use crate::waiting::{WaitingCause, WaitingPair, waiting_pair};
 
+pub use lag::LagStatus;
+use pairs::PairsRead;
+
 /// A worker polls every minute. After this time without a poll no worker runs.
 const POLL_AGE_MAX: Duration = Duration::from_secs(600);
+
+/// Changes that are older are not recent.
+const CHANGES_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The most changes that are shown.
+const CHANGES_SHOWN: usize = 10;
 
 /// How long a vendor may be away before a person is needed.
 const AWAY_MAX: Duration = Duration::from_secs(600);
@@ -47,6 +60,8 @@ pub struct StatusAnswer {
     pub pairs: PairCounts,
     /// What waits, by cause.
     pub waiting: Vec<WaitingCount>,
+    /// How long changes took to reach the other side, each way.
+    pub lags: Vec<LagStatus>,
     /// When the workers last read and ran what.
     pub activity: Activity,
     /// The request budget.
@@ -59,6 +74,32 @@ pub struct StatusAnswer {
     pub paused: Vec<PauseLine>,
     /// What was noticed and is not a matter of one pair.
     pub findings: Vec<String>,
+    /// The tenant, as it was seen last.
+    pub tenant: TenantStatus,
+    /// What has changed lately, the newest first.
+    pub changes: Vec<ChangeLine>,
+}
+
+/// The tenant, as it was seen last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TenantStatus {
+    /// HaloPSA's build.
+    pub halopsa_build: Option<String>,
+    /// When both vendors were probed for their dialect.
+    pub probed_at: Option<Moment>,
+    /// Uncertain facts, and how many of them the probe has seen.
+    pub facts: usize,
+    /// How many of them it has seen.
+    pub facts_seen: usize,
+}
+
+/// Something that has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangeLine {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub what: String,
 }
 
 /// Whether a person is needed.
@@ -172,6 +213,8 @@ pub struct QueueStatus {
     pub lane: &'static str,
     /// Messages that wait or are in flight.
     pub depth: u64,
+    /// When the oldest of them was sent, where the queue says so.
+    pub oldest: Option<Moment>,
 }
 
 /// The answer of `status waiting`.
@@ -205,13 +248,14 @@ pub async fn status<S: Store>(
 ) -> Result<StatusAnswer, PortError> {
     let now = question.now;
     let policy = policy_in_force(store).await?;
-    let pairs = read_pairs(store, policy.as_ref(), now).await?;
+    let pairs = PairsRead::read(store, policy.as_ref(), now).await?;
     let mut queues = Vec::new();
     for lane in Lane::ALL {
         let depth = store.depth(lane).await?;
         queues.push(QueueStatus {
             lane: lane.name(),
             depth,
+            oldest: store.oldest(lane).await?.map(Moment),
         });
     }
     let mut answer = StatusAnswer {
@@ -221,12 +265,15 @@ pub async fn status<S: Store>(
         problems: Vec::new(),
         vendors: vendors(store).await?,
         waiting: pairs.waiting(),
+        lags: pairs.lags(),
         activity: activity(store).await?,
         budget: budget(store, question).await?,
         queues,
         dead_letters: store.dead_letter_count().await?,
         paused: pausing::list(store, now).await?.pauses,
         findings: findings(store, policy.as_ref(), &pairs).await?,
+        tenant: tenant(store).await?,
+        changes: changes(store, now).await?,
         pairs: pairs.counts,
     };
     answer.problems = problems(&answer, policy.is_some(), now);
@@ -244,7 +291,7 @@ pub async fn waiting(store: &impl Store, now: Timestamp) -> Result<WaitingAnswer
     let policy = policy_in_force(store).await?;
     let mut waiting = Vec::new();
     if let Some(policy) = &policy {
-        for_each_link(store, LinkFilter::All, |link| {
+        for_each_link(store, LinkFilter::Waiting, |link| {
             waiting.extend(waiting_pair(&link, policy, now));
         })
         .await?;
@@ -255,62 +302,6 @@ pub async fn waiting(store: &impl Store, now: Timestamp) -> Result<WaitingAnswer
         at: now.into(),
         waiting,
     })
-}
-
-/// What is read of every link.
-#[derive(Default)]
-struct PairsRead {
-    counts: PairCounts,
-    by_cause: BTreeMap<WaitingCause, WaitingCount>,
-    reported_tickets: Vec<(AlertId, TicketId)>,
-}
-
-impl PairsRead {
-    fn add(&mut self, link: &Link, policy: &Policy, now: Timestamp) {
-        self.counts.total += 1;
-        let reported = link.reported_tickets.iter();
-        self.reported_tickets
-            .extend(reported.map(|ticket| (link.alert, *ticket)));
-        if let Some(pair) = waiting_pair(link, policy, now) {
-            self.counts.waiting += 1;
-            let count = self.by_cause.entry(pair.cause).or_insert(WaitingCount {
-                cause: pair.cause,
-                count: 0,
-                oldest: pair.since,
-                needs_operator: false,
-            });
-            count.count += 1;
-            count.oldest = count.oldest.min(pair.since);
-            count.needs_operator |= pair.needs_operator;
-            return;
-        }
-        let counts = &mut self.counts;
-        match pair_status(link, policy, now) {
-            PairStatus::InSync => counts.in_sync += 1,
-            PairStatus::AwaitingLiongard => counts.awaiting_liongard += 1,
-            PairStatus::InStorm => counts.in_storm += 1,
-            PairStatus::TicketDeleted => counts.ticket_deleted += 1,
-            PairStatus::WatchedOnly => counts.watched_only += 1,
-            _ => counts.behind += 1,
-        }
-    }
-
-    fn waiting(&self) -> Vec<WaitingCount> {
-        self.by_cause.values().cloned().collect()
-    }
-}
-
-/// Reads every link.
-async fn read_pairs(
-    store: &impl Store,
-    policy: Option<&Policy>,
-    now: Timestamp,
-) -> Result<PairsRead, PortError> {
-    let mut read = PairsRead::default();
-    if let Some(policy) = policy {
-        for_each_link(store, LinkFilter::All, |link| read.add(&link, policy, now)).await?;
-    }
-    Ok(read)
 }
 
 /// Whether both vendors answer.
@@ -370,6 +361,47 @@ async fn budget<S: Records>(
         limit: ledger.effective_limit(&question.limit),
         window_seconds: question.limit.window.as_secs(),
     })
+}
+
+/// The tenant, as it was seen last.
+async fn tenant(store: &impl Records) -> Result<TenantStatus, PortError> {
+    let report = store.load_record::<DialectReport>(&Singleton).await?.value;
+    let seen = |reading: &&FactReading| matches!(reading.seen, Seen::As { .. });
+    Ok(TenantStatus {
+        probed_at: (report.probed_at > Timestamp::EPOCH).then(|| report.probed_at.into()),
+        facts: report.facts.len(),
+        facts_seen: report.facts.iter().filter(seen).count(),
+        halopsa_build: report.build,
+    })
+}
+
+/// What has changed lately: what workers noticed, and what operators commanded.
+async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>, PortError> {
+    let noticed = store.load_record::<RecentChanges>(&Singleton).await?.value;
+    let mut changes: Vec<ChangeLine> = noticed
+        .changes
+        .iter()
+        .map(|change| ChangeLine {
+            at: change.at.into(),
+            what: change.what.to_string(),
+        })
+        .collect();
+    let filter = AuditFilter {
+        since: Some(now.minus(CHANGES_AGE)),
+        ..AuditFilter::default()
+    };
+    let commands = audit::list(store, &filter, now).await?.entries.into_iter();
+    changes.extend(commands.map(|entry| ChangeLine {
+        at: entry.at,
+        what: format!(
+            "{}: {} {} ({})",
+            entry.command, entry.subject, entry.done, entry.actor
+        ),
+    }));
+    changes.retain(|change| now.since(change.at.0) < CHANGES_AGE);
+    changes.sort_by_key(|change| std::cmp::Reverse(change.at));
+    changes.truncate(CHANGES_SHOWN);
+    Ok(changes)
 }
 
 /// What was noticed and is not a matter of one pair.

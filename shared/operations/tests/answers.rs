@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use halogard_app::ports::{
-    Clock, Lane, Links as _, NamedValues as _, Records as _, Revision, WorkQueue as _,
-    WorkSink as _, keys,
+    AlertIndex as _, Clock, Lane, Links as _, NamedValues as _, QueuedState, Records as _,
+    Revision, SinceQueued, WorkQueue as _, WorkSink as _, keys,
 };
+use halogard_domain::audit::{AuditDate, AuditDay};
 use halogard_domain::budget::Limit;
+use halogard_domain::changes::RecentChanges;
 use halogard_domain::contact::{VendorContact, VendorName};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
@@ -18,10 +20,12 @@ use halogard_domain::pause::{Pause, PauseScope};
 use halogard_domain::policy::{
     AppliedPolicy, ClosedBy, Mapping, Mode, ParkReason, Policy, StatusMap, Template,
 };
+use halogard_domain::record::Singleton;
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::time::SteadyTime;
+use halogard_domain::work::InitialState;
 use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
-use halogard_operations::audit::{self, Operator, OperatorError};
+use halogard_operations::audit::{self, AuditFilter, Operator, OperatorError};
 use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
 use halogard_operations::linking;
 use halogard_operations::pausing;
@@ -84,6 +88,10 @@ impl UsedStore {
     async fn save(&self, link: &Link) {
         let saved = self.store.save(link, &[], Revision::default()).await;
         saved.unwrap();
+        let alert = link.observed_alert.as_ref().unwrap();
+        let queued = QueuedState::new(alert.fingerprint(), NOW);
+        let index = [(link.alert, queued)].into();
+        self.store.save_index(&index).await.unwrap();
     }
 
     async fn dead_letter(&self, lane: Lane, alert: u64, reason: &str) {
@@ -515,11 +523,156 @@ async fn operators_who_pause_and_record_at_once_lose_nothing() {
     running.join_all().await;
     let paused = pausing::list(&used.store, NOW).await.unwrap();
     assert_eq!(paused.pauses.len(), 8);
-    let recorded = audit::list(&used.store, None, NOW).await.unwrap();
+    let recorded = audit::list(&used.store, &AuditFilter::default(), NOW)
+        .await
+        .unwrap();
     assert_eq!((recorded.entries.len(), recorded.intact), (8, true));
     let scope = PauseScope::Alert(AlertId::new(3));
     let (had, left) = pausing::resume(&used.store, scope, NOW).await.unwrap();
     assert_eq!((had, left.pauses.len()), (true, 7));
     let (had, _) = pausing::resume(&used.store, scope, NOW).await.unwrap();
     assert!(!had, "safe to repeat");
+}
+
+#[tokio::test]
+async fn the_audit_is_one_chain_across_days_and_is_listed_by_every_filter() {
+    let used = UsedStore::new().await;
+    let day = 24 * 3600;
+    for (age, account, subject, done) in [
+        (3 * day, "ada", "alert 1", "ticket #4242 linked"),
+        (2 * day, "ben", "alert 2", "ticket #42421 linked"),
+        (2 * day - 5, "ada", "#4242", "redriven"),
+        (60, "ben", "everything", "paused"),
+    ] {
+        let operator = Operator {
+            account: account.to_owned(),
+            reason: None,
+        };
+        audit::record(
+            &used.store,
+            &operator,
+            "command",
+            subject,
+            done,
+            before(age),
+        )
+        .await
+        .unwrap();
+    }
+    let listed = async |filter: AuditFilter| {
+        let list = audit::list(&used.store, &filter, NOW).await.unwrap();
+        assert!(list.intact);
+        let subjects = list.entries.into_iter().map(|entry| entry.subject);
+        subjects.collect::<Vec<_>>()
+    };
+    let all = AuditFilter::default();
+    assert_eq!(
+        listed(all.clone()).await,
+        ["alert 1", "alert 2", "#4242", "everything"]
+    );
+    let since = AuditFilter {
+        since: Some(before(2 * day)),
+        ..all.clone()
+    };
+    assert_eq!(listed(since).await, ["alert 2", "#4242", "everything"]);
+    let until = AuditFilter {
+        until: Some(before(2 * day)),
+        ..all.clone()
+    };
+    assert_eq!(listed(until).await, ["alert 1"]);
+    let actor = AuditFilter {
+        actor: Some("ben".to_owned()),
+        ..all.clone()
+    };
+    assert_eq!(listed(actor).await, ["alert 2", "everything"]);
+    let ticket = AuditFilter {
+        ticket: Some(TicketId::new(4242)),
+        ..all.clone()
+    };
+    assert_eq!(listed(ticket).await, ["alert 1", "#4242"]);
+
+    // A whole day that is taken away is noticed.
+    let date = AuditDate::of(before(2 * day));
+    let stored = used.store.load_record::<AuditDay>(&date).await.unwrap();
+    let none = AuditDay::default();
+    used.store
+        .save_record(&date, &none, stored.revision)
+        .await
+        .unwrap();
+    let list = audit::list(&used.store, &all, NOW).await.unwrap();
+    assert!(!list.intact);
+}
+
+#[tokio::test]
+async fn finished_pairs_are_counted_without_being_read() {
+    let used = UsedStore::new().await;
+    used.save(&linked(100, "new", 1)).await;
+    // Alerts that a poll has seen closed and in sync; their links are not even there.
+    let finished = QueuedState {
+        since_then: SinceQueued::InSync,
+        ..QueuedState::new(1, NOW)
+    };
+    let index = (1000..1300)
+        .map(|id| (AlertId::new(id), finished))
+        .collect();
+    used.store.save_index(&index).await.unwrap();
+    // One of them was opened again by a technician since.
+    used.save(&linked(1000, "closed", 1)).await;
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    let pairs = &answer.pairs;
+    assert_eq!((pairs.total, pairs.in_sync, pairs.waiting), (301, 300, 1));
+}
+
+#[tokio::test]
+async fn lags_queue_ages_and_changes_are_shown() {
+    let used = UsedStore::new().await;
+    for (id, seconds) in [(100, 4), (101, 8), (102, 90)] {
+        let mut link = linked(id, "new", 1);
+        let mut opened = link.observed_ticket.clone().unwrap();
+        opened.changed_at = before(7200 - seconds);
+        link.initial = Some(InitialState::of(&opened));
+        used.save(&link).await;
+    }
+    let message = Message::reconcile_alert(AlertId::new(1), Cause::Poll);
+    used.store
+        .send(Lane::Bulk, &[message.into()])
+        .await
+        .unwrap();
+    let mut changes = RecentChanges::default();
+    changes.observe_version(before(7200), "0.0.9");
+    changes.observe_version(before(3600), "0.1.0");
+    let none = Revision::default();
+    used.store
+        .save_record(&Singleton, &changes, none)
+        .await
+        .unwrap();
+    let operator = Operator {
+        account: "ada".to_owned(),
+        reason: None,
+    };
+    audit::record(
+        &used.store,
+        &operator,
+        "config apply",
+        "halogard.toml",
+        "applied",
+        before(60),
+    )
+    .await
+    .unwrap();
+
+    let answer = status(&used.store, QUESTION).await.unwrap();
+    let lag = &answer.lags[0];
+    assert_eq!((lag.way, lag.samples), ("alert to ticket", 3));
+    assert_eq!((lag.p50_seconds, lag.max_seconds), (8, 90));
+    let bulk = answer.queues.iter().find(|it| it.lane == "bulk").unwrap();
+    assert_eq!((bulk.depth, bulk.oldest), (1, Some(NOW.into())));
+    let said: Vec<&str> = answer.changes.iter().map(|it| it.what.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "config apply: halogard.toml applied (ada)",
+            "Halogard 0.1.0 runs, after 0.0.9"
+        ]
+    );
 }

@@ -89,6 +89,7 @@ impl<C: Clock> Links for Store<C> {
             LinkFilter::All => "",
             LinkFilter::Parked => "AND parked = 1",
             LinkFilter::Refused => "AND refused = 1",
+            LinkFilter::Waiting => "AND waiting = 1",
             LinkFilter::Claimed => "AND claimed = 1",
         };
         let sql = format!(
@@ -136,8 +137,8 @@ fn write_link(
 ) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT OR REPLACE INTO links
-             (alert, revision, ticket, parked, refused, claimed, expires_at, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (alert, revision, ticket, parked, refused, waiting, claimed, expires_at, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         link.alert.get(),
@@ -145,6 +146,7 @@ fn write_link(
         link.ticket.map(TicketId::get),
         link.parked.is_some(),
         !link.refused.is_empty(),
+        link.may_wait(),
         link.is_claimed(),
         expires_at.map(Timestamp::as_millis),
         to_json("links", link)?,

@@ -188,6 +188,17 @@ impl<C: Clock> WorkQueue for Store<C> {
             .await?;
         Ok(depth)
     }
+
+    async fn oldest(&self, lane: Lane) -> Result<Option<Timestamp>, PortError> {
+        let oldest: Option<i64> = self
+            .read(|db| {
+                Ok(db
+                    .prepare_cached("SELECT min(sent_at) FROM queue WHERE lane = ?1")?
+                    .query_row([lane.name()], |row| row.get(0))?)
+            })
+            .await?;
+        Ok(oldest.map(Timestamp::from_millis))
+    }
 }
 
 impl<C: Clock> Store<C> {

@@ -8,6 +8,7 @@ CREATE TABLE links (
     ticket   INTEGER,                                      -- the current ticket
     parked   INTEGER NOT NULL CHECK (parked IN (0, 1)),    -- waits for a mapping or a template
     refused  INTEGER NOT NULL CHECK (refused IN (0, 1)),   -- the desk refused a write for good
+    waiting  INTEGER NOT NULL CHECK (waiting IN (0, 1)),   -- may wait for a person or a vendor
     claimed  INTEGER NOT NULL CHECK (claimed IN (0, 1)),   -- a ticket or a note is claimed
     expires_at INTEGER,                                    -- counts as absent from then on
     body     TEXT NOT NULL
@@ -15,6 +16,7 @@ CREATE TABLE links (
 CREATE INDEX links_expiring ON links (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX links_parked  ON links (alert) WHERE parked = 1;
 CREATE INDEX links_refused ON links (alert) WHERE refused = 1;
+CREATE INDEX links_waiting ON links (alert) WHERE waiting = 1;
 CREATE INDEX links_claimed ON links (alert) WHERE claimed = 1;
 
 -- Which alerts a ticket belongs to, as current or earlier ticket. Several where tickets were merged.

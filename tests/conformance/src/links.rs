@@ -423,6 +423,7 @@ pub async fn each_filter_lists_what_it_names<B: StoreFixture<Store: Links>>(benc
     assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
     assert_eq!(listed(&links, LinkFilter::Parked).await, [2]);
     assert_eq!(listed(&links, LinkFilter::Refused).await, [3]);
+    assert_eq!(listed(&links, LinkFilter::Waiting).await, [2, 3, 5]);
     assert_eq!(listed(&links, LinkFilter::Claimed).await, [4, 5, 6]);
 }
 
@@ -441,7 +442,12 @@ pub async fn a_link_leaves_a_list_when_its_reason_is_gone<B: StoreFixture<Store:
     }
 
     assert_eq!(listed(&links, LinkFilter::All).await, [1, 2, 3, 4, 5, 6]);
-    for filter in [LinkFilter::Parked, LinkFilter::Refused, LinkFilter::Claimed] {
+    for filter in [
+        LinkFilter::Parked,
+        LinkFilter::Refused,
+        LinkFilter::Waiting,
+        LinkFilter::Claimed,
+    ] {
         assert_eq!(listed(&links, filter).await, [0; 0], "{filter:?}");
     }
 }

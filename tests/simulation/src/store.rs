@@ -415,6 +415,10 @@ impl<const ONE_MACHINE: bool> WorkQueue for SimStore<ONE_MACHINE> {
     async fn depth(&self, lane: Lane) -> Result<u64, PortError> {
         self.read(self.inner.depth(lane)).await
     }
+
+    async fn oldest(&self, lane: Lane) -> Result<Option<Timestamp>, PortError> {
+        self.read(self.inner.oldest(lane)).await
+    }
 }
 
 impl<const ONE_MACHINE: bool> Journal for SimStore<ONE_MACHINE> {

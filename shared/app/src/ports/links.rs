@@ -83,6 +83,8 @@ pub enum LinkFilter {
     Parked,
     /// Those whose write was refused for good.
     Refused,
+    /// Those that [may wait](Link::may_wait).
+    Waiting,
     /// Those whose ticket or note is claimed, by a worker or by an attempt in doubt.
     Claimed,
 }

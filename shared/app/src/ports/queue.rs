@@ -171,4 +171,10 @@ pub trait WorkQueue: WorkSink {
 
     /// The number of messages of `lane` that wait or are in flight, without dead letters.
     fn depth(&self, lane: Lane) -> impl Future<Output = Result<u64, PortError>> + Send;
+
+    /// When the oldest of these messages was first sent. A hosted queue does not say; its metrics do.
+    fn oldest(
+        &self,
+        lane: Lane,
+    ) -> impl Future<Output = Result<Option<Timestamp>, PortError>> + Send;
 }

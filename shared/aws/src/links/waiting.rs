@@ -1,4 +1,4 @@
-//! Which links are parked or refused: a list of its own, because a filter would read every link there is.
+//! Which links may wait: a list of its own, because a filter would read every link there is.
 //!
 //! An entry is made before its link is saved and counts only if the link waits, so entry and link need no
 //! transaction. It names the revision of the link that it was made for: a save that ends the wait deletes
@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use halogard_app::ports::{Clock, Revision};
 use halogard_domain::Link;
 use halogard_domain::ids::AlertId;
+use tracing::debug;
 
 use crate::error::{AwsError, from_json};
 use crate::items::{
@@ -41,7 +42,7 @@ impl WaitingLinks {
     /// Notes whether `link` waits; says whether it did before.
     pub fn note(&self, link: &Link) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waits(link) {
+        if !link.may_wait() {
             return known.remove(&link.alert);
         }
         if known.len() >= ALERTS_MAX {
@@ -49,11 +50,6 @@ impl WaitingLinks {
         }
         !known.insert(link.alert)
     }
-}
-
-/// Whether `link` is on the list.
-pub fn waits(link: &Link) -> bool {
-    link.parked.is_some() || !link.refused.is_empty()
 }
 
 impl<C: Clock> Store<C> {
@@ -168,11 +164,14 @@ impl<C: Clock> Store<C> {
                 continue;
             }
             let link: Link = from_json(READER.0, READER.text(&item, BODY)?)?;
-            if waits(&link) {
+            if link.may_wait() {
                 found.insert(link.alert, link);
-            } else {
-                self.leave_waiting(link.alert, READER.revision(&item)?)
-                    .await?;
+            } else if let Err(error) = self
+                .leave_waiting(link.alert, READER.revision(&item)?)
+                .await
+            {
+                // An operator who may only read leaves it to the next worker that lists them.
+                debug!(%error, "an entry of the waiting links stays until they are listed again");
             }
         }
         Ok(found)

@@ -1,0 +1,106 @@
+//! The pairs, counted. Finished ones are not read: there are ever more of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halogard_app::Store;
+use halogard_app::ports::{LinkFilter, PortError, SinceQueued};
+use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::pair_status::{PairStatus, pair_status};
+use halogard_domain::{Link, Policy, Timestamp};
+
+use super::lag::{LagSamples, LagStatus};
+use super::{PairCounts, WaitingCount};
+use crate::scan::for_each_link;
+use crate::waiting::{WaitingCause, waiting_pair};
+
+/// Links that are loaded at once.
+const LOADED_AT_ONCE: usize = 200;
+
+/// What is read of the pairs.
+#[derive(Default)]
+pub(super) struct PairsRead {
+    pub(super) counts: PairCounts,
+    by_cause: BTreeMap<WaitingCause, WaitingCount>,
+    pub(super) reported_tickets: Vec<(AlertId, TicketId)>,
+    lags: LagSamples,
+}
+
+impl PairsRead {
+    /// Reads the links that may wait, and those of alerts that polls know and have not seen closed and in
+    /// sync.
+    pub(super) async fn read(
+        store: &impl Store,
+        policy: Option<&Policy>,
+        now: Timestamp,
+    ) -> Result<Self, PortError> {
+        let mut read = Self::default();
+        let Some(policy) = policy else {
+            return Ok(read);
+        };
+        let mut known = BTreeSet::new();
+        for_each_link(store, LinkFilter::Waiting, |link| {
+            known.insert(link.alert);
+            read.add(&link, policy, now);
+        })
+        .await?;
+        let mut open = Vec::new();
+        for (alert, state) in store.load_index().await? {
+            if known.contains(&alert) {
+                continue;
+            }
+            if state.since_then == SinceQueued::InSync {
+                read.counts.total += 1;
+                read.counts.in_sync += 1;
+            } else {
+                open.push(alert);
+            }
+        }
+        for chunk in open.chunks(LOADED_AT_ONCE) {
+            let chunk = chunk.iter().copied().collect();
+            for link in store.load_many(&chunk).await? {
+                read.add(&link, policy, now);
+            }
+        }
+        Ok(read)
+    }
+
+    fn add(&mut self, link: &Link, policy: &Policy, now: Timestamp) {
+        self.counts.total += 1;
+        self.lags.add(link, now);
+        let reported = link.reported_tickets.iter();
+        self.reported_tickets
+            .extend(reported.map(|ticket| (link.alert, *ticket)));
+        if let Some(pair) = waiting_pair(link, policy, now) {
+            self.counts.waiting += 1;
+            let count = self.by_cause.entry(pair.cause).or_insert(WaitingCount {
+                cause: pair.cause,
+                count: 0,
+                oldest: pair.since,
+                needs_operator: false,
+            });
+            count.count += 1;
+            count.oldest = count.oldest.min(pair.since);
+            count.needs_operator |= pair.needs_operator;
+            return;
+        }
+        let counts = &mut self.counts;
+        match pair_status(link, policy, now) {
+            PairStatus::InSync => counts.in_sync += 1,
+            PairStatus::AwaitingLiongard => counts.awaiting_liongard += 1,
+            PairStatus::InStorm => counts.in_storm += 1,
+            PairStatus::TicketDeleted => counts.ticket_deleted += 1,
+            PairStatus::WatchedOnly => counts.watched_only += 1,
+            _ => counts.behind += 1,
+        }
+    }
+
+    /// How many pairs wait for each cause.
+    pub(super) fn waiting(&self) -> Vec<WaitingCount> {
+        self.by_cause.values().cloned().collect()
+    }
+
+    /// How long changes took to reach the other side.
+    pub(super) fn lags(&self) -> Vec<LagStatus> {
+        self.lags.summary()
+    }
+}
