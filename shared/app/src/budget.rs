@@ -150,11 +150,12 @@ impl<S: Records, C: Clock> RequestBudget for SharedBudget<S, C> {
         holder.report().await?;
         let believed = holder.cache().known.as_ref().map(|known| {
             let ledger = &known.value;
-            ledger.effective_limit(&holder.limit)
+            let window = ledger.limit_in_force(&holder.limit).window;
+            (ledger.effective_limit(&holder.limit), window)
         });
         tracing::info!(
-            requests_max = believed,
-            window_seconds = holder.limit.window.as_secs(),
+            requests_max = believed.map(|(requests_max, _)| requests_max),
+            window_seconds = believed.map(|(_, window)| window.as_secs()),
             "HaloPSA refused a request over its limit; this many are believed to be allowed"
         );
         Ok(())

@@ -355,6 +355,7 @@ fn log_reconciled(
         cause = cause.as_str(),
         outcome = dispatched.outcome.as_str(),
         actions = (!actions.is_empty()).then(|| actions.join(" ")),
+        until = dispatched.disposition.due().map(tracing::field::display),
         "reconciled"
     );
 }

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
 use halogard_app::ports::{
     BudgetError, Clock, ErrorCode, Permit, PermitOutcome, PortError, Records, RequestBudget as _,
     Revision, Stored, Swap,
 };
-use halogard_domain::budget::{Ledger, Limit, Pace, Priority};
+use halogard_domain::budget::{Ledger, Limit, Pace, Priority, RateRefusal};
 use halogard_domain::{FailureClass, Record, Timestamp};
 
 const NOON: i64 = 1_767_600_000_000;
@@ -40,6 +41,7 @@ impl Clock for TestClock {
 
 impl Sleep for TestClock {
     async fn sleep(&self, pause: Duration) {
+        tokio::task::yield_now().await;
         self.pass(pause);
     }
 }
@@ -314,9 +316,15 @@ async fn a_refusal_stops_every_holder_at_once() {
     }
     let refused = one.take().await.unwrap();
     let pause = Some(Duration::from_secs(20));
-    one.settle(refused, PermitOutcome::RateLimited { retry_after: pause })
-        .await
-        .unwrap();
+    one.settle(
+        refused,
+        PermitOutcome::RateLimited(RateRefusal {
+            retry_after: pause,
+            ..RateRefusal::default()
+        }),
+    )
+    .await
+    .unwrap();
 
     let resumed = clock.now().plus(Duration::from_secs(20));
     assert!(
@@ -363,11 +371,51 @@ async fn a_patient_holder_waits_for_a_permit_that_is_near_and_for_no_other() {
     let permit = waiting.take().await.unwrap();
     let hour = Some(Duration::from_secs(3_600));
     waiting
-        .settle(permit, PermitOutcome::RateLimited { retry_after: hour })
+        .settle(
+            permit,
+            PermitOutcome::RateLimited(RateRefusal {
+                retry_after: hour,
+                ..RateRefusal::default()
+            }),
+        )
         .await
         .unwrap();
     let far = until(waiting.take().await);
     assert!(far > clock.now().plus(Duration::from_secs(5)));
+}
+
+#[tokio::test]
+async fn while_begun_work_waits_for_its_permit_no_other_work_begins() {
+    let small = Limit {
+        requests_max: 10,
+        window: Duration::from_secs(60),
+    };
+    let clock = TestClock::new();
+    let store = Memory::new(&clock);
+    let waiting = WaitingBudget::new(
+        store.budget(small),
+        clock.clone(),
+        clock.clone(),
+        Duration::from_secs(5),
+    );
+    let began = clock.now();
+    for _ in 0..10 {
+        let permit = waiting.take().await.unwrap();
+        waiting
+            .settle(permit, PermitOutcome::Completed)
+            .await
+            .unwrap();
+    }
+    // Every slot is in use for a minute: what begins does not wait so long, what finishes does.
+    waiting.take_to_begin().await.unwrap_err();
+    assert!(clock.now().since(began) < Duration::from_secs(1));
+    let mut finishing = std::pin::pin!(waiting.take());
+    assert!(finishing.as_mut().now_or_never().is_none());
+    // A slot is free by now, and it belongs to the request that waits.
+    clock.pass(Duration::from_secs(61));
+    waiting.take_to_begin().await.unwrap_err();
+    finishing.await.unwrap();
+    waiting.take_to_begin().await.unwrap();
 }
 
 #[tokio::test]

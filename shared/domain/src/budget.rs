@@ -16,7 +16,7 @@
 //! - `slots`: no window ever holds more than the limit.
 //! - `window_estimate`: no server that counts in another way (fixed windows, interpolation) would
 //!   count more than the limit.
-//! - `adaptive_limit`: the effective limit, as learned from refusals.
+//! - `adaptive_limit`: the effective limit, as learned from refusals, and as a refusal states it.
 //!
 //! [`Ledger::grant`] combines them: it takes the latest of the times that the three rules allow. How many
 //! permits it then gives, how far ahead and how evenly spaced, is in `grant_rules`.
@@ -98,6 +98,15 @@ impl Limit {
     /// Smallest limit for which a backlog is paced. Pacing costs a permit or two per window, which
     /// is too much of a small limit.
     pub const PACED_LIMIT_MIN: u32 = 100;
+}
+
+/// What a refusal for too many requests said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateRefusal {
+    /// The pause it asked for.
+    pub retry_after: Option<Duration>,
+    /// The limit it named.
+    pub stated: Option<Limit>,
 }
 
 impl Default for Limit {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_domain::Timestamp;
 use halogard_domain::budget::{
-    Denied, GrantedPermit, Ledger, Limit, Pace, PermitRequest, Priority, WorkStage,
+    Denied, GrantedPermit, Ledger, Limit, Pace, PermitRequest, Priority, RateRefusal, WorkStage,
 };
 use proptest::prelude::*;
 
@@ -259,7 +259,7 @@ fn a_refusal_lowers_the_effective_limit_and_quiet_time_raises_it() {
     assert!(times.len() > 300);
     let now = at(25_000);
     let refused = ledger.grant(now, &limit, &ONE).unwrap()[0];
-    ledger.rate_limited(refused.slot, now, None, &limit);
+    ledger.rate_limited(refused.slot, now, RateRefusal::default(), &limit);
 
     let believed = ledger.effective_limit(&limit);
     assert!(believed < 340, "{believed}");
@@ -281,7 +281,7 @@ fn a_refusal_with_few_of_our_requests_in_the_window_causes_growing_pauses_and_ke
     let mut pauses = Vec::new();
     for _ in 0..8 {
         let slot = ledger.grant(now, &limit, &ONE).unwrap()[0].slot;
-        ledger.rate_limited(slot, now, None, &limit);
+        ledger.rate_limited(slot, now, RateRefusal::default(), &limit);
         let until = match ledger.grant(now, &limit, &ONE) {
             // Leased ahead of its time.
             Ok(granted) => {
@@ -316,7 +316,7 @@ fn the_vendors_other_limit_is_exceeded_by_one_request_and_tried_again_after_a_da
     assert!(clock < at(7_000), "nine were paced");
     let now = at(10_000);
     let refused = ledger.grant(now, &limit, &ONE).unwrap()[0];
-    ledger.rate_limited(refused.slot, now, None, &limit);
+    ledger.rate_limited(refused.slot, now, RateRefusal::default(), &limit);
     assert!((298..=300).contains(&ledger.effective_limit(&limit)));
     let believed = ledger.effective_limit(&limit);
 
@@ -327,12 +327,90 @@ fn the_vendors_other_limit_is_exceeded_by_one_request_and_tried_again_after_a_da
     assert!(ledger.effective_limit(&limit) > believed);
 }
 
+/// A refusal that asks for a pause.
+fn pause(pause: Duration) -> RateRefusal {
+    RateRefusal {
+        retry_after: Some(pause),
+        stated: None,
+    }
+}
+
+#[test]
+fn a_limit_that_a_refusal_names_is_kept_to_for_a_day() {
+    let configured = Limit::DEFAULT;
+    let stated = Limit {
+        requests_max: 60,
+        window: Duration::from_secs(60),
+    };
+    let mut ledger = Ledger::default();
+    send(&mut ledger, at(0), 61);
+    let refused = take(&mut ledger, at(1_000), &configured).unwrap();
+    let refusal = RateRefusal {
+        retry_after: None,
+        stated: Some(stated),
+    };
+    ledger.rate_limited(refused, at(1_100), refusal, &configured);
+    assert_eq!(ledger.limit_in_force(&configured), stated);
+
+    // Whatever is asked for in the next hour, no minute holds more than sixty.
+    let mut sent = Vec::new();
+    for second in 120..3_720 {
+        while let Ok(slot) = take(&mut ledger, at(second * 1_000), &configured) {
+            ledger.complete(slot, at(second * 1_000), &configured);
+            sent.push(second);
+        }
+    }
+    let fullest = sent
+        .iter()
+        .map(|from| {
+            sent.iter()
+                .filter(|at| (*from..from + 60).contains(*at))
+                .count()
+        })
+        .max();
+    assert_eq!(fullest, Some(60));
+    assert!(sent.len() > 3_500, "{}", sent.len());
+
+    let next_day = at(25 * 3_600 * 1_000);
+    ledger.grant(next_day, &configured, &ONE).unwrap();
+    assert_eq!(ledger.limit_in_force(&configured), configured);
+}
+
+#[test]
+fn a_limit_that_is_not_lower_than_the_configured_one_is_not_believed() {
+    for (requests_max, seconds) in [
+        (450, 300),
+        (700, 300),
+        (500, 180),
+        (449, 60),
+        (0, 60),
+        (10, 0),
+    ] {
+        let mut ledger = Ledger::default();
+        let slot = take(&mut ledger, at(0), &Limit::DEFAULT).unwrap();
+        let stated = Some(Limit {
+            requests_max,
+            window: Duration::from_secs(seconds),
+        });
+        let refusal = RateRefusal {
+            retry_after: None,
+            stated,
+        };
+        ledger.rate_limited(slot, at(100), refusal, &Limit::DEFAULT);
+        assert_eq!(
+            ledger.limit_in_force(&Limit::DEFAULT),
+            Limit::DEFAULT,
+            "{stated:?}"
+        );
+    }
+}
+
 #[test]
 fn a_pause_that_a_refusal_names_is_at_most_a_window() {
     for (named, kept) in [(0, 1), (7, 7), (86_400, 300)] {
         let mut ledger = Ledger::default();
         let slot = take(&mut ledger, at(0), &SMALL).unwrap();
-        ledger.rate_limited(slot, at(0), Some(Duration::from_secs(named)), &SMALL);
+        ledger.rate_limited(slot, at(0), pause(Duration::from_secs(named)), &SMALL);
         let until = take(&mut ledger, at(0), &SMALL).unwrap_err();
         assert!(
             until >= at(kept * 1_000) && until <= at(300_150),
@@ -537,7 +615,7 @@ fn a_clock_that_was_ahead_blocks_no_request_once_it_is_corrected() {
         send(&mut ledger, at(ahead), count);
         let refused = ledger.grant(at(ahead + 600_000), &Limit::DEFAULT, &ONE);
         let slot = refused.unwrap()[0].slot;
-        let hours = Some(Duration::from_secs(7_200));
+        let hours = pause(Duration::from_secs(7_200));
         ledger.rate_limited(slot, at(ahead + 600_100), hours, &Limit::DEFAULT);
 
         let corrected = at(60_000);

@@ -26,6 +26,7 @@ use bytes::Bytes;
 use halogard_app::ports::{BudgetError, Clock, PermitOutcome, RequestBudget};
 use halogard_credentials::{CredentialSource, SharedTokens, StaticCredential};
 use halogard_domain::Timestamp;
+use halogard_domain::budget::RateRefusal;
 use halogard_domain::time::BothClocks;
 use halogard_http::Transport;
 use halogard_wire::{body, date_in, replace_broken_characters, retry_after};
@@ -42,6 +43,7 @@ pub use settings::{Credentials, HaloClientSettings};
 
 use crate::error::Error;
 use crate::route::{self, HaloRoute};
+use crate::stated_limit::stated_limit;
 use crate::vendor_message::VendorMessage;
 use request::HaloRequest;
 use shared_token::SharedTokenCache;
@@ -344,9 +346,10 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     fn seen(&self, response: Option<&Response<Bytes>>) -> PermitOutcome {
         match response {
             Some(refused) if refused.status() == StatusCode::TOO_MANY_REQUESTS => {
-                PermitOutcome::RateLimited {
+                PermitOutcome::RateLimited(RateRefusal {
                     retry_after: retry_after(refused.headers(), Some(self.clock.now())),
-                }
+                    stated: stated_limit(&String::from_utf8_lossy(refused.body())),
+                })
             }
             _ => PermitOutcome::Completed,
         }

@@ -18,6 +18,7 @@ mod rotation;
 mod route;
 #[cfg(feature = "client")]
 mod service_desk;
+mod stated_limit;
 #[cfg(feature = "client")]
 mod vendor_message;
 pub mod webhook;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use halogard_app::ports::{BudgetError, PermitOutcome};
 use halogard_domain::FailureClass::{self, InDoubt, Permanent, Throttled, Transient};
+use halogard_domain::budget::RateRefusal;
 use halogard_halopsa::{BodyProblem, Error};
 use halogard_http::TransportError;
 use http::Response;
@@ -265,7 +266,10 @@ async fn a_refusal_and_its_pause_are_reported_to_the_budget() {
         *harness.budget.seen.lock().unwrap(),
         [
             token,
-            PermitOutcome::RateLimited { retry_after },
+            PermitOutcome::RateLimited(RateRefusal {
+                retry_after,
+                ..RateRefusal::default()
+            }),
             PermitOutcome::Completed
         ]
     );

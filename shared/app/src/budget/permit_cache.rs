@@ -148,8 +148,8 @@ impl Reports {
         for report in &self.reports {
             match report.outcome {
                 PermitOutcome::Completed => ledger.complete(report.slot, report.at, limit),
-                PermitOutcome::RateLimited { retry_after } => {
-                    ledger.rate_limited(report.slot, report.at, retry_after, limit);
+                PermitOutcome::RateLimited(refusal) => {
+                    ledger.rate_limited(report.slot, report.at, refusal, limit);
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! Permits to send requests to HaloPSA.
 
 use std::future::Future;
-use std::time::Duration;
 
 use halogard_domain::Timestamp;
+use halogard_domain::budget::RateRefusal;
 
 /// Grants permits for the requests that HaloPSA allows in a rolling window.
 pub trait RequestBudget: Send + Sync {
@@ -62,10 +62,7 @@ pub enum PermitOutcome {
     /// It was answered or abandoned, and not refused for exceeding the limit.
     Completed,
     /// It exceeded the limit (429).
-    RateLimited {
-        /// The pause the answer asked for, if it named one.
-        retry_after: Option<Duration>,
-    },
+    RateLimited(RateRefusal),
 }
 
 /// Allows one request. Not `Clone`: one permit, one request.

@@ -44,6 +44,16 @@ pub(super) enum Disposition {
     DeadLetter(String),
 }
 
+impl Disposition {
+    /// When the message is delivered again, if it is.
+    pub(super) const fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Defer(until) | Self::Pause(until) | Self::Retry(until, _) => Some(*until),
+            Self::Ack | Self::DeadLetter(_) => None,
+        }
+    }
+}
+
 /// How a message was dispatched.
 pub(super) struct Dispatched {
     pub(super) outcome: Outcome,

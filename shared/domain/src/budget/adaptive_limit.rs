@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limit;
+use super::{Limit, RateRefusal};
 use crate::time::{CLOCK_AHEAD_MAX, Timestamp};
 
 /// Windows to wait after a refusal before the level is raised a little: an hour and a half.
@@ -33,6 +33,9 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// The pause after a refusal that names none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a limit that a refusal named is kept to without another refusal that names it.
+const STATED_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Weight of one more permit in the moving rate of lost permits.
 const LOST_WEIGHT: u32 = 256;
@@ -72,6 +75,20 @@ pub(super) struct AdaptiveLimit {
     /// Rate of permits that were never reported, in millionths.
     #[serde(skip_serializing_if = "is_zero")]
     lost: u32,
+    /// The limit that refusals name, if it is lower than the configured one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stated: Option<StatedLimit>,
+}
+
+/// A limit that a refusal named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StatedLimit {
+    /// Requests in a window.
+    requests_max: u32,
+    /// Length of the window, in milliseconds.
+    window_ms: u64,
+    /// When the last refusal named it.
+    at: Timestamp,
 }
 
 #[expect(
@@ -97,6 +114,49 @@ impl AdaptiveLimit {
         self.proven_max.max(lower.saturating_sub(near(limit)))
     }
 
+    /// The limit to keep to: `configured`, or the lower one that a refusal named in the last day.
+    ///
+    /// What was counted under another window teaches nothing about this one, so the two are not mixed: the
+    /// stated limit takes the place of the configured one.
+    pub(super) fn in_force(&self, configured: &Limit) -> Limit {
+        self.stated
+            .map(|stated| Limit {
+                requests_max: stated.requests_max,
+                window: Duration::from_millis(stated.window_ms),
+            })
+            .filter(|stated| is_lower(stated, configured))
+            .unwrap_or(*configured)
+    }
+
+    /// Takes note of the limit that a refusal named; says whether that changes the limit in force.
+    pub(super) fn observe_stated(
+        &mut self,
+        seen: Timestamp,
+        stated: Option<Limit>,
+        configured: &Limit,
+    ) -> bool {
+        let Some(named) = stated.filter(|named| is_lower(named, configured)) else {
+            return false;
+        };
+        let before = self.in_force(configured);
+        self.stated = Some(StatedLimit {
+            requests_max: named.requests_max,
+            window_ms: u64::try_from(named.window.as_millis()).unwrap_or(u64::MAX),
+            at: seen,
+        });
+        before != named
+    }
+
+    /// Forgets what was learned by counting: it was counted in windows of another length.
+    pub(super) fn forget_counts(&mut self) {
+        *self = Self {
+            wait_until: self.wait_until,
+            lost: self.lost,
+            stated: self.stated,
+            ..Self::default()
+        };
+    }
+
     /// Records that `completed` requests of one window were accepted.
     pub(super) fn record_accepted(&mut self, completed: u32) {
         self.proven_max = self.proven_max.max(completed);
@@ -106,6 +166,12 @@ impl AdaptiveLimit {
     pub(super) fn advance_to(&mut self, now: Timestamp, limit: &Limit) {
         if self.wait_until.is_some_and(|until| until <= now) {
             self.wait_until = None;
+        }
+        if self
+            .stated
+            .is_some_and(|stated| now.since(stated.at) > STATED_LIFETIME)
+        {
+            self.stated = None;
         }
         while let (Some(level), Some(raise_at)) = (self.effective_limit, self.raise_at)
             && raise_at <= now
@@ -127,6 +193,11 @@ impl AdaptiveLimit {
             let first = limit.window.saturating_mul(RAISE_AFTER_WINDOWS);
             self.raise_at = self.raise_at.map(|at| at.min(now.plus(first)));
         }
+        if let Some(stated) = &mut self.stated
+            && stated.at > latest
+        {
+            stated.at = now;
+        }
     }
 
     /// Keeps what was learned, and counts its times from `now` on: those of another clock mean nothing.
@@ -135,6 +206,9 @@ impl AdaptiveLimit {
         self.raise_at = waits.map(|(raise, refused)| now.plus(raise.since(refused)));
         self.refused_at = self.refused_at.map(|_| now);
         self.wait_until = None;
+        if let Some(stated) = &mut self.stated {
+            stated.at = now;
+        }
     }
 
     /// Learns from a refusal that was seen at `seen`, when `ours` accepted requests of ours were in
@@ -143,10 +217,11 @@ impl AdaptiveLimit {
         &mut self,
         seen: Timestamp,
         ours: u32,
-        retry_after: Option<Duration>,
+        refusal: RateRefusal,
         limit: &Limit,
     ) {
-        let pause = retry_after
+        let pause = refusal
+            .retry_after
             .unwrap_or(DEFAULT_PAUSE)
             .clamp(PAUSE_MIN, limit.window.max(PAUSE_MIN));
         let known = self.wait_until;
@@ -228,6 +303,17 @@ impl AdaptiveLimit {
 
 /// The most permits in one lease. Two writes for sixteen requests are 0.125 writes per request.
 pub(super) const LEASE_MAX: u32 = 16;
+
+/// Whether `stated` allows fewer requests than `configured`, however they are spread: no more in a window, and
+/// no more per second. A higher one is not believed: the configured limit leaves room for others.
+fn is_lower(stated: &Limit, configured: &Limit) -> bool {
+    let rate = |limit: &Limit| f64::from(limit.requests_max) / limit.window.as_secs_f64();
+    stated.requests_max > 0
+        && !stated.window.is_zero()
+        && stated != configured
+        && stated.requests_max <= configured.requests_max
+        && rate(stated) <= rate(configured)
+}
 
 /// Differences up to this count as "the same level": two in a hundred.
 fn near(limit: &Limit) -> u32 {

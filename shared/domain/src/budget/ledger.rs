@@ -9,7 +9,7 @@ use super::grant_rules::{GrantRules, LEASE_SPAN, micros_in};
 use super::slots::{SlotState, Slots, Tick, tick_at, time_of};
 use super::stored_ledger::StoredLedger;
 use super::window_estimate::WindowEstimate;
-use super::{Limit, Pace, Priority, WorkStage};
+use super::{Limit, Pace, Priority, RateRefusal, WorkStage};
 use crate::record::{Record, Singleton};
 use crate::time::{CLOCK_AHEAD_MAX, SteadyTime, Timestamp};
 
@@ -79,6 +79,7 @@ impl Ledger {
     /// and after a restart of the machine the newest of them may not even be in it: the window then counts
     /// as full.
     pub fn follow(&mut self, now: SteadyTime, limit: &Limit) {
+        let limit = &self.limit_in_force(limit);
         if self.clock.is_some_and(|clock| clock.source != now.source) {
             self.fill_window(now.at, limit);
         }
@@ -113,6 +114,7 @@ impl Ledger {
         limit: &Limit,
         request: &PermitRequest,
     ) -> Result<Vec<GrantedPermit>, Denied> {
+        let limit = &self.limit_in_force(limit);
         self.advance_to(now, limit);
         let used = self.slots.in_use(tick_now(now));
         let rules = GrantRules::of(&self.adaptive, limit, request, used);
@@ -238,19 +240,24 @@ impl Ledger {
     /// Repeatable. A slot that had already expired is added again, because its request still counts
     /// at the server.
     pub fn complete(&mut self, slot: u64, seen: Timestamp, limit: &Limit) {
+        let limit = &self.limit_in_force(limit);
         self.slots
             .report(slot, freed_at(seen, limit), SlotState::Completed);
     }
 
-    /// Records that the server refused the request of `slot` at `seen` because of its limit, with
-    /// the pause that it asked for.
+    /// Records that the server refused the request of `slot` at `seen` because of its limit, and what the
+    /// refusal said.
     pub fn rate_limited(
         &mut self,
         slot: u64,
         seen: Timestamp,
-        retry_after: Option<Duration>,
+        refusal: RateRefusal,
         limit: &Limit,
     ) {
+        if self.adaptive.observe_stated(seen, refusal.stated, limit) {
+            self.adaptive.forget_counts();
+        }
+        let limit = &self.limit_in_force(limit);
         self.slots
             .report(slot, freed_at(seen, limit), SlotState::RateLimited);
         // Leased and due: sent by now, and more likely accepted than not.
@@ -265,7 +272,7 @@ impl Ledger {
             })
             .count();
         let ours = u32::try_from(ours).unwrap_or(u32::MAX);
-        self.adaptive.rate_limited(seen, ours, retry_after, limit);
+        self.adaptive.rate_limited(seen, ours, refusal, limit);
     }
 
     /// Releases a permit that was never used. Repeatable.
@@ -281,11 +288,17 @@ impl Ledger {
         self.slots.in_use(tick_now(now))
     }
 
-    /// The effective limit: requests that are believed to be allowed in a window. `limit`, or less
-    /// after refusals.
+    /// The limit to keep to: `limit`, or the lower one that HaloPSA's refusals name.
+    #[must_use]
+    pub fn limit_in_force(&self, limit: &Limit) -> Limit {
+        self.adaptive.in_force(limit)
+    }
+
+    /// The effective limit: requests that are believed to be allowed in a window of the limit in force. As many
+    /// as it names, or less after refusals.
     #[must_use]
     pub fn effective_limit(&self, limit: &Limit) -> u32 {
-        self.adaptive.level(limit)
+        self.adaptive.level(&self.limit_in_force(limit))
     }
 
     /// Replaces times that were written under a clock that was ahead: a slot is freed when a request

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use halogard_app::budget::SharedBudget;
 use halogard_app::ports::{Permit, PermitOutcome};
-use halogard_domain::budget::Priority;
+use halogard_domain::budget::{Priority, RateRefusal};
 
 use super::instance::{Instance, Ready, Shared};
 use super::server::Server;
@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         let seen = if accepted {
             PermitOutcome::Completed
         } else {
-            PermitOutcome::RateLimited { retry_after: None }
+            PermitOutcome::RateLimited(RateRefusal::default())
         };
         if let Some(permit) = permit {
             let alive = alive.clone();
