@@ -28,7 +28,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 const BROKEN_OFF_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long a loop may take for one turn: a batch of messages that HaloPSA answers slowly.
-const TURN_MAX: Duration = Duration::from_secs(300);
+const TURN_MAX: Duration = Duration::from_secs(600);
 
 /// Where a changed policy comes from.
 pub trait PolicySource<E: Env>: Send + Sync + 'static {

@@ -151,6 +151,7 @@ impl AwsSettings {
         let settings = HttpClientSettings {
             connect_timeout: CONNECT_TIMEOUT,
             total_timeout: CALL_TIMEOUT,
+            write_timeout: CALL_TIMEOUT,
             answer_limit_bytes: ANSWER_BYTES_MAX,
             ..HttpClientSettings::default()
         };

@@ -24,19 +24,19 @@
 //! # A worked example
 //!
 //! A limit of 3 requests in 60 s, which is too small to be paced. Times are in seconds; `MARGIN` is
-//! 0.15 s and `PERMIT_TTL` is 35 s. A test checks every row.
+//! 0.15 s and `PERMIT_TTL` is 70 s. A test checks every row.
 //!
 //! | time | call | result | slots in use, and when each is freed |
 //! | ---: | --- | --- | --- |
-//! | 0.00 | `grant` | permit 0, usable from 0.00 | 0 → 95.15 (0 + 35 + 60 + 0.15: not reported yet) |
-//! | 0.00 | `grant` | permit 1, usable from 0.00 | 0 → 95.15, 1 → 95.15 |
-//! | 0.00 | `grant` | permit 2, usable from 0.00 | 0, 1, 2 → 95.15 |
-//! | 1.00 | `complete(0)` | | 0 → 61.15 (1 + 60 + 0.15: the response was seen at 1.00), 1, 2 → 95.15 |
-//! | 1.20 | `release(1)` | | 0 → 61.15, 2 → 95.15 (permit 1 was never used) |
-//! | 1.20 | `grant` | permit 3, usable from 1.20 | 0 → 61.15, 2 → 95.15, 3 → 96.35 |
+//! | 0.00 | `grant` | permit 0, usable from 0.00 | 0 → 130.15 (0 + 70 + 60 + 0.15: not reported yet) |
+//! | 0.00 | `grant` | permit 1, usable from 0.00 | 0 → 130.15, 1 → 130.15 |
+//! | 0.00 | `grant` | permit 2, usable from 0.00 | 0, 1, 2 → 130.15 |
+//! | 1.00 | `complete(0)` | | 0 → 61.15 (1 + 60 + 0.15: the response was seen at 1.00), 1, 2 → 130.15 |
+//! | 1.20 | `release(1)` | | 0 → 61.15, 2 → 130.15 (permit 1 was never used) |
+//! | 1.20 | `grant` | permit 3, usable from 1.20 | 0 → 61.15, 2 → 130.15, 3 → 131.35 |
 //! | 2.00 | `grant` | denied, usable at 61.15 | unchanged: three of three are in use |
-//! | 61.15 | `grant` | permit 4, usable from 61.15 | 2 → 95.15, 3 → 96.35, 4 → 156.30 |
-//! | 61.15 | `grant` | denied, usable at 95.15 | permit 2 was never reported, because its holder crashed |
+//! | 61.15 | `grant` | permit 4, usable from 61.15 | 2 → 130.15, 3 → 131.35, 4 → 191.30 |
+//! | 61.15 | `grant` | denied, usable at 130.15 | permit 2 was never reported, because its holder crashed |
 //!
 //! With the default limit of 450 requests in 300 s, a backlog is paced as well. As long as the
 //! window is nearly empty, requests go at once (`burst_milli`). After that, one is due every 300 s
@@ -92,8 +92,8 @@ impl Limit {
     pub const GRACE: Duration = Duration::from_secs(3);
 
     /// A permit that is never reported is given up this long after its time, and its slot is freed
-    /// one window later: the [`GRACE`](Self::GRACE) plus more than any call may take (30 seconds).
-    pub const PERMIT_TTL: Duration = Duration::from_secs(35);
+    /// one window later: the [`GRACE`](Self::GRACE) plus more than any call may take (65 seconds).
+    pub const PERMIT_TTL: Duration = Duration::from_secs(70);
 
     /// Smallest limit for which a backlog is paced. Pacing costs a permit or two per window, which
     /// is too much of a small limit.

@@ -573,10 +573,10 @@ fn the_worked_example_of_the_documentation_is_right() {
     assert_eq!(grant(&mut ledger, 1_200), Ok((3, 1_200)));
     assert_eq!(grant(&mut ledger, 2_000), Err(61_150));
     assert_eq!(grant(&mut ledger, 61_150), Ok((4, 61_150)));
-    assert_eq!(grant(&mut ledger, 61_150), Err(95_150));
-    assert_eq!(ledger.in_use(at(95_150)), 2);
-    assert_eq!(ledger.in_use(at(96_350)), 1);
-    assert_eq!(ledger.in_use(at(156_300)), 0);
+    assert_eq!(grant(&mut ledger, 61_150), Err(130_150));
+    assert_eq!(ledger.in_use(at(130_150)), 2);
+    assert_eq!(ledger.in_use(at(131_350)), 1);
+    assert_eq!(ledger.in_use(at(191_300)), 0);
 }
 
 /// Sends `count` requests from `start` on, and returns when the last one was sent.

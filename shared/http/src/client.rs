@@ -29,6 +29,8 @@ pub struct HttpClientSettings {
     pub connect_timeout: Duration,
     /// Time for the whole request, from connecting to the last byte of the answer.
     pub total_timeout: Duration,
+    /// The same for a [`LongWrite`].
+    pub write_timeout: Duration,
     /// Largest answer accepted as a whole, in bytes.
     pub answer_limit_bytes: usize,
     /// Time for a streamed answer, from connecting to the last byte.
@@ -46,6 +48,9 @@ impl Default for HttpClientSettings {
         Self {
             connect_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(30),
+            // HaloPSA's gateway gives up after about a minute. A write that is given up earlier may succeed, and
+            // would have to be searched for.
+            write_timeout: Duration::from_secs(65),
             answer_limit_bytes: 64 * 1024 * 1024,
             stream_timeout: Duration::from_secs(600),
             stream_idle_timeout: Duration::from_secs(120),
@@ -53,6 +58,11 @@ impl Default for HttpClientSettings {
         }
     }
 }
+
+/// Marks a request, as one of its extensions, that changes records of a server which may take a minute for it:
+/// its answer is waited for longer.
+#[derive(Clone, Copy, Debug)]
+pub struct LongWrite;
 
 /// The wall clock of this machine.
 #[expect(
@@ -72,6 +82,7 @@ pub struct HttpClient {
     wall_clock: fn() -> SystemTime,
     answer_limit_bytes: usize,
     total_timeout: Duration,
+    write_timeout: Duration,
     stream_timeout: Duration,
     stream_idle_timeout: Duration,
 }
@@ -97,6 +108,7 @@ impl HttpClient {
             wall_clock: settings.wall_clock,
             answer_limit_bytes: settings.answer_limit_bytes,
             total_timeout: settings.total_timeout,
+            write_timeout: settings.write_timeout,
             stream_timeout: settings.stream_timeout,
             stream_idle_timeout: settings.stream_idle_timeout,
         })
@@ -194,8 +206,11 @@ impl HttpClient {
 
 impl Transport for HttpClient {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let (timeout, idle) = (self.total_timeout, self.total_timeout);
-        let (parts, body) = self.begin(request, timeout, idle).await?.into_parts();
+        let timeout = match request.extensions().get::<LongWrite>() {
+            Some(LongWrite) => self.write_timeout,
+            None => self.total_timeout,
+        };
+        let (parts, body) = self.begin(request, timeout, timeout).await?.into_parts();
         let body = body.collect(self.answer_limit_bytes).await?;
         Ok(Response::from_parts(parts, body))
     }

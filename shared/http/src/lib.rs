@@ -11,7 +11,7 @@ use std::future::Future;
 use bytes::Bytes;
 
 pub use body_stream::BodyStream;
-pub use client::{HttpClient, HttpClientSettings, reqwest_client};
+pub use client::{HttpClient, HttpClientSettings, LongWrite, reqwest_client};
 pub use error::{BuildError, TransportError};
 
 /// Sends one request and returns the whole answer.

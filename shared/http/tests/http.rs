@@ -543,6 +543,7 @@ async fn a_compressed_answer_is_limited_by_what_it_unpacks_to_and_must_be_whole(
 fn the_usual_limits_leave_a_streamed_list_more_time_than_any_other_answer() {
     let usual = HttpClientSettings::default();
     assert!(usual.connect_timeout < usual.total_timeout);
-    assert!(usual.total_timeout < usual.stream_idle_timeout);
+    assert!(usual.total_timeout < usual.write_timeout);
+    assert!(usual.write_timeout < usual.stream_idle_timeout);
     assert!(usual.stream_idle_timeout < usual.stream_timeout);
 }

@@ -26,7 +26,7 @@ impl Default for Reserves {
     /// One call to AWS takes at most 12 s, including all its attempts.
     fn default() -> Self {
         Self {
-            call_max: HttpClientSettings::default().total_timeout,
+            call_max: HttpClientSettings::default().write_timeout,
             start_min: Duration::from_secs(5),
             shutdown: Duration::from_secs(15),
         }
@@ -137,10 +137,10 @@ mod tests {
             (deadline.allows_call(now), deadline.allows_start(now))
         };
         assert_eq!(allowed(120), (true, true));
-        assert_eq!(allowed(50), (true, true));
-        assert_eq!(allowed(49), (true, false));
-        assert_eq!(allowed(45), (true, false));
-        assert_eq!(allowed(44), (false, false));
+        assert_eq!(allowed(85), (true, true));
+        assert_eq!(allowed(84), (true, false));
+        assert_eq!(allowed(80), (true, false));
+        assert_eq!(allowed(79), (false, false));
         assert_eq!(allowed(0), (false, false));
     }
 

@@ -29,7 +29,7 @@ async fn lagging(lag: Duration, webhook_delivery: WebhookDelivery) -> Scenario {
 
 #[test]
 fn a_claim_outlives_the_longest_call_that_it_guards() {
-    let call = halogard_http::HttpClientSettings::default().total_timeout;
+    let call = halogard_http::HttpClientSettings::default().write_timeout;
     assert!(CLAIM_LEFT_MIN >= call + Duration::from_secs(10));
     // What is left of a new claim for a token and a permit.
     assert!(CLAIM_TTL - CLAIM_LEFT_MIN >= call + Limit::LEASE_AHEAD);

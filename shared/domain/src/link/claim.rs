@@ -13,11 +13,11 @@ use super::Link;
 
 /// How long a claim excludes other workers from opening the same ticket. Longer than any call may
 /// take.
-pub const CLAIM_TTL: Duration = Duration::from_secs(90);
+pub const CLAIM_TTL: Duration = Duration::from_secs(150);
 
 /// What must be left of a claim when the request that it guards is sent: the longest call to HaloPSA, and
 /// ten seconds for clocks that differ.
-pub const CLAIM_LEFT_MIN: Duration = Duration::from_secs(40);
+pub const CLAIM_LEFT_MIN: Duration = Duration::from_secs(75);
 
 /// How long HaloPSA may go on with a request that ended without a response. Its gateway gives up after
 /// about a minute.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use halogard_domain::Timestamp;
+use halogard_http::LongWrite;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Serialize;
 use url::Url;
@@ -21,6 +22,8 @@ pub(super) struct HaloRequest {
     body: Option<Bytes>,
     /// When it must have been sent, if ever.
     pub(super) send_before: Option<Timestamp>,
+    /// Whether HaloPSA may take a minute for it.
+    is_long: bool,
 }
 
 impl HaloRequest {
@@ -32,7 +35,14 @@ impl HaloRequest {
             query: Vec::new(),
             body: None,
             send_before: None,
+            is_long: false,
         }
+    }
+
+    /// Waits for the answer as long as HaloPSA's gateway does: a write that is given up earlier is in doubt.
+    pub(super) fn writing_records(mut self) -> Self {
+        self.is_long = true;
+        self
     }
 
     /// Does not send it at `send_before` or later.
@@ -100,6 +110,9 @@ impl HaloRequest {
             .header(ACCEPT, "application/json");
         if self.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json; charset=utf-8");
+        }
+        if self.is_long {
+            request = request.extension(LongWrite);
         }
         request
             .body(self.body.clone().unwrap_or_default())

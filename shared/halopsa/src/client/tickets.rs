@@ -146,6 +146,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
         let call = HaloRequest::to(route::POST_TICKETS)
             .with("returnall", true)
+            .writing_records()
             .posting(tickets)?;
         let rows = self.read(&call, OneOrManySeed::new()).await?;
         self.compare_times(&rows);
@@ -168,6 +169,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
         let call = HaloRequest::to(route::POST_TICKETS)
             .with("returnall", true)
+            .writing_records()
             .sent_before(send_before)
             .posting(tickets)?;
         // The permit may have to be waited for, so this is early; what is learnt is an early time at worst.
@@ -213,6 +215,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
         let call = HaloRequest::to(route::POST_ACTIONS)
             .with("returnall", true)
+            .writing_records()
             .posting(actions)?;
         self.read(&call, OneOrManySeed::new()).await
     }
