@@ -14,7 +14,9 @@ use std::cell::RefCell;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use halogard_app::ports::{ErrorCode, Refusal, SearchWithin, ServiceDesk, ServiceDeskCatalog as _};
+use halogard_app::ports::{
+    DialectProbe as _, ErrorCode, Refusal, SearchWithin, ServiceDesk, ServiceDeskCatalog as _,
+};
 use halogard_credentials::rotation::{ApplicationAdmin as _, WebhookAdmin as _, WebhookChange};
 use halogard_credentials::webhook_auth::WebhookAuthKind;
 use halogard_domain::FailureClass;
@@ -525,6 +527,31 @@ async fn a_webhook_that_a_change_broke_is_named() {
         with(&json!({"events": [{"id": 11, "name": "x"}, {"id": 12}], "type": 0.0, "new": 1}));
     let harness = answering(&[json!([webhook()]), webhook(), json!([shown]), shown.clone()]);
     rotate(&harness, WebhookAuthKind::Basic).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_application_without_the_scope_of_an_administrator_changes_its_webhook_where_that_is_allowed()
+ {
+    let refused = || Ok(answer(400, r#"{"error":"invalid_scope"}"#));
+    let shown = webhook();
+    let harness = answering(&[json!([webhook()]), webhook(), json!([shown]), shown.clone()]);
+    harness.next_token(refused());
+    rotate(&harness, WebhookAuthKind::Basic).await.unwrap();
+    let tokens = harness.tokens();
+    let scopes: Vec<String> = tokens
+        .iter()
+        .map(|it| String::from_utf8_lossy(&it.body).into_owned())
+        .collect();
+    assert!(scopes[0].contains("scope=admin"), "{scopes:?}");
+    assert!(scopes[1].contains("scope=read%3Atickets"), "{scopes:?}");
+    harness.assert_all_settled();
+    // Where it is not, the scope that is missing is named.
+    let harness = Harness::new();
+    harness.next_token(refused());
+    harness.next(Ok(answer(403, "")));
+    let error = rotate(&harness, WebhookAuthKind::Basic).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::HalopsaScope);
+    assert_eq!(error.refusal, Some(Refusal::Unauthorised));
 }
 
 #[tokio::test]
