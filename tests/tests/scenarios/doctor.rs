@@ -389,6 +389,14 @@ fn everything_wrong() -> Vec<Wrong> {
                 odd(s).hidden_outcomes.insert(7);
             },
         ),
+        tenant(
+            "the type does not offer the outcome of notes",
+            "halopsa.outcome.allowed",
+            "\"Internal Note\"",
+            |s| {
+                odd(s).outcomes_not_allowed.insert(7);
+            },
+        ),
         config(
             "the team does not exist",
             "halopsa.team.usable",

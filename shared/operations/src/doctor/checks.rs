@@ -88,6 +88,7 @@ checks! {
     PrioritySla "halopsa.priority.sla" HaloPsa "each priority belongs to the SLA of its ticket type"
     PriorityWords "halogard.priority.words" Halogard "each priority of Liongard is named as Liongard names it"
     OutcomeUsable "halopsa.outcome.usable" HaloPsa "the outcome of notes exists and is offered"
+    OutcomeAllowed "halopsa.outcome.allowed" HaloPsa "the outcome of notes is offered by its ticket type"
     TeamUsable "halopsa.team.usable" HaloPsa "each team exists, is active and takes tickets"
     TeamMembers "halopsa.team.members" HaloPsa "each team has members who can work"
     TechnicianUsable "halopsa.technician.usable" HaloPsa "each agent that gets tickets exists and is enabled"

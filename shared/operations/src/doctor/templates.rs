@@ -91,6 +91,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
     for template in policy.templates.values() {
         let detail = desk.ticket_type(template.ticket_type).await;
         let allowed = desk.allowed_statuses(template.ticket_type).await.ok();
+        let outcomes = desk.allowed_outcomes(template.ticket_type).await.ok();
         let mut one = OneTemplate {
             template,
             is_chosen_by_us: policy.mode == Mode::Managed,
@@ -101,7 +102,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
         let detail = detail.ok().flatten();
         let sla = detail.as_ref().and_then(|detail| detail.sla);
         one.priorities(offered.priorities.as_deref(), sla);
-        one.outcome(offered.outcomes.as_deref());
+        one.outcome(offered.outcomes.as_deref(), outcomes.as_ref());
         one.team(
             offered.teams.as_deref(),
             offered.technicians.as_deref(),
@@ -291,7 +292,11 @@ impl OneTemplate<'_> {
         }
     }
 
-    fn outcome(&mut self, known: Option<&[Named<OutcomeId>]>) {
+    fn outcome(
+        &mut self,
+        known: Option<&[Named<OutcomeId>]>,
+        allowed: Option<&BTreeSet<OutcomeId>>,
+    ) {
         let Some(known) = known else { return };
         self.report.done(CheckId::OutcomeUsable);
         let id = self.template.outcome;
@@ -308,8 +313,31 @@ impl OneTemplate<'_> {
                 let remedy = format!("choose one of: {}", some_of(offered));
                 self.report.warning(CheckId::OutcomeUsable, thing, remedy);
             }
-            Some(_) => {}
+            Some(found) => self.outcome_of_type(found, allowed),
         }
+    }
+
+    /// A note of a kind that the type does not offer is refused, whatever it says.
+    fn outcome_of_type(&mut self, found: &Named<OutcomeId>, allowed: Option<&BTreeSet<OutcomeId>>) {
+        let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty()) else {
+            return;
+        };
+        self.report.done(CheckId::OutcomeAllowed);
+        if allowed.contains(&found.id) {
+            return;
+        }
+        let kind = self.template.ticket_type;
+        let thing = format!(
+            "{} names note outcome {} ({:?}), which ticket type {kind} does not offer",
+            self.name(),
+            found.id,
+            found.name
+        );
+        let offered = some_of(allowed.iter().map(ToString::to_string));
+        let remedy = format!(
+            "choose one of: {offered}; or allow it under Configuration → Tickets → Ticket Types → the type → Actions"
+        );
+        self.report.warning(CheckId::OutcomeAllowed, thing, remedy);
     }
 
     /// The team is written by name, so a renamed team breaks creates.

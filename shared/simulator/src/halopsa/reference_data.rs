@@ -135,18 +135,24 @@ impl HaloState {
             .collect()
     }
 
-    /// `GET /Outcome`.
-    pub(super) fn list_outcomes(&self) -> SimResponse {
+    /// `GET /Outcome`: all, or those that a type of ticket offers.
+    pub(super) fn list_outcomes(&self, query: &Query) -> SimResponse {
+        let odd = &self.settings.misconfigurations;
+        let is_of_a_type = query.number("tickettype_id").is_some();
+        let is_offered = |outcome: &&crate::world::OutcomeSpec| {
+            !is_of_a_type || !odd.outcomes_not_allowed.contains(&outcome.id)
+        };
         let row = |outcome: &crate::world::OutcomeSpec| {
             json!({
                 "id": outcome.id, "outcome": outcome.name, "buttonname": outcome.name,
                 "labellong": outcome.name,
-                "hidden": self.settings.misconfigurations.hidden_outcomes.contains(&outcome.id), "systemid": 0, "newstatus": -1,
+                "hidden": odd.hidden_outcomes.contains(&outcome.id), "systemid": 0, "newstatus": -1,
                 "hidefromuser": outcome.hidden_from_user, "mustaddnote": false, "mustassign": false,
                 "sendemail": outcome.id == 5,
             })
         };
-        SimResponse::ok(&self.world.service_desk.outcomes.iter().map(row).collect())
+        let outcomes = self.world.service_desk.outcomes.iter();
+        SimResponse::ok(&outcomes.filter(is_offered).map(row).collect())
     }
 
     /// `GET /Team`.

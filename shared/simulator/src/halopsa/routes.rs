@@ -174,7 +174,7 @@ impl HaloState {
             (["priority"], _) => self.list_priorities(query),
             (["tickettype"], _) => self.list_ticket_types(query),
             (["tickettype", _], Some(id)) => self.one_ticket_type(id, query),
-            (["outcome"], _) => self.list_outcomes(),
+            (["outcome"], _) => self.list_outcomes(query),
             (["team"], _) => self.list_teams(),
             (["agent"], _) => self.list_agents(query),
             (["agent", "me"], _) => self.own_agent(token),

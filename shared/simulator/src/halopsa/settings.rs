@@ -230,6 +230,8 @@ pub struct Misconfigurations {
     pub statuses_not_allowed: BTreeSet<i64>,
     /// Outcomes that are not offered.
     pub hidden_outcomes: BTreeSet<i64>,
+    /// Outcomes that no ticket type offers.
+    pub outcomes_not_allowed: BTreeSet<i64>,
     /// Teams that are no longer used.
     pub inactive_teams: BTreeSet<String>,
     /// Teams that take no tickets.
