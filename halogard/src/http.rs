@@ -228,13 +228,14 @@ where
             body: &body.bytes,
         };
         let verified = self.authenticator.verify(&path, &request).await?;
-        let messages = webhook::parse(verified.body, self.clock.now())?;
+        let mut messages = webhook::parse(verified.body, self.clock.now())?;
         if let Some(first) = self.first_bodies.take(verified.body, &messages) {
             info!(
                 kind = first.kind,
                 members = first.members,
                 "the first webhook of its kind; these are its members, without their values"
             );
+            messages.push(first.into_message());
         }
         let queued = timeout(STORE_WAIT, enqueue(&self.store, messages)).await;
         queued.unwrap_or_else(|_| Err(Rejection::NotQueued(store_held())))

@@ -151,13 +151,14 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
                     body: &body,
                 };
                 let verified = self.authenticator.verify(&path, &request).await?;
-                let messages = parse(verified.body, self.clock.now())?;
+                let mut messages = parse(verified.body, self.clock.now())?;
                 if let Some(first) = self.first_bodies.take(verified.body, &messages) {
                     info!(
                         kind = first.kind,
                         members = first.members,
                         "the first webhook of its kind; these are its members, without their values"
                     );
+                    messages.push(first.into_message());
                 }
                 seen.first = messages.first().cloned();
                 enqueue(&self.queues, messages).await

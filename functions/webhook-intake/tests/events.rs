@@ -72,8 +72,28 @@ async fn each_sample_has_its_response_and_its_messages() {
     for (name, answer, messages) in SAMPLES {
         let bench = Bench::default();
         assert_eq!(bench.answer(&sample(name)).await, answer, "{name}");
-        let sent: Vec<String> = bench.queues.taken().iter().map(described).collect();
+        let taken = bench.queues.taken();
+        let (forms, work): (Vec<_>, Vec<_>) =
+            taken.iter().partition(|(_, message)| is_form(message));
+        let sent: Vec<String> = work.into_iter().map(described).collect();
         assert_eq!(sent, messages, "{name}");
+        assert!(forms.len() <= 1, "{name}");
+    }
+}
+
+/// Whether `message` keeps the form of a webhook.
+const fn is_form(message: &Message) -> bool {
+    matches!(message, Message::KeepWebhookSample { .. })
+}
+
+#[tokio::test]
+async fn the_first_webhook_of_a_kind_brings_its_form_along() {
+    let bench = Bench::default();
+    for expected in [1, 0] {
+        assert_eq!(bench.answer(&sample("accepted-batch")).await.0, 200);
+        let taken = bench.queues.taken();
+        let forms = taken.iter().filter(|(_, message)| is_form(message)).count();
+        assert_eq!(forms, expected);
     }
 }
 

@@ -79,7 +79,9 @@ impl<E: Env> Reconciler<E> {
                 let polled_at = self.past_time(keys::LAST_COMPLETE_POLL_AT, now).await?;
                 return Ok(polled_at.is_some_and(|at| at > letter.at));
             }
-            Message::RecordNotification { .. } => return Ok(false),
+            Message::RecordNotification { .. } | Message::KeepWebhookSample { .. } => {
+                return Ok(false);
+            }
         };
         for alert in &alerts {
             let stored = self.store.load(*alert).await?;
@@ -114,9 +116,10 @@ fn has_seen(link: &Link, message: &Message, dead_since: Timestamp) -> bool {
                     None => seen.observed_at > dead_since,
                 })
         }
-        Message::AdvanceRun { .. } | Message::Poll { .. } | Message::RecordNotification { .. } => {
-            false
-        }
+        Message::AdvanceRun { .. }
+        | Message::Poll { .. }
+        | Message::RecordNotification { .. }
+        | Message::KeepWebhookSample { .. } => false,
     }
 }
 

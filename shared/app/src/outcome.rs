@@ -130,7 +130,7 @@ pub enum Outcome {
     Refused,
     /// The webhook was processed before.
     Duplicate,
-    /// A webhook about something other than a ticket was recorded in the journal.
+    /// A webhook about something other than a ticket was recorded in the journal, or the form of one was kept.
     NotificationRecorded,
     /// No inspector run is wanted or in progress any more.
     RunAdvanced,
@@ -291,7 +291,8 @@ impl Lag {
             }
             Message::AdvanceRun { .. }
             | Message::Poll { .. }
-            | Message::RecordNotification { .. } => None,
+            | Message::RecordNotification { .. }
+            | Message::KeepWebhookSample { .. } => None,
         }
     }
 }

@@ -60,7 +60,9 @@ impl<E: Env> Reconciler<E> {
         let vendor = match message {
             Message::ReconcileAlert { .. } | Message::ReconcileTicket { .. } => VendorName::HaloPsa,
             Message::AdvanceRun { .. } => VendorName::Liongard,
-            Message::Poll { .. } | Message::RecordNotification { .. } => return Ok(None),
+            Message::Poll { .. }
+            | Message::RecordNotification { .. }
+            | Message::KeepWebhookSample { .. } => return Ok(None),
         };
         let (pauses, now) = (self.pauses().await?, self.clock.now());
         Ok(pauses

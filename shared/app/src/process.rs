@@ -9,7 +9,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message, Notification};
+use halogard_domain::record::Singleton;
 use halogard_domain::runs::RunTarget;
+use halogard_domain::webhook_sample::{WebhookSample, WebhookSamples};
 use tracing::{debug, info, warn};
 
 pub use self::disposition::ATTEMPTS_MAX;
@@ -18,14 +20,14 @@ use crate::cycle::WakeUp;
 use crate::env::Env;
 use crate::outcome::{Lag, Outcome, Processed};
 use crate::ports::prelude::*;
-use crate::ports::{Delivery, JournalEntry, Lane, PortError};
-use crate::reconcile::ReconcileError;
+use crate::ports::{Delivery, JournalEntry, Lane, PortError, SaveError};
 use crate::reconcile::write_batcher::WriteBatcher;
+use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
 use crate::reconciler::Reconciler;
 
 /// How long a message is hidden while it is processed: longer than the longest reconciliation, which
-/// makes eight plans with calls of thirty seconds.
-pub const VISIBILITY: Duration = Duration::from_secs(300);
+/// makes eight plans with writes of 65 seconds.
+pub const VISIBILITY: Duration = Duration::from_secs(600);
 
 /// What a message is about.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +49,9 @@ impl Subject {
             Ok(Message::ReconcileTicket { ticket, .. }) => Self::Ticket(*ticket),
             Ok(Message::AdvanceRun { target, .. }) => Self::Run(*target),
             Ok(Message::Poll { .. }) => Self::Alerts,
-            Ok(Message::RecordNotification { .. }) | Err(_) => Self::Unique(index),
+            Ok(Message::RecordNotification { .. } | Message::KeepWebhookSample { .. }) | Err(_) => {
+                Self::Unique(index)
+            }
         }
     }
 }
@@ -257,6 +261,12 @@ impl<E: Env> Reconciler<E> {
                     Err(error) => self.failed(&error.into(), attempt),
                 }
             }
+            Message::KeepWebhookSample { kind, members, .. } => {
+                match self.keep_webhook_sample(kind, members).await {
+                    Ok(outcome) => Dispatched::ack(outcome),
+                    Err(error) => self.failed(&error, attempt),
+                }
+            }
         }
     }
 
@@ -316,6 +326,33 @@ impl<E: Env> Reconciler<E> {
         self.store.append(&[entry]).await?;
         self.store.record(notification, now).await?;
         Ok(outcome)
+    }
+
+    /// Keeps the form of a webhook if it is the first of its kind.
+    async fn keep_webhook_sample(
+        &self,
+        kind: &str,
+        members: &str,
+    ) -> Result<Outcome, ReconcileError> {
+        for _ in 0..CONFLICTS_MAX {
+            let mut stored = self.store.load_record::<WebhookSamples>(&Singleton).await?;
+            let sample = WebhookSample {
+                members: members.to_owned(),
+                kept_at: self.clock.now(),
+            };
+            if !stored.value.keep_first(kind, sample) {
+                return Ok(Outcome::Duplicate);
+            }
+            let saved = self
+                .store
+                .save_record(&Singleton, &stored.value, stored.revision);
+            match saved.await {
+                Ok(_) => return Ok(Outcome::NotificationRecorded),
+                Err(SaveError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ReconcileError::Conflict)
     }
 
     /// Handles a failure to advance an inspector run. Marks the run as watched until the retry, or every

@@ -30,6 +30,7 @@ pub mod storm;
 pub mod sweep_cursor;
 pub mod ticket;
 pub mod time;
+pub mod webhook_sample;
 pub mod work;
 pub mod write_result;
 

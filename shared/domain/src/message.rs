@@ -61,6 +61,15 @@ pub enum Message {
         /// The webhook's content.
         notification: Notification,
     },
+    /// Keep the form of a webhook if it is the first of its kind.
+    KeepWebhookSample {
+        /// Version of this message form.
+        version: u8,
+        /// The kind of event.
+        kind: String,
+        /// Its members and what kind of value each has.
+        members: String,
+    },
 }
 
 /// The recorded part of a webhook.
@@ -198,7 +207,10 @@ impl Message {
         match &mut bare {
             Self::ReconcileAlert { snapshot, .. } => *snapshot = None,
             Self::ReconcileTicket { snapshot, .. } => *snapshot = None,
-            Self::AdvanceRun { .. } | Self::Poll { .. } | Self::RecordNotification { .. } => {}
+            Self::AdvanceRun { .. }
+            | Self::Poll { .. }
+            | Self::RecordNotification { .. }
+            | Self::KeepWebhookSample { .. } => {}
         }
         bare
     }
@@ -218,6 +230,16 @@ impl Message {
         Self::Poll {
             version: VERSION,
             due: Some(due),
+        }
+    }
+
+    /// Keep `members`, the form of a webhook, if it is the first of `kind`.
+    #[must_use]
+    pub const fn keep_webhook_sample(kind: String, members: String) -> Self {
+        Self::KeepWebhookSample {
+            version: VERSION,
+            kind,
+            members,
         }
     }
 

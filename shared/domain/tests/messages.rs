@@ -162,6 +162,13 @@ fn forms() -> BTreeMap<&'static str, Message> {
                 notification: unreadable_notification(),
             },
         ),
+        (
+            "keep_webhook_sample",
+            Message::keep_webhook_sample(
+                "ticket_changed".into(),
+                "{id: text, object_id: number}".into(),
+            ),
+        ),
     ])
 }
 

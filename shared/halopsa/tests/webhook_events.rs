@@ -163,6 +163,7 @@ fn worded(message: &Message) -> String {
                 .map_or(String::new(), |object| format!(" of {object}"));
             format!("keep {}{of}", notification.kind)
         }
+        Message::KeepWebhookSample { kind, .. } => format!("keep the form of {kind}"),
     }
 }
 

@@ -201,6 +201,9 @@ fn summary(letter: &DeadLetter) -> DeadLetterSummary {
         Some(Message::RecordNotification { notification, .. }) => {
             (format!("webhook {}", notification.kind), None, None, None)
         }
+        Some(Message::KeepWebhookSample { kind, .. }) => {
+            (format!("form of webhooks {kind}"), None, None, None)
+        }
         None => ("unreadable".to_owned(), None, None, None),
     };
     DeadLetterSummary {

@@ -22,5 +22,6 @@ pub mod status;
 pub mod subject;
 pub mod verify;
 pub mod waiting;
+pub mod webhook_samples;
 
 pub use policy::policy_in_force;

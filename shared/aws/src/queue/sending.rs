@@ -70,6 +70,7 @@ fn kind(message: &Message) -> &'static str {
         Message::AdvanceRun { .. } => "to see to a run",
         Message::Poll { .. } => "to poll",
         Message::RecordNotification { .. } => "to keep a notification",
+        Message::KeepWebhookSample { .. } => "to keep the form of a webhook",
     }
 }
 

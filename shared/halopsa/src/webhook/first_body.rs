@@ -24,6 +24,14 @@ const DEPTH_MAX: usize = 3;
 #[derive(Debug, Default)]
 pub struct FirstBodies(Mutex<BTreeSet<String>>);
 
+impl FirstBody {
+    /// The message that keeps it for an operator.
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        Message::keep_webhook_sample(self.kind, self.members)
+    }
+}
+
 /// The first body of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstBody {
