@@ -143,6 +143,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     }
     let mut reconciler = built.reconciler;
     reconciler.inspector_min_interval = settings.serve.inspector_min_interval;
+    reconciler.probes_dialect = true;
     let poll_interval = settings.serve.poll_interval;
     reconciler.sweep_interval = if poll_interval < POLLS_SPARE_REQUESTS_FROM {
         poll_interval

@@ -109,6 +109,9 @@ impl<E: Env> Reconciler<E> {
             }
             Ok(_) => {}
         }
+        if let Err(error) = self.probe_if_due().await {
+            debug!(%error, "the dialect of both vendors could not be looked at");
+        }
         CycleReport {
             swept: swept.unwrap_or_else(|error| {
                 warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");

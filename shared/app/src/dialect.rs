@@ -1,10 +1,20 @@
 //! The dialect of a tenant: looked at once, remembered, and looked at again when HaloPSA's build changes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use halogard_domain::Timestamp;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::record::Singleton;
+use tracing::debug;
 
-use crate::ports::{DialectProbe, PortError, Records, ServiceDeskCatalog, Swap};
+use crate::env::Env;
+use crate::ports::prelude::*;
+use crate::ports::{DialectProbe, PortError, Records, Swap, keys};
+use crate::reconciler::Reconciler;
+
+/// How often a cycle asks for the build of HaloPSA: one request a day. Hosted tenants are updated every few weeks.
+pub const BUILD_CHECK_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 /// When a tenant is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +25,12 @@ pub enum ProbeWhen {
     Always,
 }
 
-/// What is known of the dialect of both vendors, after a probe if one is due.
+/// What is known of the dialect of both vendors, after a probe if one is due. Both heed it from now on.
 ///
 /// # Errors
 ///
 /// The store failed.
-pub async fn dialect<D: ServiceDeskCatalog + DialectProbe, L: DialectProbe, S: Records>(
+pub async fn dialect<D: DialectProbe, L: DialectProbe, S: Records>(
     desk: &D,
     liongard: &L,
     store: &S,
@@ -29,25 +39,82 @@ pub async fn dialect<D: ServiceDeskCatalog + DialectProbe, L: DialectProbe, S: R
 ) -> Result<DialectReport, PortError> {
     let remembered = store.load_record::<DialectReport>(&Singleton).await?;
     let build = desk.build().await;
-    if when == ProbeWhen::Outdated && !remembered.value.is_outdated(build.as_deref()) {
-        return Ok(remembered.value);
-    }
-    let mut facts = desk.probe().await;
-    facts.extend(liongard.probe().await);
-    let report = DialectReport {
-        build,
-        probed_at: now,
-        facts,
+    let is_due = when == ProbeWhen::Always || remembered.value.is_outdated(build.as_deref());
+    let report = if is_due {
+        let of_desk = desk.probe().await;
+        let mut facts = of_desk.facts;
+        facts.extend(liongard.probe().await.facts);
+        let seen = DialectReport {
+            build,
+            probed_at: now,
+            facts,
+            teams: of_desk.teams,
+        };
+        let report = seen.completed_by(&remembered.value);
+        tracing::info!(
+            build = report.build.as_deref().unwrap_or("unknown"),
+            facts = report.facts.len(),
+            "both vendors were probed for their dialect"
+        );
+        match store
+            .swap_record(&Singleton, &report, remembered.revision)
+            .await?
+        {
+            Swap::Stored(_) | Swap::Conflict(_) => report,
+        }
+    } else {
+        remembered.value
     };
-    tracing::info!(
-        build = report.build.as_deref().unwrap_or("unknown"),
-        facts = report.facts.len(),
-        "both vendors were probed for their dialect"
-    );
-    match store
-        .swap_record(&Singleton, &report, remembered.revision)
-        .await?
-    {
-        Swap::Stored(_) | Swap::Conflict(_) => Ok(report),
+    desk.heed(&report);
+    liongard.heed(&report);
+    Ok(report)
+}
+
+/// Whether this process heeds what a probe found.
+#[derive(Debug, Default)]
+pub(crate) struct DialectHeeded(AtomicBool);
+
+impl<E: Env> Reconciler<E> {
+    /// Heeds what the last probe found, once in the life of this process. Nothing depends on it: without the store
+    /// the next call tries again.
+    pub(crate) async fn heed_dialect(&self) {
+        if self.dialect_heeded.0.load(Ordering::Relaxed) {
+            return;
+        }
+        match self.store.load_record::<DialectReport>(&Singleton).await {
+            Ok(known) => {
+                self.desk.heed(&known.value);
+                self.liongard.heed(&known.value);
+                self.dialect_heeded.0.store(true, Ordering::Relaxed);
+            }
+            Err(error) => debug!(%error, "what is known of the dialect could not be read"),
+        }
+    }
+
+    /// Asks once in [`BUILD_CHECK_INTERVAL`] which build HaloPSA has, and probes both vendors if it is another one
+    /// or none was ever probed.
+    pub(crate) async fn probe_if_due(&self) -> Result<(), PortError> {
+        if !self.probes_dialect {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let checked_at = self.past_time(keys::BUILD_CHECKED_AT, now).await?;
+        if checked_at.is_some_and(|at| now.is_within(BUILD_CHECK_INTERVAL, at)) {
+            return Ok(());
+        }
+        // Set before it begins: a probe that does not end must not be made again with every cycle.
+        self.store
+            .set_value(keys::BUILD_CHECKED_AT, now.as_millis())
+            .await?;
+        let (desk, liongard) = (&self.desk, &self.liongard);
+        Box::pin(dialect(
+            desk,
+            liongard,
+            &self.store,
+            ProbeWhen::Outdated,
+            now,
+        ))
+        .await?;
+        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! The collaborators of a reconciler, as one type parameter.
 
 use crate::ports::{
-    AlertIndex, AlertSource, Clock, Inspectors, Journal, Leases, Links, NamedValues, Notifications,
-    Pruning, Records, ServiceDesk, WorkQueue,
+    AlertIndex, AlertSource, Clock, DialectProbe, Inspectors, Journal, Leases, Links, NamedValues,
+    Notifications, Pruning, Records, ServiceDesk, WorkQueue,
 };
 
 /// The environment of a [`Reconciler`](crate::Reconciler): which types it uses for HaloPSA, Liongard, the
@@ -10,7 +10,7 @@ use crate::ports::{
 /// place of four. Each program and each test has one implementation.
 pub trait Env: Send + Sync + 'static {
     /// HaloPSA's tickets.
-    type Desk: ServiceDesk + 'static;
+    type Desk: ServiceDesk + DialectProbe + 'static;
     /// Liongard's alerts and inspectors.
     type Liongard: Liongard + 'static;
     /// Pairs, queue, journal and everything else that outlives the process.
@@ -39,6 +39,6 @@ impl<S> Store for S where
 }
 
 /// Liongard, as the reconciler needs it.
-pub trait Liongard: AlertSource + Inspectors {}
+pub trait Liongard: AlertSource + Inspectors + DialectProbe {}
 
-impl<L: AlertSource + Inspectors> Liongard for L {}
+impl<L: AlertSource + Inspectors + DialectProbe> Liongard for L {}

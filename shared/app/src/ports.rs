@@ -57,8 +57,9 @@ pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 /// `E::Store` only while its trait is in scope.
 pub(crate) mod prelude {
     pub use super::{
-        AlertIndex as _, AlertListing as _, AlertSource as _, Clock as _, Inspectors as _,
-        Journal as _, Leases as _, Links as _, NamedValues as _, Notifications as _, Pruning as _,
-        Records as _, ServiceDesk as _, WorkQueue as _, WorkSink as _,
+        AlertIndex as _, AlertListing as _, AlertSource as _, Clock as _, DialectProbe as _,
+        Inspectors as _, Journal as _, Leases as _, Links as _, NamedValues as _,
+        Notifications as _, Pruning as _, Records as _, ServiceDesk as _, WorkQueue as _,
+        WorkSink as _,
     };
 }

@@ -7,6 +7,7 @@ use halogard_domain::Policy;
 use halogard_domain::key::KeySecret;
 
 use crate::cycle::KnownContacts;
+use crate::dialect::DialectHeeded;
 use crate::env::Env;
 use crate::identity::Identity;
 use crate::odd_records::OddRecords;
@@ -43,6 +44,10 @@ pub struct Reconciler<E: Env> {
     pub inspector_min_interval: Duration,
     /// Time between two sweeps of HaloPSA's tickets.
     pub sweep_interval: Duration,
+    /// Whether sync cycles look at the dialect of both vendors, about once a day.
+    pub probes_dialect: bool,
+    /// Whether this process heeds what a probe found.
+    pub(crate) dialect_heeded: DialectHeeded,
     /// Odd records of Liongard's list, by name.
     pub(crate) odd_alerts: OddRecords,
     /// How often Liongard is polled.
@@ -88,6 +93,8 @@ impl<E: Env> Reconciler<E> {
             batch_max: BATCH_MAX,
             inspector_min_interval: halogard_domain::runs::MIN_INTERVAL,
             sweep_interval: SWEEP_INTERVAL,
+            probes_dialect: false,
+            dialect_heeded: DialectHeeded::default(),
             odd_alerts: OddRecords::of("Liongard's alerts"),
             poll_pace: PollPace::default(),
             policy: RwLock::new(with_fingerprint(policy)),

@@ -3,9 +3,11 @@
 //! A report is for people, and chooses between equivalent ways of asking. Nothing that is written depends on it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TeamId;
 use crate::record::{Record, Singleton};
 use crate::time::Timestamp;
 
@@ -27,6 +29,17 @@ pub struct DialectReport {
     pub probed_at: Timestamp,
     /// Each uncertain fact, those of HaloPSA first.
     pub facts: Vec<FactReading>,
+    /// The numbers of HaloPSA's teams: some tenants pass over their names.
+    pub teams: BTreeMap<String, TeamId>,
+}
+
+/// What the probe of one vendor found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbeFindings {
+    /// Each uncertain fact about this vendor.
+    pub facts: Vec<FactReading>,
+    /// The numbers of its teams, if it has some and shows them.
+    pub teams: BTreeMap<String, TeamId>,
 }
 
 /// An uncertain fact, and what the tenant showed of it.
@@ -131,6 +144,27 @@ impl DialectReport {
         all.any(|known| matches!(&known.seen, Seen::As { reading, .. } if reading == name))
     }
 
+    /// This report, completed by what `former`, one of the same build, saw and this one could not tell: no answer
+    /// may have come, or what showed it is gone.
+    #[must_use]
+    pub fn completed_by(mut self, former: &Self) -> Self {
+        if self.build != former.build {
+            return self;
+        }
+        for known in &mut self.facts {
+            let mut seen_before = former.facts.iter().filter(|it| it.fact == known.fact);
+            if matches!(known.seen, Seen::CannotTell { .. })
+                && let Some(before) = seen_before.next()
+            {
+                known.seen = before.seen.clone();
+            }
+        }
+        if self.teams.is_empty() {
+            self.teams.clone_from(&former.teams);
+        }
+        self
+    }
+
     /// Whether a tenant of this `build` has to be probed anew. A build that does not show is none to compare; a
     /// tenant that was refused may have been set right.
     #[must_use]
@@ -167,7 +201,30 @@ mod tests {
                     meaning: "the newest first".into(),
                 },
             }],
+            teams: BTreeMap::from([("Service Desk".to_owned(), TeamId::new(1))]),
         }
+    }
+
+    #[test]
+    fn what_could_not_be_told_this_time_stays_as_it_was_seen_in_the_same_build() {
+        let untold = |build: &str| DialectReport {
+            build: Some(build.to_owned()),
+            facts: vec![FactReading {
+                seen: Seen::CannotTell {
+                    why: "no answer came".into(),
+                },
+                ..report(None).facts.swap_remove(0)
+            }],
+            ..DialectReport::default()
+        };
+        let former = report_of("oldest-first", Some("2.1"));
+        let same = untold("2.1").completed_by(&former);
+        assert_eq!((&same.facts, &same.teams), (&former.facts, &former.teams));
+        let other = untold("2.2").completed_by(&former);
+        assert_eq!(other, untold("2.2"));
+        // What is seen now counts.
+        let seen = report(Some("2.1"));
+        assert_eq!(seen.clone().completed_by(&former), seen);
     }
 
     #[test]

@@ -113,6 +113,10 @@ id!(
     OutcomeId
 );
 id!(
+    /// A team in HaloPSA.
+    TeamId
+);
+id!(
     /// A person working tickets (an "agent" in HaloPSA).
     TechnicianId
 );

@@ -14,7 +14,7 @@ use halogard_http::Transport;
 
 use crate::client::{ClientQuery, TicketTypeChoice};
 use crate::service_desk::HaloServiceDesk;
-use crate::wire::FieldRow;
+use crate::wire::{FieldRow, TeamRow};
 
 /// A record with its name, or its number where it has none.
 fn named<Id: std::fmt::Display>(id: Id, name: Option<String>, active: bool) -> Named<Id> {
@@ -58,11 +58,6 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                 })
                 .collect(),
         })
-    }
-
-    async fn build(&self) -> Option<String> {
-        let info = self.client().instance_info().await.ok()?;
-        info.build().map(str::to_owned)
     }
 
     /// A second request leaves closed statuses out: no member of a row says it. Where it is not understood,
@@ -123,6 +118,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
 
     async fn teams(&self) -> Result<Vec<TeamInfo>, PortError> {
         let rows = self.client().teams().await?;
+        self.team_numbers()
+            .learn(rows.iter().filter_map(TeamRow::numbered));
         Ok(rows
             .into_iter()
             .filter_map(|row| {
@@ -147,6 +144,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDeskCatalog for HaloServic
                 team: row.team,
             })
             .collect())
+    }
+
+    async fn allowed_outcomes(&self, of: TicketTypeId) -> Result<BTreeSet<OutcomeId>, PortError> {
+        let rows = self.client().outcomes(Some(of)).await?;
+        Ok(rows.into_iter().filter_map(|row| row.id).collect())
     }
 
     async fn outcomes(&self) -> Result<Vec<Named<OutcomeId>>, PortError> {

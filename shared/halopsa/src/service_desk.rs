@@ -7,6 +7,7 @@ mod changes;
 mod finding;
 mod recovery;
 mod shortfalls;
+mod teams;
 mod tickets;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ use tokio::sync::OnceCell;
 
 use self::authors::ActingAgent;
 use self::shortfalls::Shortfalls;
+use self::teams::TeamNumbers;
 use crate::client::{Client, TicketDetail, TicketQuery};
 use crate::wire::TicketRow;
 
@@ -56,6 +58,8 @@ pub struct HaloServiceDesk<T, B, C> {
     closed_check: changes::ClosedCheck,
     /// Lists that came shorter than HaloPSA counts.
     shortfalls: Shortfalls,
+    /// The numbers of HaloPSA's teams, where they are known.
+    teams: TeamNumbers,
     /// Whether this tenant was found to demand client, type and status with every change of a ticket.
     identity_demanded: AtomicBool,
 }
@@ -72,6 +76,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
             odd_records: OddRecords::of("HaloPSA's tickets"),
             closed_check: changes::ClosedCheck::default(),
             shortfalls: Shortfalls::default(),
+            teams: TeamNumbers::default(),
             identity_demanded: AtomicBool::new(false),
         }
     }
@@ -95,6 +100,16 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
                  it is changed"
             );
         }
+    }
+
+    /// The numbers of HaloPSA's teams, where they are known.
+    pub(crate) const fn team_numbers(&self) -> &TeamNumbers {
+        &self.teams
+    }
+
+    /// Lists were seen to hold closed tickets unasked: that is checked again rarely.
+    pub(crate) fn expect_closed_in_lists(&self) {
+        self.closed_check.expect_nothing_new();
     }
 
     /// The client id of our application.

@@ -2,10 +2,11 @@
 //! credential of either vendor sets the flag of the [`Deadline`].
 
 use halogard_app::ports::{
-    AlertListing, AlertSource, Changes, Clock, EnvironmentInfo, ErrorCode, Inspectors, KeyedPage,
-    KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin, ServiceDesk, TicketListing,
-    TicketTexts,
+    AlertListing, AlertSource, Changes, Clock, DialectProbe, EnvironmentInfo, ErrorCode,
+    Inspectors, KeyedPage, KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin,
+    ServiceDesk, TicketListing, TicketTexts,
 };
+use halogard_domain::dialect::{DialectReport, ProbeFindings};
 use halogard_domain::ids::{AlertId, LaunchpointId, NoteId, TicketId};
 use halogard_domain::key::SignedKey;
 use halogard_domain::runs::RunMark;
@@ -131,6 +132,24 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
 
     async fn next_page(&self, range: &ChangeRange) -> Result<Changes, PortError> {
         self.noted(self.port.next_page(range).await)
+    }
+}
+
+/// Its answers are no errors: a probe that is late finds out less.
+impl<P: DialectProbe, C: Clock> DialectProbe for DeadlineGuard<P, C> {
+    async fn probe(&self) -> ProbeFindings {
+        if self.in_time().is_err() {
+            return ProbeFindings::default();
+        }
+        self.port.probe().await
+    }
+
+    async fn build(&self) -> Option<String> {
+        self.port.build().await
+    }
+
+    fn heed(&self, report: &DialectReport) {
+        self.port.heed(report);
     }
 }
 

@@ -288,6 +288,7 @@ impl<P: Platform> InstanceState<P> {
         );
         reconciler.worker.clone_from(&self.worker);
         reconciler.inspector_min_interval = resources.inspector_min_interval;
+        reconciler.probes_dialect = true;
         Ok(Arc::new(reconciler))
     }
 }

@@ -152,8 +152,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Sends a call with `key` and brings the body of a success. An address with a slash at its end that is
-    /// not found is asked for once without, unless it was found before; the form that is found is used from
+    /// Sends a call with `key` and brings the body of a success. An address that is not found with a slash at its
+    /// end is asked for once without, or the other way round, unless it was found before; the form that is found is used from
     /// then on.
     async fn open_with(
         &self,
@@ -162,23 +162,24 @@ impl<T: Transport> Client<T> {
         key: &AccessKey,
     ) -> Result<BodyStream, Error> {
         let known = self.endings.of(call.route);
-        let ending = known.unwrap_or(PathEnding::Slash);
+        let ending = known.unwrap_or_else(|| self.endings.first_guess(call.route));
         let answer = self.answer_to(call, reading, key, ending).await?;
         if known.is_none() && call.route.method() == Method::GET {
             if answer.status().is_success() {
                 self.endings.learn(call.route, ending);
             } else if answer.status() == StatusCode::NOT_FOUND {
-                let plain = self.answer_to(call, reading, key, PathEnding::Plain);
-                if let Ok(plain) = plain.await
-                    && plain.status().is_success()
+                let other = self.answer_to(call, reading, key, ending.other());
+                if let Ok(other) = other.await
+                    && other.status().is_success()
                 {
-                    self.endings.learn(call.route, PathEnding::Plain);
+                    self.endings.learn(call.route, ending.other());
                     tracing::info!(
                         route = call.route.template,
-                        "Liongard finds this address only without a slash at its end; it is used so from \
-                         now on"
+                        has_slash = ending.other() == PathEnding::Slash,
+                        "Liongard finds this address only in one form, with a slash at its end or without; it is \
+                         used so from now on"
                     );
-                    return body_of_success(call, plain, key).await;
+                    return body_of_success(call, other, key).await;
                 }
             }
         }

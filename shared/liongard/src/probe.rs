@@ -1,9 +1,13 @@
 //! The probe of Liongard's dialect: a short list of harmless reads, and what their answers say of each fact that
 //! the documents leave open.
 
+use std::collections::BTreeMap;
+
 use halogard_app::ports::{Clock, DialectProbe, Inspectors as _};
 use halogard_domain::Slug;
-use halogard_domain::dialect::{FactOutline, FactReading, REFERENCE, UncertainFact};
+use halogard_domain::dialect::{
+    DialectReport, FactOutline, ProbeFindings, REFERENCE, UncertainFact,
+};
 use halogard_http::Transport;
 
 use crate::alert_source::LiongardAlertSource;
@@ -24,6 +28,12 @@ type Reading = (&'static str, &'static str);
 pub fn uncertain_facts() -> impl Iterator<Item = FactOutline> {
     FACTS.iter().map(|known| known.outline())
 }
+
+/// Single records are found without a slash at the end only.
+const RECORD_SLASH_404: &str = "record-slash-404";
+
+/// The timeline holds the runs of every launchpoint.
+const TIMELINE_UNFILTERED: &str = "timeline-unfiltered";
 
 /// The facts, in the order of `docs/dialects.md`.
 const FACTS: &[UncertainFact<SourceAnswers>] = &[
@@ -206,7 +216,7 @@ fn record_slash(seen: &SourceAnswers) -> Option<Reading> {
         return Some((REFERENCE, "it may"));
     }
     let refused = seen.slashed_record.as_ref()?.status == 404;
-    (refused && found(&seen.plain_record)).then_some(("record-slash-404", "404 with the slash"))
+    (refused && found(&seen.plain_record)).then_some((RECORD_SLASH_404, "404 with the slash"))
 }
 
 fn missing(seen: &SourceAnswers) -> Option<Reading> {
@@ -247,7 +257,7 @@ fn timeline(seen: &SourceAnswers) -> Option<Reading> {
             (!seen.runs.is_empty()).then_some((REFERENCE, "it does"))
         }
         // Runs of a launchpoint that is not there, or more than was looked at.
-        _ if answer.first_sign() == Some(b'[') => Some(("timeline-unfiltered", "it does not")),
+        _ if answer.first_sign() == Some(b'[') => Some((TIMELINE_UNFILTERED, "it does not")),
         _ => None,
     }
 }
@@ -299,8 +309,25 @@ fn record_form(seen: &SourceAnswers) -> Option<Reading> {
 }
 
 impl<T: Transport, C: Clock> DialectProbe for LiongardAlertSource<T, C> {
-    async fn probe(&self) -> Vec<FactReading> {
+    async fn probe(&self) -> ProbeFindings {
         let seen = SourceAnswers::read(self).await;
-        FACTS.iter().map(|known| known.reading_in(&seen)).collect()
+        ProbeFindings {
+            facts: FACTS.iter().map(|known| known.reading_in(&seen)).collect(),
+            teams: BTreeMap::new(),
+        }
+    }
+
+    /// Liongard does not say.
+    async fn build(&self) -> Option<String> {
+        None
+    }
+
+    fn heed(&self, report: &DialectReport) {
+        if report.has(RECORD_SLASH_404) {
+            self.client().expect_plain_records();
+        }
+        if report.has(TIMELINE_UNFILTERED) {
+            self.client().expect_unfiltered_timeline();
+        }
     }
 }

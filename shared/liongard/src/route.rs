@@ -4,6 +4,7 @@
 //! runs something is no GET here. `POST /launchpoints/run` does the same and says what came of it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use http::Method;
@@ -87,20 +88,49 @@ pub(crate) enum PathEnding {
     Plain,
 }
 
+impl PathEnding {
+    /// The other one.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Slash => Self::Plain,
+            Self::Plain => Self::Slash,
+        }
+    }
+}
+
 /// How the addresses of the endpoints end, as far as answers have shown it.
 #[derive(Debug, Default)]
-pub(crate) struct PathEndings(RwLock<BTreeMap<&'static str, PathEnding>>);
+pub(crate) struct PathEndings {
+    found: RwLock<BTreeMap<&'static str, PathEnding>>,
+    /// Whether single records are looked for without a slash first.
+    records_are_plain: AtomicBool,
+}
 
 impl PathEndings {
     /// How the address of `route` ends; `None` before an answer has shown it.
     pub(crate) fn of(&self, route: LiongardRoute) -> Option<PathEnding> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.found.read().unwrap_or_else(PoisonError::into_inner);
         known.get(route.template).copied()
+    }
+
+    /// How the address of `route` is tried first.
+    pub(crate) fn first_guess(&self, route: LiongardRoute) -> PathEnding {
+        let is_record = route.template.ends_with('}');
+        if is_record && self.records_are_plain.load(Ordering::Relaxed) {
+            PathEnding::Plain
+        } else {
+            PathEnding::Slash
+        }
+    }
+
+    /// Single records are looked for without a slash first.
+    pub(crate) fn expect_plain_records(&self) {
+        self.records_are_plain.store(true, Ordering::Relaxed);
     }
 
     /// Remembers that the address of `route` was found so.
     pub(crate) fn learn(&self, route: LiongardRoute, ending: PathEnding) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.found.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(route.template, ending);
     }
 }

@@ -14,7 +14,8 @@ mod templates;
 mod webhooks;
 
 use halogard_app::ports::{
-    AlertSource, EnvironmentInfo, Inspectors, OwnAgent, PortError, Refusal, ServiceDeskCatalog,
+    AlertSource, DialectProbe, EnvironmentInfo, Inspectors, OwnAgent, PortError, Refusal,
+    ServiceDeskCatalog,
 };
 use halogard_domain::policy::Mode;
 use halogard_domain::{FailureClass, Policy};
@@ -48,7 +49,7 @@ const GRANT: &str = "grant read:tickets and read:customers to the application, a
 /// Checks access to both vendors and everything the policy names there. Read-only.
 ///
 /// Never fails: what cannot be checked becomes a finding.
-pub async fn check<D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
+pub async fn check<D: ServiceDeskCatalog + DialectProbe, L: AlertSource + Inspectors>(
     desk: &D,
     liongard: &L,
     policy: &Policy,

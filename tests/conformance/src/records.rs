@@ -12,7 +12,7 @@ use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, 
 use halogard_domain::contact::{ContactFailure, VendorContact, VendorName};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
-use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TicketId};
+use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TeamId, TicketId};
 use halogard_domain::key::{Installation, InstallationId, KeySecret};
 use halogard_domain::missing::MissingTickets;
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
@@ -23,6 +23,7 @@ use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{
     ChangeRange, FirstSweep, KeyedListPlace, PendingRange, ReadPhase, SweepCursor, Unsettled,
 };
+use halogard_domain::webhook_sample::{WebhookSample, WebhookSamples};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
 
 use crate::fixture::{StoreFixture, at_once};
@@ -66,6 +67,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, SweepCursor>(bench).await;
         let bench = $case::<_, StoreContinuity>(bench).await;
         let bench = $case::<_, DialectReport>(bench).await;
+        let bench = $case::<_, WebhookSamples>(bench).await;
         let bench = $case::<_, VendorContact>(bench).await;
         let bench = $case::<_, Pauses>(bench).await;
         let bench = $case::<_, AuditDay>(bench).await;
@@ -222,7 +224,26 @@ impl SampleRecord for DialectReport {
                     why: "two tickets show it".into(),
                 }),
             ],
+            teams: [("Service Desk".to_owned(), TeamId::new(1))].into(),
         }
+    }
+}
+
+impl SampleRecord for WebhookSamples {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let mut samples = Self::default();
+        for kind in ["ticket_changed", "unknown"] {
+            let sample = WebhookSample {
+                members: format!("{{id: text, ticket: {{id: number × {number}}}}}"),
+                kept_at: at(number.into()),
+            };
+            samples.keep_first(kind, sample);
+        }
+        samples
     }
 }
 

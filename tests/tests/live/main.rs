@@ -102,8 +102,8 @@ mod tenants {
             halogard_vendors::build(&halo, &liongard, None, tokens, budget, &SystemClock, calls)
                 .unwrap();
         let build = vendors.desk.build().await;
-        let mut facts = vendors.desk.probe().await;
-        facts.extend(vendors.source.probe().await);
+        let mut facts = vendors.desk.probe().await.facts;
+        facts.extend(vendors.source.probe().await.facts);
         let mut report = DialectReport {
             build,
             probed_at: SystemClock.now(),
@@ -176,8 +176,8 @@ async fn suite(dialect: Dialect) -> DialectReport {
 
     let bundle = Scenario::start(Setup::speaking(Mode::Managed, dialect)).await;
     let parts = &bundle.process().use_cases;
-    let mut facts = parts.desk.probe().await;
-    facts.extend(parts.liongard.probe().await);
+    let mut facts = parts.desk.probe().await.facts;
+    facts.extend(parts.liongard.probe().await.facts);
     let bearers = bundle.requests.bearers();
     let token = bearers
         .first()

@@ -63,11 +63,13 @@ async fn probed(dialect: Dialect) -> (DialectReport, usize) {
     let bundle = tenant(dialect).await;
     let before = bundle.requests.to(Component::HaloPsa).len();
     let parts = &bundle.process().use_cases;
-    let mut facts = parts.desk.probe().await;
-    facts.extend(parts.liongard.probe().await);
+    let of_desk = parts.desk.probe().await;
+    let mut facts = of_desk.facts;
+    facts.extend(parts.liongard.probe().await.facts);
     let requests = bundle.requests.to(Component::HaloPsa).len() - before;
     let report = DialectReport {
         facts,
+        teams: of_desk.teams,
         ..DialectReport::default()
     };
     (report, requests)

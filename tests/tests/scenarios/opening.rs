@@ -1,9 +1,11 @@
 //! An alert opens a ticket, and its changes reach it.
 
+use halogard_app::dialect::{ProbeWhen, dialect};
+use halogard_app::ports::Clock as _;
 use halogard_domain::pair_status::PairStatus;
-use halogard_simulator::halopsa::TicketEdit;
+use halogard_simulator::halopsa::{TeamReference, TicketEdit};
 use halogard_simulator::world::status_ids;
-use halogard_tests::{Component, Scenario};
+use halogard_tests::{Component, Scenario, Setup};
 use http::Method;
 use serde_json::Value;
 
@@ -155,4 +157,31 @@ async fn a_storm_of_alerts_gets_a_ticket_each() {
         bundle.only_ticket(alert);
     }
     assert_eq!(bundle.writes(), 80);
+}
+
+#[tokio::test]
+async fn a_ticket_gets_its_team_where_halopsa_passes_over_names() {
+    for by_id_only in [false, true] {
+        let mut setup = Setup::managed().fixing(&["team-by-id"]);
+        if by_id_only {
+            setup.halo.team_reference = TeamReference::IdOnly;
+        }
+        let mut bundle = Scenario::start(setup).await;
+        let mut policy = bundle.setup.policy();
+        let template = policy.templates.get_mut("default").unwrap();
+        template.team = Some("Projects".to_owned());
+        bundle.set_policy(policy);
+        // As a start, or the first cycle of a function, does.
+        let parts = &bundle.process().use_cases;
+        let now = bundle.time.now();
+        let when = ProbeWhen::Outdated;
+        let known = dialect(&parts.desk, &parts.liongard, &parts.store, when, now);
+        Box::pin(known).await.unwrap();
+        // A later process, such as another function, learns it from the store.
+        bundle.crash().await;
+        let alert = bundle.raise(0, "Stale Privileged Accounts");
+        bundle.run_until_quiet().await;
+        assert_eq!(bundle.only_ticket(alert).team, "Projects", "{by_id_only}");
+        bundle.conclude().await;
+    }
 }

@@ -18,9 +18,6 @@ pub trait ServiceDeskCatalog: Send + Sync {
     /// The technician the credential acts as, and that the credential works at all.
     fn identity(&self) -> impl Future<Output = Result<OwnAgent, PortError>> + Send;
 
-    /// Which build of the service desk answers, where it says so.
-    fn build(&self) -> impl Future<Output = Option<String>> + Send;
-
     /// Ticket statuses.
     fn statuses(&self) -> impl Future<Output = Result<Vec<StatusInfo>, PortError>> + Send;
 
@@ -49,6 +46,12 @@ pub trait ServiceDeskCatalog: Send + Sync {
 
     /// Technicians.
     fn technicians(&self) -> impl Future<Output = Result<Vec<TechnicianInfo>, PortError>> + Send;
+
+    /// The kinds of notes that tickets of a type may have.
+    fn allowed_outcomes(
+        &self,
+        of: TicketTypeId,
+    ) -> impl Future<Output = Result<BTreeSet<OutcomeId>, PortError>> + Send;
 
     /// Kinds of notes.
     fn outcomes(&self) -> impl Future<Output = Result<Vec<Named<OutcomeId>>, PortError>> + Send;

@@ -43,6 +43,9 @@ pub mod keys {
     /// Until when a wake-up waits that covers all that come before, in milliseconds.
     pub const WAKE_UP_WAITS_UNTIL: &str = "wake_up_waits_until";
 
+    /// When the build of HaloPSA was last asked for, in milliseconds.
+    pub const BUILD_CHECKED_AT: &str = "build_checked_at";
+
     /// When everything that had expired was last deleted, in milliseconds.
     pub const PRUNED_AT: &str = "pruned_at";
 

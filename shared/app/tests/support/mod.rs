@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use halogard_app::poll::{PollReport, Scope};
 use halogard_app::ports::{
-    AlertList, AlertListing, AlertSource, Changes, Clock, DeadLetter, EnvironmentInfo, ErrorCode,
-    Inspectors, KeyedPage, KeyedTicket, Lane, Links, OpeningGuard, PortError, Revision,
-    RunProgress, SearchWithin, ServiceDesk, TicketListing, TicketTexts,
+    AlertList, AlertListing, AlertSource, Changes, Clock, DeadLetter, DialectProbe,
+    EnvironmentInfo, ErrorCode, Inspectors, KeyedPage, KeyedTicket, Lane, Links, OpeningGuard,
+    PortError, Revision, RunProgress, SearchWithin, ServiceDesk, TicketListing, TicketTexts,
 };
 use halogard_app::{Env, Reconciler};
+use halogard_domain::dialect::{DialectReport, FactReading, ProbeFindings, REFERENCE, Seen};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, NoteId, StatusId, TicketId, TicketTypeId,
 };
@@ -206,6 +207,8 @@ pub struct Desk {
     /// The time of reads.
     pub clock: OnceLock<Arc<ManualClock>>,
     pub switch: Switch,
+    /// What it shows to a probe.
+    pub probed: Probed,
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
     /// What was searched for.
     pub searches: Mutex<Vec<(SignedKey, SearchWithin)>>,
@@ -517,6 +520,62 @@ impl Liongard {
     pub fn show(&self, count: u64) {
         self.list.lock().expect("no panic").alerts = (1..=count).map(alert).collect();
     }
+}
+
+/// What a vendor shows to a probe.
+#[derive(Default)]
+pub struct Probed {
+    /// Its build.
+    pub build: Mutex<Option<String>>,
+    /// How often it was probed.
+    pub times: Mutex<u32>,
+    /// The reports it was told to heed.
+    pub heeded: Mutex<Vec<DialectReport>>,
+}
+
+impl Probed {
+    fn probe(&self) -> ProbeFindings {
+        *self.times.lock().expect("no panic") += 1;
+        let seen = Seen::As {
+            reading: REFERENCE.into(),
+            meaning: "as documented".into(),
+        };
+        ProbeFindings {
+            facts: vec![FactReading {
+                fact: "the order of a list".into(),
+                source: "a document".into(),
+                seen,
+            }],
+            ..ProbeFindings::default()
+        }
+    }
+}
+
+impl DialectProbe for Desk {
+    async fn probe(&self) -> ProbeFindings {
+        self.probed.probe()
+    }
+
+    async fn build(&self) -> Option<String> {
+        self.probed.build.lock().expect("no panic").clone()
+    }
+
+    fn heed(&self, report: &DialectReport) {
+        let mut heeded = self.probed.heeded.lock().expect("no panic");
+        heeded.push(report.clone());
+    }
+}
+
+impl DialectProbe for Liongard {
+    async fn probe(&self) -> ProbeFindings {
+        ProbeFindings::default()
+    }
+
+    async fn build(&self) -> Option<String> {
+        None
+    }
+
+    fn heed(&self, _: &DialectReport) {}
 }
 
 impl AlertSource for Liongard {

@@ -82,6 +82,12 @@ impl ClosedCheck {
         due_at != Self::UNSET
     }
 
+    /// A probe has seen that lists hold them: the pauses begin with the longest.
+    pub(super) fn expect_nothing_new(&self) {
+        let longest = i64::try_from(CLOSED_CHECK_INTERVAL_MAX.as_millis()).unwrap_or(i64::MAX);
+        self.pause.store(longest, Ordering::Relaxed);
+    }
+
     /// Lists hold them: it is not due any more.
     fn settle(&self) {
         self.due_at.store(i64::MAX, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Tickets, from the wire to the domain and back.
 
-use halogard_domain::ids::TicketId;
+use halogard_domain::ids::{TeamId, TicketId};
 use halogard_domain::render::plain_text;
 use halogard_domain::ticket::{
     Assignment, Automation, Existence, Handling, HumanActivity, NewTicket, TicketChange, Validation,
@@ -28,8 +28,8 @@ pub(super) fn fill_missing(row: &TicketRow, fallback: Ticket, observed_at: Times
     ticket
 }
 
-/// The write that opens `ticket`.
-pub(super) fn to_open(ticket: &NewTicket) -> TicketWrite {
+/// The write that opens `ticket`, for the team with this number if that is known.
+pub(super) fn to_open(ticket: &NewTicket, team: Option<TeamId>) -> TicketWrite {
     let draft = &ticket.draft;
     TicketWrite {
         tickettype_id: Some(draft.ticket_type),
@@ -41,6 +41,7 @@ pub(super) fn to_open(ticket: &NewTicket) -> TicketWrite {
         status_id: Some(draft.status),
         priority_id: draft.priority,
         team: draft.team.clone(),
+        team_id: team,
         agent_id: draft.technician,
         category_1: draft.category.clone(),
         customfields: ticket

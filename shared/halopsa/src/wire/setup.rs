@@ -1,6 +1,6 @@
 //! How a tenant is set up: statuses, priorities, teams, outcomes, settings, addresses.
 
-use halogard_domain::ids::{OutcomeId, PriorityId, StatusId};
+use halogard_domain::ids::{OutcomeId, PriorityId, StatusId, TeamId};
 use halogard_wire::values;
 use serde::Deserialize;
 
@@ -71,6 +71,9 @@ pub struct PriorityRow {
 /// A team.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TeamRow {
+    /// The team.
+    #[serde(default, deserialize_with = "values::id")]
+    pub id: Option<TeamId>,
     /// Its name, by which tickets carry it.
     #[serde(default, deserialize_with = "values::text")]
     pub name: Option<String>,
@@ -80,6 +83,13 @@ pub struct TeamRow {
     /// Whether it takes tickets.
     #[serde(default, deserialize_with = "values::flag")]
     pub forrequests: Option<bool>,
+}
+
+impl TeamRow {
+    /// Its name and number, if it has both.
+    pub(crate) fn numbered(&self) -> Option<(&str, TeamId)> {
+        self.name.as_deref().zip(self.id)
+    }
 }
 
 /// A category, its levels joined by `>`.

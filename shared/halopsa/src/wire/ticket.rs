@@ -1,7 +1,8 @@
 //! Tickets: what is written.
 
 use halogard_domain::ids::{
-    CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TechnicianId, TicketId, TicketTypeId,
+    CustomFieldId, HaloClientId, PriorityId, SiteId, StatusId, TeamId, TechnicianId, TicketId,
+    TicketTypeId,
 };
 use serde::Serialize;
 
@@ -50,6 +51,9 @@ pub struct TicketWrite {
     /// The team, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
+    /// The same by number: some tenants pass over the name, others know no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<TeamId>,
     /// Who works it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<TechnicianId>,

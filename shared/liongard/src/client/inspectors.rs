@@ -75,6 +75,11 @@ impl<T: Transport> Client<T> {
         Ok(RunAnswer::from(reply))
     }
 
+    /// Liongard's timeline was seen to hold the runs of every launchpoint: it is not asked for.
+    pub(crate) fn expect_unfiltered_timeline(&self) {
+        self.timeline_is_unfiltered.store(true, Ordering::Relaxed);
+    }
+
     /// The runs of a launchpoint, newest first; `None` where Liongard lists those of every launchpoint
     /// instead: there may be a million, which are not read. Safe to repeat.
     ///

@@ -39,6 +39,11 @@ macro_rules! record {
 record!(TaskRow: AlertId, EnvironmentRow: EnvironmentId, LaunchpointRow: LaunchpointId, TimelineRow: RunId);
 
 impl<T: Transport> Client<T> {
+    /// Single records were seen to be found without a slash at the end only: they are asked for so first.
+    pub(crate) fn expect_plain_records(&self) {
+        self.endings.expect_plain_records();
+    }
+
     /// The record `id` of `route`; none when Liongard does not know it, or does not show it.
     ///
     /// Unknown is `[]` (seen for alerts), null, or 404. A 404 that is a page for people is a

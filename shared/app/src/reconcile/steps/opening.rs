@@ -150,6 +150,7 @@ impl<E: Env> Reconciler<E> {
             installation: id,
             draft,
         };
+        self.heed_dialect().await;
         let OpenAnswer { claimed, outcome } = self
             .submit(session.open_request(ticket), session.batcher)
             .await?;

@@ -56,7 +56,14 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         guard: &impl OpeningGuard,
     ) -> Answers<Ticket> {
         let began = self.clock.now();
-        let writes: Vec<_> = new.iter().map(tickets::to_open).collect();
+        let team_of = |ticket: &NewTicket| {
+            let name = ticket.draft.team.as_deref();
+            name.and_then(|name| self.teams.number_of(name))
+        };
+        let writes = new
+            .iter()
+            .map(|ticket| tickets::to_open(ticket, team_of(ticket)));
+        let writes: Vec<_> = writes.collect();
         match self.client.post_new_tickets(&writes, send_before).await {
             Ok(rows) => self.opened(new, rows, began).await,
             Err(error) => {
