@@ -108,6 +108,11 @@ impl HaloPsa {
     ) -> Result<(), SimError> {
         let now = self.clock.now_millis();
         let author = Author::person(by_agent);
+        let mut state = self.state();
+        // A person chooses a team from a list, whatever a write over the API may name it by.
+        let team = change.team.as_deref();
+        let team = team.and_then(|name| state.world.service_desk.team(name));
+        let team_id = team.map(|team| team.id);
         let category = change
             .category
             .map(|path| ("category_1".to_owned(), path.into()));
@@ -123,11 +128,11 @@ impl HaloPsa {
             status_id: change.status_id,
             priority_id: change.priority_id,
             agent_id: change.agent_id,
-            team: change.team,
+            team_id,
             client_id: change.client_id,
             ..TicketDraft::default()
         };
-        self.state().change_as_technician(draft, &author, now)
+        state.change_as_technician(draft, &author, now)
     }
 
     /// A technician closes a ticket, and becomes its assignee if it has none.
