@@ -13,7 +13,8 @@ use std::str::FromStr;
 
 use halogard_app::Store;
 use halogard_app::ports::{
-    AlertSource, Inspectors, PortError, Records, Revision, SaveError, ServiceDeskCatalog,
+    AlertSource, DialectProbe, Inspectors, PortError, Records, Revision, SaveError,
+    ServiceDeskCatalog,
 };
 use halogard_config::{Config, ConfigDifference, differences};
 use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
@@ -217,7 +218,7 @@ fn described(version: Option<&VersionLine>) -> String {
 /// # Errors
 ///
 /// The store cannot be read. A vendor that cannot be asked is a problem among the findings.
-pub async fn plan<S: Store, D: ServiceDeskCatalog, L: AlertSource + Inspectors>(
+pub async fn plan<S: Store, D: ServiceDeskCatalog + DialectProbe, L: AlertSource + Inspectors>(
     store: &S,
     desk: &D,
     liongard: &L,
