@@ -19,6 +19,7 @@ use crate::commands::route::RouteOptions;
 use crate::commands::serve::ServeOptions;
 use crate::commands::simulate::SimulateOptions;
 use crate::commands::status::StatusOptions;
+use crate::commands::transfer::{ExportOptions, ImportOptions};
 use crate::commands::verify::VerifyOptions;
 use crate::commands::webhook::WebhookCommand;
 
@@ -107,6 +108,15 @@ pub enum Command {
     Backup(BackupOptions),
     /// Put a copy in the place of this machine's store, while no `serve` runs.
     Restore(RestoreOptions),
+    /// Write everything that the installation knows to a file, as neutral JSON lines.
+    ///
+    /// With `import` it moves an installation from this machine to a stack or back. Secrets are not in it, except
+    /// the one that signs the keys of its tickets. Stop or pause the workers before.
+    Export(ExportOptions),
+    /// Read what `export` wrote into an empty store. Everything stays paused until `resume`.
+    ///
+    /// An import that was interrupted can be repeated.
+    Import(ImportOptions),
     /// Show what operators commanded.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -16,6 +16,7 @@ pub mod route;
 pub mod serve;
 pub mod simulate;
 pub mod status;
+pub mod transfer;
 pub mod verify;
 pub mod webhook;
 
@@ -46,6 +47,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Unlink(options) => link::unlink(&options).await,
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options).await,
+        Command::Export(options) => transfer::export(&options).await,
+        Command::Import(options) => transfer::import(&options).await,
         Command::Audit(command) => audit::run(&command).await,
         Command::Status(options) => status::run(&options).await,
         Command::Simulate(options) => simulate::run(&options).await,

@@ -478,3 +478,50 @@ fn no_command_fails_beside_a_worker_in_a_storm_and_nothing_is_lost() {
         assert_eq!(bench.sim.tickets_of(alert).len(), 1, "alert {alert}");
     }
 }
+
+#[test]
+fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_ticket() {
+    let bench = Bench::new();
+    let serve = bench.serve();
+    let open = bench.sim.raise(8801, "Stale Accounts");
+    let closed = bench.sim.raise(8802, "Stale Accounts");
+    wait_in_sync(&bench, 2);
+    bench.sim.alert(closed, "close");
+    wait_until("both closed", SOON, || {
+        let story = bench.ask(&format!("explain {closed}"));
+        let state = story["stories"][0]["state"].as_str().unwrap().to_owned();
+        (state == "in sync: alert and ticket are closed").then_some(())
+    });
+    serve.process.kill();
+    let exported = bench.ask("export moved.jsonl");
+    assert_eq!(exported["pairs"], 2, "{exported}");
+    assert_code(&bench.operate("export moved.jsonl"), 1);
+
+    std::fs::remove_dir_all(bench.path("data")).unwrap();
+    // This one changes while nothing knows the pairs.
+    bench.sim.alert(open, "close");
+    let unasked = bench.operate("import moved.jsonl");
+    assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
+    let imported = bench.ask("import moved.jsonl --yes --reason moved");
+    assert_eq!(imported["pairs"], 2, "{imported}");
+    assert_eq!(bench.ask("verify")["differences"], 1);
+    let status = bench.ask("status");
+    assert_eq!(status["paused"][0]["what"], "everything", "{status}");
+    let audit = bench.ask("audit list");
+    assert_eq!(audit["entries"][0]["command"], "import", "{audit}");
+    // A second import does not begin.
+    let again = bench.operate("import moved.jsonl --yes");
+    assert!(
+        again.stderr.contains("an installation already"),
+        "{again:?}"
+    );
+
+    let _serve = bench.serve();
+    assert_code(&bench.operate("resume"), 0);
+    wait_until("no difference", AFTER_A_PAUSE, || {
+        (bench.ask("verify")["differences"] == 0).then_some(())
+    });
+    for alert in [open, closed] {
+        assert_eq!(bench.sim.tickets_of(alert).len(), 1);
+    }
+}

@@ -8,6 +8,7 @@
 mod group;
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,22 @@ impl StormKey {
 impl fmt::Display for StormKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{:016x}", self.environment, self.rule)
+    }
+}
+
+/// The text is no [`StormKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownStormKey;
+
+impl FromStr for StormKey {
+    type Err = UnknownStormKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (environment, rule) = text.split_once('-').ok_or(UnknownStormKey)?;
+        Ok(Self {
+            environment: environment.parse().map_err(|_| UnknownStormKey)?,
+            rule: u64::from_str_radix(rule, 16).map_err(|_| UnknownStormKey)?,
+        })
     }
 }
 

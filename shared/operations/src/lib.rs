@@ -20,6 +20,7 @@ pub mod route;
 mod scan;
 pub mod status;
 pub mod subject;
+pub mod transfer;
 pub mod verify;
 pub mod waiting;
 pub mod webhook_samples;

@@ -54,4 +54,19 @@ pub mod keys {
 
     /// Fingerprint of the policy whose parked and refused pairs were last requeued.
     pub const APPLIED_POLICY: &str = "applied_policy";
+
+    /// Every key of this crate.
+    pub const ALL: [&str; 11] = [
+        ALERTS_LISTED,
+        ALERTS_SHRUNK,
+        POLLS_FAILED,
+        FIRST_POLL_AT,
+        LAST_FULL_POLL_AT,
+        LAST_POLL_AT,
+        LAST_COMPLETE_POLL_AT,
+        WAKE_UP_WAITS_UNTIL,
+        PRUNED_AT,
+        DEAD_LETTERS_CHECKED_AT,
+        APPLIED_POLICY,
+    ];
 }

@@ -1,0 +1,139 @@
+//! `export` and `import`: an installation moves between this machine and a stack.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_operations::audit;
+use halogard_operations::transfer::{self, Transferred};
+use halogard_runtime::SystemClock;
+
+use crate::confirm::{ChangeOptions, confirm, operator};
+use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// Options of `export`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportOptions {
+    /// The new file. It holds texts of alerts and the secret of the tickets' keys: keep it as safe as a backup.
+    pub file: PathBuf,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `import`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportOptions {
+    /// The file that `export` wrote.
+    pub file: PathBuf,
+    /// Whether and why.
+    #[command(flatten)]
+    pub change: ChangeOptions,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Writes everything that the installation knows to a file.
+pub async fn export(options: &ExportOptions) -> anyhow::Result<ExitCode> {
+    let answer = opened_store::run(&options.store, WriteExport(&options.file)).await?;
+    page::print(&answer, options.store.json, |answer, page| {
+        write("exported", answer, page);
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads such a file into an empty store.
+pub async fn import(options: &ImportOptions) -> anyhow::Result<ExitCode> {
+    let question = format!(
+        "Import {}? Everything is paused until `halogard resume`.",
+        options.file.display()
+    );
+    if !confirm(&options.change, &question)? {
+        output::remark("nothing was done");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let command = ReadExport(options);
+    let answer = opened_store::run_where(&options.store, MissingStore::Created, command).await?;
+    page::print(&answer, options.store.json, |answer, page| {
+        write("imported", answer, page);
+        page.line(
+            "everything is paused: stop the former installation, look for differences with `halogard verify`, then \
+             `halogard resume`",
+        );
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes an export.
+struct WriteExport<'a>(&'a Path);
+
+impl StoreCommand for WriteExport<'_> {
+    type Output = Transferred;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Transferred> {
+        let file = private_file(self.0)
+            .with_context(|| format!("{} cannot be made; name a new file", self.0.display()))?;
+        let mut file = BufWriter::new(file);
+        Ok(transfer::export(&opened.store, &mut file, SystemClock.now()).await?)
+    }
+}
+
+/// Reads an export.
+struct ReadExport<'a>(&'a ImportOptions);
+
+impl StoreCommand for ReadExport<'_> {
+    type Output = Transferred;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Transferred> {
+        let (options, now) = (self.0, SystemClock.now());
+        let path = &options.file;
+        let file =
+            File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let done = transfer::import(&opened.store, BufReader::new(file), now).await?;
+        let operator = operator(options.change.reason.as_ref());
+        let subject = path.display().to_string();
+        let text = format!("{} pairs imported", done.pairs);
+        audit::record(&opened.store, &operator, "import", &subject, &text, now).await?;
+        Ok(done)
+    }
+}
+
+/// A new file that its owner alone may read.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Puts what was moved on a page.
+fn write(did: &str, answer: &Transferred, page: &mut TextPage) {
+    let Transferred {
+        pairs,
+        entries,
+        records,
+        lines,
+        ..
+    } = answer;
+    page.line(Cell::new(
+        format!(
+            "{did}: {pairs} pairs, {entries} journal entries, {records} records, in {lines} lines"
+        ),
+        Mood::Good,
+    ));
+}

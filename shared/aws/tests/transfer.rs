@@ -1,0 +1,65 @@
+//! An installation moves from one machine to AWS and back.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+#[path = "../../operations/tests/support/mod.rs"]
+mod one_machine;
+
+use std::collections::BTreeMap;
+
+use halogard_app::ports::{Lane, WorkQueue as _};
+use halogard_aws::{QueueUrls, Store, StoreNames};
+use halogard_conformance::ManualClock;
+use halogard_operations::transfer::{export, import};
+
+use one_machine::{NOW, empty_store, filled_store, moved_lines};
+use support::{DynamoDbFixture, TABLE, access};
+
+async fn exported(store: &impl halogard_app::Store) -> String {
+    let mut file = Vec::new();
+    export(store, &mut file, NOW).await.unwrap();
+    String::from_utf8(file).unwrap()
+}
+
+/// A table and three queues of an account of their own.
+async fn stack() -> Store<ManualClock> {
+    let fixture = DynamoDbFixture::new().await;
+    let config = access(&fixture.account, &fixture.endpoint).sdk_config();
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let mut queues = BTreeMap::new();
+    for lane in Lane::ALL {
+        let made = sqs.create_queue().queue_name(lane.name()).send().await;
+        let urls = QueueUrls {
+            work: made.unwrap().queue_url.unwrap(),
+            dead_letters: None,
+        };
+        queues.insert(lane, urls);
+    }
+    let names = StoreNames {
+        table: TABLE.to_owned(),
+        queues,
+    };
+    Store::new(&config, names, ManualClock::default())
+}
+
+#[tokio::test]
+async fn an_installation_moves_from_one_machine_to_aws_and_back_and_nothing_is_missing() {
+    let (machine, _one) = filled_store().await;
+    let first = exported(&machine).await;
+
+    let stack = stack().await;
+    let cut = first.lines().take(30).map(|line| format!("{line}\n"));
+    let interrupted = cut.collect::<String>();
+    import(&stack, interrupted.as_bytes(), NOW)
+        .await
+        .expect_err("it was cut");
+    import(&stack, first.as_bytes(), NOW).await.unwrap();
+    let on_aws = exported(&stack).await;
+    assert_eq!(moved_lines(&on_aws), moved_lines(&first));
+    assert!(stack.depth(Lane::Bulk).await.unwrap() > 0);
+
+    let (again, _other) = empty_store();
+    import(&again, on_aws.as_bytes(), NOW).await.unwrap();
+    assert_eq!(moved_lines(&exported(&again).await), moved_lines(&first));
+}

@@ -1,0 +1,93 @@
+//! Export and import, from one store to another of the same kind.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use halogard_app::ports::{Lane, Links as _, Records as _, WorkQueue as _};
+use halogard_domain::pause::{PauseScope, Pauses};
+use halogard_domain::record::Singleton;
+use halogard_operations::transfer::{TransferError, export, import};
+
+use support::{NOW, empty_store, filled_store, moved_lines};
+
+async fn exported(store: &impl halogard_app::Store) -> String {
+    let mut file = Vec::new();
+    export(store, &mut file, NOW).await.unwrap();
+    String::from_utf8(file).unwrap()
+}
+
+#[tokio::test]
+async fn everything_that_was_exported_is_there_after_an_import() {
+    let (from, _one) = filled_store().await;
+    let text = exported(&from).await;
+    let (to, _other) = empty_store();
+    let done = import(&to, text.as_bytes(), NOW).await.unwrap();
+    assert_eq!((done.pairs, done.queued), (40, 30), "{done:?}");
+    assert_eq!(moved_lines(&exported(&to).await), moved_lines(&text));
+    // Work is derived anew, and waits until an operator resumes.
+    assert_eq!(to.depth(Lane::Bulk).await.unwrap(), 50);
+    let pauses = to.load_record::<Pauses>(&Singleton).await.unwrap().value;
+    let scopes: Vec<PauseScope> = pauses.pauses.iter().map(|it| it.scope).collect();
+    assert!(scopes.contains(&PauseScope::All), "{scopes:?}");
+    assert_eq!(scopes.len(), 2, "what was paused stays so: {scopes:?}");
+}
+
+/// An import that ends after any line is repeated, and leads to the same store.
+#[tokio::test]
+async fn an_import_that_is_killed_anywhere_is_repeated() {
+    let (from, _one) = filled_store().await;
+    let text = exported(&from).await;
+    let lines: Vec<&str> = text.lines().collect();
+    for kept in (1..lines.len()).step_by(4).chain([lines.len() - 1]) {
+        let (to, _other) = empty_store();
+        let part = lines[..kept].join("\n") + "\n";
+        let cut = import(&to, part.as_bytes(), NOW).await;
+        assert!(
+            matches!(cut, Err(TransferError::Truncated { .. })),
+            "{cut:?}"
+        );
+        import(&to, text.as_bytes(), NOW).await.unwrap();
+        assert_eq!(
+            moved_lines(&exported(&to).await),
+            moved_lines(&text),
+            "{kept}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_whole_export_or_meets_a_used_store_is_refused() {
+    let (from, _one) = filled_store().await;
+    let text = exported(&from).await;
+    for (odd, number) in [
+        ("", 1),
+        ("nothing\n", 1),
+        ("{\"port\":\"end\",\"lines\":0}\n", 1),
+    ] {
+        let (to, _other) = empty_store();
+        let refused = import(&to, odd.as_bytes(), NOW).await;
+        assert!(
+            matches!(refused, Err(TransferError::Line { number: at, .. }) if at == number),
+            "{refused:?}"
+        );
+    }
+    // A line is missing in the middle.
+    let (to, _other) = empty_store();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.remove(lines.len() / 2);
+    let refused = import(&to, (lines.join("\n") + "\n").as_bytes(), NOW).await;
+    assert!(
+        matches!(refused, Err(TransferError::Line { .. })),
+        "{refused:?}"
+    );
+    // A store in use stays as it is.
+    let (used, _used) = filled_store().await;
+    let before = exported(&used).await;
+    let refused = import(&used, text.as_bytes(), NOW).await;
+    assert!(
+        matches!(refused, Err(TransferError::NotEmpty)),
+        "{refused:?}"
+    );
+    assert_eq!(exported(&used).await, before);
+    assert!(used.load(1.into()).await.unwrap().is_some());
+}
