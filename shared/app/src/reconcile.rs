@@ -7,7 +7,7 @@ mod session;
 mod steps;
 pub(crate) mod write_batcher;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use halogard_domain::adoption::StoreHistory;
 use halogard_domain::ids::{AlertId, TicketId};
@@ -22,7 +22,7 @@ pub(crate) use self::rivals::RivalChecks;
 use self::session::PairSession;
 use self::write_batcher::WriteBatcher;
 use crate::env::Env;
-use crate::ports::PortError;
+use crate::ports::{PortError, QueuedState};
 use crate::ports::prelude::*;
 use crate::reconciler::Reconciler;
 
@@ -100,7 +100,15 @@ impl<E: Env> Reconciler<E> {
             || matches!(cause, Cause::RunEnded { .. } | Cause::Operator)
         {
             match self.liongard.read(alert).await? {
-                Some(alert) => link.observe_alert(alert),
+                Some(alert) => {
+                    // A poll compares with what it knows. It would take an alert that returns from this
+                    // state to the one before for one that never changed.
+                    let read = QueuedState::new(alert.fingerprint(), self.clock.now());
+                    self.store
+                        .save_index(&BTreeMap::from([(alert.id, read)]))
+                        .await?;
+                    link.observe_alert(alert);
+                }
                 None if link.observed_alert.is_none() => return Ok(None),
                 // An alert that is no longer listed is not closed.
                 None => {}

@@ -324,7 +324,9 @@ impl<E: Env> Reconciler<E> {
                 .ticket
                 .as_ref()
                 .is_some_and(|it| link.is_in_doubt(it) || link.is_contradicted_by(it));
-            differs |= contradicts || is_news(&link, listing);
+            // A sweep that adopted it may have ended before it queued it.
+            let is_new = link.base.is_none() && !link.is_claimed();
+            differs |= contradicts || is_new || is_news(&link, listing);
             in_doubt |= contradicts;
             outdates.push(alert);
         }

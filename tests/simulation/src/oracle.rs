@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use halogard_domain::ids::EnvironmentId;
 use halogard_domain::pair_status::{PairStatus, pair_status};
 use halogard_domain::policy::Mode;
 use halogard_domain::{Link, LinkKey, Policy, Timestamp};
@@ -63,8 +64,8 @@ pub struct Violation {
 struct TicketMemory {
     /// Whether the bundle, or Liongard's own ticketing, opened it.
     is_ours: bool,
-    /// Whose ticket it was opened as.
-    key: Option<LinkKey>,
+    /// The alert that it was opened for.
+    alert: Option<i64>,
     /// When a person last set each member.
     set_by_person: BTreeMap<Field, i64>,
     /// When it was opened.
@@ -90,6 +91,8 @@ struct AlertMemory {
     priorities: BTreeSet<i64>,
     /// When it was last raised again.
     raised_again_at: Option<i64>,
+    /// When its cause was mended.
+    mended_at: Option<i64>,
 }
 
 /// The judge of a run.
@@ -149,8 +152,30 @@ impl Oracle {
         self.alerts.entry(alert).or_default().raised_again_at = Some(now);
     }
 
+    /// Liongard's own ticketing opened this ticket for an alert.
+    pub fn opened_natively(&mut self, alert: i64, ticket: i64) {
+        self.tickets.entry(ticket).or_default().alert = Some(alert);
+    }
+
+    /// What is known of the alert of a ticket.
+    fn alert_of(&self, ticket: i64) -> Option<&AlertMemory> {
+        self.alerts.get(&self.tickets.get(&ticket)?.alert?)
+    }
+
+    /// The cause of an alert was mended: its inspector's next run closes it.
+    pub fn mended(&mut self, alert: i64, now: i64) {
+        let memory = self.alerts.entry(alert).or_default();
+        memory.mended_at = memory.mended_at.or(Some(now));
+    }
+
     /// A person acted on a ticket.
     pub fn person_acted(&mut self, ticket: i64, field: Option<Field>, act: Act, now: i64) {
+        if let (Act::Priority(priority), Some(alert)) = (act, self.alert_of(ticket))
+            && alert.priorities.contains(&priority)
+        {
+            // The bundle writes this one as well, so it shows nothing.
+            return;
+        }
         let memory = self.tickets.entry(ticket).or_default();
         if let Some(field) = field {
             memory.set_by_person.insert(field, now);
@@ -170,10 +195,15 @@ impl Oracle {
 
     /// When a person first worked on a ticket in a way that HaloPSA shows. What is seen only by comparing the
     /// ticket with what it was counts from when the bundle knew it.
-    fn work_began(memory: &TicketMemory) -> Option<i64> {
+    fn work_began(&self, memory: &TicketMemory) -> Option<i64> {
+        // The titles of Liongard's own ticketing are not known beforehand.
+        let is_native = self.mode == Mode::Native;
         let known_from = memory.recorded_at.unwrap_or(i64::MAX);
         let fields = memory.set_by_person.iter().filter(|(field, at)| {
             let is_plain = matches!(field, Field::Status | Field::Title);
+            if is_native && **field == Field::Title {
+                return false;
+            }
             **at > memory.opened_at + RULES_SETTLE_MS && (is_plain || **at > known_from)
         });
         let set = fields.map(|(_, at)| *at).min();
@@ -254,7 +284,7 @@ impl Oracle {
         };
         let alert = i64::try_from(key.alert.get()).unwrap_or_default();
         if let Some(memory) = self.tickets.get_mut(&ticket.id) {
-            memory.key = Some(key.clone());
+            memory.alert = Some(alert);
         }
         if self.mode == Mode::Native {
             let text = format!("ticket {} for alert {alert}", ticket.id);
@@ -362,9 +392,7 @@ impl Oracle {
         let set = |field| memory.set_by_person.get(&field).copied().filter(&long_ago);
         let mut overruled = Vec::new();
         if after.priority_id != before.priority_id && set(Field::Priority).is_some() {
-            let alert = memory.key.as_ref().map(|key| key.alert.get());
-            let alert = alert.and_then(|alert| i64::try_from(alert).ok());
-            let had = alert.and_then(|alert| self.alerts.get(&alert));
+            let had = self.alert_of(id);
             if !had.is_some_and(|it| it.priorities.contains(&before.priority_id)) {
                 overruled.push("priority");
             }
@@ -387,7 +415,7 @@ impl Oracle {
         }
         if !before.closed && after.closed {
             coverage.reached("ticket: closed by the bundle");
-            let work = Self::work_began(&memory).filter(&long_ago);
+            let work = self.work_began(&memory).filter(&long_ago);
             if let Some(at) = work {
                 let text = format!("ticket {id}, {} s after a person's work", (now - at) / 1000);
                 self.violate(now, "closed although a person works on it", text);
@@ -395,9 +423,7 @@ impl Oracle {
         }
         if before.closed && !after.closed {
             coverage.reached("ticket: reopened by the bundle");
-            let alert = memory.key.as_ref().map(|key| key.alert.get());
-            let alert = alert.and_then(|alert| i64::try_from(alert).ok());
-            let again = alert.and_then(|alert| self.alerts.get(&alert)?.raised_again_at);
+            let again = self.alert_of(id).and_then(|alert| alert.raised_again_at);
             if let Some(closed_at) = set(Field::Status)
                 && again.is_none_or(|again| again < closed_at)
             {
@@ -471,6 +497,11 @@ impl Oracle {
         status: Option<PairStatus>,
         policy: &Policy,
     ) -> Verdict {
+        let environment = EnvironmentId::new(alert.environment_id.unsigned_abs());
+        let is_mapped = policy.environments.contains_key(&environment);
+        if self.mode == Mode::Native && !is_mapped {
+            return Verdict::Stays("end: parked");
+        }
         let had_ticket = !self.tickets_of(alert).is_empty();
         let Some(ticket) = self.current(halo, alert).filter(|it| !it.deleted) else {
             return match status {
@@ -487,7 +518,7 @@ impl Oracle {
         };
         let memory = self.tickets.get(&ticket.id).cloned().unwrap_or_default();
         let worked_on =
-            Self::work_began(&memory).is_some() || memory.merged || memory.touched_at.is_some();
+            self.work_began(&memory).is_some() || memory.merged || memory.touched_at.is_some();
         let shares =
             link.is_some_and(|link| link.sharing.is_some() || link.leader_state().is_some());
         let text = || {
@@ -518,7 +549,7 @@ impl Oracle {
             (false, true) if status == Some(PairStatus::InStorm) => {
                 Verdict::Stays("end: shares a ticket")
             }
-            (false, true) if alert.condition_cleared && alert.visible && !alert.removed => {
+            (false, true) if self.was_mended_before_closing(alert, &memory) => {
                 Verdict::Wrong("a mended alert was not looked at again", text())
             }
             (false, true) if worked_on || ticket.actions.iter().any(|it| it.agent_id == 0) => {
@@ -526,6 +557,17 @@ impl Oracle {
             }
             (false, true) => Verdict::Wrong("a reopening was lost", text()),
         }
+    }
+
+    /// Whether an alert's cause was mended before a person closed its ticket, so that the inspector's run that
+    /// follows a closing shows it.
+    fn was_mended_before_closing(&self, alert: &AlertView, memory: &TicketMemory) -> bool {
+        let mended_at = self.alerts.get(&alert.id).and_then(|it| it.mended_at);
+        let closed_at = memory.set_by_person.get(&Field::Status);
+        let before = mended_at
+            .zip(closed_at)
+            .is_some_and(|(one, other)| one <= *other);
+        before && alert.condition_cleared && alert.visible && !alert.removed
     }
 
     /// Compares what is mapped of an open pair.

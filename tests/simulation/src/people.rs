@@ -133,6 +133,7 @@ pub fn act_on(sim: &Sim, ticket: &TicketView, by: i64, act: Act) -> bool {
         {
             return false;
         }
+        Act::Priority(priority) if ticket.priority_id == priority => return false,
         Act::Reopen if !ticket.closed || ticket.merged_into_id != 0 => return false,
         Act::Unmerge if ticket.merged_into_id == 0 => return false,
         Act::Restore if !ticket.deleted => return false,

@@ -50,8 +50,9 @@ const GIVE_UP_MS: i64 = 30 * 3_600_000;
 /// For so long nothing may be written once both sides agree: a poll of everything comes in between.
 const QUIET_MS: i64 = 3_900_000;
 
-/// Once both sides agree, what is under way ends within this time.
-const SETTLES_WITHIN: Duration = Duration::from_secs(330);
+/// Once both sides agree, what is under way ends within this time: a note comes after the pause that follows
+/// failures, as a change of a status does.
+const SETTLES_WITHIN: Duration = Duration::from_millis(CONVERGES_WITHIN_MS.unsigned_abs());
 
 /// How a run ended.
 #[derive(Debug)]
@@ -438,7 +439,12 @@ impl Run {
                 let mut spec = AlertSpec::new(8801 + customer, &rule, "As it was raised.");
                 word.clone_into(&mut spec.priority);
                 if let Ok(raised) = liongard.raise(&spec) {
-                    self.sim.core().oracle.alert_has_priority(raised, number);
+                    let mut core = self.sim.core();
+                    core.oracle.alert_has_priority(raised, number);
+                    let native = liongard.alert(raised).and_then(|it| it.external_id);
+                    if let Some(ticket) = native {
+                        core.oracle.opened_natively(raised, ticket);
+                    }
                     self.raised.insert(alert, raised);
                 }
             }
@@ -487,6 +493,7 @@ impl Run {
                 let Some(id) = id(alert) else { return };
                 if liongard.clear_condition(id).is_ok() {
                     reached("alert: mended");
+                    self.sim.core().oracle.mended(id, now);
                 }
             }
             Event::Hide(alert) => {
@@ -501,8 +508,11 @@ impl Run {
                     return;
                 };
                 let mends = matches!(act, people::Act::MendAndClose | people::Act::Resolve);
-                if mends && !ticket.closed && liongard.clear_condition(id).is_err() {
-                    return;
+                if mends && !ticket.closed {
+                    if liongard.clear_condition(id).is_err() {
+                        return;
+                    }
+                    self.sim.core().oracle.mended(id, now);
                 }
                 let by = people::TECHNICIANS[alert % people::TECHNICIANS.len()];
                 people::act_on(&self.sim, &ticket, by, act);

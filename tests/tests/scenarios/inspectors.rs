@@ -265,3 +265,25 @@ async fn a_run_of_somebody_else_that_never_ends_is_given_up_in_the_end() {
     assert!(bundle.alert(alert).closed, "its own inspector closed it");
     assert_eq!(bundle.runs_of(HALO_INSPECTOR), 1);
 }
+
+#[tokio::test]
+async fn an_alert_that_returns_right_after_its_run_is_noticed_by_the_next_poll() {
+    let mut setup = Setup::managed();
+    // The run begins and ends between two polls, so none of them ever lists the alert as closed.
+    setup.poll_interval = Duration::from_secs(600);
+    let mut bundle = Scenario::start(setup).await;
+    let alert = bundle.raise(0, "MFA Disabled");
+    bundle.run_until_quiet().await;
+    let ticket = bundle.only_ticket(alert).id;
+    bundle.liongard.clear_condition(alert).unwrap();
+    bundle.halo.close_ticket(ticket, DANA).unwrap();
+    bundle.run_for(Duration::from_secs(200)).await;
+    let link = bundle.link(alert).await.unwrap();
+    assert!(
+        link.base.is_some_and(|base| base.alert_closed),
+        "the end of the run has shown that the alert is closed"
+    );
+    bundle.liongard.reopen(alert).unwrap();
+    bundle.run_for(Duration::from_secs(1300)).await;
+    assert!(!bundle.only_ticket(alert).closed, "it follows its alert");
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use halogard_domain::pair_status::PairStatus;
 use halogard_simulator::halopsa::TicketEdit;
 use halogard_simulator::{Fault, SimHaloSettings};
-use halogard_tests::{CaseMatrix, Scenario, Setup, WebhookDelivery};
+use halogard_tests::{CaseMatrix, Component, CrashTiming, Scenario, Setup, WebhookDelivery};
 use tracing::Level;
 
 use crate::{DANA, news, with_ticket};
@@ -238,6 +238,54 @@ fn an_edited_ticket_is_found_again_whatever_became_of_it_and_of_the_store() {
         ] {
             let label = format!("{edit:?}, {loss:?}, lists lag {lag} s");
             grid.case(&label, lose_an_edited_ticket(edit, loss, lag));
+        }
+    }
+    grid.finish();
+}
+
+/// Two sweeps, and the four minutes after which a ticket that was found may be closed.
+const ADOPTED_AND_CLOSED_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// A copy of the store is put back that knows neither the alert's ticket nor that the alert was closed since,
+/// and the process stops at its `ordinal`th write from then on.
+async fn stop_while_a_sweep_adopts(ordinal: u64, timing: CrashTiming) {
+    let mut bundle = Scenario::start(Setup {
+        level: Level::INFO,
+        ..Setup::managed()
+    })
+    .await;
+    bundle.run_until_quiet().await;
+    let backup = bundle.back_up().await;
+    let alert = bundle.raise(0, "MFA Disabled");
+    bundle.run_for(Duration::from_secs(900)).await;
+    bundle.only_ticket(alert);
+    bundle.liongard.close(alert).unwrap();
+    bundle.restore(&backup).await;
+    // The poll sees the closed alert before a sweep shows its ticket.
+    bundle
+        .halo
+        .faults()
+        .next("GET /Tickets", Fault::Gateway502Html);
+    bundle.run_for(Duration::from_secs(5)).await;
+    let visits = bundle.crash_points.count(Component::Store);
+    bundle
+        .crash_points
+        .arm(Component::Store, visits + ordinal, timing);
+    bundle.run_for(ADOPTED_AND_CLOSED_WITHIN).await;
+    assert!(
+        bundle.only_ticket(alert).closed,
+        "the ticket of a closed alert stays open"
+    );
+    bundle.conclude().await;
+}
+
+#[test]
+fn a_process_that_stops_while_a_sweep_adopts_a_ticket_delays_its_closing_by_minutes_only() {
+    let mut grid = CaseMatrix::new("stopped while a sweep adopts");
+    for ordinal in 1..=24 {
+        for timing in [CrashTiming::Before, CrashTiming::After] {
+            let outcome = stop_while_a_sweep_adopts(ordinal, timing);
+            grid.case(&format!("write {ordinal}, {timing:?}"), outcome);
         }
     }
     grid.finish();
