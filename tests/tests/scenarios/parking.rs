@@ -36,6 +36,34 @@ async fn an_unmapped_alert_waits_and_is_released_when_it_is_mapped() {
 }
 
 #[tokio::test]
+async fn an_unmapped_alert_of_liongards_own_ticketing_waits_visibly_and_is_linked_when_it_is_mapped()
+ {
+    let setup = Setup {
+        unmapped: [8801].into(),
+        ..Setup::native()
+    };
+    let mut bundle = Scenario::start(setup.clone()).await;
+    let alert = bundle.raise(0, "Stale Privileged Accounts");
+    let over = bundle.raise(0, "MFA Disabled");
+    bundle.run_until_quiet().await;
+    bundle.liongard.close(over).unwrap();
+    bundle.conclude().await;
+    let parked = Some(PairStatus::Parked(ParkReason::Unmapped));
+    assert_eq!(bundle.pair_status(alert).await, parked);
+    assert_eq!(bundle.pair_status(over).await, Some(PairStatus::InSync));
+    let mapped = Setup {
+        unmapped: [].into(),
+        ..setup
+    };
+    bundle.set_policy(mapped.policy());
+    bundle.run_for(std::time::Duration::from_secs(300)).await;
+    let link = bundle.link(alert).await.unwrap();
+    let ticket = bundle.only_ticket(alert).id.unsigned_abs();
+    assert_eq!(link.ticket.map(|id| id.get()), Some(ticket));
+    assert_eq!(bundle.pair_status(alert).await, Some(PairStatus::InSync));
+}
+
+#[tokio::test]
 async fn a_parked_alert_that_is_over_is_released_to_nothing() {
     let setup = Setup {
         unmapped: [8801].into(),

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
     // An attempt that is in doubt is resolved first, also if Liongard opens the tickets since.
     if policy.mode == Mode::Native && link.claim == Claim::Free {
-        return native(link, alert);
+        return native(link, alert, policy);
     }
     if let Some(Membership::Member { open, .. }) = link.membership {
         return joined(open, alert);
@@ -47,14 +47,18 @@ fn joined(counted_open: bool, alert: &Alert) -> Vec<Step> {
         .collect()
 }
 
-/// Liongard's own ticketing opens the ticket; Halogard waits for its id.
-fn native(link: &Link, alert: &Alert) -> Vec<Step> {
-    match alert.native_ticket {
-        Some(ticket) => vec![Step::Adopt(ticket)],
-        None if alert.is_closed() && link.terminal_reason.is_none() => {
-            vec![Step::Finish(TerminalReason::NotNeeded)]
-        }
-        None => Vec::new(),
+/// Liongard's own ticketing opens the ticket; Halogard waits for its id. Whether the ticket is the alert's is
+/// known only where the alert is mapped.
+fn native(link: &Link, alert: &Alert, policy: &Policy) -> Vec<Step> {
+    let finished = || match link.terminal_reason {
+        None => vec![Step::Finish(TerminalReason::NotNeeded)],
+        Some(_) => Vec::new(),
+    };
+    match (alert.native_ticket, policy.choose(alert)) {
+        (Some(ticket), Ok(_)) => vec![Step::Adopt(ticket)],
+        _ if alert.is_closed() => finished(),
+        (Some(_), Err(reason)) if link.parked != Some(reason) => vec![Step::Park(reason)],
+        _ => Vec::new(),
     }
 }
 
