@@ -22,8 +22,8 @@ pub(crate) use self::rivals::RivalChecks;
 use self::session::PairSession;
 use self::write_batcher::WriteBatcher;
 use crate::env::Env;
-use crate::ports::{PortError, QueuedState};
 use crate::ports::prelude::*;
+use crate::ports::{PortError, QueuedState};
 use crate::reconciler::Reconciler;
 
 /// How often a read-modify-write is repeated because another worker wrote the record meanwhile.
