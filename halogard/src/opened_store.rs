@@ -9,14 +9,16 @@ use anyhow::Context as _;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::budget::{SharedBudget, WaitingBudget};
+use halogard_app::ports::Stage;
 use halogard_config::Config;
+use halogard_credentials::SecretFields;
 use halogard_domain::Policy;
 use halogard_domain::budget::Priority;
 use halogard_operations::config_changes;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
-use halogard_vendors::{CallDurations, CallObserver, VendorSettings, Vendors};
-use secrecy::ExposeSecret as _;
+use halogard_vendors::{CallDurations, CallObserver, HaloWebhooks, VendorSettings, Vendors};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::commands::serve::token;
 use crate::connect::Sleeper;
@@ -84,6 +86,18 @@ pub type OperatorVendors<S> = Vendors<OperatorBudget<S>, SystemClock>;
 /// wait for a permit.
 pub type OperatorBudget<S> =
     WaitingBudget<SharedBudget<S, SystemClock>, SystemClock, Sleeper<SystemClock>>;
+
+/// Where HaloPSA's webhook leads, and how its deliveries are authenticated.
+pub struct WebhookTarget {
+    /// The address, its token included.
+    pub url: SecretString,
+    /// The token at its end.
+    pub token: SecretString,
+    /// The members of the webhook's secret.
+    pub members: SecretFields,
+    /// Whether the address was set for others to reach, rather than made of where `serve` listens.
+    pub is_public: bool,
+}
 
 /// How long a command waits for a permit: longer than a window.
 const PERMIT_PATIENCE: Duration = Duration::from_secs(600);
@@ -198,6 +212,66 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             }
             StoreLocation::Stack(stack) => stack.settings().await,
         }
+    }
+
+    /// The address to which HaloPSA sends, its token included, and the members of the webhook's secret.
+    pub async fn webhook(&self) -> anyhow::Result<WebhookTarget> {
+        match &self.location {
+            StoreLocation::Machine(machine) => {
+                let (serve, _) = settings::read::<ServeSettings>(&machine.environment)?;
+                let (webhook, _) = settings::read::<WebhookSettings>(&machine.environment)?;
+                let token = token::stored(&machine.store, &webhook).await?.context(
+                    "there is no webhook token yet; `halogard serve` makes one at its first start, and \
+                     HALOPSA_WEBHOOK_TOKEN sets one",
+                )?;
+                let stored = stored_credentials::fields(
+                    &machine.store,
+                    stored_credentials::WEBHOOK,
+                    Stage::Current,
+                )
+                .await?;
+                let has_credential = !webhook.secret.credentials.is_empty();
+                let members = match stored {
+                    Some((_, stored)) if !has_credential => stored,
+                    _ => webhook.members,
+                };
+                let is_public = serve.public_url.is_some();
+                let base = serve
+                    .public_url
+                    .unwrap_or_else(|| format!("http://{}", serve.listen));
+                Ok(WebhookTarget {
+                    url: format!("{base}/webhooks/halopsa/{}", token.expose_secret()).into(),
+                    token,
+                    members,
+                    is_public,
+                })
+            }
+            StoreLocation::Stack(stack) => {
+                let url = stack.webhook_url().await?;
+                let token = url.rsplit('/').next().unwrap_or_default().to_owned();
+                Ok(WebhookTarget {
+                    url: url.into(),
+                    token: token.into(),
+                    members: stack.webhook_secret().await?,
+                    is_public: true,
+                })
+            }
+        }
+    }
+
+    /// HaloPSA's webhooks, under the request budget that the workers share.
+    pub async fn halo_webhooks(
+        &self,
+    ) -> anyhow::Result<HaloWebhooks<Arc<OperatorBudget<S>>, SystemClock>> {
+        let settings = self.vendor_settings().await?;
+        let shared = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
+        let patience = OperatorBudget::<S>::MAX_WAIT;
+        let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
+        Ok(halogard_vendors::halo_webhooks(
+            &settings.halo,
+            Arc::new(budget),
+            &SystemClock,
+        )?)
     }
 
     /// The token at the end of the webhook's address, if there is one.

@@ -135,7 +135,7 @@ impl Stack {
                 self.name
             );
         }
-        let secret = self.secret(self.output("WebhookSecretArn")?).await?;
+        let secret = self.webhook_secret().await?;
         let Some(token) = secret.text(members::WEBHOOK_TOKEN) else {
             bail!(
                 "the webhook secret of {} holds no halopsa_webhook_token",
@@ -143,6 +143,11 @@ impl Stack {
             );
         };
         Ok(format!("{}{token}", self.output("WebhookUrl")?))
+    }
+
+    /// The members of the webhook's secret.
+    pub async fn webhook_secret(&self) -> anyhow::Result<SecretFields> {
+        self.secret(self.output("WebhookSecretArn")?).await
     }
 
     /// The members of a secret.

@@ -1,69 +1,488 @@
-//! `webhook`: the address to which HaloPSA sends its webhooks.
+//! `webhook`: HaloPSA's webhook, which reports changes of tickets: its address, and its setting up.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context as _;
-use clap::Subcommand;
-use halogard_app::ports::Vault;
-use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use halogard_app::Store;
+use halogard_app::ports::{Clock as _, NewWebhook, WebhookAuthentication};
+use halogard_credentials::webhook_auth::{SIGNATURE_HEADER, WebhookAuthKind, WebhookSecret};
+use halogard_credentials::{SecretFields, members};
+use halogard_operations::moment::Moment;
+use halogard_operations::webhook_samples::{WebhookLog, webhook_log};
+use halogard_operations::webhooks::{
+    self, DeliveryLine, EVENTS, WEBHOOK_MENU, WEBHOOK_NAME, WebhookAnswer, WebhookState,
+    WebhookStep, new_delivery,
+};
+use halogard_runtime::SystemClock;
 use secrecy::ExposeSecret as _;
+use serde::Serialize;
 
-use crate::commands::serve::token;
-use crate::data_folder;
+use crate::confirm::{ChangeOptions, confirm};
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions, WebhookTarget};
 use crate::output;
-use crate::stack::Stack;
+use crate::page::{self, Cell, Mood, TextPage};
 
 /// The commands for the webhook.
 #[derive(Clone, Debug, Subcommand)]
 pub enum WebhookCommand {
     /// Print the address to paste into HaloPSA, with its secret token.
-    Url {
-        /// The address of a deployed stack, rather than of this machine's `serve`.
-        #[arg(long, value_name = "NAME")]
-        stack: Option<String>,
-        /// The config file; HALOGARD_CONFIG, then halogard.toml when not given.
-        #[arg(long, value_name = "FILE", conflicts_with = "stack")]
-        config: Option<PathBuf>,
+    Url(StoreOptions),
+    /// Make the webhook in HaloPSA, and bind it to the events that Halogard needs.
+    ///
+    /// Takes an API application with the scope `admin`. Without it, what to click is printed.
+    Install {
+        /// Whether and why.
+        #[command(flatten)]
+        change: ChangeOptions,
+        /// Where, and how it is printed.
+        #[command(flatten)]
+        store: StoreOptions,
     },
+    /// Show the webhook in HaloPSA: whether it is there, on, and bound, and its last deliveries.
+    ///
+    /// Exit code 1 when something is missing.
+    Status(StoreOptions),
+    /// Have HaloPSA send a test, and wait until its log shows how it was answered.
+    Test(StoreOptions),
+    /// Show which webhooks came here, and deliveries as HaloPSA recorded them, the newest first.
+    Log(LogOptions),
 }
+
+/// Options of `webhook log`.
+#[derive(Clone, Debug, Args)]
+pub struct LogOptions {
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub limit: u32,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// How often HaloPSA's log is read for the delivery of a test.
+const TEST_READS: u32 = 15;
+
+/// Time between two such reads.
+const TEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// How many deliveries `status` shows.
+const STATUS_DELIVERIES: u32 = 5;
 
 /// Runs the command.
 pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {
     match command {
-        WebhookCommand::Url {
-            stack: Some(stack), ..
-        } => output::result(&Stack::find(stack).await?.webhook_url().await?),
-        WebhookCommand::Url {
-            stack: None,
-            config,
-        } => output::result(&local_url(config.as_ref()).await?),
+        WebhookCommand::Url(store) => {
+            let target = opened_store::run(store, ReadTarget).await?;
+            let answer = UrlAnswer {
+                url: target.url.expose_secret().to_owned(),
+            };
+            if store.json {
+                page::print(&answer, true, |_, _| {})?;
+            } else {
+                output::result(&answer.url);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        WebhookCommand::Install { change, store } => install(change, store).await,
+        WebhookCommand::Status(store) => {
+            let (target, answer) = opened_store::run(store, Examine(STATUS_DELIVERIES)).await?;
+            page::print(&answer, store.json, |answer, page| {
+                write_answer(answer, &target, page);
+            })?;
+            Ok(exit_code(&answer))
+        }
+        WebhookCommand::Test(store) => {
+            let delivery = opened_store::run(store, SendTest).await?;
+            let accepted = delivery.was_accepted();
+            page::print(&delivery, store.json, write_test)?;
+            Ok(if accepted {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        WebhookCommand::Log(options) => {
+            let log = opened_store::run(&options.store, ReadLog(options.limit)).await?;
+            page::print(&log, options.store.json, write_log)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-/// The address of this machine's `serve`, whether it runs or not.
-async fn local_url(config: Option<&PathBuf>) -> anyhow::Result<String> {
-    let process = Environment::process();
-    let path = config.cloned().unwrap_or_else(|| process.config_file());
-    let config = halogard_config::load(&path)?;
-    let environment = process.or(config.settings);
-    let (serve, _) = settings::read::<ServeSettings>(&environment)?;
-    let (webhook, _) = settings::read::<WebhookSettings>(&environment)?;
-    let store = data_folder::open_existing_store(&serve.data_dir)?;
-    let token = current_token(&store, &webhook).await?;
-    let base = serve
-        .public_url
-        .unwrap_or_else(|| format!("http://{}", serve.listen));
-    Ok(format!("{base}/webhooks/halopsa/{token}"))
+/// Shows what would be done, asks, and does it.
+async fn install(change: &ChangeOptions, store: &StoreOptions) -> anyhow::Result<ExitCode> {
+    let (target, before) = opened_store::run(store, Examine(STATUS_DELIVERIES)).await?;
+    if before.missing.is_empty() || before.state == WebhookState::Forbidden {
+        page::print(&before, store.json, |answer, page| {
+            write_answer(answer, &target, page);
+        })?;
+        return Ok(exit_code(&before));
+    }
+    if !target.is_public {
+        output::caution(
+            "HALOGARD_PUBLIC_URL is not set: the webhook will send to the address where `serve` listens, which HaloPSA \
+             reaches only if it runs on the same network",
+        );
+    }
+    page::print_plan(|page| write_steps("to be done:", &before.missing, page));
+    if !confirm(change, "Do this in HaloPSA?")? {
+        output::remark("nothing was done");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer = opened_store::run(store, Install(&target)).await?;
+    page::print(&answer, store.json, |answer, page| {
+        write_answer(answer, &target, page);
+    })?;
+    Ok(exit_code(&answer))
 }
 
-/// The token at the end of the address.
-async fn current_token(vault: &impl Vault, settings: &WebhookSettings) -> anyhow::Result<String> {
-    let shown = token::stored(vault, settings).await?;
-    let token = shown.context(
-        "there is no webhook token yet; `halogard serve` makes one at its first start, and \
-         HALOPSA_WEBHOOK_TOKEN sets one",
-    )?;
-    Ok(token.expose_secret().to_owned())
+/// 0 when nothing is missing.
+fn exit_code(answer: &WebhookAnswer) -> ExitCode {
+    match (&answer.state, answer.missing.is_empty()) {
+        (WebhookState::Present { .. }, true) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// The answer of `webhook url`.
+#[derive(Serialize)]
+struct UrlAnswer {
+    /// The address, with its secret token.
+    url: String,
+}
+
+/// The answer of `webhook log`.
+#[derive(Serialize)]
+struct BothLogs {
+    /// What came here.
+    #[serde(flatten)]
+    here: WebhookLog,
+    /// The deliveries by HaloPSA's own log, the newest first; `None` where it shows none.
+    deliveries: Option<Vec<DeliveryLine>>,
+}
+
+/// Reads where the webhook leads.
+struct ReadTarget;
+
+impl StoreCommand for ReadTarget {
+    type Output = WebhookTarget;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<WebhookTarget> {
+        opened.webhook().await
+    }
+}
+
+/// Examines the webhook and so many of its deliveries.
+struct Examine(u32);
+
+impl StoreCommand for Examine {
+    type Output = (WebhookTarget, WebhookAnswer);
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<Self::Output> {
+        let target = opened.webhook().await?;
+        let desk = opened.halo_webhooks().await?;
+        let answer = webhooks::status(&desk, target.token.expose_secret(), self.0).await?;
+        Ok((target, answer))
+    }
+}
+
+/// Reads what came here, and so many deliveries of HaloPSA's log.
+struct ReadLog(u32);
+
+impl StoreCommand for ReadLog {
+    type Output = BothLogs;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<BothLogs> {
+        let here = webhook_log(&opened.store, SystemClock.now()).await?;
+        let target = opened.webhook().await?;
+        let desk = opened.halo_webhooks().await?;
+        let answer = webhooks::status(&desk, target.token.expose_secret(), self.0).await?;
+        Ok(BothLogs {
+            here,
+            deliveries: answer.deliveries,
+        })
+    }
+}
+
+/// Makes what is missing.
+struct Install<'a>(&'a WebhookTarget);
+
+impl StoreCommand for Install<'_> {
+    type Output = WebhookAnswer;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<WebhookAnswer> {
+        let target = self.0;
+        let new = NewWebhook {
+            name: WEBHOOK_NAME.to_owned(),
+            url: target.url.clone(),
+            authentication: authentication(&target.members)?,
+        };
+        let desk = opened.halo_webhooks().await?;
+        Ok(webhooks::install(&desk, target.token.expose_secret(), &new).await?)
+    }
+}
+
+/// Has a test sent, and waits for its record.
+struct SendTest;
+
+impl StoreCommand for SendTest {
+    type Output = DeliveryLine;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<DeliveryLine> {
+        let target = opened.webhook().await?;
+        let token = target.token.expose_secret();
+        let desk = opened.halo_webhooks().await?;
+        let before = webhooks::status(&desk, token, STATUS_DELIVERIES).await?;
+        let before = before.deliveries.unwrap_or_default();
+        webhooks::send_test(&desk, token).await?;
+        output::remark(
+            "HaloPSA was asked for a test; its log of deliveries is read until it shows the answer",
+        );
+        for _ in 0..TEST_READS {
+            let answer = webhooks::status(&desk, token, STATUS_DELIVERIES).await?;
+            let Some(deliveries) = answer.deliveries else {
+                bail!(
+                    "HaloPSA took the request for a test and does not show its log of deliveries; look under {WEBHOOK_MENU}"
+                );
+            };
+            if let Some(delivery) = new_delivery(&before, &deliveries) {
+                return Ok(delivery.clone());
+            }
+            tokio::time::sleep(TEST_PAUSE).await;
+        }
+        bail!(
+            "HaloPSA's log shows no delivery after {} s; its deliveries are queued: look again with `halogard webhook log`",
+            (TEST_PAUSE * TEST_READS).as_secs()
+        )
+    }
+}
+
+/// How deliveries are authenticated, by the members of the webhook's secret.
+fn authentication(fields: &SecretFields) -> anyhow::Result<WebhookAuthentication> {
+    Ok(match WebhookSecret::kind_of(fields) {
+        WebhookAuthKind::Hmac => WebhookAuthentication::Hmac {
+            header: fields
+                .text(members::WEBHOOK_SIGNATURE_HEADER)
+                .unwrap_or(SIGNATURE_HEADER)
+                .to_owned(),
+            key: fields
+                .secret(members::WEBHOOK_HMAC_KEY)
+                .context("the webhook has no key")?,
+        },
+        WebhookAuthKind::Basic => WebhookAuthentication::Basic {
+            username: fields
+                .text(members::WEBHOOK_USERNAME)
+                .context(
+                    "the webhook has a password and no user name; set HALOPSA_WEBHOOK_USERNAME",
+                )?
+                .to_owned(),
+            password: fields
+                .secret(members::WEBHOOK_PASSWORD)
+                .context("the webhook has no password")?,
+        },
+        WebhookAuthKind::PathToken => WebhookAuthentication::TokenOnly,
+        kind @ (WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey) => bail!(
+            "HaloPSA documents no way to set {} by API; make the webhook by hand under {WEBHOOK_MENU}, or use Basic \
+             authentication",
+            match kind {
+                WebhookAuthKind::Bearer => "a bearer token",
+                _ => "a header with a key",
+            }
+        ),
+    })
+}
+
+/// Puts the answer of `status` and `install` on a page.
+fn write_answer(answer: &WebhookAnswer, target: &WebhookTarget, page: &mut TextPage) {
+    if !answer.done.is_empty() {
+        write_steps("done:", &answer.done, page);
+        page.gap();
+    }
+    match &answer.state {
+        WebhookState::Forbidden => return write_by_hand(target, page),
+        WebhookState::Absent => page.line(Cell::new(
+            "HaloPSA has no webhook with our address",
+            Mood::Caution,
+        )),
+        WebhookState::Present {
+            name,
+            active,
+            last_status,
+            count,
+        } => {
+            let on = if *active { "on" } else { "switched off" };
+            let last = last_status.map(|status| format!(", last delivery answered {status}"));
+            let mood = if *active { Mood::Good } else { Mood::Bad };
+            page.line(Cell::new(
+                format!("webhook {name:?}: {on}{}", last.unwrap_or_default()),
+                mood,
+            ));
+            if *count > 1 {
+                page.line(Cell::new(
+                    format!(
+                        "{count} webhooks have our address: each change is delivered once for each of them; keep one \
+                         ({WEBHOOK_MENU})"
+                    ),
+                    Mood::Caution));
+            }
+        }
+    }
+    if answer.missing.is_empty() {
+        page.line(Cell::new(
+            "bound to every event that Halogard needs",
+            Mood::Good,
+        ));
+    } else {
+        write_steps(
+            "missing (`halogard webhook install` adds it):",
+            &answer.missing,
+            page,
+        );
+    }
+    if let Some(deliveries) = &answer.deliveries {
+        page.gap();
+        write_deliveries(deliveries, page);
+    }
+}
+
+/// What a person does where the credential may not see webhooks.
+fn write_by_hand(target: &WebhookTarget, page: &mut TextPage) {
+    let kind = match WebhookSecret::kind_of(&target.members) {
+        WebhookAuthKind::Hmac => "HMAC, with the value of HALOPSA_WEBHOOK_SECRET as its key",
+        WebhookAuthKind::Basic => {
+            "Basic, with HALOPSA_WEBHOOK_USERNAME and HALOPSA_WEBHOOK_PASSWORD"
+        }
+        WebhookAuthKind::Bearer => "Bearer, with the value of HALOPSA_WEBHOOK_BEARER",
+        WebhookAuthKind::ApiKey => "the header and value of HALOPSA_WEBHOOK_API_KEY",
+        WebhookAuthKind::PathToken => "none: the token in the address authenticates",
+    };
+    let events = EVENTS.map(|event| format!("{} ({})", event.name, event.number));
+    page.line(Cell::new(
+        "this credential may not see webhooks (scope `admin`); by hand, as an administrator:",
+        Mood::Caution,
+    ));
+    for (number, step) in [
+        format!("open {WEBHOOK_MENU} and make a new webhook named {WEBHOOK_NAME}"),
+        "payload URL: what `halogard webhook url` prints; method POST; content type application/json".to_owned(),
+        format!("authentication: {kind}"),
+        format!("events: {}", events.join(", ")),
+        "save it, press its test button, and look for `test` in the log of `serve`".to_owned(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        page.line(Cell::new(format!("  {}. {step}", number + 1), Mood::Plain));
+    }
+}
+
+/// Puts a list of steps on a page.
+fn write_steps(title: &str, steps: &[WebhookStep], page: &mut TextPage) {
+    page.line(Cell::new(title, Mood::Plain));
+    for step in steps {
+        let text = match step {
+            WebhookStep::Create => format!("a webhook {WEBHOOK_NAME:?} with our address"),
+            WebhookStep::Activate => "the webhook is switched on".to_owned(),
+            WebhookStep::Bind { number, name } => format!("event {number}, {name}"),
+        };
+        page.line(Cell::new(format!("  {text}"), Mood::Plain));
+    }
+}
+
+/// Puts both logs on a page.
+fn write_log(log: &BothLogs, page: &mut TextPage) {
+    page.line("what came here:");
+    if log.here.kinds.is_empty() {
+        page.line(Cell::new("  nothing yet", Mood::Dim));
+    }
+    let rows = log.here.kinds.iter().map(|line| {
+        vec![
+            Cell::from(line.kind.clone()),
+            Cell::from(line.recorded.to_string()),
+            Cell::from(line.members.clone().unwrap_or_default()),
+        ]
+    });
+    page.rows(
+        &["event", "recorded", "members of the first"],
+        rows.collect(),
+    );
+    page.gap();
+    page.line("what HaloPSA recorded:");
+    match &log.deliveries {
+        Some(deliveries) => write_deliveries(deliveries, page),
+        None => page.line(Cell::new(
+            "  it shows no log of our webhook; `halogard webhook status` says whether it is there and may be seen",
+            Mood::Dim,
+        )),
+    }
+}
+
+/// Puts deliveries on a page.
+fn write_deliveries(deliveries: &[DeliveryLine], page: &mut TextPage) {
+    if deliveries.is_empty() {
+        return page.line(Cell::new("HaloPSA has recorded no delivery", Mood::Dim));
+    }
+    let rows = deliveries
+        .iter()
+        .map(|line| {
+            let answer = line.status.map(|status| status.to_string());
+            let mood = if line.was_accepted() {
+                Mood::Good
+            } else {
+                Mood::Bad
+            };
+            vec![
+                Cell::from(line.at.map(|at| Moment::to_string(&at)).unwrap_or_default()),
+                Cell::from(line.event.clone().unwrap_or_default()),
+                Cell::new(answer.unwrap_or_else(|| "no answer".to_owned()), mood),
+                Cell::from(
+                    line.duration_ms
+                        .map(|duration| format!("{duration} ms"))
+                        .unwrap_or_default(),
+                ),
+                Cell::from(line.error.clone().unwrap_or_default()),
+            ]
+        })
+        .collect();
+    page.rows(&["queued", "event", "answer", "took", "error"], rows);
+}
+
+/// Puts the delivery of a test on a page.
+fn write_test(delivery: &DeliveryLine, page: &mut TextPage) {
+    let status = delivery.status.map(|status| status.to_string());
+    match &delivery.error {
+        _ if delivery.was_accepted() => page.line(Cell::new(
+            format!(
+                "HaloPSA delivered its test; the answer was {}",
+                status.unwrap_or_default()
+            ),
+            Mood::Good,
+        )),
+        error => page.line(Cell::new(
+            format!(
+                "HaloPSA's test was not accepted: {}",
+                status
+                    .map(|status| format!("answered {status}"))
+                    .or_else(|| error.clone())
+                    .unwrap_or_else(|| "no answer".to_owned())
+            ),
+            Mood::Bad,
+        )),
+    }
 }

@@ -21,6 +21,7 @@ mod service_desk;
 mod tokens;
 mod values;
 mod vault;
+mod webhook_setup;
 
 pub use alerts::{AlertList, AlertListing, AlertSource, EnvironmentInfo};
 pub use budget::{BudgetError, Permit, PermitOutcome, RequestBudget};
@@ -52,6 +53,9 @@ pub use service_desk::{
 pub use tokens::SealedToken;
 pub use values::{NamedValues, keys};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
+pub use webhook_setup::{
+    DeliveryRecord, NewWebhook, OutgoingWebhook, WebhookAuthentication, WebhookEvent, WebhookSetup,
+};
 
 /// The methods of every port a reconciler calls. Rust finds a method of an associated type such as
 /// `E::Store` only while its trait is in scope.

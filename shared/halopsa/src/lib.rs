@@ -18,10 +18,13 @@ mod rotation;
 mod route;
 #[cfg(feature = "client")]
 mod service_desk;
+#[cfg(feature = "client")]
 mod stated_limit;
 #[cfg(feature = "client")]
 mod vendor_message;
 pub mod webhook;
+#[cfg(feature = "client")]
+mod webhook_setup;
 pub mod wire;
 
 #[cfg(feature = "client")]
@@ -41,3 +44,5 @@ pub use rotation::HaloCredentialAdmin;
 pub use service_desk::HaloServiceDesk;
 #[cfg(feature = "client")]
 pub use vendor_message::VendorMessage;
+#[cfg(feature = "client")]
+pub use webhook_setup::HaloWebhookSetup;

@@ -16,13 +16,13 @@ use crate::wire::WebhookDetail;
 
 /// What changing a webhook takes, as far as is known: webhooks are an administrator's. No document names a scope, so
 /// an application without it tries the daily ones.
-const WEBHOOK_SCOPE: &str = "admin";
+pub(crate) const WEBHOOK_SCOPE: &str = "admin";
 
 /// Basic, as a webhook's `authentication_type`.
-const BASIC: u8 = 1;
+pub(crate) const BASIC: u8 = 1;
 
 /// HMAC, as a webhook's `authentication_type`.
-const HMAC: u8 = 3;
+pub(crate) const HMAC: u8 = 3;
 
 /// Administers a tenant's credentials. Every check signs in again with an unshared token, so that it
 /// verifies the credential and not a token that is still valid.
@@ -137,7 +137,7 @@ async fn change_webhook<T: Transport, B: RequestBudget, C: Clock>(
 }
 
 /// The most webhooks that are read one by one because their list does not show their addresses.
-const DETAILS_MAX: usize = 20;
+pub(crate) const DETAILS_MAX: usize = 20;
 
 /// Our webhook as a whole: the one whose address ends in one of `tokens`. Where the list does not show
 /// addresses, each webhook is read, those named like ours first.
@@ -169,7 +169,7 @@ fn is_named_like_ours(name: Option<&str>) -> bool {
 }
 
 /// `id`, if it is a GUID or a number, and so fits into a path.
-fn path_segment(id: &str) -> Result<&str, PortError> {
+pub(crate) fn path_segment(id: &str) -> Result<&str, PortError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let is_plain = !id.is_empty() && id.chars().all(fits);
     is_plain.then_some(id).ok_or_else(not_there)

@@ -107,6 +107,8 @@ pub(crate) const WEBHOOKS: HaloRoute = HaloRoute::get("/Webhook");
 pub(crate) const WEBHOOK: HaloRoute = HaloRoute::get("/Webhook/{id}");
 /// Creates and changes webhooks.
 pub(crate) const POST_WEBHOOK: HaloRoute = HaloRoute::post("/Webhook");
+/// What webhooks delivered.
+pub(crate) const WEBHOOK_EVENTS: HaloRoute = HaloRoute::get("/WebhookEvent");
 /// Which events make a webhook fire.
 pub(crate) const NOTIFICATIONS: HaloRoute = HaloRoute::get("/Notification");
 /// Binds an event to a webhook.

@@ -25,7 +25,7 @@ pub use setup::{
 pub use ticket::{CustomFieldWrite, TicketWrite};
 pub use ticket_row::TicketRow;
 pub use ticket_type::{FieldInfo, FieldOption, FieldRow, TicketTypeRow};
-pub use webhook::{NotificationRow, NotificationWrite, WebhookDetail, WebhookRow};
+pub use webhook::{NotificationRow, NotificationWrite, WebhookDetail, WebhookEventRow, WebhookRow};
 
 #[cfg(feature = "client")]
 pub(crate) use list::{ListSeed, OneOrManySeed, Rows};

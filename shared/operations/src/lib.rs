@@ -24,5 +24,6 @@ pub mod transfer;
 pub mod verify;
 pub mod waiting;
 pub mod webhook_samples;
+pub mod webhooks;
 
 pub use policy::policy_in_force;

@@ -16,7 +16,7 @@ use halogard_liongard::{
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
 pub use calls::{CallDurations, CallObserver, MeasuredTransport, Vendor};
-pub use rotation::{HaloAdmin, LiongardAdmin, credential_admins};
+pub use rotation::{HaloAdmin, HaloWebhooks, LiongardAdmin, credential_admins, halo_webhooks};
 pub use settings::VendorSettings;
 
 /// HaloPSA, over the network and under the budget.

@@ -1,7 +1,7 @@
-//! The vendors' administration of credentials, for rotations.
+//! The vendors' administration of credentials and webhooks.
 
 use halogard_app::ports::{Clock, RequestBudget};
-use halogard_halopsa::HaloCredentialAdmin;
+use halogard_halopsa::{HaloCredentialAdmin, HaloWebhookSetup};
 use halogard_http::{HttpClient, HttpClientSettings};
 use halogard_liongard as liongard;
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
@@ -10,6 +10,9 @@ use crate::{VendorsError, halo_settings, liongard_settings};
 
 /// HaloPSA's administration of credentials over the network.
 pub type HaloAdmin<B, C> = HaloCredentialAdmin<HttpClient, B, C>;
+
+/// HaloPSA's webhooks over the network.
+pub type HaloWebhooks<B, C> = HaloWebhookSetup<HttpClient, B, C>;
 
 /// Liongard's administration of access keys over the network.
 pub type LiongardAdmin = liongard::Client<HttpClient>;
@@ -36,5 +39,29 @@ where
     Ok((
         HaloCredentialAdmin::new(halo, transport.clone(), budget, clock.clone()),
         liongard::Client::new(liongard, transport),
+    ))
+}
+
+/// HaloPSA's webhooks, from the current settings.
+///
+/// # Errors
+///
+/// [`VendorsError`] names the setting that is wrong, and the remedy.
+pub fn halo_webhooks<B, C>(
+    halo: &HaloSettings,
+    budget: B,
+    clock: &C,
+) -> Result<HaloWebhooks<B, C>, VendorsError>
+where
+    B: RequestBudget + Clone,
+    C: Clock + Clone,
+{
+    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
+    let halo = halo_settings(halo, &mut Vec::new())?;
+    Ok(HaloWebhookSetup::new(
+        halo,
+        transport,
+        budget,
+        clock.clone(),
     ))
 }

@@ -7,7 +7,9 @@ use super::pages::Listing;
 use super::request::HaloRequest;
 use super::{Client, route};
 use crate::error::Error;
-use crate::wire::{NotificationRow, NotificationWrite, OneOrManySeed, WebhookDetail, WebhookRow};
+use crate::wire::{
+    NotificationRow, NotificationWrite, OneOrManySeed, WebhookDetail, WebhookEventRow, WebhookRow,
+};
 
 impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
     /// `GET /Webhook`: the outgoing webhooks. HaloPSA does not say whose they are; ours is known
@@ -41,7 +43,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         Ok(found.swap_remove(0))
     }
 
-    /// `POST /Webhook`: changes the webhook whose id it carries. Spends one request; safe to repeat.
+    /// `POST /Webhook`: changes the webhook whose id it carries, which is safe to repeat; without an id it creates
+    /// one. Spends one request.
     ///
     /// # Errors
     ///
@@ -50,6 +53,24 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         let call = HaloRequest::to(route::POST_WEBHOOK).posting(std::slice::from_ref(webhook))?;
         // What came of it is read afterwards.
         self.fetch(&call).await.map(|_body| ())
+    }
+
+    /// `GET /WebhookEvent`: at most `max` of the newest deliveries of webhook `webhook_id`. Spends one request.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn webhook_events(
+        &self,
+        webhook_id: &str,
+        max: u32,
+    ) -> Result<Vec<WebhookEventRow>, Error> {
+        let call = HaloRequest::to(route::WEBHOOK_EVENTS)
+            .with("webhook_id", webhook_id)
+            .with("pageinate", true)
+            .with("page_size", max)
+            .with("page_no", 1);
+        self.rows(&call, "webhookevents").await
     }
 
     /// `GET /Notification`: the rows that make webhook `webhook_id` fire; without any it never

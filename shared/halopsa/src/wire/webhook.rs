@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use halogard_domain::Timestamp;
 use halogard_wire::values;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -50,6 +51,29 @@ impl fmt::Debug for WebhookRow {
     }
 }
 
+/// One delivery in HaloPSA's own log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WebhookEventRow {
+    /// A GUID or a number.
+    #[serde(deserialize_with = "values::required_text")]
+    pub id: String,
+    /// When it was queued.
+    #[serde(default, deserialize_with = "values::timestamp")]
+    pub timestamp: Option<Timestamp>,
+    /// How long it took, in milliseconds.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub duration: Option<i64>,
+    /// The status of our answer.
+    #[serde(default, deserialize_with = "values::integer")]
+    pub responsestatus: Option<i64>,
+    /// Why there was no answer.
+    #[serde(default, deserialize_with = "values::text")]
+    pub error: Option<String>,
+    /// What was sent.
+    #[serde(default, deserialize_with = "values::text")]
+    pub requestbody: Option<String>,
+}
+
 /// A webhook as a whole, every member as HaloPSA sent it: whether HaloPSA keeps what a write leaves out is not
 /// known, so the whole is sent back. Its `Debug` shows nothing: the address holds a token.
 #[derive(Clone, PartialEq, Deserialize)]
@@ -86,6 +110,12 @@ impl WebhookDetail {
     #[must_use]
     pub fn url(&self) -> Option<&str> {
         self.0.get("url")?.as_str()
+    }
+
+    /// A webhook of these members, which HaloPSA does not have yet.
+    #[must_use]
+    pub fn new(members: &[(&str, Value)]) -> Self {
+        Self(Map::new()).with(members)
     }
 
     /// What is written to change `members` of it: everything that was read, without masked secrets and without

@@ -32,7 +32,7 @@ pub(super) async fn check<D: ServiceDeskCatalog>(
         return report.warning(
             CheckId::WebhookPresent,
             "no webhook of HaloPSA has our address: changes are found by sweeps, up to five minutes later".to_owned(),
-            format!("paste what `halogard webhook url` prints into a new webhook ({MENU}), and bind it to events"),
+            format!("`halogard webhook install` makes it, or prints what to click ({MENU})"),
         );
     };
     report.done(CheckId::WebhookActive);
