@@ -16,6 +16,7 @@ pub mod case_matrix;
 pub mod clock;
 pub mod crash_point;
 pub mod dialect_in_force;
+pub mod dialect_runs;
 pub mod driver;
 pub mod intervention;
 pub mod invariants;

@@ -4,7 +4,7 @@
 //! HaloPSA did is a fact: it is applied to the newest link. Each result changes only what it is about,
 //! so results and reports may be applied in any order.
 
-use crate::ids::TicketId;
+use crate::ids::{TechnicianId, TicketId};
 use crate::link::{AcceptedChange, Base, Claim, Closure, Link, NoteClaim, RefusedWrite, WriteKind};
 use crate::policy::ClosedBy;
 use crate::ticket::Ticket;
@@ -39,6 +39,14 @@ pub enum WriteResult {
         accepted: Box<AcceptedChange>,
         /// The ticket as the answer shows it.
         ticket: Ticket,
+    },
+    /// The ticket is about to be assigned to this technician by us: that it is so afterwards is no person's work,
+    /// however the request ends.
+    AssignmentExpected {
+        /// The ticket.
+        ticket: TicketId,
+        /// Who gets it.
+        technician: TechnicianId,
     },
     /// A change that was accepted was not carried out.
     NotCarriedOut(RefusedWrite),
@@ -108,6 +116,11 @@ impl Link {
             WriteResult::Changed { accepted, ticket } if self.ticket == Some(ticket.id) => {
                 self.apply_change(accepted, ticket);
             }
+            WriteResult::AssignmentExpected { ticket, technician }
+                if self.ticket == Some(*ticket) =>
+            {
+                self.expect_assignment(*technician);
+            }
             WriteResult::NotCarriedOut(refused) => self.take_back_accepted(refused),
             WriteResult::NoteAdded(note) if self.ticket == Some(note.ticket) => {
                 self.release_note(*note);
@@ -134,6 +147,7 @@ impl Link {
             | WriteResult::Unrecognised(_)
             | WriteResult::OpenInDoubt { .. }
             | WriteResult::Changed { .. }
+            | WriteResult::AssignmentExpected { .. }
             | WriteResult::NoteAdded(_)
             | WriteResult::NoteInDoubt { .. } => {}
         }

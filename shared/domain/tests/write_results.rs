@@ -2,7 +2,7 @@
 
 mod support;
 
-use halogard_domain::ids::TicketId;
+use halogard_domain::ids::{TechnicianId, TicketId};
 use halogard_domain::link::{Base, Claim, NoteClaim, RefusedWrite, WriteKind};
 use halogard_domain::policy::{ClosedBy, Mode};
 use halogard_domain::ticket::TicketChange;
@@ -179,6 +179,10 @@ fn every_result_for_a_ticket_commutes_with_a_concurrent_save() {
         WriteResult::NoteNotAdded(note),
         in_doubt,
         refused,
+        WriteResult::AssignmentExpected {
+            ticket: TICKET,
+            technician: TechnicianId::new(12),
+        },
     ];
     let mut cases = 0;
     for result in results {

@@ -123,7 +123,9 @@ async fn journaled(bundle: &Scenario, alert: i64, event: &str) -> usize {
 
 #[tokio::test]
 async fn a_close_that_was_accepted_and_not_carried_out_is_a_refusal() {
-    let mut bundle = Scenario::managed().await;
+    // The answer shows what became of the ticket; of a ticket that was not triaged it shows what was asked for.
+    let setup = Setup::managed().fixing(&["untriaged-late"]);
+    let mut bundle = Scenario::start(setup).await;
     let (alert, ticket) = with_ticket(&mut bundle).await;
     bundle
         .halo

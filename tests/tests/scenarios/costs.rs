@@ -7,7 +7,10 @@ use halogard_app::ports::Clock as _;
 
 use halogard_domain::policy::Mode;
 use halogard_simulator::Dialect;
-use halogard_tests::{Scenario, Setup};
+use halogard_simulator::dialect::sets;
+use halogard_simulator::liongard::AlertChange;
+use halogard_tests::{CaseMatrix, Scenario, Setup};
+use tracing::Level;
 
 /// Requests to HaloPSA so far, but for the sweeps' lists and the tokens, which come by time and not
 /// by alert.
@@ -26,6 +29,70 @@ fn table(bundle: &Scenario) -> String {
     let routes = bundle.halo.stats().traffic.by_route;
     let row = |(route, requests): (&String, &u64)| format!("{requests:>6}  {route}\n");
     routes.iter().map(row).collect()
+}
+
+/// What one alert costs in a dialect when it is raised, when it changes and when it is over: requests for it, and
+/// those of sweeps and tokens meanwhile.
+async fn cost_in(dialect: Dialect) -> [(u64, u64); 3] {
+    let mut bundle = Scenario::start(Setup {
+        sweep_interval: SWEEP_INTERVAL,
+        level: Level::WARN,
+        ..Setup::speaking(Mode::Managed, dialect)
+    })
+    .await;
+    bundle.run_until_quiet().await;
+    let so_far = |bundle: &Scenario| (spent(bundle), bundle.halo.stats().traffic.requests);
+    let mut before = so_far(&bundle);
+    let mut since = |bundle: &Scenario| {
+        let now = so_far(bundle);
+        let own = now.0 - before.0;
+        let cost = (own, now.1 - before.1 - own);
+        before = now;
+        cost
+    };
+    // Longer than a ticket counts as untriaged.
+    let meanwhile = Duration::from_secs(1200);
+    let alert = bundle.raise(0, "Rule");
+    bundle.run_for(meanwhile).await;
+    let raised = since(&bundle);
+    let news = AlertChange {
+        description: Some("5 accounts now".to_owned()),
+        ..AlertChange::default()
+    };
+    bundle.liongard.change(alert, news).unwrap();
+    bundle.run_for(meanwhile).await;
+    let changed = since(&bundle);
+    let other = bundle.raise(1, "Rule");
+    bundle.run_for(meanwhile).await;
+    since(&bundle);
+    bundle.liongard.close(other).unwrap();
+    bundle.run_for(meanwhile).await;
+    let over = since(&bundle);
+    assert!(bundle.only_ticket(other).closed);
+    [raised, changed, over]
+}
+
+#[test]
+fn what_an_alert_costs_is_printed_for_every_set() {
+    let mut matrix = CaseMatrix::new("requests of one alert, sets");
+    println!("| Set | Raised | Its text changes | Over | Sweeps and tokens in the hour |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
+    for set in sets() {
+        let dialect: Dialect = set.name.parse().unwrap();
+        let Some(cost) = matrix.case(set.name, cost_in(dialect)) else {
+            continue;
+        };
+        let [raised, changed, over] = cost.map(|(own, _)| own);
+        let by_time: u64 = cost.iter().map(|(_, by_time)| by_time).sum();
+        println!(
+            "| `{}` | {raised} | {changed} | {over} | {by_time} |",
+            set.name
+        );
+        if set.name == "reference" {
+            assert_eq!([raised, changed, over], [1, 1, 1]);
+        }
+    }
+    matrix.finish();
 }
 
 #[tokio::test]

@@ -4,41 +4,17 @@
 //! sets: the program starts itself again with the dialect in a variable. By default that is a part of them under
 //! two sets; `HALOGARD_DIALECT_RUNS=all` runs all of them under all sets.
 
-use std::process::Command;
 use std::time::Duration;
 
 use halogard_domain::policy::Mode;
 use halogard_simulator::Dialect;
 use halogard_simulator::dialect::{Change, sets, switches};
-use halogard_tests::dialect_in_force::{DIALECT_VARIABLE, dialect_in_force};
+use halogard_tests::dialect_in_force::dialect_in_force;
+use halogard_tests::dialect_runs::{DialectRuns, RUNS_VARIABLE};
 use halogard_tests::{CaseMatrix, Component, Scenario, Setup};
 use tracing::Level;
 
 use crate::{DANA, RUBEN, news};
-
-/// `all` runs all scenarios under all sets.
-const RUNS_VARIABLE: &str = "HALOGARD_DIALECT_RUNS";
-
-/// The sets of the short run.
-const SETS_OF_THE_SHORT_RUN: [&str; 2] = ["strict", "worst"];
-
-/// Scenarios that do not hold under a set yet; `docs/guarantees.md` says what it costs.
-const FAILING_SCENARIOS: [(&str, &str); 2] = [
-    (
-        "worst",
-        "closing::a_close_refused_for_want_of_an_assignee_is_reported_and_repeated",
-    ),
-    // Reads and lists lag, rows have no time of change, and webhooks name no state: together they keep the
-    // refusal from being noticed at once. Without any one of the four it holds.
-    (
-        "worst",
-        "closing::a_close_that_was_accepted_and_not_carried_out_is_a_refusal",
-    ),
-];
-
-/// The scenarios of the short run.
-const SCENARIOS_OF_THE_SHORT_RUN: [&str; 4] =
-    ["opening::", "closing::", "reopening::", "parking::"];
 
 /// An alert is raised, changed, closed, raised again and closed from the other side, and a second one is
 /// left to a person. Returns the requests to HaloPSA.
@@ -163,70 +139,15 @@ fn an_alert_lives_its_whole_life_under_every_switch_of_liongard() {
     smoke_under("smoke scenario, switches of Liongard", names);
 }
 
-/// What became of the scenarios under one set.
-struct SuiteRun {
-    passed: usize,
-    failed: Vec<String>,
-    output: String,
-}
-
-/// Runs scenarios whose names contain one of `filters`, or all when there is none, under a dialect.
-fn run_scenarios(dialect: &str, filters: &[&str], left_out: &[&str]) -> SuiteRun {
-    let own = std::env::current_exe().unwrap();
-    let mut command = Command::new(own);
-    for name in left_out {
-        command.args(["--skip", name]);
-    }
-    let ended = command
-        .args(filters)
-        .args(["--skip", "dialects::"])
-        .env(DIALECT_VARIABLE, dialect)
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .unwrap();
-    let output = String::from_utf8_lossy(&ended.stdout).into_owned();
-    let results = || output.lines().filter_map(|line| line.strip_prefix("test "));
-    let passed = results().filter(|line| line.ends_with("... ok")).count();
-    let failed = results().filter_map(|line| line.strip_suffix(" ... FAILED"));
-    let failed: Vec<String> = failed.map(str::to_owned).collect();
-    assert_eq!(ended.status.success(), failed.is_empty(), "{output}");
-    SuiteRun {
-        passed,
-        failed,
-        output,
-    }
-}
-
 #[test]
 fn the_scenarios_hold_under_whole_sets() {
-    let all = std::env::var_os(RUNS_VARIABLE).is_some_and(|value| value == "all");
-    let (names, filters): (Vec<&str>, &[&str]) = if all {
-        let sets = sets().iter().map(|set| set.name);
-        (sets.filter(|name| *name != "reference").collect(), &[])
-    } else {
-        (SETS_OF_THE_SHORT_RUN.to_vec(), &SCENARIOS_OF_THE_SHORT_RUN)
+    let runs = DialectRuns {
+        what: "scenarios",
+        itself: "dialects::",
+        short_sets: &["strict", "worst"],
+        short_tests: &["opening::", "closing::", "reopening::", "parking::"],
+        short_stride: 1,
+        failing: &[],
     };
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for name in names {
-        let failing = FAILING_SCENARIOS.iter().filter(|(set, _)| *set == name);
-        let failing: Vec<&str> = failing.map(|(_, scenario)| *scenario).collect();
-        let run = run_scenarios(name, filters, &failing);
-        if !failing.is_empty() {
-            println!("{name}: not run: {}", failing.join(", "));
-        }
-        count += run.passed + run.failed.len();
-        println!(
-            "{name}: {} scenarios passed, {} failed",
-            run.passed,
-            run.failed.len()
-        );
-        failures.extend(run.failed.iter().map(|failed| format!("{name}: {failed}")));
-        if !run.failed.is_empty() {
-            println!("{}", run.output);
-        }
-    }
-    println!("{count} scenarios ran under dialects");
-    assert!(count > 0);
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    runs.hold();
 }

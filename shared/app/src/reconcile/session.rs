@@ -97,14 +97,22 @@ impl<E: Env> Reconciler<E> {
         }
     }
 
-    /// Saves what writes to HaloPSA led to in the newest link.
+    /// Saves what writes to HaloPSA led to in the newest link, and what was reported of both sides: a message whose
+    /// write was refused is not processed again, and nothing else may bring the report.
     async fn save_results(&self, session: &mut PairSession<'_>) -> Result<(), ReconcileError> {
         for _ in 0..RESULT_SAVES_MAX {
             let Some(mut stored) = self.store.load(session.link.alert).await? else {
                 break;
             };
+            let newest = &mut stored.value;
+            if let Some(alert) = &session.link.observed_alert {
+                newest.observe_alert(alert.clone());
+            }
+            if let Some(ticket) = &session.link.observed_ticket {
+                newest.observe_ticket(ticket.clone());
+            }
             for result in &session.results {
-                stored.value.apply(result);
+                newest.apply(result);
             }
             let saved = self
                 .store

@@ -54,14 +54,15 @@ impl<E: Env> Reconciler<E> {
         change: TicketChange,
         session: &mut PairSession<'_>,
     ) -> Result<Next, ReconcileError> {
+        let ticket = change.id;
         if let Some(technician) = change.technician {
-            session.link.expect_assignment(technician);
+            session.apply(WriteResult::AssignmentExpected { ticket, technician });
         }
         let mut closed = self.submit(change.clone(), session.batcher).await;
         if let (Err(error), Some(technician)) = (&closed, self.closing_technician(session))
             && may_need_assignment(error, &change)
         {
-            session.link.expect_assignment(technician);
+            session.apply(WriteResult::AssignmentExpected { ticket, technician });
             let assigned = TicketChange {
                 technician: Some(technician),
                 ..change.clone()
