@@ -369,7 +369,8 @@ fn a_limit_that_a_refusal_names_is_kept_to_for_a_day() {
         })
         .max();
     assert_eq!(fullest, Some(60));
-    assert!(sent.len() > 3_500, "{}", sent.len());
+    // The first sixty-one were never reported, so their slots are free late.
+    assert!(sent.len() > 3_400, "{}", sent.len());
 
     let next_day = at(25 * 3_600 * 1_000);
     ledger.grant(next_day, &configured, &ONE).unwrap();
