@@ -145,6 +145,8 @@ pub enum ModeName {
     Managed,
     /// Liongard's own ticketing does.
     Native,
+    /// Whoever does; Halogard reads and reports, and never writes.
+    Observe,
 }
 
 impl From<ModeName> for Mode {
@@ -152,6 +154,7 @@ impl From<ModeName> for Mode {
         match name {
             ModeName::Managed => Self::Managed,
             ModeName::Native => Self::Native,
+            ModeName::Observe => Self::Observe,
         }
     }
 }

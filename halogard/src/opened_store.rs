@@ -20,7 +20,7 @@ use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettin
 use halogard_vendors::{CallDurations, CallObserver, HaloWebhooks, VendorSettings, Vendors};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::serve::token;
+use crate::commands::serve::{token, with_needed_scopes};
 use crate::connect::Sleeper;
 use crate::data_folder;
 use crate::output;
@@ -174,6 +174,16 @@ impl MachineStore {
         })
     }
 
+    /// Its vault.
+    pub const fn vault(&self) -> &halogard_sqlite::Store<SystemClock> {
+        &self.store
+    }
+
+    /// Whether settings give the credential `name`, which then is not read from the vault.
+    pub fn gives(&self, name: &str) -> bool {
+        stored_credentials::is_given(&self.environment, name)
+    }
+
     /// The config in the file.
     pub fn config(&self) -> anyhow::Result<&Config> {
         self.config
@@ -207,6 +217,10 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             StoreLocation::Machine(machine) => {
                 let environment = machine.environment.clone();
                 let complete = stored_credentials::complete(environment, &machine.store).await?;
+                let complete = match &machine.config {
+                    Ok(config) => with_needed_scopes(complete, config.policy.mode),
+                    Err(_) => complete,
+                };
                 let (settings, _) = settings::read::<VendorSettings>(&complete)?;
                 Ok(settings)
             }
@@ -289,6 +303,39 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         }
     }
 
+    /// The settings, and the credentials in the vault or in the secrets, as far as they are there.
+    pub async fn environment(&self) -> anyhow::Result<Environment> {
+        match &self.location {
+            StoreLocation::Machine(machine) => {
+                let environment = machine.environment.clone();
+                stored_credentials::complete(environment, &machine.store).await
+            }
+            StoreLocation::Stack(stack) => stack.environment().await,
+        }
+    }
+
+    /// Both vendors as `settings` reach them, under the request budget that the workers share.
+    pub fn vendors_of(&self, settings: &VendorSettings) -> anyhow::Result<OperatorVendors<S>> {
+        let calls = Arc::new(CallDurations::default());
+        let patience = OperatorBudget::<S>::MAX_WAIT;
+        self.build_vendors(settings, calls, Priority::Normal, patience)
+    }
+
+    /// The address to paste into HaloPSA; on this machine its token is made if there is none.
+    pub async fn webhook_url_or_new(&self) -> anyhow::Result<Option<String>> {
+        let StoreLocation::Machine(machine) = &self.location else {
+            return Ok(None);
+        };
+        let (webhook, _) = settings::read::<WebhookSettings>(&machine.environment)?;
+        let (serve, _) = settings::read::<ServeSettings>(&machine.environment)?;
+        let address = token::webhook_address(&machine.store, &webhook).await?;
+        let base = serve
+            .public_url
+            .unwrap_or_else(|| format!("http://{}", serve.listen));
+        let token = address.token;
+        Ok(token.map(|token| format!("{base}/webhooks/halopsa/{}", token.expose_secret())))
+    }
+
     /// Both vendors, under the request budget that the workers share.
     pub async fn vendors(&self) -> anyhow::Result<OperatorVendors<S>> {
         // Metrics are those of the workers.
@@ -301,8 +348,9 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         &self,
         calls: Arc<dyn CallObserver>,
     ) -> anyhow::Result<OperatorVendors<S>> {
-        let patience = OperatorBudget::<S>::MAX_WAIT;
-        self.build_vendors(calls, Priority::Normal, patience).await
+        let (settings, patience) = (self.vendor_settings().await?, OperatorBudget::<S>::MAX_WAIT);
+        let vendors = self.build_vendors(&settings, calls, Priority::Normal, patience)?;
+        Ok(saying_corrections(vendors))
     }
 
     /// Both vendors for many requests that no one waits for: they leave what is reserved to the workers, and
@@ -311,22 +359,23 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         &self,
         calls: Arc<dyn CallObserver>,
     ) -> anyhow::Result<OperatorVendors<S>> {
-        self.build_vendors(calls, Priority::Bulk, PERMIT_PATIENCE)
-            .await
+        let settings = self.vendor_settings().await?;
+        let vendors = self.build_vendors(&settings, calls, Priority::Bulk, PERMIT_PATIENCE)?;
+        Ok(saying_corrections(vendors))
     }
 
     /// Both vendors, whose permits are requested with `priority` and waited for as long as `patience`.
-    async fn build_vendors(
+    fn build_vendors(
         &self,
+        settings: &VendorSettings,
         calls: Arc<dyn CallObserver>,
         priority: Priority,
         patience: Duration,
     ) -> anyhow::Result<OperatorVendors<S>> {
-        let settings = self.vendor_settings().await?;
         let shared = SharedBudget::new(self.store.clone(), settings.limit, SystemClock);
         let shared = shared.with_priority(priority);
         let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
-        let vendors = halogard_vendors::build(
+        Ok(halogard_vendors::build(
             &settings.halo,
             &settings.liongard,
             None,
@@ -334,10 +383,16 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             budget,
             &SystemClock,
             calls,
-        )?;
-        for correction in &vendors.normalizations {
-            output::caution(correction);
-        }
-        Ok(vendors)
+        )?)
     }
+}
+
+/// The same clients, after saying what was corrected in their settings.
+fn saying_corrections<S: Store + Clone + 'static>(
+    vendors: OperatorVendors<S>,
+) -> OperatorVendors<S> {
+    for correction in &vendors.normalizations {
+        output::caution(correction);
+    }
+    vendors
 }

@@ -7,10 +7,12 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_types::SdkConfig;
 use halogard_app::ports::{Lane, Stage, Vault as _};
 use halogard_aws::{AwsSettings, QueueUrls, SecretsManager, Store, StoreNames};
-use halogard_credentials::{SecretFields, members};
+use halogard_credentials::{PLACEHOLDER, SecretFields, members};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS};
 use halogard_vendors::VendorSettings;
+
+use crate::stored_credentials;
 
 /// The store of a stack.
 pub type StackStore = Store<SystemClock>;
@@ -102,6 +104,15 @@ impl Stack {
 
     /// How the stack's functions reach both vendors: its parameters, and the secrets' current values.
     pub async fn settings(&self) -> anyhow::Result<VendorSettings> {
+        for secret in SECRETS {
+            self.secret(self.output(secret)?).await?;
+        }
+        let (settings, _) = settings::read::<VendorSettings>(&self.environment().await?)?;
+        Ok(settings)
+    }
+
+    /// Its parameters, and the secrets' current values as far as they are there.
+    pub async fn environment(&self) -> anyhow::Result<Environment> {
         let mut values: Vec<(String, String)> = Vec::new();
         for info in SETTINGS {
             if let Some(value) = self.parameters.get(&parameter_of(info.name)) {
@@ -109,12 +120,15 @@ impl Stack {
             }
         }
         for secret in SECRETS {
-            for (member, value) in self.secret(self.output(secret)?).await?.texts() {
-                values.push((member.to_ascii_uppercase(), value.to_owned()));
+            let arn = self.output(secret)?;
+            let found = stored_credentials::fields(&self.vault(), arn, Stage::Current).await?;
+            for (member, value) in found.iter().flat_map(|(_, fields)| fields.texts()) {
+                if value != PLACEHOLDER {
+                    values.push((member.to_ascii_uppercase(), value.to_owned()));
+                }
             }
         }
-        let (settings, _) = settings::read::<VendorSettings>(&Environment::of(values))?;
-        Ok(settings)
+        Ok(Environment::of(values))
     }
 
     /// Its secrets.

@@ -202,6 +202,7 @@ impl Setup {
         let mode = match self.mode {
             Mode::Managed => "managed",
             Mode::Native => "native",
+            Mode::Observe => "observe",
         };
         let mut template = self.template.clone();
         if self.closing_technician {

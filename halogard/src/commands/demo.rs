@@ -73,6 +73,9 @@ const STABLE_FOR: Duration = Duration::from_secs(180);
 
 /// Runs the demo to its result.
 pub async fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
+    if options.mode == ModeName::Observe {
+        anyhow::bail!("a demo shows Halogard at work; in observe mode it only reads");
+    }
     let began = Instant::now();
     // Before there is anything to clean up.
     let stopped = shutdown_signal();

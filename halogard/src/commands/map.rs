@@ -2,15 +2,19 @@
 
 mod questions;
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use halogard_app::Store;
 use halogard_config::{CustomerEntries, with_customers};
 use halogard_domain::Policy;
+use halogard_domain::ids::EnvironmentId;
 use halogard_domain::policy::{Mode, Pattern};
+use halogard_domain::start::UNDECIDED_MAX;
 use halogard_operations::config_changes;
 use halogard_operations::map::{
     self, CustomerMap, EntryDefaults, MapRow, MapSelection, MatchState, read_customer_map,
@@ -60,6 +64,9 @@ pub struct MapOptions {
     /// A group of new entries; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub group: Vec<String>,
+    /// Which of the alerts that wait for the mapping get tickets: `all`, `new alerts only` or `since 2026-11-01`.
+    #[arg(long, value_name = "WHICH")]
+    pub tickets_for: Option<String>,
 }
 
 /// A score from 0 to 1.
@@ -111,6 +118,9 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
     if options.interactive {
         questions::ask_about(&read.map, &defaults, &mut entries)?;
     }
+    if options.write || options.store.stack.is_some() {
+        choose_day_one(options, &read.waiting, &mut entries)?;
+    }
     let mut answer = MapAnswer {
         map: read.map,
         new_entries: None,
@@ -130,10 +140,34 @@ pub async fn run(options: &MapOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Puts the choice of day one into the new entries. It must be made when many alerts wait for them.
+fn choose_day_one(
+    options: &MapOptions,
+    waiting: &BTreeMap<EnvironmentId, usize>,
+    entries: &mut CustomerEntries,
+) -> anyhow::Result<()> {
+    let count = map::undecided_alerts(entries, waiting);
+    let choice = match &options.tickets_for {
+        None if count <= UNDECIDED_MAX as usize => return Ok(()),
+        Some(choice) => choice.clone(),
+        None if std::io::stdin().is_terminal() => questions::ask_tickets_for(count)?,
+        None => bail!(
+            "{count} alerts of these customers wait; say which of them get tickets: --tickets-for all, \
+             --tickets-for 'new alerts only' or --tickets-for 'since 2026-11-01'"
+        ),
+    };
+    for entry in &mut entries.mapped {
+        entry.tickets_for.get_or_insert_with(|| choice.clone());
+    }
+    Ok(())
+}
+
 /// Both lists, compared with the config.
 struct ReadMap {
     map: CustomerMap,
     policy: Policy,
+    /// Alerts that wait for the mapping, by environment.
+    waiting: BTreeMap<EnvironmentId, usize>,
     /// On one machine.
     config_file: Option<PathBuf>,
 }
@@ -163,6 +197,7 @@ impl StoreCommand for ReadLists {
         let vendors = opened.vendors().await?;
         let map =
             read_customer_map(&vendors.desk, &vendors.source, &policy, &self.selection).await?;
+        let waiting = map::waiting_alerts(&opened.store).await?;
         let config_file = match opened.location {
             StoreLocation::Machine(machine) => Some(machine.config_file),
             StoreLocation::Stack(_) => None,
@@ -170,6 +205,7 @@ impl StoreCommand for ReadLists {
         Ok(ReadMap {
             map,
             policy,
+            waiting,
             config_file,
         })
     }

@@ -65,6 +65,10 @@ pub enum WaitingName {
     Unmapped,
     /// The alert gets no template.
     NoTemplate,
+    /// Many alerts were open before, and the config does not say whether they get tickets.
+    StartUndecided,
+    /// The alert was there before and is watched: a ticket is opened for it.
+    BeforeStart,
     /// A person moved the ticket to another client.
     FoundElsewhere,
     /// A write ended without a response.
@@ -164,6 +168,8 @@ fn waiting_filter(name: WaitingName) -> WaitingFilter {
         WaitingName::Refused => WaitingCause::Refused,
         WaitingName::Unmapped => WaitingCause::Unmapped,
         WaitingName::NoTemplate => WaitingCause::NoTemplate,
+        WaitingName::StartUndecided => WaitingCause::StartUndecided,
+        WaitingName::BeforeStart => return WaitingFilter::BeforeStart,
         WaitingName::FoundElsewhere => WaitingCause::FoundElsewhere,
         WaitingName::InDoubt => WaitingCause::InDoubt,
         WaitingName::ResolvedInPsaOnly => WaitingCause::ResolvedInPsaOnly,

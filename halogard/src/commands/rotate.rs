@@ -7,7 +7,7 @@
 mod halopsa;
 mod liongard;
 mod local_target;
-mod prompt;
+pub mod prompt;
 mod schedule;
 mod stack_target;
 mod target;
@@ -273,7 +273,7 @@ const fn word(credential: CredentialName) -> &'static str {
 }
 
 /// A new version name, as long as Secrets Manager requires: 32 to 64 characters.
-fn new_version() -> String {
+pub fn new_version() -> String {
     format!("halogard-rotate-{:020}", SystemClock.now().as_millis())
 }
 

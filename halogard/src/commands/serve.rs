@@ -2,6 +2,7 @@
 
 mod addresses;
 mod clock_watch;
+mod dry_run;
 mod policy_file;
 mod signals;
 mod start_check;
@@ -22,10 +23,11 @@ use halogard_app::ports::{Clock as _, Records as _};
 use halogard_domain::Policy;
 use halogard_domain::budget::Ledger;
 use halogard_domain::config_history::VersionOrigin;
+use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
 use halogard_halopsa::webhook::FirstBodies;
 use halogard_operations::config_changes::{self, Candidate};
-use halogard_operations::doctor::DoctorReport;
+use halogard_operations::doctor::{DoctorReport, scopes_needed};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
 use halogard_sqlite::Store;
@@ -61,8 +63,14 @@ pub struct ServeOptions {
     /// Check settings, config and both systems, print what is wrong, and stop.
     #[arg(long)]
     pub check: bool,
-    /// Delete the stored secrets, whose key file is lost, and begin with a new key.
+    /// Show which tickets the first poll would open, by customer, and stop. Writes nothing to a vendor.
     #[arg(long, conflicts_with = "check")]
+    pub dry_run: bool,
+    /// Print that as JSON.
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+    /// Delete the stored secrets, whose key file is lost, and begin with a new key.
+    #[arg(long, conflicts_with_all = ["check", "dry_run"])]
     pub forget_secrets: bool,
 }
 
@@ -105,19 +113,22 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     if options.forget_secrets {
         data_folder::forget_secrets(&place.data_dir)?;
     }
-    let store = if options.check {
+    let store = if options.check || options.dry_run {
         data_folder::open_or_create_store(&place.data_dir)?
     } else {
         data_folder::open_store(&place.data_dir, SystemClock)?
     };
+    let mode = config.policy.mode;
     let complete = stored_credentials::complete(given.clone(), &store).await?;
+    let complete = with_needed_scopes(complete, mode);
     let (settings, warnings) = settings::read::<Settings>(&complete)?;
     for remark in &warnings {
         output::caution(&remark.to_string());
     }
     let webhook = token::webhook_address(&store, &settings.webhook).await?;
     token::check_exposure(&webhook, &settings.webhook, settings.serve.listen)?;
-    let addresses = if options.check && data_folder::is_serve_running(&place.data_dir)? {
+    let only_looks = options.check || options.dry_run;
+    let addresses = if only_looks && data_folder::is_serve_running(&place.data_dir)? {
         // It holds both addresses.
         None
     } else {
@@ -157,6 +168,9 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         ledger.effective_limit(&settings.limit),
         settings.limit.window.as_secs(),
     ));
+    if options.dry_run {
+        return dry_run::run(&reconciler, options.json).await;
+    }
     let asked = Asked {
         addresses: built.addresses,
         metrics: Arc::clone(&shared.metrics),
@@ -164,8 +178,15 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let Some(addresses) = addresses.filter(|_| !options.check) else {
         return check(&reconciler, &asked).await;
     };
-    let rotating =
+    let rotation =
         rotate::rotate_on_schedule(given, store.clone(), settings.serve.key_check_interval);
+    let rotating = async move {
+        if mode == Mode::Observe {
+            // A rotation makes a key at Liongard.
+            std::future::pending::<()>().await;
+        }
+        rotation.await;
+    };
     let serve = Serve {
         reconciler,
         store,
@@ -178,6 +199,11 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     };
     // Large: it holds the whole process.
     Box::pin(serve.run(addresses, rotating)).await
+}
+
+/// The settings, with the scopes that `mode` needs where none are given.
+pub fn with_needed_scopes(environment: Environment, mode: Mode) -> Environment {
+    environment.or_stored([("HALOPSA_SCOPES", scopes_needed(mode))])
 }
 
 /// Names environment variables that look like settings and are none.

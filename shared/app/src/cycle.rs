@@ -265,6 +265,7 @@ impl<E: Env> Reconciler<E> {
         if !self.has_swept().await? {
             return Ok(None);
         }
+        self.begin_customers().await?;
         let began = self.clock.now();
         if self
             .store

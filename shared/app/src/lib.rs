@@ -3,6 +3,7 @@
 pub mod budget;
 mod changes;
 pub mod cycle;
+mod day_one;
 mod dead_letters;
 pub mod dialect;
 mod env;

@@ -248,6 +248,8 @@ pub enum OperatorNotice {
     ConfigFirstUsed,
     /// A changed config does not fit both vendors; the former one stays in force.
     ConfigRefused,
+    /// Many alerts were open before their customers got tickets, and the config does not say which of them get one.
+    StartUndecided,
 }
 
 impl OperatorNotice {
@@ -259,6 +261,7 @@ impl OperatorNotice {
             Self::ConfigChanged => "config_changed",
             Self::ConfigFirstUsed => "config_first_used",
             Self::ConfigRefused => "config_refused",
+            Self::StartUndecided => "start_undecided",
         }
     }
 }

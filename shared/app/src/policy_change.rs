@@ -3,7 +3,7 @@
 
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::policy::AppliedPolicy;
+use halogard_domain::policy::{AppliedPolicy, Mode};
 use halogard_domain::{Link, Policy};
 use tracing::info;
 
@@ -94,7 +94,7 @@ impl<E: Env> Reconciler<E> {
         let Some(opened_under) = link.policy.filter(|opened| *opened != in_force) else {
             return Ok(None);
         };
-        if !link.is_under_way() {
+        if !link.is_under_way() || present.mode == Mode::Observe {
             return Ok(None);
         }
         let Some(alert) = &link.observed_alert else {

@@ -8,6 +8,7 @@ use halogard_domain::message::{Cause, Message};
 use halogard_domain::{Alert, FailureClass, Link, Policy, Timestamp, plan};
 use tracing::{debug, error, info};
 
+use crate::day_one::FirstPollCount;
 use crate::env::Env;
 use crate::outcome::{OperatorNotice, Outcome};
 use crate::ports::prelude::*;
@@ -172,6 +173,8 @@ impl<E: Env> Reconciler<E> {
         let mut report = PollReport::default();
         let mut listed = BTreeSet::new();
         let mut held = HeldAlerts::default();
+        let policy = self.policy();
+        let mut first = is_first.then(FirstPollCount::default);
         let mut held_since = now;
         let mut list = self.liongard.list().await?;
         while let Some(part) = list.next().await? {
@@ -184,7 +187,12 @@ impl<E: Env> Reconciler<E> {
                 if listed.insert(alert.id) {
                     report.unknown_words += usize::from(unknown);
                 }
-                if is_news(&alert) {
+                let is_new = is_news(&alert);
+                if let Some(first) = &mut first
+                    && policy.is_undecided_about(&alert)
+                {
+                    first.take(alert, is_new, |alert| held.add(alert));
+                } else if is_new {
                     held.add(alert);
                 } else if is_compared(&alert) {
                     unchanged.insert(alert.id, alert);
@@ -195,12 +203,19 @@ impl<E: Env> Reconciler<E> {
             // Of a list that changed as a whole no more is held than fits.
             let arrived_at = self.clock.now();
             if held.is_full() || arrived_at.since(held_since) >= HELD_MAX {
+                if let Some(first) = first.as_ref().filter(|first| first.is_too_many()) {
+                    self.note_undecided(first.undecided).await?;
+                }
                 let lane = lane_of(report.queued + held.alerts.len());
                 report.queued += self.queue_held(&mut held, &index, lane).await?;
                 held_since = arrived_at;
             }
         }
         self.guard_against_shrinking(listed.len()).await?;
+        if let Some(first) = first {
+            self.note_undecided(first.undecided).await?;
+            first.end(|alert| held.add(alert));
+        }
         let lane = lane_of(report.queued + held.alerts.len());
         report.queued += self.queue_held(&mut held, &index, lane).await?;
         if scope == Scope::All {

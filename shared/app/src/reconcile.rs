@@ -13,6 +13,7 @@ use halogard_domain::adoption::StoreHistory;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::Claim;
 use halogard_domain::message::Cause;
+use halogard_domain::start::Arrival;
 use halogard_domain::{Alert, FailureClass, Policy, Ticket, Timestamp, plan};
 
 pub(crate) use self::adoption::{Adoption, Reporting};
@@ -97,7 +98,10 @@ impl<E: Env> Reconciler<E> {
         if let Some(snapshot) = snapshot {
             link.observe_alert(snapshot.clone());
         } else if link.observed_alert.is_none()
-            || matches!(cause, Cause::RunEnded { .. } | Cause::Operator)
+            || matches!(
+                cause,
+                Cause::RunEnded { .. } | Cause::Operator | Cause::TicketRequested
+            )
         {
             match self.liongard.read(alert).await? {
                 Some(alert) => {
@@ -125,9 +129,12 @@ impl<E: Env> Reconciler<E> {
             }
             link.claim = Claim::in_doubt(seen.raised_at);
         }
-        if *cause == Cause::Operator {
+        if matches!(cause, Cause::Operator | Cause::TicketRequested) {
             link.refused.clear();
             link.unrecognised = 0;
+        }
+        if *cause == Cause::TicketRequested {
+            link.arrival = Some(Arrival::TicketRequested);
         }
         if let (Cause::RunEnded { .. }, Some(inspection)) = (cause, &mut link.pending_inspection) {
             inspection.completed = inspection.requested.min(inspection.completed + 1);
@@ -308,6 +315,9 @@ impl<E: Env> Reconciler<E> {
         &self,
         session: &mut PairSession<'_>,
     ) -> Result<PairOutcome, ReconcileError> {
+        if session.link.lacks_arrival(session.policy) {
+            session.link.arrival = self.arrival_of(&session.link).await?;
+        }
         for _ in 0..PLANS_MAX {
             session.release_if_mapped();
             let (alert, ticket) = (

@@ -7,6 +7,7 @@ use halogard_domain::Policy;
 use halogard_domain::key::KeySecret;
 
 use crate::cycle::KnownContacts;
+use crate::day_one::NotedPolicy;
 use crate::dialect::DialectHeeded;
 use crate::env::Env;
 use crate::identity::Identity;
@@ -68,6 +69,8 @@ pub struct Reconciler<E: Env> {
     pub(crate) contacts: KnownContacts,
     /// Set once the version that runs was recorded.
     pub(crate) noted_version: OnceLock<()>,
+    /// The policy whose customers are noted as begun.
+    pub(crate) noted_policy: NotedPolicy,
     /// How often it was asked whether another installation opened a ticket.
     pub(crate) rival_checks: RivalChecks,
 }
@@ -105,6 +108,7 @@ impl<E: Env> Reconciler<E> {
             pauses: KnownPauses::default(),
             contacts: KnownContacts::default(),
             noted_version: OnceLock::new(),
+            noted_policy: NotedPolicy::default(),
             rival_checks: RivalChecks::default(),
         }
     }

@@ -66,7 +66,7 @@ impl<E: Env> Reconciler<E> {
         policy: &Policy,
     ) -> Result<bool, PortError> {
         let born_before = self.clock.now().minus(Retention::LINKS_MIN);
-        if policy.mode == Mode::Native || alert.raised_at > born_before {
+        if policy.mode != Mode::Managed || alert.raised_at > born_before {
             return Ok(false);
         }
         let first = self.store.value(keys::FIRST_POLL_AT).await?;

@@ -31,6 +31,8 @@ pub struct CustomerEntry {
     pub groups: BTreeSet<String>,
     /// Whether other environments have the same client.
     pub is_shared: bool,
+    /// Which of the alerts that wait get tickets, as the config says it; as `[start]` says when not given.
+    pub tickets_for: Option<String>,
 }
 
 impl CustomerEntries {
@@ -50,6 +52,9 @@ pub enum EditError {
     /// A key has a value of another type.
     #[error("`{0}` is not a list")]
     NoList(&'static str),
+    /// A key has a value of another type.
+    #[error("`{0}` is not a table")]
+    NoTable(&'static str),
 }
 
 /// `text` with `entries` added. Check the result with [`parse`](crate::parse) before it is written.
@@ -71,6 +76,25 @@ pub fn with_customers(text: &str, entries: &CustomerEntries) -> Result<String, E
         for environment in &entries.ignored {
             ignored.push(number(environment.get()));
         }
+    }
+    Ok(file.to_string())
+}
+
+/// `text` with these settings in `[settings]`, by their names in the file; those that are there are replaced.
+///
+/// # Errors
+///
+/// [`EditError`] when `text` is no config file.
+pub fn with_settings(text: &str, settings: &[(String, String)]) -> Result<String, EditError> {
+    let mut file: DocumentMut = text.parse()?;
+    let table = file
+        .entry("settings")
+        .or_insert_with(|| Item::Table(Table::new()));
+    let table = table
+        .as_table_like_mut()
+        .ok_or(EditError::NoTable("settings"))?;
+    for (name, text) in settings {
+        table.insert(name, value(text.as_str()));
     }
     Ok(file.to_string())
 }
@@ -143,6 +167,9 @@ fn members(entry: &CustomerEntry) -> Vec<(&'static str, Value)> {
     }
     if entry.is_shared {
         members.push(("shared", Value::from(true)));
+    }
+    if let Some(choice) = &entry.tickets_for {
+        members.push(("tickets_for", Value::from(choice.as_str())));
     }
     members
 }

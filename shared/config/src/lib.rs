@@ -26,11 +26,11 @@ use crate::findings::Findings;
 use crate::source::SourceText;
 
 pub use difference::{ConfigDifference, differences};
-pub use edit::{CustomerEntries, CustomerEntry, EditError, with_customers};
+pub use edit::{CustomerEntries, CustomerEntry, EditError, with_customers, with_settings};
 pub use load::{FILE_BYTES_MAX, LoadError, load};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
-pub use starter::starter;
+pub use starter::{starter, starter_without_customers};
 pub use suggestion::nearest;
 
 /// A checked config file.

@@ -4,6 +4,7 @@ mod customers;
 mod reopen;
 mod retention;
 mod rules;
+mod start;
 mod storms;
 mod template;
 
@@ -65,6 +66,8 @@ pub(crate) fn read(file: &Fields<'_>, findings: &mut Findings<'_>) -> Option<Pol
     }
     policy.storms = storms::read(file);
     policy.retention = retention::read(file, findings);
+    policy.tickets_for = start::read(file, findings);
+    policy.tickets_for_customer = start::read_by_customer(file, &customers, findings);
     policy.templates = read_templates;
     policy.rules = rules.into_iter().map(|rule| rule.rule).collect();
     policy.ignored_environments = ids(&file.numbers("ignore"), EnvironmentId::new);
@@ -102,6 +105,7 @@ fn mode(file: &Fields<'_>) -> Option<Mode> {
     match file.text("mode")?.into_inner() {
         "managed" => Some(Mode::Managed),
         "native" => Some(Mode::Native),
+        "observe" => Some(Mode::Observe),
         _ => None,
     }
 }

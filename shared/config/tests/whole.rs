@@ -135,6 +135,8 @@ fn the_smallest_file_makes_a_policy_with_defaults() {
         native_grace: NATIVE_GRACE,
         storms: None,
         machine_applications: MachineApplications::default(),
+        tickets_for: None,
+        tickets_for_customer: [].into(),
         retention: Retention::default(),
     };
     assert_eq!(config.policy, expected);
@@ -355,6 +357,7 @@ fn customers_are_added_and_everything_else_of_the_file_is_kept() {
         template: Some("default".to_owned()),
         groups: BTreeSet::from(["gold".to_owned()]),
         is_shared,
+        tickets_for: None,
     };
     let entries = CustomerEntries {
         mapped: vec![entry(8802, 18, false), entry(8803, 17, true)],
@@ -431,4 +434,53 @@ fn a_rule_may_give_no_ticket_and_no_template_has_that_name() {
         problems.contains("no template is called `none`"),
         "{problems}"
     );
+}
+
+#[test]
+fn day_one_is_chosen_for_everyone_a_group_or_a_customer() {
+    use halogard_domain::Timestamp;
+    use halogard_domain::ids::EnvironmentId;
+    use halogard_domain::start::TicketsFor;
+    let text = |start: &str, customer: &str| {
+        format!(
+            "mode = \"managed\"\n{start}\n[templates.a]\nticket_type = 5\nstatus = {{ open = 1, closed = 9 }}\n\
+             [[environments]]\nenvironment = 1\nclient = 1\ntemplate = \"a\"\ngroups = [\"pilot\"]\n\
+             [[environments]]\nenvironment = 2\nclient = 2\ntemplate = \"a\"\n{customer}\n"
+        )
+    };
+    let chosen = |start: &str, customer: &str| {
+        let policy = parse("test", &text(start, customer)).unwrap().policy;
+        [1, 2].map(|id| policy.tickets_for(EnvironmentId::new(id)))
+    };
+    let (all, new) = (Some(TicketsFor::All), Some(TicketsFor::NewAlerts));
+    let since = Some(TicketsFor::Since(Timestamp::from_millis(1_793_491_200_000)));
+    assert_eq!(chosen("", ""), [None, None]);
+    assert_eq!(
+        chosen("[start]\ntickets_for = \"new alerts only\"", ""),
+        [new, new]
+    );
+    assert_eq!(
+        chosen(
+            "[start]\ntickets_for = \"since 2026-11-01\"",
+            "tickets_for = \"all\""
+        ),
+        [since, all]
+    );
+    let pilot = "[start]\ntickets_for = \"new alerts only\"\ngroups = { pilot = \"all\" }";
+    assert_eq!(chosen(pilot, ""), [all, new]);
+    for (start, said) in [
+        ("tickets_for = \"sinc 2026-11-01\"", "year first"),
+        ("tickets_for = \"since 01.11.2026\"", "year first"),
+        (
+            "tickets_for = \"new alert only\"",
+            "did you mean \"new alerts only\"",
+        ),
+        (
+            "groups = { pilots = \"all\" }",
+            "no environment is in this group",
+        ),
+    ] {
+        let wrong = parse("test", &text(&format!("[start]\n{start}"), "")).unwrap_err();
+        assert!(wrong.to_string().contains(said), "{wrong}");
+    }
 }

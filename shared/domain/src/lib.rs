@@ -26,6 +26,7 @@ pub mod retention;
 pub mod runs;
 pub mod sharing;
 pub mod slug;
+pub mod start;
 pub mod storm;
 pub mod sweep_cursor;
 pub mod ticket;

@@ -12,8 +12,9 @@ use crate::alert::Alert;
 use crate::ids::{AlertId, TicketId};
 use crate::key::LinkKey;
 use crate::missing::Missing;
-use crate::policy::{ParkReason, Policy};
+use crate::policy::{Mode, ParkReason, Policy};
 use crate::sharing::Sharing;
+use crate::start::{Arrival, StartVerdict, TicketsFor, start_verdict};
 use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
@@ -95,6 +96,8 @@ pub struct Link {
     pub accepted: Option<AcceptedChange>,
     /// Why there is no ticket for now.
     pub parked: Option<ParkReason>,
+    /// Whether the alert came before its customer's alerts got tickets; `None` where that was not asked.
+    pub arrival: Option<Arrival>,
     /// Writes that HaloPSA refused: the newest refusal of each kind.
     pub refused: Vec<RefusedWrite>,
     /// Inspections that were requested so that Liongard sees the ticket's state.
@@ -166,6 +169,7 @@ impl Link {
             superseded_change: None,
             accepted: None,
             parked: None,
+            arrival: None,
             refused: Vec::new(),
             pending_inspection: None,
             note_claim: None,
@@ -176,6 +180,50 @@ impl Link {
             work: None,
             terminal_reason: None,
         }
+    }
+
+    /// Whether `policy` needs to know when the alert came, and the link does not say it yet, or not by the present
+    /// count of alerts.
+    #[must_use]
+    pub fn lacks_arrival(&self, policy: &Policy) -> bool {
+        let Some(alert) = self.observed_alert.as_ref() else {
+            return false;
+        };
+        let choice = policy.tickets_for(alert.environment);
+        let is_open_question = match (choice, self.arrival) {
+            (None, Some(Arrival::BeforeStart { .. })) => true,
+            (None | Some(TicketsFor::NewAlerts), arrival) => arrival.is_none(),
+            (Some(TicketsFor::All | TicketsFor::Since(_)), _) => false,
+        };
+        is_open_question
+            && policy.mode == Mode::Managed
+            && self.ticket.is_none()
+            && !alert.is_closed()
+            && policy.choose(alert).is_ok()
+    }
+
+    /// Why the alert gets no ticket under `policy` for now; `None` where it gets one, has one, or it is not known
+    /// yet.
+    #[must_use]
+    pub fn reason_for_no_ticket(&self, alert: &Alert, policy: &Policy) -> Option<ParkReason> {
+        if let Err(reason) = policy.choose(alert) {
+            return Some(reason);
+        }
+        match self.start_verdict(alert, policy) {
+            StartVerdict::NoTicket(reason) => Some(reason),
+            StartVerdict::Ticket | StartVerdict::NotKnown => None,
+        }
+    }
+
+    /// What the operator's choice for day one means for the alert. An alert that was over, or had a ticket, and is
+    /// open again is a new one.
+    #[must_use]
+    pub fn start_verdict(&self, alert: &Alert, policy: &Policy) -> StartVerdict {
+        let is_new_again = self.recurrence > 1 || self.terminal_reason.is_some();
+        if policy.mode != Mode::Managed || self.ticket.is_some() || is_new_again {
+            return StartVerdict::Ticket;
+        }
+        start_verdict(policy.tickets_for(alert.environment), alert, self.arrival)
     }
 
     /// Whether the alert has a ticket and not both of them are closed.

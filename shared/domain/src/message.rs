@@ -131,6 +131,8 @@ pub enum Cause {
     SharedTicket,
     /// A person asked for it.
     Operator,
+    /// A person asked for a ticket: the alert was there before its customer's alerts got tickets.
+    TicketRequested,
 }
 
 impl Cause {
@@ -147,6 +149,7 @@ impl Cause {
             Self::Storm => "storm",
             Self::SharedTicket => "shared_ticket",
             Self::Operator => "operator",
+            Self::TicketRequested => "ticket_requested",
         }
     }
 }

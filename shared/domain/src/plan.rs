@@ -1,6 +1,7 @@
 //! The decision: which steps bring an alert and its ticket back in sync.
 
 mod linked;
+mod observed;
 mod unlinked;
 
 pub use linked::{DifferenceCause, FieldDifference, PairField};
@@ -101,6 +102,9 @@ pub fn plan(
     let Some(alert) = alert else {
         return Vec::new();
     };
+    if policy.mode == Mode::Observe {
+        return observed_plan(link, alert, ticket, policy, now);
+    }
     if link.is_ticket_deleted() {
         return after_deletion(link, alert, ticket, policy, now);
     }
@@ -133,6 +137,21 @@ pub fn plan(
             Err(reason) if link.parked == Some(reason) => Vec::new(),
             Err(reason) => vec![Step::Park(reason)],
         },
+    }
+}
+
+/// The steps for a pair that is only observed; a ticket that HaloPSA does not show is read again first.
+fn observed_plan(
+    link: &Link,
+    alert: &Alert,
+    ticket: Option<&Ticket>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<Step> {
+    match link.missing {
+        Some(missing) if missing.read_again_at > now => vec![Step::Wait(missing.read_again_at)],
+        Some(_) => vec![Step::ReadTicket],
+        None => observed::plan(link, alert, ticket, policy),
     }
 }
 

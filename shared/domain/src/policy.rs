@@ -24,6 +24,7 @@ use crate::record::Record;
 use crate::render;
 use crate::retention::Retention;
 use crate::slug::Slug;
+use crate::start::TicketsFor;
 use crate::storm::StormPolicy;
 use crate::ticket::{Automation, MachineApplications, Validation};
 
@@ -36,6 +37,8 @@ pub enum Mode {
     /// Liongard's own ticketing opens them; Halogard links them, asks Liongard to check, and
     /// repairs drift.
     Native,
+    /// Whoever does; Halogard reads both sides, links what Liongard names, and writes nothing.
+    Observe,
 }
 
 /// Everything that the operator configured.
@@ -66,6 +69,11 @@ pub struct Policy {
     pub machine_applications: MachineApplications,
     /// How long records are kept.
     pub retention: Retention,
+    /// Which of the alerts that are there when a customer's alerts begin to get tickets get one; `None` where the
+    /// operator has not chosen.
+    pub tickets_for: Option<TicketsFor>,
+    /// The same for single customers.
+    pub tickets_for_customer: BTreeMap<EnvironmentId, TicketsFor>,
 }
 
 /// The grace period of Liongard's own ticketing when the config names none. Its updates arrive
@@ -224,13 +232,17 @@ pub enum ParkReason {
     Ignored,
     /// The first rule that matches gives no ticket.
     NotTicketed,
+    /// It was there before its customer's alerts got tickets, and the operator wants none for such alerts.
+    BeforeStart,
+    /// Many alerts were there before, and the operator has not chosen which of them get tickets.
+    StartUndecided,
 }
 
 impl ParkReason {
     /// Whether the operator chose that the alert gets no ticket: it is watched, and waits for nothing.
     #[must_use]
     pub const fn is_chosen(self) -> bool {
-        matches!(self, Self::Ignored | Self::NotTicketed)
+        matches!(self, Self::Ignored | Self::NotTicketed | Self::BeforeStart)
     }
 
     /// The reason in words.
@@ -241,6 +253,10 @@ impl ParkReason {
             Self::NoTemplate => "no rule matches, and the environment has no template",
             Self::Ignored => "the environment is ignored",
             Self::NotTicketed => "a rule gives no ticket",
+            Self::BeforeStart => "it was there before tickets were opened for its customer",
+            Self::StartUndecided => {
+                "`[start] tickets_for` does not say whether such alerts get tickets"
+            }
         }
     }
 }
@@ -318,7 +334,28 @@ impl Policy {
             storms: None,
             machine_applications: MachineApplications::default(),
             retention: Retention::default(),
+            tickets_for: Some(TicketsFor::All),
+            tickets_for_customer: BTreeMap::new(),
         }
+    }
+
+    /// Which of the alerts of `environment` that were there before get tickets; `None` where the operator has not
+    /// chosen.
+    #[must_use]
+    pub fn tickets_for(&self, environment: EnvironmentId) -> Option<TicketsFor> {
+        let own = self.tickets_for_customer.get(&environment);
+        own.copied().or(self.tickets_for)
+    }
+
+    /// Whether `alert` would get a ticket if the operator chose so: it is open and visible, and the config has a
+    /// client and a template for it, but no choice for its customer.
+    #[must_use]
+    pub fn is_undecided_about(&self, alert: &Alert) -> bool {
+        self.mode == Mode::Managed
+            && self.tickets_for(alert.environment).is_none()
+            && alert.visible
+            && !alert.is_closed()
+            && self.choose(alert).is_ok()
     }
 
     /// The customer and the template for `alert`.

@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn no_state_makes_the_plan_panic(
+    fn no_state_makes_the_plan_panic_or_an_observer_write(
         policy in any_policy(),
         status in "\\PC{0,20}",
         ticket_status in any::<u64>(),
@@ -236,5 +236,14 @@ proptest! {
         let steps = plan(&link, Some(&alert), seen, &policy, time(now));
         prop_assert!(steps.len() <= 4, "{steps:?}");
         prop_assert_eq!(plan(&link, None, seen, &policy, time(now)), vec![]);
+        let observing = halogard_domain::Policy { mode: Mode::Observe, ..policy };
+        let steps = plan(&link, Some(&alert), seen, &observing, time(now));
+        let only_reads = |step: &Step| {
+            matches!(
+                step,
+                Step::Adopt(_) | Step::ReadTicket | Step::Resume | Step::Wait(_) | Step::SetBase(_) | Step::Finish(_)
+            )
+        };
+        prop_assert!(steps.iter().all(only_reads), "{steps:?}");
     }
 }

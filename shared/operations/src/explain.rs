@@ -302,6 +302,12 @@ fn no_ticket_because(link: &Link, alert: &Alert, policy: &Policy) -> Option<Stri
                 .to_owned(),
         );
     }
+    if policy.mode == Mode::Observe {
+        return Some(
+            "in observe mode Halogard writes nothing; it links the ticket that Liongard names for an alert"
+                .to_owned(),
+        );
+    }
     if !alert.visible {
         return Some("the alert is hidden in Liongard; unhide it there to get a ticket".to_owned());
     }
@@ -322,7 +328,21 @@ fn no_ticket_because(link: &Link, alert: &Alert, policy: &Policy) -> Option<Stri
             "no rule matches it and environment {} names no template; add one of both",
             alert.environment
         )),
-        Ok(_) => None,
+        Err(reason @ (ParkReason::BeforeStart | ParkReason::StartUndecided)) => {
+            Some(reason.as_str().to_owned())
+        }
+        Ok(_) => match link.reason_for_no_ticket(alert, policy)? {
+            ParkReason::StartUndecided => Some(
+                "it was open before its customer got tickets, with many others: `[start] tickets_for` in the config \
+                 says which of them get one"
+                    .to_owned(),
+            ),
+            _ => Some(format!(
+                "it was there before its customer got tickets, and [start] wants none for such alerts: it is \
+                 watched; `halogard resync {}` opens one",
+                alert.id
+            )),
+        },
     }
 }
 

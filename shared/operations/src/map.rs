@@ -11,18 +11,20 @@ mod similarity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use halogard_app::Store;
 use halogard_app::ports::{
-    AlertSource, ClientInfo, EnvironmentInfo, PortError, ServiceDeskCatalog,
+    AlertSource, ClientInfo, EnvironmentInfo, LinkFilter, PortError, ServiceDeskCatalog,
 };
 use halogard_config::{CustomerEntries, CustomerEntry};
 use halogard_domain::Policy;
 use halogard_domain::ids::{EnvironmentId, HaloClientId};
-use halogard_domain::policy::Pattern;
+use halogard_domain::policy::{ParkReason, Pattern};
 use serde::Serialize;
 
 pub use sheet::{SheetError, read_sheet, write_sheet};
 pub use similarity::Proof;
 
+use crate::scan::for_each_link;
 use matching::{ClientCandidate, match_all};
 use names::ComparableName;
 use similarity::compare;
@@ -338,5 +340,38 @@ pub fn entry(row: &MapRow, client: &ClientMatch, defaults: &EntryDefaults) -> Cu
         template: defaults.template.clone(),
         groups: defaults.groups.clone(),
         is_shared: false,
+        tickets_for: None,
     }
+}
+
+/// How many alerts wait for the mapping of their environment, by environment.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn waiting_alerts(
+    store: &impl Store,
+) -> Result<BTreeMap<EnvironmentId, usize>, PortError> {
+    let mut waiting = BTreeMap::new();
+    for_each_link(store, LinkFilter::Parked, |link| {
+        let alert = link.observed_alert.as_ref();
+        let alert =
+            alert.filter(|alert| link.parked == Some(ParkReason::Unmapped) && !alert.is_closed());
+        if let Some(alert) = alert {
+            *waiting.entry(alert.environment).or_default() += 1;
+        }
+    })
+    .await?;
+    Ok(waiting)
+}
+
+/// How many alerts get tickets at once when `entries` are added, if none of these says which of them do. Above
+/// [`UNDECIDED_MAX`](halogard_domain::start::UNDECIDED_MAX) the operator must choose.
+#[must_use]
+pub fn undecided_alerts(
+    entries: &CustomerEntries,
+    waiting: &BTreeMap<EnvironmentId, usize>,
+) -> usize {
+    let open = entries.mapped.iter().filter(|it| it.tickets_for.is_none());
+    open.filter_map(|it| waiting.get(&it.environment)).sum()
 }

@@ -6,6 +6,7 @@ use halogard_app::Store;
 use halogard_app::ports::{JournalEntry, Lane, LinkFilter, Outgoing, PortError, WorkSink};
 use halogard_domain::ids::AlertId;
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::policy::ParkReason;
 use halogard_domain::{Link, Policy, Timestamp};
 use serde::Serialize;
 
@@ -41,6 +42,8 @@ pub enum WaitingFilter {
     Any,
     /// Those that wait for this cause.
     For(WaitingCause),
+    /// Those that were there before their customer got tickets and are watched. They get one.
+    BeforeStart,
 }
 
 /// Which pairs a command is about, and what it does with them: its plan.
@@ -86,6 +89,12 @@ impl PairFilter {
         *self == Self::default()
     }
 
+    /// Whether alerts that were there before their customer got tickets get one: those that are named, or meant as
+    /// such. A customer's pairs are read anew without that.
+    fn requests_tickets(&self) -> bool {
+        !self.alerts.is_empty() || self.waiting == Some(WaitingFilter::BeforeStart)
+    }
+
     fn matches(&self, link: &Link, policy: Option<&Policy>, now: Timestamp) -> bool {
         let alert = link.observed_alert.as_ref();
         let is_customer = |wanted: &String| {
@@ -95,11 +104,12 @@ impl PairFilter {
             })
         };
         let waits = |wanted: WaitingFilter| {
-            let waiting = policy.and_then(|policy| waiting_pair(link, policy, now));
-            waiting.is_some_and(|waiting| match wanted {
-                WaitingFilter::Any => true,
-                WaitingFilter::For(cause) => waiting.cause == cause,
-            })
+            let cause = || Some(waiting_pair(link, policy?, now)?.cause);
+            match wanted {
+                WaitingFilter::Any => cause().is_some(),
+                WaitingFilter::For(wanted) => cause() == Some(wanted),
+                WaitingFilter::BeforeStart => link.parked == Some(ParkReason::BeforeStart),
+            }
         };
         (self.alerts.is_empty() || self.alerts.contains(&link.alert))
             && self.customer.as_ref().is_none_or(is_customer)
@@ -160,7 +170,7 @@ pub async fn plan(
         let alert = link.observed_alert.as_ref();
         let customer = alert.map_or("unknown", |alert| alert.environment_name.as_str());
         *customers.entry(customer.to_owned()).or_default() += 1;
-        messages.extend(messages_for(link, kind));
+        messages.extend(messages_for(link, kind, filter.requests_tickets()));
     }
     let is_bare = filter.customer.is_none() && filter.waiting.is_none() && filter.since.is_none();
     if kind == ResyncKind::Resync && is_bare {
@@ -184,11 +194,18 @@ pub async fn plan(
     })
 }
 
-/// The messages for the pair of `link`.
-fn messages_for(link: &Link, kind: ResyncKind) -> Vec<Message> {
+/// The messages for the pair of `link`; a ticket is requested for an alert of day one where `requests_tickets`.
+fn messages_for(link: &Link, kind: ResyncKind, requests_tickets: bool) -> Vec<Message> {
     match kind {
         ResyncKind::Resync => {
-            let alert = Message::reconcile_alert(link.alert, Cause::Operator);
+            let of_day_one = [ParkReason::BeforeStart, ParkReason::StartUndecided];
+            let is_requested =
+                requests_tickets && link.parked.is_some_and(|it| of_day_one.contains(&it));
+            let cause = match is_requested {
+                true => Cause::TicketRequested,
+                false => Cause::Operator,
+            };
+            let alert = Message::reconcile_alert(link.alert, cause);
             let ticket = link
                 .ticket
                 .map(|ticket| Message::reconcile_ticket(ticket, Cause::Operator));

@@ -26,6 +26,8 @@ pub enum WaitingCause {
     Unmapped,
     /// No rule matches, and the environment names no template.
     NoTemplate,
+    /// It was there before its customer got tickets, and the operator has not chosen.
+    StartUndecided,
     /// A person moved the ticket to another client.
     FoundElsewhere,
     /// A write ended without a response.
@@ -38,11 +40,12 @@ pub enum WaitingCause {
 
 impl WaitingCause {
     /// Every cause, the most urgent first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StoppedOpening,
         Self::Refused,
         Self::Unmapped,
         Self::NoTemplate,
+        Self::StartUndecided,
         Self::FoundElsewhere,
         Self::InDoubt,
         Self::ResolvedInPsaOnly,
@@ -57,6 +60,7 @@ impl WaitingCause {
             Self::Refused => "refused by HaloPSA",
             Self::Unmapped => "environment not mapped",
             Self::NoTemplate => "no template",
+            Self::StartUndecided => "day one not chosen",
             Self::FoundElsewhere => "moved to another client",
             Self::InDoubt => "in doubt",
             Self::ResolvedInPsaOnly => "resolved in HaloPSA only",
@@ -73,6 +77,7 @@ impl WaitingCause {
             | Self::Refused
             | Self::Unmapped
             | Self::NoTemplate
+            | Self::StartUndecided
             | Self::FoundElsewhere => true,
             Self::InDoubt | Self::ResolvedInPsaOnly | Self::LeftToTechnician => false,
         }
@@ -147,11 +152,14 @@ fn waiting_cause(link: &Link, policy: &Policy, now: Timestamp) -> Option<Waiting
         PairStatus::Refused => Some(WaitingCause::Refused),
         PairStatus::Parked(ParkReason::Unmapped) => Some(WaitingCause::Unmapped),
         PairStatus::Parked(ParkReason::NoTemplate) => Some(WaitingCause::NoTemplate),
+        PairStatus::Parked(ParkReason::StartUndecided) => Some(WaitingCause::StartUndecided),
         PairStatus::ResolvedInPsaOnly => Some(WaitingCause::ResolvedInPsaOnly),
         PairStatus::LeftToTechnician => Some(WaitingCause::LeftToTechnician),
         PairStatus::InSync
         | PairStatus::WatchedOnly
-        | PairStatus::Parked(ParkReason::Ignored | ParkReason::NotTicketed)
+        | PairStatus::Parked(
+            ParkReason::Ignored | ParkReason::NotTicketed | ParkReason::BeforeStart,
+        )
         | PairStatus::InProgress
         | PairStatus::AwaitingLiongard
         | PairStatus::InStorm
@@ -183,6 +191,7 @@ fn since(link: &Link, cause: WaitingCause) -> Timestamp {
         WaitingCause::StoppedOpening
         | WaitingCause::Unmapped
         | WaitingCause::NoTemplate
+        | WaitingCause::StartUndecided
         | WaitingCause::FoundElsewhere => raised,
     };
     at.or(raised).unwrap_or_default()
@@ -222,6 +231,9 @@ fn remedy(
         WaitingCause::NoTemplate => format!(
             "name a template for environment {environment} in the config, or add a rule that matches"
         ),
+        WaitingCause::StartUndecided => "choose which alerts of day one get tickets: [start] tickets_for in the config is \
+                                         \"all\", \"new alerts only\" or \"since 2026-11-01\"; `halogard serve --dry-run` shows them"
+            .to_owned(),
         WaitingCause::FoundElsewhere => format!(
             "a person moved {ticket} to another client; move it back, or close it there when its work is done"
         ),

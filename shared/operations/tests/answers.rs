@@ -222,19 +222,21 @@ fn one_of_each_cause() -> Vec<(Link, WaitingCause)> {
         link.parked = Some(reason);
         link
     };
-    let mut elsewhere = linked(5, "new", 1);
+    let mut elsewhere = linked(6, "new", 1);
     elsewhere.found_elsewhere = true;
-    let mut in_doubt = unlinked(6);
+    let undecided = parked(5, ParkReason::StartUndecided);
+    let mut in_doubt = unlinked(7);
     in_doubt.claim = Claim::in_doubt(before(30));
     vec![
         (stopped, WaitingCause::StoppedOpening),
         (refused, WaitingCause::Refused),
         (parked(3, ParkReason::Unmapped), WaitingCause::Unmapped),
         (parked(4, ParkReason::NoTemplate), WaitingCause::NoTemplate),
+        (undecided, WaitingCause::StartUndecided),
         (elsewhere, WaitingCause::FoundElsewhere),
         (in_doubt, WaitingCause::InDoubt),
-        (linked(7, "new", 9), WaitingCause::ResolvedInPsaOnly),
-        (linked(8, "closed", 1), WaitingCause::LeftToTechnician),
+        (linked(8, "new", 9), WaitingCause::ResolvedInPsaOnly),
+        (linked(9, "closed", 1), WaitingCause::LeftToTechnician),
     ]
 }
 
@@ -250,7 +252,7 @@ async fn every_cause_to_wait_is_counted_listed_and_has_a_remedy() {
         used.save(link).await;
     }
     let answer = status(&used.store, QUESTION).await.unwrap();
-    assert_eq!((answer.pairs.total, answer.pairs.in_sync), (10, 2));
+    assert_eq!((answer.pairs.total, answer.pairs.in_sync), (11, 2));
     assert_eq!(answer.pairs.waiting, pairs.len());
     let counted: Vec<_> = answer
         .waiting
@@ -410,7 +412,7 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
         (alerts.collect::<Vec<_>>(), plan.lane)
     };
     let all = PairFilter::default();
-    assert_eq!(chosen(&all).await.0.len(), 28);
+    assert_eq!(chosen(&all).await.0.len(), 29);
     assert_eq!(chosen(&all).await.1, "bulk");
     let waiting = |waiting| PairFilter {
         waiting: Some(waiting),
@@ -418,11 +420,11 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     };
     assert_eq!(
         chosen(&waiting(WaitingFilter::Any)).await.0,
-        [1, 2, 3, 4, 5, 6, 7, 8]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9]
     );
     let refused = waiting(WaitingFilter::For(WaitingCause::Refused));
     assert_eq!(chosen(&refused).await, (vec![2], "urgent"));
-    for (customer, count) in [("contoso", 28), ("8801", 28), ("Fabrikam", 0), ("8802", 0)] {
+    for (customer, count) in [("contoso", 29), ("8801", 29), ("Fabrikam", 0), ("8802", 0)] {
         let filter = PairFilter {
             customer: Some(customer.to_owned()),
             ..all.clone()
@@ -431,10 +433,10 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     }
     // An alert without a record is read from Liongard.
     let unknown = PairFilter {
-        alerts: [AlertId::new(7), AlertId::new(777)].into(),
+        alerts: [AlertId::new(8), AlertId::new(777)].into(),
         ..all.clone()
     };
-    assert_eq!(chosen(&unknown).await.0, [7, 777]);
+    assert_eq!(chosen(&unknown).await.0, [8, 777]);
     let limited = PairFilter {
         limit: Some(3),
         ..all
@@ -447,6 +449,57 @@ async fn pairs_are_chosen_by_every_filter_and_queued_behind_others_when_there_ar
     let queued = resync::apply(&used.store, &plan, NOW).await.unwrap();
     assert_eq!((queued.pairs, queued.messages), (2, 3));
     assert_eq!(used.store.depth(Lane::Urgent).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_ticket_is_requested_for_an_alert_of_day_one_that_is_named_or_meant_as_such() {
+    let used = UsedStore::new().await;
+    for (id, reason) in [
+        (1, ParkReason::BeforeStart),
+        (2, ParkReason::StartUndecided),
+        (3, ParkReason::Unmapped),
+    ] {
+        let mut link = unlinked(id);
+        link.parked = Some(reason);
+        used.save(&link).await;
+    }
+    let all = PairFilter::default();
+    let named = PairFilter {
+        alerts: (1..=3).map(AlertId::new).collect(),
+        ..all.clone()
+    };
+    let watched = PairFilter {
+        waiting: Some(WaitingFilter::BeforeStart),
+        ..all.clone()
+    };
+    let customer = PairFilter {
+        customer: Some("8801".to_owned()),
+        ..all
+    };
+    let (asked, read) = (Cause::TicketRequested, Cause::Operator);
+    for (filter, expected) in [
+        (named, vec![(1, &asked), (2, &asked), (3, &read)]),
+        (watched, vec![(1, &asked)]),
+        (customer, vec![(1, &read), (2, &read), (3, &read)]),
+    ] {
+        let plan = resync::plan(&used.store, &filter, ResyncKind::Resync, NOW).await;
+        resync::apply(&used.store, &plan.unwrap(), NOW)
+            .await
+            .unwrap();
+        let hidden = Duration::from_secs(60);
+        let taken = used.store.receive(Lane::Urgent, 9, hidden).await.unwrap();
+        let mut sent = Vec::new();
+        for delivery in &taken {
+            if let Ok(Message::ReconcileAlert { alert, cause, .. }) = &delivery.message {
+                sent.push((alert.get(), cause.clone()));
+            }
+            let done = used.store.ack(Lane::Urgent, &delivery.receipt).await;
+            done.unwrap();
+        }
+        sent.sort_by_key(|(alert, _)| *alert);
+        let expected = expected.into_iter().map(|(id, cause)| (id, cause.clone()));
+        assert_eq!(sent, expected.collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

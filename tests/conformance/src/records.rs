@@ -19,6 +19,7 @@ use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::policy::{AppliedPolicy, Mode, Policy};
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{BlockedStart, RunInFlight, RunMark, RunTarget, Runs};
+use halogard_domain::start::CustomerStarts;
 use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{
     ChangeRange, FirstSweep, KeyedListPlace, PendingRange, ReadPhase, SweepCursor, Unsettled,
@@ -62,6 +63,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, AppliedPolicy>(bench).await;
         let bench = $case::<_, ConfigInForce>(bench).await;
         let bench = $case::<_, ConfigText>(bench).await;
+        let bench = $case::<_, CustomerStarts>(bench).await;
         let bench = $case::<_, MissingTickets>(bench).await;
         let bench = $case::<_, Storms>(bench).await;
         let bench = $case::<_, SweepCursor>(bench).await;
@@ -172,6 +174,21 @@ impl SampleRecord for ConfigInForce {
             config.put(Policy::empty(Mode::Managed), version);
         }
         config
+    }
+}
+
+impl SampleRecord for CustomerStarts {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
+    }
+
+    fn sample(number: u8, _now: Timestamp) -> Self {
+        let customers = (8801..8821).map(EnvironmentId::new);
+        Self {
+            began: customers.map(|it| (it, at(number.into()))).collect(),
+            undecided: number.into(),
+            policy: u64::MAX,
+        }
     }
 }
 

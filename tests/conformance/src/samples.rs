@@ -16,6 +16,7 @@ use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::missing::Missing;
 use halogard_domain::policy::{ClosedBy, ParkReason};
 use halogard_domain::sharing::Sharing;
+use halogard_domain::start::Arrival;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
 use halogard_domain::ticket::{Assignment, Existence, Handling, HumanActivity, Ticket};
 use halogard_domain::work::{FoundTicket, InitialState, WorkSign};
@@ -151,6 +152,7 @@ pub fn full_link(id: u64) -> Link {
             }],
         }),
         parked: Some(ParkReason::NoTemplate),
+        arrival: Some(Arrival::BeforeStart { undecided: 26 }),
         refused: [WriteKind::SetFields, WriteKind::AddNote]
             .map(|write| RefusedWrite {
                 write,

@@ -458,6 +458,16 @@ fn write_plan(plan: &ConfigPlan, page: &mut TextPage) {
     write_alerts("waiting alerts that get tickets", &effects.released, page);
     write_alerts("alerts that go on waiting", &effects.waiting, page);
     write_alerts(
+        "alerts of day one that are watched, without tickets",
+        &effects.watched,
+        page,
+    );
+    write_alerts(
+        "alerts of day one that wait until [start] tickets_for is chosen",
+        &effects.undecided,
+        page,
+    );
+    write_alerts(
         "open tickets that go on as they were opened",
         &effects.kept,
         page,

@@ -94,6 +94,7 @@ impl Summary {
             mode: match options.mode {
                 ModeName::Managed => "managed",
                 ModeName::Native => "native",
+                ModeName::Observe => "observe",
             },
             dialect: options.dialect.name().to_owned(),
             seed: options.seed,

@@ -263,6 +263,7 @@ fn config(world: &World, mode: Mode) -> anyhow::Result<Config> {
     let mode = match mode {
         Mode::Managed => "managed",
         Mode::Native => "native",
+        Mode::Observe => "observe",
     };
     let template = format!("closing_technician = {CLOSING_TECHNICIAN}");
     let text = world.config_text(mode, &template, &BTreeSet::new());

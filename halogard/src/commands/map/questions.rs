@@ -27,6 +27,20 @@ pub fn ask_about(
     )?)
 }
 
+/// Asks which of `count` alerts that wait get tickets.
+pub fn ask_tickets_for(count: usize) -> io::Result<String> {
+    let mut output = anstream::stderr();
+    write!(
+        output,
+        "{count} alerts of these customers wait. Which of them get tickets: all, new alerts only, or since \
+         2026-11-01? "
+    )?;
+    output.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
 /// Asks through `input` and `output`. The end of the input ends the questions.
 fn ask(
     map: &CustomerMap,

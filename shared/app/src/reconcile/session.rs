@@ -163,14 +163,14 @@ impl PairSession<'_> {
         matches!(cause, Cause::Webhook { .. }) && as_of.is_some_and(|as_of| as_of > requested_at)
     }
 
-    /// Releases a parked alert as soon as the policy has a client and a template for it.
+    /// Releases a parked alert as soon as the policy gives it a ticket.
     pub(super) fn release_if_mapped(&mut self) {
-        let mapped = self
-            .link
-            .observed_alert
-            .as_ref()
-            .is_some_and(|alert| self.policy.choose(alert).is_ok());
-        if mapped {
+        let alert = self.link.observed_alert.as_ref();
+        let gets_ticket = alert.is_some_and(|alert| {
+            let reason = self.link.reason_for_no_ticket(alert, self.policy);
+            reason.is_none()
+        });
+        if gets_ticket {
             self.link.parked = None;
         }
     }

@@ -24,14 +24,18 @@ const RETENTION_DAYS_MAX: u64 = 3650;
 /// An alert without a link that is younger never had one: no ticket of it is searched for.
 const LINKS_DAYS_MIN: u64 = 30;
 
+/// What `tickets_for` says.
+const TICKETS_FOR: &str = "which of the alerts that were there before get tickets: \"all\", \"new alerts only\", or \
+                           \"since 2026-11-01\" (a day in UTC); must be chosen when more than 25 are open";
+
 /// The whole file.
 pub(crate) fn file() -> TableSpec {
     TableSpec::of([
         KeySpec::required(
             "mode",
-            ValueKind::OneOf(&["managed", "native"]),
-            "who opens tickets: \"managed\" (Halogard) or \"native\" (Liongard's own ticketing, and \
-             Halogard links and repairs)",
+            ValueKind::OneOf(&["managed", "native", "observe"]),
+            "who opens tickets: \"managed\" (Halogard), \"native\" (Liongard's own ticketing, and \
+             Halogard links and repairs), or \"observe\" (Halogard reads and reports, and never writes)",
         ),
         KeySpec::optional(
             "key_prefix",
@@ -94,6 +98,11 @@ pub(crate) fn file() -> TableSpec {
             "retention",
             ValueKind::Table(retention()),
             "how long records are kept; a year if absent",
+        ),
+        KeySpec::optional(
+            "start",
+            ValueKind::Table(start()),
+            "which of the alerts that are open when a customer's alerts begin to get tickets get one",
         ),
         KeySpec::optional(
             "ignore",
@@ -366,6 +375,21 @@ fn retention() -> TableSpec {
     ])
 }
 
+fn start() -> TableSpec {
+    TableSpec::of([
+        KeySpec::optional("tickets_for", ValueKind::Text, TICKETS_FOR),
+        KeySpec::optional(
+            "groups",
+            ValueKind::Table(TableSpec::of([]).others(
+                FreeKeyKind::Name,
+                ValueKind::Text,
+                "the same for the environments of this group",
+            )),
+            "the same for groups of [[environments]], by name",
+        ),
+    ])
+}
+
 fn environment() -> TableSpec {
     TableSpec::of([
         KeySpec::required("environment", ValueKind::ID, "Liongard environment, by id"),
@@ -390,5 +414,6 @@ fn environment() -> TableSpec {
             ValueKind::AlwaysTrue,
             "other environments have the same client: each of them says so",
         ),
+        KeySpec::optional("tickets_for", ValueKind::Text, TICKETS_FOR),
     ])
 }

@@ -1,13 +1,19 @@
 //! An alert without a ticket: exactly one is opened or found, or there is a reason for none.
 
+use std::time::Duration;
+
 use crate::alert::Alert;
 use crate::link::{Claim, Link, TerminalReason, WriteKind};
 use crate::plan::{Step, closing_the_group};
-use crate::policy::{Mapping, Mode, Policy, Template};
+use crate::policy::{Mapping, Mode, ParkReason, Policy, Template};
 use crate::render;
+use crate::start::StartVerdict;
 use crate::storm::Membership;
 use crate::ticket::TicketDraft;
 use crate::time::Timestamp;
+
+/// The next poll notes since when the alerts of a new customer get tickets.
+const START_KNOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The steps for an alert without a ticket.
 pub(super) fn plan(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step> {
@@ -76,16 +82,28 @@ fn open(link: &Link, alert: &Alert, policy: &Policy, now: Timestamp) -> Vec<Step
     if !alert.visible && !others_wait {
         return Vec::new();
     }
-    match policy.choose(alert) {
-        Err(reason) if link.parked == Some(reason) => Vec::new(),
-        Err(reason) => vec![Step::Park(reason)],
-        Ok(_) if link.is_suppressed(WriteKind::Open, policy, now) => Vec::new(),
-        Ok(_) if policy.storms.is_some() && link.membership.is_none() => vec![Step::AssignGroup],
-        Ok((mapping, template)) => {
+    let (mapping, template) = match policy.choose(alert) {
+        Ok(chosen) => chosen,
+        Err(reason) => return parked(link, reason),
+    };
+    match link.start_verdict(alert, policy) {
+        StartVerdict::NoTicket(reason) => parked(link, reason),
+        StartVerdict::NotKnown => vec![Step::Wait(now.plus(START_KNOWN_WITHIN))],
+        StartVerdict::Ticket if link.is_suppressed(WriteKind::Open, policy, now) => Vec::new(),
+        StartVerdict::Ticket if policy.storms.is_some() && link.membership.is_none() => {
+            vec![Step::AssignGroup]
+        }
+        StartVerdict::Ticket => {
             let draft = draft(link, alert, mapping, template);
             vec![Step::Open(Box::new(draft))]
         }
     }
+}
+
+/// The alert gets no ticket for now.
+fn parked(link: &Link, reason: ParkReason) -> Vec<Step> {
+    let is_new = link.parked != Some(reason);
+    is_new.then_some(Step::Park(reason)).into_iter().collect()
 }
 
 /// The ticket as the template describes it.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use halogard_app::Store;
 use halogard_app::ports::{LinkFilter, PortError};
 use halogard_domain::policy::ParkReason;
+use halogard_domain::record::Singleton;
+use halogard_domain::start::{Arrival, CustomerStarts};
 use halogard_domain::{Alert, Link, Policy, Step, Timestamp, plan};
 use serde::Serialize;
 
@@ -17,6 +19,10 @@ pub struct ConfigEffects {
     pub released: Vec<AlertsOf>,
     /// Alerts that go on waiting.
     pub waiting: Vec<AlertsOf>,
+    /// Alerts that were there before their customer got tickets, and get none: they are watched.
+    pub watched: Vec<AlertsOf>,
+    /// Alerts that were there before, and wait until `[start] tickets_for` is chosen.
+    pub undecided: Vec<AlertsOf>,
     /// Open tickets that go on under the config they were opened with, because the customer or the template of
     /// their alerts is another one.
     pub kept: Vec<AlertsOf>,
@@ -76,8 +82,10 @@ pub(super) async fn of(
     let nothing = Policy::empty(after.mode);
     let before = before.unwrap_or(&nothing);
     let (mut released, mut waiting) = (Counts::default(), Counts::default());
+    let (mut watched, mut undecided) = (Counts::default(), Counts::default());
     let (mut kept, mut changed) = (Counts::default(), Counts::default());
     let mut routes: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+    let starts = starts_under(store, after, now).await?;
     for_each_link(store, LinkFilter::All, |link| {
         let Some(alert) = &link.observed_alert else {
             return;
@@ -94,9 +102,15 @@ pub(super) async fn of(
                 changed.add(alert);
             }
         } else if link.ticket.is_none() && link.has_open_cause() {
-            match (link.parked, after.choose(alert)) {
-                (Some(_), Ok(_)) => released.add(alert),
-                (_, Err(reason)) if !reason.is_chosen() => waiting.add(alert),
+            let mut link = link.clone();
+            if link.arrival != Some(Arrival::TicketRequested) {
+                link.arrival = starts.arrival(alert);
+            }
+            match link.reason_for_no_ticket(alert, after) {
+                None if link.parked.is_some() => released.add(alert),
+                Some(ParkReason::StartUndecided) => undecided.add(alert),
+                Some(ParkReason::BeforeStart) => watched.add(alert),
+                Some(reason) if !reason.is_chosen() => waiting.add(alert),
                 _ => {}
             }
         }
@@ -106,6 +120,8 @@ pub(super) async fn of(
     Ok(ConfigEffects {
         released: released.lines(),
         waiting: waiting.lines(),
+        watched: watched.lines(),
+        undecided: undecided.lines(),
         kept: kept.lines(),
         changed: changed.lines(),
         new_alerts: routes
@@ -117,6 +133,25 @@ pub(super) async fn of(
             })
             .collect(),
     })
+}
+
+/// What is known of the customers' first days once `policy` is in force.
+async fn starts_under(
+    store: &impl Store,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<CustomerStarts, PortError> {
+    let mut starts = store.load_record::<CustomerStarts>(&Singleton).await?.value;
+    starts.begin(policy.environments.keys().copied(), now);
+    let mut undecided = 0_u32;
+    for_each_link(store, LinkFilter::Parked, |link| {
+        let alert = link.observed_alert.as_ref();
+        let waits = alert.is_some_and(|alert| starts.is_undecided(alert, policy));
+        undecided = undecided.saturating_add(u32::from(waits));
+    })
+    .await?;
+    starts.undecided = undecided;
+    Ok(starts)
 }
 
 /// What the pair lacks under `policy`.
@@ -133,5 +168,8 @@ fn route(policy: &Policy, alert: &Alert) -> String {
         Err(ParkReason::NoTemplate) => "waits: no template".to_owned(),
         Err(ParkReason::Ignored) => "no ticket: ignored".to_owned(),
         Err(ParkReason::NotTicketed) => "no ticket: by a rule".to_owned(),
+        Err(ParkReason::BeforeStart | ParkReason::StartUndecided) => {
+            "no ticket: day one".to_owned()
+        }
     }
 }

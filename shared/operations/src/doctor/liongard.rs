@@ -200,7 +200,9 @@ pub(super) async fn inspectors<L: Inspectors>(
         );
         return match policy.mode {
             Mode::Native => report.problem(CheckId::InspectorSingle, thing, remedy),
-            Mode::Managed => report.warning(CheckId::InspectorSingle, thing, remedy),
+            Mode::Managed | Mode::Observe => {
+                report.warning(CheckId::InspectorSingle, thing, remedy);
+            }
         };
     };
     report.ok(

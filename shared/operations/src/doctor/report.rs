@@ -5,6 +5,7 @@ use std::fmt;
 
 use halogard_domain::Policy;
 use halogard_domain::ids::EnvironmentId;
+use halogard_domain::policy::Mode;
 use serde::Serialize;
 
 use super::checks::{CheckId, CheckOwner};
@@ -145,7 +146,8 @@ impl DoctorReport {
             let template = mapping.template.as_ref();
             template.is_some_and(|name| templates.contains_key(name))
         });
-        let is_anything_left = !environments.is_empty() && (by_rule || by_mapping);
+        let is_anything_left =
+            policy.mode == Mode::Observe || !environments.is_empty() && (by_rule || by_mapping);
         is_anything_left.then_some(policy)
     }
 

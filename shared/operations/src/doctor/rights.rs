@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use halogard_domain::policy::Mode;
+
 use super::checks::CheckId;
 
 /// A right that Halogard needs.
@@ -26,6 +28,9 @@ const APPLICATION: &str =
 const AGENT: &str = "HaloPSA: Configuration → Teams & Agents → Agents → the API-only agent";
 const ROLE: &str = "HaloPSA: Configuration → Teams & Agents → Roles → the agent's role";
 const LIONGARD: &str = "Liongard: Admin → Users → the access key's user";
+
+/// How the scopes begin that allow to write.
+const WRITING: &str = "edit:";
 
 /// Every right.
 pub const PERMISSIONS: &[Right] = &[
@@ -151,11 +156,13 @@ pub const PERMISSIONS: &[Right] = &[
     },
 ];
 
-/// The OAuth scopes that the application needs, in the form of the setting.
+/// The OAuth scopes that the application needs for what is switched on, in the form of the setting. A token is
+/// refused as a whole when one scope of it is not granted, so none is asked for that nothing uses.
 #[must_use]
-pub fn scopes_needed() -> String {
-    let scopes: Vec<&str> = PERMISSIONS.iter().filter_map(|right| right.scope).collect();
-    scopes.join(" ")
+pub fn scopes_needed(mode: Mode) -> String {
+    let scopes = PERMISSIONS.iter().filter_map(|right| right.scope);
+    let needed = scopes.filter(|scope| mode != Mode::Observe || !scope.starts_with(WRITING));
+    needed.collect::<Vec<_>>().join(" ")
 }
 
 /// The rights as a document.

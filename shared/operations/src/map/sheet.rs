@@ -231,6 +231,7 @@ fn read_row(
                 template: text("template").or_else(|| defaults.template.clone()),
                 groups: defaults.groups.clone(),
                 is_shared: yes(cells, "shared")?,
+                tickets_for: None,
             });
             Ok(())
         }

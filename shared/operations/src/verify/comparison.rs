@@ -56,7 +56,7 @@ pub(super) fn compare(
         return record(Symbol::Unreadable, "the alert was never read", explained);
     };
     let alert_closed = link.is_resolved(current);
-    let by_others = policy.is_some_and(|policy| policy.mode == Mode::Native);
+    let by_others = policy.is_some_and(|policy| policy.mode != Mode::Managed);
     match ticket {
         Seen::NotAsked => record(Symbol::Same, "both are closed", None),
         Seen::Failed(said) => record(Symbol::Unreadable, said, None),

@@ -11,6 +11,8 @@ impl World {
     pub fn config_text(&self, mode: &str, template: &str, unmapped: &BTreeSet<i64>) -> String {
         let mut text = format!(
             "mode = \"{mode}\"\n\
+             [start]\n\
+             tickets_for = \"all\"\n\
              [templates.default]\n\
              ticket_type = 5\n\
              team = \"Service Desk\"\n\

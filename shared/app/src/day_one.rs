@@ -1,0 +1,166 @@
+//! Day one of a customer: since when its alerts get tickets, and how many were there before.
+
+use std::sync::{Mutex, PoisonError};
+
+use halogard_domain::record::Singleton;
+use halogard_domain::start::{Arrival, CustomerStarts, UNDECIDED_MAX};
+use halogard_domain::{Alert, Link, Policy};
+use tracing::{info, warn};
+
+use crate::env::Env;
+use crate::outcome::OperatorNotice;
+use crate::ports::prelude::*;
+use crate::ports::{LinkFilter, PortError, SaveError};
+use crate::reconcile::CONFLICTS_MAX;
+use crate::reconciler::Reconciler;
+use crate::recovery::PAGE;
+
+/// The fingerprint of the policy whose customers this process has seen noted.
+#[derive(Debug, Default)]
+pub(crate) struct NotedPolicy(Mutex<Option<u64>>);
+
+impl NotedPolicy {
+    fn is(&self, fingerprint: u64) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(fingerprint)
+    }
+
+    fn set(&self, fingerprint: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fingerprint);
+    }
+}
+
+impl<E: Env> Reconciler<E> {
+    /// When the alert of `link` came; `None` where its customer is not noted yet.
+    pub(crate) async fn arrival_of(&self, link: &Link) -> Result<Option<Arrival>, PortError> {
+        let Some(alert) = &link.observed_alert else {
+            return Ok(None);
+        };
+        let starts = self.store.load_record::<CustomerStarts>(&Singleton).await?;
+        Ok(starts.value.arrival(alert))
+    }
+
+    /// Notes that the alerts of the policy's customers get tickets from now on, unless they did before, and how
+    /// many alerts wait for the operator's choice. Before a poll reads any of them.
+    pub(crate) async fn begin_customers(&self) -> Result<(), PortError> {
+        let fingerprint = self.policy_fingerprint();
+        if self.noted_policy.is(fingerprint) {
+            return Ok(());
+        }
+        let stored = self.store.load_record::<CustomerStarts>(&Singleton).await?;
+        if stored.value.policy != fingerprint {
+            let (policy, now) = (self.policy(), self.clock.now());
+            let customers = || policy.environments.keys().copied();
+            let mut begun = stored.value;
+            begun.begin(customers(), now);
+            let undecided = self.count_undecided_links(&policy, &begun).await?;
+            self.update_starts(|starts| {
+                starts.begin(customers(), now);
+                starts.undecided = undecided;
+                starts.policy = fingerprint;
+            })
+            .await?;
+            say_if_undecided(undecided);
+        }
+        self.noted_policy.set(fingerprint);
+        Ok(())
+    }
+
+    /// Notes how many alerts of a first poll wait for the operator's choice.
+    pub(crate) async fn note_undecided(&self, undecided: u32) -> Result<(), PortError> {
+        self.update_starts(|starts| starts.undecided = undecided)
+            .await?;
+        say_if_undecided(undecided);
+        Ok(())
+    }
+
+    /// How many alerts that wait came before their customers' alerts got tickets, and wait for the operator's
+    /// choice.
+    async fn count_undecided_links(
+        &self,
+        policy: &Policy,
+        starts: &CustomerStarts,
+    ) -> Result<u32, PortError> {
+        let mut count = 0;
+        let mut after = None;
+        loop {
+            let links = self.store.list(LinkFilter::Parked, after, PAGE).await?;
+            let Some(last) = links.last() else {
+                return Ok(count);
+            };
+            after = Some(last.alert);
+            let seen = links.iter().filter_map(|link| link.observed_alert.as_ref());
+            let waiting = seen.filter(|alert| starts.is_undecided(alert, policy));
+            count += u32::try_from(waiting.count()).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Applies `change` to what is known of the customers' first days. Saves only a difference.
+    async fn update_starts(&self, change: impl Fn(&mut CustomerStarts)) -> Result<(), PortError> {
+        let mut conflicts = 0;
+        loop {
+            let stored = self.store.load_record::<CustomerStarts>(&Singleton).await?;
+            let mut changed = stored.value.clone();
+            change(&mut changed);
+            if changed == stored.value {
+                return Ok(());
+            }
+            let saved = self
+                .store
+                .save_record(&Singleton, &changed, stored.revision);
+            match saved.await {
+                Ok(_) => return Ok(()),
+                // The other worker notes the same of the same policy.
+                Err(SaveError::Conflict) if conflicts == CONFLICTS_MAX => return Ok(()),
+                Err(SaveError::Conflict) => conflicts += 1,
+                Err(SaveError::Store(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Counts, in a first poll, the alerts that wait for the operator's choice, and keeps the first of them back until
+/// it is known whether there are too many.
+#[derive(Default)]
+pub(crate) struct FirstPollCount {
+    /// How many there are so far.
+    pub(crate) undecided: u32,
+    kept_back: Vec<Alert>,
+}
+
+impl FirstPollCount {
+    /// Counts `alert`, which waits for the choice. What is news goes to `queue`, once it need not be kept back.
+    pub(crate) fn take(&mut self, alert: Alert, is_news: bool, queue: impl FnMut(Alert)) {
+        self.undecided = self.undecided.saturating_add(1);
+        self.kept_back.extend(is_news.then_some(alert));
+        if self.is_too_many() {
+            self.kept_back.drain(..).for_each(queue);
+        }
+    }
+
+    /// Whether the operator must choose.
+    pub(crate) const fn is_too_many(&self) -> bool {
+        self.undecided > UNDECIDED_MAX
+    }
+
+    /// What was kept back goes to `queue`.
+    pub(crate) fn end(self, queue: impl FnMut(Alert)) {
+        self.kept_back.into_iter().for_each(queue);
+    }
+}
+
+/// Says that the operator must choose, if so.
+fn say_if_undecided(undecided: u32) {
+    if undecided > UNDECIDED_MAX {
+        warn!(
+            undecided,
+            outcome = OperatorNotice::StartUndecided.as_str(),
+            "many alerts were open before their customers got tickets; none of them gets one until the config says \
+             which: [start] tickets_for = \"all\", \"new alerts only\" or \"since 2026-11-01\". All others do"
+        );
+    } else if undecided > 0 {
+        info!(
+            undecided,
+            "alerts that were open before their customers got tickets get tickets as well"
+        );
+    }
+}
