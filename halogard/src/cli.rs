@@ -6,6 +6,7 @@ use halogard_domain::policy::Mode;
 use crate::commands::audit::AuditCommand;
 use crate::commands::backup::{BackupOptions, RestoreOptions};
 use crate::commands::config::ConfigCommand;
+use crate::commands::connect::ConnectOptions;
 use crate::commands::demo::DemoOptions;
 use crate::commands::dlq::DlqCommand;
 use crate::commands::doctor::DoctorOptions;
@@ -58,6 +59,11 @@ pub enum Command {
     /// Write, check or apply the config file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Connect to both vendors: try every stage, store the credentials, and say what comes next.
+    ///
+    /// Asks for what is not given, on a terminal only. Exit code 1: a stage failed; the first one that did is named
+    /// with its remedy, and nothing is stored.
+    Connect(ConnectOptions),
     /// Print the address to which HaloPSA sends its webhooks.
     #[command(subcommand)]
     Webhook(WebhookCommand),

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod config;
+pub mod connect;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
@@ -53,6 +54,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(options) => status::run(&options).await,
         Command::Simulate(options) => simulate::run(&options).await,
         Command::Config(command) => config::run(&command).await,
+        Command::Connect(options) => connect::run(&options).await,
         Command::Webhook(command) => webhook::run(&command).await,
     }
 }

@@ -4,6 +4,7 @@ mod body_stream;
 mod client;
 mod decoding;
 mod error;
+mod stages;
 pub mod tls;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 pub use body_stream::BodyStream;
 pub use client::{HttpClient, HttpClientSettings, LongWrite, reqwest_client};
 pub use error::{BuildError, TransportError};
+pub use stages::{ConnectionStage, StageOutcome, connection_stages};
 
 /// Sends one request and returns the whole answer.
 ///

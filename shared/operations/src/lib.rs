@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod config_changes;
+pub mod connect;
 pub mod day_one;
 pub mod dead_letters;
 pub mod doctor;

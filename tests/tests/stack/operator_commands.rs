@@ -327,6 +327,31 @@ async fn first_credentials_are_put_into_a_new_stack_tried_before_they_are_used()
 }
 
 #[tokio::test]
+async fn a_new_stack_is_connected_by_one_command() {
+    let world = Deployment::just_deployed().await;
+    let desk = OperatorCli::at(&world);
+    let key = world.setup.liongard.access_keys[0].clone();
+    let connect = at_stack(&format!(
+        "connect --secrets-stdin --client-id {APPLICATION} --key-id {}",
+        key.id
+    ));
+    let refused = desk.give(&connect, "mistyped\nmistyped\n").await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.out.contains("credential  failed"), "{refused:?}");
+    let secrets = format!("{}\n{}\n", planted::CLIENT_SECRET, key.secret);
+    let connected = desk.does(&connect, &secrets).await;
+    assert!(
+        connected.contains("in the secrets of the stack"),
+        "{connected}"
+    );
+    desk.write("halogard.toml", &world.setup.config());
+    desk.applies_config().await;
+    world
+        .raise_and_await_ticket("after one command connected the stack")
+        .await;
+}
+
+#[tokio::test]
 async fn credentials_of_a_stack_are_rotated_by_the_operator_command() {
     let world = Deployment::in_operation().await;
     let desk = OperatorCli::at(&world);
