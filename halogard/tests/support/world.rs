@@ -167,6 +167,6 @@ impl Config {
             template,
             rest,
         } = self;
-        format!("{top}[templates.default]\n{template}{rest}\n[start]\ntickets_for = \"all\"\n")
+        format!("{top}[templates.default]\n{template}[start]\ntickets_for = \"all\"\n{rest}")
     }
 }

@@ -197,3 +197,16 @@ pub fn permissions_document() -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observer_asks_for_no_scope_that_allows_to_write() {
+        let tickets = "read:tickets edit:tickets read:customers";
+        assert_eq!(scopes_needed(Mode::Managed), tickets);
+        assert_eq!(scopes_needed(Mode::Native), tickets);
+        assert_eq!(scopes_needed(Mode::Observe), "read:tickets read:customers");
+    }
+}
