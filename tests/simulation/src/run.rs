@@ -758,6 +758,7 @@ impl Run {
         let mode = match self.story.setup.mode {
             halogard_domain::policy::Mode::Managed => "managed",
             halogard_domain::policy::Mode::Native => "native",
+            halogard_domain::policy::Mode::Observe => "observe",
         };
         Outcome {
             seed: self.story.seed,

@@ -312,7 +312,7 @@ fn draw_span(rng: &mut StdRng, wishes: &Wishes) -> Duration {
 fn draw_setup(rng: &mut StdRng, seed: u64, mode: Mode, dialect: Dialect, shape: Shape) -> Setup {
     // Native mode finds tickets by the number at the alert. Where that is of another system, it finds none.
     let dialect = match mode {
-        Mode::Native => dialect.without(&["foreign-external-id"]),
+        Mode::Native | Mode::Observe => dialect.without(&["foreign-external-id"]),
         Mode::Managed => dialect,
     };
     let mut setup = Setup::speaking(mode, dialect);
