@@ -122,6 +122,28 @@ async fn a_day_without_halopsa_costs_delay_only() {
     outage(|bundle, out| bundle.halo.faults().set_random(always_failing(out))).await;
 }
 
+#[tokio::test]
+async fn what_waits_for_a_token_is_not_asked_for_again_every_second() {
+    let alerts = 200;
+    let mut setup = Setup::managed();
+    setup.level = tracing::Level::WARN;
+    setup.halo.token_life = Duration::from_secs(300);
+    let mut bundle = Scenario::start(setup).await;
+    bundle.run_until_quiet().await;
+    bundle.halo.faults().set_random(always_failing(true));
+    for alert in 0..alerts {
+        bundle.raise(alert % 6, &format!("Rule {alert}"));
+    }
+    // The token of before is over.
+    bundle.run_for(Duration::from_secs(600)).await;
+    let queue = |bundle: &Scenario| bundle.store_activity.writes()["queue"];
+    let before = queue(&bundle);
+    bundle.run_for(Duration::from_secs(600)).await;
+    let writes = queue(&bundle) - before;
+    // A batch of fifty every fifteen seconds, not every second.
+    assert!(writes <= 50 * 600 / 15, "{writes} writes to the queue");
+}
+
 /// Every request fails, or none.
 fn always_failing(out: bool) -> Vec<halogard_simulator::FaultRate> {
     let odds = halogard_simulator::FaultRate {

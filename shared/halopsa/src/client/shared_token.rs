@@ -27,9 +27,9 @@ const LEASE_DURATION: Duration = Duration::from_secs(45);
 /// When to retry while another client requests the token: an answer takes half a second.
 pub(super) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How long no client requests a token after HaloPSA issued none: all clients together request as
-/// often as one would.
-const FAILURE_PAUSE: Duration = Duration::from_secs(5);
+/// How long no client requests a token after HaloPSA issued none: all clients together request as often as
+/// one would. The lease is kept for so long, and whatever needs a token waits until then.
+pub(super) const FAILURE_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long after a refused token was replaced its successor is not replaced: if HaloPSA refuses a
 /// token that new, another one does not help.
@@ -249,9 +249,13 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             .await
         {
             Ok(LeaseOutcome::Acquired) => {}
-            Ok(LeaseOutcome::HeldByOther { .. }) => {
-                let until = now.plus(RETRY_DELAY);
-                return Err(Error::TokenPending { until });
+            Ok(LeaseOutcome::HeldByOther { until }) => {
+                // One that ends so soon was kept after a failure, or its request has taken long.
+                let soon = now.plus(RETRY_DELAY);
+                let is_kept = until <= now.plus(FAILURE_PAUSE);
+                return Err(Error::TokenPending {
+                    until: if is_kept { until.max(soon) } else { soon },
+                });
             }
             Err(error) => return self.token_without_store(credentials, need, &error).await,
         }

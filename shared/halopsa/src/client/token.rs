@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tracing::warn;
 use url::form_urlencoded;
 
-use super::shared_token::{Need, RETRY_DELAY, within};
+use super::shared_token::{FAILURE_PAUSE, Need, RETRY_DELAY, within};
 use super::{Client, Credentials, decode};
 use crate::error::{BodyProblem, Error, TokenFailure};
 use crate::route;
@@ -43,8 +43,8 @@ pub(super) struct LoginState {
     source: Arc<dyn CredentialSource<Credentials>>,
     /// The token that was refused last.
     refused: Option<HeaderValue>,
-    /// When another client was last found requesting the token.
-    pending_since: Option<Timestamp>,
+    /// Until when another client requests the token, or no client does.
+    pending_until: Option<Timestamp>,
     /// When it was last tried to renew a token early.
     early_refresh_at: Option<Timestamp>,
 }
@@ -55,7 +55,7 @@ impl LoginState {
         Self {
             source,
             refused: None,
-            pending_since: None,
+            pending_until: None,
             early_refresh_at: None,
         }
     }
@@ -221,13 +221,12 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         need: Need<'_>,
     ) -> Result<Option<BearerToken>, Error> {
         let presses = matches!(need, Need::Valid { .. } | Need::Replacement(_));
-        let pending_since = login.pending_since.filter(|_| presses);
-        if let Some(at) = pending_since
-            && within(at, RETRY_DELAY, self.clock.now())
-        {
-            return Err(Error::TokenPending {
-                until: at.plus(RETRY_DELAY),
-            });
+        let now = self.clock.now();
+        // Under a clock that was set back it would last for longer than anything does.
+        let believed = |until: &Timestamp| *until > now && until.since(now) <= FAILURE_PAUSE;
+        let pending_until = login.pending_until.filter(|_| presses);
+        if let Some(until) = pending_until.filter(believed) {
+            return Err(Error::TokenPending { until });
         }
         let mut held = login.source.current().await?;
         let mut tries = 1;
@@ -242,8 +241,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
                 }
                 Err(error) => error,
             };
-            if matches!(refused, Error::TokenPending { .. }) {
-                login.pending_since = Some(self.clock.now());
+            if let Error::TokenPending { until } = refused {
+                login.pending_until = Some(until);
             }
             if !refused.is_wrong_credential() || tries == TRIES_MAX {
                 return Err(refused);

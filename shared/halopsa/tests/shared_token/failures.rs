@@ -178,14 +178,15 @@ async fn clients_together_request_tokens_no_faster_than_one_when_none_is_issued(
         assert_eq!(outcomes.get(&Outcome::Answered), None);
         harness.advance(1);
     }
-    assert_eq!(harness.token_requests(), 12);
+    // One every fifteen seconds.
+    assert_eq!(harness.token_requests(), 4);
 
     harness.halo.faults().set_random(Vec::new());
-    harness.advance(5);
+    harness.advance(15);
     call_concurrently(&members).await;
     harness.advance(1);
     assert!(all_answered(&call_concurrently(&members).await));
-    assert_eq!(harness.token_requests(), 13);
+    assert_eq!(harness.token_requests(), 5);
 }
 
 #[tokio::test]
