@@ -14,12 +14,14 @@ use crate::commands::explain::ExplainOptions;
 use crate::commands::link::{LinkOptions, UnlinkOptions};
 use crate::commands::map::MapOptions;
 use crate::commands::pause::{PauseOptions, ResumeOptions, SnoozeOptions};
+use crate::commands::report::ReportCommand;
 use crate::commands::resync::ResyncOptions;
 use crate::commands::rotate::RotateOptions;
 use crate::commands::route::RouteOptions;
 use crate::commands::serve::ServeOptions;
 use crate::commands::simulate::SimulateOptions;
 use crate::commands::status::StatusOptions;
+use crate::commands::support_bundle::BundleOptions;
 use crate::commands::transfer::{ExportOptions, ImportOptions};
 use crate::commands::verify::VerifyOptions;
 use crate::commands::webhook::WebhookCommand;
@@ -123,6 +125,13 @@ pub enum Command {
     ///
     /// An import that was interrupted can be repeated.
     Import(ImportOptions),
+    /// Write a zip archive for a vendor's support: ids, times, codes and what was said, without names and secrets.
+    ///
+    /// Nothing is sent anywhere. Says what went in and what was masked.
+    SupportBundle(BundleOptions),
+    /// Print a table of the pairs, or what happened in a time.
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Show what operators commanded.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -11,12 +11,14 @@ pub mod explain;
 pub mod link;
 pub mod map;
 pub mod pause;
+pub mod report;
 pub mod resync;
 pub mod rotate;
 pub mod route;
 pub mod serve;
 pub mod simulate;
 pub mod status;
+pub mod support_bundle;
 pub mod transfer;
 pub mod verify;
 pub mod webhook;
@@ -48,6 +50,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Unlink(options) => link::unlink(&options).await,
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options).await,
+        Command::SupportBundle(options) => support_bundle::run(&options).await,
+        Command::Report(command) => report::run(&command).await,
         Command::Export(options) => transfer::export(&options).await,
         Command::Import(options) => transfer::import(&options).await,
         Command::Audit(command) => audit::run(&command).await,

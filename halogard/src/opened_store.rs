@@ -16,7 +16,9 @@ use halogard_domain::Policy;
 use halogard_domain::budget::Priority;
 use halogard_operations::config_changes;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, ServeSettings, WebhookSettings};
+use halogard_runtime::settings::{
+    self, Environment, Form, SETTINGS, ServeSettings, WebhookSettings,
+};
 use halogard_vendors::{CallDurations, CallObserver, HaloWebhooks, VendorSettings, Vendors};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -334,6 +336,32 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             .unwrap_or_else(|| format!("http://{}", serve.listen));
         let token = address.token;
         Ok(token.map(|token| format!("{base}/webhooks/halopsa/{}", token.expose_secret())))
+    }
+
+    /// Every secret that this process knows: what must occur in nothing that leaves the machine.
+    pub async fn known_secrets(&self) -> Vec<String> {
+        let mut secrets: Vec<String> = self.webhook_token().await.into_iter().collect();
+        let names = SETTINGS.iter().filter(|info| info.form == Form::Secret);
+        match &self.location {
+            StoreLocation::Machine(machine) => {
+                let values = names.filter_map(|info| machine.environment.get(info.name));
+                secrets.extend(values.map(|(value, _)| value.to_owned()));
+            }
+            StoreLocation::Stack(_) => {
+                secrets.extend(names.filter_map(|info| settings::variable(info.name)));
+            }
+        }
+        if let Ok(settings) = self.vendor_settings().await {
+            secrets.push(settings.halo.client_secret.expose_secret().to_owned());
+            secrets.push(
+                settings
+                    .liongard
+                    .access_key_secret
+                    .expose_secret()
+                    .to_owned(),
+            );
+        }
+        secrets
     }
 
     /// Both vendors, under the request budget that the workers share.

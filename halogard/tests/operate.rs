@@ -525,3 +525,44 @@ fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_tick
         assert_eq!(bench.sim.tickets_of(alert).len(), 1);
     }
 }
+
+#[test]
+fn a_support_bundle_is_an_archive_without_names_and_secrets_and_reports_are_for_spreadsheets() {
+    let bench = Bench::new();
+    bench.write_config(&Config::of_customers(1));
+    let serve = bench.serve();
+    let mapped = bench.sim.raise(8801, "Stale Accounts");
+    let unmapped = bench.sim.raise(8802, "Stale Accounts");
+    wait_until("one pair in sync, one that waits", SOON, || {
+        let pairs = &bench.ask("status")["pairs"];
+        (pairs["in_sync"] == 1 && pairs["waiting"] == 1).then_some(())
+    });
+    serve.process.kill();
+    let made = bench.operate("support-bundle bundle.zip --for liongard");
+    assert_code(&made, 0);
+    assert!(made.stdout.contains("waiting.json"), "{made:?}");
+    assert_code(&bench.operate("support-bundle bundle.zip"), 1);
+
+    let file = std::fs::File::open(bench.path("bundle.zip")).unwrap();
+    let mut archive = zip::ZipArchive::new(file).unwrap();
+    let mut all = String::new();
+    for place in 0..archive.len() {
+        let mut file = archive.by_index(place).unwrap();
+        std::io::Read::read_to_string(&mut file, &mut all).unwrap();
+    }
+    assert!(all.contains(&format!("\"alert\": {unmapped}")), "{all}");
+    let mut private: Vec<&str> = vec![support::TOKEN, support::WEBHOOK_SECRET, "Stale Accounts"];
+    private.extend(["HALOPSA_CLIENT_SECRET", "LIONGARD_ACCESS_KEY_SECRET"].map(|it| bench.get(it)));
+    for private in private {
+        assert!(!all.contains(private), "{private:?} is in {all}");
+    }
+
+    let csv = bench.operate("report pairs --csv");
+    assert_code(&csv, 0);
+    assert_eq!(csv.stdout.lines().count(), 3, "{csv:?}");
+    assert!(csv.stdout.contains(&format!("\n{mapped},8801,")), "{csv:?}");
+    let incident = bench.ask("report incident --since 1h");
+    assert_eq!(incident["events"]["opened"], 1, "{incident}");
+    assert_code(&bench.operate("report incident --since 1h"), 0);
+    assert_code(&bench.operate("report pairs"), 0);
+}

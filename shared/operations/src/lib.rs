@@ -6,6 +6,7 @@
 //! with the same conditional writes as the workers, so there is no second protocol between them.
 
 pub mod audit;
+pub mod bundle;
 pub mod config_changes;
 pub mod connect;
 pub mod day_one;
@@ -17,6 +18,7 @@ pub mod map;
 pub mod moment;
 pub mod pausing;
 mod policy;
+pub mod report;
 pub mod resync;
 pub mod route;
 mod scan;

@@ -134,7 +134,9 @@ pub struct VendorStatus {
     pub connected: Option<bool>,
     /// Since when it does, or does not.
     pub since: Option<Moment>,
-    /// The last failure: a stable word, and what the vendor said.
+    /// The last failure, as a stable word.
+    pub last_failure_code: Option<String>,
+    /// The same, with what the vendor said.
     pub last_failure: Option<String>,
     /// When that was.
     pub last_failure_at: Option<Moment>,
@@ -315,6 +317,7 @@ async fn vendors(store: &impl Records) -> Result<Vec<VendorStatus>, PortError> {
             vendor: vendor.words().to_owned(),
             connected: contact.since.map(|_| contact.answers),
             since: contact.since.map(Moment),
+            last_failure_code: failure.map(|failure| failure.code.clone()),
             last_failure: failure.map(|failure| failure.said.clone()),
             last_failure_at: failure.map(|failure| failure.at.into()),
         });

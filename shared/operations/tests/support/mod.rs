@@ -1,4 +1,5 @@
 //! A store with something of everything, and an empty one.
+#![allow(dead_code, reason = "each test file uses its part")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at what it did not expect, in its helpers too"

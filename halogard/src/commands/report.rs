@@ -1,0 +1,173 @@
+//! `report`: tables for people and programs.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_domain::Timestamp;
+use halogard_operations::moment::{Direction, read_time};
+use halogard_operations::report::{self, IncidentReport, PairReport};
+use halogard_runtime::SystemClock;
+
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
+use crate::output;
+use crate::page::{self, Cell, Mood, TextPage, span};
+
+/// The reports.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReportCommand {
+    /// One row for each pair: customer, alert, ticket, state, times, seconds to the ticket.
+    Pairs(PairsOptions),
+    /// What happened in a time: alerts raised, tickets opened, the longest wait, events.
+    Incident(IncidentOptions),
+}
+
+/// Options of `report pairs`.
+#[derive(Clone, Debug, Args)]
+pub struct PairsOptions {
+    /// Only this customer: its name in Liongard, or its environment id.
+    #[arg(long, value_name = "CUSTOMER")]
+    pub customer: Option<String>,
+    /// Print CSV for a spreadsheet.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Options of `report incident`.
+#[derive(Clone, Debug, Args)]
+pub struct IncidentOptions {
+    /// From when on: 2h, 7d, a day or a time.
+    #[arg(long, value_name = "TIME")]
+    pub since: String,
+    /// Until when; now when not given.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Prints a report.
+pub async fn run(command: &ReportCommand) -> anyhow::Result<ExitCode> {
+    let now = SystemClock.now();
+    match command {
+        ReportCommand::Pairs(options) => {
+            let command = ListPairs(options.customer.as_deref());
+            let answer = opened_store::run(&options.store, command).await?;
+            if options.csv {
+                output::result(report::csv(&answer)?.trim_end());
+            } else {
+                page::print(&answer, options.store.json, write_pairs)?;
+            }
+        }
+        ReportCommand::Incident(options) => {
+            let time = |text: &str| read_time(text, now, Direction::Past);
+            let until = options.until.as_deref().map(time).transpose()?;
+            let command = TellIncident {
+                since: time(&options.since)?,
+                until: until.unwrap_or(now),
+            };
+            let answer = opened_store::run(&options.store, command).await?;
+            page::print(&answer, options.store.json, write_incident)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists the pairs of a customer, or all.
+struct ListPairs<'a>(Option<&'a str>);
+
+impl StoreCommand for ListPairs<'_> {
+    type Output = PairReport;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<PairReport> {
+        Ok(report::pairs(&opened.store, self.0, SystemClock.now()).await?)
+    }
+}
+
+/// Finds out what happened in a time.
+struct TellIncident {
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl StoreCommand for TellIncident {
+    type Output = IncidentReport;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<IncidentReport> {
+        let now = SystemClock.now();
+        Ok(report::incident(&opened.store, self.since, self.until, now).await?)
+    }
+}
+
+/// Puts the pairs on a page.
+fn write_pairs(answer: &PairReport, page: &mut TextPage) {
+    if answer.pairs.is_empty() {
+        page.line("there is no pair");
+        return;
+    }
+    let rows = answer.pairs.iter().map(|row| {
+        let ticket = row.ticket.map(|ticket| format!("#{ticket}"));
+        let seconds = row.seconds_to_ticket.map(std::time::Duration::from_secs);
+        vec![
+            Cell::from(&row.customer),
+            row.alert.to_string().into(),
+            ticket.unwrap_or_default().into(),
+            row.waits_for.as_ref().unwrap_or(&row.state).into(),
+            seconds.map(span).unwrap_or_default().into(),
+            Cell::from(&row.name),
+        ]
+    });
+    page.rows(
+        &[
+            "customer",
+            "alert",
+            "ticket",
+            "state",
+            "ticket after",
+            "name",
+        ],
+        rows.collect(),
+    );
+}
+
+/// Puts an incident on a page.
+fn write_incident(answer: &IncidentReport, page: &mut TextPage) {
+    page.line(format!("{} to {}", answer.since, answer.until));
+    let longest = answer.longest_seconds_to_ticket;
+    let longest = longest.map(std::time::Duration::from_secs);
+    page.rows(
+        &[],
+        vec![
+            vec!["alerts raised".into(), answer.raised.to_string().into()],
+            vec![
+                "with a ticket now".into(),
+                answer.with_ticket.to_string().into(),
+            ],
+            vec![
+                "longest until its ticket".into(),
+                longest.map(span).unwrap_or_default().into(),
+            ],
+        ],
+    );
+    page.gap();
+    if answer.events.is_empty() {
+        page.line(Cell::new("nothing was done in this time", Mood::Dim));
+        return;
+    }
+    let rows = answer
+        .events
+        .iter()
+        .map(|(event, count)| vec![Cell::from(event), count.to_string().into()]);
+    page.rows(&["event", "times"], rows.collect());
+}

@@ -1,0 +1,103 @@
+//! `support-bundle`: an archive for a vendor's support.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use halogard_app::Store;
+use halogard_app::ports::Clock as _;
+use halogard_domain::budget::Limit;
+use halogard_domain::contact::VendorName;
+use halogard_operations::bundle::{self, BundleQuestion, SupportBundle};
+use halogard_operations::status::StatusQuestion;
+use halogard_runtime::SystemClock;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::pause::VendorWord;
+use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
+use crate::page::{self, Cell, Mood, TextPage};
+
+/// Options of `support-bundle`.
+#[derive(Clone, Debug, Args)]
+pub struct BundleOptions {
+    /// The new file, a zip archive.
+    pub file: PathBuf,
+    /// For whose support it is.
+    #[arg(long = "for", value_enum, value_name = "VENDOR")]
+    pub recipient: Option<VendorWord>,
+    /// Where, and how it is printed.
+    #[command(flatten)]
+    pub store: StoreOptions,
+}
+
+/// Writes the archive; says what went in and what was masked. Sends nothing.
+pub async fn run(options: &BundleOptions) -> anyhow::Result<ExitCode> {
+    let answer = opened_store::run(&options.store, Collect(options)).await?;
+    let path = &options.file;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .with_context(|| format!("{} cannot be made; name a new file", path.display()))?;
+    let mut archive = ZipWriter::new(file);
+    for (name, content) in &answer.files {
+        archive.start_file(name, SimpleFileOptions::default())?;
+        archive.write_all(content.as_bytes())?;
+    }
+    archive.finish()?;
+    page::print(&answer, options.store.json, write)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Collects what goes into the archive.
+struct Collect<'a>(&'a BundleOptions);
+
+impl StoreCommand for Collect<'_> {
+    type Output = SupportBundle;
+
+    async fn run<S: Store + Clone + 'static>(
+        self,
+        opened: OpenedStore<S>,
+    ) -> anyhow::Result<SupportBundle> {
+        // Without valid settings the bundle holds what the store says.
+        let settings = opened.vendor_settings().await.ok();
+        let recipient = self.0.recipient.map(|word| match word {
+            VendorWord::Halopsa => VendorName::HaloPsa,
+            VendorWord::Liongard => VendorName::Liongard,
+        });
+        let question = BundleQuestion {
+            status: StatusQuestion {
+                now: SystemClock.now(),
+                steady: SystemClock.steady(),
+                limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
+            },
+            recipient,
+            secrets: opened.known_secrets().await,
+        };
+        Ok(bundle::bundle(&opened.store, question).await?)
+    }
+}
+
+/// Puts what went in on a page.
+fn write(answer: &SupportBundle, page: &mut TextPage) {
+    page.line(Cell::new("wrote, and sent nothing:", Mood::Good));
+    let rows = answer
+        .files
+        .iter()
+        .map(|(name, content)| vec![Cell::from(name), format!("{} bytes", content.len()).into()]);
+    page.rows(&[], rows.collect());
+    let masked: Vec<String> = answer
+        .masked
+        .iter()
+        .map(|(kind, count)| format!("{count} {}", kind.words()))
+        .collect();
+    page.line(if masked.is_empty() {
+        "nothing had to be masked".to_owned()
+    } else {
+        format!("masked: {}", masked.join(", "))
+    });
+}

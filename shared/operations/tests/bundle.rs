@@ -1,0 +1,143 @@
+//! What a support bundle says, and what it must not.
+
+mod support;
+
+use halogard_app::ports::{
+    Journal as _, JournalEntry, Lane, Links as _, Records as _, Revision, WorkQueue as _,
+    WorkSink as _,
+};
+use halogard_domain::budget::Limit;
+use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::ids::AlertId;
+use halogard_domain::link::{RefusedWrite, WriteKind};
+use halogard_domain::message::{Cause, Message};
+use halogard_domain::time::SteadyTime;
+use halogard_operations::audit::{self, Operator};
+use halogard_operations::bundle::{BundleQuestion, MaskKind, bundle};
+use halogard_operations::status::StatusQuestion;
+use std::time::Duration;
+
+use support::{NOW, filled_store};
+
+/// What must not occur anywhere, in any letter case.
+const PRIVATE: [&str; 9] = [
+    "contoso",
+    "have not signed in",
+    "planted-client-secret",
+    "planted-webhook-token",
+    "jane.doe",
+    "10.9.8.7",
+    "eyjhbgcioijiuzi1niisinr5cci6ikpxvcj9",
+    "grace.hopper",
+    "divorce",
+];
+
+fn question(recipient: Option<VendorName>) -> BundleQuestion {
+    BundleQuestion {
+        status: StatusQuestion {
+            now: NOW,
+            steady: SteadyTime { source: 0, at: NOW },
+            limit: Limit::DEFAULT,
+        },
+        recipient,
+        secrets: vec![
+            "planted-client-secret".to_owned(),
+            "planted-webhook-token".to_owned(),
+        ],
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_tells_the_story_and_no_secret_and_no_name() {
+    let (store, _folder) = filled_store().await;
+    let leak = "Contoso: jane.doe@contoso.example at 10.9.8.7 sent planted-client-secret, Bearer \
+                eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9; Please select a Category";
+    let alert = AlertId::new(1);
+    let stored = store.load(alert).await.unwrap().unwrap();
+    let mut link = stored.value;
+    link.record_refusal(RefusedWrite {
+        write: WriteKind::SetFields,
+        message: leak.to_owned(),
+        policy_fingerprint: 1,
+        ticket_changed_at: None,
+        at: NOW,
+        retry_at: None,
+        not_carried_out: 0,
+    });
+    store.save(&link, &[], stored.revision).await.unwrap();
+    let entry = JournalEntry {
+        at: NOW,
+        alert: Some(alert),
+        ticket: link.ticket,
+        event: "write_refused".to_owned(),
+        cause: "poll".to_owned(),
+        detail: Some(leak.to_owned()),
+    };
+    store.append(&[entry]).await.unwrap();
+    let message = Message::reconcile_alert(alert, Cause::Poll);
+    store.send(Lane::Bulk, &[message.into()]).await.unwrap();
+    let taken = store.receive(Lane::Bulk, 1, Duration::from_secs(60)).await;
+    let receipt = &taken.unwrap()[0].receipt;
+    store.dead_letter(Lane::Bulk, receipt, leak).await.unwrap();
+    let mut away = VendorContact::default();
+    away.observe_failure(NOW, "halopsa.unreachable", leak);
+    let none = Revision::default();
+    store
+        .save_record(&VendorName::HaloPsa, &away, none)
+        .await
+        .unwrap();
+    let operator = Operator {
+        account: "grace.hopper".to_owned(),
+        reason: Some("divorce of the customer".to_owned()),
+    };
+    audit::record(
+        &store,
+        &operator,
+        "pause",
+        "Contoso",
+        "paused for grace.hopper",
+        NOW,
+    )
+    .await
+    .unwrap();
+
+    let made = bundle(&store, question(Some(VendorName::HaloPsa)))
+        .await
+        .unwrap();
+    for (name, content) in &made.files {
+        let content = content.to_lowercase();
+        for private in PRIVATE {
+            assert!(
+                !content.contains(private),
+                "{name} has {private:?}: {content}"
+            );
+        }
+    }
+    // What a person at the other end needs is there.
+    let all: String = made.files.values().cloned().collect();
+    for needed in [
+        "Please select a Category",
+        "write_refused",
+        "\"ticket\": 1001",
+        "\"environment\": 8801",
+        "halopsa.unreachable",
+        "API Requests",
+        "\"for\": \"halopsa\"",
+        "unmapped",
+    ] {
+        assert!(all.contains(needed), "{needed:?} is missing");
+    }
+    for kind in [
+        MaskKind::Secret,
+        MaskKind::Mail,
+        MaskKind::Address,
+        MaskKind::Name,
+    ] {
+        assert!(made.masked[&kind] > 0, "{kind:?}: {:?}", made.masked);
+    }
+    let contents = &made.files["README.txt"];
+    for name in made.files.keys().filter(|name| *name != "README.txt") {
+        assert!(contents.contains(name.as_str()), "{contents}");
+    }
+    assert!(contents.contains("mail addresses"), "{contents}");
+}
