@@ -1,10 +1,11 @@
 //! The probe of HaloPSA's dialect: a short list of harmless reads, and what their answers say of each fact that
 //! the documents leave open.
 //!
-//! Reading and judging are apart: `answers` sends, `facts` is a table of pure functions.
+//! Asking and judging are apart: `answers` sends, `facts` is the table, `readings` are its pure functions.
 
 mod answers;
 mod facts;
+mod readings;
 
 use halogard_app::ports::{Clock, DialectProbe, RequestBudget};
 use halogard_domain::dialect::{DialectReport, FactOutline, ProbeFindings, REFERENCE};

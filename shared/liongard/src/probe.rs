@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use halogard_app::ports::{Clock, DialectProbe, Inspectors as _};
 use halogard_domain::Slug;
 use halogard_domain::dialect::{
-    DialectReport, FactOutline, ProbeFindings, REFERENCE, UncertainFact,
+    DialectReport, FactOutline, NamedReading, ProbeFindings, REFERENCE, UncertainFact,
 };
 use halogard_http::Transport;
 
@@ -20,9 +20,6 @@ const NO_RECORD: u64 = 2_147_483_646;
 
 /// Alerts whose words are looked at.
 const ALERTS_MAX: usize = 2_000;
-
-/// The name of a reading, and the same in words.
-type Reading = (&'static str, &'static str);
 
 /// What the probe can show of every fact that Liongard's documents leave open.
 pub fn uncertain_facts() -> impl Iterator<Item = FactOutline> {
@@ -197,7 +194,7 @@ fn found(answer: &Option<RawAnswer>) -> bool {
     })
 }
 
-fn list_form(seen: &SourceAnswers) -> Option<Reading> {
+fn list_form(seen: &SourceAnswers) -> Option<NamedReading> {
     let answer = seen.alerts.as_ref().filter(|answer| answer.is_success())?;
     if answer.first_sign() == Some(b'[') {
         return Some((REFERENCE, "bare"));
@@ -211,7 +208,7 @@ fn list_form(seen: &SourceAnswers) -> Option<Reading> {
     }
 }
 
-fn record_slash(seen: &SourceAnswers) -> Option<Reading> {
+fn record_slash(seen: &SourceAnswers) -> Option<NamedReading> {
     if found(&seen.slashed_record) {
         return Some((REFERENCE, "it may"));
     }
@@ -219,7 +216,7 @@ fn record_slash(seen: &SourceAnswers) -> Option<Reading> {
     (refused && found(&seen.plain_record)).then_some((RECORD_SLASH_404, "404 with the slash"))
 }
 
-fn missing(seen: &SourceAnswers) -> Option<Reading> {
+fn missing(seen: &SourceAnswers) -> Option<NamedReading> {
     let answer = seen.missing.as_ref()?;
     match answer.status {
         200 if answer.json()?.as_array()?.is_empty() => Some((REFERENCE, "by an empty list")),
@@ -228,7 +225,7 @@ fn missing(seen: &SourceAnswers) -> Option<Reading> {
     }
 }
 
-fn words(seen: &SourceAnswers) -> Option<Reading> {
+fn words(seen: &SourceAnswers) -> Option<NamedReading> {
     let pairs = seen.words.iter().filter_map(|words| {
         let (reserved, name) = (words.reserved.as_deref()?, words.name.as_deref()?);
         Some((Slug::new(reserved).to_string(), Slug::new(name).to_string()))
@@ -247,7 +244,7 @@ fn words(seen: &SourceAnswers) -> Option<Reading> {
     })
 }
 
-fn timeline(seen: &SourceAnswers) -> Option<Reading> {
+fn timeline(seen: &SourceAnswers) -> Option<NamedReading> {
     let answer = seen
         .no_timeline
         .as_ref()
@@ -262,7 +259,7 @@ fn timeline(seen: &SourceAnswers) -> Option<Reading> {
     }
 }
 
-fn ended_run(seen: &SourceAnswers) -> Option<Reading> {
+fn ended_run(seen: &SourceAnswers) -> Option<NamedReading> {
     let ended = seen
         .runs
         .iter()
@@ -278,7 +275,7 @@ fn ended_run(seen: &SourceAnswers) -> Option<Reading> {
     })
 }
 
-fn redirects(seen: &SourceAnswers) -> Option<Reading> {
+fn redirects(seen: &SourceAnswers) -> Option<NamedReading> {
     let list = seen.plain_list.as_ref()?;
     let record = seen.plain_record.as_ref()?;
     match (list.is_redirect(), record.is_redirect()) {
@@ -289,7 +286,7 @@ fn redirects(seen: &SourceAnswers) -> Option<Reading> {
     }
 }
 
-fn redirect_target(seen: &SourceAnswers) -> Option<Reading> {
+fn redirect_target(seen: &SourceAnswers) -> Option<NamedReading> {
     let target = seen.plain_list.as_ref()?.location.as_deref()?;
     Some(if target.contains("://") {
         (REFERENCE, "by its whole address")
@@ -298,7 +295,7 @@ fn redirect_target(seen: &SourceAnswers) -> Option<Reading> {
     })
 }
 
-fn record_form(seen: &SourceAnswers) -> Option<Reading> {
+fn record_form(seen: &SourceAnswers) -> Option<NamedReading> {
     let answers = [&seen.slashed_record, &seen.plain_record];
     let answer = answers.into_iter().find(|answer| found(answer))?;
     match answer.as_ref()?.first_sign()? {
