@@ -21,7 +21,7 @@ const COLUMNS: &str = "COLUMNS";
 
 /// An answer as JSON.
 #[derive(Serialize)]
-struct Versioned<'a, A> {
+struct VersionedAnswer<'a, A> {
     format_version: u32,
     #[serde(flatten)]
     answer: &'a A,
@@ -34,7 +34,7 @@ pub fn print<A: Serialize>(
     write: impl FnOnce(&A, &mut TextPage),
 ) -> anyhow::Result<()> {
     if json {
-        let versioned = Versioned {
+        let versioned = VersionedAnswer {
             format_version: FORMAT_VERSION,
             answer,
         };

@@ -29,7 +29,7 @@ pub struct Intake<Q, R, C> {
 
 /// What was seen of a delivery, whatever becomes of it.
 #[derive(Default)]
-struct Seen {
+struct DeliverySummary {
     /// Whether the token in its address is wrong.
     is_misaddressed: bool,
     /// Its first message.
@@ -68,7 +68,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
     /// Accepts or rejects a delivery, and logs and counts the result.
     async fn delivery(&self, sender: Sender, token: &str, event: &Event) -> Reply {
         let began = self.clock.now();
-        let mut seen = Seen::default();
+        let mut seen = DeliverySummary::default();
         let taken = self.accept(sender, token, event, &mut seen).await;
         let ended = self.clock.now();
         let answer = response_to(&taken);
@@ -131,7 +131,7 @@ impl<Q: WorkSink, R: SecretReader, C: Clock> Intake<Q, R, C> {
         sender: Sender,
         token: &str,
         event: &Event,
-        seen: &mut Seen,
+        seen: &mut DeliverySummary,
     ) -> Result<usize, Rejection> {
         event.check_size()?;
         let path = self.authenticator.verify_path(token).await;

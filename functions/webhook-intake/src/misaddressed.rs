@@ -11,10 +11,10 @@ const LINE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The count since the last line.
 #[derive(Debug)]
-pub(crate) struct Misaddressed(Mutex<Tally>);
+pub(crate) struct Misaddressed(Mutex<MisaddressedCount>);
 
 #[derive(Debug)]
-struct Tally {
+struct MisaddressedCount {
     count: u64,
     line_at: Option<Timestamp>,
 }
@@ -22,7 +22,7 @@ struct Tally {
 impl Misaddressed {
     /// None yet.
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Tally {
+        Self(Mutex::new(MisaddressedCount {
             count: 0,
             line_at: None,
         }))

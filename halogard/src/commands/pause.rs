@@ -105,7 +105,7 @@ pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
     }
     let command = BeginPause {
         command: "pause",
-        target: Named::Target(&options.target),
+        target: NamedScope::Target(&options.target),
         until,
         reason: options.change.reason.as_ref(),
     };
@@ -118,7 +118,7 @@ pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
 pub async fn snooze(options: &SnoozeOptions) -> anyhow::Result<ExitCode> {
     let command = BeginPause {
         command: "snooze",
-        target: Named::Alert(&options.alert),
+        target: NamedScope::Alert(&options.alert),
         until: until(Some(&options.until))?,
         reason: Some(&options.reason),
     };
@@ -131,8 +131,8 @@ pub async fn snooze(options: &SnoozeOptions) -> anyhow::Result<ExitCode> {
 pub async fn resume(options: &ResumeOptions) -> anyhow::Result<ExitCode> {
     let command = EndPause {
         target: match &options.alert {
-            Some(alert) => Named::Alert(alert),
-            None => Named::Target(&options.target),
+            Some(alert) => NamedScope::Alert(alert),
+            None => NamedScope::Target(&options.target),
         },
         reason: options.reason.as_ref(),
     };
@@ -154,12 +154,12 @@ fn until(text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
 
 /// What is paused, as the operator names it.
 #[derive(Clone, Copy)]
-enum Named<'a> {
+enum NamedScope<'a> {
     Target(&'a PauseTarget),
     Alert(&'a str),
 }
 
-impl Named<'_> {
+impl NamedScope<'_> {
     /// What that is for the workers.
     async fn scope(self, store: &impl Store) -> anyhow::Result<PauseScope> {
         let target = match self {
@@ -199,7 +199,7 @@ pub async fn one_alert(store: &impl Store, name: &str) -> anyhow::Result<AlertId
 /// Begins a pause.
 struct BeginPause<'a> {
     command: &'static str,
-    target: Named<'a>,
+    target: NamedScope<'a>,
     until: Option<Timestamp>,
     reason: Option<&'a String>,
 }
@@ -229,7 +229,7 @@ impl StoreCommand for BeginPause<'_> {
 
 /// Ends a pause.
 struct EndPause<'a> {
-    target: Named<'a>,
+    target: NamedScope<'a>,
     reason: Option<&'a String>,
 }
 

@@ -31,7 +31,7 @@ pub const VISIBILITY: Duration = Duration::from_secs(600);
 
 /// What a message is about.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+enum MessageSubject {
     Alert(AlertId),
     Ticket(TicketId),
     Run(RunTarget),
@@ -41,7 +41,7 @@ enum Subject {
     Unique(usize),
 }
 
-impl Subject {
+impl MessageSubject {
     /// What the delivery at `index` is about.
     fn of(delivery: &Delivery, index: usize) -> Self {
         match &delivery.message {
@@ -77,10 +77,10 @@ impl<E: Env> Reconciler<E> {
         lane: Lane,
         deliveries: &[Delivery],
     ) -> Vec<Result<Processed, PortError>> {
-        let mut subjects: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+        let mut subjects: BTreeMap<MessageSubject, Vec<usize>> = BTreeMap::new();
         for (index, delivery) in deliveries.iter().enumerate() {
             subjects
-                .entry(Subject::of(delivery, index))
+                .entry(MessageSubject::of(delivery, index))
                 .or_default()
                 .push(index);
         }

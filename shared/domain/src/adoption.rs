@@ -48,7 +48,7 @@ pub enum StoreHistory {
 
 /// What follows for a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AdoptionVerdict {
     /// It is the alert's ticket: link it.
     Ours,
     /// It is the alert's ticket, and a person moved it to this client: link it, and write nothing to it
@@ -116,40 +116,44 @@ pub fn judge(
     candidate: &Candidate<'_>,
     policy: &Policy,
     history: StoreHistory,
-) -> Verdict {
+) -> AdoptionVerdict {
     let ticket = candidate.ticket;
     let is_earlier = candidate.key.recurrence < link.recurrence;
     if link.ticket == Some(ticket.id) || link.earlier_tickets.contains(&ticket.id) || is_earlier {
-        return Verdict::Known;
+        return AdoptionVerdict::Known;
     }
     if let Some(current) = link.ticket {
         let follows = candidate.key.recurrence > link.recurrence && is_over(link, policy);
         if !follows {
-            return Verdict::NotOurs(Mismatch::HasTicket(current));
+            return AdoptionVerdict::NotOurs(Mismatch::HasTicket(current));
         }
     }
     if !candidate.is_proven && history == StoreHistory::Known {
-        return Verdict::NotOurs(Mismatch::NoProof);
+        return AdoptionVerdict::NotOurs(Mismatch::NoProof);
     }
     let Some((client, ticket_type)) = requested(link, policy) else {
         return if link.observed_alert.is_none() {
-            Verdict::AskAlert
+            AdoptionVerdict::AskAlert
         } else {
-            Verdict::NotOurs(Mismatch::NotMapped)
+            AdoptionVerdict::NotOurs(Mismatch::NotMapped)
         };
     };
     let is_moved = ticket.client != client;
     match candidate.opened_by {
-        OpenedBy::NotAsked => Verdict::AskWhoOpened,
-        OpenedBy::Us if is_moved => Verdict::Moved(ticket.client),
-        OpenedBy::Us => Verdict::Ours,
-        OpenedBy::Other => Verdict::NotOurs(Mismatch::OpenedByOther),
-        OpenedBy::NotShown if is_moved => Verdict::NotOurs(Mismatch::OtherClient(ticket.client)),
-        OpenedBy::NotShown if !candidate.is_proven => Verdict::NotOurs(Mismatch::OpenedByUnknown),
-        OpenedBy::NotShown if ticket.ticket_type != ticket_type => {
-            Verdict::NotOurs(Mismatch::OtherType(ticket.ticket_type))
+        OpenedBy::NotAsked => AdoptionVerdict::AskWhoOpened,
+        OpenedBy::Us if is_moved => AdoptionVerdict::Moved(ticket.client),
+        OpenedBy::Us => AdoptionVerdict::Ours,
+        OpenedBy::Other => AdoptionVerdict::NotOurs(Mismatch::OpenedByOther),
+        OpenedBy::NotShown if is_moved => {
+            AdoptionVerdict::NotOurs(Mismatch::OtherClient(ticket.client))
         }
-        OpenedBy::NotShown => Verdict::Ours,
+        OpenedBy::NotShown if !candidate.is_proven => {
+            AdoptionVerdict::NotOurs(Mismatch::OpenedByUnknown)
+        }
+        OpenedBy::NotShown if ticket.ticket_type != ticket_type => {
+            AdoptionVerdict::NotOurs(Mismatch::OtherType(ticket.ticket_type))
+        }
+        OpenedBy::NotShown => AdoptionVerdict::Ours,
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod support;
 
-use halogard_domain::adoption::{Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge};
+use halogard_domain::adoption::{
+    AdoptionVerdict, Candidate, Mismatch, OpenedBy, StoreHistory, judge,
+};
 use halogard_domain::ids::{HaloClientId, TicketId, TicketTypeId};
 use halogard_domain::link::{
     Claim, EARLIER_TICKETS_MAX, OpeningSnapshot, REPORTED_TICKETS_MAX, RefusedWrite,
@@ -35,7 +37,7 @@ fn judged(
     is_proven: bool,
     opened_by: OpenedBy,
     history: StoreHistory,
-) -> Verdict {
+) -> AdoptionVerdict {
     let key = LinkKey {
         prefix: "LG".into(),
         alert: alert().id,
@@ -63,15 +65,21 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
         ticket_type: OTHER_TYPE,
         ..at_home.clone()
     };
-    let not_ours = Verdict::NotOurs;
+    let not_ours = AdoptionVerdict::NotOurs;
     let client = || not_ours(Mismatch::OtherClient(OTHER_CLIENT));
     let kind = || not_ours(Mismatch::OtherType(OTHER_TYPE));
-    let asked = Verdict::AskWhoOpened;
+    let asked = AdoptionVerdict::AskWhoOpened;
     let rows = [
         // (ticket, proof, who opened it, history, verdict)
         (&at_home, true, OpenedBy::NotAsked, Known, asked),
-        (&at_home, true, OURS, Known, Verdict::Ours),
-        (&at_home, true, OpenedBy::NotShown, Known, Verdict::Ours),
+        (&at_home, true, OURS, Known, AdoptionVerdict::Ours),
+        (
+            &at_home,
+            true,
+            OpenedBy::NotShown,
+            Known,
+            AdoptionVerdict::Ours,
+        ),
         (&at_home, true, OTHER, Known, not_ours(OpenedByOther)),
         (
             &at_home,
@@ -82,7 +90,13 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
         ),
         (&at_home, false, OURS, Known, not_ours(NoProof)),
         (&elsewhere, true, OpenedBy::NotAsked, Known, asked),
-        (&elsewhere, true, OURS, Known, Verdict::Moved(OTHER_CLIENT)),
+        (
+            &elsewhere,
+            true,
+            OURS,
+            Known,
+            AdoptionVerdict::Moved(OTHER_CLIENT),
+        ),
         (&elsewhere, true, OpenedBy::NotShown, Known, client()),
         (&elsewhere, true, OTHER, Known, not_ours(OpenedByOther)),
         (
@@ -92,11 +106,11 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
             Known,
             not_ours(NoProof),
         ),
-        (&retyped, true, OURS, Known, Verdict::Ours),
+        (&retyped, true, OURS, Known, AdoptionVerdict::Ours),
         (&retyped, true, OpenedBy::NotShown, Known, kind()),
         // The secret of a store that was lost is lost with it: what our application opened is ours.
         (&at_home, false, OpenedBy::NotAsked, New, asked),
-        (&at_home, false, OURS, New, Verdict::Ours),
+        (&at_home, false, OURS, New, AdoptionVerdict::Ours),
         (
             &at_home,
             false,
@@ -105,9 +119,15 @@ fn a_ticket_is_ours_by_proof_client_and_author_together() {
             not_ours(OpenedByUnknown),
         ),
         (&at_home, false, OTHER, New, not_ours(OpenedByOther)),
-        (&elsewhere, false, OURS, New, Verdict::Moved(OTHER_CLIENT)),
+        (
+            &elsewhere,
+            false,
+            OURS,
+            New,
+            AdoptionVerdict::Moved(OTHER_CLIENT),
+        ),
         (&elsewhere, false, OpenedBy::NotShown, New, client()),
-        (&at_home, true, OURS, New, Verdict::Ours),
+        (&at_home, true, OURS, New, AdoptionVerdict::Ours),
     ];
     for (number, (ticket, proof, opened_by, history, expected)) in rows.into_iter().enumerate() {
         let verdict = judged(&unlinked(), ticket, 1, proof, opened_by, history);
@@ -130,22 +150,22 @@ fn a_key_never_replaces_a_ticket_that_is_there() {
         id: TicketId::new(9999),
         ..ticket(OPEN, 1)
     };
-    let has_ticket = Verdict::NotOurs(Mismatch::HasTicket(TICKET));
+    let has_ticket = AdoptionVerdict::NotOurs(Mismatch::HasTicket(TICKET));
     let rows = [
         (&open, 1, has_ticket),
         (&open, 2, has_ticket),
         (&open, 99, has_ticket),
         (&closed, 1, has_ticket),
         // The store is older than the world: the alert has got its next ticket since.
-        (&closed, 2, Verdict::Ours),
-        (&deleted, 2, Verdict::Ours),
+        (&closed, 2, AdoptionVerdict::Ours),
+        (&deleted, 2, AdoptionVerdict::Ours),
     ];
     for (number, (link, recurrence, expected)) in rows.into_iter().enumerate() {
         let verdict = judged(link, &other, recurrence, true, OURS, StoreHistory::Known);
         assert_eq!(verdict, expected, "row {number}");
         if recurrence == 2 {
             let forged = judged(link, &other, 2, false, OURS, StoreHistory::Known);
-            assert_ne!(forged, Verdict::Ours, "row {number}");
+            assert_ne!(forged, AdoptionVerdict::Ours, "row {number}");
         }
     }
 }
@@ -166,7 +186,7 @@ fn tickets_of_the_link_are_known_whatever_they_show() {
     };
     for (ticket, recurrence) in [(&own, 3), (&earlier, 1), (&forgotten, 2)] {
         let verdict = judged(&link, ticket, recurrence, false, OTHER, StoreHistory::Known);
-        assert_eq!(verdict, Verdict::Known, "{}", ticket.id);
+        assert_eq!(verdict, AdoptionVerdict::Known, "{}", ticket.id);
     }
 }
 
@@ -176,10 +196,10 @@ fn an_unknown_alert_is_read_and_an_unmapped_one_adopts_nothing() {
     let unknown = Link::new(alert().id);
     let known = StoreHistory::Known;
     let verdict = judged(&unknown, &own, 1, true, OpenedBy::NotAsked, known);
-    assert_eq!(verdict, Verdict::AskAlert);
+    assert_eq!(verdict, AdoptionVerdict::AskAlert);
     // Costs no request.
     let verdict = judged(&unknown, &own, 1, false, OpenedBy::NotAsked, known);
-    assert_eq!(verdict, Verdict::NotOurs(Mismatch::NoProof));
+    assert_eq!(verdict, AdoptionVerdict::NotOurs(Mismatch::NoProof));
     let key = LinkKey {
         prefix: "LG".into(),
         alert: alert().id,
@@ -197,7 +217,7 @@ fn an_unknown_alert_is_read_and_an_unmapped_one_adopts_nothing() {
         &Policy::empty(Mode::Managed),
         known,
     );
-    assert_eq!(verdict, Verdict::NotOurs(Mismatch::NotMapped));
+    assert_eq!(verdict, AdoptionVerdict::NotOurs(Mismatch::NotMapped));
 }
 
 #[test]
@@ -211,8 +231,11 @@ fn an_attempt_in_doubt_is_compared_with_the_client_it_was_made_for() {
     ));
     // The config maps the alert to client 17 by now.
     let rows = [
-        (OTHER_CLIENT, Verdict::Ours),
-        (HaloClientId::new(17), Verdict::Moved(HaloClientId::new(17))),
+        (OTHER_CLIENT, AdoptionVerdict::Ours),
+        (
+            HaloClientId::new(17),
+            AdoptionVerdict::Moved(HaloClientId::new(17)),
+        ),
     ];
     for (client, expected) in rows {
         let found = Ticket {

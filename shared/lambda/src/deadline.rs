@@ -35,10 +35,10 @@ impl Default for Reserves {
 
 /// The deadline of the current invocation. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Deadline(Arc<Seen>);
+pub struct Deadline(Arc<InvocationState>);
 
 #[derive(Debug)]
-struct Seen {
+struct InvocationState {
     /// When Lambda ends the invocation, in milliseconds since the epoch.
     deadline: AtomicI64,
     /// Whether a vendor refused a credential since the flag was last taken.
@@ -52,7 +52,7 @@ impl Deadline {
     /// A deadline that has passed, until an invocation begins.
     #[must_use]
     pub fn new(reserves: Reserves) -> Self {
-        Self(Arc::new(Seen {
+        Self(Arc::new(InvocationState {
             deadline: AtomicI64::new(0),
             refused: AtomicBool::new(false),
             priority: AtomicUsize::new(0),

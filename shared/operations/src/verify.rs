@@ -16,7 +16,7 @@ use crate::moment::Moment;
 use crate::policy::{FollowedPolicies, policy_in_force};
 use crate::scan::for_each_link;
 
-use comparison::{Seen, compare};
+use comparison::{TicketLookup, compare};
 pub use duplicates::{DuplicateGroup, DuplicatesAnswer, duplicates};
 
 /// The answer of `verify`.
@@ -186,21 +186,21 @@ async fn ticket_of(
     alert: Option<&Alert>,
     listed: &BTreeMap<TicketId, Ticket>,
     desk: &impl ServiceDesk,
-) -> Seen {
+) -> TicketLookup {
     let Some(id) = link.ticket.filter(|_| !link.is_ticket_deleted()) else {
-        return Seen::None;
+        return TicketLookup::None;
     };
     if let Some(ticket) = listed.get(&id) {
-        return Seen::Listed(Box::new(ticket.clone()));
+        return TicketLookup::Listed(Box::new(ticket.clone()));
     }
     // A closed pair whose title was changed needs no request.
     if !link.is_under_way() && alert.is_none_or(Alert::is_closed) {
-        return Seen::NotAsked;
+        return TicketLookup::NotAsked;
     }
     match desk.read(id).await {
-        Ok(Some(ticket)) => Seen::Read(Box::new(ticket)),
-        Ok(None) => Seen::Gone,
-        Err(error) => Seen::Failed(error.chain()),
+        Ok(Some(ticket)) => TicketLookup::Read(Box::new(ticket)),
+        Ok(None) => TicketLookup::Gone,
+        Err(error) => TicketLookup::Failed(error.chain()),
     }
 }
 

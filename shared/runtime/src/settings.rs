@@ -17,7 +17,7 @@ mod webhook;
 use halogard_domain::budget::Limit;
 
 pub use budget::{WINDOW_REQUESTS_MAX, WINDOW_SECONDS};
-pub use environment::{Environment, Origin, variable};
+pub use environment::{Environment, SettingOrigin, variable};
 pub use error::{SettingFault, SettingsError};
 pub use halo::HaloSettings;
 pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};

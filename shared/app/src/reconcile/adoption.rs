@@ -1,7 +1,7 @@
 //! Linking a ticket that carries an alert's key, or reporting that it only claims to be the alert's.
 
 use halogard_domain::adoption::{
-    Candidate, Mismatch, OpenedBy, StoreHistory, Verdict, judge, judge_native,
+    AdoptionVerdict, Candidate, Mismatch, OpenedBy, StoreHistory, judge, judge_native,
 };
 use halogard_domain::ids::{AlertId, HaloClientId, TicketId};
 use halogard_domain::message::Cause;
@@ -90,20 +90,20 @@ impl<E: Env> Reconciler<E> {
                 .load_session(key.alert, policy, &batcher, cause)
                 .await?;
             let outcome = match self.verdict(found, history, &mut session).await? {
-                Verdict::Ours => {
+                AdoptionVerdict::Ours => {
                     session.adopt(found);
                     session.record(self.clock.now(), Action::FoundByKey, None);
                     Adoption::Adopted(Action::FoundByKey)
                 }
-                Verdict::Moved(client) => {
+                AdoptionVerdict::Moved(client) => {
                     session.adopt(found);
                     self.report_moved(found, client, &mut session);
                     Adoption::Adopted(Action::FoundElsewhere)
                 }
-                Verdict::NotOurs(_) if reporting == Reporting::Later => {
+                AdoptionVerdict::NotOurs(_) if reporting == Reporting::Later => {
                     return Ok(Adoption::NotOurs);
                 }
-                Verdict::NotOurs(why) if found.ticket.existence == Existence::Present => {
+                AdoptionVerdict::NotOurs(why) if found.ticket.existence == Existence::Present => {
                     let reported = self.report_mismatch(found, why, &mut session).await?;
                     self.share_with_rival(found, reported, &mut session).await?;
                     reported
@@ -161,7 +161,7 @@ impl<E: Env> Reconciler<E> {
         found: &KeyedTicket,
         history: StoreHistory,
         session: &mut PairSession<'_>,
-    ) -> Result<Verdict, ReconcileError> {
+    ) -> Result<AdoptionVerdict, ReconcileError> {
         let mut candidate = Candidate {
             ticket: &found.ticket,
             key: &found.key.key,
@@ -170,11 +170,11 @@ impl<E: Env> Reconciler<E> {
         };
         loop {
             match judge(&session.link, &candidate, session.policy, history) {
-                Verdict::AskAlert => match self.liongard.read(session.link.alert).await? {
+                AdoptionVerdict::AskAlert => match self.liongard.read(session.link.alert).await? {
                     Some(alert) => session.link.observe_alert(alert),
-                    None => return Ok(Verdict::NotOurs(Mismatch::NoSuchAlert)),
+                    None => return Ok(AdoptionVerdict::NotOurs(Mismatch::NoSuchAlert)),
                 },
-                Verdict::AskWhoOpened => {
+                AdoptionVerdict::AskWhoOpened => {
                     candidate.opened_by = self.opened_by(&found.ticket).await?
                 }
                 decided => return Ok(decided),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::adoption::{StoreHistory, Verdict};
+use halogard_domain::adoption::{AdoptionVerdict, StoreHistory};
 use halogard_domain::continuity::{Rival, StoreContinuity};
 use halogard_domain::key::{InstallationId, Reference};
 use halogard_domain::record::Singleton;
@@ -53,7 +53,7 @@ impl<E: Env> Reconciler<E> {
         let is_rivals = reported == Adoption::Reported(Action::SecondInstallation);
         if is_rivals
             && session.link.ticket.is_none()
-            && self.verdict(found, StoreHistory::New, session).await? == Verdict::Ours
+            && self.verdict(found, StoreHistory::New, session).await? == AdoptionVerdict::Ours
         {
             session.adopt(found);
             session.record(self.clock.now(), Action::FoundByKey, None);

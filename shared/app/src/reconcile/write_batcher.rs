@@ -39,12 +39,12 @@ use crate::ports::{ErrorCode, JournalEntry, PortError, Stored};
 pub(crate) struct WriteBatcher {
     /// The most writes in one array.
     batch_max: usize,
-    state: Mutex<State>,
+    state: Mutex<BatcherState>,
 }
 
 /// How many reconciliations run, and the writes of those that wait.
 #[derive(Default)]
-struct State {
+struct BatcherState {
     running: usize,
     waiting: Batch,
 }
@@ -168,7 +168,7 @@ impl BatchedWrite for NewNote {
 impl WriteBatcher {
     /// A batcher for `running` reconciliations and arrays of at most `batch_max` writes.
     pub(crate) fn new(running: usize, batch_max: usize) -> Self {
-        let state = State {
+        let state = BatcherState {
             running,
             waiting: Batch::default(),
         };
@@ -204,12 +204,12 @@ impl WriteBatcher {
         state.take_complete()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BatcherState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl BatcherState {
     /// Everything that waits, if every running reconciliation does; otherwise nothing.
     fn take_complete(&mut self) -> Batch {
         if self.waiting.len() < self.running {

@@ -70,7 +70,7 @@ struct LoadedRecord {
 }
 
 /// What to do about the stored token.
-enum Decision {
+enum TokenDecision {
     /// This token is to be used.
     Use(BearerToken),
     /// The token was replaced a moment ago for the same reason; that is not done twice.
@@ -173,15 +173,15 @@ impl TokenRecord<'_> {
 
 impl LoadedRecord {
     /// What a client with this `need` does at `now`.
-    fn decide(&self, need: Need<'_>, now: Timestamp) -> Decision {
-        let ask = |replaces_refused| Decision::Request {
+    fn decide(&self, need: Need<'_>, now: Timestamp) -> TokenDecision {
+        let ask = |replaces_refused| TokenDecision::Request {
             revision: self.revision,
             replaces_refused,
         };
         let (token, replaced_at) = match (&self.shared, need) {
             (_, Need::New) | (None, _) => return ask(false),
             (Some(SharedRecord::Refused { at }), _) if within(*at, REFUSED_PAUSE, now) => {
-                return Decision::WrongCredential;
+                return TokenDecision::WrongCredential;
             }
             (Some(SharedRecord::Refused { .. }), _) => return ask(false),
             (Some(SharedRecord::Token { token, replaced_at }), _) => (token, *replaced_at),
@@ -190,12 +190,12 @@ impl LoadedRecord {
         match need {
             Need::Valid { refused } if refused == Some(&token.bearer) => ask(is_valid),
             Need::Replacement(refused) if refused.bearer == token.bearer => match replaced_at {
-                Some(at) if within(at, REPLACEMENT_PAUSE, now) => Decision::KeepCurrent,
+                Some(at) if within(at, REPLACEMENT_PAUSE, now) => TokenDecision::KeepCurrent,
                 _ => ask(true),
             },
             Need::LongerLived(current) if current.bearer == token.bearer => ask(false),
             Need::LongerLived(_) if now >= token.refresh_from => ask(false),
-            _ if is_valid => Decision::Use(token.clone()),
+            _ if is_valid => TokenDecision::Use(token.clone()),
             _ => ask(false),
         }
     }
@@ -226,7 +226,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         }
         match record.load().await {
             Ok(found) => match found.decide(need, self.clock.now()) {
-                Decision::Request { .. } => {
+                TokenDecision::Request { .. } => {
                     self.acquire_refresh_lease(&record, credentials, need).await
                 }
                 decision => without_request(decision),
@@ -262,7 +262,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         // The previous holder may have stored a token between the load and the lease.
         let outcome = match record.load().await {
             Ok(found) => match found.decide(need, self.clock.now()) {
-                Decision::Request {
+                TokenDecision::Request {
                     revision,
                     replaces_refused,
                 } => {
@@ -340,7 +340,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
             }
             match record.load().await {
                 Ok(found) => match found.decide(need, self.clock.now()) {
-                    Decision::Use(theirs) => return theirs,
+                    TokenDecision::Use(theirs) => return theirs,
                     _ => revision = found.revision,
                 },
                 Err(error) => {
@@ -387,11 +387,11 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
 }
 
 /// The result of a decision that requests no token.
-fn without_request(decision: Decision) -> Result<Option<BearerToken>, Error> {
+fn without_request(decision: TokenDecision) -> Result<Option<BearerToken>, Error> {
     match decision {
-        Decision::Use(token) => Ok(Some(token)),
-        Decision::KeepCurrent | Decision::Request { .. } => Ok(None),
-        Decision::WrongCredential => Err(Error::Token {
+        TokenDecision::Use(token) => Ok(Some(token)),
+        TokenDecision::KeepCurrent | TokenDecision::Request { .. } => Ok(None),
+        TokenDecision::WrongCredential => Err(Error::Token {
             kind: TokenFailure::InvalidClient,
             message: None,
         }),

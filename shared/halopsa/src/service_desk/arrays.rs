@@ -17,11 +17,11 @@ use super::HaloServiceDesk;
 use crate::wire::{ActionOutcome, ActionWrite};
 
 /// One answer for each record, in order.
-type Answers<A> = Vec<Result<A, PortError>>;
+type WriteResults<A> = Vec<Result<A, PortError>>;
 
 impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Adds `notes`. After a refused array each ticket is asked whether it has its note.
-    pub(super) async fn add_note_array(&self, notes: &[NewNote]) -> Answers<NoteId> {
+    pub(super) async fn add_note_array(&self, notes: &[NewNote]) -> WriteResults<NoteId> {
         let write = |note: &NewNote| {
             let outcome = ActionOutcome::Id(note.outcome);
             ActionWrite::internal(note.ticket, outcome, note.html.clone())
@@ -82,6 +82,6 @@ fn concerns_one_record(error: &PortError) -> bool {
 }
 
 /// The same answer for every record.
-fn same_error_for_all<Q, A>(records: &[Q], error: &PortError) -> Answers<A> {
+fn same_error_for_all<Q, A>(records: &[Q], error: &PortError) -> WriteResults<A> {
     records.iter().map(|_| Err(error.clone())).collect()
 }

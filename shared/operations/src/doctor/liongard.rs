@@ -21,7 +21,7 @@ const PRIORITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 
 /// What a list of all alerts showed.
 #[derive(Default)]
-struct Seen {
+struct AlertSurvey {
     /// The first alert of the list.
     first: Option<Alert>,
     /// How many alerts have each unknown status.
@@ -153,8 +153,8 @@ fn native(alerts: &[Alert], report: &mut DoctorReport) {
     }
 }
 
-async fn read_all<L: AlertSource>(liongard: &L) -> Result<Seen, PortError> {
-    let mut seen = Seen::default();
+async fn read_all<L: AlertSource>(liongard: &L) -> Result<AlertSurvey, PortError> {
+    let mut seen = AlertSurvey::default();
     let mut listing = liongard.list().await?;
     while let Some(part) = listing.next().await? {
         for alert in part.alerts {

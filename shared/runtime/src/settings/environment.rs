@@ -17,12 +17,12 @@ const CREDENTIAL_PREFIX: &str = "halogard_";
 /// white space counts as not set.
 #[derive(Clone, Default)]
 pub struct Environment {
-    values: BTreeMap<String, (String, Origin)>,
+    values: BTreeMap<String, (String, SettingOrigin)>,
 }
 
 /// Where a value was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// An environment variable.
     Variable,
     /// A file of systemd's credentials.
@@ -66,7 +66,7 @@ impl Environment {
         };
         let names = SETTINGS.iter().map(|info| info.name);
         let values: Vec<_> = names.filter_map(|name| Some((name, file(name)?))).collect();
-        self.with(values, Origin::Credential)
+        self.with(values, SettingOrigin::Credential)
     }
 
     /// Variables of this process that begin like a setting and are none, perhaps mistyped.
@@ -89,7 +89,7 @@ impl Environment {
 
     /// Variables with these values.
     pub fn of<N: Into<String>, V: Into<String>>(values: impl IntoIterator<Item = (N, V)>) -> Self {
-        Self::default().with(values, Origin::Variable)
+        Self::default().with(values, SettingOrigin::Variable)
     }
 
     /// Adds these values where there is none. For `[settings]` of the config file.
@@ -98,7 +98,7 @@ impl Environment {
         self,
         values: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        self.with(values, Origin::ConfigFile)
+        self.with(values, SettingOrigin::ConfigFile)
     }
 
     /// Adds these values where there is none. For credentials in the vault.
@@ -107,12 +107,12 @@ impl Environment {
         self,
         values: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        self.with(values, Origin::Vault)
+        self.with(values, SettingOrigin::Vault)
     }
 
     /// The value of the setting `name` and where it was found.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<(&str, Origin)> {
+    pub fn get(&self, name: &str) -> Option<(&str, SettingOrigin)> {
         let (value, origin) = self.values.get(name)?;
         Some((value, *origin))
     }
@@ -120,7 +120,7 @@ impl Environment {
     fn with<N: Into<String>, V: Into<String>>(
         mut self,
         values: impl IntoIterator<Item = (N, V)>,
-        origin: Origin,
+        origin: SettingOrigin,
     ) -> Self {
         for (name, value) in values {
             let value = value.into();
@@ -139,7 +139,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Variable => "the environment",
@@ -196,10 +196,14 @@ mod tests {
             (
                 "HALOPSA_CLIENT_SECRET",
                 "from a folder\n",
-                Origin::Credential,
+                SettingOrigin::Credential,
             ),
-            ("HALOPSA_CLIENT_ID", "alone", Origin::Credential),
-            ("LIONGARD_ACCESS_KEY_ID", "variable", Origin::Variable),
+            ("HALOPSA_CLIENT_ID", "alone", SettingOrigin::Credential),
+            (
+                "LIONGARD_ACCESS_KEY_ID",
+                "variable",
+                SettingOrigin::Variable,
+            ),
         ];
         for (name, value, origin) in expected {
             assert_eq!(environment.get(name), Some((value, origin)), "{name}");
@@ -214,8 +218,14 @@ mod tests {
             ("B", "file"),
             ("C", ""),
         ]);
-        assert_eq!(environment.get("A"), Some(("variable", Origin::Variable)));
-        assert_eq!(environment.get("B"), Some(("file", Origin::ConfigFile)));
+        assert_eq!(
+            environment.get("A"),
+            Some(("variable", SettingOrigin::Variable))
+        );
+        assert_eq!(
+            environment.get("B"),
+            Some(("file", SettingOrigin::ConfigFile))
+        );
         assert_eq!(environment.get("C"), None);
     }
 }

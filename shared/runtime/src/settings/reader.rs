@@ -6,7 +6,7 @@ use std::time::Duration;
 use halogard_domain::render::truncate;
 use secrecy::SecretString;
 
-use super::environment::{Environment, Origin};
+use super::environment::{Environment, SettingOrigin};
 use super::error::SettingFault;
 use super::info::{Form, SettingInfo};
 use super::normalize::normalize;
@@ -124,9 +124,9 @@ impl<'a> SettingsReader<'a> {
     /// Records that `info` is `wrong` and what to do.
     pub fn refuse(&mut self, info: &SettingInfo, wrong: &str, remedy: &str) {
         let place = match self.environment.get(info.name) {
-            Some((_, Origin::ConfigFile)) => " in the config file",
-            Some((_, Origin::Vault)) => " in the vault",
-            Some((_, Origin::Credential)) => " in the service's credentials",
+            Some((_, SettingOrigin::ConfigFile)) => " in the config file",
+            Some((_, SettingOrigin::Vault)) => " in the vault",
+            Some((_, SettingOrigin::Credential)) => " in the service's credentials",
             _ => "",
         };
         self.faults.push(SettingFault {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use halogard_domain::adoption::{StoreHistory, Verdict};
+use halogard_domain::adoption::{AdoptionVerdict, StoreHistory};
 use halogard_domain::link::{
     Base, Claim, Closure, OpeningSnapshot, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind,
 };
@@ -58,7 +58,7 @@ impl<E: Env> Reconciler<E> {
                 .verdict(candidate, StoreHistory::Known, session)
                 .await?
             {
-                Verdict::Ours => {
+                AdoptionVerdict::Ours => {
                     if session.link.key.as_ref() == Some(&candidate.key.key) {
                         session.apply(WriteResult::Opened {
                             recurrence: session.link.recurrence,
@@ -74,16 +74,18 @@ impl<E: Env> Reconciler<E> {
                     session.record(self.clock.now(), Action::FoundByKey, None);
                     is_found = true;
                 }
-                Verdict::Moved(client) => {
+                AdoptionVerdict::Moved(client) => {
                     let key = candidate.key.key.clone();
                     session.link.adopt(key, &candidate.ticket);
                     self.report_moved(candidate, client, session);
                     is_found = true;
                 }
-                Verdict::NotOurs(why) => {
+                AdoptionVerdict::NotOurs(why) => {
                     self.report_mismatch(candidate, why, session).await?;
                 }
-                Verdict::Known | Verdict::AskAlert | Verdict::AskWhoOpened => {}
+                AdoptionVerdict::Known
+                | AdoptionVerdict::AskAlert
+                | AdoptionVerdict::AskWhoOpened => {}
             }
         }
         if !is_found && Claim::is_disproved(since, now) {

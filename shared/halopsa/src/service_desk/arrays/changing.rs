@@ -5,7 +5,7 @@ use halogard_domain::ticket::TicketChange;
 use halogard_domain::{FailureClass, Ticket, Timestamp};
 use halogard_http::Transport;
 
-use super::{Answers, concerns_one_record, same_error_for_all};
+use super::{WriteResults, concerns_one_record, same_error_for_all};
 use crate::failure::repeatable;
 use crate::service_desk::{HaloServiceDesk, tickets, unrecognised};
 use crate::wire::TicketRow;
@@ -16,7 +16,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     pub(in crate::service_desk) async fn change_array(
         &self,
         changes: &[TicketChange],
-    ) -> Answers<Ticket> {
+    ) -> WriteResults<Ticket> {
         if self.demands_identity() {
             return self.change_identified(changes).await;
         }
@@ -36,7 +36,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     }
 
     /// Makes `changes` in two arrays. Setting the same values again does no harm.
-    async fn change_in_halves(&self, changes: &[TicketChange]) -> Answers<Ticket> {
+    async fn change_in_halves(&self, changes: &[TicketChange]) -> WriteResults<Ticket> {
         let mut answers = Vec::with_capacity(changes.len());
         for half in changes.chunks(changes.len().div_ceil(2).max(1)) {
             answers.extend(Box::pin(self.change_array(half)).await);
@@ -65,7 +65,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
     /// Makes `changes` on a tenant that demands client, type and status with each: every ticket is read,
     /// and what was read is sent back. A ticket that is no longer as it was when its change was planned is
     /// not changed.
-    async fn change_identified(&self, changes: &[TicketChange]) -> Answers<Ticket> {
+    async fn change_identified(&self, changes: &[TicketChange]) -> WriteResults<Ticket> {
         let mut refused = Vec::new();
         let mut writes = Vec::with_capacity(changes.len());
         let mut sent = Vec::with_capacity(changes.len());
@@ -120,7 +120,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         changes: &[TicketChange],
         rows: &[TicketRow],
         asked_at: Timestamp,
-    ) -> Answers<Ticket> {
+    ) -> WriteResults<Ticket> {
         let mut answers = Vec::with_capacity(changes.len());
         for change in changes {
             let row = rows.iter().find(|row| row.id == change.id);

@@ -7,7 +7,7 @@ use halogard_domain::ticket::NewTicket;
 use halogard_domain::{FailureClass, LinkKey, Ticket, Timestamp};
 use halogard_http::Transport;
 
-use super::{Answers, concerns_one_record, same_error_for_all};
+use super::{WriteResults, concerns_one_record, same_error_for_all};
 use crate::client::{TicketDetail, TicketQuery};
 use crate::service_desk::{HaloServiceDesk, answers, tickets, unrecognised};
 use crate::wire::TicketRow;
@@ -25,7 +25,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self,
         new: &[NewTicket],
         guard: &impl OpeningGuard,
-    ) -> Answers<Ticket> {
+    ) -> WriteResults<Ticket> {
         let keys: Vec<&LinkKey> = new.iter().map(|ticket| &ticket.key.key).collect();
         let Admission {
             admitted,
@@ -54,7 +54,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         new: &[NewTicket],
         send_before: Timestamp,
         guard: &impl OpeningGuard,
-    ) -> Answers<Ticket> {
+    ) -> WriteResults<Ticket> {
         let began = self.clock.now();
         let team_of = |ticket: &NewTicket| {
             let name = ticket.draft.team.as_deref();
@@ -83,7 +83,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         new: &[NewTicket],
         rows: Vec<TicketRow>,
         began: Timestamp,
-    ) -> Answers<Ticket> {
+    ) -> WriteResults<Ticket> {
         let mut answers = Vec::with_capacity(new.len());
         let mut missing = Vec::new();
         let matched = answers::rows_of(new, &rows);
@@ -118,7 +118,7 @@ impl<T: Transport, B: RequestBudget, C: Clock> HaloServiceDesk<T, B, C> {
         &self,
         new: &[NewTicket],
         guard: &impl OpeningGuard,
-    ) -> Answers<Ticket> {
+    ) -> WriteResults<Ticket> {
         let found = match self.left_behind(new).await {
             Ok(found) => found,
             // Which of them exist is not known.
