@@ -13,7 +13,7 @@ mod text;
 mod timestamp;
 
 pub use flag::flag;
-pub use lenient::{Lenient, lenient};
+pub use lenient::{Lenient, lenient, lenient_flag, lenient_id, lenient_text, lenient_timestamp};
 pub use lists::{OneOrMany, any_items, list, one_or_many};
 pub use named::{FromName, named};
 pub use number::{id, integer, required_id};

@@ -7,7 +7,9 @@ use halogard_domain::ids::{
 };
 use halogard_domain::ticket::{Assignment, Existence, Handling, HumanActivity};
 use halogard_domain::{Ticket, Timestamp};
-use halogard_wire::values::{self, Lenient};
+use halogard_wire::values::{
+    self, Lenient, lenient_flag, lenient_id, lenient_text, lenient_timestamp,
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -140,22 +142,6 @@ impl From<TicketMembers> for TicketRow {
             odd,
         }
     }
-}
-
-fn lenient_id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Lenient<I>, D::Error> {
-    values::lenient(from, |json| values::id(json))
-}
-
-fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<String>, D::Error> {
-    values::lenient(from, |json| values::text(json))
-}
-
-fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>, D::Error> {
-    values::lenient(from, |json| values::flag(json))
-}
-
-fn lenient_timestamp<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<Timestamp>, D::Error> {
-    values::lenient(from, |json| values::timestamp(json))
 }
 
 /// Text; a value of any other form is none. Only searches need it, and a search does without.

@@ -2,7 +2,10 @@
 
 use halogard_domain::Timestamp;
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId};
-use halogard_wire::values::{self, Lenient, flag, id, required_id, text, timestamp};
+use halogard_wire::values::{
+    self, Lenient, flag, id, lenient_flag, lenient_id, lenient_text, lenient_timestamp,
+    required_id, text, timestamp,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -113,22 +116,6 @@ impl From<TaskMembers> for TaskRow {
         row.odd = odd;
         row
     }
-}
-
-fn lenient_id<'de, D: Deserializer<'de>, I: From<u64>>(from: D) -> Result<Lenient<I>, D::Error> {
-    values::lenient(from, |json| values::id(json))
-}
-
-fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<String>, D::Error> {
-    values::lenient(from, |json| values::text(json))
-}
-
-fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>, D::Error> {
-    values::lenient(from, |json| values::flag(json))
-}
-
-fn lenient_timestamp<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<Timestamp>, D::Error> {
-    values::lenient(from, |json| values::timestamp(json))
 }
 
 fn lenient_named<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<LookupValue>, D::Error> {

@@ -1,8 +1,11 @@
 //! Members of whose value no form may cost the record.
 
+use halogard_domain::Timestamp;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::de::StrRead;
 use serde_json::value::RawValue;
+
+use super::{flag, id, text, timestamp};
 
 /// A member that was read on its own: what is odd about it costs the record nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,4 +53,44 @@ where
     let raw = Box::<RawValue>::deserialize(from)?;
     let mut json = serde_json::Deserializer::from_str(raw.get());
     Ok(read(&mut json).map_or(Lenient::Odd, Lenient::Known))
+}
+
+/// Reads an id, whatever stands there.
+///
+/// # Errors
+///
+/// JSON that is broken by its grammar.
+pub fn lenient_id<'de, D: Deserializer<'de>, I: From<u64>>(
+    from: D,
+) -> Result<Lenient<I>, D::Error> {
+    lenient(from, |json| id(json))
+}
+
+/// Reads text, whatever stands there.
+///
+/// # Errors
+///
+/// JSON that is broken by its grammar.
+pub fn lenient_text<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<String>, D::Error> {
+    lenient(from, |json| text(json))
+}
+
+/// Reads a flag, whatever stands there.
+///
+/// # Errors
+///
+/// JSON that is broken by its grammar.
+pub fn lenient_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Lenient<bool>, D::Error> {
+    lenient(from, |json| flag(json))
+}
+
+/// Reads a time, whatever stands there.
+///
+/// # Errors
+///
+/// JSON that is broken by its grammar.
+pub fn lenient_timestamp<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Lenient<Timestamp>, D::Error> {
+    lenient(from, |json| timestamp(json))
 }
