@@ -113,7 +113,7 @@ async fn everything_in_halopsa<D: ServiceDeskCatalog>(
     let settings = desk.tenant_settings().await.ok().flatten();
     if policy.mode == Mode::Managed {
         let demands = settings.and_then(|settings| settings.must_assign_to_close);
-        templates::closing(demands, policy, report);
+        templates::closing::check(demands, policy, report);
     }
     match settings.and_then(|settings| settings.has_own_integration) {
         Some(true) => report.warning(

@@ -1,15 +1,19 @@
 //! Checks everything that the templates name in HaloPSA.
 
+pub(super) mod closing;
+mod custom_fields;
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use halogard_app::ports::{
-    FieldKind, MandatoryField, Named, OwnAgent, PriorityInfo, ServiceDeskCatalog, StatusInfo,
-    TeamInfo, TechnicianInfo, TicketField, TicketTypeInfo,
+    Named, OwnAgent, PriorityInfo, ServiceDeskCatalog, StatusInfo, TeamInfo, TechnicianInfo,
+    TicketField,
 };
 use halogard_domain::Policy;
-use halogard_domain::ids::{OutcomeId, StatusId, TechnicianId, TicketTypeId};
-use halogard_domain::policy::{ClosePolicy, Mode, Template};
+use halogard_domain::ids::{OutcomeId, StatusId, TicketTypeId};
+use halogard_domain::policy::{Mode, Template};
 
 use super::{CheckId, DoctorReport, FindingScope, list, some_of};
 
@@ -340,123 +344,6 @@ impl OneTemplate<'_> {
         self.report.warning(CheckId::OutcomeAllowed, thing, remedy);
     }
 
-    /// The team is written by name, so a renamed team breaks creates.
-    fn team(
-        &mut self,
-        known: Option<&[TeamInfo]>,
-        technicians: Option<&[TechnicianInfo]>,
-        own: Option<&OwnAgent>,
-    ) {
-        let (Some(team), Some(known)) = (self.template.team.clone(), known) else {
-            return;
-        };
-        self.report.done(CheckId::TeamUsable);
-        let offered = known.iter().filter(|it| it.active && it.takes_tickets);
-        let offered = offered.map(|it| it.name.clone());
-        match known.iter().find(|it| it.name == team) {
-            None => return self.missing(CheckId::TeamUsable, "team", format!("{team:?}"), offered),
-            Some(found) if !found.active => {
-                // As before HaloPSA said which are inactive: a team that is not in use is not there.
-                return self.missing(CheckId::TeamUsable, "team", format!("{team:?}"), offered);
-            }
-            Some(found) if !found.takes_tickets => {
-                let thing = format!(
-                    "{} names team {team:?}, which takes no tickets",
-                    self.name()
-                );
-                let remedy = "Configuration → Teams & Agents → Teams: allow tickets for it, or choose another";
-                self.report.warning(CheckId::TeamUsable, thing, remedy);
-            }
-            Some(_) => {}
-        }
-        if let Some(technicians) = technicians.filter(|it| it.iter().any(|it| it.team.is_some())) {
-            self.report.done(CheckId::TeamMembers);
-            let works = |it: &&TechnicianInfo| {
-                it.active && !it.is_api_only && it.team.as_deref() == Some(team.as_str())
-            };
-            if technicians.iter().find(works).is_none() {
-                let thing = format!(
-                    "{} gives tickets to team {team:?}, which is no agent's first team",
-                    self.name()
-                );
-                let remedy = "Configuration → Teams & Agents → Agents: make agents members of it, or choose another team";
-                self.report.warning(CheckId::TeamMembers, thing, remedy);
-            }
-        }
-        if let Some(own) = own.filter(|own| !own.teams.is_empty()) {
-            self.own_membership(&team, own);
-        }
-    }
-
-    /// An agent sees and writes in the teams it belongs to.
-    fn own_membership(&mut self, team: &str, own: &OwnAgent) {
-        let agents = "Configuration → Teams & Agents → Agents → the agent → Departments & Teams";
-        self.report.done(CheckId::AgentTeams);
-        let Some(membership) = own.teams.iter().find(|it| it.team == team) else {
-            let thing = format!(
-                "the agent {:?} is no member of team {team:?}, to which {} gives tickets",
-                own.name,
-                self.name()
-            );
-            let remedy =
-                format!("{agents}: add the team; without it tickets may be refused or not listed");
-            return self.report.warning(CheckId::AgentTeams, thing, remedy);
-        };
-        for (check, sees, what) in [
-            (
-                CheckId::AgentUnassigned,
-                membership.sees_unassigned,
-                "unassigned tickets",
-            ),
-            (
-                CheckId::AgentOthers,
-                membership.sees_others,
-                "tickets of other agents",
-            ),
-        ] {
-            self.report.done(check);
-            if sees == Some(false) {
-                let thing = format!(
-                    "the agent {:?} does not see {what} of team {team:?}",
-                    own.name
-                );
-                let remedy =
-                    format!("{agents}: let it view {what}; without it sweeps miss changes");
-                self.report.warning(check, thing, remedy);
-            }
-        }
-    }
-
-    fn technicians(&mut self, known: Option<&[TechnicianInfo]>) {
-        let Some(known) = known else { return };
-        self.report.done(CheckId::TechnicianUsable);
-        let people: BTreeSet<TechnicianId> = self
-            .template
-            .technician
-            .into_iter()
-            .chain(self.template.closing_technician)
-            .collect();
-        for id in people {
-            let usable = known.iter().filter(|it| it.active && !it.is_api_only);
-            let offered = usable.map(|it| format!("{} {}", it.id, it.name));
-            let Some(found) = known.iter().find(|it| it.id == id) else {
-                self.missing(CheckId::TechnicianUsable, "agent", id, offered);
-                continue;
-            };
-            let remedy = format!("choose one of: {}", some_of(offered));
-            let what = format!("{} names agent {id} ({:?})", self.name(), found.name);
-            if !found.active {
-                let thing = format!("{what}, who is disabled");
-                self.report
-                    .warning(CheckId::TechnicianUsable, thing, remedy);
-            } else if found.is_api_only {
-                let thing = format!("{what}, which exists for the API only and is no person");
-                self.report
-                    .warning(CheckId::TechnicianPerson, thing, remedy);
-            }
-        }
-    }
-
     fn category(&mut self, known: Option<&[String]>) {
         let (Some(category), Some(known)) = (&self.template.category, known) else {
             return;
@@ -473,173 +360,6 @@ impl OneTemplate<'_> {
                 some_of(known.iter().cloned())
             );
             self.report.warning(CheckId::CategoryExists, thing, remedy);
-        }
-    }
-
-    fn fields(&mut self, known: Option<&[TicketField]>) {
-        let Some(known) = known else { return };
-        for check in [CheckId::FieldExists, CheckId::FieldValue, CheckId::FieldKey] {
-            self.report.done(check);
-        }
-        let offered = || known.iter().map(|it| format!("{} {}", it.id, it.name));
-        for (id, value) in &self.template.custom_fields.clone() {
-            let Some(field) = known.iter().find(|it| it.id == *id) else {
-                self.missing(CheckId::FieldExists, "custom field", id, offered());
-                continue;
-            };
-            if let Some(why) = unfit(field, value) {
-                let thing = format!(
-                    "{} gives custom field {id} ({:?}) the value {value:?}, which {why}",
-                    self.name(),
-                    field.name
-                );
-                let options = some_of(field.options.iter().cloned());
-                let remedy = match field.options.is_empty() {
-                    true => "shorten it, or change the field under Configuration → Custom Objects → Custom Fields".to_owned(),
-                    false => format!("choose one of: {options}"),
-                };
-                self.report.warning(CheckId::FieldValue, thing, remedy);
-            }
-        }
-        let Some(id) = self.template.key_field else {
-            return;
-        };
-        match known.iter().find(|it| it.id == id) {
-            None => self.missing(CheckId::FieldExists, "key_field", id, offered()),
-            Some(field) if field.kind == Some(FieldKind::Select) => {
-                let thing = format!(
-                    "{} puts the key into custom field {id} ({:?}), which takes only its options",
-                    self.name(),
-                    field.name
-                );
-                let texts = known.iter().filter(|it| it.kind == Some(FieldKind::Text));
-                let texts = some_of(texts.map(|it| format!("{} {}", it.id, it.name)));
-                self.problem(CheckId::FieldKey, thing, format!("choose one of: {texts}"));
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// Mandatory fields that the template gives no value to.
-    fn mandatory(&mut self, detail: &TicketTypeInfo) {
-        self.report.done(CheckId::FieldMandatory);
-        let given: BTreeSet<u64> = self
-            .template
-            .custom_fields
-            .keys()
-            .chain(self.template.key_field.iter())
-            .map(|field| field.get())
-            .collect();
-        let left = |field: &&MandatoryField| !given.contains(&field.id);
-        for field in detail.mandatory.iter().filter(left) {
-            self.report.warning(
-                CheckId::FieldMandatory,
-                format!(
-                    "ticket type {:?} may ask for {:?} (field {}), and {} gives it no value",
-                    detail.name,
-                    field.name,
-                    field.id,
-                    self.name()
-                ),
-                format!(
-                    "add custom_fields = {{ {} = \"…\" }} to the template; or make the field optional (Configuration → \
-                     Tickets → Ticket Types → the type → Field List); or give these tickets a type of their own",
-                    field.id
-                ),
-            );
-        }
-    }
-}
-
-/// Why `value` does not fit `field`.
-fn unfit(field: &TicketField, value: &str) -> Option<String> {
-    if field.kind == Some(FieldKind::Select)
-        && !field.options.is_empty()
-        && !field.options.iter().any(|option| option == value)
-    {
-        return Some("is none of its options".to_owned());
-    }
-    let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
-    let most = field.characters_max.filter(|most| *most < length)?;
-    Some(format!("is longer than {most} characters"))
-}
-
-/// A ticket without an assignee may be refused when it is closed, so there should be a technician for it.
-pub(super) fn closing(must_assign: Option<bool>, policy: &Policy, report: &mut DoctorReport) {
-    report.done(CheckId::ClosingTechnician);
-    for template in policy.templates.values() {
-        if let Some(warning) = unassigned_close(template, must_assign == Some(true)) {
-            report.warning(
-                CheckId::ClosingTechnician,
-                warning,
-                "add closing_technician = <agent id> to the template",
-            );
-        }
-    }
-}
-
-/// What may keep tickets of `template` from being closed. HaloPSA may clear an assignment with a change of
-/// the status, so a technician for new tickets does not help; and it may demand one although its setting,
-/// as far as we may see it, does not say so.
-fn unassigned_close(template: &Template, demands: bool) -> Option<String> {
-    if template.close == ClosePolicy::Never || template.closing_technician.is_some() {
-        return None;
-    }
-    let why = if demands {
-        "HaloPSA closes assigned tickets only"
-    } else {
-        "HaloPSA may refuse to close a ticket whose assignment it has cleared"
-    };
-    Some(format!(
-        "{why}, and template {:?} names no closing technician",
-        template.name
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use halogard_domain::policy::StatusMap;
-
-    use super::*;
-
-    #[test]
-    fn a_template_that_closes_tickets_without_a_closing_technician_is_pointed_out() {
-        let statuses = StatusMap {
-            open: StatusId::new(1),
-            closed: StatusId::new(9),
-            also_closed: BTreeSet::new(),
-            by_slug: BTreeMap::new(),
-        };
-        let template = Template::new("default", TicketTypeId::new(5), statuses);
-        let technician = Some(TechnicianId::new(12));
-        let rows = [
-            (template.clone(), true),
-            (
-                Template {
-                    technician,
-                    ..template.clone()
-                },
-                true,
-            ),
-            (
-                Template {
-                    closing_technician: technician,
-                    ..template.clone()
-                },
-                false,
-            ),
-            (
-                Template {
-                    close: ClosePolicy::Never,
-                    ..template
-                },
-                false,
-            ),
-        ];
-        for (template, warns) in rows {
-            for demands in [true, false] {
-                assert_eq!(unassigned_close(&template, demands).is_some(), warns);
-            }
         }
     }
 }
