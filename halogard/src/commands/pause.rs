@@ -103,41 +103,55 @@ pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let command = BeginPause {
-        command: "pause",
-        target: NamedScope::Target(&options.target),
-        until,
-        reason: options.change.reason.as_ref(),
-    };
-    let answer = opened_store::run(&options.store, command).await?;
-    page::print(&answer, options.store.json, write)?;
-    Ok(ExitCode::SUCCESS)
+    change(
+        &options.store,
+        ChangePause {
+            command: "pause",
+            target: NamedScope::Target(&options.target),
+            change: PauseChange::Begin { until },
+            reason: options.change.reason.as_ref(),
+        },
+    )
+    .await
 }
 
 /// Leaves one alert alone.
 pub async fn snooze(options: &SnoozeOptions) -> anyhow::Result<ExitCode> {
-    let command = BeginPause {
-        command: "snooze",
-        target: NamedScope::Alert(&options.alert),
-        until: until(Some(&options.until))?,
-        reason: Some(&options.reason),
-    };
-    let answer = opened_store::run(&options.store, command).await?;
-    page::print(&answer, options.store.json, write)?;
-    Ok(ExitCode::SUCCESS)
+    let until = until(Some(&options.until))?;
+    change(
+        &options.store,
+        ChangePause {
+            command: "snooze",
+            target: NamedScope::Alert(&options.alert),
+            change: PauseChange::Begin { until },
+            reason: Some(&options.reason),
+        },
+    )
+    .await
 }
 
 /// Ends a pause.
 pub async fn resume(options: &ResumeOptions) -> anyhow::Result<ExitCode> {
-    let command = EndPause {
-        target: match &options.alert {
-            Some(alert) => NamedScope::Alert(alert),
-            None => NamedScope::Target(&options.target),
-        },
-        reason: options.reason.as_ref(),
+    let target = match &options.alert {
+        Some(alert) => NamedScope::Alert(alert),
+        None => NamedScope::Target(&options.target),
     };
-    let answer = opened_store::run(&options.store, command).await?;
-    page::print(&answer, options.store.json, write)?;
+    change(
+        &options.store,
+        ChangePause {
+            command: "resume",
+            target,
+            change: PauseChange::End,
+            reason: options.reason.as_ref(),
+        },
+    )
+    .await
+}
+
+/// Changes what is paused, and prints what is then.
+async fn change(store: &StoreOptions, command: ChangePause<'_>) -> anyhow::Result<ExitCode> {
+    let answer = opened_store::run(store, command).await?;
+    page::print(&answer, store.json, write)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -196,15 +210,22 @@ pub async fn one_alert(store: &impl Store, name: &str) -> anyhow::Result<AlertId
     }
 }
 
-/// Begins a pause.
-struct BeginPause<'a> {
+/// Begins or ends a pause.
+struct ChangePause<'a> {
+    /// The command, for the audit.
     command: &'static str,
     target: NamedScope<'a>,
-    until: Option<Timestamp>,
+    change: PauseChange,
     reason: Option<&'a String>,
 }
 
-impl StoreCommand for BeginPause<'_> {
+/// What becomes of a pause.
+enum PauseChange {
+    Begin { until: Option<Timestamp> },
+    End,
+}
+
+impl StoreCommand for ChangePause<'_> {
     type Output = PauseList;
 
     async fn run<S: Store + Clone + 'static>(
@@ -213,43 +234,27 @@ impl StoreCommand for BeginPause<'_> {
     ) -> anyhow::Result<PauseList> {
         let (store, now) = (&opened.store, SystemClock.now());
         let scope = self.target.scope(store).await?;
-        let pause = Pause {
-            scope,
-            since: now,
-            until: self.until,
-            reason: self.reason.cloned(),
+        let subject = pausing::in_words(scope);
+        let (done, answer) = match self.change {
+            PauseChange::Begin { until } => {
+                let pause = Pause {
+                    scope,
+                    since: now,
+                    until,
+                    reason: self.reason.cloned(),
+                };
+                ("paused", pausing::pause(store, &pause, now).await?)
+            }
+            PauseChange::End => match pausing::resume(store, scope, now).await? {
+                (true, answer) => ("resumed", answer),
+                (false, answer) => {
+                    output::caution(&format!("{subject} was not paused"));
+                    return Ok(answer);
+                }
+            },
         };
-        let answer = pausing::pause(store, &pause, now).await?;
-        let subject = pausing::in_words(scope);
         let operator = operator(self.reason);
-        audit::record(store, &operator, self.command, &subject, "paused", now).await?;
-        Ok(answer)
-    }
-}
-
-/// Ends a pause.
-struct EndPause<'a> {
-    target: NamedScope<'a>,
-    reason: Option<&'a String>,
-}
-
-impl StoreCommand for EndPause<'_> {
-    type Output = PauseList;
-
-    async fn run<S: Store + Clone + 'static>(
-        self,
-        opened: OpenedStore<S>,
-    ) -> anyhow::Result<PauseList> {
-        let (store, now) = (&opened.store, SystemClock.now());
-        let scope = self.target.scope(store).await?;
-        let subject = pausing::in_words(scope);
-        let (had, answer) = pausing::resume(store, scope, now).await?;
-        if had {
-            let operator = operator(self.reason);
-            audit::record(store, &operator, "resume", &subject, "resumed", now).await?;
-        } else {
-            output::caution(&format!("{subject} was not paused"));
-        }
+        audit::record(store, &operator, self.command, &subject, done, now).await?;
         Ok(answer)
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_operations::moment::{Direction, read_time};
@@ -33,8 +34,8 @@ pub struct ResyncOptions {
     #[arg(long, value_name = "NAME|ID", group = "which")]
     pub customer: Option<String>,
     /// Those that wait, for any cause or for one.
-    #[arg(long, value_enum, value_name = "CAUSE", group = "which")]
-    pub status: Option<WaitingName>,
+    #[arg(long, value_parser = waiting_filters(), value_name = "CAUSE", group = "which")]
+    pub status: Option<WaitingFilter>,
     /// Those whose alert changed since: 30m, 2h, 7d, a day or a time.
     #[arg(long, value_name = "TIME", group = "which")]
     pub since: Option<String>,
@@ -52,32 +53,8 @@ pub struct ResyncOptions {
     pub store: StoreOptions,
 }
 
-/// What pairs wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WaitingName {
-    /// Any cause.
-    Waiting,
-    /// No further ticket is requested, because HaloPSA showed none.
-    StoppedOpening,
-    /// HaloPSA refused a write.
-    Refused,
-    /// The environment is not mapped.
-    Unmapped,
-    /// The alert gets no template.
-    NoTemplate,
-    /// Many alerts were open before, and the config does not say whether they get tickets.
-    StartUndecided,
-    /// The alert was there before and is watched: a ticket is opened for it.
-    BeforeStart,
-    /// A person moved the ticket to another client.
-    FoundElsewhere,
-    /// A write ended without a response.
-    InDoubt,
-    /// The ticket is closed, and the condition is still there.
-    ResolvedInPsaOnly,
-    /// A technician works on the ticket.
-    LeftToTechnician,
-}
+/// How the pairs are named whose alerts were there before the start that opens no tickets for them.
+const BEFORE_START: &str = "before-start";
 
 /// So few pairs are queued without a question.
 const ASKED_FROM: usize = 2;
@@ -153,27 +130,27 @@ impl QueuePairs<'_> {
         Ok(PairFilter {
             alerts,
             customer: options.customer.clone(),
-            waiting: options.status.map(waiting_filter),
+            waiting: options.status,
             since: since.transpose()?,
             limit: options.limit,
         })
     }
 }
 
-/// Which pairs that wait are meant.
-fn waiting_filter(name: WaitingName) -> WaitingFilter {
-    WaitingFilter::For(match name {
-        WaitingName::Waiting => return WaitingFilter::Any,
-        WaitingName::StoppedOpening => WaitingCause::StoppedOpening,
-        WaitingName::Refused => WaitingCause::Refused,
-        WaitingName::Unmapped => WaitingCause::Unmapped,
-        WaitingName::NoTemplate => WaitingCause::NoTemplate,
-        WaitingName::StartUndecided => WaitingCause::StartUndecided,
-        WaitingName::BeforeStart => return WaitingFilter::BeforeStart,
-        WaitingName::FoundElsewhere => WaitingCause::FoundElsewhere,
-        WaitingName::InDoubt => WaitingCause::InDoubt,
-        WaitingName::ResolvedInPsaOnly => WaitingCause::ResolvedInPsaOnly,
-        WaitingName::LeftToTechnician => WaitingCause::LeftToTechnician,
+/// Reads for what the pairs wait that are meant: any cause, or one by its name.
+fn waiting_filters() -> impl TypedValueParser<Value = WaitingFilter> {
+    let any = PossibleValue::new("waiting").help("any cause");
+    let one = |cause: WaitingCause| PossibleValue::new(cause.name()).help(cause.words());
+    let before = PossibleValue::new(BEFORE_START)
+        .help("the alert was there before and is watched: a ticket is opened for it");
+    let causes = WaitingCause::ALL.into_iter();
+    let names = [any, before].into_iter().chain(causes.clone().map(one));
+    PossibleValuesParser::new(names).map(move |name| {
+        if name == BEFORE_START {
+            return WaitingFilter::BeforeStart;
+        }
+        let cause = causes.clone().find(|cause| cause.name() == name);
+        cause.map_or(WaitingFilter::Any, WaitingFilter::For)
     })
 }
 

@@ -52,6 +52,22 @@ impl WaitingCause {
         Self::LeftToTechnician,
     ];
 
+    /// The cause as one word, on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StoppedOpening => "stopped-opening",
+            Self::Refused => "refused",
+            Self::Unmapped => "unmapped",
+            Self::NoTemplate => "no-template",
+            Self::StartUndecided => "start-undecided",
+            Self::FoundElsewhere => "found-elsewhere",
+            Self::InDoubt => "in-doubt",
+            Self::ResolvedInPsaOnly => "resolved-in-psa-only",
+            Self::LeftToTechnician => "left-to-technician",
+        }
+    }
+
     /// The cause in words.
     #[must_use]
     pub const fn words(self) -> &'static str {
