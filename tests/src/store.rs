@@ -149,13 +149,12 @@ impl Pruning for ObservedStore {
 }
 
 impl NamedValues for ObservedStore {
-    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
-        self.inner.value(name).await
+    async fn values(&self) -> Result<BTreeMap<String, i64>, PortError> {
+        self.inner.values().await
     }
 
-    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
-        self.write("values", self.inner.set_value(name, value))
-            .await
+    async fn set_values(&self, values: &[(&str, i64)]) -> Result<(), PortError> {
+        self.write("values", self.inner.set_values(values)).await
     }
 }
 

@@ -52,12 +52,15 @@ struct Memory {
 }
 
 impl NamedValues for Memory {
-    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
-        Ok(self.marks.lock().unwrap().get(name).copied())
+    async fn values(&self) -> Result<BTreeMap<String, i64>, PortError> {
+        Ok(self.marks.lock().unwrap().clone())
     }
 
-    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
-        self.marks.lock().unwrap().insert(name.to_owned(), value);
+    async fn set_values(&self, values: &[(&str, i64)]) -> Result<(), PortError> {
+        let values = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value));
+        self.marks.lock().unwrap().extend(values);
         Ok(())
     }
 }

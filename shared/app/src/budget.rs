@@ -221,18 +221,18 @@ impl<S: Records, C: Clock> Holder<S, C> {
 
     /// Leases permits and takes the first one.
     async fn lease(&self, purpose: Use) -> Result<Permit, BudgetError> {
+        let (mut stored, mut fresh) = self.current_ledger().await?;
         let want = match purpose.priority {
             // One at a time: an urgent permit that is leased and not used is wasted.
             Priority::Urgent => 1,
             Priority::Normal | Priority::Bulk => self.cache().want(self.now()),
         };
-        let ask = PermitRequest {
+        let mut ask = PermitRequest {
             permits_max: want,
             priority: purpose.priority,
             stage: purpose.stage,
             pace: self.pace,
         };
-        let (mut stored, mut fresh) = self.current_ledger().await?;
         for _ in 0..LEASE_ATTEMPTS {
             let now = self.now();
             let (mut ledger, reports) = self.with_reports(&stored);
@@ -267,7 +267,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
                     return cache.take(now, purpose).unwrap_or(Err(spent(now)));
                 }
                 Swap::Conflict(newer) => {
-                    self.cache().conflicted();
+                    ask.permits_max = self.cache().conflicted(ask.permits_max);
                     stored = newer;
                     fresh = true;
                 }
@@ -296,7 +296,7 @@ impl<S: Records, C: Clock> Holder<S, C> {
                     return Ok(());
                 }
                 Swap::Conflict(newer) => {
-                    self.cache().conflicted();
+                    self.cache().conflicted(0);
                     stored = newer;
                 }
             }
@@ -347,7 +347,8 @@ impl<S: Records, C: Clock> Holder<S, C> {
             .load_record::<Ledger>(&Singleton)
             .await
             .map_err(failed)?;
-        self.cache().read(&stored);
+        let now = self.now();
+        self.cache().read(&stored, now);
         Ok(stored)
     }
 

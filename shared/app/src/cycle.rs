@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::contact::{VendorContact, VendorName};
-use halogard_domain::time::CLOCK_AHEAD_MAX;
+use halogard_domain::contact::{VendorContacts, VendorName};
+use halogard_domain::record::Singleton;
 use tracing::{debug, info, warn};
 
 use crate::env::Env;
@@ -16,6 +16,7 @@ use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, PortError, SaveError, keys};
 use crate::reconcile::ReconcileError;
 use crate::reconciler::Reconciler;
+use crate::value_set::ValueSet;
 
 /// Time between two polls that compare everything instead of changes only.
 const FULL_POLL_INTERVAL: Duration = Duration::from_secs(3600);
@@ -92,83 +93,130 @@ impl<E: Env> Reconciler<E> {
     /// Reads both sides once. A part that fails is logged, keeps its watermark and stops no other part.
     /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
-        self.note_version().await;
+        let began = self.clock.now();
         let swept = self.sweep_unless_paused().await;
-        match &swept {
-            Ok(TaskEnd::Skipped | TaskEnd::Paused) => {}
-            Err(ReconcileError::Port(error)) => {
-                self.observe_contact(VendorName::HaloPsa, Err(error)).await;
-            }
-            _ => self.observe_contact(VendorName::HaloPsa, Ok(())).await,
+        // Read once for all parts that follow.
+        let mut values = ValueSet::load(&self.store).await;
+        let polled = match &mut values {
+            Ok(values) => self.poll_unless_paused(values).await,
+            Err(error) => Err(error.clone()),
+        };
+        let of_halopsa = match &swept {
+            Ok(TaskEnd::Skipped | TaskEnd::Paused) => None,
+            Err(ReconcileError::Port(error)) => Some(Err(error)),
+            _ => Some(Ok(())),
+        };
+        let of_liongard = match &polled {
+            Ok(TaskEnd::Complete(_)) => Some(Ok(())),
+            Err(error) => Some(Err(error)),
+            Ok(_) => None,
+        };
+        self.observe_contacts(&[
+            (VendorName::HaloPsa, of_halopsa),
+            (VendorName::Liongard, of_liongard),
+        ])
+        .await;
+        if let Ok(values) = &mut values
+            && values.get(keys::LAST_COMPLETE_CYCLE_AT).is_some()
+        {
+            self.look_around(values).await;
         }
-        let polled = self.poll_unless_paused().await;
-        match &polled {
-            Ok(TaskEnd::Complete(_)) => self.observe_contact(VendorName::Liongard, Ok(())).await,
+        let orphaned_runs = ended(SyncTask::Runs, self.requeue_orphaned_runs().await);
+        let (released, dead_letters, pruned) = match &mut values {
+            Ok(values) => (
+                ended(
+                    SyncTask::Policy,
+                    self.requeue_after_policy_change(values).await,
+                ),
+                self.discard_mended_dead_letters(values)
+                    .await
+                    .unwrap_or_else(|error| ended(SyncTask::DeadLetters, Err(error))),
+                self.prune_expired(values)
+                    .await
+                    .unwrap_or_else(|error| ended(SyncTask::Prune, Err(error))),
+            ),
             Err(error) => {
-                self.observe_contact(VendorName::Liongard, Err(error)).await;
+                let failed = TaskEnd::Failed(error.code);
+                (failed, failed, failed)
             }
-            Ok(_) => {}
-        }
-        if let Err(error) = self.probe_if_due().await {
-            debug!(%error, "the dialect of both vendors could not be looked at");
-        }
-        CycleReport {
+        };
+        let report = CycleReport {
             swept: swept.unwrap_or_else(|error| {
                 warn!(%error, "sweep of HaloPSA aborted; the next one resumes it");
                 TaskEnd::Failed(error.code())
             }),
             polled: polled.unwrap_or_else(|error| ended(SyncTask::Poll, Err(error))),
-            orphaned_runs: ended(SyncTask::Runs, self.requeue_orphaned_runs().await),
-            released: ended(SyncTask::Policy, self.requeue_after_policy_change().await),
-            dead_letters: self
-                .discard_mended_dead_letters()
-                .await
-                .unwrap_or_else(|error| ended(SyncTask::DeadLetters, Err(error))),
-            pruned: self
-                .prune_expired()
-                .await
-                .unwrap_or_else(|error| ended(SyncTask::Prune, Err(error))),
+            orphaned_runs,
+            released,
+            dead_letters,
+            pruned,
+        };
+        if let Ok(mut values) = values {
+            if report.is_complete() {
+                values.set(keys::LAST_COMPLETE_CYCLE_AT, began.as_millis());
+            }
+            if let Err(error) = values.save(&self.store).await {
+                warn!(%error, "what a sync cycle has done could not be recorded; the next one repeats it");
+            }
+        }
+        report
+    }
+
+    /// Notes what people want to know and no ticket waits for: the version that runs, and the dialect of both
+    /// vendors. The first cycle of a store leaves it to the second one.
+    async fn look_around(&self, values: &mut ValueSet) {
+        self.note_version().await;
+        if let Err(error) = self.probe_if_due(values).await {
+            debug!(%error, "the dialect of both vendors could not be looked at");
         }
     }
 
-    /// Records whether `vendor` answers, when that has changed. A failure that is not the vendor's says
-    /// nothing about it.
-    async fn observe_contact(&self, vendor: VendorName, answer: Result<(), &PortError>) {
-        if answer.is_err_and(|error| !is_failure_of(vendor, error.code)) {
-            return;
-        }
-        let news = answer.err().map(|error| error.code);
-        if self.contacts.lock_known().get(&vendor) == Some(&news) {
-            return;
-        }
-        match self.save_contact(vendor, answer).await {
-            Ok(()) => {
-                self.contacts.lock_known().insert(vendor, news);
+    /// Records which vendors answer, where that has changed. `None` was not asked, and a failure that is not
+    /// the vendor's says nothing about it.
+    async fn observe_contacts(&self, answers: &[(VendorName, Option<Result<(), &PortError>>)]) {
+        let mut news = Vec::new();
+        for (vendor, answer) in answers {
+            let Some(answer) = answer else { continue };
+            let failure = answer.err().map(|error| error.code);
+            let is_known = self.contacts.lock_known().get(vendor) == Some(&failure);
+            if !is_known && failure.is_none_or(|code| is_failure_of(*vendor, code)) {
+                news.push((*vendor, *answer));
             }
+        }
+        if news.is_empty() {
+            return;
+        }
+        match self.save_contacts(&news).await {
+            Ok(()) => self.contacts.lock_known().extend(
+                news.into_iter()
+                    .map(|(vendor, answer)| (vendor, answer.err().map(|error| error.code))),
+            ),
             // The next cycle records it.
             Err(error) => debug!(%error, "whether a vendor answers could not be recorded"),
         }
     }
 
-    /// Saves whether `vendor` answers, unless the store knows it.
-    async fn save_contact(
+    /// Saves which vendors answer, unless the store knows it.
+    async fn save_contacts(
         &self,
-        vendor: VendorName,
-        answer: Result<(), &PortError>,
+        answers: &[(VendorName, Result<(), &PortError>)],
     ) -> Result<(), SaveError> {
-        let stored = self.store.load_record::<VendorContact>(&vendor).await?;
-        let mut contact = stored.value.clone();
+        let stored = self.store.load_record::<VendorContacts>(&Singleton).await?;
+        let mut contacts = stored.value.clone();
         let now = self.clock.now();
-        match answer {
-            Ok(()) => contact.observe_answer(now),
-            Err(error) => contact.observe_failure(now, error.code.as_str(), &error.chain()),
+        for (vendor, answer) in answers {
+            let contact = contacts.of_mut(*vendor);
+            match answer {
+                Ok(()) => contact.observe_answer(now),
+                Err(error) => contact.observe_failure(now, error.code.as_str(), &error.chain()),
+            }
         }
-        if contact == stored.value {
+        if contacts == stored.value {
             return Ok(());
         }
         let saved = self
             .store
-            .save_record(&vendor, &contact, stored.revision)
+            .save_record(&Singleton, &contacts, stored.revision)
             .await;
         saved.map(drop)
     }
@@ -183,11 +231,11 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Polls unless that is paused, or HaloPSA was never swept.
-    async fn poll_unless_paused(&self) -> Result<TaskEnd, PortError> {
+    async fn poll_unless_paused(&self, values: &mut ValueSet) -> Result<TaskEnd, PortError> {
         if self.is_paused(VendorName::Liongard).await? {
             return Ok(TaskEnd::Paused);
         }
-        let polled = self.poll_if_swept().await?;
+        let polled = self.poll_if_swept(values).await?;
         if polled.is_none() {
             info!("polling starts after the first sweep of HaloPSA");
         }
@@ -196,13 +244,16 @@ impl<E: Env> Reconciler<E> {
 
     /// Sweeps if the last sweep is old, or if one is needed to know whether the store is complete.
     async fn sweep_if_due(&self) -> Result<TaskEnd, ReconcileError> {
-        let needed_from = self.observe_cycle().await?.sweep_needed_from();
+        let continuity = self.observe_cycle().await?;
         let now = self.clock.now();
-        let interval = match needed_from {
+        let interval = match continuity.value.sweep_needed_from() {
             Some(from) if from <= now => self.sweep_interval.min(now.since(from)),
             _ => self.sweep_interval,
         };
-        self.sweep_if_older_than(interval, 0).await
+        match self.cursor_if_older_than(interval).await? {
+            Some(cursor) => self.sweep_from(cursor, continuity, 0).await,
+            None => Ok(TaskEnd::Skipped),
+        }
     }
 
     /// Polls because a webhook of Liongard, received at `woken_at`, says that alerts have changed.
@@ -215,77 +266,59 @@ impl<E: Env> Reconciler<E> {
     /// See [`poll_alerts`](Self::poll_alerts).
     pub async fn poll_on_wake_up(&self, woken_at: Timestamp) -> Result<WakeUp, PortError> {
         let now = self.clock.now();
-        if self
+        let mut values = ValueSet::load(&self.store).await?;
+        if values
             .past_time(keys::LAST_COMPLETE_POLL_AT, now)
-            .await?
             .is_some_and(|began| began >= woken_at)
         {
             return Ok(WakeUp::Covered);
         }
-        let last_poll_at = self.past_time(keys::LAST_POLL_AT, now).await?;
+        let last_poll_at = values.past_time(keys::LAST_POLL_AT, now);
         let due = last_poll_at.unwrap_or_default().plus(WAKE_UP_MIN_INTERVAL);
         if now < due {
-            return self.wait_for_poll(due).await;
+            return self.wait_for_poll(due, &mut values).await;
         }
-        if self.is_paused(VendorName::Liongard).await? {
-            return self.wait_for_poll(next_first_sweep_check(now)).await;
+        if !self.is_paused(VendorName::Liongard).await? {
+            let polled = self.poll_if_swept(&mut values).await;
+            values.save(&self.store).await?;
+            if polled?.is_some() {
+                return Ok(WakeUp::Polled);
+            }
         }
-        match self.poll_if_swept().await? {
-            Some(_) => Ok(WakeUp::Polled),
-            None => self.wait_for_poll(next_first_sweep_check(now)).await,
-        }
+        self.wait_for_poll(next_first_sweep_check(now), &mut values)
+            .await
     }
 
     /// Waits until `due`, unless another wake-up does. Each `due` belongs to one last poll: what waits for
     /// it was received before the next.
-    async fn wait_for_poll(&self, due: Timestamp) -> Result<WakeUp, PortError> {
-        let waits_until = self.store.value(keys::WAKE_UP_WAITS_UNTIL).await?;
-        if waits_until == Some(due.as_millis()) {
+    async fn wait_for_poll(
+        &self,
+        due: Timestamp,
+        values: &mut ValueSet,
+    ) -> Result<WakeUp, PortError> {
+        if values.get(keys::WAKE_UP_WAITS_UNTIL) == Some(due.as_millis()) {
             return Ok(WakeUp::Covered);
         }
-        self.store
-            .set_value(keys::WAKE_UP_WAITS_UNTIL, due.as_millis())
-            .await?;
+        values.set(keys::WAKE_UP_WAITS_UNTIL, due.as_millis());
+        values.save(&self.store).await?;
         Ok(WakeUp::Deferred(due))
     }
 
-    /// The stored time of `key`; `None` where a clock that was ahead has written it.
-    pub(crate) async fn past_time(
-        &self,
-        key: &'static str,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, PortError> {
-        let stored = self.store.value(key).await?.map(Timestamp::from_millis);
-        Ok(stored.filter(|at| *at <= now.plus(CLOCK_AHEAD_MAX)))
-    }
-
     /// Polls, once an hour comparing everything; says how many alerts it queued. `None` before the first
-    /// sweep of HaloPSA: until then a ticket of ours may exist for an alert that looks new.
-    async fn poll_if_swept(&self) -> Result<Option<usize>, PortError> {
+    /// sweep of HaloPSA: until then a ticket of ours may exist for an alert that looks new. What it changes
+    /// in `values` at its end is left to the caller to save.
+    async fn poll_if_swept(&self, values: &mut ValueSet) -> Result<Option<usize>, PortError> {
         if !self.has_swept().await? {
             return Ok(None);
         }
         self.begin_customers().await?;
         let began = self.clock.now();
-        if self
-            .store
-            .value(keys::LAST_COMPLETE_POLL_AT)
-            .await?
-            .is_none()
-        {
-            self.store
-                .set_value(keys::FIRST_POLL_AT, began.as_millis())
-                .await?;
+        if values.get(keys::LAST_COMPLETE_POLL_AT).is_none() {
+            values.set(keys::FIRST_POLL_AT, began.as_millis());
         }
-        self.store
-            .set_value(keys::LAST_POLL_AT, began.as_millis())
-            .await?;
-        let full_poll_at = self
-            .store
-            .value(keys::LAST_FULL_POLL_AT)
-            .await?
-            .unwrap_or(0);
-        let last = Timestamp::from_millis(full_poll_at);
+        values.set(keys::LAST_POLL_AT, began.as_millis());
+        let last = values.get(keys::LAST_FULL_POLL_AT).unwrap_or(0);
+        let last = Timestamp::from_millis(last);
         let scope = if began.is_within(FULL_POLL_INTERVAL, last) {
             Scope::Changed
         } else {
@@ -293,14 +326,11 @@ impl<E: Env> Reconciler<E> {
         };
         // Set before it begins: a poll that does not end must not make every following one as long.
         if scope == Scope::All {
-            self.store
-                .set_value(keys::LAST_FULL_POLL_AT, began.as_millis())
-                .await?;
+            values.set(keys::LAST_FULL_POLL_AT, began.as_millis());
         }
-        let polled = self.poll_alerts(scope).await?;
-        self.store
-            .set_value(keys::LAST_COMPLETE_POLL_AT, began.as_millis())
-            .await?;
+        values.save(&self.store).await?;
+        let polled = self.poll_with(scope, values).await?;
+        values.set(keys::LAST_COMPLETE_POLL_AT, began.as_millis());
         Ok(Some(polled.queued))
     }
 }

@@ -13,6 +13,7 @@ use crate::outcome::TaskEnd;
 use crate::ports::prelude::*;
 use crate::ports::{DeadLetter, PortError, keys};
 use crate::reconciler::Reconciler;
+use crate::value_set::ValueSet;
 
 /// Time between two checks of the dead letters. On AWS a check receives each of them.
 const CHECK_INTERVAL: Duration = Duration::from_secs(900);
@@ -28,20 +29,25 @@ impl<E: Env> Reconciler<E> {
     /// # Errors
     ///
     /// A store failed; safe to repeat.
-    pub async fn discard_mended_dead_letters(&self) -> Result<TaskEnd, PortError> {
+    pub(crate) async fn discard_mended_dead_letters(
+        &self,
+        values: &mut ValueSet,
+    ) -> Result<TaskEnd, PortError> {
         let now = self.clock.now();
-        let checked_at = self
-            .past_time(keys::DEAD_LETTERS_CHECKED_AT, now)
-            .await?
-            .unwrap_or_default();
-        if now.since(checked_at) < CHECK_INTERVAL {
+        if values.get(keys::DEAD_LETTERS_CHECKED_AT).is_none() {
+            values.set(keys::DEAD_LETTERS_CHECKED_AT, now.as_millis());
+        }
+        let checked_at = values.past_time(keys::DEAD_LETTERS_CHECKED_AT, now);
+        if now.since(checked_at.unwrap_or_default()) < CHECK_INTERVAL {
             return Ok(TaskEnd::Skipped);
         }
+        // This may take long.
+        values.save(&self.store).await?;
         if self.store.dead_letter_count().await? > 0 {
             let policy = self.policy();
             let mut mended = Vec::new();
             for letter in self.store.dead_letters(LETTERS_MAX).await? {
-                if self.is_mended(&letter, &policy, now).await? {
+                if self.is_mended(&letter, &policy, now, values).await? {
                     mended.push(letter.id);
                 }
             }
@@ -50,9 +56,7 @@ impl<E: Env> Reconciler<E> {
                 info!(discarded, "dead letters of mended pairs discarded");
             }
         }
-        self.store
-            .set_value(keys::DEAD_LETTERS_CHECKED_AT, now.as_millis())
-            .await?;
+        values.set(keys::DEAD_LETTERS_CHECKED_AT, now.as_millis());
         Ok(TaskEnd::Complete(0))
     }
 
@@ -62,6 +66,7 @@ impl<E: Env> Reconciler<E> {
         letter: &DeadLetter,
         policy: &Policy,
         now: Timestamp,
+        values: &ValueSet,
     ) -> Result<bool, PortError> {
         let Ok(message) = serde_json::from_str::<Message>(&letter.body) else {
             return Ok(false);
@@ -76,7 +81,7 @@ impl<E: Env> Reconciler<E> {
                 return Ok(!runs.value.is_busy());
             }
             Message::Poll { .. } => {
-                let polled_at = self.past_time(keys::LAST_COMPLETE_POLL_AT, now).await?;
+                let polled_at = values.past_time(keys::LAST_COMPLETE_POLL_AT, now);
                 return Ok(polled_at.is_some_and(|at| at > letter.at));
             }
             Message::RecordNotification { .. } | Message::KeepWebhookSample { .. } => {

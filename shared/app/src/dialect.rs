@@ -12,6 +12,7 @@ use crate::env::Env;
 use crate::ports::prelude::*;
 use crate::ports::{DialectProbe, PortError, Records, Swap, keys};
 use crate::reconciler::Reconciler;
+use crate::value_set::ValueSet;
 
 /// How often a cycle asks for the build of HaloPSA: one request a day. Hosted tenants are updated every few weeks.
 pub const BUILD_CHECK_INTERVAL: Duration = Duration::from_secs(24 * 3600);
@@ -93,19 +94,18 @@ impl<E: Env> Reconciler<E> {
 
     /// Asks once in [`BUILD_CHECK_INTERVAL`] which build HaloPSA has, and probes both vendors if it is another one
     /// or none was ever probed.
-    pub(crate) async fn probe_if_due(&self) -> Result<(), PortError> {
+    pub(crate) async fn probe_if_due(&self, values: &mut ValueSet) -> Result<(), PortError> {
         if !self.probes_dialect {
             return Ok(());
         }
         let now = self.clock.now();
-        let checked_at = self.past_time(keys::BUILD_CHECKED_AT, now).await?;
+        let checked_at = values.past_time(keys::BUILD_CHECKED_AT, now);
         if checked_at.is_some_and(|at| now.is_within(BUILD_CHECK_INTERVAL, at)) {
             return Ok(());
         }
         // Set before it begins: a probe that does not end must not be made again with every cycle.
-        self.store
-            .set_value(keys::BUILD_CHECKED_AT, now.as_millis())
-            .await?;
+        values.set(keys::BUILD_CHECKED_AT, now.as_millis());
+        values.save(&self.store).await?;
         let (desk, liongard) = (&self.desk, &self.liongard);
         Box::pin(dialect(
             desk,

@@ -24,6 +24,7 @@ pub mod recovery;
 mod retention;
 mod seen_tickets;
 pub mod sweep;
+mod value_set;
 
 pub use env::{Env, Liongard, Store};
 pub use odd_records::OddRecords;

@@ -10,9 +10,10 @@ use tracing::info;
 use crate::env::Env;
 use crate::outcome::OperatorNotice;
 use crate::ports::prelude::*;
-use crate::ports::{Lane, LinkFilter, Outgoing, PortError, SaveError, keys};
+use crate::ports::{Lane, LinkFilter, Outgoing, PortError, Revision, SaveError, keys};
 use crate::reconciler::Reconciler;
 use crate::recovery::PAGE;
+use crate::value_set::ValueSet;
 
 impl<E: Env> Reconciler<E> {
     /// Queues parked and refused pairs if the policy has changed since the last call.
@@ -20,13 +21,27 @@ impl<E: Env> Reconciler<E> {
     /// # Errors
     ///
     /// A store failed; safe to repeat.
-    pub async fn requeue_after_policy_change(&self) -> Result<usize, PortError> {
+    pub(crate) async fn requeue_after_policy_change(
+        &self,
+        values: &mut ValueSet,
+    ) -> Result<usize, PortError> {
         let digest = i64::from_ne_bytes(self.policy_fingerprint().to_ne_bytes());
-        let former = self.store.value(keys::APPLIED_POLICY).await?;
+        let former = values.get(keys::APPLIED_POLICY);
         if former == Some(digest) {
             return Ok(0);
         }
         self.keep_policy().await?;
+        if former.is_none() {
+            // Every pair was reconciled under this policy, if at all.
+            info!(
+                outcome = OperatorNotice::ConfigFirstUsed.as_str(),
+                "this store is used with a config for the first time"
+            );
+            values.set(keys::APPLIED_POLICY, digest);
+            return Ok(0);
+        }
+        // This may take long.
+        values.save(&self.store).await?;
         let mut released = 0;
         for filter in [LinkFilter::Parked, LinkFilter::Refused] {
             let mut after = None;
@@ -42,42 +57,31 @@ impl<E: Env> Reconciler<E> {
                 self.store.send(Lane::Bulk, &messages).await?;
             }
         }
-        if former.is_some() {
-            self.note_config().await?;
-            let followed = self.count_followed_under_former().await?;
-            info!(
-                released,
-                open_tickets_of_former_config = followed,
-                outcome = OperatorNotice::ConfigChanged.as_str(),
-                "the config has changed; tickets that it treats otherwise are followed to their end as \
-                 they were opened"
-            );
-        } else {
-            info!(
-                outcome = OperatorNotice::ConfigFirstUsed.as_str(),
-                "this store is used with a config for the first time"
-            );
-        }
-        self.store.set_value(keys::APPLIED_POLICY, digest).await?;
+        self.note_config().await?;
+        let followed = self.count_followed_under_former().await?;
+        info!(
+            released,
+            open_tickets_of_former_config = followed,
+            outcome = OperatorNotice::ConfigChanged.as_str(),
+            "the config has changed; tickets that it treats otherwise are followed to their end as \
+             they were opened"
+        );
+        values.set(keys::APPLIED_POLICY, digest);
         Ok(released)
     }
 
     /// Keeps the policy in force for the tickets that are opened under it.
     async fn keep_policy(&self) -> Result<(), PortError> {
         let key = AppliedPolicy::key(self.policy_fingerprint());
-        let stored = self
-            .store
-            .load_record::<AppliedPolicy>(key.as_str())
-            .await?;
         let applied = AppliedPolicy {
             policy: Some(self.policy().as_ref().clone()),
         };
         match self
             .store
-            .save_record(key.as_str(), &applied, stored.revision)
+            .save_record(key.as_str(), &applied, Revision::default())
             .await
         {
-            // Another process keeps the same.
+            // It is kept already: its fingerprint is its key.
             Ok(_) | Err(SaveError::Conflict) => Ok(()),
             Err(SaveError::Store(error)) => Err(error),
         }

@@ -14,6 +14,7 @@ use crate::outcome::{OperatorNotice, Outcome};
 use crate::ports::prelude::*;
 use crate::ports::{ErrorCode, Lane, Outgoing, PortError, QueuedState, SinceQueued, keys};
 use crate::reconciler::Reconciler;
+use crate::value_set::ValueSet;
 
 /// Which alerts a poll compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,40 +118,31 @@ impl<E: Env> Reconciler<E> {
     /// list was used, but for the beginning of one that is too long to be held, or arrives slowly; the next
     /// poll reads it again.
     pub async fn poll_alerts(&self, scope: Scope) -> Result<PollReport, PortError> {
-        let polled = self.read_and_queue(scope).await;
-        self.note_failures(polled.as_ref().err()).await?;
+        let mut values = ValueSet::load(&self.store).await?;
+        let polled = self.poll_with(scope, &mut values).await;
+        values.save(&self.store).await?;
         polled
     }
 
-    /// Counts polls in a row that failed; from the second on it is more than a passing problem.
-    async fn note_failures(&self, failed: Option<&PortError>) -> Result<(), PortError> {
-        let before = self.store.value(keys::POLLS_FAILED).await?.unwrap_or(0);
-        let in_a_row = if failed.is_some() { before + 1 } else { 0 };
-        if in_a_row != before {
-            self.store.set_value(keys::POLLS_FAILED, in_a_row).await?;
-        }
-        if let Some(error) = failed
-            && in_a_row >= FAILURES_LOUD_FROM
-        {
-            error!(
-                in_a_row,
-                error_type = error.code.as_str(),
-                reason = error.chain(),
-                outcome = OperatorNotice::PollsFailing.as_str(),
-                "Liongard's alerts cannot be read"
-            );
-        }
-        Ok(())
+    /// The same, with `values` as they were read. What changes in them is left to the caller to save.
+    pub(crate) async fn poll_with(
+        &self,
+        scope: Scope,
+        values: &mut ValueSet,
+    ) -> Result<PollReport, PortError> {
+        let polled = self.read_and_queue(scope, values).await;
+        note_failures(polled.as_ref().err(), values);
+        polled
     }
 
     /// Reads the list while it arrives, and queues what is new in it.
-    async fn read_and_queue(&self, scope: Scope) -> Result<PollReport, PortError> {
+    async fn read_and_queue(
+        &self,
+        scope: Scope,
+        values: &mut ValueSet,
+    ) -> Result<PollReport, PortError> {
         let index = self.store.load_index().await?;
-        let is_first = self
-            .store
-            .value(keys::LAST_COMPLETE_POLL_AT)
-            .await?
-            .is_none();
+        let is_first = values.get(keys::LAST_COMPLETE_POLL_AT).is_none();
         let now = self.clock.now();
         // What closed long ago and has no entry was in sync when its entry was removed. A first poll has
         // removed none.
@@ -211,7 +203,7 @@ impl<E: Env> Reconciler<E> {
                 held_since = arrived_at;
             }
         }
-        self.guard_against_shrinking(listed.len()).await?;
+        guard_against_shrinking(listed.len(), values)?;
         if let Some(first) = first {
             self.note_undecided(first.undecided).await?;
             first.end(|alert| held.add(alert));
@@ -271,33 +263,6 @@ impl<E: Env> Reconciler<E> {
         if let Err(error) = self.sweep_if_older_than(Duration::ZERO, writes).await {
             debug!(%error, "sweep before writes failed; each ticket is read instead");
         }
-    }
-
-    /// Rejects a list that is suddenly much shorter, until it was so a few times in a row.
-    async fn guard_against_shrinking(&self, listed: usize) -> Result<(), PortError> {
-        let before = self.store.value(keys::ALERTS_LISTED).await?.unwrap_or(0);
-        let before = usize::try_from(before).unwrap_or(0);
-        let shrunk = before >= SHRINK_MATTERS_FROM
-            && listed.saturating_mul(100) < before.saturating_mul(SHRUNK_BELOW_PERCENT);
-        let in_a_row = self.store.value(keys::ALERTS_SHRUNK).await?.unwrap_or(0);
-        if shrunk && in_a_row + 1 < SHRUNK_ACCEPTED_AFTER {
-            self.store
-                .set_value(keys::ALERTS_SHRUNK, in_a_row + 1)
-                .await?;
-            let message = format!("{listed} alerts listed where there were {before}");
-            return Err(
-                PortError::new(FailureClass::Transient, ErrorCode::AlertsShrunk)
-                    .with_message(message),
-            );
-        }
-        if in_a_row != 0 {
-            self.store.set_value(keys::ALERTS_SHRUNK, 0).await?;
-        }
-        if listed != before {
-            let listed = i64::try_from(listed).unwrap_or(i64::MAX);
-            self.store.set_value(keys::ALERTS_LISTED, listed).await?;
-        }
-        Ok(())
     }
 
     /// Compares alerts that did not change with their pairs. Holds those whose pair is not in sync: their
@@ -442,6 +407,50 @@ impl<E: Env> Reconciler<E> {
         }
         Ok(())
     }
+}
+
+/// Counts polls in a row that failed; from the second on it is more than a passing problem.
+fn note_failures(failed: Option<&PortError>, values: &mut ValueSet) {
+    let before = values.get(keys::POLLS_FAILED).unwrap_or(0);
+    let in_a_row = if failed.is_some() { before + 1 } else { 0 };
+    if in_a_row != before {
+        values.set(keys::POLLS_FAILED, in_a_row);
+    }
+    if let Some(error) = failed
+        && in_a_row >= FAILURES_LOUD_FROM
+    {
+        error!(
+            in_a_row,
+            error_type = error.code.as_str(),
+            reason = error.chain(),
+            outcome = OperatorNotice::PollsFailing.as_str(),
+            "Liongard's alerts cannot be read"
+        );
+    }
+}
+
+/// Rejects a list that is suddenly much shorter, until it was so a few times in a row.
+fn guard_against_shrinking(listed: usize, values: &mut ValueSet) -> Result<(), PortError> {
+    let before = values.get(keys::ALERTS_LISTED).unwrap_or(0);
+    let before = usize::try_from(before).unwrap_or(0);
+    let shrunk = before >= SHRINK_MATTERS_FROM
+        && listed.saturating_mul(100) < before.saturating_mul(SHRUNK_BELOW_PERCENT);
+    let in_a_row = values.get(keys::ALERTS_SHRUNK).unwrap_or(0);
+    if shrunk && in_a_row + 1 < SHRUNK_ACCEPTED_AFTER {
+        values.set(keys::ALERTS_SHRUNK, in_a_row + 1);
+        let message = format!("{listed} alerts listed where there were {before}");
+        return Err(
+            PortError::new(FailureClass::Transient, ErrorCode::AlertsShrunk).with_message(message),
+        );
+    }
+    if in_a_row != 0 {
+        values.set(keys::ALERTS_SHRUNK, 0);
+    }
+    if listed != before {
+        let listed = i64::try_from(listed).unwrap_or(i64::MAX);
+        values.set(keys::ALERTS_LISTED, listed);
+    }
+    Ok(())
 }
 
 /// The lane of `changes` in one poll.

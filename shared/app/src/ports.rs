@@ -14,12 +14,12 @@ mod inspectors;
 mod journal;
 mod leases;
 mod links;
+mod named_values;
 mod pruning;
 mod queue;
 mod records;
 mod service_desk;
 mod tokens;
-mod values;
 mod vault;
 mod webhook_setup;
 
@@ -40,6 +40,7 @@ pub use leases::{LEASE_MAX, LeaseOutcome, Leases};
 pub use links::{
     AlertIndex, LinkFilter, Links, QueuedState, Revision, SaveError, SinceQueued, Stored,
 };
+pub use named_values::{NamedValues, keys};
 pub use pruning::Pruning;
 pub use queue::{
     DEFER_MAX, DeadLetter, Delivery, Lane, Outgoing, Unreadable, WorkQueue, WorkSink,
@@ -51,7 +52,6 @@ pub use service_desk::{
     TicketListing, TicketTexts,
 };
 pub use tokens::SealedToken;
-pub use values::{NamedValues, keys};
 pub use vault::{SecretInfo, SecretVersion, Stage, Vault, VaultError};
 pub use webhook_setup::{
     DeliveryRecord, NewWebhook, OutgoingWebhook, WebhookAuthentication, WebhookEvent, WebhookSetup,

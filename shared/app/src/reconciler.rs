@@ -59,6 +59,8 @@ pub struct Reconciler<E: Env> {
     pub(crate) new_secret: KeySecret,
     /// What it signs them with, once that was read from the store.
     pub(crate) known_identity: OnceLock<Identity>,
+    /// Set once it is known that a first sweep of the store is complete.
+    pub(crate) first_sweep_done: OnceLock<()>,
     /// Tickets that sweeps need not queue again.
     pub(crate) unproven: SeenTickets,
     /// Tickets whose texts were read in vain, because the store may not know every ticket of ours.
@@ -103,6 +105,7 @@ impl<E: Env> Reconciler<E> {
             policy: RwLock::new(with_fingerprint(policy)),
             new_secret,
             known_identity: OnceLock::new(),
+            first_sweep_done: OnceLock::new(),
             unproven: SeenTickets::default(),
             examined: SeenTickets::default(),
             pauses: KnownPauses::default(),

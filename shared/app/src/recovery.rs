@@ -13,7 +13,8 @@ use tracing::warn;
 use crate::env::Env;
 use crate::ports::prelude::*;
 use crate::ports::{
-    KeyedTicket, Lane, LinkFilter, Outgoing, PortError, SaveError, TicketListing, TicketTexts,
+    KeyedTicket, Lane, LinkFilter, Outgoing, PortError, SaveError, Stored, Swap, TicketListing,
+    TicketTexts,
 };
 use crate::reconcile::{Adoption, CONFLICTS_MAX, ReconcileError, Reporting};
 use crate::reconciler::Reconciler;
@@ -76,22 +77,23 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Records that a sync cycle runs, so that a store that was away is noticed.
-    pub(crate) async fn observe_cycle(&self) -> Result<StoreContinuity, PortError> {
+    pub(crate) async fn observe_cycle(&self) -> Result<Stored<StoreContinuity>, PortError> {
         let now = self.clock.now();
         self.update_continuity(|continuity| continuity.observe_cycle(now))
             .await
     }
 
     /// Records that everything that changed before `listed_at` has been listed; `newest` is the highest
-    /// number in the list.
+    /// number in the list. `known` is what was stored when the sweep began.
     pub(crate) async fn observe_sweep(
         &self,
+        known: Stored<StoreContinuity>,
         listed_at: Timestamp,
         newest: Option<TicketId>,
     ) -> Result<(), PortError> {
-        self.update_continuity(|continuity| continuity.observe_sweep(listed_at, newest))
-            .await
-            .map(drop)
+        let observe =
+            |continuity: &mut StoreContinuity| continuity.observe_sweep(listed_at, newest);
+        self.update_known_continuity(known, observe).await.map(drop)
     }
 
     /// Adopts a ticket that no link names, if the store may be older than HaloPSA's tickets: at once, because
@@ -207,29 +209,38 @@ impl<E: Env> Reconciler<E> {
     pub(crate) async fn update_continuity(
         &self,
         change: impl Fn(&mut StoreContinuity),
-    ) -> Result<StoreContinuity, PortError> {
-        let mut conflicts = 0;
-        loop {
-            let stored = self
-                .store
-                .load_record::<StoreContinuity>(&Singleton)
-                .await?;
+    ) -> Result<Stored<StoreContinuity>, PortError> {
+        let stored = self.store.load_record(&Singleton).await?;
+        self.update_known_continuity(stored, change).await
+    }
+
+    /// The same, with what was `stored` when this process last read it.
+    async fn update_known_continuity(
+        &self,
+        mut stored: Stored<StoreContinuity>,
+        change: impl Fn(&mut StoreContinuity),
+    ) -> Result<Stored<StoreContinuity>, PortError> {
+        for _ in 0..=CONFLICTS_MAX {
             let mut changed = stored.value.clone();
             change(&mut changed);
             if changed == stored.value {
-                return Ok(changed);
+                break;
             }
             match self
                 .store
-                .save_record(&Singleton, &changed, stored.revision)
-                .await
+                .swap_record(&Singleton, &changed, stored.revision)
+                .await?
             {
-                Ok(_) => return Ok(changed),
+                Swap::Stored(revision) => {
+                    return Ok(Stored {
+                        value: changed,
+                        revision,
+                    });
+                }
                 // The other worker runs a sync cycle or a sweep as well; the next one records the rest.
-                Err(SaveError::Conflict) if conflicts == CONFLICTS_MAX => return Ok(stored.value),
-                Err(SaveError::Conflict) => conflicts += 1,
-                Err(SaveError::Store(error)) => return Err(error),
+                Swap::Conflict(newer) => stored = newer,
             }
         }
+        Ok(stored)
     }
 }

@@ -12,6 +12,7 @@ use crate::outcome::TaskEnd;
 use crate::ports::prelude::*;
 use crate::ports::{PortError, keys};
 use crate::reconciler::Reconciler;
+use crate::value_set::ValueSet;
 
 /// Time between two rounds of deleting.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
@@ -24,14 +25,18 @@ const TRANSACTIONS_MAX: usize = 50;
 
 impl<E: Env> Reconciler<E> {
     /// Deletes what is older than its age, once an hour. Deletes nothing while our clock is ahead of
-    /// HaloPSA's, or HaloPSA's is not known: what is deleted does not come back.
+    /// HaloPSA's, or HaloPSA's is not known: what is deleted does not come back. A store that is new has
+    /// nothing to delete; its hour begins.
     ///
     /// # Errors
     ///
     /// A store failed; safe to repeat.
-    pub async fn prune_expired(&self) -> Result<TaskEnd, PortError> {
+    pub(crate) async fn prune_expired(&self, values: &mut ValueSet) -> Result<TaskEnd, PortError> {
         let now = self.clock.now();
-        let pruned_at = self.past_time(keys::PRUNED_AT, now).await?;
+        if values.get(keys::PRUNED_AT).is_none() {
+            values.set(keys::PRUNED_AT, now.as_millis());
+        }
+        let pruned_at = values.past_time(keys::PRUNED_AT, now);
         if now.since(pruned_at.unwrap_or_default()) < PRUNE_INTERVAL {
             return Ok(TaskEnd::Skipped);
         }
@@ -40,13 +45,13 @@ impl<E: Env> Reconciler<E> {
             debug!("nothing is deleted: HaloPSA's clock does not confirm ours");
             return Ok(TaskEnd::Skipped);
         }
+        // This may take long.
+        values.save(&self.store).await?;
         let mut deleted = 0;
         for _ in 0..TRANSACTIONS_MAX {
             match self.store.prune(now, PRUNED_AT_ONCE).await? {
                 0 => {
-                    self.store
-                        .set_value(keys::PRUNED_AT, now.as_millis())
-                        .await?;
+                    values.set(keys::PRUNED_AT, now.as_millis());
                     break;
                 }
                 records => deleted += records,

@@ -9,6 +9,7 @@ mod first_sweep;
 
 use std::time::Duration;
 
+use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
@@ -71,12 +72,36 @@ impl<E: Env> Reconciler<E> {
         interval: Duration,
         worth: usize,
     ) -> Result<TaskEnd, ReconcileError> {
-        let now = self.clock.now();
-        let swept_at = self.last_full_sweep().await?;
-        if swept_at.is_some_and(|at| now.is_within(interval, at)) {
-            return Ok(TaskEnd::Skipped);
+        match self.cursor_if_older_than(interval).await? {
+            Some(cursor) => {
+                let continuity = self.observe_cycle().await?;
+                self.sweep_from(cursor, continuity, worth).await
+            }
+            None => Ok(TaskEnd::Skipped),
         }
-        let (report, outcome) = self.sweep(worth.max(UNSETTLED_PAGES_MAX)).await?;
+    }
+
+    /// The cursor of the sweeps; `None` if the last complete sweep began less than `interval` ago.
+    pub(crate) async fn cursor_if_older_than(
+        &self,
+        interval: Duration,
+    ) -> Result<Option<Stored<SweepCursor>>, PortError> {
+        let stored = self.load_cursor().await?;
+        let now = self.clock.now();
+        let swept_at = self.last_full_sweep_of(&stored.value);
+        let is_recent = swept_at.is_some_and(|at| now.is_within(interval, at));
+        Ok((!is_recent).then_some(stored))
+    }
+
+    /// Sweeps from `cursor`; says how it ended and how many tickets were queued or adopted.
+    pub(crate) async fn sweep_from(
+        &self,
+        cursor: Stored<SweepCursor>,
+        continuity: Stored<StoreContinuity>,
+        worth: usize,
+    ) -> Result<TaskEnd, ReconcileError> {
+        let pages_max = worth.max(UNSETTLED_PAGES_MAX);
+        let (report, outcome) = self.sweep(cursor, continuity, pages_max).await?;
         Ok(outcome.ended(report.queued + report.adopted))
     }
 
@@ -89,13 +114,20 @@ impl<E: Env> Reconciler<E> {
     ///
     /// HaloPSA or a store failed; the next sweep resumes with the page that was not read.
     pub async fn sweep_tickets(&self) -> Result<SweepReport, ReconcileError> {
-        self.sweep(usize::MAX).await.map(|(report, _)| report)
+        let continuity = self.observe_cycle().await?;
+        let cursor = self.load_cursor().await?;
+        let (report, _) = self.sweep(cursor, continuity, usize::MAX).await?;
+        Ok(report)
     }
 
-    /// Sweeps; stops before a range of more than `pages_max` pages that has not settled.
-    async fn sweep(&self, pages_max: usize) -> Result<Swept, ReconcileError> {
-        self.observe_cycle().await?;
-        let mut stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
+    /// Sweeps from the cursor that is `stored`; stops before a range of more than `pages_max` pages that has
+    /// not settled.
+    async fn sweep(
+        &self,
+        mut stored: Stored<SweepCursor>,
+        continuity: Stored<StoreContinuity>,
+        pages_max: usize,
+    ) -> Result<Swept, ReconcileError> {
         if stored
             .value
             .correct_times(self.both_clocks(self.clock.now()))
@@ -104,7 +136,7 @@ impl<E: Env> Reconciler<E> {
         }
         if stored.value.watermark.is_none() {
             // Large, and made once.
-            return Box::pin(self.first_sweep(stored)).await;
+            return Box::pin(self.first_sweep(stored, continuity)).await;
         }
         let mut report = SweepReport::default();
         loop {
@@ -132,7 +164,8 @@ impl<E: Env> Reconciler<E> {
                 return Ok(log_sweep(report, SweepOutcome::Superseded));
             }
             if is_complete {
-                self.observe_sweep(requested_at, report.newest).await?;
+                self.observe_sweep(continuity, requested_at, report.newest)
+                    .await?;
                 return Ok(log_sweep(report, SweepOutcome::Swept));
             }
         }
@@ -251,13 +284,24 @@ impl<E: Env> Reconciler<E> {
 
     /// When the last complete sweep began. A ticket it found unchanged was untouched until then.
     pub(crate) async fn last_full_sweep(&self) -> Result<Option<Timestamp>, PortError> {
-        let mut swept = self
-            .store
-            .load_record::<SweepCursor>(&Singleton)
-            .await?
-            .value;
-        swept.correct_times(self.both_clocks(self.clock.now()));
-        Ok(swept.last_full_sweep)
+        let stored = self.load_cursor().await?;
+        Ok(self.last_full_sweep_of(&stored.value))
+    }
+
+    /// The same, as `cursor` has it.
+    fn last_full_sweep_of(&self, cursor: &SweepCursor) -> Option<Timestamp> {
+        let mut cursor = cursor.clone();
+        cursor.correct_times(self.both_clocks(self.clock.now()));
+        cursor.last_full_sweep
+    }
+
+    /// The cursor of the sweeps.
+    async fn load_cursor(&self) -> Result<Stored<SweepCursor>, PortError> {
+        let stored = self.store.load_record::<SweepCursor>(&Singleton).await?;
+        if stored.value.watermark.is_some() {
+            self.first_sweep_done.get_or_init(|| ());
+        }
+        Ok(stored)
     }
 
     /// Marks what is known of the ticket of `alert` as out of date: a reconciliation that runs before the
@@ -284,13 +328,10 @@ impl<E: Env> Reconciler<E> {
     ///
     /// A store failed.
     pub async fn has_swept(&self) -> Result<bool, PortError> {
-        Ok(self
-            .store
-            .load_record::<SweepCursor>(&Singleton)
-            .await?
-            .value
-            .watermark
-            .is_some())
+        if self.first_sweep_done.get().is_none() {
+            self.load_cursor().await?;
+        }
+        Ok(self.first_sweep_done.get().is_some())
     }
 
     /// The message for a listed ticket that its pair has not observed in this state, or that carries our key

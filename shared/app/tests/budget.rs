@@ -173,10 +173,23 @@ async fn a_busy_holder_leases_more_each_time_and_writes_once_for_sixteen() {
     let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
+    for _ in 0..28 {
+        use_one(&budget).await;
+    }
+    assert_eq!(store.writes(), 3, "4, 8 and 16 permits");
+}
+
+#[tokio::test]
+async fn a_holder_that_is_not_alone_begins_with_one_permit() {
+    let clock = TestClock::new();
+    let store = Memory::new(&clock);
+    use_one(&store.budget(Limit::DEFAULT)).await;
+    let before = store.writes();
+    let budget = store.budget(Limit::DEFAULT);
     for _ in 0..31 {
         use_one(&budget).await;
     }
-    assert_eq!(store.writes(), 5, "1, 2, 4, 8 and 16 permits");
+    assert_eq!(store.writes() - before, 5, "1, 2, 4, 8 and 16 permits");
 }
 
 #[tokio::test]
@@ -196,13 +209,13 @@ async fn what_is_handed_back_is_free_and_handing_back_nothing_costs_nothing() {
     let clock = TestClock::new();
     let store = Memory::new(&clock);
     let budget = store.budget(Limit::DEFAULT);
-    for _ in 0..4 {
+    for _ in 0..5 {
         use_one(&budget).await;
     }
-    assert_eq!(store.in_use(), 7, "three are leased and not used");
+    assert_eq!(store.in_use(), 12, "seven are leased and not used");
 
     budget.release_unused().await.unwrap();
-    assert_eq!(store.in_use(), 4);
+    assert_eq!(store.in_use(), 5);
 
     let writes = store.writes();
     budget.release_unused().await.unwrap();
@@ -339,7 +352,7 @@ async fn urgent_work_uses_what_its_process_has_leased_for_bulk_work() {
     let clock = TestClock::new();
     let store = Memory::new(&clock);
     let bulk = store.budget(Limit::DEFAULT).with_priority(Priority::Bulk);
-    for _ in 0..4 {
+    for _ in 0..5 {
         use_one(&bulk).await;
     }
     let writes = store.writes();

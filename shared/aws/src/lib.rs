@@ -7,11 +7,11 @@ mod http;
 mod items;
 mod leases;
 mod links;
+mod named_values;
 mod notifications;
 mod queue;
 mod records;
 mod store;
-mod values;
 mod vault;
 
 pub use aws_settings::{AwsSettings, AwsSettingsError};

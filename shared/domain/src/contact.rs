@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::Record;
+use crate::record::{Record, Singleton};
 use crate::time::Timestamp;
 
 /// A vendor that Halogard asks.
@@ -82,10 +82,38 @@ pub struct ContactFailure {
     pub at: Timestamp,
 }
 
-impl Record for VendorContact {
+/// Whether each vendor answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorContacts {
+    /// HaloPSA.
+    pub halopsa: VendorContact,
+    /// Liongard.
+    pub liongard: VendorContact,
+}
+
+impl Record for VendorContacts {
     const PARTITION: &'static str = "vendor_contact";
     const REPLACE_UNREADABLE: bool = true;
-    type Key = VendorName;
+    type Key = Singleton;
+}
+
+impl VendorContacts {
+    /// Whether `vendor` answers.
+    #[must_use]
+    pub const fn of(&self, vendor: VendorName) -> &VendorContact {
+        match vendor {
+            VendorName::HaloPsa => &self.halopsa,
+            VendorName::Liongard => &self.liongard,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn of_mut(&mut self, vendor: VendorName) -> &mut VendorContact {
+        match vendor {
+            VendorName::HaloPsa => &mut self.halopsa,
+            VendorName::Liongard => &mut self.liongard,
+        }
+    }
 }
 
 impl VendorContact {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use halogard_app::cycle::CycleReport;
 use halogard_app::ports::{
     Clock as _, Lane, LeaseOutcome, Leases as _, NamedValues as _, Outgoing, PortError,
-    WorkSink as _,
+    WorkSink as _, keys,
 };
 use halogard_domain::{Message, Timestamp};
 use halogard_runtime::metrics::Metrics;
@@ -15,9 +15,6 @@ use crate::error::FunctionError;
 use crate::instance::{FunctionReconciler, Instance, NotReady};
 use crate::metrics::InvocationMetrics;
 use crate::platform::Platform;
-
-/// The key of the time when the last complete cycle began: every earlier change on either side was seen.
-pub const LAST_COMPLETE_CYCLE_AT: &str = "last_complete_cycle_at";
 
 /// The key of the time when the first cycle began that was not complete, while none was complete.
 const FIRST_CYCLE_AT: &str = "first_cycle_at";
@@ -128,41 +125,27 @@ async fn acquire_lease<P: Platform>(
     }
 }
 
-/// The poll lag after a cycle that began at `began`.
+/// The poll lag after a cycle that began at `began`: the time since the last complete cycle, or since the first
+/// one while none was complete. Without that an installation whose cycles never complete would have no lag, and
+/// the alarm on the lag no data.
 async fn lag<P: Platform>(
     reconciler: &FunctionReconciler<P>,
     began: Timestamp,
     report: Option<CycleReport>,
 ) -> Option<Duration> {
     let behind = |since: Timestamp| reconciler.clock.now().since(since);
-    if !report.is_some_and(CycleReport::is_complete) {
-        let mark = match known(reconciler.store.value(LAST_COMPLETE_CYCLE_AT).await)? {
-            Some(mark) => mark,
-            None => first_cycle_at(reconciler, began).await?,
-        };
-        return Some(behind(Timestamp::from_millis(mark)));
+    if report.is_some_and(CycleReport::is_complete) {
+        return Some(behind(began));
     }
-    let set = reconciler
-        .store
-        .set_value(LAST_COMPLETE_CYCLE_AT, began.as_millis())
-        .await;
-    known(set).map(|()| behind(began))
-}
-
-/// When the first cycle began; `began` if this is the first. Without it an installation whose cycles never
-/// complete would have no lag, and the alarm on the lag no data.
-async fn first_cycle_at<P: Platform>(
-    reconciler: &FunctionReconciler<P>,
-    began: Timestamp,
-) -> Option<i64> {
-    if let Some(first) = known(reconciler.store.value(FIRST_CYCLE_AT).await)? {
-        return Some(first);
+    let values = known(reconciler.store.values().await)?;
+    let marks = [keys::LAST_COMPLETE_CYCLE_AT, FIRST_CYCLE_AT];
+    if let Some(mark) = marks.iter().find_map(|key| values.get(*key)) {
+        return Some(behind(Timestamp::from_millis(*mark)));
     }
-    let set = reconciler
+    let first = reconciler
         .store
-        .set_value(FIRST_CYCLE_AT, began.as_millis())
-        .await;
-    known(set).map(|()| began.as_millis())
+        .set_value(FIRST_CYCLE_AT, began.as_millis());
+    known(first.await).map(|()| behind(began))
 }
 
 /// The value, if the store answers. Without it no lag is written, which raises the same alarm as a large
@@ -172,7 +155,7 @@ fn known<T>(answer: Result<T, PortError>) -> Option<T> {
         warn!(
             error_type = error.code.as_str(),
             reason = error.chain(),
-            "the lease, a further poll or the time of the last complete sync cycle could not be stored or read"
+            "the lease, a further poll or the time of a sync cycle could not be stored or read"
         );
     }
     answer.ok()

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{
-    Clock as _, ErrorCode, Lane, Leases as _, NamedValues as _, WorkQueue as _,
+    Clock as _, ErrorCode, Lane, Leases as _, NamedValues as _, WorkQueue as _, keys,
 };
-use halogard_lambda::cycle::{self, CycleRun, LAST_COMPLETE_CYCLE_AT};
+use halogard_lambda::cycle::{self, CycleRun};
 use halogard_lambda::{FunctionError, Instance, Reserves, batch};
 use halogard_simulator::Fault;
 use support::{BEGIN, Bench, TestPlatform};
@@ -24,7 +24,11 @@ async fn run_cycle(bench: &Bench, instance: &Instance<TestPlatform>) -> Option<C
 
 /// The mark of the last whole round.
 async fn mark(bench: &Bench) -> Option<i64> {
-    bench.store.value(LAST_COMPLETE_CYCLE_AT).await.unwrap()
+    bench
+        .store
+        .value(keys::LAST_COMPLETE_CYCLE_AT)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use halogard_app::Store;
 use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
 use halogard_domain::budget::{Ledger, Limit};
 use halogard_domain::changes::RecentChanges;
-use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::contact::{VendorContacts, VendorName};
 use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, Seen};
 use halogard_domain::key::Installation;
@@ -308,10 +308,10 @@ pub async fn waiting(store: &impl Store, now: Timestamp) -> Result<WaitingAnswer
 
 /// Whether both vendors answer.
 async fn vendors(store: &impl Records) -> Result<Vec<VendorStatus>, PortError> {
+    let contacts = store.load_record::<VendorContacts>(&Singleton).await?.value;
     let mut vendors = Vec::new();
     for vendor in VendorName::ALL {
-        let stored = store.load_record::<VendorContact>(&vendor).await?;
-        let contact = stored.value;
+        let contact = contacts.of(vendor);
         let failure = contact.last_failure.as_ref();
         vendors.push(VendorStatus {
             vendor: vendor.words().to_owned(),
@@ -327,16 +327,14 @@ async fn vendors(store: &impl Records) -> Result<Vec<VendorStatus>, PortError> {
 
 /// When the workers last read and ran what.
 async fn activity(store: &impl Store) -> Result<Activity, PortError> {
-    let time = async |key| -> Result<Option<Moment>, PortError> {
-        let stored = store.value(key).await?;
-        Ok(stored.map(Timestamp::from_millis).map(Moment))
-    };
+    let values = store.values().await?;
+    let last_poll = values.get(keys::LAST_COMPLETE_POLL_AT).copied();
     let sweeps = store.load_record::<SweepCursor>(&Singleton).await?.value;
     let runs = store.load_record::<Runs>(&RunTarget::HaloPsa).await?.value;
     Ok(Activity {
-        last_poll: time(keys::LAST_COMPLETE_POLL_AT).await?,
-        alerts_listed: store.value(keys::ALERTS_LISTED).await?,
-        polls_failed: store.value(keys::POLLS_FAILED).await?.unwrap_or(0),
+        last_poll: last_poll.map(Timestamp::from_millis).map(Moment),
+        alerts_listed: values.get(keys::ALERTS_LISTED).copied(),
+        polls_failed: values.get(keys::POLLS_FAILED).copied().unwrap_or(0),
         last_sweep: sweeps.last_full_sweep.map(Moment),
         last_inspector_run: runs.last_started_at.map(Moment),
         inspector_failures: runs.failures,

@@ -10,7 +10,7 @@ use halogard_app::ports::{
 use halogard_domain::audit::{AuditDate, AuditDay};
 use halogard_domain::budget::Limit;
 use halogard_domain::changes::RecentChanges;
-use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
 };
@@ -307,13 +307,11 @@ async fn the_verdict_is_for_monitors() {
     let answer = status(&used.store, QUESTION).await.unwrap();
     assert_eq!(answer.verdict, Verdict::CannotTell, "no worker runs");
     // Liongard is away: that is known, and a person's.
-    let mut away = VendorContact::default();
+    let mut contacts = VendorContacts::default();
+    let away = &mut contacts.liongard;
     away.observe_failure(before(3600), "liongard.unreachable", "no route to host");
     let none = Revision::default();
-    let saved = used
-        .store
-        .save_record(&VendorName::Liongard, &away, none)
-        .await;
+    let saved = used.store.save_record(&Singleton, &contacts, none).await;
     saved.unwrap();
     let answer = status(&used.store, QUESTION).await.unwrap();
     assert_eq!(

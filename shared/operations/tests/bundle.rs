@@ -7,10 +7,11 @@ use halogard_app::ports::{
     WorkSink as _,
 };
 use halogard_domain::budget::Limit;
-use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::contact::{VendorContacts, VendorName};
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::{RefusedWrite, WriteKind};
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::record::Singleton;
 use halogard_domain::time::SteadyTime;
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::bundle::{BundleQuestion, MaskKind, bundle};
@@ -79,11 +80,12 @@ async fn a_bundle_tells_the_story_and_no_secret_and_no_name() {
     let taken = store.receive(Lane::Bulk, 1, Duration::from_secs(60)).await;
     let receipt = &taken.unwrap()[0].receipt;
     store.dead_letter(Lane::Bulk, receipt, leak).await.unwrap();
-    let mut away = VendorContact::default();
+    let mut contacts = VendorContacts::default();
+    let away = &mut contacts.halopsa;
     away.observe_failure(NOW, "halopsa.unreachable", leak);
     let none = Revision::default();
     store
-        .save_record(&VendorName::HaloPsa, &away, none)
+        .save_record(&Singleton, &contacts, none)
         .await
         .unwrap();
     let operator = Operator {

@@ -6,12 +6,12 @@ mod error;
 mod key;
 mod leases;
 mod links;
+mod named_values;
 mod notifications;
 mod pruning;
 mod queue;
 mod records;
 mod store;
-mod values;
 mod vault;
 
 pub use error::{OpenError, RowDecodeError, StoreError};

@@ -9,7 +9,7 @@ use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::changes::{ChangedThing, RecentChanges};
 use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
-use halogard_domain::contact::{ContactFailure, VendorContact, VendorName};
+use halogard_domain::contact::{ContactFailure, VendorContact, VendorContacts, VendorName};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TeamId, TicketId};
@@ -70,7 +70,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, StoreContinuity>(bench).await;
         let bench = $case::<_, DialectReport>(bench).await;
         let bench = $case::<_, WebhookSamples>(bench).await;
-        let bench = $case::<_, VendorContact>(bench).await;
+        let bench = $case::<_, VendorContacts>(bench).await;
         let bench = $case::<_, Pauses>(bench).await;
         let bench = $case::<_, AuditDay>(bench).await;
         let bench = $case::<_, RecentChanges>(bench).await;
@@ -313,13 +313,13 @@ impl SampleRecord for StoreContinuity {
     }
 }
 
-impl SampleRecord for VendorContact {
-    fn keys() -> Vec<Box<VendorName>> {
-        VendorName::ALL.map(Box::new).into()
+impl SampleRecord for VendorContacts {
+    fn keys() -> Vec<Box<Singleton>> {
+        vec![Box::new(Singleton)]
     }
 
     fn sample(number: u8, _now: Timestamp) -> Self {
-        Self {
+        let away = VendorContact {
             answers: false,
             since: Some(at(number.into())),
             last_failure: Some(ContactFailure {
@@ -327,6 +327,10 @@ impl SampleRecord for VendorContact {
                 said: "no route to host".to_owned(),
                 at: at(1),
             }),
+        };
+        Self {
+            halopsa: away.clone(),
+            liongard: away,
         }
     }
 }

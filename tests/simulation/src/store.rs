@@ -258,12 +258,12 @@ impl<const ONE_MACHINE: bool> Pruning for SimStore<ONE_MACHINE> {
 }
 
 impl<const ONE_MACHINE: bool> NamedValues for SimStore<ONE_MACHINE> {
-    async fn value(&self, key: &str) -> Result<Option<i64>, PortError> {
-        self.read(self.inner.value(key)).await
+    async fn values(&self) -> Result<BTreeMap<String, i64>, PortError> {
+        self.read(self.inner.values()).await
     }
 
-    async fn set_value(&self, key: &str, value: i64) -> Result<(), PortError> {
-        self.write("value", self.inner.set_value(key, value)).await
+    async fn set_values(&self, values: &[(&str, i64)]) -> Result<(), PortError> {
+        self.write("value", self.inner.set_values(values)).await
     }
 }
 

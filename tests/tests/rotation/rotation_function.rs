@@ -185,15 +185,19 @@ pub struct InMemoryValues {
 }
 
 impl NamedValues for InMemoryValues {
-    async fn value(&self, name: &str) -> Result<Option<i64>, PortError> {
+    async fn values(&self) -> Result<BTreeMap<String, i64>, PortError> {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(marks.get(name).copied())
+        Ok(marks.clone())
     }
 
-    async fn set_value(&self, name: &str, value: i64) -> Result<(), PortError> {
+    async fn set_values(&self, values: &[(&str, i64)]) -> Result<(), PortError> {
         let work = async {
             let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-            marks.insert(name.to_owned(), value);
+            marks.extend(
+                values
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), *value)),
+            );
         };
         self.crash_points.guard(Component::Store, work).await;
         Ok(())

@@ -133,10 +133,11 @@ async fn expect_log_lines_without_secrets(world: &Deployment, made: &[&str]) {
 
 /// A mark in the stack's table.
 async fn mark(world: &Deployment, name: &str) -> Option<String> {
-    let key = json!({"pk": {"S": "value"}, "sk": {"S": name}});
+    let key = json!({"pk": {"S": "value"}, "sk": {"S": "all"}});
     let asked = json!({"TableName": world.outputs["TableName"], "Key": key});
     let found = world.aws.call("dynamodb", "get_item", asked).await;
-    found["Item"]["value"]["N"].as_str().map(str::to_owned)
+    let value = &found["Item"][format!("value:{name}")];
+    value["N"].as_str().map(str::to_owned)
 }
 
 #[tokio::test]

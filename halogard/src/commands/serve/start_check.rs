@@ -63,8 +63,9 @@ pub(super) async fn checked(
     let policy = reconciler.policy();
     let fitted = i64::from_ne_bytes(policy.fingerprint().to_ne_bytes());
     let now = SystemClock.now();
-    let same = reconciler.store.value(MARK_FITTED).await? == Some(fitted);
-    let at = reconciler.store.value(MARK_FITTED_AT).await?.unwrap_or(0);
+    let values = reconciler.store.values().await?;
+    let same = values.get(MARK_FITTED) == Some(&fitted);
+    let at = values.get(MARK_FITTED_AT).copied().unwrap_or(0);
     let lately = now.is_within(FITS_FOR, Timestamp::from_millis(at));
     let extent = if same && lately && !everything {
         Extent::Access
@@ -87,11 +88,8 @@ pub(super) async fn checked(
         doctor::check_dialect(dialect, &mut report);
     }
     if extent == Extent::Everything && !report.has_problems() {
-        reconciler.store.set_value(MARK_FITTED, fitted).await?;
-        reconciler
-            .store
-            .set_value(MARK_FITTED_AT, now.as_millis())
-            .await?;
+        let marks = [(MARK_FITTED, fitted), (MARK_FITTED_AT, now.as_millis())];
+        reconciler.store.set_values(&marks).await?;
     }
     Ok(Checked { report, dialect })
 }

@@ -13,10 +13,15 @@ use crate::ports::{BudgetError, Permit, PermitOutcome, Stored};
 /// The most permits of one lease.
 const WANT_MAX: u32 = 16;
 
+/// The permits of a process's first lease where no other process sends requests: a sync cycle signs in and
+/// lists, and each further lease is a write.
+const WANT_FIRST: u32 = 4;
+
 /// A lease that is followed by another within this time was too small.
 const LEASE_TOO_SMALL_WITHIN: Duration = Duration::from_secs(10);
 
-/// A process that has found its own write so often in a row stops reading the ledger before it writes.
+/// A process that has found its own write so often in a row stops reading the ledger before it writes. So does
+/// one that finds a ledger without a permit in use: no other process has sent a request for a whole window.
 const SOLE_WRITER_AFTER: u32 = 4;
 
 /// How many callers that were to begin work come back together: their writes then fit into one array.
@@ -261,7 +266,7 @@ impl PermitCache {
     }
 
     /// How many permits to request: twice as many as last time while that was too few, one after a quiet
-    /// time, fewer when some were not used.
+    /// time, fewer when some were not used, a few at first where no other process sends requests.
     pub(super) fn want(&mut self, now: Timestamp) -> u32 {
         let busy = self
             .used_at
@@ -271,6 +276,8 @@ impl PermitCache {
             self.want.saturating_sub(self.wasted)
         } else if busy {
             self.want.saturating_mul(2)
+        } else if self.used_at.is_none() && self.is_sole_writer() {
+            WANT_FIRST
         } else {
             1
         };
@@ -306,10 +313,16 @@ impl PermitCache {
         spent(self.backoff.contended(now))
     }
 
-    /// One write conflicted.
-    pub(super) fn conflicted(&mut self) {
+    /// One write conflicted; returns how many permits of `want` to request now. A first lease that others
+    /// contend for is of one permit.
+    pub(super) fn conflicted(&mut self, want: u32) -> u32 {
         self.unchanged = 0;
         self.backoff.conflicted();
+        if self.used_at.is_none() {
+            self.want = 1;
+            return 1;
+        }
+        want
     }
 
     /// What is not in the ledger yet.
@@ -332,11 +345,17 @@ impl PermitCache {
         self.is_writer = true;
     }
 
-    /// This process read this ledger.
-    pub(super) fn read(&mut self, stored: &Stored<Ledger>) {
+    /// This process read this ledger at `now`.
+    pub(super) fn read(&mut self, stored: &Stored<Ledger>, now: Timestamp) {
         let known = self.known.as_ref().map(|known| known.revision);
         let unchanged = self.is_writer && known == Some(stored.revision);
-        self.unchanged = if unchanged { self.unchanged + 1 } else { 0 };
+        self.unchanged = if unchanged {
+            self.unchanged + 1
+        } else if stored.value.in_use(now) == 0 {
+            SOLE_WRITER_AFTER
+        } else {
+            0
+        };
         if self.is_sole_writer() {
             self.backoff.sole_writer();
         }

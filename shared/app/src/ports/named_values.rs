@@ -1,20 +1,36 @@
 //! Named numbers that outlive a process.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use super::PortError;
 
 /// Numbers by name: times in milliseconds, counts and hashes. [`keys`] lists those of this crate.
+///
+/// There are some dozen of them, so a store holds them together: reading one costs as much as reading all.
 pub trait NamedValues: Send + Sync {
-    /// The value; `None` when it was never set.
-    fn value(&self, key: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send;
+    /// Every value that was ever set, by name.
+    fn values(&self) -> impl Future<Output = Result<BTreeMap<String, i64>, PortError>> + Send;
 
-    /// Sets the value.
+    /// Sets these values in one write, and leaves the others alone. Without a value nothing is written.
+    fn set_values(
+        &self,
+        values: &[(&str, i64)],
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// One value; `None` when it was never set.
+    fn value(&self, name: &str) -> impl Future<Output = Result<Option<i64>, PortError>> + Send {
+        async move { Ok(self.values().await?.get(name).copied()) }
+    }
+
+    /// Sets one value.
     fn set_value(
         &self,
-        key: &str,
+        name: &str,
         value: i64,
-    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    ) -> impl Future<Output = Result<(), PortError>> + Send {
+        async move { self.set_values(&[(name, value)]).await }
+    }
 }
 
 /// The keys of this crate's [`NamedValues`].
@@ -51,6 +67,9 @@ pub mod keys {
 
     /// When dead letters were last checked for mended pairs, in milliseconds.
     pub const DEAD_LETTERS_CHECKED_AT: &str = "dead_letters_checked_at";
+
+    /// When the last complete sync cycle began, in milliseconds: every earlier change on either side was seen.
+    pub const LAST_COMPLETE_CYCLE_AT: &str = "last_complete_cycle_at";
 
     /// Fingerprint of the policy whose parked and refused pairs were last requeued.
     pub const APPLIED_POLICY: &str = "applied_policy";

@@ -37,6 +37,7 @@ impl<E: Env> Reconciler<E> {
     pub(super) async fn first_sweep(
         &self,
         mut stored: Stored<SweepCursor>,
+        continuity: Stored<StoreContinuity>,
     ) -> Result<Swept, ReconcileError> {
         let now = self.clock.now();
         let policy = self.policy();
@@ -101,7 +102,9 @@ impl<E: Env> Reconciler<E> {
         }
         // A concurrent sweep that saved first has adopted the same tickets.
         self.save_cursor(&mut stored).await?;
-        self.observe_sweep(first.began_at, newest).await?;
+        self.first_sweep_done.get_or_init(|| ());
+        self.observe_sweep(continuity, first.began_at, newest)
+            .await?;
         Ok(log_first_sweep(&first, SweepOutcome::InitialSweep))
     }
 
@@ -179,6 +182,9 @@ impl<E: Env> Reconciler<E> {
         listed_alerts: &mut Option<BTreeSet<AlertId>>,
         policy: &Policy,
     ) -> Result<(), ReconcileError> {
+        if tickets.is_empty() {
+            return Ok(());
+        }
         let secret = self.key_secret().await?;
         let mut tickets: Vec<&Ticket> = tickets.iter().collect();
         tickets.sort_by_key(|ticket| Reverse(ticket.id));

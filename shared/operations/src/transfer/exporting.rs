@@ -42,8 +42,9 @@ pub async fn export(
         writer.write(&line)?;
         done.records += 1;
     }
+    let values = store.values().await?;
     for name in keys::ALL {
-        if let Some(value) = store.value(name).await? {
+        if let Some(value) = values.get(name).copied() {
             let name = name.to_owned();
             writer.write(&TransferLine::Values { name, value })?;
         }

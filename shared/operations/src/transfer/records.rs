@@ -8,7 +8,7 @@ use halogard_domain::audit::AuditDay;
 use halogard_domain::budget::Ledger;
 use halogard_domain::changes::RecentChanges;
 use halogard_domain::config_history::{ConfigInForce, ConfigText};
-use halogard_domain::contact::{VendorContact, VendorName};
+use halogard_domain::contact::VendorContacts;
 use halogard_domain::continuity::StoreContinuity;
 use halogard_domain::dialect::DialectReport;
 use halogard_domain::key::Installation;
@@ -37,6 +37,7 @@ macro_rules! with_singletons {
             SweepCursor,
             StoreContinuity,
             DialectReport,
+            VendorContacts,
             Pauses,
             RecentChanges,
             ConfigInForce
@@ -53,9 +54,6 @@ pub(super) async fn lines(store: &impl Store) -> Result<Vec<TransferLine>, PortE
         };
     }
     with_singletons!(singletons);
-    for vendor in VendorName::ALL {
-        lines.extend(line::<VendorContact>(store, &vendor).await?);
-    }
     for target in store.active_records::<Runs>().await? {
         lines.extend(line::<Runs>(store, &target).await?);
     }
@@ -142,10 +140,6 @@ pub(super) async fn put(
     match partition {
         AppliedPolicy::PARTITION => replace::<AppliedPolicy>(store, key, body).await,
         ConfigText::PARTITION => replace::<ConfigText>(store, key, body).await,
-        VendorContact::PARTITION => match key.parse::<VendorName>() {
-            Ok(key) => replace::<VendorContact>(store, &key, body).await,
-            Err(_) => Ok(false),
-        },
         Runs::PARTITION => match key.parse::<RunTarget>() {
             Ok(key) => replace::<Runs>(store, &key, body).await,
             Err(_) => Ok(false),
