@@ -290,7 +290,7 @@ impl From<Error> for PortError {
                 ErrorCode::LiongardThrottled
             }
             Error::Status { status, .. } if status.is_server_error() => ErrorCode::LiongardFailed,
-            Error::Status { .. } | Error::Refused { .. } => ErrorCode::LiongardRefused,
+            Error::Status { .. } => ErrorCode::LiongardRefused,
             Error::Request { .. } | Error::Body { .. } => ErrorCode::LiongardUnexpected,
         };
         let refusal = match &error {

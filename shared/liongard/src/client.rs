@@ -212,12 +212,6 @@ impl<T: Transport> Client<T> {
         Ok(answer)
     }
 
-    /// What a refusal within a success says, without our key.
-    async fn message(&self, body: &[u8]) -> Option<VendorMessage> {
-        let held = self.keys.current().await.ok()?;
-        message_without_secrets(body, &held.key)
-    }
-
     /// The only way out. The key goes along, so `url` must be one of those that may see it.
     async fn send(
         &self,

@@ -80,16 +80,6 @@ pub enum Error {
         /// How long it asked us to stay away, between 1 and 300 seconds.
         retry_after: Option<Duration>,
     },
-    /// The status is a success, and the envelope says that it was none (version 2).
-    #[error("Liongard refused {method} {route}{}", Suffix(.message.as_ref()))]
-    Refused {
-        /// The method.
-        method: Method,
-        /// The endpoint's template.
-        route: &'static str,
-        /// What Liongard said.
-        message: Option<VendorMessage>,
-    },
     /// The answer is a success, and not what the endpoint promises.
     #[error("the answer to {method} {route} from Liongard is not usable at {path}: {problem}")]
     Body {
@@ -187,8 +177,7 @@ impl Error {
             Self::Request { .. }
             | Self::Redirected { .. }
             | Self::Unauthorised { .. }
-            | Self::Status { .. }
-            | Self::Refused { .. } => FailureClass::Permanent,
+            | Self::Status { .. } => FailureClass::Permanent,
         }
     }
 
@@ -202,7 +191,6 @@ impl Error {
             | Self::Request { .. }
             | Self::Transport { .. }
             | Self::Redirected { .. }
-            | Self::Refused { .. }
             | Self::Body { .. } => None,
         }
     }
@@ -211,9 +199,7 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> Option<&VendorMessage> {
         match self {
-            Self::Status { message, .. }
-            | Self::Unauthorised { message, .. }
-            | Self::Refused { message, .. } => message.as_ref(),
+            Self::Status { message, .. } | Self::Unauthorised { message, .. } => message.as_ref(),
             Self::Credential(_)
             | Self::Request { .. }
             | Self::Transport { .. }

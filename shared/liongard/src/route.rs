@@ -140,19 +140,13 @@ pub(crate) const TASK: LiongardRoute = LiongardRoute::get("/api/v1/tasks/{TaskID
 pub(crate) const TASK_COUNT: LiongardRoute = LiongardRoute::get("/api/v1/tasks/count");
 
 pub(crate) const ENVIRONMENTS: LiongardRoute = LiongardRoute::get("/api/v1/environments");
-pub(crate) const ENVIRONMENT: LiongardRoute =
-    LiongardRoute::get("/api/v1/environments/{EnvironmentID}");
-pub(crate) const ENVIRONMENTS_V2: LiongardRoute = LiongardRoute::get("/api/v2/environments/");
 
-pub(crate) const INSPECTORS: LiongardRoute = LiongardRoute::get("/api/v1/inspectors");
 pub(crate) const LAUNCHPOINTS: LiongardRoute = LiongardRoute::get("/api/v1/launchpoints");
 pub(crate) const LAUNCHPOINT: LiongardRoute =
     LiongardRoute::get("/api/v1/launchpoints/{LaunchpointID}");
 pub(crate) const RUN_LAUNCHPOINTS: LiongardRoute = LiongardRoute::post("/api/v1/launchpoints/run");
 
 pub(crate) const TIMELINE: LiongardRoute = LiongardRoute::get("/api/v1/timeline");
-pub(crate) const TIMELINE_ENTRY: LiongardRoute =
-    LiongardRoute::get("/api/v1/timeline/{TimelineID}");
 
 pub(crate) const ACCESS_KEYS: LiongardRoute = LiongardRoute::get("/api/v1/access-keys");
 pub(crate) const CREATE_ACCESS_KEY: LiongardRoute = LiongardRoute::post("/api/v1/access-keys");

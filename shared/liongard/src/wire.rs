@@ -16,9 +16,8 @@ mod tasks;
 mod timeline;
 
 pub use access_key::{AccessKeyRow, KeyLifetime, NewAccessKey};
-pub use envelope::{Paging, V2Page};
 pub use environment::EnvironmentRow;
-pub use launchpoint::{InspectorRow, LaunchpointRow};
+pub use launchpoint::LaunchpointRow;
 pub use lookup::{EnvironmentRef, InspectorRef, LookupValue, RuleRef, Tier};
 pub use run::{RunAnswer, RunRefusal};
 pub use task::{LaunchpointRef, TaskRow, TimelineRef};
@@ -26,7 +25,7 @@ pub use tasks::Tasks;
 pub use timeline::{RunOutcome, TimelineRow};
 
 pub(crate) use access_key::AccessKeyWrite;
-pub(crate) use envelope::{EnvelopeBody, parse_envelope, unwrapped};
+pub(crate) use envelope::unwrapped;
 pub(crate) use list_reader::{Arrived, ListReader};
 pub(crate) use run::{RunReply, RunWrite};
 

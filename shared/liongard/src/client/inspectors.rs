@@ -3,35 +3,22 @@
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering;
 
-use halogard_domain::ids::{LaunchpointId, RunId};
+use halogard_domain::ids::LaunchpointId;
 use halogard_http::Transport;
 use halogard_wire::BodyError;
-use halogard_wire::values::OneOrMany;
 
 use super::request::LiongardRequest;
 use super::{Client, Reading};
 use crate::error::Error;
 use crate::route;
 use crate::wire::{
-    Arrived, InspectorRow, LaunchpointRow, ListReader, RunAnswer, RunReply, RunWrite, TimelineRow,
+    Arrived, LaunchpointRow, ListReader, RunAnswer, RunReply, RunWrite, TimelineRow,
 };
 
 /// More rows of other launchpoints than these in a timeline mean that Liongard does not filter it.
 const OTHER_RUNS_MAX: usize = 200;
 
 impl<T: Transport> Client<T> {
-    /// Every kind of inspector. Safe to repeat.
-    ///
-    /// The vendor's description types the answer as one record and calls it a list; both are read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Body`] when a record cannot be read.
-    pub async fn inspectors(&self) -> Result<Vec<InspectorRow>, Error> {
-        let OneOrMany(rows) = self.read(&LiongardRequest::to(route::INSPECTORS)).await?;
-        Ok(rows)
-    }
-
     /// Every launchpoint, in one answer. Safe to repeat.
     ///
     /// # Errors
@@ -137,14 +124,5 @@ impl<T: Transport> Client<T> {
             .map_err(|invalid| call.invalid_body(invalid))?;
         runs.sort_by_key(|run| Reverse(run.id));
         Ok(Some(runs))
-    }
-
-    /// One run; none when Liongard does not know it, or does not show it. Safe to repeat.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Body`] when the answer is another run, or cannot be read.
-    pub async fn timeline_entry(&self, id: RunId) -> Result<Option<TimelineRow>, Error> {
-        self.record(route::TIMELINE_ENTRY, id).await
     }
 }

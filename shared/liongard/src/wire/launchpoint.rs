@@ -71,17 +71,3 @@ impl LaunchpointRow {
         name.is_some_and(|name| name.eq_ignore_ascii_case(inspector_name))
     }
 }
-
-/// A kind of inspector.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct InspectorRow {
-    /// Its number. It may differ between tenants, so resolve by name.
-    #[serde(rename = "ID", deserialize_with = "required_id")]
-    pub id: u64,
-    /// Its name, as `halopsa-inspector`. Resolve by this.
-    #[serde(rename = "Name", default, deserialize_with = "text")]
-    pub name: Option<String>,
-    /// What people see, as `HaloPSA`.
-    #[serde(rename = "Alias", default, deserialize_with = "text")]
-    pub alias: Option<String>,
-}
