@@ -292,7 +292,7 @@ mod tests {
 
     use halogard_domain::policy::Mode;
     use halogard_runtime::SystemClock;
-    use halogard_runtime::settings::{self, Environment, Settings};
+    use halogard_runtime::settings::{self, SettingValues, Settings};
 
     use super::*;
     use crate::connect::{self, NetworkReconciler};
@@ -309,7 +309,7 @@ mod tests {
 
     /// A reconciler whose vendors cannot be reached, over a store in `folder`.
     fn reconciler(folder: &std::path::Path) -> NetworkReconciler<SystemClock> {
-        let environment = Environment::of([
+        let environment = SettingValues::of([
             ("HALOPSA_RESOURCE_URL", "http://127.0.0.1:9"),
             ("HALOPSA_CLIENT_ID", "an-id"),
             ("HALOPSA_CLIENT_SECRET", "a-secret"),

@@ -17,7 +17,7 @@ use halogard_domain::budget::Priority;
 use halogard_operations::config_changes;
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{
-    self, Environment, Form, SETTINGS, ServeSettings, WebhookSettings,
+    self, Form, SETTINGS, ServeSettings, SettingValues, WebhookSettings,
 };
 use halogard_vendors::{CallDurations, CallObserver, HaloWebhooks, VendorSettings, Vendors};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -77,7 +77,7 @@ pub struct MachineStore {
     pub config_file: PathBuf,
     /// The config, or why it cannot be read. Commands that need only the store work all the same.
     config: Result<Config, String>,
-    environment: Environment,
+    environment: SettingValues,
     store: halogard_sqlite::Store<SystemClock>,
 }
 
@@ -145,7 +145,7 @@ impl MachineStore {
     /// The store that this machine's settings name. A config file that cannot be read stops nothing: the
     /// environment may name the data folder all the same.
     fn open(config_file: Option<PathBuf>, missing: MissingStore) -> anyhow::Result<Self> {
-        let process = Environment::process();
+        let process = SettingValues::process();
         let config_file = config_file.unwrap_or_else(|| process.config_file());
         let config = halogard_config::load(&config_file);
         let environment = match &config {
@@ -306,7 +306,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
     }
 
     /// The settings, and the credentials in the vault or in the secrets, as far as they are there.
-    pub async fn environment(&self) -> anyhow::Result<Environment> {
+    pub async fn environment(&self) -> anyhow::Result<SettingValues> {
         match &self.location {
             StoreLocation::Machine(machine) => {
                 let environment = machine.environment.clone();

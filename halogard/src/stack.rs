@@ -9,7 +9,7 @@ use halogard_app::ports::{Lane, Stage, Vault as _};
 use halogard_aws::{AwsSettings, QueueUrls, SecretsManager, Store, StoreNames};
 use halogard_credentials::{PLACEHOLDER, SecretFields, members};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, SETTINGS};
+use halogard_runtime::settings::{self, SETTINGS, SettingValues};
 use halogard_vendors::VendorSettings;
 
 use crate::stored_credentials;
@@ -112,7 +112,7 @@ impl Stack {
     }
 
     /// Its parameters, and the secrets' current values as far as they are there.
-    pub async fn environment(&self) -> anyhow::Result<Environment> {
+    pub async fn environment(&self) -> anyhow::Result<SettingValues> {
         let mut values: Vec<(String, String)> = Vec::new();
         for info in SETTINGS {
             if let Some(value) = self.parameters.get(&parameter_of(info.name)) {
@@ -128,7 +128,7 @@ impl Stack {
                 }
             }
         }
-        Ok(Environment::of(values))
+        Ok(SettingValues::of(values))
     }
 
     /// Its secrets.

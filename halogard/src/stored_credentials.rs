@@ -6,7 +6,7 @@ use halogard_app::ports::{Stage, Vault};
 use halogard_credentials::{CredentialCache, SecretFields, StaticVault, members};
 use halogard_liongard::ParsedAccessKey;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{Environment, HaloSettings, LiongardSettings};
+use halogard_runtime::settings::{HaloSettings, LiongardSettings, SettingValues};
 use halogard_sqlite::Store;
 use halogard_vendors::CredentialSources;
 use secrecy::ExposeSecret as _;
@@ -30,7 +30,7 @@ pub const SETTINGS_OF: [(&str, [&str; 2]); 2] = [
 ];
 
 /// Whether settings give the credential `name`.
-pub fn is_given(environment: &Environment, name: &str) -> bool {
+pub fn is_given(environment: &SettingValues, name: &str) -> bool {
     let of = SETTINGS_OF.into_iter().find(|(known, _)| *known == name);
     of.is_some_and(|(_, settings)| {
         settings
@@ -52,7 +52,10 @@ pub async fn fields(
 }
 
 /// The settings, completed by the credentials of the vault.
-pub async fn complete(environment: Environment, vault: &impl Vault) -> anyhow::Result<Environment> {
+pub async fn complete(
+    environment: SettingValues,
+    vault: &impl Vault,
+) -> anyhow::Result<SettingValues> {
     let mut environment = environment;
     for (name, settings) in SETTINGS_OF {
         if is_given(&environment, name) {
@@ -72,7 +75,7 @@ pub async fn complete(environment: Environment, vault: &impl Vault) -> anyhow::R
 
 /// The credential sources of both clients: the settings where they give a credential, else the vault.
 pub fn keys(
-    environment: &Environment,
+    environment: &SettingValues,
     store: &Store<SystemClock>,
     halo: &HaloSettings,
     liongard: &LiongardSettings,

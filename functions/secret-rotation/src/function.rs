@@ -8,7 +8,7 @@ use halogard_aws::{AwsSettings, SecretsManager, Store, StoreNames};
 use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::Rotation;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, SETTINGS};
+use halogard_runtime::settings::{self, SETTINGS, SettingValues};
 use halogard_vendors::{HaloAdmin, LiongardAdmin, VendorSettings, credential_admins};
 
 use crate::setup::{Names, RotationSetUpError};
@@ -75,7 +75,7 @@ impl Function {
         let secrets = secrets.map(|(name, value)| (name.to_ascii_uppercase(), value.to_owned()));
         let plain = self.plain.iter();
         let plain = plain.map(|(name, value)| ((*name).to_owned(), value.clone()));
-        let environment = Environment::of(secrets.chain(plain));
+        let environment = SettingValues::of(secrets.chain(plain));
         let (vendors, _) = settings::read::<VendorSettings>(&environment)?;
         let budget = SharedBudget::new(self.store.clone(), vendors.limit, SystemClock);
         let (halopsa, liongard) = credential_admins(

@@ -14,7 +14,7 @@ use halogard_credentials::SecretFields;
 use halogard_credentials::rotation::{Notice, Notifier, Rotation, RotationStep};
 use halogard_emulator::{REGION, SECRET_ACCESS_KEY, StrictSecretsManager};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment};
+use halogard_runtime::settings::{self, SettingValues};
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::AccessKeySpec;
 use halogard_simulator::{
@@ -166,7 +166,7 @@ impl Fixture {
         let [halo, liongard] = &self.addresses;
         let application = ApiApplication::sample();
         let key = AccessKeySpec::sample();
-        let environment = Environment::of([
+        let environment = SettingValues::of([
             ("HALOPSA_RESOURCE_URL", halo.as_str()),
             ("HALOPSA_TENANT", "harbourstreet"),
             ("HALOPSA_CLIENT_ID", &application.client_id),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use halogard_runtime::settings::{self, Environment, ServeSettings};
+use halogard_runtime::settings::{self, ServeSettings, SettingValues};
 
 use crate::data_folder;
 use crate::output::{self, GOOD};
@@ -73,7 +73,7 @@ pub async fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
 
 /// The data folder that the settings name.
 fn data_dir(config: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
-    let process = Environment::process();
+    let process = SettingValues::process();
     let file = config.cloned().unwrap_or_else(|| process.config_file());
     // A machine on which a store is restored may have no config yet.
     let environment = match halogard_config::load(&file) {

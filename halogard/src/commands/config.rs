@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use halogard_config::{load, schema, starter};
-use halogard_runtime::settings::Environment;
+use halogard_runtime::settings::SettingValues;
 
 use crate::cli::ModeName;
 use crate::output::{self, DIM, GOOD};
@@ -74,7 +74,7 @@ pub async fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
 /// The file that was named, or the one the settings name.
 fn chosen(file: Option<&PathBuf>) -> PathBuf {
     file.cloned()
-        .unwrap_or_else(|| Environment::process().config_file())
+        .unwrap_or_else(|| SettingValues::process().config_file())
 }
 
 /// Writes a commented file; never replaces an existing one.

@@ -14,7 +14,7 @@ use halogard_operations::doctor::{
     self, CheckId, DoctorReport, Extent, Level, OwnFacts, permissions_document,
 };
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::Environment;
+use halogard_runtime::settings::SettingValues;
 use serde::Serialize;
 
 use crate::commands::serve::wrong_clock;
@@ -103,7 +103,7 @@ pub async fn run(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
 /// The policy of this machine's config file; a problem where there is none.
 fn local_policy(options: &DoctorOptions, report: &mut DoctorReport) -> Option<Policy> {
     let named = options.store.config.clone();
-    let file = named.unwrap_or_else(|| Environment::process().config_file());
+    let file = named.unwrap_or_else(|| SettingValues::process().config_file());
     match halogard_config::load(&file) {
         Ok(config) => {
             report.done(CheckId::Config);

@@ -8,7 +8,7 @@ use halogard_app::Store;
 use halogard_app::ports::AlertSource as _;
 use halogard_domain::ids::AlertId;
 use halogard_operations::route::{self, RouteAnswer, SampleAlert};
-use halogard_runtime::settings::Environment;
+use halogard_runtime::settings::SettingValues;
 
 use crate::opened_store::{self, MissingStore, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Mood, TextPage};
@@ -49,7 +49,7 @@ async fn of_file(options: &RouteOptions) -> anyhow::Result<RouteAnswer> {
         Some(_) => opened_store::run(&options.store, ReadPolicy).await?,
         None => {
             let named = options.store.config.clone();
-            let config = named.unwrap_or_else(|| Environment::process().config_file());
+            let config = named.unwrap_or_else(|| SettingValues::process().config_file());
             halogard_config::load(&config)?.policy
         }
     };

@@ -29,7 +29,7 @@ use halogard_halopsa::webhook::FirstBodies;
 use halogard_operations::config_changes::{self, Candidate};
 use halogard_operations::doctor::{DoctorReport, scopes_needed};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, SETTINGS, ServeSettings, Settings};
+use halogard_runtime::settings::{self, SETTINGS, ServeSettings, SettingValues, Settings};
 use halogard_sqlite::Store;
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -98,7 +98,7 @@ const STORE_HELD_MAX: Duration = Duration::from_secs(10);
 
 /// Runs until shutdown, or prints what is wrong.
 pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
-    let process = Environment::process();
+    let process = SettingValues::process();
     say_unknown_variables();
     let path = options
         .config
@@ -202,13 +202,13 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// The settings, with the scopes that `mode` needs where none are given.
-pub fn with_needed_scopes(environment: Environment, mode: Mode) -> Environment {
+pub fn with_needed_scopes(environment: SettingValues, mode: Mode) -> SettingValues {
     environment.or_stored([("HALOPSA_SCOPES", scopes_needed(mode))])
 }
 
 /// Names environment variables that look like settings and are none.
 fn say_unknown_variables() {
-    for name in Environment::unknown_variables() {
+    for name in SettingValues::unknown_variables() {
         let names = SETTINGS.iter().map(|info| info.name);
         let meant = halogard_config::nearest(&name, names)
             .map(|known| format!("; did you mean {known}?"))

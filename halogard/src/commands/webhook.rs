@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use halogard_app::Store;
 use halogard_app::ports::{Clock as _, NewWebhook, WebhookAuthentication};
-use halogard_credentials::webhook_auth::{SIGNATURE_HEADER, WebhookAuthKind, WebhookSecret};
+use halogard_credentials::webhook_auth::{SIGNATURE_HEADER, WebhookAuthKind, WebhookCredentials};
 use halogard_credentials::{SecretFields, members};
 use halogard_operations::moment::Moment;
 use halogard_operations::webhook_samples::{WebhookLog, webhook_log};
@@ -276,7 +276,7 @@ impl StoreCommand for SendTest {
 
 /// How deliveries are authenticated, by the members of the webhook's secret.
 fn authentication(fields: &SecretFields) -> anyhow::Result<WebhookAuthentication> {
-    Ok(match WebhookSecret::kind_of(fields) {
+    Ok(match WebhookCredentials::kind_of(fields) {
         WebhookAuthKind::Hmac => WebhookAuthentication::Hmac {
             header: fields
                 .text(members::WEBHOOK_SIGNATURE_HEADER)
@@ -364,7 +364,7 @@ fn write_answer(answer: &WebhookAnswer, target: &WebhookTarget, page: &mut TextP
 
 /// What a person does where the credential may not see webhooks.
 fn write_by_hand(target: &WebhookTarget, page: &mut TextPage) {
-    let kind = match WebhookSecret::kind_of(&target.members) {
+    let kind = match WebhookCredentials::kind_of(&target.members) {
         WebhookAuthKind::Hmac => "HMAC, with the value of HALOPSA_WEBHOOK_SECRET as its key",
         WebhookAuthKind::Basic => {
             "Basic, with HALOPSA_WEBHOOK_USERNAME and HALOPSA_WEBHOOK_PASSWORD"

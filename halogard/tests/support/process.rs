@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use halogard_runtime::settings::{Environment, SETTINGS};
+use halogard_runtime::settings::{SETTINGS, SettingValues};
 
 use super::wait_until;
 
@@ -42,7 +42,7 @@ pub fn program(folder: &Path) -> Command {
     for info in SETTINGS {
         command.env_remove(info.name);
     }
-    for name in Environment::unknown_variables() {
+    for name in SettingValues::unknown_variables() {
         command.env_remove(name);
     }
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {

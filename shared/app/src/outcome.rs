@@ -72,7 +72,7 @@ pub enum Action {
     /// Requested inspector runs.
     InspectionRequested,
     /// The ticket is closed, and the inspector still finds the alert's condition.
-    ResolvedInPsaOnly,
+    ConditionPersists,
 }
 
 impl Action {
@@ -108,7 +108,7 @@ impl Action {
             Self::JoinedGroup => "joined_group",
             Self::LeadsGroup => "leads_group",
             Self::InspectionRequested => "inspection_requested",
-            Self::ResolvedInPsaOnly => "resolved_in_psa_only",
+            Self::ConditionPersists => "condition_persists",
         }
     }
 }

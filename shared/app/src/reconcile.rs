@@ -219,7 +219,7 @@ impl<E: Env> Reconciler<E> {
             };
             return Ok((undone || reported).then_some(session));
         }
-        if news.owners.len() > 1 || session.link.sharing.is_some() {
+        if news.owners.len() > 1 || session.link.co_owners.is_some() {
             self.share_with(news.owners, &mut session).await?;
         }
         let report = news.snapshot.as_ref();

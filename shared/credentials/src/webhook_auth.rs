@@ -23,8 +23,8 @@ pub use authenticator::{Authenticator, TOKEN_ONLY_REFUSED};
 pub use kind::{API_KEY_HEADER, SIGNATURE_HEADER, WebhookAuthKind, WebhookCredential};
 pub use reader::{SecretReader, VaultReader};
 pub use secret::{
-    AcceptedCredentials, CHARS_MIN, MemberFault, MemberWarning, WebhookSecret, WebhookSecretError,
-    WebhookSecretVersions, previous_accepted_until,
+    AcceptedCredentials, CHARS_MIN, MemberFault, MemberWarning, WebhookCredentials,
+    WebhookSecretError, WebhookSecretVersions, previous_accepted_until,
 };
 pub use state::MISMATCH_PAUSE;
 use verifier::TokenDigest;

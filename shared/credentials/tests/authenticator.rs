@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use halogard_app::ports::{Clock, ErrorCode, PortError, Stage};
 use halogard_credentials::SecretFields;
 use halogard_credentials::webhook_auth::{
-    AuthError, Authenticator, SecretReader, TOKEN_ONLY_REFUSED, WebhookRequest, WebhookSecret,
+    AuthError, Authenticator, SecretReader, TOKEN_ONLY_REFUSED, WebhookCredentials, WebhookRequest,
     WebhookSecretVersions,
 };
 use halogard_domain::Timestamp;
@@ -728,7 +728,7 @@ fn nothing_shows_a_secret() {
             });
         let shown = format!(
             "{auth:?} {fields:?} {:?}",
-            WebhookSecret::from_members(&fields)
+            WebhookCredentials::from_members(&fields)
         );
         for planted in ["planted", "pass:word"] {
             assert!(!shown.contains(planted), "{shown}");
@@ -786,7 +786,7 @@ fn a_value_that_can_be_guessed_is_refused_with_a_sentence() {
             .with("halopsa_webhook_username", "halo")
             .with("halopsa_webhook_password", "pass:word-0123456")
             .with(member, short);
-        let refused = WebhookSecret::from_members(&fields)
+        let refused = WebhookCredentials::from_members(&fields)
             .unwrap_err()
             .to_string();
         let expected = format!(
@@ -794,26 +794,26 @@ fn a_value_that_can_be_guessed_is_refused_with_a_sentence() {
              characters or more, or it can be guessed"
         );
         assert_eq!(refused, expected);
-        assert!(WebhookSecret::from_members(&fields.with(member, "sixteen-letters-")).is_ok());
+        assert!(WebhookCredentials::from_members(&fields.with(member, "sixteen-letters-")).is_ok());
     }
 }
 
 #[test]
 fn the_word_bearer_does_not_make_a_short_token_long() {
     let fields = SecretFields::default().with("halopsa_webhook_bearer", "Bearer short-token");
-    let error = WebhookSecret::from_members(&fields).unwrap_err();
+    let error = WebhookCredentials::from_members(&fields).unwrap_err();
     assert_eq!(error.faults[0].member, "halopsa_webhook_bearer");
 }
 
 /// A version of a secret, signed or not.
-fn version(token: &str, signed: bool) -> WebhookSecret {
+fn version(token: &str, signed: bool) -> WebhookCredentials {
     let fields = SecretFields::default().with("halopsa_webhook_token", token);
     let fields = if signed {
         fields.with("halopsa_webhook_secret", SECRET)
     } else {
         fields
     };
-    WebhookSecret::from_members(&fields).unwrap()
+    WebhookCredentials::from_members(&fields).unwrap()
 }
 
 #[test]
@@ -846,7 +846,7 @@ fn the_previous_version_counts_until_its_overlap_ends_or_for_ever_where_no_end_i
         let fields = SecretFields::default().with("halopsa_webhook_token", PATH);
         let with =
             |fields: SecretFields, (name, value): &(&str, i64)| fields.with_number(name, *value);
-        WebhookSecret::from_members(&members.iter().fold(fields, with)).unwrap()
+        WebhookCredentials::from_members(&members.iter().fold(fields, with)).unwrap()
     };
     let hour = [("rotated_at_ms", 1_000), ("overlap_hours", 1)];
     let cases = [

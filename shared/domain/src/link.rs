@@ -9,11 +9,11 @@ mod refusals;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
+use crate::co_owners::CoOwners;
 use crate::ids::{AlertId, TicketId};
 use crate::key::LinkKey;
 use crate::missing::Missing;
 use crate::policy::{Mode, ParkReason, Policy};
-use crate::sharing::Sharing;
 use crate::start::{Arrival, StartVerdict, TicketsFor, start_verdict};
 use crate::storm::{LeaderState, Membership};
 use crate::ticket::Ticket;
@@ -67,7 +67,7 @@ pub struct Link {
     /// Those of them that people merged, one into the next, the last one into the current ticket.
     pub merged_tickets: Vec<TicketId>,
     /// Other alerts that have the same ticket, because people merged theirs into it.
-    pub sharing: Option<Sharing>,
+    pub co_owners: Option<CoOwners>,
     /// The title that HaloPSA gave the ticket in place of ours when it was opened, if it did.
     pub replaced_title: Option<String>,
     /// Whether the ticket was found at another client than the alert's when a store was filled again. A
@@ -156,7 +156,7 @@ impl Link {
             policy: None,
             earlier_tickets: Vec::new(),
             merged_tickets: Vec::new(),
-            sharing: None,
+            co_owners: None,
             replaced_title: None,
             found_elsewhere: false,
             unrecognised: 0,
@@ -265,8 +265,8 @@ impl Link {
     /// shares the ticket.
     #[must_use]
     pub fn is_resolved(&self, alert: &Alert) -> bool {
-        let others_open = |sharing: &Sharing| !sharing.open.is_empty();
-        self.is_own_cause_resolved(alert) && !self.sharing.as_ref().is_some_and(others_open)
+        let others_open = |co_owners: &CoOwners| !co_owners.open.is_empty();
+        self.is_own_cause_resolved(alert) && !self.co_owners.as_ref().is_some_and(others_open)
     }
 
     /// The same without the alerts that share the ticket because tickets were merged: `alert` is
@@ -289,14 +289,14 @@ impl Link {
     /// Whether the ticket was merged with others: people work with it as they see fit.
     #[must_use]
     pub const fn is_merged(&self) -> bool {
-        !self.merged_tickets.is_empty() || self.sharing.is_some()
+        !self.merged_tickets.is_empty() || self.co_owners.is_some()
     }
 
     /// Whether Halogard may close the ticket for this alert. A ticket that ours was merged into is
     /// a person's, or closed by the alert whose own it is.
     #[must_use]
     pub fn may_close(&self) -> bool {
-        self.merged_tickets.is_empty() && self.sharing.as_ref().is_none_or(|it| it.closes)
+        self.merged_tickets.is_empty() && self.co_owners.as_ref().is_none_or(|it| it.closes)
     }
 
     /// The key of the current ticket: the one it was requested with, or the one it would be requested
@@ -379,7 +379,7 @@ impl Link {
             keep_newest(&mut self.earlier_tickets, EARLIER_TICKETS_MAX);
             self.replaced_title = None;
             self.merged_tickets.clear();
-            self.sharing = None;
+            self.co_owners = None;
             self.missing = None;
             self.observed_ticket = None;
             self.ticket_as_of = None;

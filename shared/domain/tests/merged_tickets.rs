@@ -8,10 +8,10 @@
 
 mod support;
 
+use halogard_domain::co_owners::CoOwners;
 use halogard_domain::ids::{AlertId, HaloClientId, StatusId, TicketId};
 use halogard_domain::policy::{ClosePolicy, Mode};
 use halogard_domain::runs::RunTarget;
-use halogard_domain::sharing::Sharing;
 use halogard_domain::ticket::Existence;
 use halogard_domain::{Alert, Link, Policy, Slug, Step, Ticket, plan};
 use support::{CLOSED, OPEN, TICKET, alert, alert_with, at, linked, policy, ticket};
@@ -55,7 +55,7 @@ enum Role {
 /// A pair in sync, whose ticket is one that people merged.
 fn merged(policy: &Policy, role: Role) -> (Link, Ticket) {
     let mut link = linked(policy);
-    let sharing = |other_open: bool, closes| Sharing {
+    let co_owners = |other_open: bool, closes| CoOwners {
         open: other_open.then_some(OTHER).into_iter().collect(),
         closed: (!other_open).then_some(OTHER).into_iter().collect(),
         closes,
@@ -63,11 +63,11 @@ fn merged(policy: &Policy, role: Role) -> (Link, Ticket) {
     if !matches!(role, Role::Own { .. }) {
         link.follow_merge(INTO);
     }
-    link.sharing = match role {
+    link.co_owners = match role {
         Role::AloneInAnother => None,
-        Role::Own { other_open } => Some(sharing(other_open, true)),
-        Role::Guest { other_open } => Some(sharing(other_open, false)),
-        Role::OtherClient => Some(sharing(true, false)),
+        Role::Own { other_open } => Some(co_owners(other_open, true)),
+        Role::Guest { other_open } => Some(co_owners(other_open, false)),
+        Role::OtherClient => Some(co_owners(true, false)),
     };
     let mut seen = Ticket {
         id: link.ticket.unwrap(),
@@ -293,8 +293,8 @@ fn an_alert_that_is_closed_never_reopens_the_ticket_for_another() {
     link.base = Some(base);
 
     // The other alert is open again; it is the one to reopen the ticket.
-    link.sharing.as_mut().unwrap().closed.clear();
-    link.sharing.as_mut().unwrap().open.insert(OTHER);
+    link.co_owners.as_mut().unwrap().closed.clear();
+    link.co_owners.as_mut().unwrap().open.insert(OTHER);
     assert_eq!(names(&link, &over, &closed, &policy), ["set base"]);
 
     // This one is, too.
@@ -309,7 +309,7 @@ fn an_alert_that_is_closed_never_reopens_the_ticket_for_another() {
 fn an_alert_whose_ticket_went_to_another_customer_gets_a_ticket_of_its_own_when_it_returns() {
     let policy = policy(Mode::Managed);
     let (mut link, seen) = merged(&policy, Role::OtherClient);
-    link.sharing = None;
+    link.co_owners = None;
     let closed = Ticket {
         status: CLOSED,
         changed_at: at(90),
@@ -439,9 +439,9 @@ fn of_all_alerts_of_a_ticket_exactly_one_closes_it() {
             })
             .collect();
         let closers = links.iter().filter(|link| {
-            let sharing = Sharing::of(link, &links).unwrap();
-            assert_eq!(sharing.alerts().count(), 2);
-            sharing.closes
+            let co_owners = CoOwners::of(link, &links).unwrap();
+            assert_eq!(co_owners.alerts().count(), 2);
+            co_owners.closes
         });
         let expected = usize::from(merged_in != 0b111);
         assert_eq!(
@@ -514,7 +514,7 @@ fn an_alert_whose_closing_was_noted_says_nothing_more_when_another_ticket_is_mer
     link.observe_alert(over.clone());
     // People merge the ticket of an open alert into it; then that alert closes, too.
     for other_open in [true, false] {
-        link.sharing = Some(Sharing {
+        link.co_owners = Some(CoOwners {
             open: other_open.then_some(OTHER).into_iter().collect(),
             closed: (!other_open).then_some(OTHER).into_iter().collect(),
             closes: true,

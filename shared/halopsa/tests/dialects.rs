@@ -14,9 +14,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use halogard_app::ports::{
-    DialectProbe as _, ErrorCode, Refusal, SearchWithin, ServiceDesk, ServiceDeskCatalog as _,
-};
+use halogard_app::ports::{DialectProbe as _, ErrorCode, Refusal, SearchWithin, ServiceDesk};
 use halogard_credentials::rotation::{ApplicationAdmin as _, WebhookAdmin as _, WebhookChange};
 use halogard_credentials::webhook_auth::WebhookAuthKind;
 use halogard_domain::FailureClass;

@@ -11,7 +11,7 @@ use halogard_domain::Timestamp;
 use halogard_domain::config_history::ConfigInForce;
 use halogard_domain::record::Singleton;
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{Environment, SETTINGS, SettingsReader};
+use halogard_runtime::settings::{SETTINGS, SettingValues, SettingsReader};
 
 use crate::lanes::Lanes;
 use crate::platform::{
@@ -96,9 +96,9 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
     }
 
     /// The plain settings.
-    fn settings(&self) -> Environment {
+    fn settings(&self) -> SettingValues {
         let names = SETTINGS.iter().map(|info| info.name);
-        Environment::of(names.filter_map(|name| Some((name, (self.get)(name)?))))
+        SettingValues::of(names.filter_map(|name| Some((name, (self.get)(name)?))))
     }
 }
 
@@ -186,7 +186,7 @@ fn received(record: SqsMessage) -> Received {
 }
 
 /// The least time between two starts of the same inspector.
-fn interval(settings: &Environment, faults: &mut Vec<SetUpFault>) -> Duration {
+fn interval(settings: &SettingValues, faults: &mut Vec<SetUpFault>) -> Duration {
     let mut reader = SettingsReader::new(settings);
     let info = SETTINGS
         .iter()

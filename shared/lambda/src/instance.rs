@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use crate::deadline::{Deadline, Reserves};
-use crate::deadline_budget::DeadlineAwareBudget;
+use crate::deadline_aware_budget::DeadlineAwareBudget;
 use crate::deadline_guard::DeadlineGuard;
 use crate::platform::{Platform, Resources};
 use crate::setup::{SetUpError, SetUpFault};

@@ -4,7 +4,7 @@ mod aws;
 pub mod batch;
 pub mod cycle;
 mod deadline;
-mod deadline_budget;
+mod deadline_aware_budget;
 mod deadline_guard;
 mod error;
 mod instance;
@@ -17,7 +17,7 @@ mod vendors;
 
 pub use aws::Aws;
 pub use deadline::{Deadline, Reserves, deadline};
-pub use deadline_budget::DeadlineAwareBudget;
+pub use deadline_aware_budget::DeadlineAwareBudget;
 pub use deadline_guard::DeadlineGuard;
 pub use error::FunctionError;
 pub use instance::{FunctionEnv, FunctionReconciler, Instance, Invocation, NotReady};

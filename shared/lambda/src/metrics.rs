@@ -90,7 +90,7 @@ impl Counter {
             | Action::LeadsGroup
             | Action::InspectionRequested
             | Action::WorkSeen
-            | Action::ResolvedInPsaOnly => None,
+            | Action::ConditionPersists => None,
         }
     }
 

@@ -12,7 +12,7 @@ use halogard_app::ports::{Clock, Delivery, Lane, PortError, Vault};
 use halogard_credentials::CredentialCache;
 use halogard_domain::{Policy, Timestamp};
 use halogard_runtime::metrics::Metrics;
-use halogard_runtime::settings::Environment;
+use halogard_runtime::settings::SettingValues;
 use halogard_vendors::CredentialSources;
 
 use crate::lanes::Lanes;
@@ -74,7 +74,7 @@ pub struct Resources<P: Platform> {
     /// The time.
     pub clock: P::Clock,
     /// The plain settings.
-    pub settings: Environment,
+    pub settings: SettingValues,
     /// The secrets that hold the vendors' credentials.
     pub secrets: Vec<SecretName>,
     /// The lane of each queue.

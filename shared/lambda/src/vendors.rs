@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use halogard_app::ports::{SecretVersion, Stage, Vault};
 use halogard_credentials::SecretFields;
 use halogard_domain::budget::Limit;
-use halogard_runtime::settings::{self, Environment, SETTINGS, SettingsError};
+use halogard_runtime::settings::{self, SETTINGS, SettingValues, SettingsError};
 use halogard_vendors::VendorSettings;
 
 use crate::platform::SecretName;
@@ -19,7 +19,7 @@ pub(crate) type CurrentVersions = BTreeMap<&'static str, SecretVersion>;
 pub(crate) async fn read<V: Vault>(
     vault: &V,
     secrets: &[SecretName],
-    plain: &Environment,
+    plain: &SettingValues,
 ) -> Result<(VendorSettings, CurrentVersions), SetUpError> {
     let mut faults = Vec::new();
     let mut values = Vec::new();
@@ -49,7 +49,7 @@ pub(crate) async fn read<V: Vault>(
 }
 
 /// The limit of the request budget, from the plain settings.
-pub(crate) fn limit(plain: &Environment) -> Result<Limit, Vec<SetUpFault>> {
+pub(crate) fn limit(plain: &SettingValues) -> Result<Limit, Vec<SetUpFault>> {
     settings::read::<Limit>(plain)
         .map(|(limit, _)| limit)
         .map_err(|wrong| faults_of(&wrong).collect())
@@ -99,10 +99,10 @@ fn settings_in(
 }
 
 /// `values`, completed by the plain settings.
-fn over(values: Vec<(&'static str, String)>, plain: &Environment) -> Environment {
+fn over(values: Vec<(&'static str, String)>, plain: &SettingValues) -> SettingValues {
     let plain = SETTINGS.iter().filter_map(|info| {
         let (value, _) = plain.get(info.name)?;
         Some((info.name, value.to_owned()))
     });
-    Environment::of(values.into_iter().chain(plain))
+    SettingValues::of(values.into_iter().chain(plain))
 }

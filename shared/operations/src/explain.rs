@@ -400,7 +400,7 @@ fn in_words(event: &str) -> &str {
         "joined_group" => "joined a storm, whose ticket it shares",
         "leads_group" => "leads a storm: other alerts share its ticket",
         "inspection_requested" => "requested an inspection",
-        "resolved_in_psa_only" => "inspected again, and the condition is still there",
+        "condition_persists" => "inspected again, and the condition is still there",
         "linked" => "an operator linked the ticket",
         "unlinked" => "an operator unlinked the ticket",
         "resync_requested" => "an operator had it synchronised again",

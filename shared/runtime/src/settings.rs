@@ -4,7 +4,6 @@
 //! names everything that is wrong.
 
 mod budget;
-mod environment;
 mod error;
 mod halo;
 mod info;
@@ -12,18 +11,19 @@ mod liongard;
 mod normalize;
 mod reader;
 mod serve;
+mod setting_values;
 mod webhook;
 
 use halogard_domain::budget::Limit;
 
 pub use budget::{WINDOW_REQUESTS_MAX, WINDOW_SECONDS};
-pub use environment::{Environment, SettingOrigin, variable};
 pub use error::{SettingFault, SettingsError};
 pub use halo::HaloSettings;
 pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};
 pub use liongard::LiongardSettings;
 pub use reader::{SettingWarning, SettingsReader};
 pub use serve::{CONFIG, ServeSettings};
+pub use setting_values::{SettingOrigin, SettingValues, variable};
 pub use webhook::WebhookSettings;
 
 /// A struct made of settings. A function's own struct is the sum of the parts it uses.
@@ -40,7 +40,7 @@ pub trait FromSettings: Sized {
 ///
 /// Everything that is missing or wrong, at once.
 pub fn read<T: FromSettings>(
-    environment: &Environment,
+    environment: &SettingValues,
 ) -> Result<(T, Vec<SettingWarning>), SettingsError> {
     let mut reader = SettingsReader::new(environment);
     let taken = T::take(&mut reader);

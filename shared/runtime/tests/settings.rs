@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halogard_credentials::webhook_auth::WebhookCredential;
 use halogard_domain::budget::Limit;
-use halogard_runtime::settings::{self, Environment, SETTINGS, Settings};
+use halogard_runtime::settings::{self, SETTINGS, SettingValues, Settings};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
@@ -20,9 +20,9 @@ const LEAST: [(&str, &str); 6] = [
 ];
 
 /// The least with `changes`; an empty value takes a setting away.
-fn with(changes: &[(&str, &str)]) -> Environment {
+fn with(changes: &[(&str, &str)]) -> SettingValues {
     let values: BTreeMap<&str, &str> = LEAST.iter().chain(changes).copied().collect();
-    Environment::of(values)
+    SettingValues::of(values)
 }
 
 fn accepted(changes: &[(&str, &str)]) -> (Settings, Vec<String>) {
@@ -61,7 +61,7 @@ fn the_least_is_enough_and_the_rest_has_defaults() {
 
 #[test]
 fn all_missing_settings_are_reported_at_once_with_where_to_find_them() {
-    let error = settings::read::<Settings>(&Environment::default()).unwrap_err();
+    let error = settings::read::<Settings>(&SettingValues::default()).unwrap_err();
     let expected = "\
 HALOPSA_RESOURCE_URL is missing; copy it from HaloPSA, Configuration → Integrations → HaloPSA API
 HALOPSA_CLIENT_ID is missing; copy it from HaloPSA, Configuration → Integrations → HaloPSA API → View Applications → your application
@@ -248,10 +248,10 @@ fn an_error_names_the_config_file_if_the_value_is_from_there() {
 #[test]
 fn the_config_file_is_known_before_anything_else_is() {
     assert_eq!(
-        Environment::default().config_file().to_str(),
+        SettingValues::default().config_file().to_str(),
         Some("halogard.toml")
     );
-    let named = Environment::of([("HALOGARD_CONFIG", " /etc/halogard.toml ")]);
+    let named = SettingValues::of([("HALOGARD_CONFIG", " /etc/halogard.toml ")]);
     assert_eq!(named.config_file().to_str(), Some("/etc/halogard.toml"));
 }
 
@@ -286,7 +286,7 @@ proptest! {
         values in proptest::collection::vec("\\PC{0,20}|[0-9]{1,30}|[a-z:=\" ]{0,10}", SETTINGS.len()),
     ) {
         let names = SETTINGS.iter().map(|info| info.name);
-        let environment = Environment::of(names.zip(values));
+        let environment = SettingValues::of(names.zip(values));
         // Either answer will do; reaching it is the point.
         drop(settings::read::<Settings>(&environment));
     }

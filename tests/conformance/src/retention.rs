@@ -276,7 +276,7 @@ pub async fn a_link_that_is_not_over_stays_for_ever<B: StoreFixture<Store: Keeps
         ("refused", |link| link.refused = full_link(1).refused),
         ("missing", |link| link.missing = full_link(1).missing),
         ("an alert that shares the ticket is open", |link| {
-            link.sharing = full_link(1).sharing;
+            link.co_owners = full_link(1).co_owners;
         }),
         ("an alert of its group is open", |link| {
             link.membership = full_link(1).membership;

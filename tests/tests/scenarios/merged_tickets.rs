@@ -225,7 +225,7 @@ async fn a_merge_that_is_undone_gives_each_alert_its_ticket_back() {
             link.ticket.map(|id| id.get()),
             Some(it.guest_ticket.unsigned_abs())
         );
-        assert_eq!(it.bundle.link(it.host).await.unwrap().sharing, None);
+        assert_eq!(it.bundle.link(it.host).await.unwrap().co_owners, None);
 
         it.bundle.liongard.close(it.host).unwrap();
         it.bundle.conclude().await;
@@ -249,7 +249,7 @@ async fn merges_are_followed_in_a_chain() {
     for alert in [it.guest, it.host, third] {
         let link = it.bundle.link(alert).await.unwrap();
         assert_eq!(link.ticket.map(|id| id.get()), Some(last.unsigned_abs()));
-        assert_eq!(link.sharing.unwrap().alerts().count(), 2);
+        assert_eq!(link.co_owners.unwrap().alerts().count(), 2);
     }
     it.bundle.excuse(third);
     for (alert, is_last) in [(third, false), (it.guest, false), (it.host, true)] {

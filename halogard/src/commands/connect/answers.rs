@@ -8,7 +8,7 @@ use halogard_halopsa::Addresses;
 use halogard_liongard::Address;
 use halogard_operations::connect::tenant_of;
 use halogard_operations::doctor::scopes_needed;
-use halogard_runtime::settings::{self, Environment, SETTINGS};
+use halogard_runtime::settings::{self, SETTINGS, SettingValues};
 use halogard_vendors::VendorSettings;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -42,7 +42,7 @@ impl Answers {
     /// asked: what is missing is named with its option.
     pub(super) fn collect(
         options: &ConnectOptions,
-        environment: &Environment,
+        environment: &SettingValues,
     ) -> anyhow::Result<Self> {
         let known = |name: &str| environment.get(name).map(|(value, _)| value.to_owned());
         let halopsa = options.halopsa.clone().or(known("HALOPSA_RESOURCE_URL"));
@@ -125,7 +125,7 @@ impl Answers {
             !["HALOPSA_TENANT", "HALOPSA_AUTH_URL"].contains(&name.as_str())
         };
         let others = self.others.iter().filter(not_asked).cloned();
-        let environment = Environment::of(values).or(others).or(scopes);
+        let environment = SettingValues::of(values).or(others).or(scopes);
         let (settings, _) = settings::read::<VendorSettings>(&environment)?;
         Ok(settings)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
 use halogard_halopsa::webhook::FirstBodies;
-use halogard_runtime::settings::{self, Environment, Settings};
+use halogard_runtime::settings::{self, SettingValues, Settings};
 use halogard_simulator::{ServerHandle, serve_on_loopback};
 use halogard_sqlite::Store;
 
@@ -35,7 +35,7 @@ impl DemoInstance {
         folder: &Path,
         clock: AcceleratedClock,
     ) -> anyhow::Result<Self> {
-        let (settings, _) = settings::read::<Settings>(&Environment::of(simulated.settings()))?;
+        let (settings, _) = settings::read::<Settings>(&SettingValues::of(simulated.settings()))?;
         let store = data_folder::open_store(folder, clock)?;
         let shared = EngineShared::default();
         let policy = simulated.config.policy.clone();

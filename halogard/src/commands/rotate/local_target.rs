@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use halogard_app::ports::{Stage, Vault};
 use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::{self, Environment, ServeSettings};
+use halogard_runtime::settings::{self, ServeSettings, SettingValues};
 use halogard_sqlite::Store;
 use halogard_vendors::VendorSettings;
 
@@ -20,7 +20,7 @@ use crate::stored_credentials::{self, HALOPSA, LIONGARD, WEBHOOK};
 
 /// This machine.
 pub struct LocalTarget {
-    pub(super) environment: Environment,
+    pub(super) environment: SettingValues,
     pub(super) store: Store<SystemClock>,
     /// Whether a `serve` runs, and so uses the new credential by itself.
     pub(super) serve_runs: bool,
@@ -29,7 +29,7 @@ pub struct LocalTarget {
 impl LocalTarget {
     /// This machine's settings and store, which a running `serve` may have open too.
     pub async fn open(options: &RotateOptions) -> anyhow::Result<Self> {
-        let process = Environment::process();
+        let process = SettingValues::process();
         let path = options.config.clone();
         let path = path.unwrap_or_else(|| process.config_file());
         let config = halogard_config::load(&path)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
-use halogard_runtime::settings::Environment;
+use halogard_runtime::settings::SettingValues;
 use halogard_sqlite::Store;
 
 use super::RotateCommand;
@@ -20,7 +20,7 @@ const ROTATE_WITH_DAYS_LEFT: i64 = 60;
 /// Rotates Liongard's key while the process serves, with a check each `interval`. Only a key in the
 /// vault: a key in the settings belongs to the operator.
 pub async fn rotate_on_schedule(
-    environment: Environment,
+    environment: SettingValues,
     store: Store<SystemClock>,
     interval: Duration,
 ) {

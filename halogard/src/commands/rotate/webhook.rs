@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use halogard_app::ports::{Clock as _, Stage, Vault as _};
 use halogard_credentials::rotation::{RotateError, StepOutcome, generate_secret};
-use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookSecret};
+use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookCredentials};
 use halogard_credentials::{SecretFields, members};
 use halogard_runtime::SystemClock;
 use secrecy::ExposeSecret as _;
@@ -54,7 +54,7 @@ impl<P: Target> RotateCommand<P> {
         let Some(pending) = waiting.and_then(|it| it.value) else {
             return Ok(ExitCode::from(ACTION_REQUIRED));
         };
-        let kind = WebhookSecret::kind_of(&pending);
+        let kind = WebhookCredentials::kind_of(&pending);
         let value = pending.secret(kind.member());
         let value = value.or_else(|| pending.secret(members::WEBHOOK_TOKEN));
         if let Some(value) = value {
@@ -73,7 +73,7 @@ fn with_new_value(current: SecretFields, address: bool) -> anyhow::Result<Secret
     let kind = if address {
         WebhookAuthKind::PathToken
     } else {
-        WebhookSecret::kind_of(&current)
+        WebhookCredentials::kind_of(&current)
     };
     let now = SystemClock.now().as_millis();
     Ok(current

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use halogard_app::ports::{Stage, Vault};
 use halogard_credentials::members;
 use halogard_credentials::rotation::generate_secret;
-use halogard_credentials::webhook_auth::WebhookSecret;
+use halogard_credentials::webhook_auth::WebhookCredentials;
 use halogard_runtime::settings::WebhookSettings;
 use secrecy::SecretString;
 
@@ -61,7 +61,7 @@ pub async fn webhook_address(
             is_token_only: !has_credential,
         });
     };
-    let secret = WebhookSecret::from_members(&fields)?;
+    let secret = WebhookCredentials::from_members(&fields)?;
     Ok(WebhookAddress {
         token: fields.secret(members::WEBHOOK_TOKEN),
         is_token_only: !has_credential && secret.credentials.is_empty(),

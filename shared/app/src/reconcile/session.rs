@@ -67,8 +67,8 @@ impl<E: Env> Reconciler<E> {
             results: Vec::new(),
         };
         self.refresh_group(&mut session).await?;
-        if session.link.sharing.is_some() || *cause == Cause::SharedTicket {
-            self.refresh_sharing(&mut session).await?;
+        if session.link.co_owners.is_some() || *cause == Cause::SharedTicket {
+            self.refresh_co_owners(&mut session).await?;
         }
         Ok(session)
     }
@@ -152,7 +152,7 @@ impl PairSession<'_> {
             && pair_status(&self.link, self.policy, now) == PairStatus::ResolvedInPsaOnly
         {
             let detail = "resolved in PSA, still open in Liongard".to_owned();
-            self.record(now, Action::ResolvedInPsaOnly, Some(detail));
+            self.record(now, Action::ConditionPersists, Some(detail));
         }
     }
 

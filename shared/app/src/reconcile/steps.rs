@@ -2,10 +2,10 @@
 
 mod batched;
 mod claims;
+mod co_owners;
 mod grouping;
 mod missing;
 mod opening;
-mod sharing;
 mod writing;
 
 use std::time::Duration;
@@ -75,9 +75,9 @@ impl<E: Env> Reconciler<E> {
             Step::Close(change) => {
                 // Another alert may have joined a moment ago: its link names the ticket, ours does
                 // not know it yet.
-                let known = session.link.sharing.clone();
-                self.refresh_sharing(session).await?;
-                if session.link.sharing == known {
+                let known = session.link.co_owners.clone();
+                self.refresh_co_owners(session).await?;
+                if session.link.co_owners == known {
                     self.close(change, session).await
                 } else {
                     Ok(Next::Replan)
@@ -89,7 +89,7 @@ impl<E: Env> Reconciler<E> {
             Step::Adopt(ticket) => self.adopt_native(ticket, session).await,
             Step::FollowMerge(into) => {
                 session.link.follow_merge(into);
-                self.refresh_sharing(session).await?;
+                self.refresh_co_owners(session).await?;
                 session.record(now, Action::MergeFollowed, None);
                 Ok(Next::Replan)
             }

@@ -9,7 +9,7 @@ use super::{
     AccessKeyAdmin, ApplicationAdmin, Notifier, RotateError, Rotation, StepOutcome, WebhookAdmin,
     WebhookChange, required,
 };
-use crate::webhook_auth::{WebhookAuthKind, WebhookSecret};
+use crate::webhook_auth::{WebhookAuthKind, WebhookCredentials};
 use crate::{SecretFields, members};
 
 /// Random bytes of a value that is created here: 256 bits. At least 128 are needed to be unguessable.
@@ -36,7 +36,7 @@ pub(super) fn with_new_value(
     now: Timestamp,
 ) -> Result<SecretFields, RotateError> {
     required(name, current, members::WEBHOOK_TOKEN)?;
-    let kind = WebhookSecret::kind_of(current);
+    let kind = WebhookCredentials::kind_of(current);
     Ok(current
         .clone()
         .with_secret(kind.member(), &generate_secret()?)
@@ -46,7 +46,7 @@ pub(super) fn with_new_value(
 /// Checks that a value can authenticate deliveries.
 pub(super) fn check_complete(name: &str, fields: &SecretFields) -> Result<(), RotateError> {
     required(name, fields, members::WEBHOOK_TOKEN)?;
-    match WebhookSecret::from_members(fields) {
+    match WebhookCredentials::from_members(fields) {
         Ok(_) => Ok(()),
         Err(error) => Err(RotateError::BadValue {
             name: name.to_owned(),
@@ -99,7 +99,10 @@ where
 
 /// What differs between the two values.
 fn change(current: &SecretFields, pending: &SecretFields) -> Option<WebhookChange> {
-    let kinds = [WebhookSecret::kind_of(pending), WebhookAuthKind::PathToken];
+    let kinds = [
+        WebhookCredentials::kind_of(pending),
+        WebhookAuthKind::PathToken,
+    ];
     let kind = kinds.into_iter().find(|kind| {
         let member = kind.member();
         current.text(member) != pending.text(member)

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::near_miss::NearMiss;
 use super::reader::SecretReader;
-use super::secret::{WebhookSecret, WebhookSecretVersions};
+use super::secret::{WebhookCredentials, WebhookSecretVersions};
 use super::state::{AuthMismatch, AuthenticatorState, Loaded, within};
 use super::verifier::{Verifiers, token_digest};
 use super::{AuthError, PathVerified, Verified, WebhookRequest};
@@ -291,10 +291,10 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     }
 
     /// The current version, which must be usable.
-    fn current(&self, value: &SecretString) -> Result<WebhookSecret, PortError> {
+    fn current(&self, value: &SecretString) -> Result<WebhookCredentials, PortError> {
         let unusable = || PortError::new(FailureClass::Permanent, ErrorCode::SecretUnusable);
         let fields = SecretFields::parse(value).map_err(|error| unusable().with_source(error))?;
-        let secret = WebhookSecret::from_members(&fields.or(&self.defaults))
+        let secret = WebhookCredentials::from_members(&fields.or(&self.defaults))
             .map_err(|error| unusable().with_source(error))?;
         for warning in &secret.warnings {
             warn!(
@@ -316,7 +316,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
     }
 
     /// Another version. One that cannot be used is logged and left out.
-    fn other(&self, stage: Stage, value: Option<&SecretString>) -> Option<WebhookSecret> {
+    fn other(&self, stage: Stage, value: Option<&SecretString>) -> Option<WebhookCredentials> {
         let fields = match SecretFields::parse(value?) {
             Ok(fields) => fields.or(&self.defaults),
             Err(error) => {
@@ -324,7 +324,7 @@ impl<R: SecretReader, C: Clock> Authenticator<R, C> {
                 return None;
             }
         };
-        WebhookSecret::from_members(&fields)
+        WebhookCredentials::from_members(&fields)
             .inspect_err(|error| {
                 warn!(?stage, %error, "a version of the webhook secret was left out");
             })

@@ -123,7 +123,7 @@ impl WebhookAuthKind {
                     key,
                 })
             }
-            // Not a credential: `WebhookSecret::tokens` holds the path tokens.
+            // Not a credential: `WebhookCredentials::tokens` holds the path tokens.
             Self::PathToken => Vec::new(),
         }
     }

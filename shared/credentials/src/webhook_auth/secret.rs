@@ -19,7 +19,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 /// What one version of the webhook's secret accepts. Built from the members of a secret, or from the
 /// settings of a process after they were turned into members.
 #[derive(Clone, Debug, Default)]
-pub struct WebhookSecret {
+pub struct WebhookCredentials {
     /// Path tokens, the current one first; empty when none is set.
     pub tokens: Vec<SecretString>,
     /// Credentials: one of them must match. When there is none, the path token alone authenticates.
@@ -79,7 +79,7 @@ impl fmt::Display for MemberFault {
     }
 }
 
-impl WebhookSecret {
+impl WebhookCredentials {
     /// Reads the webhook's members. A path token may be missing: `serve` creates one.
     ///
     /// # Errors
@@ -126,11 +126,11 @@ pub fn previous_accepted_until(current: &SecretFields) -> Option<Timestamp> {
 #[derive(Clone, Debug, Default)]
 pub struct WebhookSecretVersions {
     /// The version in use.
-    pub current: WebhookSecret,
+    pub current: WebhookCredentials,
     /// The next version. HaloPSA may use it before it becomes current.
-    pub pending: Option<WebhookSecret>,
+    pub pending: Option<WebhookCredentials>,
     /// The version before.
-    pub previous: Option<WebhookSecret>,
+    pub previous: Option<WebhookCredentials>,
 }
 
 /// The tokens and credentials of every version that is accepted at some moment.

@@ -230,13 +230,17 @@ impl<'a> Pair<'a> {
     fn targets(&self) -> Vec<RunTarget> {
         let mut targets = vec![RunTarget::HaloPsa];
         if self.policy.mode == Mode::Managed && self.ticket_closed() {
-            let sharing = self
+            let co_owners = self
                 .link
                 .leader_state()
                 .map(|lead| &lead.summary.launchpoints);
-            let sharing = sharing.into_iter().flatten().copied();
-            let launchpoints: BTreeSet<_> =
-                self.alert.launchpoint.into_iter().chain(sharing).collect();
+            let co_owners = co_owners.into_iter().flatten().copied();
+            let launchpoints: BTreeSet<_> = self
+                .alert
+                .launchpoint
+                .into_iter()
+                .chain(co_owners)
+                .collect();
             targets.extend(launchpoints.into_iter().map(RunTarget::Launchpoint));
         }
         targets

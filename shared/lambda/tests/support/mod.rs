@@ -28,7 +28,7 @@ use halogard_lambda::{
     AppliedConfig, Instance, Lanes, Platform, Reserves, Resources, SecretName, SetUpError,
     SetUpFault,
 };
-use halogard_runtime::settings::Environment;
+use halogard_runtime::settings::SettingValues;
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
@@ -118,7 +118,7 @@ impl Platform for TestPlatform {
                 self.time.clone(),
             ),
             clock: self.time.clone(),
-            settings: Environment::of(settings),
+            settings: SettingValues::of(settings),
             secrets: secrets.to_vec(),
             lanes: Lanes::of(Lane::ALL.map(|lane| (lane, url(lane)))),
             polls_per_minute: self.controls.polls_per_minute.load(Ordering::SeqCst),

@@ -9,7 +9,7 @@ use super::{Symbol, VerifiedPair};
 use crate::waiting::waiting_pair;
 
 /// What HaloPSA says of a pair's ticket.
-pub(super) enum Seen {
+pub(super) enum TicketLookup {
     /// The pair has none.
     None,
     /// It was not asked: both sides are closed.
@@ -24,7 +24,7 @@ pub(super) enum Seen {
     Failed(String),
 }
 
-impl Seen {
+impl TicketLookup {
     /// Whether it took a request of its own.
     pub(super) const fn was_asked_for(&self) -> bool {
         matches!(self, Self::Read(_) | Self::Gone | Self::Failed(_))
@@ -35,7 +35,7 @@ impl Seen {
 pub(super) fn compare(
     link: &Link,
     alert: Option<&Alert>,
-    ticket: &Seen,
+    ticket: &TicketLookup,
     policy: Option<&Policy>,
     now: Timestamp,
 ) -> VerifiedPair {
@@ -58,32 +58,34 @@ pub(super) fn compare(
     let alert_closed = link.is_resolved(current);
     let by_others = policy.is_some_and(|policy| policy.mode != Mode::Managed);
     match ticket {
-        Seen::NotAsked => record(Symbol::Same, "both are closed", None),
-        Seen::Failed(said) => record(Symbol::Unreadable, said, None),
-        Seen::Gone if alert_closed => record(Symbol::Same, "closed, and the ticket is gone", None),
-        Seen::Gone => record(
+        TicketLookup::NotAsked => record(Symbol::Same, "both are closed", None),
+        TicketLookup::Failed(said) => record(Symbol::Unreadable, said, None),
+        TicketLookup::Gone if alert_closed => {
+            record(Symbol::Same, "closed, and the ticket is gone", None)
+        }
+        TicketLookup::Gone => record(
             Symbol::OnlyLiongard,
             "the alert is open, and its ticket is gone",
             None,
         ),
-        Seen::None if link.is_ticket_deleted() => record(
+        TicketLookup::None if link.is_ticket_deleted() => record(
             Symbol::Same,
             "the ticket was deleted",
             Some("a person deleted it".to_owned()),
         ),
-        Seen::None
+        TicketLookup::None
             if alert_closed
                 || !current.visible
                 || matches!(link.membership, Some(Membership::Member { .. })) =>
         {
             record(Symbol::Same, "no ticket is needed", None)
         }
-        Seen::None => record(
+        TicketLookup::None => record(
             Symbol::OnlyLiongard,
             "the alert is open, and it has no ticket",
             explained.or_else(|| by_others.then(|| "Liongard's own ticketing opens it".to_owned())),
         ),
-        Seen::Listed(ticket) | Seen::Read(ticket) => {
+        TicketLookup::Listed(ticket) | TicketLookup::Read(ticket) => {
             let chosen = policy.and_then(|policy| Some((policy, policy.choose(current).ok()?.1)));
             let Some((policy, template)) = chosen else {
                 return record(Symbol::Differs, "the config maps it no longer", explained);

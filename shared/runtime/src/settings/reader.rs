@@ -6,10 +6,10 @@ use std::time::Duration;
 use halogard_domain::render::truncate;
 use secrecy::SecretString;
 
-use super::environment::{Environment, SettingOrigin};
 use super::error::SettingFault;
 use super::info::{Form, SettingInfo};
 use super::normalize::normalize;
+use super::setting_values::{SettingOrigin, SettingValues};
 
 /// A warning about a setting that works, though not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ impl fmt::Display for SettingWarning {
 /// Characters of a wrong value that are shown.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// Reads settings out of an [`Environment`].
+/// Reads settings out of an [`SettingValues`].
 ///
 /// A method that returns `None` for a required setting has recorded the fault.
 #[derive(Debug)]
 pub struct SettingsReader<'a> {
-    environment: &'a Environment,
+    environment: &'a SettingValues,
     faults: Vec<SettingFault>,
     warnings: Vec<SettingWarning>,
 }
@@ -42,7 +42,7 @@ pub struct SettingsReader<'a> {
 impl<'a> SettingsReader<'a> {
     /// A reader of `environment`.
     #[must_use]
-    pub fn new(environment: &'a Environment) -> Self {
+    pub fn new(environment: &'a SettingValues) -> Self {
         Self {
             environment,
             faults: Vec::new(),

@@ -8,7 +8,7 @@ use halogard_domain::runs;
 use url::{Host, Url};
 
 use super::info::SettingInfo;
-use super::{Environment, FromSettings, SettingsReader};
+use super::{FromSettings, SettingValues, SettingsReader};
 
 const DAY_SECONDS: u64 = 86_400;
 
@@ -127,7 +127,7 @@ impl FromSettings for ServeSettings {
     }
 }
 
-impl Environment {
+impl SettingValues {
     /// The config file, which is needed before the other settings: it may contain some of them.
     #[must_use]
     pub fn config_file(&self) -> PathBuf {

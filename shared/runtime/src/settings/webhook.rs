@@ -1,13 +1,13 @@
 //! What authenticates a delivery of HaloPSA.
 //!
-//! The settings are turned into the members of a secret, and [`WebhookSecret`] checks them: one rule for
+//! The settings are turned into the members of a secret, and [`WebhookCredentials`] checks them: one rule for
 //! settings and secrets. Every value may have a predecessor in a setting of the same name that ends in
 //! `_PREVIOUS`. Both are accepted, so that a value can be replaced in HaloPSA and here at different times
 //! without a rejected delivery. The predecessor has a setting of its own, because every separator may
 //! occur in a password.
 
 use halogard_credentials::SecretFields;
-use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookSecret};
+use halogard_credentials::webhook_auth::{WebhookAuthKind, WebhookCredentials};
 
 use super::info::SettingInfo;
 use super::{FromSettings, SettingsReader};
@@ -110,7 +110,7 @@ pub struct WebhookSettings {
     /// The settings that are set, as members of a secret.
     pub members: SecretFields,
     /// The same, checked.
-    pub secret: WebhookSecret,
+    pub secret: WebhookCredentials,
 }
 
 impl FromSettings for WebhookSettings {
@@ -122,7 +122,7 @@ impl FromSettings for WebhookSettings {
             }
         }
         let setting = |member: &str| ALL.into_iter().find(|info| info.key() == member);
-        match WebhookSecret::from_members(&members) {
+        match WebhookCredentials::from_members(&members) {
             Ok(secret) => {
                 let kinds = WebhookAuthKind::ALL.into_iter();
                 let credentials = kinds.filter(|kind| *kind != WebhookAuthKind::PathToken);

@@ -16,7 +16,7 @@ impl Pair<'_> {
             return self.set_base(self.seen_with_alert());
         }
         let unchanged = TicketChange::of(self.ticket);
-        let wanted = if self.link.sharing.is_some() {
+        let wanted = if self.link.co_owners.is_some() {
             // Its fields are the other alerts' too. The note says what changed.
             unchanged.clone()
         } else {
@@ -52,7 +52,7 @@ impl Pair<'_> {
     /// The note about a change of the alert, if it has one to report. `base` keeps what cannot be
     /// reported now.
     pub(super) fn change_note(&self, base: &mut Base) -> Option<Step> {
-        let is_shared = self.link.sharing.is_some();
+        let is_shared = self.link.co_owners.is_some();
         // The last note said that the alert was closed and that the ticket stays open.
         let returned = self.base.alert_closed && !base.alert_closed;
         // When the last alert of the ticket was closed, a note said so.
@@ -78,8 +78,8 @@ impl Pair<'_> {
             return None;
         }
         let left = self.notes_left()?;
-        let sharing = self.link.sharing.as_ref();
-        let others_open = sharing.is_some_and(|sharing| !sharing.open.is_empty());
+        let co_owners = self.link.co_owners.as_ref();
+        let others_open = co_owners.is_some_and(|co_owners| !co_owners.open.is_empty());
         Some(Step::AddNote(if returned && !self.alert.is_closed() {
             render::reopen_note_html(self.alert)
         } else if is_shared && status_changed && self.alert.is_closed() {

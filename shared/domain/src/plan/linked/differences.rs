@@ -162,7 +162,7 @@ impl Pair<'_> {
     fn status(&self) -> Option<FieldDifference> {
         let wanted = *self.template.statuses.by_slug.get(&self.alert.status)?;
         let cause = || {
-            if self.link.sharing.is_some() {
+            if self.link.co_owners.is_some() {
                 DifferenceCause::Merged
             } else if self.wanted_status().is_some() {
                 DifferenceCause::NotWritten
@@ -179,7 +179,7 @@ impl Pair<'_> {
         let shown = self.ticket.priority?;
         let initial = |initial: &InitialState| initial.priority == Some(shown);
         let cause = || {
-            if self.link.sharing.is_some() {
+            if self.link.co_owners.is_some() {
                 DifferenceCause::Merged
             } else if self.wanted_priority().is_some() {
                 DifferenceCause::NotWritten

@@ -37,7 +37,7 @@ impl Pair<'_> {
         if self.template.close == ClosePolicy::Always && self.link.may_close() {
             return self.close();
         }
-        if self.link.sharing.is_none() {
+        if self.link.co_owners.is_none() {
             return self.leave_open();
         }
         let mut base = self.seen_with_alert();

@@ -14,7 +14,7 @@ use crate::link::Link;
 
 /// The other alerts of a ticket, as of the last look at their links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sharing {
+pub struct CoOwners {
     /// Others whose cause is not resolved.
     pub open: BTreeSet<AlertId>,
     /// Others whose cause is resolved.
@@ -24,13 +24,13 @@ pub struct Sharing {
     pub closes: bool,
 }
 
-impl Sharing {
+impl CoOwners {
     /// What `link` shares its ticket with, given the links that may name the same ticket; `None`
     /// when no other does.
     #[must_use]
     pub fn of<'a>(link: &Link, links: impl IntoIterator<Item = &'a Link>) -> Option<Self> {
         let ticket = link.ticket?;
-        let mut sharing = Self {
+        let mut co_owners = Self {
             closes: link.merged_tickets.is_empty(),
             ..Self::default()
         };
@@ -39,17 +39,17 @@ impl Sharing {
                 continue;
             }
             if other.has_open_cause() {
-                sharing.open.insert(other.alert);
+                co_owners.open.insert(other.alert);
             } else {
-                sharing.closed.insert(other.alert);
+                co_owners.closed.insert(other.alert);
             }
             // Two alerts may call one ticket their own (Liongard's own ticketing names it for
             // both). One of them closes it.
             if other.merged_tickets.is_empty() && other.alert < link.alert {
-                sharing.closes = false;
+                co_owners.closes = false;
             }
         }
-        (!sharing.is_empty()).then_some(sharing)
+        (!co_owners.is_empty()).then_some(co_owners)
     }
 
     /// The other alerts, in order.

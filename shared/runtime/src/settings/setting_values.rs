@@ -16,7 +16,7 @@ const CREDENTIAL_PREFIX: &str = "halogard_";
 /// Values of settings by name. The process environment wins over the config file. A value that is only
 /// white space counts as not set.
 #[derive(Clone, Default)]
-pub struct Environment {
+pub struct SettingValues {
     values: BTreeMap<String, (String, SettingOrigin)>,
 }
 
@@ -33,7 +33,7 @@ pub enum SettingOrigin {
     Vault,
 }
 
-impl Environment {
+impl SettingValues {
     /// The current variables of this process, and the credentials that systemd gives it: a file for each in
     /// the folder `CREDENTIALS_DIRECTORY`, named like its setting. A variable wins.
     #[must_use]
@@ -132,7 +132,7 @@ impl Environment {
     }
 }
 
-impl fmt::Debug for Environment {
+impl fmt::Debug for SettingValues {
     /// Names only: some values are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
@@ -155,7 +155,7 @@ impl fmt::Display for SettingOrigin {
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place beside `Environment::process` that reads the environment"
+    reason = "the one place beside `SettingValues::process` that reads the environment"
 )]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -175,7 +175,7 @@ mod tests {
             "HALO_TENANT",
             "HALOGARD_COLOUR",
         ];
-        let unknown = Environment::unknown_among(names.map(str::to_owned));
+        let unknown = SettingValues::unknown_among(names.map(str::to_owned));
         assert_eq!(unknown, ["HALOGARD_COLOUR", "HALOPSA_WEBHOOK_SECRT"]);
     }
 
@@ -189,7 +189,7 @@ mod tests {
         write("HALOPSA_CLIENT_ID", "alone");
         write("halogard_LIONGARD_ACCESS_KEY_ID", "loses");
         write("halogard_README", "is no setting");
-        let environment = Environment::of([("LIONGARD_ACCESS_KEY_ID", "variable")])
+        let environment = SettingValues::of([("LIONGARD_ACCESS_KEY_ID", "variable")])
             .or_credentials(folder.path())
             .or([("HALOPSA_CLIENT_ID", "file")]);
         let expected = [
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_variable_wins_over_the_file_and_an_empty_one_does_not() {
-        let environment = Environment::of([("A", "variable"), ("B", " ")]).or([
+        let environment = SettingValues::of([("A", "variable"), ("B", " ")]).or([
             ("A", "file"),
             ("B", "file"),
             ("C", ""),

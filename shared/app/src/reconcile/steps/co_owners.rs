@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use halogard_domain::co_owners::CoOwners;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
-use halogard_domain::sharing::Sharing;
 use halogard_domain::{Link, Ticket};
 
 use crate::env::Env;
@@ -20,12 +20,12 @@ const OTHERS_RECONCILED_AFTER: Duration = Duration::from_secs(10);
 
 impl<E: Env> Reconciler<E> {
     /// Updates what the link knows of the alerts that share its ticket.
-    pub(in crate::reconcile) async fn refresh_sharing(
+    pub(in crate::reconcile) async fn refresh_co_owners(
         &self,
         session: &mut PairSession<'_>,
     ) -> Result<(), PortError> {
         let Some(ticket) = session.link.ticket else {
-            session.link.sharing = None;
+            session.link.co_owners = None;
             return Ok(());
         };
         let owners = self.store.owners(ticket).await?;
@@ -46,7 +46,7 @@ impl<E: Env> Reconciler<E> {
                 links.push(stored.value);
             }
         }
-        session.link.sharing = Sharing::of(&session.link, &links);
+        session.link.co_owners = CoOwners::of(&session.link, &links);
         Ok(())
     }
 
@@ -61,11 +61,11 @@ impl<E: Env> Reconciler<E> {
         if before.map(part_of) == Some(part_of(&session.link)) {
             return Ok(());
         }
-        let sharing = before
+        let co_owners = before
             .into_iter()
             .chain([&session.link])
-            .filter_map(|link| link.sharing.as_ref());
-        let others: BTreeSet<AlertId> = sharing.flat_map(Sharing::alerts).collect();
+            .filter_map(|link| link.co_owners.as_ref());
+        let others: BTreeSet<AlertId> = co_owners.flat_map(CoOwners::alerts).collect();
         if others.is_empty() {
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl<E: Env> Reconciler<E> {
         };
         session.link.undo_merge(ticket);
         session.link.observe_ticket(present);
-        self.refresh_sharing(session).await?;
+        self.refresh_co_owners(session).await?;
         session.record(self.clock.now(), Action::MergeUndone, None);
         Ok(true)
     }
