@@ -1,7 +1,6 @@
 //! Whether a vendor answers, and since when.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,19 +43,6 @@ impl VendorName {
 impl fmt::Display for VendorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// The text names no vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownVendor;
-
-impl FromStr for VendorName {
-    type Err = UnknownVendor;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = Self::ALL.into_iter().find(|it| it.as_str() == text);
-        known.ok_or(UnknownVendor)
     }
 }
 
