@@ -25,7 +25,8 @@ pub use accepted::{
 };
 pub use base::{Base, Closure, OpeningSnapshot};
 pub use claim::{
-    CLAIM_LEFT_MIN, CLAIM_TTL, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NoteClaim, REQUEST_LINGER,
+    CLAIM_LEFT_MIN, CLAIM_TTL, Claim, IN_DOUBT_MAX, IN_DOUBT_SEARCHES, NOTE_CLAIM_TTL, NoteClaim,
+    REQUEST_LINGER,
 };
 pub use observations::{REPORT_DISORDER_MAX, WRITE_AGE_MAX, is_recent_for_a_write};
 pub use refusals::{REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};

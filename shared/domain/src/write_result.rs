@@ -5,7 +5,9 @@
 //! so results and reports may be applied in any order.
 
 use crate::ids::{TechnicianId, TicketId};
-use crate::link::{AcceptedChange, Base, Claim, Closure, Link, NoteClaim, RefusedWrite, WriteKind};
+use crate::link::{
+    AcceptedChange, Base, Claim, Closure, Link, NoteClaim, REQUEST_LINGER, RefusedWrite, WriteKind,
+};
 use crate::policy::ClosedBy;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
@@ -131,7 +133,8 @@ impl Link {
             WriteResult::NoteInDoubt { note, since } if self.has_note_claim(*note) => {
                 self.note_claim = Some(NoteClaim {
                     text_hash: note.text_hash,
-                    until: *since,
+                    // Earlier it may not be there yet, or reads may not show it.
+                    until: since.plus(REQUEST_LINGER),
                 });
             }
             WriteResult::SummaryReported { joined, open, at } => {

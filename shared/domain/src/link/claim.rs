@@ -19,6 +19,10 @@ pub const CLAIM_TTL: Duration = Duration::from_secs(150);
 /// ten seconds for clocks that differ.
 pub const CLAIM_LEFT_MIN: Duration = Duration::from_secs(75);
 
+/// How long a claim excludes other workers from adding the same note: the longest write, a permit, and clocks that
+/// differ. A crashed worker's note is looked up and added after it.
+pub const NOTE_CLAIM_TTL: Duration = Duration::from_secs(90);
+
 /// How long HaloPSA may go on with a request that ended without a response. Its gateway gives up after
 /// about a minute.
 pub const REQUEST_LINGER: Duration = Duration::from_secs(60);

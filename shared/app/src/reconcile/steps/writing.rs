@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halogard_domain::hash::hash64;
-use halogard_domain::link::{CLAIM_TTL, NoteClaim, WriteKind};
+use halogard_domain::link::{NOTE_CLAIM_TTL, NoteClaim, WriteKind};
 use halogard_domain::ticket::{NewNote, TicketChange};
 use halogard_domain::write_result::{PendingNote, WriteResult};
 use halogard_domain::{FailureClass, Ticket};
@@ -134,7 +134,7 @@ impl<E: Env> Reconciler<E> {
                 }
             }
         }
-        let until = now.plus(CLAIM_TTL);
+        let until = now.plus(NOTE_CLAIM_TTL);
         session.link.note_claim = Some(NoteClaim { text_hash, until });
         self.save(session).await?;
         let outcome = template.outcome;
