@@ -400,7 +400,7 @@ fn dialect_row(switch: &halogard_simulator::dialect::Switch) -> String {
         Some("smoke"),
         Some("probe"),
         is_live.then_some("live"),
-        (!named.is_empty()).then_some("scenarios"),
+        (!named.is_empty()).then_some("scenarios, stories"),
     ];
     let suites = suites.into_iter().flatten().collect::<Vec<_>>().join(", ");
     format!(
@@ -412,6 +412,36 @@ fn dialect_row(switch: &halogard_simulator::dialect::Switch) -> String {
         named.join(", "),
         probe_says(switch.fact),
     )
+}
+
+#[test]
+fn every_fact_without_a_switch_has_a_test_that_is_there() {
+    let page = fs::read_to_string(root().join("docs/dialects.md")).unwrap();
+    let (_, section) = page.split_once("## Facts without a switch").unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    let named: Vec<&str> = rows
+        .skip(2)
+        .filter_map(|row| row.rsplit('`').nth(1))
+        .collect();
+    assert!(named.len() > 10, "{named:?}");
+    let folders = ["shared", "tests", "functions", "halogard"];
+    let files: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+        .filter(|file| file.components().any(|part| part.as_os_str() == "tests"))
+        .collect();
+    let texts: Vec<String> = files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    for name in named {
+        let declared = format!("fn {name}(");
+        let is_there = texts.iter().any(|text| text.contains(&declared));
+        assert!(
+            is_there,
+            "docs/dialects.md names {name}, which no test is called"
+        );
+    }
 }
 
 #[test]

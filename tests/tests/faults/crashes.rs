@@ -1,5 +1,6 @@
 //! The process stops: before a call, after its effect, around every write to the store.
 
+use halogard_tests::dialect_in_force::stride;
 use halogard_tests::{CaseMatrix, Component, CrashTiming, WebhookDelivery};
 
 use crate::script::{self, Recording, RecoveryTime};
@@ -38,7 +39,8 @@ fn stopped_at(grid: &mut CaseMatrix, webhook_delivery: WebhookDelivery, stops: &
 fn stopped_at_every_point(name: &'static str, webhook_delivery: WebhookDelivery) {
     let mut grid = CaseMatrix::new(name);
     let peace = grid.case("in peace", script::without_faults(webhook_delivery));
-    for point in peace.as_ref().map(every_point).unwrap_or_default() {
+    let points = peace.as_ref().map(every_point).unwrap_or_default();
+    for point in points.into_iter().step_by(stride()) {
         stopped_at(&mut grid, webhook_delivery, &[point]);
     }
     grid.finish();
@@ -69,9 +71,9 @@ fn the_process_stopped_twice() {
     let peace = grid.case("in peace", script::without_faults(webhook_delivery));
     let points = peace.as_ref().map(every_point).unwrap_or_default();
     // Strides without a common divisor: neighbours, and points far apart.
-    for (first, stride) in points.iter().step_by(7).zip((1..=23).cycle()) {
+    for (first, apart) in points.iter().step_by(7 * stride()).zip((1..=23).cycle()) {
         let (place, ordinal, moment) = *first;
-        let second = (place, ordinal + stride, moment);
+        let second = (place, ordinal + apart, moment);
         stopped_at(&mut grid, webhook_delivery, &[*first, second]);
     }
     grid.finish();

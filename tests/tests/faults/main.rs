@@ -4,4 +4,5 @@
 
 mod answers;
 mod crashes;
+mod dialects;
 mod script;
