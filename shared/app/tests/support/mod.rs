@@ -208,7 +208,7 @@ pub struct Desk {
     pub clock: OnceLock<Arc<ManualClock>>,
     pub switch: Switch,
     /// What it shows to a probe.
-    pub probed: Probed,
+    pub probed: Box<Probed>,
     pub tickets: Mutex<BTreeMap<TicketId, Ticket>>,
     /// What was searched for.
     pub searches: Mutex<Vec<(SignedKey, SearchWithin)>>,
