@@ -68,8 +68,7 @@ pub fn build_reconciler<C: SleepClock>(
     calls: Arc<dyn CallObserver>,
 ) -> anyhow::Result<BuiltReconciler<C>> {
     let vendors = halogard_vendors::build(
-        &settings.halo,
-        &settings.liongard,
+        &settings.into(),
         keys,
         Arc::new(store.clone()),
         budget(store, settings.limit, clock.clone()),

@@ -284,7 +284,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         let patience = OperatorBudget::<S>::MAX_WAIT;
         let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
         Ok(halogard_vendors::halo_webhooks(
-            &settings.halo,
+            &settings,
             Arc::new(budget),
             &SystemClock,
         )?)
@@ -404,8 +404,7 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
         let shared = shared.with_priority(priority);
         let budget = WaitingBudget::new(shared, SystemClock, Sleeper(SystemClock), patience);
         Ok(halogard_vendors::build(
-            &settings.halo,
-            &settings.liongard,
+            settings,
             None,
             Arc::new(self.store.clone()),
             budget,

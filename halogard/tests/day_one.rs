@@ -1,5 +1,4 @@
 //! Day one through the program: what `serve --dry-run` shows, what `serve` holds back, and what `map` asks.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

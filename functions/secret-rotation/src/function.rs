@@ -78,12 +78,7 @@ impl Function {
         let environment = SettingValues::of(secrets.chain(plain));
         let (vendors, _) = settings::read::<VendorSettings>(&environment)?;
         let budget = SharedBudget::new(self.store.clone(), vendors.limit, SystemClock);
-        let (halopsa, liongard) = credential_admins(
-            &vendors.halo,
-            &vendors.liongard,
-            budget.clone(),
-            &SystemClock,
-        )?;
+        let (halopsa, liongard) = credential_admins(&vendors, budget.clone(), &SystemClock)?;
         let rotation = Rotation {
             vault: self.vault.clone(),
             halopsa,

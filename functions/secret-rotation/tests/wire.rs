@@ -176,7 +176,7 @@ impl Fixture {
             ("LIONGARD_ACCESS_KEY_SECRET", &key.secret),
         ]);
         let (settings, _) = settings::read::<VendorSettings>(&environment).unwrap();
-        let admins = credential_admins(&settings.halo, &settings.liongard, Plenty, &SystemClock);
+        let admins = credential_admins(&settings, Plenty, &SystemClock);
         let (halopsa, liongard) = admins.unwrap();
         Rotation {
             vault: self.vault.clone(),

@@ -28,6 +28,7 @@ use halogard_operations::doctor::{
     self, CheckOwner, Extent, Finding, Level, OwnFacts, permissions_document,
 };
 use halogard_runtime::SystemClock;
+use halogard_runtime::settings::OutboundSettings;
 use serde::Serialize;
 use url::Url;
 
@@ -238,10 +239,22 @@ impl<S: Store + Clone + 'static> Attempt<S> {
             .map(|it| it.origin)
             .map_err(|error| error.to_string());
         let (halo_url, liongard_url) = (halo.resource_url.clone(), liongard.url.clone());
-        let (halopsa, has_halopsa) =
-            before_http("HaloPSA", "Liongard", halopsa_address, &halo_url).await?;
-        let (liongard, has_liongard) =
-            before_http("Liongard", "HaloPSA", liongard_address, &liongard_url).await?;
+        let (halopsa, has_halopsa) = before_http(
+            "HaloPSA",
+            "Liongard",
+            halopsa_address,
+            &halo_url,
+            &settings.outbound,
+        )
+        .await?;
+        let (liongard, has_liongard) = before_http(
+            "Liongard",
+            "HaloPSA",
+            liongard_address,
+            &liongard_url,
+            &settings.outbound,
+        )
+        .await?;
         let mut attempt = Self {
             halopsa,
             liongard,
@@ -278,6 +291,7 @@ async fn before_http(
     other: &'static str,
     address: Result<Url, String>,
     given: &str,
+    outbound: &OutboundSettings,
 ) -> anyhow::Result<(VendorConnection, bool)> {
     let mut connection = VendorConnection {
         vendor,
@@ -302,10 +316,15 @@ async fn before_http(
         connection.stages.push(line);
         return Ok((connection, true));
     }
+    if outbound.proxy.is_some() {
+        // The proxy resolves and connects; what HTTP shows is what can be known.
+        return Ok((connection, true));
+    }
+    let roots = halogard_vendors::trusted_roots(outbound)?;
     let is_encrypted = asked.scheme() == "https";
     let port = asked.port_or_known_default().unwrap_or(443);
     let tried = tokio::task::spawn_blocking(move || {
-        connection_stages(&host, port, is_encrypted, STAGE_TIMEOUT)
+        connection_stages(&host, port, is_encrypted, STAGE_TIMEOUT, roots)
     });
     for (stage, outcome) in tried.await.context("the connection could not be tried")? {
         let stage = match stage {

@@ -201,12 +201,8 @@ impl<P: Target> RotateCommand<P> {
         let settings = self.target.settings().await?;
         let store = self.target.store();
         let budget = SharedBudget::new(store.clone(), settings.limit, SystemClock);
-        let (halopsa, liongard) = halogard_vendors::credential_admins(
-            &settings.halo,
-            &settings.liongard,
-            budget.clone(),
-            &SystemClock,
-        )?;
+        let (halopsa, liongard) =
+            halogard_vendors::credential_admins(&settings, budget.clone(), &SystemClock)?;
         let rotation = Rotation {
             vault: self.target.vault().clone(),
             halopsa,

@@ -1,5 +1,6 @@
 //! Day one: which alerts get tickets that were there before their customer's alerts got any.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -98,8 +99,8 @@ impl CustomerStarts {
     ) -> BTreeSet<EnvironmentId> {
         let mut new = BTreeSet::new();
         for environment in environments {
-            if !self.began.contains_key(&environment) {
-                self.began.insert(environment, now);
+            if let Entry::Vacant(vacant) = self.began.entry(environment) {
+                vacant.insert(now);
                 new.insert(environment);
             }
         }

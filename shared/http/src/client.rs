@@ -39,6 +39,39 @@ pub struct HttpClientSettings {
     pub stream_idle_timeout: Duration,
     /// The wall clock.
     pub wall_clock: fn() -> SystemTime,
+    /// The proxy through which other machines are reached.
+    pub proxy: Option<HttpProxy>,
+}
+
+/// A proxy. This machine itself is never reached through it. Its `Debug` leaves the address out, which may hold a
+/// password.
+#[derive(Clone)]
+pub struct HttpProxy {
+    /// Its address, such as `http://proxy.example.com:3128`.
+    pub url: String,
+    /// Hosts that are reached without it, separated by commas.
+    pub except: String,
+}
+
+/// Names of this machine, as exceptions from a proxy.
+const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
+
+impl fmt::Debug for HttpProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpProxy")
+            .field("except", &self.except)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpProxy {
+    /// What `reqwest` goes by.
+    fn rule(&self) -> Result<reqwest::Proxy, BuildError> {
+        let proxy = reqwest::Proxy::all(&self.url)
+            .map_err(|error| BuildError(error.without_url().into()))?;
+        let except = format!("{THIS_MACHINE},{}", self.except);
+        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&except)))
+    }
 }
 
 impl Default for HttpClientSettings {
@@ -55,6 +88,7 @@ impl Default for HttpClientSettings {
             stream_timeout: Duration::from_secs(600),
             stream_idle_timeout: Duration::from_secs(120),
             wall_clock,
+            proxy: None,
         }
     }
 }
@@ -78,13 +112,8 @@ fn wall_clock() -> SystemTime {
 pub struct HttpClient {
     pool: Arc<Mutex<Pool>>,
     tls: rustls::ClientConfig,
-    connect_timeout: Duration,
-    wall_clock: fn() -> SystemTime,
-    answer_limit_bytes: usize,
-    total_timeout: Duration,
-    write_timeout: Duration,
-    stream_timeout: Duration,
-    stream_idle_timeout: Duration,
+    /// What connections are made by.
+    settings: HttpClientSettings,
 }
 
 impl HttpClient {
@@ -95,22 +124,12 @@ impl HttpClient {
     /// [`BuildError`] when rustls refuses the TLS configuration.
     pub fn new(roots: RootCertStore, settings: &HttpClientSettings) -> Result<Self, BuildError> {
         let tls = tls::client_config(roots).map_err(|error| BuildError(error.into()))?;
-        let http = connect_with(
-            tls.clone(),
-            settings.connect_timeout,
-            settings.total_timeout,
-        )?;
+        let http = connect_with(tls.clone(), settings)?;
         let used_at = (settings.wall_clock)();
         Ok(Self {
             pool: Arc::new(Mutex::new(Pool { http, used_at })),
             tls,
-            connect_timeout: settings.connect_timeout,
-            wall_clock: settings.wall_clock,
-            answer_limit_bytes: settings.answer_limit_bytes,
-            total_timeout: settings.total_timeout,
-            write_timeout: settings.write_timeout,
-            stream_timeout: settings.stream_timeout,
-            stream_idle_timeout: settings.stream_idle_timeout,
+            settings: settings.clone(),
         })
     }
 
@@ -127,20 +146,22 @@ impl HttpClient {
 /// A client without any connection.
 fn connect_with(
     tls: rustls::ClientConfig,
-    connect_timeout: Duration,
-    total_timeout: Duration,
+    settings: &HttpClientSettings,
 ) -> Result<reqwest::Client, BuildError> {
-    reqwest::Client::builder()
+    // What the environment says is a setting like any other, and reaches this crate as one.
+    let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
-        .connect_timeout(connect_timeout)
-        .timeout(total_timeout)
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.total_timeout)
         .pool_idle_timeout(IDLE_MAX)
-        .user_agent(USER_AGENT)
-        .build()
-        .map_err(|error| BuildError(error.into()))
+        .user_agent(USER_AGENT);
+    if let Some(proxy) = &settings.proxy {
+        builder = builder.proxy(proxy.rule()?);
+    }
+    builder.build().map_err(|error| BuildError(error.into()))
 }
 
 /// The `reqwest` client itself, for the simulators, which need no limit on answers.
@@ -161,7 +182,7 @@ struct Pool {
 impl HttpClient {
     /// The connections, none of them idle for long by the wall clock. What is under way on the others goes on.
     fn http(&self) -> reqwest::Client {
-        let now = (self.wall_clock)();
+        let now = (self.settings.wall_clock)();
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         // An error is a clock that was set back, which shows no age.
         let is_old = now
@@ -170,7 +191,7 @@ impl HttpClient {
         if is_old {
             let tls = self.tls.clone();
             // It was built once, so it is built again.
-            if let Ok(http) = connect_with(tls, self.connect_timeout, self.total_timeout) {
+            if let Ok(http) = connect_with(tls, &self.settings) {
                 pool.http = http;
             }
         }
@@ -207,11 +228,11 @@ impl HttpClient {
 impl Transport for HttpClient {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let timeout = match request.extensions().get::<LongWrite>() {
-            Some(LongWrite) => self.write_timeout,
-            None => self.total_timeout,
+            Some(LongWrite) => self.settings.write_timeout,
+            None => self.settings.total_timeout,
         };
         let (parts, body) = self.begin(request, timeout, timeout).await?.into_parts();
-        let body = body.collect(self.answer_limit_bytes).await?;
+        let body = body.collect(self.settings.answer_limit_bytes).await?;
         Ok(Response::from_parts(parts, body))
     }
 
@@ -219,8 +240,12 @@ impl Transport for HttpClient {
         &self,
         request: Request<Bytes>,
     ) -> Result<Response<BodyStream>, TransportError> {
-        self.begin(request, self.stream_timeout, self.stream_idle_timeout)
-            .await
+        self.begin(
+            request,
+            self.settings.stream_timeout,
+            self.settings.stream_idle_timeout,
+        )
+        .await
     }
 }
 

@@ -12,7 +12,7 @@ use std::future::Future;
 use bytes::Bytes;
 
 pub use body_stream::BodyStream;
-pub use client::{HttpClient, HttpClientSettings, LongWrite, reqwest_client};
+pub use client::{HttpClient, HttpClientSettings, HttpProxy, LongWrite, reqwest_client};
 pub use error::{BuildError, TransportError};
 pub use stages::{ConnectionStage, StageOutcome, connection_stages};
 

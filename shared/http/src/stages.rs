@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, RootCertStore};
 
 use crate::tls;
 
@@ -24,7 +24,7 @@ pub enum ConnectionStage {
 /// What became of a stage: what was seen, or why it failed.
 pub type StageOutcome = Result<String, String>;
 
-/// Connects to `host` and returns what became of each stage; the last one is the one that failed, if any did.
+/// Connects to `host`, trusting `roots`, and returns what became of each stage; the last one is the one that failed, if any did.
 /// Blocks the thread for as long as `timeout` for each stage.
 #[must_use]
 pub fn connection_stages(
@@ -32,6 +32,7 @@ pub fn connection_stages(
     port: u16,
     is_encrypted: bool,
     timeout: Duration,
+    roots: RootCertStore,
 ) -> Vec<(ConnectionStage, StageOutcome)> {
     let mut stages = Vec::new();
     let addresses = match resolved(host, port) {
@@ -54,7 +55,10 @@ pub fn connection_stages(
         }
     };
     if is_encrypted {
-        stages.push((ConnectionStage::Tls, encrypted(host, &mut connection)));
+        stages.push((
+            ConnectionStage::Tls,
+            encrypted(host, &mut connection, roots),
+        ));
     }
     stages
 }
@@ -86,9 +90,9 @@ fn connected(addresses: &[SocketAddr], timeout: Duration) -> io::Result<(SocketA
 }
 
 /// The version of TLS that both sides agree on.
-fn encrypted(host: &str, connection: &mut TcpStream) -> StageOutcome {
+fn encrypted(host: &str, connection: &mut TcpStream, roots: RootCertStore) -> StageOutcome {
     let said = |error: &dyn std::error::Error| error.to_string();
-    let config = tls::client_config(tls::web_roots()).map_err(|error| said(&error))?;
+    let config = tls::client_config(roots).map_err(|error| said(&error))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| said(&error))?;
     let mut session =
         ClientConnection::new(Arc::new(config), name).map_err(|error| said(&error))?;

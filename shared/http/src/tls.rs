@@ -1,8 +1,12 @@
 //! How TLS is spoken.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+pub use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::{AlertDescription, CertificateError, ClientConfig};
 
 mod provider;
 
@@ -38,6 +42,31 @@ pub fn client_config(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
 #[must_use]
 pub fn web_roots() -> RootCertStore {
     webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
+}
+
+/// Adds the certificates of a PEM file to `roots`, and says how many there were.
+///
+/// # Errors
+///
+/// What is wrong with the file, as the end of a sentence that begins with its name.
+pub fn add_pem_file(roots: &mut RootCertStore, file: &Path) -> Result<usize, String> {
+    let pem = CertificateDer::pem_file_iter(file).map_err(|error| cannot_be_read(&error))?;
+    let mut added = 0;
+    for certificate in pem {
+        let certificate = certificate.map_err(|error| cannot_be_read(&error))?;
+        roots
+            .add(certificate)
+            .map_err(|error| format!("holds a certificate that cannot be trusted: {error}"))?;
+        added += 1;
+    }
+    if added == 0 {
+        return Err("holds no certificate in PEM form".to_owned());
+    }
+    Ok(added)
+}
+
+fn cannot_be_read(error: &pem::Error) -> String {
+    format!("cannot be read: {error}")
 }
 
 /// A sentence for `error` if server and client have no version or algorithm in common.

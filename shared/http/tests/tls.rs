@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use halogard_http::tls::{add_pem_file, web_roots};
 use halogard_http::{HttpClient, HttpClientSettings, Transport as _, TransportError};
 use http::{Request, Response};
 use rcgen::{
@@ -27,6 +28,8 @@ use tokio_rustls::TlsAcceptor;
 struct Server {
     port: u16,
     roots: RootCertStore,
+    /// Its certificate, in PEM form.
+    pem: String,
 }
 
 impl Server {
@@ -74,7 +77,8 @@ impl Server {
             stream.write_all(answer).await.unwrap();
             stream.flush().await.unwrap();
         });
-        Self { port, roots }
+        let pem = certificate.pem();
+        Self { port, roots, pem }
     }
 
     /// Calls it by `name`, believing in `roots`.
@@ -98,6 +102,39 @@ async fn a_server_that_the_roots_vouch_for_is_talked_to() {
         let answer = server.call("localhost", server.roots.clone()).await;
         assert_eq!(answer.unwrap().body(), "ok");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_of_ones_own_is_trusted_from_a_file() {
+    let server = Server::start(&TLS13, &PKCS_ECDSA_P256_SHA256).await;
+    let folder = std::env::temp_dir().join(format!("halogard-ca-{}", server.port));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("ca.pem");
+    std::fs::write(&file, &server.pem).unwrap();
+    let mut roots = web_roots();
+    assert_eq!(add_pem_file(&mut roots, &file), Ok(1));
+    let answer = server.call("localhost", roots).await;
+    assert_eq!(answer.unwrap().body(), "ok");
+
+    for (text, expected) in [
+        ("", "holds no certificate"),
+        ("no PEM at all", "holds no certificate"),
+        (
+            "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
+            "cannot be read",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "cannot be trusted",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let wrong = add_pem_file(&mut web_roots(), &file).unwrap_err();
+        assert!(wrong.contains(expected), "{text:?}: {wrong}");
+    }
+    let missing = add_pem_file(&mut web_roots(), &folder.join("none.pem")).unwrap_err();
+    assert!(missing.contains("cannot be read"), "{missing}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[cfg(feature = "tls12")]

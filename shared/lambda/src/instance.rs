@@ -269,11 +269,10 @@ impl<P: Platform> InstanceState<P> {
             vendors::read(&resources.vault, &resources.secrets, &resources.settings).await?;
         let budget =
             DeadlineAwareBudget::new(resources.budget.clone(), deadline.clone(), clock.clone());
-        let (halo, liongard) = (&settings.halo, &settings.liongard);
         let tokens = Arc::new(resources.store.clone());
         let calls = Arc::clone(&self.calls);
         let keys = resources.credentials(&versions, read_at);
-        let built = halogard_vendors::build(halo, liongard, keys, tokens, budget, clock, calls)
+        let built = halogard_vendors::build(&settings, keys, tokens, budget, clock, calls)
             .map_err(SetUpFault::from)?;
         for remark in &built.normalizations {
             warn!(%remark, "a setting was corrected");

@@ -9,6 +9,7 @@ mod halo;
 mod info;
 mod liongard;
 mod normalize;
+mod outbound;
 mod reader;
 mod serve;
 mod setting_values;
@@ -21,6 +22,7 @@ pub use error::{SettingFault, SettingsError};
 pub use halo::HaloSettings;
 pub use info::{Form, SETTINGS, SettingInfo, settings_table_markdown};
 pub use liongard::LiongardSettings;
+pub use outbound::OutboundSettings;
 pub use reader::{SettingWarning, SettingsReader};
 pub use serve::{CONFIG, ServeSettings};
 pub use setting_values::{SettingOrigin, SettingValues, variable};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub halo: HaloSettings,
     /// How to reach Liongard.
     pub liongard: LiongardSettings,
+    /// How both are reached from this network.
+    pub outbound: OutboundSettings,
     /// How many requests HaloPSA allows.
     pub limit: Limit,
     /// What authenticates a delivery of HaloPSA.
@@ -70,12 +74,14 @@ impl FromSettings for Settings {
     fn take(reader: &mut SettingsReader<'_>) -> Option<Self> {
         let halo = HaloSettings::take(reader);
         let liongard = LiongardSettings::take(reader);
+        let outbound = OutboundSettings::take(reader);
         let limit = Limit::take(reader);
         let webhook = WebhookSettings::take(reader);
         let serve = ServeSettings::take(reader);
         Some(Self {
             halo: halo?,
             liongard: liongard?,
+            outbound: outbound?,
             limit: limit?,
             webhook: webhook?,
             serve: serve?,

@@ -1,21 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 mod calls;
+mod outbound;
 mod rotation;
 mod settings;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_credentials::{CredentialSource, SharedTokens};
 use halogard_halopsa::{self as halopsa, Addresses, HaloServiceDesk};
-use halogard_http::{BuildError, HttpClient, HttpClientSettings};
+use halogard_http::{BuildError, HttpClient};
 use halogard_liongard::{
     self as liongard, AccessKey, Address, LiongardAlertSource, ParsedAccessKey,
 };
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
 pub use calls::{CallDurations, CallObserver, MeasuredTransport, Vendor};
+pub use outbound::trusted_roots;
 pub use rotation::{HaloAdmin, HaloWebhooks, LiongardAdmin, credential_admins, halo_webhooks};
 pub use settings::VendorSettings;
 
@@ -40,9 +43,21 @@ pub struct Vendors<B, C> {
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum VendorsError {
-    /// The TLS set-up was refused.
-    #[error(transparent)]
+    /// The TLS set-up or the proxy was refused.
+    #[error("{0}; check HTTPS_PROXY, if it is set")]
     Transport(#[from] BuildError),
+    /// The file with certificates to trust cannot be used.
+    #[error(
+        "HALOGARD_CA_FILE names {}, which {wrong}; name a PEM file with the certificate of the authority that signed \
+         HaloPSA's",
+        file.display()
+    )]
+    CaFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        wrong: String,
+    },
     /// HaloPSA's address is not valid.
     #[error(transparent)]
     HaloPsa(#[from] halopsa::HaloAddressError),
@@ -63,7 +78,7 @@ pub struct CredentialSources {
     pub liongard: Arc<dyn CredentialSource<AccessKey>>,
 }
 
-/// Builds the clients of both vendors. The addresses are those of the settings; so are the credentials,
+/// Builds the clients of both vendors, by `settings`. The addresses are those of the settings; so are the credentials,
 /// unless `keys` gives some that may rotate while they are used. HaloPSA's access token is shared in
 /// `tokens`. `calls` is informed of every call.
 ///
@@ -71,20 +86,19 @@ pub struct CredentialSources {
 ///
 /// [`VendorsError`] names the setting that is wrong, and the remedy.
 pub fn build<B: RequestBudget, C: Clock + Clone>(
-    halo: &HaloSettings,
-    liongard: &LiongardSettings,
+    settings: &VendorSettings,
     keys: Option<CredentialSources>,
     tokens: Arc<dyn SharedTokens>,
     budget: B,
     clock: &C,
     calls: Arc<dyn CallObserver>,
 ) -> Result<Vendors<B, C>, VendorsError> {
-    let http = HttpClient::with_web_roots(&HttpClientSettings::default())?;
+    let http = outbound::http_client(&settings.outbound)?;
     let transport_to =
         |vendor| MeasuredTransport::new(http.clone(), vendor, Arc::clone(&calls), clock.clone());
     let mut normalizations = Vec::new();
-    let desk_settings = halo_settings(halo, &mut normalizations)?;
-    let source_settings = liongard_settings(liongard, &mut normalizations)?;
+    let desk_settings = halo_settings(&settings.halo, &mut normalizations)?;
+    let source_settings = liongard_settings(&settings.liongard, &mut normalizations)?;
     let addresses = format!(
         "HaloPSA at {} and {}, Liongard at {}",
         desk_settings.resource_url, desk_settings.auth_url, source_settings.base
@@ -102,7 +116,7 @@ pub fn build<B: RequestBudget, C: Clock + Clone>(
         source = source.with_source(keys.liongard);
     }
     Ok(Vendors {
-        desk: HaloServiceDesk::new(desk, clock.clone(), halo.client_id.clone()),
+        desk: HaloServiceDesk::new(desk, clock.clone(), settings.halo.client_id.clone()),
         source: LiongardAlertSource::new(source, clock.clone()),
         normalizations,
         addresses,

@@ -2,11 +2,11 @@
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_halopsa::{HaloCredentialAdmin, HaloWebhookSetup};
-use halogard_http::{HttpClient, HttpClientSettings};
+use halogard_http::HttpClient;
 use halogard_liongard as liongard;
-use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
-use crate::{VendorsError, halo_settings, liongard_settings};
+use crate::outbound::http_client;
+use crate::{VendorSettings, VendorsError, halo_settings, liongard_settings};
 
 /// HaloPSA's administration of credentials over the network.
 pub type HaloAdmin<B, C> = HaloCredentialAdmin<HttpClient, B, C>;
@@ -23,8 +23,7 @@ pub type LiongardAdmin = liongard::Client<HttpClient>;
 ///
 /// [`VendorsError`] names the setting that is wrong, and the remedy.
 pub fn credential_admins<B, C>(
-    halo: &HaloSettings,
-    liongard: &LiongardSettings,
+    settings: &VendorSettings,
     budget: B,
     clock: &C,
 ) -> Result<(HaloAdmin<B, C>, LiongardAdmin), VendorsError>
@@ -32,10 +31,10 @@ where
     B: RequestBudget + Clone,
     C: Clock + Clone,
 {
-    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
+    let transport = http_client(&settings.outbound)?;
     let mut normalizations = Vec::new();
-    let halo = halo_settings(halo, &mut normalizations)?;
-    let liongard = liongard_settings(liongard, &mut normalizations)?;
+    let halo = halo_settings(&settings.halo, &mut normalizations)?;
+    let liongard = liongard_settings(&settings.liongard, &mut normalizations)?;
     Ok((
         HaloCredentialAdmin::new(halo, transport.clone(), budget, clock.clone()),
         liongard::Client::new(liongard, transport),
@@ -48,7 +47,7 @@ where
 ///
 /// [`VendorsError`] names the setting that is wrong, and the remedy.
 pub fn halo_webhooks<B, C>(
-    halo: &HaloSettings,
+    settings: &VendorSettings,
     budget: B,
     clock: &C,
 ) -> Result<HaloWebhooks<B, C>, VendorsError>
@@ -56,8 +55,8 @@ where
     B: RequestBudget + Clone,
     C: Clock + Clone,
 {
-    let transport = HttpClient::with_web_roots(&HttpClientSettings::default())?;
-    let halo = halo_settings(halo, &mut Vec::new())?;
+    let transport = http_client(&settings.outbound)?;
+    let halo = halo_settings(&settings.halo, &mut Vec::new())?;
     Ok(HaloWebhookSetup::new(
         halo,
         transport,

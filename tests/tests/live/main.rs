@@ -61,7 +61,7 @@ mod tenants {
     use halogard_runtime::SystemClock;
     use halogard_runtime::settings::{self, HaloSettings, LiongardSettings, SettingValues};
     use halogard_sqlite::{Store, StoreKey};
-    use halogard_vendors::{CallObserver, Vendor};
+    use halogard_vendors::{CallObserver, Vendor, VendorSettings};
     use secrecy::ExposeSecret as _;
 
     use super::*;
@@ -89,6 +89,7 @@ mod tenants {
         let environment = SettingValues::process();
         let (halo, _) = settings::read::<HaloSettings>(&environment).unwrap();
         let (liongard, _) = settings::read::<LiongardSettings>(&environment).unwrap();
+        let (vendor_settings, _) = settings::read::<VendorSettings>(&environment).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let key = StoreKey::from_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
         let path = folder.path().join("live.db");
@@ -99,7 +100,7 @@ mod tenants {
         let tokens = Arc::new(store);
         let calls = Arc::new(Unobserved);
         let vendors =
-            halogard_vendors::build(&halo, &liongard, None, tokens, budget, &SystemClock, calls)
+            halogard_vendors::build(&vendor_settings, None, tokens, budget, &SystemClock, calls)
                 .unwrap();
         let build = vendors.desk.build().await;
         let mut facts = vendors.desk.probe().await.facts;

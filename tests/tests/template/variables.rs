@@ -11,7 +11,7 @@ use crate::sources::{source_of, variables_in};
 
 /// Settings that no function reads: schedules take the place of the first two, the table and the
 /// address of the function that of the others.
-const ONE_PROCESS_ONLY: [&str; 7] = [
+const ONE_PROCESS_ONLY: [&str; 9] = [
     "POLL_INTERVAL_SECONDS",
     "LIONGARD_KEY_CHECK_SECONDS",
     "HALOGARD_CONFIG",
@@ -19,6 +19,8 @@ const ONE_PROCESS_ONLY: [&str; 7] = [
     "HALOGARD_LISTEN",
     "HALOGARD_METRICS_LISTEN",
     "HALOGARD_PUBLIC_URL",
+    "HALOGARD_CA_FILE",
+    "NO_PROXY",
 ];
 
 /// Settings that are no secrets and travel with one all the same: they are changed together.
