@@ -1,7 +1,10 @@
 //! Day one of a customer: since when its alerts get tickets, and how many were there before.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use halogard_domain::config_history::ConfigInForce;
+use halogard_domain::ids::EnvironmentId;
 use halogard_domain::record::Singleton;
 use halogard_domain::start::{Arrival, CustomerStarts, UNDECIDED_MAX};
 use halogard_domain::{Alert, Link, Policy};
@@ -49,12 +52,21 @@ impl<E: Env> Reconciler<E> {
         let stored = self.store.load_record::<CustomerStarts>(&Singleton).await?;
         if stored.value.policy != fingerprint {
             let (policy, now) = (self.policy(), self.clock.now());
-            let customers = || policy.environments.keys().copied();
+            // A customer that is set aside because its mapping has a problem has begun all the same.
+            let configured = self.store.load_record::<ConfigInForce>(&Singleton).await?;
+            let configured = configured.value.policy;
+            let set_aside = configured.iter().flat_map(|it| it.environments.keys());
+            let customers: BTreeSet<EnvironmentId> = policy
+                .environments
+                .keys()
+                .chain(set_aside)
+                .copied()
+                .collect();
             let mut begun = stored.value;
-            begun.begin(customers(), now);
+            begun.begin(customers.iter().copied(), now);
             let undecided = self.count_undecided_links(&policy, &begun).await?;
             self.update_starts(|starts| {
-                starts.begin(customers(), now);
+                starts.begin(customers.iter().copied(), now);
                 starts.undecided = undecided;
                 starts.policy = fingerprint;
             })

@@ -165,7 +165,7 @@ fn an_error_is_one_line_with_the_remedy() {
 fn what_is_corrected_works_with_a_warning() {
     let (settings, warnings) = accepted(&[
         ("HALOPSA_CLIENT_ID", " \"6f1d\"\n"),
-        ("HALOPSA_SCOPES", "read:tickets,edit:tickets"),
+        ("HALOPSA_SCOPES", "read:tickets,write:tickets"),
         ("HALOPSA_WEBHOOK_TOKEN", "a-token-long-enough"),
         ("HALOPSA_WEBHOOK_SIGNATURE_HEADER", "X-Signature:"),
         ("HALOPSA_WEBHOOK_BEARER", "Bearer a-bearer-long-enough"),
@@ -185,6 +185,7 @@ fn what_is_corrected_works_with_a_warning() {
         "HALOPSA_CLIENT_ID: blanks around the value were removed",
         "HALOPSA_CLIENT_ID: quotes around the value were removed",
         "HALOPSA_SCOPES: commas between the scopes were made blanks",
+        "HALOPSA_SCOPES: HaloPSA calls write:tickets edit:tickets, and read:clients read:customers",
         "HALOPSA_WEBHOOK_SIGNATURE_HEADER: the colon after the name was removed",
         "HALOPSA_WEBHOOK_BEARER: the word Bearer before the token was removed",
     ];

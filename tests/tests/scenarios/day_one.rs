@@ -1,11 +1,13 @@
 //! Day one: alerts that are open before their customers' alerts get tickets.
 
-use halogard_app::ports::{Lane, WorkSink as _};
+use halogard_app::ports::{Lane, Records as _, Revision, WorkSink as _};
 use halogard_domain::Policy;
+use halogard_domain::config_history::ConfigInForce;
 use halogard_domain::ids::{AlertId, EnvironmentId};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::pair_status::PairStatus;
 use halogard_domain::policy::ParkReason;
+use halogard_domain::record::Singleton;
 use halogard_domain::start::{TicketsFor, UNDECIDED_MAX};
 use halogard_operations::day_one;
 use halogard_tests::{Scenario, Setup};
@@ -145,6 +147,30 @@ async fn a_customer_that_is_mapped_later_has_a_day_one_of_its_own() {
         bundle.run_until_quiet().await;
         bundle.only_ticket(new);
     }
+}
+
+#[tokio::test]
+async fn a_customer_that_is_set_aside_at_the_start_is_not_new_when_its_mapping_is_mended() {
+    let configured = choosing(Some(TicketsFor::NewAlerts));
+    let mut bundle = Scenario::managed().await;
+    let config = ConfigInForce {
+        policy: Some(configured.clone()),
+        versions: Vec::new(),
+    };
+    let store = &bundle.process().store;
+    let saved = store.save_record(&Singleton, &config, Revision::default());
+    saved.await.unwrap();
+    let mut reduced = configured.clone();
+    reduced.environments.remove(&EnvironmentId::new(8801));
+    bundle.set_policy(reduced);
+    bundle.run_until_quiet().await;
+    bundle.time.advance(std::time::Duration::from_secs(60));
+    let waiting = bundle.raise(0, "raised while the mapping has a problem");
+    bundle.run_until_quiet().await;
+    assert!(bundle.tickets_of(waiting).is_empty());
+    bundle.set_policy(configured);
+    bundle.conclude().await;
+    bundle.only_ticket(waiting);
 }
 
 #[tokio::test]

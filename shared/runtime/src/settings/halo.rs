@@ -45,6 +45,13 @@ pub(super) const SCOPES: SettingInfo = SettingInfo::text(
 )
 .or("read:tickets edit:tickets read:customers");
 
+/// Names that other products' pages use for scopes, and what HaloPSA calls them.
+const MISNAMED_SCOPES: [(&str, &str); 3] = [
+    ("write:tickets", "edit:tickets"),
+    ("read:clients", "read:customers"),
+    ("write:clients", "edit:customers"),
+];
+
 /// How to reach HaloPSA.
 #[derive(Clone, Debug)]
 pub struct HaloSettings {
@@ -102,7 +109,17 @@ fn take_scopes(reader: &mut SettingsReader<'_>) -> Option<String> {
     let scopes: Vec<_> = text
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
         .filter(|scope| !scope.is_empty())
+        .map(|scope| {
+            let meant = MISNAMED_SCOPES.iter().find(|(name, _)| *name == scope);
+            meant.map_or(scope, |(_, meant)| meant)
+        })
         .collect();
+    if MISNAMED_SCOPES.iter().any(|(name, _)| text.contains(name)) {
+        reader.warn(
+            &SCOPES,
+            "HaloPSA calls write:tickets edit:tickets, and read:clients read:customers",
+        );
+    }
     if scopes.is_empty() {
         reader.refuse(
             &SCOPES,
