@@ -329,7 +329,8 @@ impl<E: Env> Reconciler<E> {
             values.set(keys::LAST_FULL_POLL_AT, began.as_millis());
         }
         values.save(&self.store).await?;
-        let polled = self.poll_with(scope, values).await?;
+        // Large: it holds what it compares.
+        let polled = Box::pin(self.poll_with(scope, values)).await?;
         values.set(keys::LAST_COMPLETE_POLL_AT, began.as_millis());
         Ok(Some(polled.queued))
     }

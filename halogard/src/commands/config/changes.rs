@@ -82,7 +82,7 @@ pub struct UndoOptions {
     pub store: StoreOptions,
 }
 
-/// Options of `config history` and `config show`.
+/// Options of `config history`.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryOptions {
     /// Where, and how it is printed.
