@@ -48,6 +48,9 @@ pub struct PauseOptions {
     /// What; everything when not given.
     #[command(flatten)]
     pub target: PauseTarget,
+    /// From when on, for a maintenance window: 30m, 2h, 7d, a day or a time; at once when not given.
+    #[arg(long, value_name = "TIME", requires = "until")]
+    pub from: Option<String>,
     /// Until when: 30m, 2h, 7d, a day or a time; until `resume` when not given.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
@@ -95,7 +98,12 @@ pub struct SnoozeOptions {
 
 /// Pauses something.
 pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
-    let until = until(options.until.as_deref())?;
+    let from = to_come(options.from.as_deref())?;
+    let until = to_come(options.until.as_deref())?;
+    ensure!(
+        from.is_none_or(|from| until.is_none_or(|until| from < until)),
+        "the window ends before it begins; name a later --until"
+    );
     if options.target.customer.is_none() && options.target.vendor.is_none() {
         let question = "Pause everything? No ticket is opened, changed or closed meanwhile.";
         if !confirm(&options.change, question)? {
@@ -108,7 +116,7 @@ pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
         ChangePause {
             command: "pause",
             target: NamedScope::Target(&options.target),
-            change: PauseChange::Begin { until },
+            change: PauseChange::Begin { from, until },
             reason: options.change.reason.as_ref(),
         },
     )
@@ -117,13 +125,13 @@ pub async fn pause(options: &PauseOptions) -> anyhow::Result<ExitCode> {
 
 /// Leaves one alert alone.
 pub async fn snooze(options: &SnoozeOptions) -> anyhow::Result<ExitCode> {
-    let until = until(Some(&options.until))?;
+    let until = to_come(Some(&options.until))?;
     change(
         &options.store,
         ChangePause {
             command: "snooze",
             target: NamedScope::Alert(&options.alert),
-            change: PauseChange::Begin { until },
+            change: PauseChange::Begin { from: None, until },
             reason: Some(&options.reason),
         },
     )
@@ -155,15 +163,15 @@ async fn change(store: &StoreOptions, command: ChangePause<'_>) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// When a pause ends, which must be in the future.
-fn until(text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
+/// A time of a pause, which must be in the future.
+fn to_come(text: Option<&str>) -> anyhow::Result<Option<Timestamp>> {
     let Some(text) = text else {
         return Ok(None);
     };
     let now = SystemClock.now();
-    let until = read_time(text, now, Direction::Future)?;
-    ensure!(until > now, "{text} is over already; name a time to come");
-    Ok(Some(until))
+    let time = read_time(text, now, Direction::Future)?;
+    ensure!(time > now, "{text} is over already; name a time to come");
+    Ok(Some(time))
 }
 
 /// What is paused, as the operator names it.
@@ -221,7 +229,10 @@ struct ChangePause<'a> {
 
 /// What becomes of a pause.
 enum PauseChange {
-    Begin { until: Option<Timestamp> },
+    Begin {
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    },
     End,
 }
 
@@ -236,10 +247,11 @@ impl StoreCommand for ChangePause<'_> {
         let scope = self.target.scope(store).await?;
         let subject = pausing::in_words(scope);
         let (done, answer) = match self.change {
-            PauseChange::Begin { until } => {
+            PauseChange::Begin { from, until } => {
                 let pause = Pause {
                     scope,
                     since: now,
+                    from,
                     until,
                     reason: self.reason.cloned(),
                 };

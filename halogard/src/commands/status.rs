@@ -208,10 +208,12 @@ fn lag_row(lag: &LagStatus) -> Vec<Cell> {
 
 /// What is paused, until when and why.
 pub fn pause_row(pause: &PauseLine) -> Vec<Cell> {
+    let from = pause.from.map(|from| format!("from {from} "));
     let until = pause.until.map_or_else(
         || "until `halogard resume`".to_owned(),
         |until| format!("until {until}"),
     );
+    let until = format!("{}{until}", from.unwrap_or_default());
     vec![
         Cell::new(&pause.what, Mood::Caution),
         until.into(),

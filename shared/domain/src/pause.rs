@@ -29,8 +29,11 @@ pub enum PauseScope {
 pub struct Pause {
     /// What is paused.
     pub scope: PauseScope,
-    /// Since when.
+    /// When it was commanded.
     pub since: Timestamp,
+    /// When it begins; at once when `None`. A maintenance window begins later. What begins at once asks no
+    /// clock: an operator's may be ahead of a worker's.
+    pub from: Option<Timestamp>,
     /// Until when; until an operator ends it when `None`.
     pub until: Option<Timestamp>,
     /// Why, in the operator's words.
@@ -41,14 +44,20 @@ impl Pause {
     /// Whether it holds at `now`.
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        self.from.is_none_or(|from| from <= now) && !self.is_over(now)
+    }
+
+    /// Whether it has ended at `now`.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }
 
 /// Every pause, of all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pauses {
-    /// The pauses, at most one for each scope.
+    /// The pauses, at most one for each scope and beginning.
     pub pauses: Vec<Pause>,
 }
 
@@ -61,6 +70,11 @@ impl Pauses {
     /// Those that hold at `now`.
     pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Pause> {
         self.pauses.iter().filter(move |pause| pause.holds(now))
+    }
+
+    /// Those that are not over at `now`, maintenance windows to come included.
+    pub fn not_over(&self, now: Timestamp) -> impl Iterator<Item = &Pause> {
+        self.pauses.iter().filter(move |pause| !pause.is_over(now))
     }
 
     /// The pause that keeps `vendor` from being asked at `now`.
@@ -86,11 +100,12 @@ impl Pauses {
         })
     }
 
-    /// Adds `pause` in place of an earlier one of the same scope, and drops those that are over at `now`;
-    /// `false` when there are too many.
+    /// Adds `pause` in place of an earlier one of the same scope and beginning, and drops those that are over at
+    /// `now`; `false` when there are too many. A window to come ends no pause that holds already.
     pub fn add(&mut self, pause: Pause, now: Timestamp) -> bool {
-        self.pauses
-            .retain(|known| known.scope != pause.scope && known.holds(now));
+        self.pauses.retain(|known| {
+            (known.scope, known.from) != (pause.scope, pause.from) && !known.is_over(now)
+        });
         let has_room = self.pauses.len() < PAUSES_MAX;
         if has_room {
             self.pauses.push(pause);
@@ -98,11 +113,11 @@ impl Pauses {
         has_room
     }
 
-    /// Ends the pause of `scope`; whether there was one.
+    /// Ends the pauses of `scope`, windows to come included; whether there was one.
     pub fn end(&mut self, scope: PauseScope, now: Timestamp) -> bool {
-        let had = self.in_force(now).any(|pause| pause.scope == scope);
+        let had = self.not_over(now).any(|pause| pause.scope == scope);
         self.pauses
-            .retain(|pause| pause.scope != scope && pause.holds(now));
+            .retain(|pause| pause.scope != scope && !pause.is_over(now));
         had
     }
 }
@@ -119,6 +134,7 @@ mod tests {
         Pause {
             scope,
             since: at(0),
+            from: None,
             until: until.map(at),
             reason: None,
         }
@@ -165,6 +181,29 @@ mod tests {
         assert!(pauses.of_vendor(VendorName::Liongard, at(1000)).is_some());
         assert!(pauses.end(PauseScope::All, at(1000)));
         assert!(!pauses.end(PauseScope::All, at(1000)));
+        assert_eq!(pauses, Pauses::default());
+    }
+
+    #[test]
+    fn a_window_holds_from_its_beginning_to_its_end_and_ends_no_pause_that_holds() {
+        let mut pauses = Pauses::default();
+        let window = Pause {
+            from: Some(at(10)),
+            ..pause(PauseScope::All, Some(20))
+        };
+        assert!(pauses.add(pause(PauseScope::All, Some(5)), at(0)));
+        assert!(pauses.add(window, at(0)));
+        let holds = |seconds| {
+            let pause = pauses.of_vendor(VendorName::HaloPsa, at(seconds));
+            pause.is_some()
+        };
+        let held: Vec<i64> = (0..25).filter(|seconds| holds(*seconds)).collect();
+        let expected: Vec<i64> = (0..5).chain(10..20).collect();
+        assert_eq!(held, expected);
+        assert_eq!(pauses.not_over(at(7)).count(), 1);
+        assert_eq!(pauses.in_force(at(7)).count(), 0);
+        // An end before it has begun cancels it.
+        assert!(pauses.end(PauseScope::All, at(7)));
         assert_eq!(pauses, Pauses::default());
     }
 }

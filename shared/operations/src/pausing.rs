@@ -31,15 +31,17 @@ pub struct PauseLine {
     pub scope: PauseScope,
     /// The same in words.
     pub what: String,
-    /// Since when.
+    /// When it was commanded.
     pub since: Moment,
+    /// When it begins, if that is to come.
+    pub from: Option<Moment>,
     /// Until when; until `resume` when absent.
     pub until: Option<Moment>,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// What is paused at `now`.
+/// What is paused at `now`, and the maintenance windows to come.
 ///
 /// # Errors
 ///
@@ -135,12 +137,13 @@ fn answer(pauses: &Pauses, now: Timestamp) -> PauseList {
         scope: pause.scope,
         what: in_words(pause.scope),
         since: pause.since.into(),
+        from: pause.from.filter(|from| *from > now).map(Moment),
         until: pause.until.map(Moment),
         reason: pause.reason.clone(),
     };
     PauseList {
         at: now.into(),
-        pauses: pauses.in_force(now).map(line).collect(),
+        pauses: pauses.not_over(now).map(line).collect(),
     }
 }
 

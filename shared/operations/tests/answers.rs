@@ -558,6 +558,7 @@ async fn operators_who_pause_and_record_at_once_lose_nothing() {
             let pause = Pause {
                 scope: PauseScope::Alert(AlertId::new(id)),
                 since: NOW,
+                from: None,
                 until: None,
                 reason: None,
             };

@@ -350,6 +350,7 @@ impl SampleRecord for Pauses {
         let pause = |scope| Pause {
             scope,
             since: at(1),
+            from: Some(at(2)),
             until: Some(at(number.into())),
             reason: Some("HaloPSA is updated".to_owned()),
         };

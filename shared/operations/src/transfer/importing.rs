@@ -144,6 +144,7 @@ fn paused(mut pauses: Pauses, now: Timestamp) -> Pauses {
     let pause = Pause {
         scope: PauseScope::All,
         since: now,
+        from: None,
         until: None,
         reason: Some(PAUSE_REASON.to_owned()),
     };

@@ -100,6 +100,7 @@ pub async fn filled_store() -> (Store<StoppedClock>, TempDir) {
         pauses: vec![Pause {
             scope: PauseScope::Alert(AlertId::new(3)),
             since: before(60),
+            from: None,
             until: None,
             reason: Some("maintenance".to_owned()),
         }],
