@@ -383,7 +383,7 @@ fn probe_says(fact: &str) -> String {
     let verdict = if is_read {
         "seen; otherwise"
     } else {
-        "cannot tell"
+        "not seen"
     };
     format!("{verdict}: {otherwise}")
 }

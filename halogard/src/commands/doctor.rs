@@ -220,11 +220,12 @@ fn write_page(answer: &DoctorAnswer, page: &mut TextPage) {
     page.gap();
     let count = |level| answer.report.count(level);
     page.line(format!(
-        "{} ok, {} warnings, {} problems, {} cannot tell, {} skipped",
+        "{} ok, {} warnings, {} problems, {} {}, {} skipped",
         count(Level::Ok),
         count(Level::Warning),
         count(Level::Problem),
         count(Level::CannotTell),
+        Level::CannotTell.as_str(),
         count(Level::Skipped)
     ));
 }

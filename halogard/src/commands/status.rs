@@ -110,7 +110,10 @@ fn write_status(answer: &StatusAnswer, page: &mut TextPage) {
     page.line(match answer.verdict {
         Verdict::Ok => Cell::new("ok: nothing needs a person", Mood::Good),
         Verdict::NeedsPerson => Cell::new("something needs a person", Mood::Bad),
-        Verdict::CannotTell => Cell::new("cannot tell", Mood::Caution),
+        Verdict::CannotTell => Cell::new(
+            "unknown: no worker has used the store lately",
+            Mood::Caution,
+        ),
     });
     if !answer.problems.is_empty() {
         let rows = answer.problems.iter().map(|problem| {

@@ -144,7 +144,7 @@ impl DialectReport {
         all.any(|known| matches!(&known.seen, Seen::As { reading, .. } if reading == name))
     }
 
-    /// This report, completed by what `former`, one of the same build, saw and this one could not tell: no answer
+    /// This report, completed by what `former`, one of the same build, saw and this one did not: no answer
     /// may have come, or what showed it is gone.
     #[must_use]
     pub fn completed_by(mut self, former: &Self) -> Self {

@@ -104,7 +104,7 @@ fn members_that_are_not_needed_may_be_of_any_kind() {
     let row: TicketRow = from_value(json!({
         "id": 4242, "status_id": 9, "merged_into_id": 4100, "deleted": false,
         "priority": { "name": "High" }, "assets": [{ "id": 512 }], "made_up_in_2031": [[]],
-        "team": 7, "user_name": ["nobody"], "customfields": "none", "hasbeenclosed": "perhaps"
+        "team": 7, "user_name": ["somebody"], "customfields": "none", "hasbeenclosed": "perhaps"
     }))
     .unwrap();
     assert_eq!(row.status_id, Some(StatusId::new(9)));

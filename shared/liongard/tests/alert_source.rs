@@ -738,7 +738,7 @@ async fn each_failure_has_its_class_its_error_code_and_its_refusal() {
             None,
         ),
         (
-            "nobody there",
+            "no answer",
             Box::new(|| {
                 Err(TransportError::NotSent {
                     reason: "refused".into(),

@@ -1,4 +1,4 @@
-//! `support-bundle`: what a vendor's support, or whoever helps, needs to know, and nothing that is private.
+//! `support-bundle`: what the support of a vendor or of Halogard needs to know, and nothing that is private.
 //!
 //! The bundle is made of ids, times, codes and the vendors' own sentences. Names of customers, alerts, systems
 //! and operators do not go in; where free text may repeat one, it is masked, and every mask is counted.

@@ -149,7 +149,7 @@ fn the_sums_say_where_every_environment_is() {
         environment(2, "Lab"),
         inactive,
         basic,
-        environment(5, "Nobody Knows"),
+        environment(5, "Not Known"),
         environment(6, "Twin"),
     ];
     let clients = [

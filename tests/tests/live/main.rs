@@ -42,7 +42,7 @@ fn table(report: &DialectReport) -> String {
     ];
     lines.extend(report.facts.iter().map(|known| match &known.seen {
         Seen::As { reading, meaning } => format!("| {} | {reading} | {meaning} |", known.fact),
-        Seen::CannotTell { why } => format!("| {} | cannot tell | {why} |", known.fact),
+        Seen::CannotTell { why } => format!("| {} | not seen | {why} |", known.fact),
     }));
     lines.join("\n")
 }

@@ -102,7 +102,7 @@ async fn every_fact_that_reads_can_show_is_seen_on_a_tenant_of_the_reference() {
     for known in &report.facts {
         match &known.seen {
             Seen::As { reading, meaning } => println!("{} | {reading}: {meaning}", known.fact),
-            Seen::CannotTell { why } => println!("{} | cannot tell: {why}", known.fact),
+            Seen::CannotTell { why } => println!("{} | not seen: {why}", known.fact),
         }
     }
     println!("{requests} requests to HaloPSA");

@@ -529,7 +529,7 @@ pub struct Probed {
     pub build: Mutex<Option<String>>,
     /// How often it was probed.
     pub times: Mutex<u32>,
-    /// The reports it was told to heed.
+    /// The reports it was given to heed.
     pub heeded: Mutex<Vec<DialectReport>>,
 }
 

@@ -167,8 +167,8 @@ impl<T: Transport, B: RequestBudget, C: Clock> Client<T, B, C> {
         self.rows(&call, "outcomes").await
     }
 
-    /// `GET /Control`: the tenant's settings. Which scope it takes is not known: a 403 means
-    /// "cannot tell".
+    /// `GET /Control`: the tenant's settings. Which scope it takes is not known: a 403 says
+    /// nothing about them.
     ///
     /// # Errors
     ///

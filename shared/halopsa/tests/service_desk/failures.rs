@@ -90,7 +90,7 @@ async fn each_failure_has_its_class_its_error_code_and_its_refusal() {
         ("502", status(502), doubtful, ErrorCode::HalopsaFailed, None),
         ("504", status(504), doubtful, ErrorCode::HalopsaFailed, None),
         (
-            "nobody there",
+            "no answer",
             lost(|| TransportError::NotSent {
                 reason: "refused".into(),
             }),

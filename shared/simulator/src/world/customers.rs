@@ -2,7 +2,7 @@
 
 use super::{MSP_CLIENT, MSP_ENVIRONMENT};
 
-/// First halves of company names.
+/// First halves of customer names.
 const PLACES: [&str; 20] = [
     "Alder Creek",
     "Brightwater",
@@ -26,7 +26,7 @@ const PLACES: [&str; 20] = [
     "Thistledown",
 ];
 
-/// Second halves of company names.
+/// Second halves of customer names.
 const TRADES: [&str; 17] = [
     "Dental",
     "Logistics",
