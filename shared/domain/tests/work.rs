@@ -180,23 +180,34 @@ fn a_ticket_that_changes_hands_between_technicians_is_worked_on_and_a_cleared_on
 #[test]
 fn what_halopsas_rules_do_with_a_new_ticket_is_no_work() {
     let settle = i64::try_from(RULES_SETTLE.as_secs()).unwrap();
-    for (seconds, expected) in [
-        (0, None),
-        (settle, None),
-        (settle + 1, Some(WorkSign::Assigned)),
-    ] {
-        let mut link = linked(unassigned(0));
-        let assigned = Ticket {
-            handling: to(13),
-            ..unassigned(seconds)
-        };
-        assert_eq!(sign(&mut link, assigned), expected, "{seconds}");
-        // And then a person takes it.
-        let taken = Ticket {
-            handling: to(12),
-            ..unassigned(300)
-        };
-        assert_eq!(sign(&mut link, taken), Some(WorkSign::Assigned));
+    // Without a date of its own an answer, and a report, counts from when it was seen.
+    for (answer_is_dated, report_is_dated) in
+        [(true, true), (true, false), (false, true), (false, false)]
+    {
+        for (seconds, expected) in [
+            (0, None),
+            (settle, None),
+            (settle + 1, Some(WorkSign::Assigned)),
+        ] {
+            let what = format!("{answer_is_dated}, {report_is_dated}, {seconds}");
+            let mut link = linked(Ticket {
+                is_dated: answer_is_dated,
+                ..unassigned(0)
+            });
+            let assigned = Ticket {
+                handling: to(13),
+                is_dated: report_is_dated,
+                ..unassigned(seconds)
+            };
+            assert_eq!(sign(&mut link, assigned), expected, "{what}");
+            // And then a person takes it.
+            let taken = Ticket {
+                handling: to(12),
+                is_dated: report_is_dated,
+                ..unassigned(300)
+            };
+            assert_eq!(sign(&mut link, taken), Some(WorkSign::Assigned), "{what}");
+        }
     }
 }
 

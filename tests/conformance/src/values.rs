@@ -1,5 +1,7 @@
 //! Cases for [`NamedValues`].
 
+use std::collections::BTreeMap;
+
 use halogard_app::ports::NamedValues;
 
 use crate::fixture::StoreFixture;
@@ -15,6 +17,7 @@ macro_rules! values {
             a_name_has_the_last_value_that_was_set,
             values_of_other_names_are_left_alone,
             every_value_is_kept,
+            values_are_set_and_read_together,
             values_survive_a_restart,
         }
     };
@@ -65,6 +68,22 @@ pub async fn every_value_is_kept<B: StoreFixture<Store: NamedValues>>(fixture: B
         set(&values, "tickets", value).await;
         assert_eq!(value_of(&values, "tickets").await, Some(value));
     }
+}
+
+pub async fn values_are_set_and_read_together<B: StoreFixture<Store: NamedValues>>(fixture: B) {
+    let values = fixture.store();
+    let all = async || values.values().await.expect("the store loads");
+    assert!(all().await.is_empty());
+    let none = values.set_values(&[]).await;
+    none.expect("nothing is written");
+    assert!(all().await.is_empty());
+    set(&values, "tickets", 5).await;
+    let both = values.set_values(&[("tickets", 7), (AWKWARD, -1)]).await;
+    both.expect("the store saves");
+    set(&values, "sweeps", 3).await;
+    let expected = [("tickets", 7), (AWKWARD, -1), ("sweeps", 3)];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(all().await, BTreeMap::from(expected));
 }
 
 pub async fn values_survive_a_restart<B: StoreFixture<Store: NamedValues>>(fixture: B) {
