@@ -11,13 +11,11 @@ use halogard_app::ports::{
     AlertIndex, JournalEntry, Leases, Links, Notifications, QueuedState, Revision,
 };
 use halogard_conformance::StoreFixture as _;
-use halogard_domain::ids::{
-    AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
-    TicketTypeId,
-};
+use halogard_conformance::usual_records::{usual_alert, usual_ticket};
+use halogard_domain::ids::{AlertId, HaloClientId, PriorityId, StatusId, TicketId, TicketTypeId};
 use halogard_domain::link::{Base, OpeningSnapshot};
 use halogard_domain::message::Notification;
-use halogard_domain::ticket::{Existence, Handling, HumanActivity, Ticket};
+use halogard_domain::ticket::Ticket;
 use halogard_domain::{Alert, Link, Slug, Timestamp};
 use serde_json::Value;
 use support::{DynamoDbFixture, Item};
@@ -27,48 +25,12 @@ const UNIT: usize = 1024;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_600_000_007);
 
-/// An alert as they come: a text of 900 characters.
 fn alert() -> Alert {
-    Alert {
-        id: AlertId::new(7586),
-        number: Some("T20260105.00001".to_owned()),
-        environment: EnvironmentId::new(8801),
-        environment_name: "Example Manufacturing Ltd".to_owned(),
-        name: "Active Directory | Privileged Users: New Admin Account Added".to_owned(),
-        description: "A user was added to a privileged group. ".repeat(23),
-        priority: Slug::new("high"),
-        status: Slug::new("new"),
-        inspector: Some("active-directory-inspector".to_owned()),
-        inspector_alias: Some("Active Directory".to_owned()),
-        rule: Some("Privileged Users: New Admin Account Added".to_owned()),
-        launchpoint: Some(LaunchpointId::new(7701)),
-        system: Some("dc01.example.local".to_owned()),
-        native_ticket: None,
-        visible: true,
-        raised_at: NOW,
-        changed_at: NOW,
-        observed_at: NOW,
-        page: Some("https://us1.app.liongard.com/#/alerts/7586".to_owned()),
-    }
+    usual_alert(AlertId::new(7586), NOW)
 }
 
 fn ticket() -> Ticket {
-    Ticket {
-        id: TicketId::new(424_242),
-        client: HaloClientId::new(17),
-        ticket_type: TicketTypeId::new(21),
-        status: StatusId::new(1),
-        priority: Some(PriorityId::new(2)),
-        summary: "Active Directory | Privileged Users: New Admin Account Added [LG-7586]"
-            .to_owned(),
-        assigned: Some(true),
-        changed_at: NOW,
-        observed_at: NOW,
-        is_dated: true,
-        existence: Existence::Present,
-        activity: HumanActivity::None { as_of: NOW },
-        handling: Handling::default(),
-    }
+    usual_ticket(TicketId::new(424_242), AlertId::new(7586), NOW)
 }
 
 /// The link while its ticket is being opened.

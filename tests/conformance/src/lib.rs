@@ -20,6 +20,7 @@ mod queue_model;
 pub mod records;
 pub mod retention;
 mod samples;
+pub mod usual_records;
 pub mod values;
 pub mod vault;
 

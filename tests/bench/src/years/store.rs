@@ -8,14 +8,12 @@ use halogard_app::ports::{
     Records as _, Revision, SinceQueued,
 };
 use halogard_conformance::ManualClock;
-use halogard_domain::ids::{
-    AlertId, EnvironmentId, HaloClientId, LaunchpointId, PriorityId, StatusId, TicketId,
-    TicketTypeId,
-};
+use halogard_conformance::usual_records::{usual_alert, usual_ticket};
+use halogard_domain::ids::{AlertId, PriorityId, StatusId, TicketId};
 use halogard_domain::link::{Base, Closure};
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::runs::Runs;
-use halogard_domain::ticket::{Existence, Handling, HumanActivity, Ticket};
+use halogard_domain::ticket::Ticket;
 use halogard_domain::{Alert, Link, Slug, Timestamp};
 use halogard_sqlite::{Store, StoreKey};
 use tempfile::TempDir;
@@ -193,41 +191,13 @@ impl StoreUnderLoad {
 fn link(id: AlertId, now: Timestamp, is_closed: bool) -> Link {
     let status = Slug::new(if is_closed { "closed" } else { "new" });
     let alert = Alert {
-        id,
-        number: Some("T20260105.00001".to_owned()),
-        environment: EnvironmentId::new(8801),
-        environment_name: "Example Manufacturing Ltd".to_owned(),
-        name: "Active Directory | Privileged Users: New Admin Account Added".to_owned(),
-        description: "A user was added to a privileged group. ".repeat(23),
-        priority: Slug::new("high"),
         status: status.clone(),
-        inspector: Some("active-directory-inspector".to_owned()),
-        inspector_alias: Some("Active Directory".to_owned()),
-        rule: Some("Privileged Users: New Admin Account Added".to_owned()),
-        launchpoint: Some(LaunchpointId::new(7701)),
-        system: Some("dc01.example.local".to_owned()),
-        native_ticket: None,
-        visible: true,
-        raised_at: now,
-        changed_at: now,
-        observed_at: now,
-        page: Some("https://us1.app.liongard.com/#/alerts/7586".to_owned()),
+        ..usual_alert(id, now)
     };
     let ticket_status = StatusId::new(if is_closed { 9 } else { 1 });
     let ticket = Ticket {
-        id: TicketId::new(100_000 + id.get()),
-        client: HaloClientId::new(17),
-        ticket_type: TicketTypeId::new(21),
         status: ticket_status,
-        priority: Some(PriorityId::new(2)),
-        summary: format!("Active Directory | Privileged Users: New Admin Account Added [LG-{id}]"),
-        assigned: Some(true),
-        changed_at: now,
-        is_dated: true,
-        observed_at: now,
-        existence: Existence::Present,
-        activity: HumanActivity::None { as_of: now },
-        handling: Handling::default(),
+        ..usual_ticket(TicketId::new(100_000 + id.get()), id, now)
     };
     let mut link = Link::new(id);
     link.base = Some(Base {
