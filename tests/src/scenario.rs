@@ -114,7 +114,7 @@ pub struct Scenario {
 impl Process {
     /// One sync cycle, and every message that is due then.
     pub async fn work_through(&self) {
-        self.use_cases.sync_cycle().await;
+        Box::pin(self.use_cases.sync_cycle()).await;
         for lane in Lane::ALL {
             loop {
                 let worked = self.use_cases.process_next(lane).await;

@@ -30,6 +30,9 @@ pub struct Options {
     /// Only stories whose name contains this.
     #[arg(long, default_value = "")]
     story: String,
+    /// Only where the bundle runs as functions.
+    #[arg(long)]
+    functions: bool,
     /// Prints everything that happens in the run with this point, of the first story.
     #[arg(long)]
     trace: Option<u64>,
@@ -52,7 +55,8 @@ struct Tried {
 /// The summary cannot be written.
 pub fn crash_points(options: &Options) -> anyhow::Result<bool> {
     let mut tried = Vec::new();
-    for shape in [Shape::Program, Shape::Functions(1)] {
+    let shapes = [Shape::Program, Shape::Functions(1)];
+    for shape in shapes.into_iter().skip(usize::from(options.functions)) {
         for script in SCRIPTS.iter().filter(|it| it.name.contains(&options.story)) {
             let story = script.story(shape);
             if let Some(point) = options.trace {

@@ -9,7 +9,7 @@ use halogard_simulator::liongard::AlertChange;
 use halogard_tests::setup::CLOSING_TECHNICIAN;
 use halogard_tests::{Scenario, Setup};
 
-use crate::{DANA, with_ticket};
+use crate::{DANA, news, with_ticket};
 
 #[tokio::test]
 async fn an_untouched_ticket_is_closed_with_its_alert() {
@@ -234,4 +234,27 @@ async fn a_close_that_is_refused_for_a_reason_of_its_own_wording_is_tried_with_t
     let ticket = bundle.halo.ticket(ticket).unwrap();
     assert!(ticket.closed);
     assert_eq!(ticket.agent_id, CLOSING_TECHNICIAN);
+}
+
+#[tokio::test]
+async fn a_priority_that_the_alert_has_by_now_is_no_persons_work() {
+    let mut setup = Setup::managed();
+    setup.poll_interval = Duration::from_secs(600);
+    let mut bundle = Scenario::start(setup).await;
+    let (alert, ticket) = with_ticket(&mut bundle).await;
+    // What a process leaves behind that stopped after it had written the new priority: HaloPSA shows it, and the
+    // link knows neither that nor the alert's change.
+    let low = news("3 accounts now", "Low");
+    bundle.liongard.change(alert, low).unwrap();
+    let written = TicketEdit {
+        priority_id: Some(4),
+        ..TicketEdit::default()
+    };
+    bundle.halo.change_ticket(ticket, DANA, written).unwrap();
+    bundle.run_for(Duration::from_secs(60)).await;
+    assert_eq!(bundle.link(alert).await.unwrap().work, None);
+    bundle.run_until_quiet().await;
+    bundle.liongard.close(alert).unwrap();
+    bundle.conclude().await;
+    assert!(bundle.only_ticket(alert).closed);
 }

@@ -34,6 +34,8 @@ pub(super) struct PairSession<'a> {
     pub(super) actions: Vec<Action>,
     /// A write was refused; the other steps are carried out all the same.
     pub(super) refusal: Option<PairOutcome>,
+    /// Whether the alert was read from Liongard in this reconciliation.
+    pub(super) has_read_alert: bool,
     /// Journal entries that are not saved yet.
     pub(super) journal: Vec<JournalEntry>,
     /// What writes to HaloPSA led to that is not saved yet.
@@ -63,6 +65,7 @@ impl<E: Env> Reconciler<E> {
             cause: cause.as_str(),
             actions: Vec::new(),
             refusal: None,
+            has_read_alert: false,
             journal: Vec::new(),
             results: Vec::new(),
         };

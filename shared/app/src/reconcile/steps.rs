@@ -16,6 +16,7 @@ use halogard_domain::plan::Step;
 use halogard_domain::policy::ClosedBy;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::ticket::{ACTIVITY_TTL, HumanActivity};
+use halogard_domain::work::WorkSign;
 use halogard_domain::write_result::WriteResult;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, warn};
@@ -52,6 +53,14 @@ impl<E: Env> Reconciler<E> {
             Step::Open(draft) => self.open(*draft, session).await,
             Step::RefreshTicket => self.refresh_ticket(session).await,
             Step::CheckActivity => self.check_activity(session).await,
+            Step::RecordWork(WorkSign::Priority) if !session.has_read_alert => {
+                // A process that stopped after it had written the alert's new priority leaves the same state.
+                session.has_read_alert = true;
+                if let Some(alert) = self.liongard.read(session.link.alert).await? {
+                    session.link.observe_alert(alert);
+                }
+                Ok(Next::Replan)
+            }
             Step::RecordWork(sign) => {
                 session.link.work = Some(sign);
                 session.record(now, Action::WorkSeen, Some(sign.to_string()));
