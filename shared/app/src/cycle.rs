@@ -94,7 +94,8 @@ impl<E: Env> Reconciler<E> {
     /// HaloPSA is swept only when a sweep is due.
     pub async fn sync_cycle(&self) -> CycleReport {
         let began = self.clock.now();
-        let swept = self.sweep_unless_paused().await;
+        // Large, like a poll: both hold what they compare.
+        let swept = Box::pin(self.sweep_unless_paused()).await;
         // Read once for all parts that follow.
         let mut values = ValueSet::load(&self.store).await;
         let polled = match &mut values {
@@ -329,8 +330,7 @@ impl<E: Env> Reconciler<E> {
             values.set(keys::LAST_FULL_POLL_AT, began.as_millis());
         }
         values.save(&self.store).await?;
-        // Large: it holds what it compares.
-        let polled = Box::pin(self.poll_with(scope, values)).await?;
+        let polled = self.poll_with(scope, values).await?;
         values.set(keys::LAST_COMPLETE_POLL_AT, began.as_millis());
         Ok(Some(polled.queued))
     }

@@ -130,7 +130,8 @@ impl<E: Env> Reconciler<E> {
         scope: Scope,
         values: &mut ValueSet,
     ) -> Result<PollReport, PortError> {
-        let polled = self.read_and_queue(scope, values).await;
+        // Large: it holds what it compares.
+        let polled = Box::pin(self.read_and_queue(scope, values)).await;
         note_failures(polled.as_ref().err(), values);
         polled
     }
