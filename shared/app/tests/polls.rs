@@ -214,7 +214,7 @@ fn index_entry(bench: &Bench) -> Option<(bool, Option<i64>)> {
 
 /// A bench whose first poll was long ago, with alert 1 closed and queued and no message left.
 async fn with_one_closed_alert() -> Bench {
-    let bench = Bench::swept().await;
+    let bench = Box::pin(Bench::swept()).await;
     bench.reconciler.liongard.show(1);
     bench.reconciler.liongard.list.lock().unwrap().alerts[0].status = Slug::new("closed");
     Box::pin(bench.reconciler.sync_cycle()).await;
