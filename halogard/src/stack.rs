@@ -107,12 +107,20 @@ impl Stack {
         for secret in SECRETS {
             self.secret(self.output(secret)?).await?;
         }
-        let (settings, _) = settings::read::<VendorSettings>(&self.environment().await?)?;
+        let values = SettingValues::of(self.values().await?);
+        let (settings, _) = settings::read::<VendorSettings>(&values)?;
         Ok(settings)
     }
 
-    /// Its parameters, and the secrets' current values as far as they are there.
+    /// Its parameters, and the secrets' current values as far as a person has put them in.
     pub async fn environment(&self) -> anyhow::Result<SettingValues> {
+        let values = self.values().await?.into_iter();
+        let filled = values.filter(|(_, value)| value != PLACEHOLDER);
+        Ok(SettingValues::of(filled))
+    }
+
+    /// Its parameters, and the secrets' current values, placeholders included: a rotation begins with them.
+    async fn values(&self) -> anyhow::Result<Vec<(String, String)>> {
         let mut values: Vec<(String, String)> = Vec::new();
         for info in SETTINGS {
             if let Some(value) = self.parameters.get(&parameter_of(info.name)) {
@@ -122,13 +130,12 @@ impl Stack {
         for secret in SECRETS {
             let arn = self.output(secret)?;
             let found = stored_credentials::fields(&self.vault(), arn, Stage::Current).await?;
-            for (member, value) in found.iter().flat_map(|(_, fields)| fields.texts()) {
-                if value != PLACEHOLDER {
-                    values.push((member.to_ascii_uppercase(), value.to_owned()));
-                }
-            }
+            let texts = found.iter().flat_map(|(_, fields)| fields.texts());
+            values.extend(
+                texts.map(|(member, value)| (member.to_ascii_uppercase(), value.to_owned())),
+            );
         }
-        Ok(SettingValues::of(values))
+        Ok(values)
     }
 
     /// Its secrets.
