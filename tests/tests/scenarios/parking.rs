@@ -40,7 +40,7 @@ async fn an_unmapped_alert_of_liongards_own_ticketing_waits_visibly_and_is_linke
  {
     let setup = Setup {
         unmapped: [8801].into(),
-        ..Setup::native()
+        ..Setup::native().fixing(&["foreign-external-id"])
     };
     let mut bundle = Scenario::start(setup.clone()).await;
     let alert = bundle.raise(0, "Stale Privileged Accounts");
