@@ -353,7 +353,7 @@ impl MakeChange<'_> {
     ) -> anyhow::Result<()> {
         let command = MakePlan {
             candidate: self.candidate,
-            when: ProbeWhen::Always,
+            when: ProbeWhen::Outdated,
         };
         let planned = command.planned(opened).await?;
         if let Some(dialect) = &planned.dialect {
