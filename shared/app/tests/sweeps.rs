@@ -13,12 +13,32 @@ use std::time::Duration;
 
 use halogard_app::outcome::TaskEnd;
 use halogard_app::poll::Scope;
-use halogard_app::ports::{ErrorCode, Lane, TicketListing};
+use halogard_app::ports::{ErrorCode, Lane, Links as _, TicketListing};
 use halogard_domain::ids::{AlertId, TicketId};
+use halogard_domain::link::Base;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::sweep_cursor::{ChangeRange, SweepCursor};
 use halogard_domain::{FailureClass, Slug, Ticket, Timestamp};
 use support::{ALERT, Bench, CLOSED, TICKET, alert, at, failing, ticket};
+
+/// A bench whose pair has agreed on what both sides show.
+async fn in_sync() -> Bench {
+    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let store = &bench.reconciler.store;
+    let mut stored = store.load(ALERT).await.unwrap().unwrap();
+    stored.value.agree(Base {
+        alert_closed: false,
+        alert_status: alert(7586).status,
+        alert_priority: alert(7586).priority,
+        alert_text: alert(7586).text_hash(),
+        ticket_status: support::OPEN,
+        ticket_closed: None,
+        ticket_priority: None,
+    });
+    let saved = store.save(&stored.value, &[], stored.revision);
+    saved.await.unwrap();
+    bench
+}
 
 /// The mark of the sweep.
 fn swept_to(bench: &Bench) -> Option<Timestamp> {
@@ -75,7 +95,7 @@ async fn without_a_clock_of_halopsa_the_first_watermark_allows_for_a_wrong_time_
 /// HaloPSA's clock was set back: the list shows the ticket closed, before what is known of it.
 #[tokio::test]
 async fn a_row_that_contradicts_what_is_known_is_read_however_old_it_claims_to_be() {
-    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let bench = in_sync().await;
     bench.reconciler.sweep_tickets().await.unwrap();
     bench.clock.pass(Duration::from_secs(300));
     let row = |status, changed_at| Ticket {
@@ -466,7 +486,7 @@ async fn a_sweep_that_fails_keeps_the_watermark() {
 
 #[tokio::test]
 async fn a_sweep_queues_what_a_pair_has_not_observed() {
-    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let bench = in_sync().await;
     bench.reconciler.sweep_tickets().await.unwrap();
     let listed = ticket(4242, 7586, at(-30));
     assert_eq!(
@@ -532,7 +552,7 @@ async fn a_ticket_listed_with_too_few_members_is_reconciled_if_it_is_ours() {
 
 #[tokio::test]
 async fn a_row_with_few_members_that_did_not_change_is_not_queued() {
-    let bench = Bench::linked(ticket(4242, 7586, at(-30))).await;
+    let bench = in_sync().await;
     bench.reconciler.sweep_tickets().await.unwrap();
     for (changed_at, queued) in [(-30, 0), (-31, 0), (-29, 1)] {
         *bench.reconciler.desk.listings.lock().unwrap() = vec![TicketListing {
