@@ -96,7 +96,7 @@ async fn take(rotation: &AwsRotation, call: &Call) -> Result<RotationResponse, R
             secret,
             version,
         } => {
-            let turned = rotation.step(*step, secret, version).await?;
+            let turned = Box::pin(rotation.step(*step, secret, version)).await?;
             Ok(RotationResponse {
                 outcome: turned.as_str(),
                 deleted: None,

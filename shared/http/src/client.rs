@@ -111,8 +111,13 @@ fn wall_clock() -> SystemTime {
 #[derive(Clone)]
 pub struct HttpClient {
     pool: Arc<Mutex<Pool>>,
+    /// What connections are made by. Shared: futures that hold a client stay small.
+    setup: Arc<ConnectionSetup>,
+}
+
+/// What connections are made by.
+struct ConnectionSetup {
     tls: rustls::ClientConfig,
-    /// What connections are made by.
     settings: HttpClientSettings,
 }
 
@@ -128,8 +133,10 @@ impl HttpClient {
         let used_at = (settings.wall_clock)();
         Ok(Self {
             pool: Arc::new(Mutex::new(Pool { http, used_at })),
-            tls,
-            settings: settings.clone(),
+            setup: Arc::new(ConnectionSetup {
+                tls,
+                settings: settings.clone(),
+            }),
         })
     }
 
@@ -182,16 +189,16 @@ struct Pool {
 impl HttpClient {
     /// The connections, none of them idle for long by the wall clock. What is under way on the others goes on.
     fn http(&self) -> reqwest::Client {
-        let now = (self.settings.wall_clock)();
+        let now = (self.setup.settings.wall_clock)();
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         // An error is a clock that was set back, which shows no age.
         let is_old = now
             .duration_since(pool.used_at)
             .is_ok_and(|idle| idle > FROZEN_MAX);
         if is_old {
-            let tls = self.tls.clone();
+            let tls = self.setup.tls.clone();
             // It was built once, so it is built again.
-            if let Ok(http) = connect_with(tls, &self.settings) {
+            if let Ok(http) = connect_with(tls, &self.setup.settings) {
                 pool.http = http;
             }
         }
@@ -228,11 +235,11 @@ impl HttpClient {
 impl Transport for HttpClient {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let timeout = match request.extensions().get::<LongWrite>() {
-            Some(LongWrite) => self.settings.write_timeout,
-            None => self.settings.total_timeout,
+            Some(LongWrite) => self.setup.settings.write_timeout,
+            None => self.setup.settings.total_timeout,
         };
         let (parts, body) = self.begin(request, timeout, timeout).await?.into_parts();
-        let body = body.collect(self.settings.answer_limit_bytes).await?;
+        let body = body.collect(self.setup.settings.answer_limit_bytes).await?;
         Ok(Response::from_parts(parts, body))
     }
 
@@ -242,8 +249,8 @@ impl Transport for HttpClient {
     ) -> Result<Response<BodyStream>, TransportError> {
         self.begin(
             request,
-            self.settings.stream_timeout,
-            self.settings.stream_idle_timeout,
+            self.setup.settings.stream_timeout,
+            self.setup.settings.stream_idle_timeout,
         )
         .await
     }
