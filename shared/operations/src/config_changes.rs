@@ -2,7 +2,7 @@
 //!
 //! A [`ConfigPlan`] compares the config in force with a candidate, says what the difference does to the alerts and
 //! tickets that are known, and checks the candidate against both systems. Its digest names both configs, so that
-//! [`apply`] does what was planned and nothing else. The start of `serve`, an edit of the file under a running
+//! [`put_in_force`] does what was planned and nothing else. The start of `serve`, an edit of the file under a running
 //! `serve` and the commands put a config in force by the same function.
 
 mod effects;
