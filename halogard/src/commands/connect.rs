@@ -43,7 +43,7 @@ use crate::opened_store::{
 use crate::output;
 use crate::page as printed;
 use crate::stored_credentials::{self, HALOPSA, LIONGARD};
-use answers::Answers;
+use answers::GivenAnswers;
 
 /// How long each stage of a connection may take.
 const STAGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -155,8 +155,8 @@ impl StoreCommand for Connect<'_> {
     ) -> anyhow::Result<ConnectAnswer> {
         let options = self.0;
         let environment = opened.environment().await?;
-        let mut answers = Answers::collect(options, &environment)?;
-        let mut attempt = Attempt::make(&opened, &answers).await?;
+        let mut answers = GivenAnswers::collect(options, &environment)?;
+        let mut attempt = ConnectAttempt::make(&opened, &answers).await?;
         if attempt.halopsa.is_refused() || attempt.liongard.is_refused() {
             attempt = try_exchanged(&opened, &mut answers, attempt).await?;
         }
@@ -217,7 +217,7 @@ impl StoreCommand for Connect<'_> {
 }
 
 /// One attempt to reach both vendors.
-struct Attempt<S: Store + Clone + 'static> {
+struct ConnectAttempt<S: Store + Clone + 'static> {
     halopsa: VendorConnection,
     liongard: VendorConnection,
     corrections: Vec<String>,
@@ -225,9 +225,9 @@ struct Attempt<S: Store + Clone + 'static> {
     vendors: Option<OperatorVendors<S>>,
 }
 
-impl<S: Store + Clone + 'static> Attempt<S> {
+impl<S: Store + Clone + 'static> ConnectAttempt<S> {
     /// Tries each stage of both connections.
-    async fn make(opened: &OpenedStore<S>, answers: &Answers) -> anyhow::Result<Self> {
+    async fn make(opened: &OpenedStore<S>, answers: &GivenAnswers) -> anyhow::Result<Self> {
         let settings = answers.settings()?;
         let (halo, liongard) = (&settings.halo, &settings.liongard);
         let halopsa_address = Addresses::read(&halo.resource_url, halo.auth_url.as_deref());
@@ -344,11 +344,11 @@ async fn before_http(
 /// other.
 async fn try_exchanged<S: Store + Clone + 'static>(
     opened: &OpenedStore<S>,
-    answers: &mut Answers,
-    attempt: Attempt<S>,
-) -> anyhow::Result<Attempt<S>> {
+    answers: &mut GivenAnswers,
+    attempt: ConnectAttempt<S>,
+) -> anyhow::Result<ConnectAttempt<S>> {
     let exchanged = answers.exchanged(attempt.halopsa.is_refused(), attempt.liongard.is_refused());
-    let mut second = Attempt::make(opened, &exchanged).await?;
+    let mut second = ConnectAttempt::make(opened, &exchanged).await?;
     let mut is_better = false;
     for (before, after, what) in [
         (
@@ -382,8 +382,8 @@ async fn try_exchanged<S: Store + Clone + 'static>(
 /// without one which build it is.
 async fn name_exchanged_addresses<S: Store + Clone + 'static>(
     opened: &OpenedStore<S>,
-    answers: &Answers,
-    attempt: &mut Attempt<S>,
+    answers: &GivenAnswers,
+    attempt: &mut ConnectAttempt<S>,
 ) -> anyhow::Result<()> {
     let settings = answers.addresses_exchanged_without_secrets().settings()?;
     let Ok(crossed) = opened.vendors_of(&settings) else {
@@ -432,7 +432,7 @@ async fn look<S: Store + Clone + 'static>(
 /// Stores both credentials, which were tried a moment ago.
 async fn store_credentials<S: Store + Clone + 'static>(
     opened: &OpenedStore<S>,
-    answers: &Answers,
+    answers: &GivenAnswers,
     answer: &mut ConnectAnswer,
 ) -> anyhow::Result<()> {
     let halopsa = SecretFields::default()
@@ -493,7 +493,7 @@ async fn put(vault: &impl Vault, name: &str, value: &SecretFields) -> anyhow::Re
 fn write_config(
     path: &Path,
     options: &ConnectOptions,
-    answers: &Answers,
+    answers: &GivenAnswers,
     answer: &mut ConnectAnswer,
 ) -> anyhow::Result<()> {
     let settings = answers.for_the_config_file(options.public_url.as_deref());

@@ -26,7 +26,7 @@ use halogard_domain::config_history::VersionOrigin;
 use halogard_domain::policy::Mode;
 use halogard_domain::record::Singleton;
 use halogard_halopsa::webhook::FirstBodies;
-use halogard_operations::config_changes::{self, Candidate};
+use halogard_operations::config_changes::{self, ConfigCandidate};
 use halogard_operations::doctor::{DoctorReport, scopes_needed};
 use halogard_runtime::SystemClock;
 use halogard_runtime::settings::{self, SETTINGS, ServeSettings, SettingValues, Settings};
@@ -137,7 +137,7 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
     let keys = stored_credentials::keys(&given, &store, &settings.halo, &settings.liongard)?;
     let shared = EngineShared::default();
     let calls = Arc::clone(&shared.metrics);
-    let candidate = Candidate {
+    let candidate = ConfigCandidate {
         text: config.text,
         policy: config.policy.clone(),
     };
@@ -228,7 +228,7 @@ struct Serve {
     asked: Asked,
     config: PathBuf,
     /// What the file says at the start.
-    candidate: Candidate,
+    candidate: ConfigCandidate,
     shared: EngineShared,
 }
 

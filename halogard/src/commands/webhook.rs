@@ -87,7 +87,8 @@ pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {
         }
         WebhookCommand::Install { change, store } => install(change, store).await,
         WebhookCommand::Status(store) => {
-            let (target, answer) = opened_store::run(store, Examine(STATUS_DELIVERIES)).await?;
+            let (target, answer) =
+                opened_store::run(store, ExamineWebhook(STATUS_DELIVERIES)).await?;
             page::print(&answer, store.json, |answer, page| {
                 write_answer(answer, &target, page);
             })?;
@@ -113,7 +114,7 @@ pub async fn run(command: &WebhookCommand) -> anyhow::Result<ExitCode> {
 
 /// Shows what would be done, asks, and does it.
 async fn install(change: &ChangeOptions, store: &StoreOptions) -> anyhow::Result<ExitCode> {
-    let (target, before) = opened_store::run(store, Examine(STATUS_DELIVERIES)).await?;
+    let (target, before) = opened_store::run(store, ExamineWebhook(STATUS_DELIVERIES)).await?;
     if before.missing.is_empty() || before.state == WebhookState::Forbidden {
         page::print(&before, store.json, |answer, page| {
             write_answer(answer, &target, page);
@@ -178,9 +179,9 @@ impl StoreCommand for ReadTarget {
 }
 
 /// Examines the webhook and so many of its deliveries.
-struct Examine(u32);
+struct ExamineWebhook(u32);
 
-impl StoreCommand for Examine {
+impl StoreCommand for ExamineWebhook {
     type Output = (WebhookTarget, WebhookAnswer);
 
     async fn run<S: Store + Clone + 'static>(

@@ -31,14 +31,14 @@ pub use samples::{SampleResult, SamplesAnswer, SamplesError, run_samples};
 
 /// A config that may come into force.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
+pub struct ConfigCandidate {
     /// Its text.
     pub text: String,
     /// The policy of the text.
     pub policy: Policy,
 }
 
-impl From<Config> for Candidate {
+impl From<Config> for ConfigCandidate {
     fn from(config: Config) -> Self {
         Self {
             text: config.text,
@@ -90,7 +90,7 @@ impl Serialize for PlanDigest {
 }
 
 impl PlanDigest {
-    fn of(in_force: &ConfigInForce, candidate: &Candidate) -> Self {
+    fn of(in_force: &ConfigInForce, candidate: &ConfigCandidate) -> Self {
         let current = in_force.current().map_or("", |it| it.text.as_str());
         Self {
             in_force: half(current),
@@ -222,7 +222,7 @@ pub async fn plan<S: Store, D: ServiceDeskCatalog + DialectProbe, L: AlertSource
     store: &S,
     desk: &D,
     liongard: &L,
-    candidate: &Candidate,
+    candidate: &ConfigCandidate,
     now: Timestamp,
 ) -> Result<ConfigPlan, PortError> {
     let own = OwnFacts::default();
@@ -237,7 +237,7 @@ pub async fn plan<S: Store, D: ServiceDeskCatalog + DialectProbe, L: AlertSource
 /// The store cannot be read.
 pub async fn plan_with<S: Store>(
     store: &S,
-    candidate: &Candidate,
+    candidate: &ConfigCandidate,
     report: DoctorReport,
     now: Timestamp,
 ) -> Result<ConfigPlan, PortError> {
@@ -277,7 +277,7 @@ pub async fn plan_with<S: Store>(
 pub async fn is_due(
     store: &impl Records,
     planned: PlanDigest,
-    candidate: &Candidate,
+    candidate: &ConfigCandidate,
 ) -> Result<bool, ConfigChangeError> {
     let in_force = in_force(store).await?;
     let now = PlanDigest::of(&in_force, candidate);
@@ -302,7 +302,7 @@ pub async fn is_due(
 /// The store failed, or another config was put in force meanwhile.
 pub async fn put_in_force(
     store: &impl Records,
-    candidate: &Candidate,
+    candidate: &ConfigCandidate,
     origin: VersionOrigin,
     operator: Option<&Operator>,
     now: Timestamp,

@@ -12,8 +12,8 @@ use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
 use halogard_operations::audit::Operator;
 use halogard_operations::config_changes::{
-    AlertsOf, Candidate, ConfigChangeError, ConfigPlan, PlanDigest, history, in_force, is_due,
-    plan_with, put_in_force, run_samples, text_of, version_to_restore,
+    AlertsOf, ConfigCandidate, ConfigChangeError, ConfigPlan, PlanDigest, history, in_force,
+    is_due, plan_with, put_in_force, run_samples, text_of, version_to_restore,
 };
 use halogard_operations::doctor::DoctorReport;
 use halogard_sqlite::{Store, StoreKey};
@@ -51,7 +51,7 @@ fn with_customer(environment: u64, client: u64) -> String {
     )
 }
 
-fn candidate(text: &str) -> Candidate {
+fn candidate(text: &str) -> ConfigCandidate {
     halogard_config::parse("halogard.toml", text)
         .unwrap()
         .into()

@@ -12,7 +12,7 @@ use halogard_domain::config_history::VersionOrigin;
 use halogard_domain::dialect::DialectReport;
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::config_changes::{
-    self, AlertsOf, Candidate, ConfigPlan, PlanDigest, PutInForce, VersionLine,
+    self, AlertsOf, ConfigCandidate, ConfigPlan, PlanDigest, PutInForce, VersionLine,
 };
 use halogard_operations::doctor::{self, Extent, Level, OwnFacts};
 use halogard_runtime::SystemClock;
@@ -141,7 +141,7 @@ pub async fn undo(options: &UndoOptions) -> anyhow::Result<ExitCode> {
     let name = format!("version {}", number.unwrap_or_default());
     let config = halogard_config::parse(&name, &text)
         .context("the version cannot be read by this version of the program")?;
-    let candidate = Candidate::from(config);
+    let candidate = ConfigCandidate::from(config);
     if let Some(number) = number {
         let command = MakePlan {
             candidate: &candidate,
@@ -205,7 +205,7 @@ pub async fn show(options: &ShowOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// The config in the file that was named, or in the config file.
-fn candidate(named: Option<&PathBuf>, store: &StoreOptions) -> anyhow::Result<Candidate> {
+fn candidate(named: Option<&PathBuf>, store: &StoreOptions) -> anyhow::Result<ConfigCandidate> {
     let config = halogard_config::load(&chosen(named.or(store.config.as_ref())))?;
     for warning in &config.warnings {
         output::caution(&warning.to_string());
@@ -224,7 +224,7 @@ struct Planned {
 
 /// Checks a candidate against both systems and plans the change to it.
 struct MakePlan<'a> {
-    candidate: &'a Candidate,
+    candidate: &'a ConfigCandidate,
     when: ProbeWhen,
 }
 
@@ -294,7 +294,7 @@ enum Planning {
 
 /// Puts a candidate in force.
 struct MakeChange<'a> {
-    candidate: &'a Candidate,
+    candidate: &'a ConfigCandidate,
     planned: Planning,
     origin: VersionOrigin,
     anyway: bool,

@@ -24,7 +24,7 @@ const ACCESS_TOKENS: &str = "Liongard → your profile → Account Settings → 
 
 /// Everything that a connection needs.
 #[derive(Clone)]
-pub(super) struct Answers {
+pub(super) struct GivenAnswers {
     halopsa: String,
     halopsa_auth: Option<String>,
     tenant: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Answers {
     others: Vec<(String, String)>,
 }
 
-impl Answers {
+impl GivenAnswers {
     /// Takes what `options` say, then what `environment` has, and asks for the rest. Without a terminal nothing is
     /// asked: what is missing is named with its option.
     pub(super) fn collect(

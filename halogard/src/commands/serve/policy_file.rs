@@ -10,7 +10,7 @@ use halogard_app::ports::{Clock as _, ServiceDeskCatalog};
 use halogard_app::{Env, Reconciler};
 use halogard_domain::Policy;
 use halogard_domain::config_history::VersionOrigin;
-use halogard_operations::config_changes::{self, AlertsOf, Candidate, ConfigChangeError};
+use halogard_operations::config_changes::{self, AlertsOf, ConfigCandidate, ConfigChangeError};
 use halogard_operations::doctor::{self, DoctorReport, Extent, OwnFacts};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -72,7 +72,7 @@ impl PolicyFile {
         reconciler: &Reconciler<E>,
     ) -> Option<Policy> {
         let candidate = match halogard_config::load(&self.path) {
-            Ok(config) => Candidate::from(config),
+            Ok(config) => ConfigCandidate::from(config),
             Err(error) => {
                 warn!(%error, "the config file changed and is invalid; the former config stays active");
                 self.state().text = text;
@@ -144,7 +144,7 @@ impl PolicyFile {
 /// Puts an edited config in force, as `config apply` does, and says what that changes.
 async fn take_up<E: Env<Desk: ServiceDeskCatalog>>(
     reconciler: &Reconciler<E>,
-    candidate: &Candidate,
+    candidate: &ConfigCandidate,
     report: DoctorReport,
 ) -> Result<(), ConfigChangeError> {
     let (store, now) = (&reconciler.store, reconciler.clock.now());

@@ -12,13 +12,13 @@ const NO_TICKET: &str = "none";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleFile {
-    samples: Vec<Sample>,
+    samples: Vec<SampleCase>,
 }
 
 /// An alert, and what it must get.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sample {
+struct SampleCase {
     /// What the sample shows; its place in the file if absent.
     #[serde(default)]
     name: String,
@@ -88,7 +88,7 @@ pub fn run_samples(file: &str, policy: &Policy) -> Result<SamplesAnswer, Samples
     }
     let numbered = (1..).zip(file.samples);
     let samples: Vec<SampleResult> = numbered
-        .map(|(place, sample): (usize, Sample)| {
+        .map(|(place, sample): (usize, SampleCase)| {
             let answer = route(&sample.alert.alert(), policy);
             SampleResult {
                 name: match sample.name.as_str() {
