@@ -58,7 +58,7 @@ pub struct BuiltReconciler<C: SleepClock> {
 
 /// Builds the reconciler of one process: the clients of both vendors under the request budget of
 /// `store`, and what works over them. The credentials are those of the settings, or of `keys` if they
-/// rotate. `calls` is informed of every call.
+/// rotate. `calls` is informed of every call. A request that finishes work waits up to `finish_wait` for its permit.
 pub fn build_reconciler<C: SleepClock>(
     settings: &Settings,
     keys: Option<CredentialSources>,
@@ -66,12 +66,13 @@ pub fn build_reconciler<C: SleepClock>(
     clock: C,
     policy: Policy,
     calls: Arc<dyn CallObserver>,
+    finish_wait: Duration,
 ) -> anyhow::Result<BuiltReconciler<C>> {
     let vendors = halogard_vendors::build(
         &settings.into(),
         keys,
         Arc::new(store.clone()),
-        budget(store, settings.limit, clock.clone()),
+        budget(store, settings.limit, clock.clone()).finishing_within(finish_wait),
         &clock,
         calls,
     )?;

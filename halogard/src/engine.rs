@@ -321,9 +321,17 @@ mod tests {
         let store = data_folder::open_store(folder, SystemClock).unwrap();
         let policy = Policy::empty(Mode::Managed);
         let calls = Arc::new(ProcessMetrics::default());
-        connect::build_reconciler(&settings, None, &store, SystemClock, policy, calls)
-            .unwrap()
-            .reconciler
+        connect::build_reconciler(
+            &settings,
+            None,
+            &store,
+            SystemClock,
+            policy,
+            calls,
+            Duration::ZERO,
+        )
+        .unwrap()
+        .reconciler
     }
 
     #[tokio::test]

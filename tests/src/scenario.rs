@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use halogard_app::budget::{SharedBudget, WaitingBudget};
+use halogard_app::budget::{FINISH_WAIT_MAX, SharedBudget, WaitingBudget};
 use halogard_app::ports::Lane;
 use halogard_app::{Env, Reconciler};
 use halogard_credentials::webhook_auth::{Authenticator, VaultReader};
@@ -309,7 +309,10 @@ impl Scenario {
         };
         let line = self.line(Component::HaloPsa, self.halo.router());
         let (time, patience) = (self.time.clone(), self.setup.patience);
-        let budget = WaitingBudget::new(budget, time.clone(), time, patience);
+        let mut budget = WaitingBudget::new(budget, time.clone(), time, patience);
+        if !patience.is_zero() {
+            budget = budget.finishing_within(FINISH_WAIT_MAX);
+        }
         let mut client = halogard_halopsa::Client::new(settings, line, budget, self.time.clone())
             .with_shared_tokens(Arc::new(store.clone()));
         if let Some(ring) = self.ring(HALOPSA_SECRET) {

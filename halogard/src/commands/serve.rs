@@ -19,6 +19,7 @@ use addresses::{ServeAddresses, announce};
 use anyhow::anyhow;
 use clap::Args;
 use clock_watch::ClockWatch;
+use halogard_app::budget::FINISH_WAIT_MAX;
 use halogard_app::ports::{Clock as _, Records as _};
 use halogard_domain::Policy;
 use halogard_domain::budget::Ledger;
@@ -36,7 +37,7 @@ use tracing::warn;
 
 use crate::body::BodyMemory;
 use crate::commands::rotate;
-use crate::connect::{self, NetworkReconciler};
+use crate::connect::{self, NetworkReconciler, RealBudget};
 use crate::data_folder;
 use crate::engine::{Engine, EngineShared};
 use crate::health::Health;
@@ -148,6 +149,11 @@ pub async fn run(options: &ServeOptions) -> anyhow::Result<ExitCode> {
         SystemClock,
         config.policy,
         calls,
+        if only_looks {
+            RealBudget::<SystemClock>::MAX_WAIT
+        } else {
+            FINISH_WAIT_MAX
+        },
     )?;
     for remark in &built.normalizations {
         output::caution(remark);

@@ -23,7 +23,7 @@ use crate::ports::{
     BudgetError, Clock, Permit, PermitOutcome, PortError, Records, RequestBudget, Stored, Swap,
 };
 use permit_cache::{PermitCache, Reports, Use};
-pub use waiting::{Sleep, WaitingBudget};
+pub use waiting::{FINISH_WAIT_MAX, Sleep, WaitingBudget};
 
 /// How often a lease is tried when other processes write the ledger first.
 const LEASE_ATTEMPTS: u32 = 4;

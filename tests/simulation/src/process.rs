@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_app::budget::{SharedBudget, WaitingBudget};
+use halogard_app::budget::{FINISH_WAIT_MAX, SharedBudget, WaitingBudget};
 use halogard_app::intake::{Rejection, enqueue};
 use halogard_app::outcome::TaskEnd;
 use halogard_app::ports::{Clock as _, Lane, LeaseOutcome, Leases as _, Outgoing, WorkSink as _};
@@ -439,7 +439,11 @@ fn desk<const ONE_MACHINE: bool>(
         scopes: "read:tickets edit:tickets read:customers".to_owned(),
     };
     let clock = parts.clock.clone();
-    let waiting = WaitingBudget::new(budget.clone(), clock.clone(), clock.clone(), setup.patience);
+    let mut waiting =
+        WaitingBudget::new(budget.clone(), clock.clone(), clock.clone(), setup.patience);
+    if !setup.patience.is_zero() {
+        waiting = waiting.finishing_within(FINISH_WAIT_MAX);
+    }
     let line = line(setup, &parts.site, Component::HaloPsa);
     let client = halogard_halopsa::Client::new(settings, line, waiting, clock.clone())
         .with_shared_tokens(Arc::new(store.clone()));

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use halogard_app::budget::FINISH_WAIT_MAX;
 use halogard_app::ports::{Lane, WorkQueue};
 use halogard_domain::runs::MIN_INTERVAL;
 use halogard_halopsa::webhook::FirstBodies;
@@ -40,8 +41,16 @@ impl DemoInstance {
         let shared = EngineShared::default();
         let policy = simulated.config.policy.clone();
         let metrics = Arc::clone(&shared.metrics);
-        let mut reconciler =
-            connect::build_reconciler(&settings, None, &store, clock, policy, metrics)?.reconciler;
+        let mut reconciler = connect::build_reconciler(
+            &settings,
+            None,
+            &store,
+            clock,
+            policy,
+            metrics,
+            FINISH_WAIT_MAX,
+        )?
+        .reconciler;
         reconciler.inspector_min_interval = MIN_INTERVAL;
         reconciler.sweep_interval = SWEEP_INTERVAL;
         store.requeue_in_flight()?;

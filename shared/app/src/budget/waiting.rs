@@ -10,6 +10,11 @@ use halogard_domain::budget::Limit;
 
 use crate::ports::{BudgetError, Clock, Permit, PermitOutcome, RequestBudget};
 
+/// How long a worker's request that finishes work waits for its permit: longer than the shortest window that HaloPSA
+/// is said to count in, a minute. A reconciliation that waits so long still ends within the time for which its message
+/// is hidden.
+pub const FINISH_WAIT_MAX: Duration = Duration::from_secs(90);
+
 /// A way to sleep: by the machine's clock or by a test's.
 pub trait Sleep: Send + Sync {
     /// Sleeps for `pause`.
@@ -22,8 +27,8 @@ pub trait Sleep: Send + Sync {
 /// few requests: aborting it for a second and starting it again would cost more requests than it saves
 /// time. A permit further away than `max_wait` is denied, and nothing sleeps for it.
 ///
-/// Work that has begun waits up to [`FINISH_WAIT_MAX`](Self::FINISH_WAIT_MAX), because what it has read would be
-/// read again for the next attempt; and while it waits, no other work begins. Under a limit that is always
+/// Work that has begun may wait longer, because what it has read would be read again for the next attempt
+/// ([`finishing_within`](Self::finishing_within)); and while it waits, no other work begins. Under a limit that is always
 /// spent, work of several requests would otherwise never finish: every permit that becomes free would go to
 /// work that begins.
 #[derive(Clone, Debug)]
@@ -32,6 +37,7 @@ pub struct WaitingBudget<B, C, W> {
     clock: C,
     sleep: W,
     max_wait: Duration,
+    finish_wait: Duration,
     /// How many requests that finish work wait for a permit.
     finishing: Arc<AtomicUsize>,
 }
@@ -39,11 +45,6 @@ pub struct WaitingBudget<B, C, W> {
 impl<B, C, W> WaitingBudget<B, C, W> {
     /// The default for the longest wait: long enough for a leased permit, not for a denied one.
     pub const MAX_WAIT: Duration = Limit::LEASE_AHEAD;
-
-    /// The longest wait of a request that finishes work: longer than the shortest window that HaloPSA is said to
-    /// count in, a minute. A reconciliation that waits so long still ends within the time for which its message is
-    /// hidden.
-    pub const FINISH_WAIT_MAX: Duration = Duration::from_secs(90);
 
     /// How soon a request that begins work asks again while others wait to finish theirs.
     const BEGIN_AGAIN: Duration = Duration::from_secs(1);
@@ -55,7 +56,18 @@ impl<B, C, W> WaitingBudget<B, C, W> {
             clock,
             sleep,
             max_wait,
+            finish_wait: max_wait,
             finishing: Arc::default(),
+        }
+    }
+
+    /// The same, where a request that finishes work waits up to `finish_wait`: for workers. A person at a terminal
+    /// prefers an answer that says that the budget is spent.
+    #[must_use]
+    pub fn finishing_within(self, finish_wait: Duration) -> Self {
+        Self {
+            finish_wait: finish_wait.max(self.max_wait),
+            ..self
         }
     }
 }
@@ -66,13 +78,8 @@ impl<B: RequestBudget, C: Clock, W: Sleep> RequestBudget for WaitingBudget<B, C,
         let Err(BudgetError::Exhausted { .. } | BudgetError::Reserved { .. }) = first else {
             return first;
         };
-        let max_wait = if self.max_wait.is_zero() {
-            Duration::ZERO
-        } else {
-            self.max_wait.max(Self::FINISH_WAIT_MAX)
-        };
         let _waiting = Waiting::begin(&self.finishing);
-        self.wait_for(max_wait, || self.budget.take()).await
+        self.wait_for(self.finish_wait, || self.budget.take()).await
     }
 
     async fn take_to_begin(&self) -> Result<Permit, BudgetError> {
