@@ -202,10 +202,11 @@ async fn events_of_a_function_url_are_answered_and_queued_and_nothing_secret_is_
         .collect();
     let urgent = "https://queues/urgent".to_owned();
     let runs = "https://queues/runs".to_owned();
+    // The first of a kind is accompanied by its form.
     assert_eq!(
         sent,
         [
-            (urgent.clone(), 1),
+            (urgent.clone(), 2),
             (urgent.clone(), 3),
             (urgent, 1),
             (runs, 1)

@@ -103,11 +103,11 @@ async fn without_the_permission_the_chain_is_stopped_and_the_webhook_is_lost_to_
         assert!(waiting.put_back(copy).await, "copy {copy} was not made");
         waiting.pass(STEP).await;
     }
-    // Received, dropped and hidden, again and again.
+    // Received, dropped and hidden, again and again: the webhook, and the form of the first of its kind.
     let mut buried = false;
     for _ in 0..2 * halogard_aws::RECEIVES_MAX {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        if waiting.world.depth("UrgentDeadLettersUrl").await == 1 {
+        if waiting.world.depth("UrgentDeadLettersUrl").await == 2 {
             buried = true;
             break;
         }
