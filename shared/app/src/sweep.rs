@@ -7,6 +7,7 @@
 
 mod first_sweep;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use halogard_domain::continuity::StoreContinuity;
@@ -347,6 +348,7 @@ impl<E: Env> Reconciler<E> {
         let policy = self.policy();
         let (mut differs, mut in_doubt) = (false, false);
         let mut outdates = Vec::new();
+        differs |= self.adopt_for_its_own_alert(listing, &owners).await?;
         for alert in owners {
             let Some(stored) = self.store.load(alert).await? else {
                 continue;
@@ -378,18 +380,44 @@ impl<E: Env> Reconciler<E> {
         Ok(differs.then_some(SweepMessage { message, outdates }))
     }
 
+    /// Links a listed ticket of other alerts to the alert whose key its title carries, while the store may be
+    /// incomplete; says whether it did. A store that was put back may know a ticket only as the one into which
+    /// another one was merged.
+    async fn adopt_for_its_own_alert(
+        &self,
+        listing: &TicketListing,
+        owners: &BTreeSet<AlertId>,
+    ) -> Result<bool, ReconcileError> {
+        let titled = self.with_titled_key(listing).await?;
+        let Some(titled) = titled.filter(|it| !owners.contains(&it.key.key.alert)) else {
+            return Ok(false);
+        };
+        let alert = titled.key.key.alert;
+        self.adopt_if_behind(listing, Some(titled)).await?;
+        Ok(self.store.owners(listing.id).await?.contains(&alert))
+    }
+
+    /// A listed ticket with the key in its title.
+    async fn with_titled_key(
+        &self,
+        listing: &TicketListing,
+    ) -> Result<Option<KeyedTicket>, PortError> {
+        let policy = self.policy();
+        let secret = self.key_secret().await?;
+        Ok(listing.ticket.as_ref().and_then(|ticket| {
+            let key = secret.choose_in(&ticket.summary, policy.prefixes())?;
+            let ticket = ticket.clone();
+            Some(KeyedTicket { ticket, key })
+        }))
+    }
+
     /// The message for a listed ticket that belongs to no pair, if it carries our key.
     async fn message_for_unowned(
         &self,
         listing: &TicketListing,
     ) -> Result<Option<SweepMessage>, ReconcileError> {
-        let policy = self.policy();
         let secret = self.key_secret().await?;
-        let titled = listing.ticket.as_ref().and_then(|ticket| {
-            let key = secret.choose_in(&ticket.summary, policy.prefixes())?;
-            let ticket = ticket.clone();
-            Some(KeyedTicket { ticket, key })
-        });
+        let titled = self.with_titled_key(listing).await?;
         // The newest change is listed by every sweep.
         if let Some(KeyedTicket { ticket, key }) = &titled
             && !secret.verifies(key)

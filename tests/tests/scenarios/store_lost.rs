@@ -290,3 +290,47 @@ fn a_process_that_stops_while_a_sweep_adopts_a_ticket_delays_its_closing_by_minu
     }
     grid.finish();
 }
+
+#[tokio::test]
+async fn a_ticket_that_took_in_one_which_a_restored_store_knows_is_found_for_its_own_alert() {
+    for webhook_delivery in [WebhookDelivery::Prompt, WebhookDelivery::Never] {
+        let mut bundle = Scenario::start(Setup {
+            webhook_delivery,
+            ..Setup::managed()
+        })
+        .await;
+        let known = bundle.raise(0, "Before the copy");
+        bundle.run_until_quiet().await;
+        bundle.run_for(Duration::from_secs(600)).await;
+        let backup = bundle.back_up().await;
+        let unknown = bundle.raise(0, "After the copy");
+        bundle.run_for(Duration::from_secs(600)).await;
+        let ticket = bundle.ticket_of(unknown).unwrap().id;
+        let merged = bundle.ticket_of(known).unwrap().id;
+        bundle.halo.merge_ticket(merged, ticket, DANA).unwrap();
+        bundle.excuse(known);
+        bundle.run_for(Duration::from_secs(3600)).await;
+
+        bundle.restore(&backup).await;
+        // The ticket that was merged is looked at before any list shows the one that took it in.
+        let faults = bundle.halo.faults();
+        faults.next("GET /Tickets", Fault::Gateway502Html);
+        faults.next("GET /Tickets", Fault::Gateway502Html);
+        bundle
+            .halo
+            .add_note(merged, DANA, "Merged, see there")
+            .unwrap();
+        bundle.run_for(Duration::from_secs(1500)).await;
+        bundle
+            .liongard
+            .change(unknown, news("It goes on", "High"))
+            .unwrap();
+        bundle.run_for(Duration::from_secs(3600)).await;
+        let tickets = bundle.halo.tickets();
+        assert_eq!(tickets.len(), 2, "{webhook_delivery:?}: {tickets:#?}");
+        let links = [bundle.link(known).await, bundle.link(unknown).await];
+        let linked = links.map(|link| link.unwrap().ticket.unwrap().get());
+        let ticket = u64::try_from(ticket).unwrap();
+        assert_eq!(linked, [ticket, ticket], "{webhook_delivery:?}");
+    }
+}
