@@ -160,7 +160,7 @@ pub enum ModeName {
     Managed,
     /// Liongard's own ticketing does.
     Native,
-    /// Whoever does; Halogard reads and reports, and never writes.
+    /// Not Halogard, which reads and reports, and never writes.
     Observe,
 }
 

@@ -329,13 +329,12 @@ impl<S: Store + Clone + 'static> OpenedStore<S> {
             return Ok(None);
         };
         let (webhook, _) = settings::read::<WebhookSettings>(&machine.environment)?;
-        let (serve, _) = settings::read::<ServeSettings>(&machine.environment)?;
         let address = token::webhook_address(&machine.store, &webhook).await?;
-        let base = serve
-            .public_url
-            .unwrap_or_else(|| format!("http://{}", serve.listen));
-        let token = address.token;
-        Ok(token.map(|token| format!("{base}/webhooks/halopsa/{}", token.expose_secret())))
+        if address.token.is_none() {
+            return Ok(None);
+        }
+        let target = self.webhook().await?;
+        Ok(Some(target.url.expose_secret().to_owned()))
     }
 
     /// Every secret that this process knows: what must occur in nothing that leaves the machine.

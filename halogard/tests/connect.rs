@@ -158,7 +158,7 @@ fn the_first_stage_that_fails_is_named_with_its_remedy_and_nothing_is_stored() {
             "name",
         ),
         (
-            "nobody listens",
+            "a port without a listener",
             newcomer.options_with("--halopsa", "http://127.0.0.1:9"),
             &secrets,
             0,

@@ -48,7 +48,7 @@ async fn a_cycle_queues_what_it_finds_and_other_events_are_answered_with_what_wa
 }
 
 /// The calls to AWS since the last time, by what they do.
-#[allow(clippy::print_stdout, reason = "the calls, for whoever counts them")]
+#[allow(clippy::print_stdout, reason = "the list of calls")]
 fn calls(proxy: &FaultProxy, what: &str) -> BTreeMap<&'static str, usize> {
     let mut calls = BTreeMap::new();
     for (operation, body) in proxy.requests() {

@@ -37,7 +37,7 @@ pub enum Mode {
     /// Liongard's own ticketing opens them; Halogard links them, asks Liongard to check, and
     /// repairs drift.
     Native,
-    /// Whoever does; Halogard reads both sides, links what Liongard names, and writes nothing.
+    /// Not Halogard, which reads both sides, links what Liongard names, and writes nothing.
     Observe,
 }
 

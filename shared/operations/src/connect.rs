@@ -228,7 +228,7 @@ pub const fn advised_mode(native_ticketing: Option<bool>) -> Mode {
 /// What is worth doing in both systems before the first ticket.
 pub const RECOMMENDATIONS: &[&str] = &[
     "HaloPSA: an API-only agent of its own, called Halogard, for its application (Configuration → Teams & Agents → \
-     Agents): what it writes is then nobody else's; `halogard doctor --print-permissions` lists its rights",
+     Agents): what it writes is then known to be Halogard's; `halogard doctor --print-permissions` lists its rights",
     "HaloPSA: a ticket type of its own, called Liongard (Configuration → Tickets → Ticket Types): no mandatory field, the \
      statuses and the SLA of the template, no automatic closing, no mails to end users",
     "Liongard: in managed mode its own alert templates must not also send to HaloPSA (Admin → Actionable Alerts → \

@@ -12,7 +12,7 @@ use crate::sim::Sim;
 /// Technicians of the service desk.
 pub const TECHNICIANS: [i64; 2] = [12, 13];
 
-/// What somebody does to a ticket.
+/// What a person does to a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Writes a note.
@@ -246,7 +246,7 @@ pub fn merge(sim: &Sim, ticket: &TicketView, into: &TicketView) -> bool {
     true
 }
 
-/// Somebody opens a ticket whose title copies that of `ours`, or guesses a key.
+/// A stranger opens a ticket whose title copies that of `ours`, or guesses a key.
 pub fn open_look_alike(sim: &Sim, alert: i64, ours: Option<&TicketView>, client: i64) {
     let title = match ours {
         Some(ticket) => format!("RE: {}", ticket.summary),

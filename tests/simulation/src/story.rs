@@ -74,7 +74,7 @@ pub enum Event {
     Mend(usize),
     /// Liongard shows an alert no more.
     Hide(usize),
-    /// Somebody acts on an alert's ticket.
+    /// A person acts on an alert's ticket.
     Ticket(usize, Act),
     /// A person merges the ticket of one alert into that of another.
     Merge(usize, usize),
