@@ -1,11 +1,13 @@
 //! The answers of commands over a store, without a worker beside it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::time::Duration;
 
 use halogard_app::ports::{
-    AlertIndex as _, Clock, Lane, Links as _, NamedValues as _, QueuedState, Records as _,
-    Revision, SinceQueued, WorkQueue as _, WorkSink as _, keys,
+    AlertIndex as _, Lane, Links as _, NamedValues as _, QueuedState, Records as _, Revision,
+    SinceQueued, WorkQueue as _, WorkSink as _, keys,
 };
 use halogard_domain::audit::{AuditDate, AuditDay};
 use halogard_domain::budget::Limit;
@@ -17,14 +19,12 @@ use halogard_domain::ids::{
 use halogard_domain::link::{Base, Claim, Closure, REFUSAL_RETRY_AFTER, RefusedWrite, WriteKind};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::pause::{Pause, PauseScope};
-use halogard_domain::policy::{
-    AppliedPolicy, ClosedBy, Mapping, Mode, ParkReason, Policy, StatusMap, Template,
-};
+use halogard_domain::policy::{AppliedPolicy, ClosedBy, ParkReason};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::time::SteadyTime;
 use halogard_domain::work::InitialState;
-use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
+use halogard_domain::{Alert, Link, Slug, Ticket};
 use halogard_operations::audit::{self, AuditFilter, Operator, OperatorError};
 use halogard_operations::dead_letters::{self, DeadLetterAction, DeadLetterFilter};
 use halogard_operations::linking;
@@ -32,21 +32,10 @@ use halogard_operations::pausing;
 use halogard_operations::resync::{self, PairFilter, ResyncKind, WaitingFilter};
 use halogard_operations::status::{StatusQuestion, Verdict, status, waiting};
 use halogard_operations::waiting::WaitingCause;
-use halogard_sqlite::{Store, StoreKey};
+use halogard_sqlite::Store;
 use tempfile::TempDir;
 
-/// The time of every test.
-const NOW: Timestamp = Timestamp::from_millis(1_777_881_600_000);
-
-/// A clock that stands still.
-#[derive(Clone)]
-struct StoppedClock;
-
-impl Clock for StoppedClock {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-}
+use support::{NOW, StoppedClock, before, empty_store, policy};
 
 /// A store that workers have used a second ago.
 struct UsedStore {
@@ -56,9 +45,7 @@ struct UsedStore {
 
 impl UsedStore {
     fn unused() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = StoreKey::load_or_create(&folder.path().join("key")).unwrap();
-        let store = Store::open(&folder.path().join("halogard.db"), key, StoppedClock).unwrap();
+        let (store, folder) = empty_store();
         Self {
             store,
             _folder: folder,
@@ -109,32 +96,6 @@ const QUESTION: StatusQuestion = StatusQuestion {
     steady: SteadyTime { source: 0, at: NOW },
     limit: Limit::DEFAULT,
 };
-
-fn before(seconds: i64) -> Timestamp {
-    Timestamp::from_millis(NOW.as_millis() - seconds * 1000)
-}
-
-fn policy() -> Policy {
-    let mut policy = Policy::empty(Mode::Managed);
-    let statuses = StatusMap {
-        open: StatusId::new(1),
-        closed: StatusId::new(9),
-        also_closed: [].into(),
-        by_slug: [].into(),
-    };
-    let template = Template::new("default", TicketTypeId::new(5), statuses);
-    policy.templates.insert("default".to_owned(), template);
-    let environment = EnvironmentId::new(8801);
-    let mapping = Mapping {
-        environment,
-        client: HaloClientId::new(17),
-        site: None,
-        template: Some("default".to_owned()),
-        groups: [].into(),
-    };
-    policy.environments.insert(environment, mapping);
-    policy
-}
 
 fn alert(id: u64, status: &str) -> Alert {
     Alert {

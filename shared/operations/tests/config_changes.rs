@@ -1,7 +1,9 @@
 //! What a change of the config does, and the change itself, over a store without a worker beside it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use halogard_app::ports::{Clock, Links as _, Records as _, Revision};
+mod support;
+
+use halogard_app::ports::{Links as _, Records as _, Revision};
 use halogard_domain::config_history::{ConfigText, VersionOrigin};
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
@@ -9,28 +11,17 @@ use halogard_domain::ids::{
 use halogard_domain::link::Base;
 use halogard_domain::policy::ParkReason;
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
-use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
+use halogard_domain::{Alert, Link, Slug, Ticket};
 use halogard_operations::audit::Operator;
 use halogard_operations::config_changes::{
     AlertsOf, ConfigCandidate, ConfigChangeError, ConfigPlan, PlanDigest, history, in_force,
     is_due, plan_with, put_in_force, run_samples, text_of, version_to_restore,
 };
 use halogard_operations::doctor::DoctorReport;
-use halogard_sqlite::{Store, StoreKey};
+use halogard_sqlite::Store;
 use tempfile::TempDir;
 
-/// The time of every test.
-const NOW: Timestamp = Timestamp::from_millis(1_777_881_600_000);
-
-/// A clock that stands still.
-#[derive(Clone)]
-struct StoppedClock;
-
-impl Clock for StoppedClock {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-}
+use support::{NOW, StoppedClock, empty_store};
 
 const CONFIG: &str = r#"mode = "managed"
 
@@ -64,9 +55,7 @@ struct ConfigBench {
 
 impl ConfigBench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = StoreKey::load_or_create(&folder.path().join("key")).unwrap();
-        let store = Store::open(&folder.path().join("halogard.db"), key, StoppedClock).unwrap();
+        let (store, folder) = empty_store();
         Self {
             store,
             _folder: folder,

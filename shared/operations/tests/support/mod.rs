@@ -156,11 +156,13 @@ pub async fn filled_store() -> (Store<StoppedClock>, TempDir) {
     (store, folder)
 }
 
-fn before(seconds: i64) -> Timestamp {
+/// So many seconds before [`NOW`].
+pub fn before(seconds: i64) -> Timestamp {
     Timestamp::from_millis(NOW.as_millis() - seconds * 1000)
 }
 
-fn policy() -> Policy {
+/// A policy with one customer and one template.
+pub fn policy() -> Policy {
     let mut policy = Policy::empty(Mode::Managed);
     let statuses = StatusMap {
         open: StatusId::new(1),
