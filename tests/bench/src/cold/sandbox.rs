@@ -65,7 +65,9 @@ impl Sandbox {
             .zip(values)
             .collect();
         let aws = Aws::start(authority.server.clone(), secrets)?;
-        aws.seed(vendors.policy_item()?);
+        for item in vendors.items()? {
+            aws.seed(item);
+        }
         Ok(Self {
             aws,
             authority,

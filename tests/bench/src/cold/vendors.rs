@@ -4,6 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use halogard_domain::Timestamp;
+use halogard_domain::config_history::ConfigInForce;
+use halogard_domain::continuity::{Completeness, StoreContinuity};
+use halogard_domain::record::{Record, Singleton};
 use halogard_simulator::halopsa::ApiApplication;
 use halogard_simulator::liongard::{AccessKeySpec, AlertSpec};
 use halogard_simulator::{
@@ -101,27 +105,40 @@ impl Vendors {
         })
     }
 
-    /// The table's item with the policy an operator would have applied: every customer mapped.
+    /// The items of an installation whose config an operator has applied, with every customer mapped, and whose
+    /// store knows every ticket.
     ///
     /// # Errors
     ///
     /// The config is no longer written like this.
-    pub fn policy_item(&self) -> anyhow::Result<Value> {
+    pub fn items(&self) -> anyhow::Result<Vec<Value>> {
         let text = self.world.config_text("managed", "", &BTreeSet::new());
         let config = halogard_config::parse("the benchmark's config", &text)?;
-        let body = json!({
-            "policy": config.policy,
-            "text": text,
-            "applied_at": stopwatch::unix_millis(),
-        });
-        Ok(json!({
-            "pk": { "S": "config" },
-            "sk": { "S": "applied" },
-            "revision": { "N": "1" },
-            "write": { "S": "bench" },
-            "body": { "S": body.to_string() },
-        }))
+        let in_force = ConfigInForce {
+            policy: Some(config.policy),
+            versions: Vec::new(),
+        };
+        let now = Timestamp::from_millis(i64::try_from(stopwatch::unix_millis())?);
+        let continuity = StoreContinuity {
+            began_at: now,
+            seen_at: now,
+            completeness: Completeness::Current,
+            is_new: false,
+            ..StoreContinuity::default()
+        };
+        Ok(vec![item(&in_force)?, item(&continuity)?])
     }
+}
+
+/// The item that the functions' store keeps `record` in.
+fn item<R: Record<Key = Singleton>>(record: &R) -> anyhow::Result<Value> {
+    Ok(json!({
+        "pk": { "S": R::PARTITION },
+        "sk": { "S": Singleton.to_string() },
+        "revision": { "N": "1" },
+        "write": { "S": "bench" },
+        "body": { "S": serde_json::to_string(record)? },
+    }))
 }
 
 impl Pair {

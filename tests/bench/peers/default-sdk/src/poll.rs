@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 const LOADS: usize = 13;
 
 /// Lists that are read.
-const QUERIES: usize = 6;
+const QUERIES: usize = 3;
 
 /// Items that are written.
-const SAVES: usize = 12;
+const SAVES: usize = 14;
 
 /// Clients and credentials that are used by every event.
 struct Poll {
