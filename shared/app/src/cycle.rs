@@ -166,7 +166,7 @@ impl<E: Env> Reconciler<E> {
     /// Notes what people want to know and no ticket waits for: the version that runs, and the dialect of both
     /// vendors. The first cycle of a store leaves it to the second one.
     async fn look_around(&self, values: &mut ValueSet) {
-        self.note_version().await;
+        self.record_version().await;
         if let Err(error) = self.probe_if_due(values).await {
             debug!(%error, "the dialect of both vendors could not be looked at");
         }

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod budget;
-mod changes;
 pub mod cycle;
 mod day_one;
 mod dead_letters;
@@ -25,6 +24,7 @@ mod retention;
 mod seen_tickets;
 pub mod sweep;
 mod value_set;
+mod version_history;
 
 pub use env::{Env, Liongard, Store};
 pub use odd_records::OddRecords;

@@ -57,7 +57,6 @@ impl<E: Env> Reconciler<E> {
                 self.store.send(Lane::Bulk, &messages).await?;
             }
         }
-        self.note_config().await?;
         let followed = self.count_followed_under_former().await?;
         info!(
             released,

@@ -70,7 +70,7 @@ pub struct Reconciler<E: Env> {
     /// What was recorded of each vendor's answers.
     pub(crate) contacts: KnownContacts,
     /// Set once the version that runs was recorded.
-    pub(crate) noted_version: OnceLock<()>,
+    pub(crate) recorded_version: OnceLock<()>,
     /// The policy whose customers are noted as begun.
     pub(crate) noted_policy: NotedPolicy,
     /// How often it was asked whether another installation opened a ticket.
@@ -110,7 +110,7 @@ impl<E: Env> Reconciler<E> {
             examined: SeenTickets::default(),
             pauses: KnownPauses::default(),
             contacts: KnownContacts::default(),
-            noted_version: OnceLock::new(),
+            recorded_version: OnceLock::new(),
             noted_policy: NotedPolicy::default(),
             rival_checks: RivalChecks::default(),
         }

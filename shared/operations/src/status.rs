@@ -9,7 +9,6 @@ use std::time::Duration;
 use halogard_app::Store;
 use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
 use halogard_domain::budget::{Ledger, Limit};
-use halogard_domain::changes::RecentChanges;
 use halogard_domain::contact::{VendorContacts, VendorName};
 use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, Seen};
@@ -18,10 +17,12 @@ use halogard_domain::record::Singleton;
 use halogard_domain::runs::{FAILURES_MAX, RunTarget, Runs};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::time::SteadyTime;
+use halogard_domain::version_history::VersionHistory;
 use halogard_domain::{Policy, Timestamp};
 use serde::Serialize;
 
 use crate::audit::{self, AuditFilter};
+use crate::config_changes;
 use crate::moment::Moment;
 use crate::pausing::{self, PauseLine};
 use crate::policy::policy_in_force;
@@ -376,23 +377,35 @@ async fn tenant(store: &impl Records) -> Result<TenantStatus, PortError> {
     })
 }
 
-/// What has changed lately: what workers noticed, and what operators commanded.
+/// What has changed lately: versions, configs, and what operators commanded.
 async fn changes(store: &impl Records, now: Timestamp) -> Result<Vec<ChangeLine>, PortError> {
-    let noticed = store.load_record::<RecentChanges>(&Singleton).await?.value;
-    let mut changes: Vec<ChangeLine> = noticed
-        .changes
-        .iter()
-        .map(|change| ChangeLine {
-            at: change.at.into(),
-            what: change.what.to_string(),
+    let versions = store.load_record::<VersionHistory>(&Singleton).await?.value;
+    let mut changes: Vec<ChangeLine> = versions
+        .changes()
+        .map(|(from, to)| ChangeLine {
+            at: to.since.into(),
+            what: format!("Halogard {} runs, after {}", to.version, from.version),
         })
         .collect();
+    let configs = config_changes::history(store).await?.versions;
+    changes.extend(configs.into_iter().map(|version| ChangeLine {
+        at: version.applied_at,
+        what: match version.actor {
+            Some(actor) => format!(
+                "config version {}: {} ({actor})",
+                version.number, version.origin
+            ),
+            None => format!("config version {}: {}", version.number, version.origin),
+        },
+    }));
     let filter = AuditFilter {
         since: Some(now.minus(CHANGES_AGE)),
         ..AuditFilter::default()
     };
     let commands = audit::list(store, &filter, now).await?.entries.into_iter();
-    changes.extend(commands.map(|entry| ChangeLine {
+    // The history of the configs has these with their numbers.
+    let others = commands.filter(|entry| !entry.command.starts_with("config "));
+    changes.extend(others.map(|entry| ChangeLine {
         at: entry.at,
         what: format!(
             "{}: {} {} ({})",

@@ -11,7 +11,7 @@ use halogard_app::ports::{
 };
 use halogard_domain::audit::{AuditDate, AuditDay};
 use halogard_domain::budget::Limit;
-use halogard_domain::changes::RecentChanges;
+use halogard_domain::config_history::{ConfigInForce, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::{
     AlertId, EnvironmentId, HaloClientId, StatusId, TicketId, TicketTypeId,
@@ -23,6 +23,7 @@ use halogard_domain::policy::{AppliedPolicy, ClosedBy, ParkReason};
 use halogard_domain::record::Singleton;
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::time::SteadyTime;
+use halogard_domain::version_history::VersionHistory;
 use halogard_domain::work::InitialState;
 use halogard_domain::{Alert, Link, Slug, Ticket};
 use halogard_operations::audit::{self, AuditFilter, Operator, OperatorError};
@@ -651,12 +652,27 @@ async fn lags_queue_ages_and_changes_are_shown() {
         .send(Lane::Bulk, &[message.into()])
         .await
         .unwrap();
-    let mut changes = RecentChanges::default();
-    changes.observe_version(before(7200), "0.0.9");
-    changes.observe_version(before(3600), "0.1.0");
+    let mut history = VersionHistory::default();
+    history.record(before(7200), "0.0.9");
+    history.record(before(3600), "0.1.0");
     let none = Revision::default();
     used.store
-        .save_record(&Singleton, &changes, none)
+        .save_record(&Singleton, &history, none)
+        .await
+        .unwrap();
+    let config = ConfigInForce {
+        policy: None,
+        versions: vec![ConfigVersion {
+            number: 3,
+            text: "0".to_owned(),
+            applied_at: before(60),
+            origin: VersionOrigin::Applied,
+            actor: Some("ada".to_owned()),
+            reason: None,
+        }],
+    };
+    used.store
+        .save_record(&Singleton, &config, none)
         .await
         .unwrap();
     let operator = Operator {
@@ -684,7 +700,7 @@ async fn lags_queue_ages_and_changes_are_shown() {
     assert_eq!(
         said,
         [
-            "config apply: halogard.toml applied (ada)",
+            "config version 3: applied (ada)",
             "Halogard 0.1.0 runs, after 0.0.9"
         ]
     );

@@ -7,7 +7,6 @@ use std::time::Duration;
 use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
-use halogard_domain::changes::{ChangedThing, RecentChanges};
 use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
 use halogard_domain::contact::{ContactFailure, VendorContact, VendorContacts, VendorName};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
@@ -24,6 +23,7 @@ use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{
     ChangeRange, FirstSweep, KeyedListPlace, PendingRange, ReadPhase, SweepCursor, Unsettled,
 };
+use halogard_domain::version_history::VersionHistory;
 use halogard_domain::webhook_sample::{WebhookSample, WebhookSamples};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
 
@@ -73,7 +73,7 @@ macro_rules! for_every_type {
         let bench = $case::<_, VendorContacts>(bench).await;
         let bench = $case::<_, Pauses>(bench).await;
         let bench = $case::<_, AuditDay>(bench).await;
-        let bench = $case::<_, RecentChanges>(bench).await;
+        let bench = $case::<_, VersionHistory>(bench).await;
         let bench = $case::<_, SealedToken>(bench).await;
         drop(bench);
     };
@@ -382,18 +382,16 @@ impl SampleRecord for AuditDay {
     }
 }
 
-impl SampleRecord for RecentChanges {
+impl SampleRecord for VersionHistory {
     fn keys() -> Vec<Box<Singleton>> {
         vec![Box::new(Singleton)]
     }
 
     fn sample(number: u8, now: Timestamp) -> Self {
-        let mut changes = Self::default();
-        changes.observe_version(now, "0.1.0");
-        changes.observe_version(now, "0.2.0");
-        let fingerprint = number.to_string();
-        changes.note(now, ChangedThing::Config { fingerprint });
-        changes
+        let mut history = Self::default();
+        history.record(now, "0.1.0");
+        history.record(now, &format!("0.2.{number}"));
+        history
     }
 }
 

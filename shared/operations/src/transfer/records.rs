@@ -6,7 +6,6 @@ use halogard_app::Store;
 use halogard_app::ports::{PortError, Records, Swap, keys};
 use halogard_domain::audit::AuditDay;
 use halogard_domain::budget::Ledger;
-use halogard_domain::changes::RecentChanges;
 use halogard_domain::config_history::{ConfigInForce, ConfigText};
 use halogard_domain::contact::VendorContacts;
 use halogard_domain::continuity::StoreContinuity;
@@ -19,6 +18,7 @@ use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
 use halogard_domain::storm::{StormKey, Storms};
 use halogard_domain::sweep_cursor::SweepCursor;
+use halogard_domain::version_history::VersionHistory;
 use halogard_domain::{Link, Record};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ macro_rules! with_singletons {
             DialectReport,
             VendorContacts,
             Pauses,
-            RecentChanges,
+            VersionHistory,
             ConfigInForce
         )
     };
