@@ -14,7 +14,6 @@ use crate::env::Env;
 use crate::outcome::OperatorNotice;
 use crate::ports::prelude::*;
 use crate::ports::{LinkFilter, PortError, SaveError};
-use crate::reconcile::CONFLICTS_MAX;
 use crate::reconciler::Reconciler;
 use crate::recovery::PAGE;
 
@@ -107,25 +106,14 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Applies `change` to what is known of the customers' first days. Saves only a difference.
-    async fn update_starts(&self, change: impl Fn(&mut CustomerStarts)) -> Result<(), PortError> {
-        let mut conflicts = 0;
-        loop {
-            let stored = self.store.load_record::<CustomerStarts>(&Singleton).await?;
-            let mut changed = stored.value.clone();
-            change(&mut changed);
-            if changed == stored.value {
-                return Ok(());
-            }
-            let saved = self
-                .store
-                .save_record(&Singleton, &changed, stored.revision);
-            match saved.await {
-                Ok(_) => return Ok(()),
-                // The other worker notes the same of the same policy.
-                Err(SaveError::Conflict) if conflicts == CONFLICTS_MAX => return Ok(()),
-                Err(SaveError::Conflict) => conflicts += 1,
-                Err(SaveError::Store(error)) => return Err(error),
-            }
+    async fn update_starts(
+        &self,
+        change: impl Fn(&mut CustomerStarts) + Send,
+    ) -> Result<(), PortError> {
+        match self.store.update_record(&Singleton, change).await {
+            // Other workers keep saving, and what they save is the same.
+            Ok(()) | Err(SaveError::Conflict) => Ok(()),
+            Err(SaveError::Store(error)) => Err(error),
         }
     }
 }

@@ -7,11 +7,12 @@ mod cycle;
 use std::time::Duration;
 
 use halogard_domain::{Message, Timestamp};
+use strum::{EnumIter, IntoEnumIterator as _};
 
 pub use self::cycle::{SweepOutcome, SyncTask, TaskEnd};
 
 /// One thing a reconciliation did to a pair. Each is an entry of the pair's journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter)]
 pub enum Action {
     /// Opened the ticket.
     Opened,
@@ -109,6 +110,55 @@ impl Action {
             Self::LeadsGroup => "leads_group",
             Self::InspectionRequested => "inspection_requested",
             Self::ConditionPersists => "condition_persists",
+        }
+    }
+
+    /// Every action.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::iter()
+    }
+
+    /// The action with this word, as the journal keeps it.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::all().find(|action| action.as_str() == word)
+    }
+
+    /// The action as a sentence without its subject, Halogard.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Opened => "opened the ticket",
+            Self::Closed => "closed the ticket",
+            Self::Reopened => "reopened the ticket",
+            Self::Noted => "added a note to the ticket",
+            Self::FieldsSet => "set fields of the ticket",
+            Self::Adopted => "linked the ticket that Liongard opened",
+            Self::MergeFollowed => {
+                "people merged the ticket into another one, which is followed now"
+            }
+            Self::MergedAcrossClients => "people merged the ticket into one of another customer",
+            Self::MergeUndone => "people undid the merge",
+            Self::FoundByKey => "found the ticket by its key",
+            Self::FoundElsewhere => "found the ticket at another client; nothing is written to it",
+            Self::DuplicateTicket => "another ticket carries the alert's key",
+            Self::ForeignKey => "a ticket that is not ours carries the alert's key",
+            Self::ForeignTicket => "Liongard names a ticket that does not belong to the alert",
+            Self::SecondInstallation => "another installation opens tickets, too",
+            Self::OpenInDoubt => "requested a ticket; HaloPSA did not answer",
+            Self::WriteRefused => "HaloPSA refused a write",
+            Self::NotCarriedOut => "HaloPSA accepted a change and did not carry it out",
+            Self::Parked => "opened no ticket",
+            Self::NotNeeded => "the alert was closed before a ticket was opened",
+            Self::WorkSeen => "a person began to work on the ticket",
+            Self::TicketMissing => "HaloPSA did not find the ticket",
+            Self::TicketDeleted => "the ticket was deleted",
+            Self::TicketRestored => "the ticket exists again",
+            Self::NextTicketStarted => "began the next ticket of the alert",
+            Self::JoinedGroup => "joined a storm, whose ticket it shares",
+            Self::LeadsGroup => "leads a storm: other alerts share its ticket",
+            Self::InspectionRequested => "requested an inspection",
+            Self::ConditionPersists => "inspected again, and the condition still holds",
         }
     }
 }

@@ -20,9 +20,9 @@ use crate::cycle::WakeUp;
 use crate::env::Env;
 use crate::outcome::{Lag, Outcome, Processed};
 use crate::ports::prelude::*;
-use crate::ports::{Delivery, JournalEntry, Lane, PortError, SaveError};
+use crate::ports::{Delivery, JournalEntry, Lane, PortError};
+use crate::reconcile::ReconcileError;
 use crate::reconcile::write_batcher::WriteBatcher;
-use crate::reconcile::{CONFLICTS_MAX, ReconcileError};
 use crate::reconciler::Reconciler;
 
 /// How long a message is hidden while it is processed: longer than the longest reconciliation, which
@@ -334,25 +334,21 @@ impl<E: Env> Reconciler<E> {
         kind: &str,
         members: &str,
     ) -> Result<Outcome, ReconcileError> {
-        for _ in 0..CONFLICTS_MAX {
-            let mut stored = self.store.load_record::<WebhookSamples>(&Singleton).await?;
-            let sample = WebhookSample {
-                members: members.to_owned(),
-                kept_at: self.clock.now(),
-            };
-            if !stored.value.keep_first(kind, sample) {
-                return Ok(Outcome::Duplicate);
-            }
-            let saved = self
-                .store
-                .save_record(&Singleton, &stored.value, stored.revision);
-            match saved.await {
-                Ok(_) => return Ok(Outcome::NotificationRecorded),
-                Err(SaveError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ReconcileError::Conflict)
+        let sample = WebhookSample {
+            members: members.to_owned(),
+            kept_at: self.clock.now(),
+        };
+        let is_first = self
+            .store
+            .update_record(&Singleton, |samples: &mut WebhookSamples| {
+                samples.keep_first(kind, sample.clone())
+            })
+            .await?;
+        Ok(if is_first {
+            Outcome::NotificationRecorded
+        } else {
+            Outcome::Duplicate
+        })
     }
 
     /// Handles a failure to advance an inspector run. Marks the run as watched until the retry, or every

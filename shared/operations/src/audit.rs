@@ -226,3 +226,12 @@ pub enum OperatorError {
     #[error("a ticket for alert {0} is being opened or searched for; try again in some minutes")]
     Claimed(halogard_domain::ids::AlertId),
 }
+
+impl From<SaveError> for OperatorError {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Conflict => Self::Contended,
+            SaveError::Store(error) => error.into(),
+        }
+    }
+}

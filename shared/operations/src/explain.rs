@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use halogard_app::Store;
+use halogard_app::outcome::Action;
 use halogard_app::ports::{JournalEntry, LinkFilter, PortError};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::TerminalReason;
@@ -370,40 +371,15 @@ fn event(entry: JournalEntry) -> StoryEvent {
     }
 }
 
-/// An event in words; the event itself where there are none.
+/// An event in words; the event itself where a later version of Halogard recorded it.
 fn in_words(event: &str) -> &str {
     match event {
-        "opened" => "opened the ticket",
-        "closed" => "closed the ticket",
-        "reopened" => "reopened the ticket",
-        "noted" => "added a note to the ticket",
-        "fields_set" => "set fields of the ticket",
-        "adopted" => "linked the ticket that Liongard opened",
-        "merge_followed" => "people merged the ticket into another, which is followed now",
-        "merged_across_clients" => "people merged the ticket into one of another customer",
-        "merge_undone" => "people undid the merge",
-        "found_by_key" => "found the ticket by its key",
-        "found_elsewhere" => "found the ticket at another client; nothing is written to it",
-        "duplicate_ticket" => "another ticket carries the alert's key",
-        "foreign_key" => "a ticket that is not ours carries the alert's key",
-        "foreign_ticket" => "Liongard names a ticket that is not the alert's",
-        "second_installation" => "another installation opens tickets, too",
-        "open_in_doubt" => "requested a ticket; HaloPSA did not answer",
-        "write_refused" => "HaloPSA refused a write",
-        "parked" => "waits for a mapping or a template",
-        "not_needed" => "the alert was closed before a ticket was opened",
-        "work_seen" => "a person has taken the ticket in hand",
-        "ticket_missing" => "HaloPSA did not find the ticket",
-        "ticket_deleted" => "the ticket was deleted",
-        "ticket_restored" => "the ticket is there again",
-        "next_ticket_started" => "began the next ticket of the alert",
-        "joined_group" => "joined a storm, whose ticket it shares",
-        "leads_group" => "leads a storm: other alerts share its ticket",
-        "inspection_requested" => "requested an inspection",
-        "condition_persists" => "inspected again, and the condition is still there",
         "linked" => "an operator linked the ticket",
         "unlinked" => "an operator unlinked the ticket",
-        "resync_requested" => "an operator had it synchronised again",
-        other => other,
+        "resync_requested" => "an operator requested a new synchronisation",
+        other => match Action::from_word(other) {
+            Some(action) => action.describe(),
+            None => other,
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! `pause`, `resume` and `snooze`: what workers leave alone for a while.
 
-use halogard_app::ports::{LinkFilter, Links, PortError, Records, SaveError};
+use halogard_app::ports::{LinkFilter, Links, PortError, Records};
 use halogard_domain::Timestamp;
 use halogard_domain::contact::VendorName;
 use halogard_domain::ids::EnvironmentId;
@@ -11,9 +11,6 @@ use serde::Serialize;
 use crate::audit::OperatorError;
 use crate::moment::Moment;
 use crate::scan::for_each_link;
-
-/// How often a change is repeated because another operator's came between.
-const ATTEMPTS_MAX: usize = 20;
 
 /// The answer of `pause`, `resume` and `snooze`: what is paused from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -110,25 +107,12 @@ pub async fn environment_of(
 /// Changes the pauses, however many operators do so at once.
 async fn change(
     store: &impl Records,
-    change: impl Fn(&mut Pauses) -> bool,
+    mut change: impl FnMut(&mut Pauses) -> bool + Send,
 ) -> Result<(bool, Pauses), OperatorError> {
-    for _ in 0..ATTEMPTS_MAX {
-        let stored = store.load_record::<Pauses>(&Singleton).await?;
-        let mut pauses = stored.value.clone();
-        let changed = change(&mut pauses);
-        if pauses == stored.value {
-            return Ok((changed, pauses));
-        }
-        match store
-            .save_record(&Singleton, &pauses, stored.revision)
-            .await
-        {
-            Ok(_) => return Ok((changed, pauses)),
-            Err(SaveError::Conflict) => {}
-            Err(SaveError::Store(error)) => return Err(error.into()),
-        }
-    }
-    Err(OperatorError::Contended)
+    let update = store.update_record(&Singleton, |pauses: &mut Pauses| {
+        (change(pauses), pauses.clone())
+    });
+    Ok(update.await?)
 }
 
 /// What `pauses` pause at `now`.

@@ -11,7 +11,7 @@ mod records;
 
 use std::io;
 
-use halogard_app::ports::{JournalEntry, PortError};
+use halogard_app::ports::{JournalEntry, PortError, SaveError};
 use halogard_domain::Link;
 use halogard_domain::ids::AlertId;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::moment::Moment;
 
 pub use exporting::export;
 pub use importing::import;
+pub use records::{LEFT_OUT, moved_partitions};
 
 /// The form of the lines. It grows with every change: an export is read by the version that wrote it.
 const FORMAT_VERSION: u32 = 1;
@@ -127,4 +128,13 @@ pub enum TransferError {
     /// Another process writes the same record.
     #[error("another process keeps writing the same record; stop it, and repeat the import")]
     Contended,
+}
+
+impl From<SaveError> for TransferError {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::Conflict => Self::Contended,
+            SaveError::Store(error) => error.into(),
+        }
+    }
 }

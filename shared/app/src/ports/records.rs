@@ -9,6 +9,10 @@ use tracing::warn;
 
 use super::{PortError, Revision, SaveError, Stored};
 
+/// How often [`Records::update_record`] begins before it gives up. Of two processes that save at once one
+/// succeeds, so this many attempts fail only if as many others save the same record at the same time.
+pub const UPDATE_ATTEMPTS_MAX: usize = 20;
+
 /// Loads and saves records. One port for every type that implements [`Record`].
 pub trait Records: Send + Sync {
     /// Whether all processes that use the store run on one machine: they then share its clock that no one
@@ -50,6 +54,40 @@ pub trait Records: Send + Sync {
                 Swap::Stored(revision) => Ok(revision),
                 Swap::Conflict(_) => Err(SaveError::Conflict),
             }
+        }
+    }
+
+    /// Applies `change` to the record under `key`, saves it if that made a difference, and returns what
+    /// `change` returned. Begins again where another process saved the record in between, so `change` must
+    /// be repeatable.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, or others saved the record in between [`UPDATE_ATTEMPTS_MAX`] times.
+    fn update_record<T, A>(
+        &self,
+        key: &T::Key,
+        mut change: impl FnMut(&mut T) -> A + Send,
+    ) -> impl Future<Output = Result<A, SaveError>> + Send
+    where
+        T: Record + PartialEq,
+        A: Send,
+    {
+        async move {
+            for _ in 0..UPDATE_ATTEMPTS_MAX {
+                let stored = self.load_record::<T>(key).await?;
+                let mut record = stored.value.clone();
+                let answer = change(&mut record);
+                if record == stored.value {
+                    return Ok(answer);
+                }
+                match self.save_record(key, &record, stored.revision).await {
+                    Ok(_) => return Ok(answer),
+                    Err(SaveError::Conflict) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(SaveError::Conflict)
         }
     }
 }

@@ -21,11 +21,11 @@ use halogard_domain::write_result::WriteResult;
 use halogard_domain::{FailureClass, Timestamp};
 use tracing::{debug, warn};
 
-use super::{CONFLICTS_MAX, PairOutcome, PairSession, ReconcileError};
+use super::{PairOutcome, PairSession, ReconcileError};
 use crate::env::Env;
 use crate::outcome::Action;
 use crate::ports::prelude::*;
-use crate::ports::{ErrorCode, Lane, PortError, SaveError};
+use crate::ports::{ErrorCode, Lane, PortError};
 use crate::reconcile::write_batcher::SweepForChanges;
 use crate::reconciler::Reconciler;
 
@@ -124,7 +124,7 @@ impl<E: Env> Reconciler<E> {
             }
             Step::Park(reason) => {
                 session.link.parked = Some(reason);
-                session.record(now, Action::Parked, Some(format!("{reason:?}")));
+                session.record(now, Action::Parked, Some(reason.as_str().to_owned()));
                 Ok(Next::Continue)
             }
             Step::SetBase(base) => {
@@ -286,25 +286,18 @@ impl<E: Env> Reconciler<E> {
         target: RunTarget,
         session: &PairSession<'_>,
     ) -> Result<(), ReconcileError> {
-        for _ in 0..CONFLICTS_MAX {
-            let mut stored = self.store.load_record::<Runs>(&target).await?;
-            stored.value.request(session.link.alert);
-            let watched = stored.value.is_watched(self.clock.now());
-            match self
-                .store
-                .save_record(&target, &stored.value, stored.revision)
-                .await
-            {
-                Ok(_) if watched => return Ok(()),
-                Ok(_) => {
-                    let advance = Message::advance_run(target).into();
-                    return Ok(self.store.send(Lane::Runs, &[advance]).await?);
-                }
-                Err(SaveError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
+        let is_watched = self
+            .store
+            .update_record(&target, |runs: &mut Runs| {
+                runs.request(session.link.alert);
+                runs.is_watched(self.clock.now())
+            })
+            .await?;
+        if is_watched {
+            return Ok(());
         }
-        Err(ReconcileError::Conflict)
+        let advance = Message::advance_run(target).into();
+        Ok(self.store.send(Lane::Runs, &[advance]).await?)
     }
 }
 

@@ -93,13 +93,11 @@ pub async fn import(
     for messages in messages.chunks(MESSAGES_AT_ONCE) {
         store.send(Lane::Bulk, messages).await?;
     }
-    let mut continuity = store.load_record::<StoreContinuity>(&Singleton).await?;
-    continuity.value.begin_restored(now);
-    let saved = store.save_record(&Singleton, &continuity.value, continuity.revision);
-    saved.await.map_err(|error| match error {
-        SaveError::Conflict => TransferError::Contended,
-        SaveError::Store(error) => error.into(),
-    })?;
+    store
+        .update_record(&Singleton, |continuity: &mut StoreContinuity| {
+            continuity.begin_restored(now);
+        })
+        .await?;
     store.set_value(UNDER_WAY, 0).await?;
     done.lines = lines.read;
     Ok(done)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use halogard_app::Store;
-use halogard_app::ports::{PortError, Records, Swap, keys};
+use halogard_app::ports::{PortError, Records, keys};
 use halogard_domain::audit::AuditDay;
 use halogard_domain::budget::Ledger;
 use halogard_domain::config_history::{ConfigInForce, ConfigText};
@@ -16,16 +16,19 @@ use halogard_domain::pause::Pauses;
 use halogard_domain::policy::AppliedPolicy;
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::start::CustomerStarts;
 use halogard_domain::storm::{StormKey, Storms};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::version_history::VersionHistory;
+use halogard_domain::webhook_sample::WebhookSamples;
 use halogard_domain::{Link, Record};
 use serde_json::Value;
 
 use super::{TransferError, TransferLine};
 
-/// How often a record is written again because another process wrote between.
-const ATTEMPTS_MAX: usize = 5;
+/// The types of records that an export leaves out, by their partition: a token is requested anew, and its seal
+/// belongs to the credentials of the installation.
+pub const LEFT_OUT: [&str; 1] = ["token"];
 
 /// Does `$do` with the types of records of which there is one.
 macro_rules! with_singletons {
@@ -40,7 +43,9 @@ macro_rules! with_singletons {
             VendorContacts,
             Pauses,
             VersionHistory,
-            ConfigInForce
+            ConfigInForce,
+            CustomerStarts,
+            WebhookSamples
         )
     };
 }
@@ -122,6 +127,25 @@ async fn line<T: Record + PartialEq>(
     }))
 }
 
+/// The partitions of the types that an export has lines for.
+#[must_use]
+pub fn moved_partitions() -> BTreeSet<&'static str> {
+    let mut partitions = BTreeSet::from([
+        AppliedPolicy::PARTITION,
+        AuditDay::PARTITION,
+        ConfigText::PARTITION,
+        Runs::PARTITION,
+        Storms::PARTITION,
+    ]);
+    macro_rules! singletons {
+        ($($record:ty),*) => {
+            $(partitions.insert(<$record>::PARTITION);)*
+        };
+    }
+    with_singletons!(singletons);
+    partitions
+}
+
 /// Stores the record `body` of the type `partition` under `key`; `false` when there is no such type or key.
 pub(super) async fn put(
     store: &impl Store,
@@ -157,7 +181,7 @@ pub(super) async fn put(
 }
 
 /// Stores a record in the place of what is there; `false` when it has another form.
-async fn replace<T: Record>(
+async fn replace<T: Record + PartialEq>(
     store: &impl Records,
     key: &T::Key,
     body: &Value,
@@ -165,12 +189,8 @@ async fn replace<T: Record>(
     let Ok(record) = serde_json::from_value::<T>(body.clone()) else {
         return Ok(false);
     };
-    for _ in 0..ATTEMPTS_MAX {
-        let stored = store.load_record::<T>(key).await?;
-        let swap = store.swap_record(key, &record, stored.revision).await?;
-        if matches!(swap, Swap::Stored(_)) {
-            return Ok(true);
-        }
-    }
-    Err(TransferError::Contended)
+    store
+        .update_record(key, |stored: &mut T| stored.clone_from(&record))
+        .await?;
+    Ok(true)
 }

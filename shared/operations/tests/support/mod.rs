@@ -20,6 +20,7 @@ use halogard_domain::policy::{
     AppliedPolicy, Mapping, Mode, ParkReason, Policy, StatusMap, Template,
 };
 use halogard_domain::record::Singleton;
+use halogard_domain::start::CustomerStarts;
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::ticket::{Existence, Handling, HumanActivity};
 use halogard_domain::{Alert, Link, Slug, Ticket, Timestamp};
@@ -96,6 +97,9 @@ pub async fn filled_store() -> (Store<StoppedClock>, TempDir) {
         ..SweepCursor::default()
     };
     store.save_record(&Singleton, &sweeps, none).await.unwrap();
+    let mut starts = CustomerStarts::default();
+    starts.begin([EnvironmentId::new(8801)], before(7200));
+    store.save_record(&Singleton, &starts, none).await.unwrap();
     let pauses = Pauses {
         pauses: vec![Pause {
             scope: PauseScope::Alert(AlertId::new(3)),

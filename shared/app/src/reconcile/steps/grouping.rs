@@ -147,7 +147,7 @@ impl<E: Env> Reconciler<E> {
             }
             Some(summary)
         };
-        if let Some(summary) = self.update_storms(key, summary_after).await? {
+        if let Some(summary) = self.store.update_record(&key, summary_after).await? {
             lead.summary = summary;
         }
         Ok(())
@@ -168,33 +168,11 @@ impl<E: Env> Reconciler<E> {
             group.close();
             Some(group.summary())
         };
-        if let Some(summary) = self.update_storms(key, close).await? {
+        if let Some(summary) = self.store.update_record(&key, close).await? {
             lead.summary = summary;
         }
         lead.summary.closed = true;
         Ok(Next::Replan)
-    }
-
-    /// Applies `change` to the storms of `key`; saves them only if they differ.
-    async fn update_storms<A>(
-        &self,
-        key: StormKey,
-        change: impl Fn(&mut Storms) -> A,
-    ) -> Result<A, ReconcileError> {
-        for _ in 0..CONFLICTS_MAX {
-            let stored = self.store.load_record::<Storms>(&key).await?;
-            let mut storms = stored.value.clone();
-            let answer = change(&mut storms);
-            if storms == stored.value {
-                return Ok(answer);
-            }
-            match self.store.save_record(&key, &storms, stored.revision).await {
-                Ok(_) => return Ok(answer),
-                Err(SaveError::Conflict) => {}
-                Err(SaveError::Store(error)) => return Err(error.into()),
-            }
-        }
-        Err(ReconcileError::Conflict)
     }
 }
 

@@ -9,9 +9,8 @@ use tracing::warn;
 
 use crate::env::Env;
 use crate::outcome::Action;
-use crate::ports::SaveError;
 use crate::ports::prelude::*;
-use crate::reconcile::{CONFLICTS_MAX, PairSession, ReconcileError};
+use crate::reconcile::{PairSession, ReconcileError};
 use crate::reconciler::Reconciler;
 
 impl<E: Env> Reconciler<E> {
@@ -75,18 +74,10 @@ impl<E: Env> Reconciler<E> {
 
     /// Notes that `ticket` is missing; returns how many tickets are at this time.
     async fn note_missing(&self, ticket: TicketId) -> Result<usize, ReconcileError> {
-        for _ in 0..CONFLICTS_MAX {
-            let mut stored = self.store.load_record::<MissingTickets>(&Singleton).await?;
-            let missing = stored.value.note(ticket, self.clock.now());
-            let saved = self
-                .store
-                .save_record(&Singleton, &stored.value, stored.revision);
-            match saved.await {
-                Ok(_) => return Ok(missing),
-                Err(SaveError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ReconcileError::Conflict)
+        let now = self.clock.now();
+        let update = self
+            .store
+            .update_record(&Singleton, |it: &mut MissingTickets| it.note(ticket, now));
+        Ok(update.await?)
     }
 }
