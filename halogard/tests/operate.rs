@@ -441,45 +441,6 @@ fn a_restored_backup_opens_no_second_ticket_and_verify_finds_no_difference() {
 }
 
 #[test]
-fn no_command_fails_beside_a_worker_in_a_storm_and_nothing_is_lost() {
-    const ALERTS: u64 = 200;
-    let bench = Bench::new();
-    let _serve = bench.serve();
-    let customers = (8801..8807).cycle();
-    let alerts: Vec<i64> = customers
-        .take(usize::try_from(ALERTS).unwrap())
-        .map(|customer| bench.sim.raise(customer, "Stale Accounts"))
-        .collect();
-    let last = alerts.last().unwrap();
-    let commands = [
-        "status waiting".to_owned(),
-        "dlq list".to_owned(),
-        "audit list".to_owned(),
-        format!("explain {last}"),
-        "replay --since 1h --yes".to_owned(),
-        "snooze 1 --until 2h --reason tests".to_owned(),
-        "resume 1".to_owned(),
-        "dlq redrive --yes".to_owned(),
-    ];
-    wait_until("every ticket", SOON * 4, || {
-        for command in &commands {
-            let ended = bench.operate(command);
-            assert!(!ended.stderr.contains("store"), "{command}: {ended:?}");
-            // The alert may not have been read yet.
-            assert!(
-                command.starts_with("explain") || ended.status.success(),
-                "{command}: {ended:?}"
-            );
-        }
-        (bench.ask("status")["pairs"]["in_sync"] == ALERTS).then_some(())
-    });
-    wait_in_sync(&bench, ALERTS);
-    for alert in alerts {
-        assert_eq!(bench.sim.tickets_of(alert).len(), 1, "alert {alert}");
-    }
-}
-
-#[test]
 fn an_exported_installation_is_imported_paused_and_goes_on_without_a_second_ticket() {
     let bench = Bench::new();
     let serve = bench.serve();

@@ -15,7 +15,7 @@ use crate::ports::prelude::*;
 use crate::reconciler::Reconciler;
 
 /// How long a worker goes by what it has read: a pause is in force this much later at most.
-const READ_EVERY: Duration = Duration::from_secs(5);
+pub const PAUSES_READ_EVERY: Duration = Duration::from_secs(5);
 
 /// When work that is paused is looked at again: an operator may end the pause earlier than planned.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ impl<E: Env> Reconciler<E> {
         let now = self.clock.now();
         let known = self.pauses_read();
         if let Some((at, pauses)) = known
-            && now.is_within(READ_EVERY, at)
+            && now.is_within(PAUSES_READ_EVERY, at)
         {
             return Ok(pauses);
         }

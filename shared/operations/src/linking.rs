@@ -1,7 +1,7 @@
 //! `link` and `unlink`: which ticket is an alert's.
 
-use halogard_app::Store;
 use halogard_app::ports::{JournalEntry, Lane, Outgoing, SaveError};
+use halogard_app::{PAUSES_READ_EVERY, Store};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::Claim;
 use halogard_domain::message::{Cause, Message};
@@ -53,7 +53,7 @@ pub async fn link(
         }
     };
     let before = change_link(store, alert, "linked", now, change).await?;
-    look_at(store, alert, Some(ticket)).await?;
+    look_at(store, alert, Some(ticket), None).await?;
     Ok(LinkAnswer {
         alert,
         ticket: Some(ticket),
@@ -80,7 +80,9 @@ pub async fn unlink(
         Ok(())
     };
     let before = change_link(store, alert, "unlinked", now, change).await?;
-    look_at(store, alert, None).await?;
+    // By then every worker knows that the alert is snoozed, if it is.
+    let heeded = now.plus(PAUSES_READ_EVERY);
+    look_at(store, alert, None, Some(heeded)).await?;
     Ok(LinkAnswer {
         alert,
         ticket: None,
@@ -129,16 +131,21 @@ async fn change_link(
     Err(OperatorError::Contended)
 }
 
-/// Has a worker look at the pair at once.
+/// Has a worker look at the pair, at once or not before a time.
 async fn look_at(
     store: &impl Store,
     alert: AlertId,
     ticket: Option<TicketId>,
+    not_before: Option<Timestamp>,
 ) -> Result<(), OperatorError> {
     let alert = Message::reconcile_alert(alert, Cause::Operator);
     let ticket = ticket.map(|ticket| Message::reconcile_ticket(ticket, Cause::Operator));
     let messages = [Some(alert), ticket].into_iter().flatten();
-    let messages: Vec<Outgoing> = messages.map(Outgoing::from).collect();
+    let outgoing = |message| Outgoing {
+        message,
+        not_before,
+    };
+    let messages: Vec<Outgoing> = messages.map(outgoing).collect();
     store.send(Lane::Urgent, &messages).await?;
     Ok(())
 }

@@ -508,6 +508,21 @@ async fn a_ticket_is_linked_to_one_alert_only_and_unlinking_makes_room_for_anoth
 }
 
 #[tokio::test]
+async fn an_alert_that_lost_its_ticket_is_looked_at_when_every_worker_knows_of_its_snooze() {
+    for (age, at_once) in [(0, false), (4, false), (5, true)] {
+        let used = UsedStore::new().await;
+        used.save(&linked(1, "new", 1)).await;
+        linking::unlink(&used.store, AlertId::new(1), before(age))
+            .await
+            .unwrap();
+        let hidden = Duration::from_secs(60);
+        let visible = used.store.receive(Lane::Urgent, 10, hidden).await.unwrap();
+        assert_eq!(visible.len(), usize::from(at_once), "{age} s ago");
+        assert_eq!(used.store.depth(Lane::Urgent).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
 async fn operators_who_pause_and_record_at_once_lose_nothing() {
     let used = UsedStore::new().await;
     let operator = Operator {

@@ -118,7 +118,10 @@ impl<C: Clock> Store<C> {
             };
             match outcome {
                 Err(error) if error.is_busy() && wait.goes_on() => wait.pause().await,
-                other => return other,
+                other => {
+                    wait.log();
+                    return other;
+                }
             }
         }
     }
@@ -137,8 +140,14 @@ impl<C: Clock> Store<C> {
         let mut wait = BusyWait::default();
         loop {
             match self.attempt(durability, &mut work) {
-                Attempt::Ended(outcome) => return outcome,
-                Attempt::Busy(error) if !wait.goes_on() => return Err(error.into()),
+                Attempt::Ended(outcome) => {
+                    wait.log();
+                    return outcome;
+                }
+                Attempt::Busy(error) if !wait.goes_on() => {
+                    wait.log();
+                    return Err(error.into());
+                }
                 Attempt::Busy(_) => wait.pause().await,
             }
         }
@@ -260,6 +269,14 @@ impl BusyWait {
     /// Lets other work of the thread run.
     async fn pause(&self) {
         tokio::time::sleep(BUSY_PAUSE).await;
+    }
+
+    /// Logs how long the call has waited, if it has.
+    fn log(&self) {
+        if let Some(began) = self.began {
+            let waited_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tracing::debug!(waited_us, "waited while another process wrote to the store");
+        }
     }
 }
 
