@@ -5,6 +5,7 @@ use halogard_domain::policy::Mode;
 
 use crate::commands::audit::AuditCommand;
 use crate::commands::backup::{BackupOptions, RestoreOptions};
+use crate::commands::completions::CompletionsOptions;
 use crate::commands::config::ConfigCommand;
 use crate::commands::connect::ConnectOptions;
 use crate::commands::demo::DemoOptions;
@@ -12,6 +13,7 @@ use crate::commands::dlq::DlqCommand;
 use crate::commands::doctor::DoctorOptions;
 use crate::commands::explain::ExplainOptions;
 use crate::commands::link::{LinkOptions, UnlinkOptions};
+use crate::commands::man::ManOptions;
 use crate::commands::map::MapOptions;
 use crate::commands::pause::{PauseOptions, ResumeOptions, SnoozeOptions};
 use crate::commands::report::ReportCommand;
@@ -135,6 +137,10 @@ pub enum Command {
     /// Show what operators commanded.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Print what a shell completes commands and options with.
+    Completions(CompletionsOptions),
+    /// Print the manual page, or write the pages of all commands into a folder.
+    Man(ManOptions),
 }
 
 impl Command {

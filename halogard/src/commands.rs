@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod completions;
 pub mod config;
 pub mod connect;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod dlq;
 pub mod doctor;
 pub mod explain;
 pub mod link;
+pub mod man;
 pub mod map;
 pub mod pause;
 pub mod report;
@@ -60,5 +62,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&command).await,
         Command::Connect(options) => connect::run(&options).await,
         Command::Webhook(command) => webhook::run(&command).await,
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => man::run(&options),
     }
 }

@@ -205,6 +205,39 @@ fn the_help_of_every_command_says_what_it_offers() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_and_every_shell_its_completions() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("man")).unwrap();
+    let written = run(folder.path(), &["man", "man"]);
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    let help = run(folder.path(), &["--help"]);
+    let (_, commands) = help.stdout.split_once("Commands:").unwrap();
+    let (commands, _) = commands.split_once("Options:").unwrap();
+    let names: Vec<&str> = commands
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| line.starts_with(|letter: char| letter.is_ascii_lowercase()))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let page = folder.path().join(format!("man/halogard-{name}.1"));
+        let text = std::fs::read_to_string(&page).unwrap_or_else(|_| panic!("no page of {name}"));
+        assert!(text.contains(".SH DESCRIPTION"), "{name}: {text}");
+    }
+    let first = run(folder.path(), &["man"]);
+    assert!(first.stdout.contains(".TH halogard 1"), "{first:?}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(folder.path(), &["completions", shell]);
+        assert_eq!(script.status.code(), Some(0), "{script:?}");
+        for word in ["support-bundle", "stack", "webhook"] {
+            assert!(script.stdout.contains(word), "{shell}: no {word}");
+        }
+    }
+}
+
+#[test]
 fn a_command_nobody_knows_ends_with_2() {
     let folder = TempDir::new().unwrap();
     let cases: &[&[&str]] = &[
