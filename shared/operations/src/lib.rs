@@ -1,9 +1,4 @@
-//! What an operator asks and commands: a use case for each, over the ports of `halogard-app`.
-//!
-//! Each is one function with one answer, a type that serialises. The terminal, `--json` and the support
-//! bundle render that type; none of them decides anything. The same functions run on the SQLite file,
-//! beside a running `serve` or without one, and on a deployed stack: they read and write through the ports
-//! with the same conditional writes as the workers, so there is no second protocol between them.
+#![doc = include_str!("../README.md")]
 
 pub mod audit;
 pub mod bundle;

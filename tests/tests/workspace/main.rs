@@ -1,6 +1,8 @@
 //! Whether the workspace is as its documents say.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod documents;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
