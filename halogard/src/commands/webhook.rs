@@ -299,15 +299,17 @@ fn authentication(fields: &SecretFields) -> anyhow::Result<WebhookAuthentication
                 .context("the webhook has no password")?,
         },
         WebhookAuthKind::PathToken => WebhookAuthentication::TokenOnly,
-        kind @ (WebhookAuthKind::Bearer | WebhookAuthKind::ApiKey) => bail!(
-            "HaloPSA documents no way to set {} by API; make the webhook by hand under {WEBHOOK_MENU}, or use Basic \
-             authentication",
-            match kind {
-                WebhookAuthKind::Bearer => "a bearer token",
-                _ => "a header with a key",
-            }
-        ),
+        WebhookAuthKind::Bearer => return Err(not_settable("a bearer token")),
+        WebhookAuthKind::ApiKey => return Err(not_settable("a header with a key")),
     })
+}
+
+/// HaloPSA's API has no documented way to set `credential` at a webhook.
+fn not_settable(credential: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "HaloPSA documents no way to set {credential} by API; create the webhook by hand under {WEBHOOK_MENU}, or use \
+         Basic authentication"
+    )
 }
 
 /// Puts the answer of `status` and `install` on a page.

@@ -15,7 +15,7 @@ pub const API_KEY_HEADER: &str = "X-Api-Key";
 ///
 /// # Adding a kind
 ///
-/// Add a variant; the compiler then names every match that needs an arm. A new kind touches seven files:
+/// Add a variant; the compiler then names every match that needs an arm. A new kind touches nine files:
 ///
 /// 1. `shared/credentials/src/webhook_auth/kind.rs`: the variant, [`WebhookCredential`], its members.
 /// 2. `shared/credentials/src/webhook_auth/verifier.rs`: how a request is checked.
@@ -24,6 +24,9 @@ pub const API_KEY_HEADER: &str = "X-Api-Key";
 /// 5. `shared/halopsa/src/rotation.rs`: how HaloPSA's API changes the value, if it can.
 /// 6. `shared/runtime/src/settings/webhook.rs`: its settings.
 /// 7. `docs/settings.md`: the table of settings, which a test prints.
+/// 8. `halogard/src/commands/webhook.rs`: what `halogard webhook install` sends to HaloPSA, and what a person clicks
+///    without it.
+/// 9. `shared/app/src/ports/webhook_setup.rs`: `WebhookAuthentication`, if HaloPSA's API can set the kind.
 ///
 /// A kind with a header of its own also has a parameter in `template.yaml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
