@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::Timestamp;
-use halogard_domain::contact::VendorName;
 use halogard_domain::ids::AlertId;
 use halogard_domain::pause::{Pause, PauseScope};
+use halogard_domain::vendor::Vendor;
 use halogard_operations::moment::{Direction, read_time};
 use halogard_operations::pausing::{self, PauseList};
 use halogard_operations::subject::Subject;
@@ -29,17 +30,14 @@ pub struct PauseTarget {
     #[arg(long, value_name = "NAME|ID", conflicts_with = "vendor")]
     pub customer: Option<String>,
     /// Everything that asks one vendor.
-    #[arg(long, value_enum, value_name = "VENDOR")]
-    pub vendor: Option<VendorWord>,
+    #[arg(long, value_parser = vendor_parser(), value_name = "VENDOR")]
+    pub vendor: Option<Vendor>,
 }
 
-/// A vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum VendorWord {
-    /// HaloPSA.
-    Halopsa,
-    /// Liongard.
-    Liongard,
+/// Reads the name of a vendor.
+pub fn vendor_parser() -> impl TypedValueParser<Value = Vendor> {
+    let words = PossibleValuesParser::new(Vendor::ALL.map(Vendor::as_str));
+    words.try_map(|word| Vendor::from_word(&word).ok_or("no such vendor"))
 }
 
 /// Options of `pause`.
@@ -198,11 +196,7 @@ impl NamedScope<'_> {
             })?;
             return Ok(PauseScope::Customer(environment));
         }
-        Ok(match target.vendor {
-            Some(VendorWord::Halopsa) => PauseScope::Vendor(VendorName::HaloPsa),
-            Some(VendorWord::Liongard) => PauseScope::Vendor(VendorName::Liongard),
-            None => PauseScope::All,
-        })
+        Ok(target.vendor.map_or(PauseScope::All, PauseScope::Vendor))
     }
 }
 

@@ -10,14 +10,14 @@ use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
 use halogard_domain::budget::Limit;
-use halogard_domain::contact::VendorName;
+use halogard_domain::vendor::Vendor;
 use halogard_operations::bundle::{self, BundleQuestion, SupportBundle};
 use halogard_operations::status::StatusQuestion;
 use halogard_runtime::SystemClock;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::pause::VendorWord;
+use super::pause::vendor_parser;
 use crate::opened_store::{self, OpenedStore, StoreCommand, StoreOptions};
 use crate::page::{self, Cell, Mood, TextPage};
 
@@ -27,8 +27,8 @@ pub struct BundleOptions {
     /// The new file, a zip archive.
     pub file: PathBuf,
     /// For whose support it is.
-    #[arg(long = "for", value_enum, value_name = "VENDOR")]
-    pub recipient: Option<VendorWord>,
+    #[arg(long = "for", value_parser = vendor_parser(), value_name = "VENDOR")]
+    pub recipient: Option<Vendor>,
     /// Where, and how it is printed.
     #[command(flatten)]
     pub store: StoreOptions,
@@ -65,17 +65,13 @@ impl StoreCommand for Collect<'_> {
     ) -> anyhow::Result<SupportBundle> {
         // Without valid settings the bundle holds what the store says.
         let settings = opened.vendor_settings().await.ok();
-        let recipient = self.0.recipient.map(|word| match word {
-            VendorWord::Halopsa => VendorName::HaloPsa,
-            VendorWord::Liongard => VendorName::Liongard,
-        });
         let question = BundleQuestion {
             status: StatusQuestion {
                 now: SystemClock.now(),
                 steady: SystemClock.steady(),
                 limit: settings.map_or(Limit::DEFAULT, |settings| settings.limit),
             },
-            recipient,
+            recipient: self.0.recipient,
             secrets: opened.known_secrets().await,
         };
         Ok(bundle::bundle(&opened.store, question).await?)

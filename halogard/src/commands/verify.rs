@@ -6,13 +6,14 @@ use std::sync::Arc;
 use clap::Args;
 use halogard_app::Store;
 use halogard_app::ports::Clock as _;
+use halogard_domain::vendor::Vendor;
 use halogard_operations::audit;
 use halogard_operations::resync::{self, PairFilter, ResyncKind};
 use halogard_operations::verify::{
     self, DuplicateGroup, DuplicatesAnswer, Symbol, VerifiedPair, VerifyAnswer,
 };
 use halogard_runtime::SystemClock;
-use halogard_vendors::{CallDurations, CallObserver, Vendor};
+use halogard_vendors::{CallDurations, CallObserver};
 use tokio::time::Instant;
 
 use crate::confirm::{ChangeOptions, confirm, operator};

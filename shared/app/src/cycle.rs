@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use halogard_domain::Timestamp;
-use halogard_domain::contact::{VendorContacts, VendorName};
+use halogard_domain::contact::VendorContacts;
 use halogard_domain::record::Singleton;
+use halogard_domain::vendor::Vendor;
 use tracing::{debug, info, warn};
 
 use crate::env::Env;
@@ -113,8 +114,8 @@ impl<E: Env> Reconciler<E> {
             Ok(_) => None,
         };
         self.observe_contacts(&[
-            (VendorName::HaloPsa, of_halopsa),
-            (VendorName::Liongard, of_liongard),
+            (Vendor::HaloPsa, of_halopsa),
+            (Vendor::Liongard, of_liongard),
         ])
         .await;
         if let Ok(values) = &mut values
@@ -174,7 +175,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Records which vendors answer, where that has changed. `None` was not asked, and a failure that is not
     /// the vendor's says nothing about it.
-    async fn observe_contacts(&self, answers: &[(VendorName, Option<Result<(), &PortError>>)]) {
+    async fn observe_contacts(&self, answers: &[(Vendor, Option<Result<(), &PortError>>)]) {
         let mut news = Vec::new();
         for (vendor, answer) in answers {
             let Some(answer) = answer else { continue };
@@ -200,7 +201,7 @@ impl<E: Env> Reconciler<E> {
     /// Saves which vendors answer, unless the store knows it.
     async fn save_contacts(
         &self,
-        answers: &[(VendorName, Result<(), &PortError>)],
+        answers: &[(Vendor, Result<(), &PortError>)],
     ) -> Result<(), SaveError> {
         let stored = self.store.load_record::<VendorContacts>(&Singleton).await?;
         let mut contacts = stored.value.clone();
@@ -224,7 +225,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Sweeps if a sweep is due and none of it is paused. The store is in use all the same.
     async fn sweep_unless_paused(&self) -> Result<TaskEnd, ReconcileError> {
-        if self.is_paused(VendorName::HaloPsa).await? {
+        if self.is_paused(Vendor::HaloPsa).await? {
             self.observe_cycle().await?;
             return Ok(TaskEnd::Paused);
         }
@@ -233,7 +234,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Polls unless that is paused, or HaloPSA was never swept.
     async fn poll_unless_paused(&self, values: &mut ValueSet) -> Result<TaskEnd, PortError> {
-        if self.is_paused(VendorName::Liongard).await? {
+        if self.is_paused(Vendor::Liongard).await? {
             return Ok(TaskEnd::Paused);
         }
         let polled = self.poll_if_swept(values).await?;
@@ -279,7 +280,7 @@ impl<E: Env> Reconciler<E> {
         if now < due {
             return self.wait_for_poll(due, &mut values).await;
         }
-        if !self.is_paused(VendorName::Liongard).await? {
+        if !self.is_paused(Vendor::Liongard).await? {
             let polled = self.poll_if_swept(&mut values).await;
             values.save(&self.store).await?;
             if polled?.is_some() {
@@ -338,23 +339,29 @@ impl<E: Env> Reconciler<E> {
 
 /// Whether a failure with `code` says that `vendor` gives no useful answer. One that asks for fewer requests
 /// answers.
-fn is_failure_of(vendor: VendorName, code: ErrorCode) -> bool {
+fn is_failure_of(vendor: Vendor, code: ErrorCode) -> bool {
     if matches!(
         code,
         ErrorCode::HalopsaThrottled | ErrorCode::LiongardThrottled | ErrorCode::HalopsaShortList
     ) {
         return false;
     }
-    let kind = code.as_str().split('.').next().unwrap_or_default();
-    kind == vendor.as_str() || kind == "credentials" || kind == "secret"
+    match code {
+        // Without its credential no vendor is asked.
+        ErrorCode::CredentialsUnavailable
+        | ErrorCode::SecretMissing
+        | ErrorCode::SecretUnavailable
+        | ErrorCode::SecretUnusable => true,
+        other => other.vendor() == Some(vendor),
+    }
 }
 
 /// What this process has recorded of each vendor's answers: `None` for a vendor that answers.
 #[derive(Default)]
-pub(crate) struct KnownContacts(Mutex<BTreeMap<VendorName, Option<ErrorCode>>>);
+pub(crate) struct KnownContacts(Mutex<BTreeMap<Vendor, Option<ErrorCode>>>);
 
 impl KnownContacts {
-    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<VendorName, Option<ErrorCode>>> {
+    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<Vendor, Option<ErrorCode>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use halogard_domain::contact::VendorName;
 use halogard_domain::message::Message;
 use halogard_domain::pause::{Pause, Pauses};
 use halogard_domain::record::Singleton;
+use halogard_domain::vendor::Vendor;
 use halogard_domain::{Link, Timestamp};
 
 use crate::env::Env;
@@ -47,7 +47,7 @@ impl<E: Env> Reconciler<E> {
     }
 
     /// Whether `vendor` is to be asked nothing.
-    pub(crate) async fn is_paused(&self, vendor: VendorName) -> Result<bool, PortError> {
+    pub(crate) async fn is_paused(&self, vendor: Vendor) -> Result<bool, PortError> {
         let pauses = self.pauses().await?;
         Ok(pauses.of_vendor(vendor, self.clock.now()).is_some())
     }
@@ -58,8 +58,8 @@ impl<E: Env> Reconciler<E> {
         message: &Message,
     ) -> Result<Option<Timestamp>, PortError> {
         let vendor = match message {
-            Message::ReconcileAlert { .. } | Message::ReconcileTicket { .. } => VendorName::HaloPsa,
-            Message::AdvanceRun { .. } => VendorName::Liongard,
+            Message::ReconcileAlert { .. } | Message::ReconcileTicket { .. } => Vendor::HaloPsa,
+            Message::AdvanceRun { .. } => Vendor::Liongard,
             Message::Poll { .. }
             | Message::RecordNotification { .. }
             | Message::KeepWebhookSample { .. } => return Ok(None),

@@ -1,50 +1,10 @@
 //! Whether a vendor answers, and since when.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, Singleton};
 use crate::time::Timestamp;
-
-/// A vendor that Halogard asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VendorName {
-    /// HaloPSA.
-    HaloPsa,
-    /// Liongard.
-    Liongard,
-}
-
-impl VendorName {
-    /// Both vendors.
-    pub const ALL: [Self; 2] = [Self::HaloPsa, Self::Liongard];
-
-    /// The vendor as one word, in stores and on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HaloPsa => "halopsa",
-            Self::Liongard => "liongard",
-        }
-    }
-
-    /// The vendor as people write it.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::HaloPsa => "HaloPSA",
-            Self::Liongard => "Liongard",
-        }
-    }
-}
-
-impl fmt::Display for VendorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::vendor::Vendor;
 
 /// Whether a vendor answers, as sync cycles see it. It is written when that changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,18 +46,18 @@ impl Record for VendorContacts {
 impl VendorContacts {
     /// Whether `vendor` answers.
     #[must_use]
-    pub const fn of(&self, vendor: VendorName) -> &VendorContact {
+    pub const fn of(&self, vendor: Vendor) -> &VendorContact {
         match vendor {
-            VendorName::HaloPsa => &self.halopsa,
-            VendorName::Liongard => &self.liongard,
+            Vendor::HaloPsa => &self.halopsa,
+            Vendor::Liongard => &self.liongard,
         }
     }
 
     /// The same, to be changed.
-    pub const fn of_mut(&mut self, vendor: VendorName) -> &mut VendorContact {
+    pub const fn of_mut(&mut self, vendor: Vendor) -> &mut VendorContact {
         match vendor {
-            VendorName::HaloPsa => &mut self.halopsa,
-            VendorName::Liongard => &mut self.liongard,
+            Vendor::HaloPsa => &mut self.halopsa,
+            Vendor::Liongard => &mut self.liongard,
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod storm;
 pub mod sweep_cursor;
 pub mod ticket;
 pub mod time;
+pub mod vendor;
 pub mod version_history;
 pub mod webhook_sample;
 pub mod work;

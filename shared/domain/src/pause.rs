@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contact::VendorName;
 use crate::ids::{AlertId, EnvironmentId};
 use crate::record::{Record, Singleton};
 use crate::time::Timestamp;
+use crate::vendor::Vendor;
 
 /// Pauses that are kept at once. More are a mistake: hundreds of paused alerts are a paused customer.
 pub const PAUSES_MAX: usize = 500;
@@ -17,7 +17,7 @@ pub enum PauseScope {
     /// Everything: neither vendor is asked.
     All,
     /// Everything that asks this vendor.
-    Vendor(VendorName),
+    Vendor(Vendor),
     /// The pairs of one customer: what is reported is kept, nothing is written.
     Customer(EnvironmentId),
     /// One pair, likewise.
@@ -79,7 +79,7 @@ impl Pauses {
 
     /// The pause that keeps `vendor` from being asked at `now`.
     #[must_use]
-    pub fn of_vendor(&self, vendor: VendorName, now: Timestamp) -> Option<&Pause> {
+    pub fn of_vendor(&self, vendor: Vendor, now: Timestamp) -> Option<&Pause> {
         self.in_force(now)
             .find(|pause| [PauseScope::All, PauseScope::Vendor(vendor)].contains(&pause.scope))
     }
@@ -93,8 +93,8 @@ impl Pauses {
         now: Timestamp,
     ) -> Option<&Pause> {
         self.in_force(now).find(|pause| match pause.scope {
-            PauseScope::All | PauseScope::Vendor(VendorName::HaloPsa) => true,
-            PauseScope::Vendor(VendorName::Liongard) => false,
+            PauseScope::All | PauseScope::Vendor(Vendor::HaloPsa) => true,
+            PauseScope::Vendor(Vendor::Liongard) => false,
             PauseScope::Customer(paused) => environment == Some(paused),
             PauseScope::Alert(paused) => alert == paused,
         })
@@ -154,11 +154,8 @@ mod tests {
         };
         for (scope, expected) in [
             (PauseScope::All, [true, true, true]),
-            (PauseScope::Vendor(VendorName::HaloPsa), [true, true, true]),
-            (
-                PauseScope::Vendor(VendorName::Liongard),
-                [false, false, false],
-            ),
+            (PauseScope::Vendor(Vendor::HaloPsa), [true, true, true]),
+            (PauseScope::Vendor(Vendor::Liongard), [false, false, false]),
             (PauseScope::Customer(customer), [true, true, false]),
             (PauseScope::Alert(alert), [true, false, false]),
         ] {
@@ -178,7 +175,7 @@ mod tests {
         assert!(pauses.add(pause(PauseScope::All, Some(10)), at(0)));
         assert!(pauses.add(pause(PauseScope::All, None), at(1)));
         assert_eq!(pauses.pauses.len(), 1);
-        assert!(pauses.of_vendor(VendorName::Liongard, at(1000)).is_some());
+        assert!(pauses.of_vendor(Vendor::Liongard, at(1000)).is_some());
         assert!(pauses.end(PauseScope::All, at(1000)));
         assert!(!pauses.end(PauseScope::All, at(1000)));
         assert_eq!(pauses, Pauses::default());
@@ -194,7 +191,7 @@ mod tests {
         assert!(pauses.add(pause(PauseScope::All, Some(5)), at(0)));
         assert!(pauses.add(window, at(0)));
         let holds = |seconds| {
-            let pause = pauses.of_vendor(VendorName::HaloPsa, at(seconds));
+            let pause = pauses.of_vendor(Vendor::HaloPsa, at(seconds));
             pause.is_some()
         };
         let held: Vec<i64> = (0..25).filter(|seconds| holds(*seconds)).collect();

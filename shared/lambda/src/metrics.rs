@@ -7,8 +7,9 @@ use halogard_app::outcome::{Action, Lag, Outcome, Processed};
 use halogard_app::ports::{Lane, Unreadable};
 use halogard_domain::Message;
 use halogard_domain::message::Cause;
+use halogard_domain::vendor::Vendor;
 use halogard_runtime::metrics::Metrics;
-use halogard_vendors::{CallDurations, Vendor};
+use halogard_vendors::CallDurations;
 
 use crate::instance::NotReady;
 
@@ -197,7 +198,7 @@ impl InvocationMetrics {
 
     /// Takes the durations of `calls`.
     pub fn take_calls(&mut self, calls: &CallDurations) {
-        for vendor in [Vendor::HaloPsa, Vendor::Liongard] {
+        for vendor in Vendor::ALL {
             let metric = DurationMetric::of_calls(vendor);
             let taken = calls.take(vendor);
             self.durations.entry(metric).or_default().extend(taken);

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use halogard_app::Store;
 use halogard_app::ports::{LinkFilter, PortError};
-use halogard_domain::contact::VendorName;
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::key::Installation;
 use halogard_domain::record::Singleton;
 use halogard_domain::runs::{RunTarget, Runs};
+use halogard_domain::vendor::Vendor;
 use halogard_domain::{Link, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ pub struct BundleQuestion {
     /// What a status is computed with.
     pub status: StatusQuestion,
     /// For whose support it is; for anyone when `None`.
-    pub recipient: Option<VendorName>,
+    pub recipient: Option<Vendor>,
     /// Values that must not occur in it: the secrets that the asking process knows.
     pub secrets: Vec<String>,
 }
@@ -82,7 +82,7 @@ pub async fn bundle<S: Store>(
     let about = json!({
         "made_at": Moment(now),
         "halogard": answer.version,
-        "for": question.recipient.map(VendorName::as_str),
+        "for": question.recipient.map(Vendor::as_str),
         "installation": installation.id().map(|id| id.as_str().to_owned()),
         "halopsa_build": answer.tenant.halopsa_build,
         "mode": policy_in_force(store).await?.map(|policy| policy.mode),

@@ -2,10 +2,10 @@
 
 use halogard_app::ports::{LinkFilter, Links, PortError, Records};
 use halogard_domain::Timestamp;
-use halogard_domain::contact::VendorName;
 use halogard_domain::ids::EnvironmentId;
 use halogard_domain::pause::{Pause, PauseScope, Pauses};
 use halogard_domain::record::Singleton;
+use halogard_domain::vendor::Vendor;
 use serde::Serialize;
 
 use crate::audit::OperatorError;
@@ -136,8 +136,8 @@ fn answer(pauses: &Pauses, now: Timestamp) -> PauseList {
 pub fn in_words(scope: PauseScope) -> String {
     match scope {
         PauseScope::All => "everything".to_owned(),
-        PauseScope::Vendor(VendorName::HaloPsa) => "everything that asks HaloPSA".to_owned(),
-        PauseScope::Vendor(VendorName::Liongard) => "everything that asks Liongard".to_owned(),
+        PauseScope::Vendor(Vendor::HaloPsa) => "everything that asks HaloPSA".to_owned(),
+        PauseScope::Vendor(Vendor::Liongard) => "everything that asks Liongard".to_owned(),
         PauseScope::Customer(environment) => format!("the customer of environment {environment}"),
         PauseScope::Alert(alert) => format!("alert {alert}"),
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use halogard_app::Store;
 use halogard_app::ports::{Lane, LinkFilter, PortError, Records, keys};
 use halogard_domain::budget::{Ledger, Limit};
-use halogard_domain::contact::{VendorContacts, VendorName};
+use halogard_domain::contact::VendorContacts;
 use halogard_domain::continuity::{Completeness, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, Seen};
 use halogard_domain::key::Installation;
@@ -17,6 +17,7 @@ use halogard_domain::record::Singleton;
 use halogard_domain::runs::{FAILURES_MAX, RunTarget, Runs};
 use halogard_domain::sweep_cursor::SweepCursor;
 use halogard_domain::time::SteadyTime;
+use halogard_domain::vendor::Vendor;
 use halogard_domain::version_history::VersionHistory;
 use halogard_domain::{Policy, Timestamp};
 use serde::Serialize;
@@ -311,7 +312,7 @@ pub async fn waiting(store: &impl Store, now: Timestamp) -> Result<WaitingAnswer
 async fn vendors(store: &impl Records) -> Result<Vec<VendorStatus>, PortError> {
     let contacts = store.load_record::<VendorContacts>(&Singleton).await?.value;
     let mut vendors = Vec::new();
-    for vendor in VendorName::ALL {
+    for vendor in Vendor::ALL {
         let contact = contacts.of(vendor);
         let failure = contact.last_failure.as_ref();
         vendors.push(VendorStatus {

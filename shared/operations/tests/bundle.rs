@@ -7,12 +7,13 @@ use halogard_app::ports::{
     WorkSink as _,
 };
 use halogard_domain::budget::Limit;
-use halogard_domain::contact::{VendorContacts, VendorName};
+use halogard_domain::contact::VendorContacts;
 use halogard_domain::ids::AlertId;
 use halogard_domain::link::{RefusedWrite, WriteKind};
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::record::Singleton;
 use halogard_domain::time::SteadyTime;
+use halogard_domain::vendor::Vendor;
 use halogard_operations::audit::{self, Operator};
 use halogard_operations::bundle::{BundleQuestion, MaskKind, bundle};
 use halogard_operations::status::StatusQuestion;
@@ -33,7 +34,7 @@ const PRIVATE: [&str; 9] = [
     "divorce",
 ];
 
-fn question(recipient: Option<VendorName>) -> BundleQuestion {
+fn question(recipient: Option<Vendor>) -> BundleQuestion {
     BundleQuestion {
         status: StatusQuestion {
             now: NOW,
@@ -103,7 +104,7 @@ async fn a_bundle_tells_the_story_and_no_secret_and_no_name() {
     .await
     .unwrap();
 
-    let made = bundle(&store, question(Some(VendorName::HaloPsa)))
+    let made = bundle(&store, question(Some(Vendor::HaloPsa)))
         .await
         .unwrap();
     for (name, content) in &made.files {

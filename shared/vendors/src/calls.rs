@@ -6,27 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use halogard_app::ports::Clock;
 use halogard_domain::Timestamp;
+use halogard_domain::vendor::Vendor;
 use halogard_http::{BodyStream, Transport, TransportError};
-
-/// A vendor whose calls are measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Vendor {
-    /// HaloPSA.
-    HaloPsa,
-    /// Liongard.
-    Liongard,
-}
-
-impl Vendor {
-    /// The word in metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HaloPsa => "halopsa",
-            Self::Liongard => "liongard",
-        }
-    }
-}
 
 /// Is informed of every call to a vendor, token requests and later pages included.
 pub trait CallObserver: Send + Sync {

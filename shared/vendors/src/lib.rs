@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use halogard_app::ports::{Clock, RequestBudget};
 use halogard_credentials::{CredentialSource, SharedTokens};
+use halogard_domain::vendor::Vendor;
 use halogard_halopsa::{self as halopsa, Addresses, HaloServiceDesk};
 use halogard_http::{BuildError, HttpClient};
 use halogard_liongard::{
@@ -17,7 +18,7 @@ use halogard_liongard::{
 };
 use halogard_runtime::settings::{HaloSettings, LiongardSettings};
 
-pub use calls::{CallDurations, CallObserver, MeasuredTransport, Vendor};
+pub use calls::{CallDurations, CallObserver, MeasuredTransport};
 pub use outbound::trusted_roots;
 pub use rotation::{HaloAdmin, HaloWebhooks, LiongardAdmin, credential_admins, halo_webhooks};
 pub use settings::VendorSettings;

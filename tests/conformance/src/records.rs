@@ -8,7 +8,7 @@ use halogard_app::ports::{Records, Revision, SealedToken, Stored, Swap};
 use halogard_domain::audit::{AuditDate, AuditDay, AuditEntry};
 use halogard_domain::budget::{Ledger, Limit, Pace, PermitRequest, Priority, WorkStage};
 use halogard_domain::config_history::{ConfigInForce, ConfigText, ConfigVersion, VersionOrigin};
-use halogard_domain::contact::{ContactFailure, VendorContact, VendorContacts, VendorName};
+use halogard_domain::contact::{ContactFailure, VendorContact, VendorContacts};
 use halogard_domain::continuity::{Completeness, Rival, StoreContinuity};
 use halogard_domain::dialect::{DialectReport, FactReading, REFERENCE, Seen};
 use halogard_domain::ids::{AlertId, EnvironmentId, LaunchpointId, RunId, TeamId, TicketId};
@@ -23,6 +23,7 @@ use halogard_domain::storm::{MEMBERS_MAX, StormKey, StormPolicy, Storms};
 use halogard_domain::sweep_cursor::{
     ChangeRange, FirstSweep, KeyedListPlace, PendingRange, ReadPhase, SweepCursor, Unsettled,
 };
+use halogard_domain::vendor::Vendor;
 use halogard_domain::version_history::VersionHistory;
 use halogard_domain::webhook_sample::{WebhookSample, WebhookSamples};
 use halogard_domain::{Alert, Record, Slug, Timestamp};
@@ -343,7 +344,7 @@ impl SampleRecord for Pauses {
     fn sample(number: u8, _now: Timestamp) -> Self {
         let scopes = [
             PauseScope::All,
-            PauseScope::Vendor(VendorName::HaloPsa),
+            PauseScope::Vendor(Vendor::HaloPsa),
             PauseScope::Customer(EnvironmentId::new(8801)),
             PauseScope::Alert(AlertId::new(7586)),
         ];

@@ -56,12 +56,13 @@ mod tenants {
     use halogard_app::budget::{SharedBudget, Sleep, WaitingBudget};
     use halogard_app::ports::{Clock as _, DialectProbe as _, ServiceDeskCatalog as _};
     use halogard_domain::budget::Limit;
+    use halogard_domain::vendor::Vendor;
     use halogard_halopsa::Addresses;
     use halogard_http::{HttpClient, HttpClientSettings, Transport as _};
     use halogard_runtime::SystemClock;
     use halogard_runtime::settings::{self, HaloSettings, LiongardSettings, SettingValues};
     use halogard_sqlite::{Store, StoreKey};
-    use halogard_vendors::{CallObserver, Vendor, VendorSettings};
+    use halogard_vendors::{CallObserver, VendorSettings};
     use secrecy::ExposeSecret as _;
 
     use super::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halogard_vendors::Vendor;
+use halogard_domain::vendor::Vendor;
 use tracing::{info, warn};
 
 use crate::metrics::ProcessMetrics;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use halogard_domain::vendor::Vendor;
+
 /// What went wrong, as a stable word for logs, metrics and alarms. The prefix names the component that
 /// failed. What may follow is the error's [`FailureClass`](halogard_domain::FailureClass).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,6 +181,13 @@ impl ErrorCode {
             Self::VaultFailed => "vault.failed",
             Self::WriteBatchUnanswered => "write_batch.unanswered",
         }
+    }
+
+    /// The vendor that the word names; none where the failure is Halogard's own.
+    #[must_use]
+    pub fn vendor(self) -> Option<Vendor> {
+        let (area, _) = self.as_str().split_once('.')?;
+        Vendor::from_word(area)
     }
 
     /// Whether a vendor's answer has an unexpected form.
