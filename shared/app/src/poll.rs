@@ -1,10 +1,13 @@
 //! Polling Liongard's alerts: alerts that differ from what was last queued are queued.
 
+mod existence;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use halogard_domain::ids::AlertId;
+use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::message::{Cause, Message};
+use halogard_domain::missing::ExistenceCheck;
 use halogard_domain::{Alert, FailureClass, Link, Policy, Timestamp, plan};
 use tracing::{debug, error, info};
 
@@ -78,10 +81,13 @@ const REMOVED_MAX: usize = 5_000;
 const HELD_MAX: Duration = Duration::from_secs(30);
 
 /// What a poll learns about entries whose alert did not change.
-#[derive(Default)]
 struct IndexChanges {
     changed: BTreeMap<AlertId, QueuedState>,
     removed: BTreeSet<AlertId>,
+    /// Which of their open tickets are to be looked for.
+    check: ExistenceCheck,
+    /// Those tickets.
+    tickets: BTreeSet<TicketId>,
 }
 
 /// Alerts that are to be queued.
@@ -154,15 +160,27 @@ impl<E: Env> Reconciler<E> {
             Some(known) => known.fingerprint != alert.fingerprint(),
             None => !is_long_over(alert),
         };
+        // What waits for HaloPSA is not lost.
+        let compared_from = match scope {
+            Scope::Changed => None,
+            Scope::All => self.halopsa_answers_since().await?,
+        };
         let is_compared = |alert: &Alert| {
-            let known = index.get(&alert.id);
-            scope == Scope::All
-                && known.is_some_and(|known| {
+            index
+                .get(&alert.id)
+                .zip(compared_from)
+                .is_some_and(|(known, since)| {
                     known.since_then != SinceQueued::InSync
                         && !now.is_within(LOST_AFTER, known.queued_at)
+                        && !now.is_within(LOST_AFTER, since)
                 })
         };
-        let mut changes = IndexChanges::default();
+        let mut changes = IndexChanges {
+            changed: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            check: self.existence_check(values),
+            tickets: BTreeSet::new(),
+        };
         let mut report = PollReport::default();
         let mut listed = BTreeSet::new();
         let mut held = HeldAlerts::default();
@@ -213,6 +231,8 @@ impl<E: Env> Reconciler<E> {
         report.queued += self.queue_held(&mut held, &index, lane).await?;
         if scope == Scope::All {
             self.note_unlisted(&index, &listed, now, &mut changes)
+                .await?;
+            self.look_for_tickets(&changes.tickets, changes.check, values)
                 .await?;
         }
         self.store.save_index(&changes.changed).await?;
@@ -268,7 +288,7 @@ impl<E: Env> Reconciler<E> {
 
     /// Compares alerts that did not change with their pairs. Holds those whose pair is not in sync: their
     /// message was lost, or is a dead letter; and those whose refused write is tried once more. Notes which
-    /// need no further comparison.
+    /// need no further comparison, and which of their tickets are to be looked for.
     async fn compare_with_pairs(
         &self,
         mut unchanged: BTreeMap<AlertId, Alert>,
@@ -288,6 +308,9 @@ impl<E: Env> Reconciler<E> {
                 .await?
             {
                 linked.insert(link.alert);
+                let ticket = link.ticket.filter(|_| link.has_open_ticket());
+                let due = ticket.filter(|ticket| changes.check.includes(*ticket));
+                changes.tickets.extend(due);
                 let Some(alert) = unchanged.get(&link.alert) else {
                     continue;
                 };

@@ -8,14 +8,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use halogard_app::ports::{Clock as _, Lane, Links as _, Revision, WorkSink as _};
+use halogard_app::ports::{Clock as _, ErrorCode, Lane, Links as _, Revision, WorkSink as _};
 use halogard_domain::ids::{AlertId, TicketId};
 use halogard_domain::link::TerminalReason;
 use halogard_domain::message::{Cause, Message};
 use halogard_domain::missing::{CONFIRMED_AFTER, OUTAGE_MAX};
-use halogard_domain::{Alert, Link, Slug, Ticket};
+use halogard_domain::{Alert, FailureClass, Link, Slug, Ticket};
 use support::{ALERT, Bench, CLOSED, TICKET, alert, at, ticket};
 
 async fn send(bench: &Bench, message: Message) {
@@ -270,4 +271,76 @@ async fn a_restored_ticket_is_followed_again() {
 
     let ended = link_of(&bench, ALERT).await.terminal_reason;
     assert_eq!(status_of(&bench, TICKET), CLOSED, "{ended:?}");
+}
+
+/// A bench with `pairs` linked pairs in sync and their open alerts, for a day of full polls.
+async fn in_sync(pairs: u64) -> Bench {
+    let bench = Bench::new();
+    let numbers = (1..=pairs).map(|number| (number, 4241 + number));
+    for (id, ticket_id) in numbers {
+        put_ticket(&bench, ticket(ticket_id, id, at(-30)));
+        let mut link = Link::new(AlertId::new(id));
+        link.attach(TicketId::new(ticket_id));
+        let saved = bench.reconciler.store.save(&link, &[], Revision(0));
+        saved.await.unwrap();
+    }
+    bench.poll(pairs).await.unwrap();
+    bench.process_all().await;
+    // From this hour on it counts.
+    bench.full_poll_after(Duration::from_secs(3_600)).await;
+    bench
+}
+
+#[tokio::test]
+async fn a_deletion_that_nothing_reports_is_noticed_within_a_day() {
+    for pairs in [1, 30] {
+        for hours in [0, 1, 13] {
+            let bench = in_sync(pairs).await;
+            for _ in 0..hours {
+                bench.full_poll_after(Duration::from_secs(3_600)).await;
+            }
+            let gone = TicketId::new(4242);
+            bench.reconciler.desk.tickets.lock().unwrap().remove(&gone);
+            for _ in 0..25 {
+                bench.full_poll_after(Duration::from_secs(3_600)).await;
+                work_for(&bench, CONFIRMED_AFTER).await;
+            }
+            let deleted = Some(TerminalReason::TicketDeleted);
+            assert_eq!(
+                ended(&bench, AlertId::new(1)).await,
+                deleted,
+                "{pairs}, {hours}"
+            );
+            for other in 2..=pairs {
+                assert_eq!(ended(&bench, AlertId::new(other)).await, None);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn open_tickets_are_looked_for_once_a_day_with_one_request_an_hour() {
+    let bench = in_sync(48).await;
+    for _ in 0..24 {
+        bench.full_poll_after(Duration::from_secs(3_600)).await;
+    }
+    let asked = bench.reconciler.desk.looked_for.lock().unwrap().clone();
+    assert_eq!(asked.len(), 24, "one list an hour");
+    assert_eq!(asked.iter().map(BTreeSet::len).sum::<usize>(), 48);
+}
+
+#[tokio::test]
+async fn tickets_that_could_not_be_looked_for_are_looked_for_in_the_next_hour() {
+    let bench = in_sync(48).await;
+    bench.full_poll_after(Duration::from_secs(3_600)).await;
+    let failure = support::failing(FailureClass::Transient, ErrorCode::HalopsaUnreachable);
+    bench.reconciler.desk.switch.fail(failure);
+    for _ in 0..5 {
+        bench.full_poll_after(Duration::from_secs(3_600)).await;
+    }
+    bench.reconciler.desk.switch.mend();
+    bench.full_poll_after(Duration::from_secs(3_600)).await;
+    let asked = bench.reconciler.desk.looked_for.lock().unwrap().clone();
+    let counts: Vec<usize> = asked.iter().map(BTreeSet::len).collect();
+    assert_eq!(counts, [2, 12]);
 }

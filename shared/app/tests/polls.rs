@@ -361,3 +361,30 @@ async fn nothing_is_deleted_while_the_clock_of_the_desk_does_not_confirm_ours() 
     assert_eq!(prune().await, TaskEnd::Complete(0));
     assert_eq!(prune().await, TaskEnd::Skipped, "once an hour");
 }
+
+#[tokio::test]
+async fn what_waits_for_halopsa_is_not_queued_once_more_each_hour() {
+    let bench = Bench::swept().await;
+    let away = support::failing(FailureClass::Transient, ErrorCode::HalopsaUnreachable);
+    bench.reconciler.desk.switch.fail(away);
+    bench.reconciler.liongard.show(5);
+    let cycles = async |count: u32| {
+        for _ in 0..count {
+            bench.clock.pass(Duration::from_secs(300));
+            bench.reconciler.sync_cycle().await;
+        }
+    };
+    cycles(24 * 12).await;
+    assert_eq!(bench.file.queue().len(), 5, "while HaloPSA is away");
+
+    // What waits is worked on within a quarter of an hour; only then can it be lost.
+    bench.reconciler.desk.switch.mend();
+    cycles(2).await;
+    assert_eq!(bench.file.queue().len(), 5, "a moment after it is back");
+    cycles(12).await;
+    assert_eq!(
+        bench.file.queue().len(),
+        10,
+        "what is not in sync an hour later"
+    );
+}

@@ -241,6 +241,21 @@ impl<T: Transport, B: RequestBudget, C: Clock> ServiceDesk for HaloServiceDesk<T
         }
     }
 
+    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
+        let query = TicketQuery {
+            ticketids: ids.iter().copied().take(Self::LISTED_MAX).collect(),
+            nocache: true,
+            ..TicketQuery::default()
+        };
+        let page = self.client.tickets_page(&query, 1).await?;
+        let readable = page.rows.iter().filter(|row| row.deleted != Some(true));
+        let unreadable = page.unreadable.iter().filter_map(|row| row.id);
+        let shown = readable
+            .map(|row| row.id)
+            .chain(unreadable.map(TicketId::new));
+        Ok(shown.filter(|id| ids.contains(id)).collect())
+    }
+
     async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {
         let query = TicketQuery {
             ticketids: vec![id],

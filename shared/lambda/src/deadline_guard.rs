@@ -1,6 +1,8 @@
 //! Decorates the vendors' ports: no call to Liongard starts when too little time is left, and a refused
 //! credential of either vendor sets the flag of the [`Deadline`].
 
+use std::collections::BTreeSet;
+
 use halogard_app::ports::{
     AlertListing, AlertSource, Changes, Clock, DialectProbe, EnvironmentInfo, ErrorCode,
     Inspectors, KeyedPage, KeyedTicket, OpeningGuard, PortError, RunProgress, SearchWithin,
@@ -104,6 +106,10 @@ impl<P: ServiceDesk, C: Clock> ServiceDesk for DeadlineGuard<P, C> {
 
     async fn read(&self, id: TicketId) -> Result<Option<Ticket>, PortError> {
         self.noted(self.port.read(id).await)
+    }
+
+    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
+        self.noted(self.port.listed(ids).await)
     }
 
     async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use halogard_domain::pair_status::PairStatus;
+use halogard_domain::policy::Mode;
 use halogard_simulator::halopsa::TicketSpec;
 use halogard_simulator::{Fault, FaultRate};
 use halogard_tests::{Scenario, Setup, WebhookDelivery};
+use tracing::Level;
 
 use crate::{DANA, news, with_ticket};
 
@@ -54,6 +56,34 @@ async fn an_unreported_deletion_is_found_when_the_ticket_is_written_to() {
         bundle.pair_status(alert).await,
         Some(PairStatus::TicketDeleted)
     );
+}
+
+#[tokio::test]
+async fn an_unreported_deletion_is_noticed_within_a_day_whatever_lists_hold() {
+    let dialects = [
+        "reference",
+        "deleted-included",
+        "closed-only-on-request",
+        "worst",
+    ];
+    for dialect in dialects {
+        let setup = Setup {
+            webhook_delivery: WebhookDelivery::Never,
+            poll_interval: Duration::from_secs(900),
+            sweep_interval: Duration::from_secs(900),
+            level: Level::ERROR,
+            ..Setup::speaking(Mode::Managed, dialect.parse().unwrap())
+        };
+        let mut bundle = Scenario::start(setup).await;
+        let (alert, ticket) = with_ticket(&mut bundle).await;
+        let (other, kept) = with_ticket(&mut bundle).await;
+        bundle.excuse(alert);
+        bundle.halo.delete_ticket(ticket, DANA).unwrap();
+        bundle.run_for(Duration::from_secs(25 * 3_600 + 900)).await;
+        let deleted = Some(PairStatus::TicketDeleted);
+        assert_eq!(bundle.pair_status(alert).await, deleted, "{dialect}");
+        assert_eq!(bundle.only_ticket(other).id, kept, "{dialect}");
+    }
 }
 
 #[tokio::test]

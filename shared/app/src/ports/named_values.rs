@@ -68,6 +68,9 @@ pub mod keys {
     /// When dead letters were last checked for mended pairs, in milliseconds.
     pub const DEAD_LETTERS_CHECKED_AT: &str = "dead_letters_checked_at";
 
+    /// Until when it is done that open tickets are looked for once a day, in milliseconds.
+    pub const TICKETS_LOOKED_FOR_UNTIL: &str = "tickets_looked_for_until";
+
     /// When the last complete sync cycle began, in milliseconds: every earlier change on either side was seen.
     pub const LAST_COMPLETE_CYCLE_AT: &str = "last_complete_cycle_at";
 
@@ -75,7 +78,7 @@ pub mod keys {
     pub const APPLIED_POLICY: &str = "applied_policy";
 
     /// Every key of this crate.
-    pub const ALL: [&str; 11] = [
+    pub const ALL: [&str; 12] = [
         ALERTS_LISTED,
         ALERTS_SHRUNK,
         POLLS_FAILED,
@@ -86,6 +89,7 @@ pub mod keys {
         WAKE_UP_WAITS_UNTIL,
         PRUNED_AT,
         DEAD_LETTERS_CHECKED_AT,
+        TICKETS_LOOKED_FOR_UNTIL,
         APPLIED_POLICY,
     ];
 }

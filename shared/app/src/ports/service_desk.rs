@@ -1,5 +1,6 @@
 //! HaloPSA's tickets and reference data.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use halogard_domain::ids::{CustomFieldId, HaloClientId, NoteId, TicketId, TicketTypeId};
@@ -12,6 +13,9 @@ use super::PortError;
 
 /// HaloPSA's tickets. Every request takes a permit of the request budget.
 pub trait ServiceDesk: Send + Sync {
+    /// Tickets that one request can be asked for by their numbers.
+    const LISTED_MAX: usize = 100;
+
     /// Finds every ticket that carries the key of `key`, or that of a later ticket of the same alert, open,
     /// closed or deleted, oldest first: in its title, in the custom field for it, or at the end of its text. Anyone can write a title, so a
     /// ticket that is found is not ours yet.
@@ -64,6 +68,15 @@ pub trait ServiceDesk: Send + Sync {
     /// Reads a ticket; a deleted or unknown one is reported as gone, not as an error. Safe to
     /// repeat.
     fn read(&self, id: TicketId) -> impl Future<Output = Result<Option<Ticket>, PortError>> + Send;
+
+    /// Those of `ids` that a list shows and does not mark as deleted; asks for at most [`LISTED_MAX`] of them, with
+    /// one request. What it leaves out may exist: only a read says. Safe to repeat.
+    ///
+    /// [`LISTED_MAX`]: Self::LISTED_MAX
+    fn listed(
+        &self,
+        ids: &BTreeSet<TicketId>,
+    ) -> impl Future<Output = Result<BTreeSet<TicketId>, PortError>> + Send;
 
     /// Whether the list of deleted tickets has the ticket, marked as deleted. Safe to repeat.
     fn is_marked_deleted(

@@ -238,6 +238,8 @@ pub struct Desk {
     pub desk_time: Mutex<Option<Timestamp>>,
     /// Whether it does not say what its clock shows.
     pub hides_its_time: Mutex<bool>,
+    /// Tickets that it was asked to list by their numbers.
+    pub looked_for: Mutex<Vec<BTreeSet<TicketId>>>,
     /// Tickets in the list of deleted ones.
     pub deleted: Mutex<BTreeSet<TicketId>>,
     /// Pages of the list of all keyed tickets that were read.
@@ -348,6 +350,14 @@ impl ServiceDesk for Desk {
             ticket.observed_at = clock.now();
         }
         Ok(found)
+    }
+
+    async fn listed(&self, ids: &BTreeSet<TicketId>) -> Result<BTreeSet<TicketId>, PortError> {
+        self.switch.ask()?;
+        self.looked_for.lock().expect("no panic").push(ids.clone());
+        let tickets = self.tickets.lock().expect("no panic");
+        let shows = |id: &&TicketId| tickets.contains_key(id);
+        Ok(ids.iter().filter(shows).copied().collect())
     }
 
     async fn is_marked_deleted(&self, id: TicketId) -> Result<bool, PortError> {
@@ -666,6 +676,13 @@ impl Bench {
     pub async fn poll(&self, count: u64) -> Result<PollReport, PortError> {
         self.reconciler.liongard.show(count);
         self.reconciler.poll_alerts(Scope::Changed).await
+    }
+
+    /// Lets `time` pass, and polls once more, comparing everything.
+    pub async fn full_poll_after(&self, time: Duration) -> PollReport {
+        self.clock.pass(time);
+        let polled = self.reconciler.poll_alerts(Scope::All).await;
+        polled.expect("the list can be read")
     }
 
     pub fn new() -> Self {

@@ -1,5 +1,7 @@
 //! Finding tickets, by their key or by their last change.
 
+use std::collections::BTreeSet;
+
 use halogard_app::ports::KeyedTicket;
 use halogard_domain::key::UnverifiedKey;
 
@@ -432,6 +434,37 @@ async fn only_a_row_that_is_marked_as_deleted_says_that_its_ticket_is() {
         assert_eq!(found, expected, "{rows}");
         let sent = harness.only_sent();
         assert_eq!(sent.query_value("deleted"), Some("true"));
+        assert_eq!(sent.query_value("ticketids"), Some("4242"));
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_is_listed_unless_its_row_is_missing_or_marked_as_deleted() {
+    let marked = |id: u64, deleted: Value| {
+        let mut row = row(id, "[LG-7586] Disk");
+        row["deleted"] = deleted;
+        row
+    };
+    let unreadable = json!({ "id": 4242, "client_id": "?", "status_id": [] });
+    for (rows, expected) in [
+        (json!([]), false),
+        (json!([row(4242, "renamed by a person")]), true),
+        (json!([marked(4242, json!(false))]), true),
+        (json!([marked(4242, json!(true))]), false),
+        (json!([unreadable]), true),
+        // A list that does not keep to the numbers shows others.
+        (json!([row(4243, "[LG-7587] Disk")]), false),
+    ] {
+        let harness = answering(&[list(rows.clone())]);
+        let found = harness
+            .desk()
+            .listed(&BTreeSet::from([TICKET]))
+            .await
+            .unwrap();
+        assert_eq!(found.contains(&TICKET), expected, "{rows}");
+        assert!(found.len() <= 1, "{rows}");
+        let sent = harness.only_sent();
+        assert_eq!(sent.query_value("deleted"), None);
         assert_eq!(sent.query_value("ticketids"), Some("4242"));
     }
 }
